@@ -1,0 +1,1 @@
+//! Point-in-time images of all collections: page files and the manifest that commits them.

@@ -1,0 +1,1 @@
+//! Every command: its spec beside its handler, one table per family.

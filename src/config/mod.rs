@@ -1,0 +1,1 @@
+//! The TOML configuration, command-line flags, and Redis's names for both.

@@ -1,0 +1,1 @@
+//! Collections, shards, transactions and effects: the only place where data changes.

@@ -1,0 +1,1 @@
+//! Counters, latency samples and the slow log.

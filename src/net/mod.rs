@@ -1,0 +1,1 @@
+//! Listeners, connections and their buffers: bytes in, batches out, bounded memory per client.

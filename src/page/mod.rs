@@ -1,0 +1,1 @@
+//! Entries and the pages that hold them: the unit of dirty tracking, pre-images and disk format.

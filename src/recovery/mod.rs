@@ -1,0 +1,1 @@
+//! Start-up: newest checkpoint, then the WAL after it, through the engine's own apply.

@@ -1,0 +1,1 @@
+//! What a connection is in the middle of: authentication, selected collection, MULTI, WATCH; runs batches.

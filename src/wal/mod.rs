@@ -1,0 +1,1 @@
+//! The write-ahead log: records, group write and fsync, reading back.
