@@ -1,1 +1,33 @@
 //! The TOML configuration, command-line flags, and Redis's names for both.
+//!
+//! The way of a setting: [`cli`] flags and `config.toml` → [`load`] (layers, with the line of every mistake) → the
+//! typed [`Config`] → [`params::Params`], which `CONFIG GET/SET/REWRITE` and the hot paths share.
+//!
+//! **Invariants**
+//! - The structs of [`schema`] are the only list of keys: known keys, suggestions, dotted parameter names and the
+//!   completeness test of `config.toml` are all derived from them.
+//! - A [`Config`] that left this module is valid: every value was checked alone and against the others.
+//! - Precedence is defaults < file < flags.
+
+mod check;
+pub mod cli;
+mod convert;
+mod de;
+mod flat;
+pub mod keyspace_events;
+pub mod live;
+mod load;
+mod locate;
+pub mod params;
+pub mod schema;
+mod size;
+mod suggest;
+pub mod values;
+
+pub use live::Live;
+pub use load::{ConfigError, Loaded, Override, load};
+pub use params::Params;
+pub use schema::Config;
+
+#[cfg(test)]
+mod file_tests;

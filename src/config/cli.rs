@@ -1,0 +1,237 @@
+//! The command line: `lokikv [flags] [config file]` and `lokikv ping`.
+//!
+//! **Invariants**
+//! - A flag is a layer over the file, never a second way to validate: all flags become [`Override`]s.
+//! - No environment variable is read.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+use super::load::{ConfigError, Loaded, Override, load};
+
+/// A clean end.
+pub const EXIT_OK: u8 = 0;
+/// The server could not start or go on, or `ping` got no answer.
+pub const EXIT_FAILURE: u8 = 1;
+/// A mistake in flags or configuration.
+pub const EXIT_USAGE: u8 = 2;
+
+/// The file that is read when none is named.
+pub const DEFAULT_FILE: &str = "config.toml";
+
+const AFTER_HELP: &str = "\
+Configuration: defaults < file < flags. Without --config the file ./config.toml is read when it exists.
+Every key of the file can be set with --set; config.toml in the source tree explains them all.
+
+Examples:
+  lokikv                                        ./config.toml, or the defaults
+  lokikv /etc/lokikv/config.toml                another file
+  lokikv --port 7000 --data-dir /var/lib/lokikv
+  lokikv --set memory.max_bytes=2gb --set wal.fsync=always
+  lokikv --set server.bind='[\"127.0.0.1\", \"::1\"]'
+  lokikv --set wal.enabled=false --set checkpoint.interval_s=0      purely in memory
+  lokikv --config config.toml --check-config    say whether the file is valid, start nothing
+  lokikv ping --port 7000                       for health checks
+
+Exit codes:
+  0  clean shutdown; --check-config: valid; ping: the server answered
+  1  the server could not start or had to stop (port taken, damaged data, failing disk); ping: no answer
+  2  a mistake in flags or in the configuration";
+
+/// A durable Redis-protocol server.
+#[derive(Debug, Parser)]
+#[command(name = "lokikv", version, about, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The same as --config FILE
+    #[arg(value_name = "CONFIG", conflicts_with = "config")]
+    config_file: Option<PathBuf>,
+
+    /// TCP port; the same as --set server.port=N
+    #[arg(long, value_name = "N")]
+    port: Option<String>,
+
+    /// Folder of all data; the same as --set storage.data_dir=DIR
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+
+    /// Set a key of the configuration; may be repeated
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+
+    /// Check the configuration and exit
+    #[arg(long)]
+    pub check_config: bool,
+
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the binary can do besides serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask a running server whether it is alive
+    Ping(PingArgs),
+}
+
+/// Where `ping` goes.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct PingArgs {
+    /// Host name or address
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: String,
+
+    /// TCP port
+    #[arg(long, default_value_t = 6379)]
+    pub port: u16,
+
+    /// Unix socket, instead of host and port
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
+    pub unixsocket: Option<PathBuf>,
+
+    /// How long to wait for the answer
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout_ms: u64,
+}
+
+impl PingArgs {
+    /// How long to wait for the answer.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}
+
+impl Cli {
+    /// The configuration that the flags ask for.
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        load(self.file().as_deref(), &self.overrides())
+    }
+
+    /// The file to read: the named one, else `./config.toml` when it is there.
+    pub fn file(&self) -> Option<PathBuf> {
+        let named = self.config.clone().or_else(|| self.config_file.clone());
+        named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|default| default.exists()))
+    }
+
+    /// The flags that set keys. `--set` comes last: it is the most explicit.
+    fn overrides(&self) -> Vec<Override> {
+        let own = |key: &str, flag: &str, value: &String| Override {
+            key: key.to_owned(),
+            value: value.clone(),
+            flag: format!("{flag} {value}"),
+        };
+        let port = self.port.iter().map(|value| own("server.port", "--port", value));
+        let data_dir = self
+            .data_dir
+            .iter()
+            .map(|value| own("storage.data_dir", "--data-dir", value));
+        let set = self.set.iter().map(|(key, value)| Override {
+            key: key.clone(),
+            value: value.clone(),
+            // A password does not belong in an error message.
+            flag: if key == "server.requirepass" {
+                format!("--set {key}")
+            } else {
+                format!("--set {key}={value}")
+            },
+        });
+        port.chain(data_dir).chain(set).collect()
+    }
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write SECTION.KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn cli(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from([&["lokikv"], args].concat())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+        let help = Cli::command().render_long_help().to_string();
+        for part in [
+            "--config",
+            "--port",
+            "--data-dir",
+            "--set",
+            "--check-config",
+            "ping",
+            "Examples:",
+            "Exit codes:",
+        ] {
+            assert!(help.contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn the_file_by_flag_or_place() {
+        assert_eq!(cli(&["--config", "a.toml"]).unwrap().file(), Some("a.toml".into()));
+        assert_eq!(
+            cli(&["/etc/a.toml", "--port", "1"]).unwrap().file(),
+            Some("/etc/a.toml".into())
+        );
+        assert!(cli(&["--config", "a.toml", "b.toml"]).is_err());
+        assert!(cli(&["a.toml", "b.toml"]).is_err());
+    }
+
+    #[test]
+    fn flags_become_keys_and_set_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.toml");
+        std::fs::write(&file, "[server]\nport = 1\n").unwrap();
+        let file = file.to_str().unwrap();
+        let loaded = cli(&[file, "--port", "2", "--data-dir", "/d", "--set", "wal.fsync=no"])
+            .unwrap()
+            .load()
+            .unwrap();
+        assert_eq!(
+            (loaded.config.server.port, loaded.config.storage.data_dir.as_str()),
+            (2, "/d")
+        );
+        let loaded = cli(&["--set", "server.port=3", "--port", "2", file])
+            .unwrap()
+            .load()
+            .unwrap();
+        assert_eq!(loaded.config.server.port, 3);
+        let error = cli(&[file, "--port", "70000"]).unwrap().load().unwrap_err().to_string();
+        assert_eq!(error, "--port 70000: server.port: 70000 is not a port (0..=65535)");
+        assert_eq!(
+            cli(&["--set", "server.port"]).unwrap_err().exit_code(),
+            i32::from(EXIT_USAGE)
+        );
+    }
+
+    #[test]
+    fn ping() {
+        let Some(Command::Ping(args)) = cli(&["ping"]).unwrap().command else {
+            panic!("no ping")
+        };
+        assert_eq!(
+            (args.host.as_str(), args.port, args.timeout_ms),
+            ("127.0.0.1", 6379, 1000)
+        );
+        let Some(Command::Ping(args)) = cli(&["ping", "--unixsocket", "/s", "--timeout-ms", "5"])
+            .unwrap()
+            .command
+        else {
+            panic!("no ping")
+        };
+        assert_eq!((args.unixsocket, args.timeout_ms), (Some("/s".into()), 5));
+        assert!(cli(&["ping", "--unixsocket", "/s", "--port", "1"]).is_err());
+        assert!(cli(&["ping", "--timeout-ms", "0"]).is_err());
+    }
+}

@@ -1,0 +1,273 @@
+//! Translates between Redis's text of a parameter and the values of the keys behind it, with Redis's refusals.
+//!
+//! **Invariants**
+//! - The texts of refusals are Redis 7.0's, letter by letter.
+//! - A translation checks form and Redis's bounds; whether this version accepts the value is the schema's business.
+
+use super::{
+    de::Setting,
+    flat::Flat,
+    keyspace_events,
+    params::table::{Kind, OUTPUT_BUFFER_KEYS, Param},
+    size,
+};
+
+/// New values of keys.
+pub(super) type Changes = Vec<(String, Setting)>;
+
+/// The text that CONFIG GET shows for `param`.
+pub(super) fn to_text(param: &Param, flat: &Flat) -> String {
+    let first = param.keys.first().and_then(|key| flat.get(*key));
+    match (param.kind, first) {
+        (Kind::Fixed(text), _) => text.to_owned(),
+        (Kind::OutputBuffers, _) => output_buffers_text(flat),
+        (Kind::Save, Some(Setting::Int(0))) => String::new(),
+        (Kind::Save, Some(interval_s)) => format!("{interval_s} 1"),
+        (Kind::YesNo, Some(Setting::Bool(on))) => (if *on { "yes" } else { "no" }).to_owned(),
+        // Redis has no word for less than warnings.
+        (Kind::Words(words), Some(Setting::Text(word))) if !words.contains(&word.as_str()) => {
+            words.last().copied().unwrap_or_default().to_owned()
+        }
+        (_, Some(setting)) => setting.to_string(),
+        (_, None) => String::new(),
+    }
+}
+
+fn output_buffers_text(flat: &Flat) -> String {
+    let value = |key: &&str| flat.get(*key).map_or_else(String::new, Setting::to_string);
+    let classes = ["normal", "slave", "pubsub"].iter().zip(OUTPUT_BUFFER_KEYS.chunks(3));
+    let parts = classes.map(|(class, keys)| {
+        let limits: Vec<String> = keys.iter().map(value).collect();
+        format!("{class} {}", limits.join(" "))
+    });
+    parts.collect::<Vec<_>>().join(" ")
+}
+
+/// The values that CONFIG SET gives to the keys of `param`, or Redis's refusal.
+pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, String> {
+    let setting = match param.kind {
+        Kind::Int(min, max) => Setting::Int(int(text, min, max)?),
+        Kind::Memory(min) => Setting::Int(memory(text, min)?),
+        Kind::YesNo => Setting::Bool(yes_no(text)?),
+        Kind::Words(words) => Setting::Text(word(text, words)?),
+        Kind::Text | Kind::List => Setting::Text(text.to_owned()),
+        Kind::Events => Setting::Text(events(text)?),
+        Kind::Save => Setting::Int(save_interval_s(text)?),
+        Kind::OutputBuffers => return output_buffers(text),
+        Kind::Fixed(_) => return Err("can't set immutable config".to_owned()),
+    };
+    Ok(param
+        .keys
+        .iter()
+        .map(|key| ((*key).to_owned(), setting.clone()))
+        .collect())
+}
+
+/// A number as Redis reads one: no sign but a needed minus, no leading zero, no blank.
+fn strict_int(text: &str) -> Option<i64> {
+    text.parse::<i64>().ok().filter(|number| number.to_string() == text)
+}
+
+fn int(text: &str, min: i64, max: i64) -> Result<i64, String> {
+    let number = strict_int(text).ok_or("argument couldn't be parsed into an integer")?;
+    if (min..=max).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("argument must be between {min} and {max} inclusive"))
+    }
+}
+
+fn memory(text: &str, min: u64) -> Result<i64, String> {
+    let bytes = size::parse(text).ok_or("argument must be a memory value")?;
+    match i64::try_from(bytes) {
+        Ok(fits) if bytes >= min => Ok(fits),
+        _ => Err(format!("argument must be between {min} and {} inclusive", i64::MAX)),
+    }
+}
+
+fn yes_no(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("argument must be 'yes' or 'no'".to_owned()),
+    }
+}
+
+fn word(text: &str, words: &[&str]) -> Result<String, String> {
+    let lower = text.to_ascii_lowercase();
+    if words.contains(&lower.as_str()) {
+        return Ok(lower);
+    }
+    Err(format!(
+        "argument(s) must be one of the following: {}",
+        words.join(", ")
+    ))
+}
+
+fn events(text: &str) -> Result<String, String> {
+    let flags = keyspace_events::from_text(text).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+    Ok(keyspace_events::to_text(flags))
+}
+
+/// The shortest of the save points: a checkpoint at that interval keeps the promise of every one of them.
+fn save_interval_s(text: &str) -> Result<i64, String> {
+    const INVALID: &str = "Invalid save parameters";
+    if text.is_empty() {
+        return Ok(0);
+    }
+    let numbers: Option<Vec<i64>> = text.split(' ').map(strict_int).collect();
+    let numbers = numbers
+        .filter(|numbers| numbers.len().is_multiple_of(2))
+        .ok_or(INVALID)?;
+    let valid = |point: &[i64]| match point {
+        [seconds, changes] => (1..=i64::from(i32::MAX)).contains(seconds) && *changes >= 0,
+        _ => false,
+    };
+    if !numbers.chunks(2).all(valid) {
+        return Err(INVALID.to_owned());
+    }
+    Ok(numbers.iter().step_by(2).copied().min().unwrap_or(0))
+}
+
+/// Any number of `class hard soft seconds`; classes that are not named stay as they are.
+fn output_buffers(text: &str) -> Result<Changes, String> {
+    let words: Vec<&str> = if text.is_empty() {
+        Vec::new()
+    } else {
+        text.split(' ').collect()
+    };
+    if !words.len().is_multiple_of(4) {
+        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+    }
+    let mut changes = Changes::new();
+    for limit in words.chunks(4) {
+        let [class, hard, soft, seconds] = limit else { continue };
+        let place = match class.to_ascii_lowercase().as_str() {
+            "normal" => 0,
+            "slave" | "replica" => 1,
+            "pubsub" => 2,
+            _ => return Err("Invalid client class specified in buffer limit configuration.".to_owned()),
+        };
+        let bytes = |text| size::parse(text).and_then(|bytes| i64::try_from(bytes).ok());
+        let soft_s = strict_int(seconds).filter(|s| (0..=i64::from(i32::MAX)).contains(s));
+        let values = [bytes(hard), bytes(soft), soft_s];
+        for (key, value) in OUTPUT_BUFFER_KEYS.iter().skip(place * 3).zip(values) {
+            let wrong = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+            changes.push(((*key).to_owned(), Setting::Int(value.ok_or(wrong)?)));
+        }
+    }
+    Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{flat::DEFAULTS, params::table};
+
+    fn set(name: &str, text: &str) -> Result<String, String> {
+        let param = table::find(name).unwrap();
+        let mut flat = DEFAULTS.clone();
+        flat.extend(from_text(param, text)?);
+        Ok(to_text(param, &flat))
+    }
+
+    #[test]
+    fn defaults_read_as_in_redis() {
+        for (name, text) in [
+            ("appendfsync", "everysec"),
+            ("appendonly", "yes"),
+            ("save", "300 1"),
+            ("maxmemory", "0"),
+            ("maxmemory-policy", "noeviction"),
+            ("loglevel", "notice"),
+            ("unixsocketperm", "0"),
+            ("bind", "127.0.0.1"),
+            ("cluster-enabled", "no"),
+            (
+                "client-output-buffer-limit",
+                "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+            ),
+        ] {
+            assert_eq!(to_text(table::find(name).unwrap(), &DEFAULTS), text, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_shown() {
+        for (name, text, shown) in [
+            ("maxmemory", "1kb", "1024"),
+            ("maxmemory", "100GB", "107374182400"),
+            ("appendfsync", "ALWAYS", "always"),
+            ("appendonly", "NO", "no"),
+            ("save", "", ""),
+            ("save", "900 1 60 1000", "60 1"),
+            ("save", "300 0", "300 1"),
+            ("slowlog-log-slower-than", "-1", "-1"),
+            ("notify-keyspace-events", "KEA", "AKE"),
+            (
+                "client-output-buffer-limit",
+                "REPLICA 1mb 1k 5 normal 7 0 0",
+                "normal 7 0 0 slave 1048576 1000 5 pubsub 33554432 8388608 60",
+            ),
+            (
+                "client-output-buffer-limit",
+                "",
+                "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+            ),
+        ] {
+            assert_eq!(set(name, text).as_deref(), Ok(shown), "{name} {text}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_those_of_redis() {
+        let not_int = "argument couldn't be parsed into an integer";
+        let wrong_limit = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+        for (name, text, refusal) in [
+            ("port", "70000", "argument must be between 0 and 65535 inclusive"),
+            ("port", "abc", not_int),
+            ("timeout", "05", not_int),
+            ("timeout", "+5", not_int),
+            ("timeout", "", not_int),
+            ("timeout", "-1", "argument must be between 0 and 2147483647 inclusive"),
+            ("maxclients", "0", "argument must be between 1 and 4294967295 inclusive"),
+            ("maxmemory", "abc", "argument must be a memory value"),
+            ("maxmemory", "5%", "argument must be a memory value"),
+            (
+                "proto-max-bulk-len",
+                "1kb",
+                "argument must be between 1048576 and 9223372036854775807 inclusive",
+            ),
+            ("appendonly", "maybe", "argument must be 'yes' or 'no'"),
+            (
+                "appendfsync",
+                "maybe",
+                "argument(s) must be one of the following: everysec, always, no",
+            ),
+            ("save", "abc", "Invalid save parameters"),
+            ("save", "300", "Invalid save parameters"),
+            ("save", "0 1", "Invalid save parameters"),
+            ("save", "300 -1", "Invalid save parameters"),
+            ("save", " 900  1", "Invalid save parameters"),
+            (
+                "notify-keyspace-events",
+                "q",
+                "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
+            ),
+            (
+                "client-output-buffer-limit",
+                "normal 0 0",
+                "Wrong number of arguments in buffer limit configuration.",
+            ),
+            (
+                "client-output-buffer-limit",
+                "foo 0 0 0",
+                "Invalid client class specified in buffer limit configuration.",
+            ),
+            ("client-output-buffer-limit", "normal a 0 0", wrong_limit),
+            ("client-output-buffer-limit", "normal 1 2 -3", wrong_limit),
+        ] {
+            assert_eq!(set(name, text).unwrap_err(), refusal, "{name} {text}");
+        }
+    }
+}

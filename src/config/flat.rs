@@ -1,0 +1,103 @@
+//! The configuration as a flat map from dotted key to value, and back.
+//!
+//! **Invariants**
+//! - [`flatten`] has every key of the schema, whatever its value; it is where all lists of keys come from.
+//! - [`build`] is the only way from values to a [`Config`], so every value passes the schema's checks.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use ::config::{ConfigError as LayerError, Source, Value, ValueKind};
+use serde::Deserialize;
+
+use super::{de::Setting, schema::Config};
+
+/// Dotted key (`section.key`) → value, sorted.
+pub(super) type Flat = BTreeMap<String, Setting>;
+
+/// Every key with its default.
+pub(super) static DEFAULTS: LazyLock<Flat> = LazyLock::new(|| flatten(&Config::default()));
+
+/// All keys of `config` with their values.
+#[expect(
+    clippy::expect_used,
+    reason = "the schema is structs of scalars and string lists: they always serialize"
+)]
+pub(super) fn flatten(config: &Config) -> Flat {
+    let layer = ::config::Config::try_from(config).expect("the schema serializes");
+    let sections = layer.collect().expect("a serialized configuration can be read");
+    let mut flat = Flat::new();
+    for (section, table) in sections {
+        for (key, value) in table.into_table().unwrap_or_default() {
+            let setting = Setting::deserialize(value).expect("the schema has scalars and string lists only");
+            flat.insert(format!("{section}.{key}"), setting);
+        }
+    }
+    flat
+}
+
+/// Whether `section` is a section of the file.
+pub(super) fn is_section(section: &str) -> bool {
+    // `metrics` has no key yet, so the list of keys does not show it.
+    section == "metrics" || DEFAULTS.keys().any(|key| key.split('.').next() == Some(section))
+}
+
+/// The defaults with the known keys of `changes` laid over them.
+pub(super) fn build<'a>(changes: impl IntoIterator<Item = (&'a String, &'a Setting)>) -> Result<Config, String> {
+    let mut builder = ::config::Config::builder();
+    for (key, setting) in changes {
+        builder = builder
+            .set_override(key.as_str(), to_value(setting))
+            .map_err(|error| reason(&error))?;
+    }
+    builder
+        .build()
+        .and_then(::config::Config::try_deserialize)
+        .map_err(|error| reason(&error))
+}
+
+/// Why `setting` cannot be the value of `key`, if it cannot.
+pub(super) fn check_one(key: &str, setting: &Setting) -> Result<(), String> {
+    build([(&key.to_owned(), setting)]).map(drop)
+}
+
+/// The layer crate's form of a value.
+pub(super) fn to_value(setting: &Setting) -> Value {
+    let kind = match setting {
+        Setting::Bool(value) => ValueKind::from(*value),
+        Setting::Int(value) => ValueKind::from(*value),
+        Setting::Text(value) => ValueKind::from(value.as_str()),
+        Setting::List(items) => ValueKind::from(items.clone()),
+    };
+    Value::new(None, kind)
+}
+
+/// The bare reason of an error: the place is known better by the caller.
+pub(super) fn reason(error: &LayerError) -> String {
+    match error {
+        LayerError::At { error, .. } => reason(error),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flat_and_back_is_the_same() {
+        let mut config = Config::default();
+        config.server.bind = vec!["::1".to_owned(), "127.0.0.1".to_owned()];
+        config.server.requirepass = "007".to_owned();
+        config.slowlog.log_slower_than_us = -1;
+        assert_eq!(build(&flatten(&config)), Ok(config));
+    }
+
+    #[test]
+    fn the_reason_is_bare() {
+        let port = Setting::Int(70_000);
+        assert_eq!(
+            check_one("server.port", &port),
+            Err("70000 is not a port (0..=65535)".to_owned())
+        );
+    }
+}

@@ -1,0 +1,279 @@
+//! The configuration of a running server: what CONFIG GET, SET and REWRITE act on, shared by all threads.
+//!
+//! **Invariants**
+//! - A set is all or nothing: the new configuration is built and checked as a whole before anything changes.
+//! - Every change is visible in [`Live`] before `set` returns.
+//! - Error texts are Redis 7.0's.
+
+mod rewrite;
+pub(super) mod table;
+
+use std::{path::PathBuf, sync::Arc};
+
+use parking_lot::RwLock;
+
+use super::{
+    Config, Live, check,
+    convert::{self, Changes},
+    de::Setting,
+    flat::{self, DEFAULTS, Flat},
+    load::Loaded,
+};
+
+/// What a set changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedKey {
+    /// Dotted key whose value is different now.
+    pub key: String,
+    /// Its new value as text; the password is not shown.
+    pub value: String,
+}
+
+/// The shared configuration.
+#[derive(Debug)]
+pub struct Params {
+    state: RwLock<State>,
+    live: Arc<Live>,
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct State {
+    config: Arc<Config>,
+    flat: Flat,
+    /// The save points as a client gave them, and the interval that followed from them.
+    save: Option<(String, u64)>,
+}
+
+/// A parameter as CONFIG names it.
+#[derive(Debug, Clone, Copy)]
+enum Name {
+    /// One of Redis's.
+    Redis(&'static table::Param),
+    /// A dotted key.
+    Dotted(&'static str),
+}
+
+impl Params {
+    /// Takes over what was loaded at start.
+    pub fn new(loaded: Loaded) -> Self {
+        let Loaded { config, file } = loaded;
+        let live = Arc::new(Live::new(&config));
+        let flat = flat::flatten(&config);
+        Self {
+            state: RwLock::new(State {
+                config: Arc::new(config),
+                flat,
+                save: None,
+            }),
+            live,
+            file,
+        }
+    }
+
+    /// The values for hot paths.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// The whole configuration as it is now.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.state.read().config)
+    }
+
+    /// The absolute path of the configuration file, when the server was started with one.
+    pub fn file(&self) -> Option<&PathBuf> {
+        self.file.as_ref()
+    }
+
+    /// CONFIG GET: every parameter that one of `patterns` names, each once, in the order found.
+    ///
+    /// `matches(pattern, text)` is the glob matcher; it is given both in lower case. As in Redis a pattern without
+    /// `*`, `?` or `[` is a name, and comes back as it was written. O(patterns × parameters).
+    pub fn get(&self, patterns: &[&[u8]], matches: impl Fn(&[u8], &[u8]) -> bool) -> Vec<(String, String)> {
+        let state = self.state.read();
+        let mut found: Vec<(String, String)> = Vec::new();
+        let mut add = |shown: String, name: Name| {
+            if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(&shown)) {
+                found.push((shown, state.text(name)));
+            }
+        };
+        for pattern in patterns {
+            if pattern.iter().any(|byte| b"*?[".contains(byte)) {
+                let pattern = pattern.to_ascii_lowercase();
+                all_names()
+                    .filter(|(text, _)| matches(&pattern, text.as_bytes()))
+                    .for_each(|(t, n)| add(t.to_owned(), n));
+            } else if let Some((text, name)) = str::from_utf8(pattern).ok().and_then(|t| Some((t, find(t)?))) {
+                add(text.to_owned(), name);
+            }
+        }
+        found
+    }
+
+    /// CONFIG SET: gives every parameter its value, or none of them. The error is the whole reply, `ERR` included.
+    ///
+    /// An odd number of arguments is the caller's `ERR syntax error`.
+    pub fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<ChangedKey>, String> {
+        let names = settable(pairs)?;
+        let mut changes: Vec<(String, Changes)> = Vec::with_capacity(pairs.len());
+        let mut save = None;
+        for ((_, value), name) in pairs.iter().zip(names) {
+            let value = String::from_utf8_lossy(value);
+            changes.push((
+                name.shown().to_owned(),
+                name.changes(&value).map_err(|why| failed(name.shown(), &why))?,
+            ));
+            if name.shown() == "save" && !value.is_empty() {
+                save = Some(value.into_owned());
+            }
+        }
+        self.commit(changes, save)
+    }
+
+    /// Checks the changes as a whole and makes them at once.
+    fn commit(&self, changes: Vec<(String, Changes)>, save: Option<String>) -> Result<Vec<ChangedKey>, String> {
+        let mut state = self.state.write();
+        let mut new = state.flat.clone();
+        new.extend(changes.iter().flat_map(|(_, changes)| changes.clone()));
+        let blame = |key: &str| {
+            let by_key = changes
+                .iter()
+                .find(|(_, changes)| changes.iter().any(|(changed, _)| changed == key));
+            by_key.or(changes.first()).map_or("", |(name, _)| name.as_str())
+        };
+        let config = flat::build(&new).map_err(|why| failed(blame(""), &why))?;
+        check::check(&config).map_err(|conflict| failed(blame(conflict.key), &conflict.reason))?;
+        let new = flat::flatten(&config);
+        let changed = difference(&state.flat, &new);
+        if let Some(text) = save {
+            state.save = Some((text, config.checkpoint.interval_s));
+        }
+        self.live.store(&config);
+        state.config = Arc::new(config);
+        state.flat = new;
+        Ok(changed)
+    }
+
+    /// CONFIG REWRITE: writes what differs from the file back to it, comments and layout kept. The error is the whole
+    /// reply, `ERR` included.
+    pub fn rewrite(&self) -> Result<(), String> {
+        let Some(file) = &self.file else {
+            return Err("ERR The server is running without a config file".to_owned());
+        };
+        // Under the write lock: two rewrites at once would race for the same temporary file.
+        let state = self.state.write();
+        rewrite::rewrite(file, &state.flat).map_err(|error| format!("ERR Rewriting config file: {error}"))
+    }
+}
+
+impl State {
+    fn text(&self, name: Name) -> String {
+        match name {
+            Name::Dotted(key) => self.flat.get(key).map_or_else(String::new, Setting::to_string),
+            Name::Redis(param) => match &self.save {
+                Some((text, interval_s))
+                    if param.name == "save" && *interval_s == self.config.checkpoint.interval_s =>
+                {
+                    text.clone()
+                }
+                _ => convert::to_text(param, &self.flat),
+            },
+        }
+    }
+}
+
+impl Name {
+    fn shown(&self) -> &'static str {
+        match self {
+            Self::Redis(param) => param.name,
+            Self::Dotted(key) => key,
+        }
+    }
+
+    /// Why this cannot be set at run time, if so.
+    fn refusal(&self) -> Option<&'static str> {
+        let keys = match self {
+            Self::Redis(param) => param.keys,
+            Self::Dotted(key) => std::slice::from_ref(key),
+        };
+        if keys.iter().any(|key| table::is_protected(key)) {
+            return Some("can't set protected config");
+        }
+        let mutable = !keys.is_empty() && keys.iter().all(|key| table::is_mutable(key));
+        (!mutable).then_some("can't set immutable config")
+    }
+
+    /// The new values that `text` means, each checked alone.
+    fn changes(&self, text: &str) -> Result<Changes, String> {
+        let changes = match self {
+            Self::Redis(param) => convert::from_text(param, text)?,
+            Self::Dotted(key) => vec![((*key).to_owned(), Setting::Text(text.to_owned()))],
+        };
+        for (key, setting) in &changes {
+            flat::check_one(key, setting)?;
+        }
+        Ok(changes)
+    }
+}
+
+/// Every name, Redis's first.
+fn all_names() -> impl Iterator<Item = (&'static str, Name)> {
+    let redis = table::PARAMS.iter().map(|param| (param.name, Name::Redis(param)));
+    redis.chain(DEFAULTS.keys().map(|key| (key.as_str(), Name::Dotted(key.as_str()))))
+}
+
+fn find(name: &str) -> Option<Name> {
+    let lower = name.to_ascii_lowercase();
+    let redis = table::find(&lower).map(Name::Redis);
+    redis.or_else(|| {
+        DEFAULTS
+            .get_key_value(&lower)
+            .map(|(key, _)| Name::Dotted(key.as_str()))
+    })
+}
+
+/// The parameters of `pairs`, in order, when all are known, settable and different; Redis reports the first that is not.
+fn settable(pairs: &[(&[u8], &[u8])]) -> Result<Vec<Name>, String> {
+    let mut names: Vec<Name> = Vec::with_capacity(pairs.len());
+    for (given, _) in pairs {
+        let text = String::from_utf8_lossy(given);
+        let Some(name) = find(&text) else {
+            return Err(format!(
+                "ERR Unknown option or number of arguments for CONFIG SET - '{text}'"
+            ));
+        };
+        if let Some(refusal) = name.refusal() {
+            return Err(failed(&text, refusal));
+        }
+        if names.iter().any(|known| known.shown() == name.shown()) {
+            return Err(failed(&text, "duplicate parameter"));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+fn failed(name: &str, why: &str) -> String {
+    format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}")
+}
+
+fn difference(old: &Flat, new: &Flat) -> Vec<ChangedKey> {
+    let different = new.iter().filter(|(key, setting)| old.get(*key) != Some(setting));
+    let shown = |key: &str, setting: &Setting| {
+        if key == "server.requirepass" {
+            "(hidden)".to_owned()
+        } else {
+            setting.to_string()
+        }
+    };
+    different
+        .map(|(key, setting)| ChangedKey {
+            key: key.clone(),
+            value: shown(key, setting),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

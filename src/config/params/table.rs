@@ -1,0 +1,194 @@
+//! Redis's parameter names, each with the keys it stands for.
+//!
+//! **Invariants**
+//! - A name is here only when its value is true of this server; a client that probes a name gets no fiction.
+//! - Names are lower-case, unique and sorted; every key exists in the schema.
+//! - Whether a parameter can change at run time is decided per key ([`is_mutable`]), once, for both of its names.
+
+/// How a parameter's text and its keys' values translate into each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Kind {
+    /// A whole number within bounds.
+    Int(i64, i64),
+    /// Bytes with Redis's units, of at least this many.
+    Memory(u64),
+    /// `yes` or `no`.
+    YesNo,
+    /// One of Redis's words, in Redis's order; the keys use the same words.
+    Words(&'static [&'static str]),
+    /// A string, as it is.
+    Text,
+    /// A list, blank-separated.
+    List,
+    /// The save points of snapshots.
+    Save,
+    /// The nine limits of output buffers in one line.
+    OutputBuffers,
+    /// Letters of event classes.
+    Events,
+    /// Always this: true of every instance of this version.
+    Fixed(&'static str),
+}
+
+/// One of Redis's parameters.
+#[derive(Debug)]
+pub(in crate::config) struct Param {
+    /// Redis's name.
+    pub(in crate::config) name: &'static str,
+    /// The dotted keys behind it; none for a fixed one.
+    pub(in crate::config) keys: &'static [&'static str],
+    /// Its form.
+    pub(in crate::config) kind: Kind,
+}
+
+const INT_MAX: i64 = i32::MAX as i64;
+const NO: Kind = Kind::Fixed("no");
+const EMPTY: Kind = Kind::Fixed("");
+const POLICIES: Kind = Kind::Words(&[
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "noeviction",
+]);
+
+/// The keys of [`Kind::OutputBuffers`], class by class: hard bytes, soft bytes, soft seconds.
+pub(in crate::config) const OUTPUT_BUFFER_KEYS: [&str; 9] = [
+    "limits.output_buffer_normal_hard_bytes",
+    "limits.output_buffer_normal_soft_bytes",
+    "limits.output_buffer_normal_soft_s",
+    "limits.output_buffer_replica_hard_bytes",
+    "limits.output_buffer_replica_soft_bytes",
+    "limits.output_buffer_replica_soft_s",
+    "limits.output_buffer_pubsub_hard_bytes",
+    "limits.output_buffer_pubsub_soft_bytes",
+    "limits.output_buffer_pubsub_soft_s",
+];
+
+const fn param(name: &'static str, keys: &'static [&'static str], kind: Kind) -> Param {
+    Param { name, keys, kind }
+}
+
+const fn fixed(name: &'static str, kind: Kind) -> Param {
+    Param { name, keys: &[], kind }
+}
+
+/// All of them, sorted by name.
+#[rustfmt::skip] // one line each, like the table it is
+pub(in crate::config) const PARAMS: &[Param] = &[
+    fixed("aclfile", EMPTY),
+    fixed("activedefrag", NO),
+    param("appendfsync", &["wal.fsync"], Kind::Words(&["everysec", "always", "no"])),
+    param("appendonly", &["wal.enabled"], Kind::YesNo),
+    param("bind", &["server.bind"], Kind::List),
+    param("client-output-buffer-limit", &OUTPUT_BUFFER_KEYS, Kind::OutputBuffers),
+    param("client-query-buffer-limit", &["limits.query_buffer_bytes_max"], Kind::Memory(1 << 20)),
+    fixed("cluster-enabled", NO),
+    fixed("daemonize", NO),
+    param("databases", &["server.databases"], Kind::Int(1, 65_536)),
+    param("dir", &["storage.data_dir"], Kind::Text),
+    param("enable-debug-command", &["server.enable_debug_command"], Kind::Words(&["no", "yes", "local"])),
+    fixed("enable-module-command", NO),
+    fixed("enable-protected-configs", NO),
+    param("latency-monitor-threshold", &["latency.monitor_threshold_ms"], Kind::Int(0, i64::MAX)),
+    param("logfile", &["log.file"], Kind::Text),
+    param("loglevel", &["log.level"], Kind::Words(&["debug", "verbose", "notice", "warning"])),
+    fixed("masterauth", EMPTY),
+    fixed("masteruser", EMPTY),
+    param("maxclients", &["server.maxclients"], Kind::Int(1, 4_294_967_295)),
+    param("maxmemory", &["memory.max_bytes"], Kind::Memory(0)),
+    fixed("maxmemory-clients", Kind::Fixed("0")),
+    param("maxmemory-policy", &["memory.policy"], POLICIES),
+    fixed("no-appendfsync-on-rewrite", NO),
+    param("notify-keyspace-events", &["notifications.keyspace_events"], Kind::Events),
+    param("port", &["server.port"], Kind::Int(0, 65_535)),
+    param("protected-mode", &["server.protected_mode"], Kind::YesNo),
+    param("proto-max-bulk-len", &["limits.bulk_bytes_max"], Kind::Memory(1 << 20)),
+    fixed("rdbcompression", NO),
+    fixed("replicaof", EMPTY),
+    param("requirepass", &["server.requirepass"], Kind::Text),
+    param("save", &["checkpoint.interval_s"], Kind::Save),
+    param("shutdown-timeout", &["server.shutdown_timeout_s"], Kind::Int(0, INT_MAX)),
+    fixed("slaveof", EMPTY),
+    param("slowlog-log-slower-than", &["slowlog.log_slower_than_us"], Kind::Int(-1, i64::MAX)),
+    param("slowlog-max-len", &["slowlog.max_len"], Kind::Int(0, i64::MAX)),
+    fixed("supervised", NO),
+    fixed("syslog-enabled", NO),
+    param("tcp-backlog", &["server.tcp_backlog"], Kind::Int(0, INT_MAX)),
+    param("tcp-keepalive", &["server.tcp_keepalive_s"], Kind::Int(0, INT_MAX)),
+    param("timeout", &["server.timeout_s"], Kind::Int(0, INT_MAX)),
+    param("tls-auth-clients", &["tls.auth_clients"], Kind::Words(&["no", "yes", "optional"])),
+    param("tls-ca-cert-file", &["tls.ca_file"], Kind::Text),
+    param("tls-cert-file", &["tls.cert_file"], Kind::Text),
+    fixed("tls-cluster", NO),
+    param("tls-key-file", &["tls.key_file"], Kind::Text),
+    param("tls-port", &["tls.port"], Kind::Int(0, 65_535)),
+    fixed("tls-replication", NO),
+    param("unixsocket", &["server.unixsocket"], Kind::Text),
+    param("unixsocketperm", &["server.unixsocketperm"], Kind::Text),
+];
+
+/// The keys that a running server takes over at once.
+const MUTABLE: &[&str] = &[
+    "server.requirepass",
+    "server.protected_mode",
+    "server.maxclients",
+    "server.timeout_s",
+    "server.tcp_keepalive_s",
+    "server.shutdown_timeout_s",
+    "checkpoint.interval_s",
+    "checkpoint.wal_bytes_max",
+    "checkpoint.keep_count",
+    "checkpoint.keep_age_s",
+    "checkpoint.on_shutdown",
+    "wal.fsync",
+    "wal.segment_bytes",
+    "wal.keep_age_s",
+    "memory.max_bytes",
+    "memory.policy",
+    "limits.query_buffer_bytes_max",
+    "limits.bulk_bytes_max",
+    "limits.args_max",
+    "slowlog.log_slower_than_us",
+    "slowlog.max_len",
+    "latency.monitor_threshold_ms",
+    "notifications.keyspace_events",
+    "log.level",
+];
+
+/// The parameter with this lower-case name. O(log n).
+pub(in crate::config) fn find(name: &str) -> Option<&'static Param> {
+    PARAMS
+        .binary_search_by(|param| param.name.cmp(name))
+        .ok()
+        .and_then(|index| PARAMS.get(index))
+}
+
+/// Whether `key` can change while the server runs.
+pub(in crate::config) fn is_mutable(key: &str) -> bool {
+    MUTABLE.contains(&key) || OUTPUT_BUFFER_KEYS.contains(&key)
+}
+
+/// Whether Redis guards `key` against change by a client, rather than calling it immutable.
+pub(in crate::config) fn is_protected(key: &str) -> bool {
+    key == "storage.data_dir"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::flat::DEFAULTS;
+
+    #[test]
+    fn names_are_sorted_and_keys_exist() {
+        assert!(PARAMS.is_sorted_by(|a, b| a.name < b.name));
+        for key in PARAMS.iter().flat_map(|param| param.keys).chain(MUTABLE) {
+            assert!(DEFAULTS.contains_key(*key), "{key}");
+        }
+        assert_eq!(find("maxmemory").unwrap().keys, ["memory.max_bytes"]);
+        assert!(find("maxmemor").is_none());
+    }
+}

@@ -1,0 +1,202 @@
+//! CONFIG GET, SET and REWRITE as a client sees them.
+
+use std::{fs, sync::atomic::Ordering::Relaxed};
+
+use super::*;
+use crate::config::load;
+
+/// A matcher that knows `*` only.
+fn star(pattern: &[u8], text: &[u8]) -> bool {
+    match pattern.split_first() {
+        None => text.is_empty(),
+        Some((b'*', rest)) => (0..=text.len()).any(|skip| star(rest, &text[skip..])),
+        Some((byte, rest)) => text.first() == Some(byte) && star(rest, &text[1..]),
+    }
+}
+
+fn params() -> Params {
+    Params::new(Loaded {
+        config: Config::default(),
+        file: None,
+    })
+}
+
+fn get(params: &Params, patterns: &[&str]) -> Vec<(String, String)> {
+    let patterns: Vec<&[u8]> = patterns.iter().map(|pattern| pattern.as_bytes()).collect();
+    params.get(&patterns, star)
+}
+
+fn value(params: &Params, name: &str) -> String {
+    get(params, &[name]).pop().unwrap().1
+}
+
+fn set(params: &Params, pairs: &[(&str, &str)]) -> Result<Vec<String>, String> {
+    let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+    Ok(params.set(&pairs)?.into_iter().map(|changed| changed.key).collect())
+}
+
+#[test]
+fn get_by_name_and_pattern() {
+    let params = params();
+    let names = |patterns: &[&str]| {
+        get(&params, patterns)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["MAXMEMORY"]), ["MAXMEMORY"]);
+    assert_eq!(
+        names(&["MaxMem*", "maxmemory", "nosuch"]),
+        ["maxmemory", "maxmemory-clients", "maxmemory-policy"]
+    );
+    assert_eq!(names(&["slowlog.*"]), ["slowlog.log_slower_than_us", "slowlog.max_len"]);
+    assert_eq!(
+        get(&params, &["save", "appendonly"]),
+        [
+            ("save".to_owned(), "300 1".to_owned()),
+            ("appendonly".to_owned(), "yes".to_owned())
+        ]
+    );
+    let all = names(&["*", "*"]);
+    assert_eq!(all.len(), table::PARAMS.len() + DEFAULTS.len());
+    assert!(all.iter().all(|name| *name == name.to_ascii_lowercase()));
+}
+
+#[test]
+fn set_reaches_live_and_tells_what_changed() {
+    let params = params();
+    assert_eq!(
+        set(
+            &params,
+            &[
+                ("MAXMEMORY", "1kb"),
+                ("slowlog.log_slower_than_us", "5"),
+                ("timeout", "0")
+            ]
+        )
+        .unwrap(),
+        ["memory.max_bytes", "slowlog.log_slower_than_us"]
+    );
+    assert_eq!(params.live().maxmemory.load(Relaxed), 1024);
+    assert_eq!(params.live().slowlog_us.load(Relaxed), 5);
+    assert_eq!(params.live().generation.load(Relaxed), 2);
+    assert_eq!(params.config().memory.max_bytes, 1024);
+    assert_eq!(value(&params, "memory.max_bytes"), "1024");
+    let changed = params.set(&[(b"requirepass", b"secret")]).unwrap();
+    assert_eq!(
+        changed,
+        [ChangedKey {
+            key: "server.requirepass".to_owned(),
+            value: "(hidden)".to_owned()
+        }]
+    );
+    assert_eq!(&*params.live().requirepass(), "secret");
+}
+
+#[test]
+fn every_mutable_parameter_takes_its_own_value() {
+    let params = params();
+    for (name, kind) in all_names().filter(|(_, name)| name.refusal().is_none()) {
+        let own = value(&params, name);
+        assert_eq!(set(&params, &[(name, &own)]), Ok(vec![]), "{kind:?}");
+    }
+}
+
+#[test]
+fn save_points_stay_as_they_were_given() {
+    let params = params();
+    set(&params, &[("save", "900 1 60 1000")]).unwrap();
+    assert_eq!(value(&params, "save"), "900 1 60 1000");
+    assert_eq!(value(&params, "checkpoint.interval_s"), "60");
+    set(&params, &[("checkpoint.interval_s", "120")]).unwrap();
+    assert_eq!(value(&params, "save"), "120 1");
+    set(&params, &[("save", "")]).unwrap();
+    assert_eq!(value(&params, "save"), "");
+    assert_eq!(params.live().checkpoint_interval_s.load(Relaxed), 0);
+}
+
+#[test]
+fn refusals_are_those_of_redis() {
+    let failed =
+        |name: &str, why: &str| format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}");
+    let immutable = "can't set immutable config";
+    let unknown = |name: &str| format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'");
+    let params = params();
+    let cases: [(&[(&str, &str)], String); 14] = [
+        (&[("XyZ", "1")], unknown("XyZ")),
+        (
+            &[("maxmemory", "abc")],
+            failed("maxmemory", "argument must be a memory value"),
+        ),
+        (&[("databases", "3")], failed("databases", immutable)),
+        (&[("server.databases", "3")], failed("server.databases", immutable)),
+        (&[("cluster-enabled", "no")], failed("cluster-enabled", immutable)),
+        (&[("dir", "/tmp")], failed("dir", "can't set protected config")),
+        (
+            &[("maxmemory", "1"), ("MAXMEMORY", "2")],
+            failed("MAXMEMORY", "duplicate parameter"),
+        ),
+        (&[("xyz", "1"), ("databases", "2")], unknown("xyz")),
+        (&[("databases", "2"), ("xyz", "1")], failed("databases", immutable)),
+        (&[("timeout", "5"), ("xyz", "1")], unknown("xyz")),
+        (
+            &[("timeout", "5"), ("MaxMemory", "x")],
+            failed("maxmemory", "argument must be a memory value"),
+        ),
+        (
+            &[("maxmemory", "a"), ("timeout", "b")],
+            failed("maxmemory", "argument must be a memory value"),
+        ),
+        (
+            &[("slowlog.max_len", "-1")],
+            failed("slowlog.max_len", "-1 is not at least 0"),
+        ),
+        (
+            &[("maxmemory-policy", "allkeys-lru")],
+            failed(
+                "maxmemory-policy",
+                "\"allkeys-lru\" needs eviction, which comes in a later version; use \"noeviction\"",
+            ),
+        ),
+    ];
+    for (pairs, refusal) in cases {
+        assert_eq!(set(&params, pairs).unwrap_err(), refusal);
+    }
+    assert_eq!(*params.config(), Config::default());
+    assert_eq!(params.live().generation.load(Relaxed), 1);
+}
+
+#[test]
+fn rewrite_needs_a_file() {
+    assert_eq!(
+        params().rewrite(),
+        Err("ERR The server is running without a config file".to_owned())
+    );
+}
+
+#[test]
+fn rewrite_is_read_back_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lokikv.toml");
+    let text = include_str!("../../../config.toml");
+    fs::write(&path, text).unwrap();
+    let params = Params::new(load(Some(&path), &[]).unwrap());
+    set(
+        &params,
+        &[("maxmemory", "64mb"), ("save", ""), ("notify-keyspace-events", "KEA")],
+    )
+    .unwrap();
+    set(&params, &[("client-output-buffer-limit", "normal 1mb 0 0")]).unwrap();
+    params.rewrite().unwrap();
+    assert_eq!(load(Some(&path), &[]).unwrap().config, *params.config());
+    let lines = |text: &str| text.lines().filter(|line| line.starts_with('#')).count();
+    assert_eq!(lines(&fs::read_to_string(&path).unwrap()), lines(text));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+
+    fs::write(&path, "[server]\nprot = 1\n").unwrap();
+    let error = params.rewrite().unwrap_err();
+    assert!(
+        error.starts_with("ERR Rewriting config file: ") && error.contains("unknown key"),
+        "{error}"
+    );
+}

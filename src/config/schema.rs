@@ -1,0 +1,452 @@
+//! The typed configuration: one struct per section of `config.toml`, with the default of every key.
+//!
+//! **Invariants**
+//! - A key's name, type, range and default are stated here and nowhere else; `config.toml` explains them to users.
+//! - Sizes are bytes, durations carry their unit in the name, 0 means "off" or "no limit" where it is allowed.
+//! - Paths are relative to the directory the server was started in.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    de, keyspace_events,
+    values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
+};
+
+const MB: u64 = 1 << 20;
+const GB: u64 = 1 << 30;
+/// What Redis accepts for counts and seconds that it keeps in a C `int`.
+const INT_MAX: i64 = i32::MAX as i64;
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `[tls]`
+    pub tls: Tls,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[checkpoint]`
+    pub checkpoint: Checkpoint,
+    /// `[wal]`
+    pub wal: Wal,
+    /// `[memory]`
+    pub memory: Memory,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[slowlog]`
+    pub slowlog: Slowlog,
+    /// `[latency]`
+    pub latency: Latency,
+    /// `[notifications]`
+    pub notifications: Notifications,
+    /// `[metrics]`
+    pub metrics: Metrics,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// Where clients connect, and what they may do before anything else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Addresses to listen on.
+    #[serde(deserialize_with = "de::list")]
+    pub bind: Vec<String>,
+    /// TCP port. 0: no TCP when there is a Unix socket, else a free port that the system chooses.
+    #[serde(deserialize_with = "de::port")]
+    pub port: u16,
+    /// Threads that run connections; 0: one per core.
+    #[serde(deserialize_with = "de::int::<_, _, 0, 1024>")]
+    pub workers: usize,
+    /// Numbered databases that SELECT reaches.
+    #[serde(deserialize_with = "de::int::<_, _, 1, 65536>")]
+    pub databases: usize,
+    /// Password of the default user; empty: none.
+    #[serde(deserialize_with = "de::text")]
+    pub requirepass: String,
+    /// Without a password, serve only loopback addresses and the Unix socket.
+    #[serde(deserialize_with = "de::switch")]
+    pub protected_mode: bool,
+    /// Path of the Unix socket; empty: none.
+    #[serde(deserialize_with = "de::word")]
+    pub unixsocket: String,
+    /// Permissions of the Unix socket in octal; "0": what the umask gives.
+    #[serde(deserialize_with = "de::octal")]
+    pub unixsocketperm: String,
+    /// Connections at the same time.
+    #[serde(deserialize_with = "de::int::<_, _, 1, 4294967295>")]
+    pub maxclients: u64,
+    /// Seconds after which an idle client is closed; 0: never.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub timeout_s: u64,
+    /// Seconds between TCP keepalive probes; 0: none.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub tcp_keepalive_s: u64,
+    /// Connections that wait to be accepted.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub tcp_backlog: u32,
+    /// Who may use DEBUG.
+    pub enable_debug_command: DebugCommand,
+    /// Seconds that a shutdown may wait for clients and a last checkpoint.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub shutdown_timeout_s: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            bind: vec!["127.0.0.1".to_owned()],
+            port: 6379,
+            workers: 0,
+            databases: 16,
+            requirepass: String::new(),
+            protected_mode: true,
+            unixsocket: String::new(),
+            unixsocketperm: "0".to_owned(),
+            maxclients: 10_000,
+            timeout_s: 0,
+            tcp_keepalive_s: 300,
+            tcp_backlog: 511,
+            enable_debug_command: DebugCommand::No,
+            shutdown_timeout_s: 10,
+        }
+    }
+}
+
+impl Server {
+    /// The number of workers to start on this machine.
+    pub fn worker_count(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+
+    /// The Unix socket's path, when there is one.
+    pub fn unixsocket_path(&self) -> Option<&Path> {
+        (!self.unixsocket.is_empty()).then(|| Path::new(&self.unixsocket))
+    }
+
+    /// The mode to give the Unix socket, when one is configured.
+    pub fn unixsocket_mode(&self) -> Option<u32> {
+        u32::from_str_radix(&self.unixsocketperm, 8)
+            .ok()
+            .filter(|mode| *mode != 0)
+    }
+}
+
+/// TLS: parsed, so that a file can be prepared for it; refused when it asks for TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// TLS port; 0: none.
+    #[serde(deserialize_with = "de::port")]
+    pub port: u16,
+    /// The server's certificate (PEM).
+    #[serde(deserialize_with = "de::word")]
+    pub cert_file: String,
+    /// Its private key (PEM).
+    #[serde(deserialize_with = "de::word")]
+    pub key_file: String,
+    /// Authorities that sign clients' certificates (PEM).
+    #[serde(deserialize_with = "de::word")]
+    pub ca_file: String,
+    /// Whether clients must show a certificate.
+    pub auth_clients: AuthClients,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        let none = String::new;
+        Self {
+            port: 0,
+            cert_file: none(),
+            key_file: none(),
+            ca_file: none(),
+            auth_clients: AuthClients::Yes,
+        }
+    }
+}
+
+/// Where things lie on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// The folder of everything.
+    #[serde(deserialize_with = "de::path")]
+    pub data_dir: String,
+    /// Checkpoints; empty: `checkpoint` under `data_dir`.
+    #[serde(deserialize_with = "de::word")]
+    pub checkpoint_dir: String,
+    /// Persisted collections; empty: `persist` under `data_dir`.
+    #[serde(deserialize_with = "de::word")]
+    pub persist_dir: String,
+    /// WAL segments; empty: `wal` under `data_dir`.
+    #[serde(deserialize_with = "de::word")]
+    pub wal_dir: String,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        let none = String::new;
+        Self {
+            data_dir: "./data".to_owned(),
+            checkpoint_dir: none(),
+            persist_dir: none(),
+            wal_dir: none(),
+        }
+    }
+}
+
+impl Storage {
+    /// The folder of everything.
+    pub fn data_path(&self) -> PathBuf {
+        PathBuf::from(&self.data_dir)
+    }
+
+    /// The folder of checkpoints.
+    pub fn checkpoint_path(&self) -> PathBuf {
+        self.under(&self.checkpoint_dir, "checkpoint")
+    }
+
+    /// The folder of persisted collections.
+    pub fn persist_path(&self) -> PathBuf {
+        self.under(&self.persist_dir, "persist")
+    }
+
+    /// The folder of WAL segments.
+    pub fn wal_path(&self) -> PathBuf {
+        self.under(&self.wal_dir, "wal")
+    }
+
+    fn under(&self, configured: &str, name: &str) -> PathBuf {
+        if configured.is_empty() {
+            self.data_path().join(name)
+        } else {
+            PathBuf::from(configured)
+        }
+    }
+}
+
+/// When checkpoints are taken and how long they are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checkpoint {
+    /// Seconds between checkpoints, when something changed; 0: none by time.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub interval_s: u64,
+    /// A checkpoint is also taken when the WAL has grown by this much; 0: none by size.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub wal_bytes_max: u64,
+    /// The newest checkpoints that are always kept.
+    #[serde(deserialize_with = "de::int::<_, _, 1, INT_MAX>")]
+    pub keep_count: u64,
+    /// Beyond those, checkpoints younger than this are kept; 0: none.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
+    pub keep_age_s: u64,
+    /// How pages are packed.
+    pub compression: Compression,
+    /// Whether a clean shutdown takes a last checkpoint.
+    #[serde(deserialize_with = "de::switch")]
+    pub on_shutdown: bool,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self {
+            interval_s: 300,
+            wal_bytes_max: 256 * MB,
+            keep_count: 2,
+            keep_age_s: 0,
+            compression: Compression::None,
+            on_shutdown: true,
+        }
+    }
+}
+
+/// The log of what came after the last checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wal {
+    /// Whether there is one.
+    #[serde(deserialize_with = "de::switch")]
+    pub enabled: bool,
+    /// When it is forced to the disk.
+    pub fsync: Fsync,
+    /// Size at which a segment is closed and the next begun.
+    #[serde(deserialize_with = "de::size::<_, 65536>")]
+    pub segment_bytes: u64,
+    /// Seconds that segments are kept after a checkpoint made them unnecessary, for restore to a time; 0: not at all.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
+    pub keep_age_s: u64,
+}
+
+impl Default for Wal {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            fsync: Fsync::Everysec,
+            segment_bytes: 64 * MB,
+            keep_age_s: 0,
+        }
+    }
+}
+
+/// How much memory data may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Memory {
+    /// Limit in bytes; 0: none.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub max_bytes: u64,
+    /// What happens there.
+    pub policy: MemoryPolicy,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            max_bytes: 0,
+            policy: MemoryPolicy::NoEviction,
+        }
+    }
+}
+
+/// What one client may take of the server's memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Replies waiting for a normal client: closed at once beyond this; 0: no limit.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub output_buffer_normal_hard_bytes: u64,
+    /// Closed when beyond this for the soft seconds; 0: no limit.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub output_buffer_normal_soft_bytes: u64,
+    /// The soft seconds.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub output_buffer_normal_soft_s: u64,
+    /// The hard limit of a replica.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub output_buffer_replica_hard_bytes: u64,
+    /// The soft limit of a replica.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub output_buffer_replica_soft_bytes: u64,
+    /// The soft seconds of a replica.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub output_buffer_replica_soft_s: u64,
+    /// The hard limit of a subscriber.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub output_buffer_pubsub_hard_bytes: u64,
+    /// The soft limit of a subscriber.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub output_buffer_pubsub_soft_bytes: u64,
+    /// The soft seconds of a subscriber.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub output_buffer_pubsub_soft_s: u64,
+    /// Bytes of a request that has not been executed yet.
+    #[serde(deserialize_with = "de::size::<_, 1048576>")]
+    pub query_buffer_bytes_max: u64,
+    /// Bytes of one argument.
+    #[serde(deserialize_with = "de::size::<_, 1048576>")]
+    pub bulk_bytes_max: u64,
+    /// Arguments of one request.
+    #[serde(deserialize_with = "de::int::<_, _, 16, INT_MAX>")]
+    pub args_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            output_buffer_normal_hard_bytes: 0,
+            output_buffer_normal_soft_bytes: 0,
+            output_buffer_normal_soft_s: 0,
+            output_buffer_replica_hard_bytes: 256 * MB,
+            output_buffer_replica_soft_bytes: 64 * MB,
+            output_buffer_replica_soft_s: 60,
+            output_buffer_pubsub_hard_bytes: 32 * MB,
+            output_buffer_pubsub_soft_bytes: 8 * MB,
+            output_buffer_pubsub_soft_s: 60,
+            query_buffer_bytes_max: GB,
+            bulk_bytes_max: 512 * MB,
+            args_max: 1 << 20,
+        }
+    }
+}
+
+/// Which commands the slow log remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Slowlog {
+    /// Microseconds; 0: every command, -1: none.
+    #[serde(deserialize_with = "de::int::<_, _, -1, { i64::MAX }>")]
+    pub log_slower_than_us: i64,
+    /// Entries kept.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
+    pub max_len: u64,
+}
+
+impl Default for Slowlog {
+    fn default() -> Self {
+        Self {
+            log_slower_than_us: 10_000,
+            max_len: 128,
+        }
+    }
+}
+
+/// The latency monitor.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Latency {
+    /// Milliseconds from which an event is remembered; 0: off.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
+    pub monitor_threshold_ms: u64,
+}
+
+/// Keyspace notifications.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notifications {
+    /// Letters of the event classes to publish; empty: none.
+    #[serde(deserialize_with = "de::events")]
+    pub keyspace_events: String,
+}
+
+impl Notifications {
+    /// The classes as the bits of [`keyspace_events`].
+    pub fn flags(&self) -> u32 {
+        keyspace_events::from_text(&self.keyspace_events).unwrap_or_default()
+    }
+}
+
+/// Metrics: no keys yet; the section is accepted so that a file may carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {}
+
+/// The server's own log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// How much is logged.
+    pub level: LogLevel,
+    /// File to append to; empty: standard output.
+    #[serde(deserialize_with = "de::word")]
+    pub file: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: LogLevel::Notice,
+            file: String::new(),
+            format: LogFormat::Text,
+        }
+    }
+}

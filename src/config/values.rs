@@ -1,0 +1,183 @@
+//! The settings that are a choice among words, each an enum with its words beside it.
+//!
+//! **Invariants**
+//! - A word that is valid but belongs to a later version is refused with that reason, never silently accepted.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// Declares an enum of words: the enum, its parser, its `Display` and its serde forms.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }
+     $(later { $($later:literal)|+ => $why:literal })?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        impl $name {
+            /// Every value, in the order of its words.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word that stands for this value in the file.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The value that `word` stands for, or why there is none.
+            pub fn parse(word: &str) -> Result<Self, String> {
+                match word {
+                    $($word $(| $alias)* => Ok(Self::$variant),)+
+                    $($($later)|+ => Err(format!("\"{word}\" {}", $why)),)?
+                    _ => Err(format!("\"{word}\" is not one of: {}", [$($word),+].join(", "))),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::parse(&super::de::word(deserializer)?).map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+words! {
+    /// When the WAL is forced to the disk.
+    Fsync {
+        /// Before the replies of a batch leave.
+        Always = "always",
+        /// Once a second.
+        Everysec = "everysec",
+        /// When the operating system sees fit.
+        No = "no",
+    }
+}
+
+words! {
+    /// How pages are packed in checkpoint files.
+    Compression {
+        /// As they are.
+        None = "none",
+    }
+    later { "lz4" => "compression is not in this version; use \"none\"" }
+}
+
+words! {
+    /// What happens when `memory.max_bytes` is reached.
+    MemoryPolicy {
+        /// Commands that would grow the data are refused.
+        NoEviction = "noeviction",
+    }
+    later {
+        "volatile-lru" | "volatile-lfu" | "volatile-random" | "volatile-ttl" | "allkeys-lru" | "allkeys-lfu"
+            | "allkeys-random" => "needs eviction, which comes in a later version; use \"noeviction\""
+    }
+}
+
+words! {
+    /// Who may use DEBUG.
+    DebugCommand {
+        /// Nobody.
+        No = "no",
+        /// Every client.
+        Yes = "yes",
+        /// Clients on a loopback address or the Unix socket.
+        Local = "local",
+    }
+}
+
+words! {
+    /// Whether TLS clients must show a certificate.
+    AuthClients {
+        /// They must.
+        Yes = "yes",
+        /// They need not, and are not asked.
+        No = "no",
+        /// Asked, and checked when they have one.
+        Optional = "optional",
+    }
+}
+
+words! {
+    /// How much is logged, in Redis's words.
+    LogLevel {
+        /// Everything, for development.
+        Debug = "debug" | "trace",
+        /// Details that rarely matter.
+        Verbose = "verbose",
+        /// What an operator wants to know.
+        Notice = "notice" | "info",
+        /// Only what needs attention.
+        Warning = "warning" | "warn",
+        /// Only failures.
+        Error = "error",
+    }
+}
+
+words! {
+    /// How a log line looks.
+    LogFormat {
+        /// Time, level, module, message, fields.
+        Text = "text",
+        /// The same, shortened.
+        Compact = "compact",
+    }
+    later { "json" => "log lines are not in this version; use \"text\" or \"compact\"" }
+}
+
+impl LogLevel {
+    /// The level's name for the `tracing` filter.
+    pub const fn filter(self) -> &'static str {
+        match self {
+            Self::Debug => "trace",
+            Self::Verbose => "debug",
+            Self::Notice => "info",
+            Self::Warning => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_parse_back_and_aliases_are_known() {
+        for level in LogLevel::ALL {
+            assert_eq!(LogLevel::parse(level.as_str()), Ok(*level));
+        }
+        assert_eq!(LogLevel::parse("info"), Ok(LogLevel::Notice));
+        assert_eq!(
+            Fsync::parse("sometimes").unwrap_err(),
+            "\"sometimes\" is not one of: always, everysec, no"
+        );
+    }
+
+    #[test]
+    fn what_comes_later_is_said_so() {
+        assert!(Compression::parse("lz4").unwrap_err().contains("not in this version"));
+        assert!(
+            MemoryPolicy::parse("allkeys-lru")
+                .unwrap_err()
+                .contains("eviction, which comes in a later version")
+        );
+        assert!(
+            MemoryPolicy::parse("lru")
+                .unwrap_err()
+                .ends_with("is not one of: noeviction")
+        );
+    }
+}
