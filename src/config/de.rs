@@ -11,7 +11,7 @@ use serde::{
     de::{Error, SeqAccess, Visitor},
 };
 
-use super::{keyspace_events, size};
+use super::{bind, keyspace_events, size};
 
 /// A value of the configuration, whatever its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,8 +187,8 @@ pub(super) fn size<'de, D: Deserializer<'de>, const MIN: u64>(deserializer: D) -
     }
 }
 
-/// A list of strings; one string is split at blanks and commas.
-pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+/// A list of addresses; one string is split at blanks and commas.
+pub(super) fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let items = match Setting::deserialize(deserializer)? {
         Setting::List(items) => items,
         Setting::Text(text) => text
@@ -203,23 +203,12 @@ pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
             )));
         }
     };
-    match items.iter().find(|item| !is_bind_address(item)) {
+    match items.iter().find(|item| !bind::is_valid(item)) {
         _ if items.is_empty() => Err(D::Error::custom("needs at least one address")),
         _ if items.len() > 16 => Err(D::Error::custom("more than 16 addresses")),
         Some(bad) => Err(D::Error::custom(format!("{bad:?} is not an address or host name"))),
         None => Ok(items),
     }
-}
-
-/// Whether `item` can be an address to listen on: an IP address, a host name, `*` or `::*`; a leading `-` means that
-/// it may be missing on this machine.
-fn is_bind_address(item: &str) -> bool {
-    let item = item.strip_prefix('-').unwrap_or(item);
-    let host_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    matches!(item, "*" | "::*")
-        || item.parse::<std::net::IpAddr>().is_ok()
-        // A name of digits and dots only would be a mistyped address.
-        || (item.contains(|c: char| c.is_ascii_alphabetic()) && item.chars().all(host_name))
 }
 
 /// The permissions of a file, as a string of octal digits.

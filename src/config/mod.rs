@@ -9,6 +9,7 @@
 //! - A [`Config`] that left this module is valid: every value was checked alone and against the others.
 //! - Precedence is defaults < file < flags.
 
+pub mod bind;
 mod check;
 pub mod cli;
 mod convert;

@@ -5,11 +5,15 @@
 //! - Sizes are bytes, durations carry their unit in the name, 0 means "off" or "no limit" where it is allowed.
 //! - Paths are relative to the directory the server was started in.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bind::{self, ListenAddr},
     de, keyspace_events,
     values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
 };
@@ -54,7 +58,7 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
     /// Addresses to listen on.
-    #[serde(deserialize_with = "de::list")]
+    #[serde(deserialize_with = "de::addresses")]
     pub bind: Vec<String>,
     /// TCP port. 0: no TCP when there is a Unix socket, else a free port that the system chooses.
     #[serde(deserialize_with = "de::port")]
@@ -124,6 +128,20 @@ impl Server {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         }
+    }
+
+    /// Whether TCP is served at all: port 0 beside a Unix socket turns it off.
+    pub fn tcp_enabled(&self) -> bool {
+        self.port != 0 || self.unixsocket.is_empty()
+    }
+
+    /// The sockets to listen on, host names looked up; empty when TCP is off.
+    pub fn listen_addrs(&self) -> io::Result<Vec<ListenAddr>> {
+        let mut addrs = Vec::new();
+        for item in self.bind.iter().filter(|_| self.tcp_enabled()) {
+            addrs.extend(bind::resolve(item, self.port)?);
+        }
+        Ok(addrs)
     }
 
     /// The Unix socket's path, when there is one.
@@ -448,5 +466,41 @@ impl Default for Log {
             file: String::new(),
             format: LogFormat::Text,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_follow_data_dir_unless_named() {
+        let storage = Storage {
+            data_dir: "/d".to_owned(),
+            wal_dir: "/w".to_owned(),
+            ..Storage::default()
+        };
+        assert_eq!(storage.checkpoint_path(), Path::new("/d/checkpoint"));
+        assert_eq!(storage.persist_path(), Path::new("/d/persist"));
+        assert_eq!(storage.wal_path(), Path::new("/w"));
+    }
+
+    #[test]
+    fn sockets() {
+        let mut server = Server {
+            bind: vec!["*".to_owned(), "::1".to_owned()],
+            port: 0,
+            ..Server::default()
+        };
+        assert_eq!(server.listen_addrs().unwrap().len(), 2);
+        assert_eq!((server.unixsocket_path(), server.unixsocket_mode()), (None, None));
+        server.unixsocket = "/s".to_owned();
+        server.unixsocketperm = "770".to_owned();
+        assert_eq!(server.listen_addrs().unwrap(), []);
+        assert_eq!(
+            (server.unixsocket_path(), server.unixsocket_mode()),
+            (Some(Path::new("/s")), Some(0o770))
+        );
+        assert!(server.worker_count() >= 1);
     }
 }

@@ -119,13 +119,14 @@ impl Params {
         let mut changes: Vec<(String, Changes)> = Vec::with_capacity(pairs.len());
         let mut save = None;
         for ((_, value), name) in pairs.iter().zip(names) {
-            let value = String::from_utf8_lossy(value);
+            // Never lossy: a password must not become another one.
+            let value = str::from_utf8(value).map_err(|_| failed(name.shown(), "argument must be UTF-8 text"))?;
             changes.push((
                 name.shown().to_owned(),
-                name.changes(&value).map_err(|why| failed(name.shown(), &why))?,
+                name.changes(value).map_err(|why| failed(name.shown(), &why))?,
             ));
             if name.shown() == "save" && !value.is_empty() {
-                save = Some(value.into_owned());
+                save = Some(value.to_owned());
             }
         }
         self.commit(changes, save)
@@ -163,7 +164,11 @@ impl Params {
         };
         // Under the write lock: two rewrites at once would race for the same temporary file.
         let state = self.state.write();
-        rewrite::rewrite(file, &state.flat).map_err(|error| format!("ERR Rewriting config file: {error}"))
+        rewrite::rewrite(file, &state.flat).map_err(|error| {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            format!("ERR Rewriting config file: {}", text.replace(['\r', '\n'], " "))
+        })
     }
 }
 
@@ -191,12 +196,16 @@ impl Name {
         }
     }
 
-    /// Why this cannot be set at run time, if so.
-    fn refusal(&self) -> Option<&'static str> {
-        let keys = match self {
+    fn keys(&self) -> &[&'static str] {
+        match self {
             Self::Redis(param) => param.keys,
             Self::Dotted(key) => std::slice::from_ref(key),
-        };
+        }
+    }
+
+    /// Why this cannot be set at run time, if so.
+    fn refusal(&self) -> Option<&'static str> {
+        let keys = self.keys();
         if keys.iter().any(|key| table::is_protected(key)) {
             return Some("can't set protected config");
         }
@@ -237,7 +246,8 @@ fn find(name: &str) -> Option<Name> {
 fn settable(pairs: &[(&[u8], &[u8])]) -> Result<Vec<Name>, String> {
     let mut names: Vec<Name> = Vec::with_capacity(pairs.len());
     for (given, _) in pairs {
-        let text = String::from_utf8_lossy(given);
+        // An error reply is one line.
+        let text = String::from_utf8_lossy(given).replace(['\r', '\n'], " ");
         let Some(name) = find(&text) else {
             return Err(format!(
                 "ERR Unknown option or number of arguments for CONFIG SET - '{text}'"
@@ -246,7 +256,10 @@ fn settable(pairs: &[(&[u8], &[u8])]) -> Result<Vec<Name>, String> {
         if let Some(refusal) = name.refusal() {
             return Err(failed(&text, refusal));
         }
-        if names.iter().any(|known| known.shown() == name.shown()) {
+        if names
+            .iter()
+            .any(|known| known.keys().iter().any(|key| name.keys().contains(key)))
+        {
             return Err(failed(&text, "duplicate parameter"));
         }
         names.push(name);

@@ -122,7 +122,7 @@ fn refusals_are_those_of_redis() {
     let immutable = "can't set immutable config";
     let unknown = |name: &str| format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'");
     let params = params();
-    let cases: [(&[(&str, &str)], String); 14] = [
+    let cases: [(&[(&str, &str)], String); 16] = [
         (&[("XyZ", "1")], unknown("XyZ")),
         (
             &[("maxmemory", "abc")],
@@ -136,6 +136,11 @@ fn refusals_are_those_of_redis() {
             &[("maxmemory", "1"), ("MAXMEMORY", "2")],
             failed("MAXMEMORY", "duplicate parameter"),
         ),
+        (
+            &[("maxmemory", "1"), ("memory.max_bytes", "2")],
+            failed("memory.max_bytes", "duplicate parameter"),
+        ),
+        (&[("a\r\nb", "1")], unknown("a  b")),
         (&[("xyz", "1"), ("databases", "2")], unknown("xyz")),
         (&[("databases", "2"), ("xyz", "1")], failed("databases", immutable)),
         (&[("timeout", "5"), ("xyz", "1")], unknown("xyz")),
@@ -162,6 +167,11 @@ fn refusals_are_those_of_redis() {
     for (pairs, refusal) in cases {
         assert_eq!(set(&params, pairs).unwrap_err(), refusal);
     }
+    let binary: (&[u8], &[u8]) = (b"requirepass", b"\xff");
+    assert_eq!(
+        params.set(&[binary]).unwrap_err(),
+        failed("requirepass", "argument must be UTF-8 text")
+    );
     assert_eq!(*params.config(), Config::default());
     assert_eq!(params.live().generation.load(Relaxed), 1);
 }
@@ -193,6 +203,11 @@ fn rewrite_is_read_back_at_the_next_start() {
     assert_eq!(lines(&fs::read_to_string(&path).unwrap()), lines(text));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 
+    fs::remove_file(&path).unwrap();
+    assert_eq!(
+        params.rewrite(),
+        Err("ERR Rewriting config file: No such file or directory".to_owned())
+    );
     fs::write(&path, "[server]\nprot = 1\n").unwrap();
     let error = params.rewrite().unwrap_err();
     assert!(
