@@ -1,0 +1,294 @@
+//! Bitmaps: `GETBIT`, `SETBIT`, `BITCOUNT`, `BITPOS` and `BITOP` over plain bytes.
+//!
+//! **Invariants**: bit 0 is the most significant bit of byte 0; past its end a string is all zeros. Ranges follow Redis:
+//! negative indices count from the end, both ends are included, out-of-range ends are clamped. Whole words at a time.
+
+use super::number::parse_i64;
+
+/// What `SETBIT` and its like answer to a bad offset.
+pub const BAD_BIT_OFFSET: &str = "ERR bit offset is not an integer or out of range";
+
+/// Whether a range counts bytes or bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BitUnit {
+    /// `BYTE`, the default.
+    Byte,
+    /// `BIT`.
+    Bit,
+}
+
+/// A `BITOP` operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BitOp {
+    /// Set where every input is.
+    And,
+    /// Set where any input is.
+    Or,
+    /// Set where an odd number of inputs is.
+    Xor,
+    /// Set where the one input is not.
+    Not,
+}
+
+/// Reads a bit offset (`SETBIT`, `GETBIT`) that lies within a string of `bytes_max` bytes.
+pub fn parse_bit_offset(text: &[u8], bytes_max: u64) -> Option<u64> {
+    let offset = u64::try_from(parse_i64(text)?).ok()?;
+    (offset >> 3 < bytes_max).then_some(offset)
+}
+
+/// The bit at `offset`. O(1).
+pub fn get_bit(bytes: &[u8], offset: u64) -> bool {
+    let byte = usize::try_from(offset >> 3).ok().and_then(|index| bytes.get(index));
+    byte.is_some_and(|byte| byte >> (7 - (offset & 7)) & 1 == 1)
+}
+
+/// Sets the bit at `offset`, lengthening the string with zeros to reach it; the old bit. O(1) but for the growth.
+pub fn set_bit(bytes: &mut Vec<u8>, offset: u64, on: bool) -> bool {
+    let index = usize::try_from(offset >> 3).unwrap_or(usize::MAX);
+    if index >= bytes.len() {
+        bytes.resize(index + 1, 0);
+    }
+    let mask = 0x80u8 >> (offset & 7);
+    let Some(byte) = bytes.get_mut(index) else { return false };
+    let old = *byte & mask != 0;
+    *byte = if on { *byte | mask } else { *byte & !mask };
+    old
+}
+
+/// The bits of a string that a range covers: whole bytes, and the bits of the first and last byte that do not count.
+struct Window<'a> {
+    bytes: &'a [u8],
+    /// Index of the first byte of `bytes` in the string.
+    first: usize,
+    /// Bits of the first byte before the range.
+    head_mask: u8,
+    /// Bits of the last byte behind the range.
+    tail_mask: u8,
+}
+
+impl<'a> Window<'a> {
+    /// The window from `start` to `end`, both included; `None` when it is empty.
+    fn new(bytes: &'a [u8], start: i64, end: i64, unit: BitUnit) -> Option<Self> {
+        let len = bytes.len() as i64;
+        let total = if unit == BitUnit::Bit {
+            len.saturating_mul(8)
+        } else {
+            len
+        };
+        let resolve = |index: i64| if index < 0 { (total + index).max(0) } else { index };
+        let (start, end) = (resolve(start), resolve(end).min(total - 1));
+        if start > end {
+            return None;
+        }
+        let (mut first, mut last, mut head_mask, mut tail_mask) = (start, end, 0, 0);
+        if unit == BitUnit::Bit {
+            (first, last) = (start >> 3, end >> 3);
+            head_mask = !(0xffu8 >> (start & 7));
+            tail_mask = (1u8 << (7 - (end & 7))) - 1;
+        }
+        let (first, last) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?);
+        Some(Self {
+            bytes: bytes.get(first..=last)?,
+            first,
+            head_mask,
+            tail_mask,
+        })
+    }
+}
+
+/// How many bits are set. O(length), eight bytes a step.
+pub fn popcount(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let words: u64 = words
+        .iter()
+        .map(|word| u64::from(u64::from_ne_bytes(*word).count_ones()))
+        .sum();
+    words + rest.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>()
+}
+
+/// `BITCOUNT`: how many bits are set from `start` to `end`, both included, in units of `unit`. O(range).
+pub fn bit_count(bytes: &[u8], start: i64, end: i64, unit: BitUnit) -> u64 {
+    // Two ends before the string are both clamped to its first unit; only here is their order judged before that.
+    if start < 0 && end < 0 && start > end {
+        return 0;
+    }
+    let Some(window) = Window::new(bytes, start, end, unit) else {
+        return 0;
+    };
+    let ignored = |byte: Option<&u8>, mask: u8| byte.map_or(0, |byte| u64::from((byte & mask).count_ones()));
+    popcount(window.bytes)
+        - ignored(window.bytes.first(), window.head_mask)
+        - ignored(window.bytes.last(), window.tail_mask)
+}
+
+/// `BITPOS`: where the first bit equal to `bit` is between `start` and `end`, or -1.
+///
+/// Without `end` the string counts as followed by zeros, so a search for 0 in all ones finds the bit after the last.
+/// An empty range (of an empty string, too) finds nothing. O(range).
+pub fn bit_position(bytes: &[u8], bit: bool, start: i64, end: Option<i64>, unit: BitUnit) -> i64 {
+    let Some(window) = Window::new(bytes, start, end.unwrap_or(-1), unit) else {
+        return -1;
+    };
+    let base = window.first as i64 * 8;
+    match first_bit(&window, bit) {
+        Some(position) => base + position as i64,
+        None if !bit && end.is_none() => base + window.bytes.len() as i64 * 8,
+        None => -1,
+    }
+}
+
+/// `BITPOS` of a key that does not exist.
+pub fn bit_position_of_nothing(bit: bool) -> i64 {
+    if bit { -1 } else { 0 }
+}
+
+fn first_bit(window: &Window<'_>, bit: bool) -> Option<usize> {
+    // A byte that has no such bit, and the bits to look for turned into ones.
+    let flip = if bit { 0 } else { 0xff };
+    let (&first, rest) = window.bytes.split_first()?;
+    let single = rest.is_empty();
+    let tail = if single { window.tail_mask } else { 0 };
+    let hits = (first ^ flip) & !window.head_mask & !tail;
+    if hits != 0 {
+        return Some(hits.leading_zeros() as usize);
+    }
+    let (&last, middle) = rest.split_last()?;
+    if let Some(index) = first_other(middle, flip) {
+        let hits = middle.get(index)? ^ flip;
+        return Some((1 + index) * 8 + hits.leading_zeros() as usize);
+    }
+    let hits = (last ^ flip) & !window.tail_mask;
+    (hits != 0).then(|| (1 + middle.len()) * 8 + hits.leading_zeros() as usize)
+}
+
+/// The index of the first byte that is not `skip`.
+fn first_other(bytes: &[u8], skip: u8) -> Option<usize> {
+    let (words, _) = bytes.as_chunks::<8>();
+    let start = words.iter().take_while(|word| **word == [skip; 8]).count() * 8;
+    bytes
+        .iter()
+        .skip(start)
+        .position(|&byte| byte != skip)
+        .map(|index| start + index)
+}
+
+/// `BITOP`: combines the inputs, each taken as zero-padded to the longest. `Not` inverts the first. O(total length).
+pub fn bit_op(op: BitOp, inputs: &[&[u8]]) -> Vec<u8> {
+    let len = inputs.iter().map(|input| input.len()).max().unwrap_or(0);
+    let Some((first, others)) = inputs.split_first() else {
+        return Vec::new();
+    };
+    let mut result = first.to_vec();
+    if op == BitOp::Not {
+        result.iter_mut().for_each(|byte| *byte = !*byte);
+        return result;
+    }
+    result.resize(len, 0);
+    for input in others {
+        let pairs = result.iter_mut().zip(*input);
+        match op {
+            BitOp::And => {
+                pairs.for_each(|(byte, other)| *byte &= other);
+                result.iter_mut().skip(input.len()).for_each(|byte| *byte = 0);
+            }
+            BitOp::Or => pairs.for_each(|(byte, other)| *byte |= other),
+            BitOp::Xor => pairs.for_each(|(byte, other)| *byte ^= other),
+            BitOp::Not => {}
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::support::random::Random;
+
+    #[test]
+    fn single_bits() {
+        let mut bytes = Vec::new();
+        assert!(!set_bit(&mut bytes, 7, true));
+        assert!(set_bit(&mut bytes, 7, true));
+        assert_eq!(bytes, [1]);
+        assert!(!set_bit(&mut bytes, 20, false));
+        assert_eq!(bytes, [1, 0, 0]);
+        assert!(get_bit(&bytes, 7));
+        assert!(!get_bit(&bytes, u64::MAX));
+        assert_eq!(parse_bit_offset(b"7", 1), Some(7));
+        assert_eq!(parse_bit_offset(b"8", 1), None);
+        assert_eq!(parse_bit_offset(b"-1", 1), None);
+    }
+
+    #[test]
+    fn documented_examples() {
+        assert_eq!(bit_count(b"foobar", 0, -1, BitUnit::Byte), 26);
+        assert_eq!(bit_count(b"foobar", 0, 0, BitUnit::Byte), 4);
+        assert_eq!(bit_count(b"foobar", 1, 1, BitUnit::Byte), 6);
+        assert_eq!(bit_count(b"foobar", 5, 30, BitUnit::Bit), 17);
+        assert_eq!(bit_count(b"foobar", -1, -5, BitUnit::Byte), 0);
+        assert_eq!(bit_count(b"", 0, -1, BitUnit::Byte), 0);
+        assert_eq!(bit_position(b"\xff\xf0\x00", false, 0, None, BitUnit::Byte), 12);
+        assert_eq!(bit_position(b"\x00\xff\xf0", true, 2, Some(-1), BitUnit::Byte), 16);
+        assert_eq!(bit_position(b"\x00\xff\xf0", true, 7, Some(15), BitUnit::Bit), 8);
+        assert_eq!(bit_position(b"\x00\x00\x00", true, 0, None, BitUnit::Byte), -1);
+        assert_eq!(bit_position(b"\xff\xff\xff", false, 0, None, BitUnit::Byte), 24);
+        assert_eq!(bit_position(b"\xff\xff\xff", false, 0, Some(-1), BitUnit::Byte), -1);
+        assert_eq!(bit_position(b"", false, 0, None, BitUnit::Byte), -1);
+        assert_eq!(bit_op(BitOp::And, &[b"foobar", b"abcdef"]), b"`bc`ab");
+        assert_eq!(bit_op(BitOp::And, &[b"ab", b"a"]), b"a\0");
+        assert_eq!(bit_op(BitOp::Or, &[b"a", b"\x02b"]), b"cb");
+        assert_eq!(bit_op(BitOp::Xor, &[b"a", b"a", b"\0x"]), b"\0x");
+        assert_eq!(bit_op(BitOp::Not, &[b"\xf0\x01"]), b"\x0f\xfe");
+    }
+
+    /// The same by looking at each bit.
+    fn model(bytes: &[u8], start: i64, end: i64, unit: BitUnit) -> Vec<(i64, bool)> {
+        let scale = if unit == BitUnit::Bit { 1 } else { 8 };
+        let total = bytes.len() as i64 * 8 / scale;
+        let resolve = |index: i64| if index < 0 { (total + index).max(0) } else { index };
+        let (start, end) = (resolve(start), resolve(end).min(total - 1));
+        (start * scale..(end + 1) * scale)
+            .map(|bit| (bit, get_bit(bytes, bit as u64)))
+            .collect()
+    }
+
+    #[test]
+    fn ranges_agree_with_a_model() {
+        let mut random = Random::from_entropy();
+        println!("seed {}", random.seed());
+        for _ in 0..20_000 {
+            let fill = [0u8, 0xff][random.index(2).unwrap()];
+            let mut bytes = vec![fill; random.index(40).unwrap()];
+            if !bytes.is_empty() && random.index(3) != Some(0) {
+                let index = random.index(bytes.len()).unwrap();
+                bytes[index] = random.next_u64() as u8;
+            }
+            let (start, end) = (random.between(-350, 350), random.between(-350, 350));
+            let unit = if random.index(2) == Some(0) {
+                BitUnit::Bit
+            } else {
+                BitUnit::Byte
+            };
+            let bits = model(&bytes, start, end, unit);
+            let reversed = start < 0 && end < 0 && start > end;
+            let count = if reversed {
+                0
+            } else {
+                bits.iter().filter(|(_, on)| *on).count() as u64
+            };
+            assert_eq!(
+                bit_count(&bytes, start, end, unit),
+                count,
+                "{bytes:?} {start} {end} {unit:?}"
+            );
+            for bit in [false, true] {
+                let position = bits
+                    .iter()
+                    .find(|(_, on)| *on == bit)
+                    .map_or(-1, |(position, _)| *position);
+                let found = bit_position(&bytes, bit, start, Some(end), unit);
+                assert_eq!(found, position, "{bytes:?} {bit} {start} {end} {unit:?}");
+            }
+        }
+    }
+}
