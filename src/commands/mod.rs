@@ -1,4 +1,13 @@
 //! Every command: its spec beside its handler, one table per family.
 
+pub mod context;
+pub mod error;
+pub mod flow;
 pub mod hyperloglog;
+pub mod spec;
 pub mod support;
+pub mod table;
+
+pub use error::CmdError;
+pub use flow::Flow;
+pub use spec::{CmdResult, Handler, Spec};

@@ -1,1 +1,202 @@
 //! Collections, shards, transactions and effects: the only place where data changes.
+//!
+//! **Invariants**
+//! - A thread touches shards only while it holds a [`gate::Pass`] (or the exclusive one).
+//! - Data changes only by an [`effect::Effect`], applied and logged in one step by a [`scope::Scope`].
+//! - Once the WAL has failed, nothing changes any more ([`Engine::refuses_writes`]).
+
+pub mod apply;
+pub mod collection;
+pub mod effect;
+pub mod gate;
+pub mod index;
+pub mod keyspace;
+pub mod memory;
+pub mod preimage;
+pub mod reaper;
+pub mod registry;
+pub mod scope;
+pub mod txn;
+pub mod watch;
+pub mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+
+use crate::metrics::Counters;
+use crate::wal::{Lsn, Wal};
+use collection::Collection;
+use gate::{ExclusivePass, Gate};
+use index::{PageWrite, PreImageSink};
+use memory::Meter;
+use preimage::PreImages;
+use reaper::Reaper;
+use registry::Registry;
+use worker::Worker;
+
+/// Threads beside the workers that touch data: expiry, checkpointer, background drops, start-up.
+const HELPERS: usize = 4;
+
+/// The data and everything that guards it. Shared by all threads.
+pub struct Engine {
+    registry: RwLock<Registry>,
+    generation: AtomicU64,
+    gate: Gate,
+    meter: Arc<Meter>,
+    reaper: Reaper,
+    wal: Wal,
+    waits_for_stable: AtomicBool,
+    epoch: AtomicU64,
+    checkpointing: AtomicBool,
+    pre_images: PreImages,
+    counters: Vec<Arc<Counters>>,
+    free_cells: Mutex<Vec<usize>>,
+}
+
+impl Engine {
+    /// An engine over recovered collections, for `workers` workers.
+    ///
+    /// # Errors
+    /// When the background thread cannot be started.
+    pub fn new(registry: Registry, wal: Wal, workers: usize, data_bytes: u64) -> std::io::Result<Self> {
+        let cells = workers + HELPERS;
+        let meter = Arc::new(Meter::new(cells + 1));
+        meter.add(cells, data_bytes as i64);
+        Ok(Self {
+            registry: RwLock::new(registry),
+            generation: AtomicU64::new(1),
+            gate: Gate::new(cells),
+            reaper: Reaper::start(Arc::clone(&meter), cells)?,
+            meter,
+            wal,
+            waits_for_stable: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
+            checkpointing: AtomicBool::new(false),
+            pre_images: PreImages::default(),
+            counters: (0..cells).map(|_| Arc::default()).collect(),
+            free_cells: Mutex::new((0..cells).rev().collect()),
+        })
+    }
+
+    /// A way into the engine for the calling thread; `None` when all are taken.
+    pub fn worker(&self) -> Option<Worker> {
+        let cell = self.free_cells.lock().pop()?;
+        let counters = Arc::clone(self.counters.get(cell)?);
+        Some(Worker::new(cell, self.wal.log(), counters))
+    }
+
+    /// Which collection is where. Changes only under the exclusive gate.
+    pub fn registry(&self) -> RwLockReadGuard<'_, Registry> {
+        self.registry.read()
+    }
+
+    /// Goes up whenever the registry changes; cached lookups of an older generation are stale.
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn change_registry<R>(&self, change: impl FnOnce(&mut Registry) -> R) -> R {
+        let result = change(&mut self.registry.write());
+        self.generation.fetch_add(1, Ordering::Release);
+        result
+    }
+
+    /// The gate all threads pass.
+    #[inline]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Keeps everybody else out until the pass is dropped. The caller must not hold a pass.
+    pub fn exclusive(&self) -> ExclusivePass<'_> {
+        self.gate.exclusive()
+    }
+
+    /// Memory accounting.
+    #[inline]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Background drops.
+    pub fn reaper(&self) -> &Reaper {
+        &self.reaper
+    }
+
+    /// The write-ahead log.
+    pub fn wal(&self) -> &Wal {
+        &self.wal
+    }
+
+    /// How many threads may touch data.
+    pub fn cells(&self) -> usize {
+        self.counters.len()
+    }
+
+    /// Counters of all threads.
+    pub fn counters(&self) -> &[Arc<Counters>] {
+        &self.counters
+    }
+
+    /// Sum of one counter over all threads.
+    pub fn count(&self, pick: impl Fn(&Counters) -> u64) -> u64 {
+        self.counters.iter().map(|counters| pick(counters)).sum()
+    }
+
+    /// Whether the WAL has failed, so that nothing may change any more.
+    #[inline]
+    pub fn refuses_writes(&self) -> bool {
+        self.wal.is_failed()
+    }
+
+    /// Whether replies wait until what they show is on disk (`fsync = "always"`).
+    #[inline]
+    pub fn waits_for_stable(&self) -> bool {
+        self.waits_for_stable.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether replies wait for the disk.
+    pub fn set_waits_for_stable(&self, waits: bool) {
+        self.waits_for_stable.store(waits, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn page_write<'a>(&'a self, collection: &'a Collection, shard: u32, lsn: Lsn) -> PageWrite<'a> {
+        let sink = self
+            .checkpointing
+            .load(Ordering::Relaxed)
+            .then_some(&self.pre_images as &dyn PreImageSink);
+        PageWrite {
+            lsn,
+            epoch: self.epoch.load(Ordering::Relaxed),
+            sink,
+            collection_id: collection.id(),
+            shard,
+            page_ids: collection.page_ids(),
+        }
+    }
+
+    /// Begins a checkpoint: from here on, pages hand over a pre-image before they change. Returns its epoch and the
+    /// LSN of the last record before it.
+    pub fn begin_checkpoint(&self, _exclusive: &ExclusivePass<'_>) -> (u64, Lsn) {
+        let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
+        // A writer may have handed over an image just after the last checkpoint ended.
+        self.pre_images.drain();
+        self.checkpointing.store(true, Ordering::Relaxed);
+        (epoch, self.wal.last_lsn())
+    }
+
+    /// Ends a checkpoint; pages change freely again.
+    pub fn end_checkpoint(&self) {
+        self.checkpointing.store(false, Ordering::Relaxed);
+        self.pre_images.drain();
+    }
+
+    /// Pre-images handed over by writers.
+    pub fn pre_images(&self) -> &PreImages {
+        &self.pre_images
+    }
+}

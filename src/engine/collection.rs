@@ -1,0 +1,245 @@
+//! A collection: its placement, and its shards with their locks.
+//!
+//! **Invariants**
+//! - A key's shard and page follow from `placement` alone, which never changes.
+//! - The shards appear with the first write; a collection never written costs only this struct.
+//! - Emptying a collection replaces this object by a new one of the same id (under the exclusive gate), so that whoever
+//!   still reads the old pages (a checkpoint, a background drop) has them to itself.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::effect::{CollectionId, Placement};
+use super::index::{Index, KeyRef, Kind, hmap};
+use super::watch::WatchTable;
+
+/// Shards of a hashed collection, as a power of two.
+pub const SHARD_BITS: u8 = 6;
+
+/// What a shard's lock protects.
+pub struct ShardState {
+    /// The pages.
+    pub index: Index,
+    /// Live keys, dead but not yet removed ones included.
+    pub keys: u64,
+    /// Keys with an expiry.
+    pub expires: u64,
+    /// Heap bytes of the entries.
+    pub entry_bytes: u64,
+    /// Keys somebody watches.
+    pub watches: WatchTable,
+    /// Where the expiry sweep goes on.
+    pub sweep_cursor: u64,
+}
+
+/// One shard: its lock, and beside it what may be read without.
+#[repr(align(128))]
+pub struct Shard {
+    prefetch_word: AtomicU64,
+    state: Mutex<ShardState>,
+}
+
+impl Shard {
+    fn new(placement: Placement) -> Self {
+        Self {
+            prefetch_word: AtomicU64::new(0),
+            state: Mutex::new(ShardState {
+                index: Index::new(placement.kind, placement.shard_bits, placement.seed),
+                keys: 0,
+                expires: 0,
+                entry_bytes: 0,
+                watches: WatchTable::default(),
+                sweep_cursor: 0,
+            }),
+        }
+    }
+
+    /// Locks the shard.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, ShardState> {
+        self.state.lock()
+    }
+
+    /// The state without locking.
+    ///
+    /// # Safety
+    /// The caller must hold the exclusive gate and let no two references live at once.
+    #[expect(clippy::mut_from_ref, reason = "stands for a lock guard; exclusivity is the gate's")]
+    pub unsafe fn state_unlocked(&self) -> &mut ShardState {
+        // SAFETY: passed on to the caller.
+        unsafe { &mut *self.state.data_ptr() }
+    }
+
+    /// Makes the index's present directory visible to prefetching.
+    #[inline]
+    pub fn publish(&self, state: &ShardState) {
+        let word = state.index.prefetch_word();
+        if self.prefetch_word.load(Ordering::Relaxed) != word {
+            self.prefetch_word.store(word, Ordering::Release);
+        }
+    }
+}
+
+/// Sums over a collection's shards.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Totals {
+    /// Keys.
+    pub keys: u64,
+    /// Keys with an expiry.
+    pub expires: u64,
+    /// Heap bytes of entries and pages.
+    pub bytes: u64,
+    /// Pages.
+    pub pages: u64,
+    /// Pages changed since the LSN asked about.
+    pub dirty_pages: u64,
+}
+
+/// See the module.
+pub struct Collection {
+    id: CollectionId,
+    placement: Placement,
+    page_ids: AtomicU64,
+    shards: OnceLock<Box<[Shard]>>,
+}
+
+impl Collection {
+    /// An empty collection.
+    pub fn new(id: CollectionId, placement: Placement) -> Self {
+        Self {
+            id,
+            placement,
+            page_ids: AtomicU64::new(1),
+            shards: OnceLock::new(),
+        }
+    }
+
+    /// An empty one that takes this one's place; page identities go on.
+    pub fn emptied(&self) -> Self {
+        let next_page_id = AtomicU64::new(self.page_ids.load(Ordering::Relaxed));
+        Self {
+            id: self.id,
+            placement: self.placement,
+            page_ids: next_page_id,
+            shards: OnceLock::new(),
+        }
+    }
+
+    /// The identity.
+    #[inline]
+    pub fn id(&self) -> CollectionId {
+        self.id
+    }
+
+    /// How keys are placed.
+    pub fn placement(&self) -> Placement {
+        self.placement
+    }
+
+    /// The source of page identities.
+    #[inline]
+    pub fn page_ids(&self) -> &AtomicU64 {
+        &self.page_ids
+    }
+
+    /// How many shards it has or would have.
+    pub fn shard_count(&self) -> usize {
+        1 << self.placement.shard_bits
+    }
+
+    /// A key with its hash.
+    #[inline]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> KeyRef<'a> {
+        KeyRef {
+            bytes,
+            hash: hmap::hash_key(bytes, self.placement.seed),
+        }
+    }
+
+    /// Which shard a hash belongs to.
+    #[inline]
+    pub fn shard_of(&self, hash: u64) -> usize {
+        // In two steps, since one shard means zero bits and a shift by 64 would overflow.
+        ((hash >> 1) >> (63 - self.placement.shard_bits)) as usize
+    }
+
+    /// The shards, made now if nothing was written before.
+    #[inline]
+    pub fn shards(&self) -> &[Shard] {
+        self.shards
+            .get_or_init(|| (0..self.shard_count()).map(|_| Shard::new(self.placement)).collect())
+    }
+
+    /// The shards, if anything was ever written.
+    pub fn shards_if_any(&self) -> &[Shard] {
+        self.shards.get().map_or(&[], |shards| shards)
+    }
+
+    /// One shard.
+    #[inline]
+    pub fn shard(&self, index: usize) -> &Shard {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "indices come from shard_of, below the shard count"
+        )]
+        &self.shards()[index]
+    }
+
+    /// Sums over the shards, each locked in turn. `since`: pages changed after this LSN count as dirty.
+    pub fn totals(&self, since: u64) -> Totals {
+        let mut totals = Totals::default();
+        for shard in self.shards_if_any() {
+            let state = shard.lock();
+            totals.keys += state.keys;
+            totals.expires += state.expires;
+            totals.bytes += state.entry_bytes + state.index.heap_bytes() as u64;
+            totals.pages += state.index.pages() as u64;
+            totals.dirty_pages += state.index.pages_after(since) as u64;
+        }
+        totals
+    }
+
+    /// How many keys there are, each shard locked in turn.
+    pub fn key_count(&self) -> u64 {
+        self.shards_if_any().iter().map(|shard| shard.lock().keys).sum()
+    }
+
+    /// First prefetch stage for a key that will be looked up soon. The caller must hold a pass.
+    #[inline]
+    pub fn prefetch_page(&self, hash: u64) {
+        let word = self.page_word(hash);
+        if word != 0 {
+            // SAFETY: pages are freed only under the exclusive gate, and the caller holds a pass.
+            unsafe { crate::page::hash_page::prefetch_bucket(word, hash) }
+        }
+    }
+
+    /// Second stage: the entry itself.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        let word = self.page_word(hash);
+        if word != 0 {
+            // SAFETY: as above.
+            unsafe { crate::page::hash_page::prefetch_entry(word, hash) }
+        }
+    }
+
+    #[inline]
+    fn page_word(&self, hash: u64) -> u64 {
+        let Some(shard) = self.shards.get().and_then(|shards| shards.get(self.shard_of(hash))) else {
+            return 0;
+        };
+        match self.placement.kind {
+            // SAFETY: directories are freed only under the exclusive gate, and callers hold a pass.
+            Kind::Hmap => unsafe {
+                hmap::page_word(
+                    shard.prefetch_word.load(Ordering::Acquire),
+                    self.placement.shard_bits,
+                    hash,
+                )
+            },
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The vocabulary of change: what the WAL carries, replay applies and replicas will receive.
+//!
+//! **Invariants**
+//! - An effect is deterministic: times are absolute, random choices made, identities generated before.
+//! - A record's payload is a sequence of `(collection_id, effect)`; it is applied whole or not at all.
+//! - The order of variants is the format: new ones are added at the end only.
+
+use serde::{Deserialize, Serialize};
+
+use super::index::Kind;
+use crate::page::{Shared, ValueRef, codec};
+
+/// What identifies a collection for ever; never reused.
+pub type CollectionId = u32;
+/// A database slot that clients select: numbered ones are their number, named ones follow from [`NAMED_FIRST`].
+pub type DatabaseId = u32;
+/// First [`DatabaseId`] of named collections; numbered databases stay below.
+pub const NAMED_FIRST: DatabaseId = 1 << 20;
+
+/// How a collection places its keys; fixed at creation, kept on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Which index.
+    pub kind: Kind,
+    /// Seed of the key hash.
+    pub seed: u64,
+    /// How many top bits of the hash choose the shard.
+    pub shard_bits: u8,
+}
+
+/// One change. `expire_at_ms` 0 means "never".
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Effect<'a> {
+    /// The key now has this value and expiry, whatever it had before.
+    Put {
+        /// The key.
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        /// When it dies, Unix milliseconds; 0 = never.
+        expire_at_ms: u64,
+        /// The value.
+        value: ValueRef<'a>,
+    },
+    /// The key is gone.
+    Delete {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+    },
+    /// The existing key dies at another time.
+    ExpireAt {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+        /// When it dies, Unix milliseconds; 0 = never.
+        expire_at_ms: u64,
+    },
+    /// The bytes from `offset` of the existing string are overwritten, zero-filled up to there if it was shorter.
+    StrRange {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+        /// First byte to write.
+        offset: u64,
+        /// What to write.
+        #[serde(with = "serde_bytes")]
+        bytes: &'a [u8],
+    },
+    /// A new, empty collection appears in a database slot.
+    CollectionCreate {
+        /// The slot.
+        database: DatabaseId,
+        /// Its name.
+        name: &'a str,
+        /// How it places keys.
+        placement: Placement,
+    },
+    /// The collection is gone, its slot too.
+    CollectionDrop,
+    /// The collection's slot has another name.
+    CollectionRename {
+        /// The new name.
+        name: &'a str,
+    },
+    /// The collection is empty.
+    CollectionFlush,
+    /// The collection and another exchange slots (and so names).
+    CollectionSwap {
+        /// The other collection.
+        with: CollectionId,
+    },
+}
+
+impl<'a> Effect<'a> {
+    /// The key, of effects that change one.
+    pub fn key(&self) -> Option<&'a [u8]> {
+        match *self {
+            Self::Put { key, .. } | Self::Delete { key } | Self::ExpireAt { key, .. } | Self::StrRange { key, .. } => {
+                Some(key)
+            }
+            Self::CollectionCreate { .. }
+            | Self::CollectionDrop
+            | Self::CollectionRename { .. }
+            | Self::CollectionFlush
+            | Self::CollectionSwap { .. } => None,
+        }
+    }
+
+    fn large(&self) -> Option<&'a Shared> {
+        match self {
+            Self::Put { value, .. } => value.shared(),
+            _ => None,
+        }
+    }
+
+    /// Appends this effect on `collection` to a record's payload.
+    #[inline]
+    pub fn encode(&self, collection: CollectionId, sink: &mut impl codec::Sink) {
+        codec::encode(&(collection, self), self.large(), sink);
+    }
+}
+
+/// The effects of one record's payload, in order.
+///
+/// # Errors
+/// An item is a sentence when the bytes are not effects; iteration ends there.
+pub fn decode_all(payload: &[u8]) -> impl Iterator<Item = Result<(CollectionId, Effect<'_>), String>> {
+    let mut rest = payload;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        Some(match codec::decode(rest) {
+            Ok((effect, taken)) => {
+                rest = rest.get(taken..).unwrap_or_default();
+                Ok(effect)
+            }
+            Err(error) => {
+                rest = &[];
+                Err(error)
+            }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::{Spliced, StrRef};
+
+    #[test]
+    fn effects_read_back_also_with_a_linked_value() {
+        let shared = Shared::new(vec![7; 100_000]);
+        let effects = [
+            Effect::Put {
+                key: b"k",
+                expire_at_ms: 5,
+                value: ValueRef::Str(StrRef::Shared(&shared)),
+            },
+            Effect::StrRange {
+                key: b"k",
+                offset: 9,
+                bytes: b"xyz",
+            },
+            Effect::CollectionFlush,
+        ];
+        let mut spliced = Spliced::default();
+        effects.iter().for_each(|effect| effect.encode(3, &mut spliced));
+        let mut payload = Vec::new();
+        spliced
+            .for_each_piece(|piece| Ok::<(), ()>(payload.extend_from_slice(piece)))
+            .unwrap();
+        let read: Vec<_> = decode_all(&payload).collect::<Result<_, _>>().unwrap();
+        assert_eq!(read.len(), 3);
+        assert!(read.iter().all(|(collection, _)| *collection == 3));
+        assert!(matches!(read[0].1, Effect::Put { value: ValueRef::Str(text), .. } if text.bytes() == &**shared));
+        assert!(matches!(
+            read[1].1,
+            Effect::StrRange {
+                offset: 9,
+                bytes: b"xyz",
+                ..
+            }
+        ));
+        assert!(decode_all(&payload[..payload.len() - 1]).any(|effect| effect.is_err()));
+    }
+}

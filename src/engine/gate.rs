@@ -1,0 +1,61 @@
+//! The gate: ordinary work passes side by side, an exclusive section has the whole engine to itself.
+//!
+//! Every thread that touches shards owns one cell and holds it while it works (a worker: for a batch). Taking it is an
+//! uncontended lock on a cache line of its own. An exclusive section takes all cells.
+//!
+//! **Invariants**
+//! - A thread gives up its own pass before it asks for the exclusive one; exclusive sections queue under one mutex.
+//! - No shard lock is held outside a pass, so inside an exclusive section all shards are free.
+
+use parking_lot::{Mutex, MutexGuard};
+
+#[repr(align(128))]
+struct Cell(Mutex<()>);
+
+/// See the module.
+pub struct Gate {
+    order: Mutex<()>,
+    cells: Box<[Cell]>,
+}
+
+/// Leave to work beside others.
+pub struct Pass<'g> {
+    _cell: MutexGuard<'g, ()>,
+}
+
+/// Leave to work alone.
+pub struct ExclusivePass<'g> {
+    _order: MutexGuard<'g, ()>,
+    _cells: Vec<MutexGuard<'g, ()>>,
+}
+
+impl Gate {
+    /// A gate for `cells` threads.
+    pub fn new(cells: usize) -> Self {
+        Self {
+            order: Mutex::new(()),
+            cells: (0..cells).map(|_| Cell(Mutex::new(()))).collect(),
+        }
+    }
+
+    /// Passes with the caller's own `cell`, waiting while an exclusive section runs.
+    #[inline]
+    pub fn enter(&self, cell: usize) -> Pass<'_> {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "cells are handed out by the engine, never past the end"
+        )]
+        Pass {
+            _cell: self.cells[cell].0.lock(),
+        }
+    }
+
+    /// Waits until everybody has passed, and keeps them out. The caller must not hold a pass.
+    pub fn exclusive(&self) -> ExclusivePass<'_> {
+        let order = self.order.lock();
+        ExclusivePass {
+            _order: order,
+            _cells: self.cells.iter().map(|cell| cell.0.lock()).collect(),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! How a shard finds its pages: one index per collection kind behind one set of operations.
+//!
+//! **Invariants**
+//! - Every change goes through a [`PageWrite`], which hands over a page's pre-image before the first change since a
+//!   checkpoint began and stamps the page with the change's LSN.
+//! - Nothing outside an index's own file may assume that keys are hashed; a [`KeyRef`] carries both forms.
+
+pub mod hmap;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::page::entry::{Entry, EntryMut, EntryRef};
+use crate::page::image::PageImage;
+use hmap::Hmap;
+
+pub use crate::wal::Lsn;
+
+/// Which index a collection uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// Extendible hashing: unordered, sharded.
+    Hmap,
+}
+
+impl Kind {
+    /// The name used by `COLLECTION` commands.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hmap => "hmap",
+        }
+    }
+}
+
+/// A key with what its collection's placement needs.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRef<'a> {
+    /// The key itself.
+    pub bytes: &'a [u8],
+    /// Its hash under the collection's seed.
+    pub hash: u64,
+}
+
+/// Receives pre-images while a checkpoint runs.
+pub trait PreImageSink {
+    /// Takes the image of a page of collection `collection_id`, shard `shard`.
+    fn take(&self, collection_id: u32, shard: u32, image: PageImage);
+}
+
+/// What a change to a page must know: its LSN, and whether a checkpoint still needs the page as it was.
+#[derive(Clone, Copy)]
+pub struct PageWrite<'a> {
+    /// LSN of the record this change belongs to.
+    pub lsn: Lsn,
+    /// Epoch of the running checkpoint; pages not yet saved in it hand over a pre-image first.
+    pub epoch: u64,
+    /// Where pre-images go; `None` when no checkpoint runs.
+    pub sink: Option<&'a dyn PreImageSink>,
+    /// The collection the page is in.
+    pub collection_id: u32,
+    /// The shard the page is in.
+    pub shard: u32,
+    /// Source of page identities of the collection.
+    pub page_ids: &'a AtomicU64,
+}
+
+impl PageWrite<'_> {
+    /// A page identity never used before in this collection.
+    pub fn new_page_id(&self) -> u64 {
+        self.page_ids.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// One index over the pages of one shard.
+pub enum Index {
+    /// See [`hmap`].
+    Hmap(Hmap),
+}
+
+impl Index {
+    /// An empty index, which owns no page yet.
+    pub fn new(kind: Kind, shard_bits: u8, seed: u64) -> Self {
+        match kind {
+            Kind::Hmap => Self::Hmap(Hmap::new(shard_bits, seed)),
+        }
+    }
+
+    /// The entry of `key`.
+    #[inline]
+    pub fn get(&self, key: KeyRef<'_>) -> Option<EntryRef<'_>> {
+        match self {
+            Self::Hmap(hmap) => hmap.get(key),
+        }
+    }
+
+    /// LSN of the last change to the page that `key` belongs to; 0 when there is none.
+    pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
+        match self {
+            Self::Hmap(hmap) => hmap.version_of(key),
+        }
+    }
+
+    /// Marks `key` as read at `access_s` seconds; not a change to the data.
+    #[inline]
+    pub fn touch(&mut self, key: KeyRef<'_>, access_s: u32) {
+        match self {
+            Self::Hmap(hmap) => hmap.touch(key, access_s),
+        }
+    }
+
+    /// Looks `key` up once and lets `change` decide: given the entry, it may change it in place or return one to take
+    /// its stead (the old one is returned); given `None`, it may return an entry to insert.
+    #[inline]
+    pub fn upsert(
+        &mut self,
+        key: KeyRef<'_>,
+        write: &PageWrite<'_>,
+        change: impl FnOnce(Option<&mut EntryMut<'_>>) -> Option<Entry>,
+    ) -> Option<Entry> {
+        match self {
+            Self::Hmap(hmap) => hmap.upsert(key, write, change),
+        }
+    }
+
+    /// Takes the entry of `key` out.
+    #[inline]
+    pub fn remove(&mut self, key: KeyRef<'_>, write: &PageWrite<'_>) -> Option<Entry> {
+        match self {
+            Self::Hmap(hmap) => hmap.remove(key, write),
+        }
+    }
+
+    /// Visits every entry.
+    pub fn for_each<B>(&self, visit: impl FnMut(EntryRef<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
+        match self {
+            Self::Hmap(hmap) => hmap.for_each(visit),
+        }
+    }
+
+    /// Visits about `count` entries from `cursor` (0 = start); returns where to go on, or `None` at the end. An entry
+    /// present from the first call to the last is visited at least once, whatever else changes.
+    pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
+        match self {
+            Self::Hmap(hmap) => hmap.scan(cursor, count, visit),
+        }
+    }
+
+    /// A uniformly random entry. `random(n)` gives a number below `n`.
+    pub fn random(&self, random: &mut dyn FnMut(usize) -> usize) -> Option<EntryRef<'_>> {
+        match self {
+            Self::Hmap(hmap) => hmap.random(random),
+        }
+    }
+
+    /// Collects keys dead at `now_ms` from up to `pages` pages starting at `cursor`; returns where to go on.
+    pub fn sweep(&mut self, cursor: u64, pages: usize, now_ms: u64, dead: &mut Vec<Vec<u8>>) -> Option<u64> {
+        match self {
+            Self::Hmap(hmap) => hmap.sweep(cursor, pages, now_ms, dead),
+        }
+    }
+
+    /// The first page at or after `cursor` that epoch `epoch` has not saved, imaged and marked saved; and where to go
+    /// on. The cursor alone when every remaining page is saved.
+    pub fn save_next(&mut self, cursor: u64, epoch: u64) -> (Option<PageImage>, Option<u64>) {
+        match self {
+            Self::Hmap(hmap) => hmap.save_next(cursor, epoch),
+        }
+    }
+
+    /// How many pages there are.
+    pub fn pages(&self) -> usize {
+        match self {
+            Self::Hmap(hmap) => hmap.pages(),
+        }
+    }
+
+    /// Pages changed after `lsn`.
+    pub fn pages_after(&self, lsn: Lsn) -> usize {
+        match self {
+            Self::Hmap(hmap) => hmap.pages_after(lsn),
+        }
+    }
+
+    /// Bytes of heap the index and its pages take, entries apart.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Hmap(hmap) => hmap.heap_bytes(),
+        }
+    }
+
+    /// A word for prefetching without the lock; see [`hmap::prefetch_bucket`]. 0 = nothing to prefetch.
+    #[inline]
+    pub fn prefetch_word(&self) -> u64 {
+        match self {
+            Self::Hmap(hmap) => hmap.prefetch_word(),
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Work over a whole collection: [`KeyspaceTxn`] visits it shard by shard beside others, [`ExclusiveTxn`] changes
+//! collections as such while nobody else runs.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::collection::{Collection, SHARD_BITS, Totals};
+use super::effect::{CollectionId, DatabaseId, Effect, Placement};
+use super::index::{Kind, hmap};
+use super::registry::{Registry, Slot, numbered_name};
+use super::scope::Scope;
+use super::txn::Txn;
+use crate::page::entry::EntryRef;
+
+/// A command's view of a whole collection, one shard at a time, without a common instant.
+pub struct KeyspaceTxn<'t, 'e> {
+    scope: &'t mut Scope<'e>,
+    collection: &'t Collection,
+}
+
+impl<'t, 'e> KeyspaceTxn<'t, 'e> {
+    /// A view of `collection` within `scope`.
+    pub fn new(scope: &'t mut Scope<'e>, collection: &'t Collection) -> Self {
+        Self { scope, collection }
+    }
+
+    /// The command's instant, Unix milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.scope.worker.now_ms
+    }
+
+    /// The collection.
+    pub fn collection(&self) -> &Collection {
+        self.collection
+    }
+
+    /// How many keys there are, dead ones that nobody has noticed included.
+    pub fn key_count(&self) -> u64 {
+        self.collection.key_count()
+    }
+
+    /// Visits every live entry; dead ones are removed.
+    pub fn for_each(&mut self, mut visit: impl FnMut(EntryRef<'_>) -> ControlFlow<()>) {
+        let now_ms = self.now_ms();
+        let mut dead = Vec::new();
+        for shard in self.collection.shards_if_any() {
+            let flow = shard.lock().index.for_each(|entry| {
+                if entry.is_expired(now_ms) {
+                    dead.push(entry.key().to_vec());
+                    return ControlFlow::Continue(());
+                }
+                visit(entry)
+            });
+            if flow.is_break() {
+                break;
+            }
+        }
+        self.expire(&dead);
+    }
+
+    /// Visits about `count` live entries from `cursor` on (0 = start); returns the next cursor, 0 at the end. An entry
+    /// that is there from the first call to the last is visited at least once.
+    pub fn scan(&mut self, cursor: u64, count: usize, mut visit: impl FnMut(EntryRef<'_>)) -> u64 {
+        let now_ms = self.now_ms();
+        let (mut shard, mut inner) = (cursor >> hmap::CURSOR_BITS, cursor & ((1 << hmap::CURSOR_BITS) - 1));
+        let (mut visited, mut next) = (0, 0);
+        let mut dead = Vec::new();
+        while let Some(current) = self.collection.shards_if_any().get(shard as usize) {
+            let on = current
+                .lock()
+                .index
+                .scan(inner, count.saturating_sub(visited), &mut |entry| {
+                    visited += 1;
+                    if entry.is_expired(now_ms) {
+                        dead.push(entry.key().to_vec());
+                    } else {
+                        visit(entry);
+                    }
+                });
+            if let Some(on) = on {
+                next = shard << hmap::CURSOR_BITS | on;
+                break;
+            }
+            (shard, inner) = (shard + 1, 0);
+            if visited >= count && (shard as usize) < self.collection.shard_count() {
+                next = shard << hmap::CURSOR_BITS;
+                break;
+            }
+        }
+        self.expire(&dead);
+        next
+    }
+
+    /// A uniformly random live key.
+    pub fn random_key(&mut self) -> Option<Vec<u8>> {
+        let now_ms = self.now_ms();
+        loop {
+            let counts: Vec<u64> = self
+                .collection
+                .shards_if_any()
+                .iter()
+                .map(|shard| shard.lock().keys)
+                .collect();
+            let mut at = self.scope.worker.random_below(counts.iter().sum::<u64>() as usize) as u64;
+            let shard = counts.iter().position(|count| {
+                let here = at < *count;
+                at = at.saturating_sub(*count);
+                here
+            })?;
+            let worker = &mut *self.scope.worker;
+            let picked = self
+                .collection
+                .shard(shard)
+                .lock()
+                .index
+                .random(&mut |n| worker.random_below(n))
+                .map(|entry| {
+                    let key = entry.key().to_vec();
+                    (key, entry.is_expired(now_ms))
+                });
+            match picked {
+                Some((key, false)) => return Some(key),
+                Some((key, true)) if self.scope.engine.refuses_writes() => return Some(key),
+                Some((key, true)) => self.expire(&[key]),
+                None => {}
+            }
+        }
+    }
+
+    /// Removes keys found dead, unless somebody has replaced them meanwhile.
+    pub fn expire(&mut self, dead: &[Vec<u8>]) {
+        for bytes in dead {
+            let key = self.collection.key(bytes);
+            let collection = self.collection;
+            if self.scope.engine.refuses_writes() {
+                return;
+            }
+            if self.scope.expire_if_dead(collection, key) {
+                self.scope.worker.counters.expired.add(1);
+            }
+        }
+    }
+}
+
+/// A command's view of everything, while nobody else runs.
+pub struct ExclusiveTxn<'t, 'e> {
+    scope: &'t mut Scope<'e>,
+    database: DatabaseId,
+}
+
+impl<'t, 'e> ExclusiveTxn<'t, 'e> {
+    /// A view within an exclusive `scope`; `database` is the client's.
+    pub fn new(scope: &'t mut Scope<'e>, database: DatabaseId) -> Self {
+        debug_assert!(scope.is_exclusive());
+        Self { scope, database }
+    }
+
+    /// The client's database.
+    pub fn database(&self) -> DatabaseId {
+        self.database
+    }
+
+    /// The slot of a database, if it exists.
+    pub fn slot(&self, database: DatabaseId) -> Option<Slot> {
+        self.scope.engine.registry().slot(database).cloned()
+    }
+
+    /// The slot with this name, if it exists.
+    pub fn slot_named(&self, name: &str) -> Option<Slot> {
+        self.scope.engine.registry().by_name(name).cloned()
+    }
+
+    /// All slots.
+    pub fn slots(&self) -> Vec<Slot> {
+        self.scope.engine.registry().slots().cloned().collect()
+    }
+
+    /// A view of one collection's keys, all of them reachable.
+    pub fn keys<'a>(&'a mut self, collection: &'a Collection) -> Txn<'a, 'e> {
+        Txn::new(self.scope, collection, true)
+    }
+
+    /// A view of one collection as a whole.
+    pub fn keyspace<'a>(&'a mut self, collection: &'a Collection) -> KeyspaceTxn<'a, 'e> {
+        KeyspaceTxn::new(self.scope, collection)
+    }
+
+    /// Creates a numbered or named database.
+    ///
+    /// # Errors
+    /// A sentence when the slot or the name is taken.
+    pub fn create(&mut self, database: Option<DatabaseId>, name: &str, kind: Kind) -> Result<Slot, String> {
+        let (id, database) = {
+            let registry = self.scope.engine.registry();
+            (
+                registry.next_collection_id(),
+                database.unwrap_or_else(|| registry.next_named_id()),
+            )
+        };
+        let placement = Placement {
+            kind,
+            seed: rand::random(),
+            shard_bits: SHARD_BITS,
+        };
+        self.change(
+            id,
+            &Effect::CollectionCreate {
+                database,
+                name,
+                placement,
+            },
+        )?;
+        self.slot(database).ok_or_else(|| "the collection vanished".to_owned())
+    }
+
+    /// Creates the numbered databases below `databases` that do not exist yet.
+    ///
+    /// # Errors
+    /// As for [`ExclusiveTxn::create`].
+    pub fn create_numbered(&mut self, databases: u32) -> Result<(), String> {
+        for id in 0..databases {
+            if self.slot(id).is_none() {
+                self.create(Some(id), &numbered_name(id), Kind::Hmap)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops a collection with its slot.
+    ///
+    /// # Errors
+    /// A sentence when there is no such collection.
+    pub fn drop_collection(&mut self, id: CollectionId) -> Result<(), String> {
+        self.touch_watched(id);
+        self.change(id, &Effect::CollectionDrop)
+    }
+
+    /// Renames a collection's slot; the name must be free.
+    ///
+    /// # Errors
+    /// A sentence when there is no such collection.
+    pub fn rename(&mut self, id: CollectionId, name: &str) -> Result<(), String> {
+        self.change(id, &Effect::CollectionRename { name })
+    }
+
+    /// Empties a collection; its pages are dropped in the background.
+    ///
+    /// # Errors
+    /// A sentence when there is no such collection.
+    pub fn flush(&mut self, id: CollectionId) -> Result<(), String> {
+        let watched = self.touch_watched(id);
+        self.change(id, &Effect::CollectionFlush)?;
+        self.watch_again(id, watched);
+        Ok(())
+    }
+
+    /// Exchanges what two databases hold.
+    ///
+    /// # Errors
+    /// A sentence when one of them does not exist.
+    pub fn swap(&mut self, one: DatabaseId, other: DatabaseId) -> Result<(), String> {
+        let first = self.slot(one).ok_or("no such database")?.collection;
+        let second = self.slot(other).ok_or("no such database")?.collection;
+        if first.id() == second.id() {
+            return Ok(());
+        }
+        let (watched_one, watched_other) = (take_watches(&first), take_watches(&second));
+        for (key, flags) in watched_one.iter().chain(&watched_other) {
+            if has_key(&first, key) || has_key(&second, key) {
+                flags.iter().for_each(super::watch::WatchFlag::raise);
+            }
+        }
+        self.change(first.id(), &Effect::CollectionSwap { with: second.id() })?;
+        // Watches belong to the database, not to what is in it.
+        put_watches(&second, watched_one);
+        put_watches(&first, watched_other);
+        Ok(())
+    }
+
+    /// Sums over a collection.
+    pub fn totals(&self, collection: &Collection) -> Totals {
+        collection.totals(u64::MAX)
+    }
+
+    fn change(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), String> {
+        let gone = self
+            .scope
+            .engine
+            .change_registry(|registry: &mut Registry| registry.apply(id, effect))?;
+        self.scope.log_registry_effect(id, effect);
+        self.scope.worker.counters.changes.add(1);
+        if let Some(collection) = gone {
+            self.scope.engine.reaper().retire_collection(collection);
+        }
+        Ok(())
+    }
+
+    fn touch_watched(&mut self, id: CollectionId) -> Vec<Watched> {
+        let Some(collection) = self.collection(id) else {
+            return Vec::new();
+        };
+        let watched = take_watches(&collection);
+        for (key, flags) in &watched {
+            if has_key(&collection, key) {
+                flags.iter().for_each(super::watch::WatchFlag::raise);
+            }
+        }
+        watched
+    }
+
+    fn watch_again(&mut self, id: CollectionId, watched: Vec<Watched>) {
+        if let Some(collection) = self.collection(id) {
+            put_watches(&collection, watched);
+        }
+    }
+
+    fn collection(&self, id: CollectionId) -> Option<Arc<Collection>> {
+        self.scope
+            .engine
+            .registry()
+            .by_collection(id)
+            .map(|slot| Arc::clone(&slot.collection))
+    }
+}
+
+type Watched = (Box<[u8]>, Vec<super::watch::WatchFlag>);
+
+fn has_key(collection: &Collection, key: &[u8]) -> bool {
+    let key = collection.key(key);
+    let shards = collection.shards_if_any();
+    shards
+        .get(collection.shard_of(key.hash))
+        .is_some_and(|shard| shard.lock().index.get(key).is_some())
+}
+
+fn take_watches(collection: &Collection) -> Vec<Watched> {
+    collection
+        .shards_if_any()
+        .iter()
+        .flat_map(|shard| shard.lock().watches.take())
+        .collect()
+}
+
+fn put_watches(collection: &Collection, watched: Vec<Watched>) {
+    for (key, flags) in watched {
+        let shard = collection.shard_of(collection.key(&key).hash);
+        let mut state = collection.shard(shard).lock();
+        flags.iter().for_each(|flag| state.watches.add(&key, flag));
+    }
+}

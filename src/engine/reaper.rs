@@ -1,0 +1,81 @@
+//! Drops what is slow to drop, on a thread of its own: collections that were flushed or dropped, large values.
+//!
+//! **Invariant:** what waits here still counts as used memory until it is gone.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+
+use super::collection::Collection;
+use super::memory::Meter;
+use crate::page::Entry;
+
+/// Entries larger than this are dropped in the background.
+pub const LARGE_BYTES: usize = 1 << 20;
+
+enum Job {
+    Entry(Entry),
+    Collection(Arc<Collection>),
+}
+
+/// See the module.
+pub struct Reaper {
+    queue: Mutex<Option<Sender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Reaper {
+    /// Starts the thread, which accounts in `cell` of `meter`.
+    pub fn start(meter: Arc<Meter>, cell: usize) -> std::io::Result<Self> {
+        let (queue, jobs) = channel();
+        let thread = std::thread::Builder::new().name("reaper".to_owned()).spawn(move || {
+            for job in jobs {
+                match job {
+                    Job::Entry(entry) => {
+                        let bytes = entry.heap_bytes() as i64;
+                        drop(entry);
+                        meter.add(cell, -bytes);
+                    }
+                    Job::Collection(collection) => drop_collection(collection, &meter, cell),
+                }
+            }
+        })?;
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Drops `entry` later. Its bytes have been subtracted already; they count again until it is gone.
+    pub fn retire_entry(&self, entry: Entry) {
+        self.send(Job::Entry(entry));
+    }
+
+    /// Drops `collection` once nobody else reads it.
+    pub fn retire_collection(&self, collection: Arc<Collection>) {
+        self.send(Job::Collection(collection));
+    }
+
+    fn send(&self, job: Job) {
+        if let Some(queue) = &*self.queue.lock() {
+            // A closed queue means shutdown: the job is dropped here.
+            let _ = queue.send(job);
+        }
+    }
+
+    /// Finishes what is queued and ends the thread.
+    pub fn stop(&self) {
+        self.queue.lock().take();
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn drop_collection(collection: Arc<Collection>, meter: &Meter, cell: usize) {
+    let bytes = collection.totals(u64::MAX).bytes as i64;
+    drop(collection);
+    meter.add(cell, -bytes);
+}

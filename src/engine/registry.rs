@@ -1,0 +1,146 @@
+//! Which collection is in which database slot, and under what name.
+//!
+//! **Invariant:** changes only under the exclusive gate, through [`Registry::apply`]; a reader that holds a pass sees
+//! one state for as long as it holds it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::collection::Collection;
+use super::effect::{CollectionId, DatabaseId, Effect, NAMED_FIRST};
+
+/// A database slot.
+#[derive(Clone)]
+pub struct Slot {
+    /// What clients select.
+    pub id: DatabaseId,
+    /// The name; `default` for database 0, the number for other numbered ones.
+    pub name: Arc<str>,
+    /// What is in it.
+    pub collection: Arc<Collection>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Registry {
+    slots: BTreeMap<DatabaseId, Slot>,
+    next_collection: CollectionId,
+}
+
+/// The name of numbered database `id`.
+pub fn numbered_name(id: DatabaseId) -> String {
+    if id == 0 { "default".to_owned() } else { id.to_string() }
+}
+
+impl Registry {
+    /// The slot of a database.
+    pub fn slot(&self, id: DatabaseId) -> Option<&Slot> {
+        self.slots.get(&id)
+    }
+
+    /// The slot with this name.
+    pub fn by_name(&self, name: &str) -> Option<&Slot> {
+        self.slots.values().find(|slot| &*slot.name == name)
+    }
+
+    /// The slot that holds this collection.
+    pub fn by_collection(&self, id: CollectionId) -> Option<&Slot> {
+        self.slots.values().find(|slot| slot.collection.id() == id)
+    }
+
+    /// All slots, numbered ones first.
+    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.values()
+    }
+
+    /// An id no collection has had.
+    pub fn next_collection_id(&self) -> CollectionId {
+        self.next_collection
+    }
+
+    /// Never hand out collection ids below `id` (from a checkpoint's manifest).
+    pub fn reserve_collection_ids(&mut self, id: CollectionId) {
+        self.next_collection = self.next_collection.max(id);
+    }
+
+    /// A slot number for a new named collection.
+    pub fn next_named_id(&self) -> DatabaseId {
+        self.slots
+            .keys()
+            .next_back()
+            .map_or(NAMED_FIRST, |last| (last + 1).max(NAMED_FIRST))
+    }
+
+    /// Applies an effect on collections as such; returns the collection that was let go, if any.
+    ///
+    /// # Errors
+    /// A sentence when the effect does not fit the state, which on replay means a damaged history.
+    pub fn apply(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<Option<Arc<Collection>>, String> {
+        match *effect {
+            Effect::CollectionCreate {
+                database,
+                name,
+                placement,
+            } => {
+                if self.slots.contains_key(&database) || self.by_name(name).is_some() {
+                    return Err(format!("collection {name:?} (database {database}) exists already"));
+                }
+                let collection = Arc::new(Collection::new(id, placement));
+                self.slots.insert(
+                    database,
+                    Slot {
+                        id: database,
+                        name: name.into(),
+                        collection,
+                    },
+                );
+                self.reserve_collection_ids(id + 1);
+                Ok(None)
+            }
+            Effect::CollectionDrop => {
+                let database = self.slot_mut(id)?.id;
+                Ok(self.slots.remove(&database).map(|slot| slot.collection))
+            }
+            Effect::CollectionRename { name } => {
+                self.slot_mut(id)?.name = name.into();
+                Ok(None)
+            }
+            Effect::CollectionFlush => {
+                let slot = self.slot_mut(id)?;
+                let emptied = Arc::new(slot.collection.emptied());
+                Ok(Some(std::mem::replace(&mut slot.collection, emptied)))
+            }
+            Effect::CollectionSwap { with } => {
+                let (one, other) = (self.slot_mut(id)?.id, self.slot_mut(with)?.id);
+                let (first, second) = (self.collection_in(one)?, self.collection_in(other)?);
+                self.put_in(one, second);
+                self.put_in(other, first);
+                Ok(None)
+            }
+            Effect::Put { .. } | Effect::Delete { .. } | Effect::ExpireAt { .. } | Effect::StrRange { .. } => {
+                Err("an effect on a key is not for the registry".to_owned())
+            }
+        }
+    }
+
+    fn slot_mut(&mut self, id: CollectionId) -> Result<&mut Slot, String> {
+        self.slots
+            .values_mut()
+            .find(|slot| slot.collection.id() == id)
+            .ok_or_else(|| format!("there is no collection with id {id}"))
+    }
+
+    fn collection_in(&self, id: DatabaseId) -> Result<Arc<Collection>, String> {
+        let slot = self
+            .slots
+            .get(&id)
+            .ok_or_else(|| format!("there is no database {id}"))?;
+        Ok(Arc::clone(&slot.collection))
+    }
+
+    fn put_in(&mut self, id: DatabaseId, collection: Arc<Collection>) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.collection = collection;
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What one command, or one transaction, holds while it runs: locks, and the WAL record it writes.
+//!
+//! **Invariants**
+//! - Shards are locked in index order, all before the handler runs, and released only when the record is complete.
+//! - All effects of a scope are one WAL record: replay sees all of them or none.
+
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use super::Engine;
+use super::apply::apply;
+use super::collection::{Collection, Shard, ShardState};
+use super::effect::{CollectionId, Effect};
+use super::gate::ExclusivePass;
+use super::index::{KeyRef, Lsn};
+use super::worker::Worker;
+use crate::page::codec::Sink;
+use crate::page::{Entry, Shared};
+use crate::wal::WorkerLog;
+
+type Guards<'e> = SmallVec<[(u32, MutexGuard<'e, ShardState>); 1]>;
+
+/// How a scope may reach shards.
+enum Access<'e> {
+    /// Only the shards locked at the start, all of one collection.
+    Locked(CollectionId, Guards<'e>),
+    /// Each shard is locked when it is visited, and released again.
+    Visiting,
+    /// Everything: nobody else is running.
+    Exclusive(&'e ExclusivePass<'e>),
+}
+
+/// See the module.
+pub struct Scope<'e> {
+    pub(super) engine: &'e Engine,
+    pub(super) worker: &'e mut Worker,
+    access: Access<'e>,
+    record: Lsn,
+    primed: (*const u8, usize, u64),
+}
+
+struct LogSink<'a>(&'a mut WorkerLog);
+
+impl Sink for LogSink<'_> {
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    fn link(&mut self, shared: &Shared) {
+        self.0.splice(shared);
+    }
+}
+
+impl<'e> Scope<'e> {
+    fn new(engine: &'e Engine, worker: &'e mut Worker, access: Access<'e>) -> Self {
+        Self {
+            engine,
+            worker,
+            access,
+            record: 0,
+            primed: (std::ptr::null(), 0, 0),
+        }
+    }
+
+    /// A scope over one key, whose hash is known.
+    #[inline]
+    pub fn for_key(engine: &'e Engine, worker: &'e mut Worker, collection: &'e Collection, key: KeyRef<'_>) -> Self {
+        let shard = collection.shard_of(key.hash);
+        let mut guards = Guards::new();
+        guards.push((shard as u32, collection.shard(shard).lock()));
+        let mut scope = Self::new(engine, worker, Access::Locked(collection.id(), guards));
+        scope.primed = (key.bytes.as_ptr(), key.bytes.len(), key.hash);
+        scope
+    }
+
+    /// A scope over several keys of one collection.
+    pub fn for_keys<'k>(
+        engine: &'e Engine,
+        worker: &'e mut Worker,
+        collection: &'e Collection,
+        keys: impl Iterator<Item = &'k [u8]>,
+    ) -> Self {
+        let mut shards: SmallVec<[u32; 16]> = keys
+            .map(|key| collection.shard_of(collection.key(key).hash) as u32)
+            .collect();
+        shards.sort_unstable();
+        shards.dedup();
+        let guards = shards
+            .into_iter()
+            .map(|shard| (shard, collection.shard(shard as usize).lock()))
+            .collect();
+        Self::new(engine, worker, Access::Locked(collection.id(), guards))
+    }
+
+    /// A scope that visits shards one after another, without a common instant.
+    pub fn visiting(engine: &'e Engine, worker: &'e mut Worker) -> Self {
+        Self::new(engine, worker, Access::Visiting)
+    }
+
+    /// A scope over everything. The worker must have given up its own pass.
+    pub fn exclusive(engine: &'e Engine, worker: &'e mut Worker, pass: &'e ExclusivePass<'e>) -> Self {
+        Self::new(engine, worker, Access::Exclusive(pass))
+    }
+
+    /// Whether nobody else is running.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self.access, Access::Exclusive(_))
+    }
+
+    /// The key with its hash, taken from the executor's preparation where that was for this key.
+    #[inline]
+    pub(super) fn key<'k>(&self, collection: &Collection, bytes: &'k [u8]) -> KeyRef<'k> {
+        let (pointer, len, hash) = self.primed;
+        if std::ptr::eq(bytes.as_ptr(), pointer) && bytes.len() == len {
+            return KeyRef { bytes, hash };
+        }
+        collection.key(bytes)
+    }
+
+    /// Runs `body` on the shard of `key`.
+    #[inline]
+    pub(super) fn with_state<R>(
+        &mut self,
+        collection: &Collection,
+        key: KeyRef<'_>,
+        body: impl FnOnce(&mut ShardState, &mut Worker) -> R,
+    ) -> R {
+        let shard = collection.shard_of(key.hash);
+        match &mut self.access {
+            Access::Locked(id, guards) => body(locked(*id, guards, collection, shard), self.worker),
+            Access::Visiting | Access::Exclusive(_) => body(&mut collection.shard(shard).lock(), self.worker),
+        }
+    }
+
+    /// The state of the shard of `key`, for reading values that outlive the call.
+    #[inline]
+    pub(super) fn state<'a>(&'a mut self, collection: &'a Collection, key: KeyRef<'_>) -> &'a ShardState {
+        let shard = collection.shard_of(key.hash);
+        match &mut self.access {
+            Access::Locked(id, guards) => locked(*id, guards, collection, shard),
+            // SAFETY: the exclusive gate is held, and `&mut self` keeps this the only reference from this thread.
+            Access::Exclusive(_) => unsafe { collection.shard(shard).state_unlocked() },
+            #[expect(clippy::panic, reason = "a programming error that must not read unlocked data")]
+            Access::Visiting => panic!("a visiting scope lends no state"),
+        }
+    }
+
+    /// The LSN of this scope's record, begun now if it is the first change.
+    #[inline]
+    pub(super) fn record_lsn(&mut self) -> Lsn {
+        if self.record == 0 {
+            self.record = self.worker.log.begin();
+            self.worker.observed_lsn = self.record;
+        }
+        self.record
+    }
+
+    /// Applies an effect on a key and logs it, in one step.
+    #[inline]
+    pub(super) fn apply(&mut self, collection: &Collection, key: KeyRef<'_>, effect: &Effect<'_>) {
+        let index = collection.shard_of(key.hash);
+        let shard = collection.shard(index);
+        if let Access::Locked(id, guards) = &mut self.access {
+            let state: *mut ShardState = locked(*id, guards, collection, index);
+            // SAFETY: the guard stays in `self.access` until the scope ends, and nothing below looks at the guards.
+            self.apply_to(collection, shard, unsafe { &mut *state }, key, effect);
+        } else {
+            self.apply_to(collection, shard, &mut shard.lock(), key, effect);
+        }
+    }
+
+    #[inline]
+    fn apply_to(
+        &mut self,
+        collection: &Collection,
+        shard: &Shard,
+        state: &mut ShardState,
+        key: KeyRef<'_>,
+        effect: &Effect<'_>,
+    ) {
+        // Under the shard's lock: LSN order is execution order per key.
+        let lsn = self.record_lsn();
+        let write = self
+            .engine
+            .page_write(collection, collection.shard_of(key.hash) as u32, lsn);
+        let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
+        state.watches.touch(key.bytes);
+        if self.worker.log.is_enabled() {
+            effect.encode(collection.id(), &mut LogSink(&mut self.worker.log));
+        }
+        self.note_change(applied.bytes);
+        if let Some(entry) = applied.retired {
+            self.retire(entry);
+        }
+    }
+
+    /// Removes `key` if it is dead; whether it was.
+    pub(super) fn expire_if_dead(&mut self, collection: &Collection, key: KeyRef<'_>) -> bool {
+        let now_ms = self.worker.now_ms;
+        let shard = collection.shard(collection.shard_of(key.hash));
+        // Between this look and the removal somebody may write the key: the look is repeated under the same lock.
+        let mut state = shard.lock();
+        let dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
+        if dead {
+            self.apply_to(collection, shard, &mut state, key, &Effect::Delete { key: key.bytes });
+        }
+        dead
+    }
+
+    /// Logs an effect that the registry applied.
+    pub(super) fn log_registry_effect(&mut self, collection: CollectionId, effect: &Effect<'_>) {
+        self.record_lsn();
+        if self.worker.log.is_enabled() {
+            effect.encode(collection, &mut LogSink(&mut self.worker.log));
+        }
+    }
+
+    #[inline]
+    fn note_change(&mut self, bytes: i64) {
+        if bytes != 0 {
+            self.engine.meter().add(self.worker.cell, bytes);
+        }
+        self.worker.counters.changes.add(1);
+    }
+
+    #[inline]
+    fn retire(&mut self, entry: Entry) {
+        let bytes = entry.heap_bytes();
+        if bytes > super::reaper::LARGE_BYTES {
+            // Counts until it is gone.
+            self.engine.meter().add(self.worker.cell, bytes as i64);
+            self.engine.reaper().retire_entry(entry);
+        }
+    }
+}
+
+impl Drop for Scope<'_> {
+    fn drop(&mut self) {
+        if self.record != 0 {
+            self.worker.log.commit(self.worker.now_ms);
+        }
+    }
+}
+
+#[inline]
+fn locked<'a>(
+    id: CollectionId,
+    guards: &'a mut Guards<'_>,
+    collection: &Collection,
+    shard: usize,
+) -> &'a mut ShardState {
+    debug_assert_eq!(id, collection.id(), "a locked scope is of one collection");
+    #[expect(
+        clippy::expect_used,
+        reason = "a key outside the declared ones is a bug that must not go on unlocked"
+    )]
+    let (_, guard) = guards
+        .iter_mut()
+        .find(|(locked, _)| *locked as usize == shard)
+        .expect("the command touched a key that its spec does not name");
+    guard
+}

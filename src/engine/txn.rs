@@ -1,0 +1,235 @@
+//! What a command's handler works with: reads through [`ReadTxn`], changes through [`Txn`].
+//!
+//! **Invariants**
+//! - A change is an [`Effect`], applied to the page and appended to the WAL in one step; there is no other way.
+//! - A dead key is never seen: looking at it removes it (an effect too), unless the WAL has failed, when it is only
+//!   hidden.
+
+use std::ops::{Deref, DerefMut};
+
+use super::collection::Collection;
+use super::effect::Effect;
+use super::index::Lsn;
+use super::scope::Scope;
+use crate::page::entry::EntryRef;
+use crate::page::{StrRef, ValueRef};
+
+/// The key holds another type than the command is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
+
+/// How a lookup counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// As a use of the key: statistics and access clock.
+    Use,
+    /// Without a trace.
+    Peek,
+}
+
+/// A command's view of its keys, for reading.
+pub struct ReadTxn<'t, 'e> {
+    scope: &'t mut Scope<'e>,
+    collection: &'t Collection,
+    quiet: bool,
+}
+
+impl<'t, 'e> ReadTxn<'t, 'e> {
+    /// A view of `collection` within `scope`. `quiet`: reads leave the access clock alone (CLIENT NO-TOUCH).
+    #[inline]
+    pub fn new(scope: &'t mut Scope<'e>, collection: &'t Collection, quiet: bool) -> Self {
+        Self {
+            scope,
+            collection,
+            quiet,
+        }
+    }
+
+    /// The entry of `key`, counted as a use.
+    #[inline]
+    pub fn get(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.look(key, Look::Use)
+    }
+
+    /// The entry of `key`, without touching statistics or the access clock.
+    #[inline]
+    pub fn peek(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.look(key, Look::Peek)
+    }
+
+    /// The string at `key`, counted as a use.
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    #[inline]
+    pub fn get_str(&mut self, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
+        match self.get(key).map(|entry| entry.value()) {
+            None => Ok(None),
+            Some(ValueRef::Str(text)) => Ok(Some(text)),
+        }
+    }
+
+    /// Whether `key` exists, without touching statistics or the access clock.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.peek(key).is_some()
+    }
+
+    /// The command's instant, Unix milliseconds.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.scope.worker.now_ms
+    }
+
+    /// The access clock, seconds.
+    pub fn access_s(&self) -> u32 {
+        self.scope.worker.access_s()
+    }
+
+    /// A random number below `n`.
+    pub fn random_below(&mut self, n: usize) -> usize {
+        self.scope.worker.random_below(n)
+    }
+
+    /// The collection.
+    pub fn collection(&self) -> &Collection {
+        self.collection
+    }
+
+    #[inline]
+    fn look(&mut self, bytes: &[u8], look: Look) -> Option<EntryRef<'_>> {
+        let key = self.scope.key(self.collection, bytes);
+        let now_ms = self.scope.worker.now_ms;
+        let access_s = self.scope.worker.access_s();
+        let observes = self.scope.engine.waits_for_stable();
+        let use_it = look == Look::Use;
+        let touch = use_it && !self.quiet;
+        let (found, dead) = self.scope.with_state(self.collection, key, |state, worker| {
+            let entry = state.index.get(key);
+            let dead = entry.is_some_and(|entry| entry.is_expired(now_ms));
+            let found = entry.is_some() && !dead;
+            if touch && entry.is_some_and(|entry| entry.access_s() != access_s) {
+                state.index.touch(key, access_s);
+            }
+            if observes {
+                worker.observed_lsn = worker.observed_lsn.max(state.index.version_of(key));
+            }
+            (found, dead)
+        });
+        if dead {
+            self.expire(bytes);
+        }
+        if use_it {
+            let counters = &self.scope.worker.counters;
+            if found {
+                counters.hits.add(1)
+            } else {
+                counters.misses.add(1)
+            }
+        }
+        if !found {
+            return None;
+        }
+        self.scope.state(self.collection, key).index.get(key)
+    }
+
+    /// Removes a dead key.
+    fn expire(&mut self, bytes: &[u8]) {
+        if self.scope.engine.refuses_writes() {
+            return;
+        }
+        let key = self.scope.key(self.collection, bytes);
+        self.scope.apply(self.collection, key, &Effect::Delete { key: bytes });
+        self.scope.worker.counters.expired.add(1);
+    }
+}
+
+/// A command's view of its keys, for reading and changing.
+pub struct Txn<'t, 'e>(ReadTxn<'t, 'e>);
+
+impl<'t, 'e> Txn<'t, 'e> {
+    /// A view of `collection` within `scope`.
+    #[inline]
+    pub fn new(scope: &'t mut Scope<'e>, collection: &'t Collection, quiet: bool) -> Self {
+        Self(ReadTxn::new(scope, collection, quiet))
+    }
+
+    /// Applies an effect on a key of this collection.
+    #[inline]
+    pub fn apply(&mut self, effect: &Effect<'_>) {
+        let Some(bytes) = effect.key() else {
+            debug_assert!(false, "effects on collections need an exclusive transaction");
+            return;
+        };
+        let key = self.0.scope.key(self.0.collection, bytes);
+        self.0.scope.apply(self.0.collection, key, effect);
+    }
+
+    /// Sets `key` to `value`; `expire_at_ms` as a Unix time, `None` = never. A time that has passed deletes the key.
+    #[inline]
+    pub fn put(&mut self, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>) {
+        if expire_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms()) {
+            self.delete(key);
+            return;
+        }
+        self.apply(&Effect::Put {
+            key,
+            expire_at_ms: expire_at_ms.unwrap_or(0),
+            value,
+        });
+    }
+
+    /// Sets `key` to a string.
+    #[inline]
+    pub fn put_str(&mut self, key: &[u8], text: StrRef<'_>, expire_at_ms: Option<u64>) {
+        self.put(key, ValueRef::Str(text), expire_at_ms);
+    }
+
+    /// Deletes `key`; whether it existed.
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        let existed = self.exists(key);
+        if existed {
+            self.apply(&Effect::Delete { key });
+        }
+        existed
+    }
+
+    /// Sets or removes (`None`) the expiry of an existing key. A time that has passed deletes the key.
+    pub fn expire_at(&mut self, key: &[u8], expire_at_ms: Option<u64>) {
+        if expire_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms()) {
+            self.delete(key);
+            return;
+        }
+        self.apply(&Effect::ExpireAt {
+            key,
+            expire_at_ms: expire_at_ms.unwrap_or(0),
+        });
+    }
+
+    /// Overwrites part of an existing string, zero-filling a gap before `offset`.
+    pub fn write_range(&mut self, key: &[u8], offset: usize, bytes: &[u8]) {
+        self.apply(&Effect::StrRange {
+            key,
+            offset: offset as u64,
+            bytes,
+        });
+    }
+
+    /// LSN of this command's record, which is begun if this is its first change.
+    pub fn record_lsn(&mut self) -> Lsn {
+        self.0.scope.record_lsn()
+    }
+}
+
+impl<'t, 'e> Deref for Txn<'t, 'e> {
+    type Target = ReadTxn<'t, 'e>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Txn<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}

@@ -1,0 +1,90 @@
+//! What a thread needs to touch data: its end of the WAL, its gate cell, its clock, its counters.
+//!
+//! **Invariant:** a worker's clock stands still while a command (or a transaction) runs.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::Engine;
+use super::gate::Pass;
+use crate::metrics::Counters;
+use crate::wal::{Lsn, WorkerLog};
+
+/// Unix time in milliseconds. The wall clock may go backwards; expiry follows it.
+pub fn unix_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_millis() as u64
+}
+
+/// One thread's way into the engine. Not shared.
+pub struct Worker {
+    pub(super) cell: usize,
+    pub(super) log: WorkerLog,
+    pub(super) now_ms: u64,
+    pub(super) counters: Arc<Counters>,
+    /// Highest LSN that a reply of this batch depends on: written, or read from a page changed that late.
+    pub(super) observed_lsn: Lsn,
+    random: SmallRng,
+}
+
+impl Worker {
+    pub(super) fn new(cell: usize, log: WorkerLog, counters: Arc<Counters>) -> Self {
+        let random = SmallRng::seed_from_u64(rand::random());
+        Self {
+            cell,
+            log,
+            now_ms: unix_ms(),
+            counters,
+            observed_lsn: 0,
+            random,
+        }
+    }
+
+    /// Reads the wall clock; called once per batch.
+    pub fn refresh_clock(&mut self) {
+        self.now_ms = unix_ms();
+    }
+
+    /// The worker's present, Unix milliseconds.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// The access clock, seconds.
+    #[inline]
+    pub fn access_s(&self) -> u32 {
+        (self.now_ms / 1000) as u32
+    }
+
+    /// This thread's number among those that touch data.
+    #[inline]
+    pub fn cell(&self) -> usize {
+        self.cell
+    }
+
+    /// Counters of this thread.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// A random number below `n` (0 when `n` is 0).
+    pub fn random_below(&mut self, n: usize) -> usize {
+        if n == 0 { 0 } else { self.random.random_range(0..n) }
+    }
+
+    /// Passes the gate for a batch.
+    #[inline]
+    pub fn enter<'e>(&self, engine: &'e Engine) -> Pass<'e> {
+        engine.gate().enter(self.cell)
+    }
+
+    /// Hands the batch's records to the WAL and returns the LSN its replies must wait for under `always`; 0 = none.
+    pub fn submit(&mut self) -> Lsn {
+        self.log.submit();
+        std::mem::take(&mut self.observed_lsn)
+    }
+}

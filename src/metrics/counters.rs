@@ -1,0 +1,48 @@
+//! Counters that one thread writes and any thread reads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A count with a single writer.
+#[derive(Default, Debug)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// Adds `n`. Only the owning thread calls this, so no locked instruction is needed.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0
+            .store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// The count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Back to zero (`CONFIG RESETSTAT`); an addition at the same instant may win.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What one thread counts.
+#[derive(Default, Debug)]
+#[repr(align(128))]
+pub struct Counters {
+    /// Lookups that found a key.
+    pub hits: Count,
+    /// Lookups that did not.
+    pub misses: Count,
+    /// Keys removed because their time had come.
+    pub expired: Count,
+    /// Changes to data since start.
+    pub changes: Count,
+    /// Commands executed.
+    pub commands: Count,
+    /// Bytes read from clients.
+    pub net_input_bytes: Count,
+    /// Bytes written to clients.
+    pub net_output_bytes: Count,
+    /// Error replies.
+    pub errors: Count,
+}

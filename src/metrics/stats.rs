@@ -1,0 +1,193 @@
+//! What `INFO`, `SLOWLOG` and `LATENCY` tell: per-command figures, slow commands, latency events, errors.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::counters::Count;
+
+/// Buckets of [`CommandStats::by_duration`].
+pub const DURATION_BUCKETS: usize = 24;
+
+/// Figures of one command, counted by one thread.
+#[derive(Default, Debug)]
+pub struct CommandStats {
+    calls: Count,
+    nanos: Count,
+    rejected: Count,
+    failed: Count,
+    by_duration: [Count; DURATION_BUCKETS],
+}
+
+impl CommandStats {
+    /// Counts one call of `nanos`.
+    #[inline]
+    pub fn record(&self, nanos: u64) {
+        self.calls.add(1);
+        self.nanos.add(nanos);
+        let bucket = (u64::BITS - (nanos / 1000).leading_zeros()) as usize;
+        if let Some(count) = self.by_duration.get(bucket.min(DURATION_BUCKETS - 1)) {
+            count.add(1);
+        }
+    }
+
+    /// Counts a call that was refused before it ran.
+    pub fn reject(&self) {
+        self.rejected.add(1);
+    }
+
+    /// Counts a call that answered an error.
+    pub fn fail(&self) {
+        self.failed.add(1);
+    }
+
+    fn counts(&self) -> impl Iterator<Item = &Count> {
+        [&self.calls, &self.nanos, &self.rejected, &self.failed]
+            .into_iter()
+            .chain(&self.by_duration)
+    }
+}
+
+/// Figures of one command, over all threads.
+#[derive(Default, Clone, Debug)]
+pub struct CommandTotals {
+    /// Calls.
+    pub calls: u64,
+    /// Time in all calls, nanoseconds.
+    pub nanos: u64,
+    /// Calls refused before they ran.
+    pub rejected: u64,
+    /// Calls that answered an error.
+    pub failed: u64,
+    /// Calls by duration: bucket `n` counts calls of less than 2^n microseconds (and at least half of that).
+    pub by_duration: [u64; DURATION_BUCKETS],
+}
+
+/// A slow command.
+#[derive(Clone, Debug)]
+pub struct SlowCommand {
+    /// Number, ascending.
+    pub id: u64,
+    /// When it ended, Unix seconds.
+    pub at_s: u64,
+    /// How long it took.
+    pub micros: u64,
+    /// Arguments, shortened.
+    pub args: Vec<Vec<u8>>,
+    /// Client address.
+    pub addr: String,
+    /// Client name.
+    pub name: Vec<u8>,
+}
+
+/// One latency sample of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct LatencySample {
+    /// When, Unix seconds.
+    pub at_s: u64,
+    /// How long, milliseconds.
+    pub ms: u32,
+}
+
+/// Samples of one latency event.
+#[derive(Clone, Default, Debug)]
+pub struct LatencyEvent {
+    /// The newest samples, oldest first; at most one a second.
+    pub samples: VecDeque<LatencySample>,
+    /// The longest ever.
+    pub max_ms: u32,
+}
+
+const LATENCY_SAMPLES_MAX: usize = 160;
+
+/// See the module.
+pub struct Stats {
+    /// Per thread, per command by its number in the command table.
+    commands: Box<[Box<[CommandStats]>]>,
+    /// The slow log, newest first.
+    pub slow: Mutex<VecDeque<SlowCommand>>,
+    slow_next: AtomicU64,
+    /// Latency events by name.
+    pub latency: Mutex<BTreeMap<&'static str, LatencyEvent>>,
+    /// Error replies by their first word.
+    pub errors: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Stats {
+    /// For a table of `commands` commands, run by `threads` threads.
+    pub fn new(commands: usize, threads: usize) -> Self {
+        Self {
+            commands: (0..threads)
+                .map(|_| (0..commands).map(|_| CommandStats::default()).collect())
+                .collect(),
+            slow: Mutex::default(),
+            slow_next: AtomicU64::new(0),
+            latency: Mutex::default(),
+            errors: Mutex::default(),
+        }
+    }
+
+    /// Figures of a command for counting by `thread`.
+    #[inline]
+    pub fn command(&self, thread: usize, id: u16) -> Option<&CommandStats> {
+        self.commands.get(thread)?.get(usize::from(id))
+    }
+
+    /// Figures of a command over all threads.
+    pub fn command_totals(&self, id: u16) -> CommandTotals {
+        let mut totals = CommandTotals::default();
+        for stats in self.commands.iter().filter_map(|thread| thread.get(usize::from(id))) {
+            totals.calls += stats.calls.get();
+            totals.nanos += stats.nanos.get();
+            totals.rejected += stats.rejected.get();
+            totals.failed += stats.failed.get();
+            for (total, count) in totals.by_duration.iter_mut().zip(&stats.by_duration) {
+                *total += count.get();
+            }
+        }
+        totals
+    }
+
+    /// Adds a slow command; its number is given here. Keeps at most `max_len`.
+    pub fn add_slow(&self, mut slow: SlowCommand, max_len: usize) {
+        slow.id = self.slow_next.fetch_add(1, Ordering::Relaxed);
+        let mut log = self.slow.lock();
+        log.push_front(slow);
+        log.truncate(max_len);
+    }
+
+    /// Adds a latency sample; of several in one second the longest stays.
+    pub fn add_latency(&self, event: &'static str, at_s: u64, ms: u32) {
+        let mut events = self.latency.lock();
+        let event = events.entry(event).or_default();
+        event.max_ms = event.max_ms.max(ms);
+        match event.samples.back_mut() {
+            Some(last) if last.at_s == at_s => last.ms = last.ms.max(ms),
+            _ => event.samples.push_back(LatencySample { at_s, ms }),
+        }
+        if event.samples.len() > LATENCY_SAMPLES_MAX {
+            event.samples.pop_front();
+        }
+    }
+
+    /// Counts an error reply by its first word.
+    pub fn count_error(&self, text: &str) {
+        let word = text.split(' ').next().unwrap_or_default();
+        let mut errors = self.errors.lock();
+        match errors.get_mut(word) {
+            Some(count) => *count += 1,
+            None => drop(errors.insert(word.to_owned(), 1)),
+        }
+    }
+
+    /// `CONFIG RESETSTAT`.
+    pub fn reset(&self) {
+        self.commands
+            .iter()
+            .flatten()
+            .flat_map(CommandStats::counts)
+            .for_each(Count::reset);
+        self.errors.lock().clear();
+    }
+}

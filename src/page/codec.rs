@@ -1,0 +1,80 @@
+//! The one place that knows bincode: how effects and page entries become bytes and back.
+//!
+//! bincode 2 is unmaintained; because nothing else names it, replacing it (wincode reads the same bytes) is a change
+//! of this file and of [`FORMAT_VERSION`].
+
+use bincode::config::{self, Configuration};
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
+use serde::{Deserialize, Serialize};
+
+use super::spliced::SPLICE_BYTES_MIN;
+use super::value::Shared;
+
+/// Version of the byte encoding below, stored in every WAL record and page file.
+pub const FORMAT_VERSION: u8 = 1;
+
+const CONFIG: Configuration = config::standard();
+
+/// Where encoded bytes go: a buffer that can copy bytes or link a large value.
+pub trait Sink {
+    /// Appends bytes by copying.
+    fn push(&mut self, bytes: &[u8]);
+    /// Links a large value.
+    fn link(&mut self, shared: &Shared);
+}
+
+impl Sink for super::Spliced {
+    fn push(&mut self, bytes: &[u8]) {
+        Self::push(self, bytes);
+    }
+
+    fn link(&mut self, shared: &Shared) {
+        Self::link(self, Shared::clone(shared));
+    }
+}
+
+impl Sink for Vec<u8> {
+    fn push(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn link(&mut self, shared: &Shared) {
+        self.extend_from_slice(shared);
+    }
+}
+
+/// Hands bincode's output to a sink; when the bytes are those of `large`, links them.
+struct LinkingWriter<'a, S: Sink> {
+    sink: &'a mut S,
+    large: Option<&'a Shared>,
+}
+
+impl<S: Sink> Writer for LinkingWriter<'_, S> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        match self.large {
+            Some(shared) if std::ptr::eq(bytes, shared.as_slice()) => self.sink.link(shared),
+            _ => self.sink.push(bytes),
+        }
+        Ok(())
+    }
+}
+
+/// Appends the encoding of `value` to `sink`. `large` names the one large allocation inside `value`, if any; it is
+/// linked when it is at least [`SPLICE_BYTES_MIN`] long.
+#[inline]
+pub fn encode<T: Serialize, S: Sink>(value: &T, large: Option<&Shared>, sink: &mut S) {
+    let large = large.filter(|shared| shared.len() >= SPLICE_BYTES_MIN);
+    let result = bincode::serde::encode_into_writer(value, LinkingWriter { sink, large }, CONFIG);
+    // The sinks are infallible and our types serialise without conditions.
+    debug_assert!(result.is_ok(), "encoding into memory failed: {result:?}");
+}
+
+/// Decodes one value from the front of `bytes`; returns it and how many bytes it took.
+///
+/// # Errors
+/// A sentence saying what is wrong with the bytes.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, usize), String> {
+    bincode::serde::borrow_decode_from_slice(bytes, CONFIG).map_err(|error| error.to_string())
+}

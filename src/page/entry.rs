@@ -1,0 +1,453 @@
+//! One key with its value, in one allocation.
+//!
+//! ```text
+//!   0      1         2          4          8
+//!   +------+---------+----------+----------+- - - - - - - -+- - - - -+- - - - - -+-----+- - - - +
+//!   | flags| key_len | value_len| access_s | expire_at_ms? | large?  | key_len?  | key | value? |
+//!   | u8   | u8      | u16      | u32      | u64           | pointer | u32       |     |        |
+//!   +------+---------+----------+----------+- - - - - - - -+- - - - -+- - - - - -+-----+- - - - +
+//! ```
+//!
+//! A key of 255 bytes or more sets the first `key_len` to 255 and stores its length in the second. A value longer than
+//! [`INLINE_BYTES_MAX`] is a pointer to its [`Shared`] allocation instead of bytes at the end.
+//!
+//! **Invariants:** the allocation is exactly [`Entry::alloc_bytes`] long, computed from the header alone; the header
+//! of a live entry changes only through `&mut Entry`.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+
+use super::value::{INLINE_BYTES_MAX, Shared, StrRef, ValueRef};
+
+const HEADER_BYTES: usize = 8;
+const EXPIRE_BYTES: usize = 8;
+const KEY_LEN_BYTES: usize = 4;
+const ACCESS_OFFSET: usize = 4;
+const ALIGN: usize = 8;
+const KEY_LEN_EXTENDED: u8 = u8::MAX;
+
+const FLAG_EXPIRE: u8 = 1;
+const FLAG_SHARED: u8 = 2;
+const FLAG_RAW: u8 = 4;
+
+const _: () = assert!(INLINE_BYTES_MAX <= u16::MAX as usize);
+const _: () = assert!(align_of::<Shared>() <= ALIGN);
+
+/// An owned entry: eight bytes that own one heap allocation.
+#[repr(transparent)]
+pub struct Entry(NonNull<u8>);
+
+// SAFETY: an entry owns its allocation and (through an Arc) its large value; it has no thread affinity.
+unsafe impl Send for Entry {}
+// SAFETY: `&Entry` only reads.
+unsafe impl Sync for Entry {}
+
+#[derive(Clone, Copy)]
+struct Shape {
+    flags: u8,
+    key_bytes: usize,
+    inline_bytes: usize,
+}
+
+impl Shape {
+    fn of(key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>) -> Self {
+        let ValueRef::Str(text) = value;
+        let expire = if expire_at_ms.is_some() { FLAG_EXPIRE } else { 0 };
+        let large = text.len() > INLINE_BYTES_MAX;
+        Self {
+            flags: expire | if large { FLAG_SHARED } else { 0 },
+            key_bytes: key.len(),
+            inline_bytes: if large { 0 } else { text.len() },
+        }
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    fn shared_offset(&self) -> usize {
+        HEADER_BYTES + if self.has(FLAG_EXPIRE) { EXPIRE_BYTES } else { 0 }
+    }
+
+    fn key_len_offset(&self) -> usize {
+        self.shared_offset() + if self.has(FLAG_SHARED) { size_of::<Shared>() } else { 0 }
+    }
+
+    fn key_offset(&self) -> usize {
+        self.key_len_offset()
+            + if self.key_bytes >= KEY_LEN_EXTENDED as usize {
+                KEY_LEN_BYTES
+            } else {
+                0
+            }
+    }
+
+    fn value_offset(&self) -> usize {
+        self.key_offset() + self.key_bytes
+    }
+
+    fn total_bytes(&self) -> usize {
+        (self.value_offset() + self.inline_bytes).next_multiple_of(ALIGN)
+    }
+
+    fn layout(&self) -> Layout {
+        #[expect(
+            clippy::expect_used,
+            reason = "keys are bounded by the bulk limit, far below isize::MAX"
+        )]
+        Layout::from_size_align(self.total_bytes(), ALIGN).expect("entry size overflows")
+    }
+}
+
+impl Entry {
+    /// Makes an entry. `expire_at_ms` is a Unix time; `None` lives for ever. `access_s` is the access clock, seconds.
+    pub fn new(key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>, access_s: u32) -> Self {
+        let shape = Shape::of(key, value, expire_at_ms);
+        let layout = shape.layout();
+        // SAFETY: the layout is never zero-sized (there is always a header).
+        let raw = unsafe { alloc(layout) };
+        let Some(base) = NonNull::new(raw) else {
+            handle_alloc_error(layout)
+        };
+        // Not an `Entry` in `Drop`'s eyes until it is whole; nothing between here and the return can unwind.
+        let mut entry = ManuallyDrop::new(Self(base));
+        entry.write_header(&shape, access_s, expire_at_ms);
+        entry.write_at(shape.key_offset(), key);
+        entry.write_value(&shape, value);
+        ManuallyDrop::into_inner(entry)
+    }
+
+    fn write_header(&mut self, shape: &Shape, access_s: u32, expire_at_ms: Option<u64>) {
+        let key_len = u8::try_from(shape.key_bytes).unwrap_or(KEY_LEN_EXTENDED);
+        self.write_at(0, &[shape.flags, key_len]);
+        self.write_at(2, &(shape.inline_bytes as u16).to_le_bytes());
+        self.set_access_s(access_s);
+        if let Some(at_ms) = expire_at_ms {
+            self.write_at(HEADER_BYTES, &at_ms.to_le_bytes());
+        }
+        if key_len == KEY_LEN_EXTENDED {
+            self.write_at(shape.key_len_offset(), &(shape.key_bytes as u32).to_le_bytes());
+        }
+    }
+
+    fn write_value(&mut self, shape: &Shape, value: ValueRef<'_>) {
+        let ValueRef::Str(text) = value;
+        if !shape.has(FLAG_SHARED) {
+            return self.write_at(shape.value_offset(), text.bytes());
+        }
+        let shared = match text {
+            StrRef::Shared(shared) => Shared::clone(shared),
+            StrRef::Inline(bytes) => Shared::new(bytes.to_vec()),
+        };
+        // SAFETY: the offset is a multiple of 8 inside the allocation, whose alignment is 8; the place is vacant.
+        unsafe { self.shared_place(shape).write(shared) }
+    }
+
+    fn shared_place(&self, shape: &Shape) -> *mut Shared {
+        // SAFETY: the offset lies inside the allocation when FLAG_SHARED is set, which callers have checked.
+        unsafe { self.0.as_ptr().add(shape.shared_offset()).cast::<Shared>() }
+    }
+
+    fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+        // SAFETY: callers pass offsets from this entry's shape, whose total is the allocation's size.
+        unsafe {
+            self.0
+                .as_ptr()
+                .add(offset)
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+        }
+    }
+
+    fn read<const N: usize>(&self, offset: usize) -> [u8; N] {
+        // SAFETY: as in `write_at`; `[u8; N]` has alignment 1.
+        unsafe { self.0.as_ptr().add(offset).cast::<[u8; N]>().read() }
+    }
+
+    fn slice(&self, offset: usize, len: usize) -> &[u8] {
+        // SAFETY: as in `write_at`; keys and inline values are initialised at creation.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(offset), len) }
+    }
+
+    #[inline]
+    fn shape(&self) -> Shape {
+        let [flags, key_len, low, high] = self.read::<4>(0);
+        let inline_bytes = u16::from_le_bytes([low, high]) as usize;
+        let mut shape = Shape {
+            flags,
+            key_bytes: key_len as usize,
+            inline_bytes,
+        };
+        if key_len == KEY_LEN_EXTENDED {
+            shape.key_bytes = u32::from_le_bytes(self.read::<4>(shape.key_len_offset())) as usize;
+        }
+        shape
+    }
+
+    /// The key.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        let shape = self.shape();
+        self.slice(shape.key_offset(), shape.key_bytes)
+    }
+
+    /// The value.
+    #[inline]
+    pub fn value(&self) -> ValueRef<'_> {
+        let shape = self.shape();
+        ValueRef::Str(if shape.has(FLAG_SHARED) {
+            // SAFETY: FLAG_SHARED says that an initialised Arc lives at this aligned place.
+            StrRef::Shared(unsafe { &*self.shared_place(&shape) })
+        } else {
+            StrRef::Inline(self.slice(shape.value_offset(), shape.inline_bytes))
+        })
+    }
+
+    /// The large allocation for writing in place, if the value is one.
+    pub fn shared_mut(&mut self) -> Option<&mut Shared> {
+        let shape = self.shape();
+        // SAFETY: as in `value`; `&mut self` makes the access exclusive.
+        shape
+            .has(FLAG_SHARED)
+            .then(|| unsafe { &mut *self.shared_place(&shape) })
+    }
+
+    /// The inline value's bytes for writing in place, if the value lives inside the entry.
+    pub fn inline_mut(&mut self) -> Option<&mut [u8]> {
+        let shape = self.shape();
+        if shape.has(FLAG_SHARED) {
+            return None;
+        }
+        // SAFETY: the range lies inside the allocation and is initialised; `&mut self` makes the access exclusive.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.0.as_ptr().add(shape.value_offset()), shape.inline_bytes) })
+    }
+
+    /// When the key dies, Unix milliseconds.
+    #[inline]
+    pub fn expire_at_ms(&self) -> Option<u64> {
+        let [flags] = self.read::<1>(0);
+        (flags & FLAG_EXPIRE != 0).then(|| u64::from_le_bytes(self.read(HEADER_BYTES)))
+    }
+
+    /// Whether the key is dead at `now_ms`.
+    #[inline]
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        self.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    /// Sets the value in place if it fits this very allocation, keeping the key; otherwise changes nothing.
+    #[inline]
+    pub fn try_overwrite(&mut self, value: ValueRef<'_>, expire_at_ms: Option<u64>) -> bool {
+        let old = self.shape();
+        let new = Shape::of(self.slice(old.key_offset(), old.key_bytes), value, expire_at_ms);
+        if old.has(FLAG_SHARED) || new.flags != old.flags & !FLAG_RAW || new.total_bytes() != old.total_bytes() {
+            return false;
+        }
+        let access_s = self.access_s();
+        self.write_header(&new, access_s, expire_at_ms);
+        self.write_value(&new, value);
+        true
+    }
+
+    /// The access clock, seconds.
+    pub fn access_s(&self) -> u32 {
+        u32::from_le_bytes(self.read(ACCESS_OFFSET))
+    }
+
+    /// Sets the access clock, seconds.
+    #[inline]
+    pub fn set_access_s(&mut self, access_s: u32) {
+        self.write_at(ACCESS_OFFSET, &access_s.to_le_bytes());
+    }
+
+    /// Whether the value was last changed in part (`APPEND`, `SETRANGE`), which `OBJECT ENCODING` calls `raw`.
+    pub fn is_raw(&self) -> bool {
+        self.read::<1>(0)[0] & FLAG_RAW != 0
+    }
+
+    /// Marks the value as changed in part.
+    pub fn set_raw(&mut self) {
+        let [flags] = self.read::<1>(0);
+        self.write_at(0, &[flags | FLAG_RAW]);
+    }
+
+    /// Bytes of heap this entry owns, its large value included.
+    #[inline]
+    pub fn heap_bytes(&self) -> usize {
+        let shape = self.shape();
+        let large = match self.value() {
+            ValueRef::Str(StrRef::Shared(shared)) => shared.capacity() + size_of::<Vec<u8>>() + 2 * size_of::<usize>(),
+            ValueRef::Str(StrRef::Inline(_)) => 0,
+        };
+        shape.total_bytes() + large
+    }
+
+    /// Gives up ownership as a raw address, for a page slot. Below 2^48 on the supported targets.
+    pub fn into_address(self) -> u64 {
+        ManuallyDrop::new(self).0.as_ptr() as u64
+    }
+
+    /// Takes ownership back.
+    ///
+    /// # Safety
+    /// `address` must come from [`Entry::into_address`] and not have been taken back already.
+    #[inline]
+    pub unsafe fn from_address(address: u64) -> Self {
+        // SAFETY: addresses from `into_address` are not null.
+        Self(unsafe { NonNull::new_unchecked(address as *mut u8) })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let shape = self.shape();
+        // SAFETY: the allocation was made with this layout, and the Arc (if any) is dropped exactly once.
+        unsafe {
+            if shape.has(FLAG_SHARED) {
+                self.shared_place(&shape).drop_in_place();
+            }
+            dealloc(self.0.as_ptr(), shape.layout());
+        }
+    }
+}
+
+/// A borrowed entry of a page.
+#[derive(Clone, Copy)]
+pub struct EntryRef<'a> {
+    address: NonNull<u8>,
+    owner: PhantomData<&'a Entry>,
+}
+
+impl<'a> EntryRef<'a> {
+    /// # Safety
+    /// `address` must be that of an entry which lives, unchanged, for `'a`.
+    #[inline]
+    pub unsafe fn from_address(address: u64) -> Self {
+        // SAFETY: addresses of entries are not null.
+        Self {
+            address: unsafe { NonNull::new_unchecked(address as *mut u8) },
+            owner: PhantomData,
+        }
+    }
+
+    #[inline]
+    fn entry(&self) -> &Entry {
+        // SAFETY: `Entry` is a transparent pointer, so a pointer to our address is a pointer to an `Entry`.
+        unsafe { &*(&raw const self.address).cast::<Entry>() }
+    }
+
+    /// The key.
+    #[inline]
+    pub fn key(&self) -> &'a [u8] {
+        // SAFETY: the key lies in the entry's allocation, which lives, unchanged, for 'a.
+        unsafe { std::mem::transmute::<&[u8], &'a [u8]>(self.entry().key()) }
+    }
+
+    /// The value.
+    #[inline]
+    pub fn value(&self) -> ValueRef<'a> {
+        // SAFETY: as for the key.
+        unsafe { std::mem::transmute::<ValueRef<'_>, ValueRef<'a>>(self.entry().value()) }
+    }
+}
+
+impl std::ops::Deref for EntryRef<'_> {
+    type Target = Entry;
+
+    #[inline]
+    fn deref(&self) -> &Entry {
+        self.entry()
+    }
+}
+
+/// An entry of a page, borrowed exclusively.
+pub struct EntryMut<'a> {
+    entry: ManuallyDrop<Entry>,
+    owner: PhantomData<&'a mut Entry>,
+}
+
+impl EntryMut<'_> {
+    /// # Safety
+    /// `address` must be that of an entry which lives for `'a` and is reachable in no other way meanwhile.
+    #[inline]
+    pub unsafe fn from_address(address: u64) -> Self {
+        // SAFETY: passed on to the caller.
+        Self {
+            entry: ManuallyDrop::new(unsafe { Entry::from_address(address) }),
+            owner: PhantomData,
+        }
+    }
+}
+
+impl std::ops::Deref for EntryMut<'_> {
+    type Target = Entry;
+
+    #[inline]
+    fn deref(&self) -> &Entry {
+        &self.entry
+    }
+}
+
+impl std::ops::DerefMut for EntryMut<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Entry {
+        &mut self.entry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bytes: &[u8]) -> ValueRef<'_> {
+        ValueRef::Str(StrRef::Inline(bytes))
+    }
+
+    fn bytes(entry: &Entry) -> Vec<u8> {
+        let ValueRef::Str(value) = entry.value();
+        value.bytes().to_vec()
+    }
+
+    #[test]
+    fn every_shape_reads_back() {
+        for key_len in [0, 1, 16, 254, 255, 256, 70_000] {
+            for value_len in [0, 1, 32, INLINE_BYTES_MAX, INLINE_BYTES_MAX + 1, 100_000] {
+                for expire in [None, Some(0), Some(u64::MAX)] {
+                    let (key, value) = (vec![b'k'; key_len], vec![b'v'; value_len]);
+                    let entry = Entry::new(&key, text(&value), expire, 7);
+                    assert_eq!(entry.key(), key);
+                    assert_eq!(bytes(&entry), value);
+                    assert_eq!(entry.expire_at_ms(), expire);
+                    assert_eq!(entry.access_s(), 7);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_pair_costs_56_bytes() {
+        assert_eq!(Entry::new(&[b'k'; 16], text(&[b'v'; 32]), None, 0).heap_bytes(), 56);
+    }
+
+    #[test]
+    fn overwrites_only_what_fits_exactly() {
+        let mut entry = Entry::new(b"key", text(b"12345"), None, 0);
+        assert!(entry.try_overwrite(text(b"54"), None));
+        assert_eq!(bytes(&entry), b"54");
+        assert!(!entry.try_overwrite(text(b"123456"), None));
+        assert!(!entry.try_overwrite(text(b"54"), Some(1)));
+        assert_eq!(bytes(&entry), b"54");
+    }
+
+    #[test]
+    fn large_values_are_linked() {
+        let shared = Shared::new(vec![1; 10_000]);
+        let mut entry = Entry::new(b"key", ValueRef::Str(StrRef::Shared(&shared)), None, 0);
+        assert_eq!(Shared::strong_count(&shared), 2);
+        assert!(entry.inline_mut().is_none());
+        assert_eq!(entry.shared_mut().map(|shared| shared.len()), Some(10_000));
+        drop(entry);
+        assert_eq!(Shared::strong_count(&shared), 1);
+    }
+}

@@ -1,0 +1,448 @@
+//! A page of the `hmap` kind: a small fixed-capacity hash table of entries, one of many behind a directory.
+//!
+//! One allocation: a 64-byte header, then buckets of eight 8-byte slots (one cache line each). A slot is empty, a
+//! tombstone, or a 48-bit entry address under a 16-bit tag taken from the key's hash. A key is found from its home
+//! bucket onward, up to the first bucket that still has an empty slot.
+//!
+//! **Invariants**
+//! - The header and all changes belong to the owning shard's lock. Slots are atomic so that the executor may read them
+//!   without the lock in order to *prefetch* (never to follow) the address inside.
+//! - A page block is freed only when no worker can be prefetching from it (see `engine::index::hmap`).
+//! - Tombstones exist only in buckets without an empty slot.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::entry::{Entry, EntryMut, EntryRef};
+
+/// Slots in a bucket: one cache line.
+pub const BUCKET_SLOTS: usize = 8;
+/// Buckets of a page that has reached its full size; with the header it fills 2048 bytes exactly.
+pub const BUCKETS_MAX: usize = 31;
+/// Page sizes as powers of two of 64-byte lines: 2^1 (one bucket) to 2^5 (31 buckets).
+pub const LINES_LOG2_MIN: u8 = 1;
+/// See [`LINES_LOG2_MIN`].
+pub const LINES_LOG2_MAX: u8 = 5;
+
+const LINE_BYTES: usize = 64;
+const EMPTY: u64 = 0;
+const TOMBSTONE: u64 = 1;
+const TAG_SHIFT: u32 = 48;
+const ADDRESS_MASK: u64 = (1 << TAG_SHIFT) - 1;
+
+/// What a page knows of itself; kept apart from the slots because reads never touch it.
+#[repr(C, align(64))]
+#[derive(Debug, Default)]
+pub struct Header {
+    /// LSN of the last change.
+    pub version: u64,
+    /// Last checkpoint epoch for which this page needs no pre-image any more.
+    pub saved_epoch: u64,
+    /// Identity within the collection, never reused.
+    pub id: u64,
+    /// No entry of the page dies before this, Unix milliseconds; a lower bound.
+    pub expire_min_ms: u64,
+    /// The hash bits all keys of the page share, left-aligned behind the shard bits.
+    pub prefix: u32,
+    /// Live entries.
+    pub count: u16,
+    /// Tombstones.
+    pub tombstones: u16,
+    /// Entries with an expiry.
+    pub expires: u16,
+    /// How many bits of `prefix` count.
+    pub depth: u8,
+    /// Block size, as log2 of 64-byte lines.
+    pub lines_log2: u8,
+}
+
+const _: () = assert!(size_of::<Header>() == LINE_BYTES);
+
+/// A page block. `Copy`: it is an address; the directory of its shard owns the block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HashPage(NonNull<Header>);
+
+// SAFETY: a page is only read or changed under its shard's lock (see the invariants above).
+unsafe impl Send for HashPage {}
+
+fn layout(lines_log2: u8) -> Layout {
+    #[expect(clippy::expect_used, reason = "constant sizes of at most 2048 bytes")]
+    Layout::from_size_align(LINE_BYTES << lines_log2, LINE_BYTES).expect("page layout")
+}
+
+/// The tag of a hash: 16 bits independent of the home bucket and of the directory.
+#[inline]
+pub fn tag_of(hash: u64) -> u16 {
+    hash as u16
+}
+
+#[inline]
+fn home_bucket(hash: u64, buckets: usize) -> usize {
+    (((hash & 0xFFFF_FFFF) * buckets as u64) >> 32) as usize
+}
+
+#[inline]
+fn buckets_of(lines_log2: u8) -> usize {
+    (1 << lines_log2) - 1
+}
+
+impl HashPage {
+    /// Allocates an empty page of `2^lines_log2` cache lines.
+    pub fn new(id: u64, depth: u8, prefix: u32, lines_log2: u8) -> Self {
+        let layout = layout(lines_log2);
+        // SAFETY: the layout is not zero-sized.
+        let raw = unsafe { alloc_zeroed(layout) }.cast::<Header>();
+        let Some(base) = NonNull::new(raw) else {
+            handle_alloc_error(layout)
+        };
+        let header = Header {
+            id,
+            depth,
+            prefix,
+            lines_log2,
+            expire_min_ms: u64::MAX,
+            ..Header::default()
+        };
+        // SAFETY: the block is large enough and aligned for a header.
+        unsafe { base.write(header) };
+        Self(base)
+    }
+
+    /// Frees the block; entries still in it are leaked, so they must have been moved out or dropped.
+    ///
+    /// # Safety
+    /// No copy of this handle may be used afterwards, nor any prefetch be under way.
+    pub unsafe fn free(self) {
+        let layout = layout(self.header().lines_log2);
+        // SAFETY: allocated in `new` with this layout.
+        unsafe { dealloc(self.0.as_ptr().cast(), layout) }
+    }
+
+    /// A word for the directory: the address with the size in its low bits.
+    pub fn to_word(self) -> u64 {
+        self.0.as_ptr() as u64 | u64::from(self.header().lines_log2)
+    }
+
+    /// The page of a directory word.
+    ///
+    /// # Safety
+    /// `word` must come from [`HashPage::to_word`] of a live page.
+    #[inline]
+    pub unsafe fn from_word(word: u64) -> Self {
+        // SAFETY: page addresses are never null.
+        Self(unsafe { NonNull::new_unchecked((word & !(LINE_BYTES as u64 - 1)) as *mut Header) })
+    }
+
+    /// The header.
+    #[inline]
+    pub fn header(&self) -> &Header {
+        // SAFETY: live page, under the shard's lock.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The header, for changing it.
+    #[inline]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "a page is an address; exclusive access is the shard lock's"
+    )]
+    pub fn header_mut(&self) -> &mut Header {
+        // SAFETY: live page, under the shard's lock; callers keep one reference at a time.
+        unsafe { &mut *self.0.as_ptr() }
+    }
+
+    /// How many slots the page has.
+    pub fn slots(&self) -> usize {
+        buckets_of(self.header().lines_log2) * BUCKET_SLOTS
+    }
+
+    /// Bytes of heap the block takes.
+    pub fn block_bytes(&self) -> usize {
+        LINE_BYTES << self.header().lines_log2
+    }
+
+    #[inline]
+    fn slot(&self, index: usize) -> &AtomicU64 {
+        slot_at(self.0.as_ptr() as u64, index)
+    }
+
+    #[inline]
+    fn load(&self, index: usize) -> u64 {
+        self.slot(index).load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn store(&self, index: usize, word: u64) {
+        self.slot(index).store(word, Ordering::Relaxed);
+    }
+
+    /// Finds the slot of `key`. `lines_log2` comes from the directory word, so that a read leaves the header cold.
+    #[inline]
+    pub fn find(&self, lines_log2: u8, hash: u64, key: &[u8]) -> Option<usize> {
+        let buckets = buckets_of(lines_log2);
+        let tag = u64::from(tag_of(hash));
+        let mut bucket = home_bucket(hash, buckets);
+        for _ in 0..buckets {
+            let mut has_empty = false;
+            for index in bucket * BUCKET_SLOTS..(bucket + 1) * BUCKET_SLOTS {
+                let word = self.load(index);
+                if word > TOMBSTONE && word >> TAG_SHIFT == tag && self.entry_of(word).key() == key {
+                    return Some(index);
+                }
+                has_empty |= word == EMPTY;
+            }
+            if has_empty {
+                return None;
+            }
+            bucket = if bucket + 1 == buckets { 0 } else { bucket + 1 };
+        }
+        None
+    }
+
+    #[inline]
+    fn entry_of(&self, word: u64) -> EntryRef<'_> {
+        // SAFETY: a word above TOMBSTONE holds the address of an entry that the slot owns, live while the page is
+        // borrowed.
+        unsafe { EntryRef::from_address(word & ADDRESS_MASK) }
+    }
+
+    /// The entry in slot `index`, if one is there.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<EntryRef<'_>> {
+        let word = self.load(index);
+        (word > TOMBSTONE).then(|| self.entry_of(word))
+    }
+
+    /// The entry in slot `index` for changing it in place, if one is there.
+    #[inline]
+    pub fn get_mut(&mut self, index: usize) -> Option<EntryMut<'_>> {
+        let word = self.load(index);
+        // SAFETY: as in `entry_of`, and the page is borrowed exclusively.
+        (word > TOMBSTONE).then(|| unsafe { EntryMut::from_address(word & ADDRESS_MASK) })
+    }
+
+    /// Puts `entry`, whose key is not in the page, into the first free slot of its probe sequence.
+    /// Returns the slot, or the entry when every slot is taken.
+    pub fn insert(&mut self, hash: u64, entry: Entry) -> Result<usize, Entry> {
+        let buckets = buckets_of(self.header().lines_log2);
+        let home = home_bucket(hash, buckets);
+        for bucket in (home..buckets).chain(0..home) {
+            for index in bucket * BUCKET_SLOTS..(bucket + 1) * BUCKET_SLOTS {
+                let word = self.load(index);
+                if word <= TOMBSTONE {
+                    self.count_in(&entry, word);
+                    self.store(index, entry.into_address() | u64::from(tag_of(hash)) << TAG_SHIFT);
+                    return Ok(index);
+                }
+            }
+        }
+        Err(entry)
+    }
+
+    fn count_in(&mut self, entry: &Entry, vacated: u64) {
+        let expire_at_ms = entry.expire_at_ms();
+        let header = self.header_mut();
+        header.count += 1;
+        header.tombstones -= u16::from(vacated == TOMBSTONE);
+        if let Some(at_ms) = expire_at_ms {
+            header.expires += 1;
+            header.expire_min_ms = header.expire_min_ms.min(at_ms);
+        }
+    }
+
+    /// Swaps the entry in an occupied slot for `entry`, which has the same key; returns the old one.
+    pub fn replace(&mut self, index: usize, entry: Entry) -> Option<Entry> {
+        let word = self.load(index);
+        if word <= TOMBSTONE {
+            return None;
+        }
+        // SAFETY: the slot owned this entry; it is overwritten below.
+        let old = unsafe { Entry::from_address(word & ADDRESS_MASK) };
+        self.note_expiry(old.expire_at_ms(), entry.expire_at_ms());
+        self.store(index, entry.into_address() | word & !ADDRESS_MASK);
+        Some(old)
+    }
+
+    /// Keeps the header's expiry figures when an entry's expiry changes from `old` to `new`.
+    pub fn note_expiry(&mut self, old: Option<u64>, new: Option<u64>) {
+        let header = self.header_mut();
+        header.expires = header.expires + u16::from(new.is_some()) - u16::from(old.is_some());
+        if let Some(at_ms) = new {
+            header.expire_min_ms = header.expire_min_ms.min(at_ms);
+        }
+    }
+
+    /// Takes the entry out of slot `index`.
+    pub fn remove(&mut self, index: usize) -> Option<Entry> {
+        let word = self.load(index);
+        if word <= TOMBSTONE {
+            return None;
+        }
+        let bucket = index / BUCKET_SLOTS * BUCKET_SLOTS;
+        let has_empty = (bucket..bucket + BUCKET_SLOTS).any(|at| self.load(at) == EMPTY);
+        self.store(index, if has_empty { EMPTY } else { TOMBSTONE });
+        // SAFETY: the slot owned this entry and has just given it up.
+        let entry = unsafe { Entry::from_address(word & ADDRESS_MASK) };
+        let header = self.header_mut();
+        header.count -= 1;
+        header.tombstones += u16::from(!has_empty);
+        header.expires -= u16::from(entry.expire_at_ms().is_some());
+        Some(entry)
+    }
+
+    /// Recomputes the lower bound of expiry times after some of them went.
+    pub fn refresh_expire_min(&mut self) {
+        let earliest = self.entries().filter_map(|entry| entry.expire_at_ms()).min();
+        self.header_mut().expire_min_ms = earliest.unwrap_or(u64::MAX);
+    }
+
+    /// The occupied slots' entries.
+    pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        (0..self.slots()).filter_map(|index| self.get(index))
+    }
+
+    /// Prefetches every entry: before a split, a pre-image or a save touches them all.
+    pub fn prefetch_entries(&self) {
+        for index in 0..self.slots() {
+            prefetch(self.load(index) & ADDRESS_MASK);
+        }
+    }
+
+    /// Occupied slots whose tag is at least `tag_min`, ascending by tag: the order of SCAN within a page.
+    pub fn by_tag(&self, tag_min: u16) -> Vec<(u16, usize)> {
+        let mut tags: Vec<_> = (0..self.slots())
+            .filter_map(|index| {
+                let word = self.load(index);
+                (word > TOMBSTONE).then_some(((word >> TAG_SHIFT) as u16, index))
+            })
+            .filter(|(tag, _)| *tag >= tag_min)
+            .collect();
+        tags.sort_unstable();
+        tags
+    }
+
+    /// Takes all entries out, leaving the page empty.
+    pub fn drain(&mut self) -> Vec<Entry> {
+        let entries = (0..self.slots()).filter_map(|index| self.remove(index)).collect();
+        let slots = self.slots();
+        (0..slots).for_each(|index| self.store(index, EMPTY));
+        let header = self.header_mut();
+        header.tombstones = 0;
+        header.expire_min_ms = u64::MAX;
+        entries
+    }
+}
+
+#[inline]
+fn slot_at<'a>(page: u64, index: usize) -> &'a AtomicU64 {
+    let address = page as usize + LINE_BYTES + index * size_of::<u64>();
+    // SAFETY: callers pass a live page and an index below its slot count; slots are only ever accessed as atomics.
+    unsafe { &*(address as *const AtomicU64) }
+}
+
+#[inline]
+fn prefetch(address: u64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults, whatever the address.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address as *const i8);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
+/// Prefetches a cache line of anything.
+#[inline]
+pub fn prefetch_ref<T>(target: *const T) {
+    prefetch(target as u64);
+}
+
+/// First stage for a key: prefetches the home bucket.
+///
+/// # Safety
+/// `word` must be a directory word of a page that cannot be freed meanwhile.
+#[inline]
+pub unsafe fn prefetch_bucket(word: u64, hash: u64) {
+    let lines_log2 = (word & (LINE_BYTES as u64 - 1)) as u8;
+    let page = word & !(LINE_BYTES as u64 - 1);
+    let line = home_bucket(hash, buckets_of(lines_log2)) + 1;
+    prefetch(page + (line * LINE_BYTES) as u64);
+}
+
+/// Second stage: reads the home bucket's slots and prefetches the entry with the key's tag (both of its lines).
+///
+/// # Safety
+/// As for [`prefetch_bucket`].
+#[inline]
+pub unsafe fn prefetch_entry(word: u64, hash: u64) {
+    let lines_log2 = (word & (LINE_BYTES as u64 - 1)) as u8;
+    let page = word & !(LINE_BYTES as u64 - 1);
+    let tag = u64::from(tag_of(hash));
+    let bucket = home_bucket(hash, buckets_of(lines_log2)) * BUCKET_SLOTS;
+    for index in bucket..bucket + BUCKET_SLOTS {
+        let slot = slot_at(page, index).load(Ordering::Relaxed);
+        if slot > TOMBSTONE && slot >> TAG_SHIFT == tag {
+            prefetch(slot & ADDRESS_MASK);
+            prefetch((slot & ADDRESS_MASK) + LINE_BYTES as u64);
+        }
+    }
+}
+
+/// Size bits of a directory word.
+#[inline]
+pub fn lines_log2_of(word: u64) -> u8 {
+    (word & (LINE_BYTES as u64 - 1)) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::{StrRef, ValueRef};
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+    use std::collections::BTreeMap;
+
+    fn hash(key: &[u8]) -> u64 {
+        xxhash_rust::xxh3::xxh3_64_with_seed(key, 1)
+    }
+
+    #[test]
+    fn behaves_like_a_map_under_random_inserts_and_removes() {
+        let seed = rand::random::<u64>();
+        println!("seed {seed}");
+        let mut random = StdRng::seed_from_u64(seed);
+        for lines_log2 in LINES_LOG2_MIN..=LINES_LOG2_MAX {
+            let mut page = HashPage::new(1, 0, 0, lines_log2);
+            let mut model = BTreeMap::new();
+            for step in 0..20_000_u32 {
+                let key = random.random_range(0..page.slots() * 5 / 4).to_string();
+                let (key, value) = (key.as_bytes(), step.to_string());
+                let entry = Entry::new(key, ValueRef::Str(StrRef::Inline(value.as_bytes())), None, 0);
+                let found = page.find(lines_log2, hash(key), key);
+                assert_eq!(found.is_some(), model.contains_key(key));
+                match (found, random.random_bool(0.5)) {
+                    (Some(index), true) => {
+                        drop(page.replace(index, entry));
+                        model.insert(key.to_vec(), value);
+                    }
+                    (Some(index), false) => {
+                        drop(page.remove(index));
+                        model.remove(key);
+                    }
+                    (None, _) => match page.insert(hash(key), entry) {
+                        Ok(_) => drop(model.insert(key.to_vec(), value)),
+                        Err(_) => assert_eq!(model.len(), page.slots()),
+                    },
+                }
+                assert_eq!(page.header().count as usize, model.len());
+            }
+            let mut entries: Vec<_> = page.entries().map(|entry| entry.key().to_vec()).collect();
+            entries.sort();
+            assert_eq!(entries, model.into_keys().collect::<Vec<_>>());
+            drop(page.drain());
+            // SAFETY: no other handle exists.
+            unsafe { page.free() };
+        }
+    }
+}

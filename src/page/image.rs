@@ -1,0 +1,82 @@
+//! A page as bytes: what pre-images, checkpoints and `PERSIST` write.
+//!
+//! The image is a sequence of bincode tuples `(key, expire_at_ms, value)` (`expire_at_ms` 0 = never), one per entry;
+//! the number of entries, the page's identity and the checksum live in the page directory that points to it.
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{Entry, EntryRef};
+use super::{Spliced, ValueRef, codec};
+
+/// One entry as it is written.
+#[derive(Serialize, Deserialize)]
+pub struct EntryImage<'a> {
+    /// The key.
+    #[serde(borrow, with = "serde_bytes")]
+    pub key: &'a [u8],
+    /// When it dies, Unix milliseconds; 0 = never.
+    pub expire_at_ms: u64,
+    /// The value.
+    #[serde(borrow)]
+    pub value: ValueRef<'a>,
+}
+
+/// The point-in-time content of one page.
+#[derive(Debug)]
+pub struct PageImage {
+    /// The page's identity within its collection.
+    pub page_id: u64,
+    /// LSN of the page's last change.
+    pub version: u64,
+    /// Entries in the image.
+    pub entries: u32,
+    /// The encoded entries.
+    pub content: Spliced,
+}
+
+impl PageImage {
+    /// Encodes `entries`, linking their large values.
+    pub fn of<'a>(page_id: u64, version: u64, entries: impl Iterator<Item = EntryRef<'a>>) -> Self {
+        let mut image = Self {
+            page_id,
+            version,
+            entries: 0,
+            content: Spliced::default(),
+        };
+        for entry in entries {
+            let value = entry.value();
+            let expire_at_ms = entry.expire_at_ms().unwrap_or(0);
+            codec::encode(
+                &EntryImage {
+                    key: entry.key(),
+                    expire_at_ms,
+                    value,
+                },
+                value.shared(),
+                &mut image.content,
+            );
+            image.entries += 1;
+        }
+        image
+    }
+}
+
+/// Decodes an image, giving each entry to `visit`.
+///
+/// # Errors
+/// A sentence when the bytes are not exactly `entries` entries.
+pub fn decode(bytes: &[u8], entries: u32, mut visit: impl FnMut(&[u8], Entry)) -> Result<(), String> {
+    let mut rest = bytes;
+    for index in 0..entries {
+        let (image, taken) =
+            codec::decode::<EntryImage<'_>>(rest).map_err(|error| format!("entry {index} of {entries}: {error}"))?;
+        let expire_at_ms = (image.expire_at_ms != 0).then_some(image.expire_at_ms);
+        visit(image.key, Entry::new(image.key, image.value, expire_at_ms, 0));
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{} bytes too many after {entries} entries", rest.len()))
+    }
+}
