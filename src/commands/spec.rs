@@ -111,6 +111,9 @@ pub mod flag {
     /// Ours: the command runs at once even inside MULTI (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET).
     pub const NOT_QUEUED: u32 = 1 << 19;
 
+    /// Ours: the command runs what MULTI queued (EXEC), so the queue's needs are its own.
+    pub const RUNS_QUEUE: u32 = 1 << 20;
+
     /// All flags that `COMMAND INFO` shows, with their names.
     pub const NAMES: &[(u32, &str)] = &[
         (WRITE, "write"),

@@ -216,7 +216,7 @@ impl<'t, 'e> Txn<'t, 'e> {
 
     /// LSN of this command's record, which is begun if this is its first change.
     pub fn record_lsn(&mut self) -> Lsn {
-        self.0.scope.record_lsn()
+        self.0.scope.worker.record_lsn()
     }
 }
 
