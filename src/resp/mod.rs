@@ -1,1 +1,30 @@
 //! The wire protocol: request bytes to argument lists, replies to bytes (RESP2 and RESP3).
+//!
+//! Requests: [`RequestParser`] scans a connection's read buffer into a [`Batch`] of [`Args`], without copying.
+//! Replies: [`Reply`] gathers the answers to a batch for one vectored write. [`Client`] is the other side of the
+//! wire, for health checks and tools.
+
+mod args;
+mod batch;
+mod big_bulk;
+mod client;
+mod frames;
+mod inline;
+mod limits;
+mod number;
+mod parser;
+mod reply;
+
+pub use args::{Args, OwnedRequest, Shared, Span};
+pub use batch::Batch;
+pub use big_bulk::{BIG_BULK_BYTES, BigBulk};
+pub use client::Client;
+pub use limits::{Limits, ProtocolError};
+pub use number::parse_i64;
+pub use parser::RequestParser;
+pub use reply::{Deferred, Mark, Proto, Reply, format_double};
+
+#[cfg(test)]
+mod parser_tests;
+#[cfg(test)]
+mod reply_tests;

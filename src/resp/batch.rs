@@ -1,0 +1,158 @@
+//! The whole requests found in one look at a read buffer.
+//!
+//! **Invariants**
+//! - A request's spans are relative to the request: to its first byte in the read buffer, or, for a request that was
+//!   put together from several reads (inline, or with big arguments), to its first byte in `side`.
+//! - `ends` of one request are the beginnings of the next: spans, bigs and side bytes are laid out in order.
+
+use super::args::{Args, Shared, Span};
+
+/// What a cleared batch keeps of its capacity, so that idle connections stay small.
+const SPANS_KEPT: usize = 1024;
+const SIDE_BYTES_KEPT: usize = 4 * 1024;
+
+/// Whole requests, in order. Reused from read to read.
+#[derive(Debug, Default)]
+pub struct Batch {
+    requests: Vec<Request>,
+    pub(super) spans: Vec<Span>,
+    bigs: Vec<Shared>,
+    side: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    /// Where its bytes lie, in the read buffer or in `side`.
+    start: usize,
+    end: usize,
+    in_side: bool,
+    /// Its share of `spans` ends here, and of `bigs` there.
+    spans_end: usize,
+    bigs_end: usize,
+    wire_bytes: u64,
+}
+
+impl Batch {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of requests.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Whether there is no request.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// Forgets all requests, lets go of big arguments and of capacity out of the ordinary.
+    pub fn clear(&mut self) {
+        self.requests.clear();
+        clear_keeping(&mut self.spans, SPANS_KEPT);
+        self.requests.shrink_to(SPANS_KEPT);
+        clear_keeping(&mut self.side, SIDE_BYTES_KEPT);
+        clear_keeping(&mut self.bigs, 0);
+    }
+
+    /// The arguments of request `i`; `buf` is the buffer the batch was filled from, unchanged since. No arguments if
+    /// there is no request `i`.
+    #[inline]
+    #[must_use]
+    pub fn args<'a>(&'a self, i: usize, buf: &'a [u8]) -> Args<'a> {
+        let Some(request) = self.requests.get(i) else {
+            return Args::default();
+        };
+        let (spans_start, bigs_start) = match i.checked_sub(1).and_then(|before| self.requests.get(before)) {
+            Some(before) => (before.spans_end, before.bigs_end),
+            None => (0, 0),
+        };
+        let source = if request.in_side { &self.side } else { buf };
+        Args::new(
+            source.get(request.start..request.end).unwrap_or_default(),
+            self.spans.get(spans_start..request.spans_end).unwrap_or_default(),
+            self.bigs.get(bigs_start..request.bigs_end).unwrap_or_default(),
+        )
+    }
+
+    /// How many bytes request `i` took on the wire.
+    #[must_use]
+    pub fn request_bytes(&self, i: usize) -> u64 {
+        self.requests.get(i).map_or(0, |request| request.wire_bytes)
+    }
+
+    /// Memory held, big arguments included.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.requests.capacity() * size_of::<Request>()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.side.capacity()
+            + self
+                .bigs
+                .iter()
+                .map(|big| big.capacity() + size_of::<Shared>())
+                .sum::<usize>()
+    }
+
+    /// Ends a request in the read buffer whose spans are already the last of `spans`.
+    #[inline]
+    pub(super) fn end_in_buffer(&mut self, start: usize, end: usize) {
+        let wire_bytes = (end - start) as u64;
+        self.end(start, end, false, wire_bytes);
+    }
+
+    /// Adds a request whose bytes were gathered aside. Leaves the three lists empty.
+    pub(super) fn end_in_side(
+        &mut self,
+        side: &mut Vec<u8>,
+        spans: &mut Vec<Span>,
+        bigs: &mut Vec<Shared>,
+        wire_bytes: u64,
+    ) {
+        let start = self.side.len();
+        move_all(side, &mut self.side);
+        move_all(spans, &mut self.spans);
+        move_all(bigs, &mut self.bigs);
+        self.end(start, self.side.len(), true, wire_bytes);
+    }
+
+    /// Moves spans found earlier to the end of `spans`.
+    pub(super) fn take_spans(&mut self, spans: &mut Vec<Span>) {
+        move_all(spans, &mut self.spans);
+    }
+
+    #[inline]
+    fn end(&mut self, start: usize, end: usize, in_side: bool, wire_bytes: u64) {
+        let (spans_end, bigs_end) = (self.spans.len(), self.bigs.len());
+        self.requests.push(Request {
+            start,
+            end,
+            in_side,
+            spans_end,
+            bigs_end,
+            wire_bytes,
+        });
+    }
+}
+
+/// Appends `from` to `to` and leaves `from` without capacity if that was large; O(1) if `to` is empty.
+fn move_all<T>(from: &mut Vec<T>, to: &mut Vec<T>) {
+    if to.is_empty() {
+        std::mem::swap(from, to);
+    } else {
+        to.append(from);
+    }
+    clear_keeping(from, SPANS_KEPT);
+}
+
+fn clear_keeping<T>(list: &mut Vec<T>, kept: usize) {
+    list.clear();
+    if list.capacity() > kept {
+        list.shrink_to(kept);
+    }
+}

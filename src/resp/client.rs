@@ -1,0 +1,241 @@
+//! A small blocking client for health checks and tools: one request, one reply.
+//!
+//! **Invariants**
+//! - After an error in the middle of a reply the connection is of no use any more; open another.
+
+use redis_protocol::resp2::types::{OwnedFrame as Resp2, Resp2Frame as _};
+use redis_protocol::resp3::types::OwnedFrame;
+use redis_protocol::{resp2, resp3};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+const READ_BYTES: usize = 64 * 1024;
+
+/// A connection to a server.
+pub struct Client {
+    stream: Box<dyn Stream>,
+    received: Vec<u8>,
+    resp3: bool,
+}
+
+trait Stream: Read + Write + Send {
+    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(timeout)?;
+        self.set_write_timeout(timeout)
+    }
+}
+
+impl Stream for UnixStream {
+    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(timeout)?;
+        self.set_write_timeout(timeout)
+    }
+}
+
+impl Client {
+    /// Connects to `host:port`, or to a Unix socket if `addr` is a path (it contains a `/`).
+    ///
+    /// # Errors
+    /// What the connection attempt gives.
+    pub fn connect(addr: &str) -> io::Result<Self> {
+        let stream: Box<dyn Stream> = if addr.contains('/') {
+            Box::new(UnixStream::connect(addr)?)
+        } else {
+            let stream = TcpStream::connect(addr)?;
+            stream.set_nodelay(true)?;
+            Box::new(stream)
+        };
+        Ok(Self {
+            stream,
+            received: Vec::new(),
+            resp3: false,
+        })
+    }
+
+    /// How long a read or a write may take (`None`: for ever, as at first).
+    ///
+    /// # Errors
+    /// `InvalidInput` for a timeout of zero.
+    pub fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_timeout(timeout)
+    }
+
+    /// Sends a request and waits for its reply; an error reply is a frame like any other. After `HELLO 3` or `HELLO 2`
+    /// went well, replies are read in that protocol.
+    ///
+    /// # Errors
+    /// What the socket gives; `UnexpectedEof` if the server closes; `InvalidData` if it does not speak the protocol.
+    pub fn call(&mut self, args: &[&[u8]]) -> io::Result<OwnedFrame> {
+        self.send(args)?;
+        let hello = match args {
+            [hello, version, ..] if hello.eq_ignore_ascii_case(b"hello") => Some(*version),
+            _ => None,
+        };
+        let Some(version) = hello else { return self.receive() };
+        // Its own reply is in the new protocol already, if it is no error: an error looks the same in both.
+        let before = std::mem::replace(&mut self.resp3, version == b"3");
+        let reply = self.receive();
+        if !reply.as_ref().is_ok_and(|frame| !is_error(frame)) {
+            self.resp3 = before;
+        }
+        reply
+    }
+
+    /// Sends a request without waiting: for pipelines, with as many [`receive`](Self::receive)s to follow.
+    ///
+    /// # Errors
+    /// What the socket gives.
+    pub fn send(&mut self, args: &[&[u8]]) -> io::Result<()> {
+        let request = Resp2::Array(args.iter().map(|arg| Resp2::BulkString(arg.to_vec())).collect());
+        let mut bytes = vec![0; request.encode_len(false)];
+        resp2::encode::encode(&mut bytes, &request, false).map_err(invalid)?;
+        self.stream.write_all(&bytes)
+    }
+
+    /// Waits for the next reply or push. A reply in many reads is decoded from its start each time: it is meant for
+    /// replies of some MiB at most.
+    ///
+    /// # Errors
+    /// As for [`call`](Self::call).
+    pub fn receive(&mut self) -> io::Result<OwnedFrame> {
+        loop {
+            if let Some((frame, len)) = self.decode()? {
+                self.received.drain(..len);
+                return Ok(frame);
+            }
+            let len = self.received.len();
+            self.received.resize(len + READ_BYTES, 0);
+            let read = self.stream.read(self.received.get_mut(len..).unwrap_or_default());
+            self.received.truncate(len + read.as_ref().map_or(0, |n| *n));
+            if read? == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the server closed the connection",
+                ));
+            }
+        }
+    }
+
+    fn decode(&self) -> io::Result<Option<(OwnedFrame, usize)>> {
+        if self.received.is_empty() {
+            return Ok(None);
+        }
+        if self.resp3 {
+            return resp3::decode::complete::decode(&self.received).map_err(invalid);
+        }
+        let decoded = resp2::decode::decode(&self.received).map_err(invalid)?;
+        Ok(decoded.map(|(frame, len)| (from_resp2(frame), len)))
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("resp3", &self.resp3)
+            .finish_non_exhaustive()
+    }
+}
+
+const fn is_error(frame: &OwnedFrame) -> bool {
+    matches!(frame, OwnedFrame::SimpleError { .. } | OwnedFrame::BlobError { .. })
+}
+
+fn invalid(error: redis_protocol::error::RedisProtocolError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
+/// The same reply as a frame of the newer protocol, which has a type for each of the older one's.
+fn from_resp2(frame: Resp2) -> OwnedFrame {
+    let attributes = None;
+    match frame {
+        Resp2::SimpleString(data) => OwnedFrame::SimpleString { data, attributes },
+        Resp2::Error(data) => OwnedFrame::SimpleError { data, attributes },
+        Resp2::Integer(data) => OwnedFrame::Number { data, attributes },
+        Resp2::BulkString(data) => OwnedFrame::BlobString { data, attributes },
+        Resp2::Array(items) => OwnedFrame::Array {
+            data: items.into_iter().map(from_resp2).collect(),
+            attributes,
+        },
+        Resp2::Null => OwnedFrame::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redis_protocol::resp3::types::Resp3Frame as _;
+    use std::net::TcpListener;
+
+    /// A server that expects `request` and answers with `reply`, in two pieces, then closes.
+    fn serve(request: &'static [u8], reply: &'static [u8]) -> (String, std::thread::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut got = vec![0; request.len()];
+            stream.read_exact(&mut got).unwrap();
+            assert_eq!(got, request);
+            let (first, second) = reply.split_at(reply.len() / 2);
+            stream.write_all(first).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            stream.write_all(second).unwrap();
+        });
+        (addr, server)
+    }
+
+    #[test]
+    fn calls_in_resp2() {
+        let (addr, server) = serve(
+            b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
+            b"*4\r\n$1\r\nv\r\n$-1\r\n:-3\r\n-ERR no\r\n",
+        );
+        let mut client = Client::connect(&addr).unwrap();
+        client.set_timeout(Some(Duration::from_secs(5))).unwrap();
+        let OwnedFrame::Array { data, .. } = client.call(&[b"GET", b"k"]).unwrap() else {
+            panic!("no array")
+        };
+        assert_eq!(data[0].as_bytes(), Some(&b"v"[..]));
+        assert!(data[1] == OwnedFrame::Null && is_error(&data[3]));
+        assert_eq!(
+            data[2],
+            OwnedFrame::Number {
+                data: -3,
+                attributes: None
+            }
+        );
+        server.join().unwrap();
+        assert_eq!(client.receive().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn hello_switches_the_protocol_unless_it_fails() {
+        let (addr, server) = serve(b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n", b"%1\r\n$5\r\nproto\r\n:3\r\n_\r\n");
+        let mut client = Client::connect(&addr).unwrap();
+        assert!(matches!(client.call(&[b"HELLO", b"3"]).unwrap(), OwnedFrame::Map { data, .. } if data.len() == 1));
+        assert_eq!(client.receive().unwrap(), OwnedFrame::Null);
+        server.join().unwrap();
+
+        let (addr, server) = serve(b"*2\r\n$5\r\nhello\r\n$1\r\n3\r\n", b"-NOAUTH no\r\n$-1\r\n");
+        let mut client = Client::connect(&addr).unwrap();
+        assert!(is_error(&client.call(&[b"hello", b"3"]).unwrap()));
+        assert_eq!(client.receive().unwrap(), OwnedFrame::Null);
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn connects_to_unix_sockets() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let server = std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"+PONG\r\n").unwrap());
+        let mut client = Client::connect(path.to_str().unwrap()).unwrap();
+        assert_eq!(client.call(&[b"PING"]).unwrap().as_bytes(), Some(&b"PONG"[..]));
+        server.join().unwrap();
+    }
+}

@@ -1,0 +1,370 @@
+//! The output of a batch: replies written one after the other, ready for one vectored write.
+//!
+//! **Invariants**
+//! - What is announced follows: whoever writes `array(n)` writes `n` replies after it (`map(n)`: `2n`).
+//! - No reply text contains CR or LF except its own end: errors and simple strings are cleaned.
+//! - Only what has been written as a whole is sent: nothing is drained while a [`Deferred`] or a [`Mark`] is open.
+
+mod double;
+mod segments;
+
+pub use double::format_double;
+
+use super::args::Shared;
+use segments::{Position, Segments};
+use std::io::IoSlice;
+use std::ops::Range;
+
+/// Shared values of at least this length are sent from where they are.
+const LINK_BYTES: usize = 16 * 1024;
+
+/// The protocol version a client speaks; `HELLO` switches it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proto {
+    /// What every client starts with.
+    #[default]
+    Resp2,
+    /// With types for maps, sets, doubles, booleans, null and pushes.
+    Resp3,
+}
+
+/// The replies to a batch of requests, written in the client's protocol.
+#[derive(Debug, Default)]
+pub struct Reply {
+    proto: Proto,
+    out: Segments,
+}
+
+/// A place between two replies, to go back to with [`Reply::truncate`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(Position);
+
+/// An aggregate whose length is not known yet. Finish the innermost first; marks taken inside are void then.
+#[derive(Debug)]
+#[must_use = "the reply lacks its header until the aggregate is finished"]
+pub struct Deferred(Position);
+
+impl Reply {
+    /// An empty reply buffer.
+    #[must_use]
+    pub fn new(proto: Proto) -> Self {
+        Self {
+            proto,
+            out: Segments::default(),
+        }
+    }
+
+    /// The protocol that is written.
+    #[must_use]
+    pub const fn proto(&self) -> Proto {
+        self.proto
+    }
+
+    /// Switches the protocol of what is written from now on.
+    pub const fn set_proto(&mut self, proto: Proto) {
+        self.proto = proto;
+    }
+
+    /// `+OK`
+    #[inline]
+    pub fn ok(&mut self) {
+        self.put(b"+OK\r\n");
+    }
+
+    /// A simple string. CR and LF become spaces.
+    pub fn simple(&mut self, text: &str) {
+        self.line(b'+', text.as_bytes());
+    }
+
+    /// An error; `text` begins with its code (`ERR …`) and without `-`. CR and LF become spaces.
+    pub fn error(&mut self, text: &str) {
+        self.error_bytes(text.as_bytes());
+    }
+
+    /// An error whose text quotes bytes of the client that may be no UTF-8.
+    pub fn error_bytes(&mut self, text: &[u8]) {
+        self.line(b'-', text);
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn int(&mut self, value: i64) {
+        match value {
+            0 => self.put(b":0\r\n"),
+            1 => self.put(b":1\r\n"),
+            _ => self.header(b':', value),
+        }
+    }
+
+    /// A bulk string, copied.
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.out.reserve(bytes.len() + 24);
+        self.len_header(b'$', bytes.len());
+        self.out.push(bytes);
+        self.put(b"\r\n");
+    }
+
+    /// A shared value as a bulk string; a long one is linked, not copied.
+    pub fn bulk_shared(&mut self, shared: &Shared) {
+        self.bulk_shared_range(shared, 0..shared.len());
+    }
+
+    /// A part of a shared value as a bulk string; a long one is linked, not copied. What lies beyond the value's end
+    /// is left out.
+    pub fn bulk_shared_range(&mut self, shared: &Shared, range: Range<usize>) {
+        let end = range.end.min(shared.len());
+        let range = range.start.min(end)..end;
+        if range.len() < LINK_BYTES {
+            return self.bulk(shared.get(range).unwrap_or_default());
+        }
+        self.len_header(b'$', range.len());
+        self.out.link(shared.clone(), range);
+        self.put(b"\r\n");
+    }
+
+    /// A bulk string of the number's digits.
+    pub fn bulk_int(&mut self, value: i64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// Null, as the reply of a command that would give a bulk string.
+    #[inline]
+    pub fn null(&mut self) {
+        self.put(if self.is_resp3() { b"_\r\n" } else { b"$-1\r\n" });
+    }
+
+    /// Null, as the reply of a command that would give an array.
+    pub fn null_array(&mut self) {
+        self.put(if self.is_resp3() { b"_\r\n" } else { b"*-1\r\n" });
+    }
+
+    /// The header of an array of `n` replies.
+    #[inline]
+    pub fn array(&mut self, n: usize) {
+        self.len_header(b'*', n);
+    }
+
+    /// The header of a map of `n` pairs.
+    pub fn map(&mut self, n: usize) {
+        self.aggregate(Aggregate::Map, n);
+    }
+
+    /// The header of a set of `n` replies.
+    pub fn set(&mut self, n: usize) {
+        self.aggregate(Aggregate::Set, n);
+    }
+
+    /// The header of a message of `n` parts that answers no request.
+    pub fn push(&mut self, n: usize) {
+        self.aggregate(Aggregate::Push, n);
+    }
+
+    /// A double, in Redis 7.0's 17 digits.
+    pub fn double(&mut self, value: f64) {
+        let text = format_double(value);
+        if self.is_resp3() {
+            self.line(b',', text.as_bytes())
+        } else {
+            self.bulk(text.as_bytes())
+        }
+    }
+
+    /// A truth value.
+    pub fn boolean(&mut self, value: bool) {
+        self.put(match (self.is_resp3(), value) {
+            (true, true) => b"#t\r\n",
+            (true, false) => b"#f\r\n",
+            (false, true) => b":1\r\n",
+            (false, false) => b":0\r\n",
+        });
+    }
+
+    /// A number of any size, given by its digits.
+    pub fn big_number(&mut self, digits: &str) {
+        if self.is_resp3() {
+            self.line(b'(', digits.as_bytes())
+        } else {
+            self.bulk(digits.as_bytes())
+        }
+    }
+
+    /// A text with its format (`txt`, `mkd`).
+    pub fn verbatim(&mut self, format: &[u8; 3], text: &str) {
+        if !self.is_resp3() {
+            return self.bulk(text.as_bytes());
+        }
+        self.len_header(b'=', text.len() + 4);
+        self.out.push(format);
+        self.out.push(b":");
+        self.out.push(text.as_bytes());
+        self.put(b"\r\n");
+    }
+
+    /// Begins an array whose length is known only at its end.
+    pub fn deferred_array(&mut self) -> Deferred {
+        Deferred(self.out.position())
+    }
+
+    /// Ends an array of `n` replies.
+    pub fn finish_array(&mut self, deferred: Deferred, n: usize) {
+        self.finish(deferred, Aggregate::Array, n);
+    }
+
+    /// Begins a map whose length is known only at its end.
+    pub fn deferred_map(&mut self) -> Deferred {
+        self.deferred_array()
+    }
+
+    /// Ends a map of `n` pairs.
+    pub fn finish_map(&mut self, deferred: Deferred, n: usize) {
+        self.finish(deferred, Aggregate::Map, n);
+    }
+
+    /// Begins a set whose length is known only at its end.
+    pub fn deferred_set(&mut self) -> Deferred {
+        self.deferred_array()
+    }
+
+    /// Ends a set of `n` replies.
+    pub fn finish_set(&mut self, deferred: Deferred, n: usize) {
+        self.finish(deferred, Aggregate::Set, n);
+    }
+
+    /// The place reached, for [`truncate`](Self::truncate). Valid until something before it is sent or cut off.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.out.position())
+    }
+
+    /// Drops all that was written since `mark`.
+    pub fn truncate(&mut self, mark: Mark) {
+        self.out.truncate(mark.0);
+    }
+
+    /// Bytes written and not sent.
+    #[must_use]
+    pub const fn len_bytes(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Memory held for copied bytes (linked values are the engine's, but count for [`len_bytes`](Self::len_bytes)).
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.out.held_bytes()
+    }
+
+    /// Whether nothing is left to send.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.out.len() == 0
+    }
+
+    /// Appends what another buffer has not sent, in whichever protocol it was written.
+    pub fn extend(&mut self, other: Self) {
+        self.out.extend(other.out);
+    }
+
+    /// Appends bytes that are encoded already.
+    pub fn raw(&mut self, encoded: &[u8]) {
+        self.put(encoded);
+    }
+
+    /// Puts what is to be sent into `out`, from the front, as many chunks as fit; says how many.
+    pub fn io_slices<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
+        self.out.io_slices(out)
+    }
+
+    /// Forgets the first `n` bytes, which have been sent.
+    pub fn advance(&mut self, n: usize) {
+        self.out.advance(n);
+    }
+
+    /// Forgets everything; keeps little capacity.
+    pub fn clear(&mut self) {
+        self.out.clear();
+    }
+
+    /// All that is to be sent, copied into one piece.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.out.chunks().collect::<Vec<_>>().concat()
+    }
+
+    fn is_resp3(&self) -> bool {
+        self.proto == Proto::Resp3
+    }
+
+    /// Ends a value with `bytes`.
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.out.push(bytes);
+        self.out.settle();
+    }
+
+    fn line(&mut self, kind: u8, text: &[u8]) {
+        self.out.push(&[kind]);
+        let mut rest = text;
+        while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
+            self.out.push(rest.get(..at).unwrap_or_default());
+            self.out.push(b" ");
+            rest = rest.get(at + 1..).unwrap_or_default();
+        }
+        self.out.push(rest);
+        self.put(b"\r\n");
+    }
+
+    /// `kind`, a length, CR LF; short for the lengths that are common.
+    #[inline]
+    fn len_header(&mut self, kind: u8, len: usize) {
+        #[expect(clippy::cast_possible_truncation, reason = "digits of a number below 100")]
+        let (tens, ones) = ((len / 10) as u8, (len % 10) as u8);
+        match len {
+            0..=9 => self.out.push(&[kind, b'0' + ones, b'\r', b'\n']),
+            10..=99 => self.out.push(&[kind, b'0' + tens, b'0' + ones, b'\r', b'\n']),
+            _ => self.header(kind, len),
+        }
+    }
+
+    fn header(&mut self, kind: u8, value: impl itoa::Integer) {
+        self.out.reserve(24);
+        self.out.push(&[kind]);
+        self.out.push(itoa::Buffer::new().format(value).as_bytes());
+        self.put(b"\r\n");
+    }
+
+    fn aggregate(&mut self, aggregate: Aggregate, n: usize) {
+        let (kind, n) = aggregate.header(self.proto, n);
+        self.len_header(kind, n);
+    }
+
+    fn finish(&mut self, deferred: Deferred, aggregate: Aggregate, n: usize) {
+        let (kind, n) = aggregate.header(self.proto, n);
+        let mut header = Vec::with_capacity(24);
+        header.push(kind);
+        header.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+        header.extend_from_slice(b"\r\n");
+        self.out.insert(deferred.0, &header);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Aggregate {
+    Array,
+    Map,
+    Set,
+    Push,
+}
+
+impl Aggregate {
+    /// What a header announces for `n` elements.
+    const fn header(self, proto: Proto, n: usize) -> (u8, usize) {
+        match (proto, self) {
+            (Proto::Resp3, Self::Map) => (b'%', n),
+            (Proto::Resp3, Self::Set) => (b'~', n),
+            (Proto::Resp3, Self::Push) => (b'>', n),
+            (Proto::Resp2, Self::Map) => (b'*', 2 * n),
+            _ => (b'*', n),
+        }
+    }
+}
