@@ -3,15 +3,18 @@
 //! **Invariants**
 //! - A request's spans are relative to the request: to its first byte in the read buffer, or, for a request that was
 //!   put together from several reads (inline, or with big arguments), to its first byte in `side`.
-//! - `ends` of one request are the beginnings of the next: spans, bigs and side bytes are laid out in order.
+//! - Where one request's spans and bigs end, the next one's begin.
 
 use super::args::{Args, Shared, Span};
 
-/// What a cleared batch keeps of its capacity, so that idle connections stay small.
-const SPANS_KEPT: usize = 1024;
+/// What a cleared batch keeps of its capacity: enough for a long pipeline.
+const REQUESTS_KEPT: usize = 1024;
+const SPANS_KEPT: usize = 4 * 1024;
 const SIDE_BYTES_KEPT: usize = 4 * 1024;
+/// What a parser keeps of its lists: one per connection, so little.
+const PARSER_ITEMS_KEPT: usize = 64;
 
-/// Whole requests, in order. Reused from read to read.
+/// Whole requests, in order. Reused from read to read; one per worker will do, as it is empty between reads.
 #[derive(Debug, Default)]
 pub struct Batch {
     requests: Vec<Request>,
@@ -53,9 +56,8 @@ impl Batch {
 
     /// Forgets all requests, lets go of big arguments and of capacity out of the ordinary.
     pub fn clear(&mut self) {
-        self.requests.clear();
         clear_keeping(&mut self.spans, SPANS_KEPT);
-        self.requests.shrink_to(SPANS_KEPT);
+        clear_keeping(&mut self.requests, REQUESTS_KEPT);
         clear_keeping(&mut self.side, SIDE_BYTES_KEPT);
         clear_keeping(&mut self.bigs, 0);
     }
@@ -147,7 +149,7 @@ fn move_all<T>(from: &mut Vec<T>, to: &mut Vec<T>) {
     } else {
         to.append(from);
     }
-    clear_keeping(from, SPANS_KEPT);
+    clear_keeping(from, PARSER_ITEMS_KEPT);
 }
 
 fn clear_keeping<T>(list: &mut Vec<T>, kept: usize) {
