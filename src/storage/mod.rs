@@ -1,1 +1,106 @@
 //! The only door to files: a small trait, so that tests can stop the world at any sync point.
+//!
+//! The WAL and the checkpoints reach files through [`Disk`] and nothing else. [`RealDisk`] is the operating
+//! system; [`fault::FaultDisk`] is a disk in memory that fails on demand and can lose what was not synced.
+//!
+//! **Invariants**
+//! - Data is durable only after [`DiskFile::sync_data`] returned `Ok`, a directory entry (create, rename, remove)
+//!   only after [`Disk::sync_dir`] on its directory returned `Ok`. `create_dir_all` alone is durable by itself.
+//! - After an error of a write or a sync the state of the file is unknown: callers never retry, they refuse.
+
+pub mod fault;
+mod lock;
+mod real;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+pub use lock::{DirLock, lock_dir};
+pub use real::RealDisk;
+
+/// All that the WAL and the checkpoints need of a file system.
+pub trait Disk: Send + Sync {
+    /// Creates a new file, open for appending; `AlreadyExists` if there is one.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens an existing file; writes go to its end.
+    fn open_append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens an existing file for reading at any offset.
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskRead>>;
+
+    /// Replaces `to` by `from`, atomically; durable after `sync_dir` on both directories.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes an empty directory.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Names of the entries (files and directories) of `dir`, sorted.
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
+
+    /// Whether there is a file or a directory at `path`.
+    fn exists(&self, path: &Path) -> io::Result<bool>;
+
+    /// Creates `dir` and its missing ancestors, durably.
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+
+    /// Makes the entries of `dir` durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// The length of a file.
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        self.open_read(path)?.len()
+    }
+
+    /// Cuts a file to `len` bytes and syncs it.
+    fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
+        let mut file = self.open_append(path)?;
+        file.truncate(len)?;
+        file.sync_data()
+    }
+
+    /// Reads from `offset` until `buf` is full or the file ends; returns the count of bytes read.
+    fn read_at(&self, path: &Path, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.open_read(path)?.read_at(offset, buf)
+    }
+
+    /// The whole of a file.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = self.open_read(path)?;
+        let len = usize::try_from(file.len()?).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        let mut bytes = vec![0; len];
+        let read = file.read_at(0, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+}
+
+/// A file open for appending.
+pub trait DiskFile: Send {
+    /// Appends all of `bytes`; after an error an unknown part of them is in the file.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes all that was written durable (data and length; `fdatasync`).
+    fn sync_data(&mut self) -> io::Result<()>;
+
+    /// Cuts the file to `len` bytes; the next write goes there.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+
+    /// The length of the file.
+    #[expect(clippy::len_without_is_empty, reason = "asking costs a system call that may fail; emptiness is no question here")]
+    fn len(&self) -> io::Result<u64>;
+}
+
+/// A file open for reading.
+pub trait DiskRead: Send + Sync {
+    /// Reads from `offset` until `buf` is full or the file ends; returns the count of bytes read.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// The length of the file.
+    #[expect(clippy::len_without_is_empty, reason = "asking costs a system call that may fail; emptiness is no question here")]
+    fn len(&self) -> io::Result<u64>;
+}

@@ -1,0 +1,378 @@
+//! What the fault disk holds: each file as it is and as it was last synced, and the directory changes not yet synced.
+//!
+//! **Invariants**
+//! - `Inode::common` bytes at the start of `live` and `durable` are equal.
+//! - `entries` is `durable_entries` with `unsynced` applied in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::HOLE_BYTES_MIN;
+
+/// Pages of the page cache reach the disk one by one, whole.
+const PAGE_BYTES: usize = 4096;
+
+/// What kind of operation asks to be admitted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    Look,
+    Change,
+    Rename,
+    Sync,
+    SyncDir,
+}
+
+/// Countdowns to the failures asked for.
+#[derive(Clone, Default)]
+pub(super) struct Faults {
+    pub write: Option<u64>,
+    pub sync: Option<u64>,
+    pub rename: Option<u64>,
+    pub sync_dir: Option<u64>,
+    pub stop: Option<u64>,
+    pub bytes_max: Option<u64>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Inode {
+    pub live: Vec<u8>,
+    durable: Vec<u8>,
+    common: usize,
+}
+
+#[derive(Clone)]
+enum DirOp {
+    Link(PathBuf, u64),
+    Unlink(PathBuf),
+    Rename(PathBuf, PathBuf, u64),
+}
+
+#[derive(Clone)]
+pub(super) struct State {
+    pub faults: Faults,
+    pub sync_pause: Duration,
+    pub operations: u64,
+    pub syncs: u64,
+    pub boot: u64,
+    random: SmallRng,
+    inodes: BTreeMap<u64, Inode>,
+    inode_next: u64,
+    dirs: BTreeSet<PathBuf>,
+    entries: BTreeMap<PathBuf, u64>,
+    durable_entries: BTreeMap<PathBuf, u64>,
+    unsynced: Vec<DirOp>,
+}
+
+fn not_found(path: &Path) -> io::Error {
+    io::Error::new(ErrorKind::NotFound, format!("no such file: {}", path.display()))
+}
+
+fn io_error(text: &str) -> io::Error {
+    io::Error::other(text.to_owned())
+}
+
+/// Whether the countdown ends with this operation.
+fn ends(countdown: &mut Option<u64>) -> bool {
+    match countdown {
+        Some(0) => {
+            *countdown = None;
+            true
+        }
+        Some(n) => {
+            *n -= 1;
+            false
+        }
+        None => false,
+    }
+}
+
+impl State {
+    pub fn new(seed: u64) -> Self {
+        State {
+            faults: Faults::default(),
+            sync_pause: Duration::ZERO,
+            operations: 0,
+            syncs: 0,
+            boot: 0,
+            random: SmallRng::seed_from_u64(seed),
+            inodes: BTreeMap::new(),
+            inode_next: 1,
+            dirs: BTreeSet::new(),
+            entries: BTreeMap::new(),
+            durable_entries: BTreeMap::new(),
+            unsynced: Vec::new(),
+        }
+    }
+
+    /// Lets the operation pass, or fails it as asked.
+    pub fn admit(&mut self, boot: u64, op: Op) -> io::Result<()> {
+        if boot != self.boot {
+            return Err(io_error("the process of this handle has ended"));
+        }
+        if op == Op::Look {
+            return Ok(());
+        }
+        self.operations += 1;
+        if self.stopped() {
+            return Err(io_error("the power is off"));
+        }
+        let countdown = match op {
+            Op::Rename => &mut self.faults.rename,
+            Op::Sync => &mut self.faults.sync,
+            Op::SyncDir => &mut self.faults.sync_dir,
+            Op::Change | Op::Look => return Ok(()),
+        };
+        if ends(countdown) { Err(io_error("injected failure")) } else { Ok(()) }
+    }
+
+    /// Counts down to the stop, and stays there.
+    fn stopped(&mut self) -> bool {
+        match &mut self.faults.stop {
+            Some(0) => true,
+            Some(n) => {
+                *n -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
+    pub fn inode(&mut self, id: u64) -> io::Result<&mut Inode> {
+        self.inodes.get_mut(&id).ok_or_else(|| io_error("stale file handle"))
+    }
+
+    pub fn write(&mut self, boot: u64, id: u64, bytes: &[u8]) -> io::Result<()> {
+        let admitted = self.admit(boot, Op::Change);
+        if boot != self.boot {
+            return admitted;
+        }
+        let refused = ends(&mut self.faults.write);
+        let used: u64 = self.inodes.values().map(|inode| inode.live.len() as u64).sum();
+        let room = self.faults.bytes_max.map_or(u64::MAX, |max| max.saturating_sub(used));
+        let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+        let part = if refused || admitted.is_err() { self.random.random_range(0..=fits / 2) } else { fits };
+        let inode = self.inode(id)?;
+        inode.live.extend(bytes.iter().take(part));
+        admitted?;
+        if refused || part < bytes.len() {
+            return Err(io::Error::new(ErrorKind::StorageFull, "no space left on device"));
+        }
+        Ok(())
+    }
+
+    pub fn sync(&mut self, id: u64) -> io::Result<()> {
+        self.syncs += 1;
+        let inode = self.inode(id)?;
+        inode.durable.truncate(inode.common);
+        inode.durable.extend(inode.live.iter().skip(inode.common));
+        inode.common = inode.live.len();
+        Ok(())
+    }
+
+    pub fn truncate(&mut self, id: u64, len: u64) -> io::Result<()> {
+        let inode = self.inode(id)?;
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        inode.live.resize(len, 0);
+        inode.common = inode.common.min(len);
+        Ok(())
+    }
+
+    pub fn lookup(&self, path: &Path) -> io::Result<u64> {
+        self.entries.get(path).copied().ok_or_else(|| not_found(path))
+    }
+
+    pub fn exists(&self, path: &Path) -> bool {
+        self.entries.contains_key(path) || self.dirs.contains(path)
+    }
+
+    pub fn create(&mut self, path: &Path) -> io::Result<u64> {
+        if self.exists(path) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        self.dir_of(path)?;
+        let id = self.inode_new();
+        self.record(DirOp::Link(path.to_owned(), id));
+        Ok(id)
+    }
+
+    fn inode_new(&mut self) -> u64 {
+        let id = self.inode_next;
+        self.inode_next += 1;
+        self.inodes.insert(id, Inode::default());
+        id
+    }
+
+    fn dir_of(&self, path: &Path) -> io::Result<()> {
+        match path.parent() {
+            Some(dir) if self.dirs.contains(dir) => Ok(()),
+            _ => Err(not_found(path)),
+        }
+    }
+
+    fn record(&mut self, op: DirOp) {
+        apply(&mut self.entries, &op);
+        self.unsynced.push(op);
+    }
+
+    pub fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let id = self.lookup(from)?;
+        self.dir_of(to)?;
+        self.record(DirOp::Rename(from.to_owned(), to.to_owned(), id));
+        Ok(())
+    }
+
+    pub fn remove(&mut self, path: &Path) -> io::Result<()> {
+        self.lookup(path)?;
+        self.record(DirOp::Unlink(path.to_owned()));
+        Ok(())
+    }
+
+    pub fn remove_dir(&mut self, path: &Path) -> io::Result<()> {
+        if !self.list(path)?.is_empty() {
+            return Err(ErrorKind::DirectoryNotEmpty.into());
+        }
+        self.dirs.remove(path);
+        Ok(())
+    }
+
+    pub fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        if !self.dirs.contains(dir) {
+            return Err(not_found(dir));
+        }
+        let paths = self.entries.keys().chain(&self.dirs).filter(|path| path.parent() == Some(dir));
+        let mut names: Vec<OsString> = paths.filter_map(|path| path.file_name()).map(OsString::from).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    pub fn create_dir_all(&mut self, dir: &Path) {
+        self.dirs.extend(dir.ancestors().map(Path::to_owned));
+    }
+
+    /// A rename between two directories becomes durable with either: journals commit it whole.
+    pub fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        if !self.dirs.contains(dir) {
+            return Err(not_found(dir));
+        }
+        let touches = |path: &PathBuf| path.parent() == Some(dir);
+        let (synced, rest) = std::mem::take(&mut self.unsynced).into_iter().partition(|op| match op {
+            DirOp::Link(path, _) | DirOp::Unlink(path) => touches(path),
+            DirOp::Rename(from, to, _) => touches(from) || touches(to),
+        });
+        self.unsynced = rest;
+        let synced: Vec<DirOp> = synced;
+        for op in &synced {
+            apply(&mut self.durable_entries, op);
+        }
+        Ok(())
+    }
+
+    pub fn put(&mut self, path: PathBuf, bytes: &[u8]) {
+        if let Some(dir) = path.parent() {
+            self.create_dir_all(dir);
+        }
+        let id = self.inode_new();
+        let inode = Inode { live: bytes.to_vec(), durable: bytes.to_vec(), common: bytes.len() };
+        self.inodes.insert(id, inode);
+        self.entries.insert(path.clone(), id);
+        self.durable_entries.insert(path, id);
+    }
+
+    pub fn flip(&mut self, path: &Path, offset: usize, mask: u8) -> io::Result<()> {
+        let id = self.lookup(path)?;
+        let inode = self.inode(id)?;
+        for bytes in [&mut inode.live, &mut inode.durable] {
+            if let Some(byte) = bytes.get_mut(offset) {
+                *byte ^= mask;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn reboot(&mut self) {
+        self.boot += 1;
+        self.faults = Faults::default();
+    }
+
+    pub fn crash(&mut self) {
+        self.reboot();
+        self.crash_entries();
+        let mut inodes = std::mem::take(&mut self.inodes);
+        inodes.retain(|id, _| self.entries.values().any(|used| used == id));
+        for inode in inodes.values_mut() {
+            crash_inode(inode, &mut self.random);
+        }
+        self.inodes = inodes;
+    }
+
+    /// Of the unsynced directory changes none, the first few, or any of them are there.
+    fn crash_entries(&mut self) {
+        let ops = std::mem::take(&mut self.unsynced);
+        let kept = match self.random.random_range(0..4) {
+            0 | 1 => 0,
+            _ => self.random.random_range(0..=ops.len()),
+        };
+        let scattered = self.random.random_bool(0.25);
+        for (index, op) in ops.iter().enumerate() {
+            let keep = if scattered { self.random.random_bool(0.5) } else { index < kept };
+            if keep {
+                apply(&mut self.durable_entries, op);
+            }
+        }
+        self.entries = self.durable_entries.clone();
+    }
+}
+
+fn apply(entries: &mut BTreeMap<PathBuf, u64>, op: &DirOp) {
+    match op {
+        DirOp::Link(path, id) => {
+            entries.insert(path.clone(), *id);
+        }
+        DirOp::Unlink(path) => {
+            entries.remove(path);
+        }
+        DirOp::Rename(from, to, id) => {
+            entries.remove(from);
+            entries.insert(to.clone(), *id);
+        }
+    }
+}
+
+/// The synced part stays (or, after an unsynced truncation, perhaps all that was synced before it);
+/// behind it a random prefix of the unsynced bytes, in one case of two with lost pages.
+fn crash_inode(inode: &mut Inode, random: &mut SmallRng) {
+    let truncation_lost = inode.durable.len() > inode.common && random.random_bool(0.5);
+    if truncation_lost {
+        inode.live = inode.durable.clone();
+    } else {
+        let extra = inode.live.len() - inode.common;
+        let kept = match random.random_range(0..3) {
+            0 => 0,
+            1 => extra,
+            _ => random.random_range(0..=extra),
+        };
+        inode.live.truncate(inode.common + kept);
+        if random.random_bool(0.5) {
+            lose_pages(&mut inode.live, inode.common, random);
+        }
+    }
+    inode.durable = inode.live.clone();
+    inode.common = inode.live.len();
+}
+
+fn lose_pages(bytes: &mut [u8], from: usize, random: &mut SmallRng) {
+    let mut start = from;
+    while start < bytes.len() {
+        let end = ((start / PAGE_BYTES + 1) * PAGE_BYTES).min(bytes.len());
+        if end - start >= HOLE_BYTES_MIN && random.random_bool(0.3) {
+            bytes.iter_mut().take(end).skip(start).for_each(|byte| *byte = 0);
+        }
+        start = end;
+    }
+}

@@ -1,0 +1,66 @@
+//! One process per data directory: an advisory lock on a file in it.
+//!
+//! **Invariants**: the lock is the kernel's and dies with the process; the pid in the file is for people only.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// The name of the lock file inside the directory.
+pub const LOCK_FILE: &str = "LOCK";
+
+/// Holds a directory for this process until dropped.
+#[derive(Debug)]
+pub struct DirLock {
+    _file: File,
+    path: PathBuf,
+}
+
+impl DirLock {
+    /// The path of the lock file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Takes the directory `dir` (which exists) for this process; if another one holds it, the error names its pid.
+pub fn lock_dir(dir: &Path) -> io::Result<DirLock> {
+    let path = dir.join(LOCK_FILE);
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(held_by(dir, &mut file)),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())?;
+    Ok(DirLock { _file: file, path })
+}
+
+fn held_by(dir: &Path, file: &mut File) -> io::Error {
+    let mut text = String::new();
+    // An unreadable pid must not hide the error that matters.
+    let holder = match file.read_to_string(&mut text) {
+        Ok(_) if !text.trim().is_empty() => format!("process {}", text.trim()),
+        _ => "another process".to_owned(),
+    };
+    let message = format!("the directory {} is in use by {holder}", dir.display());
+    io::Error::new(io::ErrorKind::WouldBlock, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_lock_names_the_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = lock_dir(dir.path()).unwrap();
+        let error = lock_dir(dir.path()).unwrap_err();
+        assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+        assert!(lock.path().ends_with(LOCK_FILE));
+        drop(lock);
+        lock_dir(dir.path()).unwrap();
+    }
+}
