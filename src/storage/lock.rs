@@ -26,7 +26,12 @@ impl DirLock {
 /// Takes the directory `dir` (which exists) for this process; if another one holds it, the error names its pid.
 pub fn lock_dir(dir: &Path) -> io::Result<DirLock> {
     let path = dir.join(LOCK_FILE);
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(held_by(dir, &mut file)),
@@ -58,7 +63,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = lock_dir(dir.path()).unwrap();
         let error = lock_dir(dir.path()).unwrap_err();
-        assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+        assert!(
+            error.to_string().contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
         assert!(lock.path().ends_with(LOCK_FILE));
         drop(lock);
         lock_dir(dir.path()).unwrap();

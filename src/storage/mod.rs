@@ -91,7 +91,10 @@ pub trait DiskFile: Send {
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 
     /// The length of the file.
-    #[expect(clippy::len_without_is_empty, reason = "asking costs a system call that may fail; emptiness is no question here")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "asking costs a system call that may fail; emptiness is no question here"
+    )]
     fn len(&self) -> io::Result<u64>;
 }
 
@@ -101,6 +104,9 @@ pub trait DiskRead: Send + Sync {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 
     /// The length of the file.
-    #[expect(clippy::len_without_is_empty, reason = "asking costs a system call that may fail; emptiness is no question here")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "asking costs a system call that may fail; emptiness is no question here"
+    )]
     fn len(&self) -> io::Result<u64>;
 }

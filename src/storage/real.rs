@@ -60,7 +60,10 @@ impl Disk for RealDisk {
         if dir.as_os_str().is_empty() || dir.is_dir() {
             return Ok(());
         }
-        let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = dir
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         self.create_dir_all(parent)?;
         match std::fs::create_dir(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -127,7 +130,10 @@ mod tests {
         RealDisk.create_dir_all(&sub).unwrap();
         let path = sub.join("f");
         let mut file = RealDisk.create(&path).unwrap();
-        assert_eq!(RealDisk.create(&path).err().unwrap().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            RealDisk.create(&path).err().unwrap().kind(),
+            io::ErrorKind::AlreadyExists
+        );
         file.write_all(b"hello world").unwrap();
         file.truncate(5).unwrap();
         file.write_all(b"!").unwrap();

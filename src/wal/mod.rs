@@ -1,1 +1,87 @@
-//! The write-ahead log: records, group write and fsync, reading back.
+//! The write-ahead log: records, group write and fsync, reading back. A record's payload is opaque bytes here.
+//!
+//! The way of a record: a worker's [`WorkerLog`] takes an LSN and gathers bytes in a chunk of its own; `submit`
+//! hands the chunk to the writer thread (`writer`), which merges the chunks of all workers by LSN, seals each record
+//! (CRC), writes the contiguous prefix in large writes, and syncs as the policy says. [`Reader`] reads it back,
+//! [`repair_tail`] removes what a crash left half written. The layout on disk is in `docs/format-wal.md`.
+//!
+//! **Invariants**
+//! - LSNs are contiguous from 1; the files hold exactly a contiguous run of them, in order, at any instant.
+//! - Every begun record is committed and submitted: there is no abandoning, an LSN taken is an LSN written.
+//! - `stable_lsn ≤ written_lsn ≤ last_lsn`; a record at or below `stable_lsn` survives a power cut.
+//! - After a failed write or sync nothing is retried and `stable_lsn` never moves again.
+
+mod core;
+mod error;
+mod format;
+mod handle;
+mod merge;
+mod producer;
+mod reader;
+mod repair;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod waiters;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use error::WalError;
+pub use format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES};
+pub use handle::{Wal, WalStats};
+pub use producer::WorkerLog;
+pub use reader::{Reader, Record, Tail};
+pub use repair::{Repair, repair_damage, repair_tail};
+pub use segment::segment_name;
+pub use waiters::{WaitRoom, WaitStable};
+
+/// A log sequence number: contiguous, from 1; 0 is "before the first record".
+pub type Lsn = u64;
+
+/// A large value that a record links to instead of copying; the writer thread copies it to disk.
+pub type Shared = Arc<Vec<u8>>;
+
+/// When the log is made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Fsync {
+    /// After each gathered write; replies wait for it (group commit).
+    Always = 0,
+    /// Once a second, if there is anything to sync.
+    EverySec = 1,
+    /// When a segment ends, on request, and at the close.
+    No = 2,
+}
+
+/// How a log is opened.
+#[derive(Debug, Clone)]
+pub struct WalOptions {
+    /// The directory of the segment files; created if missing.
+    pub dir: PathBuf,
+    /// When to sync; [`Wal::set_fsync`] changes it later.
+    pub fsync: Fsync,
+    /// A segment ends with the first record that makes it at least this long.
+    pub segment_bytes: u64,
+    /// The replication group that the records belong to.
+    pub group: u16,
+    /// The leader term that the records belong to.
+    pub term: u32,
+    /// Above this much submitted and not yet written, sessions wait before they execute more.
+    pub pending_bytes_max: u64,
+}
+
+impl WalOptions {
+    /// Usual sizes for a log in `dir`: 256 MiB segments, 256 MiB pending, everysec.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        WalOptions {
+            dir: dir.into(),
+            fsync: Fsync::EverySec,
+            segment_bytes: 256 << 20,
+            group: 0,
+            term: 0,
+            pending_bytes_max: 256 << 20,
+        }
+    }
+}

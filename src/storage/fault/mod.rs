@@ -37,7 +37,10 @@ pub struct FaultDisk {
 impl FaultDisk {
     /// An empty disk whose crashes are decided by `seed`.
     pub fn new(seed: u64) -> Self {
-        FaultDisk { state: Arc::new(Mutex::new(State::new(seed))), boot: 0 }
+        FaultDisk {
+            state: Arc::new(Mutex::new(State::new(seed))),
+            boot: 0,
+        }
     }
 
     /// The `nth` write from now (0 is the next) fails with "no space left" after part of it was written.
@@ -95,20 +98,29 @@ impl FaultDisk {
     pub fn crash(&self) -> FaultDisk {
         let mut state = self.state.lock();
         state.crash();
-        FaultDisk { state: self.state.clone(), boot: state.boot }
+        FaultDisk {
+            state: self.state.clone(),
+            boot: state.boot,
+        }
     }
 
     /// Ends the process: what was written stays, handles are dead, faults are forgotten.
     pub fn kill(&self) -> FaultDisk {
         let mut state = self.state.lock();
         state.reboot();
-        FaultDisk { state: self.state.clone(), boot: state.boot }
+        FaultDisk {
+            state: self.state.clone(),
+            boot: state.boot,
+        }
     }
 
     /// A copy of this disk as it is now, synced and unsynced alike; for tests that try many damages of one state.
     pub fn fork(&self) -> FaultDisk {
         let state = self.state.lock().clone();
-        FaultDisk { boot: state.boot, state: Arc::new(Mutex::new(state)) }
+        FaultDisk {
+            boot: state.boot,
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     /// Puts a file there, durably, replacing what was there.
@@ -204,7 +216,8 @@ impl DiskFile for FaultFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.disk.with(Op::Look, |state| Ok(state.inode(self.id)?.live.len() as u64))
+        self.disk
+            .with(Op::Look, |state| Ok(state.inode(self.id)?.live.len() as u64))
     }
 }
 

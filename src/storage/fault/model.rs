@@ -128,7 +128,11 @@ impl State {
             Op::SyncDir => &mut self.faults.sync_dir,
             Op::Change | Op::Look => return Ok(()),
         };
-        if ends(countdown) { Err(io_error("injected failure")) } else { Ok(()) }
+        if ends(countdown) {
+            Err(io_error("injected failure"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts down to the stop, and stays there.
@@ -156,7 +160,11 @@ impl State {
         let used: u64 = self.inodes.values().map(|inode| inode.live.len() as u64).sum();
         let room = self.faults.bytes_max.map_or(u64::MAX, |max| max.saturating_sub(used));
         let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
-        let part = if refused || admitted.is_err() { self.random.random_range(0..=fits / 2) } else { fits };
+        let part = if refused || admitted.is_err() {
+            self.random.random_range(0..=fits / 2)
+        } else {
+            fits
+        };
         let inode = self.inode(id)?;
         inode.live.extend(bytes.iter().take(part));
         admitted?;
@@ -245,7 +253,11 @@ impl State {
         if !self.dirs.contains(dir) {
             return Err(not_found(dir));
         }
-        let paths = self.entries.keys().chain(&self.dirs).filter(|path| path.parent() == Some(dir));
+        let paths = self
+            .entries
+            .keys()
+            .chain(&self.dirs)
+            .filter(|path| path.parent() == Some(dir));
         let mut names: Vec<OsString> = paths.filter_map(|path| path.file_name()).map(OsString::from).collect();
         names.sort();
         Ok(names)
@@ -278,7 +290,11 @@ impl State {
             self.create_dir_all(dir);
         }
         let id = self.inode_new();
-        let inode = Inode { live: bytes.to_vec(), durable: bytes.to_vec(), common: bytes.len() };
+        let inode = Inode {
+            live: bytes.to_vec(),
+            durable: bytes.to_vec(),
+            common: bytes.len(),
+        };
         self.inodes.insert(id, inode);
         self.entries.insert(path.clone(), id);
         self.durable_entries.insert(path, id);
@@ -320,7 +336,11 @@ impl State {
         };
         let scattered = self.random.random_bool(0.25);
         for (index, op) in ops.iter().enumerate() {
-            let keep = if scattered { self.random.random_bool(0.5) } else { index < kept };
+            let keep = if scattered {
+                self.random.random_bool(0.5)
+            } else {
+                index < kept
+            };
             if keep {
                 apply(&mut self.durable_entries, op);
             }

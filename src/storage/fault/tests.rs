@@ -47,7 +47,10 @@ fn unsynced_entries_and_bytes_can_be_lost() {
             }
         }
     }
-    assert!(gone > 20 && kept > 20 && cut > 5 && holed > 5, "{gone} {kept} {cut} {holed}");
+    assert!(
+        gone > 20 && kept > 20 && cut > 5 && holed > 5,
+        "{gone} {kept} {cut} {holed}"
+    );
 }
 
 #[test]

@@ -1,0 +1,112 @@
+//! What can go wrong with the log, each with its subject.
+//!
+//! **Invariants**: `Clone`, because one failure is told to every waiter.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Lsn;
+
+/// An error of the write-ahead log.
+#[derive(Debug, Clone)]
+pub enum WalError {
+    /// The file system refused.
+    Io {
+        /// What was being done, as in "read".
+        doing: &'static str,
+        /// To which file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        error: Arc<io::Error>,
+    },
+    /// An earlier write or sync failed; nothing is written any more.
+    Failed(Arc<str>),
+    /// The log was closed before the record became durable.
+    Closed,
+    /// Bytes that were whole once are not what was written.
+    Damaged {
+        /// The segment file.
+        file: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// Written by a version of the format that this program does not know.
+    UnknownVersion {
+        /// The segment file.
+        file: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// The version found.
+        version: u32,
+    },
+    /// Records are missing.
+    Missing {
+        /// The first LSN that is not there.
+        expected: Lsn,
+        /// The LSN found instead.
+        found: Lsn,
+        /// Where it was found.
+        file: PathBuf,
+    },
+    /// The log holds records at or above the LSN it was to be continued with.
+    Behind {
+        /// The LSN that was to be the next.
+        next: Lsn,
+        /// The last LSN in the log.
+        last: Lsn,
+    },
+}
+
+impl WalError {
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WalError {
+        move |error| WalError::Io {
+            doing,
+            path: path.to_owned(),
+            error: Arc::new(error),
+        }
+    }
+
+    pub(super) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> WalError {
+        WalError::Damaged {
+            file: file.to_owned(),
+            offset,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for WalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WalError::Io { doing, path, error } => write!(f, "WAL: cannot {doing} {}: {error}", path.display()),
+            WalError::Failed(why) => write!(f, "WAL: failed earlier: {why}"),
+            WalError::Closed => write!(f, "WAL: closed before the record was durable"),
+            WalError::Damaged { file, offset, reason } => {
+                write!(f, "WAL: {} is damaged at byte {offset}: {reason}", file.display())
+            }
+            WalError::UnknownVersion { file, offset, version } => {
+                let file = file.display();
+                write!(
+                    f,
+                    "WAL: {file} has format version {version} at byte {offset}, unknown to this program"
+                )
+            }
+            WalError::Missing { expected, found, file } => {
+                let file = file.display();
+                write!(
+                    f,
+                    "WAL: record {expected} is missing, the next one found is {found} in {file}"
+                )
+            }
+            WalError::Behind { next, last } => {
+                write!(f, "WAL: cannot continue at {next}, the log goes on to {last}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for WalError {}

@@ -1,0 +1,371 @@
+//! [`Wal`]: the handle that the server holds.
+//!
+//! **Invariants**: opening leaves the directory without a torn tail and its last segment synced, before the first new
+//! record; the last handle that goes closes the log.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::core::{Core, SegmentInfo, Slot};
+use super::format::{RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES};
+use super::reader::Reader;
+use super::repair::repair_tail;
+use super::segment::{self, OpenSegment, SegmentFile};
+use super::waiters::{WaitRoom, WaitStable};
+use super::writer::Writer;
+use super::{Fsync, Lsn, WalError, WalOptions, WorkerLog};
+use crate::storage::Disk;
+
+/// The write-ahead log; clones are the same log.
+#[derive(Clone)]
+pub struct Wal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Arc<Core>,
+    /// `None` for a disabled log.
+    disk: Option<Arc<dyn Disk>>,
+    dir: std::path::PathBuf,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Numbers for INFO and metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WalStats {
+    /// The last LSN handed out.
+    pub last_lsn: Lsn,
+    /// The last LSN written to the file.
+    pub written_lsn: Lsn,
+    /// The last LSN that survives a power cut.
+    pub stable_lsn: Lsn,
+    /// Count of segment files.
+    pub segments: u64,
+    /// Their bytes.
+    pub disk_bytes: u64,
+    /// Bytes written since the open.
+    pub written_bytes: u64,
+    /// Records written since the open.
+    pub written_records: u64,
+    /// Bytes submitted and not yet written.
+    pub pending_bytes: u64,
+    /// Syncs since the open.
+    pub fsyncs: u64,
+    /// How long the last one took.
+    pub fsync_last_us: u64,
+    /// How long the longest one took.
+    pub fsync_max_us: u64,
+}
+
+impl Wal {
+    /// Opens the log so that its next record gets `next_lsn`: continues the last segment if the log ends right there,
+    /// else begins a new one. Repairs a torn tail and syncs the last segment first. Refuses if the last segment is
+    /// damaged or if the log holds records at or above `next_lsn`.
+    pub fn open(disk: Arc<dyn Disk>, options: WalOptions, next_lsn: Lsn) -> Result<Wal, WalError> {
+        disk.create_dir_all(&options.dir)
+            .map_err(WalError::io("create", &options.dir))?;
+        let next = next_lsn.max(1);
+        let (segment, files) = open_segment(&disk, &options, next)?;
+        let WalOptions {
+            group,
+            term,
+            fsync,
+            pending_bytes_max,
+            ..
+        } = options;
+        let core = Arc::new(Core::new(true, next, group, term, fsync, pending_bytes_max));
+        *core.segments.lock() = describe(disk.as_ref(), &files)?;
+        let dir = options.dir.clone();
+        let writer = Writer::new(core.clone(), disk.clone(), options, segment, next);
+        let builder = std::thread::Builder::new().name("wal".to_owned());
+        let thread = builder
+            .spawn(|| writer.run())
+            .map_err(WalError::io("start a thread for", &dir))?;
+        let inner = Inner {
+            core,
+            disk: Some(disk),
+            dir,
+            thread: Mutex::new(Some(thread)),
+        };
+        Ok(Wal { inner: Arc::new(inner) })
+    }
+
+    /// A log that hands out LSNs and writes nothing; all of it counts as stable.
+    pub fn disabled(next_lsn: Lsn) -> Wal {
+        let core = Arc::new(Core::new(false, next_lsn.max(1), 0, 0, Fsync::No, u64::MAX));
+        let dir = std::path::PathBuf::new();
+        Wal {
+            inner: Arc::new(Inner {
+                core,
+                disk: None,
+                dir,
+                thread: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// Whether records are written at all.
+    pub fn is_enabled(&self) -> bool {
+        self.inner.core.enabled
+    }
+
+    /// A new producer, for one worker.
+    pub fn log(&self) -> WorkerLog {
+        let core = &self.inner.core;
+        let slot = Arc::new(Slot::default());
+        if core.enabled {
+            core.slots.lock().push(slot.clone());
+            core.slots_version.fetch_add(1, Ordering::AcqRel);
+        }
+        WorkerLog::new(core.clone(), slot)
+    }
+
+    /// The last LSN handed out.
+    pub fn last_lsn(&self) -> Lsn {
+        self.inner.core.last_lsn()
+    }
+
+    /// The last LSN written to the file.
+    pub fn written_lsn(&self) -> Lsn {
+        self.inner.core.written_lsn()
+    }
+
+    /// The last LSN that survives a power cut.
+    pub fn stable_lsn(&self) -> Lsn {
+        self.inner.core.stable_lsn()
+    }
+
+    /// Waits until `lsn` (0: at once) is stable, or until it is clear that it never will be. Thousands may wait: one
+    /// cross-thread wake-up per worker and sync, the rest is passed on inside the worker's own thread.
+    pub fn wait_stable(&self, lsn: Lsn) -> WaitStable {
+        WaitStable::new(self.inner.core.clone(), lsn)
+    }
+
+    /// Makes all records up to `lsn` (at most those begun) stable, whatever the policy; blocks the thread meanwhile.
+    pub fn sync_blocking(&self, lsn: Lsn) -> Result<(), WalError> {
+        let core = &self.inner.core;
+        let lsn = lsn.min(core.last_lsn());
+        if core.stable_lsn() >= lsn {
+            return Ok(());
+        }
+        core.request(|control| control.sync_to = control.sync_to.max(lsn));
+        let mut control = core.control.lock();
+        loop {
+            if core.stable_lsn() >= lsn {
+                return Ok(());
+            }
+            if let Some(error) = core.refusal() {
+                return Err(error);
+            }
+            core.synced.wait(&mut control);
+        }
+    }
+
+    /// The policy in force.
+    pub fn fsync(&self) -> Fsync {
+        self.inner.core.policy()
+    }
+
+    /// Changes the policy.
+    pub fn set_fsync(&self, fsync: Fsync) {
+        self.inner.core.fsync.store(fsync as u8, Ordering::Relaxed);
+        self.inner.core.request(|_| ());
+    }
+
+    /// Whether a write or sync has failed; from then on nothing is written and nothing more becomes stable.
+    #[inline]
+    pub fn is_failed(&self) -> bool {
+        self.inner.core.is_failed()
+    }
+
+    /// What failed first.
+    pub fn failure(&self) -> Option<Arc<str>> {
+        self.inner.core.failure.get().cloned()
+    }
+
+    /// Whether more is submitted and unwritten than `pending_bytes_max`: sessions should wait before executing more.
+    #[inline]
+    pub fn over_pending(&self) -> bool {
+        self.inner.core.over_pending()
+    }
+
+    /// Waits until [`Wal::over_pending`] is false.
+    pub fn wait_room(&self) -> WaitRoom {
+        WaitRoom::new(self.inner.core.clone())
+    }
+
+    /// Deletes the oldest segments that hold only records below `keep_from` and whose last record is at least
+    /// `keep_age_s` seconds older than `now_ms`; never the last segment. Returns how many. O(segments).
+    pub fn trim(&self, keep_from: Lsn, keep_age_s: u64, now_ms: u64) -> Result<u64, WalError> {
+        let Some(disk) = &self.inner.disk else { return Ok(0) };
+        let mut segments = self.inner.core.segments.lock();
+        let age_ms = keep_age_s.saturating_mul(1000);
+        let mut count = 0;
+        let successors = segments.iter().skip(1).map(|next| next.first);
+        for (segment, next_first) in segments.iter().zip(successors) {
+            let old = now_ms.saturating_sub(segment.last_wall_ms) >= age_ms;
+            if next_first > keep_from || !old {
+                break;
+            }
+            count += 1;
+        }
+        let doomed: Vec<SegmentInfo> = segments.drain(..count).collect();
+        drop(segments);
+        for segment in &doomed {
+            disk.remove(&segment.path)
+                .map_err(WalError::io("remove", &segment.path))?;
+        }
+        if count > 0 {
+            disk.sync_dir(&self.inner.dir)
+                .map_err(WalError::io("sync", &self.inner.dir))?;
+        }
+        Ok(count as u64)
+    }
+
+    /// The first LSN that the segment files still hold (the next one, if none).
+    pub fn first_lsn(&self) -> Lsn {
+        let segments = self.inner.core.segments.lock();
+        segments.first().map_or(self.last_lsn() + 1, |segment| segment.first)
+    }
+
+    /// Numbers for INFO and metrics.
+    pub fn stats(&self) -> WalStats {
+        let core = &self.inner.core;
+        let (segments, disk_bytes) = {
+            let segments = core.segments.lock();
+            (
+                segments.len() as u64,
+                segments.iter().map(|segment| segment.bytes).sum(),
+            )
+        };
+        let counters = &core.counters;
+        WalStats {
+            last_lsn: core.last_lsn(),
+            written_lsn: core.written_lsn(),
+            stable_lsn: core.stable_lsn(),
+            segments,
+            disk_bytes,
+            written_bytes: counters.bytes_written.load(Ordering::Relaxed),
+            written_records: counters.records_written.load(Ordering::Relaxed),
+            pending_bytes: core.pending.0.load(Ordering::Relaxed),
+            fsyncs: counters.fsyncs.load(Ordering::Relaxed),
+            fsync_last_us: counters.fsync_last_us.load(Ordering::Relaxed),
+            fsync_max_us: counters.fsync_max_us.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Writes and syncs all that was submitted and ends the writer thread. Records that are begun and not submitted
+    /// are waited for two seconds; what is above a gap then is not written. Later submits are dropped.
+    pub fn close(&self) -> Result<(), WalError> {
+        self.inner.close()
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Result<(), WalError> {
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            self.core.request(|control| control.closing = Some(Instant::now()));
+            if thread.join().is_err() {
+                self.core.fail("WAL: the writer thread panicked");
+            }
+        }
+        match self.core.refusal() {
+            Some(error @ WalError::Failed(_)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A failure was reported when it happened.
+        let _ = self.close();
+    }
+}
+
+/// The segment to write to, and all segments with it.
+fn open_segment(
+    disk: &Arc<dyn Disk>,
+    options: &WalOptions,
+    next: Lsn,
+) -> Result<(OpenSegment, Vec<SegmentFile>), WalError> {
+    let dir = &options.dir;
+    repair_tail(disk, dir)?;
+    let mut files = segment::list(disk.as_ref(), dir)?;
+    if let Some(last) = files.last() {
+        let end = end_of(disk, options, last)?;
+        if end > next {
+            return Err(WalError::Behind { next, last: end - 1 });
+        }
+        let segment = continue_segment(disk.as_ref(), last)?;
+        if end == next {
+            return Ok((segment, files));
+        }
+    }
+    let segment = segment::create(disk.as_ref(), dir, next)?;
+    files.push(SegmentFile {
+        first: next,
+        path: segment.path.clone(),
+    });
+    Ok((segment, files))
+}
+
+/// The LSN after the last record of the last segment.
+fn end_of(disk: &Arc<dyn Disk>, options: &WalOptions, last: &SegmentFile) -> Result<Lsn, WalError> {
+    let mut reader = Reader::open(disk.clone(), &options.dir, last.first)?;
+    while reader.next()?.is_some() {}
+    Ok(reader.next_lsn())
+}
+
+/// Opens a whole segment for more; what a crash left of it in the page cache only becomes durable here.
+fn continue_segment(disk: &dyn Disk, segment: &SegmentFile) -> Result<OpenSegment, WalError> {
+    let path = segment.path.clone();
+    let mut file = disk.open_append(&path).map_err(WalError::io("open", &path))?;
+    file.sync_data().map_err(WalError::io("sync", &path))?;
+    let bytes = file.len().map_err(WalError::io("measure", &path))?;
+    let salt = super::reader::read_segment_header(disk, segment)?.salt;
+    Ok(OpenSegment {
+        file,
+        path,
+        salt,
+        bytes,
+    })
+}
+
+/// What trimming must know of segments found at the open. The first record of the next segment tells, nearly, when
+/// the last one of a segment was written.
+fn describe(disk: &dyn Disk, files: &[SegmentFile]) -> Result<Vec<SegmentInfo>, WalError> {
+    let mut infos: Vec<SegmentInfo> = Vec::with_capacity(files.len());
+    for file in files {
+        let bytes = disk.len(&file.path).map_err(WalError::io("measure", &file.path))?;
+        if let Some(before) = infos.last_mut() {
+            before.last_wall_ms = first_wall_ms(disk, file)?;
+        }
+        infos.push(SegmentInfo {
+            first: file.first,
+            path: file.path.clone(),
+            bytes,
+            last_wall_ms: 0,
+        });
+    }
+    Ok(infos)
+}
+
+/// Wall time of the first frame of a segment; 0 (trimmable by age) if it is empty.
+fn first_wall_ms(disk: &dyn Disk, file: &SegmentFile) -> Result<u64, WalError> {
+    let mut bytes = [0; RECORD_HEADER_BYTES];
+    let at = SEGMENT_HEADER_BYTES as u64;
+    let read = disk
+        .read_at(&file.path, at, &mut bytes)
+        .map_err(WalError::io("read", &file.path))?;
+    Ok(if read == bytes.len() {
+        RecordHeader::decode(&bytes).wall_ms
+    } else {
+        0
+    })
+}

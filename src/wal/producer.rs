@@ -1,0 +1,215 @@
+//! [`WorkerLog`]: how a worker appends records, without lock, CRC or I/O per record.
+//!
+//! A record in a chunk has its header in place, except that the field of the CRC holds the count of bytes that are
+//! inline (the rest are splices); the writer thread puts the CRC there.
+//!
+//! **Invariants**
+//! - `begin` is called under the lock that orders the change it logs, so LSN order is execution order per key.
+//! - Every begun record is committed, every committed record submitted; dropping a `WorkerLog` submits. A record that
+//!   is begun and never committed would be a hole that nothing above it can pass: the log fails instead.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::core::{Core, Slot};
+use super::format::{FLAG_BATCH_END, FLAGS_AT, RECORD_BYTES_MAX, RECORD_COVERED_BYTES, RECORD_HEADER_BYTES, meta_word};
+use super::{Lsn, Shared};
+
+/// Chunks in a slot are joined up to this size.
+const CHUNK_BYTES_MAX: usize = 256 << 10;
+
+/// A value linked into a chunk.
+pub(super) struct Splice {
+    /// It comes before the inline byte at this offset of the chunk.
+    pub at: usize,
+    pub data: Shared,
+}
+
+/// Records of one producer in ascending LSN order.
+#[derive(Default)]
+pub(super) struct Chunk {
+    pub buf: Vec<u8>,
+    pub splices: Vec<Splice>,
+    /// Bytes of all splices.
+    pub spliced_bytes: u64,
+}
+
+impl Chunk {
+    pub fn bytes(&self) -> u64 {
+        self.buf.len() as u64 + self.spliced_bytes
+    }
+
+    pub fn clear(&mut self) {
+        self.buf.clear();
+        self.splices.clear();
+        self.spliced_bytes = 0;
+    }
+
+    /// Appends the records of `other` and leaves it empty.
+    fn join(&mut self, other: &mut Chunk) {
+        let base = self.buf.len();
+        self.buf.extend_from_slice(&other.buf);
+        self.splices.extend(other.splices.drain(..).map(|splice| Splice {
+            at: splice.at + base,
+            data: splice.data,
+        }));
+        self.spliced_bytes += other.spliced_bytes;
+        other.clear();
+    }
+}
+
+/// One worker's end of the log; not shared.
+pub struct WorkerLog {
+    core: Arc<Core>,
+    slot: Arc<Slot>,
+    chunk: Chunk,
+    meta: u64,
+    enabled: bool,
+    /// A record is begun and not committed.
+    open: bool,
+    /// Where the open record, or else the last one, begins in the chunk.
+    start: usize,
+    /// Value of `chunk.spliced_bytes` when the open record began.
+    spliced_before: u64,
+    /// The highest LSN since the last submit, 0 if none.
+    last: Lsn,
+}
+
+impl WorkerLog {
+    pub(super) fn new(core: Arc<Core>, slot: Arc<Slot>) -> Self {
+        WorkerLog {
+            meta: meta_word(0, core.group, core.term),
+            enabled: core.enabled,
+            core,
+            slot,
+            chunk: Chunk::default(),
+            open: false,
+            start: 0,
+            spliced_before: 0,
+            last: 0,
+        }
+    }
+
+    /// Takes the next LSN and opens its record. Call it under the lock of what the record changes.
+    #[inline]
+    pub fn begin(&mut self) -> Lsn {
+        debug_assert!(!self.open, "a record is open");
+        let lsn = self.core.next.0.fetch_add(1, Ordering::AcqRel);
+        self.last = lsn;
+        self.open = true;
+        if self.enabled {
+            self.start = self.chunk.buf.len();
+            self.spliced_before = self.chunk.spliced_bytes;
+            let words = [0, self.meta, lsn, 0].map(u64::to_le_bytes);
+            self.chunk.buf.extend_from_slice(words.as_flattened());
+        }
+        lsn
+    }
+
+    /// Whether a record is open.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Appends payload bytes to the open record.
+    #[inline]
+    pub fn write(&mut self, bytes: &[u8]) {
+        debug_assert!(self.open, "no record is open");
+        if self.enabled {
+            self.chunk.buf.extend_from_slice(bytes);
+        }
+    }
+
+    /// Appends a large value to the open record's payload by reference; it must not change any more.
+    pub fn splice(&mut self, data: &Shared) {
+        debug_assert!(self.open, "no record is open");
+        if self.enabled && !data.is_empty() {
+            self.chunk.splices.push(Splice {
+                at: self.chunk.buf.len(),
+                data: data.clone(),
+            });
+            self.chunk.spliced_bytes += data.len() as u64;
+        }
+    }
+
+    /// The open record's payload so far; beyond [`RECORD_BYTES_MAX`] the log fails.
+    pub fn payload_bytes(&self) -> u64 {
+        let inline = self.chunk.buf.len().saturating_sub(self.start + RECORD_HEADER_BYTES);
+        inline as u64 + (self.chunk.spliced_bytes - self.spliced_before)
+    }
+
+    /// Closes the open record.
+    #[inline]
+    pub fn commit(&mut self, wall_ms: u64) {
+        debug_assert!(self.open, "no record is open");
+        self.open = false;
+        if !self.enabled {
+            return;
+        }
+        let payload = self.payload_bytes();
+        if payload > RECORD_BYTES_MAX {
+            self.refuse(payload);
+            return;
+        }
+        let inline = (self.chunk.buf.len() - self.start) as u64;
+        let prefix = (payload + RECORD_COVERED_BYTES as u64) | inline << 32;
+        let record = self.chunk.buf.get_mut(self.start..);
+        if let Some(header) = record.and_then(|bytes| bytes.first_chunk_mut::<RECORD_HEADER_BYTES>()) {
+            header[..8].copy_from_slice(&prefix.to_le_bytes());
+            header[24..].copy_from_slice(&wall_ms.to_le_bytes());
+        }
+    }
+
+    /// A record that the format cannot express: nothing after it may be acknowledged.
+    #[cold]
+    fn refuse(&mut self, payload: u64) {
+        self.core.fail(&format!(
+            "WAL: a record of {payload} bytes is beyond the limit of {RECORD_BYTES_MAX}"
+        ));
+        self.chunk.clear();
+    }
+
+    /// Hands the batch to the writer thread; returns its highest LSN, 0 if nothing was logged since the last submit.
+    pub fn submit(&mut self) -> Lsn {
+        if self.open {
+            self.open = false;
+            self.core.fail("WAL: a record was begun and not committed");
+        }
+        let last = std::mem::take(&mut self.last);
+        if last == 0 || !self.enabled {
+            return last;
+        }
+        if self.core.is_open() {
+            self.hand_over();
+        } else {
+            self.chunk.clear();
+        }
+        last
+    }
+
+    fn hand_over(&mut self) {
+        if let Some(flags) = self.chunk.buf.get_mut(self.start + FLAGS_AT) {
+            *flags |= FLAG_BATCH_END;
+        }
+        let bytes = self.chunk.bytes();
+        self.core.pending.0.fetch_add(bytes, Ordering::AcqRel);
+        let mut queue = self.slot.queue.lock();
+        match queue.chunks.last_mut() {
+            Some(chunk) if chunk.buf.len() + self.chunk.buf.len() <= CHUNK_BYTES_MAX => chunk.join(&mut self.chunk),
+            _ => {
+                let spare = queue.spare.pop().unwrap_or_default();
+                queue.chunks.push(std::mem::replace(&mut self.chunk, spare));
+            }
+        }
+        let queued = self.core.queued.0.fetch_add(bytes, Ordering::SeqCst) + bytes;
+        drop(queue);
+        self.core.announce(queued);
+    }
+}
+
+impl Drop for WorkerLog {
+    fn drop(&mut self) {
+        self.submit();
+        self.slot.queue.lock().closed = true;
+    }
+}

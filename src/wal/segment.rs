@@ -1,0 +1,91 @@
+//! Segment files: their names, their list, their creation.
+//!
+//! **Invariants**
+//! - A name is `wal-` and the first LSN as 20 digits and `.log`, so that names sort as LSNs do.
+//! - A segment's header and directory entry are durable before its first record is written: a torn header means
+//!   that the segment never held a record.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::Lsn;
+use super::error::WalError;
+use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::storage::{Disk, DiskFile};
+
+/// The file name of the segment that begins with `first`.
+pub fn segment_name(first: Lsn) -> String {
+    format!("wal-{first:020}.log")
+}
+
+fn parse_name(name: &OsStr) -> Option<Lsn> {
+    let digits = name.to_str()?.strip_prefix("wal-")?.strip_suffix(".log")?;
+    let canonical = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if canonical { digits.parse().ok() } else { None }
+}
+
+/// A segment by name: its first LSN and its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SegmentFile {
+    pub first: Lsn,
+    pub path: PathBuf,
+}
+
+/// The segments of a directory in order; other files are ignored.
+pub(super) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<SegmentFile>, WalError> {
+    let names = disk.list(dir).map_err(WalError::io("list", dir))?;
+    let segment = |name| {
+        parse_name(name).map(|first| SegmentFile {
+            first,
+            path: dir.join(name),
+        })
+    };
+    let mut files: Vec<SegmentFile> = names.iter().filter_map(|name| segment(name)).collect();
+    files.sort_by_key(|file| file.first);
+    Ok(files)
+}
+
+/// A segment open for writing.
+pub(super) struct OpenSegment {
+    pub file: Box<dyn DiskFile>,
+    pub path: PathBuf,
+    pub salt: u32,
+    /// Its length, header included.
+    pub bytes: u64,
+}
+
+/// Creates the segment that begins with `first`, durably.
+pub(super) fn create(disk: &dyn Disk, dir: &Path, first: Lsn) -> Result<OpenSegment, WalError> {
+    let path = dir.join(segment_name(first));
+    let salt = rand::random();
+    let mut file = disk.create(&path).map_err(WalError::io("create", &path))?;
+    let header = SegmentHeader { salt, first_lsn: first }.encode();
+    file.write_all(&header).map_err(WalError::io("write", &path))?;
+    file.sync_data().map_err(WalError::io("sync", &path))?;
+    disk.sync_dir(dir).map_err(WalError::io("sync", dir))?;
+    Ok(OpenSegment {
+        file,
+        path,
+        salt,
+        bytes: SEGMENT_HEADER_BYTES as u64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_and_parse() {
+        assert_eq!(segment_name(42), "wal-00000000000000000042.log");
+        assert_eq!(parse_name(OsStr::new(&segment_name(u64::MAX))), Some(u64::MAX));
+        for bad in [
+            "wal-42.log",
+            "wal-0000000000000000004x.log",
+            "wal-00000000000000000042.tmp",
+            "LOCK",
+        ] {
+            assert_eq!(parse_name(OsStr::new(bad)), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Power cuts and kills at any point, with random producers, policies and sizes.
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+
+/// One life of a process: opens the log, works until the disk stops or it has enough, and dies.
+struct Life {
+    disk: FaultDisk,
+    next: Lsn,
+    /// The highest LSN that was acknowledged as stable in any life.
+    stable: Lsn,
+}
+
+impl Life {
+    fn live(&mut self, random: &mut SmallRng) {
+        let fsync = [Fsync::Always, Fsync::EverySec, Fsync::No][random.random_range(0..3)];
+        let segment_bytes = [300, 2_000, 30_000, 1 << 20][random.random_range(0..4)];
+        if random.random_bool(0.8) {
+            self.disk.stop_at(random.random_range(0..60));
+        }
+        let wal = open(
+            &self.disk,
+            WalOptions {
+                segment_bytes,
+                ..options(fsync)
+            },
+            self.next,
+        );
+        if let Ok(wal) = wal {
+            self.work(&wal, random);
+            // The process ends here: the writer thread finds its disk gone.
+            let after = if random.random_bool(0.7) {
+                self.disk.crash()
+            } else {
+                self.disk.kill()
+            };
+            self.stable = self.stable.max(wal.stable_lsn());
+            self.disk = after;
+        } else {
+            self.disk = self.disk.crash();
+        }
+    }
+
+    fn work(&mut self, wal: &Wal, random: &mut SmallRng) {
+        let mut logs: Vec<WorkerLog> = (0..random.random_range(1..4)).map(|_| wal.log()).collect();
+        for _ in 0..random.random_range(0..150) {
+            let at = random.random_range(0..logs.len());
+            let log = &mut logs[at];
+            append(log);
+            if random.random_bool(0.3) {
+                log.submit();
+            }
+            if random.random_bool(0.05) {
+                let _ = wal.trim(self.stable.min(wal.stable_lsn()), 0, u64::MAX);
+            }
+            if random.random_bool(0.1) {
+                logs.iter_mut().for_each(|log| drop(log.submit()));
+                let last = wal.last_lsn();
+                if wal.sync_blocking(last).is_ok() {
+                    assert!(wal.stable_lsn() >= last);
+                }
+            }
+            if random.random_bool(0.1) {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// What a start finds must be a contiguous prefix that holds all that was acknowledged.
+    fn check(&mut self, seed: u64) {
+        let disk = shared(&self.disk);
+        repair_tail(&disk, Path::new(DIR)).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let first = crate::wal::segment::list(disk.as_ref(), Path::new(DIR)).unwrap_or_default();
+        let from = first.first().map_or(1, |file| file.first);
+        let (records, tail) = read_from(&self.disk, from).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert_eq!(tail, None, "seed {seed}");
+        assert_prefix(&records, from);
+        let end = from + records.len() as u64;
+        assert!(
+            end > self.stable,
+            "seed {seed}: {} was acknowledged, the log ends before {end}",
+            self.stable
+        );
+        self.next = end;
+    }
+}
+
+#[test]
+fn every_life_ends_in_a_prefix_with_all_that_was_acknowledged() {
+    let count: u64 = std::env::var("LOKIKV_TEST_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(300);
+    for seed in 0..count {
+        let mut random = SmallRng::seed_from_u64(seed);
+        let disk = FaultDisk::new(seed);
+        disk.create_dir_all(Path::new(DIR)).unwrap();
+        let mut life = Life {
+            disk,
+            next: 1,
+            stable: 0,
+        };
+        for _ in 0..6 {
+            life.live(&mut random);
+            life.check(seed);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Tests of the whole log, on the fault disk.
+
+mod crash;
+mod damage;
+mod failure;
+mod normal;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::*;
+use crate::storage::Disk;
+use crate::storage::fault::FaultDisk;
+
+const DIR: &str = "/data/wal";
+
+fn options(fsync: Fsync) -> WalOptions {
+    WalOptions {
+        fsync,
+        ..WalOptions::new(DIR)
+    }
+}
+
+fn open(disk: &FaultDisk, options: WalOptions, next: Lsn) -> Result<Wal, WalError> {
+    Wal::open(Arc::new(disk.clone()), options, next)
+}
+
+fn shared(disk: &FaultDisk) -> Arc<dyn Disk> {
+    Arc::new(disk.clone())
+}
+
+/// What a test reads back of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Read {
+    lsn: Lsn,
+    payload: Vec<u8>,
+    batch_end: bool,
+}
+
+fn read_from(disk: &FaultDisk, from: Lsn) -> Result<(Vec<Read>, Option<Tail>), WalError> {
+    let mut reader = Reader::open(shared(disk), Path::new(DIR), from)?;
+    let mut records = Vec::new();
+    while let Some(Record {
+        lsn,
+        payload,
+        batch_end,
+        ..
+    }) = reader.next()?
+    {
+        records.push(Read {
+            lsn,
+            payload: payload.to_vec(),
+            batch_end,
+        });
+    }
+    Ok((records, reader.tail().cloned()))
+}
+
+fn read_all(disk: &FaultDisk) -> Result<(Vec<Read>, Option<Tail>), WalError> {
+    read_from(disk, 1)
+}
+
+/// The payload that tests give to record `lsn`: its length and bytes follow from the LSN.
+fn payload(lsn: Lsn) -> Vec<u8> {
+    let len = (lsn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as usize;
+    (0..len)
+        .map(|at| (lsn as u8).wrapping_mul(31).wrapping_add(at as u8) | 1)
+        .collect()
+}
+
+fn append(log: &mut WorkerLog) -> Lsn {
+    let lsn = log.begin();
+    log.write(&payload(lsn));
+    log.commit(1_000 + lsn);
+    lsn
+}
+
+fn assert_prefix(records: &[Read], from: Lsn) {
+    for (record, lsn) in records.iter().zip(from..) {
+        assert_eq!(record.lsn, lsn);
+        assert_eq!(record.payload, payload(lsn), "payload of {lsn}");
+    }
+}
+
+fn segment_path(first: Lsn) -> PathBuf {
+    Path::new(DIR).join(segment_name(first))
+}
+
+/// A log of `count` records, closed.
+fn written(seed: u64, count: u64, segment_bytes: u64) -> FaultDisk {
+    let disk = FaultDisk::new(seed);
+    let wal = open(
+        &disk,
+        WalOptions {
+            segment_bytes,
+            ..options(Fsync::Always)
+        },
+        1,
+    )
+    .unwrap();
+    let mut log = wal.log();
+    for _ in 0..count {
+        append(&mut log);
+        log.submit();
+    }
+    wal.close().unwrap();
+    disk
+}

@@ -1,0 +1,337 @@
+//! The log when nothing goes wrong.
+
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+#[test]
+fn records_come_back_in_order_with_their_fields() {
+    let disk = FaultDisk::new(1);
+    let wal = open(
+        &disk,
+        WalOptions {
+            group: 7,
+            term: 9,
+            ..options(Fsync::No)
+        },
+        1,
+    )
+    .unwrap();
+    let mut log = wal.log();
+    for lsn in 1..=3 {
+        assert_eq!(append(&mut log), lsn);
+    }
+    assert_eq!(log.submit(), 3);
+    assert_eq!(log.submit(), 0);
+    wal.close().unwrap();
+    assert_eq!((wal.last_lsn(), wal.written_lsn(), wal.stable_lsn()), (3, 3, 3));
+    let (records, tail) = read_all(&disk).unwrap();
+    assert_prefix(&records, 1);
+    assert_eq!(
+        records.iter().map(|r| r.batch_end).collect::<Vec<_>>(),
+        [false, false, true]
+    );
+    assert_eq!(tail, None);
+    let mut reader = Reader::open(shared(&disk), Path::new(DIR), 2).unwrap();
+    let record = reader.next().unwrap().unwrap();
+    assert_eq!((record.lsn, record.group, record.term, record.wall_ms), (2, 7, 9, 1002));
+}
+
+#[test]
+fn splices_are_linked_and_written_in_place() {
+    let disk = FaultDisk::new(1);
+    let wal = open(&disk, options(Fsync::Always), 1).unwrap();
+    let mut log = wal.log();
+    let (small, large) = (Arc::new(vec![1u8; 100]), Arc::new(vec![2u8; 3 << 20]));
+    let mut expected = Vec::new();
+    for round in 0..3u8 {
+        let lsn = log.begin();
+        let mut bytes = Vec::new();
+        if round != 1 {
+            log.write(&[round; 5]);
+            bytes.extend([round; 5]);
+        }
+        for splice in [&small, &large, &small] {
+            log.splice(splice);
+            bytes.extend(splice.iter());
+        }
+        if round != 2 {
+            log.write(b"end");
+            bytes.extend(b"end");
+        }
+        assert_eq!(log.payload_bytes(), bytes.len() as u64);
+        log.commit(lsn);
+        expected.push(bytes);
+        append(&mut log);
+        if round == 1 {
+            log.submit();
+        }
+    }
+    let last = log.submit();
+    wal.sync_blocking(last).unwrap();
+    wal.close().unwrap();
+    assert_eq!(Arc::strong_count(&large), 1, "written values are let go");
+    let (records, _) = read_all(&disk).unwrap();
+    assert_eq!(records.len(), 6);
+    for (index, record) in records.iter().enumerate() {
+        let want = if index % 2 == 0 {
+            expected[index / 2].clone()
+        } else {
+            payload(record.lsn)
+        };
+        assert!(record.payload == want, "record {index}");
+    }
+}
+
+#[test]
+fn a_record_above_a_gap_waits_and_closing_does_not_hang() {
+    let disk = FaultDisk::new(1);
+    let wal = open(&disk, options(Fsync::Always), 1).unwrap();
+    let (mut slow, mut fast) = (wal.log(), wal.log());
+    append(&mut fast);
+    slow.begin();
+    append(&mut fast);
+    fast.submit();
+    wal.sync_blocking(1).unwrap();
+    assert_eq!(wal.written_lsn(), 1);
+    wal.close().unwrap();
+    assert_eq!(wal.stable_lsn(), 1);
+    assert!(matches!(block_on(wal.wait_stable(3)), Err(WalError::Closed)));
+    slow.commit(1);
+    assert_eq!(slow.submit(), 2);
+    assert_eq!(read_all(&disk).unwrap().0.len(), 1);
+}
+
+#[test]
+fn dropping_a_worker_log_submits_and_its_slot_goes() {
+    let disk = FaultDisk::new(1);
+    let wal = open(&disk, options(Fsync::Always), 1).unwrap();
+    for _ in 0..20 {
+        append(&mut wal.log());
+    }
+    wal.sync_blocking(20).unwrap();
+    let mut log = wal.log();
+    append(&mut log);
+    log.submit();
+    wal.close().unwrap();
+    assert_eq!(read_all(&disk).unwrap().0.len(), 21);
+}
+
+#[test]
+fn many_threads_one_order() {
+    for fsync in [Fsync::Always, Fsync::EverySec, Fsync::No] {
+        let disk = FaultDisk::new(3);
+        let wal = open(
+            &disk,
+            WalOptions {
+                segment_bytes: 40_000,
+                ..options(fsync)
+            },
+            1,
+        )
+        .unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4u64 {
+                let wal = wal.clone();
+                scope.spawn(move || {
+                    let mut random = SmallRng::seed_from_u64(thread);
+                    let mut log = wal.log();
+                    for _ in 0..500 {
+                        for _ in 0..random.random_range(1..20) {
+                            append(&mut log);
+                        }
+                        let last = log.submit();
+                        if fsync == Fsync::Always && random.random_bool(0.2) {
+                            block_on(wal.wait_stable(last)).unwrap();
+                            assert!(wal.stable_lsn() >= last);
+                        }
+                    }
+                });
+            }
+        });
+        let last = wal.last_lsn();
+        wal.sync_blocking(last).unwrap();
+        let stats = wal.stats();
+        assert_eq!(
+            (stats.stable_lsn, stats.pending_bytes, stats.written_records),
+            (last, 0, last)
+        );
+        assert!(stats.segments > 5, "{stats:?}");
+        wal.close().unwrap();
+        let (records, tail) = read_all(&disk).unwrap();
+        assert_eq!((records.len() as u64, tail), (last, None));
+        assert_prefix(&records, 1);
+    }
+}
+
+#[test]
+fn thousands_of_waiters_are_all_woken() {
+    let disk = FaultDisk::new(3);
+    let wal = open(&disk, options(Fsync::EverySec), 1).unwrap();
+    let local = tokio::task::LocalSet::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    local.block_on(&runtime, async {
+        let mut log = wal.log();
+        let mut tasks = Vec::new();
+        for index in 0..3_000u64 {
+            let lsn = append(&mut log);
+            let waiting = wal.wait_stable(lsn);
+            tasks.push(tokio::task::spawn_local(async move {
+                if index % 3 == 0 {
+                    // Dropped before its time: must not swallow the wake-up of others.
+                    let _ = tokio::time::timeout(Duration::from_millis(index % 7), waiting).await;
+                } else {
+                    waiting.await.unwrap();
+                }
+            }));
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        log.submit();
+        wal.set_fsync(Fsync::Always);
+        for task in tasks {
+            tokio::time::timeout(Duration::from_secs(10), task)
+                .await
+                .expect("a waiter was forgotten")
+                .unwrap();
+        }
+    });
+}
+
+#[test]
+fn everysec_syncs_by_itself_and_no_does_not() {
+    let disk = FaultDisk::new(3);
+    let wal = open(&disk, options(Fsync::No), 1).unwrap();
+    let mut log = wal.log();
+    append(&mut log);
+    log.submit();
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!((wal.written_lsn(), wal.stable_lsn()), (1, 0));
+    wal.set_fsync(Fsync::EverySec);
+    block_on(wal.wait_stable(1)).unwrap();
+    assert_eq!(wal.fsync(), Fsync::EverySec);
+    assert_eq!(wal.stats().fsyncs, 1);
+}
+
+#[test]
+fn continues_where_it_ended() {
+    let disk = FaultDisk::new(3);
+    let mut next = 1;
+    for round in 0..10 {
+        let wal = open(
+            &disk,
+            WalOptions {
+                segment_bytes: 700,
+                ..options(Fsync::Always)
+            },
+            next,
+        )
+        .unwrap();
+        let mut log = wal.log();
+        for _ in 0..round {
+            append(&mut log);
+        }
+        log.submit();
+        wal.close().unwrap();
+        next = wal.last_lsn() + 1;
+        let (records, tail) = read_all(&disk).unwrap();
+        assert_eq!((records.len() as u64 + 1, tail), (next, None));
+        assert_prefix(&records, 1);
+    }
+    assert!(matches!(
+        open(&disk, options(Fsync::No), 5),
+        Err(WalError::Behind { next: 5, last: 45 })
+    ));
+    let wal = open(&disk, options(Fsync::No), 100).unwrap();
+    append(&mut wal.log());
+    wal.close().unwrap();
+    assert_eq!(read_from(&disk, 100).unwrap().0.len(), 1);
+    assert!(matches!(
+        read_all(&disk),
+        Err(WalError::Missing {
+            expected: 46,
+            found: 100,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn trim_keeps_what_is_needed_and_what_is_young() {
+    let disk = written(3, 100, 600);
+    let wal = open(
+        &disk,
+        WalOptions {
+            segment_bytes: 600,
+            ..options(Fsync::No)
+        },
+        101,
+    )
+    .unwrap();
+    let before = wal.stats().segments;
+    assert!(before > 8);
+    assert_eq!(wal.trim(50, 10, 1_060).unwrap(), 0, "all are younger than ten seconds");
+    let removed = wal.trim(50, 0, 2_000).unwrap();
+    assert!(removed > 2 && wal.first_lsn() <= 50);
+    assert_eq!(wal.stats().segments, before - removed);
+    assert_prefix(&read_from(&disk, 50).unwrap().0, 50);
+    assert!(matches!(read_all(&disk), Err(WalError::Missing { expected: 1, .. })));
+    wal.trim(1_000, 0, 2_000).unwrap();
+    assert_eq!(wal.stats().segments, 1, "the last segment stays");
+    let disk = disk.crash();
+    assert_eq!(read_from(&disk, 101).unwrap().0.len(), 0);
+}
+
+#[test]
+fn back_pressure_holds_and_lets_go() {
+    let disk = FaultDisk::new(3);
+    disk.slow_sync(Duration::from_millis(20));
+    let wal = open(
+        &disk,
+        WalOptions {
+            pending_bytes_max: 50_000,
+            ..options(Fsync::Always)
+        },
+        1,
+    )
+    .unwrap();
+    let mut log = wal.log();
+    let mut held = 0;
+    for _ in 0..5_000 {
+        append(&mut log);
+        log.submit();
+        if wal.over_pending() {
+            held += 1;
+            block_on(wal.wait_room());
+        }
+    }
+    assert!(held > 0);
+    wal.close().unwrap();
+    assert_eq!(read_all(&disk).unwrap().0.len(), 5_000);
+}
+
+#[test]
+fn a_disabled_log_counts_and_writes_nothing() {
+    let wal = Wal::disabled(11);
+    let mut log = wal.log();
+    assert_eq!(append(&mut log), 11);
+    assert_eq!(log.submit(), 11);
+    assert_eq!((wal.last_lsn(), wal.stable_lsn(), wal.is_enabled()), (11, 11, false));
+    block_on(wal.wait_stable(11)).unwrap();
+    wal.sync_blocking(11).unwrap();
+    assert_eq!(wal.trim(11, 0, 0).unwrap(), 0);
+    wal.close().unwrap();
+}

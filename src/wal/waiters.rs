@@ -1,0 +1,259 @@
+//! Futures that wait for the log: for `stable_lsn` to pass a record, and for room.
+//!
+//! Waiting for stability is cheap with thousands of waiters: each thread has a hub of its own, ordered by LSN. When
+//! `stable_lsn` moves, the writer thread wakes *one* future per hub that has any ready (one cross-thread wake-up per
+//! worker, not per connection), and that one wakes the others of its hub, on their own thread. A waiter whose LSN was
+//! not reached is not touched.
+//!
+//! **Invariants**
+//! - An entry taken out of a hub is woken. The one the writer woke passes the rest on when it is polled or dropped.
+//! - A future is in its hub at most once, and not at all once it is finished or dropped.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use super::core::Core;
+use super::{Lsn, WalError};
+
+/// The waiters of one thread.
+struct Hub {
+    waiting: Mutex<BTreeMap<(Lsn, u64), Waker>>,
+    /// The lowest LSN waited for, `u64::MAX` if none.
+    lowest: AtomicU64,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Hub {
+            waiting: Mutex::default(),
+            lowest: AtomicU64::new(u64::MAX),
+        }
+    }
+}
+
+impl Hub {
+    fn change<T>(&self, run: impl FnOnce(&mut BTreeMap<(Lsn, u64), Waker>) -> T) -> T {
+        let mut waiting = self.waiting.lock();
+        let result = run(&mut waiting);
+        let lowest = waiting.first_key_value().map_or(u64::MAX, |(key, _)| key.0);
+        self.lowest.store(lowest, Ordering::SeqCst);
+        result
+    }
+
+    /// Wakes up to `count_max` waiters at or below `lsn`.
+    fn wake(&self, lsn: Lsn, count_max: usize) {
+        if self.lowest.load(Ordering::SeqCst) > lsn {
+            return;
+        }
+        let wakers: SmallVec<[Waker; 8]> = self.change(|waiting| {
+            let mut wakers = SmallVec::new();
+            while wakers.len() < count_max
+                && let Some(first) = waiting.first_entry().filter(|entry| entry.key().0 <= lsn)
+            {
+                wakers.push(first.remove());
+            }
+            wakers
+        });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+thread_local! {
+    /// This thread's hub of each log, by the log's address.
+    static HUBS: RefCell<Vec<(usize, Weak<Hub>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// All hubs of a log.
+#[derive(Default)]
+pub(super) struct StableWaiters {
+    hubs: Mutex<Vec<Arc<Hub>>>,
+    next_id: AtomicU64,
+}
+
+impl StableWaiters {
+    /// The hub of the calling thread.
+    fn hub(&self) -> Arc<Hub> {
+        let address = std::ptr::from_ref(self).addr();
+        HUBS.with_borrow_mut(|known| {
+            let found = known
+                .iter()
+                .find(|(of, _)| *of == address)
+                .and_then(|(_, hub)| hub.upgrade());
+            found.unwrap_or_else(|| {
+                known.retain(|(of, hub)| *of != address && hub.strong_count() > 0);
+                let hub = Arc::new(Hub::default());
+                known.push((address, Arc::downgrade(&hub)));
+                self.hubs.lock().push(hub.clone());
+                hub
+            })
+        })
+    }
+
+    /// Wakes one waiter per hub if `stable` has passed it; that one wakes the others.
+    pub fn wake_passed(&self, stable: Lsn) {
+        self.hubs.lock().iter().for_each(|hub| hub.wake(stable, 1));
+    }
+
+    /// Wakes everyone.
+    pub fn wake_all(&self) {
+        self.hubs
+            .lock()
+            .iter()
+            .for_each(|hub| hub.wake(u64::MAX - 1, usize::MAX));
+    }
+}
+
+/// Waits until a record is stable; see [`Wal::wait_stable`](super::Wal::wait_stable).
+#[must_use = "futures do nothing unless polled"]
+pub struct WaitStable {
+    core: Arc<Core>,
+    lsn: Lsn,
+    entry: Option<Entry>,
+}
+
+struct Entry {
+    hub: Arc<Hub>,
+    id: u64,
+    waker: Waker,
+}
+
+impl WaitStable {
+    pub(super) fn new(core: Arc<Core>, lsn: Lsn) -> Self {
+        WaitStable { core, lsn, entry: None }
+    }
+
+    fn outcome(&self) -> Option<Result<(), WalError>> {
+        if self.core.stable_lsn() >= self.lsn {
+            return Some(Ok(()));
+        }
+        self.core.refusal().map(Err)
+    }
+
+    fn register(&mut self, waker: &Waker) {
+        if self.entry.as_ref().is_some_and(|entry| entry.waker.will_wake(waker)) {
+            return;
+        }
+        let (hub, id) = match self.entry.take() {
+            Some(entry) => (entry.hub, entry.id),
+            None => (
+                self.core.waiters.hub(),
+                self.core.waiters.next_id.fetch_add(1, Ordering::Relaxed),
+            ),
+        };
+        hub.change(|waiting| waiting.insert((self.lsn, id), waker.clone()));
+        self.entry = Some(Entry {
+            hub,
+            id,
+            waker: waker.clone(),
+        });
+    }
+
+    /// Leaves the hub; if the writer has taken the entry out, this future was the one to wake the others.
+    fn leave(&mut self) {
+        let Some(entry) = self.entry.take() else { return };
+        entry.hub.change(|waiting| waiting.remove(&(self.lsn, entry.id)));
+        entry.hub.wake(self.core.stable.load(Ordering::SeqCst), usize::MAX);
+    }
+}
+
+impl Future for WaitStable {
+    type Output = Result<(), WalError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.outcome().is_none() {
+            self.register(context.waker());
+        }
+        // Asked again after registering: the writer may have passed in between.
+        match self.outcome() {
+            Some(outcome) => {
+                self.leave();
+                Poll::Ready(outcome)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for WaitStable {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Those who wait for room; few, and woken together.
+#[derive(Default)]
+pub(super) struct RoomWaiters {
+    waiting: Mutex<BTreeMap<u64, Waker>>,
+    count: AtomicUsize,
+    next_id: AtomicU64,
+}
+
+impl RoomWaiters {
+    fn change(&self, run: impl FnOnce(&mut BTreeMap<u64, Waker>)) {
+        let mut waiting = self.waiting.lock();
+        run(&mut waiting);
+        self.count.store(waiting.len(), Ordering::SeqCst);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
+    }
+
+    pub fn wake_all(&self) {
+        let mut taken = BTreeMap::new();
+        self.change(|waiting| taken = std::mem::take(waiting));
+        taken.into_values().for_each(Waker::wake);
+    }
+}
+
+/// Waits until the writer has caught up; see [`Wal::wait_room`](super::Wal::wait_room).
+#[must_use = "futures do nothing unless polled"]
+pub struct WaitRoom {
+    core: Arc<Core>,
+    id: Option<u64>,
+}
+
+impl WaitRoom {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        WaitRoom { core, id: None }
+    }
+}
+
+impl Future for WaitRoom {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.core.over_pending() {
+            let id = self
+                .id
+                .unwrap_or_else(|| self.core.room.next_id.fetch_add(1, Ordering::Relaxed));
+            self.id = Some(id);
+            self.core.room.change(|waiting| {
+                waiting.insert(id, context.waker().clone());
+            });
+        }
+        if self.core.over_pending() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+}
+
+impl Drop for WaitRoom {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.core.room.change(|waiting| {
+                waiting.remove(&id);
+            });
+        }
+    }
+}
