@@ -80,6 +80,10 @@ pub trait Disk: Send + Sync {
 }
 
 /// A file open for appending.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "asking costs a system call that may fail; emptiness is no question here"
+)]
 pub trait DiskFile: Send {
     /// Appends all of `bytes`; after an error an unknown part of them is in the file.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
@@ -91,22 +95,18 @@ pub trait DiskFile: Send {
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 
     /// The length of the file.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "asking costs a system call that may fail; emptiness is no question here"
-    )]
     fn len(&self) -> io::Result<u64>;
 }
 
 /// A file open for reading.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "asking costs a system call that may fail; emptiness is no question here"
+)]
 pub trait DiskRead: Send + Sync {
     /// Reads from `offset` until `buf` is full or the file ends; returns the count of bytes read.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 
     /// The length of the file.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "asking costs a system call that may fail; emptiness is no question here"
-    )]
     fn len(&self) -> io::Result<u64>;
 }

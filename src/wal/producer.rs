@@ -106,6 +106,12 @@ impl WorkerLog {
         lsn
     }
 
+    /// Whether records go anywhere; when not, payload need not be built.
+    #[inline]
+    pub fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
     /// Whether a record is open.
     pub fn is_open(&self) -> bool {
         self.open
