@@ -7,6 +7,7 @@ pub mod hyperloglog;
 pub mod spec;
 pub mod support;
 pub mod table;
+pub mod transactions;
 
 pub use error::CmdError;
 pub use flow::Flow;

@@ -53,7 +53,7 @@ impl Gate {
             reason = "cells are handed out by the engine, never past the end"
         )]
         Pass {
-            _cell: self.cells[cell].0.lock(),
+            _cell: Some(self.cells[cell].0.lock()),
         }
     }
 

@@ -57,7 +57,6 @@ impl<'e> Scope<'e> {
             engine,
             worker,
             access,
-            record: 0,
             primed: (std::ptr::null(), 0, 0),
         }
     }

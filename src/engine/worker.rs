@@ -45,6 +45,9 @@ impl Worker {
             now_ms: unix_ms(),
             counters,
             observed_lsn: 0,
+            record: 0,
+            in_transaction: false,
+            is_exclusive: false,
             random,
         }
     }

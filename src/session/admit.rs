@@ -54,7 +54,9 @@ pub fn admit(server: &Server, client: &Client, flags: u32) -> Result<(), CmdErro
     if flags & flag::DENY_OOM != 0 {
         let max = server.params.live().maxmemory.load(Ordering::Relaxed);
         if max != 0 && server.engine.meter().used_bytes() > max {
-            return Err(CmdError::text("OOM command not allowed when used memory > 'maxmemory'."));
+            return Err(CmdError::text(
+                "OOM command not allowed when used memory > 'maxmemory'.",
+            ));
         }
     }
     if flags & flag::WRITE != 0 && server.engine.refuses_writes() {

@@ -23,7 +23,10 @@ impl Current {
     pub fn resolve(&mut self, engine: &Engine, database: DatabaseId) -> Option<&Arc<Collection>> {
         let generation = engine.generation();
         if self.generation != generation || self.database != database {
-            self.collection = engine.registry().slot(database).map(|slot| Arc::clone(&slot.collection));
+            self.collection = engine
+                .registry()
+                .slot(database)
+                .map(|slot| Arc::clone(&slot.collection));
             self.generation = generation;
             self.database = database;
         }

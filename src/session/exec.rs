@@ -33,7 +33,9 @@ impl Run<'_, '_> {
 
     fn exec_queue(&mut self, multi: &Multi) -> Result<(), CmdError> {
         if multi.aborted {
-            return Err(CmdError::text("EXECABORT Transaction discarded because of previous errors."));
+            return Err(CmdError::text(
+                "EXECABORT Transaction discarded because of previous errors.",
+            ));
         }
         match self.common_keys(multi)? {
             Some(keys) => self.exec_locked(multi, &keys),
@@ -65,7 +67,10 @@ impl Run<'_, '_> {
         let mut scope = Scope::for_keys(self.engine, self.worker, &collection, keys.iter().map(Vec::as_slice));
         let client = &self.session.client;
         let stale = client.watch_flag.is_raised()
-            || client.watches.iter().any(|watch| !watch.was_expired && scope.is_dead(&collection, &watch.key));
+            || client
+                .watches
+                .iter()
+                .any(|watch| !watch.was_expired && scope.is_dead(&collection, &watch.key));
         if stale {
             self.session.reply.null_array();
             return Ok(());
@@ -96,7 +101,14 @@ impl Run<'_, '_> {
             session.reply.array(multi.queue.len());
             worker.as_transaction(|worker| {
                 for queued in &multi.queue {
-                    Alone { session, cx, worker, engine, gate }.run(queued);
+                    Alone {
+                        session,
+                        cx,
+                        worker,
+                        engine,
+                        gate,
+                    }
+                    .run(queued);
                 }
             });
         });
@@ -158,7 +170,11 @@ impl Alone<'_> {
             Handler::Keyspace(handler) => {
                 let collection = resolve(self.session, self.engine)?;
                 let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
-                handler(&mut KeyspaceTxn::new(&mut scope, &collection), args, &mut self.session.reply)
+                handler(
+                    &mut KeyspaceTxn::new(&mut scope, &collection),
+                    args,
+                    &mut self.session.reply,
+                )
             }
             keyed @ (Handler::Read(_) | Handler::Write(_)) => {
                 let collection = resolve(self.session, self.engine)?;

@@ -59,7 +59,11 @@ pub struct Session {
 impl Session {
     /// A session for a new connection.
     pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
-        Self { client: Client::new(handle, authenticated), current: Current::default(), reply: Reply::new(Proto::Resp2) }
+        Self {
+            client: Client::new(handle, authenticated),
+            current: Current::default(),
+            reply: Reply::new(Proto::Resp2),
+        }
     }
 
     /// Replies written so far.

@@ -78,7 +78,13 @@ impl Session {
         let mut clock = Instant::now();
         for (at, prepared) in range.clone().zip(prepared) {
             let args = batch.args(at, buf);
-            let mut run = Run { session: self, cx, worker, pass: &mut pass, engine: &engine };
+            let mut run = Run {
+                session: self,
+                cx,
+                worker,
+                pass: &mut pass,
+                engine: &engine,
+            };
             let step = run.request(prepared, prepared_for, args, &mut clock, at);
             if let Step::Stop(ran) = step {
                 self.note_activity(worker, at + 1 - range.start);
@@ -92,7 +98,10 @@ impl Session {
     fn note_activity(&self, worker: &Worker, requests: usize) {
         let handle = &self.client.handle;
         handle.active_ms.store(worker.now_ms(), Ordering::Relaxed);
-        handle.commands.store(handle.commands.load(Ordering::Relaxed) + requests as u64, Ordering::Relaxed);
+        handle.commands.store(
+            handle.commands.load(Ordering::Relaxed) + requests as u64,
+            Ordering::Relaxed,
+        );
     }
 
     fn prepare(
@@ -102,13 +111,18 @@ impl Session {
         buf: &[u8],
         range: std::ops::Range<usize>,
     ) -> (SmallVec<[Prepared; CHUNK_REQUESTS]>, *const Collection) {
-        let collection = self.current.resolve(&cx.server.engine, self.client.database).map(|arc| &**arc);
+        let collection = self
+            .current
+            .resolve(&cx.server.engine, self.client.database)
+            .map(|arc| &**arc);
         let stages = range.len() > 1;
         let prepared: SmallVec<[Prepared; CHUNK_REQUESTS]> = range
             .map(|at| {
                 let args = batch.args(at, buf);
                 let command = args.get(0).and_then(table::lookup);
-                let key = command.and_then(|command| command.spec.single_key()).and_then(|at| args.get(at));
+                let key = command
+                    .and_then(|command| command.spec.single_key())
+                    .and_then(|at| args.get(at));
                 let hash = key.zip(collection).map(|(key, collection)| {
                     let hash = collection.key(key).hash;
                     if stages {
@@ -120,7 +134,10 @@ impl Session {
             })
             .collect();
         if let (true, Some(collection)) = (stages, collection) {
-            prepared.iter().filter_map(|prepared| prepared.hash).for_each(|hash| collection.prefetch_entry(hash));
+            prepared
+                .iter()
+                .filter_map(|prepared| prepared.hash)
+                .for_each(|hash| collection.prefetch_entry(hash));
         }
         (prepared, collection.map_or(std::ptr::null(), std::ptr::from_ref))
     }
@@ -172,7 +189,10 @@ impl Run<'_, '_> {
     fn transaction_flags(&self, command: Command) -> u32 {
         match (&self.session.client.multi, command.spec.has(flag::NOT_QUEUED)) {
             (Some(multi), true) if command.spec.has(flag::RUNS_QUEUE) => {
-                multi.queue.iter().fold(0, |flags, queued| flags | queued.command.spec.all_flags())
+                multi
+                    .queue
+                    .iter()
+                    .fold(0, |flags, queued| flags | queued.command.spec.all_flags())
                     & (flag::DENY_OOM | flag::WRITE)
             }
             _ => 0,
@@ -209,12 +229,17 @@ impl Run<'_, '_> {
 
     fn queue(&mut self, command: Command, args: Args<'_>) -> Step {
         if command.spec.has(flag::NO_MULTI) {
-            return self.refuse(Some(command), CmdError::text("ERR Command not allowed inside a transaction"));
+            return self.refuse(
+                Some(command),
+                CmdError::text("ERR Command not allowed inside a transaction"),
+            );
         }
         let handle = &self.session.client.handle;
         if let Some(multi) = &mut self.session.client.multi {
             let request = args.to_owned();
-            handle.args_bytes.fetch_add(request.heap_bytes() as u64, Ordering::Relaxed);
+            handle
+                .args_bytes
+                .fetch_add(request.heap_bytes() as u64, Ordering::Relaxed);
             multi.queue.push(Queued { command, request });
             handle.queued.store(multi.queue.len() as i64, Ordering::Relaxed);
         }
@@ -236,7 +261,11 @@ impl Run<'_, '_> {
             Handler::Keyspace(handler) => {
                 let collection = resolve(self.session, self.engine)?;
                 let mut scope = Scope::visiting(self.engine, self.worker);
-                handler(&mut KeyspaceTxn::new(&mut scope, &collection), args, &mut self.session.reply)?;
+                handler(
+                    &mut KeyspaceTxn::new(&mut scope, &collection),
+                    args,
+                    &mut self.session.reply,
+                )?;
                 Ok(Flow::Done)
             }
             Handler::Exclusive(handler) => {
@@ -268,10 +297,16 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn run_session(&mut self, command: Command, args: Args<'_>) -> Result<Flow, CmdError> {
-        let Handler::Session(handler) = command.spec.handler else { return Ok(Flow::Done) };
+        let Handler::Session(handler) = command.spec.handler else {
+            return Ok(Flow::Done);
+        };
         let session = &mut *self.session;
-        let mut cx =
-            SessionCx { server: &self.cx.server, client: &mut session.client, worker: self.worker, command };
+        let mut cx = SessionCx {
+            server: &self.cx.server,
+            client: &mut session.client,
+            worker: self.worker,
+            command,
+        };
         handler(&mut cx, args, &mut session.reply)
     }
 
@@ -283,7 +318,10 @@ impl Run<'_, '_> {
     ) -> Result<Flow, CmdError> {
         let quiet = self.session.client.handle.no_touch.load(Ordering::Relaxed);
         let session = &mut *self.session;
-        let collection = session.current.resolve(self.engine, session.client.database).ok_or_else(dropped)?;
+        let collection = session
+            .current
+            .resolve(self.engine, session.client.database)
+            .ok_or_else(dropped)?;
         let single = command.spec.single_key().and_then(|at| args.get(at));
         let mut scope = match (single, hash) {
             (Some(bytes), Some((hash, made_for))) if std::ptr::eq(made_for, &**collection) => {
@@ -298,7 +336,11 @@ impl Run<'_, '_> {
         };
         match command.spec.handler {
             Handler::Read(handler) => {
-                handler(&mut ReadTxn::new(&mut scope, collection, quiet), args, &mut session.reply)?;
+                handler(
+                    &mut ReadTxn::new(&mut scope, collection, quiet),
+                    args,
+                    &mut session.reply,
+                )?;
             }
             Handler::Write(handler) => {
                 handler(&mut Txn::new(&mut scope, collection, quiet), args, &mut session.reply)?;
@@ -320,7 +362,11 @@ impl Run<'_, '_> {
         let now = Instant::now();
         let nanos = now.duration_since(*clock).as_nanos() as u64;
         *clock = now;
-        self.session.client.handle.last_command.store(u32::from(command.id) + 1, Ordering::Relaxed);
+        self.session
+            .client
+            .handle
+            .last_command
+            .store(u32::from(command.id) + 1, Ordering::Relaxed);
         self.worker.counters().commands.add(1);
         if let Some(stats) = self.cx.server.stats.command(self.worker.cell(), command.id) {
             stats.record(nanos);
@@ -377,12 +423,22 @@ impl Run<'_, '_> {
                 addr: self.session.client.handle.addr.clone(),
                 name: self.session.client.handle.labels.lock().name.clone(),
             };
-            self.cx.server.stats.add_slow(slow, live.slowlog_len_max.load(Ordering::Relaxed) as usize);
+            self.cx
+                .server
+                .stats
+                .add_slow(slow, live.slowlog_len_max.load(Ordering::Relaxed) as usize);
         }
         let latency_ms = live.latency_threshold_ms.load(Ordering::Relaxed);
         if latency_ms > 0 && micros / 1000 >= latency_ms {
-            let event = if command.spec.has(flag::FAST) { "fast-command" } else { "command" };
-            self.cx.server.stats.add_latency(event, self.worker.now_ms() / 1000, (micros / 1000) as u32);
+            let event = if command.spec.has(flag::FAST) {
+                "fast-command"
+            } else {
+                "command"
+            };
+            self.cx
+                .server
+                .stats
+                .add_latency(event, self.worker.now_ms() / 1000, (micros / 1000) as u32);
         }
     }
 
@@ -401,19 +457,29 @@ pub(super) fn dropped() -> CmdError {
 }
 
 pub(super) fn resolve(session: &mut Session, engine: &crate::engine::Engine) -> Result<Arc<Collection>, CmdError> {
-    session.current.resolve(engine, session.client.database).cloned().ok_or_else(dropped)
+    session
+        .current
+        .resolve(engine, session.client.database)
+        .cloned()
+        .ok_or_else(dropped)
 }
 
 /// A request's arguments as the slow log keeps them.
 fn shorten(args: Args<'_>) -> Vec<Vec<u8>> {
-    let shown = if args.len() > SLOWLOG_ARGS_MAX { SLOWLOG_ARGS_MAX - 1 } else { args.len() };
+    let shown = if args.len() > SLOWLOG_ARGS_MAX {
+        SLOWLOG_ARGS_MAX - 1
+    } else {
+        args.len()
+    };
     let mut kept: Vec<Vec<u8>> = args
         .iter()
         .take(shown)
         .map(|arg| match arg.get(..SLOWLOG_ARG_BYTES_MAX) {
-            Some(head) if arg.len() > SLOWLOG_ARG_BYTES_MAX => {
-                [head, format!("... ({} more bytes)", arg.len() - SLOWLOG_ARG_BYTES_MAX).as_bytes()].concat()
-            }
+            Some(head) if arg.len() > SLOWLOG_ARG_BYTES_MAX => [
+                head,
+                format!("... ({} more bytes)", arg.len() - SLOWLOG_ARG_BYTES_MAX).as_bytes(),
+            ]
+            .concat(),
             _ => arg.to_vec(),
         })
         .collect();
