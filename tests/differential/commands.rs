@@ -73,7 +73,7 @@ fn run_info(loki: fn() -> Server) {
         for name in names(&mut loki) {
             let info = |conn: &mut Conn| conn.call(&["COMMAND", "INFO", &name]).items().remove(0);
             let (theirs, ours) = (info(&mut redis), info(&mut loki));
-            if theirs != Value::Null {
+            if !theirs.is_null() {
                 compare_info(&name, &theirs, &ours, &mut out);
             }
         }

@@ -146,28 +146,74 @@ fn missing_bulk(buffer: &[u8]) -> Option<usize> {
     (buffer.first() == Some(&b'$')).then_some(end + 2 + len + 2)
 }
 
+/// Decodes the reply at the start of `buffer`: `None` if it is not there in full.
+///
+/// Aggregates are taken apart here, because the crate keeps sets and maps in hash tables that cannot hold what
+/// `COMMAND` answers (sets of maps); so are errors, because they may echo bytes that are not UTF-8.
 fn decode(buffer: &[u8]) -> io::Result<Option<(Value, usize)>> {
-    if buffer.first() == Some(&b'-') {
-        return Ok(decode_error(buffer));
-    }
-    // RESP2 first: whatever it cannot read is RESP3.
-    match redis_protocol::resp2::decode::decode(buffer) {
-        Ok(found) => Ok(found.map(|(frame, len)| (Value::from(frame), len))),
-        Err(_) => match redis_protocol::resp3::decode::complete::decode(buffer) {
-            Ok(found) => Ok(found.map(|(frame, len)| (Value::from(frame), len))),
-            Err(e) => {
-                let start = super::text::quote(&buffer[..buffer.len().min(300)]);
-                Err(io::Error::new(
-                    ErrorKind::InvalidData,
-                    format!("undecodable reply ({e}): {start}"),
-                ))
-            }
-        },
+    match buffer.first() {
+        Some(b'-') => Ok(line(buffer).map(|(text, len)| (Value::Error(text.to_vec()), len))),
+        Some(b'*' | b'~' | b'%' | b'>') => decode_aggregate(buffer),
+        Some(_) => decode_scalar(buffer),
+        None => Ok(None),
     }
 }
 
-/// Error lines are cut out here, since they may echo arguments that are not UTF-8 and the crate wants text.
-fn decode_error(buffer: &[u8]) -> Option<(Value, usize)> {
+fn decode_aggregate(buffer: &[u8]) -> io::Result<Option<(Value, usize)>> {
+    let Some((text, mut at)) = line(buffer) else {
+        return Ok(None);
+    };
+    let count: i64 = std::str::from_utf8(text)
+        .ok()
+        .and_then(|t| t.parse().ok())
+        .ok_or_else(|| undecodable(buffer))?;
+    if count == -1 && buffer[0] == b'*' {
+        return Ok(Some((Value::NullArray, at)));
+    }
+    let count = if buffer[0] == b'%' { 2 * count } else { count };
+    let mut items = Vec::new();
+    for _ in 0..count {
+        let Some((item, len)) = decode(&buffer[at..])? else {
+            return Ok(None);
+        };
+        items.push(item);
+        at += len;
+    }
+    let value = match buffer[0] {
+        b'*' => Value::Array(items),
+        b'>' => Value::Push(items),
+        b'~' => {
+            items.sort();
+            Value::Set(items)
+        }
+        _ => {
+            let mut pairs: Vec<_> = items
+                .chunks_exact(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect();
+            pairs.sort();
+            Value::Map(pairs)
+        }
+    };
+    Ok(Some((value, at)))
+}
+
+fn decode_scalar(buffer: &[u8]) -> io::Result<Option<(Value, usize)>> {
+    // RESP2 first: whatever it cannot read is RESP3.
+    if let Ok(found) = redis_protocol::resp2::decode::decode(buffer) {
+        return Ok(found.map(|(frame, len)| (Value::from(frame), len)));
+    }
+    let found = redis_protocol::resp3::decode::complete::decode(buffer).map_err(|_| undecodable(buffer))?;
+    Ok(found.map(|(frame, len)| (Value::from(frame), len)))
+}
+
+/// The line `buffer` starts with, without its type byte, and its length in the buffer.
+fn line(buffer: &[u8]) -> Option<(&[u8], usize)> {
     let end = buffer.windows(2).position(|w| w == b"\r\n")?;
-    Some((Value::Error(buffer[1..end].to_vec()), end + 2))
+    Some((&buffer[1..end], end + 2))
+}
+
+fn undecodable(buffer: &[u8]) -> io::Error {
+    let start = super::text::quote(&buffer[..buffer.len().min(300)]);
+    io::Error::new(ErrorKind::InvalidData, format!("undecodable reply: {start}"))
 }

@@ -12,8 +12,10 @@ use super::text::quote;
 /// A decoded reply.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
-    /// Any null: `$-1`, `*-1` or `_`.
+    /// `$-1` or `_`.
     Null,
+    /// `*-1`.
+    NullArray,
     Int(i64),
     Simple(Vec<u8>),
     Bulk(Vec<u8>),
@@ -84,6 +86,11 @@ impl Value {
         }
     }
 
+    /// True for every kind of null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null | Value::NullArray)
+    }
+
     /// True for an error reply.
     pub fn is_error(&self) -> bool {
         matches!(self, Value::Error(_))
@@ -93,6 +100,7 @@ impl Value {
     pub fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
+            Value::NullArray => "null array",
             Value::Int(_) => "integer",
             Value::Simple(_) => "simple string",
             Value::Bulk(_) => "bulk string",
@@ -156,22 +164,7 @@ impl From<Frame3> for Value {
             Frame3::Double { data, .. } => Value::Double(data.to_string()),
             Frame3::BigNumber { data, .. } => Value::Big(data),
             Frame3::VerbatimString { data, .. } => Value::Verbatim(data),
-            Frame3::Array { data, .. } => Value::Array(data.into_iter().map(Value::from).collect()),
-            Frame3::Push { data, .. } => Value::Push(data.into_iter().map(Value::from).collect()),
-            Frame3::Set { data, .. } => {
-                let mut items: Vec<Value> = data.into_iter().map(Value::from).collect();
-                items.sort();
-                Value::Set(items)
-            }
-            Frame3::Map { data, .. } => {
-                let mut pairs: Vec<_> = data
-                    .into_iter()
-                    .map(|(k, v)| (Value::from(k), Value::from(v)))
-                    .collect();
-                pairs.sort();
-                Value::Map(pairs)
-            }
-            Frame3::Hello { .. } => Value::Error(b"a HELLO frame is not a reply".to_vec()),
+            aggregate => unreachable!("aggregates are decoded by the caller: {aggregate:?}"),
         }
     }
 }
@@ -186,6 +179,7 @@ impl fmt::Display for Value {
         };
         match self {
             Value::Null => f.write_str("(nil)"),
+            Value::NullArray => f.write_str("(nil array)"),
             Value::Int(n) => write!(f, "(integer) {n}"),
             Value::Simple(b) => write!(f, "+{}", quote(b)),
             Value::Bulk(b) => f.write_str(&quote(b)),
