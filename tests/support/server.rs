@@ -190,6 +190,14 @@ impl Server {
         command
     }
 
+    /// Starts it, waits for this long, whether it answers or not, and kills it.
+    pub fn start_and_kill_after(&mut self, time: Duration) {
+        assert!(self.child.is_none(), "already running");
+        self.child = Some(self.command().spawn().expect("start the server"));
+        std::thread::sleep(time);
+        self.kill9();
+    }
+
     /// Kills it as a power cut would, as far as a process can: SIGKILL, nothing flushed.
     pub fn kill9(&mut self) {
         if let Some(mut child) = self.child.take() {
