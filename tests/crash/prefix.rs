@@ -13,7 +13,9 @@ const CLIENTS: usize = 6;
 /// Under `everysec`, what was acknowledged this long before the kill must be there.
 const EVERYSEC_LOSS_MAX: Duration = Duration::from_millis(2_000);
 
-/// One write of one client: `SET p<client>:<n> <n>`, where `n` came from a shared `INCR`.
+/// One write of one client: `SET <round>:<client>:<n> <n>`, where `n` came from the round's shared `INCR`.
+///
+/// Each round has its own keys: without fsync even the FLUSHALL between rounds may be lost.
 #[derive(Debug)]
 struct Write {
     number: i64,
@@ -22,17 +24,17 @@ struct Write {
     acknowledged: Option<(u64, Instant)>,
 }
 
-fn write_until_killed(client: usize, port: u16, clock: &AtomicU64) -> Vec<Write> {
+fn write_until_killed(round: u64, client: usize, port: u16, clock: &AtomicU64) -> Vec<Write> {
     let mut writes = Vec::new();
     let Ok(mut conn) = Conn::connect(port) else {
         return writes;
     };
     loop {
         let began = clock.fetch_add(1, Ordering::SeqCst);
-        let Ok(Value::Int(number)) = conn.try_call(&["INCR", "shared"]) else {
+        let Ok(Value::Int(number)) = conn.try_call(&["INCR", &format!("{round}:shared")]) else {
             return writes;
         };
-        let key = format!("p{client}:{number}");
+        let key = format!("{round}:{client}:{number}");
         let reply = conn.try_call(&["SET", &key, &number.to_string()]);
         let acknowledged = reply
             .is_ok()
@@ -50,14 +52,18 @@ fn write_until_killed(client: usize, port: u16, clock: &AtomicU64) -> Vec<Write>
 }
 
 /// Checks the recovered keys against all clients' histories.
-fn check(conn: &mut Conn, histories: &[Vec<Write>], killed: Instant, loss_max: Option<Duration>) {
-    let shared = conn.call(&["GET", "shared"]).text().parse::<i64>().unwrap_or(0);
+fn check(round: u64, conn: &mut Conn, histories: &[Vec<Write>], killed: Instant, loss_max: Option<Duration>) {
+    let shared = conn
+        .call(&["GET", &format!("{round}:shared")])
+        .text()
+        .parse::<i64>()
+        .unwrap_or(0);
     let mut last_began = None;
     let mut there = Vec::new();
     for (client, writes) in histories.iter().enumerate() {
         let commands: Vec<Args> = writes
             .iter()
-            .map(|w| args!["GET", format!("p{client}:{}", w.number)])
+            .map(|w| args!["GET", format!("{round}:{client}:{}", w.number)])
             .collect();
         let values = conn.pipeline(&commands).expect("read back");
         let found: Vec<bool> = values.iter().map(|v| !v.is_null()).collect();
@@ -101,13 +107,13 @@ fn check(conn: &mut Conn, histories: &[Vec<Write>], killed: Instant, loss_max: O
 
 fn kill_rounds(mut server: Server, checkpoint_command: &str, wait_ms: (i64, i64), loss_max: Option<Duration>) {
     let mut rng = Rng::new(seed());
-    for _ in 0..rounds() {
+    for round in 0..rounds() {
         let (port, clock, stop) = (server.port(), AtomicU64::new(0), AtomicBool::new(false));
         let mut killed = Instant::now();
         let histories: Vec<Vec<Write>> = std::thread::scope(|scope| {
             let clock = &clock;
             let writers: Vec<_> = (0..CLIENTS)
-                .map(|n| scope.spawn(move || write_until_killed(n, port, clock)))
+                .map(|n| scope.spawn(move || write_until_killed(round, n, port, clock)))
                 .collect();
             if rng.one_in(2) {
                 let rng = Rng::new(rng.next());
@@ -127,7 +133,7 @@ fn kill_rounds(mut server: Server, checkpoint_command: &str, wait_ms: (i64, i64)
         );
         server.restart();
         let mut conn = server.connect();
-        check(&mut conn, &histories, killed, loss_max);
+        check(round, &mut conn, &histories, killed, loss_max);
         assert_eq!(conn.call(&["FLUSHALL"]), Value::ok());
     }
 }
