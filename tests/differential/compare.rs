@@ -19,6 +19,8 @@ pub enum Mode {
     Info,
     /// `CLIENT LIST` and `CLIENT INFO`: same fields in the same order, same values where they are not accidental.
     ClientFields,
+    /// Name-value pairs in any order: `CONFIG GET`, which in RESP2 follows a hash table's order.
+    Pairs,
     /// An array whose odd elements (the values) are compared by type only: `MEMORY STATS`, `HELLO`.
     KeysOnly,
     /// An EXEC reply: its elements in the modes of the queued commands.
@@ -43,6 +45,7 @@ pub fn default_mode(args: &Args) -> Mode {
         ("CLIENT", "LIST" | "INFO") => Mode::ClientFields,
         ("INFO", _) => Mode::Info,
         ("HELLO", _) | ("MEMORY", "STATS") => Mode::KeysOnly,
+        ("CONFIG", "GET") => Mode::Pairs,
         _ => Mode::Exact,
     }
 }
@@ -89,6 +92,17 @@ fn compare_values(mode: &Mode, redis: &Value, loki: &Value) -> Result<(), String
         Mode::Near(distance) => near(*distance, redis, loki),
         Mode::Info => info(redis, loki),
         Mode::ClientFields => client_fields(redis, loki),
+        Mode::Pairs => {
+            let sorted = |v: &Value| {
+                let mut pairs = v.pairs();
+                pairs.sort();
+                pairs
+            };
+            check(
+                redis.kind() == loki.kind() && sorted(redis) == sorted(loki),
+                "different pairs",
+            )
+        }
         Mode::KeysOnly => keys_only(redis, loki),
         Mode::Exec(modes) => exec(modes, redis, loki),
     }
