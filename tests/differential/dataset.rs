@@ -19,7 +19,7 @@ struct Entry {
 }
 
 /// Compares both servers' datasets.
-pub fn compare(pair: &Pair) -> Result<(), Difference> {
+pub fn compare(pair: &Pair) -> Result<(), Box<Difference>> {
     let redis = dump(&mut pair.redis.connect());
     let loki = dump(&mut pair.loki.connect());
     if redis.len() != loki.len() {

@@ -15,7 +15,7 @@ const STEPS_DEFAULT: u64 = 100_000;
 const SEQUENCE_LEN: usize = 5_000;
 
 /// Runs steps until the servers disagree; then says where.
-pub fn run_steps(pair: &mut Pair, steps: &[Step]) -> Result<(), (usize, Difference)> {
+pub fn run_steps(pair: &mut Pair, steps: &[Step]) -> Result<(), (usize, Box<Difference>)> {
     pair.reset();
     for (n, step) in steps.iter().enumerate() {
         pair.step(step.conn, None, &step.args).map_err(|d| (n, d))?;

@@ -95,7 +95,7 @@ impl Pair {
     }
 
     /// Sends a command to both servers and compares their replies.
-    pub fn step(&mut self, conn: u8, mode: Option<Mode>, args: &Args) -> Result<(), Difference> {
+    pub fn step(&mut self, conn: u8, mode: Option<Mode>, args: &Args) -> Result<(), Box<Difference>> {
         self.remember(conn, args);
         let link = self.link(conn);
         let mode = mode.unwrap_or_else(|| link.mode_for(args));
@@ -130,7 +130,7 @@ impl Pair {
     }
 
     /// A complete `SCAN` with these options on both: the same keys must come out.
-    pub fn step_scan(&mut self, conn: u8, options: &[Vec<u8>]) -> Result<(), Difference> {
+    pub fn step_scan(&mut self, conn: u8, options: &[Vec<u8>]) -> Result<(), Box<Difference>> {
         let mut shown: Args = vec![b"SCAN".to_vec()];
         shown.extend_from_slice(options);
         self.remember(conn, &shown);
@@ -158,15 +158,16 @@ impl Pair {
     }
 
     /// A difference found outside of a step, with the recent commands.
-    pub fn difference(&self, command: String, why: String, redis: String, loki: String) -> Difference {
-        Difference {
+    pub fn difference(&self, command: String, why: String, redis: String, loki: String) -> Box<Difference> {
+        let before = self.history.iter().cloned().collect();
+        Box::new(Difference {
             step: self.steps,
             command,
             why,
             redis,
             loki,
-            before: self.history.iter().cloned().collect(),
-        }
+            before,
+        })
     }
 
     fn remember(&mut self, conn: u8, args: &Args) {

@@ -107,7 +107,7 @@ fn mode(word: &str) -> Result<Mode, String> {
 }
 
 /// Runs a script and returns every difference, each with its line number.
-pub fn run(pair: &mut Pair, lines: &[Line]) -> Vec<(usize, Difference)> {
+pub fn run(pair: &mut Pair, lines: &[Line]) -> Vec<(usize, Box<Difference>)> {
     let mut differences = Vec::new();
     for line in lines {
         if line.protocol.is_some_and(|p| p != pair.protocol()) {

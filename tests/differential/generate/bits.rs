@@ -23,7 +23,7 @@ impl Generator {
         if self.rng.one_in(25) {
             "2"
         } else {
-            *self.rng.pick(&["0", "1"])
+            self.rng.pick::<&str>(&["0", "1"])
         }
     }
 
