@@ -1,13 +1,18 @@
 //! Every command: its spec beside its handler, one table per family.
 
+pub mod bitmap;
 pub mod context;
 pub mod error;
 pub mod flow;
 pub mod hyperloglog;
 pub mod spec;
+pub mod string;
 pub mod support;
 pub mod table;
+#[cfg(test)]
+pub mod testing;
 pub mod transactions;
+pub mod value;
 
 pub use error::CmdError;
 pub use flow::Flow;
