@@ -7,8 +7,7 @@ use crate::commands::context::SessionCx;
 use crate::commands::spec::{Begin, CmdResult, Find, Group, Handler, KeySpec, Spec, flag};
 use crate::commands::support::number::is_canonical_int;
 use crate::engine::txn::ReadTxn;
-use crate::page::entry::EntryRef;
-use crate::page::{StrRef, ValueRef};
+use crate::page::{Entry, StrRef, ValueRef};
 use crate::resp::{Args, Reply};
 
 /// Longest text that Redis tries to read as an integer.
@@ -111,14 +110,14 @@ fn help(_: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, C
 
 fn encoding(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     match txn.inspect(&args[2]) {
-        Some(entry) => reply.bulk(encoding_of(entry).as_bytes()),
+        Some(entry) => reply.bulk(encoding_of(&entry).as_bytes()),
         None => reply.null(),
     }
     Ok(())
 }
 
 /// What Redis would answer for a string set and changed by the same commands.
-fn encoding_of(entry: EntryRef<'_>) -> &'static str {
+fn encoding_of(entry: &Entry) -> &'static str {
     match entry.value() {
         ValueRef::Str(StrRef::Shared(_)) => "raw",
         ValueRef::Str(_) if entry.is_raw() => "raw",
@@ -157,13 +156,13 @@ fn idletime(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
 
 fn refcount(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     match txn.inspect(&args[2]) {
-        Some(entry) => reply.int(references(entry)),
+        Some(entry) => reply.int(references(&entry)),
         None => reply.null(),
     }
     Ok(())
 }
 
-fn references(entry: EntryRef<'_>) -> i64 {
+fn references(entry: &Entry) -> i64 {
     match entry.value() {
         ValueRef::Str(StrRef::Inline(text))
             if !entry.is_raw() && integer(text).is_some_and(|value| (0..SHARED_INTEGERS).contains(&value)) =>
@@ -177,19 +176,9 @@ fn references(entry: EntryRef<'_>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::Entry;
 
     fn entry(text: &[u8]) -> Entry {
         Entry::new(b"k", ValueRef::Str(StrRef::Inline(text)), None, 0)
-    }
-
-    fn encoding_of_text(text: &[u8]) -> &'static str {
-        match entry(text).value() {
-            ValueRef::Str(StrRef::Shared(_)) => "raw",
-            ValueRef::Str(text) if integer(text.bytes()).is_some() => "int",
-            ValueRef::Str(text) if text.len() <= EMBSTR_BYTES_MAX => "embstr",
-            ValueRef::Str(_) => "raw",
-        }
     }
 
     #[test]
@@ -203,10 +192,19 @@ mod tests {
             ("01", "embstr"),
             ("12 ", "embstr"),
         ] {
-            assert_eq!(encoding_of_text(text.as_bytes()), expected, "{text}");
+            assert_eq!(encoding_of(&entry(text.as_bytes())), expected, "{text}");
         }
-        assert_eq!(encoding_of_text(&[b'x'; 44]), "embstr");
-        assert_eq!(encoding_of_text(&[b'x'; 45]), "raw");
-        assert_eq!(encoding_of_text(&[b'x'; 100_000]), "raw");
+        assert_eq!(encoding_of(&entry(&[b'x'; 44])), "embstr");
+        assert_eq!(encoding_of(&entry(&[b'x'; 45])), "raw");
+        assert_eq!(encoding_of(&entry(&[b'x'; 100_000])), "raw");
+    }
+
+    #[test]
+    fn strings_changed_in_place_are_raw() {
+        let mut changed = entry(b"12");
+        assert_eq!(references(&changed), i64::from(i32::MAX));
+        changed.set_raw();
+        assert_eq!((encoding_of(&changed), references(&changed)), ("raw", 1));
+        assert_eq!(references(&entry(b"10000")), 1);
     }
 }
