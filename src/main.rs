@@ -6,6 +6,7 @@ use clap::Parser;
 use lokikv::config::Loaded;
 use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, PingArgs};
 use lokikv::resp::Client;
+use redis_protocol::resp3::types::Resp3Frame;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -44,16 +44,6 @@ impl Stream {
         }
     }
 
-    /// Whether the peer is on this machine.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Self::Tcp(socket) => socket
-                .peer_addr()
-                .is_ok_and(|addr| addr.ip().to_canonical().is_loopback()),
-            Self::Unix(_) => true,
-        }
-    }
-
     /// Whether this is a Unix socket.
     pub fn is_unix(&self) -> bool {
         matches!(self, Self::Unix(_))

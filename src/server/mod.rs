@@ -6,7 +6,6 @@
 
 mod expiry;
 mod limits;
-mod logging;
 mod start;
 
 pub use start::{StartError, run};

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-use super::{expiry, limits, logging};
+use super::{expiry, limits};
 use crate::checkpoint::Checkpointer;
 use crate::commands::context::{Clients, Pause, Server, Shutdown};
 use crate::commands::table;
@@ -18,7 +18,7 @@ use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::Registry;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
-use crate::metrics::Stats;
+use crate::metrics::{Stats, logging};
 use crate::net::{self, Listeners};
 use crate::storage::{Disk, RealDisk, lock_dir};
 use crate::wal::{Fsync, Wal, WalOptions};
