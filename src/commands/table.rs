@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::spec::Spec;
 
 /// Families, each sorted by name.
-const FAMILIES: &[&[Spec]] = &[];
+const FAMILIES: &[&[Spec]] = &[super::collections::COMMANDS, super::generic::COMMANDS];
 
 /// A command with its number, which counts and latencies are kept under.
 #[derive(Clone, Copy)]

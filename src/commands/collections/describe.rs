@@ -47,7 +47,11 @@ pub fn effect(effect: &Effect<'_>) -> String {
         Effect::ExpireAt { key, expire_at_ms } => format!("expire {}{}", text(key), expiry(expire_at_ms)),
         Effect::StrRange { key, offset, bytes } => format!("write {} at {offset}: {}", text(key), text(bytes)),
         Effect::CollectionCreate { name, placement, .. } => {
-            format!("create collection {} ({})", text(name.as_bytes()), placement.kind.name())
+            format!(
+                "create collection {} ({})",
+                text(name.as_bytes()),
+                placement.kind.name()
+            )
         }
         Effect::CollectionDrop => "drop collection".to_owned(),
         Effect::CollectionRename { name } => format!("rename collection to {}", text(name.as_bytes())),

@@ -95,7 +95,10 @@ mod tests {
         assert_eq!(parsed(&["display"]), Some((None, 1000)));
         assert_eq!(parsed(&["display", "limit"]), Some((Some("limit".to_owned()), 1000)));
         assert_eq!(parsed(&["display", "LIMIT", "5"]), Some((None, 5)));
-        assert_eq!(parsed(&["display", "users", "limit", "5"]), Some((Some("users".to_owned()), 5)));
+        assert_eq!(
+            parsed(&["display", "users", "limit", "5"]),
+            Some((Some("users".to_owned()), 5))
+        );
         for wrong in [
             &["display", "users", "5"][..],
             &["display", "users", "limit"],

@@ -38,7 +38,9 @@ fn display_wal(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<
     let count = parse(args)?;
     let wal = cx.server.engine.wal().clone();
     if !wal.is_enabled() {
-        return Err(CmdError::text("ERR the write-ahead log is disabled (wal.enabled = false)"));
+        return Err(CmdError::text(
+            "ERR the write-ahead log is disabled (wal.enabled = false)",
+        ));
     }
     let dir = cx.server.params.config().storage.wal_path();
     let names = names(cx);
@@ -52,7 +54,9 @@ fn display_wal(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<
     let thread = std::thread::Builder::new().name("display_wal".to_owned()).spawn(read);
     thread.map_err(|error| format!("ERR cannot start a thread: {error}"))?;
     Ok(Flow::Wait(Box::pin(async move {
-        let lines = receiver.await.map_err(|_| CmdError::text("ERR reading the log was given up"))?;
+        let lines = receiver
+            .await
+            .map_err(|_| CmdError::text("ERR reading the log was given up"))?;
         let lines = lines.map_err(|error| CmdError::from(format!("ERR {error}")))?;
         Ok(Box::new(move |reply: &mut Reply| {
             reply.array(lines.len());
@@ -105,8 +109,15 @@ fn last_effects(
         }
         for effect in decode_all(record.payload) {
             let (collection, effect) = effect.map_err(|error| format!("record {}: {error}", record.lsn))?;
-            let name = names.get(&collection).map_or_else(|| format!("#{collection}"), ToString::to_string);
-            lines.push_back(format!("{} {} {name}: {}", record.lsn, record.wall_ms, describe::effect(&effect)));
+            let name = names
+                .get(&collection)
+                .map_or_else(|| format!("#{collection}"), ToString::to_string);
+            lines.push_back(format!(
+                "{} {} {name}: {}",
+                record.lsn,
+                record.wall_ms,
+                describe::effect(&effect)
+            ));
             if lines.len() > count {
                 lines.pop_front();
             }

@@ -72,7 +72,11 @@ impl Options {
 /// A name that a collection may have: one that somebody could give, or a numbered database's.
 fn collection_name(argument: &[u8]) -> Result<String, CmdError> {
     let is_number = !argument.is_empty() && argument.iter().all(u8::is_ascii_digit);
-    let name = if is_number { name::existing(argument) } else { name::fresh(argument) };
+    let name = if is_number {
+        name::existing(argument)
+    } else {
+        name::fresh(argument)
+    };
     name.map(|name| if name == "0" { "default" } else { name }.to_owned())
 }
 

@@ -87,7 +87,8 @@ fn delcol(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
 
 fn drop_named(txn: &mut ExclusiveTxn<'_, '_>, name: &[u8], reply: &mut Reply) -> CmdResult {
     let slot = named(txn, name, "dropped; FLUSHDB empties it")?;
-    txn.drop_collection(slot.collection.id()).map_err(|error| format!("ERR {error}"))?;
+    txn.drop_collection(slot.collection.id())
+        .map_err(|error| format!("ERR {error}"))?;
     reply.ok();
     Ok(())
 }
@@ -97,7 +98,8 @@ fn rename(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
     let new_name = name::fresh(&args[3])?;
     if *slot.name != *new_name {
         must_be_free(txn, new_name)?;
-        txn.rename(slot.collection.id(), new_name).map_err(|error| format!("ERR {error}"))?;
+        txn.rename(slot.collection.id(), new_name)
+            .map_err(|error| format!("ERR {error}"))?;
     }
     reply.ok();
     Ok(())
@@ -105,9 +107,15 @@ fn rename(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
 
 /// The slot of a collection somebody made; `default` and the numbered ones cannot be what `what` says.
 fn named(txn: &ExclusiveTxn<'_, '_>, name: &[u8], what: &str) -> Result<Slot, CmdError> {
-    let slot = txn.slot_named(name::existing(name)?).ok_or_else(|| name::no_such(name))?;
+    let slot = txn
+        .slot_named(name::existing(name)?)
+        .ok_or_else(|| name::no_such(name))?;
     if slot.id < NAMED_FIRST {
-        return Err(format!("ERR collection '{}' is a numbered database and cannot be {what}", slot.name).into());
+        return Err(format!(
+            "ERR collection '{}' is a numbered database and cannot be {what}",
+            slot.name
+        )
+        .into());
     }
     Ok(slot)
 }

@@ -45,7 +45,12 @@ pub const GETCUR_COLNAME: Spec = Spec {
     flags: flag::FAST | flag::LOADING | flag::STALE,
     acl: &["connection"],
     summary: "Tells the name of the selected collection, as COLLECTION CURRENT",
-    ..Spec::new("/getcur_colname", Group::Collection, 1, Handler::Session(select::current))
+    ..Spec::new(
+        "/getcur_colname",
+        Group::Collection,
+        1,
+        Handler::Session(select::current),
+    )
 };
 
 /// `/listcolnames`

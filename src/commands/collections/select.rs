@@ -43,7 +43,11 @@ pub(super) fn by_name(cx: &SessionCx<'_>, argument: &[u8]) -> Result<Slot, CmdEr
     let name = name::existing(argument)?;
     let slot = cx.server.engine.registry().by_name(name).cloned();
     // Database 0 is called `default`; its number is understood, too.
-    let slot = slot.or_else(|| (name == "0").then(|| cx.server.engine.registry().slot(0).cloned()).flatten());
+    let slot = slot.or_else(|| {
+        (name == "0")
+            .then(|| cx.server.engine.registry().slot(0).cloned())
+            .flatten()
+    });
     slot.ok_or_else(|| name::no_such(argument))
 }
 

@@ -100,8 +100,9 @@ fn move_key(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -
 }
 
 fn selected(txn: &ExclusiveTxn<'_, '_>) -> Result<Slot, CmdError> {
-    txn.slot(txn.database())
-        .ok_or(CmdError::text("NOCOLLECTION the selected collection has been dropped, select another one"))
+    txn.slot(txn.database()).ok_or(CmdError::text(
+        "NOCOLLECTION the selected collection has been dropped, select another one",
+    ))
 }
 
 /// The database an argument means: a number, or the name of a collection.

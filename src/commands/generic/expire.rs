@@ -130,9 +130,7 @@ impl Condition {
     fn allows(self, current_ms: Option<i64>, at_ms: i64) -> bool {
         match current_ms {
             None => !self.xx && !self.gt,
-            Some(current_ms) => {
-                !self.nx && (!self.gt || at_ms > current_ms) && (!self.lt || at_ms < current_ms)
-            }
+            Some(current_ms) => !self.nx && (!self.gt || at_ms > current_ms) && (!self.lt || at_ms < current_ms),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! `OBJECT`: how a value is kept.
 
 use super::transfer::EMBSTR_BYTES_MAX;
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::context::SessionCx;
 use crate::commands::spec::{Begin, CmdResult, Find, Group, Handler, KeySpec, Spec, flag};
 use crate::commands::support::number::is_canonical_int;
 use crate::engine::txn::ReadTxn;

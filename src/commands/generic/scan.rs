@@ -107,7 +107,9 @@ impl<'a> ScanOptions<'a> {
     fn accepts(&self, entry: EntryRef<'_>) -> bool {
         let type_name = || entry.value().value_type().name().as_bytes();
         matches(self.pattern, entry.key())
-            && self.type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(type_name()))
+            && self
+                .type_name
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(type_name()))
     }
 }
 

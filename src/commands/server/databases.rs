@@ -95,7 +95,9 @@ fn flush(txn: &mut ExclusiveTxn<'_, '_>, slot: &Slot) -> CmdResult {
         // Never written since it was last empty: nothing to remove, nothing to log.
         return Ok(());
     }
-    Ok(txn.flush(slot.collection.id()).map_err(|error| format!("ERR {error}"))?)
+    Ok(txn
+        .flush(slot.collection.id())
+        .map_err(|error| format!("ERR {error}"))?)
 }
 
 fn swapdb(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
