@@ -1,4 +1,8 @@
 //! Point-in-time images of all collections: page files and the manifest that commits them.
 
+mod api;
+
+pub use api::{CheckpointDone, LoadDone, PersistDone};
+
 /// Takes checkpoints, and tells of those there are.
 pub struct Checkpointer {}

@@ -1,9 +1,11 @@
 //! Every command: its spec beside its handler, one table per family.
 
 pub mod bitmap;
+pub mod collections;
 pub mod context;
 pub mod error;
 pub mod flow;
+pub mod generic;
 pub mod hyperloglog;
 pub mod spec;
 pub mod string;
