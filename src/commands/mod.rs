@@ -1,12 +1,16 @@
 //! Every command: its spec beside its handler, one table per family.
 
+pub mod connection;
 pub mod context;
 pub mod error;
 pub mod flow;
+pub mod help;
 pub mod hyperloglog;
+pub mod server;
 pub mod spec;
 pub mod support;
 pub mod table;
+pub mod transactions;
 
 pub use error::CmdError;
 pub use flow::Flow;

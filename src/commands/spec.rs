@@ -111,6 +111,9 @@ pub mod flag {
     /// Ours: the command runs at once even inside MULTI (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET).
     pub const NOT_QUEUED: u32 = 1 << 19;
 
+    /// Ours: the command runs what MULTI queued (EXEC), so the queue's needs are its own.
+    pub const RUNS_QUEUE: u32 = 1 << 20;
+
     /// All flags that `COMMAND INFO` shows, with their names.
     pub const NAMES: &[(u32, &str)] = &[
         (WRITE, "write"),
@@ -331,7 +334,11 @@ impl Spec {
 }
 
 impl KeySpec {
-    fn collect(&self, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
+    /// Adds the indices of these keys among `args`.
+    ///
+    /// # Errors
+    /// As for [`Spec::key_indices`].
+    pub fn collect(&self, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
         let Begin::Index(begin) = self.begin;
         match self.find {
             Find::Range { last, step, limit } => {

@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 
 use super::spec::Spec;
+use super::{connection, server, transactions};
 
 /// Families, each sorted by name.
-const FAMILIES: &[&[Spec]] = &[];
+const FAMILIES: &[&[Spec]] = &[connection::COMMANDS, server::COMMANDS, transactions::COMMANDS];
 
 /// A command with its number, which counts and latencies are kept under.
 #[derive(Clone, Copy)]

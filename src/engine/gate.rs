@@ -20,7 +20,14 @@ pub struct Gate {
 
 /// Leave to work beside others.
 pub struct Pass<'g> {
-    _cell: MutexGuard<'g, ()>,
+    _cell: Option<MutexGuard<'g, ()>>,
+}
+
+impl Pass<'_> {
+    /// A pass for a thread that already has the exclusive one.
+    pub(super) fn within_exclusive() -> Self {
+        Self { _cell: None }
+    }
 }
 
 /// Leave to work alone.
@@ -46,7 +53,7 @@ impl Gate {
             reason = "cells are handed out by the engine, never past the end"
         )]
         Pass {
-            _cell: self.cells[cell].0.lock(),
+            _cell: Some(self.cells[cell].0.lock()),
         }
     }
 

@@ -12,7 +12,7 @@ use super::apply::apply;
 use super::collection::{Collection, Shard, ShardState};
 use super::effect::{CollectionId, Effect};
 use super::gate::ExclusivePass;
-use super::index::{KeyRef, Lsn};
+use super::index::KeyRef;
 use super::worker::Worker;
 use crate::page::codec::Sink;
 use crate::page::{Entry, Shared};
@@ -35,7 +35,6 @@ pub struct Scope<'e> {
     pub(super) engine: &'e Engine,
     pub(super) worker: &'e mut Worker,
     access: Access<'e>,
-    record: Lsn,
     primed: (*const u8, usize, u64),
 }
 
@@ -58,7 +57,6 @@ impl<'e> Scope<'e> {
             engine,
             worker,
             access,
-            record: 0,
             primed: (std::ptr::null(), 0, 0),
         }
     }
@@ -101,6 +99,20 @@ impl<'e> Scope<'e> {
     /// A scope over everything. The worker must have given up its own pass.
     pub fn exclusive(engine: &'e Engine, worker: &'e mut Worker, pass: &'e ExclusivePass<'e>) -> Self {
         Self::new(engine, worker, Access::Exclusive(pass))
+    }
+
+    /// Whether `key` is there but dead.
+    pub fn is_dead(&mut self, collection: &Collection, key: &[u8]) -> bool {
+        let now_ms = self.worker.now_ms;
+        let key = self.key(collection, key);
+        self.with_state(collection, key, |state, _| {
+            state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms))
+        })
+    }
+
+    /// The worker's clock and counters.
+    pub fn worker(&mut self) -> &mut Worker {
+        self.worker
     }
 
     /// Whether nobody else is running.
@@ -146,16 +158,6 @@ impl<'e> Scope<'e> {
         }
     }
 
-    /// The LSN of this scope's record, begun now if it is the first change.
-    #[inline]
-    pub(super) fn record_lsn(&mut self) -> Lsn {
-        if self.record == 0 {
-            self.record = self.worker.log.begin();
-            self.worker.observed_lsn = self.record;
-        }
-        self.record
-    }
-
     /// Applies an effect on a key and logs it, in one step.
     #[inline]
     pub(super) fn apply(&mut self, collection: &Collection, key: KeyRef<'_>, effect: &Effect<'_>) {
@@ -180,7 +182,7 @@ impl<'e> Scope<'e> {
         effect: &Effect<'_>,
     ) {
         // Under the shard's lock: LSN order is execution order per key.
-        let lsn = self.record_lsn();
+        let lsn = self.worker.record_lsn();
         let write = self
             .engine
             .page_write(collection, collection.shard_of(key.hash) as u32, lsn);
@@ -210,7 +212,7 @@ impl<'e> Scope<'e> {
 
     /// Logs an effect that the registry applied.
     pub(super) fn log_registry_effect(&mut self, collection: CollectionId, effect: &Effect<'_>) {
-        self.record_lsn();
+        self.worker.record_lsn();
         if self.worker.log.is_enabled() {
             effect.encode(collection, &mut LogSink(&mut self.worker.log));
         }
@@ -237,9 +239,7 @@ impl<'e> Scope<'e> {
 
 impl Drop for Scope<'_> {
     fn drop(&mut self) {
-        if self.record != 0 {
-            self.worker.log.commit(self.worker.now_ms);
-        }
+        self.worker.end_record();
     }
 }
 

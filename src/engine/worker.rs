@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::Engine;
-use super::gate::Pass;
+use super::gate::{ExclusivePass, Pass};
 use crate::metrics::Counters;
 use crate::wal::{Lsn, WorkerLog};
 
@@ -27,6 +27,12 @@ pub struct Worker {
     pub(super) counters: Arc<Counters>,
     /// Highest LSN that a reply of this batch depends on: written, or read from a page changed that late.
     pub(super) observed_lsn: Lsn,
+    /// LSN of the open record; 0 = none.
+    record: Lsn,
+    /// A transaction of several scopes is running: its record stays open between them.
+    in_transaction: bool,
+    /// This thread holds the exclusive pass.
+    is_exclusive: bool,
     random: SmallRng,
 }
 
@@ -39,6 +45,9 @@ impl Worker {
             now_ms: unix_ms(),
             counters,
             observed_lsn: 0,
+            record: 0,
+            in_transaction: false,
+            is_exclusive: false,
             random,
         }
     }
@@ -76,10 +85,51 @@ impl Worker {
         if n == 0 { 0 } else { self.random.random_range(0..n) }
     }
 
-    /// Passes the gate for a batch.
+    /// Passes the gate for a batch. Within this worker's own exclusive section the pass is already had.
     #[inline]
     pub fn enter<'e>(&self, engine: &'e Engine) -> Pass<'e> {
+        if self.is_exclusive {
+            return Pass::within_exclusive();
+        }
         engine.gate().enter(self.cell)
+    }
+
+    /// Runs `body` while nobody else runs. The worker must not hold a pass, nor be in such a section already.
+    pub fn with_exclusive<R>(&mut self, engine: &Engine, body: impl FnOnce(&mut Self, &ExclusivePass<'_>) -> R) -> R {
+        debug_assert!(!self.is_exclusive, "an exclusive section is not entered twice");
+        let pass = engine.exclusive();
+        self.is_exclusive = true;
+        let result = body(self, &pass);
+        self.is_exclusive = false;
+        result
+    }
+
+    /// Runs `body` as one transaction: the effects of all its scopes are one WAL record.
+    pub fn as_transaction<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> R {
+        self.in_transaction = true;
+        let result = body(self);
+        self.in_transaction = false;
+        self.end_record();
+        result
+    }
+
+    /// The LSN of the open record, begun now if there is none.
+    #[inline]
+    pub(super) fn record_lsn(&mut self) -> Lsn {
+        if self.record == 0 {
+            self.record = self.log.begin();
+            self.observed_lsn = self.record;
+        }
+        self.record
+    }
+
+    /// Completes the record at the end of a scope, unless a transaction goes on.
+    #[inline]
+    pub(super) fn end_record(&mut self) {
+        if self.record != 0 && !self.in_transaction {
+            self.log.commit(self.now_ms);
+            self.record = 0;
+        }
     }
 
     /// Hands the batch's records to the WAL and returns the LSN its replies must wait for under `always`; 0 = none.

@@ -14,7 +14,7 @@ const SIDE_BYTES_KEPT: usize = 4 * 1024;
 /// What a parser keeps of its lists: one per connection, so little.
 const PARSER_ITEMS_KEPT: usize = 64;
 
-/// Whole requests, in order. Reused from read to read; one per worker will do, as it is empty between reads.
+/// Whole requests, in order. Reused from read to read; one per worker will do, if each read clears it.
 #[derive(Debug, Default)]
 pub struct Batch {
     requests: Vec<Request>,

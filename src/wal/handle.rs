@@ -3,6 +3,7 @@
 //! **Invariants**: opening leaves the directory without a torn tail and its last segment synced, before the first new
 //! record; the last handle that goes closes the log.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -302,7 +303,7 @@ fn open_segment(
         if end > next {
             return Err(WalError::Behind { next, last: end - 1 });
         }
-        let segment = continue_segment(disk.as_ref(), last)?;
+        let segment = continue_segment(disk.as_ref(), dir, last)?;
         if end == next {
             return Ok((segment, files));
         }
@@ -322,11 +323,13 @@ fn end_of(disk: &Arc<dyn Disk>, options: &WalOptions, last: &SegmentFile) -> Res
     Ok(reader.next_lsn())
 }
 
-/// Opens a whole segment for more; what a crash left of it in the page cache only becomes durable here.
-fn continue_segment(disk: &dyn Disk, segment: &SegmentFile) -> Result<OpenSegment, WalError> {
+/// Opens a whole segment for more. What a killed process left of it in the page cache only, its directory entry
+/// included, becomes durable here.
+fn continue_segment(disk: &dyn Disk, dir: &Path, segment: &SegmentFile) -> Result<OpenSegment, WalError> {
     let path = segment.path.clone();
     let mut file = disk.open_append(&path).map_err(WalError::io("open", &path))?;
     file.sync_data().map_err(WalError::io("sync", &path))?;
+    disk.sync_dir(dir).map_err(WalError::io("sync", dir))?;
     let bytes = file.len().map_err(WalError::io("measure", &path))?;
     let salt = super::reader::read_segment_header(disk, segment)?.salt;
     Ok(OpenSegment {

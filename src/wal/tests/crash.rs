@@ -106,6 +106,7 @@ fn every_life_ends_in_a_prefix_with_all_that_was_acknowledged() {
             disk,
             next: 1,
             stable: 0,
+            keep_from: 1,
         };
         for _ in 0..6 {
             life.live(&mut random);

@@ -1,0 +1,45 @@
+//! What Linux knows of a running process: CPU time used and memory held.
+
+use super::Result;
+use std::fs;
+use std::time::Duration;
+
+/// User plus system time of the process, and of the children it has waited for.
+pub fn cpu_time(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The command name is in parentheses and may hold anything: fields are counted after the last one.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no command name in /proc/PID/stat")?;
+    // utime, stime, cutime, cstime are fields 14 to 17 of the line, 11 to 14 from here.
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(4)
+        .map(|field| field.parse::<u64>().unwrap_or(0))
+        .sum();
+    Ok(Duration::from_nanos(ticks * 1_000_000_000 / ticks_per_second()))
+}
+
+/// Bytes of memory the process has resident now.
+pub fn resident_bytes(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmRSS:").map(|kib| kib * 1024)
+}
+
+/// The most memory the process ever had resident, in bytes.
+pub fn resident_peak_bytes(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmHWM:").map(|kib| kib * 1024)
+}
+
+fn status_kib(pid: u32, field: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .ok_or_else(|| format!("/proc/{pid}/status has no {field}"))?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn ticks_per_second() -> u64 {
+    // SAFETY: sysconf only reads a constant of the system.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(ticks).unwrap_or(100).max(1)
+}

@@ -1,0 +1,493 @@
+//! Runs a batch of requests: in chunks, each prepared with staged prefetch, then executed in order.
+//!
+//! Memory latency is the cost of a lookup. So a chunk is first looked over: commands are identified, single keys hashed
+//! and their buckets prefetched; then the buckets are read and the entries prefetched; then the requests run.
+//!
+//! **Invariant:** a prepared hash is used only with the collection it was made for.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use super::admit;
+use super::{Ran, Session, WorkerCx};
+use crate::commands::context::{Queued, ReplyMode, SessionCx};
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::spec::{Handler, flag};
+use crate::commands::table::{self, Command};
+use crate::engine::collection::Collection;
+use crate::engine::gate::Pass;
+use crate::engine::index::KeyRef;
+use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
+use crate::engine::scope::Scope;
+use crate::engine::txn::{ReadTxn, Txn};
+use crate::engine::worker::Worker;
+use crate::metrics::stats::SlowCommand;
+use crate::resp::{Args, Batch};
+
+/// Requests prepared together.
+pub const CHUNK_REQUESTS: usize = 32;
+
+/// Arguments, and bytes of each, that the slow log keeps.
+const SLOWLOG_ARGS_MAX: usize = 32;
+const SLOWLOG_ARG_BYTES_MAX: usize = 128;
+
+#[derive(Clone, Copy)]
+struct Prepared {
+    command: Option<Command>,
+    /// Hash of the single key, if there is one.
+    hash: Option<u64>,
+}
+
+/// What became of one request.
+pub(super) enum Step {
+    Done,
+    Stop(Ran),
+}
+
+impl Session {
+    /// Runs the requests of `batch` from number `from` on; `buf` is the buffer they lie in.
+    pub fn run(&mut self, cx: &WorkerCx, batch: &Batch, buf: &[u8], from: usize) -> Ran {
+        let mut worker = cx.worker.borrow_mut();
+        let mut next = from;
+        while next < batch.len() {
+            let end = batch.len().min(next + CHUNK_REQUESTS);
+            match self.run_chunk(cx, &mut worker, batch, buf, next..end) {
+                Step::Done => next = end,
+                Step::Stop(ran) => return ran,
+            }
+        }
+        Ran::All
+    }
+
+    fn run_chunk(
+        &mut self,
+        cx: &WorkerCx,
+        worker: &mut Worker,
+        batch: &Batch,
+        buf: &[u8],
+        range: std::ops::Range<usize>,
+    ) -> Step {
+        worker.refresh_clock();
+        let engine = Arc::clone(&cx.server.engine);
+        let mut pass = Some(worker.enter(&engine));
+        let (prepared, prepared_for) = self.prepare(cx, batch, buf, range.clone());
+        let mut clock = Instant::now();
+        for (at, prepared) in range.clone().zip(prepared) {
+            let args = batch.args(at, buf);
+            let mut run = Run {
+                session: self,
+                cx,
+                worker,
+                pass: &mut pass,
+                engine: &engine,
+            };
+            let step = run.request(prepared, prepared_for, args, &mut clock, at);
+            if let Step::Stop(ran) = step {
+                self.note_activity(worker, at + 1 - range.start);
+                return Step::Stop(ran);
+            }
+        }
+        self.note_activity(worker, range.len());
+        Step::Done
+    }
+
+    fn note_activity(&self, worker: &Worker, requests: usize) {
+        let handle = &self.client.handle;
+        handle.active_ms.store(worker.now_ms(), Ordering::Relaxed);
+        handle.commands.store(
+            handle.commands.load(Ordering::Relaxed) + requests as u64,
+            Ordering::Relaxed,
+        );
+    }
+
+    fn prepare(
+        &mut self,
+        cx: &WorkerCx,
+        batch: &Batch,
+        buf: &[u8],
+        range: std::ops::Range<usize>,
+    ) -> (SmallVec<[Prepared; CHUNK_REQUESTS]>, *const Collection) {
+        let collection = self
+            .current
+            .resolve(&cx.server.engine, self.client.database)
+            .map(|arc| &**arc);
+        let stages = range.len() > 1;
+        let prepared: SmallVec<[Prepared; CHUNK_REQUESTS]> = range
+            .map(|at| {
+                let args = batch.args(at, buf);
+                let command = args.get(0).and_then(table::lookup);
+                let key = command
+                    .and_then(|command| command.spec.single_key())
+                    .and_then(|at| args.get(at));
+                let hash = key.zip(collection).map(|(key, collection)| {
+                    let hash = collection.key(key).hash;
+                    if stages {
+                        collection.prefetch_page(hash);
+                    }
+                    hash
+                });
+                Prepared { command, hash }
+            })
+            .collect();
+        if let (true, Some(collection)) = (stages, collection) {
+            prepared
+                .iter()
+                .filter_map(|prepared| prepared.hash)
+                .for_each(|hash| collection.prefetch_entry(hash));
+        }
+        (prepared, collection.map_or(std::ptr::null(), std::ptr::from_ref))
+    }
+}
+
+/// One chunk's run: the session with the worker and its pass.
+pub(super) struct Run<'r, 'e> {
+    pub session: &'r mut Session,
+    pub cx: &'r WorkerCx,
+    pub worker: &'r mut Worker,
+    pub pass: &'r mut Option<Pass<'e>>,
+    pub engine: &'e crate::engine::Engine,
+}
+
+impl Run<'_, '_> {
+    fn request(
+        &mut self,
+        prepared: Prepared,
+        prepared_for: *const Collection,
+        args: Args<'_>,
+        clock: &mut Instant,
+        at: usize,
+    ) -> Step {
+        if self.session.client.handle.is_killed() {
+            return Step::Stop(Ran::Close);
+        }
+        let command = match admit::identify(prepared.command, args) {
+            Ok(command) => command,
+            Err(error) => return self.refuse(None, error),
+        };
+        let spec = command.spec;
+        if self.cx.server.pause.holds(spec.is_write(), self.worker.now_ms()) && !spec.has(flag::NO_AUTH | flag::ADMIN) {
+            return Step::Stop(Ran::Paused { next: at });
+        }
+        let exec_flags = self.transaction_flags(command);
+        if let Err(error) = admit::admit(&self.cx.server, &self.session.client, spec.all_flags() | exec_flags) {
+            return self.refuse(Some(command), error);
+        }
+        if self.session.client.multi.is_some() && !spec.has(flag::NOT_QUEUED) {
+            return self.queue(command, args);
+        }
+        let mark = self.session.reply.mark();
+        let hash = prepared.hash.map(|hash| (hash, prepared_for));
+        let outcome = self.run_command(command, hash, args);
+        self.finish(command, args, outcome, mark, clock, at)
+    }
+
+    /// Flags of what an EXEC would run.
+    fn transaction_flags(&self, command: Command) -> u32 {
+        match (&self.session.client.multi, command.spec.has(flag::NOT_QUEUED)) {
+            (Some(multi), true) if command.spec.has(flag::RUNS_QUEUE) => {
+                multi
+                    .queue
+                    .iter()
+                    .fold(0, |flags, queued| flags | queued.command.spec.all_flags())
+                    & (flag::DENY_OOM | flag::WRITE)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Answers an error to a request that did not run; inside MULTI the transaction is lost.
+    fn refuse(&mut self, command: Option<Command>, error: CmdError) -> Step {
+        if let Some(multi) = &mut self.session.client.multi {
+            let is_exec = command.is_some_and(|command| command.spec.has(flag::RUNS_QUEUE));
+            if is_exec {
+                let error = format!("EXECABORT Transaction discarded because of: {error}").into();
+                self.discard();
+                self.write_error(command, &error, true);
+                return Step::Done;
+            }
+            multi.aborted = true;
+        }
+        self.write_error(command, &error, true);
+        self.after_reply();
+        Step::Done
+    }
+
+    pub(super) fn write_error(&mut self, command: Option<Command>, error: &CmdError, rejected: bool) {
+        let text = error.to_string();
+        self.session.reply.error(&text);
+        self.cx.server.stats.count_error(&text);
+        self.worker.counters().errors.add(1);
+        let stats = command.and_then(|command| self.cx.server.stats.command(self.worker.cell(), command.id));
+        if let Some(stats) = stats {
+            if rejected { stats.reject() } else { stats.fail() }
+        }
+    }
+
+    fn queue(&mut self, command: Command, args: Args<'_>) -> Step {
+        if command.spec.has(flag::NO_MULTI) {
+            return self.refuse(
+                Some(command),
+                CmdError::text("ERR Command not allowed inside a transaction"),
+            );
+        }
+        let handle = &self.session.client.handle;
+        if let Some(multi) = &mut self.session.client.multi {
+            let request = args.to_owned();
+            handle
+                .args_bytes
+                .fetch_add(request.heap_bytes() as u64, Ordering::Relaxed);
+            multi.queue.push(Queued { command, request });
+            handle.queued.store(multi.queue.len() as i64, Ordering::Relaxed);
+        }
+        let mark = self.session.reply.mark();
+        self.session.reply.simple("QUEUED");
+        self.mute(mark);
+        Step::Done
+    }
+
+    /// Runs one command by its handler's kind.
+    pub(super) fn run_command(
+        &mut self,
+        command: Command,
+        hash: Option<(u64, *const Collection)>,
+        args: Args<'_>,
+    ) -> Result<Flow, CmdError> {
+        match command.spec.handler {
+            Handler::Read(_) | Handler::Write(_) => self.run_keyed(command, hash, args),
+            Handler::Keyspace(handler) => {
+                let collection = resolve(self.session, self.engine)?;
+                let mut scope = Scope::visiting(self.engine, self.worker);
+                handler(
+                    &mut KeyspaceTxn::new(&mut scope, &collection),
+                    args,
+                    &mut self.session.reply,
+                )?;
+                Ok(Flow::Done)
+            }
+            Handler::Exclusive(handler) => {
+                self.pass.take();
+                let (engine, session) = (self.engine, &mut *self.session);
+                let result = self.worker.with_exclusive(engine, |worker, pass| {
+                    let mut scope = Scope::exclusive(engine, worker, pass);
+                    let mut txn = ExclusiveTxn::new(&mut scope, session.client.database);
+                    handler(&mut txn, args, &mut session.reply)
+                });
+                *self.pass = Some(self.worker.enter(engine));
+                result.map(|()| Flow::Done)
+            }
+            Handler::Session(_) => {
+                // Session handlers may wait for the gate; they run without a pass.
+                self.pass.take();
+                let result = self.run_session(command, args);
+                *self.pass = Some(self.worker.enter(self.engine));
+                match result {
+                    Ok(Flow::Exec) => {
+                        self.exec()?;
+                        Ok(Flow::Done)
+                    }
+                    other => other,
+                }
+            }
+            Handler::Container => Err(CmdError::Arity(command.full_name())),
+        }
+    }
+
+    pub(super) fn run_session(&mut self, command: Command, args: Args<'_>) -> Result<Flow, CmdError> {
+        let Handler::Session(handler) = command.spec.handler else {
+            return Ok(Flow::Done);
+        };
+        let session = &mut *self.session;
+        let mut cx = SessionCx {
+            server: &self.cx.server,
+            client: &mut session.client,
+            worker: self.worker,
+            command,
+        };
+        handler(&mut cx, args, &mut session.reply)
+    }
+
+    fn run_keyed(
+        &mut self,
+        command: Command,
+        hash: Option<(u64, *const Collection)>,
+        args: Args<'_>,
+    ) -> Result<Flow, CmdError> {
+        let quiet = self.session.client.handle.no_touch.load(Ordering::Relaxed);
+        let session = &mut *self.session;
+        let collection = session
+            .current
+            .resolve(self.engine, session.client.database)
+            .ok_or_else(dropped)?;
+        let single = command.spec.single_key().and_then(|at| args.get(at));
+        let mut scope = match (single, hash) {
+            (Some(bytes), Some((hash, made_for))) if std::ptr::eq(made_for, &**collection) => {
+                Scope::for_key(self.engine, self.worker, collection, KeyRef { bytes, hash })
+            }
+            (Some(bytes), _) => Scope::for_key(self.engine, self.worker, collection, collection.key(bytes)),
+            (None, _) => {
+                let indices = command.spec.key_indices(args)?;
+                let keys = indices.iter().filter_map(|at| args.get(*at));
+                Scope::for_keys(self.engine, self.worker, collection, keys)
+            }
+        };
+        match command.spec.handler {
+            Handler::Read(handler) => {
+                handler(
+                    &mut ReadTxn::new(&mut scope, collection, quiet),
+                    args,
+                    &mut session.reply,
+                )?;
+            }
+            Handler::Write(handler) => {
+                handler(&mut Txn::new(&mut scope, collection, quiet), args, &mut session.reply)?;
+            }
+            _ => {}
+        }
+        Ok(Flow::Done)
+    }
+
+    fn finish(
+        &mut self,
+        command: Command,
+        args: Args<'_>,
+        outcome: Result<Flow, CmdError>,
+        mark: crate::resp::Mark,
+        clock: &mut Instant,
+        at: usize,
+    ) -> Step {
+        let now = Instant::now();
+        let nanos = now.duration_since(*clock).as_nanos() as u64;
+        *clock = now;
+        self.session
+            .client
+            .handle
+            .last_command
+            .store(u32::from(command.id) + 1, Ordering::Relaxed);
+        self.worker.counters().commands.add(1);
+        if let Some(stats) = self.cx.server.stats.command(self.worker.cell(), command.id) {
+            stats.record(nanos);
+        }
+        self.note_slow(command, args, nanos);
+        match outcome {
+            Ok(Flow::Done | Flow::Exec) => {
+                self.mute(mark);
+                Step::Done
+            }
+            Ok(Flow::Close) => {
+                self.mute(mark);
+                Step::Stop(Ran::Close)
+            }
+            Ok(Flow::Wait(waiting)) => Step::Stop(Ran::Waiting { next: at + 1, waiting }),
+            Err(error) => {
+                self.session.reply.truncate(mark);
+                self.write_error(Some(command), &error, false);
+                self.mute(mark);
+                Step::Done
+            }
+        }
+    }
+
+    /// CLIENT REPLY: drops the reply since `mark` if the client does not want it.
+    fn mute(&mut self, mark: crate::resp::Mark) {
+        match self.session.client.reply_mode {
+            ReplyMode::On => return,
+            ReplyMode::Off | ReplyMode::Skip => self.session.reply.truncate(mark),
+            ReplyMode::SkipNext => {}
+        }
+        self.after_reply();
+    }
+
+    fn after_reply(&mut self) {
+        let client = &mut self.session.client;
+        client.reply_mode = match client.reply_mode {
+            ReplyMode::SkipNext => ReplyMode::Skip,
+            ReplyMode::Skip => ReplyMode::On,
+            other => other,
+        };
+    }
+
+    fn note_slow(&mut self, command: Command, args: Args<'_>, nanos: u64) {
+        let live = self.cx.server.params.live();
+        let micros = nanos / 1000;
+        let threshold = live.slowlog_us.load(Ordering::Relaxed);
+        if threshold >= 0 && micros >= threshold as u64 && !command.spec.has(flag::SKIP_SLOWLOG) {
+            let slow = SlowCommand {
+                id: 0,
+                at_s: self.worker.now_ms() / 1000,
+                micros,
+                args: shorten(args),
+                addr: self.session.client.handle.addr.clone(),
+                name: self.session.client.handle.labels.lock().name.clone(),
+            };
+            self.cx
+                .server
+                .stats
+                .add_slow(slow, live.slowlog_len_max.load(Ordering::Relaxed) as usize);
+        }
+        let latency_ms = live.latency_threshold_ms.load(Ordering::Relaxed);
+        if latency_ms > 0 && micros / 1000 >= latency_ms {
+            let event = if command.spec.has(flag::FAST) {
+                "fast-command"
+            } else {
+                "command"
+            };
+            self.cx
+                .server
+                .stats
+                .add_latency(event, self.worker.now_ms() / 1000, (micros / 1000) as u32);
+        }
+    }
+
+    /// Leaves MULTI and forgets watched keys.
+    pub(super) fn discard(&mut self) {
+        let client = &mut self.session.client;
+        client.multi = None;
+        client.handle.queued.store(-1, Ordering::Relaxed);
+        client.handle.args_bytes.store(0, Ordering::Relaxed);
+        match self.pass.as_ref() {
+            Some(pass) => crate::commands::transactions::forget_watches(self.engine, client, pass),
+            None => crate::commands::transactions::unwatch_all(&self.cx.server, client, self.worker),
+        }
+    }
+}
+
+pub(super) fn dropped() -> CmdError {
+    CmdError::text("NOCOLLECTION the selected collection has been dropped, select another one")
+}
+
+pub(super) fn resolve(session: &mut Session, engine: &crate::engine::Engine) -> Result<Arc<Collection>, CmdError> {
+    session
+        .current
+        .resolve(engine, session.client.database)
+        .cloned()
+        .ok_or_else(dropped)
+}
+
+/// A request's arguments as the slow log keeps them.
+fn shorten(args: Args<'_>) -> Vec<Vec<u8>> {
+    let shown = if args.len() > SLOWLOG_ARGS_MAX {
+        SLOWLOG_ARGS_MAX - 1
+    } else {
+        args.len()
+    };
+    let mut kept: Vec<Vec<u8>> = args
+        .iter()
+        .take(shown)
+        .map(|arg| match arg.get(..SLOWLOG_ARG_BYTES_MAX) {
+            Some(head) if arg.len() > SLOWLOG_ARG_BYTES_MAX => [
+                head,
+                format!("... ({} more bytes)", arg.len() - SLOWLOG_ARG_BYTES_MAX).as_bytes(),
+            ]
+            .concat(),
+            _ => arg.to_vec(),
+        })
+        .collect();
+    if args.len() > shown {
+        kept.push(format!("... ({} more arguments)", args.len() - shown).into_bytes());
+    }
+    kept
+}
