@@ -95,6 +95,24 @@ impl Session {
         Step::Done
     }
 
+    /// CLIENT REPLY: drops the reply since `mark` if the client does not want it.
+    pub(super) fn mute(&mut self, mark: crate::resp::Mark) {
+        match self.client.reply_mode {
+            ReplyMode::On => return,
+            ReplyMode::Off | ReplyMode::Skip => self.reply.truncate(mark),
+            ReplyMode::SkipNext => {}
+        }
+        self.after_reply();
+    }
+
+    pub(super) fn after_reply(&mut self) {
+        self.client.reply_mode = match self.client.reply_mode {
+            ReplyMode::SkipNext => ReplyMode::Skip,
+            ReplyMode::Skip => ReplyMode::On,
+            other => other,
+        };
+    }
+
     fn note_activity(&self, worker: &Worker, requests: usize) {
         let handle = &self.client.handle;
         handle.active_ms.store(worker.now_ms(), Ordering::Relaxed);
@@ -212,7 +230,7 @@ impl Run<'_, '_> {
             multi.aborted = true;
         }
         self.write_error(command, &error, true);
-        self.after_reply();
+        self.session.after_reply();
         Step::Done
     }
 
@@ -245,7 +263,7 @@ impl Run<'_, '_> {
         }
         let mark = self.session.reply.mark();
         self.session.reply.simple("QUEUED");
-        self.mute(mark);
+        self.session.mute(mark);
         Step::Done
     }
 
@@ -374,40 +392,21 @@ impl Run<'_, '_> {
         self.note_slow(command, args, nanos);
         match outcome {
             Ok(Flow::Done | Flow::Exec) => {
-                self.mute(mark);
+                self.session.mute(mark);
                 Step::Done
             }
             Ok(Flow::Close) => {
-                self.mute(mark);
+                self.session.mute(mark);
                 Step::Stop(Ran::Close)
             }
             Ok(Flow::Wait(waiting)) => Step::Stop(Ran::Waiting { next: at + 1, waiting }),
             Err(error) => {
                 self.session.reply.truncate(mark);
                 self.write_error(Some(command), &error, false);
-                self.mute(mark);
+                self.session.mute(mark);
                 Step::Done
             }
         }
-    }
-
-    /// CLIENT REPLY: drops the reply since `mark` if the client does not want it.
-    fn mute(&mut self, mark: crate::resp::Mark) {
-        match self.session.client.reply_mode {
-            ReplyMode::On => return,
-            ReplyMode::Off | ReplyMode::Skip => self.session.reply.truncate(mark),
-            ReplyMode::SkipNext => {}
-        }
-        self.after_reply();
-    }
-
-    fn after_reply(&mut self) {
-        let client = &mut self.session.client;
-        client.reply_mode = match client.reply_mode {
-            ReplyMode::SkipNext => ReplyMode::Skip,
-            ReplyMode::Skip => ReplyMode::On,
-            other => other,
-        };
     }
 
     fn note_slow(&mut self, command: Command, args: Args<'_>, nanos: u64) {

@@ -12,6 +12,7 @@ use crate::commands::support::glob::{Case, glob_match};
 use crate::commands::table::assert_sorted;
 use crate::config::params::ChangedKey;
 use crate::config::values;
+use crate::metrics::logging;
 use crate::resp::{Args, Reply};
 use crate::wal::Fsync;
 
@@ -136,6 +137,9 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
             };
             server.engine.wal().set_fsync(policy);
             server.engine.set_waits_for_stable(policy == Fsync::Always);
+        }
+        if key == "log.level" {
+            logging::set_level(server.params.config().log.level);
         }
     }
 }
