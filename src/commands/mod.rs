@@ -2,11 +2,14 @@
 
 pub mod bitmap;
 pub mod collections;
+pub mod connection;
 pub mod context;
 pub mod error;
 pub mod flow;
 pub mod generic;
+pub mod help;
 pub mod hyperloglog;
+pub mod server;
 pub mod spec;
 pub mod string;
 pub mod support;

@@ -8,8 +8,11 @@ use super::spec::Spec;
 const FAMILIES: &[&[Spec]] = &[
     super::bitmap::COMMANDS,
     super::collections::COMMANDS,
+    super::connection::COMMANDS,
     super::generic::COMMANDS,
+    super::server::COMMANDS,
     super::string::COMMANDS,
+    super::transactions::COMMANDS,
 ];
 
 /// A command with its number, which counts and latencies are kept under.

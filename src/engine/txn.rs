@@ -113,6 +113,17 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         self.scope.worker.random_below(n)
     }
 
+    /// The part of the index's memory that falls to `key`: its shard's, divided by the shard's keys.
+    pub fn index_share_bytes(&mut self, key: &[u8]) -> usize {
+        let key = self.scope.key(self.collection, key);
+        let state = self.scope.state(self.collection, key);
+        state
+            .index
+            .heap_bytes()
+            .checked_div(state.keys as usize)
+            .unwrap_or_default()
+    }
+
     /// The collection.
     pub fn collection(&self) -> &Collection {
         self.collection

@@ -4,6 +4,7 @@
 
 pub mod counters;
 pub mod logging;
+pub mod rates;
 pub mod stats;
 
 pub use counters::{Count, Counters};

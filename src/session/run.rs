@@ -447,7 +447,10 @@ impl Run<'_, '_> {
         client.multi = None;
         client.handle.queued.store(-1, Ordering::Relaxed);
         client.handle.args_bytes.store(0, Ordering::Relaxed);
-        crate::commands::transactions::unwatch_all(&self.cx.server, client, self.worker);
+        match self.pass.as_ref() {
+            Some(pass) => crate::commands::transactions::forget_watches(self.engine, client, pass),
+            None => crate::commands::transactions::unwatch_all(&self.cx.server, client, self.worker),
+        }
     }
 }
 

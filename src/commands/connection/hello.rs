@@ -63,9 +63,7 @@ fn parse(args: Args<'_>) -> Result<Options<'_>, CmdError> {
         Some(3) => Proto::Resp3,
         Some(_) => return Err(CmdError::text("NOPROTO unsupported protocol version")),
         None => {
-            return Err(CmdError::text(
-                "ERR Protocol version is not an integer or out of range",
-            ));
+            return Err(CmdError::text("ERR Protocol version is not an integer or out of range"));
         }
     });
     while let Some(option) = rest.next() {

@@ -30,7 +30,7 @@ fn multi(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
 
 pub(super) const EXEC: Spec = Spec {
     since: "1.2.0",
-    flags: COMMON | flag::SKIP_SLOWLOG | flag::NOT_QUEUED,
+    flags: COMMON | flag::SKIP_SLOWLOG | flag::NOT_QUEUED | flag::RUNS_QUEUE,
     acl: &["transaction"],
     summary: "Runs the queued commands as one",
     complexity: "Depends on commands in the transaction",

@@ -159,7 +159,7 @@ mod tests {
             watch_keys(&self.engine, &mut self.client, keys.iter().copied(), now_ms).unwrap();
         }
 
-        fn set(&mut self, key: &[u8], expire_at_ms: Option<u64>) {
+        fn set(&mut self, key: &[u8], expire_at_ms: u64) {
             let collection = collection_in(&self.engine, 0).unwrap();
             let cell = self.worker.cell();
             let _pass = self.engine.gate().enter(cell);
@@ -179,24 +179,24 @@ mod tests {
         fixture.watch(&[b"a", b"b", b"a"]);
         fixture.watch(&[b"b"]);
         assert_eq!(fixture.client.watches.len(), 2);
-        fixture.set(b"c", None);
+        fixture.set(b"c", 0);
         assert!(!fixture.client.watch_flag.is_raised());
-        fixture.set(b"b", None);
+        fixture.set(b"b", 0);
         assert!(fixture.client.watch_flag.is_raised());
 
         let pass = fixture.worker.enter(&fixture.engine);
         forget_watches(&fixture.engine, &mut fixture.client, &pass);
         drop(pass);
         assert!(fixture.client.watches.is_empty());
-        fixture.set(b"a", None);
+        fixture.set(b"a", 0);
         assert!(!fixture.client.watch_flag.is_raised());
     }
 
     #[test]
     fn notices_keys_that_are_dead_already() {
         let mut fixture = fixture();
-        fixture.set(b"dead", Some(1));
-        fixture.set(b"alive", None);
+        fixture.set(b"dead", 1);
+        fixture.set(b"alive", 0);
         fixture.watch(&[b"dead", b"alive", b"absent"]);
         let expired: Vec<bool> = fixture.client.watches.iter().map(|watch| watch.was_expired).collect();
         assert_eq!(expired, [true, false, false]);

@@ -94,7 +94,9 @@ fn parse(args: Args<'_>) -> Result<Filter<'_>, CmdError> {
         let value = rest.next().ok_or(CmdError::Syntax)?;
         match option.to_ascii_lowercase().as_slice() {
             b"id" => {
-                let id = parse_i64(value).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
+                let id = parse_i64(value)
+                    .and_then(|id| u64::try_from(id).ok())
+                    .filter(|id| *id > 0);
                 filter.id = Some(id.ok_or(CmdError::text("ERR client-id should be greater than 0"))?);
             }
             b"type" => filter.client_type = Some(client_type(value)?),

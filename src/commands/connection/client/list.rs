@@ -3,8 +3,8 @@
 //! **Invariant:** the fields and their order are those of Redis 7.0; monitoring tools parse them.
 
 use std::fmt::Write as _;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::{ADMIN, OWN};
 use crate::commands::context::{ClientHandle, SessionCx};
@@ -158,7 +158,10 @@ mod tests {
             "id=7 addr=1.2.3.4:5 laddr=1.2.3.4:6 fd=9 name= age=62 idle=62 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 \
              qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem="
         ));
-        assert!(line.ends_with(" events=r cmd=NULL user=default redir=-1 resp=2"), "{line}");
+        assert!(
+            line.ends_with(" events=r cmd=NULL user=default redir=-1 resp=2"),
+            "{line}"
+        );
     }
 
     #[test]
