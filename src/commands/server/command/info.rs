@@ -28,7 +28,7 @@ fn info(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
     for name in args.iter().skip(2) {
         match find(name) {
             Some(command) => write(command, reply),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
     Ok(Flow::Done)
