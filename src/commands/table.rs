@@ -5,7 +5,11 @@ use std::sync::OnceLock;
 use super::spec::Spec;
 
 /// Families, each sorted by name.
-const FAMILIES: &[&[Spec]] = &[super::bitmap::COMMANDS, super::string::COMMANDS];
+const FAMILIES: &[&[Spec]] = &[
+    super::bitmap::COMMANDS,
+    super::hyperloglog::COMMANDS,
+    super::string::COMMANDS,
+];
 
 /// A command with its number, which counts and latencies are kept under.
 #[derive(Clone, Copy)]
