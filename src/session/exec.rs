@@ -156,9 +156,10 @@ impl Alone<'_> {
                     client: &mut session.client,
                     worker: self.worker,
                     command: queued.command,
+                    in_exec: true,
                 };
                 match handler(&mut cx, args, &mut session.reply)? {
-                    Flow::Wait(_) => Err(CmdError::text("ERR Command not allowed inside a transaction")),
+                    Flow::Wait(_) | Flow::Block(_) => Err(CmdError::text("ERR Command not allowed inside a transaction")),
                     Flow::Done | Flow::Close | Flow::Exec => Ok(()),
                 }
             }

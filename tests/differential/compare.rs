@@ -25,6 +25,8 @@ pub enum Mode {
     KeysOnly,
     /// An EXEC reply: its elements in the modes of the queued commands.
     Exec(Vec<Mode>),
+    /// `OBJECT ENCODING`: LokiKV may say `int` of digits that Redis keeps as text (D11).
+    Encoding,
     /// `HELP`: lines of text, about the command.
     Help,
     /// Sent, read, not compared.
@@ -46,6 +48,7 @@ pub fn default_mode(args: &Args) -> Mode {
             Mode::Help
         }
         ("KEYS" | "SMEMBERS", _) => Mode::Unordered,
+        ("OBJECT", "ENCODING") => Mode::Encoding,
         ("TTL" | "EXPIRETIME", _) | ("OBJECT", "IDLETIME") => Mode::Near(1),
         ("PTTL" | "PEXPIRETIME", _) => Mode::Near(50),
         ("RANDOMKEY" | "TIME" | "LASTSAVE" | "LOLWUT" | "SCAN", _) => Mode::Any,
@@ -113,6 +116,10 @@ fn compare_values(mode: &Mode, redis: &Value, loki: &Value) -> Result<(), String
         }
         Mode::KeysOnly => keys_only(redis, loki),
         Mode::Help => help(redis, loki),
+        Mode::Encoding => check(
+            redis == loki || (loki.text() == "int" && ["embstr", "raw"].contains(&redis.text().as_str())),
+            "different encodings",
+        ),
         Mode::Exec(modes) => exec(modes, redis, loki),
     }
 }

@@ -127,6 +127,7 @@ pub fn client_line(client: &ClientHandle, now_ms: u64) -> String {
 fn flags(client: &ClientHandle) -> String {
     let letters = [
         (client.queued.load(Relaxed) >= 0, 'x'),
+        (client.is_blocked(), 'b'),
         (client.is_unix, 'U'),
         (client.no_evict.load(Relaxed), 'e'),
         (client.no_touch.load(Relaxed), 'T'),

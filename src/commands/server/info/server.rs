@@ -46,7 +46,8 @@ pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
         "client_recent_max_output_buffer",
         largest(|client| client.output_bytes.load(Relaxed)),
     );
-    lines.put("blocked_clients", 0);
+    let blocked = clients.iter().filter(|client| client.is_blocked()).count();
+    lines.put("blocked_clients", blocked);
     lines.put("tracking_clients", 0);
     lines.put("clients_in_timeout_table", 0);
 }
