@@ -1,9 +1,12 @@
 //! Every command: its spec beside its handler, one table per family.
 
+pub mod collections;
+pub mod compat;
 pub mod connection;
 pub mod context;
 pub mod error;
 pub mod flow;
+pub mod generic;
 pub mod help;
 pub mod hyperloglog;
 pub mod server;

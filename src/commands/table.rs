@@ -3,10 +3,15 @@
 use std::sync::OnceLock;
 
 use super::spec::Spec;
-use super::{connection, server, transactions};
 
 /// Families, each sorted by name.
-const FAMILIES: &[&[Spec]] = &[connection::COMMANDS, server::COMMANDS, transactions::COMMANDS];
+const FAMILIES: &[&[Spec]] = &[
+    super::collections::COMMANDS,
+    super::connection::COMMANDS,
+    super::generic::COMMANDS,
+    super::server::COMMANDS,
+    super::transactions::COMMANDS,
+];
 
 /// A command with its number, which counts and latencies are kept under.
 #[derive(Clone, Copy)]

@@ -23,6 +23,8 @@ pub struct WrongType;
 enum Look {
     /// As a use of the key: statistics and access clock.
     Use,
+    /// In the statistics only.
+    Inspect,
     /// Without a trace.
     Peek,
 }
@@ -49,6 +51,12 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     #[inline]
     pub fn get(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         self.look(key, Look::Use)
+    }
+
+    /// The entry of `key`, counted in the statistics without touching the access clock.
+    #[inline]
+    pub fn inspect(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.look(key, Look::Inspect)
     }
 
     /// The entry of `key`, without touching statistics or the access clock.
@@ -112,8 +120,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         let now_ms = self.scope.worker.now_ms;
         let access_s = self.scope.worker.access_s();
         let observes = self.scope.engine.waits_for_stable();
-        let use_it = look == Look::Use;
-        let touch = use_it && !self.quiet;
+        let touch = look == Look::Use && !self.quiet;
         let (found, dead) = self.scope.with_state(self.collection, key, |state, worker| {
             let entry = state.index.get(key);
             let dead = entry.is_some_and(|entry| entry.is_expired(now_ms));
@@ -129,7 +136,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         if dead {
             self.expire(bytes);
         }
-        if use_it {
+        if look != Look::Peek {
             let counters = &self.scope.worker.counters;
             if found {
                 counters.hits.add(1)

@@ -2,6 +2,7 @@
 
 mod command;
 mod config;
+mod databases;
 mod debug;
 mod info;
 mod latency;
@@ -29,7 +30,10 @@ pub const COMMANDS: &[Spec] = &[
     persistence::BGSAVE,
     command::COMMAND,
     config::CONFIG,
+    databases::DBSIZE,
     debug::DEBUG,
+    databases::FLUSHALL,
+    databases::FLUSHDB,
     info::INFO,
     persistence::LASTSAVE,
     latency::LATENCY,
@@ -39,6 +43,7 @@ pub const COMMANDS: &[Spec] = &[
     persistence::SAVE,
     shutdown::SHUTDOWN,
     slowlog::SLOWLOG,
+    databases::SWAPDB,
     time::TIME,
 ];
 
