@@ -1,5 +1,6 @@
 //! Every command: its spec beside its handler, one table per family.
 
+pub mod bitmap;
 pub mod collections;
 pub mod compat;
 pub mod connection;
@@ -11,9 +12,13 @@ pub mod help;
 pub mod hyperloglog;
 pub mod server;
 pub mod spec;
+pub mod string;
 pub mod support;
 pub mod table;
+#[cfg(test)]
+pub mod testing;
 pub mod transactions;
+pub mod value;
 
 pub use error::CmdError;
 pub use flow::Flow;

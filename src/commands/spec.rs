@@ -2,7 +2,9 @@
 //!
 //! **Invariants**
 //! - A spec stands next to its handler; no other file knows the command's name.
-//! - Whether a command reads or writes is its handler's type ([`Handler`]), so flags cannot lie about it.
+//! - Whether a command reads or writes is its handler's type ([`Handler`]), so flags cannot lie about it. One exception:
+//!   a [`Handler::Write`] marked [`flag::READONLY`] answers a question and only keeps what it computed beside the value
+//!   (`PFCOUNT`); it is not refused as a write, so it asks [`Txn::is_frozen`] before it keeps anything.
 
 use super::context::SessionCx;
 use super::error::CmdError;
@@ -283,6 +285,7 @@ impl Spec {
     pub const fn all_flags(&self) -> u32 {
         self.flags
             | match self.handler {
+                Handler::Write(_) if self.flags & flag::READONLY != 0 => 0,
                 Handler::Write(_) => flag::WRITE,
                 Handler::Read(_) | Handler::Keyspace(_) => flag::READONLY,
                 Handler::Exclusive(_) | Handler::Session(_) | Handler::Container => 0,

@@ -6,10 +6,12 @@ use super::spec::Spec;
 
 /// Families, each sorted by name.
 const FAMILIES: &[&[Spec]] = &[
+    super::bitmap::COMMANDS,
     super::collections::COMMANDS,
     super::connection::COMMANDS,
     super::generic::COMMANDS,
     super::server::COMMANDS,
+    super::string::COMMANDS,
     super::transactions::COMMANDS,
 ];
 

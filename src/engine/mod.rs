@@ -39,6 +39,9 @@ use worker::Worker;
 /// Threads beside the workers that touch data: expiry, checkpointer, background drops, start-up.
 const HELPERS: usize = 4;
 
+/// Greatest length of a string value unless set otherwise, as `proto-max-bulk-len`.
+const STRING_BYTES_MAX_DEFAULT: u64 = 512 << 20;
+
 /// The data and everything that guards it. Shared by all threads.
 pub struct Engine {
     registry: RwLock<Registry>,
@@ -48,6 +51,7 @@ pub struct Engine {
     reaper: Reaper,
     wal: Wal,
     waits_for_stable: AtomicBool,
+    string_bytes_max: AtomicU64,
     epoch: AtomicU64,
     checkpointing: AtomicBool,
     pre_images: PreImages,
@@ -72,6 +76,7 @@ impl Engine {
             meter,
             wal,
             waits_for_stable: AtomicBool::new(false),
+            string_bytes_max: AtomicU64::new(STRING_BYTES_MAX_DEFAULT),
             epoch: AtomicU64::new(0),
             checkpointing: AtomicBool::new(false),
             pre_images: PreImages::default(),
@@ -161,6 +166,16 @@ impl Engine {
     /// Sets whether replies wait for the disk.
     pub fn set_waits_for_stable(&self, waits: bool) {
         self.waits_for_stable.store(waits, Ordering::Relaxed);
+    }
+
+    /// Greatest length, in bytes, that a command may grow a string to (`proto-max-bulk-len`).
+    pub fn string_bytes_max(&self) -> u64 {
+        self.string_bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// Sets the greatest length of a string value.
+    pub fn set_string_bytes_max(&self, bytes_max: u64) {
+        self.string_bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
     #[inline]

@@ -23,10 +23,23 @@ pub struct WrongType;
 enum Look {
     /// As a use of the key: statistics and access clock.
     Use,
+    /// By a command that is about to change the key: access clock, but no hit or miss.
+    Change,
     /// In the statistics only.
     Inspect,
     /// Without a trace.
     Peek,
+}
+
+/// The string that an entry holds.
+///
+/// # Errors
+/// [`WrongType`] when it holds something else.
+#[inline]
+pub fn str_of(entry: EntryRef<'_>) -> Result<StrRef<'_>, WrongType> {
+    match entry.value() {
+        ValueRef::Str(text) => Ok(text),
+    }
 }
 
 /// A command's view of its keys, for reading.
@@ -71,10 +84,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     /// [`WrongType`] when the key holds something else.
     #[inline]
     pub fn get_str(&mut self, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
-        match self.get(key).map(|entry| entry.value()) {
-            None => Ok(None),
-            Some(ValueRef::Str(text)) => Ok(Some(text)),
-        }
+        self.get(key).map(str_of).transpose()
     }
 
     /// Whether `key` exists, without touching statistics or the access clock.
@@ -91,6 +101,11 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     /// The access clock, seconds.
     pub fn access_s(&self) -> u32 {
         self.scope.worker.access_s()
+    }
+
+    /// Greatest length that a string value may grow to, in bytes.
+    pub fn string_bytes_max(&self) -> u64 {
+        self.scope.engine.string_bytes_max()
     }
 
     /// A random number below `n`.
@@ -120,7 +135,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         let now_ms = self.scope.worker.now_ms;
         let access_s = self.scope.worker.access_s();
         let observes = self.scope.engine.waits_for_stable();
-        let touch = look == Look::Use && !self.quiet;
+        let touch = matches!(look, Look::Use | Look::Change) && !self.quiet;
         let (found, dead) = self.scope.with_state(self.collection, key, |state, worker| {
             let entry = state.index.get(key);
             let dead = entry.is_some_and(|entry| entry.is_expired(now_ms));
@@ -136,7 +151,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         if dead {
             self.expire(bytes);
         }
-        if look != Look::Peek {
+        if matches!(look, Look::Use | Look::Inspect) {
             let counters = &self.scope.worker.counters;
             if found {
                 counters.hits.add(1)
@@ -169,6 +184,28 @@ impl<'t, 'e> Txn<'t, 'e> {
     #[inline]
     pub fn new(scope: &'t mut Scope<'e>, collection: &'t Collection, quiet: bool) -> Self {
         Self(ReadTxn::new(scope, collection, quiet))
+    }
+
+    /// The entry of `key` as it is before this command changes it: moves the access clock, counts no hit or miss (as
+    /// `lookupKeyWrite` in Redis).
+    #[inline]
+    pub fn old(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.0.look(key, Look::Change)
+    }
+
+    /// The string at `key` before this command changes it, looked at as by [`Txn::old`].
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    #[inline]
+    pub fn old_str(&mut self, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
+        self.old(key).map(str_of).transpose()
+    }
+
+    /// Whether changes are impossible because the WAL has failed. Only commands that are not refused then have to ask:
+    /// those that read, and tidy up as they go.
+    pub fn is_frozen(&self) -> bool {
+        self.0.scope.engine.refuses_writes()
     }
 
     /// Applies an effect on a key of this collection.
@@ -230,6 +267,15 @@ impl<'t, 'e> Txn<'t, 'e> {
             offset: offset as u64,
             bytes,
         });
+    }
+
+    /// Overwrites part of a string that may not exist yet, zero-filling a gap before `offset`. What is logged is the
+    /// part alone, however far out it lies.
+    pub fn write_range_or_create(&mut self, key: &[u8], offset: usize, bytes: &[u8]) {
+        if !self.exists(key) {
+            self.put_str(key, StrRef::Inline(b""), None);
+        }
+        self.write_range(key, offset, bytes);
     }
 
     /// LSN of this command's record, which is begun if this is its first change.

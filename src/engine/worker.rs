@@ -57,6 +57,12 @@ impl Worker {
         self.now_ms = unix_ms();
     }
 
+    /// Sets the clock by hand.
+    #[cfg(test)]
+    pub fn set_clock(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+    }
+
     /// The worker's present, Unix milliseconds.
     #[inline]
     pub fn now_ms(&self) -> u64 {

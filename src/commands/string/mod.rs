@@ -1,0 +1,46 @@
+//! Strings: GET, SET and their kin.
+//!
+//! **Invariants**
+//! - A change in part (`APPEND`, `SETRANGE`) is logged as that part; only whole new values are logged whole.
+//! - What changes a value in place keeps its expiry; what sets it anew drops it (`SET … KEEPTTL` apart).
+
+mod counter;
+mod get;
+mod lcs;
+mod many;
+mod options;
+mod range;
+mod set;
+#[cfg(test)]
+mod tests;
+
+use super::spec::Spec;
+use super::table::assert_sorted;
+
+/// The family.
+pub const COMMANDS: &[Spec] = &[
+    range::APPEND,
+    counter::DECR,
+    counter::DECRBY,
+    get::GET,
+    get::GETDEL,
+    get::GETEX,
+    range::GETRANGE,
+    get::GETSET,
+    counter::INCR,
+    counter::INCRBY,
+    counter::INCRBYFLOAT,
+    lcs::LCS,
+    many::MGET,
+    many::MSET,
+    many::MSETNX,
+    set::PSETEX,
+    set::SET,
+    set::SETEX,
+    set::SETNX,
+    range::SETRANGE,
+    range::STRLEN,
+    range::SUBSTR,
+];
+
+const _: () = assert_sorted(COMMANDS);

@@ -1,0 +1,101 @@
+//! String values between requests, the engine and replies, without copying large ones.
+//!
+//! **Invariant:** a [`Held`] value copies at most what an entry keeps inside itself; a large value is shared.
+
+use std::ops::Range;
+
+use super::support::expire::ExpireError;
+use super::support::number::parse_i64;
+use super::{CmdError, CmdResult};
+use crate::engine::txn::Txn;
+use crate::page::{Shared, StrRef};
+use crate::resp::{Args, Reply};
+
+/// Longest string that `OBJECT ENCODING` calls `embstr`; longer ones are `raw` in any case.
+const EMBEDDED_BYTES_MAX: usize = 44;
+
+/// Argument `i` as a value to store; a large one is shared with the request.
+#[inline]
+pub fn str_arg(args: Args<'_>, i: usize) -> StrRef<'_> {
+    match args.shared(i) {
+        Some(shared) => StrRef::Shared(shared),
+        None => StrRef::Inline(args.get(i).unwrap_or_default()),
+    }
+}
+
+/// Argument `i` as an integer.
+pub fn int_arg(args: Args<'_>, i: usize) -> Result<i64, CmdError> {
+    args.get(i).and_then(parse_i64).ok_or(CmdError::NotInteger)
+}
+
+/// Answers with a value, or null.
+#[inline]
+pub fn reply_str(reply: &mut Reply, value: Option<StrRef<'_>>) {
+    match value {
+        None => reply.null(),
+        Some(StrRef::Inline(bytes)) => reply.bulk(bytes),
+        Some(StrRef::Shared(shared)) => reply.bulk_shared(shared),
+    }
+}
+
+/// Answers with a part of a value.
+pub fn reply_range(reply: &mut Reply, value: StrRef<'_>, range: Range<usize>) {
+    match value {
+        StrRef::Inline(bytes) => reply.bulk(bytes.get(range).unwrap_or_default()),
+        StrRef::Shared(shared) => reply.bulk_shared_range(shared, range),
+    }
+}
+
+/// A value kept beyond its lookup, so that several can be looked at together.
+pub enum Held {
+    /// A copy of a small value.
+    Small(Vec<u8>),
+    /// A large value, shared.
+    Large(Shared),
+}
+
+impl Held {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Small(bytes) => bytes,
+            Self::Large(shared) => shared,
+        }
+    }
+}
+
+impl From<StrRef<'_>> for Held {
+    fn from(value: StrRef<'_>) -> Self {
+        match value {
+            StrRef::Inline(bytes) => Self::Small(bytes.to_vec()),
+            StrRef::Shared(shared) => Self::Large(Shared::clone(shared)),
+        }
+    }
+}
+
+/// Refuses a string that would end behind `offset + added` bytes, if that is more than a string may have.
+pub fn check_length(offset: u64, added: usize, bytes_max: u64) -> CmdResult {
+    match offset.checked_add(added as u64) {
+        Some(total) if total <= bytes_max => Ok(()),
+        _ => Err(CmdError::text(
+            "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+        )),
+    }
+}
+
+/// Sets `key` to a string made by the server, not given by a client: `OBJECT ENCODING` calls those `raw`.
+pub fn put_made(txn: &mut Txn<'_, '_>, key: &[u8], bytes: Vec<u8>, expire_at_ms: Option<u64>) {
+    let is_short = bytes.len() <= EMBEDDED_BYTES_MAX;
+    txn.put_str(key, StrRef::Shared(&Shared::new(bytes)), expire_at_ms);
+    if is_short {
+        txn.write_range(key, 0, b"");
+    }
+}
+
+/// The error reply to a bad expire time in `command`.
+pub fn expire_error(error: ExpireError, command: &str) -> CmdError {
+    match error {
+        ExpireError::NotAnInteger => CmdError::NotInteger,
+        ExpireError::Invalid => error.message(command).into(),
+    }
+}
