@@ -10,6 +10,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::collections::COMMANDS,
     super::connection::COMMANDS,
     super::generic::COMMANDS,
+    super::hyperloglog::COMMANDS,
     super::server::COMMANDS,
     super::string::COMMANDS,
     super::transactions::COMMANDS,

@@ -86,7 +86,8 @@ impl Harness {
     pub fn say(&mut self, line: &str) -> String {
         let words: Vec<&[u8]> = line.split_ascii_whitespace().map(str::as_bytes).collect();
         let reply = self.run(&words);
-        String::from_utf8_lossy(&reply).trim_end().replace("\r\n", " ")
+        let reply = String::from_utf8_lossy(&reply);
+        reply.strip_suffix("\r\n").unwrap_or(&reply).replace("\r\n", " ")
     }
 
     /// Runs a request.

@@ -105,7 +105,7 @@ impl Session {
         self.after_reply();
     }
 
-    pub(super) fn after_reply(&mut self) {
+    fn after_reply(&mut self) {
         self.client.reply_mode = match self.client.reply_mode {
             ReplyMode::SkipNext => ReplyMode::Skip,
             ReplyMode::Skip => ReplyMode::On,
@@ -199,6 +199,11 @@ impl Run<'_, '_> {
         }
         let mark = self.session.reply.mark();
         let hash = prepared.hash.map(|hash| (hash, prepared_for));
+        self.session
+            .client
+            .handle
+            .last_command
+            .store(u32::from(command.id) + 1, Ordering::Relaxed);
         let outcome = self.run_command(command, hash, args);
         self.finish(command, args, outcome, mark, clock, at)
     }
@@ -219,18 +224,20 @@ impl Run<'_, '_> {
 
     /// Answers an error to a request that did not run; inside MULTI the transaction is lost.
     fn refuse(&mut self, command: Option<Command>, error: CmdError) -> Step {
+        let mark = self.session.reply.mark();
         if let Some(multi) = &mut self.session.client.multi {
             let is_exec = command.is_some_and(|command| command.spec.has(flag::RUNS_QUEUE));
             if is_exec {
                 let error = format!("EXECABORT Transaction discarded because of: {error}").into();
                 self.discard();
                 self.write_error(command, &error, true);
+                self.session.mute(mark);
                 return Step::Done;
             }
             multi.aborted = true;
         }
         self.write_error(command, &error, true);
-        self.session.after_reply();
+        self.session.mute(mark);
         Step::Done
     }
 
@@ -380,11 +387,6 @@ impl Run<'_, '_> {
         let now = Instant::now();
         let nanos = now.duration_since(*clock).as_nanos() as u64;
         *clock = now;
-        self.session
-            .client
-            .handle
-            .last_command
-            .store(u32::from(command.id) + 1, Ordering::Relaxed);
         self.worker.counters().commands.add(1);
         if let Some(stats) = self.cx.server.stats.command(self.worker.cell(), command.id) {
             stats.record(nanos);

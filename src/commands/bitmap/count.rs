@@ -25,7 +25,15 @@ fn bitcount(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
     };
     let (start, end, unit) = match args.len() {
         2 => (0, -1, BitUnit::Byte),
-        4 | 5 => (int_arg(args, 2)?, int_arg(args, 3)?, unit_arg(args, 4)?),
+        4 | 5 => {
+            let (start, end) = (int_arg(args, 2)?, int_arg(args, 3)?);
+            // Nor is the unit of a range that is empty in any unit.
+            if start < 0 && end < 0 && start > end {
+                reply.int(0);
+                return Ok(());
+            }
+            (start, end, unit_arg(args, 4)?)
+        }
         _ => return Err(CmdError::Syntax),
     };
     reply.int(bit_count(text.bytes(), start, end, unit).cast_signed());

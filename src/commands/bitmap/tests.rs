@@ -44,6 +44,7 @@ fn counts_and_positions() {
             ("BITCOUNT k 5 30 BIT", ":17"),
             ("BITCOUNT k 0", "-ERR syntax error"),
             ("BITCOUNT k 0 1 foo", "-ERR syntax error"),
+            ("BITCOUNT k -1 -2 foo", ":0"),
             ("BITCOUNT k a 1", "-ERR value is not an integer or out of range"),
             ("BITCOUNT none a b", ":0"),
             ("BITPOS k 1", ":1"),

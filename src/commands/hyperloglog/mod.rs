@@ -11,7 +11,11 @@
 //! **Invariants**: after the same calls the bytes are the same as in Redis 7.0, so values move between the two servers
 //! with `DUMP`, `RESTORE`, `GET` and `SET`. Bytes come from clients: no content of them can panic.
 
+#[cfg(test)]
+mod command_tests;
+mod commands;
 pub mod debug;
+mod debug_commands;
 mod dense;
 mod estimate;
 mod hash;
@@ -19,7 +23,22 @@ mod sparse;
 #[cfg(test)]
 mod tests;
 
+use super::spec::Spec;
+use super::table::assert_sorted;
 use estimate::Histogram;
+
+/// The family.
+pub const COMMANDS: &[Spec] = &[
+    commands::ADDHLL,
+    commands::HLLCOUNT,
+    commands::PFADD,
+    commands::PFCOUNT,
+    debug_commands::PFDEBUG,
+    commands::PFMERGE,
+    debug_commands::PFSELFTEST,
+];
+
+const _: () = assert_sorted(COMMANDS);
 
 /// Registers of a HyperLogLog: 2^14, for a standard error of 0.81 %.
 pub const REGISTERS: usize = 1 << 14;
