@@ -1,3 +1,65 @@
 //! The `lokikv` binary: parses flags and hands over to the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use lokikv::config::Loaded;
+use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, PingArgs};
+use lokikv::resp::Client;
+use redis_protocol::resp3::types::Resp3Frame;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(Command::Ping(args)) = &cli.command {
+        return ExitCode::from(ping(args));
+    }
+    let loaded = match cli.load() {
+        Ok(loaded) => loaded,
+        Err(error) => return fail(EXIT_USAGE, &error.to_string()),
+    };
+    if cli.check_config {
+        return check(&loaded);
+    }
+    match lokikv::server::run(loaded) {
+        Ok(()) => ExitCode::from(EXIT_OK),
+        Err(error) => fail(EXIT_FAILURE, &error.to_string()),
+    }
+}
+
+fn fail(code: u8, why: &str) -> ExitCode {
+    eprintln!("lokikv: {why}");
+    ExitCode::from(code)
+}
+
+fn check(loaded: &Loaded) -> ExitCode {
+    match &loaded.file {
+        Some(file) => println!("{}: valid", file.display()),
+        None => println!("no configuration file: the defaults and flags are valid"),
+    }
+    ExitCode::from(EXIT_OK)
+}
+
+/// Asks a running server whether it is alive; one that asks for a password is.
+fn ping(args: &PingArgs) -> u8 {
+    let target = match &args.unixsocket {
+        Some(path) => path.display().to_string(),
+        None => format!("{}:{}", args.host, args.port),
+    };
+    let answer = Client::connect(&target).and_then(|mut client| {
+        client.set_timeout(Some(args.timeout()))?;
+        client.call(&[b"PING"])
+    });
+    match answer {
+        Ok(frame) => {
+            println!("{target}: {}", frame.as_str().unwrap_or("alive"));
+            EXIT_OK
+        }
+        Err(error) => {
+            eprintln!("lokikv: {target}: {error}");
+            EXIT_FAILURE
+        }
+    }
+}

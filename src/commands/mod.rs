@@ -1,10 +1,15 @@
 //! Every command: its spec beside its handler, one table per family.
 
 pub mod bitmap;
+pub mod collections;
+pub mod connection;
 pub mod context;
 pub mod error;
 pub mod flow;
+pub mod generic;
+pub mod help;
 pub mod hyperloglog;
+pub mod server;
 pub mod spec;
 pub mod string;
 pub mod support;

@@ -337,7 +337,11 @@ impl Spec {
 }
 
 impl KeySpec {
-    fn collect(&self, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
+    /// Adds the indices of these keys among `args`.
+    ///
+    /// # Errors
+    /// As for [`Spec::key_indices`].
+    pub fn collect(&self, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
         let Begin::Index(begin) = self.begin;
         match self.find {
             Find::Range { last, step, limit } => {

@@ -7,8 +7,13 @@ use super::spec::Spec;
 /// Families, each sorted by name.
 const FAMILIES: &[&[Spec]] = &[
     super::bitmap::COMMANDS,
+    super::collections::COMMANDS,
+    super::connection::COMMANDS,
+    super::generic::COMMANDS,
     super::hyperloglog::COMMANDS,
+    super::server::COMMANDS,
     super::string::COMMANDS,
+    super::transactions::COMMANDS,
 ];
 
 /// A command with its number, which counts and latencies are kept under.

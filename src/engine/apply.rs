@@ -50,7 +50,10 @@ pub fn apply(
             state.index.upsert(key, write, |entry| {
                 let entry = entry?;
                 tally.take(Some(entry));
-                let moved = Entry::new(key.bytes, entry.value(), expire_at_ms, entry.access_s());
+                let mut moved = Entry::new(key.bytes, entry.value(), expire_at_ms, access_s);
+                if entry.is_raw() {
+                    moved.set_raw();
+                }
                 tally.add(&moved);
                 Some(moved)
             })

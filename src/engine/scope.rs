@@ -4,6 +4,8 @@
 //! - Shards are locked in index order, all before the handler runs, and released only when the record is complete.
 //! - All effects of a scope are one WAL record: replay sees all of them or none.
 
+use std::marker::PhantomData;
+
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
@@ -26,8 +28,8 @@ enum Access<'e> {
     Locked(CollectionId, Guards<'e>),
     /// Each shard is locked when it is visited, and released again.
     Visiting,
-    /// Everything: nobody else is running.
-    Exclusive(&'e ExclusivePass<'e>),
+    /// Everything: nobody else is running, for as long as the pass is held.
+    Exclusive(PhantomData<&'e ExclusivePass<'e>>),
 }
 
 /// See the module.
@@ -97,8 +99,8 @@ impl<'e> Scope<'e> {
     }
 
     /// A scope over everything. The worker must have given up its own pass.
-    pub fn exclusive(engine: &'e Engine, worker: &'e mut Worker, pass: &'e ExclusivePass<'e>) -> Self {
-        Self::new(engine, worker, Access::Exclusive(pass))
+    pub fn exclusive(engine: &'e Engine, worker: &'e mut Worker, _pass: &'e ExclusivePass<'e>) -> Self {
+        Self::new(engine, worker, Access::Exclusive(PhantomData))
     }
 
     /// Whether `key` is there but dead.

@@ -25,6 +25,8 @@ enum Look {
     Use,
     /// By a command that is about to change the key: access clock, but no hit or miss.
     Change,
+    /// In the statistics only.
+    Inspect,
     /// Without a trace.
     Peek,
 }
@@ -62,6 +64,12 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     #[inline]
     pub fn get(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         self.look(key, Look::Use)
+    }
+
+    /// The entry of `key`, counted in the statistics without touching the access clock.
+    #[inline]
+    pub fn inspect(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.look(key, Look::Inspect)
     }
 
     /// The entry of `key`, without touching statistics or the access clock.
@@ -105,6 +113,17 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         self.scope.worker.random_below(n)
     }
 
+    /// The part of the index's memory that falls to `key`: its shard's, divided by the shard's keys.
+    pub fn index_share_bytes(&mut self, key: &[u8]) -> usize {
+        let key = self.scope.key(self.collection, key);
+        let state = self.scope.state(self.collection, key);
+        state
+            .index
+            .heap_bytes()
+            .checked_div(state.keys as usize)
+            .unwrap_or_default()
+    }
+
     /// The collection.
     pub fn collection(&self) -> &Collection {
         self.collection
@@ -116,8 +135,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         let now_ms = self.scope.worker.now_ms;
         let access_s = self.scope.worker.access_s();
         let observes = self.scope.engine.waits_for_stable();
-        let use_it = look == Look::Use;
-        let touch = look != Look::Peek && !self.quiet;
+        let touch = matches!(look, Look::Use | Look::Change) && !self.quiet;
         let (found, dead) = self.scope.with_state(self.collection, key, |state, worker| {
             let entry = state.index.get(key);
             let dead = entry.is_some_and(|entry| entry.is_expired(now_ms));
@@ -133,7 +151,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         if dead {
             self.expire(bytes);
         }
-        if use_it {
+        if matches!(look, Look::Use | Look::Inspect) {
             let counters = &self.scope.worker.counters;
             if found {
                 counters.hits.add(1)

@@ -3,6 +3,8 @@
 //! **Invariant:** what is counted per request is counted in cells that one thread alone writes; readers add them up.
 
 pub mod counters;
+pub mod logging;
+pub mod rates;
 pub mod stats;
 
 pub use counters::{Count, Counters};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::counters::Count;
+use super::rates::Rates;
 
 /// Buckets of [`CommandStats::by_duration`].
 pub const DURATION_BUCKETS: usize = 24;
@@ -112,6 +113,8 @@ pub struct Stats {
     pub latency: Mutex<BTreeMap<&'static str, LatencyEvent>>,
     /// Error replies by their first word.
     pub errors: Mutex<BTreeMap<String, u64>>,
+    /// Growth of commands executed, bytes read and bytes written.
+    pub rates: Rates,
 }
 
 impl Stats {
@@ -125,6 +128,7 @@ impl Stats {
             slow_next: AtomicU64::new(0),
             latency: Mutex::default(),
             errors: Mutex::default(),
+            rates: Rates::default(),
         }
     }
 

@@ -1,1 +1,14 @@
 //! Listeners, connections and their buffers: bytes in, batches out, bounded memory per client.
+//!
+//! **Invariants**
+//! - A connection lives on one worker for its life.
+//! - What a client can make the server hold is bounded: unread requests by the query buffer limit, unsent replies by
+//!   the output buffer limit; memory follows bytes received, never bytes announced.
+
+mod connection;
+mod listener;
+mod stream;
+mod worker;
+
+pub use listener::{Listeners, accept_all, bind};
+pub use worker::start_workers;

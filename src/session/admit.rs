@@ -14,8 +14,8 @@ const QUOTED_BYTES_MAX: usize = 128;
 /// Finds the command, down to its subcommand, and checks the number of arguments.
 pub fn identify(found: Option<Command>, args: Args<'_>) -> Result<Command, CmdError> {
     let command = found.ok_or_else(|| unknown(args))?;
-    let command = match (command.spec.handler, args.get(1)) {
-        (Handler::Container, Some(name)) => {
+    let command = match (command.spec.subcommands, args.get(1)) {
+        ([_, ..], Some(name)) => {
             table::lookup_subcommand(command, name).ok_or_else(|| unknown_subcommand(command, name))?
         }
         _ => command,

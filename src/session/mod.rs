@@ -10,16 +10,22 @@ mod current;
 mod exec;
 mod run;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::commands::context::{Client, ClientHandle, Server};
-use crate::commands::flow::Waiting;
+use crate::commands::error::CmdError;
+use crate::commands::flow::{LateReply, Waiting};
 use crate::engine::worker::Worker;
-use crate::resp::{Proto, Reply};
+use crate::resp::{Batch, Proto, Reply};
 use current::Current;
 
 pub use run::CHUNK_REQUESTS;
+
+/// Read buffers a worker keeps for its connections.
+const BUFFERS_KEPT: usize = 64;
+/// Larger read buffers are freed rather than kept.
+const BUFFER_BYTES_KEPT: usize = 128 * 1024;
 
 /// What the connections of one worker thread share.
 pub struct WorkerCx {
@@ -27,6 +33,44 @@ pub struct WorkerCx {
     pub server: Arc<Server>,
     /// This thread's way into the engine.
     pub worker: RefCell<Worker>,
+    buffers: RefCell<Vec<Vec<u8>>>,
+    batch: Cell<Option<Box<Batch>>>,
+}
+
+impl WorkerCx {
+    /// For a new worker thread.
+    pub fn new(server: Arc<Server>, worker: Worker) -> Self {
+        Self {
+            server,
+            worker: RefCell::new(worker),
+            buffers: RefCell::default(),
+            batch: Cell::new(None),
+        }
+    }
+
+    /// An empty read buffer.
+    pub fn take_buffer(&self) -> Vec<u8> {
+        self.buffers.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives an empty read buffer back.
+    pub fn give_buffer(&self, buffer: Vec<u8>) {
+        let mut buffers = self.buffers.borrow_mut();
+        if buffers.len() < BUFFERS_KEPT && (1..=BUFFER_BYTES_KEPT).contains(&buffer.capacity()) {
+            buffers.push(buffer);
+        }
+    }
+
+    /// The batch that connections fill and run one after another; another one if it is in use across a wait.
+    pub fn take_batch(&self) -> Box<Batch> {
+        self.batch.take().unwrap_or_default()
+    }
+
+    /// Gives the batch back.
+    pub fn give_batch(&self, mut batch: Box<Batch>) {
+        batch.clear();
+        self.batch.set(Some(batch));
+    }
 }
 
 /// How a run over a batch ended.
@@ -74,6 +118,21 @@ impl Session {
     /// The client's state.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Writes the reply of a command that has waited.
+    pub fn reply_late(&mut self, cx: &WorkerCx, result: Result<LateReply, CmdError>) {
+        let mark = self.reply.mark();
+        match result {
+            Ok(write) => write(&mut self.reply),
+            Err(error) => {
+                let text = error.to_string();
+                self.reply.error(&text);
+                cx.server.stats.count_error(&text);
+                cx.worker.borrow().counters().errors.add(1);
+            }
+        }
+        self.mute(mark);
     }
 
     /// Lets go of what the session holds in the engine, when its connection ends.

@@ -95,6 +95,24 @@ impl Session {
         Step::Done
     }
 
+    /// CLIENT REPLY: drops the reply since `mark` if the client does not want it.
+    pub(super) fn mute(&mut self, mark: crate::resp::Mark) {
+        match self.client.reply_mode {
+            ReplyMode::On => return,
+            ReplyMode::Off | ReplyMode::Skip => self.reply.truncate(mark),
+            ReplyMode::SkipNext => {}
+        }
+        self.after_reply();
+    }
+
+    fn after_reply(&mut self) {
+        self.client.reply_mode = match self.client.reply_mode {
+            ReplyMode::SkipNext => ReplyMode::Skip,
+            ReplyMode::Skip => ReplyMode::On,
+            other => other,
+        };
+    }
+
     fn note_activity(&self, worker: &Worker, requests: usize) {
         let handle = &self.client.handle;
         handle.active_ms.store(worker.now_ms(), Ordering::Relaxed);
@@ -181,6 +199,11 @@ impl Run<'_, '_> {
         }
         let mark = self.session.reply.mark();
         let hash = prepared.hash.map(|hash| (hash, prepared_for));
+        self.session
+            .client
+            .handle
+            .last_command
+            .store(u32::from(command.id) + 1, Ordering::Relaxed);
         let outcome = self.run_command(command, hash, args);
         self.finish(command, args, outcome, mark, clock, at)
     }
@@ -201,18 +224,20 @@ impl Run<'_, '_> {
 
     /// Answers an error to a request that did not run; inside MULTI the transaction is lost.
     fn refuse(&mut self, command: Option<Command>, error: CmdError) -> Step {
+        let mark = self.session.reply.mark();
         if let Some(multi) = &mut self.session.client.multi {
             let is_exec = command.is_some_and(|command| command.spec.has(flag::RUNS_QUEUE));
             if is_exec {
                 let error = format!("EXECABORT Transaction discarded because of: {error}").into();
                 self.discard();
                 self.write_error(command, &error, true);
+                self.session.mute(mark);
                 return Step::Done;
             }
             multi.aborted = true;
         }
         self.write_error(command, &error, true);
-        self.after_reply();
+        self.session.mute(mark);
         Step::Done
     }
 
@@ -245,7 +270,7 @@ impl Run<'_, '_> {
         }
         let mark = self.session.reply.mark();
         self.session.reply.simple("QUEUED");
-        self.mute(mark);
+        self.session.mute(mark);
         Step::Done
     }
 
@@ -362,11 +387,6 @@ impl Run<'_, '_> {
         let now = Instant::now();
         let nanos = now.duration_since(*clock).as_nanos() as u64;
         *clock = now;
-        self.session
-            .client
-            .handle
-            .last_command
-            .store(u32::from(command.id) + 1, Ordering::Relaxed);
         self.worker.counters().commands.add(1);
         if let Some(stats) = self.cx.server.stats.command(self.worker.cell(), command.id) {
             stats.record(nanos);
@@ -374,40 +394,21 @@ impl Run<'_, '_> {
         self.note_slow(command, args, nanos);
         match outcome {
             Ok(Flow::Done | Flow::Exec) => {
-                self.mute(mark);
+                self.session.mute(mark);
                 Step::Done
             }
             Ok(Flow::Close) => {
-                self.mute(mark);
+                self.session.mute(mark);
                 Step::Stop(Ran::Close)
             }
             Ok(Flow::Wait(waiting)) => Step::Stop(Ran::Waiting { next: at + 1, waiting }),
             Err(error) => {
                 self.session.reply.truncate(mark);
                 self.write_error(Some(command), &error, false);
-                self.mute(mark);
+                self.session.mute(mark);
                 Step::Done
             }
         }
-    }
-
-    /// CLIENT REPLY: drops the reply since `mark` if the client does not want it.
-    fn mute(&mut self, mark: crate::resp::Mark) {
-        match self.session.client.reply_mode {
-            ReplyMode::On => return,
-            ReplyMode::Off | ReplyMode::Skip => self.session.reply.truncate(mark),
-            ReplyMode::SkipNext => {}
-        }
-        self.after_reply();
-    }
-
-    fn after_reply(&mut self) {
-        let client = &mut self.session.client;
-        client.reply_mode = match client.reply_mode {
-            ReplyMode::SkipNext => ReplyMode::Skip,
-            ReplyMode::Skip => ReplyMode::On,
-            other => other,
-        };
     }
 
     fn note_slow(&mut self, command: Command, args: Args<'_>, nanos: u64) {
@@ -448,7 +449,10 @@ impl Run<'_, '_> {
         client.multi = None;
         client.handle.queued.store(-1, Ordering::Relaxed);
         client.handle.args_bytes.store(0, Ordering::Relaxed);
-        crate::commands::transactions::unwatch_all(&self.cx.server, client, self.worker);
+        match self.pass.as_ref() {
+            Some(pass) => crate::commands::transactions::forget_watches(self.engine, client, pass),
+            None => crate::commands::transactions::unwatch_all(&self.cx.server, client, self.worker),
+        }
     }
 }
 

@@ -1,0 +1,96 @@
+//! Keys, values and effects as a line of text for people.
+//!
+//! **Invariant:** a line is bounded, whatever the size of what it shows, and contains no control characters.
+
+use crate::engine::effect::Effect;
+use crate::page::ValueRef;
+
+/// Bytes of a key or value that a line shows.
+const SHOWN_BYTES_MAX: usize = 128;
+
+/// Bytes as text: plain where they are printable UTF-8, else escaped; shortened, with the full length told.
+pub fn text(bytes: &[u8]) -> String {
+    let shown = bytes.get(..SHOWN_BYTES_MAX).unwrap_or(bytes);
+    let mut line = String::with_capacity(shown.len());
+    for chunk in shown.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            if letter.is_control() {
+                line.extend(letter.escape_default());
+            } else {
+                line.push(letter);
+            }
+        }
+        line.push_str(&chunk.invalid().escape_ascii().to_string());
+    }
+    if bytes.len() > shown.len() {
+        line.push_str(&format!("... ({} bytes)", bytes.len()));
+    }
+    line
+}
+
+/// A value with its type.
+pub fn value(value: ValueRef<'_>) -> String {
+    let ValueRef::Str(bytes) = value;
+    format!("{} {}", value.value_type().name(), text(bytes.bytes()))
+}
+
+/// A change.
+pub fn effect(effect: &Effect<'_>) -> String {
+    match *effect {
+        Effect::Put {
+            key,
+            expire_at_ms,
+            value: put,
+        } => format!("put {} -> {}{}", text(key), value(put), expiry(expire_at_ms)),
+        Effect::Delete { key } => format!("delete {}", text(key)),
+        Effect::ExpireAt { key, expire_at_ms: 0 } => format!("persist {}", text(key)),
+        Effect::ExpireAt { key, expire_at_ms } => format!("expire {}{}", text(key), expiry(expire_at_ms)),
+        Effect::StrRange { key, offset, bytes } => format!("write {} at {offset}: {}", text(key), text(bytes)),
+        Effect::CollectionCreate { name, placement, .. } => {
+            format!(
+                "create collection {} ({})",
+                text(name.as_bytes()),
+                placement.kind.name()
+            )
+        }
+        Effect::CollectionDrop => "drop collection".to_owned(),
+        Effect::CollectionRename { name } => format!("rename collection to {}", text(name.as_bytes())),
+        Effect::CollectionFlush => "flush collection".to_owned(),
+        Effect::CollectionSwap { with } => format!("swap with collection id {with}"),
+    }
+}
+
+fn expiry(at_ms: u64) -> String {
+    match at_ms {
+        0 => String::new(),
+        at_ms => format!(" until {at_ms}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::StrRef;
+
+    #[test]
+    fn bytes_as_text() {
+        assert_eq!(text("plain ü".as_bytes()), "plain ü");
+        assert_eq!(text(b"a\r\nb\x00\xff"), "a\\r\\nb\\u{0}\\xff");
+        assert_eq!(text(&[b'x'; 200]), format!("{}... (200 bytes)", "x".repeat(128)));
+    }
+
+    #[test]
+    fn effects_as_text() {
+        let put = Effect::Put {
+            key: b"k",
+            expire_at_ms: 7,
+            value: ValueRef::Str(StrRef::Inline(b"v")),
+        };
+        assert_eq!(effect(&put), "put k -> string v until 7");
+        let persist = Effect::ExpireAt {
+            key: b"k",
+            expire_at_ms: 0,
+        };
+        assert_eq!(effect(&persist), "persist k");
+    }
+}

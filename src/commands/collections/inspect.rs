@@ -1,0 +1,75 @@
+//! Which collections there are, and what they hold: `COLLECTION LIST | INFO`.
+
+use std::sync::Arc;
+
+use super::select::by_name;
+use crate::commands::context::SessionCx;
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::engine::effect::NAMED_FIRST;
+use crate::engine::registry::Slot;
+use crate::resp::{Args, Reply};
+
+/// `COLLECTION INFO name`
+pub const INFO: Spec = Spec {
+    since: "0.1.0",
+    flags: flag::READONLY,
+    acl: &["keyspace"],
+    tips: &["nondeterministic_output"],
+    summary: "Tells how many keys, bytes and pages a collection has, and more",
+    complexity: "O(N) where N is the number of pages.",
+    syntax: "name",
+    ..Spec::new("info", Group::Collection, 3, Handler::Session(info))
+};
+
+/// `COLLECTION LIST`
+pub const LIST: Spec = Spec {
+    since: "0.1.0",
+    flags: flag::READONLY,
+    acl: &["keyspace"],
+    summary: "Lists the names of the default, the named, and the numbered collections that are not empty",
+    complexity: "O(N) where N is the number of collections.",
+    ..Spec::new("list", Group::Collection, 2, Handler::Session(list))
+};
+
+/// Replies with the names of all collections that somebody may care for.
+pub(super) fn list(cx: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let engine = Arc::clone(&cx.server.engine);
+    let _pass = cx.worker.enter(&engine);
+    let slots: Vec<Slot> = engine.registry().slots().cloned().collect();
+    let shown = |slot: &&Slot| slot.id == 0 || slot.id >= NAMED_FIRST || slot.collection.key_count() > 0;
+    let names: Vec<&str> = slots.iter().filter(shown).map(|slot| &*slot.name).collect();
+    reply.array(names.len());
+    names.iter().for_each(|name| reply.bulk(name.as_bytes()));
+    Ok(Flow::Done)
+}
+
+fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let engine = Arc::clone(&cx.server.engine);
+    let _pass = cx.worker.enter(&engine);
+    let slot = by_name(cx, &args[2])?;
+    let collection = &slot.collection;
+    let totals = collection.totals(cx.server.checkpoints.last_lsn());
+    let texts = [("name", &*slot.name), ("kind", collection.placement().kind.name())];
+    let numbers = [
+        ("database", u64::from(slot.id)),
+        ("keys", totals.keys),
+        ("expires", totals.expires),
+        ("bytes", totals.bytes),
+        ("pages", totals.pages),
+        ("dirty_pages", totals.dirty_pages),
+        ("shards", collection.shard_count() as u64),
+        ("id", u64::from(collection.id())),
+    ];
+    reply.map(texts.len() + numbers.len());
+    for (name, text) in texts {
+        reply.bulk(name.as_bytes());
+        reply.bulk(text.as_bytes());
+    }
+    for (name, number) in numbers {
+        reply.bulk(name.as_bytes());
+        reply.int(number as i64);
+    }
+    Ok(Flow::Done)
+}

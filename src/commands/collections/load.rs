@@ -1,0 +1,94 @@
+//! `LOAD_HMAP`, `LOAD_BDEF`, `LOAD_BCUST`: a persisted collection back into memory, under its own or another name.
+
+use std::sync::Arc;
+
+use super::checkpoint::error;
+use super::name;
+use crate::commands::context::SessionCx;
+use crate::commands::error::CmdError;
+use crate::commands::flow::{Flow, LateReply};
+use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::resp::{Args, Reply};
+
+const FLAGS: u32 = flag::WRITE | flag::DENY_OOM | flag::ADMIN | flag::NO_SCRIPT | flag::NO_MULTI;
+
+/// `LOAD_BCUST name [AS other] [REPLACE]`
+pub const LOAD_BCUST: Spec = Spec {
+    since: "0.1.0",
+    flags: FLAGS,
+    acl: &["keyspace"],
+    summary: "Loads a persisted collection into an ordered one (bcust), in a later version",
+    syntax: "name [AS other] [REPLACE]",
+    ..Spec::new("load_bcust", Group::Collection, -2, Handler::Session(later))
+};
+
+/// `LOAD_BDEF name [AS other] [REPLACE]`
+pub const LOAD_BDEF: Spec = Spec {
+    since: "0.1.0",
+    flags: FLAGS,
+    acl: &["keyspace"],
+    summary: "Loads a persisted collection into an ordered one (bdef), in a later version",
+    syntax: "name [AS other] [REPLACE]",
+    ..Spec::new("load_bdef", Group::Collection, -2, Handler::Session(later))
+};
+
+/// `LOAD_HMAP name [AS other] [REPLACE]`
+pub const LOAD_HMAP: Spec = Spec {
+    since: "0.1.0",
+    flags: FLAGS,
+    acl: &["keyspace"],
+    summary: "Loads a persisted collection into a hashed one",
+    complexity: "O(N) where N is the number of keys.",
+    syntax: "name [AS other] [REPLACE]",
+    ..Spec::new("load_hmap", Group::Collection, -2, Handler::Session(load))
+};
+
+struct Options {
+    name: String,
+    as_name: String,
+    replace: bool,
+}
+
+impl Options {
+    fn parse(args: Args<'_>) -> Result<Self, CmdError> {
+        let name = collection_name(&args[1])?;
+        let mut options = Self {
+            as_name: name.clone(),
+            name,
+            replace: false,
+        };
+        let mut rest = args.skip(2).iter();
+        while let Some(option) = rest.next() {
+            match option.to_ascii_lowercase().as_slice() {
+                b"replace" => options.replace = true,
+                b"as" => options.as_name = collection_name(rest.next().ok_or(CmdError::Syntax)?)?,
+                _ => return Err(CmdError::Syntax),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// A name that a collection may have: one that somebody could give, or a numbered database's.
+fn collection_name(argument: &[u8]) -> Result<String, CmdError> {
+    let is_number = !argument.is_empty() && argument.iter().all(u8::is_ascii_digit);
+    let name = if is_number {
+        name::existing(argument)
+    } else {
+        name::fresh(argument)
+    };
+    name.map(|name| if name == "0" { "default" } else { name }.to_owned())
+}
+
+fn load(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+    let Options { name, as_name, replace } = Options::parse(args)?;
+    let checkpoints = Arc::clone(&cx.server.checkpoints);
+    Ok(Flow::Wait(Box::pin(async move {
+        checkpoints.load(&name, &as_name, replace).await.map_err(error)?;
+        Ok(Box::new(Reply::ok) as LateReply)
+    })))
+}
+
+fn later(_: &mut SessionCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+    Err(name::ORDERED_KINDS)
+}

@@ -1,0 +1,63 @@
+//! LokiKV's own verbs: named collections, checkpoints, persisting and loading, a look into the log.
+//!
+//! Next to `COLLECTION …` stand the spellings of the first LokiKV (`/c_hcol`, `/selectcol` …), so that its transcripts
+//! still run.
+
+mod checkpoint;
+mod describe;
+mod display;
+mod display_wal;
+mod help;
+mod inspect;
+mod load;
+mod manage;
+mod name;
+mod original;
+mod select;
+
+use super::spec::{Group, Handler, Spec};
+use super::table::assert_sorted;
+
+pub use checkpoint::{persist_then, persistable};
+pub use select::selected;
+
+/// `COLLECTION subcommand …`
+pub const COLLECTION: Spec = Spec {
+    since: "0.1.0",
+    summary: "Contains commands that manage named collections",
+    complexity: "Depends on subcommand.",
+    subcommands: SUBCOMMANDS,
+    ..Spec::new("collection", Group::Collection, -2, Handler::Container)
+};
+
+const SUBCOMMANDS: &[Spec] = &[
+    manage::CREATE,
+    select::CURRENT,
+    manage::DROP,
+    help::HELP,
+    inspect::INFO,
+    inspect::LIST,
+    checkpoint::PERSIST,
+    manage::RENAME,
+    select::USE,
+];
+const _: () = assert_sorted(SUBCOMMANDS);
+
+/// The family, sorted by name.
+pub const COMMANDS: &[Spec] = &[
+    original::C_BCOL,
+    original::C_BCUST,
+    original::C_HCOL,
+    original::GETCUR_COLNAME,
+    original::LISTCOLNAMES,
+    original::SELECTCOL,
+    checkpoint::CHECKPOINT,
+    COLLECTION,
+    manage::DELCOL,
+    display::DISPLAY,
+    display_wal::DISPLAY_WAL,
+    load::LOAD_BCUST,
+    load::LOAD_BDEF,
+    load::LOAD_HMAP,
+];
+const _: () = assert_sorted(COMMANDS);

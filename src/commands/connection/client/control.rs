@@ -1,0 +1,136 @@
+//! CLIENT subcommands that change how the server treats clients.
+
+use std::sync::atomic::Ordering;
+
+use super::{ADMIN, OWN, either};
+use crate::commands::context::{ReplyMode, SessionCx};
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::help::subcommand_syntax;
+use crate::commands::spec::{Group, Handler, Spec};
+use crate::commands::support::number::parse_i64;
+use crate::resp::{Args, Reply};
+
+pub(super) const NO_EVICT: Spec = Spec {
+    since: "7.0.0",
+    flags: ADMIN,
+    acl: &["connection"],
+    summary: "Sets whether the connection is spared when clients are evicted",
+    syntax: "<ON | OFF>",
+    ..Spec::new("no-evict", Group::Connection, 3, Handler::Session(no_evict))
+};
+
+fn no_evict(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let on = either(&args[2], "on", "off").ok_or(CmdError::Syntax)?;
+    cx.client.handle.no_evict.store(on, Ordering::Relaxed);
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+pub(super) const NO_TOUCH: Spec = Spec {
+    since: "7.2.0",
+    flags: OWN,
+    acl: &["connection"],
+    summary: "Sets whether the connection's reads leave the access clock of keys alone",
+    syntax: "<ON | OFF>",
+    ..Spec::new("no-touch", Group::Connection, 3, Handler::Session(no_touch))
+};
+
+fn no_touch(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let on = either(&args[2], "on", "off").ok_or(CmdError::Syntax)?;
+    cx.client.handle.no_touch.store(on, Ordering::Relaxed);
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+pub(super) const PAUSE: Spec = Spec {
+    since: "2.9.50",
+    flags: ADMIN,
+    acl: &["connection"],
+    summary: "Lets commands of all clients wait for some time",
+    syntax: "timeout [WRITE | ALL]",
+    ..Spec::new("pause", Group::Connection, -3, Handler::Session(pause))
+};
+
+fn pause(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    if args.len() > 4 {
+        return Err(subcommand_syntax("client", &args[1]));
+    }
+    const BAD_MODE: CmdError = CmdError::text("ERR CLIENT PAUSE mode must be WRITE or ALL");
+    let all = args.get(3).map_or(Some(true), |mode| either(mode, "all", "write"));
+    let all = all.ok_or(BAD_MODE)?;
+    let timeout_ms = parse_i64(&args[2]).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
+    let timeout_ms = u64::try_from(timeout_ms).map_err(|_| CmdError::text("ERR timeout is negative"))?;
+    let now_ms = cx.worker.now_ms();
+    let until_ms = now_ms.saturating_add(timeout_ms);
+    if i64::try_from(until_ms).is_err() {
+        return Err(CmdError::text("ERR timeout is out of range"));
+    }
+    cx.server.pause.set(until_ms, all, now_ms);
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+pub(super) const UNPAUSE: Spec = Spec {
+    since: "6.2.0",
+    flags: ADMIN,
+    acl: &["connection"],
+    summary: "Ends CLIENT PAUSE",
+    complexity: "O(N) Where N is the number of paused clients",
+    ..Spec::new("unpause", Group::Connection, 2, Handler::Session(unpause))
+};
+
+fn unpause(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    cx.server.pause.clear();
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+pub(super) const REPLY: Spec = Spec {
+    since: "3.2.0",
+    flags: OWN,
+    acl: &["connection"],
+    summary: "Sets whether the connection gets replies",
+    syntax: "<ON | OFF | SKIP>",
+    ..Spec::new("reply", Group::Connection, 3, Handler::Session(set_reply))
+};
+
+fn set_reply(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let client = &mut *cx.client;
+    match args[2].to_ascii_lowercase().as_slice() {
+        b"on" => {
+            client.reply_mode = ReplyMode::On;
+            reply.ok();
+        }
+        b"off" => client.reply_mode = ReplyMode::Off,
+        // Without replies there is none to skip.
+        b"skip" if client.reply_mode == ReplyMode::Off => {}
+        b"skip" => client.reply_mode = ReplyMode::SkipNext,
+        _ => return Err(CmdError::Syntax),
+    }
+    Ok(Flow::Done)
+}
+
+pub(super) const UNBLOCK: Spec = Spec {
+    since: "5.0.0",
+    flags: ADMIN,
+    acl: &["connection"],
+    summary: "Ends another connection's blocking command",
+    complexity: "O(log N) where N is the number of client connections",
+    syntax: "client-id [TIMEOUT | ERROR]",
+    ..Spec::new("unblock", Group::Connection, -3, Handler::Session(unblock))
+};
+
+fn unblock(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    if args.len() > 4 {
+        return Err(subcommand_syntax("client", &args[1]));
+    }
+    const BAD_REASON: CmdError = CmdError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    if let Some(reason) = args.get(3) {
+        either(reason, "timeout", "error").ok_or(BAD_REASON)?;
+    }
+    parse_i64(&args[2]).ok_or(CmdError::NotInteger)?;
+    // No command blocks, so that no client can be unblocked.
+    reply.int(0);
+    Ok(Flow::Done)
+}

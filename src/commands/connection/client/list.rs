@@ -1,0 +1,175 @@
+//! CLIENT LIST and INFO: one line per client.
+//!
+//! **Invariant:** the fields and their order are those of Redis 7.0; monitoring tools parse them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{ADMIN, OWN};
+use crate::commands::context::{ClientHandle, SessionCx};
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::spec::{Group, Handler, Spec};
+use crate::commands::support::number::parse_i64;
+use crate::commands::table;
+use crate::resp::{Args, Reply};
+
+pub(super) const INFO: Spec = Spec {
+    since: "6.2.0",
+    flags: OWN,
+    acl: &["connection"],
+    tips: &["nondeterministic_output"],
+    summary: "Describes the connection",
+    ..Spec::new("info", Group::Connection, 2, Handler::Session(info))
+};
+
+fn info(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let line = client_line(&cx.client.handle, cx.worker.now_ms());
+    reply.verbatim(b"txt", &format!("{line}\n"));
+    Ok(Flow::Done)
+}
+
+pub(super) const LIST: Spec = Spec {
+    since: "2.4.0",
+    flags: ADMIN,
+    acl: &["connection"],
+    tips: &["nondeterministic_output"],
+    summary: "Describes the connected clients",
+    complexity: "O(N) where N is the number of client connections",
+    syntax: "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+    ..Spec::new("list", Group::Connection, -2, Handler::Session(list))
+};
+
+fn list(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let clients = chosen(cx, args)?;
+    let now_ms = cx.worker.now_ms();
+    let mut text = String::with_capacity(clients.len() * 320);
+    for client in clients {
+        text.push_str(&client_line(&client, now_ms));
+        text.push('\n');
+    }
+    reply.verbatim(b"txt", &text);
+    Ok(Flow::Done)
+}
+
+fn chosen(cx: &SessionCx<'_>, args: Args<'_>) -> Result<Vec<Arc<ClientHandle>>, CmdError> {
+    let clients = &cx.server.clients;
+    match (args.len(), args.get(2)) {
+        (2, _) => Ok(clients.all()),
+        (4, Some(option)) if option.eq_ignore_ascii_case(b"TYPE") => Ok(match client_type(&args[3])? {
+            ClientType::Normal => clients.all(),
+            ClientType::Absent => Vec::new(),
+        }),
+        (4.., Some(option)) if option.eq_ignore_ascii_case(b"ID") => {
+            let mut found = Vec::new();
+            for id in args.iter().skip(3) {
+                let id = parse_i64(id).ok_or(CmdError::text("ERR Invalid client ID"))?;
+                found.extend(u64::try_from(id).ok().and_then(|id| clients.get(id)));
+            }
+            Ok(found)
+        }
+        _ => Err(CmdError::Syntax),
+    }
+}
+
+/// The types of clients that Redis knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientType {
+    /// Every client there can be.
+    Normal,
+    /// Replication links and subscribers, of which there are none.
+    Absent,
+}
+
+/// Reads a client type.
+pub(super) fn client_type(arg: &[u8]) -> Result<ClientType, CmdError> {
+    match arg.to_ascii_lowercase().as_slice() {
+        b"normal" => Ok(ClientType::Normal),
+        b"master" | b"replica" | b"slave" | b"pubsub" => Ok(ClientType::Absent),
+        _ => Err(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(arg)).into()),
+    }
+}
+
+/// A client in one line, as CLIENT LIST shows it.
+pub fn client_line(client: &ClientHandle, now_ms: u64) -> String {
+    let labels = client.labels.lock().clone();
+    let seconds_since = |ms: u64| now_ms.saturating_sub(ms) / 1000;
+    let (query, free) = (client.query_bytes.load(Relaxed), client.query_free_bytes.load(Relaxed));
+    let (output, args) = (client.output_bytes.load(Relaxed), client.args_bytes.load(Relaxed));
+    let multi = client.queued.load(Relaxed);
+    let queued_bytes = if multi >= 0 { args } else { 0 };
+    let mut line = String::with_capacity(320);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        line,
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} \
+         qbuf={query} qbuf-free={free} argv-mem={} multi-mem={queued_bytes} rbs={output} rbp={output} obl={output} \
+         oll=0 omem=0 tot-mem={} events={} cmd={} user=default redir=-1 resp={}",
+        client.id,
+        client.addr,
+        client.laddr,
+        client.fd,
+        String::from_utf8_lossy(&labels.name),
+        seconds_since(client.connected_ms),
+        seconds_since(client.active_ms.load(Relaxed)),
+        flags(client),
+        client.database.load(Relaxed),
+        args - queued_bytes,
+        query + free + output + args + size_of::<ClientHandle>() as u64,
+        if output > 0 { "rw" } else { "r" },
+        last_command(client),
+        client.proto.load(Relaxed),
+    );
+    line
+}
+
+fn flags(client: &ClientHandle) -> String {
+    let letters = [
+        (client.queued.load(Relaxed) >= 0, 'x'),
+        (client.is_unix, 'U'),
+        (client.no_evict.load(Relaxed), 'e'),
+        (client.no_touch.load(Relaxed), 'T'),
+        (client.is_killed(), 'A'),
+    ];
+    let set: String = letters
+        .iter()
+        .filter(|(set, _)| *set)
+        .map(|(_, letter)| *letter)
+        .collect();
+    if set.is_empty() { "N".to_owned() } else { set }
+}
+
+fn last_command(client: &ClientHandle) -> String {
+    let number = client.last_command.load(Relaxed) as usize;
+    let command = number.checked_sub(1).and_then(|id| table::all().get(id));
+    command.map_or_else(|| "NULL".to_owned(), table::Command::full_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_client() {
+        let client = ClientHandle::new(7, "1.2.3.4:5".into(), "1.2.3.4:6".into(), 9, false, 1_000);
+        let line = client_line(&client, 63_500);
+        assert!(line.starts_with(
+            "id=7 addr=1.2.3.4:5 laddr=1.2.3.4:6 fd=9 name= age=62 idle=62 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 \
+             qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem="
+        ));
+        assert!(
+            line.ends_with(" events=r cmd=NULL user=default redir=-1 resp=2"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn flags_of_a_busy_client() {
+        let client = ClientHandle::new(1, String::new(), String::new(), 0, true, 0);
+        client.queued.store(2, Relaxed);
+        client.no_touch.store(true, Relaxed);
+        client.kill();
+        assert_eq!(flags(&client), "xUTA");
+    }
+}

@@ -1,0 +1,59 @@
+//! CLIENT: what clients there are, and what one may set of itself or ask of others.
+
+mod control;
+mod kill;
+mod label;
+mod list;
+mod tracking;
+
+use crate::commands::help::help_spec;
+use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::table::assert_sorted;
+
+pub(super) use label::{BAD_NAME, is_label};
+pub use list::client_line;
+
+pub(super) const CLIENT: Spec = Spec {
+    since: "2.4.0",
+    summary: "A container for commands about client connections",
+    complexity: "Depends on subcommand.",
+    subcommands: SUBCOMMANDS,
+    ..Spec::new("client", Group::Connection, -2, Handler::Container)
+};
+
+const SUBCOMMANDS: &[Spec] = &[
+    tracking::CACHING,
+    label::GETNAME,
+    tracking::GETREDIR,
+    help_spec(Group::Connection, "5.0.0", &["connection"]),
+    label::ID,
+    list::INFO,
+    kill::KILL,
+    list::LIST,
+    control::NO_EVICT,
+    control::NO_TOUCH,
+    control::PAUSE,
+    control::REPLY,
+    label::SETINFO,
+    label::SETNAME,
+    tracking::TRACKING,
+    tracking::TRACKINGINFO,
+    control::UNBLOCK,
+    control::UNPAUSE,
+];
+
+const _: () = assert_sorted(SUBCOMMANDS);
+
+/// Flags of subcommands that concern the caller.
+const OWN: u32 = flag::NO_SCRIPT | flag::LOADING | flag::STALE;
+/// Flags of subcommands that concern others.
+const ADMIN: u32 = OWN | flag::ADMIN;
+
+/// Reads `yes`/`no`, `on`/`off` and the like: the first word is true.
+fn either(arg: &[u8], yes: &str, no: &str) -> Option<bool> {
+    if arg.eq_ignore_ascii_case(yes.as_bytes()) {
+        Some(true)
+    } else {
+        arg.eq_ignore_ascii_case(no.as_bytes()).then_some(false)
+    }
+}

@@ -1,0 +1,121 @@
+//! Keys from one database to another: `COPY`, `MOVE`.
+//!
+//! Where Redis takes a database's number, a collection's name is taken, too.
+
+use super::rename::second_key;
+use super::transfer::Taken;
+use crate::commands::error::CmdError;
+use crate::commands::spec::{CmdResult, Group, Handler, Spec, first_key, flag};
+use crate::commands::support::number::{parse_i64, parse_i64_in};
+use crate::engine::effect::{DatabaseId, NAMED_FIRST};
+use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::registry::Slot;
+use crate::resp::{Args, Reply};
+
+const SAME: CmdError = CmdError::text("ERR source and destination objects are the same");
+const NO_SUCH_DB: CmdError = CmdError::text("ERR DB index is out of range");
+
+/// `COPY source destination [DB destination-db] [REPLACE]`
+pub const COPY: Spec = Spec {
+    since: "6.2.0",
+    flags: flag::WRITE | flag::DENY_OOM,
+    acl: &["keyspace"],
+    keys: &[first_key(&["RO", "ACCESS"]), second_key(&["OW", "UPDATE"])],
+    summary: "Copies the value and expiry of a key to another key",
+    complexity: "O(1) for string values, which are shared until one of them changes.",
+    syntax: "source destination [DB destination-db] [REPLACE]",
+    ..Spec::new("copy", Group::Generic, -3, Handler::Exclusive(copy))
+};
+
+/// `MOVE key db`
+pub const MOVE: Spec = Spec {
+    flags: flag::WRITE | flag::FAST,
+    acl: &["keyspace"],
+    keys: &[first_key(&["RW", "ACCESS", "UPDATE"])],
+    summary: "Moves a key to another database, unless it has a key of that name",
+    syntax: "key db",
+    ..Spec::new("move", Group::Generic, 3, Handler::Exclusive(move_key))
+};
+
+struct CopyOptions {
+    target: Slot,
+    replace: bool,
+}
+
+impl CopyOptions {
+    fn parse(txn: &ExclusiveTxn<'_, '_>, args: Args<'_>) -> Result<Self, CmdError> {
+        let mut options = Self {
+            target: selected(txn)?,
+            replace: false,
+        };
+        let mut rest = args.skip(3).iter();
+        while let Some(option) = rest.next() {
+            match option.to_ascii_lowercase().as_slice() {
+                b"replace" => options.replace = true,
+                b"db" => options.target = database(txn, rest.next().ok_or(CmdError::Syntax)?)?,
+                _ => return Err(CmdError::Syntax),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn copy(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let CopyOptions { target, replace } = CopyOptions::parse(txn, args)?;
+    let source = selected(txn)?;
+    let (from, to) = (&args[1], &args[2]);
+    if source.id == target.id && from == to {
+        return Err(SAME);
+    }
+    let taken = txn.keys(&source.collection).get(from).map(Taken::from);
+    let mut keys = txn.keys(&target.collection);
+    let copied = match taken {
+        Some(taken) if replace || !keys.exists(to) => {
+            taken.put(&mut keys, to);
+            true
+        }
+        _ => false,
+    };
+    reply.int(i64::from(copied));
+    Ok(())
+}
+
+fn move_key(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let (source, target) = (selected(txn)?, database(txn, &args[2])?);
+    if source.id == target.id {
+        return Err(SAME);
+    }
+    let key = &args[1];
+    let taken = txn.keys(&source.collection).peek(key).map(Taken::from);
+    let moved = match taken {
+        Some(taken) if !txn.keys(&target.collection).exists(key) => {
+            txn.keys(&source.collection).delete(key);
+            taken.put(&mut txn.keys(&target.collection), key);
+            true
+        }
+        _ => false,
+    };
+    reply.int(i64::from(moved));
+    Ok(())
+}
+
+fn selected(txn: &ExclusiveTxn<'_, '_>) -> Result<Slot, CmdError> {
+    txn.slot(txn.database()).ok_or(CmdError::text(
+        "NOCOLLECTION the selected collection has been dropped, select another one",
+    ))
+}
+
+/// The database an argument means: a number, or the name of a collection.
+fn database(txn: &ExclusiveTxn<'_, '_>, argument: &[u8]) -> Result<Slot, CmdError> {
+    if parse_i64(argument).is_none()
+        && let Some(slot) = std::str::from_utf8(argument).ok().and_then(|name| txn.slot_named(name))
+    {
+        return Ok(slot);
+    }
+    let index = parse_i64_in(argument, i64::from(i32::MIN), i64::from(i32::MAX)).map_err(|error| error.to_string())?;
+    DatabaseId::try_from(index)
+        .ok()
+        .filter(|id| *id < NAMED_FIRST)
+        .and_then(|id| txn.slot(id))
+        .ok_or(NO_SUCH_DB)
+}

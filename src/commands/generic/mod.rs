@@ -1,0 +1,42 @@
+//! Commands on keys of any type: removing, renaming, expiring, walking over them.
+
+mod copy;
+mod delete;
+mod expire;
+mod lookup;
+mod object;
+mod persist;
+mod rename;
+mod scan;
+mod transfer;
+mod ttl;
+
+use super::spec::Spec;
+use super::table::assert_sorted;
+
+/// The family, sorted by name.
+pub const COMMANDS: &[Spec] = &[
+    copy::COPY,
+    delete::DEL,
+    lookup::EXISTS,
+    expire::EXPIRE,
+    expire::EXPIREAT,
+    ttl::EXPIRETIME,
+    scan::KEYS,
+    copy::MOVE,
+    object::OBJECT,
+    persist::PERSIST,
+    expire::PEXPIRE,
+    expire::PEXPIREAT,
+    ttl::PEXPIRETIME,
+    ttl::PTTL,
+    scan::RANDOMKEY,
+    rename::RENAME,
+    rename::RENAMENX,
+    scan::SCAN,
+    lookup::TOUCH,
+    ttl::TTL,
+    lookup::TYPE,
+    delete::UNLINK,
+];
+const _: () = assert_sorted(COMMANDS);

@@ -1,0 +1,56 @@
+//! `PERSIST`: lets a key live for ever (Redis), or writes a collection to its own files (LokiKV).
+//!
+//! If the selected collection has a key of that name, Redis's meaning holds. Else, if a named collection of that name
+//! exists, it is persisted; numbered databases are left out, since numbers are usual key names. `COLLECTION PERSIST`
+//! is the form without ambiguity.
+
+use std::sync::Arc;
+
+use crate::commands::collections;
+use crate::commands::context::SessionCx;
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::spec::{Group, Handler, Spec, Support, first_key, flag};
+use crate::engine::scope::Scope;
+use crate::engine::txn::Txn;
+use crate::resp::{Args, Reply};
+
+/// `PERSIST key` and `PERSIST collection`
+pub const PERSIST: Spec = Spec {
+    since: "2.2.0",
+    flags: flag::WRITE | flag::FAST,
+    acl: &["keyspace"],
+    keys: &[first_key(&["RW", "UPDATE"])],
+    summary: "Removes the expiry of a key; or persists the collection of that name, if there is no such key",
+    complexity: "O(1) for a key, O(N) for a collection of N keys.",
+    syntax: "key",
+    support: Support::Partial("where there is no such key, but a collection of that name, the collection is persisted"),
+    ..Spec::new("persist", Group::Generic, 2, Handler::Session(persist))
+};
+
+fn persist(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let name = &args[1];
+    if let Some(had_expiry) = remove_expiry(cx, name)? {
+        reply.int(i64::from(had_expiry));
+        return Ok(Flow::Done);
+    }
+    if let Some(name) = collections::persistable(cx, name) {
+        return Ok(collections::persist_then(cx, name, |reply| reply.int(1)));
+    }
+    reply.int(0);
+    Ok(Flow::Done)
+}
+
+/// Whether the key had an expiry, which is now removed; `None` when there is no such key.
+fn remove_expiry(cx: &mut SessionCx<'_>, key: &[u8]) -> Result<Option<bool>, CmdError> {
+    let engine = Arc::clone(&cx.server.engine);
+    let _pass = cx.worker.enter(&engine);
+    let collection = collections::selected(cx)?.collection;
+    let mut scope = Scope::for_key(&engine, cx.worker, &collection, collection.key(key));
+    let mut txn = Txn::new(&mut scope, &collection, false);
+    let had_expiry = txn.peek(key).map(|entry| entry.expire_at_ms().is_some());
+    if had_expiry == Some(true) {
+        txn.expire_at(key, None);
+    }
+    Ok(had_expiry)
+}

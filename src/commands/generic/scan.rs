@@ -1,0 +1,172 @@
+//! Walking over keys: `KEYS`, `RANDOMKEY`, `SCAN`.
+
+use std::ops::ControlFlow;
+
+use crate::commands::error::CmdError;
+use crate::commands::spec::{CmdResult, Group, Handler, Spec};
+use crate::commands::support::glob::{Case, glob_match};
+use crate::commands::support::number::parse_i64;
+use crate::engine::keyspace::KeyspaceTxn;
+use crate::page::entry::EntryRef;
+use crate::resp::{Args, Reply};
+
+const COUNT_DEFAULT: usize = 10;
+
+/// `KEYS pattern`
+pub const KEYS: Spec = Spec {
+    acl: &["keyspace", "dangerous"],
+    tips: &["request_policy:all_shards", "nondeterministic_output_order"],
+    summary: "Lists all keys that match a pattern",
+    complexity: "O(N) with N being the number of keys in the database, under the assumption that the key names in \
+                 the database and the given pattern have limited length.",
+    syntax: "pattern",
+    ..Spec::new("keys", Group::Generic, 2, Handler::Keyspace(keys))
+};
+
+/// `RANDOMKEY`
+pub const RANDOMKEY: Spec = Spec {
+    acl: &["keyspace"],
+    tips: &["request_policy:all_shards", "nondeterministic_output"],
+    summary: "Gives a key, each with the same chance",
+    ..Spec::new("randomkey", Group::Generic, 1, Handler::Keyspace(randomkey))
+};
+
+/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
+pub const SCAN: Spec = Spec {
+    since: "2.8.0",
+    acl: &["keyspace"],
+    tips: &["nondeterministic_output", "request_policy:special"],
+    summary: "Walks over the keys, some with each call",
+    complexity: "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to \
+                 return back to 0. N is the number of elements inside the collection.",
+    syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    ..Spec::new("scan", Group::Generic, -2, Handler::Keyspace(scan))
+};
+
+/// A pattern, or none where it would match everything.
+fn filter(pattern: &[u8]) -> Option<&[u8]> {
+    (pattern != b"*").then_some(pattern)
+}
+
+fn matches(pattern: Option<&[u8]>, key: &[u8]) -> bool {
+    pattern.is_none_or(|pattern| glob_match(pattern, key, Case::Sensitive))
+}
+
+fn keys(txn: &mut KeyspaceTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let pattern = filter(&args[1]);
+    let header = reply.deferred_array();
+    let mut found = 0;
+    txn.for_each(|entry| {
+        if matches(pattern, entry.key()) {
+            reply.bulk(entry.key());
+            found += 1;
+        }
+        ControlFlow::Continue(())
+    });
+    reply.finish_array(header, found);
+    Ok(())
+}
+
+fn randomkey(txn: &mut KeyspaceTxn<'_, '_>, _: Args<'_>, reply: &mut Reply) -> CmdResult {
+    match txn.random_key() {
+        Some(key) => reply.bulk(&key),
+        None => reply.null(),
+    }
+    Ok(())
+}
+
+struct ScanOptions<'a> {
+    count: usize,
+    pattern: Option<&'a [u8]>,
+    type_name: Option<&'a [u8]>,
+}
+
+impl<'a> ScanOptions<'a> {
+    fn parse(options: Args<'a>) -> Result<Self, CmdError> {
+        let mut parsed = Self {
+            count: COUNT_DEFAULT,
+            pattern: None,
+            type_name: None,
+        };
+        let mut rest = options.iter();
+        while let Some(option) = rest.next() {
+            let value = rest.next().ok_or(CmdError::Syntax)?;
+            match option.to_ascii_lowercase().as_slice() {
+                b"count" => {
+                    let count = parse_i64(value).ok_or(CmdError::NotInteger)?;
+                    parsed.count = usize::try_from(count).ok().filter(|n| *n > 0).ok_or(CmdError::Syntax)?;
+                }
+                b"match" => parsed.pattern = filter(value),
+                b"type" => parsed.type_name = Some(value),
+                _ => return Err(CmdError::Syntax),
+            }
+        }
+        Ok(parsed)
+    }
+
+    fn accepts(&self, entry: EntryRef<'_>) -> bool {
+        let type_name = || entry.value().value_type().name().as_bytes();
+        matches(self.pattern, entry.key())
+            && self
+                .type_name
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(type_name()))
+    }
+}
+
+fn scan(txn: &mut KeyspaceTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let cursor = parse_cursor(&args[1]).ok_or(CmdError::text("ERR invalid cursor"))?;
+    let options = ScanOptions::parse(args.skip(2))?;
+    // The cursor comes first in the reply and is known last.
+    let mut keys = Reply::new(reply.proto());
+    let mut found = 0;
+    let next = txn.scan(cursor, options.count, |entry| {
+        if options.accepts(entry) {
+            keys.bulk(entry.key());
+            found += 1;
+        }
+    });
+    reply.array(2);
+    reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    reply.array(found);
+    reply.extend(keys);
+    Ok(())
+}
+
+/// A cursor as `strtoul` reads it, where Redis does: a sign is taken, a minus wraps around, nothing at all is zero.
+fn parse_cursor(text: &[u8]) -> Option<u64> {
+    let (negative, digits) = match text {
+        [] => return Some(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    if !digits.first()?.is_ascii_digit() {
+        return None;
+    }
+    let value: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if negative { value.wrapping_neg() } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_as_strtoul_reads_them() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("", Some(0)),
+            ("+7", Some(7)),
+            ("007", Some(7)),
+            ("-1", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-", None),
+            ("++1", None),
+            (" 1", None),
+            ("1 ", None),
+            ("x", None),
+        ] {
+            assert_eq!(parse_cursor(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+}

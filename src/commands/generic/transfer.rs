@@ -1,0 +1,34 @@
+//! A value on its way from one key to another: what `COPY`, `MOVE`, `RENAME` and `RENAMENX` share.
+
+use crate::engine::txn::Txn;
+use crate::page::ValueRef;
+use crate::page::entry::{Entry, EntryRef};
+
+/// Longest string that is `int` or `embstr` unless it is marked as raw.
+pub const EMBSTR_BYTES_MAX: usize = 44;
+
+/// A value with its expiry, taken from an entry. Large values are linked, not copied.
+pub struct Taken {
+    entry: Entry,
+    marks_raw: bool,
+}
+
+impl Taken {
+    /// Takes what `entry` holds.
+    pub fn from(entry: EntryRef<'_>) -> Self {
+        // Longer strings are raw by themselves.
+        let ValueRef::Str(text) = entry.value();
+        let marks_raw = entry.is_raw() && text.len() <= EMBSTR_BYTES_MAX;
+        let entry = Entry::new(b"", entry.value(), entry.expire_at_ms(), 0);
+        Self { entry, marks_raw }
+    }
+
+    /// Puts it at `key`, whatever was there.
+    pub fn put(&self, txn: &mut Txn<'_, '_>, key: &[u8]) {
+        txn.put(key, self.entry.value(), self.entry.expire_at_ms());
+        if self.marks_raw {
+            // An empty write changes no byte and leaves the mark that `OBJECT ENCODING` shows.
+            txn.write_range(key, 0, b"");
+        }
+    }
+}

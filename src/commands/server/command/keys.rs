@@ -1,0 +1,79 @@
+//! COMMAND GETKEYS and GETKEYSANDFLAGS: the keys in a whole command, found as the executor finds them.
+
+use super::FLAGS;
+use crate::commands::context::SessionCx;
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::spec::{Group, Handler, KeySpec, Spec};
+use crate::commands::table::{self, Command};
+use crate::resp::{Args, Reply};
+
+pub(super) const GETKEYS: Spec = Spec {
+    since: "2.8.13",
+    flags: FLAGS,
+    acl: &["connection"],
+    summary: "Finds the keys in a command",
+    complexity: "O(N) where N is the number of arguments to the command",
+    syntax: "command [arg [arg ...]]",
+    ..Spec::new("getkeys", Group::Server, -4, Handler::Session(getkeys))
+};
+
+fn getkeys(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let found = keys_of(args.skip(2))?;
+    reply.array(found.len());
+    found.iter().for_each(|(key, _)| reply.bulk(key));
+    Ok(Flow::Done)
+}
+
+pub(super) const GETKEYSANDFLAGS: Spec = Spec {
+    since: "7.0.0",
+    flags: FLAGS,
+    acl: &["connection"],
+    summary: "Finds the keys in a command and what it does with them",
+    complexity: "O(N) where N is the number of arguments to the command",
+    syntax: "command [arg [arg ...]]",
+    ..Spec::new("getkeysandflags", Group::Server, -4, Handler::Session(getkeysandflags))
+};
+
+fn getkeysandflags(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let found = keys_of(args.skip(2))?;
+    reply.array(found.len());
+    for (key, spec) in found {
+        reply.array(2);
+        reply.bulk(key);
+        reply.set(spec.flags.len());
+        spec.flags.iter().for_each(|flag| reply.simple(flag));
+    }
+    Ok(Flow::Done)
+}
+
+fn keys_of(args: Args<'_>) -> Result<Vec<(&[u8], &'static KeySpec)>, CmdError> {
+    let spec = command_of(args)
+        .ok_or(CmdError::text("ERR Invalid command specified"))?
+        .spec;
+    if spec.keys.is_empty() {
+        return Err(CmdError::text("ERR The command has no key arguments"));
+    }
+    if !spec.accepts(args.len()) {
+        return Err(CmdError::text("ERR Invalid number of arguments specified for command"));
+    }
+    let mut found = Vec::new();
+    for keys in spec.keys {
+        let mut indices = Vec::new();
+        keys.collect(args, &mut indices)?;
+        found.extend(indices.iter().filter_map(|at| Some((args.get(*at)?, keys))));
+    }
+    if found.is_empty() {
+        return Err(CmdError::text("ERR Invalid arguments specified for command"));
+    }
+    Ok(found)
+}
+
+/// The command, or the subcommand, that these arguments call.
+fn command_of(args: Args<'_>) -> Option<Command> {
+    let command = table::lookup(args.get(0)?)?;
+    if matches!(command.spec.handler, Handler::Container) {
+        return table::lookup_subcommand(command, args.get(1)?);
+    }
+    Some(command)
+}

@@ -1,0 +1,145 @@
+//! CONFIG over the server's parameters, and what must be told of a change at once.
+//!
+//! **Invariant:** a parameter that something keeps a copy of is listed in [`take_over`]; all others are read where they
+//! are used.
+
+use crate::commands::context::{Server, SessionCx};
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::help::help_spec;
+use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::commands::support::glob::{Case, glob_match};
+use crate::commands::table::assert_sorted;
+use crate::config::params::ChangedKey;
+use crate::config::values;
+use crate::metrics::logging;
+use crate::resp::{Args, Reply};
+use crate::wal::Fsync;
+
+pub(super) const CONFIG: Spec = Spec {
+    since: "2.0.0",
+    summary: "A container for commands about the configuration",
+    complexity: "Depends on subcommand.",
+    subcommands: SUBCOMMANDS,
+    ..Spec::new("config", Group::Server, -2, Handler::Container)
+};
+
+const SUBCOMMANDS: &[Spec] = &[GET, help_spec(Group::Server, "5.0.0", &[]), RESETSTAT, REWRITE, SET];
+
+const _: () = assert_sorted(SUBCOMMANDS);
+
+const FLAGS: u32 = flag::ADMIN | flag::NO_SCRIPT | flag::LOADING | flag::STALE;
+
+const GET: Spec = Spec {
+    since: "2.0.0",
+    flags: FLAGS,
+    summary: "Returns the parameters whose names match",
+    complexity: "O(N) when N is the number of configuration parameters provided",
+    syntax: "parameter [parameter ...]",
+    support: Support::Partial("knows our dotted names, too, and only those of Redis's that mean something here"),
+    ..Spec::new("get", Group::Server, -3, Handler::Session(get))
+};
+
+fn get(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let patterns: Vec<&[u8]> = args.iter().skip(2).collect();
+    let found = cx
+        .server
+        .params
+        .get(&patterns, |pattern, text| glob_match(pattern, text, Case::Insensitive));
+    reply.map(found.len());
+    for (name, value) in found {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+    Ok(Flow::Done)
+}
+
+const RESETSTAT: Spec = Spec {
+    since: "2.0.0",
+    flags: FLAGS,
+    summary: "Sets the counters that INFO shows back to zero",
+    ..Spec::new("resetstat", Group::Server, 2, Handler::Session(resetstat))
+};
+
+fn resetstat(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    use std::sync::atomic::Ordering::Relaxed;
+    let server = cx.server;
+    server.stats.reset();
+    server.clients.accepted.store(0, Relaxed);
+    server.clients.rejected.store(0, Relaxed);
+    for counters in server.engine.counters() {
+        // `changes` tells how far the last checkpoint is behind; it is no statistic.
+        [
+            &counters.hits,
+            &counters.misses,
+            &counters.expired,
+            &counters.commands,
+            &counters.net_input_bytes,
+            &counters.net_output_bytes,
+            &counters.errors,
+        ]
+        .into_iter()
+        .for_each(crate::metrics::Count::reset);
+    }
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+const REWRITE: Spec = Spec {
+    since: "2.8.0",
+    flags: FLAGS,
+    summary: "Writes the present parameters to the configuration file",
+    ..Spec::new("rewrite", Group::Server, 2, Handler::Session(rewrite))
+};
+
+fn rewrite(cx: &mut SessionCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> Result<Flow, CmdError> {
+    let server = std::sync::Arc::clone(cx.server);
+    Ok(Flow::Wait(Box::pin(async move {
+        // The file is synced: not on this worker.
+        let written = tokio::task::spawn_blocking(move || server.params.rewrite()).await;
+        written.map_err(|error| format!("ERR Rewriting config file: {error}"))??;
+        let late: crate::commands::flow::LateReply = Box::new(Reply::ok);
+        Ok(late)
+    })))
+}
+
+const SET: Spec = Spec {
+    since: "2.0.0",
+    flags: FLAGS,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+    summary: "Sets parameters, all or none",
+    complexity: "O(N) when N is the number of configuration parameters provided",
+    syntax: "parameter value [parameter value ...]",
+    ..Spec::new("set", Group::Server, -4, Handler::Session(set))
+};
+
+fn set(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let rest: Vec<&[u8]> = args.iter().skip(2).collect();
+    let (pairs, []) = rest.as_chunks::<2>() else {
+        return Err(CmdError::Syntax);
+    };
+    let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
+    let changed = cx.server.params.set(&pairs)?;
+    take_over(cx.server, &changed);
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Tells those who keep a copy.
+fn take_over(server: &Server, changed: &[ChangedKey]) {
+    for ChangedKey { key, value } in changed {
+        tracing::info!("configuration: {key} = {value}");
+        if key == "wal.fsync" {
+            let policy = match server.params.live().fsync() {
+                values::Fsync::Always => Fsync::Always,
+                values::Fsync::Everysec => Fsync::EverySec,
+                values::Fsync::No => Fsync::No,
+            };
+            server.engine.wal().set_fsync(policy);
+            server.engine.set_waits_for_stable(policy == Fsync::Always);
+        }
+        if key == "log.level" {
+            logging::set_level(server.params.config().log.level);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! DEBUG: for tests of clients and servers; refused unless `server.enable_debug_command` allows it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::commands::context::SessionCx;
+use crate::commands::error::CmdError;
+use crate::commands::flow::{Flow, LateReply};
+use crate::commands::help::{subcommand_syntax, write_help};
+use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::commands::support::glob::{Case, glob_match};
+use crate::commands::support::number::is_canonical_int;
+use crate::config::values::DebugCommand;
+use crate::page::{StrRef, ValueRef};
+use crate::resp::{Args, Reply};
+
+pub(super) const DEBUG: Spec = Spec {
+    flags: flag::ADMIN | flag::NO_SCRIPT | flag::LOADING | flag::STALE,
+    summary: "A container for commands that tests need",
+    complexity: "Depends on subcommand.",
+    syntax: "subcommand [argument [argument ...]]",
+    support: Support::Partial("the subcommands that DEBUG HELP lists; SLEEP holds up its own connection only (D6)"),
+    ..Spec::new("debug", Group::Server, -2, Handler::Session(debug))
+};
+
+const REFUSED: CmdError = CmdError::text(
+    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
+     local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+);
+
+/// Longest value whose encoding is `embstr`.
+const EMBSTR_BYTES_MAX: usize = 44;
+
+/// Subcommands with their syntax, for HELP.
+const HELP: &[(&str, &str, &str)] = &[
+    ("change-repl-id", "", "Accepted without effect"),
+    ("error", "<string>", "Answers an error with this text"),
+    ("jmap", "", "Accepted without effect"),
+    ("log", "<message>", "Writes the message to the log"),
+    ("object", "<key>", "Describes the value of a key"),
+    ("quicklist-packed-threshold", "<size>", "Accepted without effect"),
+    ("reload", "[option ...]", "Takes a checkpoint"),
+    (
+        "set-active-expire",
+        "<0|1>",
+        "Stops or starts the sweep for expired keys",
+    ),
+    ("sleep", "<seconds>", "Answers after this time"),
+    (
+        "stringmatch-len",
+        "<len> <pattern>",
+        "Matches a long text of the letter x",
+    ),
+];
+
+fn debug(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    if !is_allowed(cx) {
+        return Err(REFUSED);
+    }
+    let name = args[1].to_ascii_lowercase();
+    match (name.as_slice(), args.len()) {
+        (b"help", 2) => write_help(reply, "debug", HELP.iter().copied()),
+        (b"change-repl-id" | b"jmap", 2) | (b"quicklist-packed-threshold", 3) => reply.ok(),
+        (b"error", 3) => return Err(error_text(&args[2])),
+        (b"log", 3) => {
+            tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(&args[2]));
+            reply.ok();
+        }
+        (b"object", 3..) => object(cx, &args[2], reply)?,
+        (b"reload", _) => return reload(cx, args),
+        (b"set-active-expire", 3) => {
+            cx.server.active_expire.store(&args[2] != b"0", Ordering::Relaxed);
+            reply.ok();
+        }
+        (b"sleep", 3) => return Ok(sleep(&args[2])),
+        (b"stringmatch-len", 4) => stringmatch(&args[2], &args[3], reply)?,
+        _ => return Err(subcommand_syntax("debug", &args[1])),
+    }
+    Ok(Flow::Done)
+}
+
+fn is_allowed(cx: &SessionCx<'_>) -> bool {
+    match cx.server.params.config().server.enable_debug_command {
+        DebugCommand::No => false,
+        DebugCommand::Yes => true,
+        DebugCommand::Local => {
+            let handle = &cx.client.handle;
+            let addr = handle.addr.parse::<std::net::SocketAddr>();
+            handle.is_unix || addr.is_ok_and(|addr| addr.ip().to_canonical().is_loopback())
+        }
+    }
+}
+
+fn error_text(text: &[u8]) -> CmdError {
+    String::from_utf8_lossy(text).into_owned().into()
+}
+
+/// Waits as long as the text says; what is no number is zero, as in Redis.
+fn sleep(seconds: &[u8]) -> Flow {
+    let seconds = std::str::from_utf8(seconds)
+        .ok()
+        .and_then(|text| text.trim().parse::<f64>().ok());
+    let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Flow::Wait(Box::pin(async move {
+        tokio::time::sleep(wait.unwrap_or_default()).await;
+        let late: LateReply = Box::new(Reply::ok);
+        Ok(late)
+    }))
+}
+
+fn reload(cx: &SessionCx<'_>, args: Args<'_>) -> Result<Flow, CmdError> {
+    const BAD_OPTION: CmdError =
+        CmdError::text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    let mut saves = true;
+    for option in args.iter().skip(2) {
+        match option.to_ascii_lowercase().as_slice() {
+            b"merge" | b"noflush" => {}
+            b"nosave" => saves = false,
+            _ => return Err(BAD_OPTION),
+        }
+    }
+    let checkpoints = Arc::clone(&cx.server.checkpoints);
+    Ok(Flow::Wait(Box::pin(async move {
+        if saves {
+            let done = checkpoints.checkpoint().await;
+            done.map_err(|error| format!("ERR Error trying to save the DB, check server logs: {error}"))?;
+        }
+        let late: LateReply = Box::new(Reply::ok);
+        Ok(late)
+    })))
+}
+
+fn stringmatch(len: &[u8], pattern: &[u8], reply: &mut Reply) -> Result<(), CmdError> {
+    const BYTES_MAX: i64 = 512 << 20;
+    let len = crate::commands::support::number::parse_i64(len).ok_or(CmdError::NotInteger)?;
+    if !(0..=BYTES_MAX).contains(&len) {
+        return Err(CmdError::OutOfRange);
+    }
+    let text = vec![b'x'; len as usize];
+    reply.int(i64::from(glob_match(pattern, &text, Case::Sensitive)));
+    Ok(())
+}
+
+/// Describes the value of `key` in Redis's form.
+fn object(cx: &SessionCx<'_>, key: &[u8], reply: &mut Reply) -> Result<(), CmdError> {
+    let engine = &cx.server.engine;
+    let _pass = cx.worker.enter(engine);
+    let slot = engine.registry().slot(cx.client.database).cloned();
+    let collection = slot.ok_or(CmdError::NoSuchKey)?.collection;
+    let key = collection.key(key);
+    let state = collection.shard(collection.shard_of(key.hash)).lock();
+    let entry = state
+        .index
+        .get(key)
+        .filter(|entry| !entry.is_expired(cx.worker.now_ms()));
+    let entry = entry.ok_or(CmdError::NoSuchKey)?;
+    let ValueRef::Str(text) = entry.value();
+    let bytes = text.bytes();
+    let encoding = match text {
+        _ if is_canonical_int(bytes).is_some() => "int",
+        StrRef::Inline(_) if bytes.len() <= EMBSTR_BYTES_MAX && !entry.is_raw() => "embstr",
+        _ => "raw",
+    };
+    let access_s = entry.access_s();
+    reply.simple(&format!(
+        "Value at:{:p} refcount:1 encoding:{encoding} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        bytes.as_ptr(),
+        bytes.len() + 1,
+        access_s & 0x00ff_ffff,
+        cx.worker.access_s().saturating_sub(access_s),
+    ));
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Sections about what was executed: stats, commandstats, errorstats, latencystats.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use super::{Lines, View};
+use crate::commands::table;
+use crate::metrics::stats::CommandTotals;
+
+pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
+    let (server, engine) = (view.server, &view.server.engine);
+    let commands = engine.count(|counters| counters.commands.get());
+    let input = engine.count(|counters| counters.net_input_bytes.get());
+    let output = engine.count(|counters| counters.net_output_bytes.get());
+    server.stats.rates.sample(Instant::now(), [commands, input, output]);
+    let [commands_rate, input_rate, output_rate] = server.stats.rates.per_second();
+    lines.put("total_connections_received", server.clients.accepted.load(Relaxed));
+    lines.put("total_commands_processed", commands);
+    lines.put("instantaneous_ops_per_sec", commands_rate.round());
+    lines.put("total_net_input_bytes", input);
+    lines.put("total_net_output_bytes", output);
+    lines.put("instantaneous_input_kbps", format!("{:.2}", input_rate / 1024.0));
+    lines.put("instantaneous_output_kbps", format!("{:.2}", output_rate / 1024.0));
+    lines.put("rejected_connections", server.clients.rejected.load(Relaxed));
+    lines.put("sync_full", 0);
+    lines.put("sync_partial_ok", 0);
+    lines.put("sync_partial_err", 0);
+    lines.put("expired_keys", engine.count(|counters| counters.expired.get()));
+    lines.put("evicted_keys", 0);
+    lines.put("evicted_clients", 0);
+    lines.put("keyspace_hits", engine.count(|counters| counters.hits.get()));
+    lines.put("keyspace_misses", engine.count(|counters| counters.misses.get()));
+    lines.put("pubsub_channels", 0);
+    lines.put("pubsub_patterns", 0);
+    lines.put("pubsubshard_channels", 0);
+    lines.put("latest_fork_usec", 0);
+    lines.put("total_forks", 0);
+    lines.put("total_error_replies", engine.count(|counters| counters.errors.get()));
+}
+
+/// Commands that were called or refused, with their figures.
+fn figures(view: &View<'_>) -> Vec<(String, CommandTotals)> {
+    let with_totals = table::all()
+        .iter()
+        .map(|command| (command, view.server.stats.command_totals(command.id)));
+    with_totals
+        .filter(|(_, totals)| totals.calls + totals.rejected + totals.failed > 0)
+        .map(|(command, totals)| (command.full_name(), totals))
+        .collect()
+}
+
+pub(super) fn commandstats(view: &View<'_>, lines: &mut Lines) {
+    for (name, totals) in figures(view) {
+        let usec = totals.nanos / 1000;
+        let mean = totals.nanos as f64 / 1000.0 / totals.calls.max(1) as f64;
+        lines.put(
+            &format!("cmdstat_{name}"),
+            format!(
+                "calls={},usec={usec},usec_per_call={mean:.2},rejected_calls={},failed_calls={}",
+                totals.calls, totals.rejected, totals.failed
+            ),
+        );
+    }
+}
+
+pub(super) fn errorstats(view: &View<'_>, lines: &mut Lines) {
+    for (word, count) in view.server.stats.errors.lock().iter() {
+        lines.put(&format!("errorstat_{word}"), format!("count={count}"));
+    }
+}
+
+pub(super) fn latencystats(view: &View<'_>, lines: &mut Lines) {
+    for (name, totals) in figures(view).iter().filter(|(_, totals)| totals.calls > 0) {
+        lines.put(
+            &format!("latency_percentiles_usec_{name}"),
+            format!(
+                "p50={:.3},p99={:.3},p99.9={:.3}",
+                percentile(totals, 0.5),
+                percentile(totals, 0.99),
+                percentile(totals, 0.999)
+            ),
+        );
+    }
+}
+
+/// The bound below which this share of the calls stayed, microseconds.
+fn percentile(totals: &CommandTotals, share: f64) -> f64 {
+    let calls: u64 = totals.by_duration.iter().sum();
+    let wanted = (calls as f64 * share).ceil() as u64;
+    let mut sum = 0;
+    let bucket = totals.by_duration.iter().position(|calls| {
+        sum += calls;
+        sum >= wanted
+    });
+    (1_u64 << bucket.unwrap_or_default()) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_bounds() {
+        let mut totals = CommandTotals::default();
+        totals.by_duration[1] = 90;
+        totals.by_duration[4] = 9;
+        totals.by_duration[10] = 1;
+        assert_eq!(percentile(&totals, 0.5), 2.0);
+        assert_eq!(percentile(&totals, 0.99), 16.0);
+        assert_eq!(percentile(&totals, 0.999), 1024.0);
+    }
+}

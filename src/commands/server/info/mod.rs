@@ -1,0 +1,177 @@
+//! INFO: sections of `name:value` lines.
+//!
+//! **Invariant:** sections come in Redis's order whatever the order asked for; a figure that means nothing here is left
+//! out rather than invented, except where clients fail without it (then it has the value that is true: 0, `ok`, `no`).
+
+mod commands;
+mod data;
+pub(super) mod process;
+mod server;
+mod storage;
+
+use std::fmt::{Display, Write as _};
+use std::sync::Arc;
+
+use crate::commands::context::{Server, SessionCx};
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::resp::{Args, Reply};
+
+pub(super) use data::Sums;
+pub(super) use server::client_bytes;
+
+pub(super) const INFO: Spec = Spec {
+    flags: flag::LOADING | flag::STALE,
+    acl: &["dangerous"],
+    tips: &[
+        "nondeterministic_output",
+        "request_policy:all_shards",
+        "response_policy:special",
+    ],
+    summary: "Returns figures about the server",
+    syntax: "[section [section ...]]",
+    support: Support::Partial("figures without a meaning here are left out; section lokikv is our own (D7)"),
+    ..Spec::new("info", Group::Server, -1, Handler::Session(info))
+};
+
+/// The text of a section, line by line.
+struct Lines(String);
+
+impl Lines {
+    /// Adds `name:value`.
+    fn put(&mut self, name: &str, value: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "{name}:{value}\r\n");
+    }
+
+    /// Adds a number of bytes, plainly and as `<name>_human`.
+    fn put_bytes(&mut self, name: &str, bytes: u64) {
+        self.put(name, bytes);
+        self.put(&format!("{name}_human"), human(bytes));
+    }
+}
+
+/// What a section looks at.
+struct View<'a> {
+    server: &'a Arc<Server>,
+    access_s: u32,
+}
+
+struct Section {
+    name: &'static str,
+    title: &'static str,
+    /// Shown without arguments.
+    is_default: bool,
+    /// Shown for `all`; the others only for `everything`.
+    in_all: bool,
+    write: fn(&View<'_>, &mut Lines),
+}
+
+const fn section(name: &'static str, title: &'static str, write: fn(&View<'_>, &mut Lines)) -> Section {
+    Section {
+        name,
+        title,
+        is_default: true,
+        in_all: true,
+        write,
+    }
+}
+
+/// In the order they are shown.
+const SECTIONS: &[Section] = &[
+    section("server", "Server", server::server),
+    section("clients", "Clients", server::clients),
+    section("memory", "Memory", server::memory),
+    section("persistence", "Persistence", storage::persistence),
+    section("stats", "Stats", commands::stats),
+    section("replication", "Replication", storage::replication),
+    section("cpu", "CPU", server::cpu),
+    Section {
+        in_all: false,
+        ..section("modules", "Modules", |_, _| {})
+    },
+    Section {
+        is_default: false,
+        ..section("commandstats", "Commandstats", commands::commandstats)
+    },
+    section("errorstats", "Errorstats", commands::errorstats),
+    Section {
+        is_default: false,
+        ..section("latencystats", "Latencystats", commands::latencystats)
+    },
+    section("cluster", "Cluster", |_, lines| lines.put("cluster_enabled", 0)),
+    section("lokikv", "LokiKV", storage::lokikv),
+    section("keyspace", "Keyspace", data::keyspace),
+];
+
+fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    // Sections look into shards, which takes a pass.
+    let _pass = cx.worker.enter(&cx.server.engine);
+    let view = View {
+        server: cx.server,
+        access_s: cx.worker.access_s(),
+    };
+    let mut text = String::new();
+    for section in SECTIONS.iter().filter(|section| is_asked_for(section, args.skip(1))) {
+        if !text.is_empty() {
+            text.push_str("\r\n");
+        }
+        let mut lines = Lines(format!("# {}\r\n", section.title));
+        (section.write)(&view, &mut lines);
+        text.push_str(&lines.0);
+    }
+    reply.verbatim(b"txt", &text);
+    Ok(Flow::Done)
+}
+
+fn is_asked_for(section: &Section, asked: Args<'_>) -> bool {
+    if asked.is_empty() {
+        return section.is_default;
+    }
+    asked.iter().any(|name| {
+        let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+        is(section.name) || is("everything") || (is("all") && section.in_all) || (is("default") && section.is_default)
+    })
+}
+
+/// Bytes with a unit, as Redis writes them.
+fn human(bytes: u64) -> String {
+    const UNITS: [(u64, char); 4] = [(1 << 40, 'T'), (1 << 30, 'G'), (1 << 20, 'M'), (1 << 10, 'K')];
+    match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, letter)) => format!("{:.2}{letter}", bytes as f64 / *unit as f64),
+        None => format!("{bytes}B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::OwnedRequest;
+
+    fn asked(names: &[&[u8]]) -> Vec<&'static str> {
+        let request = OwnedRequest::from_slices(names);
+        let found = SECTIONS.iter().filter(|section| is_asked_for(section, request.args()));
+        found.map(|section| section.name).collect()
+    }
+
+    #[test]
+    fn sections_asked_for() {
+        assert!(!asked(&[]).contains(&"commandstats") && asked(&[]).contains(&"modules"));
+        assert_eq!(
+            asked(&[b"KEYSPACE", b"server", b"nosuch", b"server"]),
+            ["server", "keyspace"]
+        );
+        assert!(asked(&[b"all"]).contains(&"latencystats") && !asked(&[b"all"]).contains(&"modules"));
+        assert_eq!(asked(&[b"everything"]).len(), SECTIONS.len());
+        assert_eq!(asked(&[b"default", b"commandstats"]).len(), asked(&[]).len() + 1);
+    }
+
+    #[test]
+    fn bytes_with_units() {
+        assert_eq!(human(1023), "1023B");
+        assert_eq!(human(1024), "1.00K");
+        assert_eq!(human(1_064_584), "1.02M");
+        assert_eq!(human(25_276_502_016), "23.54G");
+    }
+}

@@ -1,0 +1,118 @@
+//! Sections about the process: server, clients, memory, CPU.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{Lines, View, human, process};
+use crate::commands::context::{ClientHandle, Server};
+use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION};
+use crate::engine::worker::unix_ms;
+
+pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
+    let server = view.server;
+    let uptime_s = server.started.elapsed().as_secs();
+    lines.put("redis_version", REDIS_VERSION);
+    lines.put("lokikv_version", LOKIKV_VERSION);
+    lines.put("redis_mode", "standalone");
+    lines.put("os", process::os());
+    lines.put("arch_bits", usize::BITS);
+    lines.put("multiplexing_api", "epoll");
+    lines.put("process_id", std::process::id());
+    lines.put("process_supervised", "no");
+    lines.put("run_id", &server.run_id);
+    lines.put("tcp_port", server.port);
+    lines.put("server_time_usec", unix_ms() * 1000);
+    lines.put("uptime_in_seconds", uptime_s);
+    lines.put("uptime_in_days", uptime_s / 86_400);
+    lines.put("lru_clock", view.access_s & 0x00ff_ffff);
+    let executable = std::env::current_exe().unwrap_or_default();
+    lines.put("executable", executable.display());
+    let config = server.params.file().map(|path| path.display().to_string());
+    lines.put("config_file", config.unwrap_or_default());
+    lines.put("io_threads_active", 0);
+    lines.put("worker_threads", server.params.config().server.worker_count());
+}
+
+pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
+    let clients = view.server.clients.all();
+    let largest = |pick: fn(&ClientHandle) -> u64| clients.iter().map(|client| pick(client)).max().unwrap_or_default();
+    lines.put("connected_clients", clients.len());
+    lines.put("cluster_connections", 0);
+    lines.put("maxclients", view.server.params.live().maxclients.load(Relaxed));
+    lines.put(
+        "client_recent_max_input_buffer",
+        largest(|client| client.query_bytes.load(Relaxed)),
+    );
+    lines.put(
+        "client_recent_max_output_buffer",
+        largest(|client| client.output_bytes.load(Relaxed)),
+    );
+    lines.put("blocked_clients", 0);
+    lines.put("tracking_clients", 0);
+    lines.put("clients_in_timeout_table", 0);
+}
+
+/// Bytes that connected clients take.
+pub(in crate::commands::server) fn client_bytes(server: &Server) -> u64 {
+    let bytes_of = |client: &ClientHandle| {
+        client.query_bytes.load(Relaxed)
+            + client.query_free_bytes.load(Relaxed)
+            + client.output_bytes.load(Relaxed)
+            + client.args_bytes.load(Relaxed)
+            + size_of::<ClientHandle>() as u64
+    };
+    server.clients.all().iter().map(|client| bytes_of(client)).sum()
+}
+
+pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
+    let (engine, live) = (&view.server.engine, view.server.params.live());
+    let (used, peak) = (engine.meter().used_bytes(), engine.meter().peak_bytes());
+    let (rss, clients) = (process::rss_bytes(), client_bytes(view.server));
+    let overhead = super::data::index_bytes(engine) + clients;
+    let max = live.maxmemory.load(Relaxed);
+    let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * part as f64 / whole.max(1) as f64);
+    let dataset = used.saturating_sub(overhead - clients);
+    lines.put_bytes("used_memory", used);
+    lines.put_bytes("used_memory_rss", rss);
+    lines.put_bytes("used_memory_peak", peak);
+    lines.put("used_memory_peak_perc", percent(used, peak));
+    lines.put("used_memory_overhead", overhead);
+    lines.put("used_memory_startup", 0);
+    lines.put("used_memory_dataset", dataset);
+    lines.put("used_memory_dataset_perc", percent(dataset, used));
+    lines.put("allocator_allocated", used + clients);
+    lines.put("allocator_active", rss);
+    lines.put("allocator_resident", rss);
+    lines.put_bytes("total_system_memory", process::memory_bytes());
+    lines.put("used_memory_lua", 0);
+    lines.put("used_memory_lua_human", human(0));
+    lines.put("used_memory_scripts", 0);
+    lines.put("used_memory_scripts_human", human(0));
+    lines.put("number_of_cached_scripts", 0);
+    lines.put_bytes("maxmemory", max);
+    lines.put("maxmemory_policy", live.policy());
+    lines.put(
+        "mem_fragmentation_ratio",
+        format!("{:.2}", rss as f64 / used.max(1) as f64),
+    );
+    lines.put("mem_fragmentation_bytes", rss.cast_signed() - used.cast_signed());
+    lines.put("mem_not_counted_for_evict", 0);
+    lines.put("mem_replication_backlog", 0);
+    lines.put("mem_clients_slaves", 0);
+    lines.put("mem_clients_normal", clients);
+    lines.put("mem_cluster_links", 0);
+    lines.put("mem_aof_buffer", engine.wal().stats().pending_bytes);
+    lines.put("mem_allocator", "mimalloc");
+    lines.put("active_defrag_running", 0);
+}
+
+pub(super) fn cpu(_view: &View<'_>, lines: &mut Lines) {
+    let (own, children) = (process::cpu_time(false), process::cpu_time(true));
+    for (name, seconds) in [
+        ("used_cpu_sys", own.system),
+        ("used_cpu_user", own.user),
+        ("used_cpu_sys_children", children.system),
+        ("used_cpu_user_children", children.user),
+    ] {
+        lines.put(name, format!("{seconds:.6}"));
+    }
+}

@@ -1,0 +1,100 @@
+//! Sections about what is on disk: persistence in Redis's words, the log and the collections in ours; replication.
+
+use super::data::{Sums, slots};
+use super::{Lines, View};
+use crate::wal::Fsync;
+
+pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
+    let (checkpoints, engine) = (&view.server.checkpoints, &view.server.engine);
+    let running = u8::from(checkpoints.is_running());
+    let status = if checkpoints.last_error().is_some() {
+        "err"
+    } else {
+        "ok"
+    };
+    let saved_s = match checkpoints.last_save_s() {
+        0 => view.server.started_s,
+        at_s => at_s,
+    };
+    lines.put("loading", 0);
+    lines.put("async_loading", 0);
+    lines.put("rdb_bgsave_in_progress", running);
+    lines.put("rdb_last_save_time", saved_s);
+    lines.put("rdb_last_bgsave_status", status);
+    lines.put("aof_enabled", u8::from(engine.wal().is_enabled()));
+    lines.put("aof_rewrite_in_progress", running);
+    lines.put("aof_rewrite_scheduled", 0);
+    lines.put("aof_last_bgrewrite_status", status);
+    let write_status = if engine.refuses_writes() { "err" } else { "ok" };
+    lines.put("aof_last_write_status", write_status);
+    if engine.wal().is_enabled() {
+        let wal = engine.wal().stats();
+        lines.put("aof_current_size", wal.disk_bytes);
+        lines.put("aof_buffer_length", wal.pending_bytes);
+    }
+}
+
+pub(super) fn replication(view: &View<'_>, lines: &mut Lines) {
+    lines.put("role", "master");
+    lines.put("connected_slaves", 0);
+    lines.put("master_failover_state", "no-failover");
+    lines.put("master_replid", &view.server.run_id);
+    lines.put("master_replid2", "0".repeat(40));
+    lines.put("master_repl_offset", 0);
+    lines.put("second_repl_offset", -1);
+    lines.put("repl_backlog_active", 0);
+}
+
+pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
+    let (engine, checkpoints) = (&view.server.engine, &view.server.checkpoints);
+    let (wal, stats) = (engine.wal(), engine.wal().stats());
+    lines.put("wal_enabled", u8::from(wal.is_enabled()));
+    lines.put("wal_fsync", policy(wal.fsync()));
+    lines.put("wal_lsn", stats.last_lsn);
+    lines.put("wal_written_lsn", stats.written_lsn);
+    lines.put("wal_stable_lsn", stats.stable_lsn);
+    lines.put("wal_segments", stats.segments);
+    lines.put("wal_disk_bytes", stats.disk_bytes);
+    lines.put("wal_written_bytes", stats.written_bytes);
+    lines.put("wal_written_records", stats.written_records);
+    lines.put("wal_pending_bytes", stats.pending_bytes);
+    lines.put("wal_fsyncs", stats.fsyncs);
+    lines.put("wal_fsync_last_us", stats.fsync_last_us);
+    lines.put("wal_fsync_max_us", stats.fsync_max_us);
+    lines.put("wal_failure", one_line(wal.failure().as_deref().unwrap_or_default()));
+    lines.put("checkpoint_running", u8::from(checkpoints.is_running()));
+    lines.put("checkpoint_last_s", checkpoints.last_save_s());
+    let error = checkpoints.last_error().unwrap_or_default();
+    lines.put("checkpoint_last_error", one_line(&error));
+    lines.put("changes", engine.count(|counters| counters.changes.get()));
+    for slot in slots(engine) {
+        let sums = Sums::of(&slot.collection);
+        if sums.keys == 0 && slot.id > 0 && slot.id < crate::engine::effect::NAMED_FIRST {
+            continue;
+        }
+        lines.put(
+            &format!("collection_{}", one_line(&slot.name)),
+            format!(
+                "kind={},keys={},expires={},pages={},bytes={}",
+                slot.collection.placement().kind.name(),
+                sums.keys,
+                sums.expires,
+                sums.pages,
+                sums.entry_bytes + sums.index_bytes
+            ),
+        );
+    }
+}
+
+fn policy(fsync: Fsync) -> &'static str {
+    match fsync {
+        Fsync::Always => "always",
+        Fsync::EverySec => "everysec",
+        Fsync::No => "no",
+    }
+}
+
+/// Text that may contain anything, as part of a line.
+fn one_line(text: &str) -> String {
+    text.replace(|letter: char| letter.is_control(), " ")
+}

@@ -1,0 +1,106 @@
+//! LATENCY HISTOGRAM: how long each command took, in powers of two.
+
+use super::{FLAGS, TIPS};
+use crate::commands::context::SessionCx;
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::spec::{Group, Handler, Spec, Support};
+use crate::commands::table::{self, Command};
+use crate::metrics::stats::{CommandTotals, Stats};
+use crate::resp::{Args, Reply};
+
+pub(super) const HISTOGRAM: Spec = Spec {
+    since: "7.0.0",
+    flags: FLAGS,
+    tips: TIPS,
+    summary: "Returns how the durations of commands are distributed",
+    complexity: "O(N) where N is the number of commands with latency information being retrieved.",
+    syntax: "[command [command ...]]",
+    support: Support::Partial("buckets are powers of two exactly (D5)"),
+    ..Spec::new("histogram", Group::Server, -2, Handler::Session(histogram))
+};
+
+fn histogram(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let mut chosen: Vec<Command> = Vec::new();
+    if args.len() == 2 {
+        chosen.extend(table::all());
+    }
+    for name in args.iter().skip(2) {
+        choose(name, &mut chosen);
+    }
+    let map = reply.deferred_map();
+    let mut written = 0;
+    for command in chosen {
+        written += usize::from(write(command, &cx.server.stats, reply));
+    }
+    reply.finish_map(map, written);
+    Ok(Flow::Done)
+}
+
+/// The command, or all subcommands of a container.
+fn choose(name: &[u8], chosen: &mut Vec<Command>) {
+    let (first, second) = match name.iter().position(|byte| *byte == b'|') {
+        Some(at) => (name.get(..at).unwrap_or_default(), name.get(at + 1..)),
+        None => (name, None),
+    };
+    let Some(command) = table::lookup(first) else {
+        return;
+    };
+    match second {
+        Some(second) => chosen.extend(table::lookup_subcommand(command, second)),
+        None => {
+            let from = usize::from(command.id);
+            let family = table::all().get(from..=from + command.spec.subcommands.len());
+            chosen.extend(family.unwrap_or_default());
+        }
+    }
+}
+
+/// Writes a command's distribution if it was ever called; whether it was.
+fn write(command: Command, stats: &Stats, reply: &mut Reply) -> bool {
+    // Its number within the table, not that of a copy made elsewhere.
+    let totals = stats.command_totals(command.id);
+    if totals.calls == 0 {
+        return false;
+    }
+    reply.bulk(command.full_name().as_bytes());
+    reply.map(2);
+    reply.bulk(b"calls");
+    reply.int(totals.calls.cast_signed());
+    reply.bulk(b"histogram_usec");
+    let buckets = cumulative(&totals);
+    reply.map(buckets.len());
+    for (micros, calls) in buckets {
+        reply.int(micros.cast_signed());
+        reply.int(calls.cast_signed());
+    }
+    true
+}
+
+/// Calls of at most so many microseconds, for each bucket that adds some.
+fn cumulative(totals: &CommandTotals) -> Vec<(u64, u64)> {
+    let mut sum = 0;
+    let mut buckets = Vec::new();
+    for (power, calls) in totals.by_duration.iter().enumerate().filter(|(_, calls)| **calls > 0) {
+        sum += calls;
+        buckets.push((1 << power, sum));
+    }
+    buckets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_add_up() {
+        let stats = Stats::new(1, 2);
+        for (thread, micros) in [(0, 0), (0, 1), (1, 3), (1, 3), (0, 900)] {
+            stats.command(thread, 0).unwrap().record(micros * 1000 + 5);
+        }
+        assert_eq!(
+            cumulative(&stats.command_totals(0)),
+            [(1, 1), (2, 2), (4, 4), (1024, 5)]
+        );
+    }
+}

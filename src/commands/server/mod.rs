@@ -1,0 +1,50 @@
+//! Commands about the server: its commands, configuration, figures, memory, checkpoints, end.
+
+mod command;
+mod config;
+mod databases;
+mod debug;
+mod info;
+mod latency;
+mod lolwut;
+mod memory;
+mod persistence;
+mod shutdown;
+mod slowlog;
+mod time;
+
+use super::spec::Spec;
+use super::table::assert_sorted;
+
+pub use command::acl::categories;
+pub use command::arguments::{Argument, parse as parse_arguments};
+
+/// The Redis version whose behaviour this server follows; clients choose features by it.
+pub const REDIS_VERSION: &str = "7.0.15";
+/// Our own version.
+pub const LOKIKV_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The family, sorted by name.
+pub const COMMANDS: &[Spec] = &[
+    persistence::BGREWRITEAOF,
+    persistence::BGSAVE,
+    command::COMMAND,
+    config::CONFIG,
+    databases::DBSIZE,
+    debug::DEBUG,
+    databases::FLUSHALL,
+    databases::FLUSHDB,
+    info::INFO,
+    persistence::LASTSAVE,
+    latency::LATENCY,
+    lolwut::LOLWUT,
+    memory::MEMORY,
+    time::ROLE,
+    persistence::SAVE,
+    shutdown::SHUTDOWN,
+    slowlog::SLOWLOG,
+    databases::SWAPDB,
+    time::TIME,
+];
+
+const _: () = assert_sorted(COMMANDS);

@@ -1,0 +1,71 @@
+//! MULTI, EXEC and DISCARD.
+
+use std::sync::atomic::Ordering;
+
+use super::watch::unwatch_all;
+use super::{COMMON, QUICK};
+use crate::commands::context::{Multi, SessionCx};
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::resp::{Args, Reply};
+
+pub(super) const MULTI: Spec = Spec {
+    since: "1.2.0",
+    flags: QUICK | flag::NOT_QUEUED,
+    acl: &["transaction"],
+    summary: "Begins a transaction: commands are queued from here on",
+    ..Spec::new("multi", Group::Transactions, 1, Handler::Session(multi))
+};
+
+fn multi(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    if cx.client.multi.is_some() {
+        return Err(CmdError::text("ERR MULTI calls can not be nested"));
+    }
+    cx.client.multi = Some(Multi::default());
+    cx.client.handle.queued.store(0, Ordering::Relaxed);
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+pub(super) const EXEC: Spec = Spec {
+    since: "1.2.0",
+    flags: COMMON | flag::SKIP_SLOWLOG | flag::NOT_QUEUED | flag::RUNS_QUEUE,
+    acl: &["transaction"],
+    summary: "Runs the queued commands as one",
+    complexity: "Depends on commands in the transaction",
+    ..Spec::new("exec", Group::Transactions, 1, Handler::Session(exec))
+};
+
+fn exec(cx: &mut SessionCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> Result<Flow, CmdError> {
+    if cx.client.multi.is_none() {
+        return Err(CmdError::text("ERR EXEC without MULTI"));
+    }
+    Ok(Flow::Exec)
+}
+
+pub(super) const DISCARD: Spec = Spec {
+    since: "2.0.0",
+    flags: QUICK | flag::NOT_QUEUED,
+    acl: &["transaction"],
+    summary: "Drops the queued commands and ends the transaction",
+    complexity: "O(N), when N is the number of queued commands",
+    ..Spec::new("discard", Group::Transactions, 1, Handler::Session(discard))
+};
+
+fn discard(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    if cx.client.multi.is_none() {
+        return Err(CmdError::text("ERR DISCARD without MULTI"));
+    }
+    discard_transaction(cx);
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Ends a transaction, if there is one, without running it, and forgets the watches.
+pub fn discard_transaction(cx: &mut SessionCx<'_>) {
+    cx.client.multi = None;
+    cx.client.handle.queued.store(-1, Ordering::Relaxed);
+    cx.client.handle.args_bytes.store(0, Ordering::Relaxed);
+    unwatch_all(cx.server, cx.client, cx.worker);
+}

@@ -1,0 +1,204 @@
+//! WATCH and UNWATCH.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::QUICK;
+use crate::commands::context::{Client, Server, SessionCx, Watch};
+use crate::commands::error::CmdError;
+use crate::commands::flow::Flow;
+use crate::commands::spec::{Group, Handler, Spec, all_keys, flag};
+use crate::engine::Engine;
+use crate::engine::collection::Collection;
+use crate::engine::effect::DatabaseId;
+use crate::engine::gate::Pass;
+use crate::engine::watch::WatchFlag;
+use crate::engine::worker::Worker;
+use crate::resp::{Args, Reply};
+
+pub(super) const WATCH: Spec = Spec {
+    since: "2.2.0",
+    flags: QUICK | flag::NOT_QUEUED,
+    acl: &["transaction"],
+    keys: &[all_keys(&["RO"], 1, 1)],
+    summary: "Makes the next transaction fail if one of these keys changes before it",
+    complexity: "O(1) for every key.",
+    syntax: "key [key ...]",
+    ..Spec::new("watch", Group::Transactions, -2, Handler::Session(watch))
+};
+
+fn watch(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    if cx.client.multi.is_some() {
+        return Err(CmdError::text("ERR WATCH inside MULTI is not allowed"));
+    }
+    let _pass = cx.worker.enter(&cx.server.engine);
+    watch_keys(&cx.server.engine, cx.client, args.skip(1).iter(), cx.worker.now_ms())?;
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Registers `keys` of the selected database that are not watched yet. The caller holds a pass.
+fn watch_keys<'a>(
+    engine: &Engine,
+    client: &mut Client,
+    keys: impl Iterator<Item = &'a [u8]>,
+    now_ms: u64,
+) -> Result<(), CmdError> {
+    let database = client.database;
+    let collection = collection_in(engine, database).ok_or(CmdError::text("ERR no such database"))?;
+    let mut added = Vec::new();
+    {
+        let known = client.watches.iter().filter(|watch| watch.database == database);
+        let mut seen: HashSet<&[u8]> = known.map(|watch| watch.key.as_slice()).collect();
+        for key in keys.filter(|key| seen.insert(key)) {
+            added.push(Watch {
+                database,
+                key: key.to_vec(),
+                was_expired: register(&collection, key, &client.watch_flag, now_ms),
+            });
+        }
+    }
+    client.watches.append(&mut added);
+    note_count(client);
+    Ok(())
+}
+
+/// Registers one key; whether it was dead already, so that its removal is no change.
+fn register(collection: &Collection, bytes: &[u8], flag: &WatchFlag, now_ms: u64) -> bool {
+    let key = collection.key(bytes);
+    let mut state = collection.shard(collection.shard_of(key.hash)).lock();
+    state.watches.add(bytes, flag);
+    state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms))
+}
+
+pub(super) const UNWATCH: Spec = Spec {
+    since: "2.2.0",
+    flags: QUICK,
+    acl: &["transaction"],
+    summary: "Forgets all watched keys",
+    ..Spec::new("unwatch", Group::Transactions, 1, Handler::Session(unwatch))
+};
+
+fn unwatch(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    unwatch_all(cx.server, cx.client, cx.worker);
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Forgets all watched keys: after EXEC and DISCARD, at RESET and when the client goes. The worker must hold no pass;
+/// who holds one calls [`forget_watches`].
+pub fn unwatch_all(server: &Server, client: &mut Client, worker: &Worker) {
+    if client.watches.is_empty() {
+        return;
+    }
+    let pass = worker.enter(&server.engine);
+    forget_watches(&server.engine, client, &pass);
+}
+
+/// Forgets all watched keys, under the worker's own pass.
+pub fn forget_watches(engine: &Engine, client: &mut Client, _pass: &Pass<'_>) {
+    for watch in std::mem::take(&mut client.watches) {
+        // A collection that was dropped has taken its table with it.
+        if let Some(collection) = collection_in(engine, watch.database) {
+            let shard = collection.shard_of(collection.key(&watch.key).hash);
+            let mut state = collection.shard(shard).lock();
+            state.watches.remove(&watch.key, &client.watch_flag);
+        }
+    }
+    client.watch_flag = WatchFlag::default();
+    note_count(client);
+}
+
+fn collection_in(engine: &Engine, database: DatabaseId) -> Option<Arc<Collection>> {
+    engine
+        .registry()
+        .slot(database)
+        .map(|slot| Arc::clone(&slot.collection))
+}
+
+fn note_count(client: &Client) {
+    let count = u32::try_from(client.watches.len()).unwrap_or(u32::MAX);
+    client.handle.watched.store(count, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::context::ClientHandle;
+    use crate::engine::keyspace::ExclusiveTxn;
+    use crate::engine::registry::Registry;
+    use crate::engine::scope::Scope;
+    use crate::engine::txn::Txn;
+    use crate::page::{StrRef, ValueRef};
+    use crate::wal::Wal;
+
+    struct Fixture {
+        engine: Engine,
+        worker: Worker,
+        client: Client,
+    }
+
+    fn fixture() -> Fixture {
+        let engine = Engine::new(Registry::default(), Wal::disabled(1), 1, 0).unwrap();
+        let mut worker = engine.worker().unwrap();
+        {
+            let pass = engine.exclusive();
+            let mut scope = Scope::exclusive(&engine, &mut worker, &pass);
+            ExclusiveTxn::new(&mut scope, 0).create_numbered(1).unwrap();
+        }
+        let handle = ClientHandle::new(1, String::new(), String::new(), 0, false, 0);
+        let client = Client::new(Arc::new(handle), true);
+        Fixture { engine, worker, client }
+    }
+
+    impl Fixture {
+        fn watch(&mut self, keys: &[&[u8]]) {
+            let _pass = self.worker.enter(&self.engine);
+            let now_ms = self.worker.now_ms();
+            watch_keys(&self.engine, &mut self.client, keys.iter().copied(), now_ms).unwrap();
+        }
+
+        fn set(&mut self, key: &[u8], expire_at_ms: u64) {
+            let collection = collection_in(&self.engine, 0).unwrap();
+            let cell = self.worker.cell();
+            let _pass = self.engine.gate().enter(cell);
+            let mut scope = Scope::for_key(&self.engine, &mut self.worker, &collection, collection.key(key));
+            let mut txn = Txn::new(&mut scope, &collection, true);
+            txn.apply(&crate::engine::effect::Effect::Put {
+                key,
+                value: ValueRef::Str(StrRef::Inline(b"v")),
+                expire_at_ms,
+            });
+        }
+    }
+
+    #[test]
+    fn a_change_raises_the_flag_and_forgetting_lowers_it() {
+        let mut fixture = fixture();
+        fixture.watch(&[b"a", b"b", b"a"]);
+        fixture.watch(&[b"b"]);
+        assert_eq!(fixture.client.watches.len(), 2);
+        fixture.set(b"c", 0);
+        assert!(!fixture.client.watch_flag.is_raised());
+        fixture.set(b"b", 0);
+        assert!(fixture.client.watch_flag.is_raised());
+
+        let pass = fixture.worker.enter(&fixture.engine);
+        forget_watches(&fixture.engine, &mut fixture.client, &pass);
+        drop(pass);
+        assert!(fixture.client.watches.is_empty());
+        fixture.set(b"a", 0);
+        assert!(!fixture.client.watch_flag.is_raised());
+    }
+
+    #[test]
+    fn notices_keys_that_are_dead_already() {
+        let mut fixture = fixture();
+        fixture.set(b"dead", 1);
+        fixture.set(b"alive", 0);
+        fixture.watch(&[b"dead", b"alive", b"absent"]);
+        let expired: Vec<bool> = fixture.client.watches.iter().map(|watch| watch.was_expired).collect();
+        assert_eq!(expired, [true, false, false]);
+    }
+}

@@ -1,0 +1,202 @@
+//! Listening sockets, and who may come in.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use super::stream::Accepted;
+use super::worker::Workers;
+use crate::commands::context::Server;
+use crate::config::schema::Config;
+
+/// Sockets that are bound and listening.
+pub struct Listeners {
+    tcp: Vec<std::net::TcpListener>,
+    unix: Option<(StdUnixListener, PathBuf)>,
+}
+
+impl Listeners {
+    /// The TCP port in use; 0 when there is none.
+    pub fn port(&self) -> u16 {
+        self.tcp
+            .first()
+            .and_then(|listener| listener.local_addr().ok())
+            .map_or(0, |addr| addr.port())
+    }
+
+    /// Addresses, for the log.
+    pub fn describe(&self) -> Vec<String> {
+        let tcp = self
+            .tcp
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .map(|addr| addr.to_string());
+        tcp.chain(self.unix.iter().map(|(_, path)| path.display().to_string()))
+            .collect()
+    }
+}
+
+/// Binds what the configuration asks for.
+///
+/// # Errors
+/// One line that names the address and what is wrong.
+pub fn bind(config: &Config) -> Result<Listeners, String> {
+    let mut tcp = Vec::new();
+    if config.server.tcp_enabled() {
+        for listen in config
+            .server
+            .listen_addrs()
+            .map_err(|error| format!("server.bind: {error}"))?
+        {
+            match bind_tcp(listen.addr, config.server.tcp_backlog) {
+                Ok(listener) => tcp.push(listener),
+                Err(error) if listen.optional && error.kind() == io::ErrorKind::AddrNotAvailable => {}
+                Err(error) => return Err(format!("cannot listen on {}: {error}", listen.addr)),
+            }
+        }
+    }
+    let unix = match config.server.unixsocket_path() {
+        Some(path) => {
+            let mode = config.server.unixsocket_mode();
+            let listener =
+                bind_unix(path, mode).map_err(|error| format!("cannot listen on {}: {error}", path.display()))?;
+            Some((listener, path.to_owned()))
+        }
+        None => None,
+    };
+    if tcp.is_empty() && unix.is_none() {
+        return Err("there is no address to listen on: see server.bind, server.port and server.unixsocket".to_owned());
+    }
+    Ok(Listeners { tcp, unix })
+}
+
+fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&addr.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<StdUnixListener> {
+    // A socket left behind by a process that is gone would block the bind; one in use answers.
+    if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket()) {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        std::fs::remove_file(path)?;
+    }
+    let listener = StdUnixListener::bind(path)?;
+    if let Some(mode) = mode {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Accepts until the server ends, handing connections to the workers in turn.
+pub async fn accept_all(listeners: Listeners, server: Arc<Server>, workers: Arc<Workers>) -> io::Result<()> {
+    let mut tasks = tokio::task::JoinSet::new();
+    for listener in listeners.tcp {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let (server, workers) = (Arc::clone(&server), Arc::clone(&workers));
+        tasks.spawn_local(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((socket, _)) => admit_tcp(socket, &server, &workers),
+                    Err(error) => note_accept_error(&error).await,
+                }
+            }
+        });
+    }
+    if let Some((listener, path)) = listeners.unix {
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        let (server, workers) = (Arc::clone(&server), Arc::clone(&workers));
+        let _remove = RemoveOnDrop(path);
+        tasks.spawn_local(async move {
+            let _remove = _remove;
+            loop {
+                match listener.accept().await {
+                    Ok((socket, _)) => {
+                        if let Ok(socket) = socket.into_std() {
+                            admit(Accepted::Unix(socket), &server, &workers);
+                        }
+                    }
+                    Err(error) => note_accept_error(&error).await,
+                }
+            }
+        });
+    }
+    server.shutdown.wait().await;
+    tasks.shutdown().await;
+    Ok(())
+}
+
+struct RemoveOnDrop(PathBuf);
+
+impl Drop for RemoveOnDrop {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Accept errors (no descriptors left, aborted connections) pass; a short pause keeps them from spinning.
+async fn note_accept_error(error: &io::Error) {
+    tracing::warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+}
+
+fn admit_tcp(socket: tokio::net::TcpStream, server: &Server, workers: &Workers) {
+    let keepalive_s = server.params.live().tcp_keepalive_s.load(Ordering::Relaxed);
+    // Failing to set an option is no reason to refuse the client.
+    let _ = socket.set_nodelay(true);
+    if keepalive_s > 0 {
+        let keepalive = TcpKeepalive::new()
+            .with_time(std::time::Duration::from_secs(keepalive_s))
+            .with_interval(std::time::Duration::from_secs((keepalive_s / 3).max(1)))
+            .with_retries(3);
+        let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+    }
+    let is_local = socket
+        .peer_addr()
+        .is_ok_and(|addr| addr.ip().to_canonical().is_loopback());
+    let Ok(socket) = socket.into_std() else { return };
+    let live = server.params.live();
+    let open = !live.has_password.load(Ordering::Acquire);
+    if !is_local && open && live.protected_mode.load(Ordering::Relaxed) {
+        return refuse(&Accepted::Tcp(socket), PROTECTED);
+    }
+    admit(Accepted::Tcp(socket), server, workers);
+}
+
+fn admit(accepted: Accepted, server: &Server, workers: &Workers) {
+    if server.clients.len() as u64 >= server.params.live().maxclients.load(Ordering::Relaxed) {
+        server.clients.rejected.fetch_add(1, Ordering::Relaxed);
+        return refuse(&accepted, b"-ERR max number of clients reached\r\n");
+    }
+    workers.assign(accepted);
+}
+
+/// Says why, as far as the socket's buffer takes it, and closes.
+fn refuse(accepted: &Accepted, why: &[u8]) {
+    use std::io::Write;
+    let _ = match accepted {
+        Accepted::Tcp(socket) => (&mut &*socket).write(why),
+        Accepted::Unix(socket) => (&mut &*socket).write(why),
+    };
+}
+
+const PROTECTED: &[u8] = b"-DENIED LokiKV is running in protected mode because protected mode is enabled and no \
+password is set for the default user. In this mode connections are only accepted from the loopback interface. To \
+connect from other machines, set server.requirepass, or disable protected mode (server.protected_mode = false, or \
+CONFIG SET protected-mode no from this machine) if the network is trusted.\r\n";

@@ -1,0 +1,78 @@
+//! Active expiry: removes keys whose time has come though nobody looks at them.
+//!
+//! Each page knows a lower bound of its entries' expiry, so a tick looks at page headers and opens only pages that hold
+//! something dead. Work per tick is bounded, and the pass is given up between shards.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::commands::context::Server;
+use crate::engine::collection::Collection;
+use crate::engine::keyspace::KeyspaceTxn;
+use crate::engine::scope::Scope;
+use crate::engine::worker::Worker;
+
+const TICK: Duration = Duration::from_millis(100);
+/// Longest work in one tick.
+const BUDGET: Duration = Duration::from_millis(25);
+/// Pages looked at under one shard lock.
+const PAGES_PER_LOOK: usize = 64;
+
+/// Runs until the server ends.
+pub fn run(server: &Arc<Server>, mut worker: Worker) {
+    while !server.shutdown.is_requested() {
+        std::thread::sleep(TICK);
+        server.engine.meter().note_peak();
+        if server.active_expire.load(Ordering::Relaxed) && !server.engine.refuses_writes() {
+            tick(server, &mut worker);
+        }
+    }
+}
+
+fn tick(server: &Server, worker: &mut Worker) {
+    let started = Instant::now();
+    let collections: Vec<_> = server
+        .engine
+        .registry()
+        .slots()
+        .map(|slot| Arc::clone(&slot.collection))
+        .collect();
+    for collection in collections {
+        for shard in 0..collection.shards_if_any().len() {
+            if started.elapsed() > BUDGET {
+                return;
+            }
+            sweep_shard(server, worker, &collection, shard, started);
+        }
+    }
+}
+
+/// Goes on where the last tick left this shard, to the shard's end at most.
+fn sweep_shard(server: &Server, worker: &mut Worker, collection: &Collection, shard: usize, started: Instant) {
+    loop {
+        worker.refresh_clock();
+        let pass = worker.enter(&server.engine);
+        let now_ms = worker.now_ms();
+        let mut dead = Vec::new();
+        let more = {
+            let mut state = collection.shard(shard).lock();
+            if state.expires == 0 {
+                return;
+            }
+            let cursor = state.sweep_cursor;
+            let next = state.index.sweep(cursor, PAGES_PER_LOOK, now_ms, &mut dead);
+            state.sweep_cursor = next.unwrap_or(0);
+            next.is_some()
+        };
+        if !dead.is_empty() {
+            let mut scope = Scope::visiting(&server.engine, worker);
+            KeyspaceTxn::new(&mut scope, collection).expire(&dead);
+        }
+        drop(pass);
+        worker.submit();
+        if !more || started.elapsed() > BUDGET {
+            return;
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! From a configuration to a running server, and back.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
+use super::{expiry, limits};
+use crate::checkpoint::Checkpointer;
+use crate::commands::context::{Clients, Pause, Server, Shutdown};
+use crate::commands::table;
+use crate::config::{Config, Loaded, Params, values};
+use crate::engine::Engine;
+use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::registry::Registry;
+use crate::engine::scope::Scope;
+use crate::engine::worker::Worker;
+use crate::metrics::{Stats, logging};
+use crate::net::{self, Listeners};
+use crate::storage::{Disk, RealDisk, lock_dir};
+use crate::wal::{Fsync, Wal, WalOptions};
+
+/// Why the server could not start or had to stop: one line.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl fmt::Display for StartError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<String> for StartError {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// Runs a server until it is told to end (a signal, or SHUTDOWN).
+///
+/// # Errors
+/// One line saying what kept it from starting, or what was lost at the end.
+pub fn run(loaded: Loaded) -> Result<(), StartError> {
+    let started = Instant::now();
+    logging::start(&loaded.config)?;
+    let config = loaded.config.clone();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        "LokiKV starts"
+    );
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let data_dir = config.storage.data_path();
+    disk.create_dir_all(&data_dir)
+        .map_err(|error| format!("cannot create the data directory {}: {error}", data_dir.display()))?;
+    let _lock = lock_dir(&data_dir).map_err(|error| format!("data directory {}: {error}", data_dir.display()))?;
+    let listeners = net::bind(&config)?;
+    let server = assemble(loaded, &config, disk, listeners.port(), started)?;
+    serve(&server, listeners, config.server.worker_count())?;
+    finish(&server)
+}
+
+fn assemble(
+    loaded: Loaded,
+    config: &Config,
+    disk: Arc<dyn Disk>,
+    port: u16,
+    started: Instant,
+) -> Result<Arc<Server>, StartError> {
+    let wal = open_wal(config, &disk, 1)?;
+    let engine = Engine::new(Registry::default(), wal, config.server.worker_count(), 0)
+        .map_err(|error| format!("cannot start a thread: {error}"))?;
+    engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
+    let engine = Arc::new(engine);
+    create_databases(&engine, config)?;
+    let params = Params::new(loaded);
+    let fitting = limits::raise_open_files(params.live().maxclients.load(Ordering::Relaxed));
+    if fitting < params.live().maxclients.load(Ordering::Relaxed) {
+        tracing::warn!(
+            fitting,
+            "the limit on open files allows fewer clients than server.maxclients"
+        );
+        params.live().maxclients.store(fitting, Ordering::Relaxed);
+    }
+    Ok(Arc::new(Server {
+        stats: Stats::new(table::all().len(), engine.cells()),
+        engine,
+        params: Arc::new(params),
+        clients: Clients::default(),
+        checkpoints: Arc::new(Checkpointer {}),
+        shutdown: Shutdown::default(),
+        pause: Pause::default(),
+        active_expire: AtomicBool::new(true),
+        started,
+        started_s: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs(),
+        run_id: run_id(),
+        port,
+    }))
+}
+
+fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: u64) -> Result<Wal, StartError> {
+    if !config.wal.enabled {
+        return Ok(Wal::disabled(next_lsn));
+    }
+    let options = WalOptions {
+        fsync: wal_fsync(config.wal.fsync),
+        segment_bytes: config.wal.segment_bytes,
+        ..WalOptions::new(config.storage.wal_path())
+    };
+    Wal::open(Arc::clone(disk), options, next_lsn).map_err(|error| StartError(error.to_string()))
+}
+
+/// The WAL's policy of a configured one.
+pub fn wal_fsync(fsync: values::Fsync) -> Fsync {
+    match fsync {
+        values::Fsync::Always => Fsync::Always,
+        values::Fsync::Everysec => Fsync::EverySec,
+        values::Fsync::No => Fsync::No,
+    }
+}
+
+fn helper(engine: &Engine) -> Result<Worker, StartError> {
+    engine
+        .worker()
+        .ok_or_else(|| StartError("all places for threads are taken".to_owned()))
+}
+
+fn create_databases(engine: &Engine, config: &Config) -> Result<(), StartError> {
+    let mut worker = helper(engine)?;
+    worker.with_exclusive(engine, |worker, pass| {
+        let mut scope = Scope::exclusive(engine, worker, pass);
+        ExclusiveTxn::new(&mut scope, 0).create_numbered(config.server.databases as u32)
+    })?;
+    worker.submit();
+    Ok(())
+}
+
+fn run_id() -> String {
+    (0..5).map(|_| format!("{:08x}", rand::random::<u32>())).collect()
+}
+
+fn serve(server: &Arc<Server>, listeners: Listeners, workers: usize) -> Result<(), StartError> {
+    let sweeper = helper(&server.engine)?;
+    let for_sweeper = Arc::clone(server);
+    let expiry = std::thread::Builder::new()
+        .name("expiry".to_owned())
+        .spawn(move || expiry::run(&for_sweeper, sweeper))
+        .map_err(|error| format!("cannot start a thread: {error}"))?;
+    let workers = net::start_workers(server, workers).map_err(|error| format!("cannot start workers: {error}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    tracing::info!(addresses = ?listeners.describe(), "ready for clients");
+    LocalSet::new()
+        .block_on(&runtime, async {
+            let ended = end_on_signal(Arc::clone(server))?;
+            net::accept_all(listeners, Arc::clone(server), Arc::clone(&workers)).await?;
+            ended.abort();
+            Ok::<_, std::io::Error>(())
+        })
+        .map_err(|error| format!("cannot accept clients: {error}"))?;
+    tracing::info!("ending: no new clients, finishing what is under way");
+    workers.join();
+    let _ = expiry.join();
+    Ok(())
+}
+
+fn end_on_signal(server: Arc<Server>) -> std::io::Result<tokio::task::JoinHandle<()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::task::spawn_local(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "asked to end");
+        server.shutdown.request(None);
+    }))
+}
+
+fn finish(server: &Server) -> Result<(), StartError> {
+    server.engine.reaper().stop();
+    server
+        .engine
+        .wal()
+        .close()
+        .map_err(|error| StartError(format!("the last writes may be lost: {error}")))?;
+    tracing::info!(after_s = server.started.elapsed().as_secs(), "ended cleanly");
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Crash tests: SIGKILL under load, restart, and a check of what the server promised.
+//!
+//! - `wal.fsync=always`: every acknowledged write is there after the restart; of the writes in flight a prefix may be;
+//!   a MULTI group is there as a whole or not at all.
+//! - `everysec` and `no`: what is recovered is a prefix of the history: if a write is there, so is everything that was
+//!   acknowledged before it began, from whichever client.
+//!
+//! `LOKIKV_ROUNDS` sets the number of kills (4 by default), `LOKIKV_SEED` repeats a run's choices.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+#[path = "crash/acknowledged.rs"]
+mod acknowledged;
+#[path = "crash/model.rs"]
+mod model;
+#[path = "crash/prefix.rs"]
+mod prefix;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use support::{Conn, Rng, Server};
+
+/// Kills per test, unless `LOKIKV_ROUNDS` says otherwise.
+const ROUNDS_DEFAULT: u64 = 4;
+
+fn rounds() -> u64 {
+    support::env_number("LOKIKV_ROUNDS", ROUNDS_DEFAULT)
+}
+
+/// LokiKV with small WAL segments (so that rotation and trimming happen) and checkpoints only on command.
+fn start_lokikv(fsync: &str) -> Server {
+    Server::lokikv(&[
+        &format!("wal.fsync={fsync}"),
+        "wal.segment_bytes=65536",
+        "checkpoint.interval_s=0",
+    ])
+}
+
+/// Asks for a checkpoint now and then until `stop` (or until the server is gone).
+fn checkpoint_at_random(port: u16, command: &str, mut rng: Rng, stop: &AtomicBool) {
+    let Ok(mut conn) = Conn::connect(port) else { return };
+    while !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(rng.range(5, 120) as u64));
+        match conn.try_call(&[command]) {
+            Ok(reply) => assert!(!reply.is_error() || command != "CHECKPOINT", "{command}: {reply}"),
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What "the same reply" means: exact by default, looser where the answer depends on time, chance or the process.
+
+use crate::support::{Args, Reply, Value};
+
+/// How two replies are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Same value, same bytes (maps and sets: any order).
+    Exact,
+    /// The top-level array in any order.
+    Unordered,
+    /// Same type of reply only.
+    Any,
+    /// Errors by their first word, anything else exactly.
+    ErrorPrefix,
+    /// Integers within a distance (negative ones exactly).
+    Near(i64),
+    /// `INFO`: readable, with every field that clients look at.
+    Info,
+    /// `CLIENT LIST` and `CLIENT INFO`: same fields in the same order, same values where they are not accidental.
+    ClientFields,
+    /// Name-value pairs in any order: `CONFIG GET`, which in RESP2 follows a hash table's order.
+    Pairs,
+    /// An array whose odd elements (the values) are compared by type only: `MEMORY STATS`, `HELLO`.
+    KeysOnly,
+    /// An EXEC reply: its elements in the modes of the queued commands.
+    Exec(Vec<Mode>),
+    /// Sent, read, not compared.
+    Ignore,
+}
+
+/// The mode a command has unless a script says otherwise.
+pub fn default_mode(args: &Args) -> Mode {
+    let word = |n: usize| {
+        args.get(n)
+            .map(|a| String::from_utf8_lossy(a).to_uppercase())
+            .unwrap_or_default()
+    };
+    match (word(0).as_str(), word(1).as_str()) {
+        ("KEYS" | "SMEMBERS", _) => Mode::Unordered,
+        ("TTL" | "EXPIRETIME", _) | ("OBJECT", "IDLETIME") => Mode::Near(1),
+        ("PTTL" | "PEXPIRETIME", _) => Mode::Near(50),
+        ("RANDOMKEY" | "TIME" | "LASTSAVE" | "LOLWUT" | "SCAN", _) => Mode::Any,
+        ("CLIENT", "ID") | ("MEMORY", "USAGE") | ("DEBUG", "OBJECT") | ("OBJECT", "FREQ") => Mode::Any,
+        ("CLIENT", "LIST" | "INFO") => Mode::ClientFields,
+        ("INFO", _) => Mode::Info,
+        ("HELLO", _) | ("MEMORY", "STATS") => Mode::KeysOnly,
+        ("CONFIG", "GET") => Mode::Pairs,
+        _ => Mode::Exact,
+    }
+}
+
+/// `Ok` if LokiKV's reply is as good as Redis's; `Err` says why not.
+pub fn compare(mode: &Mode, redis: &Reply, loki: &Reply) -> Result<(), String> {
+    if redis.raw == loki.raw || *mode == Mode::Ignore {
+        return Ok(());
+    }
+    compare_values(mode, &redis.value, &loki.value)?;
+    let exact = matches!(mode, Mode::Exact | Mode::Unordered | Mode::ErrorPrefix);
+    let same_bytes_expected = exact && !redis.value.is_error() && !redis.value.has_unordered_part();
+    if same_bytes_expected && *mode != Mode::Unordered {
+        return Err("equal values, but different bytes".into());
+    }
+    if redis.raw.first() != loki.raw.first() {
+        return Err("different type bytes".into());
+    }
+    Ok(())
+}
+
+fn check(ok: bool, why: &str) -> Result<(), String> {
+    if ok { Ok(()) } else { Err(why.into()) }
+}
+
+fn compare_values(mode: &Mode, redis: &Value, loki: &Value) -> Result<(), String> {
+    // An error where the other has none, or another error, is a difference in every mode but these.
+    if (redis.is_error() || loki.is_error()) && !matches!(mode, Mode::ErrorPrefix | Mode::Any | Mode::Ignore) {
+        return check(redis == loki, "different errors");
+    }
+    match mode {
+        Mode::Ignore => Ok(()),
+        Mode::Exact => check(redis == loki, "different values"),
+        Mode::Unordered => check(redis.sorted() == loki.sorted(), "different elements"),
+        Mode::Any => check(redis.kind() == loki.kind(), "different types"),
+        Mode::ErrorPrefix if redis.is_error() => {
+            let first_word = |v: &Value| v.text().split(' ').next().unwrap_or_default().to_string();
+            check(
+                loki.is_error() && first_word(redis) == first_word(loki),
+                "different error prefixes",
+            )
+        }
+        Mode::ErrorPrefix => check(redis == loki, "different values"),
+        Mode::Near(distance) => near(*distance, redis, loki),
+        Mode::Info => info(redis, loki),
+        Mode::ClientFields => client_fields(redis, loki),
+        Mode::Pairs => {
+            let sorted = |v: &Value| {
+                let mut pairs = v.pairs();
+                pairs.sort();
+                pairs
+            };
+            check(
+                redis.kind() == loki.kind() && sorted(redis) == sorted(loki),
+                "different pairs",
+            )
+        }
+        Mode::KeysOnly => keys_only(redis, loki),
+        Mode::Exec(modes) => exec(modes, redis, loki),
+    }
+}
+
+fn near(distance: i64, redis: &Value, loki: &Value) -> Result<(), String> {
+    match (redis.int(), loki.int()) {
+        (Some(a), Some(b)) if a >= 0 && b >= 0 => check(a.abs_diff(b) <= distance as u64, "too far apart"),
+        _ => check(redis == loki, "different values"),
+    }
+}
+
+fn exec(modes: &[Mode], redis: &Value, loki: &Value) -> Result<(), String> {
+    let (Value::Array(a), Value::Array(b)) = (redis, loki) else {
+        return check(redis == loki, "different values");
+    };
+    check(a.len() == b.len(), "different numbers of replies in EXEC")?;
+    for (n, (a, b)) in a.iter().zip(b).enumerate() {
+        let mode = modes.get(n).unwrap_or(&Mode::Exact);
+        compare_values(mode, a, b).map_err(|why| format!("in EXEC, reply {n}: {why}: {a} and {b}"))?;
+    }
+    Ok(())
+}
+
+fn keys_only(redis: &Value, loki: &Value) -> Result<(), String> {
+    let shape = |v: &Value| v.pairs().into_iter().map(|(k, v)| (k, v.kind())).collect::<Vec<_>>();
+    let (redis, loki) = (shape(redis), shape(loki));
+    check(redis == loki, &format!("different keys: {redis:?} and {loki:?}"))
+}
+
+/// What monitoring and client libraries read from INFO; each is asked for only if Redis's reply has it.
+const INFO_FIELDS: &[&str] = &[
+    "redis_version",
+    "redis_mode",
+    "os",
+    "arch_bits",
+    "process_id",
+    "run_id",
+    "tcp_port",
+    "uptime_in_seconds",
+    "uptime_in_days",
+    "hz",
+    "executable",
+    "config_file",
+    "connected_clients",
+    "maxclients",
+    "blocked_clients",
+    "used_memory",
+    "used_memory_human",
+    "used_memory_rss",
+    "used_memory_peak",
+    "used_memory_peak_human",
+    "maxmemory",
+    "maxmemory_human",
+    "maxmemory_policy",
+    "mem_fragmentation_ratio",
+    "mem_allocator",
+    "loading",
+    "rdb_changes_since_last_save",
+    "rdb_bgsave_in_progress",
+    "rdb_last_save_time",
+    "rdb_last_bgsave_status",
+    "aof_enabled",
+    "aof_rewrite_in_progress",
+    "total_connections_received",
+    "total_commands_processed",
+    "instantaneous_ops_per_sec",
+    "total_net_input_bytes",
+    "total_net_output_bytes",
+    "rejected_connections",
+    "expired_keys",
+    "evicted_keys",
+    "keyspace_hits",
+    "keyspace_misses",
+    "pubsub_channels",
+    "pubsub_patterns",
+    "total_error_replies",
+    "role",
+    "connected_slaves",
+    "master_replid",
+    "master_repl_offset",
+    "used_cpu_sys",
+    "used_cpu_user",
+    "cluster_enabled",
+];
+
+fn info(redis: &Value, loki: &Value) -> Result<(), String> {
+    check(redis.kind() == loki.kind(), "different types")?;
+    let (redis, loki) = (redis.text(), loki.text());
+    let field = |text: &str, name: &str| {
+        text.split("\r\n")
+            .any(|l| l.split_once(':').is_some_and(|(k, _)| k == name))
+    };
+    let bad_line = loki
+        .split("\r\n")
+        .find(|l| !l.is_empty() && !l.starts_with("# ") && !l.contains(':'));
+    check(
+        bad_line.is_none(),
+        &format!("a line that is neither a section nor field:value: {bad_line:?}"),
+    )?;
+    let missing: Vec<_> = INFO_FIELDS
+        .iter()
+        .filter(|f| field(&redis, f) && !field(&loki, f))
+        .collect();
+    check(missing.is_empty(), &format!("INFO fields missing: {missing:?}"))?;
+    let keyspace = |text: &str| {
+        let dbs = text.split("\r\n").filter(|l| l.starts_with("db"));
+        dbs.map(|l| l.split(",avg_ttl").next().unwrap_or_default().to_string())
+            .collect::<Vec<_>>()
+    };
+    check(keyspace(&redis) == keyspace(&loki), "different keyspace sections")
+}
+
+/// Fields of `CLIENT LIST` whose values follow from what the client did.
+const CLIENT_VALUES: &[&str] = &[
+    "name", "flags", "db", "sub", "psub", "ssub", "multi", "cmd", "user", "redir", "resp",
+];
+
+fn client_fields(redis: &Value, loki: &Value) -> Result<(), String> {
+    check(redis.kind() == loki.kind(), "different types")?;
+    let lines = |v: &Value| v.text().lines().map(str::to_string).collect::<Vec<_>>();
+    let (redis, loki) = (lines(redis), lines(loki));
+    check(redis.len() == loki.len(), "different numbers of clients")?;
+    for (a, b) in redis.iter().zip(&loki) {
+        let fields = |line: &str| {
+            let words = line.split(' ').map(|w| w.split_once('=').unwrap_or((w, "")));
+            words.map(|(k, v)| (k.to_string(), v.to_string())).collect::<Vec<_>>()
+        };
+        let (a, b) = (fields(a), fields(b));
+        let names = |f: &[(String, String)]| f.iter().map(|(k, _)| k.clone()).collect::<Vec<_>>();
+        check(names(&a) == names(&b), "different client fields")?;
+        for ((name, a), (_, b)) in a.iter().zip(&b) {
+            let differ = CLIENT_VALUES.contains(&name.as_str()) && a != b;
+            check(!differ, &format!("client field {name}: {a} and {b}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! End-to-end tests of the binary: stock clients, start-up errors, stopping under load, abusive clients.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+#[path = "server/abuse.rs"]
+mod abuse;
+#[path = "server/clients.rs"]
+mod clients;
+#[path = "server/startup.rs"]
+mod startup;
+#[path = "server/stopping.rs"]
+mod stopping;
+
+use support::Server;
+
+/// A server that keeps nothing on disk: for tests that are about connections.
+fn in_memory() -> Server {
+    Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0"])
+}

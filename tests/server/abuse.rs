@@ -1,0 +1,210 @@
+//! Clients that misbehave or ask for much: others must not notice, and memory must stay bounded.
+
+use std::time::{Duration, Instant};
+
+use crate::in_memory;
+use crate::support::conn::encode;
+use crate::support::{Args, Conn, Server, Value};
+
+/// Fails if the server does not answer somebody else at once.
+fn others_are_served(server: &Server) {
+    let started = Instant::now();
+    assert_eq!(server.connect().call(&["PING"]).text(), "PONG");
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "PING took {:?}",
+        started.elapsed()
+    );
+}
+
+/// Resident memory of the server, in bytes.
+fn resident_bytes(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("its status");
+    let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("VmRSS");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|n| n.parse::<u64>().ok())
+        .expect("a number")
+        * 1024
+}
+
+#[test]
+fn half_a_request_and_silence() {
+    let server = in_memory();
+    let request = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n";
+    for cut in 1..request.len() {
+        let mut conn = server.connect();
+        conn.send_raw(&request[..cut]).expect("the first part");
+        if cut % 8 == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+            others_are_served(&server);
+        }
+        conn.send_raw(&request[cut..]).expect("the rest");
+        assert_eq!(conn.recv().expect("a reply").value, Value::ok(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn half_a_request_and_gone() {
+    let server = in_memory();
+    for _ in 0..100 {
+        let mut conn = server.connect();
+        conn.send_raw(b"*2\r\n$3\r\nDEL\r\n$1000\r\nabc")
+            .expect("half a request");
+    }
+    others_are_served(&server);
+}
+
+#[test]
+fn one_byte_at_a_time() {
+    let server = in_memory();
+    let mut request = Vec::new();
+    encode(&["SET", "key", &"x".repeat(2000)], &mut request);
+    request.extend_from_slice(b"GET key\r\nPING inline\r\n");
+    let mut conn = server.connect();
+    for byte in request {
+        conn.send_raw(&[byte]).expect("a byte");
+    }
+    assert_eq!(conn.recv().expect("SET").value, Value::ok());
+    assert_eq!(conn.recv().expect("GET").value.bytes().map(<[u8]>::len), Some(2000));
+    assert_eq!(conn.recv().expect("PING").value.text(), "inline");
+}
+
+#[test]
+fn a_client_that_never_reads() {
+    const VALUE_BYTES: usize = 256 * 1024;
+    const REQUESTS: usize = 4_000;
+    let server = in_memory();
+    let mut conn = server.connect();
+    conn.call(&[b"SET".as_slice(), b"big", &vec![b'x'; VALUE_BYTES]]);
+    let before = resident_bytes(&server);
+    conn.stream()
+        .set_write_timeout(Some(Duration::from_secs(2)))
+        .expect("a timeout");
+    let mut request = Vec::new();
+    (0..REQUESTS).for_each(|_| encode(&["GET", "big"], &mut request));
+    // 1 GB of replies is asked for and none is read. The server may stop reading, or close: both bound its memory.
+    let _ = conn.send_raw(&request);
+    for _ in 0..20 {
+        others_are_served(&server);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let grown = resident_bytes(&server).saturating_sub(before);
+    assert!(grown < 300 * 1024 * 1024, "memory has grown by {} MiB", grown >> 20);
+    drop(conn);
+    others_are_served(&server);
+}
+
+#[test]
+fn a_slow_reader_gets_every_reply() {
+    const REQUESTS: usize = 400;
+    let server = in_memory();
+    let mut conn = server.connect();
+    let value = vec![b'x'; 100_000];
+    conn.call(&[b"SET".as_slice(), b"big", &value]);
+    let mut request = Vec::new();
+    (0..REQUESTS).for_each(|_| encode(&["GET", "big"], &mut request));
+    conn.send_raw(&request).expect("all requests");
+    std::thread::sleep(Duration::from_millis(300));
+    for n in 0..REQUESTS {
+        assert_eq!(
+            conn.recv().expect("a reply").value.bytes(),
+            Some(&value[..]),
+            "reply {n}"
+        );
+    }
+}
+
+#[test]
+fn a_million_arguments() {
+    const KEYS: usize = 500_000;
+    let server = in_memory();
+    let mut conn = server.connect();
+    let keys: Vec<String> = (0..KEYS).map(|n| format!("k{n}")).collect();
+    let mut set: Args = vec![b"MSET".to_vec()];
+    set.extend(keys.iter().flat_map(|k| [k.clone().into_bytes(), b"v".to_vec()]));
+    assert_eq!(conn.call(&set), Value::ok());
+    assert_eq!(conn.call(&["DBSIZE"]), Value::Int(KEYS as i64));
+    let mut exists: Args = vec![b"EXISTS".to_vec()];
+    exists.extend(keys.iter().chain(&keys).map(|k| k.clone().into_bytes()));
+    exists.truncate(1_000_000);
+    assert_eq!(conn.call(&exists), Value::Int(999_999));
+    let mut del: Args = vec![b"UNLINK".to_vec()];
+    del.extend(keys.into_iter().map(String::into_bytes));
+    assert_eq!(conn.call(&del), Value::Int(KEYS as i64));
+    others_are_served(&server);
+}
+
+#[test]
+fn a_big_value() {
+    const BYTES: usize = 64 << 20;
+    let server = in_memory();
+    let mut conn = server.connect();
+    let value: Vec<u8> = (0..BYTES).map(|n| (n % 251) as u8).collect();
+    assert_eq!(conn.call(&[b"SET".as_slice(), b"big", &value]), Value::ok());
+    assert_eq!(conn.call(&["STRLEN", "big"]), Value::Int(BYTES as i64));
+    assert!(
+        conn.call(&["GET", "big"]).bytes() == Some(&value[..]),
+        "another value came back"
+    );
+    assert_eq!(
+        conn.call(&["GETRANGE", "big", "-3", "-1"]).bytes(),
+        Some(&value[BYTES - 3..])
+    );
+    assert_eq!(conn.call(&["APPEND", "big", "x"]), Value::Int(BYTES as i64 + 1));
+    assert_eq!(conn.call(&["DEL", "big"]), Value::Int(1));
+}
+
+#[test]
+fn many_idle_connections() {
+    let server = in_memory();
+    let mut idle: Vec<Conn> = (0..500).map(|_| server.connect()).collect();
+    idle.iter_mut()
+        .for_each(|conn| assert_eq!(conn.call(&["PING"]).text(), "PONG"));
+    others_are_served(&server);
+    let info = idle[0].call(&["INFO", "clients"]).text();
+    let connected = info
+        .lines()
+        .find_map(|l| l.strip_prefix("connected_clients:"))
+        .map(str::trim);
+    assert!(
+        connected
+            .and_then(|n| n.parse::<usize>().ok())
+            .is_some_and(|n| n >= 500),
+        "{info}"
+    );
+    idle.iter_mut()
+        .rev()
+        .for_each(|conn| assert_eq!(conn.call(&["SET", "k", "v"]), Value::ok()));
+}
+
+/// Each of these ends the connection (some with an error first) and nothing else.
+#[test]
+fn broken_requests() {
+    let server = in_memory();
+    let broken: &[&[u8]] = &[
+        b"*1\r\n:4\r\nPING\r\n",
+        b"*abc\r\n",
+        b"*1\r\n$-5\r\n",
+        b"*1\r\n$abc\r\n",
+        b"*1\r\n$999999999999\r\n",
+        b"*99999999999\r\n",
+        b"*1\r\n$4294967296\r\n",
+        b"SET \"unbalanced\r\n",
+    ];
+    for request in broken {
+        let mut conn = server.connect();
+        conn.send_raw(request).expect("send");
+        let reply = conn.read_to_close().expect("the server closes");
+        assert!(reply.starts_with(b"-ERR Protocol error"), "{request:?}: {reply:?}");
+        others_are_served(&server);
+    }
+    let mut conn = server.connect();
+    conn.send_raw(&vec![b'x'; 200 * 1024]).ok();
+    let reply = conn.read_to_close().unwrap_or_default();
+    assert!(
+        reply.is_empty() || reply.starts_with(b"-ERR Protocol error: too big inline request"),
+        "{reply:?}"
+    );
+    others_are_served(&server);
+}

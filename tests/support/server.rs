@@ -1,0 +1,287 @@
+//! Server programs under test: started on a free port in a fresh directory, killed when dropped.
+//!
+//! **Invariants**: a server dies with the thread that started it (the kernel sees to it, even if the test is killed);
+//! its data directory is the same across restarts and is deleted with the [`Server`].
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::Conn;
+
+/// How long a start (recovery included) may take.
+const START_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Which program to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// This crate's binary.
+    LokiKv,
+    /// The peer, from the system.
+    Redis,
+}
+
+/// A running (or just killed) server process.
+#[derive(Debug)]
+pub struct Server {
+    program: Program,
+    settings: Vec<String>,
+    home: TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+/// A port nobody listens on right now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a free port")
+        .port()
+}
+
+impl Server {
+    /// Starts LokiKV with `--set` for each setting (`"wal.fsync=always"`).
+    pub fn lokikv(settings: &[&str]) -> Server {
+        let flags = settings
+            .iter()
+            .flat_map(|s| ["--set".to_string(), s.to_string()])
+            .collect();
+        Server::start(Program::LokiKv, flags)
+    }
+
+    /// Starts redis-server with extra flags.
+    pub fn redis(flags: &[&str]) -> Server {
+        Server::start(Program::Redis, flags.iter().map(|s| s.to_string()).collect())
+    }
+
+    fn start(program: Program, settings: Vec<String>) -> Server {
+        let home = tempfile::Builder::new()
+            .prefix("lokikv-test-")
+            .tempdir()
+            .expect("a temporary directory");
+        let mut server = Server {
+            program,
+            settings,
+            home,
+            port: free_port(),
+            child: None,
+        };
+        fs::create_dir_all(server.data_dir()).expect("data directory");
+        server.restart();
+        server
+    }
+
+    /// The port it listens on (may change with a restart, if another process took it).
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it keeps its data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
+    /// The process id of the running server.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("a running server").id()
+    }
+
+    /// What it has written to standard output so far (all starts).
+    pub fn stdout(&self) -> String {
+        read_lossy(&self.home.path().join("stdout"))
+    }
+
+    /// What it has written to standard error so far (all starts).
+    pub fn stderr(&self) -> String {
+        read_lossy(&self.home.path().join("stderr"))
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Conn {
+        Conn::connect(self.port).expect("connect to the server under test")
+    }
+
+    /// A new connection that talks RESP3.
+    pub fn connect3(&self) -> Conn {
+        Conn::connect3(self.port).expect("connect to the server under test")
+    }
+
+    /// Replaces the settings used by the next restart.
+    pub fn set_settings(&mut self, settings: &[&str]) {
+        self.settings = settings
+            .iter()
+            .flat_map(|s| ["--set".to_string(), s.to_string()])
+            .collect();
+    }
+
+    /// Starts it again in the same directory (it must not be running) and waits until it answers.
+    pub fn restart(&mut self) {
+        for _ in 0..5 {
+            match self.try_start() {
+                Ok(()) => return,
+                Err(why) if why.to_lowercase().contains("in use") => self.port = free_port(),
+                Err(why) => panic!("{:?} did not start: {why}", self.program),
+            }
+        }
+        panic!("{:?} found no free port", self.program);
+    }
+
+    /// One attempt to start; `Err` holds what it said.
+    pub fn try_start(&mut self) -> Result<(), String> {
+        assert!(self.child.is_none(), "already running");
+        self.child = Some(self.command().spawn().map_err(|e| format!("{:?}: {e}", self.program))?);
+        let deadline = Instant::now() + START_TIME_MAX;
+        loop {
+            if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().ok().flatten()) {
+                self.child = None;
+                return Err(format!("{status}\n{}{}", self.stdout(), self.stderr()));
+            }
+            if self.answers_ping() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                self.kill9();
+                return Err(format!(
+                    "no PONG in {START_TIME_MAX:?}\n{}{}",
+                    self.stdout(),
+                    self.stderr()
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn answers_ping(&self) -> bool {
+        let Ok(mut conn) = Conn::connect(self.port) else {
+            return false;
+        };
+        conn.try_call(&["PING"])
+            .is_ok_and(|v| v.text() == "PONG" || v.text().starts_with("NOAUTH"))
+    }
+
+    fn command(&self) -> Command {
+        let (port, dir) = (self.port.to_string(), self.data_dir());
+        let mut command = match self.program {
+            Program::LokiKv => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
+                command.args(["--port", &port, "--data-dir"]).arg(dir);
+                command
+            }
+            Program::Redis => {
+                let mut command = Command::new("redis-server");
+                command.args(["--port", &port, "--bind", "127.0.0.1", "--dir"]).arg(dir);
+                command.args(["--save", "", "--enable-debug-command", "yes"]);
+                command
+            }
+        };
+        command
+            .args(&self.settings)
+            .current_dir(self.home.path())
+            .stdin(Stdio::null());
+        command
+            .stdout(append(&self.home.path().join("stdout")))
+            .stderr(append(&self.home.path().join("stderr")));
+        die_with_parent(&mut command);
+        command
+    }
+
+    /// Starts it, waits for this long, whether it answers or not, and kills it.
+    pub fn start_and_kill_after(&mut self, time: Duration) {
+        assert!(self.child.is_none(), "already running");
+        self.child = Some(self.command().spawn().expect("start the server"));
+        std::thread::sleep(time);
+        self.kill9();
+    }
+
+    /// Kills it as a power cut would, as far as a process can: SIGKILL, nothing flushed.
+    pub fn kill9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have died by itself: then there is nothing left to kill.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Asks it to stop (SIGTERM) and waits for its exit status.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("a running server");
+        signal(child.id(), libc::SIGTERM);
+        wait_for_exit(&mut child, Duration::from_secs(60))
+    }
+
+    /// True while the process lives.
+    pub fn is_running(&mut self) -> bool {
+        self.child
+            .as_mut()
+            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "--- {:?} stdout\n{}--- stderr\n{}---",
+                self.program,
+                tail(&self.stdout()),
+                tail(&self.stderr())
+            );
+        }
+        self.kill9();
+    }
+}
+
+/// Waits for a child to exit; kills it and panics after `time_max`.
+pub fn wait_for_exit(child: &mut Child, time_max: Duration) -> ExitStatus {
+    let deadline = Instant::now() + time_max;
+    loop {
+        if let Some(status) = child.try_wait().expect("wait for the server") {
+            return status;
+        }
+        if Instant::now() > deadline {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the server did not stop within {time_max:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sends a signal to a process started by this test.
+pub fn signal(pid: u32, signal: i32) {
+    // SAFETY: kill has no memory effects; the process is our own child, not yet waited for.
+    let rc = unsafe { libc::kill(pid as i32, signal) };
+    assert_eq!(rc, 0, "kill({pid}, {signal})");
+}
+
+/// Makes the kernel kill the child when the thread that spawns it ends, however it ends.
+pub fn die_with_parent(command: &mut Command) {
+    // SAFETY: prctl is async-signal-safe, takes no pointers here and touches only the new process.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+}
+
+fn append(path: &Path) -> File {
+    File::options().create(true).append(true).open(path).expect("log file")
+}
+
+fn read_lossy(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..]
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
