@@ -67,6 +67,20 @@ impl<'a> Args<'a> {
         self.resolve(*self.spans.get(i)?)
     }
 
+    /// Argument `i`, which the arity check has made sure of. Panics when out of range, like a slice.
+    #[inline]
+    #[must_use]
+    #[expect(
+        clippy::panic,
+        reason = "an index out of range is a bug of the caller, as with a slice"
+    )]
+    pub fn at(self, i: usize) -> &'a [u8] {
+        match self.get(i) {
+            Some(arg) => arg,
+            None => panic!("argument {i} of {}", self.len()),
+        }
+    }
+
     /// Argument `i` as shared bytes: only an argument that was big enough to get its own allocation has them.
     #[must_use]
     pub fn shared(self, i: usize) -> Option<&'a Shared> {
@@ -122,15 +136,8 @@ impl Index<usize> for Args<'_> {
     type Output = [u8];
 
     #[inline]
-    #[expect(
-        clippy::panic,
-        reason = "an index out of range is a bug of the caller, as with a slice"
-    )]
     fn index(&self, i: usize) -> &[u8] {
-        match self.get(i) {
-            Some(arg) => arg,
-            None => panic!("argument {i} of {}", self.len()),
-        }
+        self.at(i)
     }
 }
 

@@ -39,7 +39,7 @@ fn checkpoint(cx: &mut SessionCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow
 }
 
 fn persist(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
-    let slot = by_name(cx, &args[2])?;
+    let slot = by_name(cx, args.at(2))?;
     Ok(persist_then(cx, slot.name.to_string(), Reply::ok))
 }
 

@@ -48,7 +48,7 @@ pub(super) fn list(cx: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Re
 fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let engine = Arc::clone(&cx.server.engine);
     let _pass = cx.worker.enter(&engine);
-    let slot = by_name(cx, &args[2])?;
+    let slot = by_name(cx, args.at(2))?;
     let collection = &slot.collection;
     let totals = collection.totals(cx.server.checkpoints.last_lsn());
     let texts = [("name", &*slot.name), ("kind", collection.placement().kind.name())];

@@ -51,7 +51,7 @@ struct Options {
 
 impl Options {
     fn parse(args: Args<'_>) -> Result<Self, CmdError> {
-        let name = collection_name(&args[1])?;
+        let name = collection_name(args.at(1))?;
         let mut options = Self {
             as_name: name.clone(),
             name,

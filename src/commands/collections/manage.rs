@@ -57,7 +57,7 @@ fn create(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
         (5, Some(option), Some(kind)) if option.eq_ignore_ascii_case(b"kind") => name::kind(kind)?,
         _ => return Err(CmdError::Syntax),
     };
-    create_named(txn, &args[2], kind)?;
+    create_named(txn, args.at(2), kind)?;
     reply.ok();
     Ok(())
 }
@@ -78,11 +78,11 @@ fn must_be_free(txn: &ExclusiveTxn<'_, '_>, name: &str) -> CmdResult {
 }
 
 fn drop_second(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    drop_named(txn, &args[2], reply)
+    drop_named(txn, args.at(2), reply)
 }
 
 fn delcol(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    drop_named(txn, &args[1], reply)
+    drop_named(txn, args.at(1), reply)
 }
 
 fn drop_named(txn: &mut ExclusiveTxn<'_, '_>, name: &[u8], reply: &mut Reply) -> CmdResult {
@@ -94,8 +94,8 @@ fn drop_named(txn: &mut ExclusiveTxn<'_, '_>, name: &[u8], reply: &mut Reply) ->
 }
 
 fn rename(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let slot = named(txn, &args[2], "renamed")?;
-    let new_name = name::fresh(&args[3])?;
+    let slot = named(txn, args.at(2), "renamed")?;
+    let new_name = name::fresh(args.at(3))?;
     if *slot.name != *new_name {
         must_be_free(txn, new_name)?;
         txn.rename(slot.collection.id(), new_name)

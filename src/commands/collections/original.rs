@@ -74,7 +74,7 @@ pub const SELECTCOL: Spec = Spec {
 };
 
 fn create(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    manage::create_named(txn, &args[1], Kind::Hmap)?;
+    manage::create_named(txn, args.at(1), Kind::Hmap)?;
     reply.ok();
     Ok(())
 }
@@ -84,5 +84,5 @@ fn later(_: &mut SessionCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow, CmdE
 }
 
 fn select_named(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    select::use_named(cx, &args[1], reply)
+    select::use_named(cx, args.at(1), reply)
 }

@@ -58,7 +58,7 @@ pub(super) fn current(cx: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) ->
 }
 
 fn use_second(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    use_named(cx, &args[2], reply)
+    use_named(cx, args.at(2), reply)
 }
 
 /// Selects the collection of this name.

@@ -63,7 +63,7 @@ impl CopyOptions {
 fn copy(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let CopyOptions { target, replace } = CopyOptions::parse(txn, args)?;
     let source = selected(txn)?;
-    let (from, to) = (&args[1], &args[2]);
+    let (from, to) = (args.at(1), args.at(2));
     if source.id == target.id && from == to {
         return Err(SAME);
     }
@@ -81,11 +81,11 @@ fn copy(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cm
 }
 
 fn move_key(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (source, target) = (selected(txn)?, database(txn, &args[2])?);
+    let (source, target) = (selected(txn)?, database(txn, args.at(2))?);
     if source.id == target.id {
         return Err(SAME);
     }
-    let key = &args[1];
+    let key = args.at(1);
     let taken = txn.keys(&source.collection).peek(key).map(Taken::from);
     let moved = match taken {
         Some(taken) if !txn.keys(&target.collection).exists(key) => {

@@ -55,7 +55,7 @@ fn touch(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRes
 
 fn type_of(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let name = txn
-        .inspect(&args[1])
+        .inspect(args.at(1))
         .map_or("none", |entry| entry.value().value_type().name());
     reply.simple(name);
     Ok(())

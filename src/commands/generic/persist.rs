@@ -29,7 +29,7 @@ pub const PERSIST: Spec = Spec {
 };
 
 fn persist(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let name = &args[1];
+    let name = args.at(1);
     if let Some(had_expiry) = remove_expiry(cx, name)? {
         reply.int(i64::from(had_expiry));
         return Ok(Flow::Done);

@@ -42,7 +42,7 @@ pub const RENAMENX: Spec = Spec {
 };
 
 fn rename(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (from, to) = (&args[1], &args[2]);
+    let (from, to) = (args.at(1), args.at(2));
     let taken = txn.peek(from).map(Taken::from).ok_or(CmdError::NoSuchKey)?;
     if from != to {
         move_to(txn, from, to, &taken);
@@ -52,7 +52,7 @@ fn rename(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
 }
 
 fn renamenx(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (from, to) = (&args[1], &args[2]);
+    let (from, to) = (args.at(1), args.at(2));
     let taken = txn.peek(from).map(Taken::from).ok_or(CmdError::NoSuchKey)?;
     // Also when both are the same key: it exists.
     let free = !txn.exists(to);

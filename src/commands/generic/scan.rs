@@ -53,7 +53,7 @@ fn matches(pattern: Option<&[u8]>, key: &[u8]) -> bool {
 }
 
 fn keys(txn: &mut KeyspaceTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let pattern = filter(&args[1]);
+    let pattern = filter(args.at(1));
     let header = reply.deferred_array();
     let mut found = 0;
     txn.for_each(|entry| {
@@ -114,7 +114,7 @@ impl<'a> ScanOptions<'a> {
 }
 
 fn scan(txn: &mut KeyspaceTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let cursor = parse_cursor(&args[1]).ok_or(CmdError::text("ERR invalid cursor"))?;
+    let cursor = parse_cursor(args.at(1)).ok_or(CmdError::text("ERR invalid cursor"))?;
     let options = ScanOptions::parse(args.skip(2))?;
     // The cursor comes first in the reply and is known last.
     let mut keys = Reply::new(reply.proto());

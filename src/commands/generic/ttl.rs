@@ -78,7 +78,7 @@ fn answer(
     reply: &mut Reply,
     of_expiry: impl FnOnce(i64) -> i64,
 ) -> CmdResult {
-    let answer = match txn.inspect(&args[1]).map(|entry| entry.expire_at_ms()) {
+    let answer = match txn.inspect(args.at(1)).map(|entry| entry.expire_at_ms()) {
         None => NO_KEY,
         Some(None) => NO_EXPIRY,
         Some(Some(at_ms)) => of_expiry(at_ms as i64),

@@ -101,8 +101,8 @@ fn flush(txn: &mut ExclusiveTxn<'_, '_>, slot: &Slot) -> CmdResult {
 }
 
 fn swapdb(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let one = database(txn, &args[1], "ERR invalid first DB index")?;
-    let other = database(txn, &args[2], "ERR invalid second DB index")?;
+    let one = database(txn, args.at(1), "ERR invalid first DB index")?;
+    let other = database(txn, args.at(2), "ERR invalid second DB index")?;
     let (Some(one), Some(other)) = (one, other) else {
         return Err(CmdError::text("ERR DB index is out of range"));
     };
