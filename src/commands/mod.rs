@@ -18,6 +18,7 @@ pub mod table;
 pub mod testing;
 pub mod transactions;
 pub mod value;
+#[cfg(test)]
 
 pub use error::CmdError;
 pub use flow::Flow;

@@ -19,7 +19,9 @@ pub(super) const GETBIT: Spec = Spec {
 
 fn getbit(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let offset = bit_offset(args.at(2), txn)?;
-    let bit = txn.get_str(args.at(1))?.is_some_and(|text| get_bit(text.bytes(), offset));
+    let bit = txn
+        .get_str(args.at(1))?
+        .is_some_and(|text| get_bit(text.bytes(), offset));
     reply.int(i64::from(bit));
     Ok(())
 }
