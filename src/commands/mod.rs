@@ -18,7 +18,6 @@ pub mod table;
 pub mod testing;
 pub mod transactions;
 pub mod value;
-#[cfg(test)]
 
 pub use error::CmdError;
 pub use flow::Flow;
