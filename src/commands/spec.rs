@@ -173,7 +173,7 @@ pub enum Find {
 /// One run of keys and what the command does with them.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySpec {
-    /// Flag names as in `COMMAND INFO` (`RO`, `ACCESS`, …).
+    /// Flag names as in `COMMAND INFO` (`RO`, `access`, …).
     pub flags: &'static [&'static str],
     /// Where it begins.
     pub begin: Begin,
@@ -181,6 +181,8 @@ pub struct KeySpec {
     pub find: Find,
     /// Remark shown by `COMMAND INFO`.
     pub notes: Option<&'static str>,
+    /// The flags of one call, of a command whose options decide what it does with its keys (`variable_flags`).
+    pub flags_of: Option<fn(Args<'_>) -> &'static [&'static str]>,
 }
 
 /// A single key as first argument, the usual case.
@@ -194,6 +196,7 @@ pub const fn first_key(flags: &'static [&'static str]) -> KeySpec {
             limit: 0,
         },
         notes: None,
+        flags_of: None,
     }
 }
 
@@ -208,6 +211,7 @@ pub const fn all_keys(flags: &'static [&'static str], begin: usize, step: usize)
             limit: 0,
         },
         notes: None,
+        flags_of: None,
     }
 }
 

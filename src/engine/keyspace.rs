@@ -10,6 +10,7 @@ use super::index::{Kind, hmap};
 use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
 use super::txn::Txn;
+use super::watch::Watcher;
 use crate::page::entry::EntryRef;
 
 /// A command's view of a whole collection, one shard at a time, without a common instant.
@@ -300,9 +301,9 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
             return Vec::new();
         };
         let watched = take_watches(&collection);
-        for (key, flags) in &watched {
+        for (key, watchers) in &watched {
             if has_key(&collection, key) {
-                flags.iter().for_each(super::watch::WatchFlag::raise);
+                watchers.iter().for_each(Watcher::raise);
             }
         }
         watched
@@ -323,7 +324,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     }
 }
 
-type Watched = (Box<[u8]>, Vec<super::watch::WatchFlag>);
+type Watched = (Box<[u8]>, Vec<Watcher>);
 
 fn has_key(collection: &Collection, key: &[u8]) -> bool {
     let key = collection.key(key);
@@ -342,9 +343,11 @@ fn take_watches(collection: &Collection) -> Vec<Watched> {
 }
 
 fn put_watches(collection: &Collection, watched: Vec<Watched>) {
-    for (key, flags) in watched {
+    for (key, watchers) in watched {
         let shard = collection.shard_of(collection.key(&key).hash);
         let mut state = collection.shard(shard).lock();
-        flags.iter().for_each(|flag| state.watches.add(&key, flag));
+        for watcher in watchers {
+            state.watches.add_again(&key, watcher);
+        }
     }
 }

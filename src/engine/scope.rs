@@ -15,6 +15,7 @@ use super::collection::{Collection, Shard, ShardState};
 use super::effect::{CollectionId, Effect};
 use super::gate::ExclusivePass;
 use super::index::KeyRef;
+use super::watch::WatchTable;
 use super::worker::Worker;
 use crate::page::codec::Sink;
 use crate::page::{Entry, Shared};
@@ -163,14 +164,31 @@ impl<'e> Scope<'e> {
     /// Applies an effect on a key and logs it, in one step.
     #[inline]
     pub(super) fn apply(&mut self, collection: &Collection, key: KeyRef<'_>, effect: &Effect<'_>) {
+        self.apply_telling(collection, key, effect, WatchTable::touch);
+    }
+
+    /// Removes a key that is dead.
+    pub(super) fn expire(&mut self, collection: &Collection, key: KeyRef<'_>) {
+        let effect = Effect::Delete { key: key.bytes };
+        self.apply_telling(collection, key, &effect, WatchTable::touch_dead);
+    }
+
+    #[inline]
+    fn apply_telling(
+        &mut self,
+        collection: &Collection,
+        key: KeyRef<'_>,
+        effect: &Effect<'_>,
+        tell: fn(&mut WatchTable, &[u8]),
+    ) {
         let index = collection.shard_of(key.hash);
         let shard = collection.shard(index);
         if let Access::Locked(id, guards) = &mut self.access {
             let state: *mut ShardState = locked(*id, guards, collection, index);
             // SAFETY: the guard stays in `self.access` until the scope ends, and nothing below looks at the guards.
-            self.apply_to(collection, shard, unsafe { &mut *state }, key, effect);
+            self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, tell);
         } else {
-            self.apply_to(collection, shard, &mut shard.lock(), key, effect);
+            self.apply_to(collection, shard, &mut shard.lock(), key, effect, tell);
         }
     }
 
@@ -182,6 +200,7 @@ impl<'e> Scope<'e> {
         state: &mut ShardState,
         key: KeyRef<'_>,
         effect: &Effect<'_>,
+        tell: fn(&mut WatchTable, &[u8]),
     ) {
         // Under the shard's lock: LSN order is execution order per key.
         let lsn = self.worker.record_lsn();
@@ -189,7 +208,7 @@ impl<'e> Scope<'e> {
             .engine
             .page_write(collection, collection.shard_of(key.hash) as u32, lsn);
         let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
-        state.watches.touch(key.bytes);
+        tell(&mut state.watches, key.bytes);
         if self.worker.log.is_enabled() {
             effect.encode(collection.id(), &mut LogSink(&mut self.worker.log));
         }
@@ -207,7 +226,8 @@ impl<'e> Scope<'e> {
         let mut state = shard.lock();
         let dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
         if dead {
-            self.apply_to(collection, shard, &mut state, key, &Effect::Delete { key: key.bytes });
+            let effect = Effect::Delete { key: key.bytes };
+            self.apply_to(collection, shard, &mut state, key, &effect, WatchTable::touch_dead);
         }
         dead
     }

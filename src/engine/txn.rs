@@ -171,7 +171,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
             return;
         }
         let key = self.scope.key(self.collection, bytes);
-        self.scope.apply(self.collection, key, &Effect::Delete { key: bytes });
+        self.scope.expire(self.collection, key);
         self.scope.worker.counters.expired.add(1);
     }
 }

@@ -26,26 +26,47 @@ impl WatchFlag {
     }
 }
 
-/// Watched keys and their watchers' flags. Empty tables own nothing.
+/// Somebody who watches a key.
+#[derive(Clone, Debug)]
+pub struct Watcher {
+    flag: WatchFlag,
+    /// The key was there and dead when the watch began, and still is: its removal is no change.
+    sees_dead: bool,
+}
+
+impl Watcher {
+    /// Tells the watcher of a change.
+    pub fn raise(&self) {
+        self.flag.raise();
+    }
+}
+
+/// Watched keys and their watchers. Empty tables own nothing.
 #[derive(Default)]
-pub struct WatchTable(Option<Box<HashMap<Box<[u8]>, Vec<WatchFlag>>>>);
+pub struct WatchTable(Option<Box<HashMap<Box<[u8]>, Vec<Watcher>>>>);
 
 impl WatchTable {
-    /// Adds a watcher.
-    pub fn add(&mut self, key: &[u8], flag: &WatchFlag) {
+    /// Adds a watcher of a key, which is dead already or not.
+    pub fn add(&mut self, key: &[u8], flag: &WatchFlag, sees_dead: bool) {
+        let flag = flag.clone();
+        self.add_again(key, Watcher { flag, sees_dead });
+    }
+
+    /// Adds a watcher that was taken out.
+    pub fn add_again(&mut self, key: &[u8], watcher: Watcher) {
         self.0
             .get_or_insert_default()
             .entry(key.into())
             .or_default()
-            .push(flag.clone());
+            .push(watcher);
     }
 
     /// Takes a watcher away.
     pub fn remove(&mut self, key: &[u8], flag: &WatchFlag) {
         let Some(table) = &mut self.0 else { return };
-        if let Some(flags) = table.get_mut(key) {
-            flags.retain(|other| !other.is_same(flag));
-            if flags.is_empty() {
+        if let Some(watchers) = table.get_mut(key) {
+            watchers.retain(|other| !other.flag.is_same(flag));
+            if watchers.is_empty() {
                 table.remove(key);
             }
         }
@@ -58,14 +79,27 @@ impl WatchTable {
     #[inline]
     pub fn touch(&mut self, key: &[u8]) {
         if let Some(table) = &self.0
-            && let Some(flags) = table.get(key)
+            && let Some(watchers) = table.get(key)
         {
-            flags.iter().for_each(WatchFlag::raise);
+            watchers.iter().for_each(Watcher::raise);
+        }
+    }
+
+    /// Raises the flags of the watchers of a dead key that goes, but for those who saw it dead.
+    pub fn touch_dead(&mut self, key: &[u8]) {
+        if let Some(table) = &mut self.0
+            && let Some(watchers) = table.get_mut(key)
+        {
+            for watcher in watchers {
+                if !std::mem::take(&mut watcher.sees_dead) {
+                    watcher.raise();
+                }
+            }
         }
     }
 
     /// Takes everything out, for a collection that changes place.
-    pub fn take(&mut self) -> Vec<(Box<[u8]>, Vec<WatchFlag>)> {
+    pub fn take(&mut self) -> Vec<(Box<[u8]>, Vec<Watcher>)> {
         self.0.take().map_or_else(Vec::new, |table| table.into_iter().collect())
     }
 }

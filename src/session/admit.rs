@@ -11,17 +11,20 @@ use crate::resp::Args;
 /// Longest part of an unknown command's name and arguments that the error quotes, bytes.
 const QUOTED_BYTES_MAX: usize = 128;
 
+/// Why a request cannot run, and the command that it asked for, if there is such a one.
+pub type Refusal = (Option<Command>, CmdError);
+
 /// Finds the command, down to its subcommand, and checks the number of arguments.
-pub fn identify(found: Option<Command>, args: Args<'_>) -> Result<Command, CmdError> {
-    let command = found.ok_or_else(|| unknown(args))?;
+pub fn identify(found: Option<Command>, args: Args<'_>) -> Result<Command, Refusal> {
+    let command = found.ok_or_else(|| (None, unknown(args)))?;
     let command = match (command.spec.subcommands, args.get(1)) {
         ([_, ..], Some(name)) => {
-            table::lookup_subcommand(command, name).ok_or_else(|| unknown_subcommand(command, name))?
+            table::lookup_subcommand(command, name).ok_or_else(|| (None, unknown_subcommand(command, name)))?
         }
         _ => command,
     };
     if matches!(command.spec.handler, Handler::Container) || !command.spec.accepts(args.len()) {
-        return Err(CmdError::Arity(command.full_name()));
+        return Err((Some(command), CmdError::Arity(command.full_name())));
     }
     Ok(command)
 }

@@ -184,14 +184,14 @@ impl Run<'_, '_> {
         }
         let command = match admit::identify(prepared.command, args) {
             Ok(command) => command,
-            Err(error) => return self.refuse(None, error),
+            Err((command, error)) => return self.refuse(command, error),
         };
         let spec = command.spec;
         if self.cx.server.pause.holds(spec.is_write(), self.worker.now_ms()) && !spec.has(flag::NO_AUTH | flag::ADMIN) {
             return Step::Stop(Ran::Paused { next: at });
         }
-        let exec_flags = self.transaction_flags(command);
-        if let Err(error) = admit::admit(&self.cx.server, &self.session.client, spec.all_flags() | exec_flags) {
+        let flags = spec.all_flags() | self.transaction_flags(command);
+        if let Err(error) = admit::admit(&self.cx.server, &self.session.client, flags) {
             return self.refuse(Some(command), error);
         }
         if self.session.client.multi.is_some() && !spec.has(flag::NOT_QUEUED) {
@@ -208,35 +208,38 @@ impl Run<'_, '_> {
         self.finish(command, args, outcome, mark, clock, at)
     }
 
-    /// Flags of what an EXEC would run.
+    /// What a request inside MULTI needs beside its own: EXEC what it runs, anything that is queued memory.
     fn transaction_flags(&self, command: Command) -> u32 {
-        match (&self.session.client.multi, command.spec.has(flag::NOT_QUEUED)) {
-            (Some(multi), true) if command.spec.has(flag::RUNS_QUEUE) => {
-                multi
-                    .queue
-                    .iter()
-                    .fold(0, |flags, queued| flags | queued.command.spec.all_flags())
-                    & (flag::DENY_OOM | flag::WRITE)
-            }
-            _ => 0,
+        let Some(multi) = &self.session.client.multi else {
+            return 0;
+        };
+        if command.spec.has(flag::RUNS_QUEUE) {
+            let flags = multi.queue.iter().map(|queued| queued.command.spec.all_flags());
+            return flags.fold(0, |all, flags| all | flags) & (flag::DENY_OOM | flag::WRITE);
+        }
+        if command.spec.has(flag::NOT_QUEUED) {
+            0
+        } else {
+            flag::DENY_OOM
         }
     }
 
     /// Answers an error to a request that did not run; inside MULTI the transaction is lost.
     fn refuse(&mut self, command: Option<Command>, error: CmdError) -> Step {
         let mark = self.session.reply.mark();
-        if let Some(multi) = &mut self.session.client.multi {
-            let is_exec = command.is_some_and(|command| command.spec.has(flag::RUNS_QUEUE));
-            if is_exec {
-                let error = format!("EXECABORT Transaction discarded because of: {error}").into();
-                self.discard();
-                self.write_error(command, &error, true);
-                self.session.mute(mark);
-                return Step::Done;
+        if command.is_some_and(|command| command.spec.has(flag::RUNS_QUEUE)) {
+            // Outside of MULTI, too, as in Redis.
+            self.discard();
+            let reason = error.to_string();
+            let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
+            let error = format!("EXECABORT Transaction discarded because of: {reason}").into();
+            self.write_error(command, &error, true);
+        } else {
+            if let Some(multi) = &mut self.session.client.multi {
+                multi.aborted = true;
             }
-            multi.aborted = true;
+            self.write_error(command, &error, true);
         }
-        self.write_error(command, &error, true);
         self.session.mute(mark);
         Step::Done
     }

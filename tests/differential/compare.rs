@@ -25,6 +25,8 @@ pub enum Mode {
     KeysOnly,
     /// An EXEC reply: its elements in the modes of the queued commands.
     Exec(Vec<Mode>),
+    /// `HELP`: lines of text, about the command.
+    Help,
     /// Sent, read, not compared.
     Ignore,
 }
@@ -37,6 +39,12 @@ pub fn default_mode(args: &Args) -> Mode {
             .unwrap_or_default()
     };
     match (word(0).as_str(), word(1).as_str()) {
+        // Texts are each server's own.
+        ("CLIENT" | "COMMAND" | "CONFIG" | "DEBUG" | "LATENCY" | "MEMORY" | "OBJECT" | "SLOWLOG", "HELP")
+            if args.len() == 2 =>
+        {
+            Mode::Help
+        }
         ("KEYS" | "SMEMBERS", _) => Mode::Unordered,
         ("TTL" | "EXPIRETIME", _) | ("OBJECT", "IDLETIME") => Mode::Near(1),
         ("PTTL" | "PEXPIRETIME", _) => Mode::Near(50),
@@ -104,6 +112,7 @@ fn compare_values(mode: &Mode, redis: &Value, loki: &Value) -> Result<(), String
             )
         }
         Mode::KeysOnly => keys_only(redis, loki),
+        Mode::Help => help(redis, loki),
         Mode::Exec(modes) => exec(modes, redis, loki),
     }
 }
@@ -131,6 +140,14 @@ fn keys_only(redis: &Value, loki: &Value) -> Result<(), String> {
     let shape = |v: &Value| v.pairs().into_iter().map(|(k, v)| (k, v.kind())).collect::<Vec<_>>();
     let (redis, loki) = (shape(redis), shape(loki));
     check(redis == loki, &format!("different keys: {redis:?} and {loki:?}"))
+}
+
+fn help(redis: &Value, loki: &Value) -> Result<(), String> {
+    let (Value::Array(redis), Value::Array(loki)) = (redis, loki) else {
+        return check(redis == loki, "different types");
+    };
+    let lines = loki.iter().all(|line| matches!(line, Value::Simple(_)));
+    check(lines && redis.first() == loki.first(), "not a help text")
 }
 
 /// What monitoring and client libraries read from INFO; each is asked for only if Redis's reply has it.

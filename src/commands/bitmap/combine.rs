@@ -21,6 +21,7 @@ pub(super) const BITOP: Spec = Spec {
                 limit: 0,
             },
             notes: None,
+            flags_of: None,
         },
         all_keys(&["RO", "access"], 3, 1),
     ],

@@ -18,6 +18,7 @@ pub(super) const BITFIELD: Spec = Spec {
     acl: &["bitmap"],
     keys: &[KeySpec {
         notes: Some("This command allows both access and modification of the key"),
+        flags_of: Some(key_flags),
         ..first_key(&["RW", "access", "update", "variable_flags"])
     }],
     summary: "Reads and changes integers of any width within the string at a key",
@@ -26,6 +27,20 @@ pub(super) const BITFIELD: Spec = Spec {
              INCRBY encoding offset increment> ...]",
     ..Spec::new("bitfield", Group::Bitmap, -2, Handler::Write(bitfield))
 };
+
+/// Reading, if there are only subcommands that read.
+fn key_flags(args: Args<'_>) -> &'static [&'static str] {
+    let mut rest = args.skip(2);
+    while let Some(word) = rest.get(0) {
+        let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
+        rest = match rest.len() - 1 {
+            2.. if is(b"GET") => rest.skip(3),
+            1.. if is(b"OVERFLOW") => rest.skip(2),
+            _ => return &["RW", "access", "update"],
+        };
+    }
+    &["RO", "access"]
+}
 
 fn bitfield(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let key = args.at(1);

@@ -13,8 +13,8 @@ use crate::commands::support::number::parse_i64;
 use crate::resp::{Args, Proto, Reply};
 
 const NO_AUTH: CmdError = CmdError::text(
-    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
-     <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+     option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
 
 pub(super) const HELLO: Spec = Spec {

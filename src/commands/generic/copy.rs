@@ -20,7 +20,7 @@ pub const COPY: Spec = Spec {
     since: "6.2.0",
     flags: flag::WRITE | flag::DENY_OOM,
     acl: &["keyspace"],
-    keys: &[first_key(&["RO", "ACCESS"]), second_key(&["OW", "UPDATE"])],
+    keys: &[first_key(&["RO", "access"]), second_key(&["OW", "update"])],
     summary: "Copies the value and expiry of a key to another key",
     complexity: "O(1) for string values, which are shared until one of them changes.",
     syntax: "source destination [DB destination-db] [REPLACE]",
@@ -31,7 +31,7 @@ pub const COPY: Spec = Spec {
 pub const MOVE: Spec = Spec {
     flags: flag::WRITE | flag::FAST,
     acl: &["keyspace"],
-    keys: &[first_key(&["RW", "ACCESS", "UPDATE"])],
+    keys: &[first_key(&["RW", "access", "update"])],
     summary: "Moves a key to another database, unless it has a key of that name",
     syntax: "key db",
     ..Spec::new("move", Group::Generic, 3, Handler::Exclusive(move_key))

@@ -11,7 +11,7 @@ const TIPS: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"]
 /// `DEL key [key …]`
 pub const DEL: Spec = Spec {
     acl: &["keyspace"],
-    keys: &[all_keys(&["RM", "DELETE"], 1, 1)],
+    keys: &[all_keys(&["RM", "delete"], 1, 1)],
     tips: TIPS,
     summary: "Removes keys, of whatever type; replies how many there were",
     complexity: "O(N) where N is the number of keys that will be removed.",
@@ -24,7 +24,7 @@ pub const UNLINK: Spec = Spec {
     since: "4.0.0",
     flags: flag::FAST,
     acl: &["keyspace"],
-    keys: &[all_keys(&["RM", "DELETE"], 1, 1)],
+    keys: &[all_keys(&["RM", "delete"], 1, 1)],
     tips: TIPS,
     summary: "Removes keys and frees their memory in the background",
     complexity: "O(1) for each key removed regardless of its size.",

@@ -6,7 +6,7 @@ use crate::commands::support::expire::{TimeBase, TimeUnit, parse_expire};
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
 
-const KEYS: &[KeySpec] = &[first_key(&["RW", "UPDATE"])];
+const KEYS: &[KeySpec] = &[first_key(&["RW", "update"])];
 
 /// `EXPIRE key seconds [NX | XX | GT | LT]`
 pub const EXPIRE: Spec = Spec {

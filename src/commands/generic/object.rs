@@ -24,6 +24,7 @@ const KEY: &[KeySpec] = &[KeySpec {
         limit: 0,
     },
     notes: None,
+    flags_of: None,
 }];
 const TIPS: &[&str] = &["nondeterministic_output"];
 

@@ -20,7 +20,7 @@ pub const PERSIST: Spec = Spec {
     since: "2.2.0",
     flags: flag::WRITE | flag::FAST,
     acl: &["keyspace"],
-    keys: &[first_key(&["RW", "UPDATE"])],
+    keys: &[first_key(&["RW", "update"])],
     summary: "Removes the expiry of a key; or persists the collection of that name, if there is no such key",
     complexity: "O(1) for a key, O(N) for a collection of N keys.",
     syntax: "key",

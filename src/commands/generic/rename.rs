@@ -19,13 +19,14 @@ pub(super) const fn second_key(flags: &'static [&'static str]) -> KeySpec {
             limit: 0,
         },
         notes: None,
+        flags_of: None,
     }
 }
 
 /// `RENAME key newkey`
 pub const RENAME: Spec = Spec {
     acl: &["keyspace"],
-    keys: &[first_key(&["RW", "ACCESS", "DELETE"]), second_key(&["OW", "UPDATE"])],
+    keys: &[first_key(&["RW", "access", "delete"]), second_key(&["OW", "update"])],
     summary: "Renames a key; a key that had the new name is overwritten",
     syntax: "key newkey",
     ..Spec::new("rename", Group::Generic, 3, Handler::Write(rename))
@@ -35,7 +36,7 @@ pub const RENAME: Spec = Spec {
 pub const RENAMENX: Spec = Spec {
     flags: flag::FAST,
     acl: &["keyspace"],
-    keys: &[first_key(&["RW", "ACCESS", "DELETE"]), second_key(&["OW", "INSERT"])],
+    keys: &[first_key(&["RW", "access", "delete"]), second_key(&["OW", "insert"])],
     summary: "Renames a key if the new name is free",
     syntax: "key newkey",
     ..Spec::new("renamenx", Group::Generic, 3, Handler::Write(renamenx))

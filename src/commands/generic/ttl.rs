@@ -5,7 +5,7 @@ use crate::commands::support::expire::{expire_time_seconds, ttl_ms, ttl_seconds}
 use crate::engine::txn::ReadTxn;
 use crate::resp::{Args, Reply};
 
-const KEYS: &[KeySpec] = &[first_key(&["RO", "ACCESS"])];
+const KEYS: &[KeySpec] = &[first_key(&["RO", "access"])];
 const NO_KEY: i64 = -2;
 const NO_EXPIRY: i64 = -1;
 

@@ -20,6 +20,7 @@ pub(super) const LCS: Spec = Spec {
             limit: 0,
         },
         notes: None,
+        flags_of: None,
     }],
     summary: "Finds the longest common subsequence of two strings",
     complexity: "O(N*M) where N and M are the lengths of the two strings",

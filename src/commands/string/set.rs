@@ -13,6 +13,7 @@ pub(super) const SET: Spec = Spec {
     acl: &["string"],
     keys: &[KeySpec {
         notes: Some("RW and ACCESS due to the optional `GET` argument"),
+        flags_of: Some(key_flags),
         ..first_key(&["RW", "access", "update", "variable_flags"])
     }],
     summary: "Sets a key to a string, whatever it held before",
@@ -20,6 +21,14 @@ pub(super) const SET: Spec = Spec {
              PXAT unix-time-milliseconds | KEEPTTL]",
     ..Spec::new("set", Group::String, -3, Handler::Write(set))
 };
+
+fn key_flags(args: Args<'_>) -> &'static [&'static str] {
+    if args.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"GET")) {
+        &["RW", "access", "update"]
+    } else {
+        &["OW", "update"]
+    }
+}
 
 fn set(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     if args.len() > 3 {

@@ -68,8 +68,9 @@ fn watch_keys<'a>(
 fn register(collection: &Collection, bytes: &[u8], flag: &WatchFlag, now_ms: u64) -> bool {
     let key = collection.key(bytes);
     let mut state = collection.shard(collection.shard_of(key.hash)).lock();
-    state.watches.add(bytes, flag);
-    state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms))
+    let is_dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
+    state.watches.add(bytes, flag, is_dead);
+    is_dead
 }
 
 pub(super) const UNWATCH: Spec = Spec {

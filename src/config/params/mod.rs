@@ -89,7 +89,8 @@ impl Params {
     /// CONFIG GET: every parameter that one of `patterns` names, each once, in the order found.
     ///
     /// `matches(pattern, text)` is the glob matcher; it is given both in lower case. As in Redis a pattern without
-    /// `*`, `?` or `[` is a name, and comes back as it was written. O(patterns × parameters).
+    /// `*`, `?` or `[` is a name, and comes back as it was written. Dotted keys are found by patterns with a dot only, so
+    /// that clients see what they know. O(patterns × parameters).
     pub fn get(&self, patterns: &[&[u8]], matches: impl Fn(&[u8], &[u8]) -> bool) -> Vec<(String, String)> {
         let state = self.state.read();
         let mut found: Vec<(String, String)> = Vec::new();
@@ -101,7 +102,9 @@ impl Params {
         for pattern in patterns {
             if pattern.iter().any(|byte| b"*?[".contains(byte)) {
                 let pattern = pattern.to_ascii_lowercase();
+                let dotted = pattern.contains(&b'.');
                 all_names()
+                    .filter(|(_, name)| dotted || matches!(name, Name::Redis(_)))
                     .filter(|(text, _)| matches(&pattern, text.as_bytes()))
                     .for_each(|(t, n)| add(t.to_owned(), n));
             } else if let Some((text, name)) = str::from_utf8(pattern).ok().and_then(|t| Some((t, find(t)?))) {

@@ -43,6 +43,8 @@ pub(in crate::config) struct Param {
 
 const INT_MAX: i64 = i32::MAX as i64;
 const NO: Kind = Kind::Fixed("no");
+// Large values and whole databases are always freed in the background.
+const YES: Kind = Kind::Fixed("yes");
 const EMPTY: Kind = Kind::Fixed("");
 const POLICIES: Kind = Kind::Words(&[
     "volatile-lru",
@@ -93,7 +95,12 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     param("enable-debug-command", &["server.enable_debug_command"], Kind::Words(&["no", "yes", "local"])),
     fixed("enable-module-command", NO),
     fixed("enable-protected-configs", NO),
+    fixed("hll-sparse-max-bytes", Kind::Fixed("3000")),
     param("latency-monitor-threshold", &["latency.monitor_threshold_ms"], Kind::Int(0, i64::MAX)),
+    fixed("lazyfree-lazy-expire", YES),
+    fixed("lazyfree-lazy-server-del", YES),
+    fixed("lazyfree-lazy-user-del", YES),
+    fixed("lazyfree-lazy-user-flush", YES),
     param("logfile", &["log.file"], Kind::Text),
     param("loglevel", &["log.level"], Kind::Words(&["debug", "verbose", "notice", "warning"])),
     fixed("masterauth", EMPTY),

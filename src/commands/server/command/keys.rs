@@ -38,12 +38,15 @@ pub(super) const GETKEYSANDFLAGS: Spec = Spec {
 };
 
 fn getkeysandflags(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let found = keys_of(args.skip(2))?;
+    let called = args.skip(2);
+    let found = keys_of(called)?;
     reply.array(found.len());
     for (key, spec) in found {
+        let flags = spec.flags_of.map_or(spec.flags, |flags_of| flags_of(called));
         reply.array(2);
         reply.bulk(key);
-        write_key_flags(spec, reply);
+        reply.set(flags.len());
+        flags.iter().for_each(|flag| reply.simple(flag));
     }
     Ok(Flow::Done)
 }
