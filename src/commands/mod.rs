@@ -2,6 +2,7 @@
 
 pub mod bitmap;
 pub mod collections;
+pub mod compat;
 pub mod connection;
 pub mod context;
 pub mod error;

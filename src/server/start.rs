@@ -9,19 +9,22 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 use super::{expiry, limits};
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::commands::context::{Clients, Pause, Server, Shutdown};
 use crate::commands::table;
 use crate::config::{Config, Loaded, Params, values};
 use crate::engine::Engine;
 use crate::engine::keyspace::ExclusiveTxn;
-use crate::engine::registry::Registry;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
 use crate::metrics::{Stats, logging};
 use crate::net::{self, Listeners};
+use crate::recovery::{self, RecoverOptions, Recovered, Stage};
 use crate::storage::{Disk, RealDisk, lock_dir};
 use crate::wal::{Fsync, Wal, WalOptions};
+
+/// The replication term: constant as long as there is no replication.
+const TERM: u32 = 0;
 
 /// Why the server could not start or had to stop: one line.
 #[derive(Debug)]
@@ -72,9 +75,16 @@ fn assemble(
     port: u16,
     started: Instant,
 ) -> Result<Arc<Server>, StartError> {
-    let wal = open_wal(config, &disk, 1)?;
-    let engine = Engine::new(Registry::default(), wal, config.server.worker_count(), 0)
-        .map_err(|error| format!("cannot start a thread: {error}"))?;
+    let recovered = recover_data(config, &disk)?;
+    let (checkpoint, wal_bytes) = (recovered.checkpoint, recovered.wal_bytes);
+    let wal = open_wal(config, &disk, recovered.next_lsn)?;
+    let engine = Engine::new(
+        recovered.registry,
+        wal,
+        config.server.worker_count(),
+        recovered.data_bytes,
+    )
+    .map_err(|error| format!("cannot start a thread: {error}"))?;
     engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
     let engine = Arc::new(engine);
     create_databases(&engine, config)?;
@@ -87,12 +97,20 @@ fn assemble(
         );
         params.live().maxclients.store(fitting, Ordering::Relaxed);
     }
+    let options = CheckpointOptions {
+        dir: config.storage.checkpoint_path(),
+        persist_dir: config.storage.persist_path(),
+        last: checkpoint,
+        behind_bytes: wal_bytes,
+        term: TERM,
+    };
+    let checkpoints = Checkpointer::new(Arc::clone(&engine), disk, options, Arc::clone(params.live()));
     Ok(Arc::new(Server {
         stats: Stats::new(table::all().len(), engine.cells()),
         engine,
         params: Arc::new(params),
         clients: Clients::default(),
-        checkpoints: Arc::new(Checkpointer {}),
+        checkpoints: Arc::new(checkpoints),
         shutdown: Shutdown::default(),
         pause: Pause::default(),
         active_expire: AtomicBool::new(true),
@@ -106,6 +124,38 @@ fn assemble(
     }))
 }
 
+fn recover_data(config: &Config, disk: &Arc<dyn Disk>) -> Result<Recovered, StartError> {
+    let options = RecoverOptions {
+        checkpoint_dir: config.storage.checkpoint_path(),
+        wal_dir: config.storage.wal_path(),
+        wal_enabled: config.wal.enabled,
+        threads: config.server.worker_count(),
+    };
+    tracing::info!(data_dir = %config.storage.data_path().display(), "recovering");
+    let recovered = recovery::recover(Arc::clone(disk), options, |progress| {
+        let what = match progress.stage {
+            Stage::Pages => "pages",
+            Stage::Log => "bytes of the log",
+        };
+        tracing::info!("loaded {} of {} {what}", progress.done, progress.total);
+    })
+    .map_err(|error| StartError(error.to_string()))?;
+    if let Some(tail) = &recovered.torn_tail {
+        tracing::warn!(
+            ?tail,
+            "cut off an incomplete record at the end of the log, which was never acknowledged"
+        );
+    }
+    tracing::info!(
+        keys = recovered.keys,
+        checkpoint = recovered.checkpoint.map_or(0, |checkpoint| checkpoint.id),
+        log_effects = recovered.effects,
+        millis = recovered.millis,
+        "recovered"
+    );
+    Ok(recovered)
+}
+
 fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: u64) -> Result<Wal, StartError> {
     if !config.wal.enabled {
         return Ok(Wal::disabled(next_lsn));
@@ -113,6 +163,7 @@ fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: u64) -> Result<Wal,
     let options = WalOptions {
         fsync: wal_fsync(config.wal.fsync),
         segment_bytes: config.wal.segment_bytes,
+        term: TERM,
         ..WalOptions::new(config.storage.wal_path())
     };
     Wal::open(Arc::clone(disk), options, next_lsn).map_err(|error| StartError(error.to_string()))
@@ -154,6 +205,10 @@ fn serve(server: &Arc<Server>, listeners: Listeners, workers: usize) -> Result<(
         .name("expiry".to_owned())
         .spawn(move || expiry::run(&for_sweeper, sweeper))
         .map_err(|error| format!("cannot start a thread: {error}"))?;
+    server
+        .checkpoints
+        .start()
+        .map_err(|error| format!("cannot start the checkpointer: {error}"))?;
     let workers = net::start_workers(server, workers).map_err(|error| format!("cannot start workers: {error}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -188,6 +243,19 @@ fn end_on_signal(server: Arc<Server>) -> std::io::Result<tokio::task::JoinHandle
 }
 
 fn finish(server: &Server) -> Result<(), StartError> {
+    let wants = server.params.live().checkpoint_on_shutdown.load(Ordering::Relaxed);
+    if server.shutdown.save().unwrap_or(wants) {
+        match server.checkpoints.checkpoint_blocking() {
+            Ok(done) => tracing::info!(
+                id = done.id,
+                pages = done.pages,
+                millis = done.millis,
+                "final checkpoint"
+            ),
+            Err(error) => tracing::error!(%error, "the final checkpoint failed; the log has everything"),
+        }
+    }
+    server.checkpoints.stop();
     server.engine.reaper().stop();
     server
         .engine

@@ -15,7 +15,7 @@ pub(super) const LOLWUT: Spec = Spec {
     since: "5.0.0",
     flags: flag::READONLY | flag::FAST,
     summary: "Shows some computer art and the version",
-    complexity: "None",
+    complexity: "",
     syntax: "[VERSION version]",
     support: Support::Partial("draws our own picture, whatever the version"),
     ..Spec::new("lolwut", Group::Server, -1, Handler::Session(lolwut))

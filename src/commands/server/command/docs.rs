@@ -37,15 +37,22 @@ fn write(command: Command, reply: &mut Reply) {
     let spec = command.spec;
     let arguments = arguments::parse(spec.syntax);
     reply.bulk(command.full_name().as_bytes());
-    reply.map(4 + usize::from(!arguments.is_empty()) + usize::from(!spec.subcommands.is_empty()));
+    reply.map(
+        3 + usize::from(!spec.complexity.is_empty())
+            + usize::from(!arguments.is_empty())
+            + usize::from(!spec.subcommands.is_empty()),
+    );
     for (field, text) in [
         ("summary", spec.summary),
         ("since", spec.since),
         ("group", spec.group.name()),
         ("complexity", spec.complexity),
     ] {
-        reply.bulk(field.as_bytes());
-        reply.bulk(text.as_bytes());
+        // Only a complexity may be missing.
+        if !text.is_empty() {
+            reply.bulk(field.as_bytes());
+            reply.bulk(text.as_bytes());
+        }
     }
     if !arguments.is_empty() {
         reply.bulk(b"arguments");

@@ -104,8 +104,7 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
         reply.bulk(notes.as_bytes());
     }
     reply.bulk(b"flags");
-    reply.set(spec.flags.len());
-    spec.flags.iter().for_each(|flag| reply.simple(flag));
+    write_key_flags(spec, reply);
     let Begin::Index(index) = spec.begin;
     reply.bulk(b"begin_search");
     write_search("index", &[("index", index as i64)], reply);
@@ -126,6 +125,17 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
                 ("keystep", step as i64),
             ];
             write_search("keynum", &fields, reply);
+        }
+    }
+}
+
+/// What is done with a key as a whole in capitals (`RW`), what with its value in small letters (`update`), as in Redis.
+pub(super) fn write_key_flags(spec: &KeySpec, reply: &mut Reply) {
+    reply.set(spec.flags.len());
+    for flag in spec.flags {
+        match flag.len() {
+            2 => reply.simple(flag),
+            _ => reply.simple(&flag.to_ascii_lowercase()),
         }
     }
 }
