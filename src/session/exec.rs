@@ -189,8 +189,8 @@ impl Alone<'_> {
 }
 
 fn note_error(session: &mut Session, cx: &WorkerCx, worker: &Worker, error: &CmdError) {
-    let text = error.to_string();
-    session.reply.error(&text);
+    let text = error.bytes();
+    session.reply.error_bytes(&text);
     cx.server.stats.count_error(&text);
     worker.counters().errors.add(1);
 }

@@ -135,8 +135,8 @@ impl Session {
         match result {
             Ok(write) => write(&mut self.reply),
             Err(error) => {
-                let text = error.to_string();
-                self.reply.error(&text);
+                let text = error.bytes();
+                self.reply.error_bytes(&text);
                 cx.server.stats.count_error(&text);
                 cx.worker.borrow().counters().errors.add(1);
             }

@@ -226,9 +226,9 @@ impl Run<'_, '_> {
         if command.is_some_and(|command| command.spec.has(flag::RUNS_QUEUE)) {
             // Outside of MULTI, too, as in Redis.
             self.discard();
-            let reason = error.to_string();
-            let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
-            let error = format!("EXECABORT Transaction discarded because of: {reason}").into();
+            let reason = error.bytes();
+            let reason = reason.strip_prefix(b"ERR ").unwrap_or(&reason);
+            let error = CmdError::quoting("EXECABORT Transaction discarded because of: ", reason, usize::MAX, "");
             self.write_error(command, &error, true);
         } else {
             if let Some(multi) = &mut self.session.client.multi {
@@ -241,8 +241,8 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn write_error(&mut self, command: Option<Command>, error: &CmdError, rejected: bool) {
-        let text = error.to_string();
-        self.session.reply.error(&text);
+        let text = error.bytes();
+        self.session.reply.error_bytes(&text);
         self.cx.server.stats.count_error(&text);
         self.worker.counters().errors.add(1);
         let stats = command.and_then(|command| self.cx.server.stats.command(self.worker.cell(), command.id));
