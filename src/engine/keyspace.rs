@@ -268,7 +268,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         let (watched_one, watched_other) = (take_watches(&first), take_watches(&second));
         for (key, flags) in watched_one.iter().chain(&watched_other) {
             if has_key(&first, key) || has_key(&second, key) {
-                flags.iter().for_each(super::watch::WatchFlag::raise);
+                flags.iter().for_each(Watcher::raise);
             }
         }
         self.change(first.id(), &Effect::CollectionSwap { with: second.id() })?;

@@ -180,6 +180,7 @@ pub(super) const PFMERGE: Spec = Spec {
                 limit: 0,
             },
             notes: None,
+            flags_of: None,
         },
     ],
     summary: "Merges HyperLogLogs into one, which counts what any of them counted",

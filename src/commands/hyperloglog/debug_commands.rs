@@ -23,6 +23,7 @@ pub(super) const PFDEBUG: Spec = Spec {
             limit: 0,
         },
         notes: None,
+        flags_of: None,
     }],
     summary: "Shows the insides of a HyperLogLog",
     complexity: "N/A",

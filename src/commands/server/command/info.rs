@@ -130,7 +130,7 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
 }
 
 /// What is done with a key as a whole in capitals (`RW`), what with its value in small letters (`update`), as in Redis.
-pub(super) fn write_key_flags(spec: &KeySpec, reply: &mut Reply) {
+fn write_key_flags(spec: &KeySpec, reply: &mut Reply) {
     reply.set(spec.flags.len());
     for flag in spec.flags {
         match flag.len() {

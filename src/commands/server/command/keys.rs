@@ -1,7 +1,6 @@
 //! COMMAND GETKEYS and GETKEYSANDFLAGS: the keys in a whole command, found as the executor finds them.
 
 use super::FLAGS;
-use super::info::write_key_flags;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
