@@ -1,4 +1,243 @@
-//! Point-in-time images of all collections: page files and the manifest that commits them.
+//! Point-in-time images of all collections: page files and the manifest that commits them; and the same for one
+//! collection (`PERSIST`), and back (`LOAD`). The layout on disk is in `docs/format-checkpoint.md`.
+//!
+//! One thread does all of it, one act at a time, so that there is one epoch at a time.
+//!
+//! **Invariants**
+//! - A checkpoint that was asked for while one runs is the next one: it covers all that was done before it was asked.
+//! - A failed act leaves the previous checkpoint and the WAL as they were; the server goes on and tells of it.
+//! - The WAL is trimmed only after the manifest is durable, and the manifest is committed only after the WAL is stable
+//!   up to its LSN.
 
-/// Takes checkpoints, and tells of those there are.
-pub struct Checkpointer {}
+mod capture;
+pub mod catalog;
+pub mod error;
+pub mod format;
+pub mod manifest;
+pub mod page_file;
+mod runner;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::config::Live;
+use crate::engine::Engine;
+use crate::storage::Disk;
+use crate::wal::Lsn;
+
+pub use error::CheckpointError;
+pub use status::CheckpointStats;
+use status::Status;
+
+/// A checkpoint that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointInfo {
+    /// Its identity; ascending.
+    pub id: u64,
+    /// The instant: all records up to this LSN are in it, none after.
+    pub lsn: Lsn,
+    /// Wall clock at the instant, Unix milliseconds.
+    pub wall_ms: u64,
+}
+
+/// What a [`Checkpointer`] begins with.
+#[derive(Clone, Debug)]
+pub struct CheckpointOptions {
+    /// Where checkpoints are.
+    pub dir: PathBuf,
+    /// Where persisted collections are.
+    pub persist_dir: PathBuf,
+    /// The checkpoint that the data was recovered from.
+    pub last: Option<CheckpointInfo>,
+    /// Bytes of WAL replayed after it; they count towards `checkpoint.wal_bytes_max`.
+    pub behind_bytes: u64,
+    /// The replication term, noted in manifests.
+    pub term: u32,
+}
+
+/// What a checkpoint did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointDone {
+    /// Its identity.
+    pub id: u64,
+    /// Its instant.
+    pub lsn: Lsn,
+    /// Pages written.
+    pub pages: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// How long it took.
+    pub millis: u64,
+}
+
+type Outcome<T> = Result<T, String>;
+type Reply<T> = Box<dyn FnOnce(Outcome<T>) + Send>;
+
+/// Work for the thread, besides checkpoints.
+enum Job {}
+
+#[derive(Default)]
+struct Requests {
+    /// Whether a checkpoint is wanted, and who waits for it.
+    checkpoint: bool,
+    waiters: Vec<Reply<CheckpointDone>>,
+    jobs: VecDeque<Job>,
+    /// No request is taken any more.
+    closed: bool,
+}
+
+struct Shared {
+    engine: Arc<Engine>,
+    disk: Arc<dyn Disk>,
+    options: CheckpointOptions,
+    live: Arc<Live>,
+    requests: Mutex<Requests>,
+    wake: Condvar,
+    stop: AtomicBool,
+    status: Status,
+}
+
+/// Takes checkpoints, and tells of those there are. Shared by all threads.
+pub struct Checkpointer {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+const CLOSED: &str = "the server is shutting down";
+
+impl Checkpointer {
+    /// A checkpointer of `engine` that keeps its files on `disk` and follows the settings in `live`.
+    pub fn new(engine: Arc<Engine>, disk: Arc<dyn Disk>, options: CheckpointOptions, live: Arc<Live>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                status: Status::new(options.last),
+                engine,
+                disk,
+                options,
+                live,
+                requests: Mutex::default(),
+                wake: Condvar::new(),
+                stop: AtomicBool::new(false),
+            }),
+            thread: Mutex::new(None),
+        }
+    }
+
+    /// Starts the thread. Requests made before wait for it.
+    ///
+    /// # Errors
+    /// When the thread cannot be started, or the engine has no cell left for it.
+    pub fn start(&self) -> std::io::Result<()> {
+        let worker = self.shared.engine.worker();
+        let worker = worker.ok_or_else(|| std::io::Error::other("the engine has no cell left for the checkpointer"))?;
+        let shared = Arc::clone(&self.shared);
+        let builder = std::thread::Builder::new().name("checkpointer".to_owned());
+        *self.thread.lock() = Some(builder.spawn(move || runner::run(shared, worker))?);
+        Ok(())
+    }
+
+    /// Ends the thread. A running act is given up, waiting requests are refused.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.close();
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic there has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+
+    /// Takes a checkpoint that covers everything done before this call.
+    ///
+    /// # Errors
+    /// Why it failed; the previous checkpoint is as good as before.
+    pub async fn checkpoint(&self) -> Result<CheckpointDone, String> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        self.shared.ask(|requests| requests.want(to_oneshot(reply)))?;
+        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// [`Checkpointer::checkpoint`] for a thread that may block.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn checkpoint_blocking(&self) -> Result<CheckpointDone, String> {
+        let (reply, done) = std::sync::mpsc::sync_channel(1);
+        let reply: Reply<CheckpointDone> = Box::new(move |outcome| drop(reply.send(outcome)));
+        self.shared.ask(|requests| requests.want(reply))?;
+        done.recv().unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// Asks for a checkpoint and does not wait for it.
+    pub fn start_background(&self) {
+        // Refused only at shutdown, when a last one may follow anyway.
+        let _ = self.shared.ask(|requests| requests.checkpoint = true);
+    }
+
+    /// Whether a checkpoint is being taken, or has been asked for.
+    pub fn is_running(&self) -> bool {
+        self.shared.requests.lock().checkpoint || self.shared.status.is_running()
+    }
+
+    /// When the last good checkpoint was (of this process's start, if there is none), Unix seconds.
+    pub fn last_save_s(&self) -> u64 {
+        self.shared.status.last_save_s()
+    }
+
+    /// Why the last checkpoint failed; `None` if it did not.
+    pub fn last_error(&self) -> Option<String> {
+        self.shared.status.last_error()
+    }
+
+    /// Numbers for INFO and metrics.
+    pub fn stats(&self) -> CheckpointStats {
+        self.shared.status.stats()
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn to_oneshot<T: Send + 'static>(sender: tokio::sync::oneshot::Sender<Outcome<T>>) -> Reply<T> {
+    // Whoever waited may have gone away.
+    Box::new(move |outcome| drop(sender.send(outcome)))
+}
+
+impl Requests {
+    fn want(&mut self, reply: Reply<CheckpointDone>) {
+        self.checkpoint = true;
+        self.waiters.push(reply);
+    }
+}
+
+impl Shared {
+    fn ask(&self, add: impl FnOnce(&mut Requests)) -> Outcome<()> {
+        let mut requests = self.requests.lock();
+        if requests.closed {
+            return Err(CLOSED.to_owned());
+        }
+        add(&mut requests);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Refuses all requests from now on; dropping their replies tells those who wait.
+    fn close(&self) {
+        let mut requests = self.requests.lock();
+        requests.closed = true;
+        requests.checkpoint = false;
+        requests.waiters.clear();
+        requests.jobs.clear();
+        self.wake.notify_one();
+    }
+}

@@ -48,6 +48,11 @@ impl Registry {
         self.slots.values().find(|slot| slot.collection.id() == id)
     }
 
+    /// The collection with this id.
+    pub fn collection(&self, id: CollectionId) -> Option<Arc<Collection>> {
+        self.by_collection(id).map(|slot| Arc::clone(&slot.collection))
+    }
+
     /// All slots, numbered ones first.
     pub fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.slots.values()

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Entry, EntryRef};
+use super::entry::EntryRef;
 use super::{Spliced, ValueRef, codec};
 
 /// One entry as it is written.
@@ -61,17 +61,19 @@ impl PageImage {
     }
 }
 
-/// Decodes an image, giving each entry to `visit`.
+/// Decodes an image, giving each entry to `visit`, whose error ends it.
 ///
 /// # Errors
 /// A sentence when the bytes are not exactly `entries` entries.
-pub fn decode(bytes: &[u8], entries: u32, mut visit: impl FnMut(&[u8], Entry)) -> Result<(), String> {
+pub fn decode<'a>(
+    bytes: &'a [u8],
+    entries: u32,
+    mut visit: impl FnMut(EntryImage<'a>) -> Result<(), String>,
+) -> Result<(), String> {
     let mut rest = bytes;
     for index in 0..entries {
-        let (image, taken) =
-            codec::decode::<EntryImage<'_>>(rest).map_err(|error| format!("entry {index} of {entries}: {error}"))?;
-        let expire_at_ms = (image.expire_at_ms != 0).then_some(image.expire_at_ms);
-        visit(image.key, Entry::new(image.key, image.value, expire_at_ms, 0));
+        let (image, taken) = codec::decode(rest).map_err(|error| format!("entry {index} of {entries}: {error}"))?;
+        visit(image)?;
         rest = rest.get(taken..).unwrap_or_default();
     }
     if rest.is_empty() {

@@ -1,1 +1,156 @@
 //! Start-up: newest checkpoint, then the WAL after it, through the engine's own apply.
+//!
+//! A log that is there is replayed also when `wal.enabled` is off: data is data. LSNs go on from it, unlogged; the next
+//! checkpoint lies beyond the old log and so supersedes it. When the log is switched on again it goes on behind that
+//! checkpoint in a new segment; the old segments, before a gap by then, are below every checkpoint's LSN, never
+//! read again and trimmed with the next one. Without a checkpoint, what happened unlogged is lost, as it would be
+//! anyway, and its LSNs are given out anew: nothing on disk has them.
+//!
+//! **Invariants**
+//! - Recovery fails closed: whatever is damaged, missing or unknown stops the start and is named; a torn tail, which
+//!   was never acknowledged as durable, is cut off and reported.
+//! - Nothing on disk is changed before all of it was read, and then only the torn tail.
+//! - The engine's figures (keys, bytes) are exact after it.
+
+mod error;
+mod newest;
+mod pages;
+mod replay;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::checkpoint::CheckpointInfo;
+use crate::engine::collection::Totals;
+use crate::engine::registry::Registry;
+use crate::engine::worker::unix_ms;
+use crate::storage::Disk;
+use crate::wal::{Lsn, Tail};
+
+pub use error::RecoveryError;
+
+/// Where the data is.
+#[derive(Clone, Debug)]
+pub struct RecoverOptions {
+    /// Checkpoints; need not exist.
+    pub checkpoint_dir: PathBuf,
+    /// The log; need not exist.
+    pub wal_dir: PathBuf,
+    /// Whether the server will go on logging.
+    pub wal_enabled: bool,
+    /// Threads that load pages.
+    pub threads: usize,
+}
+
+/// What recovery is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Loading a checkpoint; counted in pages.
+    Pages,
+    /// Replaying the log; counted in bytes.
+    Log,
+}
+
+/// How far it is; told about twice a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// With what.
+    pub stage: Stage,
+    /// So much of it.
+    pub done: u64,
+    /// Of so much.
+    pub total: u64,
+}
+
+/// What was on disk.
+pub struct Recovered {
+    /// All collections.
+    pub registry: Registry,
+    /// The LSN of the next record.
+    pub next_lsn: Lsn,
+    /// The checkpoint it began with.
+    pub checkpoint: Option<CheckpointInfo>,
+    /// Keys, dead but not yet removed ones included.
+    pub keys: u64,
+    /// Pages.
+    pub pages: u64,
+    /// Effects replayed.
+    pub effects: u64,
+    /// Bytes of records replayed.
+    pub wal_bytes: u64,
+    /// Heap bytes of the data, exactly.
+    pub data_bytes: u64,
+    /// What was cut off the log's end.
+    pub torn_tail: Option<Tail>,
+    /// How long it took.
+    pub millis: u64,
+}
+
+/// Reads everything back.
+///
+/// # Errors
+/// What is damaged, missing or unknown, and where.
+pub fn recover(
+    disk: Arc<dyn Disk>,
+    options: RecoverOptions,
+    mut progress: impl FnMut(Progress),
+) -> Result<Recovered, RecoveryError> {
+    let started = Instant::now();
+    let access_s = (unix_ms() / 1000) as u32;
+    let mut registry = Registry::default();
+    let checkpoint = newest::Loading {
+        disk: disk.as_ref(),
+        dir: &options.checkpoint_dir,
+        threads: options.threads,
+        access_s,
+        registry: &mut registry,
+        progress: &mut progress,
+    }
+    .run()?;
+    let after = checkpoint.map_or(0, |checkpoint| checkpoint.lsn);
+    let dir = &options.wal_dir;
+    let replayed = if disk.exists(dir).map_err(|error| wal_io(dir, error))? {
+        replay::replay(&disk, dir, after + 1, &mut registry, access_s, &mut progress)?
+    } else {
+        replay::Replayed::default()
+    };
+    if !options.wal_enabled && replayed.effects > 0 {
+        tracing::warn!(
+            "the WAL is off, but there was one: {} changes were replayed from it; new changes are not logged",
+            replayed.effects
+        );
+    }
+    let totals = sum(&registry);
+    Ok(Recovered {
+        registry,
+        next_lsn: replayed.next_lsn.max(after + 1),
+        checkpoint,
+        keys: totals.keys,
+        pages: totals.pages,
+        effects: replayed.effects,
+        wal_bytes: replayed.bytes,
+        data_bytes: totals.bytes,
+        torn_tail: replayed.torn_tail,
+        millis: started.elapsed().as_millis() as u64,
+    })
+}
+
+fn wal_io(dir: &Path, error: std::io::Error) -> RecoveryError {
+    RecoveryError::Wal(crate::wal::WalError::Io {
+        doing: "look for",
+        path: dir.to_owned(),
+        error: Arc::new(error),
+    })
+}
+
+fn sum(registry: &Registry) -> Totals {
+    let mut sum = Totals::default();
+    for slot in registry.slots() {
+        let totals = slot.collection.totals(u64::MAX);
+        sum.keys += totals.keys;
+        sum.pages += totals.pages;
+        sum.bytes += totals.bytes;
+    }
+    sum
+}

@@ -66,6 +66,7 @@ pub struct Reader {
     tail: Option<Tail>,
     done_bytes: u64,
     total_bytes: u64,
+    record_at: u64,
 }
 
 /// What is at an offset of a segment.
@@ -106,6 +107,7 @@ impl Reader {
             tail: None,
             done_bytes: 0,
             total_bytes,
+            record_at: 0,
         })
     }
 
@@ -118,6 +120,7 @@ impl Reader {
             return Ok(None);
         };
         let start = segment.offset - u64::from(header.len) - RECORD_PREFIX_BYTES as u64;
+        self.record_at = start;
         let bytes = segment.bytes(start, header.len as usize + RECORD_PREFIX_BYTES)?;
         Ok(Some(Record {
             lsn: header.lsn,
@@ -137,6 +140,11 @@ impl Reader {
     /// The LSN after the last record read.
     pub fn next_lsn(&self) -> Lsn {
         self.next
+    }
+
+    /// The file of the last record that came out, and where in it the record begins.
+    pub fn position(&self) -> Option<(&Path, u64)> {
+        self.current.as_ref().map(|segment| (&*segment.path, self.record_at))
     }
 
     /// Bytes read and bytes in all, for progress.

@@ -1,0 +1,209 @@
+//! The directory of checkpoints: names, publication, retention.
+//!
+//! **Invariants**
+//! - A manifest appears under its name by a rename, after it and every file it names are durable, entries included.
+//! - A page file is removed only when no readable manifest names it and every manifest can be read.
+//! - After a failed publication whose rename may have happened, the files stay: the manifest is whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::{CheckpointError, Result};
+use super::format::ManifestHead;
+use super::manifest::Manifest;
+use super::page_file::{PageFileReader, PageFileWriter};
+use crate::storage::Disk;
+
+const TEMPORARY: &str = ".tmp";
+
+/// The manifest of checkpoint `id`.
+pub fn manifest_name(id: u64) -> String {
+    format!("manifest-{id:020}.lkm")
+}
+
+/// Page file `id`.
+pub fn page_file_name(id: u64) -> String {
+    format!("pages-{id:020}.lkp")
+}
+
+fn parse(name: &OsStr, prefix: &str, suffix: &str) -> Option<u64> {
+    let digits = name.to_str()?.strip_prefix(prefix)?.strip_suffix(suffix)?;
+    let canonical = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if canonical { digits.parse().ok() } else { None }
+}
+
+/// What is in a directory of checkpoint files.
+#[derive(Default)]
+struct Listing {
+    manifests: BTreeSet<u64>,
+    page_files: BTreeSet<u64>,
+    leftovers: Vec<PathBuf>,
+}
+
+impl Listing {
+    fn read(disk: &dyn Disk, dir: &Path) -> Result<Self> {
+        let mut listing = Self::default();
+        for name in disk.list(dir).map_err(CheckpointError::io("list", dir))? {
+            if let Some(id) = parse(&name, "manifest-", ".lkm") {
+                listing.manifests.insert(id);
+            } else if let Some(id) = parse(&name, "pages-", ".lkp") {
+                listing.page_files.insert(id);
+            } else if parse(&name, "manifest-", ".lkm.tmp").is_some() {
+                listing.leftovers.push(dir.join(name));
+            }
+        }
+        Ok(listing)
+    }
+}
+
+/// The newest manifest in `dir` by name, if there is one.
+pub fn newest(disk: &dyn Disk, dir: &Path) -> Result<Option<(u64, PathBuf)>> {
+    if !disk.exists(dir).map_err(CheckpointError::io("look for", dir))? {
+        return Ok(None);
+    }
+    let newest = Listing::read(disk, dir)?.manifests.last().copied();
+    Ok(newest.map(|id| (id, dir.join(manifest_name(id)))))
+}
+
+/// Readers of all page files that `head`, a manifest in `dir`, names.
+pub fn open_page_files(disk: &dyn Disk, dir: &Path, head: &ManifestHead) -> Result<Vec<PageFileReader>> {
+    let open = |id: &u64| PageFileReader::open(disk, dir.join(page_file_name(*id)), *id);
+    head.files.iter().map(open).collect()
+}
+
+/// A directory of checkpoint files that is being written to.
+pub struct Catalog {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    heads: BTreeMap<u64, ManifestHead>,
+    /// Some manifest could not be read: what it names is not known, so no page file is removed.
+    blind: bool,
+    next_id: u64,
+}
+
+impl Catalog {
+    /// Takes stock of `dir`, which is made if missing, and removes what an interrupted act left there.
+    pub fn open(disk: Arc<dyn Disk>, dir: PathBuf) -> Result<Self> {
+        disk.create_dir_all(&dir).map_err(CheckpointError::io("create", &dir))?;
+        let listing = Listing::read(disk.as_ref(), &dir)?;
+        let last = listing.manifests.last().max(listing.page_files.last()).copied();
+        let mut catalog = Self {
+            disk,
+            dir,
+            heads: BTreeMap::new(),
+            blind: false,
+            next_id: last.map_or(1, |id| id.saturating_add(1)),
+        };
+        for id in listing.manifests {
+            match Manifest::read_head(catalog.disk.as_ref(), &catalog.path(&manifest_name(id))) {
+                Ok(head) => drop(catalog.heads.insert(id, head)),
+                Err(error) => {
+                    tracing::warn!("checkpoint: {error}; no page file will be removed while it is there");
+                    catalog.blind = true;
+                }
+            }
+        }
+        for path in listing.leftovers {
+            catalog.remove(&path)?;
+        }
+        catalog.remove_unnamed()?;
+        Ok(catalog)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Checkpoints there are.
+    pub fn count(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// An id that no file here has had since it was opened.
+    pub fn take_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    /// Begins page file `id`.
+    pub fn create_page_file(&self, id: u64) -> Result<PageFileWriter> {
+        PageFileWriter::create(self.disk.as_ref(), self.path(&page_file_name(id)), id)
+    }
+
+    /// Commits `manifest`, whose page files have been synced; returns its length.
+    pub fn publish(&mut self, manifest: &Manifest) -> Result<u64> {
+        let name = manifest_name(manifest.head.id);
+        let bytes = publish(self.disk.as_ref(), &self.dir, &name, manifest)?;
+        self.heads.insert(manifest.head.id, manifest.head.clone());
+        Ok(bytes)
+    }
+
+    /// Removes what a failed act `id` left, as far as the disk lets it.
+    pub fn discard(&self, id: u64) {
+        let manifest = manifest_name(id);
+        let temporary = self.path(&format!("{manifest}{TEMPORARY}"));
+        let _ = self.disk.remove(&temporary);
+        // Where the manifest may be in place its page file must stay.
+        if matches!(self.disk.exists(&self.path(&manifest)), Ok(false)) {
+            let _ = self.disk.remove(&self.path(&page_file_name(id)));
+        }
+        let _ = self.disk.sync_dir(&self.dir);
+    }
+
+    /// Removes checkpoints that are neither among the newest `keep_count` nor younger than `keep_age_s`, and the page
+    /// files that nobody names any more.
+    pub fn retain(&mut self, keep_count: u64, keep_age_s: u64, now_ms: u64) -> Result<()> {
+        let keep_count = usize::try_from(keep_count.max(1)).unwrap_or(usize::MAX);
+        let age_ms = keep_age_s.saturating_mul(1000);
+        let old = self.heads.iter().rev().skip(keep_count);
+        let doomed: Vec<u64> = old
+            .filter(|(_, head)| now_ms.saturating_sub(head.wall_ms) >= age_ms)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in &doomed {
+            self.remove(&self.path(&manifest_name(*id)))?;
+            self.heads.remove(id);
+        }
+        if !doomed.is_empty() {
+            // A manifest must not come back after a power cut without its page files.
+            self.sync()?;
+        }
+        self.remove_unnamed()
+    }
+
+    fn remove_unnamed(&self) -> Result<()> {
+        if self.blind {
+            return Ok(());
+        }
+        let named: BTreeSet<u64> = self.heads.values().flat_map(|head| &head.files).copied().collect();
+        let files = Listing::read(self.disk.as_ref(), &self.dir)?.page_files;
+        let unnamed: Vec<u64> = files.difference(&named).copied().collect();
+        for id in &unnamed {
+            self.remove(&self.path(&page_file_name(*id)))?;
+        }
+        if unnamed.is_empty() { Ok(()) } else { self.sync() }
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        self.disk.remove(path).map_err(CheckpointError::io("remove", path))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.disk.sync_dir(&self.dir).map_err(CheckpointError::io("sync", &self.dir))
+    }
+}
+
+/// Puts `manifest` under `name` in `dir`, atomically and durably, replacing what was there.
+pub fn publish(disk: &dyn Disk, dir: &Path, name: &str, manifest: &Manifest) -> Result<u64> {
+    let temporary = dir.join(format!("{name}{TEMPORARY}"));
+    let bytes = manifest.write(disk, &temporary)?;
+    // The page file's entry must be durable before a manifest that names it can be.
+    disk.sync_dir(dir).map_err(CheckpointError::io("sync", dir))?;
+    disk.rename(&temporary, &dir.join(name))
+        .map_err(CheckpointError::io("rename", &temporary))?;
+    disk.sync_dir(dir).map_err(CheckpointError::io("sync", dir))?;
+    Ok(bytes)
+}

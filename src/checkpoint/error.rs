@@ -1,0 +1,94 @@
+//! What can go wrong with checkpoint files, each with its file and place.
+//!
+//! **Invariant:** damage names the file and the byte; nothing here is ever guessed around.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::wal::WalError;
+
+/// An error of a checkpoint, of `PERSIST` or of `LOAD`.
+#[derive(Debug)]
+pub enum CheckpointError {
+    /// The file system refused.
+    Io {
+        /// What was being done, as in "read".
+        doing: &'static str,
+        /// To which file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        error: io::Error,
+    },
+    /// The bytes are not what was written.
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// Written in a version of the format that this program does not know.
+    UnknownVersion {
+        /// The file.
+        file: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// The version found.
+        version: u32,
+    },
+    /// The log could not be made stable.
+    Wal(WalError),
+    /// It cannot be done as things are.
+    Refused(String),
+}
+
+/// A result of checkpoint work.
+pub type Result<T> = std::result::Result<T, CheckpointError>;
+
+impl CheckpointError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Io {
+            doing,
+            path: path.to_owned(),
+            error,
+        }
+    }
+
+    pub(crate) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> Self {
+        Self::Damaged {
+            file: file.to_owned(),
+            offset,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { doing, path, error } => write!(f, "cannot {doing} {}: {error}", path.display()),
+            Self::Damaged { file, offset, reason } => {
+                write!(f, "{} is damaged at byte {offset}: {reason}", file.display())
+            }
+            Self::UnknownVersion { file, offset, version } => {
+                let file = file.display();
+                write!(
+                    f,
+                    "{file} has format version {version} at byte {offset}, unknown to this program"
+                )
+            }
+            Self::Wal(error) => error.fmt(f),
+            Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for CheckpointError {}
+
+impl From<WalError> for CheckpointError {
+    fn from(error: WalError) -> Self {
+        Self::Wal(error)
+    }
+}

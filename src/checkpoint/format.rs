@@ -1,0 +1,345 @@
+//! The bytes of page files and manifests; `docs/format-checkpoint.md` draws them.
+//!
+//! **Invariants**
+//! - All integers are little endian; every header has a CRC32C of its own.
+//! - An intact header with an unknown version is told apart from damage.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::effect::{CollectionId, DatabaseId, Placement};
+use crate::page::codec;
+
+/// Version of both files' layout.
+pub const FORMAT_VERSION: u32 = 1;
+/// Header of a page file.
+pub const PAGE_FILE_HEADER_BYTES: usize = 32;
+/// Header of a page within a page file.
+pub const PAGE_HEADER_BYTES: usize = 40;
+/// Fixed part of a manifest's head; the file table and the head's CRC follow.
+pub const MANIFEST_FIXED_BYTES: usize = 80;
+/// A file id in the manifest's file table.
+pub const FILE_ID_BYTES: usize = 8;
+/// A CRC32C.
+pub const CRC_BYTES: usize = 4;
+
+const PAGE_FILE_MAGIC: &[u8; 8] = b"LOKIPGS\n";
+const MANIFEST_MAGIC: &[u8; 8] = b"LOKIMAN\n";
+
+/// Where the version is, in both files.
+pub const VERSION_AT: usize = 8;
+const ENCODING_AT: usize = 12;
+
+const _: () = assert!(PAGE_FILE_HEADER_BYTES == 8 + 4 + 4 + 8 + 4 + CRC_BYTES);
+const _: () = assert!(PAGE_HEADER_BYTES == CRC_BYTES + 4 + 8 + 4 + 4 + 8 + 8);
+const _: () = assert!(MANIFEST_FIXED_BYTES == 8 + 4 + 4 + 4 + 4 + 5 * 8 + 4 * 4);
+const _: () = assert!(VERSION_AT == PAGE_FILE_MAGIC.len() && VERSION_AT == MANIFEST_MAGIC.len());
+const _: () = assert!(ENCODING_AT == VERSION_AT + 4);
+
+/// Why a header is not accepted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HeaderFault {
+    /// Not what was written.
+    Bad(&'static str),
+    /// Intact, of a version unknown here: offset and version.
+    Version(u64, u32),
+}
+
+/// What a manifest describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ManifestKind {
+    /// All collections: a checkpoint.
+    Checkpoint = 0,
+    /// One collection: what `PERSIST` wrote.
+    Persisted = 1,
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let word = bytes.get(at..).and_then(|rest| rest.first_chunk());
+    u32::from_le_bytes(word.copied().unwrap_or_default())
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let word = bytes.get(at..).and_then(|rest| rest.first_chunk());
+    u64::from_le_bytes(word.copied().unwrap_or_default())
+}
+
+fn check_versions(bytes: &[u8]) -> Result<(), HeaderFault> {
+    for (at, known) in [
+        (VERSION_AT, FORMAT_VERSION),
+        (ENCODING_AT, u32::from(codec::FORMAT_VERSION)),
+    ] {
+        let found = u32_at(bytes, at);
+        if found != known {
+            return Err(HeaderFault::Version(at as u64, found));
+        }
+    }
+    Ok(())
+}
+
+/// The header of page file `id`.
+pub fn encode_page_file_header(id: u64) -> [u8; PAGE_FILE_HEADER_BYTES] {
+    let mut bytes = Vec::with_capacity(PAGE_FILE_HEADER_BYTES);
+    bytes.extend_from_slice(PAGE_FILE_MAGIC);
+    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes.extend_from_slice(&u32::from(codec::FORMAT_VERSION).to_le_bytes());
+    bytes.extend_from_slice(&id.to_le_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+    bytes.first_chunk().copied().unwrap_or([0; PAGE_FILE_HEADER_BYTES])
+}
+
+/// The id in a page file's header.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_page_file_header(bytes: &[u8]) -> Result<u64, HeaderFault> {
+    let covered = PAGE_FILE_HEADER_BYTES - CRC_BYTES;
+    if !bytes.starts_with(PAGE_FILE_MAGIC) {
+        return Err(HeaderFault::Bad("not a page file"));
+    }
+    let body = bytes
+        .get(..covered)
+        .ok_or(HeaderFault::Bad("the header is cut short"))?;
+    if crc32c::crc32c(body) != u32_at(bytes, covered) {
+        return Err(HeaderFault::Bad("the header's checksum does not match"));
+    }
+    check_versions(bytes)?;
+    Ok(u64_at(bytes, 16))
+}
+
+/// What stands before a page's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageHeader {
+    /// CRC32C of the rest of the header and of the content.
+    pub crc: u32,
+    /// Entries in the content.
+    pub entries: u32,
+    /// Bytes of content.
+    pub len: u64,
+    /// The collection.
+    pub collection: CollectionId,
+    /// The shard.
+    pub shard: u32,
+    /// The page's identity within the collection.
+    pub page_id: u64,
+    /// LSN of its last change.
+    pub version: u64,
+}
+
+impl PageHeader {
+    /// As bytes.
+    pub fn encode(&self) -> [u8; PAGE_HEADER_BYTES] {
+        let words = [
+            u64::from(self.crc) | u64::from(self.entries) << 32,
+            self.len,
+            u64::from(self.collection) | u64::from(self.shard) << 32,
+            self.page_id,
+            self.version,
+        ];
+        let bytes = words.map(u64::to_le_bytes);
+        bytes.as_flattened().first_chunk().copied().unwrap_or([0; PAGE_HEADER_BYTES])
+    }
+
+    /// From bytes; nothing is verified.
+    pub fn decode(bytes: &[u8]) -> Self {
+        Self {
+            crc: u32_at(bytes, 0),
+            entries: u32_at(bytes, 4),
+            len: u64_at(bytes, 8),
+            collection: u32_at(bytes, 16),
+            shard: u32_at(bytes, 20),
+            page_id: u64_at(bytes, 24),
+            version: u64_at(bytes, 32),
+        }
+    }
+}
+
+/// The first part of a manifest: what it is, and which page files it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestHead {
+    /// What it describes.
+    pub kind: ManifestKind,
+    /// Replication term at the instant.
+    pub term: u32,
+    /// Its identity; ascending in a directory.
+    pub id: u64,
+    /// The instant: all records up to this LSN are in it, none after.
+    pub lsn: u64,
+    /// Wall clock at the instant, Unix milliseconds.
+    pub wall_ms: u64,
+    /// Pages in all.
+    pub pages: u64,
+    /// Entries in all.
+    pub entries: u64,
+    /// No collection has had this id or a higher one.
+    pub next_collection: CollectionId,
+    /// Collections.
+    pub collections: u32,
+    /// Page files that pages point into.
+    pub files: Vec<u64>,
+}
+
+impl ManifestHead {
+    /// Bytes of the head with `files` page files.
+    pub fn bytes(files: usize) -> usize {
+        MANIFEST_FIXED_BYTES + files * FILE_ID_BYTES + CRC_BYTES
+    }
+
+    /// As bytes, CRC included.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(Self::bytes(self.files.len()));
+        bytes.extend_from_slice(MANIFEST_MAGIC);
+        let versions = [FORMAT_VERSION, u32::from(codec::FORMAT_VERSION), self.kind as u32, self.term];
+        bytes.extend(versions.iter().flat_map(|word| word.to_le_bytes()));
+        let words = [self.id, self.lsn, self.wall_ms, self.pages, self.entries];
+        bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        let counts = [self.next_collection, self.collections, self.files.len() as u32, 0];
+        bytes.extend(counts.iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend(self.files.iter().flat_map(|file| file.to_le_bytes()));
+        bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// How long the head that begins with these bytes says it is.
+    ///
+    /// # Errors
+    /// When it is not the beginning of a manifest.
+    pub fn announced_bytes(fixed: &[u8]) -> Result<usize, HeaderFault> {
+        if !fixed.starts_with(MANIFEST_MAGIC) {
+            return Err(HeaderFault::Bad("not a manifest"));
+        }
+        if fixed.len() < MANIFEST_FIXED_BYTES {
+            return Err(HeaderFault::Bad("the head is cut short"));
+        }
+        Ok(Self::bytes(u32_at(fixed, 72) as usize))
+    }
+
+    /// From bytes, of which the head is the beginning.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, HeaderFault> {
+        let head = bytes
+            .get(..Self::announced_bytes(bytes)?)
+            .ok_or(HeaderFault::Bad("the head is cut short"))?;
+        let (body, crc) = head.split_at(head.len() - CRC_BYTES);
+        if crc32c::crc32c(body) != u32_at(crc, 0) {
+            return Err(HeaderFault::Bad("the head's checksum does not match"));
+        }
+        check_versions(body)?;
+        let kind = match u32_at(body, 16) {
+            0 => ManifestKind::Checkpoint,
+            1 => ManifestKind::Persisted,
+            other => return Err(HeaderFault::Version(16, other)),
+        };
+        let table = body.get(MANIFEST_FIXED_BYTES..).unwrap_or_default();
+        Ok(Self {
+            kind,
+            term: u32_at(body, 20),
+            id: u64_at(body, 24),
+            lsn: u64_at(body, 32),
+            wall_ms: u64_at(body, 40),
+            pages: u64_at(body, 48),
+            entries: u64_at(body, 56),
+            next_collection: u32_at(body, 64),
+            collections: u32_at(body, 68),
+            files: table.chunks(FILE_ID_BYTES).map(|id| u64_at(id, 0)).collect(),
+        })
+    }
+}
+
+/// A collection in a manifest's body; its pages follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionRow {
+    /// Its identity.
+    pub id: CollectionId,
+    /// Its slot.
+    pub database: DatabaseId,
+    /// Its name.
+    pub name: String,
+    /// How keys are placed.
+    pub placement: Placement,
+    /// No page of it has had this id or a higher one.
+    pub next_page_id: u64,
+    /// How many pages follow.
+    pub pages: u64,
+}
+
+/// Where a page is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageRow {
+    /// The page's identity within the collection.
+    pub page_id: u64,
+    /// Where its header begins in the file.
+    pub offset: u64,
+    /// Bytes of content behind the header.
+    pub len: u64,
+    /// Which shard.
+    pub shard: u32,
+    /// Index into the manifest's file table.
+    pub file: u32,
+    /// As in the page's header.
+    pub crc: u32,
+    /// Entries in it.
+    pub entries: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_read_back_and_every_flipped_bit_is_seen() {
+        let header = encode_page_file_header(77);
+        assert_eq!(decode_page_file_header(&header), Ok(77));
+        let head = ManifestHead {
+            kind: ManifestKind::Persisted,
+            term: 3,
+            id: 9,
+            lsn: 1 << 40,
+            wall_ms: 5,
+            pages: 6,
+            entries: 7,
+            next_collection: 8,
+            collections: 2,
+            files: vec![4, 9],
+        };
+        let bytes = head.encode();
+        assert_eq!(bytes.len(), ManifestHead::bytes(2));
+        assert_eq!(ManifestHead::decode(&bytes), Ok(head));
+        for at in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[at / 8] ^= 1 << (at % 8);
+            assert!(ManifestHead::decode(&flipped).is_err(), "bit {at}");
+        }
+        for at in 0..header.len() * 8 {
+            let mut flipped = header;
+            flipped[at / 8] ^= 1 << (at % 8);
+            assert!(decode_page_file_header(&flipped).is_err(), "bit {at}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_version_is_not_damage() {
+        let mut bytes = encode_page_file_header(1);
+        bytes[VERSION_AT] = 9;
+        let crc = crc32c::crc32c(&bytes[..28]);
+        bytes[28..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(decode_page_file_header(&bytes), Err(HeaderFault::Version(8, 9)));
+    }
+
+    #[test]
+    fn page_headers_read_back() {
+        let header = PageHeader {
+            crc: 1,
+            entries: 2,
+            len: 3,
+            collection: 4,
+            shard: 5,
+            page_id: 6,
+            version: 7,
+        };
+        assert_eq!(PageHeader::decode(&header.encode()), header);
+    }
+}

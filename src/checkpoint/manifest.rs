@@ -1,0 +1,147 @@
+//! The manifest: which collections there are and where each of their pages is.
+//!
+//! **Invariant:** a manifest that was read has passed both of its checksums, and its counts agree with its rows.
+
+use std::path::Path;
+
+use super::error::{CheckpointError, Result};
+use super::format::{CRC_BYTES, CollectionRow, ManifestHead, PageRow};
+use super::page_file::header_error;
+use crate::page::codec;
+use crate::storage::Disk;
+
+/// Gathered before a write.
+const WRITE_BYTES: usize = 1 << 20;
+/// Shard counts beyond this are not believed.
+const SHARD_BITS_MAX: u8 = 16;
+
+/// A collection and its pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectionPart {
+    /// The collection.
+    pub row: CollectionRow,
+    /// Its pages.
+    pub pages: Vec<PageRow>,
+}
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// What it is.
+    pub head: ManifestHead,
+    /// What is in it.
+    pub collections: Vec<CollectionPart>,
+}
+
+impl Manifest {
+    /// Writes and syncs it as a new file; returns its length. The directory entry is the caller's.
+    pub fn write(&self, disk: &dyn Disk, path: &Path) -> Result<u64> {
+        let mut file = disk.create(path).map_err(CheckpointError::io("create", path))?;
+        let (mut crc, mut bytes) = (0, 0);
+        let mut buffer = self.head.encode();
+        let mut flush = |buffer: &mut Vec<u8>, crc: &mut u32| {
+            *crc = crc32c::crc32c_append(*crc, buffer);
+            bytes += buffer.len() as u64;
+            let written = file.write_all(buffer).map_err(CheckpointError::io("write", path));
+            buffer.clear();
+            written
+        };
+        for part in &self.collections {
+            codec::encode(&part.row, None, &mut buffer);
+            for page in &part.pages {
+                codec::encode(page, None, &mut buffer);
+                if buffer.len() >= WRITE_BYTES {
+                    flush(&mut buffer, &mut crc)?;
+                }
+            }
+        }
+        flush(&mut buffer, &mut crc)?;
+        buffer.extend_from_slice(&crc.to_le_bytes());
+        flush(&mut buffer, &mut crc)?;
+        file.sync_data().map_err(CheckpointError::io("sync", path))?;
+        Ok(bytes)
+    }
+
+    /// Reads and verifies one.
+    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Self> {
+        let bytes = disk.read(path).map_err(CheckpointError::io("read", path))?;
+        let head = ManifestHead::decode(&bytes).map_err(|fault| header_error(path, fault))?;
+        let body_at = ManifestHead::bytes(head.files.len());
+        let end = bytes.len().saturating_sub(CRC_BYTES).max(body_at);
+        let stored = bytes.get(end..).and_then(|rest| rest.first_chunk()).copied();
+        let Some(stored) = stored.map(u32::from_le_bytes) else {
+            return Err(CheckpointError::damaged(path, end as u64, "it is cut short"));
+        };
+        let computed = crc32c::crc32c(bytes.get(..end).unwrap_or_default());
+        if stored != computed {
+            let reason = format!("the checksum of the whole is {computed:08x}, stored is {stored:08x}");
+            return Err(CheckpointError::damaged(path, end as u64, reason));
+        }
+        let body = bytes.get(body_at..end).unwrap_or_default();
+        let mut rows = Rows { path, body_at, body, at: 0 };
+        let collections = (0..head.collections).map(|_| rows.part(&head)).collect::<Result<Vec<_>>>()?;
+        rows.finish(&head, &collections)?;
+        Ok(Self { head, collections })
+    }
+
+    /// Reads and verifies the head alone.
+    pub fn read_head(disk: &dyn Disk, path: &Path) -> Result<ManifestHead> {
+        let file = disk.open_read(path).map_err(CheckpointError::io("open", path))?;
+        let len = file.len().map_err(CheckpointError::io("measure", path))?;
+        let mut bytes = vec![0; ManifestHead::bytes(0).min(len as usize)];
+        file.read_at(0, &mut bytes).map_err(CheckpointError::io("read", path))?;
+        let announced = ManifestHead::announced_bytes(&bytes).map_err(|fault| header_error(path, fault))?;
+        bytes.resize(announced.min(len as usize), 0);
+        file.read_at(0, &mut bytes).map_err(CheckpointError::io("read", path))?;
+        ManifestHead::decode(&bytes).map_err(|fault| header_error(path, fault))
+    }
+}
+
+/// The rows of a manifest's body, whose checksum has been verified.
+struct Rows<'a> {
+    path: &'a Path,
+    body_at: usize,
+    body: &'a [u8],
+    at: usize,
+}
+
+impl Rows<'_> {
+    fn error(&self, reason: impl Into<String>) -> CheckpointError {
+        CheckpointError::damaged(self.path, (self.body_at + self.at) as u64, reason)
+    }
+
+    fn next<T: serde::de::DeserializeOwned>(&mut self) -> Result<T> {
+        let rest = self.body.get(self.at..).unwrap_or_default();
+        let (row, taken) = codec::decode(rest).map_err(|reason| self.error(reason))?;
+        self.at += taken;
+        Ok(row)
+    }
+
+    fn part(&mut self, head: &ManifestHead) -> Result<CollectionPart> {
+        let row: CollectionRow = self.next()?;
+        if row.placement.shard_bits > SHARD_BITS_MAX {
+            return Err(self.error(format!("collection {:?} has impossible shards", row.name)));
+        }
+        // A row takes some ten bytes; the count is believed only as far as the file goes.
+        let mut pages = Vec::with_capacity((row.pages as usize).min(self.body.len() / 8));
+        for _ in 0..row.pages {
+            let page: PageRow = self.next()?;
+            if page.file as usize >= head.files.len() || page.shard >> row.placement.shard_bits != 0 {
+                return Err(self.error(format!("page {} points nowhere", page.page_id)));
+            }
+            pages.push(page);
+        }
+        Ok(CollectionPart { row, pages })
+    }
+
+    fn finish(&self, head: &ManifestHead, collections: &[CollectionPart]) -> Result<()> {
+        let pages = collections.iter().flat_map(|part| &part.pages);
+        let (count, entries) = pages.fold((0, 0), |(count, entries), page| {
+            (count + 1, entries + u64::from(page.entries))
+        });
+        if self.at != self.body.len() || (count, entries) != (head.pages, head.entries) {
+            return Err(self.error("the rows do not agree with the head"));
+        }
+        Ok(())
+    }
+}

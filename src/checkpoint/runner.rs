@@ -1,0 +1,198 @@
+//! The checkpointer's thread: what it does when, and one checkpoint from its instant to the trimmed WAL.
+//!
+//! **Invariants**
+//! - Everything that fails before the manifest's rename leaves nothing behind; a failed sync is not tried again on the
+//!   same file (the next attempt has a new file).
+//! - After a failure by itself the thread waits before it tries again; a request is tried at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::capture::Capture;
+use super::catalog::Catalog;
+use super::error::Result;
+use super::format::ManifestKind;
+use super::{CheckpointDone, Job, Reply, Shared};
+use crate::engine::worker::{Worker, unix_ms};
+
+/// How often the thread looks whether a checkpoint is due.
+const TICK: Duration = Duration::from_millis(250);
+/// Before another attempt by itself after a failure.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// What there is to do.
+enum Work {
+    Checkpoint(Vec<Reply<CheckpointDone>>),
+    Job(Job),
+    End,
+}
+
+/// The thread's own.
+pub(super) struct Runner {
+    pub shared: Arc<Shared>,
+    pub worker: Worker,
+    catalog: Option<Catalog>,
+    /// When the last attempt began, and whether it failed.
+    last_attempt: Instant,
+    failed: bool,
+    /// WAL bytes written when the last good checkpoint began.
+    wal_mark: u64,
+    behind_bytes: u64,
+}
+
+/// The thread's body.
+pub(super) fn run(shared: Arc<Shared>, worker: Worker) {
+    /// However the thread ends, nobody waits for it any more.
+    struct Close(Arc<Shared>);
+    impl Drop for Close {
+        fn drop(&mut self) {
+            self.0.close();
+        }
+    }
+    let _close = Close(Arc::clone(&shared));
+    let mut runner = Runner {
+        wal_mark: shared.engine.wal().stats().written_bytes,
+        behind_bytes: shared.options.behind_bytes,
+        shared,
+        worker,
+        catalog: None,
+        last_attempt: Instant::now(),
+        failed: false,
+    };
+    loop {
+        match runner.next_work() {
+            Work::Checkpoint(waiters) => runner.checkpoint(waiters),
+            Work::Job(job) => match job {},
+            Work::End => return,
+        }
+    }
+}
+
+impl Runner {
+    fn next_work(&self) -> Work {
+        let mut requests = self.shared.requests.lock();
+        loop {
+            if requests.closed {
+                return Work::End;
+            }
+            if requests.checkpoint {
+                // Under the same lock, so that at every moment it is either wanted or running.
+                self.shared.status.begin();
+                requests.checkpoint = false;
+                return Work::Checkpoint(std::mem::take(&mut requests.waiters));
+            }
+            if let Some(job) = requests.jobs.pop_front() {
+                return Work::Job(job);
+            }
+            self.shared.wake.wait_for(&mut requests, TICK);
+            requests.checkpoint |= !requests.closed && self.is_due();
+        }
+    }
+
+    /// Whether a checkpoint is due by time or by the WAL's growth.
+    fn is_due(&self) -> bool {
+        let since = self.last_attempt.elapsed();
+        if self.failed && since < RETRY {
+            return false;
+        }
+        let (engine, live) = (&self.shared.engine, &self.shared.live);
+        let last_lsn = self.shared.status.last().map_or(0, |last| last.lsn);
+        if engine.wal().last_lsn() == last_lsn || engine.refuses_writes() {
+            return false;
+        }
+        let interval_s = live.checkpoint_interval_s.load(Relaxed);
+        let bytes_max = live.checkpoint_wal_bytes_max.load(Relaxed);
+        let by_time = interval_s > 0 && since >= Duration::from_secs(interval_s);
+        by_time || bytes_max > 0 && self.wal_growth() > bytes_max
+    }
+
+    fn wal_growth(&self) -> u64 {
+        self.shared.engine.wal().stats().written_bytes - self.wal_mark + self.behind_bytes
+    }
+
+    fn checkpoint(&mut self, waiters: Vec<Reply<CheckpointDone>>) {
+        self.last_attempt = Instant::now();
+        let outcome = self.try_checkpoint().map_err(|error| {
+            let error = error.to_string();
+            tracing::error!("checkpoint failed, the previous one stays valid: {error}");
+            self.shared.status.fail(&error);
+            error
+        });
+        self.failed = outcome.is_err();
+        for waiter in waiters {
+            waiter(outcome.clone());
+        }
+    }
+
+    fn try_checkpoint(&mut self) -> Result<CheckpointDone> {
+        let mut catalog = match self.catalog.take() {
+            Some(catalog) => catalog,
+            None => Catalog::open(Arc::clone(&self.shared.disk), self.shared.options.dir.clone())?,
+        };
+        let id = catalog.take_id();
+        let outcome = self.write(&mut catalog, id);
+        if outcome.is_err() {
+            // The catalog is read anew for the next one: what is on the disk now is not certain.
+            catalog.discard(id);
+            return outcome;
+        }
+        self.clean_up(&mut catalog);
+        self.shared.status.note_kept(catalog.count());
+        self.catalog = Some(catalog);
+        outcome
+    }
+
+    /// The checkpoint itself, up to its publication.
+    fn write(&mut self, catalog: &mut Catalog, id: u64) -> Result<CheckpointDone> {
+        let shared = Arc::clone(&self.shared);
+        let started = Instant::now();
+        let wal = shared.engine.wal();
+        let mut file = catalog.create_page_file(id)?;
+        let wal_mark = wal.stats().written_bytes;
+        let mut capture = Capture::begin(&shared.engine, None);
+        shared.status.note_pause(capture.pause);
+        let (lsn, wall_ms) = (capture.lsn, capture.wall_ms);
+        capture.walk(&self.worker, &mut file, &shared.stop)?;
+        let manifest = capture.into_manifest(ManifestKind::Checkpoint, id, shared.options.term);
+        let mut bytes = file.finish()?;
+        wal.sync_blocking(lsn)?;
+        bytes += catalog.publish(&manifest)?;
+        self.wal_mark = wal_mark;
+        self.behind_bytes = 0;
+        let done = CheckpointDone {
+            id,
+            lsn,
+            pages: manifest.head.pages,
+            bytes,
+            millis: started.elapsed().as_millis() as u64,
+        };
+        shared.status.succeed(done, wall_ms);
+        tracing::info!(
+            "checkpoint {id} at LSN {lsn}: {} pages, {} entries, {bytes} bytes in {} ms",
+            done.pages,
+            manifest.head.entries,
+            done.millis
+        );
+        Ok(done)
+    }
+
+    /// Lets go of what the new checkpoint has made superfluous. It is published: failing here is not its failure.
+    fn clean_up(&self, catalog: &mut Catalog) {
+        let live = &self.shared.live;
+        let now_ms = unix_ms();
+        let keep_from = self.shared.status.last().map_or(0, |last| last.lsn + 1);
+        let keep_age_s = live.wal_keep_age_s.load(Relaxed);
+        if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {
+            tracing::warn!("the WAL could not be trimmed after a checkpoint: {error}");
+        }
+        let (count, age_s) = (
+            live.checkpoint_keep_count.load(Relaxed),
+            live.checkpoint_keep_age_s.load(Relaxed),
+        );
+        if let Err(error) = catalog.retain(count, age_s, now_ms) {
+            tracing::warn!("old checkpoints could not be removed: {error}");
+        }
+    }
+}

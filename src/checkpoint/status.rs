@@ -1,0 +1,124 @@
+//! What the checkpointer tells of itself.
+//!
+//! **Invariant:** one lock, held for copying only; the act itself never waits for a reader.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::{CheckpointDone, CheckpointInfo};
+use crate::engine::worker::unix_ms;
+
+/// Numbers for INFO and metrics.
+#[derive(Clone, Debug, Default)]
+pub struct CheckpointStats {
+    /// Whether one is being taken.
+    pub running: bool,
+    /// How long the running one has taken so far.
+    pub running_ms: u64,
+    /// The last good one.
+    pub last: Option<CheckpointInfo>,
+    /// Pages in it; 0 if it was taken by an earlier process.
+    pub last_pages: u64,
+    /// Bytes of it; 0 as above.
+    pub last_bytes: u64,
+    /// How long it took; 0 as above.
+    pub last_ms: u64,
+    /// How long everybody was kept waiting at its instant.
+    pub last_pause_us: u64,
+    /// The longest such wait since the start.
+    pub max_pause_us: u64,
+    /// Good ones since the start.
+    pub completed: u64,
+    /// Failed ones since the start.
+    pub failed: u64,
+    /// Checkpoints kept on disk.
+    pub kept: u64,
+}
+
+struct State {
+    stats: CheckpointStats,
+    begun_ms: u64,
+    last_save_s: u64,
+    last_error: Option<String>,
+}
+
+/// See the module.
+pub(super) struct Status(Mutex<State>);
+
+impl Status {
+    pub fn new(last: Option<CheckpointInfo>) -> Self {
+        Self(Mutex::new(State {
+            last_save_s: last.map_or_else(unix_ms, |last| last.wall_ms) / 1000,
+            stats: CheckpointStats {
+                last,
+                ..CheckpointStats::default()
+            },
+            begun_ms: 0,
+            last_error: None,
+        }))
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.0.lock().stats.running
+    }
+
+    pub fn last(&self) -> Option<CheckpointInfo> {
+        self.0.lock().stats.last
+    }
+
+    pub fn last_save_s(&self) -> u64 {
+        self.0.lock().last_save_s
+    }
+
+    pub fn last_error(&self) -> Option<String> {
+        self.0.lock().last_error.clone()
+    }
+
+    pub fn stats(&self) -> CheckpointStats {
+        let state = self.0.lock();
+        let mut stats = state.stats.clone();
+        if stats.running {
+            stats.running_ms = unix_ms().saturating_sub(state.begun_ms);
+        }
+        stats
+    }
+
+    pub fn begin(&self) {
+        let mut state = self.0.lock();
+        state.stats.running = true;
+        state.begun_ms = unix_ms();
+    }
+
+    pub fn note_pause(&self, pause: Duration) {
+        let stats = &mut self.0.lock().stats;
+        stats.last_pause_us = pause.as_micros() as u64;
+        stats.max_pause_us = stats.max_pause_us.max(stats.last_pause_us);
+    }
+
+    pub fn note_kept(&self, kept: usize) {
+        self.0.lock().stats.kept = kept as u64;
+    }
+
+    pub fn succeed(&self, done: CheckpointDone, wall_ms: u64) {
+        let mut state = self.0.lock();
+        state.last_error = None;
+        state.last_save_s = wall_ms / 1000;
+        let stats = &mut state.stats;
+        stats.running = false;
+        stats.completed += 1;
+        stats.last = Some(CheckpointInfo {
+            id: done.id,
+            lsn: done.lsn,
+            wall_ms,
+        });
+        (stats.last_pages, stats.last_bytes, stats.last_ms) = (done.pages, done.bytes, done.millis);
+    }
+
+    pub fn fail(&self, error: &str) {
+        let mut state = self.0.lock();
+        state.last_error = Some(error.to_owned());
+        state.stats.running = false;
+        state.stats.failed += 1;
+    }
+}

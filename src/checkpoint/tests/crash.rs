@@ -1,0 +1,192 @@
+//! Failures and power cuts at each step of a checkpoint: the data is whole before, during and after.
+
+use super::*;
+
+fn base() -> (FaultDisk, Dump) {
+    let disk = FaultDisk::new(7);
+    let mut server = Server::start(&disk);
+    for i in 0..400 {
+        server.set(&format!("key:{i}"), "first");
+    }
+    server.checkpoints.checkpoint_blocking().unwrap();
+    for i in 200..600 {
+        server.set(&format!("key:{i}"), "second");
+    }
+    server.sync();
+    let dump = server.dump();
+    server.checkpoints.stop();
+    (disk, dump)
+}
+
+#[test]
+fn a_power_cut_at_any_operation_of_a_checkpoint_loses_nothing() {
+    let (base, expected) = base();
+    let mut completed = false;
+    for nth in 0.. {
+        let disk = base.fork().kill();
+        let server = Server::start(&disk);
+        let sequence = server.engine.wal().last_lsn();
+        server.sync();
+        disk.stop_at(nth);
+        let outcome = server.checkpoints.checkpoint_blocking();
+        let reached = server.checkpoints.stats().completed == 1;
+        let after = disk.crash();
+        drop(server);
+        for threads in [1, 2] {
+            let found = recover(Arc::new(after.clone()), options(threads), |_| ());
+            let found = found.unwrap_or_else(|error| panic!("operation {nth}: {error}"));
+            assert_eq!(dump(&found.registry), expected, "operation {nth}");
+            let id = found.checkpoint.unwrap().id;
+            assert!(id == 1 && !reached || id == 2, "operation {nth}: checkpoint {id}, reached {reached}");
+            assert!(found.next_lsn > sequence, "operation {nth}");
+        }
+        // The server that starts there can go on, and takes checkpoints.
+        let mut server = Server::start(&after);
+        server.set("more", "1");
+        server.checkpoints.checkpoint_blocking().unwrap();
+        assert_eq!(dump(&read_back(&after.crash()).unwrap().registry), server.dump());
+        if outcome.is_ok() && nth > 40 {
+            completed = true;
+            break;
+        }
+    }
+    assert!(completed);
+}
+
+#[test]
+fn a_failed_step_leaves_the_previous_checkpoint_and_the_next_attempt_succeeds() {
+    let (base, expected) = base();
+    let faults: [(&str, fn(&FaultDisk)); 5] = [
+        ("write", |disk| disk.fail_write(0)),
+        ("sync", |disk| disk.fail_sync(0)),
+        ("second sync", |disk| disk.fail_sync(1)),
+        ("rename", |disk| disk.fail_rename(0)),
+        ("directory sync", |disk| disk.fail_sync_dir(1)),
+    ];
+    for (name, fault) in faults {
+        let disk = base.fork().kill();
+        let mut server = Server::start(&disk);
+        // The first one opens the catalog, so that the fault hits the act itself.
+        server.sync();
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        let first_lsn = server.engine.wal().first_lsn();
+        fault(&disk);
+        let error = server.checkpoints.checkpoint_blocking().unwrap_err();
+        assert!(error.contains(CHECKPOINTS), "{name}: {error}");
+        assert_eq!(server.checkpoints.last_error(), Some(error), "{name}");
+        assert!(!server.checkpoints.is_running());
+        assert_eq!(server.engine.wal().first_lsn(), first_lsn, "{name}: the WAL was trimmed");
+        let names = files(&disk, CHECKPOINTS);
+        assert!(names.iter().all(|file| file.extension().unwrap() != "tmp"), "{name}: {names:?}");
+        assert_eq!(dump(&read_back(&disk.fork().crash()).unwrap().registry), expected, "{name}");
+        disk.clear_faults();
+        server.set("more", "1");
+        server.checkpoints.checkpoint_blocking().unwrap();
+        assert_eq!(server.checkpoints.last_error(), None, "{name}");
+        assert_eq!(files(&disk, CHECKPOINTS).len(), 2, "{name}");
+        assert_eq!(dump(&read_back(&disk.crash()).unwrap().registry), server.dump(), "{name}");
+    }
+}
+
+#[test]
+fn a_full_disk_fails_the_checkpoint_and_nothing_else() {
+    let (base, expected) = base();
+    let disk = base.kill();
+    let server = Server::start(&disk);
+    server.sync();
+    std::thread::sleep(std::time::Duration::from_millis(120));
+    let sizes = [CHECKPOINTS, LOG].map(|dir| files(&disk, dir));
+    let used: u64 = sizes.iter().flatten().map(|path| disk.len(path).unwrap()).sum();
+    disk.limit_bytes(used + 100);
+    let error = server.checkpoints.checkpoint_blocking().unwrap_err();
+    assert!(error.contains("space") || error.contains("full"), "{error}");
+    assert_eq!(files(&disk, CHECKPOINTS).len(), 2, "the previous manifest and its page file");
+    disk.clear_faults();
+    assert_eq!(dump(&read_back(&disk.fork().crash()).unwrap().registry), expected);
+    server.checkpoints.checkpoint_blocking().unwrap();
+}
+
+#[test]
+fn the_log_alone_and_the_checkpoint_alone_are_enough() {
+    let disk = FaultDisk::new(9);
+    let mut server = Server::start(&disk);
+    for i in 0..500 {
+        server.set(&format!("key:{i}"), "1");
+    }
+    server.sync();
+    let expected = server.dump();
+    let found = read_back(&disk.fork().crash()).unwrap();
+    assert_eq!(dump(&found.registry), expected);
+    assert!(found.checkpoint.is_none() && found.effects >= 500 && found.keys == 500);
+    server.checkpoints.checkpoint_blocking().unwrap();
+    let found = read_back(&checkpoints_only(&disk)).unwrap();
+    assert_eq!(dump(&found.registry), expected);
+    assert_eq!((found.effects, found.keys), (0, 500));
+}
+
+#[test]
+fn a_log_that_does_not_reach_back_to_the_checkpoint_is_refused() {
+    let disk = FaultDisk::new(9);
+    let mut server = Server::start(&disk);
+    for i in 0..500 {
+        server.set(&format!("key:{i}"), &"x".repeat(100));
+    }
+    server.checkpoints.checkpoint_blocking().unwrap();
+    assert!(server.engine.wal().first_lsn() > 1, "the log was trimmed");
+    server.sync();
+    let disk = disk.crash();
+    for path in files(&disk, CHECKPOINTS) {
+        disk.remove(&path).unwrap();
+    }
+    let error = read_back(&disk).err().unwrap().to_string();
+    assert!(error.contains("record 1 is missing") && error.contains(LOG), "{error}");
+}
+
+#[test]
+fn the_log_can_be_switched_off_and_on_again() {
+    let (base, expected) = base();
+    let disk = base.kill();
+    let mut server = Server::start_with(&disk, None);
+    assert_eq!(server.dump(), expected, "the log that was there is replayed");
+    for i in 0..100 {
+        server.set(&format!("unlogged:{i}"), "1");
+    }
+    // Without a checkpoint what is not logged is lost.
+    let mut again = Server::start(&disk.fork().crash());
+    assert_eq!(again.dump(), expected);
+    again.set("x", "y");
+    server.checkpoints.checkpoint_blocking().unwrap();
+    let expected = server.dump();
+    let disk = disk.crash();
+    let mut server = Server::start(&disk);
+    assert_eq!(server.dump(), expected);
+    server.set("logged", "1");
+    server.sync();
+    let disk = disk.crash();
+    let mut server = Server::start(&disk);
+    assert_eq!(server.dump()["default"].1.len(), 701);
+    server.set("more", "1");
+    server.checkpoints.checkpoint_blocking().unwrap();
+    server.sync();
+    assert_eq!(dump(&read_back(&disk.crash()).unwrap().registry), server.dump());
+}
+
+#[test]
+fn old_checkpoints_are_kept_by_count_and_age() {
+    let disk = FaultDisk::new(4);
+    let mut server = Server::start(&disk);
+    let live = Arc::clone(&server.checkpoints.shared.live);
+    live.checkpoint_keep_count.store(3, std::sync::atomic::Ordering::Relaxed);
+    for i in 0..6 {
+        server.set("key", &i.to_string());
+        server.checkpoints.checkpoint_blocking().unwrap();
+    }
+    assert_eq!(files(&disk, CHECKPOINTS).len(), 6);
+    live.checkpoint_keep_age_s.store(3600, std::sync::atomic::Ordering::Relaxed);
+    for i in 0..3 {
+        server.set("key", &i.to_string());
+        server.checkpoints.checkpoint_blocking().unwrap();
+    }
+    assert_eq!(files(&disk, CHECKPOINTS).len(), 12);
+    assert_eq!(server.checkpoints.stats().kept, 6);
+}

@@ -1,0 +1,68 @@
+//! Bit rot in a checkpoint is told with file and offset, never loaded and never stepped around.
+
+use super::*;
+use crate::checkpoint::format::VERSION_AT;
+
+fn small() -> FaultDisk {
+    let disk = FaultDisk::new(5);
+    let mut server = Server::start_with(&disk, None);
+    for i in 0..20 {
+        server.set(&format!("key:{i}"), &format!("value {i}"));
+    }
+    server.checkpoints.checkpoint_blocking().unwrap();
+    server.set("key:0", "newer");
+    server.checkpoints.checkpoint_blocking().unwrap();
+    server.checkpoints.stop();
+    checkpoints_only(&disk)
+}
+
+#[test]
+fn every_flipped_byte_is_refused_with_its_file() {
+    let disk = small();
+    let newest = files(&disk, CHECKPOINTS);
+    assert_eq!(newest.len(), 2, "keep_count 1: {newest:?}");
+    for path in newest {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        for offset in 0..disk.len(&path).unwrap() {
+            let mask = 1 << (offset % 8);
+            disk.flip(&path, offset as usize, mask).unwrap();
+            let error = read_back(&disk).err().map(|error| error.to_string());
+            let error = error.unwrap_or_else(|| panic!("{name}: byte {offset} was not noticed"));
+            assert!(error.contains(&name) && error.contains("at byte"), "byte {offset}: {error}");
+            disk.flip(&path, offset as usize, mask).unwrap();
+        }
+    }
+    read_back(&disk).unwrap();
+}
+
+#[test]
+fn a_shortened_or_missing_file_is_refused() {
+    let disk = small();
+    for path in files(&disk, CHECKPOINTS) {
+        let len = disk.len(&path).unwrap();
+        for cut in [0, 1, 31, 40, len / 2, len - 1] {
+            let damaged = disk.fork();
+            damaged.truncate(&path, cut).unwrap();
+            let error = read_back(&damaged).err().unwrap().to_string();
+            assert!(error.contains(path.to_str().unwrap()), "{error}");
+        }
+    }
+    let pages = files(&disk, CHECKPOINTS).pop().unwrap();
+    assert!(pages.to_str().unwrap().ends_with(".lkp"));
+    disk.remove(&pages).unwrap();
+    let error = read_back(&disk).err().unwrap().to_string();
+    assert!(error.contains(pages.to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn a_version_from_the_future_is_named() {
+    let disk = small();
+    let path = files(&disk, CHECKPOINTS).pop().unwrap();
+    let mut bytes = disk.read(&path).unwrap();
+    bytes[VERSION_AT] = 9;
+    let crc = crc32c::crc32c(&bytes[..28]);
+    bytes[28..32].copy_from_slice(&crc.to_le_bytes());
+    disk.put(&path, &bytes);
+    let error = read_back(&disk).err().unwrap().to_string();
+    assert!(error.contains("format version 9 at byte 8"), "{error}");
+}

@@ -1,0 +1,186 @@
+//! Checkpoints and recovery against a disk that fails, and against a model.
+
+mod capture;
+mod concurrent;
+mod crash;
+mod damage;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{CheckpointOptions, Checkpointer};
+use crate::config::Live;
+use crate::engine::Engine;
+use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::registry::{Registry, Slot};
+use crate::engine::scope::Scope;
+use crate::engine::txn::Txn;
+use crate::engine::worker::Worker;
+use crate::page::{Shared, StrRef, ValueRef};
+use crate::recovery::{RecoverOptions, Recovered, RecoveryError, recover};
+use crate::storage::Disk;
+use crate::storage::fault::FaultDisk;
+use crate::wal::{Fsync, Lsn, Wal, WalOptions};
+
+pub(super) const CHECKPOINTS: &str = "/data/checkpoint";
+pub(super) const LOG: &str = "/data/wal";
+
+/// Everything that is in a registry: name → (database, key → (value, expiry)).
+pub(super) type Dump = BTreeMap<String, (u32, BTreeMap<Vec<u8>, (Vec<u8>, u64)>)>;
+
+pub(super) fn dump(registry: &Registry) -> Dump {
+    let keys_of = |slot: &Slot| {
+        let mut keys = BTreeMap::new();
+        for shard in slot.collection.shards_if_any() {
+            let _ = shard.lock().index.for_each(|entry| {
+                let ValueRef::Str(text) = entry.value();
+                let value = (text.bytes().to_vec(), entry.expire_at_ms().unwrap_or(0));
+                assert!(keys.insert(entry.key().to_vec(), value).is_none());
+                ControlFlow::<()>::Continue(())
+            });
+        }
+        keys
+    };
+    let slots = registry.slots();
+    slots.map(|slot| (slot.name.to_string(), (slot.id, keys_of(slot)))).collect()
+}
+
+pub(super) fn options(threads: usize) -> RecoverOptions {
+    RecoverOptions {
+        checkpoint_dir: CHECKPOINTS.into(),
+        wal_dir: LOG.into(),
+        wal_enabled: true,
+        threads,
+    }
+}
+
+pub(super) fn read_back(disk: &FaultDisk) -> Result<Recovered, RecoveryError> {
+    recover(Arc::new(disk.clone()), options(2), |_| ())
+}
+
+/// A disk with nothing but the checkpoint files of `disk`.
+pub(super) fn checkpoints_only(disk: &FaultDisk) -> FaultDisk {
+    let copy = FaultDisk::new(0);
+    copy.create_dir_all(Path::new(CHECKPOINTS)).unwrap();
+    for path in files(disk, CHECKPOINTS) {
+        copy.put(&path, &disk.read(&path).unwrap());
+    }
+    copy
+}
+
+pub(super) fn files(disk: &FaultDisk, dir: &str) -> Vec<PathBuf> {
+    let names = disk.list(Path::new(dir)).unwrap();
+    names.into_iter().map(|name| Path::new(dir).join(name)).collect()
+}
+
+/// A running server, as far as these tests need one.
+pub(super) struct Server {
+    pub engine: Arc<Engine>,
+    pub checkpoints: Checkpointer,
+    pub worker: Worker,
+}
+
+impl Server {
+    pub fn start(disk: &FaultDisk) -> Self {
+        Self::start_with(disk, Some(Fsync::Always))
+    }
+
+    /// `fsync`: of the log; `None` for no log.
+    pub fn start_with(disk: &FaultDisk, fsync: Option<Fsync>) -> Self {
+        let found = read_back(disk).unwrap();
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let wal = match fsync {
+            None => Wal::disabled(found.next_lsn),
+            Some(fsync) => {
+                let options = WalOptions {
+                    fsync,
+                    segment_bytes: 4096,
+                    ..WalOptions::new(LOG)
+                };
+                Wal::open(Arc::clone(&shared), options, found.next_lsn).unwrap()
+            }
+        };
+        let engine = Arc::new(Engine::new(found.registry, wal, 4, found.data_bytes).unwrap());
+        let options = CheckpointOptions {
+            dir: CHECKPOINTS.into(),
+            persist_dir: "/data/persist".into(),
+            last: found.checkpoint,
+            behind_bytes: found.wal_bytes,
+            term: 0,
+        };
+        let checkpoints = Checkpointer::new(Arc::clone(&engine), shared, options, Arc::new(Live::default()));
+        checkpoints.start().unwrap();
+        let worker = engine.worker().unwrap();
+        let mut server = Self {
+            engine,
+            checkpoints,
+            worker,
+        };
+        server.exclusive(|txn| txn.create_numbered(2).unwrap());
+        server
+    }
+
+    pub fn exclusive<R>(&mut self, body: impl FnOnce(&mut ExclusiveTxn<'_, '_>) -> R) -> R {
+        let engine = Arc::clone(&self.engine);
+        let result = self.worker.with_exclusive(&engine, |worker, pass| {
+            let mut scope = Scope::exclusive(&engine, worker, pass);
+            body(&mut ExclusiveTxn::new(&mut scope, 0))
+        });
+        self.worker.submit();
+        result
+    }
+
+    pub fn change<R>(&mut self, database: u32, key: &[u8], body: impl FnOnce(&mut Txn<'_, '_>) -> R) -> R {
+        change(&self.engine, &mut self.worker, database, key, body)
+    }
+
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.change(0, key.as_bytes(), |txn| put(txn, key.as_bytes(), value.as_bytes()));
+    }
+
+    /// All that was changed is on disk.
+    pub fn sync(&self) {
+        self.engine.wal().sync_blocking(Lsn::MAX).unwrap();
+    }
+
+    pub fn dump(&self) -> Dump {
+        dump(&self.engine.registry())
+    }
+}
+
+/// Changes one key's shard as one command.
+pub(super) fn change<R>(
+    engine: &Engine,
+    worker: &mut Worker,
+    database: u32,
+    key: &[u8],
+    body: impl FnOnce(&mut Txn<'_, '_>) -> R,
+) -> R {
+    let _pass = worker.enter(engine);
+    worker.refresh_clock();
+    let collection = Arc::clone(&engine.registry().slot(database).unwrap().collection);
+    let result = {
+        let mut scope = Scope::for_key(engine, worker, &collection, collection.key(key));
+        body(&mut Txn::new(&mut scope, &collection, true))
+    };
+    worker.submit();
+    result
+}
+
+pub(super) fn put(txn: &mut Txn<'_, '_>, key: &[u8], value: &[u8]) {
+    if value.len() > crate::page::value::INLINE_BYTES_MAX {
+        txn.put_str(key, StrRef::Shared(&Shared::new(value.to_vec())), None);
+    } else {
+        txn.put_str(key, StrRef::Inline(value), None);
+    }
+}
+
+/// A figure of a test, printed so that a failure can be repeated.
+pub(super) fn seed() -> u64 {
+    let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok());
+    let seed = seed.unwrap_or_else(rand::random);
+    println!("SEED={seed}");
+    seed
+}

@@ -1,0 +1,84 @@
+//! Why the server does not start, in words that say where and what to do.
+//!
+//! **Invariant:** nothing is skipped and nothing older is taken instead; that decision is the operator's.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::checkpoint::CheckpointError;
+use crate::wal::{Lsn, WalError};
+
+/// See the module.
+#[derive(Debug)]
+pub enum RecoveryError {
+    /// The newest checkpoint cannot be used.
+    Checkpoint {
+        /// Its manifest.
+        manifest: PathBuf,
+        /// What is wrong.
+        error: CheckpointError,
+    },
+    /// The log cannot be read.
+    Wal(WalError),
+    /// A record is intact and makes no sense for the data.
+    Replay {
+        /// The record.
+        lsn: Lsn,
+        /// Its file.
+        file: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A thread could not be started, or died.
+    Thread(String),
+}
+
+impl fmt::Display for RecoveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checkpoint { manifest, error } => write!(
+                f,
+                "the newest checkpoint {} cannot be loaded: {error}. Nothing was changed. Put back an intact copy of \
+                 the file; or, to go back to an older checkpoint and lose what came after it, move this manifest away \
+                 (an older checkpoint helps only with a WAL that reaches back to it, see wal.keep_age_s)",
+                manifest.display()
+            ),
+            Self::Wal(error @ WalError::Missing { .. }) => write!(
+                f,
+                "{error}. Nothing was changed. The log does not continue the newest checkpoint: put back the missing \
+                 segments or the checkpoint that belongs to this log"
+            ),
+            Self::Wal(error) => write!(f, "{error}. Nothing was changed"),
+            Self::Replay {
+                lsn,
+                file,
+                offset,
+                reason,
+            } => write!(
+                f,
+                "WAL: record {lsn} in {} at byte {offset} is intact but cannot be applied: {reason}. It may come from \
+                 a newer version of this program, or from another server's log",
+                file.display()
+            ),
+            Self::Thread(why) => write!(f, "recovery: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for RecoveryError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Checkpoint { error, .. } => Some(error),
+            Self::Wal(error) => Some(error),
+            Self::Replay { .. } | Self::Thread(_) => None,
+        }
+    }
+}
+
+impl From<WalError> for RecoveryError {
+    fn from(error: WalError) -> Self {
+        Self::Wal(error)
+    }
+}

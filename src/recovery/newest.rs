@@ -1,0 +1,96 @@
+//! Loading the newest checkpoint.
+//!
+//! **Invariant:** it is the newest manifest by name or none: an older one is never taken in its stead.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use super::{Progress, RecoveryError, pages};
+use crate::checkpoint::error::Result;
+use crate::checkpoint::format::ManifestKind;
+use crate::checkpoint::manifest::Manifest;
+use crate::checkpoint::{CheckpointError, CheckpointInfo, catalog};
+use crate::engine::effect::Effect;
+use crate::engine::registry::Registry;
+use crate::storage::Disk;
+
+/// What is needed for it.
+pub(super) struct Loading<'a> {
+    pub disk: &'a dyn Disk,
+    pub dir: &'a Path,
+    pub threads: usize,
+    pub access_s: u32,
+    pub registry: &'a mut Registry,
+    pub progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Loading<'_> {
+    /// Fills the registry; `None` when there is no checkpoint.
+    pub fn run(mut self) -> std::result::Result<Option<CheckpointInfo>, RecoveryError> {
+        let newest = catalog::newest(self.disk, self.dir).map_err(|error| RecoveryError::Checkpoint {
+            manifest: self.dir.to_owned(),
+            error,
+        })?;
+        let Some((id, path)) = newest else {
+            return Ok(None);
+        };
+        match self.load(id, &path) {
+            Ok(info) => Ok(Some(info)),
+            Err(error) => Err(RecoveryError::Checkpoint { manifest: path, error }),
+        }
+    }
+
+    fn load(&mut self, id: u64, path: &Path) -> Result<CheckpointInfo> {
+        // A killed process may have left the manifest's entry in the cache only; what is believed must stay.
+        self.disk
+            .sync_dir(self.dir)
+            .map_err(CheckpointError::io("sync", self.dir))?;
+        let manifest = Manifest::read(self.disk, path)?;
+        let head = &manifest.head;
+        if head.id != id || head.kind != ManifestKind::Checkpoint {
+            let reason = format!("its name says checkpoint {id}, its head {:?} {}", head.kind, head.id);
+            return Err(CheckpointError::damaged(path, 16, reason));
+        }
+        self.fill(path, &manifest)?;
+        Ok(CheckpointInfo {
+            id,
+            lsn: head.lsn,
+            wall_ms: head.wall_ms,
+        })
+    }
+
+    /// Makes the manifest's collections and loads their pages.
+    fn fill(&mut self, path: &Path, manifest: &Manifest) -> Result<()> {
+        let mut collections = Vec::with_capacity(manifest.collections.len());
+        for part in &manifest.collections {
+            let row = &part.row;
+            let create = Effect::CollectionCreate {
+                database: row.database,
+                name: &row.name,
+                placement: row.placement,
+            };
+            let refused = |reason: String| CheckpointError::damaged(path, 0, reason);
+            self.registry.apply(row.id, &create).map_err(refused)?;
+            let collection = self.registry.collection(row.id);
+            let collection = collection.ok_or_else(|| refused(format!("collection {} vanished", row.id)))?;
+            collection.page_ids().store(row.next_page_id.max(1), Ordering::Relaxed);
+            collections.push(collection);
+        }
+        self.registry.reserve_collection_ids(manifest.head.next_collection);
+        let access_s = self.access_s;
+        pages::load(
+            self.disk,
+            self.dir,
+            manifest,
+            &collections,
+            (self.threads, access_s),
+            self.progress,
+        )?;
+        let keys: u64 = collections.iter().map(|collection| collection.key_count()).sum();
+        if keys != manifest.head.entries {
+            let reason = format!("{} entries were expected, {keys} keys are there", manifest.head.entries);
+            return Err(CheckpointError::damaged(path, 56, reason));
+        }
+        Ok(())
+    }
+}
