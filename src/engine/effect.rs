@@ -168,7 +168,10 @@ mod tests {
         effects.iter().for_each(|effect| effect.encode(3, &mut spliced));
         let mut payload = Vec::new();
         spliced
-            .for_each_piece(|piece| Ok::<(), ()>(payload.extend_from_slice(piece)))
+            .for_each_piece(|piece| {
+                payload.extend_from_slice(piece);
+                Ok::<(), ()>(())
+            })
             .unwrap();
         let read: Vec<_> = decode_all(&payload).collect::<Result<_, _>>().unwrap();
         assert_eq!(read.len(), 3);

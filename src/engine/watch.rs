@@ -41,9 +41,11 @@ impl Watcher {
     }
 }
 
+type Watchers = HashMap<Box<[u8]>, Vec<Watcher>>;
+
 /// Watched keys and their watchers. Empty tables own nothing.
 #[derive(Default)]
-pub struct WatchTable(Option<Box<HashMap<Box<[u8]>, Vec<Watcher>>>>);
+pub struct WatchTable(Option<Box<Watchers>>);
 
 impl WatchTable {
     /// Adds a watcher of a key, which is dead already or not.

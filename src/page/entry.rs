@@ -324,8 +324,8 @@ impl<'a> EntryRef<'a> {
     /// `address` must be that of an entry which lives, unchanged, for `'a`.
     #[inline]
     pub unsafe fn from_address(address: u64) -> Self {
-        // SAFETY: addresses of entries are not null.
         Self {
+            // SAFETY: addresses of entries are not null.
             address: unsafe { NonNull::new_unchecked(address as *mut u8) },
             owner: PhantomData,
         }
@@ -372,8 +372,8 @@ impl EntryMut<'_> {
     /// `address` must be that of an entry which lives for `'a` and is reachable in no other way meanwhile.
     #[inline]
     pub unsafe fn from_address(address: u64) -> Self {
-        // SAFETY: passed on to the caller.
         Self {
+            // SAFETY: passed on to the caller.
             entry: ManuallyDrop::new(unsafe { Entry::from_address(address) }),
             owner: PhantomData,
         }

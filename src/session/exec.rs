@@ -159,7 +159,9 @@ impl Alone<'_> {
                     in_exec: true,
                 };
                 match handler(&mut cx, args, &mut session.reply)? {
-                    Flow::Wait(_) | Flow::Block(_) => Err(CmdError::text("ERR Command not allowed inside a transaction")),
+                    Flow::Wait(_) | Flow::Block(_) => {
+                        Err(CmdError::text("ERR Command not allowed inside a transaction"))
+                    }
                     Flow::Done | Flow::Close | Flow::Exec => Ok(()),
                 }
             }

@@ -146,7 +146,7 @@ impl Session {
 
     /// Lets go of what the session holds in the engine, when its connection ends.
     pub fn end(&mut self, cx: &WorkerCx) {
-        let mut worker = cx.worker.borrow_mut();
-        crate::commands::transactions::unwatch_all(&cx.server, &mut self.client, &mut worker);
+        let worker = cx.worker.borrow();
+        crate::commands::transactions::unwatch_all(&cx.server, &mut self.client, &worker);
     }
 }

@@ -183,7 +183,13 @@ impl Run<'_, '_> {
             Err((command, error)) => return self.refuse(command, error),
         };
         let spec = command.spec;
-        if self.cx.server.pause.holds(spec.is_write(), self.worker.now_ms()) && !spec.has(flag::NO_AUTH | flag::ADMIN) {
+        if self
+            .cx
+            .server
+            .pause
+            .holds(spec.is_write() || spec.has(flag::MAY_REPLICATE), self.worker.now_ms())
+            && !spec.has(flag::NO_AUTH | flag::ADMIN)
+        {
             return Step::Stop(Ran::Paused { next: at });
         }
         let flags = spec.all_flags() | self.transaction_flags(command);
@@ -395,9 +401,14 @@ impl Run<'_, '_> {
                 call,
             });
         }
-        account::note(self.cx, self.worker, &self.session.client.handle, command, nanos, || {
-            account::shorten(args)
-        });
+        account::note(
+            self.cx,
+            self.worker,
+            &self.session.client.handle,
+            command,
+            nanos,
+            || account::shorten(args),
+        );
         match outcome {
             Ok(Flow::Done | Flow::Exec) => {
                 self.session.mute(mark);

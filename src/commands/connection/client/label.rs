@@ -56,14 +56,19 @@ pub(super) const SETINFO: Spec = Spec {
 };
 
 fn setinfo(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let (attribute, value) = (&args[2], &args[3]);
+    let (attribute, value) = (args.at(2), args.at(3));
     let mut labels = cx.client.handle.labels.lock();
     let (field, shown) = if attribute.eq_ignore_ascii_case(b"lib-name") {
         (&mut labels.lib_name, "lib-name")
     } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
         (&mut labels.lib_version, "lib-ver")
     } else {
-        return Err(CmdError::quoting("ERR Unrecognized option '", attribute, usize::MAX, "'"));
+        return Err(CmdError::quoting(
+            "ERR Unrecognized option '",
+            attribute,
+            usize::MAX,
+            "'",
+        ));
     };
     if !is_label(value) {
         return Err(format!("ERR {shown} cannot contain spaces, newlines or special characters.").into());
@@ -83,10 +88,10 @@ pub(super) const SETNAME: Spec = Spec {
 };
 
 fn setname(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    if !is_label(&args[2]) {
+    if !is_label(args.at(2)) {
         return Err(BAD_NAME);
     }
-    cx.client.handle.labels.lock().name = args[2].to_vec();
+    cx.client.handle.labels.lock().name = args.at(2).to_vec();
     reply.ok();
     Ok(Flow::Done)
 }
