@@ -52,12 +52,15 @@ pub fn default_mode(args: &Args) -> Mode {
         ("KEYS" | "SMEMBERS", _) => Mode::Unordered,
         ("SELECT", _) => Mode::ErrorStart,
         ("OBJECT", "ENCODING" | "REFCOUNT") => Mode::Encoding,
-        ("TTL" | "EXPIRETIME", _) | ("OBJECT", "IDLETIME") => Mode::Near(1),
+        ("TTL" | "EXPIRETIME", _) => Mode::Near(1),
         ("PTTL" | "PEXPIRETIME", _) => Mode::Near(50),
+        // IDLETIME: integers that Redis shares among keys have an access clock in common.
         ("RANDOMKEY" | "TIME" | "LASTSAVE" | "LOLWUT" | "SCAN", _) => Mode::Any,
-        ("CLIENT", "ID") | ("COMMAND", "COUNT") | ("MEMORY", "USAGE") | ("DEBUG", "OBJECT") | ("OBJECT", "FREQ") => {
-            Mode::Any
-        }
+        ("CLIENT", "ID")
+        | ("COMMAND", "COUNT")
+        | ("MEMORY", "USAGE")
+        | ("DEBUG", "OBJECT")
+        | ("OBJECT", "FREQ" | "IDLETIME") => Mode::Any,
         ("CLIENT", "LIST" | "INFO") => Mode::ClientFields,
         ("INFO", _) => Mode::Info,
         ("HELLO", _) | ("MEMORY", "STATS") => Mode::KeysOnly,
