@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, O
 use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::table::Command;
 use crate::config::params::Params;
@@ -171,6 +171,16 @@ pub struct ClientHandle {
     pub commands: AtomicU64,
     killed: AtomicBool,
     kill: Notify,
+    blocked: Mutex<Option<oneshot::Sender<Unblocked>>>,
+}
+
+/// How CLIENT UNBLOCK ends a blocking command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unblocked {
+    /// As if its time were over.
+    TimedOut,
+    /// With an error.
+    Refused,
 }
 
 /// Names a client gave itself.
@@ -210,7 +220,25 @@ impl ClientHandle {
             commands: AtomicU64::new(0),
             killed: AtomicBool::new(false),
             kill: Notify::new(),
+            blocked: Mutex::default(),
         }
+    }
+
+    /// Lets CLIENT UNBLOCK reach the command that is about to block, as long as the receiver lives.
+    pub fn block(&self) -> oneshot::Receiver<Unblocked> {
+        let (sender, receiver) = oneshot::channel();
+        *self.blocked.lock() = Some(sender);
+        receiver
+    }
+
+    /// Whether a blocking command is waiting.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.lock().as_ref().is_some_and(|sender| !sender.is_closed())
+    }
+
+    /// Ends a blocking command; whether there was one.
+    pub fn unblock(&self, how: Unblocked) -> bool {
+        self.blocked.lock().take().is_some_and(|sender| sender.send(how).is_ok())
     }
 
     /// Closes the connection, from any thread.
@@ -372,6 +400,8 @@ pub struct SessionCx<'a> {
     pub worker: &'a mut Worker,
     /// The command's number; subcommands have their own.
     pub command: Command,
+    /// Whether EXEC runs it: then nothing can be waited for.
+    pub in_exec: bool,
 }
 
 impl SessionCx<'_> {

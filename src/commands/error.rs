@@ -24,13 +24,38 @@ pub enum CmdError {
     Arity(String),
     /// Any other text, prefix included.
     Text(Cow<'static, str>),
+    /// A text that quotes what the client sent, byte for byte.
+    Quoting(Vec<u8>),
 }
+
+/// Longest part of a name that most errors quote, bytes.
+pub const QUOTED_BYTES_MAX: usize = 128;
 
 impl CmdError {
     /// A fixed text, prefix included.
     pub const fn text(text: &'static str) -> Self {
         Self::Text(Cow::Borrowed(text))
     }
+
+    /// A text around bytes of the client, of which at most `bytes_max` are shown.
+    pub fn quoting(before: &str, quoted: &[u8], bytes_max: usize, after: &str) -> Self {
+        Self::Quoting([before.as_bytes(), shown(quoted, bytes_max), after.as_bytes()].concat())
+    }
+
+    /// The whole text as it is sent.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Quoting(bytes) => Cow::Borrowed(bytes),
+            Self::Text(text) => Cow::Borrowed(text.as_bytes()),
+            other => Cow::Owned(other.to_string().into_bytes()),
+        }
+    }
+}
+
+/// What an error shows of a client's bytes: like Redis, which prints C strings, only what is before a NUL.
+pub fn shown(bytes: &[u8], bytes_max: usize) -> &[u8] {
+    let bytes = bytes.get(..bytes_max).unwrap_or(bytes);
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 impl fmt::Display for CmdError {
@@ -44,6 +69,7 @@ impl fmt::Display for CmdError {
             Self::NoSuchKey => out.write_str("ERR no such key"),
             Self::Arity(name) => write!(out, "ERR wrong number of arguments for '{name}' command"),
             Self::Text(text) => out.write_str(text),
+            Self::Quoting(bytes) => out.write_str(&String::from_utf8_lossy(bytes)),
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Flow {
     Close,
     /// Run the queued transaction.
     Exec,
-    /// Wait, then write the reply.
+    /// Wait for work that the command has started, then write the reply. The time counts as the command's.
     Wait(Waiting),
+    /// Wait for somebody else or for a time, then write the reply. The time is the client's, not the command's.
+    Block(Waiting),
 }

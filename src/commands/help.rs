@@ -3,7 +3,7 @@
 //! **Invariant:** the lines come from the specs alone, so that HELP cannot tell of anything that is not there.
 
 use super::context::SessionCx;
-use super::error::CmdError;
+use super::error::{CmdError, QUOTED_BYTES_MAX};
 use super::flow::Flow;
 use super::spec::{Group, Handler, Spec, flag};
 use crate::resp::{Args, Reply};
@@ -48,10 +48,7 @@ pub fn write_help<'a>(reply: &mut Reply, command: &str, entries: impl Iterator<I
 
 /// What Redis answers when a subcommand exists but its arguments do not fit any of its forms.
 pub fn subcommand_syntax(container: &str, subcommand: &[u8]) -> CmdError {
-    format!(
-        "ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
-        String::from_utf8_lossy(subcommand.get(..128).unwrap_or(subcommand)),
-        container.to_ascii_uppercase(),
-    )
-    .into()
+    let before = "ERR unknown subcommand or wrong number of arguments for '";
+    let after = format!("'. Try {} HELP.", container.to_ascii_uppercase());
+    CmdError::quoting(before, subcommand, QUOTED_BYTES_MAX, &after)
 }

@@ -116,7 +116,7 @@ pub mod flag {
     /// Ours: the command runs what MULTI queued (EXEC), so the queue's needs are its own.
     pub const RUNS_QUEUE: u32 = 1 << 20;
 
-    /// All flags that `COMMAND INFO` shows, with their names.
+    /// All flags that `COMMAND INFO` shows, with their names; Redis does not show `may_replicate`.
     pub const NAMES: &[(u32, &str)] = &[
         (WRITE, "write"),
         (READONLY, "readonly"),
@@ -131,7 +131,6 @@ pub mod flag {
         (SKIP_SLOWLOG, "skip_slowlog"),
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
-        (MAY_REPLICATE, "may_replicate"),
         (MOVABLE_KEYS, "movablekeys"),
         (NO_ASYNC_LOADING, "no_async_loading"),
         (NO_MULTI, "no_multi"),

@@ -323,6 +323,9 @@ pub struct Memory {
     pub max_bytes: u64,
     /// What happens there.
     pub policy: MemoryPolicy,
+    /// HyperLogLogs larger than this are kept dense.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub hll_sparse_bytes_max: u64,
 }
 
 impl Default for Memory {
@@ -330,6 +333,7 @@ impl Default for Memory {
         Self {
             max_bytes: 0,
             policy: MemoryPolicy::NoEviction,
+            hll_sparse_bytes_max: 3000,
         }
     }
 }

@@ -266,9 +266,9 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
             return Ok(());
         }
         let (watched_one, watched_other) = (take_watches(&first), take_watches(&second));
-        for (key, flags) in watched_one.iter().chain(&watched_other) {
+        for (key, watchers) in watched_one.iter().chain(&watched_other) {
             if has_key(&first, key) || has_key(&second, key) {
-                flags.iter().for_each(Watcher::raise);
+                watchers.iter().for_each(Watcher::raise);
             }
         }
         self.change(first.id(), &Effect::CollectionSwap { with: second.id() })?;

@@ -43,6 +43,8 @@ const HELPERS: usize = 4;
 
 /// Greatest length of a string value unless set otherwise, as `proto-max-bulk-len`.
 const STRING_BYTES_MAX_DEFAULT: u64 = 512 << 20;
+/// Greatest length of a sparse HyperLogLog unless set otherwise, as `hll-sparse-max-bytes`.
+const HLL_SPARSE_BYTES_MAX_DEFAULT: u64 = 3000;
 
 /// The data and everything that guards it. Shared by all threads.
 pub struct Engine {
@@ -54,6 +56,7 @@ pub struct Engine {
     wal: Wal,
     waits_for_stable: AtomicBool,
     string_bytes_max: AtomicU64,
+    hll_sparse_bytes_max: AtomicU64,
     epoch: AtomicU64,
     checkpointing: AtomicBool,
     pre_images: PreImages,
@@ -79,6 +82,7 @@ impl Engine {
             wal,
             waits_for_stable: AtomicBool::new(false),
             string_bytes_max: AtomicU64::new(STRING_BYTES_MAX_DEFAULT),
+            hll_sparse_bytes_max: AtomicU64::new(HLL_SPARSE_BYTES_MAX_DEFAULT),
             epoch: AtomicU64::new(0),
             checkpointing: AtomicBool::new(false),
             pre_images: PreImages::default(),
@@ -178,6 +182,16 @@ impl Engine {
     /// Sets the greatest length of a string value.
     pub fn set_string_bytes_max(&self, bytes_max: u64) {
         self.string_bytes_max.store(bytes_max, Ordering::Relaxed);
+    }
+
+    /// Greatest length, in bytes, of a HyperLogLog in its sparse form (`hll-sparse-max-bytes`).
+    pub fn hll_sparse_bytes_max(&self) -> u64 {
+        self.hll_sparse_bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// Sets the greatest length of a sparse HyperLogLog.
+    pub fn set_hll_sparse_bytes_max(&self, bytes_max: u64) {
+        self.hll_sparse_bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
     #[inline]

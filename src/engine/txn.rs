@@ -108,6 +108,11 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         self.scope.engine.string_bytes_max()
     }
 
+    /// Greatest length of a HyperLogLog in its sparse form, in bytes.
+    pub fn hll_sparse_bytes_max(&self) -> usize {
+        self.scope.engine.hll_sparse_bytes_max() as usize
+    }
+
     /// A random number below `n`.
     pub fn random_below(&mut self, n: usize) -> usize {
         self.scope.worker.random_below(n)

@@ -176,8 +176,9 @@ impl Stats {
     }
 
     /// Counts an error reply by its first word.
-    pub fn count_error(&self, text: &str) {
-        let word = text.split(' ').next().unwrap_or_default();
+    pub fn count_error(&self, text: &[u8]) {
+        let word = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let word = &*String::from_utf8_lossy(word);
         let mut errors = self.errors.lock();
         match errors.get_mut(word) {
             Some(count) => *count += 1,

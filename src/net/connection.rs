@@ -262,10 +262,17 @@ impl Connection {
                     self.cx.server.pause.wait(unix_ms()).await;
                     from = next;
                 }
-                Ran::Waiting { next, waiting } => {
+                Ran::Waiting { next, waiting, call } => {
                     self.write_some().await?;
-                    let result = waiting.await;
-                    self.session.reply_late(&cx, result);
+                    // Work that goes on is waited for; a client that is only blocked may leave.
+                    let blocks = call.is_none();
+                    let result = tokio::select! {
+                        result = waiting => result,
+                        () = self.handle.wait_killed() => return Ok(false),
+                        () = cx.server.shutdown.wait(), if blocks => return Ok(false),
+                        () = self.stream.closed(), if blocks => return Ok(false),
+                    };
+                    self.session.reply_late(&cx, call, result);
                     from = next;
                 }
             }

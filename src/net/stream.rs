@@ -4,9 +4,13 @@ use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+
+/// How often a client that has sent something is asked whether it is still there.
+const CLOSED_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An accepted socket that has not been given to a worker yet.
 pub enum Accepted {
@@ -54,6 +58,21 @@ impl Stream {
         match self {
             Self::Tcp(socket) => socket.as_raw_fd(),
             Self::Unix(socket) => socket.as_raw_fd(),
+        }
+    }
+
+    /// Returns once the client has gone, or a little later when it has sent something before.
+    pub async fn closed(&self) {
+        loop {
+            let ready = match self {
+                Self::Tcp(socket) => socket.ready(Interest::READABLE).await,
+                Self::Unix(socket) => socket.ready(Interest::READABLE).await,
+            };
+            if ready.is_ok_and(|ready| !ready.is_read_closed()) {
+                tokio::time::sleep(CLOSED_CHECK_INTERVAL).await;
+            } else {
+                return;
+            }
         }
     }
 

@@ -13,7 +13,9 @@ use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
 
-const TICK: Duration = Duration::from_millis(100);
+/// How often a second.
+pub const TICKS_PER_S: u32 = 10;
+const TICK: Duration = Duration::from_millis(1000 / TICKS_PER_S as u64);
 /// Longest work in one tick.
 const BUDGET: Duration = Duration::from_millis(25);
 /// Pages looked at under one shard lock.

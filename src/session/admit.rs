@@ -3,13 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use crate::commands::context::{Client, Server};
-use crate::commands::error::CmdError;
+use crate::commands::error::{CmdError, QUOTED_BYTES_MAX, shown};
 use crate::commands::spec::{Handler, flag};
 use crate::commands::table::{self, Command};
 use crate::resp::Args;
-
-/// Longest part of an unknown command's name and arguments that the error quotes, bytes.
-const QUOTED_BYTES_MAX: usize = 128;
 
 /// Why a request cannot run, and the command that it asked for, if there is such a one.
 pub type Refusal = (Option<Command>, CmdError);
@@ -30,22 +27,26 @@ pub fn identify(found: Option<Command>, args: Args<'_>) -> Result<Command, Refus
 }
 
 fn unknown(args: Args<'_>) -> CmdError {
-    let quote = |bytes: &[u8], room: usize| String::from_utf8_lossy(bytes.get(..room).unwrap_or(bytes)).into_owned();
-    let name = quote(args.get(0).unwrap_or_default(), QUOTED_BYTES_MAX);
-    let mut quoted = String::new();
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(shown(args.get(0).unwrap_or_default(), QUOTED_BYTES_MAX));
+    text.extend_from_slice(b"', with args beginning with: ");
+    let mut quoted = Vec::new();
     for arg in args.iter().skip(1) {
         if quoted.len() >= QUOTED_BYTES_MAX {
             break;
         }
-        quoted.push_str(&format!("'{}' ", quote(arg, QUOTED_BYTES_MAX - quoted.len())));
+        quoted.push(b'\'');
+        let room = QUOTED_BYTES_MAX + 1 - quoted.len();
+        quoted.extend_from_slice(shown(arg, room));
+        quoted.extend_from_slice(b"' ");
     }
-    format!("ERR unknown command '{name}', with args beginning with: {quoted}").into()
+    text.append(&mut quoted);
+    CmdError::Quoting(text)
 }
 
 fn unknown_subcommand(container: Command, name: &[u8]) -> CmdError {
-    let name = String::from_utf8_lossy(name.get(..QUOTED_BYTES_MAX).unwrap_or(name)).into_owned();
-    let container = container.spec.name.to_uppercase();
-    format!("ERR unknown subcommand '{name}'. Try {container} HELP.").into()
+    let hint = format!("'. Try {} HELP.", container.spec.name.to_uppercase());
+    CmdError::quoting("ERR unknown subcommand '", name, QUOTED_BYTES_MAX, &hint)
 }
 
 /// Whether the server's state lets the command run. `flags` are the command's, or the union of a transaction's.

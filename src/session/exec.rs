@@ -156,9 +156,10 @@ impl Alone<'_> {
                     client: &mut session.client,
                     worker: self.worker,
                     command: queued.command,
+                    in_exec: true,
                 };
                 match handler(&mut cx, args, &mut session.reply)? {
-                    Flow::Wait(_) => Err(CmdError::text("ERR Command not allowed inside a transaction")),
+                    Flow::Wait(_) | Flow::Block(_) => Err(CmdError::text("ERR Command not allowed inside a transaction")),
                     Flow::Done | Flow::Close | Flow::Exec => Ok(()),
                 }
             }
@@ -188,8 +189,8 @@ impl Alone<'_> {
 }
 
 fn note_error(session: &mut Session, cx: &WorkerCx, worker: &Worker, error: &CmdError) {
-    let text = error.to_string();
-    session.reply.error(&text);
+    let text = error.bytes();
+    session.reply.error_bytes(&text);
     cx.server.stats.count_error(&text);
     worker.counters().errors.add(1);
 }

@@ -5,6 +5,7 @@
 //!   that need the engine to themselves or that wait.
 //! - No file I/O and no waiting inside a batch.
 
+mod account;
 mod admit;
 mod current;
 mod exec;
@@ -20,6 +21,7 @@ use crate::engine::worker::Worker;
 use crate::resp::{Batch, Proto, Reply};
 use current::Current;
 
+pub use account::LateCall;
 pub use run::CHUNK_REQUESTS;
 
 /// Read buffers a worker keeps for its connections.
@@ -83,6 +85,8 @@ pub enum Ran {
         next: usize,
         /// What is waited for.
         waiting: Waiting,
+        /// The call to account for when it is done, unless that has been done.
+        call: Option<LateCall>,
     },
     /// CLIENT PAUSE holds the request at `next` back.
     Paused {
@@ -120,14 +124,19 @@ impl Session {
         &self.client
     }
 
-    /// Writes the reply of a command that has waited.
-    pub fn reply_late(&mut self, cx: &WorkerCx, result: Result<LateReply, CmdError>) {
+    /// Writes the reply of a command that has waited, and accounts for it.
+    pub fn reply_late(&mut self, cx: &WorkerCx, call: Option<LateCall>, result: Result<LateReply, CmdError>) {
+        if let Some(call) = call {
+            let mut worker = cx.worker.borrow_mut();
+            worker.refresh_clock();
+            call.note(cx, &worker, &self.client.handle);
+        }
         let mark = self.reply.mark();
         match result {
             Ok(write) => write(&mut self.reply),
             Err(error) => {
-                let text = error.to_string();
-                self.reply.error(&text);
+                let text = error.bytes();
+                self.reply.error_bytes(&text);
                 cx.server.stats.count_error(&text);
                 cx.worker.borrow().counters().errors.add(1);
             }

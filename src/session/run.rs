@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use super::account::{self, LateCall};
 use super::admit;
 use super::{Ran, Session, WorkerCx};
 use crate::commands::context::{Queued, ReplyMode, SessionCx};
@@ -25,15 +26,10 @@ use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
 use crate::engine::scope::Scope;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::engine::worker::Worker;
-use crate::metrics::stats::SlowCommand;
 use crate::resp::{Args, Batch};
 
 /// Requests prepared together.
 pub const CHUNK_REQUESTS: usize = 32;
-
-/// Arguments, and bytes of each, that the slow log keeps.
-const SLOWLOG_ARGS_MAX: usize = 32;
-const SLOWLOG_ARG_BYTES_MAX: usize = 128;
 
 #[derive(Clone, Copy)]
 struct Prepared {
@@ -236,9 +232,9 @@ impl Run<'_, '_> {
         if command.is_some_and(|command| command.spec.has(flag::RUNS_QUEUE)) {
             // Outside of MULTI, too, as in Redis.
             self.discard();
-            let reason = error.to_string();
-            let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
-            let error = format!("EXECABORT Transaction discarded because of: {reason}").into();
+            let reason = error.bytes();
+            let reason = reason.strip_prefix(b"ERR ").unwrap_or(&reason);
+            let error = CmdError::quoting("EXECABORT Transaction discarded because of: ", reason, usize::MAX, "");
             self.write_error(command, &error, true);
         } else {
             if let Some(multi) = &mut self.session.client.multi {
@@ -251,8 +247,8 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn write_error(&mut self, command: Option<Command>, error: &CmdError, rejected: bool) {
-        let text = error.to_string();
-        self.session.reply.error(&text);
+        let text = error.bytes();
+        self.session.reply.error_bytes(&text);
         self.cx.server.stats.count_error(&text);
         self.worker.counters().errors.add(1);
         let stats = command.and_then(|command| self.cx.server.stats.command(self.worker.cell(), command.id));
@@ -340,6 +336,7 @@ impl Run<'_, '_> {
             client: &mut session.client,
             worker: self.worker,
             command,
+            in_exec: false,
         };
         handler(&mut cx, args, &mut session.reply)
     }
@@ -394,13 +391,19 @@ impl Run<'_, '_> {
         at: usize,
     ) -> Step {
         let now = Instant::now();
-        let nanos = now.duration_since(*clock).as_nanos() as u64;
-        *clock = now;
-        self.worker.counters().commands.add(1);
-        if let Some(stats) = self.cx.server.stats.command(self.worker.cell(), command.id) {
-            stats.record(nanos);
+        let started = std::mem::replace(clock, now);
+        let nanos = now.duration_since(started).as_nanos() as u64;
+        if let Ok(Flow::Wait(waiting)) = outcome {
+            let call = Some(LateCall::new(command, args, started));
+            return Step::Stop(Ran::Waiting {
+                next: at + 1,
+                waiting,
+                call,
+            });
         }
-        self.note_slow(command, args, nanos);
+        account::note(self.cx, self.worker, &self.session.client.handle, command, nanos, || {
+            account::shorten(args)
+        });
         match outcome {
             Ok(Flow::Done | Flow::Exec) => {
                 self.session.mute(mark);
@@ -410,45 +413,17 @@ impl Run<'_, '_> {
                 self.session.mute(mark);
                 Step::Stop(Ran::Close)
             }
-            Ok(Flow::Wait(waiting)) => Step::Stop(Ran::Waiting { next: at + 1, waiting }),
+            Ok(Flow::Wait(waiting) | Flow::Block(waiting)) => Step::Stop(Ran::Waiting {
+                next: at + 1,
+                waiting,
+                call: None,
+            }),
             Err(error) => {
                 self.session.reply.truncate(mark);
                 self.write_error(Some(command), &error, false);
                 self.session.mute(mark);
                 Step::Done
             }
-        }
-    }
-
-    fn note_slow(&mut self, command: Command, args: Args<'_>, nanos: u64) {
-        let live = self.cx.server.params.live();
-        let micros = nanos / 1000;
-        let threshold = live.slowlog_us.load(Ordering::Relaxed);
-        if threshold >= 0 && micros >= threshold as u64 && !command.spec.has(flag::SKIP_SLOWLOG) {
-            let slow = SlowCommand {
-                id: 0,
-                at_s: self.worker.now_ms() / 1000,
-                micros,
-                args: shorten(args),
-                addr: self.session.client.handle.addr.clone(),
-                name: self.session.client.handle.labels.lock().name.clone(),
-            };
-            self.cx
-                .server
-                .stats
-                .add_slow(slow, live.slowlog_len_max.load(Ordering::Relaxed) as usize);
-        }
-        let latency_ms = live.latency_threshold_ms.load(Ordering::Relaxed);
-        if latency_ms > 0 && micros / 1000 >= latency_ms {
-            let event = if command.spec.has(flag::FAST) {
-                "fast-command"
-            } else {
-                "command"
-            };
-            self.cx
-                .server
-                .stats
-                .add_latency(event, self.worker.now_ms() / 1000, (micros / 1000) as u32);
         }
     }
 
@@ -475,29 +450,4 @@ pub(super) fn resolve(session: &mut Session, engine: &crate::engine::Engine) -> 
         .resolve(engine, session.client.database)
         .cloned()
         .ok_or_else(dropped)
-}
-
-/// A request's arguments as the slow log keeps them.
-fn shorten(args: Args<'_>) -> Vec<Vec<u8>> {
-    let shown = if args.len() > SLOWLOG_ARGS_MAX {
-        SLOWLOG_ARGS_MAX - 1
-    } else {
-        args.len()
-    };
-    let mut kept: Vec<Vec<u8>> = args
-        .iter()
-        .take(shown)
-        .map(|arg| match arg.get(..SLOWLOG_ARG_BYTES_MAX) {
-            Some(head) if arg.len() > SLOWLOG_ARG_BYTES_MAX => [
-                head,
-                format!("... ({} more bytes)", arg.len() - SLOWLOG_ARG_BYTES_MAX).as_bytes(),
-            ]
-            .concat(),
-            _ => arg.to_vec(),
-        })
-        .collect();
-    if args.len() > shown {
-        kept.push(format!("... ({} more arguments)", args.len() - shown).into_bytes());
-    }
-    kept
 }

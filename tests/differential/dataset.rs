@@ -1,6 +1,7 @@
 //! The whole dataset of both servers compared: every database, key, type, encoding, value and time to live.
 
 use crate::args;
+use crate::compare::same_encoding;
 use crate::pair::{Difference, Pair};
 use crate::support::{Args, Conn, Value};
 
@@ -44,7 +45,8 @@ pub fn compare(pair: &Pair) -> Result<(), Box<Difference>> {
 fn same(a: &Entry, b: &Entry) -> bool {
     let ttl_close = a.ttl_ms.signum() == b.ttl_ms.signum() && a.ttl_ms.abs_diff(b.ttl_ms) <= 100;
     ttl_close
-        && (a.database, &a.key, &a.kind, &a.encoding, &a.value) == (b.database, &b.key, &b.kind, &b.encoding, &b.value)
+        && same_encoding(&a.encoding, &b.encoding)
+        && (a.database, &a.key, &a.kind, &a.value) == (b.database, &b.key, &b.kind, &b.value)
 }
 
 fn dump(conn: &mut Conn) -> Vec<Entry> {

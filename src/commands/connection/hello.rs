@@ -75,8 +75,8 @@ fn parse(args: Args<'_>) -> Result<Options<'_>, CmdError> {
                 return Err(BAD_NAME);
             }
         } else {
-            let option = String::from_utf8_lossy(option);
-            return Err(format!("ERR Syntax error in HELLO option '{option}'").into());
+            let before = "ERR Syntax error in HELLO option '";
+            return Err(CmdError::quoting(before, option, usize::MAX, "'"));
         }
     }
     Ok(options)

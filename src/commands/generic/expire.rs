@@ -110,7 +110,7 @@ impl Condition {
                 b"xx" => condition.xx = true,
                 b"gt" => condition.gt = true,
                 b"lt" => condition.lt = true,
-                _ => return Err(format!("ERR Unsupported option {}", String::from_utf8_lossy(option)).into()),
+                _ => return Err(CmdError::quoting("ERR Unsupported option ", option, usize::MAX, "")),
             }
         }
         if condition.nx && (condition.xx || condition.gt || condition.lt) {

@@ -10,6 +10,7 @@ mod rename;
 mod scan;
 mod transfer;
 mod ttl;
+mod wait;
 
 use super::spec::Spec;
 use super::table::assert_sorted;
@@ -38,5 +39,6 @@ pub const COMMANDS: &[Spec] = &[
     ttl::TTL,
     lookup::TYPE,
     delete::UNLINK,
+    wait::WAIT,
 ];
 const _: () = assert_sorted(COMMANDS);

@@ -4,7 +4,7 @@
 //! byte that differs of a sparse one.
 
 use super::{
-    CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, SPARSE_BYTES_MAX_DEFAULT, STALE, STALE_CACHE_OFFSET, add,
+    CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, STALE, STALE_CACHE_OFFSET, add,
     cached_count, check, count, count_union, dense_patch, empty, invalidate_cache, merge, set_cached_count,
 };
 use crate::commands::spec::{Begin, Find, Group, KeySpec, all_keys, first_key, flag};
@@ -43,10 +43,11 @@ pub(super) const ADDHLL: Spec = Spec {
 
 fn pfadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let (key, elements) = (args.at(1), args.skip(2));
+    let sparse_bytes_max = txn.hll_sparse_bytes_max();
     let changed = match txn.old_str(key)? {
         None => {
             let mut bytes = empty();
-            add_all(&mut bytes, elements)?;
+            add_all(&mut bytes, elements, sparse_bytes_max)?;
             invalidate_cache(&mut bytes);
             put_made(txn, key, bytes, None);
             true
@@ -55,7 +56,7 @@ fn pfadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
             Encoding::Dense => add_dense(txn, key, elements)?,
             Encoding::Sparse => {
                 let mut bytes = text.bytes().to_vec();
-                let changed = add_all(&mut bytes, elements)?;
+                let changed = add_all(&mut bytes, elements, sparse_bytes_max)?;
                 if changed {
                     store(txn, key, bytes)?;
                 }
@@ -67,10 +68,10 @@ fn pfadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     Ok(())
 }
 
-fn add_all(bytes: &mut Vec<u8>, elements: Args<'_>) -> Result<bool, HllError> {
+fn add_all(bytes: &mut Vec<u8>, elements: Args<'_>, sparse_bytes_max: usize) -> Result<bool, HllError> {
     let mut changed = false;
     for element in elements.iter() {
-        changed |= add(bytes, element, SPARSE_BYTES_MAX_DEFAULT)?;
+        changed |= add(bytes, element, sparse_bytes_max)?;
     }
     Ok(changed)
 }
@@ -194,7 +195,7 @@ fn pfmerge(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     let old = txn.get_str(target)?.map(Held::from);
     let sources = hold_all(txn, args.skip(2))?;
     let sources: Vec<&[u8]> = sources.iter().map(Held::bytes).collect();
-    let merged = merge(old.as_ref().map(Held::bytes), &sources, SPARSE_BYTES_MAX_DEFAULT)?;
+    let merged = merge(old.as_ref().map(Held::bytes), &sources, txn.hll_sparse_bytes_max())?;
     // Let go, or writing a part would copy the whole.
     drop(old);
     store(txn, target, merged)?;

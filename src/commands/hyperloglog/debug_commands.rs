@@ -51,8 +51,7 @@ fn pfdebug(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     } else if is(b"TODENSE") {
         reply.int(i64::from(make_dense(txn, key)?));
     } else {
-        let word = String::from_utf8_lossy(word);
-        return Err(format!("ERR Unknown PFDEBUG subcommand '{word}'").into());
+        return Err(CmdError::quoting("ERR Unknown PFDEBUG subcommand '", word, usize::MAX, "'"));
     }
     Ok(())
 }

@@ -3,8 +3,6 @@
 //! **Invariant:** a parameter that something keeps a copy of is listed in [`take_over`]; all others are read where they
 //! are used.
 
-use std::sync::atomic::Ordering;
-
 use crate::commands::context::{Server, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -140,12 +138,15 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
             server.engine.wal().set_fsync(policy);
             server.engine.set_waits_for_stable(policy == Fsync::Always);
         }
+        let config = server.params.config();
         if key == "limits.bulk_bytes_max" {
-            let bytes_max = server.params.live().bulk_bytes_max.load(Ordering::Relaxed);
-            server.engine.set_string_bytes_max(bytes_max);
+            server.engine.set_string_bytes_max(config.limits.bulk_bytes_max);
+        }
+        if key == "memory.hll_sparse_bytes_max" {
+            server.engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
         }
         if key == "log.level" {
-            logging::set_level(server.params.config().log.level);
+            logging::set_level(config.log.level);
         }
     }
 }

@@ -93,7 +93,7 @@ fn is_allowed(cx: &SessionCx<'_>) -> bool {
 }
 
 fn error_text(text: &[u8]) -> CmdError {
-    String::from_utf8_lossy(text).into_owned().into()
+    CmdError::quoting("", text, usize::MAX, "")
 }
 
 /// Waits as long as the text says; what is no number is zero, as in Redis.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{ADMIN, OWN, either};
-use crate::commands::context::{ReplyMode, SessionCx};
+use crate::commands::context::{ReplyMode, SessionCx, Unblocked};
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::subcommand_syntax;
@@ -121,16 +121,19 @@ pub(super) const UNBLOCK: Spec = Spec {
     ..Spec::new("unblock", Group::Connection, -3, Handler::Session(unblock))
 };
 
-fn unblock(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn unblock(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     if args.len() > 4 {
         return Err(subcommand_syntax("client", args.at(1)));
     }
     const BAD_REASON: CmdError = CmdError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-    if let Some(reason) = args.get(3) {
-        either(reason, "timeout", "error").ok_or(BAD_REASON)?;
-    }
-    parse_i64(args.at(2)).ok_or(CmdError::NotInteger)?;
-    // No command blocks, so that no client can be unblocked.
-    reply.int(0);
+    let times_out = args.get(3).map_or(Some(true), |reason| either(reason, "timeout", "error"));
+    let how = if times_out.ok_or(BAD_REASON)? {
+        Unblocked::TimedOut
+    } else {
+        Unblocked::Refused
+    };
+    let id = parse_i64(args.at(2)).ok_or(CmdError::NotInteger)?;
+    let client = u64::try_from(id).ok().and_then(|id| cx.server.clients.get(id));
+    reply.int(i64::from(client.is_some_and(|client| client.unblock(how))));
     Ok(Flow::Done)
 }

@@ -104,7 +104,7 @@ fn parse(args: Args<'_>) -> Result<Filter<'_>, CmdError> {
             b"laddr" => filter.laddr = Some(value),
             // Every client is the default user.
             b"user" if value == b"default" => {}
-            b"user" => return Err(format!("ERR No such user '{}'", String::from_utf8_lossy(value)).into()),
+            b"user" => return Err(CmdError::quoting("ERR No such user '", value, usize::MAX, "'")),
             b"skipme" => filter.spares_caller = either(value, "yes", "no").ok_or(CmdError::Syntax)?,
             _ => return Err(CmdError::Syntax),
         }

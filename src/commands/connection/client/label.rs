@@ -63,8 +63,7 @@ fn setinfo(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<
     } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
         (&mut labels.lib_version, "lib-ver")
     } else {
-        let attribute = String::from_utf8_lossy(attribute);
-        return Err(format!("ERR Unrecognized option '{attribute}'").into());
+        return Err(CmdError::quoting("ERR Unrecognized option '", attribute, usize::MAX, "'"));
     };
     if !is_label(value) {
         return Err(format!("ERR {shown} cannot contain spaces, newlines or special characters.").into());

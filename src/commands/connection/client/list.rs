@@ -87,7 +87,7 @@ pub(super) fn client_type(arg: &[u8]) -> Result<ClientType, CmdError> {
     match arg.to_ascii_lowercase().as_slice() {
         b"normal" => Ok(ClientType::Normal),
         b"master" | b"replica" | b"slave" | b"pubsub" => Ok(ClientType::Absent),
-        _ => Err(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(arg)).into()),
+        _ => Err(CmdError::quoting("ERR Unknown client type '", arg, usize::MAX, "'")),
     }
 }
 
@@ -127,6 +127,7 @@ pub fn client_line(client: &ClientHandle, now_ms: u64) -> String {
 fn flags(client: &ClientHandle) -> String {
     let letters = [
         (client.queued.load(Relaxed) >= 0, 'x'),
+        (client.is_blocked(), 'b'),
         (client.is_unix, 'U'),
         (client.no_evict.load(Relaxed), 'e'),
         (client.no_touch.load(Relaxed), 'T'),

@@ -6,6 +6,7 @@ use super::{Lines, View, human, process};
 use crate::commands::context::{ClientHandle, Server};
 use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION};
 use crate::engine::worker::unix_ms;
+use crate::server::expiry;
 
 pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     let server = view.server;
@@ -23,6 +24,8 @@ pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     lines.put("server_time_usec", unix_ms() * 1000);
     lines.put("uptime_in_seconds", uptime_s);
     lines.put("uptime_in_days", uptime_s / 86_400);
+    lines.put("hz", expiry::TICKS_PER_S);
+    lines.put("configured_hz", expiry::TICKS_PER_S);
     lines.put("lru_clock", view.access_s & 0x00ff_ffff);
     let executable = std::env::current_exe().unwrap_or_default();
     lines.put("executable", executable.display());
@@ -46,7 +49,8 @@ pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
         "client_recent_max_output_buffer",
         largest(|client| client.output_bytes.load(Relaxed)),
     );
-    lines.put("blocked_clients", 0);
+    let blocked = clients.iter().filter(|client| client.is_blocked()).count();
+    lines.put("blocked_clients", blocked);
     lines.put("tracking_clients", 0);
     lines.put("clients_in_timeout_table", 0);
 }

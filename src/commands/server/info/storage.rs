@@ -18,6 +18,9 @@ pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
     };
     lines.put("loading", 0);
     lines.put("async_loading", 0);
+    let last_lsn = checkpoints.stats().last.map_or(0, |last| last.lsn);
+    let changes = engine.wal().stats().last_lsn.saturating_sub(last_lsn);
+    lines.put("rdb_changes_since_last_save", changes);
     lines.put("rdb_bgsave_in_progress", running);
     lines.put("rdb_last_save_time", saved_s);
     lines.put("rdb_last_bgsave_status", status);

@@ -1,0 +1,46 @@
+//! WAIT: waits until replicas have what the connection wrote. There are no replicas, so that it answers 0: at once when
+//! none are asked for, else when the time is over.
+
+use std::time::Duration;
+
+use crate::commands::context::{SessionCx, Unblocked};
+use crate::commands::error::CmdError;
+use crate::commands::flow::{Flow, LateReply};
+use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::support::number::parse_i64;
+use crate::resp::{Args, Reply};
+
+pub(super) const WAIT: Spec = Spec {
+    since: "3.0.0",
+    flags: flag::NO_SCRIPT,
+    acl: &["connection"],
+    tips: &["request_policy:all_shards", "response_policy:agg_min"],
+    summary: "Waits until replicas have got what this connection wrote",
+    syntax: "numreplicas timeout",
+    ..Spec::new("wait", Group::Generic, 3, Handler::Session(wait))
+};
+
+fn wait(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let replicas = parse_i64(&args[1]).ok_or(CmdError::NotInteger)?;
+    let timeout_ms = parse_i64(&args[2]).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
+    let timeout_ms = u64::try_from(timeout_ms).map_err(|_| CmdError::text("ERR timeout is negative"))?;
+    if replicas <= 0 || cx.in_exec {
+        reply.int(0);
+        return Ok(Flow::Done);
+    }
+    let unblocked = cx.client.handle.block();
+    Ok(Flow::Block(Box::pin(async move {
+        let ended = match timeout_ms {
+            0 => unblocked.await.ok(),
+            ms => tokio::time::timeout(Duration::from_millis(ms), unblocked)
+                .await
+                .ok()
+                .and_then(Result::ok),
+        };
+        if ended == Some(Unblocked::Refused) {
+            return Err(CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
+        }
+        let late: LateReply = Box::new(|reply| reply.int(0));
+        Ok(late)
+    })))
+}

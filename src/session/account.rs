@@ -1,0 +1,98 @@
+//! What is kept of a call that has run: counts and durations, the slow log, latency samples.
+//!
+//! **Invariant:** a call is noted once: when its handler has returned, or when what it waited for is done.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::WorkerCx;
+use crate::commands::context::ClientHandle;
+use crate::commands::spec::flag;
+use crate::commands::table::Command;
+use crate::engine::worker::Worker;
+use crate::metrics::stats::SlowCommand;
+use crate::resp::Args;
+
+/// Arguments, and bytes of each, that the slow log keeps.
+const SLOWLOG_ARGS_MAX: usize = 32;
+const SLOWLOG_ARG_BYTES_MAX: usize = 128;
+
+/// A call whose work goes on after its handler has returned.
+pub struct LateCall {
+    command: Command,
+    args: Vec<Vec<u8>>,
+    started: Instant,
+}
+
+impl LateCall {
+    pub(super) fn new(command: Command, args: Args<'_>, started: Instant) -> Self {
+        let args = shorten(args);
+        Self { command, args, started }
+    }
+
+    pub(super) fn note(self, cx: &WorkerCx, worker: &Worker, handle: &ClientHandle) {
+        let nanos = self.started.elapsed().as_nanos() as u64;
+        note(cx, worker, handle, self.command, nanos, || self.args);
+    }
+}
+
+/// Notes a call that took `nanos`; `args` are asked for when the slow log takes it.
+pub(super) fn note(
+    cx: &WorkerCx,
+    worker: &Worker,
+    handle: &ClientHandle,
+    command: Command,
+    nanos: u64,
+    args: impl FnOnce() -> Vec<Vec<u8>>,
+) {
+    let stats = &cx.server.stats;
+    worker.counters().commands.add(1);
+    if let Some(stats) = stats.command(worker.cell(), command.id) {
+        stats.record(nanos);
+    }
+    let live = cx.server.params.live();
+    let micros = nanos / 1000;
+    let threshold = live.slowlog_us.load(Ordering::Relaxed);
+    if threshold >= 0 && micros >= threshold as u64 && !command.spec.has(flag::SKIP_SLOWLOG) {
+        let slow = SlowCommand {
+            id: 0,
+            at_s: worker.now_ms() / 1000,
+            micros,
+            args: args(),
+            addr: handle.addr.clone(),
+            name: handle.labels.lock().name.clone(),
+        };
+        stats.add_slow(slow, live.slowlog_len_max.load(Ordering::Relaxed) as usize);
+    }
+    let latency_ms = live.latency_threshold_ms.load(Ordering::Relaxed);
+    if latency_ms > 0 && micros / 1000 >= latency_ms {
+        let is_fast = command.spec.has(flag::FAST);
+        let event = if is_fast { "fast-command" } else { "command" };
+        stats.add_latency(event, worker.now_ms() / 1000, (micros / 1000) as u32);
+    }
+}
+
+/// A request's arguments as the slow log keeps them.
+pub(super) fn shorten(args: Args<'_>) -> Vec<Vec<u8>> {
+    let shown = if args.len() > SLOWLOG_ARGS_MAX {
+        SLOWLOG_ARGS_MAX - 1
+    } else {
+        args.len()
+    };
+    let mut kept: Vec<Vec<u8>> = args
+        .iter()
+        .take(shown)
+        .map(|arg| match arg.get(..SLOWLOG_ARG_BYTES_MAX) {
+            Some(head) if arg.len() > SLOWLOG_ARG_BYTES_MAX => [
+                head,
+                format!("... ({} more bytes)", arg.len() - SLOWLOG_ARG_BYTES_MAX).as_bytes(),
+            ]
+            .concat(),
+            _ => arg.to_vec(),
+        })
+        .collect();
+    if args.len() > shown {
+        kept.push(format!("... ({} more arguments)", args.len() - shown).into_bytes());
+    }
+    kept
+}
