@@ -30,6 +30,12 @@ pub struct Harness {
     proto: Proto,
 }
 
+impl Default for Harness {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Harness {
     /// An empty engine, spoken to in RESP2.
     pub fn new() -> Self {
@@ -102,10 +108,13 @@ impl Harness {
     }
 
     fn execute(&mut self, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-        let command = table::lookup(&args[0]).expect("an unknown command");
+        let mut command = table::lookup(args.at(0)).expect("an unknown command");
+        if matches!(command.spec.handler, Handler::Container) {
+            command = table::lookup_subcommand(command, args.at(1)).expect("an unknown subcommand");
+        }
         let spec = command.spec;
         if !spec.accepts(args.len()) {
-            return Err(super::CmdError::Arity(spec.name.to_owned()));
+            return Err(super::CmdError::Arity(command.full_name()));
         }
         let collection = Arc::clone(&self.engine.registry().slot(0).unwrap().collection);
         if let Handler::Exclusive(handler) = spec.handler {

@@ -16,6 +16,8 @@ pub mod preimage;
 pub mod reaper;
 pub mod registry;
 pub mod scope;
+#[cfg(test)]
+mod tests;
 pub mod txn;
 pub mod watch;
 pub mod worker;

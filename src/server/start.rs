@@ -78,15 +78,23 @@ fn assemble(
     let recovered = recover_data(config, &disk)?;
     let (checkpoint, wal_bytes) = (recovered.checkpoint, recovered.wal_bytes);
     let wal = open_wal(config, &disk, recovered.next_lsn)?;
-    let engine = Engine::new(recovered.registry, wal, config.server.worker_count(), recovered.data_bytes)
-        .map_err(|error| format!("cannot start a thread: {error}"))?;
+    let engine = Engine::new(
+        recovered.registry,
+        wal,
+        config.server.worker_count(),
+        recovered.data_bytes,
+    )
+    .map_err(|error| format!("cannot start a thread: {error}"))?;
     engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
     let engine = Arc::new(engine);
     create_databases(&engine, config)?;
     let params = Params::new(loaded);
     let fitting = limits::raise_open_files(params.live().maxclients.load(Ordering::Relaxed));
     if fitting < params.live().maxclients.load(Ordering::Relaxed) {
-        tracing::warn!(fitting, "the limit on open files allows fewer clients than server.maxclients");
+        tracing::warn!(
+            fitting,
+            "the limit on open files allows fewer clients than server.maxclients"
+        );
         params.live().maxclients.store(fitting, Ordering::Relaxed);
     }
     let options = CheckpointOptions {
@@ -107,7 +115,10 @@ fn assemble(
         pause: Pause::default(),
         active_expire: AtomicBool::new(true),
         started,
-        started_s: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+        started_s: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs(),
         run_id: run_id(),
         port,
     }))
@@ -130,7 +141,10 @@ fn recover_data(config: &Config, disk: &Arc<dyn Disk>) -> Result<Recovered, Star
     })
     .map_err(|error| StartError(error.to_string()))?;
     if let Some(tail) = &recovered.torn_tail {
-        tracing::warn!(?tail, "cut off an incomplete record at the end of the log, which was never acknowledged");
+        tracing::warn!(
+            ?tail,
+            "cut off an incomplete record at the end of the log, which was never acknowledged"
+        );
     }
     tracing::info!(
         keys = recovered.keys,
@@ -191,7 +205,10 @@ fn serve(server: &Arc<Server>, listeners: Listeners, workers: usize) -> Result<(
         .name("expiry".to_owned())
         .spawn(move || expiry::run(&for_sweeper, sweeper))
         .map_err(|error| format!("cannot start a thread: {error}"))?;
-    server.checkpoints.start().map_err(|error| format!("cannot start the checkpointer: {error}"))?;
+    server
+        .checkpoints
+        .start()
+        .map_err(|error| format!("cannot start the checkpointer: {error}"))?;
     let workers = net::start_workers(server, workers).map_err(|error| format!("cannot start workers: {error}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -229,13 +246,22 @@ fn finish(server: &Server) -> Result<(), StartError> {
     let wants = server.params.live().checkpoint_on_shutdown.load(Ordering::Relaxed);
     if server.shutdown.save().unwrap_or(wants) {
         match server.checkpoints.checkpoint_blocking() {
-            Ok(done) => tracing::info!(id = done.id, pages = done.pages, millis = done.millis, "final checkpoint"),
+            Ok(done) => tracing::info!(
+                id = done.id,
+                pages = done.pages,
+                millis = done.millis,
+                "final checkpoint"
+            ),
             Err(error) => tracing::error!(%error, "the final checkpoint failed; the log has everything"),
         }
     }
     server.checkpoints.stop();
     server.engine.reaper().stop();
-    server.engine.wal().close().map_err(|error| StartError(format!("the last writes may be lost: {error}")))?;
+    server
+        .engine
+        .wal()
+        .close()
+        .map_err(|error| StartError(format!("the last writes may be lost: {error}")))?;
     tracing::info!(after_s = server.started.elapsed().as_secs(), "ended cleanly");
     Ok(())
 }

@@ -18,8 +18,10 @@ pub(super) const GETBIT: Spec = Spec {
 };
 
 fn getbit(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let offset = bit_offset(&args[2], txn)?;
-    let bit = txn.get_str(&args[1])?.is_some_and(|text| get_bit(text.bytes(), offset));
+    let offset = bit_offset(args.at(2), txn)?;
+    let bit = txn
+        .get_str(args.at(1))?
+        .is_some_and(|text| get_bit(text.bytes(), offset));
     reply.int(i64::from(bit));
     Ok(())
 }
@@ -35,9 +37,9 @@ pub(super) const SETBIT: Spec = Spec {
 };
 
 fn setbit(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let key = &args[1];
-    let offset = bit_offset(&args[2], txn)?;
-    let on = match parse_i64(&args[3]) {
+    let key = args.at(1);
+    let offset = bit_offset(args.at(2), txn)?;
+    let on = match parse_i64(args.at(3)) {
         Some(0) => false,
         Some(1) => true,
         _ => return Err(CmdError::text("ERR bit is not an integer or out of range")),

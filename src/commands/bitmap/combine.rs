@@ -31,11 +31,11 @@ pub(super) const BITOP: Spec = Spec {
 };
 
 fn bitop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let op = operation(&args[1])?;
+    let op = operation(args.at(1))?;
     if op == BitOp::Not && args.len() != 4 {
         return Err(CmdError::text("ERR BITOP NOT must be called with a single source key."));
     }
-    let target = &args[2];
+    let target = args.at(2);
     let mut held: Vec<Held> = Vec::with_capacity(args.len() - 3);
     for key in args.skip(3).iter() {
         let value = txn.get_str(key)?;

@@ -19,7 +19,7 @@ pub(super) const BITCOUNT: Spec = Spec {
 
 fn bitcount(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     // As in Redis 7.0, what follows a missing key is not looked at.
-    let Some(text) = txn.get_str(&args[1])? else {
+    let Some(text) = txn.get_str(args.at(1))? else {
         reply.int(0);
         return Ok(());
     };
@@ -56,7 +56,7 @@ fn bitpos(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRe
         1 => true,
         _ => return Err(CmdError::text("ERR The bit argument must be 1 or 0.")),
     };
-    let Some(text) = txn.get_str(&args[1])? else {
+    let Some(text) = txn.get_str(args.at(1))? else {
         reply.int(bit_position_of_nothing(bit));
         return Ok(());
     };

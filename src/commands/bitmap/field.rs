@@ -28,7 +28,7 @@ pub(super) const BITFIELD: Spec = Spec {
 };
 
 fn bitfield(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let key = &args[1];
+    let key = args.at(1);
     let steps = parse(args, txn.string_bytes_max())?;
     let Some(bytes_needed) = steps.iter().filter_map(Step::bytes_needed).max() else {
         return answer(txn, key, &steps, reply);
@@ -63,7 +63,7 @@ fn bitfield_ro(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
     if steps.iter().any(|step| step.operation != Operation::Get) {
         return Err(CmdError::text("ERR BITFIELD_RO only supports the GET subcommand"));
     }
-    answer(txn, &args[1], &steps, reply)
+    answer(txn, args.at(1), &steps, reply)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,15 +99,15 @@ fn parse(args: Args<'_>, bytes_max: u64) -> Result<Vec<Step>, CmdError> {
         } else if (is(b"SET") || is(b"INCRBY")) && given >= 3 {
             3
         } else if is(b"OVERFLOW") && given >= 1 {
-            overflow = Overflow::parse(&rest[1]).ok_or(CmdError::text(BAD_OVERFLOW))?;
+            overflow = Overflow::parse(rest.at(1)).ok_or(CmdError::text(BAD_OVERFLOW))?;
             rest = rest.skip(2);
             continue;
         } else {
             return Err(CmdError::Syntax);
         };
-        let field = FieldType::parse(&rest[1]).ok_or(CmdError::text(BAD_TYPE))?;
+        let field = FieldType::parse(rest.at(1)).ok_or(CmdError::text(BAD_TYPE))?;
         let offset = field
-            .parse_offset(&rest[2], bytes_max)
+            .parse_offset(rest.at(2), bytes_max)
             .ok_or(CmdError::text(BAD_BIT_OFFSET))?;
         let operation = match rest.get(3).filter(|_| taken == 3) {
             None => Operation::Get,

@@ -42,7 +42,7 @@ pub(super) const ADDHLL: Spec = Spec {
 };
 
 fn pfadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (key, elements) = (&args[1], args.skip(2));
+    let (key, elements) = (args.at(1), args.skip(2));
     let changed = match txn.old_str(key)? {
         None => {
             let mut bytes = empty();
@@ -143,7 +143,7 @@ pub(super) const HLLCOUNT: Spec = Spec {
 
 fn pfcount(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let total = if args.len() == 2 {
-        count_one(txn, &args[1])?
+        count_one(txn, args.at(1))?
     } else {
         let held = hold_all(txn, args.skip(1))?;
         count_union(&held.iter().map(Held::bytes).collect::<Vec<_>>())?
@@ -189,7 +189,7 @@ pub(super) const PFMERGE: Spec = Spec {
 };
 
 fn pfmerge(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let target = &args[1];
+    let target = args.at(1);
     let old = txn.get_str(target)?.map(Held::from);
     let sources = hold_all(txn, args.skip(2))?;
     let sources: Vec<&[u8]> = sources.iter().map(Held::bytes).collect();

@@ -31,7 +31,7 @@ pub(super) const PFDEBUG: Spec = Spec {
 };
 
 fn pfdebug(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (word, key) = (&args[1], &args[2]);
+    let (word, key) = (args.at(1), args.at(2));
     let Some(text) = txn.old_str(key)? else {
         return Err(CmdError::text("ERR The specified key does not exist"));
     };

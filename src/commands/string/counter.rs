@@ -23,7 +23,7 @@ pub(super) const INCR: Spec = Spec {
 };
 
 fn incr(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    add(txn, &args[1], 1, reply)
+    add(txn, args.at(1), 1, reply)
 }
 
 pub(super) const DECR: Spec = Spec {
@@ -36,7 +36,7 @@ pub(super) const DECR: Spec = Spec {
 };
 
 fn decr(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    add(txn, &args[1], -1, reply)
+    add(txn, args.at(1), -1, reply)
 }
 
 pub(super) const INCRBY: Spec = Spec {
@@ -50,7 +50,7 @@ pub(super) const INCRBY: Spec = Spec {
 
 fn incrby(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let by = int_arg(args, 2)?;
-    add(txn, &args[1], by, reply)
+    add(txn, args.at(1), by, reply)
 }
 
 pub(super) const DECRBY: Spec = Spec {
@@ -66,7 +66,7 @@ fn decrby(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     let by = int_arg(args, 2)?
         .checked_neg()
         .ok_or(CmdError::text("ERR decrement would overflow"))?;
-    add(txn, &args[1], by, reply)
+    add(txn, args.at(1), by, reply)
 }
 
 fn add(txn: &mut Txn<'_, '_>, key: &[u8], by: i64, reply: &mut Reply) -> CmdResult {
@@ -97,7 +97,7 @@ pub(super) const INCRBYFLOAT: Spec = Spec {
 };
 
 fn incrbyfloat(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let key = &args[1];
+    let key = args.at(1);
     let (old, expire_at_ms) = match txn.old(key) {
         None => (LongDouble::ZERO, None),
         Some(entry) => {
@@ -105,7 +105,7 @@ fn incrbyfloat(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdR
             (old, entry.expire_at_ms())
         }
     };
-    let by = LongDouble::parse(&args[2]).ok_or(CmdError::NotFloat)?;
+    let by = LongDouble::parse(args.at(2)).ok_or(CmdError::NotFloat)?;
     let sum = old.checked_add(by).ok_or(CmdError::text(NAN_OR_INFINITY))?.to_text();
     txn.put_str(key, StrRef::Inline(sum.as_bytes()), expire_at_ms);
     reply.bulk(sum.as_bytes());

@@ -17,7 +17,7 @@ pub(super) const GET: Spec = Spec {
 };
 
 fn get(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    reply_str(reply, txn.get_str(&args[1])?);
+    reply_str(reply, txn.get_str(args.at(1))?);
     Ok(())
 }
 
@@ -32,7 +32,7 @@ pub(super) const GETDEL: Spec = Spec {
 };
 
 fn getdel(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let key = &args[1];
+    let key = args.at(1);
     reply_str(reply, txn.get_str(key)?);
     txn.delete(key);
     Ok(())
@@ -52,7 +52,7 @@ pub(super) const GETEX: Spec = Spec {
 };
 
 fn getex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let key = &args[1];
+    let key = args.at(1);
     let options = Options::parse(args.skip(2), Dialect::GetEx)?;
     let now_ms = txn.now_ms();
     let Some(entry) = txn.get(key) else {
@@ -83,7 +83,7 @@ pub(super) const GETSET: Spec = Spec {
 };
 
 fn getset(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let key = &args[1];
+    let key = args.at(1);
     reply_str(reply, txn.get_str(key)?);
     txn.put_str(key, str_arg(args, 2), None);
     Ok(())

@@ -65,7 +65,7 @@ impl Options {
 }
 
 fn lcs(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (a, b) = (hold(txn, &args[1])?, hold(txn, &args[2])?);
+    let (a, b) = (hold(txn, args.at(1))?, hold(txn, args.at(2))?);
     let options = Options::parse(args.skip(3))?;
     let (a, b, bytes_max) = (a.bytes(), b.bytes(), txn.string_bytes_max());
     if options.len {

@@ -77,6 +77,6 @@ fn check_pairs(args: Args<'_>, command: &str) -> CmdResult {
 /// Sets every key; of a repeated one the last value stays.
 fn put_pairs(txn: &mut Txn<'_, '_>, args: Args<'_>) {
     for at in (1..args.len()).step_by(2) {
-        txn.put_str(&args[at], str_arg(args, at + 1), None);
+        txn.put_str(args.at(at), str_arg(args, at + 1), None);
     }
 }

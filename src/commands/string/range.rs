@@ -20,7 +20,7 @@ pub(super) const APPEND: Spec = Spec {
 };
 
 fn append(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (key, tail) = (&args[1], str_arg(args, 2));
+    let (key, tail) = (args.at(1), str_arg(args, 2));
     let Some(len) = txn.old_str(key)?.map(|text| text.len()) else {
         txn.put_str(key, tail, None);
         reply.int(tail.len() as i64);
@@ -44,7 +44,7 @@ pub(super) const SETRANGE: Spec = Spec {
 };
 
 fn setrange(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (key, bytes) = (&args[1], &args[3]);
+    let (key, bytes) = (args.at(1), args.at(3));
     let offset = u64::try_from(int_arg(args, 2)?).map_err(|_| CmdError::text("ERR offset is out of range"))?;
     let len = txn.old_str(key)?.map_or(0, |text| text.len());
     if bytes.is_empty() {
@@ -69,7 +69,7 @@ pub(super) const STRLEN: Spec = Spec {
 };
 
 fn strlen(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let len = txn.get_str(&args[1])?.map_or(0, |text| text.len());
+    let len = txn.get_str(args.at(1))?.map_or(0, |text| text.len());
     reply.int(len as i64);
     Ok(())
 }
@@ -98,7 +98,7 @@ pub(super) const SUBSTR: Spec = Spec {
 
 fn getrange(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let (start, end) = (int_arg(args, 2)?, int_arg(args, 3)?);
-    match txn.get_str(&args[1])? {
+    match txn.get_str(args.at(1))? {
         None => reply.bulk(b""),
         Some(text) => reply_range(reply, text, resolve(start, end, text.len())),
     }

@@ -25,13 +25,13 @@ fn set(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     if args.len() > 3 {
         return set_with_options(txn, args, reply);
     }
-    txn.put_str(&args[1], str_arg(args, 2), None);
+    txn.put_str(args.at(1), str_arg(args, 2), None);
     reply.ok();
     Ok(())
 }
 
 fn set_with_options(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let key = &args[1];
+    let key = args.at(1);
     let options = Options::parse(args.skip(3), Dialect::Set)?;
     let mut expire_at_ms = match options.expiry {
         Expiry::At(time) => Some(time.resolve(txn.now_ms(), "set")?),
@@ -93,8 +93,8 @@ fn psetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
 }
 
 fn set_with_time(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply, unit: TimeUnit, command: &str) -> CmdResult {
-    let expire_at_ms = ExpireTime::from_now(&args[2], unit).resolve(txn.now_ms(), command)?;
-    txn.put_str(&args[1], str_arg(args, 3), Some(expire_at_ms));
+    let expire_at_ms = ExpireTime::from_now(args.at(2), unit).resolve(txn.now_ms(), command)?;
+    txn.put_str(args.at(1), str_arg(args, 3), Some(expire_at_ms));
     reply.ok();
     Ok(())
 }
@@ -109,7 +109,7 @@ pub(super) const SETNX: Spec = Spec {
 };
 
 fn setnx(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let key = &args[1];
+    let key = args.at(1);
     let is_free = txn.old(key).is_none();
     if is_free {
         txn.put_str(key, str_arg(args, 2), None);

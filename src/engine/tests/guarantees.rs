@@ -1,0 +1,169 @@
+//! What walks, random picks and changes of collections promise, whatever else happens meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::{Harness, START_MS};
+use crate::engine::effect::NAMED_FIRST;
+use crate::engine::index::Kind;
+
+fn steady(number: usize) -> Vec<u8> {
+    format!("steady:{number}").into_bytes()
+}
+
+/// Walks the whole collection, running `between` between the calls.
+fn scan_all(harness: &mut Harness, count: usize, mut between: impl FnMut(&mut Harness)) -> BTreeMap<Vec<u8>, usize> {
+    let mut seen = BTreeMap::new();
+    let mut cursor = 0;
+    loop {
+        cursor = harness.keyspace(0, |txn| {
+            txn.scan(cursor, count, |entry| {
+                *seen.entry(entry.key().to_vec()).or_default() += 1
+            })
+        });
+        if cursor == 0 {
+            return seen;
+        }
+        between(harness);
+    }
+}
+
+#[test]
+fn a_scan_sees_what_stays() {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = SmallRng::seed_from_u64(seed);
+    for (keys, churn) in [(10, 3), (1_000, 40), (5_000, 400)] {
+        let mut harness = Harness::new(1);
+        (0..keys).for_each(|number| harness.put(0, &steady(number), b"v", None));
+        let mut next = 0_u32;
+        let count = random.random_range(1..60);
+        let seen = scan_all(&mut harness, count, |harness| {
+            for _ in 0..random.random_range(0..churn) {
+                // Growth splits pages under the walk; deletions leave holes in them.
+                let passing = format!("passing:{next}").into_bytes();
+                harness.put(0, &passing, b"v", None);
+                let victim = format!("passing:{}", random.random_range(0..=next)).into_bytes();
+                harness.with_keys(0, &[&victim], |txn| txn.delete(&victim));
+                next += u32::from(random.random_bool(0.8));
+            }
+        });
+        let missed: Vec<_> = (0..keys).map(steady).filter(|key| !seen.contains_key(key)).collect();
+        assert!(missed.is_empty(), "{} of {keys} keys missed", missed.len());
+    }
+}
+
+#[test]
+fn a_quiet_scan_sees_each_key_once() {
+    let mut harness = Harness::new(1);
+    (0..20_000).for_each(|number| harness.put(0, &steady(number), b"v", None));
+    for count in [1_000, 7, 100_000] {
+        let seen = scan_all(&mut harness, count, |_| {});
+        assert_eq!(seen.len(), 20_000);
+        assert!(seen.values().all(|times| *times == 1), "COUNT {count}");
+    }
+}
+
+#[test]
+fn scans_and_walks_skip_the_dead() {
+    let mut harness = Harness::new(1);
+    for number in 0..1_000 {
+        let expire_at_ms = (number % 2 == 0).then_some(START_MS + 5);
+        harness.put(0, &steady(number), b"v", expire_at_ms);
+    }
+    harness.set_clock(START_MS + 5);
+    assert_eq!(scan_all(&mut harness, 10, |_| {}).len(), 500);
+    assert_eq!(harness.collection(0).key_count(), 500);
+}
+
+/// Chi-square of the picks against equal chances, for `keys` keys.
+fn chi_square(harness: &mut Harness, keys: usize, picks: usize) -> f64 {
+    let mut counts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for _ in 0..picks {
+        let key = harness.keyspace(0, |txn| txn.random_key()).unwrap();
+        *counts.entry(key).or_default() += 1;
+    }
+    assert!(counts.len() <= keys);
+    let expected = picks as f64 / keys as f64;
+    let seen: f64 = counts
+        .values()
+        .map(|count| (*count as f64 - expected).powi(2) / expected)
+        .sum();
+    seen + (keys - counts.len()) as f64 * expected
+}
+
+#[test]
+fn random_keys_are_fair() {
+    for keys in [1, 2, 100, 2_000] {
+        let mut harness = Harness::new(1);
+        // Holes, so that pages differ in how full they are.
+        (0..3 * keys).for_each(|number| harness.put(0, &steady(number), b"v", None));
+        for number in keys..3 * keys {
+            let key = steady(number);
+            harness.with_keys(0, &[&key], |txn| txn.delete(&key));
+        }
+        let chi = chi_square(&mut harness, keys, 40 * keys);
+        let freedom = (keys - 1) as f64;
+        // Six standard deviations above the mean: one false alarm in hundreds of millions of runs.
+        let bound = freedom + 6.0 * (2.0 * freedom).sqrt() + 10.0;
+        assert!(chi <= bound, "{keys} keys: chi-square {chi:.0}, bound {bound:.0}");
+    }
+}
+
+#[test]
+fn a_random_key_is_never_dead() {
+    let mut harness = Harness::new(1);
+    (0..200).for_each(|number| harness.put(0, &steady(number), b"v", Some(START_MS + 5)));
+    harness.put(0, b"alive", b"v", None);
+    harness.set_clock(START_MS + 6);
+    assert_eq!(
+        harness.keyspace(0, |txn| txn.random_key()).as_deref(),
+        Some(&b"alive"[..])
+    );
+    harness.with_keys(0, &[b"alive"], |txn| txn.delete(b"alive"));
+    assert_eq!(harness.keyspace(0, |txn| txn.random_key()), None);
+}
+
+#[test]
+fn collections_come_and_go() {
+    let mut harness = Harness::new(2);
+    let users = harness
+        .exclusive(0, |txn| txn.create(None, "users", Kind::Hmap))
+        .unwrap();
+    assert_eq!(users.id, NAMED_FIRST);
+    assert!(
+        harness
+            .exclusive(0, |txn| txn.create(None, "users", Kind::Hmap))
+            .is_err()
+    );
+    harness.put(users.id, b"k", b"users", None);
+    harness.put(0, b"k", b"default", None);
+    let id = users.collection.id();
+    harness.exclusive(0, |txn| txn.rename(id, "people")).unwrap();
+    assert!(harness.engine.registry().by_name("users").is_none());
+    harness.exclusive(0, |txn| txn.swap(0, users.id)).unwrap();
+    // Names stay with the slots.
+    assert_eq!(
+        &*harness.engine.registry().slot(users.id).cloned().unwrap().name,
+        "people"
+    );
+    assert_eq!(harness.get(0, b"k").unwrap().0, b"users");
+    assert_eq!(harness.get(users.id, b"k").unwrap().0, b"default");
+    let id = harness.collection(users.id).id();
+    harness.exclusive(0, |txn| txn.drop_collection(id)).unwrap();
+    assert!(harness.engine.registry().slot(users.id).is_none());
+    assert!(harness.exclusive(0, |txn| txn.drop_collection(id)).is_err());
+    // Neither a dropped collection's identity nor that of a living one is handed out again.
+    let ids: BTreeSet<_> = ["a", "b"]
+        .map(|name| {
+            harness
+                .exclusive(0, |txn| txn.create(None, name, Kind::Hmap))
+                .unwrap()
+                .collection
+                .id()
+        })
+        .into();
+    assert!(ids.len() == 2 && !ids.contains(&id) && !ids.contains(&harness.collection(0).id()));
+}
