@@ -28,8 +28,8 @@ pub(super) const AUTH: Spec = Spec {
 fn auth(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     match args.len() {
         2 if cx.server.params.live().requirepass().is_empty() => return Err(NO_PASSWORD),
-        2 => authenticate(cx, b"default", &args[1])?,
-        3 => authenticate(cx, &args[1], &args[2])?,
+        2 => authenticate(cx, b"default", args.at(1))?,
+        3 => authenticate(cx, args.at(1), args.at(2))?,
         _ => return Err(CmdError::Syntax),
     }
     reply.ok();

@@ -41,6 +41,6 @@ fn ping(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
 fn write_arg(args: Args<'_>, reply: &mut Reply) {
     match args.shared(1) {
         Some(shared) => reply.bulk_shared(shared),
-        None => reply.bulk(&args[1]),
+        None => reply.bulk(args.at(1)),
     }
 }

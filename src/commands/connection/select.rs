@@ -18,9 +18,9 @@ pub(super) const SELECT: Spec = Spec {
 };
 
 fn select(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let database = match parse_i64(&args[1]) {
+    let database = match parse_i64(args.at(1)) {
         Some(number) => numbered(cx, number)?,
-        None => named(cx, &args[1])?,
+        None => named(cx, args.at(1))?,
     };
     cx.client.select(database);
     reply.ok();

@@ -58,24 +58,24 @@ fn debug(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
     if !is_allowed(cx) {
         return Err(REFUSED);
     }
-    let name = args[1].to_ascii_lowercase();
+    let name = args.at(1).to_ascii_lowercase();
     match (name.as_slice(), args.len()) {
         (b"help", 2) => write_help(reply, "debug", HELP.iter().copied()),
         (b"change-repl-id" | b"jmap", 2) | (b"quicklist-packed-threshold", 3) => reply.ok(),
-        (b"error", 3) => return Err(error_text(&args[2])),
+        (b"error", 3) => return Err(error_text(args.at(2))),
         (b"log", 3) => {
-            tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(&args[2]));
+            tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(args.at(2)));
             reply.ok();
         }
-        (b"object", 3..) => object(cx, &args[2], reply)?,
+        (b"object", 3..) => object(cx, args.at(2), reply)?,
         (b"reload", _) => return reload(cx, args),
         (b"set-active-expire", 3) => {
-            cx.server.active_expire.store(&args[2] != b"0", Ordering::Relaxed);
+            cx.server.active_expire.store(args.at(2) != b"0", Ordering::Relaxed);
             reply.ok();
         }
-        (b"sleep", 3) => return Ok(sleep(&args[2])),
-        (b"stringmatch-len", 4) => stringmatch(&args[2], &args[3], reply)?,
-        _ => return Err(subcommand_syntax("debug", &args[1])),
+        (b"sleep", 3) => return Ok(sleep(args.at(2))),
+        (b"stringmatch-len", 4) => stringmatch(args.at(2), args.at(3), reply)?,
+        _ => return Err(subcommand_syntax("debug", args.at(1))),
     }
     Ok(Flow::Done)
 }

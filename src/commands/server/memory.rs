@@ -220,7 +220,7 @@ fn usage(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRes
             return Err(CmdError::Syntax);
         }
     }
-    let key = &args[2];
+    let key = args.at(2);
     match txn.peek(key).map(|entry| entry.heap_bytes()) {
         None => reply.null(),
         Some(bytes) => reply.int((bytes + txn.index_share_bytes(key)) as i64),

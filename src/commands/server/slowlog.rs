@@ -38,7 +38,7 @@ const GET: Spec = Spec {
 
 fn get(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     if args.len() > 3 {
-        return Err(subcommand_syntax("slowlog", &args[1]));
+        return Err(subcommand_syntax("slowlog", args.at(1)));
     }
     let count = match args.get(2) {
         None => GET_COUNT_DEFAULT,

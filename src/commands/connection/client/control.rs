@@ -21,7 +21,7 @@ pub(super) const NO_EVICT: Spec = Spec {
 };
 
 fn no_evict(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let on = either(&args[2], "on", "off").ok_or(CmdError::Syntax)?;
+    let on = either(args.at(2), "on", "off").ok_or(CmdError::Syntax)?;
     cx.client.handle.no_evict.store(on, Ordering::Relaxed);
     reply.ok();
     Ok(Flow::Done)
@@ -37,7 +37,7 @@ pub(super) const NO_TOUCH: Spec = Spec {
 };
 
 fn no_touch(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let on = either(&args[2], "on", "off").ok_or(CmdError::Syntax)?;
+    let on = either(args.at(2), "on", "off").ok_or(CmdError::Syntax)?;
     cx.client.handle.no_touch.store(on, Ordering::Relaxed);
     reply.ok();
     Ok(Flow::Done)
@@ -54,12 +54,12 @@ pub(super) const PAUSE: Spec = Spec {
 
 fn pause(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     if args.len() > 4 {
-        return Err(subcommand_syntax("client", &args[1]));
+        return Err(subcommand_syntax("client", args.at(1)));
     }
     const BAD_MODE: CmdError = CmdError::text("ERR CLIENT PAUSE mode must be WRITE or ALL");
     let all = args.get(3).map_or(Some(true), |mode| either(mode, "all", "write"));
     let all = all.ok_or(BAD_MODE)?;
-    let timeout_ms = parse_i64(&args[2]).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
+    let timeout_ms = parse_i64(args.at(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
     let timeout_ms = u64::try_from(timeout_ms).map_err(|_| CmdError::text("ERR timeout is negative"))?;
     let now_ms = cx.worker.now_ms();
     let until_ms = now_ms.saturating_add(timeout_ms);
@@ -97,7 +97,7 @@ pub(super) const REPLY: Spec = Spec {
 
 fn set_reply(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let client = &mut *cx.client;
-    match args[2].to_ascii_lowercase().as_slice() {
+    match args.at(2).to_ascii_lowercase().as_slice() {
         b"on" => {
             client.reply_mode = ReplyMode::On;
             reply.ok();
@@ -123,13 +123,13 @@ pub(super) const UNBLOCK: Spec = Spec {
 
 fn unblock(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     if args.len() > 4 {
-        return Err(subcommand_syntax("client", &args[1]));
+        return Err(subcommand_syntax("client", args.at(1)));
     }
     const BAD_REASON: CmdError = CmdError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     if let Some(reason) = args.get(3) {
         either(reason, "timeout", "error").ok_or(BAD_REASON)?;
     }
-    parse_i64(&args[2]).ok_or(CmdError::NotInteger)?;
+    parse_i64(args.at(2)).ok_or(CmdError::NotInteger)?;
     // No command blocks, so that no client can be unblocked.
     reply.int(0);
     Ok(Flow::Done)

@@ -48,7 +48,7 @@ fn kill(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
         return Ok(if own { Flow::Close } else { Flow::Done });
     }
     let filter = Filter {
-        addr: Some(&args[2]),
+        addr: Some(args.at(2)),
         spares_caller: false,
         ..Filter::default()
     };

@@ -56,7 +56,7 @@ pub(super) const SETINFO: Spec = Spec {
 };
 
 fn setinfo(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let (attribute, value) = (&args[2], &args[3]);
+    let (attribute, value) = (args.at(2), args.at(3));
     let mut labels = cx.client.handle.labels.lock();
     let (field, shown) = if attribute.eq_ignore_ascii_case(b"lib-name") {
         (&mut labels.lib_name, "lib-name")
@@ -84,10 +84,10 @@ pub(super) const SETNAME: Spec = Spec {
 };
 
 fn setname(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    if !is_label(&args[2]) {
+    if !is_label(args.at(2)) {
         return Err(BAD_NAME);
     }
-    cx.client.handle.labels.lock().name = args[2].to_vec();
+    cx.client.handle.labels.lock().name = args.at(2).to_vec();
     reply.ok();
     Ok(Flow::Done)
 }

@@ -57,7 +57,7 @@ fn chosen(cx: &SessionCx<'_>, args: Args<'_>) -> Result<Vec<Arc<ClientHandle>>, 
     let clients = &cx.server.clients;
     match (args.len(), args.get(2)) {
         (2, _) => Ok(clients.all()),
-        (4, Some(option)) if option.eq_ignore_ascii_case(b"TYPE") => Ok(match client_type(&args[3])? {
+        (4, Some(option)) if option.eq_ignore_ascii_case(b"TYPE") => Ok(match client_type(args.at(3))? {
             ClientType::Normal => clients.all(),
             ClientType::Absent => Vec::new(),
         }),

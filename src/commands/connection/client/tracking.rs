@@ -48,7 +48,7 @@ pub(super) const TRACKING: Spec = Spec {
 };
 
 fn tracking(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    match either(&args[2], "on", "off") {
+    match either(args.at(2), "on", "off") {
         Some(true) => Err(CmdError::text(
             "ERR CLIENT TRACKING is not supported: this server sends no invalidation messages",
         )),

@@ -23,7 +23,7 @@ pub(super) const LIST: Spec = Spec {
 fn list(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     match args.len() {
         2 => write_names(table::all().iter(), reply),
-        5 if args[2].eq_ignore_ascii_case(b"FILTERBY") => filtered(&args[3], &args[4], reply)?,
+        5 if args.at(2).eq_ignore_ascii_case(b"FILTERBY") => filtered(args.at(3), args.at(4), reply)?,
         _ => return Err(CmdError::Syntax),
     }
     Ok(Flow::Done)

@@ -24,7 +24,7 @@ const ROWS: u64 = 4;
 
 fn graph(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let events = cx.server.stats.latency.lock();
-    let name = String::from_utf8_lossy(&args[2]);
+    let name = String::from_utf8_lossy(args.at(2));
     let event = events
         .get(&*name)
         .ok_or_else(|| CmdError::from(format!("ERR No samples available for event '{name}'")))?;

@@ -72,7 +72,7 @@ const HISTORY: Spec = Spec {
 
 fn history(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let events = cx.server.stats.latency.lock();
-    let event = std::str::from_utf8(&args[2]).ok().and_then(|name| events.get(name));
+    let event = std::str::from_utf8(args.at(2)).ok().and_then(|name| events.get(name));
     let Some(event) = event else {
         reply.array(0);
         return Ok(Flow::Done);
