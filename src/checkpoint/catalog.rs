@@ -192,7 +192,9 @@ impl Catalog {
     }
 
     fn sync(&self) -> Result<()> {
-        self.disk.sync_dir(&self.dir).map_err(CheckpointError::io("sync", &self.dir))
+        self.disk
+            .sync_dir(&self.dir)
+            .map_err(CheckpointError::io("sync", &self.dir))
     }
 }
 

@@ -238,7 +238,10 @@ impl ClientHandle {
 
     /// Ends a blocking command; whether there was one.
     pub fn unblock(&self, how: Unblocked) -> bool {
-        self.blocked.lock().take().is_some_and(|sender| sender.send(how).is_ok())
+        self.blocked
+            .lock()
+            .take()
+            .is_some_and(|sender| sender.send(how).is_ok())
     }
 
     /// Closes the connection, from any thread.

@@ -52,7 +52,9 @@ pub fn default_mode(args: &Args) -> Mode {
         ("TTL" | "EXPIRETIME", _) | ("OBJECT", "IDLETIME") => Mode::Near(1),
         ("PTTL" | "PEXPIRETIME", _) => Mode::Near(50),
         ("RANDOMKEY" | "TIME" | "LASTSAVE" | "LOLWUT" | "SCAN", _) => Mode::Any,
-        ("CLIENT", "ID") | ("COMMAND", "COUNT") | ("MEMORY", "USAGE") | ("DEBUG", "OBJECT") | ("OBJECT", "FREQ") => Mode::Any,
+        ("CLIENT", "ID") | ("COMMAND", "COUNT") | ("MEMORY", "USAGE") | ("DEBUG", "OBJECT") | ("OBJECT", "FREQ") => {
+            Mode::Any
+        }
         ("CLIENT", "LIST" | "INFO") => Mode::ClientFields,
         ("INFO", _) => Mode::Info,
         ("HELLO", _) | ("MEMORY", "STATS") => Mode::KeysOnly,

@@ -94,7 +94,10 @@ fn a_checkpoint_under_load_is_the_data_at_its_lsn() {
         }
         server.sync();
         let found = read_back(&disk.crash()).unwrap();
-        assert!(values(&found.registry) == state_at(&histories, Lsn::MAX), "round {round}");
+        assert!(
+            values(&found.registry) == state_at(&histories, Lsn::MAX),
+            "round {round}"
+        );
         assert_eq!(found.data_bytes, exact_bytes(&found.registry));
     }
 }

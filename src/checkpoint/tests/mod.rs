@@ -44,7 +44,9 @@ pub(super) fn dump(registry: &Registry) -> Dump {
         keys
     };
     let slots = registry.slots();
-    slots.map(|slot| (slot.name.to_string(), (slot.id, keys_of(slot)))).collect()
+    slots
+        .map(|slot| (slot.name.to_string(), (slot.id, keys_of(slot))))
+        .collect()
 }
 
 pub(super) fn options(threads: usize) -> RecoverOptions {

@@ -4,8 +4,8 @@
 //! byte that differs of a sparse one.
 
 use super::{
-    CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, STALE, STALE_CACHE_OFFSET, add,
-    cached_count, check, count, count_union, dense_patch, empty, invalidate_cache, merge, set_cached_count,
+    CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, STALE, STALE_CACHE_OFFSET, add, cached_count, check, count,
+    count_union, dense_patch, empty, invalidate_cache, merge, set_cached_count,
 };
 use crate::commands::spec::{Begin, Find, Group, KeySpec, all_keys, first_key, flag};
 use crate::commands::value::{Held, put_made};

@@ -51,7 +51,12 @@ fn pfdebug(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     } else if is(b"TODENSE") {
         reply.int(i64::from(make_dense(txn, key)?));
     } else {
-        return Err(CmdError::quoting("ERR Unknown PFDEBUG subcommand '", word, usize::MAX, "'"));
+        return Err(CmdError::quoting(
+            "ERR Unknown PFDEBUG subcommand '",
+            word,
+            usize::MAX,
+            "'",
+        ));
     }
     Ok(())
 }

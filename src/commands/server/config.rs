@@ -143,7 +143,9 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
             server.engine.set_string_bytes_max(config.limits.bulk_bytes_max);
         }
         if key == "memory.hll_sparse_bytes_max" {
-            server.engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
+            server
+                .engine
+                .set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
         }
         if key == "log.level" {
             logging::set_level(config.log.level);

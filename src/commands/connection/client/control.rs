@@ -126,7 +126,9 @@ fn unblock(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<
         return Err(subcommand_syntax("client", args.at(1)));
     }
     const BAD_REASON: CmdError = CmdError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-    let times_out = args.get(3).map_or(Some(true), |reason| either(reason, "timeout", "error"));
+    let times_out = args
+        .get(3)
+        .map_or(Some(true), |reason| either(reason, "timeout", "error"));
     let how = if times_out.ok_or(BAD_REASON)? {
         Unblocked::TimedOut
     } else {

@@ -63,7 +63,12 @@ fn setinfo(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<
     } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
         (&mut labels.lib_version, "lib-ver")
     } else {
-        return Err(CmdError::quoting("ERR Unrecognized option '", attribute, usize::MAX, "'"));
+        return Err(CmdError::quoting(
+            "ERR Unrecognized option '",
+            attribute,
+            usize::MAX,
+            "'",
+        ));
     };
     if !is_label(value) {
         return Err(format!("ERR {shown} cannot contain spaces, newlines or special characters.").into());
