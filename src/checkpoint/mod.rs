@@ -9,7 +9,6 @@
 //! - The WAL is trimmed only after the manifest is durable, and the manifest is committed only after the WAL is stable
 //!   up to its LSN.
 
-mod bridge;
 mod capture;
 pub mod catalog;
 pub mod error;

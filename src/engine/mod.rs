@@ -38,6 +38,9 @@ use reaper::Reaper;
 use registry::Registry;
 use worker::Worker;
 
+/// How often a second dead keys are looked for.
+pub const EXPIRY_TICKS_PER_S: u32 = 10;
+
 /// Threads beside the workers that touch data: expiry, checkpointer, background drops, start-up.
 const HELPERS: usize = 4;
 

@@ -9,14 +9,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::commands::context::Server;
+use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::collection::Collection;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
 
-/// How often a second.
-pub const TICKS_PER_S: u32 = 10;
-const TICK: Duration = Duration::from_millis(1000 / TICKS_PER_S as u64);
+const TICK: Duration = Duration::from_millis(1000 / EXPIRY_TICKS_PER_S as u64);
 /// Longest work in one tick.
 const BUDGET: Duration = Duration::from_millis(25);
 /// Pages looked at under one shard lock.
