@@ -58,7 +58,9 @@ impl<'e> Capture<'e> {
         let (epoch, lsn) = engine.begin_checkpoint(&exclusive);
         let (next_collection, collections) = {
             let registry = engine.registry();
-            let wanted = registry.slots().filter(|slot| only.is_none_or(|name| *slot.name == *name));
+            let wanted = registry
+                .slots()
+                .filter(|slot| only.is_none_or(|name| *slot.name == *name));
             let captured = wanted.map(|slot| Captured {
                 next_page_id: slot.collection.page_ids().load(Ordering::Relaxed),
                 slot: slot.clone(),
@@ -86,7 +88,9 @@ impl<'e> Capture<'e> {
     /// Writes every page of the instant to `file`. Gives up when `stop` is set.
     pub fn walk(&mut self, worker: &Worker, file: &mut PageFileWriter, stop: &AtomicBool) -> Result<()> {
         let places = self.collections.iter().enumerate();
-        let places = places.map(|(at, captured)| (captured.slot.collection.id(), at)).collect();
+        let places = places
+            .map(|(at, captured)| (captured.slot.collection.id(), at))
+            .collect();
         for at in 0..self.collections.len() {
             self.walk_collection(at, &places, worker, file, stop)?;
         }
@@ -110,7 +114,9 @@ impl<'e> Capture<'e> {
             position = self.gather(at, from, worker, &mut images);
             if let Some(captured) = self.collections.get_mut(at) {
                 for (shard, image) in images.drain(..) {
-                    captured.pages.push(file.append(captured.slot.collection.id(), shard, &image)?);
+                    captured
+                        .pages
+                        .push(file.append(captured.slot.collection.id(), shard, &image)?);
                 }
             }
             self.drain(places, file)?;
@@ -147,7 +153,9 @@ impl<'e> Capture<'e> {
     /// are let go.
     fn drain(&mut self, places: &HashMap<CollectionId, usize>, file: &mut PageFileWriter) -> Result<()> {
         for located in self.engine.pre_images().drain() {
-            let captured = places.get(&located.collection_id).and_then(|at| self.collections.get_mut(*at));
+            let captured = places
+                .get(&located.collection_id)
+                .and_then(|at| self.collections.get_mut(*at));
             if let Some(captured) = captured {
                 let row = file.append(located.collection_id, located.shard, &located.image)?;
                 captured.pages.push(row);

@@ -138,7 +138,11 @@ impl PageHeader {
             self.version,
         ];
         let bytes = words.map(u64::to_le_bytes);
-        bytes.as_flattened().first_chunk().copied().unwrap_or([0; PAGE_HEADER_BYTES])
+        bytes
+            .as_flattened()
+            .first_chunk()
+            .copied()
+            .unwrap_or([0; PAGE_HEADER_BYTES])
     }
 
     /// From bytes; nothing is verified.
@@ -190,7 +194,12 @@ impl ManifestHead {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(Self::bytes(self.files.len()));
         bytes.extend_from_slice(MANIFEST_MAGIC);
-        let versions = [FORMAT_VERSION, u32::from(codec::FORMAT_VERSION), self.kind as u32, self.term];
+        let versions = [
+            FORMAT_VERSION,
+            u32::from(codec::FORMAT_VERSION),
+            self.kind as u32,
+            self.term,
+        ];
         bytes.extend(versions.iter().flat_map(|word| word.to_le_bytes()));
         let words = [self.id, self.lsn, self.wall_ms, self.pages, self.entries];
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));

@@ -78,8 +78,15 @@ impl Manifest {
             return Err(CheckpointError::damaged(path, end as u64, reason));
         }
         let body = bytes.get(body_at..end).unwrap_or_default();
-        let mut rows = Rows { path, body_at, body, at: 0 };
-        let collections = (0..head.collections).map(|_| rows.part(&head)).collect::<Result<Vec<_>>>()?;
+        let mut rows = Rows {
+            path,
+            body_at,
+            body,
+            at: 0,
+        };
+        let collections = (0..head.collections)
+            .map(|_| rows.part(&head))
+            .collect::<Result<Vec<_>>>()?;
         rows.finish(&head, &collections)?;
         Ok(Self { head, collections })
     }

@@ -193,7 +193,15 @@ impl PageFileReader {
             )));
         }
         let told = (row.page_id, row.shard, row.entries, row.len, collection);
-        if told != (header.page_id, header.shard, header.entries, header.len, header.collection) {
+        if told
+            != (
+                header.page_id,
+                header.shard,
+                header.entries,
+                header.len,
+                header.collection,
+            )
+        {
             return Err(damaged(format!("another page is there: {header:?}")));
         }
         Ok(header)

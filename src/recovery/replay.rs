@@ -74,7 +74,11 @@ pub(super) fn replay(
             });
         }
     }
-    let torn_tail = if reader.tail().is_some() { repair_tail(disk, dir)? } else { None };
+    let torn_tail = if reader.tail().is_some() {
+        repair_tail(disk, dir)?
+    } else {
+        None
+    };
     Ok(Replayed {
         next_lsn: reader.next_lsn(),
         effects: replay.effects,

@@ -37,7 +37,10 @@ fn a_power_cut_at_any_operation_of_a_checkpoint_loses_nothing() {
             let found = found.unwrap_or_else(|error| panic!("operation {nth}: {error}"));
             assert_eq!(dump(&found.registry), expected, "operation {nth}");
             let id = found.checkpoint.unwrap().id;
-            assert!(id == 1 && !reached || id == 2, "operation {nth}: checkpoint {id}, reached {reached}");
+            assert!(
+                id == 1 && !reached || id == 2,
+                "operation {nth}: checkpoint {id}, reached {reached}"
+            );
             assert!(found.next_lsn > sequence, "operation {nth}");
         }
         // The server that starts there can go on, and takes checkpoints.
@@ -75,16 +78,31 @@ fn a_failed_step_leaves_the_previous_checkpoint_and_the_next_attempt_succeeds() 
         assert!(error.contains(CHECKPOINTS), "{name}: {error}");
         assert_eq!(server.checkpoints.last_error(), Some(error), "{name}");
         assert!(!server.checkpoints.is_running());
-        assert_eq!(server.engine.wal().first_lsn(), first_lsn, "{name}: the WAL was trimmed");
+        assert_eq!(
+            server.engine.wal().first_lsn(),
+            first_lsn,
+            "{name}: the WAL was trimmed"
+        );
         let names = files(&disk, CHECKPOINTS);
-        assert!(names.iter().all(|file| file.extension().unwrap() != "tmp"), "{name}: {names:?}");
-        assert_eq!(dump(&read_back(&disk.fork().crash()).unwrap().registry), expected, "{name}");
+        assert!(
+            names.iter().all(|file| file.extension().unwrap() != "tmp"),
+            "{name}: {names:?}"
+        );
+        assert_eq!(
+            dump(&read_back(&disk.fork().crash()).unwrap().registry),
+            expected,
+            "{name}"
+        );
         disk.clear_faults();
         server.set("more", "1");
         server.checkpoints.checkpoint_blocking().unwrap();
         assert_eq!(server.checkpoints.last_error(), None, "{name}");
         assert_eq!(files(&disk, CHECKPOINTS).len(), 2, "{name}");
-        assert_eq!(dump(&read_back(&disk.crash()).unwrap().registry), server.dump(), "{name}");
+        assert_eq!(
+            dump(&read_back(&disk.crash()).unwrap().registry),
+            server.dump(),
+            "{name}"
+        );
     }
 }
 
@@ -100,7 +118,11 @@ fn a_full_disk_fails_the_checkpoint_and_nothing_else() {
     disk.limit_bytes(used + 100);
     let error = server.checkpoints.checkpoint_blocking().unwrap_err();
     assert!(error.contains("space") || error.contains("full"), "{error}");
-    assert_eq!(files(&disk, CHECKPOINTS).len(), 2, "the previous manifest and its page file");
+    assert_eq!(
+        files(&disk, CHECKPOINTS).len(),
+        2,
+        "the previous manifest and its page file"
+    );
     disk.clear_faults();
     assert_eq!(dump(&read_back(&disk.fork().crash()).unwrap().registry), expected);
     server.checkpoints.checkpoint_blocking().unwrap();
@@ -176,13 +198,15 @@ fn old_checkpoints_are_kept_by_count_and_age() {
     let disk = FaultDisk::new(4);
     let mut server = Server::start(&disk);
     let live = Arc::clone(&server.checkpoints.shared.live);
-    live.checkpoint_keep_count.store(3, std::sync::atomic::Ordering::Relaxed);
+    live.checkpoint_keep_count
+        .store(3, std::sync::atomic::Ordering::Relaxed);
     for i in 0..6 {
         server.set("key", &i.to_string());
         server.checkpoints.checkpoint_blocking().unwrap();
     }
     assert_eq!(files(&disk, CHECKPOINTS).len(), 6);
-    live.checkpoint_keep_age_s.store(3600, std::sync::atomic::Ordering::Relaxed);
+    live.checkpoint_keep_age_s
+        .store(3600, std::sync::atomic::Ordering::Relaxed);
     for i in 0..3 {
         server.set("key", &i.to_string());
         server.checkpoints.checkpoint_blocking().unwrap();

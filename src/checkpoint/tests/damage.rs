@@ -28,7 +28,10 @@ fn every_flipped_byte_is_refused_with_its_file() {
             disk.flip(&path, offset as usize, mask).unwrap();
             let error = read_back(&disk).err().map(|error| error.to_string());
             let error = error.unwrap_or_else(|| panic!("{name}: byte {offset} was not noticed"));
-            assert!(error.contains(&name) && error.contains("at byte"), "byte {offset}: {error}");
+            assert!(
+                error.contains(&name) && error.contains("at byte"),
+                "byte {offset}: {error}"
+            );
             disk.flip(&path, offset as usize, mask).unwrap();
         }
     }
