@@ -11,6 +11,7 @@ pub mod effect;
 pub mod gate;
 pub mod index;
 pub mod keyspace;
+pub mod load;
 pub mod memory;
 pub mod preimage;
 pub mod reaper;
