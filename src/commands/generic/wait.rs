@@ -21,8 +21,8 @@ pub(super) const WAIT: Spec = Spec {
 };
 
 fn wait(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let replicas = parse_i64(&args[1]).ok_or(CmdError::NotInteger)?;
-    let timeout_ms = parse_i64(&args[2]).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
+    let replicas = parse_i64(args.at(1)).ok_or(CmdError::NotInteger)?;
+    let timeout_ms = parse_i64(args.at(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
     let timeout_ms = u64::try_from(timeout_ms).map_err(|_| CmdError::text("ERR timeout is negative"))?;
     if replicas <= 0 || cx.in_exec {
         reply.int(0);

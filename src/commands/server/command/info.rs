@@ -104,7 +104,8 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
         reply.bulk(notes.as_bytes());
     }
     reply.bulk(b"flags");
-    write_key_flags(spec, reply);
+    reply.set(spec.flags.len());
+    spec.flags.iter().for_each(|flag| reply.simple(flag));
     let Begin::Index(index) = spec.begin;
     reply.bulk(b"begin_search");
     write_search("index", &[("index", index as i64)], reply);
@@ -130,16 +131,6 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
 }
 
 /// What is done with a key as a whole in capitals (`RW`), what with its value in small letters (`update`), as in Redis.
-fn write_key_flags(spec: &KeySpec, reply: &mut Reply) {
-    reply.set(spec.flags.len());
-    for flag in spec.flags {
-        match flag.len() {
-            2 => reply.simple(flag),
-            _ => reply.simple(&flag.to_ascii_lowercase()),
-        }
-    }
-}
-
 fn write_search(kind: &str, fields: &[(&str, i64)], reply: &mut Reply) {
     reply.map(2);
     reply.bulk(b"type");

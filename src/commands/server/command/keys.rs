@@ -4,7 +4,7 @@ use super::FLAGS;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, KeySpec, Spec, Support};
+use crate::commands::spec::{Group, Handler, KeySpec, Spec};
 use crate::commands::table::{self, Command};
 use crate::resp::{Args, Reply};
 
@@ -32,7 +32,6 @@ pub(super) const GETKEYSANDFLAGS: Spec = Spec {
     summary: "Finds the keys in a command and what it does with them",
     complexity: "O(N) where N is the number of arguments to the command",
     syntax: "command [arg [arg ...]]",
-    support: Support::Partial("flags are those of the spec, whatever the command's options (D10)"),
     ..Spec::new("getkeysandflags", Group::Server, -4, Handler::Session(getkeysandflags))
 };
 
