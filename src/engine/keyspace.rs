@@ -315,9 +315,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
             return;
         };
         let present = watched.iter().filter(|(key, _)| has_key(&collection, key));
-        present
-            .flat_map(|(_, flags)| flags)
-            .for_each(super::watch::WatchFlag::raise);
+        present.flat_map(|(_, flags)| flags).for_each(Watcher::raise);
     }
 
     /// A look at the registry.
@@ -340,7 +338,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     }
 }
 
-pub(super) type Watched = (Box<[u8]>, Vec<super::watch::WatchFlag>);
+pub(super) type Watched = (Box<[u8]>, Vec<Watcher>);
 
 fn has_key(collection: &Collection, key: &[u8]) -> bool {
     let key = collection.key(key);
