@@ -19,6 +19,10 @@ use crate::engine::effect::DatabaseId;
 
 /// A collection for the time of a batch. Cloning it touches nothing that other threads see.
 #[derive(Clone)]
+#[expect(
+    clippy::redundant_allocation,
+    reason = "the outer count is this thread's alone, so that a batch does not touch the shared one"
+)]
 pub struct Pinned(Rc<Arc<Collection>>);
 
 impl Deref for Pinned {

@@ -29,7 +29,7 @@ fn write(engine: &Engine, mut random: SmallRng, writer: usize, stop: &AtomicBool
         });
         history.push((lsn, key, value));
         total.fetch_add(1, Ordering::Relaxed);
-        if history.len() % 16 == 0 {
+        if history.len().is_multiple_of(16) {
             // The disk is memory: the writers must not fill it while a checkpoint is slow.
             std::thread::sleep(std::time::Duration::from_micros(100));
         }
