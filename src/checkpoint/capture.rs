@@ -53,8 +53,9 @@ struct Captured {
 impl<'e> Capture<'e> {
     /// Stops everybody for the instant, and begins the epoch. `only`: the one collection wanted.
     pub fn begin(engine: &'e Engine, only: Option<&str>) -> Self {
-        let exclusive = engine.exclusive();
+        // From the first thread that has to wait for the others to the last that goes on: an upper bound for each.
         let stopped = Instant::now();
+        let exclusive = engine.exclusive();
         let (epoch, lsn) = engine.begin_checkpoint(&exclusive);
         let (next_collection, collections) = {
             let registry = engine.registry();

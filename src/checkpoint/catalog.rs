@@ -36,14 +36,14 @@ fn parse(name: &OsStr, prefix: &str, suffix: &str) -> Option<u64> {
 
 /// What is in a directory of checkpoint files.
 #[derive(Default)]
-struct Listing {
+pub(super) struct Listing {
     manifests: BTreeSet<u64>,
-    page_files: BTreeSet<u64>,
+    pub page_files: BTreeSet<u64>,
     leftovers: Vec<PathBuf>,
 }
 
 impl Listing {
-    fn read(disk: &dyn Disk, dir: &Path) -> Result<Self> {
+    pub fn read(disk: &dyn Disk, dir: &Path) -> Result<Self> {
         let mut listing = Self::default();
         for name in disk.list(dir).map_err(CheckpointError::io("list", dir))? {
             if let Some(id) = parse(&name, "manifest-", ".lkm") {

@@ -9,13 +9,14 @@
 //! - The WAL is trimmed only after the manifest is durable, and the manifest is committed only after the WAL is stable
 //!   up to its LSN.
 
-mod bridge;
 mod capture;
 pub mod catalog;
 pub mod error;
 pub mod format;
+mod load;
 pub mod manifest;
 pub mod page_file;
+mod persist;
 mod runner;
 mod status;
 #[cfg(test)]
@@ -82,8 +83,40 @@ pub struct CheckpointDone {
 type Outcome<T> = Result<T, String>;
 type Reply<T> = Box<dyn FnOnce(Outcome<T>) + Send>;
 
+/// What `PERSIST` did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersistDone {
+    /// Pages written.
+    pub pages: u64,
+    /// Entries in them.
+    pub entries: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// How long it took.
+    pub millis: u64,
+}
+
+/// What `LOAD` did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadDone {
+    /// Entries loaded.
+    pub entries: u64,
+    /// How long it took.
+    pub millis: u64,
+}
+
+/// What to load, and where to.
+struct LoadRequest {
+    name: String,
+    as_name: String,
+    replace: bool,
+}
+
 /// Work for the thread, besides checkpoints.
-enum Job {}
+enum Job {
+    Persist(String, Reply<PersistDone>),
+    Load(LoadRequest, Reply<LoadDone>),
+}
 
 #[derive(Default)]
 struct Requests {
@@ -174,6 +207,34 @@ impl Checkpointer {
         let reply: Reply<CheckpointDone> = Box::new(move |outcome| drop(reply.send(outcome)));
         self.shared.ask(|requests| requests.want(reply))?;
         done.recv().unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// Writes collection `name` as it is now under `persist_dir/name/`, replacing what was persisted there before.
+    ///
+    /// # Errors
+    /// Why it failed; what was persisted before is as good as before.
+    pub async fn persist(&self, name: &str) -> Result<PersistDone, String> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        let job = Job::Persist(name.to_owned(), to_oneshot(reply));
+        self.shared.ask(|requests| requests.jobs.push_back(job))?;
+        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// Loads what was persisted as `name` into collection `as_name`, all at once and in the log when this returns.
+    /// A collection that has keys is replaced only with `replace`.
+    ///
+    /// # Errors
+    /// Why it failed; nothing has changed.
+    pub async fn load(&self, name: &str, as_name: &str, replace: bool) -> Result<LoadDone, String> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        let request = LoadRequest {
+            name: name.to_owned(),
+            as_name: as_name.to_owned(),
+            replace,
+        };
+        let job = Job::Load(request, to_oneshot(reply));
+        self.shared.ask(|requests| requests.jobs.push_back(job))?;
+        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
     }
 
     /// Asks for a checkpoint and does not wait for it.

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::capture::Capture;
 use super::catalog::Catalog;
-use super::error::Result;
+use super::error::{CheckpointError, Result};
 use super::format::ManifestKind;
 use super::{CheckpointDone, Job, Reply, Shared};
 use crate::engine::worker::{Worker, unix_ms};
@@ -64,10 +64,17 @@ pub(super) fn run(shared: Arc<Shared>, worker: Worker) {
     loop {
         match runner.next_work() {
             Work::Checkpoint(waiters) => runner.checkpoint(waiters),
-            Work::Job(job) => match job {},
+            Work::Job(Job::Persist(name, reply)) => reply(runner.persist(&name).map_err(told)),
+            Work::Job(Job::Load(request, reply)) => reply(runner.load(&request).map_err(told)),
             Work::End => return,
         }
     }
+}
+
+fn told(error: CheckpointError) -> String {
+    let error = error.to_string();
+    tracing::warn!("{error}");
+    error
 }
 
 impl Runner {

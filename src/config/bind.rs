@@ -1,7 +1,7 @@
 //! The addresses of `server.bind`: their forms, and the sockets they mean.
 //!
 //! **Invariants**
-//! - What [`is_valid`] accepts, [`resolve`] understands; only the name service can still fail.
+//! - What `is_valid` accepts, `resolve` understands; only the name service can still fail.
 
 use std::{
     io,

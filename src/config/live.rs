@@ -1,7 +1,7 @@
 //! The settings that hot paths read, as atomics: one relaxed load each, no lock.
 //!
 //! **Invariants**
-//! - Written only by [`Live::store`], under the lock of [`super::Params`]; anyone may read at any time.
+//! - Written only by `Live::store`, under the lock of [`super::Params`]; anyone may read at any time.
 //! - `generation` grows after all values are in place: who sees a new generation sees the new values.
 
 use std::sync::{

@@ -1,6 +1,6 @@
 //! The TOML configuration, command-line flags, and Redis's names for both.
 //!
-//! The way of a setting: [`cli`] flags and `config.toml` → [`load`] (layers, with the line of every mistake) → the
+//! The way of a setting: [`cli`] flags and `config.toml` → `load` (layers, with the line of every mistake) → the
 //! typed [`Config`] → [`params::Params`], which `CONFIG GET/SET/REWRITE` and the hot paths share.
 //!
 //! **Invariants**

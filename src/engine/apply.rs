@@ -69,7 +69,9 @@ pub fn apply(
         | Effect::CollectionDrop
         | Effect::CollectionRename { .. }
         | Effect::CollectionFlush
-        | Effect::CollectionSwap { .. } => {
+        | Effect::CollectionSwap { .. }
+        | Effect::CollectionLoad { .. }
+        | Effect::CollectionPublish { .. } => {
             debug_assert!(false, "collection effects go to the registry");
             None
         }

@@ -89,6 +89,18 @@ pub enum Effect<'a> {
         /// The other collection.
         with: CollectionId,
     },
+    /// A new, empty collection begins to be loaded; it is in no slot yet.
+    CollectionLoad {
+        /// How it places keys.
+        placement: Placement,
+    },
+    /// The collection that was being loaded is in this slot now, instead of what was there.
+    CollectionPublish {
+        /// The slot; made if it does not exist.
+        database: DatabaseId,
+        /// Its name.
+        name: &'a str,
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -102,7 +114,9 @@ impl<'a> Effect<'a> {
             | Self::CollectionDrop
             | Self::CollectionRename { .. }
             | Self::CollectionFlush
-            | Self::CollectionSwap { .. } => None,
+            | Self::CollectionSwap { .. }
+            | Self::CollectionLoad { .. }
+            | Self::CollectionPublish { .. } => None,
         }
     }
 

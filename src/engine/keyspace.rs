@@ -283,7 +283,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         collection.totals(u64::MAX)
     }
 
-    fn change(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), String> {
+    pub(super) fn change(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), String> {
         let gone = self
             .scope
             .engine
@@ -296,7 +296,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         Ok(())
     }
 
-    fn touch_watched(&mut self, id: CollectionId) -> Vec<Watched> {
+    pub(super) fn touch_watched(&mut self, id: CollectionId) -> Vec<Watched> {
         let Some(collection) = self.collection(id) else {
             return Vec::new();
         };
@@ -309,7 +309,21 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         watched
     }
 
-    fn watch_again(&mut self, id: CollectionId, watched: Vec<Watched>) {
+    /// Tells watchers of keys that `id` has.
+    pub(super) fn raise_present(&self, id: CollectionId, watched: &[Watched]) {
+        let Some(collection) = self.collection(id) else {
+            return;
+        };
+        let present = watched.iter().filter(|(key, _)| has_key(&collection, key));
+        present.flat_map(|(_, flags)| flags).for_each(Watcher::raise);
+    }
+
+    /// A look at the registry.
+    pub(super) fn registry<R>(&self, look: impl FnOnce(&Registry) -> R) -> R {
+        look(&self.scope.engine.registry())
+    }
+
+    pub(super) fn watch_again(&mut self, id: CollectionId, watched: Vec<Watched>) {
         if let Some(collection) = self.collection(id) {
             put_watches(&collection, watched);
         }
@@ -324,7 +338,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     }
 }
 
-type Watched = (Box<[u8]>, Vec<Watcher>);
+pub(super) type Watched = (Box<[u8]>, Vec<Watcher>);
 
 fn has_key(collection: &Collection, key: &[u8]) -> bool {
     let key = collection.key(key);

@@ -11,6 +11,7 @@ pub mod effect;
 pub mod gate;
 pub mod index;
 pub mod keyspace;
+pub mod load;
 pub mod memory;
 pub mod preimage;
 pub mod reaper;
@@ -37,6 +38,9 @@ use preimage::PreImages;
 use reaper::Reaper;
 use registry::Registry;
 use worker::Worker;
+
+/// How often a second dead keys are looked for.
+pub const EXPIRY_TICKS_PER_S: u32 = 10;
 
 /// Threads beside the workers that touch data: expiry, checkpointer, background drops, start-up.
 const HELPERS: usize = 4;

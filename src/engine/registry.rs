@@ -24,6 +24,8 @@ pub struct Slot {
 #[derive(Default)]
 pub struct Registry {
     slots: BTreeMap<DatabaseId, Slot>,
+    /// Collections that are being loaded: in no slot, seen by the loader alone.
+    loading: BTreeMap<CollectionId, Arc<Collection>>,
     next_collection: CollectionId,
 }
 
@@ -48,9 +50,15 @@ impl Registry {
         self.slots.values().find(|slot| slot.collection.id() == id)
     }
 
-    /// The collection with this id.
+    /// The collection with this id, also one that is being loaded.
     pub fn collection(&self, id: CollectionId) -> Option<Arc<Collection>> {
-        self.by_collection(id).map(|slot| Arc::clone(&slot.collection))
+        let in_slot = self.by_collection(id).map(|slot| &slot.collection);
+        in_slot.or_else(|| self.loading.get(&id)).map(Arc::clone)
+    }
+
+    /// Lets go of collections whose load was never finished.
+    pub fn drop_unfinished_loads(&mut self) {
+        self.loading.clear();
     }
 
     /// All slots, numbered ones first.
@@ -102,6 +110,7 @@ impl Registry {
                 self.reserve_collection_ids(id + 1);
                 Ok(None)
             }
+            Effect::CollectionDrop if self.loading.contains_key(&id) => Ok(self.loading.remove(&id)),
             Effect::CollectionDrop => {
                 let database = self.slot_mut(id)?.id;
                 Ok(self.slots.remove(&database).map(|slot| slot.collection))
@@ -122,10 +131,40 @@ impl Registry {
                 self.put_in(other, first);
                 Ok(None)
             }
+            Effect::CollectionLoad { placement } => {
+                self.loading.insert(id, Arc::new(Collection::new(id, placement)));
+                self.reserve_collection_ids(id + 1);
+                Ok(None)
+            }
+            Effect::CollectionPublish { database, name } => self.publish(id, database, name),
             Effect::Put { .. } | Effect::Delete { .. } | Effect::ExpireAt { .. } | Effect::StrRange { .. } => {
                 Err("an effect on a key is not for the registry".to_owned())
             }
         }
+    }
+
+    fn publish(
+        &mut self,
+        id: CollectionId,
+        database: DatabaseId,
+        name: &str,
+    ) -> Result<Option<Arc<Collection>>, String> {
+        let elsewhere = self.by_name(name).is_some_and(|slot| slot.id != database);
+        if elsewhere {
+            return Err(format!("the name {name:?} is another database's"));
+        }
+        let collection = self.loading.remove(&id);
+        let collection = collection.ok_or_else(|| format!("collection {id} is not being loaded"))?;
+        if let Some(slot) = self.slots.get_mut(&database) {
+            return Ok(Some(std::mem::replace(&mut slot.collection, collection)));
+        }
+        let slot = Slot {
+            id: database,
+            name: name.into(),
+            collection,
+        };
+        self.slots.insert(database, slot);
+        Ok(None)
     }
 
     fn slot_mut(&mut self, id: CollectionId) -> Result<&mut Slot, String> {

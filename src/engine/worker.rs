@@ -19,6 +19,15 @@ pub fn unix_ms() -> u64 {
     since_epoch.as_millis() as u64
 }
 
+/// What a batch's replies depend on under `fsync = "always"`; 0 = nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// The last record the batch wrote.
+    pub written: Lsn,
+    /// The last record whose effect its replies may show, its own included.
+    pub observed: Lsn,
+}
+
 /// One thread's way into the engine. Not shared.
 pub struct Worker {
     pub(super) cell: usize,
@@ -138,9 +147,19 @@ impl Worker {
         }
     }
 
-    /// Hands the batch's records to the WAL and returns the LSN its replies must wait for under `always`; 0 = none.
-    pub fn submit(&mut self) -> Lsn {
-        self.log.submit();
-        std::mem::take(&mut self.observed_lsn)
+    /// Hands the batch's records to the WAL; says what its replies depend on.
+    pub fn submit(&mut self) -> Submitted {
+        let written = self.log.submit();
+        Submitted {
+            written,
+            observed: std::mem::take(&mut self.observed_lsn),
+        }
+    }
+
+    /// The batch's replies may show anything that has happened so far.
+    pub fn observe_all(&mut self, engine: &Engine) {
+        if engine.waits_for_stable() {
+            self.observed_lsn = engine.wal().last_lsn();
+        }
     }
 }

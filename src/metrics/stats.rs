@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::counters::Count;
 use super::rates::Rates;
 
-/// Buckets of [`CommandStats::by_duration`].
+/// Buckets of `CommandStats::by_duration`.
 pub const DURATION_BUCKETS: usize = 24;
 
 /// Figures of one command, counted by one thread.

@@ -113,7 +113,11 @@ impl Connection {
                 () = sleep_for(idle) => Event::Idle,
             };
             let goes_on = match event {
-                Event::Read => self.run_received().await?,
+                Event::Read => tokio::select! {
+                    biased;
+                    goes_on = self.run_received() => goes_on?,
+                    () = &mut killed => false,
+                },
                 Event::Eof | Event::Killed => false,
                 Event::Idle => !self.is_idle_too_long(idle),
                 Event::ShuttingDown => {
@@ -253,7 +257,9 @@ impl Connection {
         while from < batch.len() {
             let cx = Rc::clone(&self.cx);
             let ran = self.session.run(&cx, batch, buf, from);
-            self.settle().await?;
+            if !self.settle().await? {
+                return Ok(false);
+            }
             match ran {
                 Ran::All => return Ok(true),
                 Ran::Close => return Ok(false),
@@ -280,12 +286,20 @@ impl Connection {
         Ok(true)
     }
 
-    /// Hands the batch's records to the WAL, and waits where its replies may not go first.
-    async fn settle(&mut self) -> io::Result<()> {
-        let engine = &self.cx.server.engine;
-        let lsn = self.cx.worker.borrow_mut().submit();
-        if lsn != 0 && engine.waits_for_stable() && engine.wal().stable_lsn() < lsn {
-            engine.wal().wait_stable(lsn).await.map_err(io::Error::other)?;
+    /// Hands the batch's records to the WAL, and waits where its replies may not go first; whether the connection goes
+    /// on.
+    async fn settle(&mut self) -> io::Result<bool> {
+        let engine = Arc::clone(&self.cx.server.engine);
+        let submitted = self.cx.worker.borrow_mut().submit();
+        if engine.waits_for_stable() && engine.wal().stable_lsn() < submitted.observed {
+            let stable = engine.wal().wait_stable(submitted.observed).await;
+            // With a failed log reads go on; what was to be written is not acknowledged.
+            if let (Err(error), true) = (stable, submitted.written > 0) {
+                self.session.reply().clear();
+                let text = format!("MISCONF Errors writing to the AOF file: {error}");
+                self.session.reply().error(&text);
+                return Ok(false);
+            }
         }
         if engine.wal().over_pending() {
             // A failed log is told to clients by what they send next.
@@ -301,7 +315,7 @@ impl Connection {
                 return Err(io::Error::other("output buffer limit"));
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn refresh_limits(&mut self) {

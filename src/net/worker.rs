@@ -16,6 +16,9 @@ use super::stream::{Accepted, Stream};
 use crate::commands::context::Server;
 use crate::session::WorkerCx;
 
+/// How often a worker looks after what it keeps.
+const TIDY: Duration = Duration::from_secs(1);
+
 struct Seat {
     inbox: UnboundedSender<Accepted>,
     connections: Arc<AtomicUsize>,
@@ -86,10 +89,16 @@ pub fn start_workers(server: &Arc<Server>, count: usize) -> io::Result<Arc<Worke
 }
 
 async fn run(cx: Rc<WorkerCx>, mut arrivals: UnboundedReceiver<Accepted>, connections: Arc<AtomicUsize>) {
+    let mut tidy = tokio::time::interval(TIDY);
     loop {
         let accepted = tokio::select! {
             accepted = arrivals.recv() => accepted,
             () = cx.server.shutdown.wait() => None,
+            _ = tidy.tick() => {
+                // An idle worker must not keep flushed collections alive.
+                cx.collections.refresh(&cx.server.engine);
+                continue;
+            }
         };
         let Some(accepted) = accepted else { break };
         match Stream::adopt(accepted) {

@@ -11,7 +11,7 @@
 //! A key of 255 bytes or more sets the first `key_len` to 255 and stores its length in the second. A value longer than
 //! [`INLINE_BYTES_MAX`] is a pointer to its [`Shared`] allocation instead of bytes at the end.
 //!
-//! **Invariants:** the allocation is exactly [`Entry::alloc_bytes`] long, computed from the header alone; the header
+//! **Invariants:** the allocation is exactly as long as its shape says, computed from the header alone; the header
 //! of a live entry changes only through `&mut Entry`.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};

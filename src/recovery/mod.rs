@@ -121,6 +121,7 @@ pub fn recover(
             replayed.effects
         );
     }
+    registry.drop_unfinished_loads();
     let totals = sum(&registry);
     Ok(Recovered {
         registry,

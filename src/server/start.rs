@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-use super::{expiry, limits};
+use super::{housekeeping, limits};
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::commands::context::{Clients, Pause, Server, Shutdown};
 use crate::commands::table;
@@ -203,9 +203,9 @@ fn run_id() -> String {
 fn serve(server: &Arc<Server>, listeners: Listeners, workers: usize) -> Result<(), StartError> {
     let sweeper = helper(&server.engine)?;
     let for_sweeper = Arc::clone(server);
-    let expiry = std::thread::Builder::new()
-        .name("expiry".to_owned())
-        .spawn(move || expiry::run(&for_sweeper, sweeper))
+    let keeper = std::thread::Builder::new()
+        .name("housekeeping".to_owned())
+        .spawn(move || housekeeping::run(&for_sweeper, sweeper))
         .map_err(|error| format!("cannot start a thread: {error}"))?;
     server
         .checkpoints
@@ -227,7 +227,7 @@ fn serve(server: &Arc<Server>, listeners: Listeners, workers: usize) -> Result<(
         .map_err(|error| format!("cannot accept clients: {error}"))?;
     tracing::info!("ending: no new clients, finishing what is under way");
     workers.join();
-    let _ = expiry.join();
+    let _ = keeper.join();
     Ok(())
 }
 

@@ -1,35 +1,74 @@
-//! The collection a client has selected, kept at hand.
+//! The collections a worker's clients have selected, kept at hand.
 //!
-//! **Invariant:** valid for as long as the registry's generation stands, which it does while a pass is held.
+//! One cache for all connections of a worker, not one each: an idle connection must not keep a collection alive that
+//! has been flushed or dropped.
+//!
+//! **Invariant:** what is handed out is valid for as long as the registry's generation stands, which it does while a
+//! pass is held; [`CurrentCollections::refresh`] lets go of what is stale.
 
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::effect::DatabaseId;
 
-/// See the module.
-#[derive(Default)]
-pub struct Current {
-    generation: u64,
-    database: DatabaseId,
-    collection: Option<Arc<Collection>>,
+/// A collection for the time of a batch. Cloning it touches nothing that other threads see.
+#[derive(Clone)]
+#[expect(
+    clippy::redundant_allocation,
+    reason = "the outer count is this thread's alone, so that a batch does not touch the shared one"
+)]
+pub struct Pinned(Rc<Arc<Collection>>);
+
+impl Deref for Pinned {
+    type Target = Collection;
+
+    #[inline]
+    fn deref(&self) -> &Collection {
+        &self.0
+    }
 }
 
-impl Current {
-    /// The collection in `database`, looked up again only after the registry or the selection changed. `None` when the
-    /// database has been dropped.
+#[derive(Default)]
+struct Known {
+    generation: u64,
+    collections: SmallVec<[(DatabaseId, Pinned); 4]>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct CurrentCollections(RefCell<Known>);
+
+impl CurrentCollections {
+    /// The collection in `database`; `None` when it has been dropped.
     #[inline]
-    pub fn resolve(&mut self, engine: &Engine, database: DatabaseId) -> Option<&Arc<Collection>> {
-        let generation = engine.generation();
-        if self.generation != generation || self.database != database {
-            self.collection = engine
-                .registry()
-                .slot(database)
-                .map(|slot| Arc::clone(&slot.collection));
-            self.generation = generation;
-            self.database = database;
+    pub fn resolve(&self, engine: &Engine, database: DatabaseId) -> Option<Pinned> {
+        self.refresh(engine);
+        let mut known = self.0.borrow_mut();
+        if let Some((_, pinned)) = known.collections.iter().find(|(id, _)| *id == database) {
+            return Some(pinned.clone());
         }
-        self.collection.as_ref()
+        let pinned = engine
+            .registry()
+            .slot(database)
+            .map(|slot| Pinned(Rc::new(Arc::clone(&slot.collection))))?;
+        known.collections.push((database, pinned.clone()));
+        Some(pinned)
+    }
+
+    /// Lets go of everything if the registry has changed.
+    #[inline]
+    pub fn refresh(&self, engine: &Engine) {
+        let generation = engine.generation();
+        let mut known = self.0.borrow_mut();
+        if known.generation != generation {
+            known.collections.clear();
+            known.generation = generation;
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Run<'_, '_> {
     }
 
     fn exec_locked(&mut self, multi: &Multi, keys: &[Vec<u8>]) -> Result<(), CmdError> {
-        let collection = resolve(self.session, self.engine)?;
+        let collection = resolve(self.cx, self.session)?;
         let mut scope = Scope::for_keys(self.engine, self.worker, &collection, keys.iter().map(Vec::as_slice));
         let client = &self.session.client;
         let stale = client.watch_flag.is_raised()
@@ -112,6 +112,7 @@ impl Run<'_, '_> {
                 }
             });
         });
+        self.worker.observe_all(self.engine);
         *self.pass = Some(self.worker.enter(self.engine));
         Ok(())
     }
@@ -171,7 +172,7 @@ impl Alone<'_> {
                 handler(&mut txn, args, &mut self.session.reply)
             }
             Handler::Keyspace(handler) => {
-                let collection = resolve(self.session, self.engine)?;
+                let collection = resolve(self.cx, self.session)?;
                 let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
                 handler(
                     &mut KeyspaceTxn::new(&mut scope, &collection),
@@ -180,7 +181,7 @@ impl Alone<'_> {
                 )
             }
             keyed @ (Handler::Read(_) | Handler::Write(_)) => {
-                let collection = resolve(self.session, self.engine)?;
+                let collection = resolve(self.cx, self.session)?;
                 let quiet = self.session.client.handle.no_touch.load(Ordering::Relaxed);
                 let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
                 run_keyed(&mut scope, &collection, keyed, args, quiet, self.session)

@@ -19,7 +19,7 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::{LateReply, Waiting};
 use crate::engine::worker::Worker;
 use crate::resp::{Batch, Proto, Reply};
-use current::Current;
+pub use current::CurrentCollections;
 
 pub use account::LateCall;
 pub use run::CHUNK_REQUESTS;
@@ -35,6 +35,8 @@ pub struct WorkerCx {
     pub server: Arc<Server>,
     /// This thread's way into the engine.
     pub worker: RefCell<Worker>,
+    /// Collections that clients of this worker have selected.
+    pub collections: CurrentCollections,
     buffers: RefCell<Vec<Vec<u8>>>,
     batch: Cell<Option<Box<Batch>>>,
 }
@@ -45,6 +47,7 @@ impl WorkerCx {
         Self {
             server,
             worker: RefCell::new(worker),
+            collections: CurrentCollections::default(),
             buffers: RefCell::default(),
             batch: Cell::new(None),
         }
@@ -100,7 +103,6 @@ pub enum Ran {
 /// One connection's session.
 pub struct Session {
     client: Client,
-    current: Current,
     reply: Reply,
 }
 
@@ -109,7 +111,6 @@ impl Session {
     pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
         Self {
             client: Client::new(handle, authenticated),
-            current: Current::default(),
             reply: Reply::new(Proto::Resp2),
         }
     }

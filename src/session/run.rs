@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::account::{self, LateCall};
 use super::admit;
+use super::current::Pinned;
 use super::{Ran, Session, WorkerCx};
 use crate::commands::context::{Queued, ReplyMode, SessionCx};
 use crate::commands::error::CmdError;
@@ -125,10 +126,8 @@ impl Session {
         buf: &[u8],
         range: std::ops::Range<usize>,
     ) -> (SmallVec<[Prepared; CHUNK_REQUESTS]>, *const Collection) {
-        let collection = self
-            .current
-            .resolve(&cx.server.engine, self.client.database)
-            .map(|arc| &**arc);
+        let pinned = cx.collections.resolve(&cx.server.engine, self.client.database);
+        let collection = pinned.as_deref();
         let stages = range.len() > 1;
         let prepared: SmallVec<[Prepared; CHUNK_REQUESTS]> = range
             .map(|at| {
@@ -289,13 +288,15 @@ impl Run<'_, '_> {
         match command.spec.handler {
             Handler::Read(_) | Handler::Write(_) => self.run_keyed(command, hash, args),
             Handler::Keyspace(handler) => {
-                let collection = resolve(self.session, self.engine)?;
+                let collection = resolve(self.cx, self.session)?;
                 let mut scope = Scope::visiting(self.engine, self.worker);
                 handler(
                     &mut KeyspaceTxn::new(&mut scope, &collection),
                     args,
                     &mut self.session.reply,
                 )?;
+                drop(scope);
+                self.worker.observe_all(self.engine);
                 Ok(Flow::Done)
             }
             Handler::Exclusive(handler) => {
@@ -306,6 +307,7 @@ impl Run<'_, '_> {
                     let mut txn = ExclusiveTxn::new(&mut scope, session.client.database);
                     handler(&mut txn, args, &mut session.reply)
                 });
+                self.worker.observe_all(engine);
                 *self.pass = Some(self.worker.enter(engine));
                 result.map(|()| Flow::Done)
             }
@@ -349,13 +351,11 @@ impl Run<'_, '_> {
     ) -> Result<Flow, CmdError> {
         let quiet = self.session.client.handle.no_touch.load(Ordering::Relaxed);
         let session = &mut *self.session;
-        let collection = session
-            .current
-            .resolve(self.engine, session.client.database)
-            .ok_or_else(dropped)?;
+        let pinned = resolve(self.cx, session)?;
+        let collection = &*pinned;
         let single = command.spec.single_key().and_then(|at| args.get(at));
         let mut scope = match (single, hash) {
-            (Some(bytes), Some((hash, made_for))) if std::ptr::eq(made_for, &**collection) => {
+            (Some(bytes), Some((hash, made_for))) if std::ptr::eq(made_for, collection) => {
                 Scope::for_key(self.engine, self.worker, collection, KeyRef { bytes, hash })
             }
             (Some(bytes), _) => Scope::for_key(self.engine, self.worker, collection, collection.key(bytes)),
@@ -445,14 +445,10 @@ impl Run<'_, '_> {
     }
 }
 
-pub(super) fn dropped() -> CmdError {
-    CmdError::text("NOCOLLECTION the selected collection has been dropped, select another one")
-}
-
-pub(super) fn resolve(session: &mut Session, engine: &crate::engine::Engine) -> Result<Arc<Collection>, CmdError> {
-    session
-        .current
-        .resolve(engine, session.client.database)
-        .cloned()
-        .ok_or_else(dropped)
+/// The collection the client has selected.
+pub(super) fn resolve(cx: &WorkerCx, session: &Session) -> Result<Pinned, CmdError> {
+    let found = cx.collections.resolve(&cx.server.engine, session.client.database);
+    found.ok_or(CmdError::text(
+        "NOCOLLECTION the selected collection has been dropped, select another one",
+    ))
 }

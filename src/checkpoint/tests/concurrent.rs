@@ -15,9 +15,9 @@ fn write(engine: &Engine, mut random: SmallRng, writer: usize, stop: &AtomicBool
     let mut history = History::new();
     while !stop.load(Ordering::Relaxed) {
         let key = format!("{writer}:{}", random.random_range(0..4000)).into_bytes();
-        let value = match random.random_range(0..20) {
-            0..4 => None,
-            4 => Some(vec![b'x'; random.random_range(0..60_000)]),
+        let value = match random.random_range(0..100) {
+            0..20 => None,
+            20 => Some(vec![b'x'; random.random_range(0..60_000)]),
             _ => Some(format!("{}", history.len()).into_bytes()),
         };
         let lsn = change(engine, &mut worker, 0, &key, |txn| {
@@ -29,6 +29,10 @@ fn write(engine: &Engine, mut random: SmallRng, writer: usize, stop: &AtomicBool
         });
         history.push((lsn, key, value));
         total.fetch_add(1, Ordering::Relaxed);
+        if history.len().is_multiple_of(16) {
+            // The disk is memory: the writers must not fill it while a checkpoint is slow.
+            std::thread::sleep(std::time::Duration::from_micros(100));
+        }
     }
     history
 }

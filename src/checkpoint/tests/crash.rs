@@ -59,7 +59,8 @@ fn a_power_cut_at_any_operation_of_a_checkpoint_loses_nothing() {
 #[test]
 fn a_failed_step_leaves_the_previous_checkpoint_and_the_next_attempt_succeeds() {
     let (base, expected) = base();
-    let faults: [(&str, fn(&FaultDisk)); 5] = [
+    type Fault = fn(&FaultDisk);
+    let faults: [(&str, Fault); 5] = [
         ("write", |disk| disk.fail_write(0)),
         ("sync", |disk| disk.fail_sync(0)),
         ("second sync", |disk| disk.fail_sync(1)),

@@ -4,6 +4,7 @@ mod capture;
 mod concurrent;
 mod crash;
 mod damage;
+mod persist;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -98,7 +99,7 @@ impl Server {
             Some(fsync) => {
                 let options = WalOptions {
                     fsync,
-                    segment_bytes: 4096,
+                    segment_bytes: if fsync == Fsync::No { 1 << 20 } else { 4096 },
                     ..WalOptions::new(LOG)
                 };
                 Wal::open(Arc::clone(&shared), options, found.next_lsn).unwrap()

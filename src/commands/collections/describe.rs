@@ -57,6 +57,8 @@ pub fn effect(effect: &Effect<'_>) -> String {
         Effect::CollectionRename { name } => format!("rename collection to {}", text(name.as_bytes())),
         Effect::CollectionFlush => "flush collection".to_owned(),
         Effect::CollectionSwap { with } => format!("swap with collection id {with}"),
+        Effect::CollectionLoad { placement } => format!("begin to load a collection ({})", placement.kind.name()),
+        Effect::CollectionPublish { name, .. } => format!("publish the loaded collection as {}", text(name.as_bytes())),
     }
 }
 

@@ -50,7 +50,8 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
     let _pass = cx.worker.enter(&engine);
     let slot = by_name(cx, args.at(2))?;
     let collection = &slot.collection;
-    let totals = collection.totals(cx.server.checkpoints.last_lsn());
+    let last_lsn = cx.server.checkpoints.stats().last.map_or(0, |last| last.lsn);
+    let totals = collection.totals(last_lsn);
     let texts = [("name", &*slot.name), ("kind", collection.placement().kind.name())];
     let numbers = [
         ("database", u64::from(slot.id)),

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The count is little-endian; the top bit of its last byte says that it is out of date. Encoding 0 is dense (16384
-//! registers of 6 bits), 1 is sparse (run lengths, see [`sparse`]).
+//! registers of 6 bits), 1 is sparse (run lengths, see `sparse`).
 //!
 //! **Invariants**: after the same calls the bytes are the same as in Redis 7.0, so values move between the two servers
 //! with `DUMP`, `RESTORE`, `GET` and `SET`. Bytes come from clients: no content of them can panic.

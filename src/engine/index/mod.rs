@@ -190,7 +190,7 @@ impl Index {
         }
     }
 
-    /// A word for prefetching without the lock; see [`hmap::prefetch_bucket`]. 0 = nothing to prefetch.
+    /// A word for prefetching without the lock; see [`hmap::page_word`]. 0 = nothing to prefetch.
     #[inline]
     pub fn prefetch_word(&self) -> u64 {
         match self {

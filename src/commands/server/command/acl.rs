@@ -27,7 +27,7 @@ pub const CATEGORIES: &[&str] = &[
     "scripting",
 ];
 
-/// The categories of `spec`, without `@`, in the order of [`CATEGORIES`].
+/// The categories of `spec`, without `@`, in the order of `CATEGORIES`.
 pub fn categories(spec: &Spec) -> impl Iterator<Item = &'static str> {
     CATEGORIES.iter().copied().filter(|category| has(spec, category))
 }

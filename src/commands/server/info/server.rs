@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{Lines, View, human, process};
 use crate::commands::context::{ClientHandle, Server};
 use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION};
+use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::worker::unix_ms;
-use crate::server::expiry;
 
 pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     let server = view.server;
@@ -24,8 +24,8 @@ pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     lines.put("server_time_usec", unix_ms() * 1000);
     lines.put("uptime_in_seconds", uptime_s);
     lines.put("uptime_in_days", uptime_s / 86_400);
-    lines.put("hz", expiry::TICKS_PER_S);
-    lines.put("configured_hz", expiry::TICKS_PER_S);
+    lines.put("hz", EXPIRY_TICKS_PER_S);
+    lines.put("configured_hz", EXPIRY_TICKS_PER_S);
     lines.put("lru_clock", view.access_s & 0x00ff_ffff);
     let executable = std::env::current_exe().unwrap_or_default();
     lines.put("executable", executable.display());

@@ -6,7 +6,10 @@ use crate::wal::Fsync;
 
 pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
     let (checkpoints, engine) = (&view.server.checkpoints, &view.server.engine);
-    let running = u8::from(checkpoints.is_running());
+    let stats = checkpoints.stats();
+    let running = u8::from(stats.running);
+    let seconds_or_never = |known: bool, ms: u64| if known { (ms / 1000).cast_signed() } else { -1 };
+    let saved_lsn = stats.last.map_or(0, |last| last.lsn);
     let status = if checkpoints.last_error().is_some() {
         "err"
     } else {
@@ -18,12 +21,18 @@ pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
     };
     lines.put("loading", 0);
     lines.put("async_loading", 0);
-    let last_lsn = checkpoints.stats().last.map_or(0, |last| last.lsn);
-    let changes = engine.wal().stats().last_lsn.saturating_sub(last_lsn);
-    lines.put("rdb_changes_since_last_save", changes);
+    // In records of the log: a record is a command's change, or a transaction's.
+    let unsaved = engine.wal().last_lsn().saturating_sub(saved_lsn);
+    lines.put("rdb_changes_since_last_save", unsaved);
     lines.put("rdb_bgsave_in_progress", running);
     lines.put("rdb_last_save_time", saved_s);
     lines.put("rdb_last_bgsave_status", status);
+    let last_s = seconds_or_never(stats.completed > 0, stats.last_ms);
+    lines.put("rdb_last_bgsave_time_sec", last_s);
+    let current_s = seconds_or_never(stats.running, stats.running_ms);
+    lines.put("rdb_current_bgsave_time_sec", current_s);
+    lines.put("rdb_saves", stats.completed);
+    lines.put("rdb_last_cow_size", 0);
     lines.put("aof_enabled", u8::from(engine.wal().is_enabled()));
     lines.put("aof_rewrite_in_progress", running);
     lines.put("aof_rewrite_scheduled", 0);
@@ -65,8 +74,22 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
     lines.put("wal_fsync_last_us", stats.fsync_last_us);
     lines.put("wal_fsync_max_us", stats.fsync_max_us);
     lines.put("wal_failure", one_line(wal.failure().as_deref().unwrap_or_default()));
-    lines.put("checkpoint_running", u8::from(checkpoints.is_running()));
-    lines.put("checkpoint_last_s", checkpoints.last_save_s());
+    let checkpoint = checkpoints.stats();
+    lines.put("checkpoint_running", u8::from(checkpoint.running));
+    lines.put("checkpoint_last_id", checkpoint.last.map_or(0, |last| last.id));
+    lines.put("checkpoint_last_lsn", checkpoint.last.map_or(0, |last| last.lsn));
+    lines.put(
+        "checkpoint_last_time_ms",
+        checkpoint.last.map_or(0, |last| last.wall_ms),
+    );
+    lines.put("checkpoint_last_pages", checkpoint.last_pages);
+    lines.put("checkpoint_last_bytes", checkpoint.last_bytes);
+    lines.put("checkpoint_last_duration_ms", checkpoint.last_ms);
+    lines.put("checkpoint_last_pause_us", checkpoint.last_pause_us);
+    lines.put("checkpoint_max_pause_us", checkpoint.max_pause_us);
+    lines.put("checkpoints_completed", checkpoint.completed);
+    lines.put("checkpoints_failed", checkpoint.failed);
+    lines.put("checkpoints_kept", checkpoint.kept);
     let error = checkpoints.last_error().unwrap_or_default();
     lines.put("checkpoint_last_error", one_line(&error));
     lines.put("changes", engine.count(|counters| counters.changes.get()));

@@ -1,4 +1,5 @@
-//! Active expiry: removes keys whose time has come though nobody looks at them.
+//! The housekeeping thread: active expiry (removes keys whose time has come though nobody looks at them), and samples
+//! for INFO.
 //!
 //! Each page knows a lower bound of its entries' expiry, so a tick looks at page headers and opens only pages that hold
 //! something dead. Work per tick is bounded, and the pass is given up between shards.
@@ -8,14 +9,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::commands::context::Server;
+use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::collection::Collection;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
 
-/// How often a second.
-pub const TICKS_PER_S: u32 = 10;
-const TICK: Duration = Duration::from_millis(1000 / TICKS_PER_S as u64);
+const TICK: Duration = Duration::from_millis(1000 / EXPIRY_TICKS_PER_S as u64);
 /// Longest work in one tick.
 const BUDGET: Duration = Duration::from_millis(25);
 /// Pages looked at under one shard lock.
@@ -26,10 +26,21 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
     while !server.shutdown.is_requested() {
         std::thread::sleep(TICK);
         server.engine.meter().note_peak();
+        sample_rates(server);
         if server.active_expire.load(Ordering::Relaxed) && !server.engine.refuses_writes() {
             tick(server, &mut worker);
         }
     }
+}
+
+fn sample_rates(server: &Server) {
+    let engine = &server.engine;
+    let sums = [
+        engine.count(|counters| counters.commands.get()),
+        engine.count(|counters| counters.net_input_bytes.get()),
+        engine.count(|counters| counters.net_output_bytes.get()),
+    ];
+    server.stats.rates.sample(Instant::now(), sums);
 }
 
 fn tick(server: &Server, worker: &mut Worker) {

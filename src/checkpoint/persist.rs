@@ -1,0 +1,114 @@
+//! `PERSIST`: one collection at one instant, as a page file and a manifest in a directory of its own.
+//!
+//! **Invariants**
+//! - `manifest.lkm` changes by a rename, after its page file is durable: there is the old version or the new one.
+//! - Page files that the manifest does not name go after that, not before.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::PersistDone;
+use super::capture::Capture;
+use super::catalog::{Listing, page_file_name, publish};
+use super::error::{CheckpointError, Result};
+use super::format::ManifestKind;
+use super::page_file::PageFileWriter;
+use super::runner::Runner;
+
+/// The manifest of a persisted collection.
+pub(super) const MANIFEST: &str = "manifest.lkm";
+
+impl Runner {
+    /// Where collection `name` is persisted; refuses a name that is not one directory's.
+    pub(super) fn persisted_dir(&self, name: &str) -> Result<PathBuf> {
+        let unsafe_name = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0']);
+        if unsafe_name {
+            return Err(CheckpointError::Refused(format!(
+                "{name:?} cannot be a directory's name"
+            )));
+        }
+        Ok(self.shared.options.persist_dir.join(name))
+    }
+
+    pub(super) fn persist(&mut self, name: &str) -> Result<PersistDone> {
+        let dir = self.persisted_dir(name)?;
+        let missing = || CheckpointError::Refused(format!("there is no collection {name:?}"));
+        if self.shared.engine.registry().by_name(name).is_none() {
+            return Err(missing());
+        }
+        let disk = Arc::clone(&self.shared.disk);
+        disk.create_dir_all(&dir).map_err(CheckpointError::io("create", &dir))?;
+        let files = Listing::read(disk.as_ref(), &dir)?.page_files;
+        let id = files.last().map_or(1, |last| last + 1);
+        let temporary = dir.join(format!("{MANIFEST}.tmp"));
+        // A crash may have left it.
+        if disk
+            .exists(&temporary)
+            .map_err(CheckpointError::io("look for", &temporary))?
+        {
+            disk.remove(&temporary)
+                .map_err(CheckpointError::io("remove", &temporary))?;
+        }
+        let path = dir.join(page_file_name(id));
+        let done = self
+            .write_persisted(name, &dir, id, &path)
+            .and_then(|done| done.ok_or_else(missing));
+        if done.is_err() {
+            let _ = disk.remove(&temporary);
+            if !self.may_be_named(&dir, id) {
+                let _ = disk.remove(&path);
+            }
+            // Goes only if nothing was ever persisted there.
+            let _ = disk.remove_dir(&dir);
+            return done;
+        }
+        for old in files {
+            // What stays is removed the next time.
+            let _ = disk.remove(&dir.join(page_file_name(old)));
+        }
+        let _ = disk.sync_dir(&dir);
+        done
+    }
+
+    /// Whether the manifest in `dir` may point to page file `id`.
+    fn may_be_named(&self, dir: &std::path::Path, id: u64) -> bool {
+        let path = dir.join(MANIFEST);
+        match self.shared.disk.exists(&path) {
+            Ok(false) => false,
+            Ok(true) => super::manifest::Manifest::read_head(self.shared.disk.as_ref(), &path)
+                .map_or(true, |head| head.files.contains(&id)),
+            Err(_) => true,
+        }
+    }
+
+    /// `None`: the collection went before its instant.
+    fn write_persisted(
+        &mut self,
+        name: &str,
+        dir: &std::path::Path,
+        id: u64,
+        path: &std::path::Path,
+    ) -> Result<Option<PersistDone>> {
+        let started = Instant::now();
+        let shared = Arc::clone(&self.shared);
+        let mut file = PageFileWriter::create(shared.disk.as_ref(), path.to_owned(), id)?;
+        let mut capture = Capture::begin(&shared.engine, Some(name));
+        shared.status.note_pause(capture.pause);
+        if capture.is_empty() {
+            return Ok(None);
+        }
+        let lsn = capture.lsn;
+        capture.walk(&self.worker, &mut file, &shared.stop)?;
+        let manifest = capture.into_manifest(ManifestKind::Persisted, id, shared.options.term);
+        let mut bytes = file.finish()?;
+        shared.engine.wal().sync_blocking(lsn)?;
+        bytes += publish(shared.disk.as_ref(), dir, MANIFEST, &manifest)?;
+        Ok(Some(PersistDone {
+            pages: manifest.head.pages,
+            entries: manifest.head.entries,
+            bytes,
+            millis: started.elapsed().as_millis() as u64,
+        }))
+    }
+}
