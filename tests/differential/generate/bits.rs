@@ -89,6 +89,10 @@ impl Generator {
                 _ => args.extend(args!["GET", kind, at]),
             }
         }
+        if args.iter().any(|arg| arg.eq_ignore_ascii_case(b"FAIL")) {
+            // Something has to succeed: else Redis may lengthen the string without telling watchers (D16).
+            args.extend(args!["OVERFLOW", "WRAP", "SET", "u1", "0", "1"]);
+        }
         args
     }
 
