@@ -31,6 +31,9 @@ const BATCH_REQUESTS: usize = 1024;
 const SLICES_MAX: usize = 64;
 /// Unsent replies beyond this make the batch loop write before it goes on.
 const WRITE_BYTES: usize = 256 * 1024;
+/// While a checkpoint has more than this to write that writers handed over, clients wait between their batches.
+const PRE_IMAGE_BYTES_MAX: u64 = 64 << 20;
+const PRE_IMAGE_PAUSE: Duration = Duration::from_millis(1);
 /// How long a closing connection waits for its last replies to be taken.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -304,6 +307,9 @@ impl Connection {
         if engine.wal().over_pending() {
             // A failed log is told to clients by what they send next.
             let _ = engine.wal().wait_room().await;
+        }
+        while engine.pre_images().waiting_bytes() > PRE_IMAGE_BYTES_MAX {
+            tokio::time::sleep(PRE_IMAGE_PAUSE).await;
         }
         if self.session.reply().held_bytes() > WRITE_BYTES {
             std::future::poll_fn(|cx| match self.poll_write(cx) {

@@ -10,24 +10,7 @@ pub const NOT_A_FLOAT: &str = "ERR value is not a valid float";
 /// What a command answers to a negative number where only positive ones make sense.
 pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
 
-/// An `i64` in canonical form: no plus sign, no leading zero, no spaces, no `-0`. O(length), at most 20 bytes read.
-pub fn parse_i64(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'0'] => return Some(0),
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    // 19 digits cannot overflow a u64, and without leading zeros a 20th digit cannot be an i64.
-    if digits.len() > 19 || !matches!(digits.first(), Some(b'1'..=b'9')) {
-        return None;
-    }
-    let magnitude = decimal(digits)?;
-    if negative {
-        0i64.checked_sub_unsigned(magnitude)
-    } else {
-        i64::try_from(magnitude).ok()
-    }
-}
+pub use crate::resp::parse_i64;
 
 /// A `u64` in canonical form.
 pub fn parse_u64(text: &[u8]) -> Option<u64> {
