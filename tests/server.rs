@@ -11,6 +11,8 @@ mod support;
 
 #[path = "server/abuse.rs"]
 mod abuse;
+#[path = "server/blocking.rs"]
+mod blocking;
 #[path = "server/clients.rs"]
 mod clients;
 #[path = "server/startup.rs"]

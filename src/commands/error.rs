@@ -85,3 +85,18 @@ impl From<String> for CmdError {
         Self::Text(Cow::Owned(text))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CmdError, shown};
+
+    #[test]
+    fn quotes_like_c() {
+        assert_eq!(shown(b"ab\0c", 9), b"ab");
+        assert_eq!(shown(b"abcd", 3), b"abc");
+        assert_eq!(shown(b"", 3), b"");
+        let error = CmdError::quoting("ERR '", b"\xff\0x", 128, "'");
+        assert_eq!(&*error.bytes(), b"ERR '\xff'");
+        assert_eq!(&*CmdError::Syntax.bytes(), b"ERR syntax error");
+    }
+}

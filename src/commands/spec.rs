@@ -116,6 +116,9 @@ pub mod flag {
     /// Ours: the command runs what MULTI queued (EXEC), so the queue's needs are its own.
     pub const RUNS_QUEUE: u32 = 1 << 20;
 
+    /// Ours: the command ends a transaction (EXEC, DISCARD, RESET), so that it is not refused for want of memory.
+    pub const ENDS_MULTI: u32 = 1 << 21;
+
     /// All flags that `COMMAND INFO` shows, with their names; Redis does not show `may_replicate`.
     pub const NAMES: &[(u32, &str)] = &[
         (WRITE, "write"),

@@ -105,3 +105,21 @@ impl WatchTable {
         self.0.take().map_or_else(Vec::new, |table| table.into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{WatchFlag, WatchTable};
+
+    #[test]
+    fn the_removal_of_a_key_seen_dead_is_no_change() {
+        let (saw_alive, saw_dead) = (WatchFlag::default(), WatchFlag::default());
+        let mut table = WatchTable::default();
+        table.add(b"k", &saw_alive, false);
+        table.add(b"k", &saw_dead, true);
+        table.touch_dead(b"k");
+        assert!(saw_alive.is_raised() && !saw_dead.is_raised());
+        // What comes after the removal is one.
+        table.touch(b"k");
+        assert!(saw_dead.is_raised());
+    }
+}

@@ -209,7 +209,7 @@ impl Run<'_, '_> {
         self.finish(command, args, outcome, mark, clock, at)
     }
 
-    /// What a request inside MULTI needs beside its own: EXEC what it runs, anything that is queued memory.
+    /// What a request inside MULTI needs beside its own: EXEC what it runs, all that do not end it memory.
     fn transaction_flags(&self, command: Command) -> u32 {
         let Some(multi) = &self.session.client.multi else {
             return 0;
@@ -218,7 +218,7 @@ impl Run<'_, '_> {
             let flags = multi.queue.iter().map(|queued| queued.command.spec.all_flags());
             return flags.fold(0, |all, flags| all | flags) & (flag::DENY_OOM | flag::WRITE);
         }
-        if command.spec.has(flag::NOT_QUEUED) {
+        if command.spec.has(flag::ENDS_MULTI) {
             0
         } else {
             flag::DENY_OOM

@@ -9,8 +9,14 @@ use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::commands::transactions;
 use crate::resp::{Args, Proto, Reply};
 
-const FLAGS: u32 =
-    flag::NO_SCRIPT | flag::LOADING | flag::STALE | flag::FAST | flag::NO_AUTH | flag::ALLOW_BUSY | flag::NOT_QUEUED;
+const FLAGS: u32 = flag::NO_SCRIPT
+    | flag::LOADING
+    | flag::STALE
+    | flag::FAST
+    | flag::NO_AUTH
+    | flag::ALLOW_BUSY
+    | flag::NOT_QUEUED
+    | flag::ENDS_MULTI;
 
 pub(super) const QUIT: Spec = Spec {
     flags: FLAGS,

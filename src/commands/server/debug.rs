@@ -93,7 +93,7 @@ fn is_allowed(cx: &SessionCx<'_>) -> bool {
 }
 
 fn error_text(text: &[u8]) -> CmdError {
-    CmdError::quoting("", text, usize::MAX, "")
+    CmdError::Quoting(text.to_vec())
 }
 
 /// Waits as long as the text says; what is no number is zero, as in Redis.

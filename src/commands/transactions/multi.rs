@@ -30,7 +30,7 @@ fn multi(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
 
 pub(super) const EXEC: Spec = Spec {
     since: "1.2.0",
-    flags: COMMON | flag::SKIP_SLOWLOG | flag::NOT_QUEUED | flag::RUNS_QUEUE,
+    flags: COMMON | flag::SKIP_SLOWLOG | flag::NOT_QUEUED | flag::RUNS_QUEUE | flag::ENDS_MULTI,
     acl: &["transaction"],
     summary: "Runs the queued commands as one",
     complexity: "Depends on commands in the transaction",
@@ -46,7 +46,7 @@ fn exec(cx: &mut SessionCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> Result<F
 
 pub(super) const DISCARD: Spec = Spec {
     since: "2.0.0",
-    flags: QUICK | flag::NOT_QUEUED,
+    flags: QUICK | flag::NOT_QUEUED | flag::ENDS_MULTI,
     acl: &["transaction"],
     summary: "Drops the queued commands and ends the transaction",
     complexity: "O(N), when N is the number of queued commands",

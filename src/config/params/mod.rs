@@ -249,7 +249,8 @@ fn find(name: &str) -> Option<Name> {
 fn settable(pairs: &[(&[u8], &[u8])]) -> Result<Vec<Name>, String> {
     let mut names: Vec<Name> = Vec::with_capacity(pairs.len());
     for (given, _) in pairs {
-        // An error reply is one line.
+        // An error reply is one line, and in Redis a name ends at a NUL.
+        let given = given.split(|byte| *byte == 0).next().unwrap_or_default();
         let text = String::from_utf8_lossy(given).replace(['\r', '\n'], " ");
         let Some(name) = find(&text) else {
             return Err(format!(

@@ -27,7 +27,7 @@ fn graph(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
     let name = String::from_utf8_lossy(args.at(2));
     let event = events
         .get(&*name)
-        .ok_or_else(|| CmdError::from(format!("ERR No samples available for event '{name}'")))?;
+        .ok_or_else(|| CmdError::quoting("ERR No samples available for event '", args.at(2), usize::MAX, "'"))?;
     let skipped = event.samples.len().saturating_sub(COLUMNS);
     let samples: Vec<LatencySample> = event.samples.iter().skip(skipped).copied().collect();
     let text = draw(&name, &samples, event.max_ms, cx.worker.now_ms() / 1000);
