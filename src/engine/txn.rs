@@ -228,7 +228,9 @@ impl<'t, 'e> Txn<'t, 'e> {
     #[inline]
     pub fn put(&mut self, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>) {
         if expire_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms()) {
-            self.delete(key);
+            if !self.delete(key) {
+                self.tell_watchers(key);
+            }
             return;
         }
         self.apply(&Effect::Put {
@@ -236,6 +238,15 @@ impl<'t, 'e> Txn<'t, 'e> {
             expire_at_ms: expire_at_ms.unwrap_or(0),
             value,
         });
+    }
+
+    /// Tells who watches `key` that it was there for no time at all.
+    fn tell_watchers(&mut self, key: &[u8]) {
+        let collection = self.0.collection;
+        let key = self.0.scope.key(collection, key);
+        self.0
+            .scope
+            .with_state(collection, key, |state, _| state.watches.touch(key.bytes));
     }
 
     /// Sets `key` to a string.
