@@ -16,7 +16,7 @@ pub(super) const KILL: Spec = Spec {
     summary: "Closes connections",
     complexity: "O(N) where N is the number of client connections",
     syntax: "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | \
-             [ADDR ip:port] | [LADDR ip:port] | [SKIPME yes/no] [...]>>",
+             [ADDR ip:port] | [LADDR ip:port] | [SKIPME yes/no]>>",
     ..Spec::new("kill", Group::Connection, -3, Handler::Session(kill))
 };
 

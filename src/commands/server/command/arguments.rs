@@ -226,6 +226,23 @@ mod tests {
     use super::*;
     use crate::commands::table;
 
+    /// redis-cli reads all of COMMAND DOCS at its start, and takes groups without members or names badly.
+    fn assert_whole(argument: &Argument, of: &str) {
+        assert!(!argument.name.is_empty(), "an argument of {of} has no name");
+        let is_group = matches!(argument.kind, "oneof" | "block");
+        assert_eq!(is_group, !argument.parts.is_empty(), "{} of {of}", argument.name);
+        argument.parts.iter().for_each(|part| assert_whole(part, of));
+    }
+
+    #[test]
+    fn every_group_of_every_command_has_members_and_a_name() {
+        for command in table::all() {
+            for argument in parse(command.spec.syntax) {
+                assert_whole(&argument, &command.full_name());
+            }
+        }
+    }
+
     /// An argument in one line: `name:kind(token)flags{parts}`.
     fn short(argument: &Argument) -> String {
         let mut text = format!("{}:{}", argument.name, argument.kind);
