@@ -73,8 +73,6 @@ pub fn start_workers(server: &Arc<Server>, count: usize) -> io::Result<Arc<Worke
             .ok_or_else(|| io::Error::other("too many workers"))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // Letting others run first brings more events to the next look, and so fewer sleeps and wake-ups.
-            .on_thread_park(std::thread::yield_now)
             .build()?;
         let thread = std::thread::Builder::new().name(format!("worker-{number}"));
         threads.push(thread.spawn(move || {
