@@ -71,9 +71,7 @@ pub fn start_workers(server: &Arc<Server>, count: usize) -> io::Result<Arc<Worke
             .engine
             .worker()
             .ok_or_else(|| io::Error::other("too many workers"))?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name(format!("worker-{number}"));
         threads.push(thread.spawn(move || {
             let cx = Rc::new(WorkerCx::new(server, worker));
