@@ -42,11 +42,11 @@ pub struct Shard {
 }
 
 impl Shard {
-    fn new(placement: Placement) -> Self {
+    fn new(placement: Placement, number: usize) -> Self {
         Self {
             prefetch_word: AtomicU64::new(0),
             state: Mutex::new(ShardState {
-                index: Index::new(placement.kind, placement.shard_bits, placement.seed),
+                index: Index::new(placement.kind, number, placement.shard_bits, placement.seed),
                 keys: 0,
                 expires: 0,
                 entry_bytes: 0,
@@ -168,8 +168,11 @@ impl Collection {
     /// The shards, made now if nothing was written before.
     #[inline]
     pub fn shards(&self) -> &[Shard] {
-        self.shards
-            .get_or_init(|| (0..self.shard_count()).map(|_| Shard::new(self.placement)).collect())
+        self.shards.get_or_init(|| {
+            (0..self.shard_count())
+                .map(|number| Shard::new(self.placement, number))
+                .collect()
+        })
     }
 
     /// The shards, if anything was ever written.

@@ -18,12 +18,10 @@ use super::entry::{Entry, EntryMut, EntryRef};
 
 /// Slots in a bucket: one cache line.
 pub const BUCKET_SLOTS: usize = 8;
-/// Buckets of a page that has reached its full size; with the header it fills 2048 bytes exactly.
-pub const BUCKETS_MAX: usize = 31;
-/// Page sizes as powers of two of 64-byte lines: 2^1 (one bucket) to 2^5 (31 buckets).
-pub const LINES_LOG2_MIN: u8 = 1;
-/// See [`LINES_LOG2_MIN`].
-pub const LINES_LOG2_MAX: u8 = 5;
+/// Smallest page, in 64-byte lines: the header and one bucket.
+pub const LINES_MIN: u8 = 2;
+/// Largest page, in 64-byte lines.
+pub const LINES_MAX: u8 = 31;
 
 const LINE_BYTES: usize = 64;
 const EMPTY: u64 = 0;
@@ -53,11 +51,13 @@ pub struct Header {
     pub expires: u16,
     /// How many bits of `prefix` count.
     pub depth: u8,
-    /// Block size, as log2 of 64-byte lines.
-    pub lines_log2: u8,
+    /// Block size, in 64-byte lines.
+    pub lines: u8,
 }
 
 const _: () = assert!(size_of::<Header>() == LINE_BYTES);
+// The size travels in the low bits of a directory word, which an aligned address leaves free.
+const _: () = assert!((LINES_MAX as usize) < LINE_BYTES);
 
 /// A page block. `Copy`: it is an address; the directory of its shard owns the block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,9 +66,9 @@ pub struct HashPage(NonNull<Header>);
 // SAFETY: a page is only read or changed under its shard's lock (see the invariants above).
 unsafe impl Send for HashPage {}
 
-fn layout(lines_log2: u8) -> Layout {
+fn layout(lines: u8) -> Layout {
     #[expect(clippy::expect_used, reason = "constant sizes of at most 2048 bytes")]
-    Layout::from_size_align(LINE_BYTES << lines_log2, LINE_BYTES).expect("page layout")
+    Layout::from_size_align(LINE_BYTES * usize::from(lines), LINE_BYTES).expect("page layout")
 }
 
 /// The tag of a hash: 16 bits independent of the home bucket and of the directory.
@@ -83,14 +83,14 @@ fn home_bucket(hash: u64, buckets: usize) -> usize {
 }
 
 #[inline]
-fn buckets_of(lines_log2: u8) -> usize {
-    (1 << lines_log2) - 1
+fn buckets_of(lines: u8) -> usize {
+    usize::from(lines) - 1
 }
 
 impl HashPage {
-    /// Allocates an empty page of `2^lines_log2` cache lines.
-    pub fn new(id: u64, depth: u8, prefix: u32, lines_log2: u8) -> Self {
-        let layout = layout(lines_log2);
+    /// Allocates an empty page of `lines` cache lines.
+    pub fn new(id: u64, depth: u8, prefix: u32, lines: u8) -> Self {
+        let layout = layout(lines);
         // SAFETY: the layout is not zero-sized.
         let raw = unsafe { alloc_zeroed(layout) }.cast::<Header>();
         let Some(base) = NonNull::new(raw) else {
@@ -100,7 +100,7 @@ impl HashPage {
             id,
             depth,
             prefix,
-            lines_log2,
+            lines,
             expire_min_ms: u64::MAX,
             ..Header::default()
         };
@@ -114,14 +114,14 @@ impl HashPage {
     /// # Safety
     /// No copy of this handle may be used afterwards, nor any prefetch be under way.
     pub unsafe fn free(self) {
-        let layout = layout(self.header().lines_log2);
+        let layout = layout(self.header().lines);
         // SAFETY: allocated in `new` with this layout.
         unsafe { dealloc(self.0.as_ptr().cast(), layout) }
     }
 
     /// A word for the directory: the address with the size in its low bits.
     pub fn to_word(self) -> u64 {
-        self.0.as_ptr() as u64 | u64::from(self.header().lines_log2)
+        self.0.as_ptr() as u64 | u64::from(self.header().lines)
     }
 
     /// The page of a directory word.
@@ -154,12 +154,12 @@ impl HashPage {
 
     /// How many slots the page has.
     pub fn slots(&self) -> usize {
-        buckets_of(self.header().lines_log2) * BUCKET_SLOTS
+        buckets_of(self.header().lines) * BUCKET_SLOTS
     }
 
     /// Bytes of heap the block takes.
     pub fn block_bytes(&self) -> usize {
-        LINE_BYTES << self.header().lines_log2
+        LINE_BYTES * usize::from(self.header().lines)
     }
 
     #[inline]
@@ -177,10 +177,10 @@ impl HashPage {
         self.slot(index).store(word, Ordering::Relaxed);
     }
 
-    /// Finds the slot of `key`. `lines_log2` comes from the directory word, so that a read leaves the header cold.
+    /// Finds the slot of `key`. `lines` comes from the directory word, so that a read leaves the header cold.
     #[inline]
-    pub fn find(&self, lines_log2: u8, hash: u64, key: &[u8]) -> Option<usize> {
-        let buckets = buckets_of(lines_log2);
+    pub fn find(&self, lines: u8, hash: u64, key: &[u8]) -> Option<usize> {
+        let buckets = buckets_of(lines);
         let tag = u64::from(tag_of(hash));
         let mut bucket = home_bucket(hash, buckets);
         for _ in 0..buckets {
@@ -225,7 +225,7 @@ impl HashPage {
     /// Puts `entry`, whose key is not in the page, into the first free slot of its probe sequence.
     /// Returns the slot, or the entry when every slot is taken.
     pub fn insert(&mut self, hash: u64, entry: Entry) -> Result<usize, Entry> {
-        let buckets = buckets_of(self.header().lines_log2);
+        let buckets = buckets_of(self.header().lines);
         let home = home_bucket(hash, buckets);
         for bucket in (home..buckets).chain(0..home) {
             for index in bucket * BUCKET_SLOTS..(bucket + 1) * BUCKET_SLOTS {
@@ -365,9 +365,9 @@ pub fn prefetch_ref<T>(target: *const T) {
 /// `word` must be a directory word of a page that cannot be freed meanwhile.
 #[inline]
 pub unsafe fn prefetch_bucket(word: u64, hash: u64) {
-    let lines_log2 = (word & (LINE_BYTES as u64 - 1)) as u8;
+    let lines = (word & (LINE_BYTES as u64 - 1)) as u8;
     let page = word & !(LINE_BYTES as u64 - 1);
-    let line = home_bucket(hash, buckets_of(lines_log2)) + 1;
+    let line = home_bucket(hash, buckets_of(lines)) + 1;
     prefetch(page + (line * LINE_BYTES) as u64);
 }
 
@@ -377,10 +377,10 @@ pub unsafe fn prefetch_bucket(word: u64, hash: u64) {
 /// As for [`prefetch_bucket`].
 #[inline]
 pub unsafe fn prefetch_entry(word: u64, hash: u64) {
-    let lines_log2 = (word & (LINE_BYTES as u64 - 1)) as u8;
+    let lines = (word & (LINE_BYTES as u64 - 1)) as u8;
     let page = word & !(LINE_BYTES as u64 - 1);
     let tag = u64::from(tag_of(hash));
-    let bucket = home_bucket(hash, buckets_of(lines_log2)) * BUCKET_SLOTS;
+    let bucket = home_bucket(hash, buckets_of(lines)) * BUCKET_SLOTS;
     for index in bucket..bucket + BUCKET_SLOTS {
         let slot = slot_at(page, index).load(Ordering::Relaxed);
         if slot > TOMBSTONE && slot >> TAG_SHIFT == tag {
@@ -392,7 +392,7 @@ pub unsafe fn prefetch_entry(word: u64, hash: u64) {
 
 /// Size bits of a directory word.
 #[inline]
-pub fn lines_log2_of(word: u64) -> u8 {
+pub fn lines_of(word: u64) -> u8 {
     (word & (LINE_BYTES as u64 - 1)) as u8
 }
 
@@ -412,14 +412,14 @@ mod tests {
         let seed = rand::random::<u64>();
         println!("seed {seed}");
         let mut random = StdRng::seed_from_u64(seed);
-        for lines_log2 in LINES_LOG2_MIN..=LINES_LOG2_MAX {
-            let mut page = HashPage::new(1, 0, 0, lines_log2);
+        for lines in LINES_MIN..=LINES_MAX {
+            let mut page = HashPage::new(1, 0, 0, lines);
             let mut model = BTreeMap::new();
             for step in 0..20_000_u32 {
                 let key = random.random_range(0..page.slots() * 5 / 4).to_string();
                 let (key, value) = (key.as_bytes(), step.to_string());
                 let entry = Entry::new(key, ValueRef::Str(StrRef::Inline(value.as_bytes())), None, 0);
-                let found = page.find(lines_log2, hash(key), key);
+                let found = page.find(lines, hash(key), key);
                 assert_eq!(found.is_some(), model.contains_key(key));
                 match (found, random.random_bool(0.5)) {
                     (Some(index), true) => {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{KeyRef, Lsn, PageWrite};
 use crate::page::entry::{Entry, EntryMut, EntryRef};
-use crate::page::hash_page::{self, HashPage, LINES_LOG2_MAX, LINES_LOG2_MIN};
+use crate::page::hash_page::{self, HashPage, LINES_MAX, LINES_MIN};
 use crate::page::image::PageImage;
 
 const DEPTH_SHIFT: u32 = 58;
@@ -32,6 +32,8 @@ pub fn hash_key(key: &[u8], seed: u64) -> u64 {
 
 /// See the module.
 pub struct Hmap {
+    /// Full size of this index's pages.
+    lines_max: u8,
     shard_bits: u8,
     depth: u8,
     seed: u64,
@@ -48,15 +50,21 @@ fn position(local: u64, depth: u8) -> usize {
     ((local >> 1) >> (63 - depth)) as usize
 }
 
+/// Shards have pages of so many different full sizes: evenly filled pages of one size would all split at once, and
+/// leave the whole collection half empty every time it has doubled. Steps follow usual size classes of allocators.
+const SHARD_SIZES: usize = 4;
+const LINES_STEP: u8 = 4;
+
 /// How full a page may get before it grows or splits.
 fn entries_max(slots: usize) -> usize {
     slots - slots / 10 - 1
 }
 
 impl Hmap {
-    /// An empty index; `shard_bits` top bits of every hash are the same in it.
-    pub fn new(shard_bits: u8, seed: u64) -> Self {
+    /// An empty index for shard number `shard`; `shard_bits` top bits of every hash are the same in it.
+    pub fn new(shard: usize, shard_bits: u8, seed: u64) -> Self {
         Self {
+            lines_max: LINES_MAX - LINES_STEP * (shard % SHARD_SIZES) as u8,
             shard_bits,
             depth: 0,
             seed,
@@ -85,7 +93,7 @@ impl Hmap {
         let word = self.word_of(key.hash)?;
         // SAFETY: directory words name live pages of this index.
         let page = unsafe { HashPage::from_word(word) };
-        Some((page, page.find(hash_page::lines_log2_of(word), key.hash, key.bytes)))
+        Some((page, page.find(hash_page::lines_of(word), key.hash, key.bytes)))
     }
 
     /// See [`super::Index::get`].
@@ -166,7 +174,7 @@ impl Hmap {
     fn page_with_room(&mut self, hash: u64, write: &PageWrite<'_>) -> HashPage {
         loop {
             let Some(word) = self.word_of(hash) else {
-                let page = HashPage::new(write.new_page_id(), 0, 0, LINES_LOG2_MIN);
+                let page = HashPage::new(write.new_page_id(), 0, 0, LINES_MIN);
                 stamp_new(page, write);
                 self.directory = Box::new([AtomicU64::new(page.to_word())]);
                 self.pages = 1;
@@ -184,7 +192,7 @@ impl Hmap {
             prepare(page, write);
             if (header.count as usize) < limit * 3 / 4 {
                 self.rebuild(page);
-            } else if header.lines_log2 < LINES_LOG2_MAX {
+            } else if header.lines < self.lines_max {
                 self.grow(page, hash);
             } else if header.depth < DEPTH_MAX {
                 self.split(page, hash, write);
@@ -210,7 +218,12 @@ impl Hmap {
 
     fn grow(&mut self, mut page: HashPage, hash: u64) {
         let header = page.header();
-        let mut bigger = HashPage::new(header.id, header.depth, header.prefix, header.lines_log2 + 1);
+        let mut bigger = HashPage::new(
+            header.id,
+            header.depth,
+            header.prefix,
+            (header.lines * 2).min(self.lines_max),
+        );
         bigger.header_mut().version = header.version;
         bigger.header_mut().saved_epoch = header.saved_epoch;
         page.prefetch_entries();
@@ -231,7 +244,7 @@ impl Hmap {
             write.new_page_id(),
             depth,
             page.header().prefix | half,
-            page.header().lines_log2,
+            page.header().lines,
         );
         stamp_new(sibling, write);
         page.header_mut().depth = depth;

@@ -80,10 +80,10 @@ pub enum Index {
 }
 
 impl Index {
-    /// An empty index, which owns no page yet.
-    pub fn new(kind: Kind, shard_bits: u8, seed: u64) -> Self {
+    /// An empty index for shard number `shard` of a collection; it owns no page yet.
+    pub fn new(kind: Kind, shard: usize, shard_bits: u8, seed: u64) -> Self {
         match kind {
-            Kind::Hmap => Self::Hmap(Hmap::new(shard_bits, seed)),
+            Kind::Hmap => Self::Hmap(Hmap::new(shard, shard_bits, seed)),
         }
     }
 
