@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::collection::{Collection, SHARD_BITS, Totals};
+use super::collection::{Collection, SHARD_BITS};
 use super::effect::{CollectionId, DatabaseId, Effect, Placement};
 use super::index::{Kind, hmap};
 use super::registry::{Registry, Slot, numbered_name};
@@ -278,11 +278,6 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         Ok(())
     }
 
-    /// Sums over a collection.
-    pub fn totals(&self, collection: &Collection) -> Totals {
-        collection.totals(u64::MAX)
-    }
-
     pub(super) fn change(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), String> {
         let gone = self
             .scope
@@ -301,11 +296,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
             return Vec::new();
         };
         let watched = take_watches(&collection);
-        for (key, watchers) in &watched {
-            if has_key(&collection, key) {
-                watchers.iter().for_each(Watcher::raise);
-            }
-        }
+        self.raise_present(id, &watched);
         watched
     }
 

@@ -21,7 +21,7 @@ use crate::metrics::{Stats, logging};
 use crate::net::{self, Listeners};
 use crate::recovery::{self, RecoverOptions, Recovered, Stage};
 use crate::storage::{Disk, RealDisk, lock_dir};
-use crate::wal::{Fsync, Wal, WalOptions};
+use crate::wal::{Wal, WalOptions};
 
 /// The replication term: constant as long as there is no replication.
 const TERM: u32 = 0;
@@ -163,21 +163,12 @@ fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: u64) -> Result<Wal,
         return Ok(Wal::disabled(next_lsn));
     }
     let options = WalOptions {
-        fsync: wal_fsync(config.wal.fsync),
+        fsync: config.wal.fsync.into(),
         segment_bytes: config.wal.segment_bytes,
         term: TERM,
         ..WalOptions::new(config.storage.wal_path())
     };
     Wal::open(Arc::clone(disk), options, next_lsn).map_err(|error| StartError(error.to_string()))
-}
-
-/// The WAL's policy of a configured one.
-pub fn wal_fsync(fsync: values::Fsync) -> Fsync {
-    match fsync {
-        values::Fsync::Always => Fsync::Always,
-        values::Fsync::Everysec => Fsync::EverySec,
-        values::Fsync::No => Fsync::No,
-    }
 }
 
 fn helper(engine: &Engine) -> Result<Worker, StartError> {

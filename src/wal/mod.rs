@@ -28,6 +28,8 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::config::values;
+
 pub use error::WalError;
 pub use format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES};
 pub use handle::{Wal, WalStats};
@@ -53,6 +55,16 @@ pub enum Fsync {
     EverySec = 1,
     /// When a segment ends, on request, and at the close.
     No = 2,
+}
+
+impl From<values::Fsync> for Fsync {
+    fn from(configured: values::Fsync) -> Self {
+        match configured {
+            values::Fsync::Always => Self::Always,
+            values::Fsync::Everysec => Self::EverySec,
+            values::Fsync::No => Self::No,
+        }
+    }
 }
 
 /// How a log is opened.

@@ -11,7 +11,6 @@ use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::commands::support::glob::{Case, glob_match};
 use crate::commands::table::assert_sorted;
 use crate::config::params::ChangedKey;
-use crate::config::values;
 use crate::metrics::logging;
 use crate::resp::{Args, Reply};
 use crate::wal::Fsync;
@@ -130,11 +129,7 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
     for ChangedKey { key, value } in changed {
         tracing::info!("configuration: {key} = {value}");
         if key == "wal.fsync" {
-            let policy = match server.params.live().fsync() {
-                values::Fsync::Always => Fsync::Always,
-                values::Fsync::Everysec => Fsync::EverySec,
-                values::Fsync::No => Fsync::No,
-            };
+            let policy = Fsync::from(server.params.live().fsync());
             server.engine.wal().set_fsync(policy);
             server.engine.set_waits_for_stable(policy == Fsync::Always);
         }
