@@ -19,6 +19,8 @@ mod clients;
 mod startup;
 #[path = "server/stopping.rs"]
 mod stopping;
+#[path = "server/verify.rs"]
+mod verify;
 
 use support::Server;
 

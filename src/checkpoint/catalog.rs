@@ -58,13 +58,18 @@ impl Listing {
     }
 }
 
+/// The manifests in `dir` by name, oldest first; none if there is no such directory.
+pub fn manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    if !disk.exists(dir).map_err(CheckpointError::io("look for", dir))? {
+        return Ok(Vec::new());
+    }
+    let ids = Listing::read(disk, dir)?.manifests;
+    Ok(ids.into_iter().map(|id| (id, dir.join(manifest_name(id)))).collect())
+}
+
 /// The newest manifest in `dir` by name, if there is one.
 pub fn newest(disk: &dyn Disk, dir: &Path) -> Result<Option<(u64, PathBuf)>> {
-    if !disk.exists(dir).map_err(CheckpointError::io("look for", dir))? {
-        return Ok(None);
-    }
-    let newest = Listing::read(disk, dir)?.manifests.last().copied();
-    Ok(newest.map(|id| (id, dir.join(manifest_name(id)))))
+    Ok(manifests(disk, dir)?.pop())
 }
 
 /// Readers of all page files that `head`, a manifest in `dir`, names.

@@ -21,6 +21,7 @@ mod runner;
 mod status;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ use crate::storage::Disk;
 use crate::wal::Lsn;
 
 pub use error::CheckpointError;
+pub use persist::persisted_manifests;
 pub use status::CheckpointStats;
 use status::Status;
 

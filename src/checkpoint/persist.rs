@@ -4,7 +4,7 @@
 //! - `manifest.lkm` changes by a rename, after its page file is durable: there is the old version or the new one.
 //! - Page files that the manifest does not name go after that, not before.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,9 +15,28 @@ use super::error::{CheckpointError, Result};
 use super::format::ManifestKind;
 use super::page_file::PageFileWriter;
 use super::runner::Runner;
+use crate::storage::Disk;
 
 /// The manifest of a persisted collection.
 pub(super) const MANIFEST: &str = "manifest.lkm";
+
+/// Names and manifests of the collections persisted in `dir`; none if there is no such directory.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn persisted_manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    if !disk.exists(dir).map_err(CheckpointError::io("look for", dir))? {
+        return Ok(found);
+    }
+    for name in disk.list(dir).map_err(CheckpointError::io("list", dir))? {
+        let path = dir.join(&name).join(MANIFEST);
+        if disk.exists(&path).map_err(CheckpointError::io("look for", &path))? {
+            found.push((name.to_string_lossy().into_owned(), path));
+        }
+    }
+    Ok(found)
+}
 
 impl Runner {
     /// Where collection `name` is persisted; refuses a name that is not one directory's.
@@ -72,7 +91,7 @@ impl Runner {
     }
 
     /// Whether the manifest in `dir` may point to page file `id`.
-    fn may_be_named(&self, dir: &std::path::Path, id: u64) -> bool {
+    fn may_be_named(&self, dir: &Path, id: u64) -> bool {
         let path = dir.join(MANIFEST);
         match self.shared.disk.exists(&path) {
             Ok(false) => false,
@@ -83,13 +102,7 @@ impl Runner {
     }
 
     /// `None`: the collection went before its instant.
-    fn write_persisted(
-        &mut self,
-        name: &str,
-        dir: &std::path::Path,
-        id: u64,
-        path: &std::path::Path,
-    ) -> Result<Option<PersistDone>> {
+    fn write_persisted(&mut self, name: &str, dir: &Path, id: u64, path: &Path) -> Result<Option<PersistDone>> {
         let started = Instant::now();
         let shared = Arc::clone(&self.shared);
         let mut file = PageFileWriter::create(shared.disk.as_ref(), path.to_owned(), id)?;

@@ -16,6 +16,7 @@ mod error;
 mod newest;
 mod pages;
 mod replay;
+pub mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -78,6 +78,17 @@ enum Frame {
 }
 
 impl Reader {
+    /// The first LSN that the segments in `dir` go back to; `None` when there are none, or no such directory.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn oldest_lsn(disk: &dyn Disk, dir: &Path) -> Result<Option<Lsn>, WalError> {
+        if !disk.exists(dir).map_err(WalError::io("look for", dir))? {
+            return Ok(None);
+        }
+        Ok(segment::list(disk, dir)?.first().map(|file| file.first))
+    }
+
     /// Positions a reader on the log in `dir` so that its first record is `from`. An empty directory is an empty log;
     /// a log that begins after `from` is an error, one that ends before it has nothing to read.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, from: Lsn) -> Result<Reader, WalError> {

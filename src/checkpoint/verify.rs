@@ -1,0 +1,90 @@
+//! Reading back all that one manifest promises, without using any of it.
+//!
+//! **Invariant:** nothing on disk is changed, and one damaged page does not keep the others from being read.
+
+use std::path::Path;
+
+use super::catalog::open_page_files;
+use super::error::{CheckpointError, Result};
+use super::format::{ManifestKind, PAGE_HEADER_BYTES, PageRow};
+use super::manifest::{CollectionPart, Manifest};
+use super::page_file::PageFileReader;
+use crate::engine::collection::Collection;
+use crate::page::image;
+use crate::storage::Disk;
+
+/// What a manifest should say of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// What it describes.
+    pub kind: ManifestKind,
+    /// Its identity, where its name tells.
+    pub id: Option<u64>,
+}
+
+/// Reads the manifest at `path` and every page it points to; each fault goes to `fault`. Returns the manifest when it
+/// is whole, whatever its pages are like.
+pub fn verify_manifest(
+    disk: &dyn Disk,
+    path: &Path,
+    expected: Expected,
+    fault: &mut dyn FnMut(CheckpointError),
+) -> Option<Manifest> {
+    let manifest = match read(disk, path, expected) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            fault(error);
+            return None;
+        }
+    };
+    let dir = path.parent().unwrap_or(Path::new("."));
+    match open_page_files(disk, dir, &manifest.head) {
+        Ok(files) => {
+            let parts = manifest.collections.iter();
+            parts.for_each(|part| verify_collection(part, &files, fault));
+        }
+        Err(error) => fault(error),
+    }
+    Some(manifest)
+}
+
+fn read(disk: &dyn Disk, path: &Path, expected: Expected) -> Result<Manifest> {
+    let manifest = Manifest::read(disk, path)?;
+    let head = &manifest.head;
+    if head.kind != expected.kind || expected.id.is_some_and(|id| id != head.id) {
+        let reason = format!("its name says otherwise than its head: {:?} {}", head.kind, head.id);
+        return Err(CheckpointError::damaged(path, 16, reason));
+    }
+    Ok(manifest)
+}
+
+fn verify_collection(part: &CollectionPart, files: &[PageFileReader], fault: &mut dyn FnMut(CheckpointError)) {
+    // Never written to: it only tells where keys belong.
+    let collection = Collection::new(part.row.id, part.row.placement);
+    let mut buffer = Vec::new();
+    for row in &part.pages {
+        // Manifests with rows that point to no file are not read at all.
+        if let Some(file) = files.get(row.file as usize)
+            && let Err(error) = verify_page(&collection, file, row, &mut buffer)
+        {
+            fault(error);
+        }
+    }
+}
+
+fn verify_page(collection: &Collection, file: &PageFileReader, row: &PageRow, buffer: &mut Vec<u8>) -> Result<()> {
+    file.read(collection.id(), row, buffer)?;
+    let content = buffer.get(PAGE_HEADER_BYTES..).unwrap_or_default();
+    image::decode(content, row.entries, |entry| {
+        let shard = collection.shard_of(collection.key(entry.key).hash);
+        if shard == row.shard as usize {
+            Ok(())
+        } else {
+            Err(format!("a key of it does not belong to shard {}", row.shard))
+        }
+    })
+    .map_err(|reason| {
+        let reason = format!("page {} of collection {}: {reason}", row.page_id, collection.id());
+        CheckpointError::damaged(file.path(), row.offset, reason)
+    })
+}

@@ -1,0 +1,170 @@
+//! `lokikv verify`: everything in a data directory read back, nothing changed.
+//!
+//! **Invariant:** what recovery would refuse is a fault here; what recovery would accept is none.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::checkpoint::format::ManifestKind;
+use crate::checkpoint::manifest::Manifest;
+use crate::checkpoint::verify::{Expected, verify_manifest};
+use crate::checkpoint::{CheckpointError, catalog, persisted_manifests};
+use crate::config::schema::Storage;
+use crate::engine::effect::decode_all;
+use crate::storage::Disk;
+use crate::wal::{Lsn, Reader, WalError};
+
+/// What is told while a directory is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Something is whole.
+    Good(String),
+    /// Nothing is wrong, but whoever looks may want to know.
+    Note(String),
+    /// Damaged, missing or unknown, with file and place.
+    Fault(String),
+}
+
+/// Reads everything in the folders of `storage`; returns the number of faults, each of which `tell` is told.
+pub fn verify(disk: &Arc<dyn Disk>, storage: &Storage, tell: &mut dyn FnMut(Finding)) -> u64 {
+    let mut faults = 0;
+    let mut verifier = Verifier {
+        disk,
+        tell: &mut |finding| {
+            faults += u64::from(matches!(finding, Finding::Fault(_)));
+            tell(finding);
+        },
+    };
+    let last = verifier.checkpoints(&storage.checkpoint_path());
+    verifier.persisted(&storage.persist_path());
+    verifier.log(&storage.wal_path(), last);
+    faults
+}
+
+struct Verifier<'a> {
+    disk: &'a Arc<dyn Disk>,
+    tell: &'a mut dyn FnMut(Finding),
+}
+
+impl Verifier<'_> {
+    fn fault(&mut self, error: &impl ToString) {
+        (self.tell)(Finding::Fault(error.to_string()));
+    }
+
+    /// Returns the LSN of the newest checkpoint, 0 without one that can be read.
+    fn checkpoints(&mut self, dir: &Path) -> Lsn {
+        let manifests = match catalog::manifests(self.disk.as_ref(), dir) {
+            Ok(manifests) => manifests,
+            Err(error) => {
+                self.fault(&error);
+                return 0;
+            }
+        };
+        let mut last = 0;
+        for (id, path) in manifests {
+            let expected = Expected {
+                kind: ManifestKind::Checkpoint,
+                id: Some(id),
+            };
+            if let Some(manifest) = self.manifest(&format!("checkpoint {id}"), &path, expected) {
+                last = manifest.head.lsn;
+            }
+        }
+        last
+    }
+
+    fn persisted(&mut self, dir: &Path) {
+        let persisted = match persisted_manifests(self.disk.as_ref(), dir) {
+            Ok(persisted) => persisted,
+            Err(error) => return self.fault(&error),
+        };
+        for (name, path) in persisted {
+            let expected = Expected {
+                kind: ManifestKind::Persisted,
+                id: None,
+            };
+            self.manifest(&format!("persisted collection {name:?}"), &path, expected);
+        }
+    }
+
+    fn manifest(&mut self, what: &str, path: &Path, expected: Expected) -> Option<Manifest> {
+        let mut whole = true;
+        let manifest = verify_manifest(self.disk.as_ref(), path, expected, &mut |error: CheckpointError| {
+            whole = false;
+            (self.tell)(Finding::Fault(format!("{what}: {error}")));
+        });
+        if let Some(Manifest { head, .. }) = manifest.as_ref().filter(|_| whole) {
+            let (lsn, pages, entries) = (head.lsn, head.pages, head.entries);
+            (self.tell)(Finding::Good(format!(
+                "{what}: LSN {lsn}, {pages} pages, {entries} entries"
+            )));
+        }
+        manifest
+    }
+
+    /// The log: what recovery would read after the checkpoint at `last`, and what is kept from before it.
+    fn log(&mut self, dir: &Path, last: Lsn) {
+        match Reader::oldest_lsn(self.disk.as_ref(), dir) {
+            Ok(None) => {}
+            Ok(Some(oldest)) => {
+                if oldest <= last
+                    && let Err(error) = self.records(dir, oldest, last)
+                {
+                    self.before(&error);
+                }
+                if let Err(error) = self.records(dir, last + 1, Lsn::MAX) {
+                    self.fault(&error);
+                }
+            }
+            Err(error) => self.fault(&error),
+        }
+    }
+
+    /// What is wrong with the log before the newest checkpoint. A gap there is what a time without a log leaves.
+    fn before(&mut self, error: &WalError) {
+        match error {
+            WalError::Missing { .. } => (self.tell)(Finding::Note(format!("before the newest checkpoint: {error}"))),
+            _ => self.fault(error),
+        }
+    }
+
+    /// Reads the records from `from` to `to`, effects included.
+    fn records(&mut self, dir: &Path, from: Lsn, to: Lsn) -> Result<(), WalError> {
+        let mut reader = Reader::open(Arc::clone(self.disk), dir, from)?;
+        let (mut records, mut effects) = (0_u64, 0_u64);
+        let mut unknown = None;
+        while let Some(record) = reader.next()? {
+            if record.lsn > to {
+                break;
+            }
+            let lsn = record.lsn;
+            records += 1;
+            for effect in decode_all(record.payload) {
+                match effect {
+                    Ok(_) => effects += 1,
+                    Err(reason) => unknown = Some(format!("the record at LSN {lsn} is not understood: {reason}")),
+                }
+            }
+            if let Some(reason) = unknown.take() {
+                let (file, offset) = reader.position().unwrap_or((dir, 0));
+                self.fault(&format!("{} at byte {offset}: {reason}", file.display()));
+            }
+        }
+        if let Some(tail) = reader.tail() {
+            (self.tell)(Finding::Note(format!(
+                "the log ends torn: the next start cuts {} bytes off {} at byte {} ({})",
+                tail.bytes,
+                tail.file.display(),
+                tail.offset,
+                tail.reason
+            )));
+        }
+        if records > 0 {
+            let last = from + records - 1;
+            (self.tell)(Finding::Good(format!(
+                "log: LSN {from} to {last}, {records} records, {effects} effects"
+            )));
+        }
+        Ok(())
+    }
+}
