@@ -76,12 +76,7 @@ fn verify_page(collection: &Collection, file: &PageFileReader, row: &PageRow, bu
     file.read(collection.id(), row, buffer)?;
     let content = buffer.get(PAGE_HEADER_BYTES..).unwrap_or_default();
     image::decode(content, row.entries, |entry| {
-        let shard = collection.shard_of(collection.key(entry.key).hash);
-        if shard == row.shard as usize {
-            Ok(())
-        } else {
-            Err(format!("a key of it does not belong to shard {}", row.shard))
-        }
+        collection.key_in(entry.key, row.shard).map(drop)
     })
     .map_err(|reason| {
         let reason = format!("page {} of collection {}: {reason}", row.page_id, collection.id());

@@ -165,6 +165,19 @@ impl Collection {
         ((hash >> 1) >> (63 - self.placement.shard_bits)) as usize
     }
 
+    /// A key that was read from a page of `shard`, with its hash.
+    ///
+    /// # Errors
+    /// A sentence when it belongs elsewhere.
+    pub fn key_in<'a>(&self, bytes: &'a [u8], shard: u32) -> Result<KeyRef<'a>, String> {
+        let key = self.key(bytes);
+        if self.shard_of(key.hash) == shard as usize {
+            Ok(key)
+        } else {
+            Err(format!("a key of it does not belong to shard {shard}"))
+        }
+    }
+
     /// The shards, made now if nothing was written before.
     #[inline]
     pub fn shards(&self) -> &[Shard] {

@@ -149,10 +149,7 @@ impl Loader<'_> {
         };
         let mut state = shard.lock();
         image::decode(content, row.entries, |entry| {
-            let key = collection.key(entry.key);
-            if collection.shard_of(key.hash) != row.shard as usize {
-                return Err(format!("a key of it does not belong to shard {}", row.shard));
-            }
+            let key = collection.key_in(entry.key, row.shard)?;
             let effect = Effect::Put {
                 key: entry.key,
                 expire_at_ms: entry.expire_at_ms,

@@ -150,7 +150,8 @@ impl Verifier<'_> {
                 self.fault(&format!("{} at byte {offset}: {reason}", file.display()));
             }
         }
-        if let Some(tail) = reader.tail() {
+        // Told by the reading that goes to the end.
+        if let Some(tail) = reader.tail().filter(|_| to == Lsn::MAX) {
             (self.tell)(Finding::Note(format!(
                 "the log ends torn: the next start cuts {} bytes off {} at byte {} ({})",
                 tail.bytes,
