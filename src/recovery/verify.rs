@@ -1,6 +1,9 @@
 //! `lokikv verify`: everything in a data directory read back, nothing changed.
 //!
-//! **Invariant:** what recovery would refuse is a fault here; what recovery would accept is none.
+//! Older checkpoints and persisted collections are read too, which recovery leaves alone. Whether the log's effects make
+//! sense for the data is only known by replaying them, which is not done here.
+//!
+//! **Invariant:** a file that recovery would find damaged, missing or unknown is a fault; a torn tail is none.
 
 use std::path::Path;
 use std::sync::Arc;
