@@ -114,10 +114,10 @@ impl<'e> Capture<'e> {
             }
             position = self.gather(at, from, worker, &mut images);
             if let Some(captured) = self.collections.get_mut(at) {
-                for (shard, image) in images.drain(..) {
+                for (shard, mut image) in images.drain(..) {
                     captured
                         .pages
-                        .push(file.append(captured.slot.collection.id(), shard, &image)?);
+                        .push(file.append(captured.slot.collection.id(), shard, &mut image)?);
                 }
             }
             self.drain(places, file)?;
@@ -153,12 +153,12 @@ impl<'e> Capture<'e> {
     /// Writes what writers have handed over. Images of collections that are not wanted, or newer than the instant,
     /// are let go.
     fn drain(&mut self, places: &HashMap<CollectionId, usize>, file: &mut PageFileWriter) -> Result<()> {
-        for located in self.engine.pre_images().drain() {
+        for mut located in self.engine.pre_images().drain() {
             let captured = places
                 .get(&located.collection_id)
                 .and_then(|at| self.collections.get_mut(*at));
             if let Some(captured) = captured {
-                let row = file.append(located.collection_id, located.shard, &located.image)?;
+                let row = file.append(located.collection_id, located.shard, &mut located.image)?;
                 captured.pages.push(row);
             }
         }

@@ -161,8 +161,7 @@ impl Runner {
             let mut txn = Txn::new(&mut scope, collection, true);
             let mut bytes = 0;
             while let (Some((entry, behind)), true) = (rest.split_first(), bytes < RECORD_BYTES) {
-                let ValueRef::Str(text) = entry.value;
-                bytes += entry.key.len() + text.len();
+                bytes += entry.key.len() + entry.value.rough_bytes();
                 put_entry(&mut txn, entry);
                 rest = behind;
             }
@@ -217,9 +216,9 @@ fn taken(request: &LoadRequest) -> CheckpointError {
 }
 
 fn put_entry(txn: &mut Txn<'_, '_>, entry: &EntryImage<'_>) {
-    let ValueRef::Str(text) = entry.value;
-    // A large value is copied once, here; entry and log link it.
-    let large = (text.len() > INLINE_BYTES_MAX).then(|| Shared::new(text.bytes().to_vec()));
+    // A large string is copied once, here; entry and log link it.
+    let large = entry.value.as_str().filter(|text| text.len() > INLINE_BYTES_MAX);
+    let large = large.map(|text| Shared::new(text.bytes().to_vec()));
     let value = large
         .as_ref()
         .map_or(entry.value, |shared| ValueRef::Str(StrRef::Shared(shared)));

@@ -47,7 +47,8 @@ impl PageFileWriter {
     }
 
     /// Appends a page; the row says where it is, in file 0 of the manifest.
-    pub fn append(&mut self, collection: CollectionId, shard: u32, image: &PageImage) -> Result<PageRow> {
+    pub fn append(&mut self, collection: CollectionId, shard: u32, image: &mut PageImage) -> Result<PageRow> {
+        image.content.settle();
         let mut header = PageHeader {
             crc: 0,
             entries: image.entries,

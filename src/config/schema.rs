@@ -39,6 +39,8 @@ pub struct Config {
     pub wal: Wal,
     /// `[memory]`
     pub memory: Memory,
+    /// `[encoding]`
+    pub encoding: Encoding,
     /// `[limits]`
     pub limits: Limits,
     /// `[slowlog]`
@@ -334,6 +336,43 @@ impl Default for Memory {
             max_bytes: 0,
             policy: MemoryPolicy::NoEviction,
             hll_sparse_bytes_max: 3000,
+        }
+    }
+}
+
+/// Up to which size containers keep the compact name of their encoding, and how streams are cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Encoding {
+    /// Fields of a hash.
+    pub hash_entries_max: u64,
+    /// Bytes of a field or value of a hash.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub hash_value_bytes_max: u64,
+    /// Members of a set of integers.
+    pub intset_entries_max: u64,
+    /// Members of a sorted set.
+    pub zset_entries_max: u64,
+    /// Bytes of a member of a sorted set.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub zset_value_bytes_max: u64,
+    /// Bytes of a stream's node; 0: no limit.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub stream_node_bytes_max: u64,
+    /// Entries of a stream's node; 0: no limit.
+    pub stream_node_entries_max: u64,
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self {
+            hash_entries_max: 128,
+            hash_value_bytes_max: 64,
+            intset_entries_max: 512,
+            zset_entries_max: 128,
+            zset_value_bytes_max: 64,
+            stream_node_bytes_max: 4096,
+            stream_node_entries_max: 100,
         }
     }
 }

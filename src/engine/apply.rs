@@ -6,9 +6,10 @@
 use super::collection::{Shard, ShardState};
 use super::effect::Effect;
 use super::index::{KeyRef, PageWrite};
+use crate::page::container::{Form, Kind, Next};
 use crate::page::entry::{Entry, EntryMut};
 use crate::page::value::INLINE_BYTES_MAX;
-use crate::page::{Shared, StrRef, ValueRef};
+use crate::page::{Packed, Shared, StrRef, ValueRef, hash, list, set, stream, zset};
 
 /// What applying an effect left behind.
 #[derive(Default)]
@@ -65,6 +66,26 @@ pub fn apply(
             tally.add(replacement.as_ref().unwrap_or(entry));
             replacement
         }),
+        Effect::List { op, .. } => {
+            let change = |form: Form<'_>| list::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), &mut tally, Kind::List, change)
+        }
+        Effect::Set { op, .. } => {
+            let change = |form: Form<'_>| set::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), &mut tally, Kind::Set, change)
+        }
+        Effect::Zset { op, .. } => {
+            let change = |form: Form<'_>| zset::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), &mut tally, Kind::Zset, change)
+        }
+        Effect::Hash { op, .. } => {
+            let change = |form: Form<'_>| hash::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), &mut tally, Kind::Hash, change)
+        }
+        Effect::Stream { op, .. } => {
+            let change = |form: Form<'_>| stream::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), &mut tally, Kind::Stream, change)
+        }
         Effect::CollectionCreate { .. }
         | Effect::CollectionDrop
         | Effect::CollectionRename { .. }
@@ -137,6 +158,71 @@ fn put(
     Some(fresh)
 }
 
+/// Does a container's operation to what `key` holds; a container that it leaves with nothing goes with its key.
+fn on_container(
+    state: &mut ShardState,
+    key: KeyRef<'_>,
+    (write, access_s): (&PageWrite<'_>, u32),
+    tally: &mut Tally,
+    kind: Kind,
+    change: impl FnOnce(Form<'_>) -> Next,
+) -> Option<Entry> {
+    let mut is_empty = false;
+    let retired = state.index.upsert(key, write, |entry| {
+        let Some(entry) = entry else {
+            let fresh = entry_of(change(Form::Absent), key.bytes, kind, None, access_s)?;
+            tally.add(&fresh);
+            return Some(fresh);
+        };
+        tally.take(Some(entry));
+        let next = next_of(entry, change);
+        is_empty = matches!(next, Next::Remove);
+        let replacement = replace_container(entry, next, key.bytes, kind, access_s);
+        tally.add(replacement.as_ref().unwrap_or(entry));
+        replacement
+    });
+    if !is_empty {
+        return retired;
+    }
+    let removed = state.index.remove(key, write);
+    tally.take(removed.as_ref());
+    removed
+}
+
+fn next_of(entry: &mut EntryMut<'_>, change: impl FnOnce(Form<'_>) -> Next) -> Next {
+    if let Some(big) = entry.big_mut() {
+        return change(Form::Big(big));
+    }
+    match entry.value() {
+        ValueRef::Packed(kind, packed) => change(Form::Packed(kind, packed)),
+        // A string is no container: handlers have refused it.
+        ValueRef::Str(_) | ValueRef::Big(_) => Next::Keep,
+    }
+}
+
+/// Brings what an operation made of a container into its entry, or into one that takes its stead.
+fn replace_container(entry: &mut EntryMut<'_>, next: Next, key: &[u8], kind: Kind, access_s: u32) -> Option<Entry> {
+    let expire_at_ms = entry.expire_at_ms();
+    if let Next::Packed(packed) = &next
+        && entry.try_overwrite(ValueRef::Packed(kind, Packed::new(packed)), expire_at_ms)
+    {
+        entry.set_access_s(access_s);
+        return None;
+    }
+    entry_of(next, key, kind, expire_at_ms, access_s)
+}
+
+fn entry_of(next: Next, key: &[u8], kind: Kind, expire_at_ms: Option<u64>, access_s: u32) -> Option<Entry> {
+    match next {
+        Next::Keep | Next::Remove => None,
+        Next::Packed(packed) => {
+            let value = ValueRef::Packed(kind, Packed::new(&packed));
+            Some(Entry::new(key, value, expire_at_ms, access_s))
+        }
+        Next::Big(big) => Some(Entry::new(key, ValueRef::Big(&big), expire_at_ms, access_s)),
+    }
+}
+
 /// Writes `bytes` at `offset` of a string entry: in place where it fits, else into an entry that takes its stead.
 fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Option<Entry> {
     let end = offset + bytes.len();
@@ -154,7 +240,7 @@ fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Option<
         entry.set_raw();
         return None;
     }
-    let ValueRef::Str(old) = entry.value();
+    let old = entry.value().as_str()?;
     let mut text = Vec::with_capacity(end.max(old.len()));
     text.extend_from_slice(old.bytes());
     text.resize(end.max(old.len()), 0);

@@ -8,6 +8,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::index::Kind;
+use crate::page::hash::HashOp;
+use crate::page::list::ListOp;
+use crate::page::set::SetOp;
+use crate::page::stream::StreamOp;
+use crate::page::zset::ZsetOp;
 use crate::page::{Shared, ValueRef, codec};
 
 /// What identifies a collection for ever; never reused.
@@ -66,6 +71,51 @@ pub enum Effect<'a> {
         #[serde(with = "serde_bytes")]
         bytes: &'a [u8],
     },
+    /// A list changes; it is made if there was none, and gone when it is empty.
+    List {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+        /// What happens to it.
+        #[serde(borrow)]
+        op: ListOp<'a>,
+    },
+    /// A set changes, in the same way.
+    Set {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+        /// What happens to it.
+        #[serde(borrow)]
+        op: SetOp<'a>,
+    },
+    /// A sorted set changes, in the same way.
+    Zset {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+        /// What happens to it.
+        #[serde(borrow)]
+        op: ZsetOp<'a>,
+    },
+    /// A hash changes, in the same way.
+    Hash {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+        /// What happens to it.
+        #[serde(borrow)]
+        op: HashOp<'a>,
+    },
+    /// A stream changes; it is made if there was none.
+    Stream {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+        /// What happens to it.
+        #[serde(borrow)]
+        op: StreamOp<'a>,
+    },
     /// A new, empty collection appears in a database slot.
     CollectionCreate {
         /// The slot.
@@ -107,9 +157,15 @@ impl<'a> Effect<'a> {
     /// The key, of effects that change one.
     pub fn key(&self) -> Option<&'a [u8]> {
         match *self {
-            Self::Put { key, .. } | Self::Delete { key } | Self::ExpireAt { key, .. } | Self::StrRange { key, .. } => {
-                Some(key)
-            }
+            Self::Put { key, .. }
+            | Self::Delete { key }
+            | Self::ExpireAt { key, .. }
+            | Self::StrRange { key, .. }
+            | Self::List { key, .. }
+            | Self::Set { key, .. }
+            | Self::Zset { key, .. }
+            | Self::Hash { key, .. }
+            | Self::Stream { key, .. } => Some(key),
             Self::CollectionCreate { .. }
             | Self::CollectionDrop
             | Self::CollectionRename { .. }

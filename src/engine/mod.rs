@@ -29,6 +29,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::metrics::Counters;
+use crate::page::thresholds::Thresholds;
 use crate::wal::{Lsn, Wal};
 use collection::Collection;
 use gate::{ExclusivePass, Gate};
@@ -61,6 +62,7 @@ pub struct Engine {
     waits_for_stable: AtomicBool,
     string_bytes_max: AtomicU64,
     hll_sparse_bytes_max: AtomicU64,
+    thresholds: Thresholds,
     epoch: AtomicU64,
     checkpointing: AtomicBool,
     pre_images: PreImages,
@@ -87,6 +89,7 @@ impl Engine {
             waits_for_stable: AtomicBool::new(false),
             string_bytes_max: AtomicU64::new(STRING_BYTES_MAX_DEFAULT),
             hll_sparse_bytes_max: AtomicU64::new(HLL_SPARSE_BYTES_MAX_DEFAULT),
+            thresholds: Thresholds::new(),
             epoch: AtomicU64::new(0),
             checkpointing: AtomicBool::new(false),
             pre_images: PreImages::default(),
@@ -198,6 +201,11 @@ impl Engine {
         self.hll_sparse_bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
+    /// Up to which size containers keep the name of their compact encoding.
+    pub fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
+    }
+
     #[inline]
     fn page_write<'a>(&'a self, collection: &'a Collection, shard: u32, lsn: Lsn) -> PageWrite<'a> {
         let sink = self
@@ -211,6 +219,7 @@ impl Engine {
             collection_id: collection.id(),
             shard,
             page_ids: collection.page_ids(),
+            thresholds: &self.thresholds,
         }
     }
 

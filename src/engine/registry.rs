@@ -137,9 +137,15 @@ impl Registry {
                 Ok(None)
             }
             Effect::CollectionPublish { database, name } => self.publish(id, database, name),
-            Effect::Put { .. } | Effect::Delete { .. } | Effect::ExpireAt { .. } | Effect::StrRange { .. } => {
-                Err("an effect on a key is not for the registry".to_owned())
-            }
+            Effect::Put { .. }
+            | Effect::Delete { .. }
+            | Effect::ExpireAt { .. }
+            | Effect::StrRange { .. }
+            | Effect::List { .. }
+            | Effect::Set { .. }
+            | Effect::Zset { .. }
+            | Effect::Hash { .. }
+            | Effect::Stream { .. } => Err("an effect on a key is not for the registry".to_owned()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Model-based tests of the engine: random operations against the obvious structure, from printed seeds.
 
+mod containers;
 mod guarantees;
 mod model;
 
@@ -96,7 +97,7 @@ impl Harness {
     fn get(&mut self, database: DatabaseId, key: &[u8]) -> Option<Value> {
         self.with_keys(database, &[key], |txn| {
             let entry = txn.get(key)?;
-            let crate::page::ValueRef::Str(text) = entry.value();
+            let text = entry.value().as_str().unwrap();
             Some((text.bytes().to_vec(), entry.expire_at_ms()))
         })
     }
@@ -106,7 +107,7 @@ impl Harness {
         let mut content = Model::new();
         self.keyspace(database, |txn| {
             txn.for_each(|entry| {
-                let crate::page::ValueRef::Str(text) = entry.value();
+                let text = entry.value().as_str().unwrap();
                 let value = (text.bytes().to_vec(), entry.expire_at_ms());
                 assert!(content.insert(entry.key().to_vec(), value).is_none(), "visited twice");
                 std::ops::ControlFlow::Continue(())

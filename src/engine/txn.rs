@@ -37,9 +37,7 @@ enum Look {
 /// [`WrongType`] when it holds something else.
 #[inline]
 pub fn str_of(entry: EntryRef<'_>) -> Result<StrRef<'_>, WrongType> {
-    match entry.value() {
-        ValueRef::Str(text) => Ok(text),
-    }
+    entry.value().as_str().ok_or(WrongType)
 }
 
 /// A command's view of its keys, for reading.

@@ -12,7 +12,7 @@ use super::spliced::SPLICE_BYTES_MIN;
 use super::value::Shared;
 
 /// Version of the byte encoding below, stored in every WAL record and page file.
-pub const FORMAT_VERSION: u8 = 1;
+pub const FORMAT_VERSION: u8 = 2;
 
 const CONFIG: Configuration = config::standard();
 

@@ -8,8 +8,9 @@
 //!   +------+---------+----------+----------+- - - - - - - -+- - - - -+- - - - - -+-----+- - - - +
 //! ```
 //!
-//! A key of 255 bytes or more sets the first `key_len` to 255 and stores its length in the second. A value longer than
-//! [`INLINE_BYTES_MAX`] is a pointer to its [`Shared`] allocation instead of bytes at the end.
+//! A key of 255 bytes or more sets the first `key_len` to 255 and stores its length in the second. A string longer than
+//! [`INLINE_BYTES_MAX`] is a pointer to its [`Shared`] allocation instead of bytes at the end, a container that does not
+//! stay packed a pointer to its [`Big`]. The upper half of `flags` is the container's kind, 0 for a string.
 //!
 //! **Invariants:** the allocation is exactly as long as its shape says, computed from the header alone; the header
 //! of a live entry changes only through `&mut Entry`.
@@ -19,6 +20,8 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
+use super::container::{Big, Kind, PACKED_BYTES_MAX};
+use super::packed::Packed;
 use super::value::{INLINE_BYTES_MAX, Shared, StrRef, ValueRef};
 
 const HEADER_BYTES: usize = 8;
@@ -31,9 +34,13 @@ const KEY_LEN_EXTENDED: u8 = u8::MAX;
 const FLAG_EXPIRE: u8 = 1;
 const FLAG_SHARED: u8 = 2;
 const FLAG_RAW: u8 = 4;
+const KIND_SHIFT: u32 = 4;
 
 const _: () = assert!(INLINE_BYTES_MAX <= u16::MAX as usize);
+const _: () = assert!(PACKED_BYTES_MAX <= u16::MAX as usize);
 const _: () = assert!(align_of::<Shared>() <= ALIGN);
+// Either pointer takes the same place.
+const _: () = assert!(size_of::<Shared>() == size_of::<Box<Big>>() && align_of::<Box<Big>>() <= ALIGN);
 
 /// An owned entry: eight bytes that own one heap allocation.
 #[repr(transparent)]
@@ -53,14 +60,34 @@ struct Shape {
 
 impl Shape {
     fn of(key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>) -> Self {
-        let ValueRef::Str(text) = value;
         let expire = if expire_at_ms.is_some() { FLAG_EXPIRE } else { 0 };
-        let large = text.len() > INLINE_BYTES_MAX;
+        let (kind, inline_bytes) = match value {
+            ValueRef::Str(text) => (0, Some(text.len()).filter(|len| *len <= INLINE_BYTES_MAX)),
+            ValueRef::Packed(kind, packed) => {
+                let inline = kind.stays_packed(packed).then_some(packed.bytes().len());
+                (kind as u8, inline)
+            }
+            ValueRef::Big(big) => (big.kind() as u8, None),
+        };
         Self {
-            flags: expire | if large { FLAG_SHARED } else { 0 },
+            flags: expire | kind << KIND_SHIFT | if inline_bytes.is_none() { FLAG_SHARED } else { 0 },
             key_bytes: key.len(),
-            inline_bytes: if large { 0 } else { text.len() },
+            inline_bytes: inline_bytes.unwrap_or(0),
         }
+    }
+
+    /// The kind of container; `None` for a string.
+    #[inline]
+    fn kind(&self) -> Option<Kind> {
+        match self.flags >> KIND_SHIFT {
+            0 => None,
+            code => Kind::of_code(code),
+        }
+    }
+
+    /// Whether there is a pointer to a container.
+    fn has_big(&self) -> bool {
+        self.has(FLAG_SHARED) && self.kind().is_some()
     }
 
     fn has(&self, flag: u8) -> bool {
@@ -133,16 +160,29 @@ impl Entry {
     }
 
     fn write_value(&mut self, shape: &Shape, value: ValueRef<'_>) {
-        let ValueRef::Str(text) = value;
-        if !shape.has(FLAG_SHARED) {
-            return self.write_at(shape.value_offset(), text.bytes());
-        }
-        let shared = match text {
-            StrRef::Shared(shared) => Shared::clone(shared),
-            StrRef::Inline(bytes) => Shared::new(bytes.to_vec()),
+        let shared = match value {
+            ValueRef::Str(text) if !shape.has(FLAG_SHARED) => {
+                return self.write_at(shape.value_offset(), text.bytes());
+            }
+            ValueRef::Packed(_, packed) if !shape.has(FLAG_SHARED) => {
+                return self.write_at(shape.value_offset(), packed.bytes());
+            }
+            ValueRef::Str(StrRef::Shared(shared)) => Shared::clone(shared),
+            ValueRef::Str(StrRef::Inline(bytes)) => Shared::new(bytes.to_vec()),
+            ValueRef::Packed(kind, packed) => return self.write_big(shape, Big::unpack(kind, packed)),
+            ValueRef::Big(big) => return self.write_big(shape, big.clone()),
         };
         // SAFETY: the offset is a multiple of 8 inside the allocation, whose alignment is 8; the place is vacant.
         unsafe { self.shared_place(shape).write(shared) }
+    }
+
+    fn write_big(&mut self, shape: &Shape, big: Big) {
+        // SAFETY: as for a shared value; the shape says that this place holds a container.
+        unsafe { self.big_place(shape).write(Box::new(big)) }
+    }
+
+    fn big_place(&self, shape: &Shape) -> *mut Box<Big> {
+        self.shared_place(shape).cast()
     }
 
     fn shared_place(&self, shape: &Shape) -> *mut Shared {
@@ -196,6 +236,9 @@ impl Entry {
     #[inline]
     pub fn value(&self) -> ValueRef<'_> {
         let shape = self.shape();
+        if let Some(kind) = shape.kind() {
+            return self.container(&shape, kind);
+        }
         ValueRef::Str(if shape.has(FLAG_SHARED) {
             // SAFETY: FLAG_SHARED says that an initialised Arc lives at this aligned place.
             StrRef::Shared(unsafe { &*self.shared_place(&shape) })
@@ -204,19 +247,33 @@ impl Entry {
         })
     }
 
-    /// The large allocation for writing in place, if the value is one.
+    fn container(&self, shape: &Shape, kind: Kind) -> ValueRef<'_> {
+        if shape.has(FLAG_SHARED) {
+            // SAFETY: FLAG_SHARED and a kind say that an initialised box lives at this aligned place.
+            return ValueRef::Big(unsafe { &*self.big_place(shape) });
+        }
+        let packed = self.slice(shape.value_offset(), shape.inline_bytes);
+        ValueRef::Packed(kind, Packed::new(packed))
+    }
+
+    /// The big container for changing in place, if the value is one.
+    pub fn big_mut(&mut self) -> Option<&mut Big> {
+        let shape = self.shape();
+        // SAFETY: as in `container`; `&mut self` makes the access exclusive.
+        shape.has_big().then(|| unsafe { &mut **self.big_place(&shape) })
+    }
+
+    /// The string's large allocation for writing in place, if the value is one.
     pub fn shared_mut(&mut self) -> Option<&mut Shared> {
         let shape = self.shape();
         // SAFETY: as in `value`; `&mut self` makes the access exclusive.
-        shape
-            .has(FLAG_SHARED)
-            .then(|| unsafe { &mut *self.shared_place(&shape) })
+        (shape.has(FLAG_SHARED) && shape.kind().is_none()).then(|| unsafe { &mut *self.shared_place(&shape) })
     }
 
-    /// The inline value's bytes for writing in place, if the value lives inside the entry.
+    /// The string's bytes for writing in place, if it lives inside the entry.
     pub fn inline_mut(&mut self) -> Option<&mut [u8]> {
         let shape = self.shape();
-        if shape.has(FLAG_SHARED) {
+        if shape.has(FLAG_SHARED) || shape.kind().is_some() {
             return None;
         }
         // SAFETY: the range lies inside the allocation and is initialised; `&mut self` makes the access exclusive.
@@ -278,7 +335,8 @@ impl Entry {
         let shape = self.shape();
         let large = match self.value() {
             ValueRef::Str(StrRef::Shared(shared)) => shared.capacity() + size_of::<Vec<u8>>() + 2 * size_of::<usize>(),
-            ValueRef::Str(StrRef::Inline(_)) => 0,
+            ValueRef::Str(StrRef::Inline(_)) | ValueRef::Packed(..) => 0,
+            ValueRef::Big(big) => size_of::<Big>() + big.heap_bytes(),
         };
         shape.total_bytes() + large
     }
@@ -302,9 +360,11 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let shape = self.shape();
-        // SAFETY: the allocation was made with this layout, and the Arc (if any) is dropped exactly once.
+        // SAFETY: the allocation was made with this layout, and what it points to (if anything) is dropped exactly once.
         unsafe {
-            if shape.has(FLAG_SHARED) {
+            if shape.has_big() {
+                self.big_place(&shape).drop_in_place();
+            } else if shape.has(FLAG_SHARED) {
                 self.shared_place(&shape).drop_in_place();
             }
             dealloc(self.0.as_ptr(), shape.layout());
@@ -405,8 +465,7 @@ mod tests {
     }
 
     fn bytes(entry: &Entry) -> Vec<u8> {
-        let ValueRef::Str(value) = entry.value();
-        value.bytes().to_vec()
+        entry.value().as_str().unwrap().bytes().to_vec()
     }
 
     #[test]
@@ -438,6 +497,24 @@ mod tests {
         assert!(!entry.try_overwrite(text(b"123456"), None));
         assert!(!entry.try_overwrite(text(b"54"), Some(1)));
         assert_eq!(bytes(&entry), b"54");
+    }
+
+    #[test]
+    fn containers_are_packed_while_small_and_shared_when_big() {
+        use crate::page::packed::pack;
+        let (small, long) = (pack([&b"a"[..], b"1"]), vec![b'x'; 5000]);
+        let entry = Entry::new(b"key", ValueRef::Packed(Kind::Hash, Packed::new(&small)), Some(9), 0);
+        assert!(matches!(entry.value(), ValueRef::Packed(Kind::Hash, packed) if packed.bytes() == small));
+        assert_eq!(entry.heap_bytes(), (8 + 8 + 3 + small.len()).next_multiple_of(8));
+        let large = pack([&b"a"[..], &long]);
+        let mut entry = Entry::new(b"key", ValueRef::Packed(Kind::Hash, Packed::new(&large)), None, 0);
+        assert!(matches!(entry.value(), ValueRef::Big(Big::Hash(_))));
+        assert!(entry.heap_bytes() > 5000 && entry.big_mut().is_some());
+        assert!(entry.shared_mut().is_none() && entry.inline_mut().is_none());
+        let copy = Entry::new(b"other", entry.value(), None, 0);
+        drop(entry);
+        assert!(matches!(copy.value(), ValueRef::Big(big) if big.pack() == large));
+        assert!(!Entry::new(b"key", text(b"12345"), None, 0).try_overwrite(copy.value(), None));
     }
 
     #[test]

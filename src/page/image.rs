@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry::EntryRef;
+use super::value::wire_code;
 use super::{Spliced, ValueRef, codec};
 
 /// One entry as it is written.
@@ -35,7 +36,7 @@ pub struct PageImage {
 }
 
 impl PageImage {
-    /// Encodes `entries`, linking their large values.
+    /// Encodes `entries`, linking their large values; [`Spliced::settle`] is left to do.
     pub fn of<'a>(page_id: u64, version: u64, entries: impl Iterator<Item = EntryRef<'a>>) -> Self {
         let mut image = Self {
             page_id,
@@ -44,20 +45,32 @@ impl PageImage {
             content: Spliced::default(),
         };
         for entry in entries {
-            let value = entry.value();
-            let expire_at_ms = entry.expire_at_ms().unwrap_or(0);
-            codec::encode(
-                &EntryImage {
-                    key: entry.key(),
-                    expire_at_ms,
-                    value,
-                },
-                value.shared(),
-                &mut image.content,
-            );
-            image.entries += 1;
+            image.push(entry);
         }
         image
+    }
+
+    fn push(&mut self, entry: EntryRef<'_>) {
+        let (key, value) = (entry.key(), entry.value());
+        let expire_at_ms = entry.expire_at_ms().unwrap_or(0);
+        if let ValueRef::Big(big) = value {
+            // The same bytes as below, but for the container's own, which come when the image is settled.
+            let head = (
+                serde_bytes::Bytes::new(key),
+                expire_at_ms,
+                wire_code(value.value_type()),
+            );
+            codec::encode(&head, None, &mut self.content);
+            self.content.link_big(big.clone());
+        } else {
+            let image = EntryImage {
+                key,
+                expire_at_ms,
+                value,
+            };
+            codec::encode(&image, value.shared(), &mut self.content);
+        }
+        self.entries += 1;
     }
 }
 

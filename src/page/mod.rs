@@ -3,12 +3,22 @@
 //! **Invariant:** everything here is plain data behind its owner's lock; nothing here logs, locks or does I/O.
 
 pub mod codec;
+pub mod container;
 pub mod entry;
+pub mod hash;
 pub mod hash_page;
 pub mod image;
+pub mod list;
+pub mod packed;
+pub mod set;
 pub mod spliced;
+pub mod stream;
+pub mod thresholds;
 pub mod value;
+pub mod zset;
 
+pub use container::Big;
 pub use entry::Entry;
+pub use packed::Packed;
 pub use spliced::Spliced;
 pub use value::{Shared, StrRef, ValueRef};

@@ -1,11 +1,15 @@
 //! A byte buffer into which large values are linked rather than copied.
 //!
-//! Page images and WAL records are built under a shard's lock; linking keeps that time independent of value sizes.
+//! Page images and WAL records are built under a shard's lock; linking keeps that time independent of value sizes. A big
+//! container is linked as a clone, which shares its structure; [`Spliced::settle`] turns those into bytes, later and
+//! elsewhere.
 //!
 //! **Invariant:** splice positions ascend and never exceed the inline length at the time of splicing.
 
 use std::io::{self, Write};
 
+use super::codec;
+use super::container::Big;
 use super::value::Shared;
 
 /// Values at least this long are linked instead of copied.
@@ -16,6 +20,8 @@ pub const SPLICE_BYTES_MIN: usize = 32 * 1024;
 pub struct Spliced {
     inline: Vec<u8>,
     links: Vec<(usize, Shared)>,
+    /// Containers that are not bytes yet: the number of links before each, its position, itself.
+    unsettled: Vec<(usize, usize, Big)>,
 }
 
 impl Spliced {
@@ -29,7 +35,24 @@ impl Spliced {
         self.links.push((self.inline.len(), shared));
     }
 
-    /// Total length in bytes, links included.
+    /// Links a big container at the current end, to stand there as the codec writes byte strings: length, then bytes.
+    pub fn link_big(&mut self, big: Big) {
+        self.unsettled.push((self.links.len(), self.inline.len(), big));
+    }
+
+    /// Turns linked containers into bytes. O(their sizes); what reads the content needs it done.
+    pub fn settle(&mut self) {
+        // From the back, so that places before stay what they are.
+        for (links, at, big) in std::mem::take(&mut self.unsettled).into_iter().rev() {
+            let packed = big.pack();
+            let mut framed = Vec::with_capacity(packed.len() + 9);
+            codec::encode(&(packed.len() as u64), None, &mut framed);
+            framed.extend_from_slice(&packed);
+            self.links.insert(links, (at, Shared::new(framed)));
+        }
+    }
+
+    /// Total length in bytes, links included; linked containers count once they are settled.
     #[expect(clippy::len_without_is_empty, reason = "only sizes matter to its users")]
     pub fn len(&self) -> usize {
         self.inline.len() + self.links.iter().map(|(_, shared)| shared.len()).sum::<usize>()

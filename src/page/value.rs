@@ -1,4 +1,4 @@
-//! What a key holds. Today strings; containers add a variant each.
+//! What a key holds: a string, or a container.
 //!
 //! **Invariant:** a string longer than [`INLINE_BYTES_MAX`] is always [`StrRef::Shared`] in an entry, a shorter one
 //! always [`StrRef::Inline`], so that no write, reply or pre-image ever copies a large value under a lock.
@@ -7,17 +7,22 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::container::{Big, Kind};
+use super::packed::Packed;
+
 /// A large byte string in its own allocation, linked (not copied) by requests, entries, replies and the WAL.
 pub type Shared = Arc<Vec<u8>>;
 
 /// Longest string value, in bytes, that lives inside its entry.
 pub const INLINE_BYTES_MAX: usize = 4096;
 
-/// Type codes, as in `OBJECT`, `TYPE` and the page format.
+/// The types of value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueType {
     /// A byte string.
     Str,
+    /// A container.
+    Container(Kind),
 }
 
 impl ValueType {
@@ -25,6 +30,11 @@ impl ValueType {
     pub fn name(self) -> &'static str {
         match self {
             Self::Str => "string",
+            Self::Container(Kind::List) => "list",
+            Self::Container(Kind::Set) => "set",
+            Self::Container(Kind::Zset) => "zset",
+            Self::Container(Kind::Hash) => "hash",
+            Self::Container(Kind::Stream) => "stream",
         }
     }
 }
@@ -69,11 +79,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for StrRef<'a> {
 }
 
 /// A value as it is written to pages and to the WAL, and as handlers read it.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 pub enum ValueRef<'a> {
     /// A byte string.
-    #[serde(borrow)]
     Str(StrRef<'a>),
+    /// A container in its packed form: a small one, or one of any size on its way.
+    Packed(Kind, Packed<'a>),
+    /// A big container.
+    Big(&'a Big),
 }
 
 impl<'a> ValueRef<'a> {
@@ -81,6 +94,35 @@ impl<'a> ValueRef<'a> {
     pub fn value_type(&self) -> ValueType {
         match self {
             Self::Str(_) => ValueType::Str,
+            Self::Packed(kind, _) => ValueType::Container(*kind),
+            Self::Big(big) => ValueType::Container(big.kind()),
+        }
+    }
+
+    /// The string, if it is one.
+    pub fn as_str(&self) -> Option<StrRef<'a>> {
+        match self {
+            Self::Str(text) => Some(*text),
+            Self::Packed(..) | Self::Big(_) => None,
+        }
+    }
+
+    /// The container's length in elements, the string's in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "an empty string is an ordinary value")]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Str(text) => text.len() as u64,
+            Self::Packed(kind, packed) => kind.len(*packed),
+            Self::Big(big) => big.len(),
+        }
+    }
+
+    /// Whether the name of the container's compact encoding is lost (`OBJECT ENCODING`).
+    pub fn is_wide(&self) -> bool {
+        match self {
+            Self::Str(_) => false,
+            Self::Packed(_, packed) => packed.is_wide(),
+            Self::Big(big) => big.is_wide(),
         }
     }
 
@@ -88,7 +130,77 @@ impl<'a> ValueRef<'a> {
     pub fn shared(&self) -> Option<&'a Shared> {
         match self {
             Self::Str(StrRef::Shared(shared)) => Some(shared),
-            Self::Str(StrRef::Inline(_)) => None,
+            Self::Str(StrRef::Inline(_)) | Self::Packed(..) | Self::Big(_) => None,
         }
+    }
+
+    /// Bytes of the value itself, roughly: its length, or its bytes of heap.
+    pub fn rough_bytes(&self) -> usize {
+        match self {
+            Self::Str(text) => text.len(),
+            Self::Packed(_, packed) => packed.bytes().len(),
+            Self::Big(big) => big.heap_bytes(),
+        }
+    }
+}
+
+/// Names of the variants on the wire; bincode writes their numbers only.
+const WIRE_NAMES: [&str; 6] = ["Str", "List", "Set", "Zset", "Hash", "Stream"];
+
+/// The number that stands before a value's bytes in pages and the log.
+pub fn wire_code(value_type: ValueType) -> u32 {
+    match value_type {
+        ValueType::Str => 0,
+        ValueType::Container(kind) => u32::from(kind as u8),
+    }
+}
+
+impl Serialize for ValueRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let code = wire_code(self.value_type());
+        let name = WIRE_NAMES.get(code as usize).copied().unwrap_or_default();
+        match self {
+            Self::Str(text) => serializer.serialize_newtype_variant("Value", code, name, text),
+            Self::Packed(_, packed) => {
+                serializer.serialize_newtype_variant("Value", code, name, serde_bytes::Bytes::new(packed.bytes()))
+            }
+            Self::Big(big) => {
+                serializer.serialize_newtype_variant("Value", code, name, serde_bytes::Bytes::new(&big.pack()))
+            }
+        }
+    }
+}
+
+/// The bytes of a value as they are read.
+#[derive(Deserialize)]
+enum Wire<'a> {
+    #[serde(borrow)]
+    Str(StrRef<'a>),
+    #[serde(borrow)]
+    List(&'a serde_bytes::Bytes),
+    #[serde(borrow)]
+    Set(&'a serde_bytes::Bytes),
+    #[serde(borrow)]
+    Zset(&'a serde_bytes::Bytes),
+    #[serde(borrow)]
+    Hash(&'a serde_bytes::Bytes),
+    #[serde(borrow)]
+    Stream(&'a serde_bytes::Bytes),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ValueRef<'a> {
+    /// A container that comes out is whole.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (kind, bytes) = match Wire::deserialize(deserializer)? {
+            Wire::Str(text) => return Ok(Self::Str(text)),
+            Wire::List(bytes) => (Kind::List, bytes),
+            Wire::Set(bytes) => (Kind::Set, bytes),
+            Wire::Zset(bytes) => (Kind::Zset, bytes),
+            Wire::Hash(bytes) => (Kind::Hash, bytes),
+            Wire::Stream(bytes) => (Kind::Stream, bytes),
+        };
+        let packed = Packed::new(bytes);
+        kind.check(packed).map_err(serde::de::Error::custom)?;
+        Ok(Self::Packed(kind, packed))
     }
 }

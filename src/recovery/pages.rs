@@ -21,7 +21,7 @@ use crate::engine::apply::apply;
 use crate::engine::collection::Collection;
 use crate::engine::effect::Effect;
 use crate::engine::index::PageWrite;
-use crate::page::image;
+use crate::page::{image, thresholds};
 use crate::storage::Disk;
 
 const REPORT: Duration = Duration::from_millis(500);
@@ -146,6 +146,7 @@ impl Loader<'_> {
             collection_id: collection.id(),
             shard: row.shard,
             page_ids: collection.page_ids(),
+            thresholds: &thresholds::DEFAULT,
         };
         let mut state = shard.lock();
         image::decode(content, row.entries, |entry| {

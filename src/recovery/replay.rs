@@ -12,6 +12,7 @@ use crate::engine::collection::Collection;
 use crate::engine::effect::{CollectionId, Effect, decode_all};
 use crate::engine::index::PageWrite;
 use crate::engine::registry::Registry;
+use crate::page::thresholds;
 use crate::storage::Disk;
 use crate::wal::{Lsn, Reader, Record, Tail, repair_tail};
 
@@ -122,6 +123,7 @@ impl Replay<'_> {
             collection_id: id,
             shard: index as u32,
             page_ids: collection.page_ids(),
+            thresholds: &thresholds::DEFAULT,
         };
         let shard = collection.shard(index);
         apply(shard, &mut shard.lock(), key, effect, &write, self.access_s);

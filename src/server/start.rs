@@ -88,6 +88,7 @@ fn assemble(
     engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
     engine.set_string_bytes_max(config.limits.bulk_bytes_max);
     engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
+    engine.thresholds().set(&config.encoding);
     let engine = Arc::new(engine);
     create_databases(&engine, config)?;
     let params = Params::new(loaded);

@@ -19,7 +19,7 @@ use crate::engine::registry::{Registry, Slot};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::engine::worker::Worker;
-use crate::page::{Shared, StrRef, ValueRef};
+use crate::page::{Shared, StrRef};
 use crate::recovery::{RecoverOptions, Recovered, RecoveryError, recover};
 use crate::storage::Disk;
 use crate::storage::fault::FaultDisk;
@@ -36,7 +36,7 @@ pub(super) fn dump(registry: &Registry) -> Dump {
         let mut keys = BTreeMap::new();
         for shard in slot.collection.shards_if_any() {
             let _ = shard.lock().index.for_each(|entry| {
-                let ValueRef::Str(text) = entry.value();
+                let text = entry.value().as_str().unwrap();
                 let value = (text.bytes().to_vec(), entry.expire_at_ms().unwrap_or(0));
                 assert!(keys.insert(entry.key().to_vec(), value).is_none());
                 ControlFlow::<()>::Continue(())

@@ -28,10 +28,13 @@ pub fn text(bytes: &[u8]) -> String {
     line
 }
 
-/// A value with its type.
+/// A value with its type; of a container, its length.
 pub fn value(value: ValueRef<'_>) -> String {
-    let ValueRef::Str(bytes) = value;
-    format!("{} {}", value.value_type().name(), text(bytes.bytes()))
+    let type_name = value.value_type().name();
+    match value.as_str() {
+        Some(bytes) => format!("{type_name} {}", text(bytes.bytes())),
+        None => format!("{type_name} ({})", value.len()),
+    }
 }
 
 /// A change.
@@ -46,6 +49,11 @@ pub fn effect(effect: &Effect<'_>) -> String {
         Effect::ExpireAt { key, expire_at_ms: 0 } => format!("persist {}", text(key)),
         Effect::ExpireAt { key, expire_at_ms } => format!("expire {}{}", text(key), expiry(expire_at_ms)),
         Effect::StrRange { key, offset, bytes } => format!("write {} at {offset}: {}", text(key), text(bytes)),
+        Effect::List { key, op } => container("list", key, &op),
+        Effect::Set { key, op } => container("set", key, &op),
+        Effect::Zset { key, op } => container("zset", key, &op),
+        Effect::Hash { key, op } => container("hash", key, &op),
+        Effect::Stream { key, op } => container("stream", key, &op),
         Effect::CollectionCreate { name, placement, .. } => {
             format!(
                 "create collection {} ({})",
@@ -60,6 +68,10 @@ pub fn effect(effect: &Effect<'_>) -> String {
         Effect::CollectionLoad { placement } => format!("begin to load a collection ({})", placement.kind.name()),
         Effect::CollectionPublish { name, .. } => format!("publish the loaded collection as {}", text(name.as_bytes())),
     }
+}
+
+fn container(type_name: &str, key: &[u8], op: &impl std::fmt::Debug) -> String {
+    format!("{type_name} {}: {}", text(key), text(format!("{op:?}").as_bytes()))
 }
 
 fn expiry(at_ms: u64) -> String {

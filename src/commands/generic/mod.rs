@@ -15,6 +15,8 @@ mod wait;
 use super::spec::Spec;
 use super::table::assert_sorted;
 
+pub use object::encoding_of;
+
 /// The family, sorted by name.
 pub const COMMANDS: &[Spec] = &[
     copy::COPY,

@@ -7,6 +7,8 @@ use crate::commands::flow::Flow;
 use crate::commands::spec::{Begin, CmdResult, Find, Group, Handler, KeySpec, Spec, flag};
 use crate::commands::support::number::is_canonical_int;
 use crate::engine::txn::ReadTxn;
+use crate::page::container::Kind;
+use crate::page::value::ValueType;
 use crate::page::{Entry, StrRef, ValueRef};
 use crate::resp::{Args, Reply};
 
@@ -118,13 +120,14 @@ fn encoding(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
 }
 
 /// What Redis would answer for a string set and changed by the same commands.
-fn encoding_of(entry: &Entry) -> &'static str {
+pub fn encoding_of(entry: &Entry) -> &'static str {
     match entry.value() {
         ValueRef::Str(StrRef::Shared(_)) => "raw",
         ValueRef::Str(_) if entry.is_raw() => "raw",
         ValueRef::Str(text) if integer(text.bytes()).is_some() => "int",
         ValueRef::Str(text) if text.len() <= EMBSTR_BYTES_MAX => "embstr",
         ValueRef::Str(_) => "raw",
+        container @ (ValueRef::Packed(..) | ValueRef::Big(_)) => container_encoding(container),
     }
 }
 
@@ -163,6 +166,19 @@ fn refcount(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
     Ok(())
 }
 
+/// The name that Redis 7.0 gives to how it would keep this container.
+fn container_encoding(value: ValueRef<'_>) -> &'static str {
+    match (value.value_type(), value.is_wide()) {
+        (ValueType::Str, _) => "raw",
+        (ValueType::Container(Kind::List), _) => "quicklist",
+        (ValueType::Container(Kind::Set), false) => "intset",
+        (ValueType::Container(Kind::Zset), true) => "skiplist",
+        (ValueType::Container(Kind::Zset | Kind::Hash), false) => "listpack",
+        (ValueType::Container(Kind::Set | Kind::Hash), true) => "hashtable",
+        (ValueType::Container(Kind::Stream), _) => "stream",
+    }
+}
+
 fn references(entry: &Entry) -> i64 {
     match entry.value() {
         ValueRef::Str(StrRef::Inline(text))
@@ -170,7 +186,7 @@ fn references(entry: &Entry) -> i64 {
         {
             i64::from(i32::MAX)
         }
-        ValueRef::Str(_) => 1,
+        ValueRef::Str(_) | ValueRef::Packed(..) | ValueRef::Big(_) => 1,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A value on its way from one key to another: what `COPY`, `MOVE`, `RENAME` and `RENAMENX` share.
 
 use crate::engine::txn::Txn;
-use crate::page::ValueRef;
+use crate::page::StrRef;
 use crate::page::entry::{Entry, EntryRef};
 
 /// Longest string that is `int` or `embstr` unless it is marked as raw.
@@ -17,8 +17,8 @@ impl Taken {
     /// Takes what `entry` holds.
     pub fn from(entry: EntryRef<'_>) -> Self {
         // Longer strings are raw by themselves.
-        let ValueRef::Str(text) = entry.value();
-        let marks_raw = entry.is_raw() && text.len() <= EMBSTR_BYTES_MAX;
+        let is_short = |text: StrRef<'_>| text.len() <= EMBSTR_BYTES_MAX;
+        let marks_raw = entry.is_raw() && entry.value().as_str().is_some_and(is_short);
         let entry = Entry::new(b"", entry.value(), entry.expire_at_ms(), 0);
         Self { entry, marks_raw }
     }

@@ -142,6 +142,9 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
                 .engine
                 .set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
         }
+        if key.starts_with("encoding.") {
+            server.engine.thresholds().set(&config.encoding);
+        }
         if key == "log.level" {
             logging::set_level(config.log.level);
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply};
+use crate::commands::generic::encoding_of;
 use crate::commands::help::{subcommand_syntax, write_help};
 use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::commands::support::glob::{Case, glob_match};
-use crate::commands::support::number::is_canonical_int;
 use crate::config::values::DebugCommand;
-use crate::page::{StrRef, ValueRef};
+use crate::page::Entry;
 use crate::resp::{Args, Reply};
 
 pub(super) const DEBUG: Spec = Spec {
@@ -28,9 +28,6 @@ const REFUSED: CmdError = CmdError::text(
     "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
      local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
 );
-
-/// Longest value whose encoding is `embstr`.
-const EMBSTR_BYTES_MAX: usize = 44;
 
 /// Subcommands with their syntax, for HELP.
 const HELP: &[(&str, &str, &str)] = &[
@@ -155,18 +152,12 @@ fn object(cx: &SessionCx<'_>, key: &[u8], reply: &mut Reply) -> Result<(), CmdEr
         .get(key)
         .filter(|entry| !entry.is_expired(cx.worker.now_ms()));
     let entry = entry.ok_or(CmdError::NoSuchKey)?;
-    let ValueRef::Str(text) = entry.value();
-    let bytes = text.bytes();
-    let encoding = match text {
-        _ if is_canonical_int(bytes).is_some() => "int",
-        StrRef::Inline(_) if bytes.len() <= EMBSTR_BYTES_MAX && !entry.is_raw() => "embstr",
-        _ => "raw",
-    };
+    let encoding = encoding_of(&entry);
+    let address: *const Entry = &raw const *entry;
     let access_s = entry.access_s();
     reply.simple(&format!(
-        "Value at:{:p} refcount:1 encoding:{encoding} serializedlength:{} lru:{} lru_seconds_idle:{}",
-        bytes.as_ptr(),
-        bytes.len() + 1,
+        "Value at:{address:p} refcount:1 encoding:{encoding} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        entry.value().rough_bytes() + 1,
         access_s & 0x00ff_ffff,
         cx.worker.access_s().saturating_sub(access_s),
     ));

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::PageImage;
+use crate::page::thresholds::Thresholds;
 use hmap::Hmap;
 
 pub use crate::wal::Lsn;
@@ -64,6 +65,8 @@ pub struct PageWrite<'a> {
     pub shard: u32,
     /// Source of page identities of the collection.
     pub page_ids: &'a AtomicU64,
+    /// Up to which size containers keep the name of their compact encoding.
+    pub thresholds: &'a Thresholds,
 }
 
 impl PageWrite<'_> {
