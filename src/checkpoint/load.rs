@@ -23,6 +23,7 @@ use crate::engine::effect::Effect;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
+use crate::engine::waiters;
 use crate::page::image::{self, EntryImage};
 use crate::page::value::INLINE_BYTES_MAX;
 use crate::page::{Shared, StrRef, ValueRef};
@@ -205,6 +206,10 @@ impl Runner {
             let mut scope = Scope::exclusive(&shared.engine, worker, pass);
             body(&mut ExclusiveTxn::new(&mut scope, 0))
         });
+        {
+            let _pass = self.worker.enter(&shared.engine);
+            waiters::serve(&shared.engine, &mut self.worker);
+        }
         self.worker.submit();
         result.map_err(CheckpointError::Refused)
     }

@@ -1,6 +1,7 @@
 //! Every command: its spec beside its handler, one table per family.
 
 pub mod bitmap;
+pub mod blocking;
 pub mod collections;
 pub mod compat;
 pub mod connection;

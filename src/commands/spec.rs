@@ -4,8 +4,9 @@
 //! - A spec stands next to its handler; no other file knows the command's name.
 //! - Whether a command reads or writes is its handler's type ([`Handler`]), so flags cannot lie about it. One exception:
 //!   a [`Handler::Write`] marked [`flag::READONLY`] answers a question and only keeps what it computed beside the value
-//!   (`PFCOUNT`); it is not refused as a write, so it asks [`Txn::is_frozen`] before it keeps anything.
+//!   (`PFCOUNT`), or may wait (`XREAD`); it is not refused as a write, so it asks [`Txn::is_frozen`] before it keeps anything.
 
+use super::blocking::Attempt;
 use super::context::SessionCx;
 use super::error::CmdError;
 use super::flow::Flow;
@@ -16,6 +17,9 @@ use crate::resp::{Args, Reply};
 /// What a handler returns; on an error whatever it wrote to the reply is dropped.
 pub type CmdResult = Result<(), CmdError>;
 
+/// A handler that may find nothing to answer yet.
+pub type BlockingHandler = fn(&mut Txn<'_, '_>, Args<'_>, &mut Reply) -> Result<Attempt, CmdError>;
+
 /// How a command runs, and on what.
 #[derive(Clone, Copy)]
 pub enum Handler {
@@ -23,6 +27,8 @@ pub enum Handler {
     Read(fn(&mut ReadTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
     /// Reads and changes its keys, under their shards' locks.
     Write(fn(&mut Txn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
+    /// As `Write`, but may find that it has to wait for its keys.
+    Blocking(BlockingHandler),
     /// Visits a whole collection, shard by shard.
     Keyspace(fn(&mut KeyspaceTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
     /// Changes collections as such, or keys in several of them, while nobody else runs.
@@ -291,8 +297,8 @@ impl Spec {
     pub const fn all_flags(&self) -> u32 {
         self.flags
             | match self.handler {
-                Handler::Write(_) if self.flags & flag::READONLY != 0 => 0,
-                Handler::Write(_) => flag::WRITE,
+                Handler::Write(_) | Handler::Blocking(_) if self.flags & flag::READONLY != 0 => 0,
+                Handler::Write(_) | Handler::Blocking(_) => flag::WRITE,
                 Handler::Read(_) | Handler::Keyspace(_) => flag::READONLY,
                 Handler::Exclusive(_) | Handler::Session(_) | Handler::Container => 0,
             }

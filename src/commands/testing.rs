@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::blocking::Attempt;
 use super::spec::{CmdResult, Handler, Spec};
 use super::table;
 use crate::engine::Engine;
@@ -147,6 +148,13 @@ fn run_shared(
     match spec.handler {
         Handler::Read(handler) => handler(&mut ReadTxn::new(&mut scope, collection, false), args, reply),
         Handler::Write(handler) => handler(&mut Txn::new(&mut scope, collection, false), args, reply),
+        // As inside a transaction: nothing is waited for.
+        Handler::Blocking(handler) => {
+            if let Attempt::Wait(wait) = handler(&mut Txn::new(&mut scope, collection, false), args, reply)? {
+                (wait.on_timeout)(reply);
+            }
+            Ok(())
+        }
         _ => panic!("{} needs a session", spec.name),
     }
 }

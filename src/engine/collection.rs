@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::effect::{CollectionId, Placement};
 use super::index::{Index, KeyRef, Kind, hmap};
+use super::waiters::WaitTable;
 use super::watch::WatchTable;
 
 /// Shards of a hashed collection, as a power of two.
@@ -30,6 +31,8 @@ pub struct ShardState {
     pub entry_bytes: u64,
     /// Keys somebody watches.
     pub watches: WatchTable,
+    /// Keys somebody waits for.
+    pub waiters: WaitTable,
     /// Where the expiry sweep goes on.
     pub sweep_cursor: u64,
 }
@@ -51,6 +54,7 @@ impl Shard {
                 expires: 0,
                 entry_bytes: 0,
                 watches: WatchTable::default(),
+                waiters: WaitTable::default(),
                 sweep_cursor: 0,
             }),
         }

@@ -1,6 +1,7 @@
 //! Work over a whole collection: [`KeyspaceTxn`] visits it shard by shard beside others, [`ExclusiveTxn`] changes
 //! collections as such while nobody else runs.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::index::{Kind, hmap};
 use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
 use super::txn::Txn;
+use super::waiters::Numbered;
 use super::watch::Watcher;
 use crate::page::entry::EntryRef;
 
@@ -233,7 +235,11 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// A sentence when there is no such collection.
     pub fn drop_collection(&mut self, id: CollectionId) -> Result<(), String> {
         self.touch_watched(id);
-        self.change(id, &Effect::CollectionDrop)
+        let waiting = self.take_waiters(id);
+        self.change(id, &Effect::CollectionDrop)?;
+        let orphans = waiting.into_iter().flat_map(|(_, queue)| queue);
+        orphans.for_each(|numbered| self.scope.worker.ready.note_orphan(numbered));
+        Ok(())
     }
 
     /// Renames a collection's slot; the name must be free.
@@ -250,8 +256,10 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// A sentence when there is no such collection.
     pub fn flush(&mut self, id: CollectionId) -> Result<(), String> {
         let watched = self.touch_watched(id);
+        let waiting = self.take_waiters(id);
         self.change(id, &Effect::CollectionFlush)?;
         self.watch_again(id, watched);
+        self.wait_again(id, waiting);
         Ok(())
     }
 
@@ -271,7 +279,10 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
                 watchers.iter().for_each(Watcher::raise);
             }
         }
+        let (waiting_one, waiting_other) = (self.take_waiters(first.id()), self.take_waiters(second.id()));
         self.change(first.id(), &Effect::CollectionSwap { with: second.id() })?;
+        self.wait_again(second.id(), waiting_one);
+        self.wait_again(first.id(), waiting_other);
         // Watches belong to the database, not to what is in it.
         put_watches(&second, watched_one);
         put_watches(&first, watched_other);
@@ -320,6 +331,26 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         }
     }
 
+    /// Takes out those who wait for keys of a collection that changes place.
+    pub(super) fn take_waiters(&self, id: CollectionId) -> Vec<Waited> {
+        let collection = self.collection(id);
+        let shards = collection.iter().flat_map(|collection| collection.shards_if_any());
+        shards.flat_map(|shard| shard.lock().waiters.take()).collect()
+    }
+
+    /// Enters them where their database is now, and lets them look.
+    pub(super) fn wait_again(&mut self, id: CollectionId, waiting: Vec<Waited>) {
+        let Some(collection) = self.collection(id) else {
+            return;
+        };
+        for (key, queue) in waiting {
+            let shard = collection.shard_of(collection.key(&key).hash);
+            let mut state = collection.shard(shard).lock();
+            queue.into_iter().for_each(|numbered| state.waiters.add(&key, numbered));
+            self.scope.worker.ready.note(id, &key);
+        }
+    }
+
     fn collection(&self, id: CollectionId) -> Option<Arc<Collection>> {
         self.scope
             .engine
@@ -329,6 +360,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     }
 }
 
+pub(super) type Waited = (Box<[u8]>, VecDeque<Numbered>);
 pub(super) type Watched = (Box<[u8]>, Vec<Watcher>);
 
 fn has_key(collection: &Collection, key: &[u8]) -> bool {

@@ -50,7 +50,9 @@ impl ExclusiveTxn<'_, '_> {
         let watched = replaced
             .map(|replaced| self.touch_watched(replaced))
             .unwrap_or_default();
+        let waiting = replaced.map(|replaced| self.take_waiters(replaced)).unwrap_or_default();
         self.change(id, &Effect::CollectionPublish { database, name })?;
+        self.wait_again(id, waiting);
         // A key that appears by the load has changed for whoever watches it, too.
         self.raise_present(id, &watched);
         self.watch_again(id, watched);

@@ -20,6 +20,7 @@ pub mod scope;
 #[cfg(test)]
 mod tests;
 pub mod txn;
+pub mod waiters;
 pub mod watch;
 pub mod worker;
 
@@ -68,6 +69,7 @@ pub struct Engine {
     pre_images: PreImages,
     counters: Vec<Arc<Counters>>,
     free_cells: Mutex<Vec<usize>>,
+    waiter_ids: AtomicU64,
 }
 
 impl Engine {
@@ -95,6 +97,7 @@ impl Engine {
             pre_images: PreImages::default(),
             counters: (0..cells).map(|_| Arc::default()).collect(),
             free_cells: Mutex::new((0..cells).rev().collect()),
+            waiter_ids: AtomicU64::new(1),
         })
     }
 

@@ -5,6 +5,7 @@
 //! - All effects of a scope are one WAL record: replay sees all of them or none.
 
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -15,6 +16,7 @@ use super::collection::{Collection, Shard, ShardState};
 use super::effect::{CollectionId, Effect};
 use super::gate::ExclusivePass;
 use super::index::KeyRef;
+use super::waiters::Numbered;
 use super::watch::WatchTable;
 use super::worker::Worker;
 use crate::page::codec::Sink;
@@ -209,6 +211,9 @@ impl<'e> Scope<'e> {
             .page_write(collection, collection.shard_of(key.hash) as u32, lsn);
         let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
         tell(&mut state.watches, key.bytes);
+        if state.waiters.has(key.bytes) {
+            self.worker.ready.note(collection.id(), key.bytes);
+        }
         if self.worker.log.is_enabled() {
             effect.encode(collection.id(), &mut LogSink(&mut self.worker.log));
         }
@@ -230,6 +235,17 @@ impl<'e> Scope<'e> {
             self.apply_to(collection, shard, &mut state, key, &effect, WatchTable::touch_dead);
         }
         dead
+    }
+
+    /// A number for a waiter; those that come later have larger ones.
+    pub fn next_waiter_id(&self) -> u64 {
+        self.engine.waiter_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Enters somebody who waits for `key`, one of the scope's.
+    pub fn add_waiter(&mut self, collection: &Collection, key: &[u8], numbered: Numbered) {
+        let located = self.key(collection, key);
+        self.with_state(collection, located, |state, _| state.waiters.add(key, numbered));
     }
 
     /// Logs an effect that the registry applied.

@@ -3,6 +3,7 @@
 mod containers;
 mod guarantees;
 mod model;
+mod waiters;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

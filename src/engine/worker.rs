@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::Engine;
 use super::gate::{ExclusivePass, Pass};
+use super::waiters::Ready;
 use crate::metrics::Counters;
 use crate::wal::{Lsn, WorkerLog};
 
@@ -42,6 +43,8 @@ pub struct Worker {
     in_transaction: bool,
     /// This thread holds the exclusive pass.
     is_exclusive: bool,
+    /// Whom to serve when what runs now is over.
+    pub(super) ready: Ready,
     random: SmallRng,
 }
 
@@ -57,6 +60,7 @@ impl Worker {
             record: 0,
             in_transaction: false,
             is_exclusive: false,
+            ready: Ready::default(),
             random,
         }
     }
@@ -154,6 +158,11 @@ impl Worker {
             written,
             observed: std::mem::take(&mut self.observed_lsn),
         }
+    }
+
+    /// Highest LSN that what was done since the last submission depends on.
+    pub fn observed_lsn(&self) -> Lsn {
+        self.observed_lsn
     }
 
     /// The batch's replies may show anything that has happened so far.

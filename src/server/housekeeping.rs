@@ -13,6 +13,7 @@ use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::collection::Collection;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
+use crate::engine::waiters;
 use crate::engine::worker::Worker;
 
 const TICK: Duration = Duration::from_millis(1000 / EXPIRY_TICKS_PER_S as u64);
@@ -82,6 +83,7 @@ fn sweep_shard(server: &Server, worker: &mut Worker, collection: &Collection, sh
             let mut scope = Scope::visiting(&server.engine, worker);
             KeyspaceTxn::new(&mut scope, collection).expire(&dead);
         }
+        waiters::serve(&server.engine, worker);
         drop(pass);
         worker.submit();
         if !more || started.elapsed() > BUDGET {

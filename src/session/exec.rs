@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::run::{Run, resolve};
 use super::{Session, WorkerCx};
+use crate::commands::blocking::Attempt;
 use crate::commands::context::{Client, Multi, Queued, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -51,7 +52,8 @@ impl Run<'_, '_> {
         }
         let mut keys: Vec<Vec<u8>> = client.watches.iter().map(|watch| watch.key.clone()).collect();
         for Queued { command, request } in &multi.queue {
-            if !matches!(command.spec.handler, Handler::Read(_) | Handler::Write(_)) {
+            let handler = command.spec.handler;
+            if !matches!(handler, Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_)) {
                 return Ok(None);
             }
             let args = request.args();
@@ -180,7 +182,7 @@ impl Alone<'_> {
                     &mut self.session.reply,
                 )
             }
-            keyed @ (Handler::Read(_) | Handler::Write(_)) => {
+            keyed @ (Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_)) => {
                 let collection = resolve(self.cx, self.session)?;
                 let quiet = self.session.client.handle.no_touch.load(Ordering::Relaxed);
                 let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
@@ -216,6 +218,13 @@ fn run_keyed(
     match handler {
         Handler::Read(handler) => handler(&mut ReadTxn::new(scope, collection, quiet), args, &mut session.reply),
         Handler::Write(handler) => handler(&mut Txn::new(scope, collection, quiet), args, &mut session.reply),
+        Handler::Blocking(handler) => {
+            let attempt = handler(&mut Txn::new(scope, collection, quiet), args, &mut session.reply)?;
+            if let Attempt::Wait(wait) = attempt {
+                (wait.on_timeout)(&mut session.reply);
+            }
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

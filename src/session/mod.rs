@@ -7,6 +7,7 @@
 
 mod account;
 mod admit;
+mod blocked;
 mod current;
 mod exec;
 mod run;

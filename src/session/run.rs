@@ -13,8 +13,10 @@ use smallvec::SmallVec;
 
 use super::account::{self, LateCall};
 use super::admit;
+use super::blocked::{self, Blocker};
 use super::current::Pinned;
 use super::{Ran, Session, WorkerCx};
+use crate::commands::blocking::Attempt;
 use crate::commands::context::{Queued, ReplyMode, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -26,6 +28,7 @@ use crate::engine::index::KeyRef;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
 use crate::engine::scope::Scope;
 use crate::engine::txn::{ReadTxn, Txn};
+use crate::engine::waiters;
 use crate::engine::worker::Worker;
 use crate::resp::{Args, Batch};
 
@@ -206,6 +209,7 @@ impl Run<'_, '_> {
             .last_command
             .store(u32::from(command.id) + 1, Ordering::Relaxed);
         let outcome = self.run_command(command, hash, args);
+        waiters::serve(self.engine, self.worker);
         self.finish(command, args, outcome, mark, clock, at)
     }
 
@@ -286,7 +290,7 @@ impl Run<'_, '_> {
         args: Args<'_>,
     ) -> Result<Flow, CmdError> {
         match command.spec.handler {
-            Handler::Read(_) | Handler::Write(_) => self.run_keyed(command, hash, args),
+            Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_) => self.run_keyed(command, hash, args),
             Handler::Keyspace(handler) => {
                 let collection = resolve(self.cx, self.session)?;
                 let mut scope = Scope::visiting(self.engine, self.worker);
@@ -376,6 +380,20 @@ impl Run<'_, '_> {
             Handler::Write(handler) => {
                 handler(&mut Txn::new(&mut scope, collection, quiet), args, &mut session.reply)?;
             }
+            Handler::Blocking(handler) => {
+                let attempt = handler(&mut Txn::new(&mut scope, collection, quiet), args, &mut session.reply)?;
+                if let Attempt::Wait(wait) = attempt {
+                    let blocker = Blocker {
+                        server: &self.cx.server,
+                        client: &session.client.handle,
+                        database: session.client.database,
+                        proto: session.reply.proto(),
+                        command,
+                        handler,
+                    };
+                    return Ok(blocked::enter(blocker, &mut scope, collection, args, wait));
+                }
+            }
             _ => {}
         }
         Ok(Flow::Done)
@@ -445,10 +463,12 @@ impl Run<'_, '_> {
     }
 }
 
+/// What to say when the client's collection has gone.
+pub(super) const NO_COLLECTION: CmdError =
+    CmdError::text("NOCOLLECTION the selected collection has been dropped, select another one");
+
 /// The collection the client has selected.
 pub(super) fn resolve(cx: &WorkerCx, session: &Session) -> Result<Pinned, CmdError> {
     let found = cx.collections.resolve(&cx.server.engine, session.client.database);
-    found.ok_or(CmdError::text(
-        "NOCOLLECTION the selected collection has been dropped, select another one",
-    ))
+    found.ok_or(NO_COLLECTION)
 }

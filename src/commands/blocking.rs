@@ -1,0 +1,80 @@
+//! Commands that wait for a key: what their handlers answer, and what they have in common.
+//!
+//! A handler tries once. When there is nothing for it, it says what it waits for; it is called again, from its
+//! beginning, whenever one of those keys has changed. Inside a transaction nothing is waited for.
+
+use std::time::Duration;
+
+use super::error::CmdError;
+use super::support::double::parse_f64;
+use super::support::number::parse_i64;
+use crate::resp::{OwnedRequest, Reply};
+
+/// What a blocking command's handler has come to.
+pub enum Attempt {
+    /// The reply is written.
+    Done,
+    /// There is nothing yet; nothing is written or changed.
+    Wait(Wait),
+}
+
+/// What a blocking command waits for.
+pub struct Wait {
+    /// Indices of the arguments that are the keys.
+    pub keys: Vec<usize>,
+    /// How long; `None` = without end.
+    pub timeout: Option<Duration>,
+    /// What to answer when that is over, or at once inside a transaction.
+    pub on_timeout: fn(&mut Reply),
+    /// The request to try again with, where it is not the same (`$` of XREAD is what was last when it began).
+    pub retry_as: Option<OwnedRequest>,
+}
+
+/// A timeout in seconds, with fractions; 0 = without end.
+///
+/// # Errors
+/// With the texts of Redis.
+pub fn timeout_s(argument: &[u8]) -> Result<Option<Duration>, CmdError> {
+    const NOT_FLOAT: CmdError = CmdError::text("ERR timeout is not a float or out of range");
+    let seconds = parse_f64(argument).ok_or(NOT_FLOAT)?;
+    let millis = (seconds * 1000.0).ceil();
+    if millis > i64::MAX as f64 {
+        return Err(CmdError::text("ERR timeout is out of range"));
+    }
+    timeout_of(millis as i64)
+}
+
+/// A timeout in milliseconds; 0 = without end.
+///
+/// # Errors
+/// With the texts of Redis.
+pub fn timeout_ms(argument: &[u8]) -> Result<Option<Duration>, CmdError> {
+    const NOT_INTEGER: CmdError = CmdError::text("ERR timeout is not an integer or out of range");
+    timeout_of(parse_i64(argument).ok_or(NOT_INTEGER)?)
+}
+
+fn timeout_of(millis: i64) -> Result<Option<Duration>, CmdError> {
+    let millis = u64::try_from(millis).map_err(|_| CmdError::text("ERR timeout is negative"))?;
+    // Redis adds it to the present as a signed number.
+    if millis > i64::MAX as u64 - crate::engine::worker::unix_ms() {
+        return Err(CmdError::text("ERR timeout is out of range"));
+    }
+    Ok((millis > 0).then(|| Duration::from_millis(millis)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts() {
+        assert_eq!(timeout_s(b"0"), Ok(None));
+        assert_eq!(timeout_s(b"0.0001"), Ok(Some(Duration::from_millis(1))));
+        assert_eq!(timeout_s(b"1.5"), Ok(Some(Duration::from_millis(1500))));
+        assert_eq!(timeout_ms(b"250"), Ok(Some(Duration::from_millis(250))));
+        for wrong in [&b"-1"[..], b"x", b"", b"1e300", b"9223372036854775"] {
+            assert!(timeout_s(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(timeout_ms(b"-5").is_err() && timeout_ms(b"1.5").is_err());
+    }
+}
