@@ -24,8 +24,10 @@ pub struct Wait {
     pub keys: Vec<usize>,
     /// How long; `None` = without end.
     pub timeout: Option<Duration>,
-    /// What to answer when that is over, or at once inside a transaction.
+    /// What to answer when that is over.
     pub on_timeout: fn(&mut Reply),
+    /// What to answer at once inside a transaction.
+    pub in_transaction: fn(&mut Reply),
     /// The request to try again with, where it is not the same (`$` of XREAD is what was last when it began).
     pub retry_as: Option<OwnedRequest>,
 }

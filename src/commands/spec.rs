@@ -50,10 +50,22 @@ pub enum Group {
     Connection,
     /// Keys of any type.
     Generic,
+    /// Geographic positions in sorted sets.
+    Geo,
+    /// Hashes.
+    Hash,
     /// HyperLogLog.
     HyperLogLog,
+    /// Lists.
+    List,
     /// The server.
     Server,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Streams.
+    Stream,
     /// Strings.
     String,
     /// MULTI and what belongs to it.
@@ -68,8 +80,14 @@ impl Group {
             Self::Collection => "collection",
             Self::Connection => "connection",
             Self::Generic => "generic",
+            Self::Geo => "geo",
+            Self::Hash => "hash",
             Self::HyperLogLog => "hyperloglog",
+            Self::List => "list",
             Self::Server => "server",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Stream => "stream",
             Self::String => "string",
             Self::Transactions => "transactions",
         }
@@ -208,6 +226,27 @@ pub const fn first_key(flags: &'static [&'static str]) -> KeySpec {
     }
 }
 
+/// A single key as argument `at`.
+pub const fn key_at(at: usize, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec {
+        begin: Begin::Index(at),
+        ..first_key(flags)
+    }
+}
+
+/// Argument `at` is a number, and so many keys follow.
+pub const fn counted_keys(at: usize, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec {
+        begin: Begin::Index(at),
+        find: Find::Count {
+            count_at: 0,
+            first: 1,
+            step: 1,
+        },
+        ..first_key(flags)
+    }
+}
+
 /// All arguments from `begin` on, every `step`-th, are keys.
 pub const fn all_keys(flags: &'static [&'static str], begin: usize, step: usize) -> KeySpec {
     KeySpec {
@@ -330,6 +369,12 @@ impl Spec {
             spec.collect(args, &mut indices)?;
         }
         Ok(indices)
+    }
+
+    /// Indices of the keys among `args`, for locking them. Where a key count is wrong, of all arguments: the handler will
+    /// say what is wrong in its own words, and whatever it looks at before that is locked.
+    pub fn key_indices_or_all(&self, args: Args<'_>) -> Vec<usize> {
+        self.key_indices(args).unwrap_or_else(|_| (1..args.len()).collect())
     }
 
     /// The only key's index, if the spec says that there is exactly one at a fixed place.

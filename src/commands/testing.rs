@@ -140,7 +140,7 @@ fn run_shared(
         let mut scope = Scope::visiting(engine, worker);
         return handler(&mut KeyspaceTxn::new(&mut scope, collection), args, reply);
     }
-    let keys = spec.key_indices(args)?;
+    let keys = spec.key_indices_or_all(args);
     let mut scope = match keys.as_slice() {
         [one] => Scope::for_key(engine, worker, collection, collection.key(&args[*one])),
         _ => Scope::for_keys(engine, worker, collection, keys.iter().map(|at| &args[*at])),
@@ -151,7 +151,7 @@ fn run_shared(
         // As inside a transaction: nothing is waited for.
         Handler::Blocking(handler) => {
             if let Attempt::Wait(wait) = handler(&mut Txn::new(&mut scope, collection, false), args, reply)? {
-                (wait.on_timeout)(reply);
+                (wait.in_transaction)(reply);
             }
             Ok(())
         }

@@ -8,6 +8,7 @@ use super::support::expire::ExpireError;
 use super::support::number::parse_i64;
 use super::{CmdError, CmdResult};
 use crate::engine::txn::Txn;
+use crate::page::packed::Item;
 use crate::page::{Shared, StrRef};
 use crate::resp::{Args, Reply};
 
@@ -44,6 +45,12 @@ pub fn reply_range(reply: &mut Reply, value: StrRef<'_>, range: Range<usize>) {
         StrRef::Inline(bytes) => reply.bulk(bytes.get(range).unwrap_or_default()),
         StrRef::Shared(shared) => reply.bulk_shared_range(shared, range),
     }
+}
+
+/// Answers with an item of a container as a string.
+#[inline]
+pub fn reply_item(reply: &mut Reply, item: Item<'_>) {
+    item.with_bytes(|bytes| reply.bulk(bytes));
 }
 
 /// A value kept beyond its lookup, so that several can be looked at together.

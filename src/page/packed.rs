@@ -240,6 +240,11 @@ pub fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
 pub struct Items<'a>(&'a [u8]);
 
 impl<'a> Items<'a> {
+    /// The items that stand one after another in `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// What has not been read.
     pub fn rest(&self) -> &'a [u8] {
         self.0
@@ -364,6 +369,11 @@ impl Builder {
             flags,
             ..Self::default()
         }
+    }
+
+    /// One with these items, written already.
+    pub fn from_items(flags: u8, count: u64, items: Vec<u8>) -> Self {
+        Self { flags, count, items }
     }
 
     /// Appends an item.

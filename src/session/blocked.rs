@@ -75,7 +75,7 @@ impl Blocked {
         let slot = slot.ok_or(super::run::NO_COLLECTION)?;
         let args = self.request.args();
         let quiet = self.client.no_touch.load(Ordering::Relaxed);
-        let indices = self.command.spec.key_indices(args)?;
+        let indices = self.command.spec.key_indices_or_all(args);
         let keys = indices.iter().filter_map(|at| args.get(*at));
         let mut scope = Scope::for_keys(engine, worker, &slot.collection, keys);
         (self.handler)(&mut Txn::new(&mut scope, &slot.collection, quiet), args, reply)
@@ -137,6 +137,7 @@ pub(super) fn enter(
         timeout,
         on_timeout,
         retry_as,
+        in_transaction: _,
     } = wait;
     let (sender, served) = oneshot::channel();
     let mut keys: Vec<Box<[u8]>> = keys.iter().filter_map(|at| args.get(*at)).map(Box::from).collect();

@@ -57,8 +57,7 @@ impl Run<'_, '_> {
                 return Ok(None);
             }
             let args = request.args();
-            // A command whose keys cannot be told fails when it runs; it locks nothing.
-            let indices = command.spec.key_indices(args).unwrap_or_default();
+            let indices = command.spec.key_indices_or_all(args);
             keys.extend(indices.into_iter().filter_map(|at| args.get(at)).map(<[u8]>::to_vec));
         }
         Ok(Some(keys))
@@ -221,7 +220,7 @@ fn run_keyed(
         Handler::Blocking(handler) => {
             let attempt = handler(&mut Txn::new(scope, collection, quiet), args, &mut session.reply)?;
             if let Attempt::Wait(wait) = attempt {
-                (wait.on_timeout)(&mut session.reply);
+                (wait.in_transaction)(&mut session.reply);
             }
             Ok(())
         }

@@ -364,7 +364,7 @@ impl Run<'_, '_> {
             }
             (Some(bytes), _) => Scope::for_key(self.engine, self.worker, collection, collection.key(bytes)),
             (None, _) => {
-                let indices = command.spec.key_indices(args)?;
+                let indices = command.spec.key_indices_or_all(args);
                 let keys = indices.iter().filter_map(|at| args.get(*at));
                 Scope::for_keys(self.engine, self.worker, collection, keys)
             }
