@@ -15,6 +15,8 @@ mod abuse;
 mod blocking;
 #[path = "server/clients.rs"]
 mod clients;
+#[path = "server/feed.rs"]
+mod feed;
 #[path = "server/startup.rs"]
 mod startup;
 #[path = "server/stopping.rs"]

@@ -20,6 +20,7 @@ pub mod table;
 pub mod testing;
 pub mod transactions;
 pub mod value;
+pub mod wal;
 
 pub use error::CmdError;
 pub use flow::Flow;

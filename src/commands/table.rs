@@ -14,6 +14,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::server::COMMANDS,
     super::string::COMMANDS,
     super::transactions::COMMANDS,
+    super::wal::COMMANDS,
 ];
 
 /// A command with its number, which counts and latencies are kept under.

@@ -8,6 +8,7 @@
 pub mod apply;
 pub mod collection;
 pub mod effect;
+pub mod field;
 pub mod gate;
 pub mod index;
 pub mod keyspace;

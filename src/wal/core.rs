@@ -13,8 +13,9 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::positions::Positions;
 use super::producer::Chunk;
-use super::waiters::{RoomWaiters, StableWaiters};
+use super::waiters::{LsnWaiters, RoomWaiters};
 use super::{Fsync, Lsn, WalError};
 
 /// While gathering, the writer is woken early when this much is queued.
@@ -26,6 +27,15 @@ pub(super) const BUSY: u8 = 0;
 pub(super) const IDLE: u8 = 1;
 /// The writer sleeps a few milliseconds to gather more.
 pub(super) const GATHERING: u8 = 2;
+
+/// What a record has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It is in the file.
+    Written,
+    /// It survives a power cut.
+    Stable,
+}
 
 /// A value alone on its cache lines.
 #[derive(Default)]
@@ -98,9 +108,11 @@ pub(super) struct Core {
     pub work: Condvar,
     /// `sync_blocking` waits on it.
     pub synced: Condvar,
-    pub waiters: StableWaiters,
+    pub waiters: LsnWaiters,
+    pub written_waiters: LsnWaiters,
     pub room: RoomWaiters,
     pub segments: Mutex<Vec<SegmentInfo>>,
+    pub positions: Mutex<Positions>,
     pub counters: Counters,
 }
 
@@ -127,9 +139,11 @@ impl Core {
             control: Mutex::default(),
             work: Condvar::new(),
             synced: Condvar::new(),
-            waiters: StableWaiters::default(),
+            waiters: LsnWaiters::default(),
+            written_waiters: LsnWaiters::default(),
             room: RoomWaiters::default(),
             segments: Mutex::default(),
+            positions: Mutex::default(),
             counters: Counters::default(),
         }
     }
@@ -140,7 +154,7 @@ impl Core {
 
     pub fn written_lsn(&self) -> Lsn {
         if self.enabled {
-            self.written.0.load(Ordering::Acquire)
+            self.written.0.load(Ordering::SeqCst)
         } else {
             self.last_lsn()
         }
@@ -151,6 +165,22 @@ impl Core {
             self.stable.load(Ordering::SeqCst)
         } else {
             self.last_lsn()
+        }
+    }
+
+    /// How far records have got.
+    pub fn reached(&self, progress: Progress) -> Lsn {
+        match progress {
+            Progress::Written => self.written_lsn(),
+            Progress::Stable => self.stable_lsn(),
+        }
+    }
+
+    /// Those who wait for it.
+    pub fn waiters_of(&self, progress: Progress) -> &LsnWaiters {
+        match progress {
+            Progress::Written => &self.written_waiters,
+            Progress::Stable => &self.waiters,
         }
     }
 
@@ -198,10 +228,17 @@ impl Core {
     /// Wakes everyone who waits for progress that will not come.
     pub fn wake_all(&self) {
         self.waiters.wake_all();
+        self.written_waiters.wake_all();
         self.room.wake_all();
         let _control = self.control.lock();
         self.synced.notify_all();
         self.work.notify_all();
+    }
+
+    /// Moves `written_lsn` and wakes those it passed.
+    pub fn advance_written(&self, lsn: Lsn) {
+        self.written.0.store(lsn, Ordering::SeqCst);
+        self.written_waiters.wake_passed(lsn);
     }
 
     /// Moves `stable_lsn` and wakes those it passed.

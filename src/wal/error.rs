@@ -52,6 +52,15 @@ pub enum WalError {
         /// Where it was found.
         file: PathBuf,
     },
+    /// The record is not retained any more.
+    Trimmed {
+        /// The LSN asked for.
+        from: Lsn,
+        /// The first one that is there.
+        oldest: Lsn,
+    },
+    /// Too many wait for the log's files to be read.
+    Busy,
     /// The log holds records at or above the LSN it was to be continued with.
     Behind {
         /// The LSN that was to be the next.
@@ -102,6 +111,10 @@ impl fmt::Display for WalError {
                     "WAL: record {expected} is missing, the next one found is {found} in {file}"
                 )
             }
+            WalError::Trimmed { from, oldest } => {
+                write!(f, "WAL: record {from} is not retained, the oldest is {oldest}")
+            }
+            WalError::Busy => write!(f, "WAL: too many read the log at the same time"),
             WalError::Behind { next, last } => {
                 write!(f, "WAL: cannot continue at {next}, the log goes on to {last}")
             }

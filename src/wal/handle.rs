@@ -11,12 +11,13 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::core::{Core, SegmentInfo, Slot};
+use super::core::{Core, Progress, SegmentInfo, Slot};
+use super::feed::ReaderThreads;
 use super::format::{RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES};
 use super::reader::Reader;
 use super::repair::repair_tail;
 use super::segment::{self, OpenSegment, SegmentFile};
-use super::waiters::{WaitRoom, WaitStable};
+use super::waiters::{WaitLsn, WaitRoom};
 use super::writer::Writer;
 use super::{Fsync, Lsn, WalError, WalOptions, WorkerLog};
 use crate::storage::Disk;
@@ -33,6 +34,7 @@ struct Inner {
     disk: Option<Arc<dyn Disk>>,
     dir: std::path::PathBuf,
     thread: Mutex<Option<JoinHandle<()>>>,
+    readers: ReaderThreads,
 }
 
 /// Numbers for INFO and metrics.
@@ -91,6 +93,7 @@ impl Wal {
             disk: Some(disk),
             dir,
             thread: Mutex::new(Some(thread)),
+            readers: ReaderThreads::default(),
         };
         Ok(Wal { inner: Arc::new(inner) })
     }
@@ -105,8 +108,21 @@ impl Wal {
                 disk: None,
                 dir,
                 thread: Mutex::new(None),
+                readers: ReaderThreads::default(),
             }),
         }
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.inner.core
+    }
+
+    pub(super) fn disk(&self) -> Option<&Arc<dyn Disk>> {
+        self.inner.disk.as_ref()
+    }
+
+    pub(super) fn reader_threads(&self) -> &ReaderThreads {
+        &self.inner.readers
     }
 
     /// Whether records are written at all.
@@ -142,8 +158,8 @@ impl Wal {
 
     /// Waits until `lsn` (0: at once) is stable, or until it is clear that it never will be. Thousands may wait: one
     /// cross-thread wake-up per worker and sync, the rest is passed on inside the worker's own thread.
-    pub fn wait_stable(&self, lsn: Lsn) -> WaitStable {
-        WaitStable::new(self.inner.core.clone(), lsn)
+    pub fn wait_stable(&self, lsn: Lsn) -> WaitLsn {
+        WaitLsn::new(self.inner.core.clone(), lsn, Progress::Stable)
     }
 
     /// Makes all records up to `lsn` (at most those begun) stable, whatever the policy; blocks the thread meanwhile.

@@ -3,7 +3,7 @@
 //! The way of a record: a worker's [`WorkerLog`] takes an LSN and gathers bytes in a chunk of its own; `submit`
 //! hands the chunk to the writer thread (`writer`), which merges the chunks of all workers by LSN, seals each record
 //! (CRC), writes the contiguous prefix in large writes, and syncs as the policy says. [`Reader`] reads it back,
-//! [`repair_tail`] removes what a crash left half written. The layout on disk is in `docs/format-wal.md`.
+//! [`repair_tail`] removes what a crash left half written. `feed` follows the log while it is written. The layout on disk is in `docs/format-wal.md`.
 //!
 //! **Invariants**
 //! - LSNs are contiguous from 1; the files hold exactly a contiguous run of them, in order, at any instant.
@@ -13,9 +13,11 @@
 
 mod core;
 mod error;
+mod feed;
 mod format;
 mod handle;
 mod merge;
+mod positions;
 mod producer;
 mod reader;
 mod repair;
@@ -37,7 +39,7 @@ pub use producer::WorkerLog;
 pub use reader::{Reader, Record, Tail};
 pub use repair::{Repair, repair_damage, repair_tail};
 pub use segment::segment_name;
-pub use waiters::{WaitRoom, WaitStable};
+pub use waiters::{WaitLsn, WaitRoom};
 
 /// A log sequence number: contiguous, from 1; 0 is "before the first record".
 pub type Lsn = u64;

@@ -15,11 +15,14 @@ use super::format::{
     FLAG_BATCH_END, HeaderFault, RECORD_COVERED_BYTES, RECORD_HEADER_BYTES, RECORD_PREFIX_BYTES, RECORD_VERSION,
     RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, covered,
 };
+use super::positions::Place;
 use super::segment::{self, SegmentFile};
 use crate::storage::{Disk, DiskRead};
 
 /// Read from the file at a time; longer records are read whole.
 const WINDOW_BYTES: usize = 1 << 20;
+/// The same for those who follow a log, mostly by small steps.
+const FOLLOW_WINDOW_BYTES: usize = 128 << 10;
 /// Sectors are written whole; a hole that a power cut leaves ends where one does.
 const SECTOR_BYTES: u64 = 512;
 /// A run of zeroes this long up to the end of a sector is taken for a hole.
@@ -119,6 +122,48 @@ impl Reader {
             done_bytes: 0,
             total_bytes,
             record_at: 0,
+        })
+    }
+
+    /// A reader of a log that is being written, on the place `offset` of record `next` in the first of `files`. It must
+    /// not be asked for records that are not written yet.
+    pub(super) fn resume(
+        disk: Arc<dyn Disk>,
+        files: Vec<SegmentFile>,
+        next: Lsn,
+        offset: u64,
+    ) -> Result<Reader, WalError> {
+        let first = files.first().map_or(next, |file| file.first);
+        let mut reader = Reader {
+            disk,
+            files,
+            index: 0,
+            current: None,
+            next: first,
+            from: 1,
+            tail: None,
+            done_bytes: 0,
+            total_bytes: 0,
+            record_at: 0,
+        };
+        let Some(file) = reader.files.first() else {
+            return Ok(reader);
+        };
+        if let Ok(mut segment) = reader.enter(file, false)? {
+            segment.offset = offset;
+            segment.window_bytes = FOLLOW_WINDOW_BYTES;
+            reader.current = Some(segment);
+            reader.next = next;
+        }
+        Ok(reader)
+    }
+
+    /// Where the next record is, if that is in the segment of the last one.
+    pub(super) fn place(&self) -> Option<Place> {
+        let segment = self.current.as_ref()?;
+        Some(Place {
+            segment: self.files.get(self.index)?.first,
+            offset: segment.offset,
         })
     }
 
@@ -293,6 +338,7 @@ struct SegmentReader {
     offset: u64,
     window: Vec<u8>,
     window_at: u64,
+    window_bytes: usize,
 }
 
 impl SegmentReader {
@@ -312,6 +358,7 @@ impl SegmentReader {
             offset,
             window: Vec::new(),
             window_at: 0,
+            window_bytes: WINDOW_BYTES,
         })
     }
 
@@ -333,8 +380,8 @@ impl SegmentReader {
 
     fn fill(&mut self, offset: u64, count: usize) -> Result<(), WalError> {
         let rest = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let size = count.max(WINDOW_BYTES.min(rest));
-        if self.window.capacity() > size.max(WINDOW_BYTES) * 2 {
+        let size = count.max(self.window_bytes.min(rest));
+        if self.window.capacity() > size.max(self.window_bytes) * 2 {
             self.window = Vec::new();
         }
         self.window.resize(size, 0);

@@ -1,9 +1,9 @@
-//! Futures that wait for the log: for `stable_lsn` to pass a record, and for room.
+//! Futures that wait for the log: for `stable_lsn` or `written_lsn` to pass a record, and for room.
 //!
-//! Waiting for stability is cheap with thousands of waiters: each thread has a hub of its own, ordered by LSN. When
-//! `stable_lsn` moves, the writer thread wakes *one* future per hub that has any ready (one cross-thread wake-up per
-//! worker, not per connection), and that one wakes the others of its hub, on their own thread. A waiter whose LSN was
-//! not reached is not touched.
+//! Waiting for a record is cheap with thousands of waiters: each thread has a hub of its own, ordered by LSN. When
+//! `stable_lsn` (or `written_lsn`, with hubs of its own) moves, the writer thread wakes *one* future per hub that has
+//! any ready (one cross-thread wake-up per worker, not per connection), and that one wakes the others of its hub, on
+//! their own thread. A waiter whose LSN was not reached is not touched.
 //!
 //! **Invariants**
 //! - An entry taken out of a hub is woken. The one the writer woke passes the rest on when it is polled or dropped.
@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::core::Core;
+use super::core::{Core, Progress};
 use super::{Lsn, WalError};
 
 /// The waiters of one thread.
@@ -67,18 +67,18 @@ impl Hub {
 }
 
 thread_local! {
-    /// This thread's hub of each log, by the log's address.
+    /// This thread's hubs, by the address of their [`LsnWaiters`].
     static HUBS: RefCell<Vec<(usize, Weak<Hub>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// All hubs of a log.
+/// All hubs of those who wait for the same progress of a log.
 #[derive(Default)]
-pub(super) struct StableWaiters {
+pub(super) struct LsnWaiters {
     hubs: Mutex<Vec<Arc<Hub>>>,
     next_id: AtomicU64,
 }
 
-impl StableWaiters {
+impl LsnWaiters {
     /// The hub of the calling thread.
     fn hub(&self) -> Arc<Hub> {
         let address = std::ptr::from_ref(self).addr();
@@ -97,9 +97,9 @@ impl StableWaiters {
         })
     }
 
-    /// Wakes one waiter per hub if `stable` has passed it; that one wakes the others.
-    pub fn wake_passed(&self, stable: Lsn) {
-        self.hubs.lock().iter().for_each(|hub| hub.wake(stable, 1));
+    /// Wakes one waiter per hub if `reached` has passed it; that one wakes the others.
+    pub fn wake_passed(&self, reached: Lsn) {
+        self.hubs.lock().iter().for_each(|hub| hub.wake(reached, 1));
     }
 
     /// Wakes everyone.
@@ -111,11 +111,12 @@ impl StableWaiters {
     }
 }
 
-/// Waits until a record is stable; see [`Wal::wait_stable`](super::Wal::wait_stable).
+/// Waits until a record is written or stable; see [`Wal::wait_stable`](super::Wal::wait_stable).
 #[must_use = "futures do nothing unless polled"]
-pub struct WaitStable {
+pub struct WaitLsn {
     core: Arc<Core>,
     lsn: Lsn,
+    progress: Progress,
     entry: Option<Entry>,
 }
 
@@ -125,13 +126,18 @@ struct Entry {
     waker: Waker,
 }
 
-impl WaitStable {
-    pub(super) fn new(core: Arc<Core>, lsn: Lsn) -> Self {
-        WaitStable { core, lsn, entry: None }
+impl WaitLsn {
+    pub(super) fn new(core: Arc<Core>, lsn: Lsn, progress: Progress) -> Self {
+        WaitLsn {
+            core,
+            lsn,
+            progress,
+            entry: None,
+        }
     }
 
     fn outcome(&self) -> Option<Result<(), WalError>> {
-        if self.core.stable_lsn() >= self.lsn {
+        if self.core.reached(self.progress) >= self.lsn {
             return Some(Ok(()));
         }
         self.core.refusal().map(Err)
@@ -143,10 +149,10 @@ impl WaitStable {
         }
         let (hub, id) = match self.entry.take() {
             Some(entry) => (entry.hub, entry.id),
-            None => (
-                self.core.waiters.hub(),
-                self.core.waiters.next_id.fetch_add(1, Ordering::Relaxed),
-            ),
+            None => {
+                let waiters = self.core.waiters_of(self.progress);
+                (waiters.hub(), waiters.next_id.fetch_add(1, Ordering::Relaxed))
+            }
         };
         hub.change(|waiting| waiting.insert((self.lsn, id), waker.clone()));
         self.entry = Some(Entry {
@@ -160,11 +166,11 @@ impl WaitStable {
     fn leave(&mut self) {
         let Some(entry) = self.entry.take() else { return };
         entry.hub.change(|waiting| waiting.remove(&(self.lsn, entry.id)));
-        entry.hub.wake(self.core.stable.load(Ordering::SeqCst), usize::MAX);
+        entry.hub.wake(self.core.reached(self.progress), usize::MAX);
     }
 }
 
-impl Future for WaitStable {
+impl Future for WaitLsn {
     type Output = Result<(), WalError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -182,7 +188,7 @@ impl Future for WaitStable {
     }
 }
 
-impl Drop for WaitStable {
+impl Drop for WaitLsn {
     fn drop(&mut self) {
         self.leave();
     }

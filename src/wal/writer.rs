@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::core::{BUSY, Core, GATHER_BYTES, GATHERING, IDLE, SegmentInfo};
 use super::format::{self, RECORD_PREFIX_BYTES, covered};
 use super::merge::{Merge, Next};
+use super::positions::{Place, SPACING_BYTES};
 use super::segment::{self, OpenSegment};
 use super::{Fsync, Lsn, WalError, WalOptions};
 use crate::storage::Disk;
@@ -45,6 +46,32 @@ pub(super) struct Writer {
     last_wall_ms: u64,
     last_sync: Instant,
     mark_due: bool,
+    noted: Noted,
+}
+
+/// The last place that was noted for readers.
+#[derive(Default)]
+struct Noted {
+    segment: Lsn,
+    offset: u64,
+}
+
+impl Noted {
+    /// Notes where record `next` will be at the end of `last`, if that is far enough from the last note.
+    fn note(&mut self, core: &Core, next: Lsn, last: &SegmentInfo) {
+        let place = Place {
+            segment: last.first,
+            offset: last.bytes,
+        };
+        if self.segment != place.segment {
+            self.segment = place.segment;
+            self.offset = 0;
+        }
+        if place.offset - self.offset >= SPACING_BYTES {
+            self.offset = place.offset;
+            core.positions.lock().note(next, place);
+        }
+    }
 }
 
 /// What a turn of the loop found.
@@ -68,6 +95,7 @@ impl Writer {
             last_wall_ms: 0,
             last_sync: Instant::now(),
             mark_due: next > 1,
+            noted: Noted::default(),
         }
     }
 
@@ -261,7 +289,7 @@ impl Writer {
             return Ok(());
         }
         let core = &self.core;
-        core.written.0.store(self.next - 1, Ordering::Release);
+        core.advance_written(self.next - 1);
         core.counters
             .records_written
             .fetch_add(std::mem::take(&mut self.gathered_records), Ordering::Relaxed);
@@ -270,6 +298,7 @@ impl Writer {
             .fetch_sub(std::mem::take(&mut self.gathered_bytes), Ordering::SeqCst);
         if let Some(last) = core.segments.lock().last_mut() {
             last.bytes = self.segment.bytes;
+            self.noted.note(core, self.next, last);
         }
         if !core.room.is_empty() && !core.over_pending() {
             core.room.wake_all();

@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod failure;
+mod feed;
 mod normal;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,143 @@
+//! Following a log while it is written.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::*;
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// The LSNs from `from` on, `count` at most; each payload is checked.
+fn follow(wal: &Wal, from: Lsn, count: usize) -> Result<Vec<Lsn>, WalError> {
+    let mut seen = Vec::new();
+    wal.visit(from, &mut |record| {
+        assert_eq!(record.payload, payload(record.lsn), "payload of {}", record.lsn);
+        seen.push(record.lsn);
+        if seen.len() == count {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    Ok(seen)
+}
+
+#[test]
+fn all_records_come_once_while_segments_are_rotated() {
+    for fsync in [Fsync::Always, Fsync::No] {
+        let disk = FaultDisk::new(1);
+        let options = WalOptions {
+            segment_bytes: 3000,
+            ..options(fsync)
+        };
+        let wal = open(&disk, options, 1).unwrap();
+        let writer = std::thread::spawn({
+            let wal = wal.clone();
+            move || {
+                let mut log = wal.log();
+                for lsn in 1..=4000 {
+                    append(&mut log);
+                    if lsn % 7 == 0 {
+                        log.submit();
+                    }
+                }
+            }
+        });
+        let mut next = 1;
+        while next <= 4000 {
+            block_on(wal.wait_visible(next)).unwrap();
+            let seen = follow(&wal, next, (next % 50 + 1) as usize).unwrap();
+            assert!(!seen.is_empty(), "{next} is visible");
+            for lsn in seen {
+                assert_eq!(lsn, next);
+                next += 1;
+            }
+        }
+        writer.join().unwrap();
+        assert!(wal.stats().segments > 10, "{:?}", wal.stats());
+        // From anywhere, with and without a place known nearby.
+        for from in (1..4000).step_by(37) {
+            assert_eq!(follow(&wal, from, 3).unwrap()[0], from);
+        }
+        assert_eq!(follow(&wal, 4001, 3).unwrap(), [0; 0]);
+        assert_eq!(follow(&wal, 9000, 3).unwrap(), [0; 0]);
+    }
+}
+
+#[test]
+fn what_is_not_stable_is_not_shown_under_always() {
+    let disk = FaultDisk::new(1);
+    let wal = open(&disk, options(Fsync::No), 1).unwrap();
+    let mut log = wal.log();
+    append(&mut log);
+    log.submit();
+    block_on(wal.wait_visible(1)).unwrap();
+    assert_eq!((wal.written_lsn(), wal.stable_lsn(), wal.visible_lsn()), (1, 0, 1));
+    assert_eq!(follow(&wal, 1, 9).unwrap(), [1]);
+    disk.fail_sync(0);
+    wal.set_fsync(Fsync::Always);
+    assert_eq!(wal.visible_lsn(), 0);
+    assert_eq!(follow(&wal, 1, 9).unwrap(), [0; 0]);
+    let refused = block_on(wal.wait_visible(1)).unwrap_err();
+    assert!(matches!(refused, WalError::Failed(_)), "{refused}");
+}
+
+#[test]
+fn what_is_trimmed_is_told() {
+    let disk = written(3, 500, 1000);
+    let wal = open(&disk, options(Fsync::Always), 501).unwrap();
+    assert_eq!(follow(&wal, 1, 1).unwrap(), [1]);
+    assert!(wal.trim(300, 0, u64::MAX).unwrap() > 3);
+    let oldest = wal.first_lsn();
+    assert!(oldest > 1 && oldest <= 300);
+    let gone = follow(&wal, oldest - 1, 1).unwrap_err();
+    assert!(
+        matches!(gone, WalError::Trimmed { from, oldest: told } if from == oldest - 1 && told == oldest),
+        "{gone}"
+    );
+    assert_eq!(follow(&wal, oldest, 2).unwrap(), [oldest, oldest + 1]);
+    assert!(matches!(follow(&wal, 0, 1), Err(WalError::Trimmed { from: 0, .. })));
+}
+
+#[test]
+fn damage_in_what_was_written_is_told() {
+    let disk = written(3, 100, 1 << 20);
+    let wal = open(&disk, options(Fsync::Always), 101).unwrap();
+    let path = segment_path(1);
+    let mut bytes = shared(&disk).read(&path).unwrap();
+    bytes[400] ^= 1;
+    disk.put(path, &bytes);
+    let mut seen = 0;
+    let told = wal.visit(1, &mut |_| {
+        seen += 1;
+        ControlFlow::Continue(())
+    });
+    assert!(matches!(told, Err(WalError::Damaged { .. })), "{told:?}");
+    assert!(seen > 0 && seen < 100, "{seen}");
+}
+
+#[test]
+fn readers_are_bounded() {
+    let disk = FaultDisk::new(1);
+    let wal = open(&disk, options(Fsync::No), 1).unwrap();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(parking_lot::Mutex::new(held));
+    let mut taken = 0;
+    let refused = loop {
+        let held = Arc::clone(&held);
+        match wal.on_reader(move || while held.lock().recv_timeout(Duration::from_secs(20)).is_ok() {}) {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+        assert!(taken < 5000, "no bound");
+    };
+    assert!(matches!(refused, WalError::Busy) && taken > 1000, "{refused} {taken}");
+    drop(release);
+    wal.close().unwrap();
+}

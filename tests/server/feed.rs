@@ -1,0 +1,268 @@
+//! `WAL READ`: whoever follows the log gets every change once, in order, and ends with the server's data.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::args;
+use crate::support::rng::Rng;
+use crate::support::{Args, Conn, Server, Value, seed};
+
+const SETTINGS: &[&str] = &[
+    "wal.fsync=always",
+    "wal.segment_bytes=64kb",
+    "checkpoint.interval_s=0",
+    "checkpoint.on_shutdown=false",
+];
+
+/// A follower that applies what it reads to a model of its own.
+struct Follower {
+    next: u64,
+    data: BTreeMap<(i64, Vec<u8>), Vec<u8>>,
+    effects: usize,
+}
+
+/// A field of a flattened map.
+fn field<'a>(effect: &'a [Value], name: &str) -> Option<&'a Value> {
+    let pair = effect.chunks(2).find(|pair| pair[0].text() == name)?;
+    Some(&pair[1])
+}
+
+fn items(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) => items,
+        other => panic!("no array: {other:?}"),
+    }
+}
+
+impl Follower {
+    fn new() -> Self {
+        Self {
+            next: 1,
+            data: BTreeMap::new(),
+            effects: 0,
+        }
+    }
+
+    /// Takes a reply; whether there was anything in it.
+    fn take(&mut self, reply: &Value) -> bool {
+        let records = items(reply);
+        for record in records {
+            let record = items(record);
+            assert_eq!(record[0].int(), Some(self.next as i64), "each LSN once, in order");
+            assert!(record[1].int().is_some_and(|wall_ms| wall_ms > 1_600_000_000_000));
+            self.next += 1;
+            items(&record[2]).iter().for_each(|effect| self.apply(items(effect)));
+        }
+        !records.is_empty()
+    }
+
+    fn apply(&mut self, effect: &[Value]) {
+        self.effects += 1;
+        let id = field(effect, "collection-id").and_then(Value::int).expect("an id");
+        let kind = field(effect, "effect").expect("a kind").text();
+        let key = field(effect, "key").map(|key| (id, key.bytes().expect("bytes").to_vec()));
+        match (kind.as_str(), key) {
+            ("put", Some(key)) => {
+                let value = items(field(effect, "value").expect("a value"));
+                assert_eq!(value[0].text(), "str");
+                self.data.insert(key, value[1].bytes().expect("bytes").to_vec());
+            }
+            ("delete", Some(key)) => drop(self.data.remove(&key)),
+            ("str-range", Some(key)) => {
+                let offset = field(effect, "offset").and_then(Value::int).expect("an offset") as usize;
+                let bytes = field(effect, "bytes").and_then(Value::bytes).expect("bytes");
+                let text = self.data.get_mut(&key).expect("an existing key");
+                let end = offset + bytes.len();
+                text.resize(text.len().max(end), 0);
+                text[offset..end].copy_from_slice(bytes);
+            }
+            ("collection-flush", None) => self.data.retain(|(of, _), _| *of != id),
+            ("collection-create", None) => {
+                assert!(field(effect, "name").is_some() && field(effect, "placement").is_some());
+            }
+            (other, _) => panic!("an effect this workload does not have: {other}"),
+        }
+    }
+
+    /// Reads until `last`, in steps of random size, waiting where there is nothing.
+    fn follow(&mut self, conn: &mut Conn, rng: &mut Rng, last: u64) {
+        while self.next <= last {
+            let count = (1 + rng.below(40)).to_string();
+            let reply = conn.call(&["WAL", "READ", &self.next.to_string(), "COUNT", &count, "BLOCK", "5000"]);
+            assert!(items(&reply).len() <= count.parse().expect("a number"));
+            assert!(self.take(&reply), "nothing at {} of {last}", self.next);
+        }
+    }
+
+    fn check(&self, conn: &mut Conn) {
+        let of_default: BTreeMap<_, _> = self.data.iter().filter(|((id, _), _)| *id == 0).collect();
+        assert_eq!(conn.call(&["DBSIZE"]).int(), Some(of_default.len() as i64));
+        for ((_, key), value) in of_default {
+            assert_eq!(conn.call(&[b"GET".as_slice(), key]).bytes(), Some(value.as_slice()));
+        }
+    }
+}
+
+fn command(rng: &mut Rng) -> Args {
+    let key = format!("k{}", rng.below(300));
+    match rng.below(20) {
+        0 => args!["DEL", key],
+        1 => args!["APPEND", key, "tail"],
+        2 => args!["SETRANGE", key, rng.below(40).to_string(), "mid"],
+        3 => args!["MSET", key, "1", format!("k{}", rng.below(300)), "2"],
+        4 if rng.one_in(30) => args!["FLUSHDB"],
+        // A value too long to lie within its entry.
+        5 => {
+            let len = 4000 + rng.below(3000);
+            args!["SET", key, rng.bytes(len)]
+        }
+        _ => {
+            let len = rng.below(120);
+            args!["SET", key, rng.bytes(len)]
+        }
+    }
+}
+
+fn lsn(conn: &mut Conn, name: &str) -> u64 {
+    let info = conn.call(&["WAL", "INFO"]);
+    let number = field(items(&info), name).and_then(Value::int);
+    number.unwrap_or_else(|| panic!("no {name} in {info:?}")) as u64
+}
+
+#[test]
+fn a_follower_sees_every_change_once_across_rotation_and_restarts() {
+    let mut server = Server::lokikv(SETTINGS);
+    let mut rng = Rng::new(seed());
+    let mut follower = Follower::new();
+    for round in 0..3 {
+        let port = server.port();
+        let writers: Vec<_> = (0..3)
+            .map(|_| {
+                let mut rng = Rng::new(rng.next());
+                std::thread::spawn(move || {
+                    let mut conn = Conn::connect(port).expect("connect");
+                    for _ in 0..40 {
+                        let batch: Vec<Args> = (0..20).map(|_| command(&mut rng)).collect();
+                        conn.pipeline(&batch).expect("replies");
+                    }
+                })
+            })
+            .collect();
+        let mut conn = server.connect();
+        // While they write, and then to the end.
+        follower.follow(&mut conn, &mut rng, (round + 1) * 400);
+        writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
+        let last = lsn(&mut conn, "last-lsn");
+        follower.follow(&mut conn, &mut rng, last);
+        assert_eq!(follower.next, last + 1);
+        follower.check(&mut conn);
+        if round % 2 == 0 {
+            server.kill9();
+        } else {
+            server.terminate();
+        }
+        server.restart();
+    }
+    let mut conn = server.connect();
+    assert!(lsn(&mut conn, "segments") > 3);
+    // Read again at one go, after restarts, by another client: the same.
+    let mut again = Follower::new();
+    let last = lsn(&mut conn, "last-lsn");
+    while again.next <= last {
+        let reply = conn.call(&["WAL", "READ", &again.next.to_string(), "COUNT", "100000"]);
+        assert!(again.take(&reply));
+    }
+    assert_eq!((again.data, again.effects >= follower.effects), (follower.data, true));
+}
+
+#[test]
+fn blocking_ends_with_a_record_a_timeout_or_unblock() {
+    let server = Server::lokikv(&["wal.fsync=no"]);
+    let (mut reader, mut writer) = (server.connect3(), server.connect());
+    let next = (lsn(&mut writer, "last-lsn") + 1).to_string();
+    let empty = Value::Array(Vec::new());
+    assert_eq!(reader.call(&["WAL", "READ", next.as_str()]), empty);
+    let started = Instant::now();
+    assert_eq!(reader.call(&["WAL", "READ", next.as_str(), "BLOCK", "60"]), empty);
+    assert!(started.elapsed() >= Duration::from_millis(60));
+
+    reader.send(&["WAL", "READ", &next, "BLOCK", "0"]).expect("send");
+    await_blocked(&server);
+    writer.call(&["SET", "k", "v"]);
+    let reply = reader.recv().expect("a reply").value;
+    let record = items(&items(&reply)[0]);
+    assert_eq!(record[0].int().map(|lsn| lsn.to_string()), Some(next));
+    // RESP3 has maps.
+    let Value::Map(effect) = &items(&record[2])[0] else {
+        panic!("no map: {record:?}")
+    };
+    let names: Vec<String> = effect.iter().map(|(name, _)| name.text()).collect();
+    assert_eq!(
+        names,
+        ["collection", "collection-id", "effect", "expire-at-ms", "key", "value"]
+    );
+
+    let next = (lsn(&mut writer, "last-lsn") + 1).to_string();
+    let id = reader.call(&["CLIENT", "ID"]).int().expect("a number").to_string();
+    for (how, expected) in [
+        ("TIMEOUT", ""),
+        ("ERROR", "UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+    ] {
+        reader.send(&["WAL", "READ", &next, "BLOCK", "0"]).expect("send");
+        await_blocked(&server);
+        assert_eq!(writer.call(&["CLIENT", "UNBLOCK", id.as_str(), how]), Value::Int(1));
+        let value = reader.recv().expect("a reply").value;
+        match expected {
+            "" => assert_eq!(value, empty),
+            expected => assert_eq!(value.text(), expected),
+        }
+    }
+    assert!(
+        writer
+            .call(&["WAL", "HELP"])
+            .items()
+            .iter()
+            .any(|line| line.text().starts_with("READ from-lsn"))
+    );
+}
+
+fn await_blocked(server: &Server) {
+    let started = Instant::now();
+    while !server
+        .connect()
+        .call(&["INFO", "clients"])
+        .text()
+        .contains("blocked_clients:1\r\n")
+    {
+        assert!(started.elapsed() < Duration::from_secs(10), "nobody blocks");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_is_trimmed_names_the_oldest_and_without_a_log_there_is_no_feed() {
+    let server = Server::lokikv(&["wal.segment_bytes=64kb", "wal.keep_age_s=0"]);
+    let mut conn = server.connect();
+    for n in 0..300 {
+        conn.call(&["SET", &format!("k{n}"), &"v".repeat(1000)]);
+    }
+    assert_eq!(conn.call(&["CHECKPOINT"]).text(), "OK");
+    let oldest = lsn(&mut conn, "oldest-lsn");
+    assert!(oldest > 1, "{oldest}");
+    let error = conn.call(&["WAL", "READ", "1"]).text();
+    assert_eq!(
+        error,
+        format!("LSNGONE record 1 is not in the log any more, the oldest is {oldest}")
+    );
+    assert_eq!(
+        items(&conn.call(&["WAL", "READ", &oldest.to_string(), "COUNT", "2"])).len(),
+        2
+    );
+    // Bounded by bytes, too: some thousand bytes a record make some hundred records.
+    let all = conn.call(&["WAL", "READ", &oldest.to_string(), "COUNT", "100000"]);
+    assert!(items(&all).len() >= 2);
+
+    let server = crate::in_memory();
+    let error = server.connect().call(&["WAL", "READ", "1"]).text();
+    assert!(error.contains("disabled"), "{error}");
+}
