@@ -1,7 +1,8 @@
 //! Effects and values as trees of named fields, for those who read the log: `WAL READ`, `lokikv inspect --json`.
 //!
 //! A tree follows from the type's own serialisation, so that a new effect needs nothing here. Names of variants and
-//! fields become lower case with hyphens (`expire_at_ms` is `expire-at-ms`).
+//! fields become lower case with hyphens (`expire_at_ms` is `expire-at-ms`). Two things are shown as what they mean: a
+//! value is named by its type as `TYPE` tells it, and a packed container is the list of its items.
 //!
 //! **Invariant:** a tree holds all that the effect does; nothing is shortened.
 
@@ -15,6 +16,7 @@ use serde::{Serialize, Serializer};
 
 use super::effect::Effect;
 use crate::page::Shared;
+use crate::page::packed::{Item, Packed};
 
 /// A field's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +63,24 @@ pub fn of_effect(effect: &Effect<'_>) -> Result<(String, Vec<(String, Field)>), 
 /// A sentence when it cannot be one.
 pub fn of(value: &impl Serialize) -> Result<Field, String> {
     value.serialize(Tree).map_err(|error| error.0)
+}
+
+/// The name under which values serialise themselves, and that of fields that hold a packed container.
+const VALUE: &str = "Value";
+const PACKED: &str = "packed";
+
+/// The items of a packed container; bytes that are none stay what they are.
+fn unpacked(field: Field) -> Field {
+    match field {
+        Field::Bytes(bytes) if Packed::new(&bytes).check().is_ok() => {
+            let items = Packed::new(&bytes).items().map(|item| match item {
+                Item::Double(number) => Field::Double(number),
+                Item::Int(_) | Item::Bytes(_) => Field::Bytes(Shared::new(item.bytes().into_owned())),
+            });
+            Field::List(items.collect())
+        }
+        other => other,
+    }
 }
 
 /// `ExpireAt` and `expire_at` alike become `expire-at`.
@@ -147,7 +167,9 @@ impl ListOf {
 
 impl MapOf {
     fn push<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Unfit> {
-        self.fields.push((hyphenated(name), value.serialize(Tree)?));
+        let value = value.serialize(Tree)?;
+        let value = if name == PACKED { unpacked(value) } else { value };
+        self.fields.push((hyphenated(name), value));
         Ok(())
     }
 
@@ -249,12 +271,17 @@ impl Serializer for Tree {
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         _: u32,
         variant: &'static str,
         value: &T,
     ) -> Made {
-        Ok(named(Some(variant), value.serialize(Self)?))
+        let inner = value.serialize(Self)?;
+        Ok(match (name, variant) {
+            (VALUE, "Str") => Field::Map(vec![("string".to_owned(), inner)]),
+            (VALUE, _) => named(Some(variant), unpacked(inner)),
+            _ => named(Some(variant), inner),
+        })
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<ListOf, Unfit> {
@@ -353,6 +380,9 @@ mod tests {
     use super::*;
     use crate::engine::effect::Placement;
     use crate::engine::index::Kind;
+    use crate::page::container::Kind as Container;
+    use crate::page::hash::HashOp;
+    use crate::page::packed::pack;
     use crate::page::{StrRef, ValueRef};
 
     fn bytes(text: &str) -> Field {
@@ -371,13 +401,29 @@ mod tests {
             value: ValueRef::Str(StrRef::Inline(b"v")),
         };
         let (kind, fields) = of_effect(&put).unwrap();
-        let value = Field::Map(vec![pair("str", bytes("v"))]);
+        let value = Field::Map(vec![pair("string", bytes("v"))]);
         let expected = vec![
             pair("key", bytes("k")),
             pair("expire-at-ms", Field::Uint(7)),
             pair("value", value),
         ];
         assert_eq!((kind.as_str(), fields), ("put", expected));
+        let packed = pack([b"f".as_slice(), b"17"]);
+        let hash = Effect::Hash {
+            key: b"k",
+            op: HashOp::Replace { packed: &packed },
+        };
+        let items = Field::List(vec![bytes("f"), bytes("17")]);
+        let replaced = Field::Map(vec![pair("replace", Field::Map(vec![pair("packed", items.clone())]))]);
+        let (kind, fields) = of_effect(&hash).unwrap();
+        assert_eq!((kind.as_str(), &fields[1]), ("hash", &pair("op", replaced)));
+        let put = Effect::Put {
+            key: b"k",
+            expire_at_ms: 0,
+            value: ValueRef::Packed(Container::Hash, Packed::new(&packed)),
+        };
+        let value = Field::Map(vec![pair("hash", items)]);
+        assert_eq!(of_effect(&put).unwrap().1[2], pair("value", value));
         let dropped = of_effect(&Effect::CollectionDrop).unwrap();
         assert_eq!(dropped, ("collection-drop".to_owned(), Vec::new()));
         let create = Effect::CollectionCreate {

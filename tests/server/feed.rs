@@ -64,7 +64,7 @@ impl Follower {
         match (kind.as_str(), key) {
             ("put", Some(key)) => {
                 let value = items(field(effect, "value").expect("a value"));
-                assert_eq!(value[0].text(), "str");
+                assert_eq!(value[0].text(), "string");
                 self.data.insert(key, value[1].bytes().expect("bytes").to_vec());
             }
             ("delete", Some(key)) => drop(self.data.remove(&key)),
