@@ -2,7 +2,8 @@
 //!
 //! The modules follow the way of a SET, left to right; a layer calls only what is to its right:
 //! [`net`] → [`resp`] → [`session`] → [`commands`] → [`engine`] → [`page`] / [`wal`], and later
-//! [`checkpoint`]; at start [`recovery`]. All file access goes through [`storage`].
+//! [`checkpoint`]; at start [`recovery`]. All file access goes through [`storage`]. [`rdb`] reads and writes Redis's own
+//! format of files and values.
 
 pub mod checkpoint;
 pub mod commands;
@@ -11,6 +12,7 @@ pub mod engine;
 pub mod metrics;
 pub mod net;
 pub mod page;
+pub mod rdb;
 pub mod recovery;
 pub mod resp;
 pub mod server;

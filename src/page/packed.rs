@@ -392,6 +392,11 @@ impl Builder {
         self.count
     }
 
+    /// The items so far.
+    pub fn items(&self) -> Items<'_> {
+        Items(&self.items)
+    }
+
     /// Bytes of the items so far.
     pub fn items_bytes(&self) -> usize {
         self.items.len()

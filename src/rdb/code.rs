@@ -1,0 +1,89 @@
+//! The numbers of the format: versions, opcodes, types of value, encodings of strings.
+
+/// The newest version that can be read.
+pub const VERSION_READ_MAX: u16 = 12;
+/// The version written: that of Redis 7.0, which everything later reads too.
+pub const VERSION_WRITTEN: u16 = 10;
+/// The first version whose hashes have fields with expiry times.
+pub const VERSION_TIMED_HASH: u16 = 12;
+/// The first version whose files end with a checksum.
+pub const VERSION_CHECKSUM: u16 = 5;
+
+/// Opcodes: what may stand in a file where a type could.
+pub mod op {
+    pub const SLOT_INFO: u8 = 244;
+    pub const FUNCTION: u8 = 245;
+    pub const FUNCTION_OLD: u8 = 246;
+    pub const MODULE_AUX: u8 = 247;
+    pub const IDLE: u8 = 248;
+    pub const FREQUENCY: u8 = 249;
+    pub const AUX: u8 = 250;
+    pub const RESIZE: u8 = 251;
+    pub const EXPIRE_MS: u8 = 252;
+    pub const EXPIRE_S: u8 = 253;
+    pub const SELECT: u8 = 254;
+    pub const END: u8 = 255;
+}
+
+/// Types of value, each with its encoding.
+pub mod kind {
+    pub const STRING: u8 = 0;
+    pub const LIST: u8 = 1;
+    pub const SET: u8 = 2;
+    pub const ZSET: u8 = 3;
+    pub const HASH: u8 = 4;
+    pub const ZSET_2: u8 = 5;
+    pub const MODULE_OLD: u8 = 6;
+    pub const MODULE: u8 = 7;
+    pub const HASH_ZIPMAP: u8 = 9;
+    pub const LIST_ZIPLIST: u8 = 10;
+    pub const SET_INTSET: u8 = 11;
+    pub const ZSET_ZIPLIST: u8 = 12;
+    pub const HASH_ZIPLIST: u8 = 13;
+    pub const LIST_QUICKLIST: u8 = 14;
+    pub const STREAM: u8 = 15;
+    pub const HASH_LISTPACK: u8 = 16;
+    pub const ZSET_LISTPACK: u8 = 17;
+    pub const LIST_QUICKLIST_2: u8 = 18;
+    pub const STREAM_2: u8 = 19;
+    pub const SET_LISTPACK: u8 = 20;
+    pub const STREAM_3: u8 = 21;
+    pub const HASH_TIMED_OLD: u8 = 22;
+    pub const HASH_LISTPACK_TIMED_OLD: u8 = 23;
+    pub const HASH_TIMED: u8 = 24;
+    pub const HASH_LISTPACK_TIMED: u8 = 25;
+}
+
+/// Encodings of a string that is not stored as it is: what a length's first byte says when both upper bits are set.
+pub mod string {
+    pub const INT_8: u8 = 0;
+    pub const INT_16: u8 = 1;
+    pub const INT_32: u8 = 2;
+    pub const LZF: u8 = 3;
+}
+
+/// How a node of a quicklist holds its elements.
+pub mod node {
+    /// The node is one element.
+    pub const PLAIN: u64 = 1;
+    /// The node is a listpack of elements.
+    pub const PACKED: u64 = 2;
+}
+
+/// What stands before each part of a module's value.
+pub mod module {
+    pub const END: u64 = 0;
+    pub const SIGNED: u64 = 1;
+    pub const UNSIGNED: u64 = 2;
+    pub const FLOAT: u64 = 3;
+    pub const DOUBLE: u64 = 4;
+    pub const STRING: u64 = 5;
+}
+
+/// Flags of an entry in a stream's listpack.
+pub mod entry {
+    /// The entry has been deleted.
+    pub const DELETED: i64 = 1;
+    /// The entry's fields are those of the listpack's first entry.
+    pub const SAME_FIELDS: i64 = 2;
+}

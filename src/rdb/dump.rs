@@ -1,0 +1,73 @@
+//! Payloads of `DUMP`: one value with its type, behind it the version (2 bytes) and the checksum (8 bytes) of all that.
+
+use super::checksum;
+use super::code::{VERSION_READ_MAX, VERSION_TIMED_HASH, VERSION_WRITTEN};
+use super::error::{Error, Reason};
+use super::object::Object;
+use super::read::{Source, object};
+use super::write;
+
+const FOOTER_BYTES: usize = 10;
+
+/// Why a payload is refused.
+#[derive(Debug)]
+pub enum RestoreError {
+    /// It is of a newer version, or not what was dumped.
+    Footer,
+    /// The value makes no sense.
+    Value(Error),
+}
+
+/// The payload of a value.
+pub fn dump(object: &Object) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::kind_and_value(&mut out, object);
+    let version = if object.needs_timed_hash() {
+        VERSION_TIMED_HASH
+    } else {
+        VERSION_WRITTEN
+    };
+    out.extend(version.to_le_bytes());
+    out.extend(checksum::of(&out).to_le_bytes());
+    out
+}
+
+/// The value of a payload.
+///
+/// # Errors
+/// Version or checksum are wrong, or the value is.
+pub fn restore(payload: &[u8]) -> Result<Object, RestoreError> {
+    let value = footed(payload).ok_or(RestoreError::Footer)?;
+    let mut source = Source::new(value, value.len());
+    read_value(&mut source).map_err(|reason| {
+        RestoreError::Value(Error {
+            offset: source.position(),
+            key: None,
+            reason,
+        })
+    })
+}
+
+/// The part before the footer, if that is right.
+fn footed(payload: &[u8]) -> Option<&[u8]> {
+    let (value, footer) = payload.split_at_checked(payload.len().checked_sub(FOOTER_BYTES)?)?;
+    let (version, sum) = footer.split_first_chunk()?;
+    if u16::from_le_bytes(*version) > VERSION_READ_MAX {
+        return None;
+    }
+    let summed = payload.get(..payload.len() - sum.len())?;
+    (checksum::of(summed).to_le_bytes() == *sum).then_some(value)
+}
+
+fn read_value(source: &mut Source<&[u8]>) -> Result<Object, Reason> {
+    let code = source.byte()?;
+    let object = object(source, code)?;
+    if object.is_void() {
+        return Reason::bad("a container of nothing");
+    }
+    if source.is_at_end()? {
+        Ok(object)
+    } else {
+        Reason::bad("more follows behind the value")
+    }
+}

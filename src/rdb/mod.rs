@@ -1,0 +1,37 @@
+//! Redis's RDB format: files (`dump.rdb`) and single values (`DUMP` payloads), read and written.
+//!
+//! ```text
+//! file:    "REDIS" version  { opcode … | [expiry] [idle|frequency] type key value }  0xff  CRC-64
+//! payload:                                                         type     value    version  CRC-64
+//! ```
+//!
+//! Between the format and the engine stands [`Object`], which says what a key holds and nothing of how either keeps it.
+//! Versions 1 to [`VERSION_READ_MAX`] are read, [`VERSION_WRITTEN`] is written (a hash whose fields expire needs
+//! [`VERSION_TIMED_HASH`]).
+//!
+//! **Invariants**
+//! - What is read is not trusted: bad bytes give an [`Error`] that says where, and never more memory than a small
+//!   multiple of the bytes that have arrived.
+//! - Elements are not checked for duplicates here; whoever builds a container from them does.
+
+mod blob;
+mod checksum;
+mod code;
+mod dump;
+mod error;
+mod lzf;
+mod object;
+mod read;
+mod stream;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use code::{VERSION_READ_MAX, VERSION_TIMED_HASH, VERSION_WRITTEN};
+pub use dump::{RestoreError, dump, restore};
+pub use error::{Error, Reason};
+pub use object::{Elements, Hash, Object};
+pub use read::{Entry, Event, Reader};
+pub use stream::{Consumer, Group, Id, Pending, Stream, StreamEntry};
+pub use write::Writer;

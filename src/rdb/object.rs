@@ -1,0 +1,139 @@
+//! What a key holds, apart from how Redis or this engine keep it.
+//!
+//! **Invariant:** elements lie one after another in one allocation, so that a value takes about as much memory as its
+//! bytes, however short its elements are.
+
+use crate::page::packed::{Builder, Item, Items};
+
+use super::stream::Stream;
+
+/// Byte strings and numbers, one after another.
+#[derive(Clone, Debug, Default)]
+pub struct Elements(Builder);
+
+impl Elements {
+    /// Appends an element.
+    pub fn push(&mut self, item: Item<'_>) {
+        self.0.push(item);
+    }
+
+    /// Appends a byte string.
+    pub fn push_bytes(&mut self, bytes: &[u8]) {
+        self.0.push_bytes(bytes);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.0.count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them in order.
+    pub fn iter(&self) -> Items<'_> {
+        self.0.items()
+    }
+}
+
+impl PartialEq for Elements {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().rest() == other.iter().rest()
+    }
+}
+
+impl<'a> FromIterator<Item<'a>> for Elements {
+    fn from_iter<I: IntoIterator<Item = Item<'a>>>(items: I) -> Self {
+        Self(items.into_iter().collect())
+    }
+}
+
+/// The fields of a hash.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hash {
+    items: Elements,
+    timed: bool,
+}
+
+impl Hash {
+    /// An empty hash; `timed` when its fields may have expiry times.
+    pub fn new(timed: bool) -> Self {
+        Self {
+            items: Elements::default(),
+            timed,
+        }
+    }
+
+    /// Appends a field. An expiry time (Unix milliseconds, never 0) is kept by a timed hash only.
+    pub fn push(&mut self, field: Item<'_>, value: Item<'_>, expires_at_ms: Option<u64>) {
+        self.items.push(field);
+        self.items.push(value);
+        if self.timed {
+            self.items.push(Item::Int(expires_at_ms.unwrap_or_default() as i64));
+        }
+    }
+
+    /// Whether fields may have expiry times.
+    pub fn is_timed(&self) -> bool {
+        self.timed
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> u64 {
+        self.items.len() / if self.timed { 3 } else { 2 }
+    }
+
+    /// Whether there are no fields.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Fields with their values and expiry times.
+    pub fn iter(&self) -> impl Iterator<Item = (Item<'_>, Item<'_>, Option<u64>)> {
+        let mut items = self.items.iter();
+        std::iter::from_fn(move || {
+            let (field, value) = (items.next()?, items.next()?);
+            let expiry = if self.timed { items.next()? } else { Item::Int(0) };
+            let expires_at_ms = match expiry {
+                Item::Int(0) | Item::Bytes(_) | Item::Double(_) => None,
+                Item::Int(at_ms) => Some(at_ms as u64),
+            };
+            Some((field, value, expires_at_ms))
+        })
+    }
+}
+
+/// What a key holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Object {
+    /// A byte string.
+    String(Vec<u8>),
+    /// A list, head first.
+    List(Elements),
+    /// A set.
+    Set(Elements),
+    /// A sorted set: each member, then its score, which is never NaN; in no order.
+    Zset(Elements),
+    /// A hash.
+    Hash(Hash),
+    /// A stream.
+    Stream(Box<Stream>),
+}
+
+impl Object {
+    /// Whether it is a container of nothing, which only a stream may be.
+    pub fn is_void(&self) -> bool {
+        match self {
+            Self::List(elements) | Self::Set(elements) | Self::Zset(elements) => elements.is_empty(),
+            Self::Hash(hash) => hash.is_empty(),
+            Self::String(_) | Self::Stream(_) => false,
+        }
+    }
+
+    /// Whether only newer versions of the format than the usual one can hold it.
+    pub fn needs_timed_hash(&self) -> bool {
+        matches!(self, Self::Hash(hash) if hash.is_timed())
+    }
+}

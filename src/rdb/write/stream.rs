@@ -1,0 +1,131 @@
+//! Streams: entries packed into nodes, then bounds and consumer groups.
+
+use crate::page::packed::Item;
+
+use super::super::blob::listpack;
+use super::super::code::entry;
+use super::super::stream::{Group, Id, Stream, StreamEntry};
+use super::scalar::{length, string};
+
+/// A node is full at this many bytes or entries.
+const NODE_BYTES: usize = 4096;
+const NODE_ENTRIES: usize = 100;
+
+/// Appends a stream.
+pub fn write(out: &mut Vec<u8>, stream: &Stream) {
+    let mut nodes = Vec::new();
+    let mut count = 0;
+    let mut open: Option<Node<'_>> = None;
+    for entry in stream.iter() {
+        if let Some(full) = open.take_if(|node| node.is_full()) {
+            full.close(&mut nodes);
+        }
+        let node = open.get_or_insert_with(|| {
+            count += 1;
+            Node::new(&entry)
+        });
+        node.push(&entry);
+    }
+    if let Some(last) = open {
+        last.close(&mut nodes);
+    }
+    length(out, count);
+    out.extend(nodes);
+    length(out, stream.len());
+    for bound in [stream.last_id, stream.first_id, stream.max_deleted_id] {
+        id(out, bound);
+    }
+    length(out, stream.entries_added);
+    length(out, stream.groups.len() as u64);
+    stream.groups.iter().for_each(|each| group(out, each));
+}
+
+fn id(out: &mut Vec<u8>, id: Id) {
+    length(out, id.ms);
+    length(out, id.seq);
+}
+
+/// A node that is being filled.
+struct Node<'a> {
+    first: Id,
+    fields: Vec<Item<'a>>,
+    /// The entries, without the header.
+    entries: Vec<(i64, Id, Vec<Item<'a>>)>,
+    bytes: usize,
+}
+
+impl<'a> Node<'a> {
+    fn new(first: &StreamEntry<'a>) -> Self {
+        Self {
+            first: first.id,
+            fields: first.pairs.iter().step_by(2).copied().collect(),
+            entries: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= NODE_BYTES || self.entries.len() >= NODE_ENTRIES
+    }
+
+    fn push(&mut self, entry: &StreamEntry<'a>) {
+        let fields = || entry.pairs.iter().step_by(2);
+        let same = fields().len() == self.fields.len() && fields().zip(&self.fields).all(|(one, other)| one.is(*other));
+        let (flags, items) = if same {
+            let values = entry.pairs.iter().skip(1).step_by(2).copied().collect();
+            (entry::SAME_FIELDS, values)
+        } else {
+            (0, entry.pairs.clone())
+        };
+        self.bytes += items.iter().map(|item| item.written_bytes() + 1).sum::<usize>() + 8;
+        self.entries.push((flags, entry.id, items));
+    }
+
+    fn close(self, out: &mut Vec<u8>) {
+        let mut builder = listpack::Builder::new();
+        builder.push_int(self.entries.len() as i64);
+        builder.push_int(0);
+        builder.push_int(self.fields.len() as i64);
+        self.fields.iter().for_each(|field| builder.push(*field));
+        builder.push_int(0);
+        for (flags, id, items) in self.entries {
+            let start = builder.count();
+            builder.push_int(flags);
+            builder.push_int(id.ms.wrapping_sub(self.first.ms) as i64);
+            builder.push_int(id.seq.wrapping_sub(self.first.seq) as i64);
+            if flags & entry::SAME_FIELDS == 0 {
+                builder.push_int(items.len() as i64 / 2);
+            }
+            items.iter().for_each(|item| builder.push(*item));
+            builder.push_int((builder.count() - start) as i64);
+        }
+        string(out, &self.first.to_bytes());
+        string(out, &builder.finish());
+    }
+}
+
+fn group(out: &mut Vec<u8>, group: &Group) {
+    string(out, &group.name);
+    id(out, group.last_id);
+    // Unknown is minus one.
+    length(out, group.entries_read.unwrap_or(u64::MAX));
+    length(out, group.pending.len() as u64);
+    for pending in &group.pending {
+        out.extend(pending.id.to_bytes());
+        out.extend(pending.delivered_at_ms.to_le_bytes());
+        length(out, pending.deliveries);
+    }
+    let mut of_consumers = vec![Vec::new(); group.consumers.len()];
+    for pending in &group.pending {
+        if let Some(ids) = of_consumers.get_mut(pending.consumer) {
+            ids.push(pending.id);
+        }
+    }
+    length(out, group.consumers.len() as u64);
+    for (consumer, ids) in group.consumers.iter().zip(of_consumers) {
+        string(out, &consumer.name);
+        out.extend(consumer.seen_at_ms.to_le_bytes());
+        length(out, ids.len() as u64);
+        ids.iter().for_each(|id| out.extend(id.to_bytes()));
+    }
+}
