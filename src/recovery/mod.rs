@@ -40,7 +40,7 @@ pub struct RecoverOptions {
     pub wal_dir: PathBuf,
     /// Whether the server will go on logging.
     pub wal_enabled: bool,
-    /// Threads that load pages.
+    /// Threads that load pages, and that apply the log.
     pub threads: usize,
 }
 
@@ -112,7 +112,8 @@ pub fn recover(
     let after = checkpoint.map_or(0, |checkpoint| checkpoint.lsn);
     let dir = &options.wal_dir;
     let replayed = if disk.exists(dir).map_err(|error| wal_io(dir, error))? {
-        replay::replay(&disk, dir, after + 1, &mut registry, access_s, &mut progress)?
+        let appliers = (options.threads, access_s);
+        replay::replay(&disk, dir, after + 1, &mut registry, appliers, &mut progress)?
     } else {
         replay::Replayed::default()
     };

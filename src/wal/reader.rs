@@ -39,6 +39,8 @@ pub struct Record<'a> {
     pub term: u32,
     /// The replication group.
     pub group: u16,
+    /// Where it begins in its file.
+    pub offset: u64,
     /// Whether it is the last record of a worker's batch.
     pub batch_end: bool,
     /// The bytes that the producer wrote.
@@ -183,6 +185,7 @@ impl Reader {
             wall_ms: header.wall_ms,
             term: header.term,
             group: header.group,
+            offset: start,
             batch_end: header.flags & FLAG_BATCH_END != 0,
             payload: bytes.get(RECORD_HEADER_BYTES..).unwrap_or_default(),
         }))

@@ -1,0 +1,201 @@
+//! One of the threads that apply the log.
+//!
+//! Every applier sees every record and applies the effects on keys of its own shards, in batches: decode and hash a
+//! batch while prefetching pages, prefetch entries, then apply, so that memory latencies overlap.
+//!
+//! **Invariants**
+//! - A shard is one applier's alone, so that the order of changes to a key is that of the log.
+//! - An effect on collections is a barrier: all before it has been applied when it is, and nothing after it.
+//! - Whether a record can be applied is judged from the record and the collections alone, so that all appliers stop at the
+//!   same one and none is left waiting at a barrier.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Barrier;
+use std::sync::mpsc::Receiver;
+
+use parking_lot::Mutex;
+
+use super::chunk::Chunk;
+use crate::engine::apply::apply;
+use crate::engine::collection::Collection;
+use crate::engine::effect::{CollectionId, Effect, decode_all};
+use crate::engine::index::{KeyRef, PageWrite};
+use crate::engine::registry::Registry;
+use crate::page::thresholds;
+use crate::wal::Lsn;
+
+/// Effects prefetched together.
+const BATCH_EFFECTS: usize = 32;
+
+/// What the appliers of a log share.
+pub(super) struct Shared<'a> {
+    pub registry: Mutex<&'a mut Registry>,
+    pub barrier: Barrier,
+    /// What became of the last effect on collections.
+    pub outcome: Mutex<Result<(), String>>,
+    pub access_s: u32,
+}
+
+/// A record that cannot be applied.
+pub(super) struct Refused {
+    pub lsn: Lsn,
+    pub file: Arc<Path>,
+    pub offset: u64,
+    pub reason: String,
+}
+
+/// An effect that is about to be applied.
+struct Staged<'c> {
+    lsn: Lsn,
+    /// Which of the known collections.
+    collection: usize,
+    shard: usize,
+    key: KeyRef<'c>,
+    effect: Effect<'c>,
+}
+
+/// See the module.
+pub(super) struct Applier<'a> {
+    shared: &'a Shared<'a>,
+    number: usize,
+    of: usize,
+    /// Collections met since the registry last changed.
+    known: Vec<Arc<Collection>>,
+    effects: u64,
+}
+
+impl<'a> Applier<'a> {
+    /// Applier `number` of `of`.
+    pub fn new(shared: &'a Shared<'a>, number: usize, of: usize) -> Self {
+        Self {
+            shared,
+            number,
+            of,
+            known: Vec::new(),
+            effects: 0,
+        }
+    }
+
+    /// Applies all that comes; returns how many effects it applied itself.
+    pub fn run(mut self, chunks: &Receiver<Arc<Chunk>>) -> Result<u64, Refused> {
+        while let Ok(chunk) = chunks.recv() {
+            self.chunk(&chunk)?;
+        }
+        Ok(self.effects)
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) -> Result<(), Refused> {
+        let mut staged = Vec::with_capacity(BATCH_EFFECTS);
+        for (lsn, offset, payload) in chunk.records() {
+            self.record(lsn, payload, &mut staged).map_err(|reason| Refused {
+                lsn,
+                file: Arc::clone(&chunk.file),
+                offset,
+                reason,
+            })?;
+        }
+        self.flush(&mut staged);
+        Ok(())
+    }
+
+    fn record<'c>(&mut self, lsn: Lsn, payload: &'c [u8], staged: &mut Vec<Staged<'c>>) -> Result<(), String> {
+        for item in decode_all(payload) {
+            let (id, effect) = item?;
+            match effect.key() {
+                Some(key) => self.stage(lsn, id, key, effect, staged)?,
+                None => {
+                    self.flush(staged);
+                    self.change_collections(id, &effect)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stage<'c>(
+        &mut self,
+        lsn: Lsn,
+        id: CollectionId,
+        key: &'c [u8],
+        effect: Effect<'c>,
+        staged: &mut Vec<Staged<'c>>,
+    ) -> Result<(), String> {
+        let index = self.known(id)?;
+        let Some(collection) = self.known.get(index) else {
+            return Ok(());
+        };
+        let key = collection.key(key);
+        let shard = collection.shard_of(key.hash);
+        if (shard + id as usize) % self.of != self.number {
+            return Ok(());
+        }
+        collection.prefetch_page(key.hash);
+        staged.push(Staged {
+            lsn,
+            collection: index,
+            shard,
+            key,
+            effect,
+        });
+        if staged.len() == BATCH_EFFECTS {
+            self.flush(staged);
+        }
+        Ok(())
+    }
+
+    fn known(&mut self, id: CollectionId) -> Result<usize, String> {
+        if let Some(index) = self.known.iter().position(|collection| collection.id() == id) {
+            return Ok(index);
+        }
+        let collection = self.shared.registry.lock().collection(id);
+        let collection = collection.ok_or_else(|| format!("there is no collection with id {id}"))?;
+        self.known.push(collection);
+        Ok(self.known.len() - 1)
+    }
+
+    fn flush(&mut self, staged: &mut Vec<Staged<'_>>) {
+        for one in staged.iter() {
+            if let Some(collection) = self.known.get(one.collection) {
+                collection.prefetch_entry(one.key.hash);
+            }
+        }
+        self.effects += staged.len() as u64;
+        for one in staged.drain(..) {
+            let Some(collection) = self.known.get(one.collection) else {
+                continue;
+            };
+            let write = PageWrite {
+                lsn: one.lsn,
+                epoch: 0,
+                sink: None,
+                collection_id: collection.id(),
+                shard: one.shard as u32,
+                page_ids: collection.page_ids(),
+                thresholds: &thresholds::DEFAULT,
+            };
+            let shard = collection.shard(one.shard);
+            apply(
+                shard,
+                &mut shard.lock(),
+                one.key,
+                &one.effect,
+                &write,
+                self.shared.access_s,
+            );
+        }
+    }
+
+    /// One applier changes the registry while all others wait.
+    fn change_collections(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), String> {
+        self.known.clear();
+        if self.shared.barrier.wait().is_leader() {
+            // What is let go of is freed here, before the server serves anybody.
+            let outcome = self.shared.registry.lock().apply(id, effect).map(drop);
+            *self.shared.outcome.lock() = outcome;
+            self.effects += 1;
+        }
+        self.shared.barrier.wait();
+        self.shared.outcome.lock().clone()
+    }
+}

@@ -1,0 +1,187 @@
+//! Replay by several threads: the same data as a model, whatever their number; what cannot be applied is named.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+use crate::engine::collection::SHARD_BITS;
+use crate::engine::effect::{CollectionId, Effect, NAMED_FIRST, Placement};
+use crate::engine::index::Kind;
+use crate::page::{StrRef, ValueRef};
+use crate::storage::fault::FaultDisk;
+use crate::wal::{Fsync, Wal, WalOptions};
+
+const DIR: &str = "/data/wal";
+
+type Model = HashMap<CollectionId, BTreeMap<Vec<u8>, Vec<u8>>>;
+
+fn open(disk: &FaultDisk) -> Wal {
+    let options = WalOptions {
+        segment_bytes: 20_000,
+        fsync: Fsync::No,
+        ..WalOptions::new(DIR)
+    };
+    Wal::open(Arc::new(disk.clone()), options, 1).unwrap()
+}
+
+fn replayed(disk: &FaultDisk, threads: usize) -> (Registry, Result<Replayed, RecoveryError>) {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let mut registry = Registry::default();
+    let outcome = replay(&disk, Path::new(DIR), 1, &mut registry, (threads, 0), &mut |_| ());
+    (registry, outcome)
+}
+
+fn contents(registry: &Registry) -> Model {
+    let mut model = Model::new();
+    for slot in registry.slots() {
+        let entries = model.entry(slot.collection.id()).or_default();
+        for shard in slot.collection.shards_if_any() {
+            let state = shard.lock();
+            let _ = state.index.for_each(|entry| {
+                let value = entry.value().as_str().unwrap().bytes().to_vec();
+                entries.insert(entry.key().to_vec(), value);
+                ControlFlow::<()>::Continue(())
+            });
+        }
+    }
+    model
+}
+
+fn create<'a>(database: u32, name: &'a str, seed: u64) -> Effect<'a> {
+    Effect::CollectionCreate {
+        database,
+        name,
+        placement: Placement {
+            kind: Kind::Hmap,
+            seed,
+            shard_bits: SHARD_BITS,
+        },
+    }
+}
+
+/// One random effect on an existing collection, done to the model and encoded.
+fn change(rng: &mut SmallRng, model: &mut Model, out: &mut Vec<u8>) {
+    let ids: Vec<CollectionId> = model.keys().copied().collect();
+    let id = ids[rng.random_range(0..ids.len())];
+    let entries = model.get_mut(&id).unwrap();
+    let key = format!("key:{}", rng.random_range(0..400)).into_bytes();
+    match rng.random_range(0..1000) {
+        0 => {
+            entries.clear();
+            Effect::CollectionFlush.encode(id, out);
+        }
+        1 => {
+            let with = ids[rng.random_range(0..ids.len())];
+            if with != id {
+                Effect::CollectionSwap { with }.encode(id, out);
+            }
+        }
+        2 if ids.len() > 2 => {
+            model.remove(&id);
+            Effect::CollectionDrop.encode(id, out);
+        }
+        3..200 => {
+            entries.remove(&key);
+            Effect::Delete { key: &key }.encode(id, out);
+        }
+        200..300 if entries.contains_key(&key) => {
+            let text = entries.get_mut(&key).unwrap();
+            text.extend_from_slice(b"tail");
+            let offset = (text.len() - 4) as u64;
+            Effect::StrRange {
+                key: &key,
+                offset,
+                bytes: b"tail",
+            }
+            .encode(id, out);
+        }
+        _ => {
+            let value = vec![rng.random::<u8>(); rng.random_range(0..100)];
+            Effect::Put {
+                key: &key,
+                expire_at_ms: 0,
+                value: ValueRef::Str(StrRef::Inline(&value)),
+            }
+            .encode(id, out);
+            entries.insert(key, value);
+        }
+    }
+}
+
+fn append(wal: &Wal, payload: &[u8]) {
+    let mut log = wal.log();
+    log.begin();
+    log.write(payload);
+    log.commit(1);
+    log.submit();
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_data() {
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let disk = FaultDisk::new(1);
+    let wal = open(&disk);
+    let mut model = Model::new();
+    for id in 0..5 {
+        let mut payload = Vec::new();
+        create(NAMED_FIRST + id, &format!("c{id}"), u64::from(id)).encode(id, &mut payload);
+        append(&wal, &payload);
+        model.insert(id, BTreeMap::new());
+    }
+    for _ in 0..20_000 {
+        let mut payload = Vec::new();
+        for _ in 0..rng.random_range(1..4) {
+            change(&mut rng, &mut model, &mut payload);
+        }
+        append(&wal, &payload);
+    }
+    wal.close().unwrap();
+    let mut effects = None;
+    for threads in [1, 2, 3, 7] {
+        let (registry, outcome) = replayed(&disk, threads);
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.next_lsn, 20_006);
+        assert_eq!(*effects.get_or_insert(outcome.effects), outcome.effects);
+        assert!(contents(&registry) == model, "{threads} threads");
+        let keys: u64 = registry.slots().map(|slot| slot.collection.key_count()).sum();
+        assert_eq!(keys, model.values().map(|entries| entries.len() as u64).sum::<u64>());
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_applied_is_named_by_any_number_of_threads() {
+    let mut unknown = Vec::new();
+    Effect::Delete { key: b"k" }.encode(99, &mut unknown);
+    let mut twice = Vec::new();
+    create(0, "default", 1).encode(0, &mut twice);
+    for bad in [&unknown, &twice, &vec![0xff; 9]] {
+        let disk = FaultDisk::new(1);
+        let wal = open(&disk);
+        append(&wal, &twice);
+        for n in 0..3000 {
+            let mut payload = Vec::new();
+            let key = format!("k{n}");
+            Effect::Delete { key: key.as_bytes() }.encode(0, &mut payload);
+            append(&wal, if n == 1500 { bad } else { &payload });
+        }
+        wal.close().unwrap();
+        for threads in [1, 2, 5] {
+            match replayed(&disk, threads).1 {
+                Err(RecoveryError::Replay { lsn, file, offset, .. }) => {
+                    assert_eq!(lsn, 1502);
+                    assert!(
+                        offset > 32 && file.to_string_lossy().ends_with(".log"),
+                        "{file:?} {offset}"
+                    );
+                }
+                Err(other) => panic!("{other}"),
+                Ok(_) => panic!("applied"),
+            }
+        }
+    }
+}
