@@ -15,6 +15,10 @@ use lokikv::recovery::{RecoverOptions, recover};
 use lokikv::storage::{Disk, RealDisk};
 use lokikv::wal::{Wal, WalOptions};
 
+/// As in the binary: allocation is much of what recovery costs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn fill(engine: &Engine, worker: &mut Worker, keys: u64, value: &[u8]) -> Outcome<()> {

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod failure;
 mod feed;
+mod mutated;
 mod normal;
 
 use std::path::{Path, PathBuf};
