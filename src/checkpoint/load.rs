@@ -71,7 +71,7 @@ impl Runner {
         let persisted = self.open_persisted(&request.name)?;
         self.check_target(request)?;
         self.wait_for_room()?;
-        let collection = self.exclusive(|txn| txn.begin_load(persisted.part.row.placement.kind))?;
+        let collection = self.exclusive(|txn| txn.begin_load(request.kind))?;
         let outcome = self
             .fill(&collection, &persisted)
             .and_then(|()| self.publish_load(request, &collection));

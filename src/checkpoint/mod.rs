@@ -33,6 +33,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::config::Live;
 use crate::engine::Engine;
+use crate::engine::index::Kind;
 use crate::storage::Disk;
 use crate::wal::Lsn;
 
@@ -111,6 +112,7 @@ pub struct LoadDone {
 struct LoadRequest {
     name: String,
     as_name: String,
+    kind: Kind,
     replace: bool,
 }
 
@@ -227,11 +229,12 @@ impl Checkpointer {
     ///
     /// # Errors
     /// Why it failed; nothing has changed.
-    pub async fn load(&self, name: &str, as_name: &str, replace: bool) -> Result<LoadDone, String> {
+    pub async fn load(&self, name: &str, as_name: &str, kind: Kind, replace: bool) -> Result<LoadDone, String> {
         let (reply, done) = tokio::sync::oneshot::channel();
         let request = LoadRequest {
             name: name.to_owned(),
             as_name: as_name.to_owned(),
+            kind,
             replace,
         };
         let job = Job::Load(request, to_oneshot(reply));

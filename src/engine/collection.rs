@@ -16,9 +16,6 @@ use super::index::{Index, KeyRef, Kind, hmap};
 use super::waiters::WaitTable;
 use super::watch::WatchTable;
 
-/// Shards of a hashed collection, as a power of two.
-pub const SHARD_BITS: u8 = 6;
-
 /// What a shard's lock protects.
 pub struct ShardState {
     /// The pages.
@@ -156,10 +153,12 @@ impl Collection {
     /// A key with its hash.
     #[inline]
     pub fn key<'a>(&self, bytes: &'a [u8]) -> KeyRef<'a> {
-        KeyRef {
-            bytes,
-            hash: hmap::hash_key(bytes, self.placement.seed),
-        }
+        let hash = match self.placement.kind {
+            Kind::Hmap => hmap::hash_key(bytes, self.placement.seed),
+            // Nobody asks for it.
+            Kind::Bdef | Kind::Bcust => 0,
+        };
+        KeyRef { bytes, hash }
     }
 
     /// Which shard a hash belongs to.
@@ -260,6 +259,7 @@ impl Collection {
                     hash,
                 )
             },
+            Kind::Bdef | Kind::Bcust => 0,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::collection::{Collection, SHARD_BITS};
+use super::collection::Collection;
 use super::effect::{CollectionId, DatabaseId, Effect, Placement};
 use super::index::{Kind, hmap};
 use super::registry::{Registry, Slot, numbered_name};
@@ -203,7 +203,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         let placement = Placement {
             kind,
             seed: rand::random(),
-            shard_bits: SHARD_BITS,
+            shard_bits: kind.shard_bits(),
         };
         self.change(
             id,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::collection::{Collection, SHARD_BITS};
+use super::collection::Collection;
 use super::effect::{CollectionId, DatabaseId, Effect, Placement};
 use super::index::Kind;
 use super::keyspace::ExclusiveTxn;
@@ -22,7 +22,7 @@ impl ExclusiveTxn<'_, '_> {
         let placement = Placement {
             kind,
             seed: rand::random(),
-            shard_bits: SHARD_BITS,
+            shard_bits: kind.shard_bits(),
         };
         self.change(id, &Effect::CollectionLoad { placement })?;
         self.registry(|registry| registry.collection(id))

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use super::Engine;
 use super::collection::Collection;
 use super::effect::DatabaseId;
+use super::index::Kind;
 use super::keyspace::{ExclusiveTxn, KeyspaceTxn};
-use super::registry::Registry;
+use super::registry::{Registry, numbered_name};
 use super::scope::Scope;
 use super::txn::Txn;
 use super::worker::Worker;
@@ -34,8 +35,13 @@ struct Harness {
 }
 
 impl Harness {
-    /// With numbered databases `0..databases`.
+    /// With hashed numbered databases `0..databases`.
     fn new(databases: u32) -> Self {
+        Self::of(&vec![Kind::Hmap; databases as usize])
+    }
+
+    /// With numbered databases of these kinds.
+    fn of(kinds: &[Kind]) -> Self {
         let engine = Arc::new(Engine::new(Registry::default(), Wal::disabled(1), 1, 0).unwrap());
         let worker = engine.worker().unwrap();
         let mut harness = Self {
@@ -44,7 +50,11 @@ impl Harness {
             now_ms: 0,
         };
         harness.set_clock(START_MS);
-        harness.exclusive(0, |txn| txn.create_numbered(databases)).unwrap();
+        for (id, kind) in (0..).zip(kinds) {
+            harness
+                .exclusive(0, |txn| txn.create(Some(id), &numbered_name(id), *kind))
+                .unwrap();
+        }
         harness
     }
 

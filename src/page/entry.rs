@@ -341,6 +341,29 @@ impl Entry {
         shape.total_bytes() + large
     }
 
+    /// The entry, borrowed as pages lend theirs.
+    #[inline]
+    pub fn lend(&self) -> EntryRef<'_> {
+        EntryRef {
+            address: self.0,
+            owner: PhantomData,
+        }
+    }
+
+    /// The entry, borrowed exclusively as pages lend theirs.
+    #[inline]
+    pub fn lend_mut(&mut self) -> EntryMut<'_> {
+        EntryMut {
+            entry: ManuallyDrop::new(Self(self.0)),
+            owner: PhantomData,
+        }
+    }
+
+    /// Where the allocation begins, for prefetching it.
+    pub fn base(&self) -> *const u8 {
+        self.0.as_ptr()
+    }
+
     /// Gives up ownership as a raw address, for a page slot. Below 2^48 on the supported targets.
     pub fn into_address(self) -> u64 {
         ManuallyDrop::new(self).0.as_ptr() as u64

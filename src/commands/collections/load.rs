@@ -8,6 +8,7 @@ use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply};
 use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::engine::index::Kind;
 use crate::resp::{Args, Reply};
 
 const FLAGS: u32 = flag::WRITE | flag::DENY_OOM | flag::ADMIN | flag::NO_SCRIPT | flag::NO_MULTI;
@@ -17,9 +18,10 @@ pub const LOAD_BCUST: Spec = Spec {
     since: "0.1.0",
     flags: FLAGS,
     acl: &["keyspace"],
-    summary: "Loads a persisted collection into an ordered one (bcust), in a later version",
+    summary: "Loads a persisted collection into an ordered one (bcust)",
+    complexity: "O(N log N) where N is the number of keys.",
     syntax: "name [AS other] [REPLACE]",
-    ..Spec::new("load_bcust", Group::Collection, -2, Handler::Session(later))
+    ..Spec::new("load_bcust", Group::Collection, -2, Handler::Session(load_bcust))
 };
 
 /// `LOAD_BDEF name [AS other] [REPLACE]`
@@ -27,9 +29,10 @@ pub const LOAD_BDEF: Spec = Spec {
     since: "0.1.0",
     flags: FLAGS,
     acl: &["keyspace"],
-    summary: "Loads a persisted collection into an ordered one (bdef), in a later version",
+    summary: "Loads a persisted collection into an ordered one (bdef)",
+    complexity: "O(N log N) where N is the number of keys.",
     syntax: "name [AS other] [REPLACE]",
-    ..Spec::new("load_bdef", Group::Collection, -2, Handler::Session(later))
+    ..Spec::new("load_bdef", Group::Collection, -2, Handler::Session(load_bdef))
 };
 
 /// `LOAD_HMAP name [AS other] [REPLACE]`
@@ -40,7 +43,7 @@ pub const LOAD_HMAP: Spec = Spec {
     summary: "Loads a persisted collection into a hashed one",
     complexity: "O(N) where N is the number of keys.",
     syntax: "name [AS other] [REPLACE]",
-    ..Spec::new("load_hmap", Group::Collection, -2, Handler::Session(load))
+    ..Spec::new("load_hmap", Group::Collection, -2, Handler::Session(load_hmap))
 };
 
 struct Options {
@@ -80,15 +83,23 @@ fn collection_name(argument: &[u8]) -> Result<String, CmdError> {
     name.map(|name| if name == "0" { "default" } else { name }.to_owned())
 }
 
-fn load(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn load_bcust(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+    load(cx, args, Kind::Bcust)
+}
+
+fn load_bdef(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+    load(cx, args, Kind::Bdef)
+}
+
+fn load_hmap(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+    load(cx, args, Kind::Hmap)
+}
+
+fn load(cx: &mut SessionCx<'_>, args: Args<'_>, kind: Kind) -> Result<Flow, CmdError> {
     let Options { name, as_name, replace } = Options::parse(args)?;
     let checkpoints = Arc::clone(&cx.server.checkpoints);
     Ok(Flow::Wait(Box::pin(async move {
-        checkpoints.load(&name, &as_name, replace).await.map_err(error)?;
+        checkpoints.load(&name, &as_name, kind, replace).await.map_err(error)?;
         Ok(Box::new(Reply::ok) as LateReply)
     })))
-}
-
-fn later(_: &mut SessionCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
-    Err(name::ORDERED_KINDS)
 }

@@ -9,13 +9,13 @@ use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::Slot;
 use crate::resp::{Args, Reply};
 
-/// `COLLECTION CREATE name [KIND hmap]`
+/// `COLLECTION CREATE name [KIND hmap | bdef | bcust]`
 pub const CREATE: Spec = Spec {
     since: "0.1.0",
     flags: flag::WRITE | flag::DENY_OOM,
     acl: &["keyspace"],
     summary: "Makes an empty collection",
-    syntax: "name [KIND hmap]",
+    syntax: "name [KIND hmap | bdef | bcust]",
     ..Spec::new("create", Group::Collection, -3, Handler::Exclusive(create))
 };
 

@@ -3,7 +3,7 @@
 //! **Invariant:** a valid name for a new collection is safe as a folder's name, cannot be mistaken for a database's
 //! number, and never needs quotes in a client.
 
-use crate::commands::error::CmdError;
+use crate::commands::error::{CmdError, QUOTED_BYTES_MAX};
 use crate::engine::index::Kind;
 
 /// Longest name, bytes.
@@ -42,21 +42,18 @@ pub fn fresh(argument: &[u8]) -> Result<&str, CmdError> {
     Ok(name)
 }
 
-/// What to say of the ordered kinds.
-pub const ORDERED_KINDS: CmdError =
-    CmdError::text("ERR ordered kinds (bdef, bcust) are not in this version, only hmap is");
-
 /// The kind an argument names.
 pub fn kind(argument: &[u8]) -> Result<Kind, CmdError> {
-    match argument.to_ascii_lowercase().as_slice() {
-        b"hmap" => Ok(Kind::Hmap),
-        b"bdef" | b"bcust" => Err(ORDERED_KINDS),
-        _ => Err(format!(
-            "ERR unknown collection kind '{}', known is hmap",
-            String::from_utf8_lossy(argument)
+    let named = |kind: &Kind| kind.name().as_bytes().eq_ignore_ascii_case(argument);
+    Kind::ALL.into_iter().find(named).ok_or_else(|| {
+        let known = Kind::ALL.map(Kind::name).join(", ");
+        CmdError::quoting(
+            "ERR unknown collection kind '",
+            argument,
+            QUOTED_BYTES_MAX,
+            &format!("', known are {known}"),
         )
-        .into()),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -85,7 +82,12 @@ mod tests {
     #[test]
     fn kinds() {
         assert_eq!(kind(b"HMAP"), Ok(Kind::Hmap));
-        assert_eq!(kind(b"bdef"), Err(ORDERED_KINDS));
-        assert!(kind(b"tree").is_err());
+        assert_eq!(kind(b"bdef"), Ok(Kind::Bdef));
+        assert_eq!(kind(b"bCust"), Ok(Kind::Bcust));
+        let error = kind(b"tree").expect_err("there is no such kind");
+        assert_eq!(
+            error.to_string(),
+            "ERR unknown collection kind 'tree', known are hmap, bdef, bcust"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The spellings of the first LokiKV, each doing what its `COLLECTION …` counterpart does.
 
-use super::{inspect, manage, name, select};
+use super::{inspect, manage, select};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -12,21 +12,21 @@ use crate::resp::{Args, Reply};
 /// `/c_bcol name`
 pub const C_BCOL: Spec = Spec {
     since: "0.1.0",
-    flags: flag::WRITE,
+    flags: flag::WRITE | flag::DENY_OOM,
     acl: &["keyspace"],
-    summary: "Makes an ordered collection (bdef), in a later version",
+    summary: "Makes an empty ordered collection (bdef), as COLLECTION CREATE",
     syntax: "name",
-    ..Spec::new("/c_bcol", Group::Collection, 2, Handler::Session(later))
+    ..Spec::new("/c_bcol", Group::Collection, 2, Handler::Exclusive(create_bdef))
 };
 
 /// `/c_bcust name`
 pub const C_BCUST: Spec = Spec {
     since: "0.1.0",
-    flags: flag::WRITE,
+    flags: flag::WRITE | flag::DENY_OOM,
     acl: &["keyspace"],
-    summary: "Makes an ordered collection (bcust), in a later version",
+    summary: "Makes an empty ordered collection (bcust), as COLLECTION CREATE",
     syntax: "name",
-    ..Spec::new("/c_bcust", Group::Collection, 2, Handler::Session(later))
+    ..Spec::new("/c_bcust", Group::Collection, 2, Handler::Exclusive(create_bcust))
 };
 
 /// `/c_hcol name`
@@ -36,7 +36,7 @@ pub const C_HCOL: Spec = Spec {
     acl: &["keyspace"],
     summary: "Makes an empty hashed collection, as COLLECTION CREATE",
     syntax: "name",
-    ..Spec::new("/c_hcol", Group::Collection, 2, Handler::Exclusive(create))
+    ..Spec::new("/c_hcol", Group::Collection, 2, Handler::Exclusive(create_hmap))
 };
 
 /// `/getcur_colname`
@@ -73,14 +73,22 @@ pub const SELECTCOL: Spec = Spec {
     ..Spec::new("/selectcol", Group::Collection, 2, Handler::Session(select_named))
 };
 
-fn create(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    manage::create_named(txn, args.at(1), Kind::Hmap)?;
-    reply.ok();
-    Ok(())
+fn create_bdef(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    create(txn, args, Kind::Bdef, reply)
 }
 
-fn later(_: &mut SessionCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
-    Err(name::ORDERED_KINDS)
+fn create_bcust(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    create(txn, args, Kind::Bcust, reply)
+}
+
+fn create_hmap(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    create(txn, args, Kind::Hmap, reply)
+}
+
+fn create(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, kind: Kind, reply: &mut Reply) -> CmdResult {
+    manage::create_named(txn, args.at(1), kind)?;
+    reply.ok();
+    Ok(())
 }
 
 fn select_named(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {

@@ -5,7 +5,10 @@
 //!   checkpoint began and stamps the page with the change's LSN.
 //! - Nothing outside an index's own file may assume that keys are hashed; a [`KeyRef`] carries both forms.
 
+pub mod bcust;
+pub mod bdef;
 pub mod hmap;
+pub mod ordered;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::PageImage;
 use crate::page::thresholds::Thresholds;
+use bcust::Bcust;
+use bdef::Bdef;
 use hmap::Hmap;
+use ordered::{InOrder, Ordered};
 
 pub use crate::wal::Lsn;
 
@@ -24,14 +30,39 @@ pub use crate::wal::Lsn;
 pub enum Kind {
     /// Extendible hashing: unordered, sharded.
     Hmap,
+    /// Ordered by key: the standard library's B-tree over pages.
+    Bdef,
+    /// Ordered by key: our counted B+-tree over pages.
+    Bcust,
 }
 
+/// Shards of a hashed collection, as a power of two.
+const HASHED_SHARD_BITS: u8 = 6;
+
 impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Hmap, Self::Bdef, Self::Bcust];
+
     /// The name used by `COLLECTION` commands.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hmap => "hmap",
+            Self::Bdef => "bdef",
+            Self::Bcust => "bcust",
         }
+    }
+
+    /// Whether keys are kept in order.
+    pub fn is_ordered(self) -> bool {
+        match self {
+            Self::Hmap => false,
+            Self::Bdef | Self::Bcust => true,
+        }
+    }
+
+    /// How many shards a new collection gets, as a power of two. An ordered one is one run of keys.
+    pub fn shard_bits(self) -> u8 {
+        if self.is_ordered() { 0 } else { HASHED_SHARD_BITS }
     }
 }
 
@@ -80,6 +111,21 @@ impl PageWrite<'_> {
 pub enum Index {
     /// See [`hmap`].
     Hmap(Hmap),
+    /// See [`bdef`].
+    Bdef(Ordered<Bdef>),
+    /// See [`bcust`].
+    Bcust(Ordered<Bcust>),
+}
+
+/// The same call on whichever index it is.
+macro_rules! on_each {
+    ($index:expr, $each:ident => $call:expr) => {
+        match $index {
+            Index::Hmap($each) => $call,
+            Index::Bdef($each) => $call,
+            Index::Bcust($each) => $call,
+        }
+    };
 }
 
 impl Index {
@@ -87,30 +133,26 @@ impl Index {
     pub fn new(kind: Kind, shard: usize, shard_bits: u8, seed: u64) -> Self {
         match kind {
             Kind::Hmap => Self::Hmap(Hmap::new(shard, shard_bits, seed)),
+            Kind::Bdef => Self::Bdef(Ordered::default()),
+            Kind::Bcust => Self::Bcust(Ordered::default()),
         }
     }
 
     /// The entry of `key`.
     #[inline]
     pub fn get(&self, key: KeyRef<'_>) -> Option<EntryRef<'_>> {
-        match self {
-            Self::Hmap(hmap) => hmap.get(key),
-        }
+        on_each!(self, index => index.get(key))
     }
 
     /// LSN of the last change to the page that `key` belongs to; 0 when there is none.
     pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
-        match self {
-            Self::Hmap(hmap) => hmap.version_of(key),
-        }
+        on_each!(self, index => index.version_of(key))
     }
 
     /// Marks `key` as read at `access_s` seconds; not a change to the data.
     #[inline]
     pub fn touch(&mut self, key: KeyRef<'_>, access_s: u32) {
-        match self {
-            Self::Hmap(hmap) => hmap.touch(key, access_s),
-        }
+        on_each!(self, index => index.touch(key, access_s))
     }
 
     /// Looks `key` up once and lets `change` decide: given the entry, it may change it in place or return one to take
@@ -122,75 +164,55 @@ impl Index {
         write: &PageWrite<'_>,
         change: impl FnOnce(Option<&mut EntryMut<'_>>) -> Option<Entry>,
     ) -> Option<Entry> {
-        match self {
-            Self::Hmap(hmap) => hmap.upsert(key, write, change),
-        }
+        on_each!(self, index => index.upsert(key, write, change))
     }
 
     /// Takes the entry of `key` out.
     #[inline]
     pub fn remove(&mut self, key: KeyRef<'_>, write: &PageWrite<'_>) -> Option<Entry> {
-        match self {
-            Self::Hmap(hmap) => hmap.remove(key, write),
-        }
+        on_each!(self, index => index.remove(key, write))
     }
 
     /// Visits every entry.
     pub fn for_each<B>(&self, visit: impl FnMut(EntryRef<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
-        match self {
-            Self::Hmap(hmap) => hmap.for_each(visit),
-        }
+        on_each!(self, index => index.for_each(visit))
     }
 
     /// Visits about `count` entries from `cursor` (0 = start); returns where to go on, or `None` at the end. An entry
     /// present from the first call to the last is visited at least once, whatever else changes.
     pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
-        match self {
-            Self::Hmap(hmap) => hmap.scan(cursor, count, visit),
-        }
+        on_each!(self, index => index.scan(cursor, count, visit))
     }
 
     /// A uniformly random entry. `random(n)` gives a number below `n`.
     pub fn random(&self, random: &mut dyn FnMut(usize) -> usize) -> Option<EntryRef<'_>> {
-        match self {
-            Self::Hmap(hmap) => hmap.random(random),
-        }
+        on_each!(self, index => index.random(random))
     }
 
     /// Collects keys dead at `now_ms` from up to `pages` pages starting at `cursor`; returns where to go on.
     pub fn sweep(&mut self, cursor: u64, pages: usize, now_ms: u64, dead: &mut Vec<Vec<u8>>) -> Option<u64> {
-        match self {
-            Self::Hmap(hmap) => hmap.sweep(cursor, pages, now_ms, dead),
-        }
+        on_each!(self, index => index.sweep(cursor, pages, now_ms, dead))
     }
 
     /// The first page at or after `cursor` that epoch `epoch` has not saved, imaged and marked saved; and where to go
     /// on. The cursor alone when every remaining page is saved.
     pub fn save_next(&mut self, cursor: u64, epoch: u64) -> (Option<PageImage>, Option<u64>) {
-        match self {
-            Self::Hmap(hmap) => hmap.save_next(cursor, epoch),
-        }
+        on_each!(self, index => index.save_next(cursor, epoch))
     }
 
     /// How many pages there are.
     pub fn pages(&self) -> usize {
-        match self {
-            Self::Hmap(hmap) => hmap.pages(),
-        }
+        on_each!(self, index => index.pages())
     }
 
     /// Pages changed after `lsn`.
     pub fn pages_after(&self, lsn: Lsn) -> usize {
-        match self {
-            Self::Hmap(hmap) => hmap.pages_after(lsn),
-        }
+        on_each!(self, index => index.pages_after(lsn))
     }
 
     /// Bytes of heap the index and its pages take, entries apart.
     pub fn heap_bytes(&self) -> usize {
-        match self {
-            Self::Hmap(hmap) => hmap.heap_bytes(),
-        }
+        on_each!(self, index => index.heap_bytes())
     }
 
     /// A word for prefetching without the lock; see [`hmap::page_word`]. 0 = nothing to prefetch.
@@ -198,6 +220,16 @@ impl Index {
     pub fn prefetch_word(&self) -> u64 {
         match self {
             Self::Hmap(hmap) => hmap.prefetch_word(),
+            Self::Bdef(_) | Self::Bcust(_) => 0,
+        }
+    }
+
+    /// The index as one that knows of order, if it does.
+    pub fn in_order(&self) -> Option<&dyn InOrder> {
+        match self {
+            Self::Hmap(_) => None,
+            Self::Bdef(index) => Some(index),
+            Self::Bcust(index) => Some(index),
         }
     }
 }

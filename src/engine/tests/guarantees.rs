@@ -32,11 +32,15 @@ fn scan_all(harness: &mut Harness, count: usize, mut between: impl FnMut(&mut Ha
 
 #[test]
 fn a_scan_sees_what_stays() {
+    Kind::ALL.into_iter().for_each(a_scan_sees_what_stays_in);
+}
+
+fn a_scan_sees_what_stays_in(kind: Kind) {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = SmallRng::seed_from_u64(seed);
     for (keys, churn) in [(10, 3), (1_000, 40), (5_000, 400)] {
-        let mut harness = Harness::new(1);
+        let mut harness = Harness::of(&[kind]);
         (0..keys).for_each(|number| harness.put(0, &steady(number), b"v", None));
         let mut next = 0_u32;
         let count = random.random_range(1..60);
@@ -58,7 +62,11 @@ fn a_scan_sees_what_stays() {
 
 #[test]
 fn a_quiet_scan_sees_each_key_once() {
-    let mut harness = Harness::new(1);
+    Kind::ALL.into_iter().for_each(a_quiet_scan_sees_each_key_once_in);
+}
+
+fn a_quiet_scan_sees_each_key_once_in(kind: Kind) {
+    let mut harness = Harness::of(&[kind]);
     (0..20_000).for_each(|number| harness.put(0, &steady(number), b"v", None));
     for count in [1_000, 7, 100_000] {
         let seen = scan_all(&mut harness, count, |_| {});
@@ -69,7 +77,11 @@ fn a_quiet_scan_sees_each_key_once() {
 
 #[test]
 fn scans_and_walks_skip_the_dead() {
-    let mut harness = Harness::new(1);
+    Kind::ALL.into_iter().for_each(scans_and_walks_skip_the_dead_in);
+}
+
+fn scans_and_walks_skip_the_dead_in(kind: Kind) {
+    let mut harness = Harness::of(&[kind]);
     for number in 0..1_000 {
         let expire_at_ms = (number % 2 == 0).then_some(START_MS + 5);
         harness.put(0, &steady(number), b"v", expire_at_ms);
@@ -97,8 +109,12 @@ fn chi_square(harness: &mut Harness, keys: usize, picks: usize) -> f64 {
 
 #[test]
 fn random_keys_are_fair() {
+    Kind::ALL.into_iter().for_each(random_keys_are_fair_in);
+}
+
+fn random_keys_are_fair_in(kind: Kind) {
     for keys in [1, 2, 100, 2_000] {
-        let mut harness = Harness::new(1);
+        let mut harness = Harness::of(&[kind]);
         // Holes, so that pages differ in how full they are.
         (0..3 * keys).for_each(|number| harness.put(0, &steady(number), b"v", None));
         for number in keys..3 * keys {
@@ -115,7 +131,11 @@ fn random_keys_are_fair() {
 
 #[test]
 fn a_random_key_is_never_dead() {
-    let mut harness = Harness::new(1);
+    Kind::ALL.into_iter().for_each(a_random_key_is_never_dead_in);
+}
+
+fn a_random_key_is_never_dead_in(kind: Kind) {
+    let mut harness = Harness::of(&[kind]);
     (0..200).for_each(|number| harness.put(0, &steady(number), b"v", Some(START_MS + 5)));
     harness.put(0, b"alive", b"v", None);
     harness.set_clock(START_MS + 6);

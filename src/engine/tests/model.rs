@@ -7,7 +7,8 @@ use super::{Harness, Model, START_MS};
 use crate::engine::effect::DatabaseId;
 use crate::engine::index::Kind;
 
-const DATABASES: u32 = 3;
+/// One database of each kind.
+const DATABASES: u32 = Kind::ALL.len() as u32;
 
 struct Run {
     harness: Harness,
@@ -19,7 +20,7 @@ struct Run {
 impl Run {
     fn new(seed: u64, keys: usize) -> Self {
         Self {
-            harness: Harness::new(DATABASES),
+            harness: Harness::of(&Kind::ALL),
             random: SmallRng::seed_from_u64(seed),
             models: vec![Model::new(); DATABASES as usize],
             keys,
@@ -193,8 +194,8 @@ fn memory_returns_to_zero() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut run = Run::new(seed, 3_000);
-    for _ in 0..20_000 {
-        run.put(0);
+    for step in 0..20_000 {
+        run.put(step % DATABASES as usize);
     }
     let named = run
         .harness
@@ -211,7 +212,7 @@ fn memory_returns_to_zero() {
     let id = named.collection.id();
     drop(named);
     run.harness.exclusive(0, |txn| txn.drop_collection(id)).unwrap();
-    run.flush(0);
+    (0..DATABASES as usize).for_each(|database| run.flush(database));
     run.harness.wait_for_used(0);
 }
 

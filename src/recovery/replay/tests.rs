@@ -7,7 +7,6 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::engine::collection::SHARD_BITS;
 use crate::engine::effect::{CollectionId, Effect, NAMED_FIRST, Placement};
 use crate::engine::index::Kind;
 use crate::page::{StrRef, ValueRef};
@@ -57,7 +56,7 @@ fn create<'a>(database: u32, name: &'a str, seed: u64) -> Effect<'a> {
         placement: Placement {
             kind: Kind::Hmap,
             seed,
-            shard_bits: SHARD_BITS,
+            shard_bits: Kind::Hmap.shard_bits(),
         },
     }
 }
