@@ -12,6 +12,7 @@ use super::effect::Effect;
 use super::index::Lsn;
 use super::scope::Scope;
 use crate::page::entry::EntryRef;
+use crate::page::thresholds::Thresholds;
 use crate::page::{StrRef, ValueRef};
 
 /// The key holds another type than the command is for.
@@ -99,6 +100,11 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     /// The access clock, seconds.
     pub fn access_s(&self) -> u32 {
         self.scope.worker.access_s()
+    }
+
+    /// Up to which size containers keep the name of their compact encoding.
+    pub fn thresholds(&self) -> &'e Thresholds {
+        self.scope.engine.thresholds()
     }
 
     /// Greatest length that a string value may grow to, in bytes.
@@ -272,6 +278,16 @@ impl<'t, 'e> Txn<'t, 'e> {
             key,
             expire_at_ms: expire_at_ms.unwrap_or(0),
         });
+    }
+
+    /// Lets `key` count as last used `idle_s` seconds ago.
+    pub fn set_idle(&mut self, key: &[u8], idle_s: u32) {
+        let access_s = self.access_s().saturating_sub(idle_s);
+        let collection = self.0.collection;
+        let key = self.0.scope.key(collection, key);
+        self.0
+            .scope
+            .with_state(collection, key, |state, _| state.index.touch(key, access_s));
     }
 
     /// Overwrites part of an existing string, zero-filling a gap before `offset`.

@@ -376,6 +376,11 @@ impl Builder {
         Self { flags, count, items }
     }
 
+    /// The same with other flags.
+    pub fn with_flags(self, flags: u8) -> Self {
+        Self { flags, ..self }
+    }
+
     /// Appends an item.
     pub fn push(&mut self, item: Item<'_>) {
         item.write(&mut self.items);

@@ -17,6 +17,7 @@
 mod blob;
 mod checksum;
 mod code;
+pub mod convert;
 mod dump;
 mod error;
 mod lzf;

@@ -46,6 +46,7 @@ cases!(
     generic,
     expiry,
     scan,
+    dump,
     object,
     strings,
     string_ranges,

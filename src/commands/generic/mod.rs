@@ -2,6 +2,7 @@
 
 mod copy;
 mod delete;
+mod dump;
 mod expire;
 mod lookup;
 mod object;
@@ -21,6 +22,7 @@ pub use object::encoding_of;
 pub const COMMANDS: &[Spec] = &[
     copy::COPY,
     delete::DEL,
+    dump::DUMP,
     lookup::EXISTS,
     expire::EXPIRE,
     expire::EXPIREAT,
@@ -36,6 +38,7 @@ pub const COMMANDS: &[Spec] = &[
     scan::RANDOMKEY,
     rename::RENAME,
     rename::RENAMENX,
+    dump::RESTORE,
     scan::SCAN,
     lookup::TOUCH,
     ttl::TTL,
