@@ -15,6 +15,8 @@ mod abuse;
 mod blocking;
 #[path = "server/clients.rs"]
 mod clients;
+#[path = "server/collections.rs"]
+mod collections;
 #[path = "server/feed.rs"]
 mod feed;
 #[path = "server/startup.rs"]

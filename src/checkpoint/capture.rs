@@ -21,6 +21,7 @@ use super::page_file::PageFileWriter;
 use crate::engine::Engine;
 use crate::engine::effect::CollectionId;
 use crate::engine::registry::Slot;
+use crate::engine::settings::Settings;
 use crate::engine::worker::{Worker, unix_ms};
 use crate::page::image::PageImage;
 use crate::wal::Lsn;
@@ -46,6 +47,9 @@ pub struct Capture<'e> {
 
 struct Captured {
     slot: Slot,
+    settings: Settings,
+    /// Its pages are not wanted.
+    is_left_out: bool,
     next_page_id: u64,
     pages: Vec<PageRow>,
 }
@@ -64,6 +68,9 @@ impl<'e> Capture<'e> {
                 .filter(|slot| only.is_none_or(|name| *slot.name == *name));
             let captured = wanted.map(|slot| Captured {
                 next_page_id: slot.collection.page_ids().load(Ordering::Relaxed),
+                settings: slot.collection.settings(),
+                // A cache is kept on disk only when it is asked for by name.
+                is_left_out: only.is_none() && slot.collection.settings().is_cache,
                 slot: slot.clone(),
                 pages: Vec::new(),
             });
@@ -89,6 +96,7 @@ impl<'e> Capture<'e> {
     /// Writes every page of the instant to `file`. Gives up when `stop` is set.
     pub fn walk(&mut self, worker: &Worker, file: &mut PageFileWriter, stop: &AtomicBool) -> Result<()> {
         let places = self.collections.iter().enumerate();
+        let places = places.filter(|(_, captured)| !captured.is_left_out);
         let places = places
             .map(|(at, captured)| (captured.slot.collection.id(), at))
             .collect();
@@ -106,7 +114,8 @@ impl<'e> Capture<'e> {
         file: &mut PageFileWriter,
         stop: &AtomicBool,
     ) -> Result<()> {
-        let mut position = Some(Position::default());
+        let is_left_out = self.collections.get(at).is_none_or(|captured| captured.is_left_out);
+        let mut position = (!is_left_out).then(Position::default);
         let mut images = Vec::new();
         while let Some(from) = position {
             if stop.load(Ordering::Relaxed) {
@@ -205,6 +214,7 @@ impl Captured {
                 name: self.slot.name.to_string(),
                 placement: self.slot.collection.placement(),
                 next_page_id: self.next_page_id,
+                settings: self.settings,
                 pages: self.pages.len() as u64,
             },
             pages: self.pages,

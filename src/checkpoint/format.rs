@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::effect::{CollectionId, DatabaseId, Placement};
+use crate::engine::settings::Settings;
 use crate::page::codec;
 
 /// Version of both files' layout.
@@ -271,6 +272,8 @@ pub struct CollectionRow {
     pub placement: Placement,
     /// No page of it has had this id or a higher one.
     pub next_page_id: u64,
+    /// What is set of it.
+    pub settings: Settings,
     /// How many pages follow.
     pub pages: u64,
 }

@@ -39,8 +39,8 @@ use crate::wal::Lsn;
 
 pub use error::CheckpointError;
 pub use persist::persisted_manifests;
-pub use status::CheckpointStats;
 use status::Status;
+pub use status::{CheckpointStats, Persisted};
 
 /// A checkpoint that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,6 +261,11 @@ impl Checkpointer {
     /// Why the last checkpoint failed; `None` if it did not.
     pub fn last_error(&self) -> Option<String> {
         self.shared.status.last_error()
+    }
+
+    /// When the collection of this name was last persisted, as far back as its files are there.
+    pub fn persisted(&self, name: &str) -> Option<Persisted> {
+        self.shared.status.persisted(name)
     }
 
     /// Numbers for INFO and metrics.

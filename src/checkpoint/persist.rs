@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::PersistDone;
 use super::capture::Capture;
 use super::catalog::{Listing, page_file_name, publish};
 use super::error::{CheckpointError, Result};
 use super::format::ManifestKind;
+use super::manifest::Manifest;
 use super::page_file::PageFileWriter;
 use super::runner::Runner;
+use super::{PersistDone, Persisted};
 use crate::storage::Disk;
 
 /// The manifest of a persisted collection.
@@ -39,6 +40,19 @@ pub fn persisted_manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<(String, P
 }
 
 impl Runner {
+    /// Looks what is persisted already, for those who ask when that was.
+    pub(super) fn note_persisted(&self) {
+        let (disk, dir) = (self.shared.disk.as_ref(), &self.shared.options.persist_dir);
+        let found = persisted_manifests(disk, dir).unwrap_or_default();
+        for (name, path) in found {
+            // One that cannot be read is told of by whoever loads or verifies it.
+            if let Ok(head) = Manifest::read_head(disk, &path) {
+                let (lsn, wall_ms) = (head.lsn, head.wall_ms);
+                self.shared.status.note_persisted(name, Persisted { lsn, wall_ms });
+            }
+        }
+    }
+
     /// Where collection `name` is persisted; refuses a name that is not one directory's.
     pub(super) fn persisted_dir(&self, name: &str) -> Result<PathBuf> {
         let unsafe_name = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0']);
@@ -95,8 +109,9 @@ impl Runner {
         let path = dir.join(MANIFEST);
         match self.shared.disk.exists(&path) {
             Ok(false) => false,
-            Ok(true) => super::manifest::Manifest::read_head(self.shared.disk.as_ref(), &path)
-                .map_or(true, |head| head.files.contains(&id)),
+            Ok(true) => {
+                Manifest::read_head(self.shared.disk.as_ref(), &path).map_or(true, |head| head.files.contains(&id))
+            }
             Err(_) => true,
         }
     }
@@ -117,6 +132,10 @@ impl Runner {
         let mut bytes = file.finish()?;
         shared.engine.wal().sync_blocking(lsn)?;
         bytes += publish(shared.disk.as_ref(), dir, MANIFEST, &manifest)?;
+        let (lsn, wall_ms) = (manifest.head.lsn, manifest.head.wall_ms);
+        shared
+            .status
+            .note_persisted(name.to_owned(), Persisted { lsn, wall_ms });
         Ok(Some(PersistDone {
             pages: manifest.head.pages,
             entries: manifest.head.entries,

@@ -2,12 +2,14 @@
 //!
 //! **Invariant:** one lock, held for copying only; the act itself never waits for a reader.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::{CheckpointDone, CheckpointInfo};
 use crate::engine::worker::unix_ms;
+use crate::wal::Lsn;
 
 /// Numbers for INFO and metrics.
 #[derive(Clone, Debug, Default)]
@@ -36,11 +38,21 @@ pub struct CheckpointStats {
     pub kept: u64,
 }
 
+/// When a collection was last persisted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Persisted {
+    /// The instant: the last record in it.
+    pub lsn: Lsn,
+    /// Wall clock at the instant, Unix milliseconds.
+    pub wall_ms: u64,
+}
+
 struct State {
     stats: CheckpointStats,
     begun_ms: u64,
     last_save_s: u64,
     last_error: Option<String>,
+    persisted: HashMap<String, Persisted>,
 }
 
 /// See the module.
@@ -56,7 +68,16 @@ impl Status {
             },
             begun_ms: 0,
             last_error: None,
+            persisted: HashMap::new(),
         }))
+    }
+
+    pub fn note_persisted(&self, name: String, persisted: Persisted) {
+        self.0.lock().persisted.insert(name, persisted);
+    }
+
+    pub fn persisted(&self, name: &str) -> Option<Persisted> {
+        self.0.lock().persisted.get(name).copied()
     }
 
     pub fn is_running(&self) -> bool {

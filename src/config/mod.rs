@@ -21,7 +21,7 @@ mod load;
 mod locate;
 pub mod params;
 pub mod schema;
-mod size;
+pub mod size;
 mod suggest;
 pub mod values;
 

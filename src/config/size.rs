@@ -16,7 +16,7 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 /// Bytes meant by `text`, or `None` when it is no size.
-pub(super) fn parse(text: &str) -> Option<u64> {
+pub fn parse(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let (digits, unit) = UNITS
         .iter()

@@ -92,7 +92,8 @@ pub fn apply(
         | Effect::CollectionFlush
         | Effect::CollectionSwap { .. }
         | Effect::CollectionLoad { .. }
-        | Effect::CollectionPublish { .. } => {
+        | Effect::CollectionPublish { .. }
+        | Effect::CollectionConfigure { .. } => {
             debug_assert!(false, "collection effects go to the registry");
             None
         }

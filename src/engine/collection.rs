@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::effect::{CollectionId, Placement};
 use super::index::{Index, KeyRef, Kind, hmap};
+use super::settings::{Carried, Settings, Traits};
 use super::waiters::WaitTable;
 use super::watch::WatchTable;
 
@@ -26,12 +27,28 @@ pub struct ShardState {
     pub expires: u64,
     /// Heap bytes of the entries.
     pub entry_bytes: u64,
+    /// Lookups of keys, changes, removals of dead keys.
+    pub counts: Counts,
     /// Keys somebody watches.
     pub watches: WatchTable,
     /// Keys somebody waits for.
     pub waiters: WaitTable,
     /// Where the expiry sweep goes on.
     pub sweep_cursor: u64,
+}
+
+impl ShardState {
+    /// A key has changed.
+    pub fn note_write(&mut self, key: &[u8]) {
+        self.counts.writes += 1;
+        self.watches.touch(key);
+    }
+
+    /// A key has been removed because its time had come.
+    pub fn note_expiry(&mut self, key: &[u8]) {
+        self.counts.expired += 1;
+        self.watches.touch_dead(key);
+    }
 }
 
 /// One shard: its lock, and beside it what may be read without.
@@ -50,6 +67,7 @@ impl Shard {
                 keys: 0,
                 expires: 0,
                 entry_bytes: 0,
+                counts: Counts::default(),
                 watches: WatchTable::default(),
                 waiters: WaitTable::default(),
                 sweep_cursor: 0,
@@ -83,6 +101,25 @@ impl Shard {
     }
 }
 
+/// What has happened to keys since the start of the process.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Lookups by commands that read.
+    pub reads: u64,
+    /// Changes.
+    pub writes: u64,
+    /// Keys removed because their time had come.
+    pub expired: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.reads += other.reads;
+        self.writes += other.writes;
+        self.expired += other.expired;
+    }
+}
+
 /// Sums over a collection's shards.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Totals {
@@ -96,6 +133,8 @@ pub struct Totals {
     pub pages: u64,
     /// Pages changed since the LSN asked about.
     pub dirty_pages: u64,
+    /// What has happened.
+    pub counts: Counts,
 }
 
 /// See the module.
@@ -103,6 +142,9 @@ pub struct Collection {
     id: CollectionId,
     placement: Placement,
     page_ids: AtomicU64,
+    carried: Carried,
+    /// Counts of what was in its place before.
+    before: Mutex<Counts>,
     shards: OnceLock<Box<[Shard]>>,
 }
 
@@ -113,19 +155,48 @@ impl Collection {
             id,
             placement,
             page_ids: AtomicU64::new(1),
+            carried: Carried::default(),
+            before: Mutex::default(),
             shards: OnceLock::new(),
         }
     }
 
     /// An empty one that takes this one's place; page identities go on.
     pub fn emptied(&self) -> Self {
-        let next_page_id = AtomicU64::new(self.page_ids.load(Ordering::Relaxed));
-        Self {
-            id: self.id,
-            placement: self.placement,
-            page_ids: next_page_id,
-            shards: OnceLock::new(),
-        }
+        let emptied = Self {
+            page_ids: AtomicU64::new(self.page_ids.load(Ordering::Relaxed)),
+            ..Self::new(self.id, self.placement)
+        };
+        emptied.succeed(self);
+        emptied
+    }
+
+    /// Takes over the settings and counts of `old`, in whose place this one is now.
+    pub fn succeed(&self, old: &Self) {
+        self.configure(old.settings());
+        self.before.lock().add(old.counts());
+    }
+
+    /// What is set.
+    pub fn settings(&self) -> Settings {
+        self.carried.settings()
+    }
+
+    /// Sets it. Under the exclusive gate.
+    pub fn configure(&self, settings: Settings) {
+        let used_bytes = if settings.max_bytes > 0 { self.bytes() } else { 0 };
+        self.carried.set(settings, used_bytes);
+    }
+
+    /// What the hot path heeds.
+    #[inline]
+    pub fn traits(&self) -> Traits {
+        self.carried.traits()
+    }
+
+    /// Its settings and state as it carries them.
+    pub fn carried(&self) -> &Carried {
+        &self.carried
     }
 
     /// The identity.
@@ -217,7 +288,24 @@ impl Collection {
             totals.pages += state.index.pages() as u64;
             totals.dirty_pages += state.index.pages_after(since) as u64;
         }
+        totals.counts = self.counts();
         totals
+    }
+
+    /// What has happened to its keys, each shard locked in turn.
+    pub fn counts(&self) -> Counts {
+        let mut counts = *self.before.lock();
+        let shards = self.shards_if_any().iter();
+        shards.for_each(|shard| counts.add(shard.lock().counts));
+        counts
+    }
+
+    /// Heap bytes of entries and pages, each shard locked in turn.
+    pub fn bytes(&self) -> u64 {
+        let shards = self.shards_if_any().iter().map(|shard| shard.lock());
+        shards
+            .map(|state| state.entry_bytes + state.index.heap_bytes() as u64)
+            .sum()
     }
 
     /// How many keys there are, each shard locked in turn.

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::index::Kind;
+use super::settings::Settings;
 use crate::page::hash::HashOp;
 use crate::page::list::ListOp;
 use crate::page::set::SetOp;
@@ -151,6 +152,11 @@ pub enum Effect<'a> {
         /// Its name.
         name: &'a str,
     },
+    /// The collection's settings are these.
+    CollectionConfigure {
+        /// All of them.
+        settings: Settings,
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -172,7 +178,8 @@ impl<'a> Effect<'a> {
             | Self::CollectionFlush
             | Self::CollectionSwap { .. }
             | Self::CollectionLoad { .. }
-            | Self::CollectionPublish { .. } => None,
+            | Self::CollectionPublish { .. }
+            | Self::CollectionConfigure { .. } => None,
         }
     }
 

@@ -10,6 +10,7 @@ use super::effect::{CollectionId, DatabaseId, Effect, Placement};
 use super::index::{Kind, hmap};
 use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
+use super::settings::Settings;
 use super::txn::Txn;
 use super::waiters::Numbered;
 use super::watch::Watcher;
@@ -123,11 +124,15 @@ impl<'t, 'e> KeyspaceTxn<'t, 'e> {
                 });
             match picked {
                 Some((key, false)) => return Some(key),
-                Some((key, true)) if self.scope.engine.refuses_writes() => return Some(key),
+                Some((key, true)) if self.is_frozen() => return Some(key),
                 Some((key, true)) => self.expire(&[key]),
                 None => {}
             }
         }
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.scope.engine.refuses_writes() || self.collection.traits().is_read_only()
     }
 
     /// Removes keys found dead, unless somebody has replaced them meanwhile.
@@ -135,7 +140,7 @@ impl<'t, 'e> KeyspaceTxn<'t, 'e> {
         for bytes in dead {
             let key = self.collection.key(bytes);
             let collection = self.collection;
-            if self.scope.engine.refuses_writes() {
+            if self.is_frozen() {
                 return;
             }
             if self.scope.expire_if_dead(collection, key) {
@@ -248,6 +253,14 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// A sentence when there is no such collection.
     pub fn rename(&mut self, id: CollectionId, name: &str) -> Result<(), String> {
         self.change(id, &Effect::CollectionRename { name })
+    }
+
+    /// Sets what is set of a collection.
+    ///
+    /// # Errors
+    /// A sentence when there is no such collection.
+    pub fn configure(&mut self, id: CollectionId, settings: Settings) -> Result<(), String> {
+        self.change(id, &Effect::CollectionConfigure { settings })
     }
 
     /// Empties a collection; its pages are dropped in the background.

@@ -18,6 +18,7 @@ pub mod preimage;
 pub mod reaper;
 pub mod registry;
 pub mod scope;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 pub mod txn;
@@ -32,7 +33,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::metrics::Counters;
 use crate::page::thresholds::Thresholds;
-use crate::wal::{Lsn, Wal};
+use crate::wal::{Fsync, Lsn, Wal};
 use collection::Collection;
 use gate::{ExclusivePass, Gate};
 use index::{PageWrite, PreImageSink};
@@ -40,6 +41,7 @@ use memory::Meter;
 use preimage::PreImages;
 use reaper::Reaper;
 use registry::Registry;
+use settings::FsyncClass;
 use worker::Worker;
 
 /// How often a second dead keys are looked for.
@@ -62,6 +64,10 @@ pub struct Engine {
     reaper: Reaper,
     wal: Wal,
     waits_for_stable: AtomicBool,
+    /// Whether some collection refuses writes, or may come to.
+    is_restricted: AtomicBool,
+    /// Whether replies of some collection wait for the disk whatever the server's policy is.
+    is_strict: AtomicBool,
     string_bytes_max: AtomicU64,
     hll_sparse_bytes_max: AtomicU64,
     thresholds: Thresholds,
@@ -82,7 +88,7 @@ impl Engine {
         let cells = workers + HELPERS;
         let meter = Arc::new(Meter::new(cells + 1));
         meter.add(cells, data_bytes as i64);
-        Ok(Self {
+        let engine = Self {
             registry: RwLock::new(registry),
             generation: AtomicU64::new(1),
             gate: Gate::new(cells),
@@ -90,6 +96,8 @@ impl Engine {
             meter,
             wal,
             waits_for_stable: AtomicBool::new(false),
+            is_restricted: AtomicBool::new(false),
+            is_strict: AtomicBool::new(false),
             string_bytes_max: AtomicU64::new(STRING_BYTES_MAX_DEFAULT),
             hll_sparse_bytes_max: AtomicU64::new(HLL_SPARSE_BYTES_MAX_DEFAULT),
             thresholds: Thresholds::new(),
@@ -99,7 +107,15 @@ impl Engine {
             counters: (0..cells).map(|_| Arc::default()).collect(),
             free_cells: Mutex::new((0..cells).rev().collect()),
             waiter_ids: AtomicU64::new(1),
-        })
+        };
+        // Recovery does not count bytes towards limits.
+        let registry = engine.registry.read();
+        registry
+            .collections()
+            .for_each(|collection| collection.configure(collection.settings()));
+        engine.note_settings(&registry);
+        drop(registry);
+        Ok(engine)
     }
 
     /// A way into the engine for the calling thread; `None` when all are taken.
@@ -121,9 +137,42 @@ impl Engine {
     }
 
     fn change_registry<R>(&self, change: impl FnOnce(&mut Registry) -> R) -> R {
-        let result = change(&mut self.registry.write());
+        let mut registry = self.registry.write();
+        let result = change(&mut registry);
+        self.note_settings(&registry);
         self.generation.fetch_add(1, Ordering::Release);
         result
+    }
+
+    /// Keeps what all collections' settings mean for the whole.
+    fn note_settings(&self, registry: &Registry) {
+        let (mut is_restricted, mut is_strict, mut floor) = (false, false, Fsync::No);
+        for collection in registry.collections() {
+            let traits = collection.traits();
+            if traits.is_plain() {
+                continue;
+            }
+            is_restricted |= traits.is_limited() || traits.is_read_only();
+            is_strict |= traits.waits(false);
+            if traits.class() == FsyncClass::EverySec && !traits.is_cache() {
+                floor = Fsync::EverySec;
+            }
+        }
+        self.is_restricted.store(is_restricted, Ordering::Relaxed);
+        self.is_strict.store(is_strict, Ordering::Relaxed);
+        self.wal.set_fsync_floor(floor);
+    }
+
+    /// Whether some collection refuses writes, or may come to: then each has to be asked.
+    #[inline]
+    pub fn is_restricted(&self) -> bool {
+        self.is_restricted.load(Ordering::Relaxed)
+    }
+
+    /// Whether replies of some collection wait for the disk whatever the server's policy is.
+    #[inline]
+    pub fn is_strict(&self) -> bool {
+        self.is_strict.load(Ordering::Relaxed)
     }
 
     /// The gate all threads pass.

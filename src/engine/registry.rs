@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::collection::Collection;
 use super::effect::{CollectionId, DatabaseId, Effect, NAMED_FIRST};
+use super::settings::Settings;
 
 /// A database slot.
 #[derive(Clone)]
@@ -54,6 +55,20 @@ impl Registry {
     pub fn collection(&self, id: CollectionId) -> Option<Arc<Collection>> {
         let in_slot = self.by_collection(id).map(|slot| &slot.collection);
         in_slot.or_else(|| self.loading.get(&id)).map(Arc::clone)
+    }
+
+    /// All collections, those that are being loaded included.
+    pub fn collections(&self) -> impl Iterator<Item = &Arc<Collection>> {
+        let in_slots = self.slots.values().map(|slot| &slot.collection);
+        in_slots.chain(self.loading.values())
+    }
+
+    /// Empties what is not kept on disk: at the end of a recovery, which may have come by a time when it was.
+    pub fn empty_caches(&mut self) {
+        let caches = self.slots.values_mut().map(|slot| &mut slot.collection);
+        for collection in caches.filter(|collection| collection.settings().is_cache) {
+            *collection = Arc::new(collection.emptied());
+        }
     }
 
     /// Lets go of collections whose load was never finished.
@@ -137,6 +152,7 @@ impl Registry {
                 Ok(None)
             }
             Effect::CollectionPublish { database, name } => self.publish(id, database, name),
+            Effect::CollectionConfigure { settings } => self.configure(id, settings),
             Effect::Put { .. }
             | Effect::Delete { .. }
             | Effect::ExpireAt { .. }
@@ -162,6 +178,7 @@ impl Registry {
         let collection = self.loading.remove(&id);
         let collection = collection.ok_or_else(|| format!("collection {id} is not being loaded"))?;
         if let Some(slot) = self.slots.get_mut(&database) {
+            collection.succeed(&slot.collection);
             return Ok(Some(std::mem::replace(&mut slot.collection, collection)));
         }
         let slot = Slot {
@@ -171,6 +188,22 @@ impl Registry {
         };
         self.slots.insert(database, slot);
         Ok(None)
+    }
+
+    /// Settings change. What was not kept on disk and now is begins empty: nothing on disk has its keys.
+    fn configure(&mut self, id: CollectionId, settings: Settings) -> Result<Option<Arc<Collection>>, String> {
+        if let Some(loading) = self.loading.get(&id) {
+            loading.configure(settings);
+            return Ok(None);
+        }
+        let slot = self.slot_mut(id)?;
+        let was_cache = slot.collection.settings().is_cache;
+        slot.collection.configure(settings);
+        if !was_cache || settings.is_cache {
+            return Ok(None);
+        }
+        let emptied = Arc::new(slot.collection.emptied());
+        Ok(Some(std::mem::replace(&mut slot.collection, emptied)))
     }
 
     fn slot_mut(&mut self, id: CollectionId) -> Result<&mut Slot, String> {

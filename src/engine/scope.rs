@@ -16,8 +16,8 @@ use super::collection::{Collection, Shard, ShardState};
 use super::effect::{CollectionId, Effect};
 use super::gate::ExclusivePass;
 use super::index::KeyRef;
+use super::settings::Traits;
 use super::waiters::Numbered;
-use super::watch::WatchTable;
 use super::worker::Worker;
 use crate::page::codec::Sink;
 use crate::page::{Entry, Shared};
@@ -166,13 +166,13 @@ impl<'e> Scope<'e> {
     /// Applies an effect on a key and logs it, in one step.
     #[inline]
     pub(super) fn apply(&mut self, collection: &Collection, key: KeyRef<'_>, effect: &Effect<'_>) {
-        self.apply_telling(collection, key, effect, WatchTable::touch);
+        self.apply_telling(collection, key, effect, ShardState::note_write);
     }
 
     /// Removes a key that is dead.
     pub(super) fn expire(&mut self, collection: &Collection, key: KeyRef<'_>) {
         let effect = Effect::Delete { key: key.bytes };
-        self.apply_telling(collection, key, &effect, WatchTable::touch_dead);
+        self.apply_telling(collection, key, &effect, ShardState::note_expiry);
     }
 
     #[inline]
@@ -181,7 +181,7 @@ impl<'e> Scope<'e> {
         collection: &Collection,
         key: KeyRef<'_>,
         effect: &Effect<'_>,
-        tell: fn(&mut WatchTable, &[u8]),
+        tell: fn(&mut ShardState, &[u8]),
     ) {
         let index = collection.shard_of(key.hash);
         let shard = collection.shard(index);
@@ -202,24 +202,37 @@ impl<'e> Scope<'e> {
         state: &mut ShardState,
         key: KeyRef<'_>,
         effect: &Effect<'_>,
-        tell: fn(&mut WatchTable, &[u8]),
+        tell: fn(&mut ShardState, &[u8]),
     ) {
         // Under the shard's lock: LSN order is execution order per key.
-        let lsn = self.worker.record_lsn();
+        let traits = collection.traits();
+        let lsn = if traits.is_cache() { 0 } else { self.worker.record_lsn() };
+        self.worker.observe(traits, lsn);
         let write = self
             .engine
             .page_write(collection, collection.shard_of(key.hash) as u32, lsn);
         let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
-        tell(&mut state.watches, key.bytes);
+        tell(state, key.bytes);
         if state.waiters.has(key.bytes) {
             self.worker.ready.note(collection.id(), key.bytes);
         }
-        if self.worker.log.is_enabled() {
+        if lsn != 0 && self.worker.log.is_enabled() {
             effect.encode(collection.id(), &mut LogSink(&mut self.worker.log));
+        }
+        if !traits.is_plain() {
+            self.heed(collection, traits, applied.bytes);
         }
         self.note_change(applied.bytes);
         if let Some(entry) = applied.retired {
             self.retire(entry);
+        }
+    }
+
+    /// What a change means to a collection with settings.
+    #[cold]
+    fn heed(&mut self, collection: &Collection, traits: Traits, bytes: i64) {
+        if traits.is_limited() {
+            collection.carried().note_bytes(bytes);
         }
     }
 
@@ -232,7 +245,7 @@ impl<'e> Scope<'e> {
         let dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
         if dead {
             let effect = Effect::Delete { key: key.bytes };
-            self.apply_to(collection, shard, &mut state, key, &effect, WatchTable::touch_dead);
+            self.apply_to(collection, shard, &mut state, key, &effect, ShardState::note_expiry);
         }
         dead
     }
@@ -250,7 +263,8 @@ impl<'e> Scope<'e> {
 
     /// Logs an effect that the registry applied.
     pub(super) fn log_registry_effect(&mut self, collection: CollectionId, effect: &Effect<'_>) {
-        self.worker.record_lsn();
+        let lsn = self.worker.record_lsn();
+        self.worker.observed_lsn = self.worker.observed_lsn.max(lsn);
         if self.worker.log.is_enabled() {
             effect.encode(collection, &mut LogSink(&mut self.worker.log));
         }

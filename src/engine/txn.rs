@@ -143,7 +143,9 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         let key = self.scope.key(self.collection, bytes);
         let now_ms = self.scope.worker.now_ms;
         let access_s = self.scope.worker.access_s();
-        let observes = self.scope.engine.waits_for_stable();
+        let traits = self.collection.traits();
+        let observes = traits.waits(self.scope.engine.waits_for_stable());
+        let counts = matches!(look, Look::Use | Look::Inspect);
         let touch = matches!(look, Look::Use | Look::Change) && !self.quiet;
         let (found, dead) = self.scope.with_state(self.collection, key, |state, worker| {
             let entry = state.index.get(key);
@@ -153,14 +155,17 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
                 state.index.touch(key, access_s);
             }
             if observes {
-                worker.observed_lsn = worker.observed_lsn.max(state.index.version_of(key));
+                worker.observe(traits, state.index.version_of(key));
+            }
+            if counts {
+                state.counts.reads += 1;
             }
             (found, dead)
         });
         if dead {
             self.expire(bytes);
         }
-        if matches!(look, Look::Use | Look::Inspect) {
+        if counts {
             let counters = &self.scope.worker.counters;
             if found {
                 counters.hits.add(1)
@@ -176,7 +181,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
 
     /// Removes a dead key.
     fn expire(&mut self, bytes: &[u8]) {
-        if self.scope.engine.refuses_writes() {
+        if self.scope.engine.refuses_writes() || self.collection.traits().is_read_only() {
             return;
         }
         let key = self.scope.key(self.collection, bytes);
@@ -211,10 +216,10 @@ impl<'t, 'e> Txn<'t, 'e> {
         self.old(key).map(str_of).transpose()
     }
 
-    /// Whether changes are impossible because the WAL has failed. Only commands that are not refused then have to ask:
+    /// Whether changes are impossible because the WAL has failed, or the collection is read-only. Only commands that are not refused then have to ask:
     /// those that read, and tidy up as they go.
     pub fn is_frozen(&self) -> bool {
-        self.0.scope.engine.refuses_writes()
+        self.0.scope.engine.refuses_writes() || self.0.collection.traits().is_read_only()
     }
 
     /// Applies an effect on a key of this collection.

@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::Engine;
 use super::gate::{ExclusivePass, Pass};
+use super::settings::Traits;
 use super::waiters::Ready;
 use crate::metrics::Counters;
 use crate::wal::{Lsn, WorkerLog};
@@ -27,6 +28,20 @@ pub struct Submitted {
     pub written: Lsn,
     /// The last record whose effect its replies may show, its own included.
     pub observed: Lsn,
+    /// The last such record of a collection whose replies wait whatever the server's policy is.
+    pub strict: Lsn,
+}
+
+impl Submitted {
+    /// The record that has to be stable before the replies may go; 0 = none.
+    #[inline]
+    pub fn due(&self, engine: &Engine) -> Lsn {
+        if engine.waits_for_stable() {
+            self.observed.max(self.strict)
+        } else {
+            self.strict
+        }
+    }
 }
 
 /// One thread's way into the engine. Not shared.
@@ -37,6 +52,8 @@ pub struct Worker {
     pub(super) counters: Arc<Counters>,
     /// Highest LSN that a reply of this batch depends on: written, or read from a page changed that late.
     pub(super) observed_lsn: Lsn,
+    /// The same of collections whose replies wait whatever the server's policy is.
+    pub(super) strict_lsn: Lsn,
     /// LSN of the open record; 0 = none.
     record: Lsn,
     /// A transaction of several scopes is running: its record stays open between them.
@@ -57,6 +74,7 @@ impl Worker {
             now_ms: unix_ms(),
             counters,
             observed_lsn: 0,
+            strict_lsn: 0,
             record: 0,
             in_transaction: false,
             is_exclusive: false,
@@ -137,7 +155,6 @@ impl Worker {
     pub(super) fn record_lsn(&mut self) -> Lsn {
         if self.record == 0 {
             self.record = self.log.begin();
-            self.observed_lsn = self.record;
         }
         self.record
     }
@@ -157,18 +174,37 @@ impl Worker {
         Submitted {
             written,
             observed: std::mem::take(&mut self.observed_lsn),
+            strict: std::mem::take(&mut self.strict_lsn),
         }
     }
 
-    /// Highest LSN that what was done since the last submission depends on.
-    pub fn observed_lsn(&self) -> Lsn {
-        self.observed_lsn
+    /// What was done since the last submission depends on these, as [`Submitted`] tells of it.
+    pub fn depends_on(&self) -> Submitted {
+        Submitted {
+            written: 0,
+            observed: self.observed_lsn,
+            strict: self.strict_lsn,
+        }
+    }
+
+    /// Notes that a reply shows record `lsn` of a collection with these traits.
+    #[inline]
+    pub(super) fn observe(&mut self, traits: Traits, lsn: Lsn) {
+        if traits.waits(true) {
+            self.observed_lsn = self.observed_lsn.max(lsn);
+        }
+        if !traits.is_plain() && traits.waits(false) {
+            self.strict_lsn = self.strict_lsn.max(lsn);
+        }
     }
 
     /// The batch's replies may show anything that has happened so far.
     pub fn observe_all(&mut self, engine: &Engine) {
         if engine.waits_for_stable() {
             self.observed_lsn = engine.wal().last_lsn();
+        }
+        if engine.is_strict() {
+            self.strict_lsn = engine.wal().last_lsn();
         }
     }
 }

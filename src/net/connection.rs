@@ -294,8 +294,9 @@ impl Connection {
     async fn settle(&mut self) -> io::Result<bool> {
         let engine = Arc::clone(&self.cx.server.engine);
         let submitted = self.cx.worker.borrow_mut().submit();
-        if engine.waits_for_stable() && engine.wal().stable_lsn() < submitted.observed {
-            let stable = engine.wal().wait_stable(submitted.observed).await;
+        let due = submitted.due(&engine);
+        if engine.wal().stable_lsn() < due {
+            let stable = engine.wal().make_stable(due).await;
             // With a failed log reads go on; what was to be written is not acknowledged.
             if let (Err(error), true) = (stable, submitted.written > 0) {
                 self.session.reply().clear();

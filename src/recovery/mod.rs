@@ -124,6 +124,7 @@ pub fn recover(
         );
     }
     registry.drop_unfinished_loads();
+    registry.empty_caches();
     let totals = sum(&registry);
     Ok(Recovered {
         registry,

@@ -24,15 +24,14 @@ use crate::engine::effect::DatabaseId;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::engine::waiters::{Numbered, Tried, Waiter};
-use crate::engine::worker::Worker;
+use crate::engine::worker::{Submitted, Worker};
 use crate::resp::{Args, OwnedRequest, Proto, Reply};
-use crate::wal::Lsn;
 
 /// What a blocked command was served with.
 struct Served {
     result: Result<Reply, CmdError>,
     /// What the answer depends on.
-    lsn: Lsn,
+    depends_on: Submitted,
 }
 
 struct Blocked {
@@ -62,7 +61,7 @@ impl Waiter for Blocked {
             // The client may have gone in this very moment; what it took went with it, as with any reply.
             let _ = answer.send(Served {
                 result,
-                lsn: worker.observed_lsn(),
+                depends_on: worker.depends_on(),
             });
         }
         Tried::Over
@@ -203,10 +202,11 @@ async fn sleep(timeout: Option<Duration>) {
 
 /// The answer that came, once it may go.
 async fn answer(entered: &Entered, served: Option<Served>) -> Result<LateReply, CmdError> {
-    let Served { result, lsn } = served.ok_or(CmdError::text("ERR the blocked command was lost"))?;
+    let Served { result, depends_on } = served.ok_or(CmdError::text("ERR the blocked command was lost"))?;
     let engine = &entered.server.engine;
-    if engine.waits_for_stable() && engine.wal().stable_lsn() < lsn {
-        let stable = engine.wal().wait_stable(lsn).await;
+    let due = depends_on.due(engine);
+    if engine.wal().stable_lsn() < due {
+        let stable = engine.wal().make_stable(due).await;
         stable.map_err(|error| CmdError::from(format!("MISCONF Errors writing to the AOF file: {error}")))?;
     }
     let reply = result?;

@@ -5,9 +5,10 @@
 
 use std::sync::atomic::Ordering;
 
-use super::run::{Run, resolve};
+use super::run::{Run, keyed_flags, resolve};
 use super::{Session, WorkerCx};
 use crate::commands::blocking::Attempt;
+use crate::commands::collections::check_collection;
 use crate::commands::context::{Client, Multi, Queued, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -148,6 +149,11 @@ impl Alone<'_> {
         note_call(self.cx, self.worker, queued);
     }
 
+    /// SELECT within the transaction may have led to a collection that takes no changes.
+    fn check(&self, queued: &Queued) -> Result<(), CmdError> {
+        check_collection(self.engine, self.session.client.database, keyed_flags(queued.command))
+    }
+
     fn dispatch(&mut self, queued: &Queued) -> Result<(), CmdError> {
         let args = queued.request.args();
         match queued.command.spec.handler {
@@ -173,6 +179,7 @@ impl Alone<'_> {
                 handler(&mut txn, args, &mut self.session.reply)
             }
             Handler::Keyspace(handler) => {
+                self.check(queued)?;
                 let collection = resolve(self.cx, self.session)?;
                 let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
                 handler(
@@ -182,6 +189,7 @@ impl Alone<'_> {
                 )
             }
             keyed @ (Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_)) => {
+                self.check(queued)?;
                 let collection = resolve(self.cx, self.session)?;
                 let quiet = self.session.client.handle.no_touch.load(Ordering::Relaxed);
                 let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);

@@ -17,6 +17,7 @@ use super::blocked::{self, Blocker};
 use super::current::Pinned;
 use super::{Ran, Session, WorkerCx};
 use crate::commands::blocking::Attempt;
+use crate::commands::collections::check_collection;
 use crate::commands::context::{Queued, ReplyMode, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -74,7 +75,9 @@ impl Session {
         worker.refresh_clock();
         let engine = Arc::clone(&cx.server.engine);
         let mut pass = Some(worker.enter(&engine));
-        let (prepared, prepared_for) = self.prepare(cx, batch, buf, range.clone());
+        // Kept for the whole chunk, so that its address stands for it.
+        let (prepared, pinned) = self.prepare(cx, batch, buf, range.clone());
+        let prepared_for = pinned.as_deref().map_or(std::ptr::null(), std::ptr::from_ref);
         let mut clock = Instant::now();
         for (at, prepared) in range.clone().zip(prepared) {
             let args = batch.args(at, buf);
@@ -128,7 +131,7 @@ impl Session {
         batch: &Batch,
         buf: &[u8],
         range: std::ops::Range<usize>,
-    ) -> (SmallVec<[Prepared; CHUNK_REQUESTS]>, *const Collection) {
+    ) -> (SmallVec<[Prepared; CHUNK_REQUESTS]>, Option<Pinned>) {
         let pinned = cx.collections.resolve(&cx.server.engine, self.client.database);
         let collection = pinned.as_deref();
         let stages = range.len() > 1;
@@ -155,7 +158,7 @@ impl Session {
                 .filter_map(|prepared| prepared.hash)
                 .for_each(|hash| collection.prefetch_entry(hash));
         }
-        (prepared, collection.map_or(std::ptr::null(), std::ptr::from_ref))
+        (prepared, pinned)
     }
 }
 
@@ -198,6 +201,9 @@ impl Run<'_, '_> {
         if let Err(error) = admit::admit(&self.cx.server, &self.session.client, flags) {
             return self.refuse(Some(command), error);
         }
+        if let Err(error) = self.check_collection(command) {
+            return self.refuse(Some(command), error);
+        }
         if self.session.client.multi.is_some() && !spec.has(flag::NOT_QUEUED) {
             return self.queue(command, args);
         }
@@ -227,6 +233,23 @@ impl Run<'_, '_> {
         } else {
             flag::DENY_OOM
         }
+    }
+
+    /// Whether the selected collection takes what the request, or the transaction that it runs, does to it.
+    #[inline]
+    fn check_collection(&self, command: Command) -> Result<(), CmdError> {
+        if !self.engine.is_restricted() {
+            return Ok(());
+        }
+        let client = &self.session.client;
+        let mut flags = keyed_flags(command);
+        if let (true, Some(multi)) = (command.spec.has(flag::RUNS_QUEUE), &client.multi) {
+            flags |= multi
+                .queue
+                .iter()
+                .fold(0, |all, queued| all | keyed_flags(queued.command));
+        }
+        check_collection(self.engine, client.database, flags)
     }
 
     /// Answers an error to a request that did not run; inside MULTI the transaction is lost.
@@ -460,6 +483,14 @@ impl Run<'_, '_> {
             Some(pass) => crate::commands::transactions::forget_watches(self.engine, client, pass),
             None => crate::commands::transactions::unwatch_all(&self.cx.server, client, self.worker),
         }
+    }
+}
+
+/// The flags of a command that works on the selected collection's keys.
+pub(super) fn keyed_flags(command: Command) -> u32 {
+    match command.spec.handler {
+        Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_) | Handler::Keyspace(_) => command.spec.all_flags(),
+        Handler::Exclusive(_) | Handler::Session(_) | Handler::Container => 0,
     }
 }
 

@@ -97,6 +97,8 @@ pub(super) struct Core {
     pub stable: AtomicU64,
     pub parked: AtomicU8,
     pub fsync: AtomicU8,
+    /// The weakest policy allowed.
+    pub floor: AtomicU8,
     pub failed: AtomicBool,
     pub closed: AtomicBool,
     pub failure: OnceLock<Arc<str>>,
@@ -131,6 +133,7 @@ impl Core {
             stable: AtomicU64::new(before),
             parked: AtomicU8::new(BUSY),
             fsync: AtomicU8::new(fsync as u8),
+            floor: AtomicU8::new(Fsync::No as u8),
             failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             failure: OnceLock::new(),
@@ -185,7 +188,8 @@ impl Core {
     }
 
     pub fn policy(&self) -> Fsync {
-        match self.fsync.load(Ordering::Relaxed) {
+        let floor = self.floor.load(Ordering::Relaxed);
+        match self.fsync.load(Ordering::Relaxed).min(floor) {
             0 => Fsync::Always,
             1 => Fsync::EverySec,
             _ => Fsync::No,

@@ -162,6 +162,15 @@ impl Wal {
         WaitLsn::new(self.inner.core.clone(), lsn, Progress::Stable)
     }
 
+    /// [`Wal::wait_stable`], which asks for a sync where the policy has none for every record.
+    pub fn make_stable(&self, lsn: Lsn) -> WaitLsn {
+        let core = &self.inner.core;
+        if core.policy() != Fsync::Always && core.stable_lsn() < lsn {
+            core.request(|control| control.sync_to = control.sync_to.max(lsn));
+        }
+        self.wait_stable(lsn)
+    }
+
     /// Makes all records up to `lsn` (at most those begun) stable, whatever the policy; blocks the thread meanwhile.
     pub fn sync_blocking(&self, lsn: Lsn) -> Result<(), WalError> {
         let core = &self.inner.core;
@@ -191,6 +200,13 @@ impl Wal {
     pub fn set_fsync(&self, fsync: Fsync) {
         self.inner.core.fsync.store(fsync as u8, Ordering::Relaxed);
         self.inner.core.request(|_| ());
+    }
+
+    /// A policy below which the one in force does not go, because some collection wants it.
+    pub fn set_fsync_floor(&self, floor: Fsync) {
+        if self.inner.core.floor.swap(floor as u8, Ordering::Relaxed) != floor as u8 {
+            self.inner.core.request(|_| ());
+        }
     }
 
     /// Whether a write or sync has failed; from then on nothing is written and nothing more becomes stable.

@@ -5,6 +5,7 @@ mod concurrent;
 mod crash;
 mod damage;
 mod persist;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

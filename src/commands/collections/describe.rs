@@ -66,6 +66,12 @@ pub fn effect(effect: &Effect<'_>) -> String {
         Effect::CollectionFlush => "flush collection".to_owned(),
         Effect::CollectionSwap { with } => format!("swap with collection id {with}"),
         Effect::CollectionLoad { placement } => format!("begin to load a collection ({})", placement.kind.name()),
+        Effect::CollectionConfigure { settings } => format!(
+            "configure collection: max-bytes {}, fsync {}, checkpoint {}",
+            settings.max_bytes,
+            settings.fsync.name(),
+            if settings.is_cache { "no" } else { "yes" }
+        ),
         Effect::CollectionPublish { name, .. } => format!("publish the loaded collection as {}", text(name.as_bytes())),
     }
 }

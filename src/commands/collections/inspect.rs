@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::config;
 use super::select::by_name;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
@@ -52,7 +53,15 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
     let collection = &slot.collection;
     let last_lsn = cx.server.checkpoints.stats().last.map_or(0, |last| last.lsn);
     let totals = collection.totals(last_lsn);
-    let texts = [("name", &*slot.name), ("kind", collection.placement().kind.name())];
+    let is_attached = collection.traits().is_read_only();
+    let settings = config::describe(&collection.settings());
+    let mut texts = vec![
+        ("name", slot.name.to_string()),
+        ("kind", collection.placement().kind.name().to_owned()),
+        ("state", if is_attached { "attached" } else { "live" }.to_owned()),
+    ];
+    texts.extend(settings);
+    let persisted = cx.server.checkpoints.persisted(&slot.name).unwrap_or_default();
     let numbers = [
         ("database", u64::from(slot.id)),
         ("keys", totals.keys),
@@ -60,6 +69,11 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
         ("bytes", totals.bytes),
         ("pages", totals.pages),
         ("dirty_pages", totals.dirty_pages),
+        ("reads", totals.counts.reads),
+        ("writes", totals.counts.writes),
+        ("expired", totals.counts.expired),
+        ("last_persist_ms", persisted.wall_ms),
+        ("last_persist_lsn", persisted.lsn),
         ("shards", collection.shard_count() as u64),
         ("id", u64::from(collection.id())),
     ];

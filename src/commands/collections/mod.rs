@@ -4,9 +4,11 @@
 //! still run.
 
 mod checkpoint;
+mod config;
 mod describe;
 mod display;
 mod display_wal;
+mod guard;
 mod help;
 mod inspect;
 mod load;
@@ -19,6 +21,7 @@ use super::spec::{Group, Handler, Spec};
 use super::table::assert_sorted;
 
 pub use checkpoint::{persist_then, persistable};
+pub use guard::{check as check_collection, check_slot};
 pub use select::selected;
 
 /// `COLLECTION subcommand …`
@@ -31,6 +34,7 @@ pub const COLLECTION: Spec = Spec {
 };
 
 const SUBCOMMANDS: &[Spec] = &[
+    config::CONFIG,
     manage::CREATE,
     select::CURRENT,
     manage::DROP,

@@ -4,6 +4,7 @@
 
 use super::rename::second_key;
 use super::transfer::Taken;
+use crate::commands::collections::check_slot;
 use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, Group, Handler, Spec, first_key, flag};
 use crate::commands::support::number::{parse_i64, parse_i64_in};
@@ -68,6 +69,7 @@ fn copy(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cm
         return Err(SAME);
     }
     let taken = txn.keys(&source.collection).get(from).map(Taken::from);
+    check_slot(&target, flag::WRITE | flag::DENY_OOM)?;
     let mut keys = txn.keys(&target.collection);
     let copied = match taken {
         Some(taken) if replace || !keys.exists(to) => {
@@ -86,6 +88,8 @@ fn move_key(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -
         return Err(SAME);
     }
     let key = args.at(1);
+    check_slot(&source, flag::WRITE)?;
+    check_slot(&target, flag::WRITE | flag::DENY_OOM)?;
     let taken = txn.keys(&source.collection).peek(key).map(Taken::from);
     let moved = match taken {
         Some(taken) if !txn.keys(&target.collection).exists(key) => {

@@ -3,6 +3,7 @@
 //! Flushed data always goes in the background, after the collection has been replaced by an empty one. Where Redis
 //! takes a database's number, `SWAPDB` takes a collection's name, too.
 
+use crate::commands::collections::check_slot;
 use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, Group, Handler, Spec, Support, flag};
 use crate::commands::support::number::parse_i64;
@@ -74,7 +75,9 @@ fn check_flush_mode(args: Args<'_>) -> CmdResult {
 
 fn flushall(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     check_flush_mode(args)?;
-    for slot in txn.slots() {
+    // What is attached from a snapshot is no data of this server.
+    let is_ours = |slot: &Slot| !slot.collection.traits().is_read_only();
+    for slot in txn.slots().into_iter().filter(is_ours) {
         flush(txn, &slot)?;
     }
     reply.ok();
@@ -91,6 +94,7 @@ fn flushdb(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) ->
 }
 
 fn flush(txn: &mut ExclusiveTxn<'_, '_>, slot: &Slot) -> CmdResult {
+    check_slot(slot, flag::WRITE)?;
     if slot.collection.shards_if_any().is_empty() {
         // Never written since it was last empty: nothing to remove, nothing to log.
         return Ok(());
@@ -106,6 +110,9 @@ fn swapdb(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
     let (Some(one), Some(other)) = (one, other) else {
         return Err(CmdError::text("ERR DB index is out of range"));
     };
+    for slot in [one, other].into_iter().filter_map(|id| txn.slot(id)) {
+        check_slot(&slot, flag::WRITE)?;
+    }
     txn.swap(one, other).map_err(|error| format!("ERR {error}"))?;
     reply.ok();
     Ok(())

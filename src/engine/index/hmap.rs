@@ -443,7 +443,7 @@ fn image_of(page: HashPage) -> PageImage {
 #[inline]
 fn prepare(page: HashPage, write: &PageWrite<'_>) {
     let header = page.header_mut();
-    if header.version == write.lsn {
+    if write.has_stamped(header.version) {
         return;
     }
     if let Some(sink) = write.sink

@@ -101,6 +101,12 @@ pub struct PageWrite<'a> {
 }
 
 impl PageWrite<'_> {
+    /// Whether a page of this version has seen this record already. Changes that are not logged (LSN 0) are never seen.
+    #[inline]
+    pub fn has_stamped(&self, version: Lsn) -> bool {
+        version == self.lsn && self.lsn != 0
+    }
+
     /// A page identity never used before in this collection.
     pub fn new_page_id(&self) -> u64 {
         self.page_ids.fetch_add(1, Ordering::Relaxed)

@@ -364,7 +364,7 @@ fn image_of(page: &OrderedPage) -> PageImage {
 /// Before a change: hands over the pre-image if a checkpoint still needs it, and stamps the page.
 #[inline]
 fn prepare(page: &mut OrderedPage, write: &PageWrite<'_>) {
-    if page.header.version == write.lsn {
+    if write.has_stamped(page.header.version) {
         return;
     }
     if let Some(sink) = write.sink

@@ -1,0 +1,198 @@
+//! Collections as things one manages: settings, what INFO tells, names, and clients that have one selected.
+
+use std::collections::BTreeMap;
+
+use crate::in_memory;
+use crate::support::{Conn, Server, Value};
+
+fn info(conn: &mut Conn, name: &str) -> BTreeMap<String, String> {
+    let pairs = conn.call(&["COLLECTION", "INFO", name]).pairs();
+    let text = |value: Value| value.int().map_or_else(|| value.text(), |number| number.to_string());
+    pairs
+        .into_iter()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
+}
+
+#[test]
+fn settings_are_durable_and_a_cache_is_empty_afterwards() {
+    let mut server = Server::lokikv(&["wal.fsync=no", "checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    for name in ["cache", "kept"] {
+        assert_eq!(conn.call(&["COLLECTION", "CREATE", name]), Value::ok());
+    }
+    let set = [
+        "COLLECTION",
+        "CONFIG",
+        "cache",
+        "SET",
+        "checkpoint",
+        "no",
+        "max-bytes",
+        "1mb",
+    ];
+    assert_eq!(conn.call(&set), Value::ok());
+    assert_eq!(
+        conn.call(&["COLLECTION", "CONFIG", "kept", "SET", "fsync", "always"]),
+        Value::ok()
+    );
+    for name in ["cache", "kept"] {
+        conn.call(&["SELECT", name]);
+        assert_eq!(conn.call(&["SET", "k", "v"]), Value::ok());
+    }
+    // The reply says that the record is on disk, though the server's policy is `no`.
+    let log: BTreeMap<_, _> = conn
+        .call(&["WAL", "INFO"])
+        .pairs()
+        .into_iter()
+        .map(|(k, v)| (k.text(), v.int()))
+        .collect();
+    assert_eq!(log["stable-lsn"], log["last-lsn"]);
+    server.kill9();
+    server.restart();
+    let mut conn = server.connect();
+    conn.call(&["SELECT", "kept"]);
+    assert_eq!(conn.call(&["GET", "k"]), Value::bulk("v"));
+    assert_eq!(
+        conn.call(&["COLLECTION", "CONFIG", "kept", "GET", "f*"]).items().len(),
+        2
+    );
+    conn.call(&["SELECT", "cache"]);
+    assert_eq!(conn.call(&["DBSIZE"]), Value::Int(0));
+    let cache = info(&mut conn, "cache");
+    assert_eq!(
+        (cache["checkpoint"].as_str(), cache["max-bytes"].as_str()),
+        ("no", "1048576")
+    );
+}
+
+#[test]
+fn a_full_collection_refuses_what_needs_memory_and_nothing_else() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    conn.call(&["COLLECTION", "CREATE", "small"]);
+    conn.call(&["SET", "elsewhere", "v"]);
+    assert_eq!(
+        conn.call(&["COLLECTION", "CONFIG", "small", "SET", "max-bytes", "10k"]),
+        Value::ok()
+    );
+    conn.call(&["SELECT", "small"]);
+    assert_eq!(conn.call(&["SET", "big", &"x".repeat(20_000)]), Value::ok());
+    let refused = conn.call(&["SET", "another", "v"]);
+    assert!(refused.is_error(), "{refused:?}");
+    let text = refused.text();
+    assert!(
+        text.starts_with("OOM collection 'small' is over its max-bytes: ") && text.ends_with(", 10000 are allowed"),
+        "{text}"
+    );
+    assert_eq!(conn.call(&["STRLEN", "big"]), Value::Int(20_000));
+    // Inside a transaction: when it is queued, and when SELECT leads there.
+    conn.call(&["MULTI"]);
+    assert!(conn.call(&["SET", "another", "v"]).text().starts_with("OOM collection"));
+    assert!(conn.call(&["EXEC"]).text().starts_with("EXECABORT"));
+    conn.call(&["SELECT", "0"]);
+    for command in [&["MULTI"][..], &["SELECT", "small"], &["SET", "another", "v"]] {
+        assert!(!conn.call(command).is_error());
+    }
+    assert!(conn.call(&["EXEC"]).items()[1].text().starts_with("OOM collection"));
+    conn.call(&["SELECT", "0"]);
+    assert!(
+        conn.call(&["COPY", "elsewhere", "k", "DB", "small"])
+            .text()
+            .starts_with("OOM collection")
+    );
+    assert!(
+        conn.call(&["MOVE", "elsewhere", "small"])
+            .text()
+            .starts_with("OOM collection")
+    );
+    assert_eq!(conn.call(&["SET", "elsewhere", "w"]), Value::ok());
+    conn.call(&["SELECT", "small"]);
+    assert_eq!(conn.call(&["DEL", "big"]), Value::Int(1));
+    assert_eq!(conn.call(&["SET", "another", "v"]), Value::ok());
+    assert_eq!(conn.call(&["FLUSHDB"]), Value::ok());
+    assert_eq!(info(&mut conn, "small")["max-bytes"], "10000");
+}
+
+#[test]
+fn info_counts_and_tells_when_it_was_persisted() {
+    let mut server = Server::lokikv(&["checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    conn.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
+    conn.call(&["SET", "a", "1"]);
+    conn.call(&["SET", "b", "2", "PX", "1"]);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    for key in ["a", "a", "b", "none"] {
+        conn.call(&["GET", key]);
+    }
+    let before = info(&mut conn, "default");
+    let number = |name: &str| before[name].parse::<u64>().expect("a number");
+    assert_eq!(
+        (number("keys"), number("reads"), number("writes"), number("expired")),
+        (1, 4, 2, 1)
+    );
+    assert_eq!((number("last_persist_ms"), number("last_persist_lsn")), (0, 0));
+    assert_eq!(before["state"], "live");
+    assert_eq!(conn.call(&["COLLECTION", "PERSIST", "default"]), Value::ok());
+    let after = info(&mut conn, "default");
+    assert!(after["last_persist_ms"].len() > 10 && after["last_persist_lsn"] != "0");
+    server.terminate();
+    server.restart();
+    let again = info(&mut server.connect(), "default");
+    assert_eq!(again["last_persist_ms"], after["last_persist_ms"]);
+}
+
+#[test]
+fn mistakes_are_told() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    for (command, error) in [
+        ("COLLECTION CONFIG nobody GET", "ERR no such collection 'nobody'"),
+        ("COLLECTION CONFIG default GIVE", "ERR syntax error"),
+        ("COLLECTION CONFIG default SET", "ERR syntax error"),
+        ("COLLECTION CONFIG default SET fsync", "ERR syntax error"),
+        (
+            "COLLECTION CONFIG default SET fsync no size 3",
+            "ERR unknown collection setting 'size', known are checkpoint, fsync, max-bytes",
+        ),
+        (
+            "COLLECTION CONFIG default SET fsync no max-bytes x",
+            "ERR invalid value 'x' for max-bytes: expected a size such as 100mb, 0 for no limit",
+        ),
+        (
+            "COLLECTION DROP default",
+            "ERR collection 'default' is a numbered database and cannot be dropped; FLUSHDB empties it",
+        ),
+        (
+            "COLLECTION RENAME default x",
+            "ERR collection 'default' is a numbered database and cannot be renamed",
+        ),
+        (
+            "COLLECTION CREATE 12",
+            "ERR invalid collection name: it is a number, and numbers mean numbered databases",
+        ),
+    ] {
+        let command: Vec<&str> = command.split(' ').collect();
+        assert_eq!(conn.call(&command).text(), error, "{command:?}");
+    }
+    // Nothing of a command that fails is set.
+    assert_eq!(info(&mut conn, "default")["fsync"], "server");
+}
+
+#[test]
+fn clients_of_a_collection_that_goes_are_told_and_those_of_a_renamed_one_stay() {
+    let server = in_memory();
+    let (mut one, mut other) = (server.connect(), server.connect());
+    one.call(&["COLLECTION", "CREATE", "users"]);
+    assert_eq!(other.call(&["SELECT", "users"]), Value::ok());
+    other.call(&["SET", "k", "v"]);
+    assert_eq!(one.call(&["COLLECTION", "RENAME", "users", "people"]), Value::ok());
+    assert_eq!(other.call(&["GET", "k"]), Value::bulk("v"));
+    assert_eq!(other.call(&["COLLECTION", "CURRENT"]), Value::bulk("people"));
+    assert_eq!(one.call(&["COLLECTION", "DROP", "people"]), Value::ok());
+    let gone = "NOCOLLECTION the selected collection has been dropped, select another one";
+    assert_eq!(other.call(&["GET", "k"]).text(), gone);
+    assert_eq!(other.call(&["COLLECTION", "CURRENT"]).text(), gone);
+    assert_eq!(other.call(&["SELECT", "0"]), Value::ok());
+    assert_eq!(other.call(&["GET", "k"]), Value::Null);
+}
