@@ -11,6 +11,7 @@ use super::context::SessionCx;
 use super::error::CmdError;
 use super::flow::Flow;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
+use crate::engine::ranges::RangeTxn;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::resp::{Args, Reply};
 
@@ -31,6 +32,8 @@ pub enum Handler {
     Blocking(BlockingHandler),
     /// Visits a whole collection, shard by shard.
     Keyspace(fn(&mut KeyspaceTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
+    /// As `Keyspace`, and may delete ranges.
+    Range(fn(&mut RangeTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
     /// Changes collections as such, or keys in several of them, while nobody else runs.
     Exclusive(fn(&mut ExclusiveTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
     /// Works on the connection or the server, not on data.
@@ -338,6 +341,7 @@ impl Spec {
             | match self.handler {
                 Handler::Write(_) | Handler::Blocking(_) if self.flags & flag::READONLY != 0 => 0,
                 Handler::Write(_) | Handler::Blocking(_) => flag::WRITE,
+                Handler::Range(_) => flag::WRITE,
                 Handler::Read(_) | Handler::Keyspace(_) => flag::READONLY,
                 Handler::Exclusive(_) | Handler::Session(_) | Handler::Container => 0,
             }

@@ -11,6 +11,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::connection::COMMANDS,
     super::generic::COMMANDS,
     super::hyperloglog::COMMANDS,
+    super::ordered::COMMANDS,
     super::server::COMMANDS,
     super::string::COMMANDS,
     super::transactions::COMMANDS,

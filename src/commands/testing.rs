@@ -13,8 +13,10 @@ use super::spec::{CmdResult, Handler, Spec};
 use super::table;
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
+use crate::engine::index::Kind;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
-use crate::engine::registry::Registry;
+use crate::engine::ranges::RangeTxn;
+use crate::engine::registry::{Registry, numbered_name};
 use crate::engine::scope::Scope;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::engine::worker::Worker;
@@ -40,12 +42,19 @@ impl Default for Harness {
 impl Harness {
     /// An empty engine, spoken to in RESP2.
     pub fn new() -> Self {
+        Self::of(Kind::Hmap)
+    }
+
+    /// The same with a collection of another kind.
+    pub fn of(kind: Kind) -> Self {
         let engine = Engine::new(Registry::default(), Wal::disabled(1), 1, 0).unwrap();
         let mut worker = engine.worker().unwrap();
         worker.set_clock(START_MS);
         let pass = engine.exclusive();
         let mut scope = Scope::exclusive(&engine, &mut worker, &pass);
-        ExclusiveTxn::new(&mut scope, 0).create_numbered(1).unwrap();
+        ExclusiveTxn::new(&mut scope, 0)
+            .create(Some(0), &numbered_name(0), kind)
+            .unwrap();
         drop(scope);
         drop(pass);
         Self {
@@ -57,9 +66,14 @@ impl Harness {
 
     /// The same in RESP3.
     pub fn resp3() -> Self {
+        Self::of_resp3(Kind::Hmap)
+    }
+
+    /// The same with a collection of another kind.
+    pub fn of_resp3(kind: Kind) -> Self {
         Self {
             proto: Proto::Resp3,
-            ..Self::new()
+            ..Self::of(kind)
         }
     }
 
@@ -139,6 +153,10 @@ fn run_shared(
     if let Handler::Keyspace(handler) = spec.handler {
         let mut scope = Scope::visiting(engine, worker);
         return handler(&mut KeyspaceTxn::new(&mut scope, collection), args, reply);
+    }
+    if let Handler::Range(handler) = spec.handler {
+        let mut scope = Scope::visiting(engine, worker);
+        return handler(&mut RangeTxn::new(&mut scope, collection), args, reply);
     }
     let keys = spec.key_indices_or_all(args);
     let mut scope = match keys.as_slice() {

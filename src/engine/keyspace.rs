@@ -38,6 +38,18 @@ impl<'t, 'e> KeyspaceTxn<'t, 'e> {
         self.collection
     }
 
+    /// The name of the collection's slot.
+    pub fn name(&self) -> Arc<str> {
+        let registry = self.scope.engine.registry();
+        let slot = registry.by_collection(self.collection.id());
+        slot.map_or_else(|| "".into(), |slot| Arc::clone(&slot.name))
+    }
+
+    /// What this view is made of.
+    pub(super) fn parts(&mut self) -> (&mut Scope<'e>, &'t Collection) {
+        (self.scope, self.collection)
+    }
+
     /// How many keys there are, dead ones that nobody has noticed included.
     pub fn key_count(&self) -> u64 {
         self.collection.key_count()

@@ -15,6 +15,7 @@ pub mod keyspace;
 pub mod load;
 pub mod memory;
 pub mod preimage;
+pub mod ranges;
 pub mod reaper;
 pub mod registry;
 pub mod scope;

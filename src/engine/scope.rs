@@ -175,6 +175,29 @@ impl<'e> Scope<'e> {
         self.apply_telling(collection, key, &effect, ShardState::note_expiry);
     }
 
+    /// Applies an effect on a key of a shard that the caller has locked; `is_dead`: on a key that died before.
+    pub(super) fn apply_under(
+        &mut self,
+        collection: &Collection,
+        shard: &Shard,
+        state: &mut ShardState,
+        key: KeyRef<'_>,
+        effect: &Effect<'_>,
+        is_dead: bool,
+    ) {
+        let tell = if is_dead {
+            ShardState::note_expiry
+        } else {
+            ShardState::note_write
+        };
+        self.apply_to(collection, shard, state, key, effect, tell);
+    }
+
+    /// Completes the record so far, as at the scope's end.
+    pub(super) fn end_batch(&mut self) {
+        self.worker.end_record();
+    }
+
     #[inline]
     fn apply_telling(
         &mut self,

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::gate::ExclusivePass;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
+use crate::engine::ranges::RangeTxn;
 use crate::engine::scope::Scope;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::engine::worker::Worker;
@@ -177,6 +178,16 @@ impl Alone<'_> {
                 let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
                 let mut txn = ExclusiveTxn::new(&mut scope, self.session.client.database);
                 handler(&mut txn, args, &mut self.session.reply)
+            }
+            Handler::Range(handler) => {
+                self.check(queued)?;
+                let collection = resolve(self.cx, self.session)?;
+                let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
+                handler(
+                    &mut RangeTxn::new(&mut scope, &collection),
+                    args,
+                    &mut self.session.reply,
+                )
             }
             Handler::Keyspace(handler) => {
                 self.check(queued)?;

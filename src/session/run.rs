@@ -27,6 +27,7 @@ use crate::engine::collection::Collection;
 use crate::engine::gate::Pass;
 use crate::engine::index::KeyRef;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
+use crate::engine::ranges::RangeTxn;
 use crate::engine::scope::Scope;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::engine::waiters;
@@ -326,6 +327,18 @@ impl Run<'_, '_> {
                 self.worker.observe_all(self.engine);
                 Ok(Flow::Done)
             }
+            Handler::Range(handler) => {
+                let collection = resolve(self.cx, self.session)?;
+                let mut scope = Scope::visiting(self.engine, self.worker);
+                handler(
+                    &mut RangeTxn::new(&mut scope, &collection),
+                    args,
+                    &mut self.session.reply,
+                )?;
+                drop(scope);
+                self.worker.observe_all(self.engine);
+                Ok(Flow::Done)
+            }
             Handler::Exclusive(handler) => {
                 self.pass.take();
                 let (engine, session) = (self.engine, &mut *self.session);
@@ -489,7 +502,9 @@ impl Run<'_, '_> {
 /// The flags of a command that works on the selected collection's keys.
 pub(super) fn keyed_flags(command: Command) -> u32 {
     match command.spec.handler {
-        Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_) | Handler::Keyspace(_) => command.spec.all_flags(),
+        Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_) | Handler::Keyspace(_) | Handler::Range(_) => {
+            command.spec.all_flags()
+        }
         Handler::Exclusive(_) | Handler::Session(_) | Handler::Container => 0,
     }
 }
