@@ -40,10 +40,12 @@ pub fn timeout_s(argument: &[u8]) -> Result<Option<Duration>, CmdError> {
     const NOT_FLOAT: CmdError = CmdError::text("ERR timeout is not a float or out of range");
     let seconds = parse_f64(argument).ok_or(NOT_FLOAT)?;
     let millis = (seconds * 1000.0).ceil();
-    if millis > i64::MAX as f64 {
-        return Err(CmdError::text("ERR timeout is out of range"));
-    }
-    timeout_of(millis as i64)
+    // What a `long long` cannot hold becomes the lowest one in Redis.
+    timeout_of(if millis < i64::MAX as f64 {
+        millis as i64
+    } else {
+        i64::MIN
+    })
 }
 
 /// A timeout in milliseconds; 0 = without end.

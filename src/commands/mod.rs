@@ -11,6 +11,7 @@ pub mod flow;
 pub mod generic;
 pub mod help;
 pub mod hyperloglog;
+pub mod list;
 pub mod ordered;
 pub mod server;
 pub mod spec;

@@ -12,6 +12,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::generic::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::ordered::COMMANDS,
+    super::list::COMMANDS,
     super::server::COMMANDS,
     super::string::COMMANDS,
     super::transactions::COMMANDS,

@@ -29,6 +29,12 @@ pub fn int_arg(args: Args<'_>, i: usize) -> Result<i64, CmdError> {
     args.get(i).and_then(parse_i64).ok_or(CmdError::NotInteger)
 }
 
+/// How many, as an argument says: at least none.
+pub fn count_arg(argument: &[u8]) -> Result<u64, CmdError> {
+    let count = parse_i64(argument).and_then(|count| u64::try_from(count).ok());
+    count.ok_or(CmdError::OutOfRange)
+}
+
 /// Answers with a value, or null.
 #[inline]
 pub fn reply_str(reply: &mut Reply, value: Option<StrRef<'_>>) {

@@ -16,6 +16,7 @@ pub mod set;
 pub mod spliced;
 pub mod stream;
 pub mod thresholds;
+pub mod tree;
 pub mod value;
 pub mod zset;
 

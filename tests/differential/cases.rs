@@ -53,6 +53,7 @@ cases!(
     string_numbers,
     set_options,
     lcs,
+    list,
     bits,
     bitfield,
     server,

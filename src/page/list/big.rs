@@ -1,0 +1,357 @@
+//! The big form: a tree of chunks, each some elements one after another as in the packed form.
+//!
+//! **Invariants**
+//! - No chunk is empty; one grows beyond its limits by a single element only.
+//! - A clone shares all chunks; a change copies the chunk it is in, if that is shared.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::ListOp;
+use super::packed_form::{offset_of, written};
+use crate::page::packed::{Builder, Item, Items, Packed};
+use crate::page::tree::{Tree, TreeItem};
+
+/// Bytes of a chunk's elements: an operation at an end moves at most so many.
+const CHUNK_BYTES_MAX: usize = 2048;
+/// Elements of a chunk: an operation within it looks at no more.
+const CHUNK_ITEMS_MAX: u32 = 128;
+/// What a new chunk has room for.
+const CHUNK_BYTES_MIN: usize = 64;
+/// Two strong and weak counts stand before what an `Arc` points to.
+const ARC_BYTES: usize = 2 * size_of::<usize>();
+
+#[derive(Clone, Debug)]
+struct Content {
+    count: u32,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+struct Chunk(Arc<Content>);
+
+impl TreeItem for Chunk {
+    fn weight(&self) -> u64 {
+        u64::from(self.0.count)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        ARC_BYTES + size_of::<Content>() + self.0.bytes.capacity()
+    }
+}
+
+impl Chunk {
+    fn new(count: u32, bytes: Vec<u8>) -> Self {
+        Self(Arc::new(Content { count, bytes }))
+    }
+
+    fn content(&mut self) -> &mut Content {
+        Arc::make_mut(&mut self.0)
+    }
+
+    /// Whether another element of `bytes` fits.
+    fn has_room(&self, bytes: usize) -> bool {
+        self.0.count < CHUNK_ITEMS_MAX && self.0.bytes.len() + bytes <= CHUNK_BYTES_MAX
+    }
+}
+
+impl Content {
+    /// Puts an element before number `at`.
+    fn insert(&mut self, at: u32, element: &[u8]) {
+        if self.bytes.capacity() - self.bytes.len() < element.len() {
+            // Doubled, but not beyond what a chunk takes.
+            let wanted = (self.bytes.len() * 2).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
+            let wanted = wanted.max(self.bytes.len() + element.len());
+            self.bytes.reserve_exact(wanted - self.bytes.len());
+        }
+        if at == self.count {
+            self.bytes.extend_from_slice(element);
+        } else {
+            let offset = offset_of(&self.bytes, at as usize);
+            self.bytes.splice(offset..offset, element.iter().copied());
+        }
+        self.count += 1;
+    }
+
+    /// Takes so many elements off an end.
+    fn pop(&mut self, front: bool, count: u32) {
+        self.count -= count;
+        if front {
+            let offset = offset_of(&self.bytes, count as usize);
+            self.bytes.drain(..offset);
+        } else {
+            let offset = offset_of(&self.bytes, self.count as usize);
+            self.bytes.truncate(offset);
+        }
+    }
+
+    fn set(&mut self, at: u32, element: &[u8]) {
+        let start = offset_of(&self.bytes, at as usize);
+        let end = start + offset_of(self.bytes.get(start..).unwrap_or_default(), 1);
+        self.bytes.splice(start..end, element.iter().copied());
+    }
+
+    /// Keeps the first half of the elements; returns the others.
+    fn split(&mut self) -> Chunk {
+        let kept = self.count / 2;
+        let offset = offset_of(&self.bytes, kept as usize);
+        let rest = self.bytes.split_off(offset);
+        let chunk = Chunk::new(self.count - kept, rest);
+        self.count = kept;
+        self.bytes.shrink_to_fit();
+        chunk
+    }
+}
+
+/// A list that is not small.
+#[derive(Clone, Debug)]
+pub struct BigList(Tree<Chunk>);
+
+impl BigList {
+    /// From the packed form, which has been checked.
+    pub fn unpack(packed: Packed<'_>) -> Self {
+        let mut chunks = Vec::new();
+        let (mut count, mut bytes) = (0, Vec::new());
+        for item in packed.items() {
+            let more = item.written_bytes();
+            if count > 0 && (count == CHUNK_ITEMS_MAX || bytes.len() + more > CHUNK_BYTES_MAX) {
+                chunks.push(finished(&mut count, &mut bytes));
+            }
+            item.write(&mut bytes);
+            count += 1;
+        }
+        if count > 0 {
+            chunks.push(finished(&mut count, &mut bytes));
+        }
+        Self(chunks.into_iter().collect())
+    }
+
+    /// The packed form. O(n).
+    pub fn pack(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.0.iter().for_each(|chunk| bytes.extend_from_slice(&chunk.0.bytes));
+        Builder::from_items(0, self.len(), bytes).finish()
+    }
+
+    /// How many elements it has. O(1).
+    #[expect(clippy::len_without_is_empty, reason = "an empty list is none")]
+    pub fn len(&self) -> u64 {
+        self.0.weight()
+    }
+
+    /// Whether the name of the compact encoding is lost; lists have but one.
+    pub fn is_wide(&self) -> bool {
+        false
+    }
+
+    /// Bytes of heap, exactly. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        self.0.heap_bytes()
+    }
+
+    /// See [`super::ListRef::for_each_from`].
+    pub fn for_each_from<'a, B>(
+        &'a self,
+        index: u64,
+        visit: &mut dyn FnMut(Item<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        if index >= self.len() {
+            return ControlFlow::Continue(());
+        }
+        let (chunk, skipped) = self.0.locate(index);
+        let mut skipped = skipped as usize;
+        for chunk in self.0.iter_from(chunk) {
+            let mut items = Items::new(&chunk.0.bytes).skip(std::mem::take(&mut skipped));
+            items.try_for_each(&mut *visit)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// See [`super::ListRef::for_each_back_from`].
+    pub fn for_each_back_from<'a, B>(
+        &'a self,
+        index: u64,
+        visit: &mut dyn FnMut(Item<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let Some(last) = self.len().checked_sub(1) else {
+            return ControlFlow::Continue(());
+        };
+        let (at, within) = self.0.locate(index.min(last));
+        let mut taken = within as usize + 1;
+        for chunk in self.0.iter_back_from(at) {
+            let items: Vec<Item<'a>> = Items::new(&chunk.0.bytes).take(taken).collect();
+            items.into_iter().rev().try_for_each(&mut *visit)?;
+            taken = usize::MAX;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Does `op`.
+    pub fn apply(&mut self, op: &ListOp<'_>) {
+        match *op {
+            ListOp::Push { front, elements } => {
+                let mut buffer = Vec::new();
+                for item in Packed::new(elements).items() {
+                    buffer.clear();
+                    item.write(&mut buffer);
+                    self.push(front, &buffer);
+                }
+            }
+            ListOp::Pop { front, count } => self.pop(front, count),
+            ListOp::Rotate { from_front, to_front } => self.rotate(from_front, to_front),
+            ListOp::Set { index, element } if index < self.len() => {
+                let (chunk, within) = self.0.locate(index);
+                let element = written(Item::of(element));
+                self.0
+                    .update(chunk, |chunk| chunk.content().set(within as u32, &element));
+                self.fit(chunk);
+            }
+            ListOp::Insert { index, element } => self.insert(index, &written(Item::of(element))),
+            ListOp::Trim { start, len } => {
+                let start = start.min(self.len());
+                self.pop(true, start);
+                self.pop(false, self.len().saturating_sub(len));
+            }
+            ListOp::Remove { count, front, element } => self.remove(count, front, Item::of(element)),
+            ListOp::Set { .. } => {}
+        }
+    }
+
+    fn push(&mut self, front: bool, element: &[u8]) {
+        let end = if front { 0 } else { self.0.len().saturating_sub(1) };
+        let has_room = self.0.get(end).is_some_and(|chunk| chunk.has_room(element.len()));
+        if has_room {
+            self.0.update(end, |chunk| {
+                let at = if front { 0 } else { chunk.0.count };
+                chunk.content().insert(at, element);
+            });
+            return;
+        }
+        let mut fresh = Content {
+            count: 0,
+            bytes: Vec::new(),
+        };
+        fresh.insert(0, element);
+        let at = if front { 0 } else { self.0.len() };
+        self.0.insert(at, Chunk(Arc::new(fresh)));
+    }
+
+    fn pop(&mut self, front: bool, count: u64) {
+        let mut left = count.min(self.len());
+        while left > 0 {
+            let end = if front { 0 } else { self.0.len() - 1 };
+            let here = self.0.get(end).map_or(0, TreeItem::weight);
+            if here <= left {
+                self.0.remove(end);
+                left -= here;
+            } else {
+                self.0.update(end, |chunk| chunk.content().pop(front, left as u32));
+                left = 0;
+            }
+        }
+    }
+
+    fn rotate(&mut self, from_front: bool, to_front: bool) {
+        if from_front == to_front || self.len() < 2 {
+            return;
+        }
+        let from = if from_front { 0 } else { self.len() - 1 };
+        let mut moved = Vec::new();
+        let _ = self.for_each_from(from, &mut |item| {
+            item.write(&mut moved);
+            ControlFlow::Break(())
+        });
+        self.pop(from_front, 1);
+        self.push(to_front, &moved);
+    }
+
+    fn insert(&mut self, index: u64, element: &[u8]) {
+        if index >= self.len() {
+            return self.push(false, element);
+        }
+        let (chunk, within) = self.0.locate(index);
+        self.0
+            .update(chunk, |chunk| chunk.content().insert(within as u32, element));
+        self.fit(chunk);
+    }
+
+    /// Splits the chunk at `index` if it has become too long.
+    fn fit(&mut self, index: usize) {
+        let too_long = |chunk: &Chunk| {
+            let Content { count, bytes } = &*chunk.0;
+            *count > CHUNK_ITEMS_MAX || bytes.len() > CHUNK_BYTES_MAX && *count > 1
+        };
+        if self.0.get(index).is_some_and(too_long) {
+            let behind = self.0.update(index, |chunk| chunk.content().split());
+            self.0.insert(index + 1, behind);
+        }
+    }
+
+    fn remove(&mut self, count: u64, front: bool, element: Item<'_>) {
+        let mut left = if count == 0 { u64::MAX } else { count };
+        let mut index = if front { 0 } else { self.0.len() };
+        while left > 0 {
+            if !front {
+                let Some(before) = index.checked_sub(1) else { break };
+                index = before;
+            }
+            let Some(chunk) = self.0.get(index) else { break };
+            let gone = Items::new(&chunk.0.bytes).filter(|item| item.is(element)).count() as u64;
+            let gone = gone.min(left);
+            left -= gone;
+            let is_gone = gone > 0 && self.remove_within(index, (gone, front), element);
+            index += usize::from(front && !is_gone);
+        }
+        self.merge_small();
+    }
+
+    /// Removes so many equal elements of one chunk, from its front or back; whether the chunk has gone with them.
+    fn remove_within(&mut self, index: usize, (gone, front): (u64, bool), element: Item<'_>) -> bool {
+        self.0.update(index, |chunk| {
+            let content = chunk.content();
+            let equal = Items::new(&content.bytes).filter(|item| item.is(element)).count() as u64;
+            let first = if front { 0 } else { equal - gone };
+            let (mut seen, mut kept) = (0, Vec::with_capacity(content.bytes.len()));
+            for item in Items::new(&content.bytes) {
+                let goes = item.is(element) && {
+                    seen += 1;
+                    (first + 1..=first + gone).contains(&seen)
+                };
+                if !goes {
+                    item.write(&mut kept);
+                }
+            }
+            content.count -= gone as u32;
+            content.bytes = kept;
+        });
+        let is_empty = self.0.get(index).is_some_and(|chunk| chunk.0.count == 0);
+        if is_empty {
+            self.0.remove(index);
+        }
+        is_empty
+    }
+
+    /// Joins neighbouring chunks that have become small. O(chunks).
+    fn merge_small(&mut self) {
+        let mut index = 0;
+        while let (Some(one), Some(next)) = (self.0.get(index), self.0.get(index + 1)) {
+            let (count, bytes) = (one.0.count + next.0.count, one.0.bytes.len() + next.0.bytes.len());
+            if count > CHUNK_ITEMS_MAX / 2 || bytes > CHUNK_BYTES_MAX / 2 {
+                index += 1;
+                continue;
+            }
+            let next = self.0.remove(index + 1);
+            self.0.update(index, |chunk| {
+                let content = chunk.content();
+                content.bytes.extend_from_slice(&next.0.bytes);
+                content.count = count;
+            });
+        }
+    }
+}
+
+fn finished(count: &mut u32, bytes: &mut Vec<u8>) -> Chunk {
+    let mut bytes = std::mem::take(bytes);
+    bytes.shrink_to_fit();
+    Chunk::new(std::mem::take(count), bytes)
+}
