@@ -43,6 +43,21 @@ pub struct Capture<'e> {
     pub pause: Duration,
     next_collection: CollectionId,
     collections: Vec<Captured>,
+    /// Which of them each collection is.
+    places: HashMap<CollectionId, usize>,
+    /// Where the walk is: in which collection, and where in it.
+    at: usize,
+    position: Position,
+}
+
+/// A page as it was at the instant.
+pub struct Saved {
+    /// Which of the collections.
+    pub at: usize,
+    /// Which shard.
+    pub shard: u32,
+    /// Its content.
+    pub image: PageImage,
 }
 
 struct Captured {
@@ -57,15 +72,22 @@ struct Captured {
 impl<'e> Capture<'e> {
     /// Stops everybody for the instant, and begins the epoch. `only`: the one collection wanted.
     pub fn begin(engine: &'e Engine, only: Option<&str>) -> Self {
+        Self::begin_with(engine, only, |_| ())
+    }
+
+    /// The same; `at_instant` is told of each collection within the instant.
+    pub fn begin_with(engine: &'e Engine, only: Option<&str>, mut at_instant: impl FnMut(&Slot)) -> Self {
         // From the first thread that has to wait for the others to the last that goes on: an upper bound for each.
         let stopped = Instant::now();
         let exclusive = engine.exclusive();
         let (epoch, lsn) = engine.begin_checkpoint(&exclusive);
-        let (next_collection, collections) = {
+        let (next_collection, collections): (_, Vec<Captured>) = {
             let registry = engine.registry();
-            let wanted = registry
-                .slots()
-                .filter(|slot| only.is_none_or(|name| *slot.name == *name));
+            let wanted = registry.slots().filter(|slot| match only {
+                Some(name) => *slot.name == *name,
+                // What is attached from a snapshot is no data of this server.
+                None => !slot.collection.traits().is_read_only(),
+            });
             let captured = wanted.map(|slot| Captured {
                 next_page_id: slot.collection.page_ids().load(Ordering::Relaxed),
                 settings: slot.collection.settings(),
@@ -76,7 +98,13 @@ impl<'e> Capture<'e> {
             });
             (registry.next_collection_id(), captured.collect())
         };
+        collections.iter().for_each(|captured| at_instant(&captured.slot));
         drop(exclusive);
+        let places = collections.iter().enumerate();
+        let places = places.filter(|(_, captured)| !captured.is_left_out);
+        let places = places
+            .map(|(at, captured)| (captured.slot.collection.id(), at))
+            .collect();
         Self {
             engine,
             epoch,
@@ -85,6 +113,9 @@ impl<'e> Capture<'e> {
             pause: stopped.elapsed(),
             next_collection,
             collections,
+            places,
+            at: 0,
+            position: Position::default(),
         }
     }
 
@@ -93,85 +124,84 @@ impl<'e> Capture<'e> {
         self.collections.is_empty()
     }
 
+    /// The identity of the first collection captured.
+    pub fn first_id(&self) -> CollectionId {
+        let first = self.collections.first();
+        first.map_or(0, |captured| captured.slot.collection.id())
+    }
+
     /// Writes every page of the instant to `file`. Gives up when `stop` is set.
     pub fn walk(&mut self, worker: &Worker, file: &mut PageFileWriter, stop: &AtomicBool) -> Result<()> {
-        let places = self.collections.iter().enumerate();
-        let places = places.filter(|(_, captured)| !captured.is_left_out);
-        let places = places
-            .map(|(at, captured)| (captured.slot.collection.id(), at))
-            .collect();
-        for at in 0..self.collections.len() {
-            self.walk_collection(at, &places, worker, file, stop)?;
-        }
-        self.drain(&places, file)
-    }
-
-    fn walk_collection(
-        &mut self,
-        at: usize,
-        places: &HashMap<CollectionId, usize>,
-        worker: &Worker,
-        file: &mut PageFileWriter,
-        stop: &AtomicBool,
-    ) -> Result<()> {
-        let is_left_out = self.collections.get(at).is_none_or(|captured| captured.is_left_out);
-        let mut position = (!is_left_out).then(Position::default);
-        let mut images = Vec::new();
-        while let Some(from) = position {
-            if stop.load(Ordering::Relaxed) {
-                return Err(CheckpointError::Refused("the server is shutting down".to_owned()));
-            }
-            position = self.gather(at, from, worker, &mut images);
-            if let Some(captured) = self.collections.get_mut(at) {
-                for (shard, mut image) in images.drain(..) {
-                    captured
-                        .pages
-                        .push(file.append(captured.slot.collection.id(), shard, &mut image)?);
+        let mut batch = Vec::new();
+        loop {
+            let more = self.next_batch(worker, stop, &mut batch)?;
+            for Saved { at, shard, mut image } in batch.drain(..) {
+                if let Some(captured) = self.collections.get_mut(at) {
+                    let id = captured.slot.collection.id();
+                    captured.pages.push(file.append(id, shard, &mut image)?);
                 }
             }
-            self.drain(places, file)?;
+            if !more {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
-    /// Images pages from `position` on for about a millisecond; returns where to go on.
-    fn gather(
-        &self,
-        at: usize,
-        mut position: Position,
-        worker: &Worker,
-        images: &mut Vec<(u32, PageImage)>,
-    ) -> Option<Position> {
-        let collection = &self.collections.get(at)?.slot.collection;
+    /// Appends pages that the walk has come to or writers have handed over since; whether there may be more.
+    pub fn next_batch(&mut self, worker: &Worker, stop: &AtomicBool, batch: &mut Vec<Saved>) -> Result<bool> {
+        if stop.load(Ordering::Relaxed) {
+            return Err(CheckpointError::Refused("the server is shutting down".to_owned()));
+        }
+        self.gather(worker, batch);
+        // After the walk's last step, too: what was handed over before it is in the queue by now.
+        self.drain(batch);
+        Ok(self.at < self.collections.len())
+    }
+
+    /// Images pages from where the walk is for about a millisecond.
+    fn gather(&mut self, worker: &Worker, batch: &mut Vec<Saved>) {
+        let Some(captured) = self.collections.get(self.at) else {
+            return;
+        };
+        let collection = &captured.slot.collection;
+        let shards = if captured.is_left_out {
+            &[]
+        } else {
+            collection.shards_if_any()
+        };
         let _pass = worker.enter(self.engine);
         let (started, mut bytes) = (Instant::now(), 0);
-        loop {
-            let shard = collection.shards_if_any().get(position.shard)?;
-            let (image, next) = shard.lock().index.save_next(position.cursor, self.epoch);
+        while let Some(shard) = shards.get(self.position.shard) {
+            let (image, next) = shard.lock().index.save_next(self.position.cursor, self.epoch);
             if let Some(image) = image {
                 bytes += image.content.len();
-                images.push((position.shard as u32, image));
+                batch.push(Saved {
+                    at: self.at,
+                    shard: self.position.shard as u32,
+                    image,
+                });
             }
-            position = position.after(next);
+            self.position = self.position.after(next);
             if bytes >= PASS_BYTES || started.elapsed() >= PASS {
-                return Some(position);
+                return;
             }
         }
+        self.at += 1;
+        self.position = Position::default();
     }
 
-    /// Writes what writers have handed over. Images of collections that are not wanted, or newer than the instant,
-    /// are let go.
-    fn drain(&mut self, places: &HashMap<CollectionId, usize>, file: &mut PageFileWriter) -> Result<()> {
-        for mut located in self.engine.pre_images().drain() {
-            let captured = places
-                .get(&located.collection_id)
-                .and_then(|at| self.collections.get_mut(*at));
-            if let Some(captured) = captured {
-                let row = file.append(located.collection_id, located.shard, &mut located.image)?;
-                captured.pages.push(row);
+    /// Takes what writers have handed over. Images of collections that are not wanted, or newer than the instant, are
+    /// let go.
+    fn drain(&self, batch: &mut Vec<Saved>) {
+        for located in self.engine.pre_images().drain() {
+            if let Some(at) = self.places.get(&located.collection_id) {
+                batch.push(Saved {
+                    at: *at,
+                    shard: located.shard,
+                    image: located.image,
+                });
             }
         }
-        Ok(())
     }
 
     /// The manifest of what was walked, with all pages in page file `id`.

@@ -1,14 +1,8 @@
-//! `LOAD`: a persisted collection back into the engine, through the log.
+//! `LOAD`: a persisted collection back into the engine, into whichever kind.
 //!
-//! All pages are read and verified before anything changes. Then the entries are put, page by page, into a collection
-//! that nobody sees, each page a few records of the log; one more record puts it in its place. A crash before that
-//! record leaves what was there, a crash after it has everything.
-//!
-//! **Invariant:** no pass is held while a file is read or the log is waited for.
+//! **Invariant:** all pages are read and verified before anything changes.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::catalog::open_page_files;
 use super::error::{CheckpointError, Result};
@@ -17,30 +11,18 @@ use super::manifest::{CollectionPart, Manifest};
 use super::page_file::PageFileReader;
 use super::persist::MANIFEST;
 use super::runner::Runner;
-use super::{CLOSED, LoadDone, LoadRequest};
+use super::{LoadDone, LoadRequest};
 use crate::engine::collection::Collection;
-use crate::engine::effect::Effect;
-use crate::engine::keyspace::ExclusiveTxn;
-use crate::engine::scope::Scope;
-use crate::engine::txn::Txn;
-use crate::engine::waiters;
 use crate::page::image::{self, EntryImage};
-use crate::page::value::INLINE_BYTES_MAX;
-use crate::page::{Shared, StrRef, ValueRef};
 
-/// Content of a record, roughly; a single entry may be longer.
-const RECORD_BYTES: usize = 256 << 10;
-/// Between two looks whether the log has room.
-const ROOM_POLL: Duration = Duration::from_millis(1);
-
-/// A persisted collection, verified.
-struct Persisted {
-    part: CollectionPart,
-    entries: u64,
-    files: Vec<PageFileReader>,
+/// A collection's pages in files.
+pub(super) struct Filed {
+    pub part: CollectionPart,
+    pub entries: u64,
+    pub files: Vec<PageFileReader>,
 }
 
-impl Persisted {
+impl Filed {
     /// Reads page `row` into `buffer` and gives its entries to `visit`.
     fn page(
         &self,
@@ -68,27 +50,21 @@ impl Persisted {
 impl Runner {
     pub(super) fn load(&mut self, request: &LoadRequest) -> Result<LoadDone> {
         let started = Instant::now();
-        let persisted = self.open_persisted(&request.name)?;
-        self.check_target(request)?;
-        self.wait_for_room()?;
-        let collection = self.exclusive(|txn| txn.begin_load(request.kind))?;
-        let outcome = self
-            .fill(&collection, &persisted)
-            .and_then(|()| self.publish_load(request, &collection));
-        if outcome.is_err() && !self.shared.engine.refuses_writes() {
-            self.exclusive(|txn| txn.abandon_load(collection.id()))?;
-        }
-        outcome?;
-        let wal = self.shared.engine.wal();
-        wal.sync_blocking(wal.last_lsn())?;
+        let filed = self.open_persisted(&request.name)?;
+        let there = self.check_target(&request.target)?;
+        let settings = there.unwrap_or(filed.part.row.settings);
+        self.with_hidden((request.kind, settings), |runner, hidden| {
+            runner.fill(hidden, &filed)?;
+            runner.publish_at(&request.target, hidden.id())
+        })?;
         Ok(LoadDone {
-            entries: persisted.entries,
+            entries: filed.entries,
             millis: started.elapsed().as_millis() as u64,
         })
     }
 
     /// Opens what was persisted as `name` and verifies every page.
-    fn open_persisted(&self, name: &str) -> Result<Persisted> {
+    fn open_persisted(&self, name: &str) -> Result<Filed> {
         let dir = self.persisted_dir(name)?;
         let path = dir.join(MANIFEST);
         let disk = self.shared.disk.as_ref();
@@ -105,131 +81,32 @@ impl Runner {
                 "it is not that of one persisted collection",
             ));
         };
-        let persisted = Persisted {
+        let filed = Filed {
             part,
             entries: manifest.head.entries,
             files,
         };
-        let mut buffer = Vec::new();
-        for row in &persisted.part.pages {
-            self.check_stop()?;
-            persisted.page(row, &mut buffer, |_| Ok(()))?;
-        }
-        Ok(persisted)
+        self.verify(&filed)?;
+        Ok(filed)
     }
 
-    fn check_stop(&self) -> Result<()> {
-        if self.shared.stop.load(Ordering::Relaxed) {
-            return Err(CheckpointError::Refused(CLOSED.to_owned()));
+    /// Reads every page.
+    pub(super) fn verify(&self, filed: &Filed) -> Result<()> {
+        let mut buffer = Vec::new();
+        for row in &filed.part.pages {
+            self.check_stop()?;
+            filed.page(row, &mut buffer, |_| Ok(()))?;
         }
         Ok(())
     }
 
-    /// Whether the place is free, or may be taken. Looked at before the work, and again at its end.
-    fn check_target(&self, request: &LoadRequest) -> Result<()> {
-        let slot = self.shared.engine.registry().by_name(&request.as_name).cloned();
-        let _pass = self.worker.enter(&self.shared.engine);
-        match slot {
-            Some(slot) if !request.replace && slot.collection.key_count() > 0 => Err(taken(request)),
-            _ => Ok(()),
-        }
-    }
-
-    fn fill(&mut self, collection: &Arc<Collection>, persisted: &Persisted) -> Result<()> {
+    /// Puts every entry of `filed`.
+    pub(super) fn fill(&mut self, hidden: &Collection, filed: &Filed) -> Result<()> {
         let mut buffer = Vec::new();
-        for row in &persisted.part.pages {
+        for row in &filed.part.pages {
             self.check_stop()?;
-            persisted.page(row, &mut buffer, |entries| {
-                let mut rest = entries;
-                while !rest.is_empty() {
-                    self.wait_for_room()?;
-                    rest = self.put(collection, rest);
-                }
-                Ok(())
-            })?;
+            filed.page(row, &mut buffer, |entries| self.put_entries(hidden, entries))?;
         }
         Ok(())
     }
-
-    /// Puts the first of `entries` as one record; returns the others.
-    fn put<'a>(&mut self, collection: &Collection, entries: &'a [EntryImage<'a>]) -> &'a [EntryImage<'a>] {
-        let shared = Arc::clone(&self.shared);
-        let mut rest = entries;
-        self.worker.refresh_clock();
-        {
-            let _pass = self.worker.enter(&shared.engine);
-            let mut scope = Scope::visiting(&shared.engine, &mut self.worker);
-            let mut txn = Txn::new(&mut scope, collection, true);
-            let mut bytes = 0;
-            while let (Some((entry, behind)), true) = (rest.split_first(), bytes < RECORD_BYTES) {
-                bytes += entry.key.len() + entry.value.rough_bytes();
-                put_entry(&mut txn, entry);
-                rest = behind;
-            }
-        }
-        self.worker.submit();
-        rest
-    }
-
-    fn wait_for_room(&self) -> Result<()> {
-        let wal = self.shared.engine.wal();
-        while wal.over_pending() && !wal.is_failed() {
-            std::thread::sleep(ROOM_POLL);
-        }
-        match wal.failure() {
-            Some(why) => Err(CheckpointError::Refused(format!("the WAL has failed: {why}"))),
-            None => Ok(()),
-        }
-    }
-
-    fn publish_load(&mut self, request: &LoadRequest, collection: &Collection) -> Result<()> {
-        self.wait_for_room()?;
-        let id = collection.id();
-        self.exclusive(|txn| {
-            let there = txn.slot_named(&request.as_name);
-            let keys = there.map_or(0, |slot| slot.collection.key_count());
-            if keys > 0 && !request.replace {
-                return Ok(Err(taken(request)));
-            }
-            txn.publish_load(id, &request.as_name).map(Ok)
-        })?
-    }
-
-    /// Runs `body` as one record while nobody else runs.
-    fn exclusive<R>(
-        &mut self,
-        body: impl FnOnce(&mut ExclusiveTxn<'_, '_>) -> std::result::Result<R, String>,
-    ) -> Result<R> {
-        let shared = Arc::clone(&self.shared);
-        self.worker.refresh_clock();
-        let result = self.worker.with_exclusive(&shared.engine, |worker, pass| {
-            let mut scope = Scope::exclusive(&shared.engine, worker, pass);
-            body(&mut ExclusiveTxn::new(&mut scope, 0))
-        });
-        {
-            let _pass = self.worker.enter(&shared.engine);
-            waiters::serve(&shared.engine, &mut self.worker);
-        }
-        self.worker.submit();
-        result.map_err(CheckpointError::Refused)
-    }
-}
-
-fn taken(request: &LoadRequest) -> CheckpointError {
-    let name = &request.as_name;
-    CheckpointError::Refused(format!("collection {name:?} exists and has keys; use REPLACE"))
-}
-
-fn put_entry(txn: &mut Txn<'_, '_>, entry: &EntryImage<'_>) {
-    // A large string is copied once, here; entry and log link it.
-    let large = entry.value.as_str().filter(|text| text.len() > INLINE_BYTES_MAX);
-    let large = large.map(|text| Shared::new(text.bytes().to_vec()));
-    let value = large
-        .as_ref()
-        .map_or(entry.value, |shared| ValueRef::Str(StrRef::Shared(shared)));
-    txn.apply(&Effect::Put {
-        key: entry.key,
-        expire_at_ms: entry.expire_at_ms,
-        value,
-    });
 }

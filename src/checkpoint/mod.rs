@@ -11,7 +11,9 @@
 
 mod capture;
 pub mod catalog;
+mod copy;
 pub mod error;
+mod fill;
 pub mod format;
 mod load;
 pub mod manifest;
@@ -99,8 +101,8 @@ pub struct PersistDone {
     pub millis: u64,
 }
 
-/// What `LOAD` did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What brought a collection in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoadDone {
     /// Entries loaded.
     pub entries: u64,
@@ -111,15 +113,47 @@ pub struct LoadDone {
 /// What to load, and where to.
 struct LoadRequest {
     name: String,
-    as_name: String,
+    target: Target,
     kind: Kind,
-    replace: bool,
+}
+
+/// Where a collection goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The name; a collection of this name is made if there is none.
+    pub name: String,
+    /// Whether keys that are there may go.
+    pub replace: bool,
+}
+
+/// What `COLLECTION COPY` does.
+#[derive(Clone, Debug)]
+pub struct CopyRequest {
+    /// What to copy.
+    pub source: String,
+    /// Where to.
+    pub target: Target,
+    /// Of which kind the copy is; `None`: as the source.
+    pub kind: Option<Kind>,
+}
+
+/// What `COLLECTION CONVERT` does, and what makes a cache a collection that is kept on disk.
+#[derive(Clone, Debug)]
+pub struct ConvertRequest {
+    /// Which collection.
+    pub name: String,
+    /// Of which kind it will be; `None`: as it is.
+    pub kind: Option<Kind>,
+    /// Whether a cache becomes one that is kept.
+    pub is_kept: bool,
 }
 
 /// Work for the thread, besides checkpoints.
 enum Job {
     Persist(String, Reply<PersistDone>),
     Load(LoadRequest, Reply<LoadDone>),
+    Copy(CopyRequest, Reply<LoadDone>),
+    Convert(ConvertRequest, Reply<LoadDone>),
 }
 
 #[derive(Default)]
@@ -218,26 +252,45 @@ impl Checkpointer {
     /// # Errors
     /// Why it failed; what was persisted before is as good as before.
     pub async fn persist(&self, name: &str) -> Result<PersistDone, String> {
-        let (reply, done) = tokio::sync::oneshot::channel();
-        let job = Job::Persist(name.to_owned(), to_oneshot(reply));
-        self.shared.ask(|requests| requests.jobs.push_back(job))?;
-        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+        self.job(|reply| Job::Persist(name.to_owned(), reply)).await
     }
 
-    /// Loads what was persisted as `name` into collection `as_name`, all at once and in the log when this returns.
-    /// A collection that has keys is replaced only with `replace`.
+    /// Loads what was persisted as `name` into collection `as_name`, made one of `kind`, all at once and in the log when
+    /// this returns. A collection that has keys is replaced only with `replace`.
     ///
     /// # Errors
     /// Why it failed; nothing has changed.
     pub async fn load(&self, name: &str, as_name: &str, kind: Kind, replace: bool) -> Result<LoadDone, String> {
-        let (reply, done) = tokio::sync::oneshot::channel();
         let request = LoadRequest {
             name: name.to_owned(),
-            as_name: as_name.to_owned(),
+            target: Target {
+                name: as_name.to_owned(),
+                replace,
+            },
             kind,
-            replace,
         };
-        let job = Job::Load(request, to_oneshot(reply));
+        self.job(|reply| Job::Load(request, reply)).await
+    }
+
+    /// Copies a collection as it is at one instant, all at once and in the log when this returns.
+    ///
+    /// # Errors
+    /// Why it failed; nothing has changed.
+    pub async fn copy(&self, request: CopyRequest) -> Result<LoadDone, String> {
+        self.job(|reply| Job::Copy(request, reply)).await
+    }
+
+    /// Converts a collection while it is in use; in the log when this returns.
+    ///
+    /// # Errors
+    /// Why it failed; the collection is as it was.
+    pub async fn convert(&self, request: ConvertRequest) -> Result<LoadDone, String> {
+        self.job(|reply| Job::Convert(request, reply)).await
+    }
+
+    async fn job<T: Send + 'static>(&self, make: impl FnOnce(Reply<T>) -> Job) -> Result<T, String> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        let job = make(to_oneshot(reply));
         self.shared.ask(|requests| requests.jobs.push_back(job))?;
         done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
     }

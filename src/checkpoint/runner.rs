@@ -67,6 +67,8 @@ pub(super) fn run(shared: Arc<Shared>, worker: Worker) {
             Work::Checkpoint(waiters) => runner.checkpoint(waiters),
             Work::Job(Job::Persist(name, reply)) => reply(runner.persist(&name).map_err(told)),
             Work::Job(Job::Load(request, reply)) => reply(runner.load(&request).map_err(told)),
+            Work::Job(Job::Copy(request, reply)) => reply(runner.copy(&request).map_err(told)),
+            Work::Job(Job::Convert(request, reply)) => reply(runner.convert(&request).map_err(told)),
             Work::End => return,
         }
     }

@@ -167,13 +167,13 @@ impl Collection {
             page_ids: AtomicU64::new(self.page_ids.load(Ordering::Relaxed)),
             ..Self::new(self.id, self.placement)
         };
-        emptied.succeed(self);
+        emptied.configure(self.settings());
+        emptied.count_before(self);
         emptied
     }
 
-    /// Takes over the settings and counts of `old`, in whose place this one is now.
-    pub fn succeed(&self, old: &Self) {
-        self.configure(old.settings());
+    /// Goes on with the counts of `old`, in whose place this one is now.
+    pub fn count_before(&self, old: &Self) {
         self.before.lock().add(old.counts());
     }
 

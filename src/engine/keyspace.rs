@@ -320,6 +320,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
             .engine
             .change_registry(|registry: &mut Registry| registry.apply(id, effect))?;
         self.scope.log_registry_effect(id, effect);
+        self.scope.engine.tap().note(id, effect, self.collection(id));
         self.scope.worker.counters.changes.add(1);
         if let Some(collection) = gone {
             self.scope.engine.reaper().retire_collection(collection);
@@ -396,7 +397,7 @@ fn has_key(collection: &Collection, key: &[u8]) -> bool {
         .is_some_and(|shard| shard.lock().index.get(key).is_some())
 }
 
-fn take_watches(collection: &Collection) -> Vec<Watched> {
+pub(super) fn take_watches(collection: &Collection) -> Vec<Watched> {
     collection
         .shards_if_any()
         .iter()

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use super::collection::Collection;
 use super::effect::{CollectionId, DatabaseId, Effect, Placement};
 use super::index::Kind;
-use super::keyspace::ExclusiveTxn;
+use super::keyspace::{ExclusiveTxn, take_watches};
+use super::registry::Slot;
+use super::settings::Settings;
 
 impl ExclusiveTxn<'_, '_> {
     /// Begins to load a collection: an empty one, out of sight.
     ///
     /// # Errors
     /// A sentence when the registry refuses it.
-    pub fn begin_load(&mut self, kind: Kind) -> Result<Arc<Collection>, String> {
+    pub fn begin_load(&mut self, kind: Kind, settings: Settings) -> Result<Arc<Collection>, String> {
         let id = self.registry(|registry| registry.next_collection_id());
         let placement = Placement {
             kind,
@@ -25,6 +27,13 @@ impl ExclusiveTxn<'_, '_> {
             shard_bits: kind.shard_bits(),
         };
         self.change(id, &Effect::CollectionLoad { placement })?;
+        if settings != Settings::default() {
+            self.configure(id, settings)?;
+        }
+        self.loaded(id)
+    }
+
+    fn loaded(&self, id: CollectionId) -> Result<Arc<Collection>, String> {
         self.registry(|registry| registry.collection(id))
             .ok_or_else(|| "the collection vanished".to_owned())
     }
@@ -37,15 +46,32 @@ impl ExclusiveTxn<'_, '_> {
         self.change(id, &Effect::CollectionDrop)
     }
 
-    /// Puts loaded collection `id` in the slot called `name`, which is made if there is none. What was there goes.
+    /// Empties what is being loaded; returns what is to be filled from now on.
     ///
     /// # Errors
     /// A sentence when nothing of that id is being loaded.
+    pub fn flush_load(&mut self, id: CollectionId) -> Result<Arc<Collection>, String> {
+        self.change(id, &Effect::CollectionFlush)?;
+        self.loaded(id)
+    }
+
+    /// Puts loaded collection `id` in the slot called `name`, which is made if there is none. What was there goes; its
+    /// settings stay.
+    ///
+    /// # Errors
+    /// A sentence when nothing of that id is being loaded, or the slot does not take it.
     pub fn publish_load(&mut self, id: CollectionId, name: &str) -> Result<(), String> {
-        let database: DatabaseId = self.registry(|registry| {
-            let there = registry.by_name(name).map(|slot| slot.id);
-            there.unwrap_or_else(|| registry.next_named_id())
-        });
+        let there = self.slot_named(name);
+        let database = there.as_ref().map(|slot| slot.id);
+        let database = database.unwrap_or_else(|| self.registry(|registry| registry.next_named_id()));
+        if let Some(slot) = there {
+            self.take_settings(id, &slot, slot.collection.settings().is_cache)?;
+        }
+        self.publish_in(id, database, name)
+    }
+
+    /// Puts loaded collection `id` in slot `database`. Whoever watches a key that was or is there is told.
+    pub(super) fn publish_in(&mut self, id: CollectionId, database: DatabaseId, name: &str) -> Result<(), String> {
         let replaced = self.slot(database).map(|slot| slot.collection.id());
         let watched = replaced
             .map(|replaced| self.touch_watched(replaced))
@@ -57,5 +83,51 @@ impl ExclusiveTxn<'_, '_> {
         self.raise_present(id, &watched);
         self.watch_again(id, watched);
         Ok(())
+    }
+
+    /// Puts loaded collection `id`, which holds the same, in the place of `old`. Nobody who watches or waits is told of
+    /// anything.
+    ///
+    /// # Errors
+    /// A sentence when one of the two is not what it should be.
+    pub fn publish_converted(&mut self, old: CollectionId, id: CollectionId) -> Result<(), String> {
+        let slot = self.registry(|registry| registry.by_collection(old).cloned());
+        let slot = slot.ok_or_else(|| "the collection was dropped meanwhile".to_owned())?;
+        let is_cache = self.loaded(id)?.settings().is_cache;
+        self.take_settings(id, &slot, is_cache)?;
+        let watched = take_watches(&slot.collection);
+        let waiting = self.take_waiters(old);
+        let (database, name) = (slot.id, &*slot.name);
+        self.change(id, &Effect::CollectionPublish { database, name })?;
+        self.watch_again(id, watched);
+        self.wait_again(id, waiting);
+        Ok(())
+    }
+
+    /// Gives what is being loaded the settings of the slot that it goes to. What the log has of it follows from its being
+    /// a cache or not, so that alone cannot change.
+    fn take_settings(&mut self, id: CollectionId, slot: &Slot, is_cache: bool) -> Result<(), String> {
+        if slot.collection.traits().is_read_only() {
+            return Err(format!(
+                "collection {:?} is attached from a snapshot, nothing can replace it",
+                slot.name
+            ));
+        }
+        let loaded = self.loaded(id)?.settings();
+        if loaded.is_cache != is_cache {
+            return Err(format!(
+                "the checkpoint setting of {:?} was changed meanwhile, try again",
+                slot.name
+            ));
+        }
+        let settings = Settings {
+            is_cache,
+            ..slot.collection.settings()
+        };
+        if settings == loaded {
+            Ok(())
+        } else {
+            self.configure(id, settings)
+        }
     }
 }

@@ -20,6 +20,7 @@ pub mod reaper;
 pub mod registry;
 pub mod scope;
 pub mod settings;
+pub mod tap;
 #[cfg(test)]
 mod tests;
 pub mod txn;
@@ -43,6 +44,7 @@ use preimage::PreImages;
 use reaper::Reaper;
 use registry::Registry;
 use settings::FsyncClass;
+use tap::Tap;
 use worker::Worker;
 
 /// How often a second dead keys are looked for.
@@ -75,6 +77,7 @@ pub struct Engine {
     epoch: AtomicU64,
     checkpointing: AtomicBool,
     pre_images: PreImages,
+    tap: Tap,
     counters: Vec<Arc<Counters>>,
     free_cells: Mutex<Vec<usize>>,
     waiter_ids: AtomicU64,
@@ -105,6 +108,7 @@ impl Engine {
             epoch: AtomicU64::new(0),
             checkpointing: AtomicBool::new(false),
             pre_images: PreImages::default(),
+            tap: Tap::default(),
             counters: (0..cells).map(|_| Arc::default()).collect(),
             free_cells: Mutex::new((0..cells).rev().collect()),
             waiter_ids: AtomicU64::new(1),
@@ -291,6 +295,12 @@ impl Engine {
     pub fn end_checkpoint(&self) {
         self.checkpointing.store(false, Ordering::Relaxed);
         self.pre_images.drain();
+    }
+
+    /// Changes of the collection that is being converted.
+    #[inline]
+    pub fn tap(&self) -> &Tap {
+        &self.tap
     }
 
     /// Pre-images handed over by writers.

@@ -134,6 +134,13 @@ impl Registry {
                 self.slot_mut(id)?.name = name.into();
                 Ok(None)
             }
+            Effect::CollectionFlush if self.loading.contains_key(&id) => {
+                let emptied = |loading: &mut Arc<Collection>| {
+                    let emptied = Arc::new(loading.emptied());
+                    std::mem::replace(loading, emptied)
+                };
+                Ok(self.loading.get_mut(&id).map(emptied))
+            }
             Effect::CollectionFlush => {
                 let slot = self.slot_mut(id)?;
                 let emptied = Arc::new(slot.collection.emptied());
@@ -178,7 +185,7 @@ impl Registry {
         let collection = self.loading.remove(&id);
         let collection = collection.ok_or_else(|| format!("collection {id} is not being loaded"))?;
         if let Some(slot) = self.slots.get_mut(&database) {
-            collection.succeed(&slot.collection);
+            collection.count_before(&slot.collection);
             return Ok(Some(std::mem::replace(&mut slot.collection, collection)));
         }
         let slot = Slot {

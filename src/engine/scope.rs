@@ -243,7 +243,7 @@ impl<'e> Scope<'e> {
             effect.encode(collection.id(), &mut LogSink(&mut self.worker.log));
         }
         if !traits.is_plain() {
-            self.heed(collection, traits, applied.bytes);
+            self.heed(collection, traits, applied.bytes, effect);
         }
         self.note_change(applied.bytes);
         if let Some(entry) = applied.retired {
@@ -251,11 +251,14 @@ impl<'e> Scope<'e> {
         }
     }
 
-    /// What a change means to a collection with settings.
+    /// What a change means to a collection with settings, or to one that is being converted.
     #[cold]
-    fn heed(&mut self, collection: &Collection, traits: Traits, bytes: i64) {
+    fn heed(&mut self, collection: &Collection, traits: Traits, bytes: i64, effect: &Effect<'_>) {
         if traits.is_limited() {
             collection.carried().note_bytes(bytes);
+        }
+        if traits.is_tapped() {
+            self.engine.tap().push(collection.id(), effect);
         }
     }
 

@@ -19,6 +19,7 @@ use tokio::io::ReadBuf;
 use super::stream::Stream;
 use crate::commands::context::ClientHandle;
 use crate::config::live::ClientClass;
+use crate::engine::tap::Pace;
 use crate::engine::worker::unix_ms;
 use crate::resp::{Batch, Limits, RequestParser};
 use crate::session::{Ran, Session, WorkerCx};
@@ -311,6 +312,15 @@ impl Connection {
         }
         while engine.pre_images().waiting_bytes() > PRE_IMAGE_BYTES_MAX {
             tokio::time::sleep(PRE_IMAGE_PAUSE).await;
+        }
+        loop {
+            let pace = engine.tap().pace();
+            if pace != Pace::Free {
+                tokio::time::sleep(PRE_IMAGE_PAUSE).await;
+            }
+            if pace != Pace::Hold {
+                break;
+            }
         }
         if self.session.reply().held_bytes() > WRITE_BYTES {
             std::future::poll_fn(|cx| match self.poll_write(cx) {

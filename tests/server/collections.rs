@@ -196,3 +196,62 @@ fn clients_of_a_collection_that_goes_are_told_and_those_of_a_renamed_one_stay() 
     assert_eq!(other.call(&["SELECT", "0"]), Value::ok());
     assert_eq!(other.call(&["GET", "k"]), Value::Null);
 }
+
+#[test]
+fn a_conversion_keeps_clients_transactions_and_settings() {
+    let server = in_memory();
+    let (mut one, mut other) = (server.connect(), server.connect());
+    one.call(&["COLLECTION", "CREATE", "users"]);
+    one.call(&["COLLECTION", "CONFIG", "users", "SET", "max-bytes", "1gb"]);
+    assert_eq!(other.call(&["SELECT", "users"]), Value::ok());
+    other.call(&["SET", "k", "v"]);
+    let before = info(&mut one, "users");
+    other.call(&["WATCH", "k"]);
+    other.call(&["MULTI"]);
+    other.call(&["APPEND", "k", "w"]);
+    for kind in ["bcust", "bdef", "hmap", "BCUST"] {
+        assert_eq!(one.call(&["COLLECTION", "CONVERT", "users", "KIND", kind]), Value::ok());
+    }
+    assert_eq!(other.call(&["EXEC"]), Value::Array(vec![Value::Int(2)]));
+    let after = info(&mut one, "users");
+    assert_eq!(
+        (after["kind"].as_str(), after["max-bytes"].as_str()),
+        ("bcust", "1073741824")
+    );
+    assert_eq!(after["database"], before["database"]);
+    let numbers = |info: &BTreeMap<String, String>| info["reads"].parse::<u64>().expect("a number");
+    assert!(numbers(&after) >= numbers(&before));
+    for (command, error) in [
+        ("COLLECTION CONVERT nobody KIND hmap", "ERR no such collection 'nobody'"),
+        ("COLLECTION CONVERT users AS hmap", "ERR syntax error"),
+        (
+            "COLLECTION CONVERT users KIND tree",
+            "ERR unknown collection kind 'tree', known are hmap, bdef, bcust",
+        ),
+        (
+            "COLLECTION COPY users users",
+            "ERR \"users\" cannot be copied to itself",
+        ),
+        (
+            "COLLECTION COPY users a/b",
+            "ERR invalid collection name: it contains a slash",
+        ),
+        ("COLLECTION COPY users x KIND", "ERR syntax error"),
+    ] {
+        let command: Vec<&str> = command.split(' ').collect();
+        assert_eq!(one.call(&command).text(), error, "{command:?}");
+    }
+    assert_eq!(
+        one.call(&["COLLECTION", "COPY", "users", "people", "KIND", "hmap"]),
+        Value::ok()
+    );
+    let taken = one.call(&["COLLECTION", "COPY", "users", "people"]).text();
+    assert_eq!(taken, "ERR collection \"people\" exists and has keys; use REPLACE");
+    assert_eq!(
+        one.call(&["COLLECTION", "COPY", "users", "people", "REPLACE"]),
+        Value::ok()
+    );
+    assert_eq!(one.call(&["COLLECTION", "COPY", "users", "3"]), Value::ok());
+    one.call(&["SELECT", "3"]);
+    assert_eq!(one.call(&["GET", "k"]), Value::bulk("vw"));
+}

@@ -2,6 +2,7 @@
 
 mod capture;
 mod concurrent;
+mod convert;
 mod crash;
 mod damage;
 mod persist;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::copy::convert_then_ok;
 use super::select::by_name;
+use crate::checkpoint::ConvertRequest;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -116,35 +118,38 @@ fn set(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow
             "MISCONF Errors writing to the AOF file: the write-ahead log has failed",
         ));
     }
-    cx.worker.with_exclusive(&engine, |worker, pass| {
+    let must_convert = cx.worker.with_exclusive(&engine, |worker, pass| {
         let mut scope = Scope::exclusive(&engine, worker, pass);
         configure(&mut ExclusiveTxn::new(&mut scope, 0), slot.id, pairs)
     })?;
     cx.worker.observe_all(&engine);
+    if must_convert {
+        let request = ConvertRequest {
+            name: slot.name.to_string(),
+            kind: None,
+            is_kept: true,
+        };
+        return Ok(convert_then_ok(cx, request));
+    }
     reply.ok();
     Ok(Flow::Done)
 }
 
-fn configure(txn: &mut ExclusiveTxn<'_, '_>, database: DatabaseId, pairs: &[[&[u8]; 2]]) -> Result<(), CmdError> {
+/// Whether the keys of a cache have yet to be brought into the log, which makes it one that is kept.
+fn configure(txn: &mut ExclusiveTxn<'_, '_>, database: DatabaseId, pairs: &[[&[u8]; 2]]) -> Result<bool, CmdError> {
     let slot = txn
         .slot(database)
         .ok_or(CmdError::text("ERR the collection was dropped meanwhile"))?;
     let before = slot.collection.settings();
-    let settings = apply(before, pairs)?;
-    if settings == before {
-        return Ok(());
-    }
+    let mut settings = apply(before, pairs)?;
     super::guard::check_slot(&slot, flag::WRITE)?;
-    if before.is_cache && !settings.is_cache && slot.collection.key_count() > 0 {
-        return Err(format!(
-            "ERR collection '{}' has keys that neither the log nor a checkpoint has: empty it first",
-            slot.name
-        )
-        .into());
+    let must_convert = before.is_cache && !settings.is_cache && slot.collection.key_count() > 0;
+    settings.is_cache |= must_convert;
+    if settings != before {
+        txn.configure(slot.collection.id(), settings)
+            .map_err(|error| format!("ERR {error}"))?;
     }
-    Ok(txn
-        .configure(slot.collection.id(), settings)
-        .map_err(|error| format!("ERR {error}"))?)
+    Ok(must_convert)
 }
 
 /// `settings` with changes.

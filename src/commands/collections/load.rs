@@ -54,7 +54,7 @@ struct Options {
 
 impl Options {
     fn parse(args: Args<'_>) -> Result<Self, CmdError> {
-        let name = collection_name(args.at(1))?;
+        let name = name::any(args.at(1))?;
         let mut options = Self {
             as_name: name.clone(),
             name,
@@ -64,23 +64,12 @@ impl Options {
         while let Some(option) = rest.next() {
             match option.to_ascii_lowercase().as_slice() {
                 b"replace" => options.replace = true,
-                b"as" => options.as_name = collection_name(rest.next().ok_or(CmdError::Syntax)?)?,
+                b"as" => options.as_name = name::any(rest.next().ok_or(CmdError::Syntax)?)?,
                 _ => return Err(CmdError::Syntax),
             }
         }
         Ok(options)
     }
-}
-
-/// A name that a collection may have: one that somebody could give, or a numbered database's.
-fn collection_name(argument: &[u8]) -> Result<String, CmdError> {
-    let is_number = !argument.is_empty() && argument.iter().all(u8::is_ascii_digit);
-    let name = if is_number {
-        name::existing(argument)
-    } else {
-        name::fresh(argument)
-    };
-    name.map(|name| if name == "0" { "default" } else { name }.to_owned())
 }
 
 fn load_bcust(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {

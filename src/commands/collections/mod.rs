@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod config;
+mod copy;
 mod describe;
 mod display;
 mod display_wal;
@@ -35,6 +36,8 @@ pub const COLLECTION: Spec = Spec {
 
 const SUBCOMMANDS: &[Spec] = &[
     config::CONFIG,
+    copy::CONVERT,
+    copy::COPY,
     manage::CREATE,
     select::CURRENT,
     manage::DROP,

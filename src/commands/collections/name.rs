@@ -42,6 +42,13 @@ pub fn fresh(argument: &[u8]) -> Result<&str, CmdError> {
     Ok(name)
 }
 
+/// A name that a collection may have: one that somebody could give, or a numbered database's.
+pub fn any(argument: &[u8]) -> Result<String, CmdError> {
+    let is_number = !argument.is_empty() && argument.iter().all(u8::is_ascii_digit);
+    let name = if is_number { existing(argument) } else { fresh(argument) };
+    name.map(|name| if name == "0" { "default" } else { name }.to_owned())
+}
+
 /// The kind an argument names.
 pub fn kind(argument: &[u8]) -> Result<Kind, CmdError> {
     let named = |kind: &Kind| kind.name().as_bytes().eq_ignore_ascii_case(argument);

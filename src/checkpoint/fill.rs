@@ -1,0 +1,225 @@
+//! Filling a collection that nobody sees yet, through the log, and putting it in its place.
+//!
+//! Whatever brings a whole collection in works this way (`LOAD`, `COLLECTION COPY`, `CONVERT`, `CHECKPOINT RESTORE`): a
+//! collection in no slot is made, entries are put into it, each page a few records of the log; one more record puts it in
+//! its place. A crash before that record leaves what was there, a crash after it has everything.
+//!
+//! **Invariant:** no pass is held while a file is read or the log is waited for.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::error::{CheckpointError, Result};
+use super::runner::Runner;
+use super::{CLOSED, Target};
+use crate::engine::collection::Collection;
+use crate::engine::effect::{CollectionId, Effect};
+use crate::engine::index::Kind;
+use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::scope::Scope;
+use crate::engine::settings::Settings;
+use crate::engine::txn::Txn;
+use crate::engine::waiters;
+use crate::page::image::{self, EntryImage};
+use crate::page::value::INLINE_BYTES_MAX;
+use crate::page::{Shared, StrRef, ValueRef};
+
+/// Content of a record, roughly; a single entry may be longer.
+const RECORD_BYTES: usize = 256 << 10;
+/// Between two looks whether the log has room.
+const ROOM_POLL: Duration = Duration::from_millis(1);
+
+impl Runner {
+    /// Whether the place is free, or may be taken; the settings of what is there. Looked at before the work, and again at
+    /// its end.
+    pub(super) fn check_target(&self, target: &Target) -> Result<Option<Settings>> {
+        let slot = self.shared.engine.registry().by_name(&target.name).cloned();
+        let _pass = self.worker.enter(&self.shared.engine);
+        let Some(slot) = slot else { return Ok(None) };
+        if slot.collection.traits().is_read_only() {
+            return Err(attached(&target.name));
+        }
+        if !target.replace && slot.collection.key_count() > 0 {
+            return Err(CheckpointError::Refused(taken(target)));
+        }
+        Ok(Some(slot.collection.settings()))
+    }
+
+    /// Makes a collection that nobody sees, lets `body` fill it and put it in its place; gives it up if that fails.
+    pub(super) fn with_hidden<R>(
+        &mut self,
+        (kind, settings): (Kind, Settings),
+        body: impl FnOnce(&mut Self, &mut Arc<Collection>) -> Result<R>,
+    ) -> Result<R> {
+        let mut hidden = self.begin_hidden(kind, settings)?;
+        let outcome = body(self, &mut hidden);
+        if outcome.is_err() {
+            self.give_up(&[hidden.id()]);
+        }
+        let done = outcome?;
+        self.sync_all()?;
+        Ok(done)
+    }
+
+    pub(super) fn begin_hidden(&mut self, kind: Kind, settings: Settings) -> Result<Arc<Collection>> {
+        self.wait_for_room()?;
+        self.exclusive(|txn| txn.begin_load(kind, settings))
+    }
+
+    /// Lets go of collections that were not put in their places.
+    pub(super) fn give_up(&mut self, hidden: &[CollectionId]) {
+        for id in hidden {
+            // With a failed log nothing can be said any more; the next start lets go of it.
+            if !self.shared.engine.refuses_writes()
+                && let Err(error) = self.exclusive(|txn| txn.abandon_load(*id))
+            {
+                tracing::warn!("what was being loaded could not be given up: {error}");
+            }
+        }
+    }
+
+    /// All that was done is on disk.
+    pub(super) fn sync_all(&self) -> Result<()> {
+        let wal = self.shared.engine.wal();
+        Ok(wal.sync_blocking(wal.last_lsn())?)
+    }
+
+    /// Puts the filled collection in its place.
+    pub(super) fn publish_at(&mut self, target: &Target, id: CollectionId) -> Result<()> {
+        self.wait_for_room()?;
+        self.exclusive(|txn| {
+            let there = txn.slot_named(&target.name);
+            let keys = there.map_or(0, |slot| slot.collection.key_count());
+            if keys > 0 && !target.replace {
+                return Err(taken(target));
+            }
+            txn.publish_load(id, &target.name)
+        })
+    }
+
+    pub(super) fn check_stop(&self) -> Result<()> {
+        if self.shared.stop.load(Ordering::Relaxed) {
+            return Err(CheckpointError::Refused(CLOSED.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Puts the entries of a page's content.
+    ///
+    /// # Errors
+    /// A sentence in `Refused` when the bytes are not exactly `entries` entries, and what keeps it from going on.
+    pub(super) fn put_page(&mut self, hidden: &Collection, content: &[u8], entries: u32) -> Result<()> {
+        let mut decoded = Vec::with_capacity((entries as usize).min(content.len()));
+        image::decode(content, entries, |entry| {
+            decoded.push(entry);
+            Ok(())
+        })
+        .map_err(CheckpointError::Refused)?;
+        self.put_entries(hidden, &decoded)
+    }
+
+    pub(super) fn put_entries(&mut self, hidden: &Collection, entries: &[EntryImage<'_>]) -> Result<()> {
+        let mut rest = entries;
+        while !rest.is_empty() {
+            self.wait_for_room()?;
+            self.check_memory()?;
+            rest = self.put_some(hidden, rest);
+        }
+        Ok(())
+    }
+
+    /// Puts the first of `entries` as one record; returns the others.
+    fn put_some<'a>(&mut self, hidden: &Collection, entries: &'a [EntryImage<'a>]) -> &'a [EntryImage<'a>] {
+        let mut rest = entries;
+        self.as_record(hidden, |txn| {
+            let mut bytes = 0;
+            while let (Some((entry, behind)), true) = (rest.split_first(), bytes < RECORD_BYTES) {
+                bytes += entry.key.len() + entry.value.rough_bytes();
+                put_entry(txn, entry);
+                rest = behind;
+            }
+        });
+        rest
+    }
+
+    /// Changes keys of `hidden`, as one record.
+    pub(super) fn as_record<R>(&mut self, hidden: &Collection, body: impl FnOnce(&mut Txn<'_, '_>) -> R) -> R {
+        let shared = Arc::clone(&self.shared);
+        self.worker.refresh_clock();
+        let result = {
+            let _pass = self.worker.enter(&shared.engine);
+            let mut scope = Scope::visiting(&shared.engine, &mut self.worker);
+            body(&mut Txn::new(&mut scope, hidden, true))
+        };
+        self.worker.submit();
+        result
+    }
+
+    pub(super) fn wait_for_room(&self) -> Result<()> {
+        let wal = self.shared.engine.wal();
+        while wal.over_pending() && !wal.is_failed() {
+            std::thread::sleep(ROOM_POLL);
+        }
+        match wal.failure() {
+            Some(why) => Err(CheckpointError::Refused(format!("the WAL has failed: {why}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_memory(&self) -> Result<()> {
+        let max = self.shared.live.maxmemory.load(Ordering::Relaxed);
+        let used = self.shared.engine.meter().used_bytes();
+        if max == 0 || used <= max {
+            return Ok(());
+        }
+        Err(CheckpointError::Refused(format!(
+            "it does not fit: {used} bytes are in use, 'maxmemory' is {max}"
+        )))
+    }
+
+    /// Runs `body` as one record while nobody else runs.
+    pub(super) fn exclusive<R>(
+        &mut self,
+        body: impl FnOnce(&mut ExclusiveTxn<'_, '_>) -> std::result::Result<R, String>,
+    ) -> Result<R> {
+        let shared = Arc::clone(&self.shared);
+        self.worker.refresh_clock();
+        let result = self.worker.with_exclusive(&shared.engine, |worker, pass| {
+            let mut scope = Scope::exclusive(&shared.engine, worker, pass);
+            body(&mut ExclusiveTxn::new(&mut scope, 0))
+        });
+        {
+            let _pass = self.worker.enter(&shared.engine);
+            waiters::serve(&shared.engine, &mut self.worker);
+        }
+        self.worker.submit();
+        result.map_err(CheckpointError::Refused)
+    }
+}
+
+fn taken(target: &Target) -> String {
+    let name = &target.name;
+    format!("collection {name:?} exists and has keys; use REPLACE")
+}
+
+/// What to say of a change to an attached snapshot.
+pub(super) fn attached(name: &str) -> CheckpointError {
+    CheckpointError::Refused(format!(
+        "collection {name:?} is attached from a snapshot, nothing can replace it"
+    ))
+}
+
+fn put_entry(txn: &mut Txn<'_, '_>, entry: &EntryImage<'_>) {
+    // A large string is copied once, here; entry and log link it.
+    let large = entry.value.as_str().filter(|text| text.len() > INLINE_BYTES_MAX);
+    let large = large.map(|text| Shared::new(text.bytes().to_vec()));
+    let value = large
+        .as_ref()
+        .map_or(entry.value, |shared| ValueRef::Str(StrRef::Shared(shared)));
+    txn.apply(&Effect::Put {
+        key: entry.key,
+        expire_at_ms: entry.expire_at_ms,
+        value,
+    });
+}
