@@ -41,6 +41,48 @@ pub enum Field {
     Map(Vec<(String, Field)>),
 }
 
+impl From<u64> for Field {
+    fn from(number: u64) -> Self {
+        Self::Uint(number)
+    }
+}
+
+impl From<u32> for Field {
+    fn from(number: u32) -> Self {
+        Self::Uint(number.into())
+    }
+}
+
+impl From<usize> for Field {
+    fn from(number: usize) -> Self {
+        Self::Uint(number as u64)
+    }
+}
+
+impl From<bool> for Field {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<&str> for Field {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Field {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&std::path::Path> for Field {
+    fn from(path: &std::path::Path) -> Self {
+        Self::Text(path.display().to_string())
+    }
+}
+
 /// An effect: its kind and its fields.
 ///
 /// # Errors

@@ -25,6 +25,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 mod waiters;
+mod walk;
 mod writer;
 
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub use reader::{Reader, Record, Tail};
 pub use repair::{Repair, repair_damage, repair_tail};
 pub use segment::segment_name;
 pub use waiters::{WaitLsn, WaitRoom};
+pub use walk::{Found, SegmentSummary, Walk};
 
 /// A log sequence number: contiguous, from 1; 0 is "before the first record".
 pub type Lsn = u64;

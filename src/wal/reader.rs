@@ -47,6 +47,21 @@ pub struct Record<'a> {
     pub payload: &'a [u8],
 }
 
+impl<'a> Record<'a> {
+    /// The record whose frame is `bytes`.
+    pub(super) fn of(header: &RecordHeader, offset: u64, bytes: &'a [u8]) -> Self {
+        Record {
+            lsn: header.lsn,
+            wall_ms: header.wall_ms,
+            term: header.term,
+            group: header.group,
+            offset,
+            batch_end: header.flags & FLAG_BATCH_END != 0,
+            payload: bytes.get(RECORD_HEADER_BYTES..).unwrap_or_default(),
+        }
+    }
+}
+
 /// Where the whole records end in a log whose last segment has a torn tail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tail {
@@ -75,7 +90,7 @@ pub struct Reader {
 }
 
 /// What is at an offset of a segment.
-enum Frame {
+pub(super) enum Frame {
     Record(RecordHeader),
     Mark(RecordHeader),
     Bad(&'static str),
@@ -180,15 +195,7 @@ impl Reader {
         let start = segment.offset - u64::from(header.len) - RECORD_PREFIX_BYTES as u64;
         self.record_at = start;
         let bytes = segment.bytes(start, header.len as usize + RECORD_PREFIX_BYTES)?;
-        Ok(Some(Record {
-            lsn: header.lsn,
-            wall_ms: header.wall_ms,
-            term: header.term,
-            group: header.group,
-            offset: start,
-            batch_end: header.flags & FLAG_BATCH_END != 0,
-            payload: bytes.get(RECORD_HEADER_BYTES..).unwrap_or_default(),
-        }))
+        Ok(Some(Record::of(&header, start, bytes)))
     }
 
     /// The torn tail, once the end is reached.
@@ -295,7 +302,7 @@ impl Reader {
     }
 }
 
-fn frame_bytes(header: &RecordHeader) -> u64 {
+pub(super) fn frame_bytes(header: &RecordHeader) -> u64 {
     u64::from(header.len) + RECORD_PREFIX_BYTES as u64
 }
 
@@ -332,20 +339,20 @@ fn check_header(
 }
 
 /// One segment file and a window on it.
-struct SegmentReader {
+pub(super) struct SegmentReader {
     file: Box<dyn DiskRead>,
-    path: PathBuf,
-    salt: u32,
-    len: u64,
+    pub path: PathBuf,
+    pub salt: u32,
+    pub len: u64,
     /// Where the next frame begins.
-    offset: u64,
+    pub offset: u64,
     window: Vec<u8>,
     window_at: u64,
     window_bytes: usize,
 }
 
 impl SegmentReader {
-    fn open(file: Box<dyn DiskRead>, len: u64, segment: &SegmentFile) -> Result<Self, WalError> {
+    pub fn open(file: Box<dyn DiskRead>, len: u64, segment: &SegmentFile) -> Result<Self, WalError> {
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         let read = file
             .read_at(0, &mut bytes)
@@ -366,7 +373,7 @@ impl SegmentReader {
     }
 
     /// `count` bytes from `offset`; the caller has checked that the file holds them.
-    fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], WalError> {
+    pub fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], WalError> {
         let skip = offset
             .checked_sub(self.window_at)
             .and_then(|skip| usize::try_from(skip).ok());
@@ -397,7 +404,7 @@ impl SegmentReader {
         Ok(())
     }
 
-    fn header(&mut self, at: u64) -> Result<Option<RecordHeader>, WalError> {
+    pub fn header(&mut self, at: u64) -> Result<Option<RecordHeader>, WalError> {
         if self.len.saturating_sub(at) < RECORD_HEADER_BYTES as u64 {
             return Ok(None);
         }
@@ -406,7 +413,7 @@ impl SegmentReader {
     }
 
     /// What is at `at`; an intact frame of an unknown version or with unknown flags is an error.
-    fn frame(&mut self, at: u64) -> Result<Frame, WalError> {
+    pub fn frame(&mut self, at: u64) -> Result<Frame, WalError> {
         if at >= self.len {
             return Ok(Frame::End);
         }
@@ -447,7 +454,7 @@ impl SegmentReader {
     }
 
     /// An intact frame must be the next record, or a mark that speaks of records before it.
-    fn check_order(&self, header: &RecordHeader, next: Lsn) -> Result<(), WalError> {
+    pub fn check_order(&self, header: &RecordHeader, next: Lsn) -> Result<(), WalError> {
         if header.is_mark() {
             if header.lsn < next {
                 return Ok(());
@@ -499,8 +506,8 @@ impl SegmentReader {
 
     /// Searches behind `at` for intact frames: the first record above `expected`, and a mark that covers it.
     /// O(bytes), plus a CRC for each place that looks like a frame.
-    fn intact_after(&mut self, at: u64, expected: Lsn) -> Result<Found, WalError> {
-        let mut found = Found::default();
+    fn intact_after(&mut self, at: u64, expected: Lsn) -> Result<Behind, WalError> {
+        let mut found = Behind::default();
         let mut at = at + 1;
         while let Some(header) = self.header(at)? {
             if !self.plausible(&header, at, expected) || !self.intact(&header, at)? {
@@ -520,7 +527,7 @@ impl SegmentReader {
     }
 
     /// Whether it can be a frame of this log, before its CRC is looked at.
-    fn plausible(&self, header: &RecordHeader, at: u64, expected: Lsn) -> bool {
+    pub fn plausible(&self, header: &RecordHeader, at: u64, expected: Lsn) -> bool {
         let records_max = self.len / RECORD_HEADER_BYTES as u64;
         let lsn_max = expected.saturating_add(records_max);
         let lsn_fits = header.lsn <= lsn_max && (header.is_mark() || header.lsn >= expected);
@@ -528,7 +535,7 @@ impl SegmentReader {
         header.version == RECORD_VERSION && header.flags_known() && lsn_fits && len_fits
     }
 
-    fn intact(&mut self, header: &RecordHeader, at: u64) -> Result<bool, WalError> {
+    pub fn intact(&mut self, header: &RecordHeader, at: u64) -> Result<bool, WalError> {
         let salt = self.salt;
         let bytes = self.bytes(at, header.len as usize + RECORD_PREFIX_BYTES)?;
         Ok(crc32c::crc32c_append(salt, covered(bytes)) == header.crc)
@@ -553,7 +560,7 @@ impl SegmentReader {
 
 /// What a search behind a bad frame has found, by offset.
 #[derive(Default)]
-struct Found {
+struct Behind {
     record: Option<u64>,
     mark: Option<u64>,
 }

@@ -5,6 +5,7 @@ mod concurrent;
 mod convert;
 mod crash;
 mod damage;
+mod flips;
 mod persist;
 mod settings;
 
@@ -84,6 +85,7 @@ pub(super) fn files(disk: &FaultDisk, dir: &str) -> Vec<PathBuf> {
 pub(super) struct Server {
     pub engine: Arc<Engine>,
     pub checkpoints: Checkpointer,
+    pub live: Arc<Live>,
     pub worker: Worker,
 }
 
@@ -115,12 +117,14 @@ impl Server {
             behind_bytes: found.wal_bytes,
             term: 0,
         };
-        let checkpoints = Checkpointer::new(Arc::clone(&engine), shared, options, Arc::new(Live::default()));
+        let live = Arc::new(Live::default());
+        let checkpoints = Checkpointer::new(Arc::clone(&engine), shared, options, Arc::clone(&live));
         checkpoints.start().unwrap();
         let worker = engine.worker().unwrap();
         let mut server = Self {
             engine,
             checkpoints,
+            live,
             worker,
         };
         server.exclusive(|txn| txn.create_numbered(2).unwrap());

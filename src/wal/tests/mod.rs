@@ -6,6 +6,7 @@ mod failure;
 mod feed;
 mod mutated;
 mod normal;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
