@@ -18,4 +18,5 @@ pub mod resp;
 pub mod server;
 pub mod session;
 pub mod storage;
+pub mod tools;
 pub mod wal;

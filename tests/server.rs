@@ -19,6 +19,8 @@ mod clients;
 mod collections;
 #[path = "server/feed.rs"]
 mod feed;
+#[path = "server/inspect.rs"]
+mod inspect;
 #[path = "server/ordered.rs"]
 mod ordered;
 #[path = "server/startup.rs"]

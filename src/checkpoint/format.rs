@@ -46,7 +46,7 @@ pub enum HeaderFault {
 }
 
 /// What a manifest describes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[repr(u32)]
 pub enum ManifestKind {
     /// All collections: a checkpoint.
@@ -110,7 +110,7 @@ pub fn decode_page_file_header(bytes: &[u8]) -> Result<u64, HeaderFault> {
 }
 
 /// What stands before a page's content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PageHeader {
     /// CRC32C of the rest of the header and of the content.
     pub crc: u32,
@@ -161,7 +161,7 @@ impl PageHeader {
 }
 
 /// The first part of a manifest: what it is, and which page files it names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ManifestHead {
     /// What it describes.
     pub kind: ManifestKind,

@@ -40,7 +40,7 @@ use crate::storage::Disk;
 use crate::wal::Lsn;
 
 pub use error::CheckpointError;
-pub use persist::persisted_manifests;
+pub use persist::{MANIFEST as PERSISTED_MANIFEST, persisted_manifests};
 use status::Status;
 pub use status::{CheckpointStats, Persisted};
 

@@ -209,6 +209,53 @@ impl PageFileReader {
     }
 }
 
+/// The id that a page file's header tells.
+///
+/// # Errors
+/// When it cannot be read, or is damaged.
+pub fn read_page_file_id(disk: &dyn Disk, path: &Path) -> Result<u64> {
+    let mut header = [0; PAGE_FILE_HEADER_BYTES];
+    let read = disk
+        .read_at(path, 0, &mut header)
+        .map_err(CheckpointError::io("read", path))?;
+    decode_page_file_header(header.get(..read).unwrap_or_default()).map_err(|fault| header_error(path, fault))
+}
+
+/// The page that begins at `offset` of a file of `file_bytes`, by what the file alone says; `buffer` then holds it, header
+/// included.
+///
+/// # Errors
+/// A sentence when there is no whole page.
+pub fn read_page_at(
+    file: &dyn DiskRead,
+    file_bytes: u64,
+    offset: u64,
+    buffer: &mut Vec<u8>,
+) -> std::result::Result<PageHeader, String> {
+    let read = |buffer: &mut Vec<u8>, bytes: u64| {
+        if bytes > file_bytes.saturating_sub(offset) {
+            return Err("the page goes beyond the end of the file".to_owned());
+        }
+        buffer.resize(bytes as usize, 0);
+        match file.read_at(offset, buffer) {
+            Ok(read) if read == buffer.len() => Ok(()),
+            Ok(_) => Err("the file became shorter while it was read".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    read(buffer, PAGE_HEADER_BYTES as u64)?;
+    let header = PageHeader::decode(buffer);
+    read(buffer, header.len.saturating_add(PAGE_HEADER_BYTES as u64))?;
+    let crc = crc32c::crc32c(buffer.get(4..).unwrap_or_default());
+    if crc != header.crc {
+        return Err(format!(
+            "the page's checksum is {crc:08x}, stored with it is {:08x}",
+            header.crc
+        ));
+    }
+    Ok(header)
+}
+
 /// A header's fault as an error of its file.
 pub(super) fn header_error(path: &Path, fault: HeaderFault) -> CheckpointError {
     match fault {

@@ -19,7 +19,7 @@ use super::{PersistDone, Persisted};
 use crate::storage::Disk;
 
 /// The manifest of a persisted collection.
-pub(super) const MANIFEST: &str = "manifest.lkm";
+pub const MANIFEST: &str = "manifest.lkm";
 
 /// Names and manifests of the collections persisted in `dir`; none if there is no such directory.
 ///

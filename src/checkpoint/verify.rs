@@ -22,28 +22,46 @@ pub struct Expected {
     pub id: Option<u64>,
 }
 
-/// Reads the manifest at `path` and every page it points to; each fault goes to `fault`. Returns the manifest when it
+/// What is told while a manifest is verified.
+#[derive(Debug)]
+pub enum Event {
+    /// What is wrong.
+    Fault(CheckpointError),
+    /// So many bytes of pages, of so many, have been read.
+    Read {
+        /// Read.
+        done: u64,
+        /// In all.
+        total: u64,
+    },
+}
+
+/// Reads the manifest at `path` and every page it points to; each fault goes to `tell`. Returns the manifest when it
 /// is whole, whatever its pages are like.
 pub fn verify_manifest(
     disk: &dyn Disk,
     path: &Path,
     expected: Expected,
-    fault: &mut dyn FnMut(CheckpointError),
+    tell: &mut dyn FnMut(Event),
 ) -> Option<Manifest> {
     let manifest = match read(disk, path, expected) {
         Ok(manifest) => manifest,
         Err(error) => {
-            fault(error);
+            tell(Event::Fault(error));
             return None;
         }
     };
     let dir = path.parent().unwrap_or(Path::new("."));
     match open_page_files(disk, dir, &manifest.head) {
         Ok(files) => {
-            let parts = manifest.collections.iter();
-            parts.for_each(|part| verify_collection(part, &files, fault));
+            let rows = manifest.collections.iter().flat_map(|part| &part.pages);
+            let total = rows.map(|row| row.len).sum();
+            let mut done = 0;
+            for part in &manifest.collections {
+                verify_collection(part, &files, &mut done, total, tell);
+            }
         }
-        Err(error) => fault(error),
+        Err(error) => tell(Event::Fault(error)),
     }
     Some(manifest)
 }
@@ -58,7 +76,13 @@ fn read(disk: &dyn Disk, path: &Path, expected: Expected) -> Result<Manifest> {
     Ok(manifest)
 }
 
-fn verify_collection(part: &CollectionPart, files: &[PageFileReader], fault: &mut dyn FnMut(CheckpointError)) {
+fn verify_collection(
+    part: &CollectionPart,
+    files: &[PageFileReader],
+    done: &mut u64,
+    total: u64,
+    tell: &mut dyn FnMut(Event),
+) {
     // Never written to: it only tells where keys belong.
     let collection = Collection::new(part.row.id, part.row.placement);
     let mut buffer = Vec::new();
@@ -67,8 +91,10 @@ fn verify_collection(part: &CollectionPart, files: &[PageFileReader], fault: &mu
         if let Some(file) = files.get(row.file as usize)
             && let Err(error) = verify_page(&collection, file, row, &mut buffer)
         {
-            fault(error);
+            tell(Event::Fault(error));
         }
+        *done += row.len;
+        tell(Event::Read { done: *done, total });
     }
 }
 

@@ -1,4 +1,5 @@
-//! The command line: `lokikv [flags] [config file]`, `lokikv ping` and `lokikv verify`.
+//! The command line: `lokikv [flags] [config file]`, `lokikv ping`, and what is done on a directory without a server
+//! (`offline`).
 //!
 //! **Invariants**
 //! - A flag is a layer over the file, never a second way to validate: all flags become [`Override`]s.
@@ -9,10 +10,11 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use super::load::{ConfigError, Loaded, Override, load};
+pub use super::offline::{InspectArgs, VerifyArgs};
 
 /// A clean end.
 pub const EXIT_OK: u8 = 0;
-/// The server could not start or go on, `ping` got no answer, or `verify` found a fault.
+/// The server could not start or go on, `ping` got no answer, or `verify` or `inspect` found a fault.
 pub const EXIT_FAILURE: u8 = 1;
 /// A mistake in flags or configuration.
 pub const EXIT_USAGE: u8 = 2;
@@ -34,11 +36,12 @@ Examples:
   lokikv --config config.toml --check-config    say whether the file is valid, start nothing
   lokikv ping --port 7000                       for health checks
   lokikv verify /var/lib/lokikv                 read everything on disk back; changes nothing
+  lokikv inspect /var/lib/lokikv                what is there; with a file: what is in it
 
 Exit codes:
-  0  clean shutdown; --check-config: valid; ping: the server answered; verify: all is whole
+  0  clean shutdown; --check-config: valid; ping: the server answered; verify, inspect: all is whole
   1  the server could not start or had to stop (port taken, damaged data, failing disk); ping: no answer;
-     verify: something is damaged or missing
+     verify, inspect: something is damaged or missing
   2  a mistake in flags or in the configuration";
 
 /// A durable Redis-protocol server.
@@ -81,26 +84,8 @@ pub enum Command {
     Ping(PingArgs),
     /// Read back every checkpoint, persisted collection and log record of a data directory that no server is using
     Verify(VerifyArgs),
-}
-
-/// What `verify` reads.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct VerifyArgs {
-    /// The data directory (storage.data_dir)
-    #[arg(value_name = "DIR")]
-    pub dir: String,
-
-    /// Checkpoints, when not under DIR (storage.checkpoint_dir)
-    #[arg(long, value_name = "DIR", default_value = "")]
-    pub checkpoint_dir: String,
-
-    /// Persisted collections, when not under DIR (storage.persist_dir)
-    #[arg(long, value_name = "DIR", default_value = "")]
-    pub persist_dir: String,
-
-    /// The log, when not under DIR (storage.wal_dir)
-    #[arg(long, value_name = "DIR", default_value = "")]
-    pub wal_dir: String,
+    /// Show what is in a data directory, or in one of its files: manifests, pages, log records
+    Inspect(InspectArgs),
 }
 
 /// Where `ping` goes.

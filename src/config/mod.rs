@@ -19,6 +19,7 @@ pub mod keyspace_events;
 pub mod live;
 mod load;
 mod locate;
+mod offline;
 pub mod params;
 pub mod schema;
 pub mod size;

@@ -10,12 +10,15 @@ use std::sync::Arc;
 
 use crate::checkpoint::format::ManifestKind;
 use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::verify::{Expected, verify_manifest};
-use crate::checkpoint::{CheckpointError, catalog, persisted_manifests};
+use crate::checkpoint::verify::{Event, Expected, verify_manifest};
+use crate::checkpoint::{catalog, persisted_manifests};
 use crate::config::schema::Storage;
 use crate::engine::effect::decode_all;
 use crate::storage::Disk;
 use crate::wal::{Lsn, Reader, WalError};
+
+/// Records between two reports.
+const REPORT_RECORDS: u64 = 1 << 14;
 
 /// What is told while a directory is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +29,15 @@ pub enum Finding {
     Note(String),
     /// Damaged, missing or unknown, with file and place.
     Fault(String),
+    /// How far the reading of something is, in bytes; told often.
+    Read {
+        /// Of what.
+        what: &'static str,
+        /// Read.
+        done: u64,
+        /// In all.
+        total: u64,
+    },
 }
 
 /// Reads everything in the folders of `storage`; returns the number of faults, each of which `tell` is told.
@@ -92,9 +104,16 @@ impl Verifier<'_> {
 
     fn manifest(&mut self, what: &str, path: &Path, expected: Expected) -> Option<Manifest> {
         let mut whole = true;
-        let manifest = verify_manifest(self.disk.as_ref(), path, expected, &mut |error: CheckpointError| {
-            whole = false;
-            (self.tell)(Finding::Fault(format!("{what}: {error}")));
+        let manifest = verify_manifest(self.disk.as_ref(), path, expected, &mut |event| match event {
+            Event::Fault(error) => {
+                whole = false;
+                (self.tell)(Finding::Fault(format!("{what}: {error}")));
+            }
+            Event::Read { done, total } => (self.tell)(Finding::Read {
+                what: "pages",
+                done,
+                total,
+            }),
         });
         if let Some(Manifest { head, .. }) = manifest.as_ref().filter(|_| whole) {
             let (lsn, pages, entries) = (head.lsn, head.pages, head.entries);
@@ -142,6 +161,7 @@ impl Verifier<'_> {
             }
             let lsn = record.lsn;
             records += 1;
+            let is_due = records.is_multiple_of(REPORT_RECORDS);
             for effect in decode_all(record.payload) {
                 match effect {
                     Ok(_) => effects += 1,
@@ -151,6 +171,14 @@ impl Verifier<'_> {
             if let Some(reason) = unknown.take() {
                 let (file, offset) = reader.position().unwrap_or((dir, 0));
                 self.fault(&format!("{} at byte {offset}: {reason}", file.display()));
+            }
+            if is_due {
+                let (done, total) = reader.progress();
+                (self.tell)(Finding::Read {
+                    what: "log",
+                    done,
+                    total,
+                });
             }
         }
         // Told by the reading that goes to the end.

@@ -16,12 +16,12 @@ fn verify(dir: &Path) -> Output {
     command.output().expect("run lokikv verify")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The files under `dir` that end with `suffix`.
-fn files(dir: &Path, suffix: &str) -> Vec<PathBuf> {
+pub fn files(dir: &Path, suffix: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).expect("list") {
         let path = entry.expect("entry").path();
@@ -36,7 +36,7 @@ fn files(dir: &Path, suffix: &str) -> Vec<PathBuf> {
 }
 
 /// A stopped server's directory with two checkpoints, a persisted collection and records behind them.
-fn filled() -> Server {
+pub fn filled() -> Server {
     let mut server = Server::lokikv(&["wal.fsync=always", "checkpoint.keep_count=2"]);
     let mut conn = server.connect();
     for round in 0..3 {

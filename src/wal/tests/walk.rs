@@ -2,8 +2,11 @@
 
 use super::*;
 
-/// LSNs of records, count of marks, and faults with where the walk went on.
-fn walk(disk: &FaultDisk, path: &Path) -> (Vec<Lsn>, usize, Vec<(u64, Option<u64>)>) {
+/// Where a fault is, and where the walk went on.
+type Fault = (u64, Option<u64>);
+
+/// LSNs of records, count of marks, and faults.
+fn walk(disk: &FaultDisk, path: &Path) -> (Vec<Lsn>, usize, Vec<Fault>) {
     let mut walk = Walk::open(disk, path).unwrap();
     let (mut lsns, mut marks, mut faults) = (Vec::new(), 0, Vec::new());
     while let Some(found) = walk.next().unwrap() {

@@ -1,0 +1,77 @@
+//! The command line of what is done on a directory without a server: `verify`, `inspect`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::wal::Lsn;
+
+/// What `verify` reads.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct VerifyArgs {
+    /// The data directory (storage.data_dir)
+    #[arg(value_name = "DIR")]
+    pub dir: String,
+
+    /// Checkpoints, when not under DIR (storage.checkpoint_dir)
+    #[arg(long, value_name = "DIR", default_value = "")]
+    pub checkpoint_dir: String,
+
+    /// Persisted collections, when not under DIR (storage.persist_dir)
+    #[arg(long, value_name = "DIR", default_value = "")]
+    pub persist_dir: String,
+
+    /// The log, when not under DIR (storage.wal_dir)
+    #[arg(long, value_name = "DIR", default_value = "")]
+    pub wal_dir: String,
+}
+
+/// What `inspect` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct InspectArgs {
+    /// A data directory, or files of one: log segments, manifests, page files
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    /// Write JSON, one document a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Show at most N records, rows, pages or entries of each path; 0 = all
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u64,
+
+    /// Show only records of these LSNs: one, or FIRST..LAST, where either may be left out
+    #[arg(long, value_name = "LSN", value_parser = lsn_range)]
+    pub lsn: Option<(Lsn, Lsn)>,
+
+    /// Show only the page with this id, with its entries
+    #[arg(long, value_name = "ID")]
+    pub page: Option<u64>,
+}
+
+fn lsn_range(text: &str) -> Result<(Lsn, Lsn), String> {
+    let number = |text: &str, default: Lsn| match text.trim() {
+        "" => Ok(default),
+        text => text.parse().map_err(|_| format!("{text:?} is not an LSN")),
+    };
+    match text.split_once("..") {
+        Some((first, last)) => Ok((number(first, 0)?, number(last, Lsn::MAX)?)),
+        None if text.trim().is_empty() => Err("write LSN or FIRST..LAST".to_owned()),
+        None => number(text, 0).map(|lsn| (lsn, lsn)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_of_lsns() {
+        assert_eq!(lsn_range("7"), Ok((7, 7)));
+        assert_eq!(lsn_range("7..9"), Ok((7, 9)));
+        assert_eq!(lsn_range("..9"), Ok((0, 9)));
+        assert_eq!(lsn_range("7.."), Ok((7, Lsn::MAX)));
+        assert!(lsn_range("").is_err() && lsn_range("x").is_err() && lsn_range("1..y").is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! Overview of a data directory: what each file in it is, by its header alone.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use super::{FileKind, Inspector};
+use crate::checkpoint::manifest::Manifest;
+use crate::checkpoint::page_file::read_page_file_id;
+use crate::engine::field::Field;
+use crate::fields;
+use crate::tools::report::Fields;
+use crate::tools::time::utc;
+use crate::wal::Walk;
+
+/// Directories within directories that are looked into: `persist/NAME` is two deep.
+const DEPTH_MAX: usize = 3;
+
+/// Files and bytes of one kind.
+#[derive(Default)]
+struct Sum {
+    files: u64,
+    bytes: u64,
+}
+
+impl Inspector<'_, '_> {
+    pub(super) fn directory(&mut self, path: &Path) -> io::Result<()> {
+        let mut sums = BTreeMap::new();
+        self.report.show("directory", fields!["path" => path])?;
+        self.visit(path, &mut sums, 0)?;
+        let sums = sums.into_iter().map(|(kind, sum): (&str, Sum)| {
+            let sum = fields!["files" => sum.files, "bytes" => sum.bytes];
+            (kind.to_owned(), Field::Map(sum))
+        });
+        self.report.show("total", sums.collect())
+    }
+
+    fn visit(&mut self, dir: &Path, sums: &mut BTreeMap<&'static str, Sum>, depth: usize) -> io::Result<()> {
+        let names = match self.disk.list(dir) {
+            Ok(names) => names,
+            Err(error) => return self.fault(dir, 0, &error.to_string()),
+        };
+        for name in names {
+            let path = dir.join(name);
+            if path.is_dir() {
+                if depth < DEPTH_MAX {
+                    self.visit(&path, sums, depth + 1)?;
+                }
+                continue;
+            }
+            let bytes = match self.disk.len(&path) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    self.fault(&path, 0, &error.to_string())?;
+                    continue;
+                }
+            };
+            let kind = self.file(&path, bytes)?;
+            let sum = sums.entry(kind).or_default();
+            sum.files += 1;
+            sum.bytes += bytes;
+        }
+        Ok(())
+    }
+
+    /// Shows one file; returns what it is.
+    fn file(&mut self, path: &Path, bytes: u64) -> io::Result<&'static str> {
+        let (kind, header) = match self.kind_of(path) {
+            Ok(Some(FileKind::Segment)) => ("segment", self.segment_header(path)),
+            Ok(Some(FileKind::Manifest)) => ("manifest", self.manifest_header(path)),
+            Ok(Some(FileKind::Pages)) => (
+                "page-file",
+                read_page_file_id(self.disk.as_ref(), path)
+                    .map(|id| fields!["id" => id])
+                    .map_err(|error| error.to_string()),
+            ),
+            Ok(None) => ("file", Ok(Vec::new())),
+            Err(error) => ("file", Err(error.to_string())),
+        };
+        match header {
+            Ok(header) => {
+                if self.may_show() {
+                    let mut all = fields!["path" => path, "bytes" => bytes];
+                    all.extend(header);
+                    self.report.show(kind, all)?;
+                }
+            }
+            Err(reason) => self.fault(path, 0, &reason)?,
+        }
+        Ok(kind)
+    }
+
+    fn segment_header(&self, path: &Path) -> Result<Fields, String> {
+        let walk = Walk::open(self.disk.as_ref(), path).map_err(|error| error.to_string())?;
+        Ok(fields!["first-lsn" => walk.summary().first_lsn])
+    }
+
+    fn manifest_header(&self, path: &Path) -> Result<Fields, String> {
+        let head = Manifest::read_head(self.disk.as_ref(), path).map_err(|error| error.to_string())?;
+        let mut all = fields!["wall" => utc(head.wall_ms)];
+        if let Field::Map(fields) = crate::engine::field::of(&head)? {
+            all.extend(fields);
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,153 @@
+//! `lokikv inspect`: shows what is in a directory and in its files, damaged ones as far as they go, and changes nothing.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::Server;
+use crate::verify::{files, filled, text};
+
+fn inspect(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
+    command.arg("inspect").args(args);
+    command.output().expect("run lokikv inspect")
+}
+
+/// The documents of a run with `--json`, and its exit code.
+fn documents(args: &[&str]) -> (Vec<Value>, i32) {
+    let output = inspect(&[args, &["--json"]].concat());
+    let lines = text(&output.stdout);
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    (
+        lines.lines().map(parse).collect(),
+        output.status.code().expect("a code"),
+    )
+}
+
+fn of_kind<'a>(documents: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    documents
+        .iter()
+        .filter(|document| document["document"] == kind)
+        .collect()
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn a_directory_is_overseen() {
+    let server = filled();
+    let dir = server.data_dir();
+    let (found, code) = documents(&[path(&dir)]);
+    assert_eq!(code, 0, "{found:?}");
+    let manifests = of_kind(&found, "manifest");
+    assert_eq!(manifests.len(), files(&dir, ".lkm").len());
+    assert!(manifests.iter().any(|manifest| manifest["kind"] == "persisted"
+        && manifest["entries"] == 600
+        && manifest["lsn"].as_u64() > Some(0)));
+    assert_eq!(of_kind(&found, "page-file").len(), files(&dir, ".lkp").len());
+    assert_eq!(of_kind(&found, "segment").len(), files(&dir, ".log").len());
+    let output = inspect(&[path(&dir), "--limit", "1"]);
+    assert!(text(&output.stdout).contains("more are not shown, see --limit"));
+    assert_eq!(inspect(&[]).status.code(), Some(2));
+    assert_eq!(inspect(&["/nonexistent"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_segments_records_are_shown_with_their_effects() {
+    let server = filled();
+    let segment = files(&server.data_dir(), ".log").pop().expect("a segment");
+    let (found, code) = documents(&[path(&segment), "--limit", "0"]);
+    assert_eq!(code, 0);
+    let records = of_kind(&found, "record");
+    let first = of_kind(&found, "segment")[0]["first-lsn"].as_u64().expect("an LSN");
+    assert!(records.len() >= 200);
+    for (record, lsn) in records.iter().zip(first..) {
+        assert_eq!(record["lsn"], lsn);
+    }
+    let last = records.last().expect("a record");
+    assert_eq!(last["effects"][0]["effect"], "put");
+    assert_eq!(last["effects"][0]["key"], "key:2:199");
+    assert_eq!(last["effects"][0]["value"]["string"], "v".repeat(199));
+    let lsn = last["lsn"].to_string();
+    let (one, _) = documents(&[path(&segment), "--lsn", &lsn]);
+    assert_eq!(of_kind(&one, "record"), [*last]);
+    let lines = text(&inspect(&[path(&segment), "--lsn", &lsn]).stdout);
+    assert!(
+        lines.contains("effect=put") && lines.contains("key=key:2:199"),
+        "{lines}"
+    );
+}
+
+#[test]
+fn a_pages_entries_are_shown() {
+    let server = filled();
+    let manifest = files(&server.data_dir().join("checkpoint"), ".lkm")
+        .pop()
+        .expect("a manifest");
+    let (rows, code) = documents(&[path(&manifest), "--limit", "0"]);
+    assert_eq!(code, 0);
+    let rows = of_kind(&rows, "page-row");
+    let entries: u64 = rows.iter().map(|row| row["entries"].as_u64().expect("a number")).sum();
+    assert_eq!(entries, 400);
+    let row = rows
+        .iter()
+        .find(|row| row["entries"].as_u64() > Some(0))
+        .expect("a page");
+    let (id, file) = (row["page-id"].to_string(), row["file-id"].as_u64().expect("an id"));
+    let file = manifest.with_file_name(format!("pages-{file:020}.lkp"));
+    let (found, code) = documents(&[path(&file), "--page", &id, "--limit", "0"]);
+    assert_eq!(code, 0);
+    assert!(
+        of_kind(&found, "page")
+            .iter()
+            .any(|page| page["offset"] == row["offset"])
+    );
+    let entries = of_kind(&found, "entry");
+    assert!(entries.len() as u64 >= row["entries"].as_u64().expect("a number"));
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry["key"].as_str().is_some_and(|key| key.starts_with("key:")))
+    );
+}
+
+#[test]
+fn damaged_files_are_shown_around_the_fault() {
+    let server: Server = filled();
+    let dir = server.data_dir();
+    for suffix in [".lkp", ".log"] {
+        let file = files(&dir, suffix).pop().expect("a file");
+        let whole = fs::read(&file).expect("read");
+        let (before, _) = documents(&[path(&file), "--limit", "0"]);
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 8;
+        fs::write(&file, &flipped).expect("write");
+        let (found, code) = documents(&[path(&file), "--limit", "0"]);
+        assert_eq!(code, 1, "{suffix}");
+        let faults = of_kind(&found, "fault");
+        let offset = faults[0]["offset"].as_u64().expect("an offset") as usize;
+        assert!(
+            offset <= whole.len() / 2 && faults[0]["resumes-at"].as_u64().is_some(),
+            "{faults:?}"
+        );
+        assert!(found.len() + 8 > before.len(), "what is behind the fault is shown, too");
+        assert_eq!(fs::read(&file).expect("read"), flipped, "nothing is changed");
+        fs::write(&file, &whole).expect("restore");
+    }
+    // Without its first bytes a file is still known by its name.
+    let manifest = files(&dir, ".lkm").pop().expect("a manifest");
+    fs::write(&manifest, b"nonsense").expect("write");
+    let (found, code) = documents(&[path(&dir)]);
+    let faults = of_kind(&found, "fault");
+    assert_eq!((code, faults.len()), (1, 1), "{faults:?}");
+    assert!(
+        faults[0]["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("manifest")),
+        "{faults:?}"
+    );
+}
