@@ -6,7 +6,8 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
 
 use crate::engine::field::Field;
 
@@ -50,10 +51,10 @@ impl<'a> Report<'a> {
     /// When it cannot be written.
     pub fn show(&mut self, kind: &str, fields: Fields) -> io::Result<()> {
         if self.as_json {
-            let mut document = Map::new();
-            document.insert("document".to_owned(), Value::from(kind));
-            document.extend(fields.into_iter().map(|(name, value)| (name, to_json(&value))));
-            return writeln!(self.out, "{}", Value::Object(document));
+            let mut document = fields!["document" => kind];
+            document.extend(fields);
+            serde_json::to_writer(&mut *self.out, &Json(&Field::Map(document)))?;
+            return writeln!(self.out);
         }
         let mut line = kind.to_owned();
         let mut below = Vec::new();
@@ -90,46 +91,59 @@ fn inner_line(item: &Field) -> String {
     }
 }
 
-fn to_json(value: &Field) -> Value {
-    match value {
-        Field::Null => Value::Null,
-        Field::Bool(value) => Value::from(*value),
-        Field::Int(number) => Value::from(*number),
-        Field::Uint(number) => Value::from(*number),
-        // JSON has no infinities.
-        Field::Double(number) if number.is_finite() => Value::from(*number),
-        Field::Double(number) => Value::from(number.to_string()),
-        Field::Text(text) => Value::from(text.as_str()),
-        Field::Bytes(bytes) => bytes_to_json(bytes),
-        Field::List(items) => {
-            let mut shown: Vec<Value> = items.iter().take(SHOWN_ITEMS_MAX).map(to_json).collect();
-            if items.len() > shown.len() {
-                shown.push(json!({ "more": items.len() - shown.len() }));
+/// A field as JSON, its names in their order.
+struct Json<'a>(&'a Field);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Field::Null => serializer.serialize_unit(),
+            Field::Bool(value) => serializer.serialize_bool(*value),
+            Field::Int(number) => serializer.serialize_i64(*number),
+            Field::Uint(number) => serializer.serialize_u64(*number),
+            // JSON has no infinities.
+            Field::Double(number) if number.is_finite() => serializer.serialize_f64(*number),
+            Field::Double(number) => serializer.collect_str(number),
+            Field::Text(text) => serializer.serialize_str(text),
+            Field::Bytes(bytes) => serialize_bytes(bytes, serializer),
+            Field::List(items) => {
+                let shown = items.iter().take(SHOWN_ITEMS_MAX);
+                let mut list = serializer.serialize_seq(None)?;
+                for item in shown {
+                    list.serialize_element(&Json(item))?;
+                }
+                if items.len() > SHOWN_ITEMS_MAX {
+                    let more = Field::Map(fields!["more" => items.len() - SHOWN_ITEMS_MAX]);
+                    list.serialize_element(&Json(&more))?;
+                }
+                list.end()
             }
-            Value::Array(shown)
-        }
-        Field::Map(fields) => {
-            let fields = fields.iter().map(|(name, value)| (name.clone(), to_json(value)));
-            Value::Object(fields.collect())
+            Field::Map(fields) => {
+                let mut map = serializer.serialize_map(Some(fields.len()))?;
+                for (name, value) in fields {
+                    map.serialize_entry(name, &Json(value))?;
+                }
+                map.end()
+            }
         }
     }
 }
 
 /// Text as a string, other bytes as `{"hex": …}`, long ones as `{"start": …, "bytes": n}`.
-fn bytes_to_json(bytes: &[u8]) -> Value {
+fn serialize_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     let shown = bytes.get(..SHOWN_BYTES_MAX).unwrap_or(bytes);
     let start = match std::str::from_utf8(shown) {
-        Ok(text) => Value::from(text),
+        Ok(text) => Field::from(text),
         Err(_) => {
             let hex: String = shown.iter().map(|byte| format!("{byte:02x}")).collect();
-            json!({ "hex": hex })
+            Field::Map(fields!["hex" => hex])
         }
     };
     if shown.len() == bytes.len() {
-        start
-    } else {
-        json!({ "start": start, "bytes": bytes.len() })
+        return Json(&start).serialize(serializer);
     }
+    let cut = Field::Map(fields!["start" => start, "bytes" => bytes.len()]);
+    Json(&cut).serialize(serializer)
 }
 
 fn to_text(value: &Field) -> String {
@@ -197,7 +211,7 @@ mod tests {
             "{text}"
         );
         assert_eq!(text.lines().count(), 1);
-        let document: Value = serde_json::from_str(&text).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["long"]["bytes"], 3000);
         assert_eq!(document["effects"][0]["key"], "a\u{1b}[2J");
     }
