@@ -6,7 +6,6 @@ use super::super::capture::Capture;
 use super::super::catalog::Catalog;
 use super::super::format::ManifestKind;
 use super::*;
-use crate::engine::index::Kind;
 
 fn fill(server: &mut Server) {
     for i in 0..3000 {
@@ -23,9 +22,13 @@ fn fill(server: &mut Server) {
 }
 
 /// Captures, changes with `change`, walks, publishes, reads back: the state before `change`.
-fn survives(change: impl FnOnce(&mut Server)) {
+fn survives(change: impl Fn(&mut Server)) {
+    Kind::ALL.into_iter().for_each(|kind| survives_in(kind, &change));
+}
+
+fn survives_in(kind: Kind, change: impl FnOnce(&mut Server)) {
     let disk = FaultDisk::new(1);
-    let mut server = Server::start_with(&disk, None);
+    let mut server = Server::start_of(&disk, None, kind);
     fill(&mut server);
     let before = server.dump();
     let engine = Arc::clone(&server.engine);

@@ -65,9 +65,9 @@ fn wait_for(total: &AtomicU64, count: u64) {
 #[test]
 fn a_checkpoint_under_load_is_the_data_at_its_lsn() {
     let seed = seed();
-    for round in 0..4 {
+    for (round, kind) in (0..6).zip(Kind::ALL.into_iter().cycle()) {
         let disk = FaultDisk::new(seed + round);
-        let server = Server::start_with(&disk, Some(Fsync::No));
+        let server = Server::start_of(&disk, Some(Fsync::No), kind);
         let (stop, total) = (AtomicBool::new(false), AtomicU64::new(0));
         let mut taken = Vec::new();
         let histories: Vec<History> = std::thread::scope(|scope| {

@@ -3,8 +3,12 @@
 use super::*;
 
 fn base() -> (FaultDisk, Dump) {
+    base_of(Kind::Hmap)
+}
+
+fn base_of(kind: Kind) -> (FaultDisk, Dump) {
     let disk = FaultDisk::new(7);
-    let mut server = Server::start(&disk);
+    let mut server = Server::start_of(&disk, Some(Fsync::Always), kind);
     for i in 0..400 {
         server.set(&format!("key:{i}"), "first");
     }
@@ -20,7 +24,13 @@ fn base() -> (FaultDisk, Dump) {
 
 #[test]
 fn a_power_cut_at_any_operation_of_a_checkpoint_loses_nothing() {
-    let (base, expected) = base();
+    for kind in [Kind::Hmap, Kind::Bcust] {
+        power_cuts(kind);
+    }
+}
+
+fn power_cuts(kind: Kind) {
+    let (base, expected) = base_of(kind);
     let mut completed = false;
     for nth in 0.. {
         let disk = base.fork().kill();

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::{CheckpointOptions, Checkpointer};
 use crate::config::Live;
 use crate::engine::Engine;
+use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::{Registry, Slot};
 use crate::engine::scope::Scope;
@@ -96,6 +97,11 @@ impl Server {
 
     /// `fsync`: of the log; `None` for no log.
     pub fn start_with(disk: &FaultDisk, fsync: Option<Fsync>) -> Self {
+        Self::start_of(disk, fsync, Kind::Hmap)
+    }
+
+    /// `kind`: of the default collection, where there is none yet.
+    pub fn start_of(disk: &FaultDisk, fsync: Option<Fsync>, kind: Kind) -> Self {
         let found = read_back(disk).unwrap();
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let wal = match fsync {
@@ -127,7 +133,12 @@ impl Server {
             live,
             worker,
         };
-        server.exclusive(|txn| txn.create_numbered(2).unwrap());
+        server.exclusive(|txn| {
+            if txn.slot(0).is_none() {
+                txn.create(Some(0), "default", kind).unwrap();
+            }
+            txn.create_numbered(2).unwrap();
+        });
         server
     }
 

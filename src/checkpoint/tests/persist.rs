@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::checkpoint::{LoadDone, PersistDone};
-use crate::engine::index::Kind;
 
 const PERSISTED: &str = "/data/persist/default";
 
