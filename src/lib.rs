@@ -3,13 +3,14 @@
 //! The modules follow the way of a SET, left to right; a layer calls only what is to its right:
 //! [`net`] → [`resp`] → [`session`] → [`commands`] → [`engine`] → [`page`] / [`wal`], and later
 //! [`checkpoint`]; at start [`recovery`]. All file access goes through [`storage`]. [`rdb`] reads and writes Redis's own
-//! format of files and values.
+//! format of files and values, [`migrate`] moves whole data sets by it.
 
 pub mod checkpoint;
 pub mod commands;
 pub mod config;
 pub mod engine;
 pub mod metrics;
+pub mod migrate;
 pub mod net;
 pub mod page;
 pub mod rdb;

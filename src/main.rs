@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use lokikv::config::Loaded;
 use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, PingArgs};
+use lokikv::migrate;
 use lokikv::resp::Client;
 use lokikv::tools;
 use redis_protocol::resp3::types::Resp3Frame;
@@ -19,6 +20,8 @@ fn main() -> ExitCode {
             Command::Ping(args) => ping(args),
             Command::Verify(args) => tools::verify(args),
             Command::Inspect(args) => tools::inspect(args),
+            Command::Import(args) => migrate::run_import(args),
+            Command::Export(args) => migrate::run_export(args),
         });
     }
     let loaded = match cli.load() {

@@ -10,6 +10,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use super::load::{ConfigError, Loaded, Override, load};
+use super::migrate_args::{ExportArgs, ImportArgs};
 pub use super::offline::{InspectArgs, VerifyArgs};
 
 /// A clean end.
@@ -37,6 +38,8 @@ Examples:
   lokikv ping --port 7000                       for health checks
   lokikv verify /var/lib/lokikv                 read everything on disk back; changes nothing
   lokikv inspect /var/lib/lokikv                what is there; with a file: what is in it
+  lokikv import dump.rdb --data-dir /var/lib/lokikv
+  lokikv export --data-dir /var/lib/lokikv dump.rdb
 
 Exit codes:
   0  clean shutdown; --check-config: valid; ping: the server answered; verify, inspect: all is whole
@@ -86,6 +89,10 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what is in a data directory, or in one of its files: manifests, pages, log records
     Inspect(InspectArgs),
+    /// Read a Redis file (dump.rdb) into a data directory that no server is using
+    Import(ImportArgs),
+    /// Write a Redis file from a data directory that no server is using
+    Export(ExportArgs),
 }
 
 /// Where `ping` goes.
@@ -123,37 +130,42 @@ impl Cli {
 
     /// The file to read: the named one, else `./config.toml` when it is there.
     pub fn file(&self) -> Option<PathBuf> {
-        let named = self.config.clone().or_else(|| self.config_file.clone());
-        named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|default| default.exists()))
+        present_file(self.config.clone().or_else(|| self.config_file.clone()))
     }
 
-    /// The flags that set keys. `--set` comes last: it is the most explicit.
     fn overrides(&self) -> Vec<Override> {
-        let own = |key: &str, flag: &str, value: &String| Override {
-            key: key.to_owned(),
-            value: value.clone(),
-            flag: format!("{flag} {value}"),
-        };
-        let port = self.port.iter().map(|value| own("server.port", "--port", value));
-        let data_dir = self
-            .data_dir
-            .iter()
-            .map(|value| own("storage.data_dir", "--data-dir", value));
-        let set = self.set.iter().map(|(key, value)| Override {
-            key: key.clone(),
-            value: value.clone(),
-            // A password does not belong in an error message.
-            flag: if key == "server.requirepass" {
-                format!("--set {key}")
-            } else {
-                format!("--set {key}={value}")
-            },
-        });
-        port.chain(data_dir).chain(set).collect()
+        overrides(self.port.as_ref(), self.data_dir.as_ref(), &self.set)
     }
 }
 
-fn key_and_value(text: &str) -> Result<(String, String), String> {
+/// The file to read: the named one, else `./config.toml` when it is there.
+pub(super) fn present_file(named: Option<PathBuf>) -> Option<PathBuf> {
+    named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|default| default.exists()))
+}
+
+/// The flags that set keys. `--set` comes last: it is the most explicit.
+pub(super) fn overrides(port: Option<&String>, data_dir: Option<&String>, set: &[(String, String)]) -> Vec<Override> {
+    let own = |key: &str, flag: &str, value: &String| Override {
+        key: key.to_owned(),
+        value: value.clone(),
+        flag: format!("{flag} {value}"),
+    };
+    let port = port.map(|value| own("server.port", "--port", value));
+    let data_dir = data_dir.map(|value| own("storage.data_dir", "--data-dir", value));
+    let set = set.iter().map(|(key, value)| Override {
+        key: key.clone(),
+        value: value.clone(),
+        // A password does not belong in an error message.
+        flag: if key == "server.requirepass" {
+            format!("--set {key}")
+        } else {
+            format!("--set {key}={value}")
+        },
+    });
+    port.into_iter().chain(data_dir).chain(set).collect()
+}
+
+pub(super) fn key_and_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write SECTION.KEY=VALUE")?;
     Ok((key.trim().to_owned(), value.to_owned()))
 }

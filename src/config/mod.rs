@@ -19,6 +19,7 @@ pub mod keyspace_events;
 pub mod live;
 mod load;
 mod locate;
+pub mod migrate_args;
 mod offline;
 pub mod params;
 pub mod schema;

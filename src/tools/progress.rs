@@ -4,26 +4,36 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-const TEMPLATE: &str = "{msg} {wide_bar} {bytes} of {total_bytes}, {eta}";
+const BYTES: &str = "{msg} {wide_bar} {bytes} of {total_bytes}, {eta}";
+const COUNT: &str = "{msg} {wide_bar} {human_pos} of {human_len}, {eta}";
 
-/// A bar over bytes that are read.
+/// A bar over bytes, or whatever can be counted.
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar, hidden where nobody would see it.
+    /// A bar over bytes, hidden where nobody would see it.
     pub fn new() -> Self {
+        Self::with(BYTES)
+    }
+
+    /// The same over things of several kinds, which the message names.
+    pub fn counting() -> Self {
+        Self::with(COUNT)
+    }
+
+    fn with(template: &str) -> Self {
         let bar = if std::io::stderr().is_terminal() {
             ProgressBar::new(0)
         } else {
             ProgressBar::hidden()
         };
-        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         Self(bar)
     }
 
-    /// `done` of `total` bytes of `what` are read.
+    /// `done` of `total` bytes of `what` are read (or so many of them dealt with).
     pub fn show(&self, what: &str, done: u64, total: u64) {
         if self.0.is_hidden() {
             return;

@@ -10,7 +10,7 @@ use crate::look::{Dataset, assert_same, dataset};
 use crate::support::{Conn, Server, Value};
 
 /// A redis-server that starts with this file.
-fn redis_with(file: &[u8], settings: &[&str]) -> Server {
+pub fn redis_with(file: &[u8], settings: &[&str]) -> Server {
     let mut server = Server::redis(settings);
     server.kill9();
     fs::write(server.data_dir().join("dump.rdb"), file).expect("write the file");

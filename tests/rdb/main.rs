@@ -17,3 +17,4 @@ mod support;
 mod fill;
 mod format;
 mod look;
+mod tools;

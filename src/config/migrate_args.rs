@@ -1,0 +1,97 @@
+//! Flags of `lokikv import` and `lokikv export`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::cli::{key_and_value, overrides, present_file};
+use super::load::{ConfigError, Loaded, load};
+
+/// Which data directory, and how it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Place {
+    /// Configuration file (TOML); else ./config.toml when it exists
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Folder of all data; the same as --set storage.data_dir=DIR
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+
+    /// Set a key of the configuration; may be repeated
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+impl Place {
+    /// The configuration that the flags ask for.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        load(
+            present_file(self.config.clone()).as_deref(),
+            &overrides(None, self.data_dir.as_ref(), &self.set),
+        )
+    }
+}
+
+/// What to import, and where to.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ImportArgs {
+    /// A file that Redis has written (dump.rdb)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a comment here would be the help's")]
+    pub place: Place,
+
+    /// Put all keys into this collection, instead of each database into the one of its number
+    #[arg(long, value_name = "NAME")]
+    pub into_collection: Option<String>,
+
+    /// The kind of that collection, if it has to be made
+    #[arg(long, value_name = "KIND", default_value = "hmap", requires = "into_collection")]
+    pub kind: String,
+
+    /// Keep the keys that are there; the file's keys take the place of those of the same name
+    #[arg(long, conflicts_with = "replace")]
+    pub merge: bool,
+
+    /// Empty the collections that the file has keys for first
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// What to export.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ExportArgs {
+    /// The file to write
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a comment here would be the help's")]
+    pub place: Place,
+
+    /// Write the named collection as database DB; may be repeated
+    #[arg(long, value_name = "NAME=DB", value_parser = name_and_number)]
+    pub collection: Vec<(String, u32)>,
+
+    /// Leave out named collections that have no number
+    #[arg(long)]
+    pub skip_named: bool,
+
+    /// Replace the file if there is one
+    #[arg(long)]
+    pub force: bool,
+}
+
+fn name_and_number(text: &str) -> Result<(String, u32), String> {
+    let (name, db) = text.rsplit_once('=').ok_or("write NAME=DB")?;
+    let db = db
+        .parse()
+        .map_err(|_| format!("{db:?} is not the number of a database"))?;
+    Ok((name.to_owned(), db))
+}

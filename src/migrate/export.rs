@@ -1,0 +1,195 @@
+//! From a data directory into a file that Redis loads.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use super::file::OutputFile;
+use super::offline::Offline;
+use super::{Observer, Outcome};
+use crate::engine::effect::NAMED_FIRST;
+use crate::engine::keyspace::KeyspaceTxn;
+use crate::engine::registry::Slot;
+use crate::engine::scope::Scope;
+use crate::page::entry::EntryRef;
+use crate::rdb::convert::object_of;
+use crate::rdb::{VERSION_TIMED_HASH, VERSION_WRITTEN, Writer};
+use crate::storage::Disk;
+
+/// How many keys between two words to the observer.
+const BATCH_KEYS: u64 = 1024;
+
+/// What to export, and how.
+#[derive(Clone, Debug)]
+pub struct ExportOptions {
+    /// The file.
+    pub file: PathBuf,
+    /// Named collections with the database that each is in the file.
+    pub named: Vec<(String, u32)>,
+    /// Named collections that are not among them are left out.
+    pub skip_named: bool,
+    /// The file may be there already.
+    pub force: bool,
+}
+
+/// What an export did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// Keys in the file.
+    pub keys: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// The version of its format.
+    pub version: u16,
+}
+
+/// Writes a file.
+///
+/// # Errors
+/// There is one already, a collection has no place in it, or it cannot be written. Then there is no new file.
+pub fn export(
+    mut offline: Offline,
+    disk: &dyn Disk,
+    options: &ExportOptions,
+    observer: &mut dyn Observer,
+) -> Outcome<Exported> {
+    let name = options.file.display().to_string();
+    let failed = |error: io::Error| format!("{name}: cannot write: {error}");
+    if !options.force && disk.exists(&options.file).map_err(failed)? {
+        return Err(format!("{name}: there is a file already; --force replaces it"));
+    }
+    let databases = databases(&offline, options)?;
+    for version in [VERSION_WRITTEN, VERSION_TIMED_HASH] {
+        let file = OutputFile::create(disk, &options.file).map_err(failed)?;
+        let writer = Writer::new(file, version).map_err(failed)?;
+        let mut export = Export {
+            writer,
+            version,
+            keys: 0,
+            observer,
+            total: databases.values().map(|slot| slot.collection.key_count()).sum(),
+        };
+        match export.write(&mut offline, &databases) {
+            Err(Stop::Timed(key)) => {
+                let key = key.escape_ascii();
+                observer.note(&format!(
+                    "the hash \"{key}\" has fields that expire: the file is of version {VERSION_TIMED_HASH}, which \
+                     Redis 7.4 and later load"
+                ));
+            }
+            Err(Stop::Failed(why)) => return Err(format!("{name}: {why}")),
+            Ok(()) => {
+                let keys = export.keys;
+                let file = export.writer.finish().map_err(failed)?;
+                let bytes = file.publish().map_err(failed)?;
+                return Ok(Exported { keys, bytes, version });
+            }
+        }
+    }
+    Err(format!("{name}: no version of the format holds all of this"))
+}
+
+/// Which collection is which database of the file.
+fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32, Slot>> {
+    let registry = offline.engine.registry();
+    let has_keys = |slot: &&Slot| slot.collection.key_count() > 0;
+    let mut databases: BTreeMap<u32, Slot> = registry
+        .slots()
+        .filter(|slot| slot.id < NAMED_FIRST)
+        .filter(has_keys)
+        .map(|slot| (slot.id, slot.clone()))
+        .collect();
+    for (name, db) in &options.named {
+        let slot = registry
+            .by_name(name)
+            .ok_or_else(|| format!("there is no collection \"{name}\""))?;
+        if let Some(other) = databases.insert(*db, slot.clone()) {
+            return Err(format!(
+                "database {db} of the file would be both \"{}\" and \"{name}\"",
+                other.name
+            ));
+        }
+    }
+    let homeless = registry
+        .slots()
+        .filter(has_keys)
+        .filter(|slot| databases.values().all(|taken| taken.id != slot.id))
+        .map(|slot| format!("\"{}\"", slot.name))
+        .collect::<Vec<_>>();
+    if !options.skip_named && !homeless.is_empty() {
+        return Err(format!(
+            "Redis has no names for databases: give {} a number by --collection NAME=DB, or leave it out by \
+             --skip-named",
+            homeless.join(", ")
+        ));
+    }
+    Ok(databases)
+}
+
+/// Why writing stopped.
+enum Stop {
+    /// This hash needs a newer version.
+    Timed(Vec<u8>),
+    Failed(String),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(format!("cannot write: {error}"))
+    }
+}
+
+struct Export<'a, W> {
+    writer: Writer<W>,
+    version: u16,
+    keys: u64,
+    total: u64,
+    observer: &'a mut dyn Observer,
+}
+
+impl<W: Write> Export<'_, W> {
+    fn write(&mut self, offline: &mut Offline, databases: &BTreeMap<u32, Slot>) -> Result<(), Stop> {
+        self.writer
+            .remark(b"lokikv-ver", env!("CARGO_PKG_VERSION").as_bytes())?;
+        self.writer.remark(b"redis-bits", b"64")?;
+        let now_s = offline.worker.now_ms() / 1000;
+        self.writer.remark(b"ctime", now_s.to_string().as_bytes())?;
+        for (db, slot) in databases {
+            let totals = slot.collection.totals(u64::MAX);
+            self.writer.database(u64::from(*db), totals.keys, totals.expires)?;
+            let now_ms = offline.worker.now_ms();
+            let mut result = Ok(());
+            let _pass = offline.worker.enter(&offline.engine);
+            let mut scope = Scope::visiting(&offline.engine, &mut offline.worker);
+            KeyspaceTxn::new(&mut scope, &slot.collection).for_each(|entry| {
+                result = self.entry(entry, now_ms);
+                if result.is_ok() {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            });
+            result?;
+        }
+        self.observer.progress("keys", self.total, self.total);
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: EntryRef<'_>, now_ms: u64) -> Result<(), Stop> {
+        let object = object_of(entry.value(), now_ms)
+            .map_err(|reason| Stop::Failed(format!("key \"{}\": {reason}", entry.key().escape_ascii())))?;
+        // A hash all of whose fields have expired is none.
+        let Some(object) = object else { return Ok(()) };
+        if object.needs_timed_hash() && self.version < VERSION_TIMED_HASH {
+            return Err(Stop::Timed(entry.key().to_vec()));
+        }
+        let expires_at_ms = entry.expire_at_ms().map(|at_ms| at_ms as i64);
+        self.writer.entry(entry.key(), expires_at_ms, &object)?;
+        self.keys += 1;
+        if self.keys.is_multiple_of(BATCH_KEYS) {
+            self.observer.progress("keys", self.keys, self.total);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! A data directory, opened by nobody else, as an engine without a server.
+//!
+//! What changes is not logged: it is in the next checkpoint or nowhere.
+
+use std::sync::Arc;
+
+use super::{Observer, Outcome};
+use crate::checkpoint::{CheckpointDone, CheckpointOptions, Checkpointer};
+use crate::config::{Loaded, Params};
+use crate::engine::Engine;
+use crate::engine::worker::Worker;
+use crate::recovery::{self, RecoverOptions, Stage};
+use crate::storage::{DirLock, Disk, lock_dir};
+use crate::wal::Wal;
+
+/// See the module.
+pub struct Offline {
+    /// The data.
+    pub engine: Arc<Engine>,
+    /// This thread's way into it.
+    pub worker: Worker,
+    /// How many numbered databases a server would offer.
+    pub databases: u32,
+    checkpoints: Checkpointer,
+    _lock: DirLock,
+}
+
+impl Offline {
+    /// Opens the directory that the configuration names, which exists, and recovers what is in it.
+    ///
+    /// # Errors
+    /// A server uses it, or what is in it is damaged.
+    pub fn open(loaded: Loaded, disk: &Arc<dyn Disk>, observer: &mut dyn Observer) -> Outcome<Self> {
+        let config = loaded.config.clone();
+        let dir = config.storage.data_path();
+        let lock = lock_dir(&dir).map_err(|error| format!("data directory {}: {error}", dir.display()))?;
+        let options = RecoverOptions {
+            checkpoint_dir: config.storage.checkpoint_path(),
+            wal_dir: config.storage.wal_path(),
+            wal_enabled: true,
+            threads: config.server.worker_count(),
+        };
+        let recovered = recovery::recover(Arc::clone(disk), options, |progress| {
+            let what = match progress.stage {
+                Stage::Pages => "pages of the checkpoint",
+                Stage::Log => "bytes of the log",
+            };
+            observer.progress(what, progress.done, progress.total);
+        })
+        .map_err(|error| error.to_string())?;
+        if recovered.torn_tail.is_some() {
+            observer.note("an incomplete record at the end of the log, never acknowledged, was cut off");
+        }
+        let wal = Wal::disabled(recovered.next_lsn);
+        let engine = Engine::new(recovered.registry, wal, 1, recovered.data_bytes);
+        let engine = Arc::new(engine.map_err(|error| format!("cannot start a thread: {error}"))?);
+        engine.thresholds().set(&config.encoding);
+        let worker = engine.worker().ok_or("all places for threads are taken")?;
+        let options = CheckpointOptions {
+            dir: config.storage.checkpoint_path(),
+            persist_dir: config.storage.persist_path(),
+            last: recovered.checkpoint,
+            behind_bytes: recovered.wal_bytes,
+            term: 0,
+        };
+        let params = Params::new(loaded);
+        let live = Arc::clone(params.live());
+        Ok(Self {
+            checkpoints: Checkpointer::new(Arc::clone(&engine), Arc::clone(disk), options, live),
+            engine,
+            worker,
+            databases: config.server.databases as u32,
+            _lock: lock,
+        })
+    }
+
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// Why it failed; on disk is what was there before.
+    pub fn checkpoint(&mut self) -> Outcome<CheckpointDone> {
+        self.worker.submit();
+        self.checkpoints
+            .start()
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
+        let done = self.checkpoints.checkpoint_blocking();
+        self.checkpoints.stop();
+        done
+    }
+}

@@ -1,0 +1,115 @@
+//! `import` and `export` as the command line has them: what is done goes to standard output, what is wrong or noteworthy
+//! to standard error.
+
+use std::sync::Arc;
+
+use super::export::{ExportOptions, export};
+use super::import::{Existing, ImportOptions, Into, import};
+use super::{Observer, Offline, Outcome};
+use crate::config::Loaded;
+use crate::config::cli::{EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
+use crate::config::migrate_args::{ExportArgs, ImportArgs, Place};
+use crate::engine::index::Kind;
+use crate::storage::{Disk, RealDisk};
+use crate::tools::Progress;
+
+/// A bar and notes on standard error.
+struct Console(Progress);
+
+impl Observer for Console {
+    fn progress(&mut self, what: &str, done: u64, total: u64) {
+        self.0.show(what, done, total);
+    }
+
+    fn note(&mut self, text: &str) {
+        self.0.suspend(|| eprintln!("lokikv: note: {text}"));
+    }
+}
+
+/// `lokikv import`; the exit code.
+pub fn run_import(args: &ImportArgs) -> u8 {
+    run(&args.place, |loaded, disk| do_import(args, loaded, disk))
+}
+
+/// `lokikv export`; the exit code.
+pub fn run_export(args: &ExportArgs) -> u8 {
+    run(&args.place, |loaded, disk| do_export(args, loaded, disk))
+}
+
+fn run(place: &Place, body: impl FnOnce(Loaded, Arc<dyn Disk>) -> Outcome<String>) -> u8 {
+    let loaded = match place.load() {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("lokikv: {error}");
+            return EXIT_USAGE;
+        }
+    };
+    match body(loaded, Arc::new(RealDisk)) {
+        Ok(done) => {
+            println!("{done}");
+            EXIT_OK
+        }
+        Err(why) => {
+            eprintln!("lokikv: {why}");
+            EXIT_FAILURE
+        }
+    }
+}
+
+fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<String> {
+    let into = match &args.into_collection {
+        None => Into::Numbers,
+        Some(name) => {
+            let kind = Kind::ALL.into_iter().find(|kind| kind.name() == args.kind);
+            Into::Collection(
+                name.clone(),
+                kind.ok_or_else(|| format!("there is no kind \"{}\"", args.kind))?,
+            )
+        }
+    };
+    let existing = match (args.merge, args.replace) {
+        (true, _) => Existing::Merge,
+        (_, true) => Existing::Replace,
+        _ => Existing::Refuse,
+    };
+    let options = ImportOptions {
+        file: args.file.clone(),
+        into,
+        existing,
+    };
+    let dir = loaded.config.storage.data_path();
+    let created = disk.create_dir_all(&dir);
+    created.map_err(|error| format!("cannot create the data directory {}: {error}", dir.display()))?;
+    let mut console = Console(Progress::counting());
+    let offline = Offline::open(loaded, &disk, &mut console)?;
+    let done = import(offline, disk.as_ref(), &options, &mut console)?;
+    let mut text = format!("imported {} keys into {}", done.keys, dir.display());
+    if done.expired > 0 {
+        text.push_str(&format!("; {} had expired", done.expired));
+    }
+    if done.void > 0 {
+        text.push_str(&format!("; {} had no elements", done.void));
+    }
+    Ok(text)
+}
+
+fn do_export(args: &ExportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<String> {
+    let dir = loaded.config.storage.data_path();
+    if !dir.is_dir() {
+        return Err(format!("{}: no such directory", dir.display()));
+    }
+    let options = ExportOptions {
+        file: args.file.clone(),
+        named: args.collection.clone(),
+        skip_named: args.skip_named,
+        force: args.force,
+    };
+    let mut console = Console(Progress::counting());
+    let offline = Offline::open(loaded, &disk, &mut console)?;
+    let done = export(offline, disk.as_ref(), &options, &mut console)?;
+    let file = options.file.display();
+    Ok(format!(
+        "exported {} keys to {file}: {} bytes, RDB version {}",
+        done.keys, done.bytes, done.version
+    ))
+}

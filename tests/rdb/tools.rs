@@ -1,0 +1,242 @@
+//! `lokikv import` and `lokikv export`, with redis-server at both ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::args;
+use crate::fill::fill;
+use crate::format::redis_with;
+use crate::look::{assert_same, dataset};
+use crate::support::{Server, Value};
+
+/// A directory with a Redis file in it.
+struct Place {
+    home: TempDir,
+}
+
+impl Place {
+    fn new(rdb: &[u8]) -> Self {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        fs::write(home.path().join("dump.rdb"), rdb).expect("write the file");
+        Self { home }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Runs the binary there; its exit code and all it said.
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
+        command.args(arguments).current_dir(self.home.path());
+        let done = command.output().expect("run lokikv");
+        let said = [done.stdout, done.stderr].concat();
+        (
+            done.status.code().unwrap_or(-1),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    }
+
+    fn run_well(&self, arguments: &[&str]) -> String {
+        let (code, said) = self.run(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {said}");
+        said
+    }
+
+    fn fails(&self, arguments: &[&str], why: &str) {
+        let (code, said) = self.run(arguments);
+        assert!(code == 1 && said.contains(why), "{arguments:?}: {code} {said}");
+    }
+}
+
+/// What redis-server saves after these commands.
+fn saved(commands: &[&[&str]]) -> Vec<u8> {
+    let redis = Server::redis(&[]);
+    let mut conn = redis.connect();
+    for command in commands {
+        let reply = conn.call(command);
+        assert!(!reply.is_error(), "{command:?}: {reply}");
+    }
+    assert_eq!(conn.call(&["SAVE"]), Value::ok());
+    fs::read(redis.data_dir().join("dump.rdb")).expect("what redis-server saved")
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let listed = fs::read_dir(dir).expect("list");
+    let mut names: Vec<String> = listed
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_dataset_comes_back_from_import_and_export_as_it_was() {
+    let redis = Server::redis(&[]);
+    let mut conn = redis.connect();
+    fill(&mut conn);
+    for key in [
+        "stream:many",
+        "stream:plain",
+        "stream:late",
+        "stream:void",
+        "stream:emptied",
+    ] {
+        assert_eq!(conn.call(&["DEL", key]), Value::Int(1));
+    }
+    assert_eq!(conn.call(&["SAVE"]), Value::ok());
+    let place = Place::new(&fs::read(redis.data_dir().join("dump.rdb")).expect("the file"));
+    let expected = dataset(&mut conn);
+    let keys = expected.len();
+    let said = place.run_well(&["import", "dump.rdb", "--data-dir", "data"]);
+    assert_eq!(said, format!("imported {keys} keys into data\n"));
+    assert!(place.run_well(&["verify", "data"]).contains("ok: "));
+    let said = place.run_well(&["export", "--data-dir", "data", "out.rdb"]);
+    assert!(
+        said.starts_with(&format!("exported {keys} keys to out.rdb: ")),
+        "{said}"
+    );
+    assert_eq!(names(place.home.path()), ["data", "dump.rdb", "out.rdb"]);
+    let again = redis_with(&fs::read(place.path("out.rdb")).expect("what was exported"), &[]);
+    assert_same(&expected, &dataset(&mut again.connect()));
+    let digest = args!["DEBUG", "DIGEST"];
+    assert_eq!(conn.call(&digest), again.connect().call(&digest));
+}
+
+#[test]
+fn what_expired_and_what_is_no_key_is_left_out_with_a_word() {
+    let library = "#!lua name=mylib\nredis.register_function('f', function() return 1 end)";
+    let rdb = saved(&[
+        &["DEBUG", "SET-ACTIVE-EXPIRE", "0"],
+        &["FUNCTION", "LOAD", library],
+        &["SET", "dead", "x", "PX", "1"],
+        &["SET", "alive", "x", "EX", "1000"],
+    ]);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    let place = Place::new(&rdb);
+    let said = place.run_well(&["import", "dump.rdb", "--data-dir", "data"]);
+    assert!(
+        said.contains("skipped a library of functions: #!lua name=mylib"),
+        "{said}"
+    );
+    assert!(said.contains("imported 1 keys into data; 1 had expired"), "{said}");
+}
+
+#[test]
+fn keys_that_are_there_are_not_touched_unasked() {
+    let place = Place::new(&saved(&[&["SET", "a", "1"], &["SET", "b", "2"]]));
+    let import = |more: &[&'static str]| [&["import", "dump.rdb", "--data-dir", "data"], more].concat();
+    place.run_well(&import(&[]));
+    fs::write(
+        place.path("dump.rdb"),
+        saved(&[&["SET", "b", "new"], &["SET", "c", "3"]]),
+    )
+    .expect("write");
+    place.fails(&import(&[]), "collection \"default\" has 2 keys already");
+    place.run_well(&import(&["--merge"]));
+    let exported = || {
+        place.run_well(&["export", "--data-dir", "data", "--force", "out.rdb"]);
+        let redis = redis_with(&fs::read(place.path("out.rdb")).expect("read"), &[]);
+        redis.connect().call(&["MGET", "a", "b", "c"])
+    };
+    let some = |text: &str| Value::bulk(text);
+    assert_eq!(exported(), Value::Array(vec![some("1"), some("new"), some("3")]));
+    place.run_well(&import(&["--replace"]));
+    assert_eq!(exported(), Value::Array(vec![Value::Null, some("new"), some("3")]));
+    place.fails(&["export", "--data-dir", "data", "out.rdb"], "--force replaces it");
+}
+
+#[test]
+fn named_collections_get_numbers_in_the_file() {
+    let place = Place::new(&saved(&[&["SET", "a", "1"], &["SELECT", "3"], &["SET", "b", "2"]]));
+    let import = [
+        "import",
+        "dump.rdb",
+        "--data-dir",
+        "data",
+        "--into-collection",
+        "old",
+        "--kind",
+        "bcust",
+    ];
+    assert!(place.run_well(&import).contains("imported 2 keys"));
+    place.fails(&["export", "--data-dir", "data", "out.rdb"], "give \"old\" a number");
+    assert!(
+        place
+            .run_well(&["export", "--data-dir", "data", "--skip-named", "none.rdb"])
+            .contains("exported 0 keys")
+    );
+    place.run_well(&["export", "--data-dir", "data", "--collection", "old=7", "out.rdb"]);
+    let redis = redis_with(&fs::read(place.path("out.rdb")).expect("read"), &[]);
+    let mut conn = redis.connect();
+    assert_eq!(conn.call(&["SELECT", "7"]), Value::ok());
+    assert_eq!(
+        conn.call(&["MGET", "a", "b"]),
+        Value::Array(vec![Value::bulk("1"), Value::bulk("2")])
+    );
+    // Two databases with a key of the same name do not fit into one collection.
+    fs::write(
+        place.path("dump.rdb"),
+        saved(&[&["SET", "a", "1"], &["SELECT", "3"], &["SET", "a", "2"]]),
+    )
+    .expect("write");
+    let import = ["import", "dump.rdb", "--data-dir", "data", "--into-collection", "two"];
+    place.fails(&import, "key \"a\": it is there twice");
+}
+
+#[test]
+fn a_server_takes_over_what_was_imported_and_keeps_others_out() {
+    let mut lokikv = Server::lokikv(&["wal.fsync=always"]);
+    assert_eq!(lokikv.connect().call(&["SET", "before", "x"]), Value::ok());
+    let place = Place::new(&saved(&[&["SET", "a", "1"], &["SELECT", "9"], &["SET", "b", "2"]]));
+    let data = lokikv.data_dir();
+    let import = [
+        "import",
+        "dump.rdb",
+        "--merge",
+        "--data-dir",
+        data.to_str().expect("a path"),
+    ];
+    place.fails(&import, "is in use by process");
+    lokikv.kill9();
+    place.run_well(&import);
+    for _ in 0..2 {
+        lokikv.restart();
+        let mut conn = lokikv.connect();
+        assert_eq!(
+            conn.call(&["MGET", "a", "before"]),
+            Value::Array(vec![Value::bulk("1"), Value::bulk("x")])
+        );
+        assert_eq!(conn.call(&["INCR", "counter"]).is_error(), false);
+        assert_eq!(conn.call(&["SELECT", "9"]), Value::ok());
+        assert_eq!(conn.call(&["GET", "b"]), Value::bulk("2"));
+        lokikv.kill9();
+    }
+    lokikv.restart();
+    assert_eq!(lokikv.connect().call(&["GET", "counter"]), Value::bulk("2"));
+}
+
+#[test]
+fn a_damaged_file_leaves_the_data_as_it_was() {
+    let mut rdb = saved(&[&["SET", "a", "1"], &["SET", "b", "2"]]);
+    let place = Place::new(&rdb);
+    place.run_well(&["import", "dump.rdb", "--data-dir", "data"]);
+    let before = names(&place.path("data/checkpoint"));
+    let last = rdb.len() - 1;
+    rdb[last] ^= 1;
+    fs::write(place.path("dump.rdb"), &rdb).expect("write");
+    let import = ["import", "dump.rdb", "--replace", "--data-dir", "data"];
+    place.fails(&import, "the file's checksum is wrong");
+    rdb.truncate(last - 10);
+    fs::write(place.path("dump.rdb"), &rdb).expect("write");
+    place.fails(&import, "the input ends too early");
+    fs::write(place.path("dump.rdb"), "not one").expect("write");
+    place.fails(&import, "this is not an RDB file");
+    place.fails(&["import", "nosuch.rdb", "--data-dir", "data"], "cannot read");
+    place.fails(&["export", "--data-dir", "nosuch", "out.rdb"], "no such directory");
+    assert_eq!(names(&place.path("data/checkpoint")), before);
+    place.run_well(&["verify", "data"]);
+}
