@@ -210,7 +210,7 @@ fn a_server_takes_over_what_was_imported_and_keeps_others_out() {
             conn.call(&["MGET", "a", "before"]),
             Value::Array(vec![Value::bulk("1"), Value::bulk("x")])
         );
-        assert_eq!(conn.call(&["INCR", "counter"]).is_error(), false);
+        assert!(!conn.call(&["INCR", "counter"]).is_error());
         assert_eq!(conn.call(&["SELECT", "9"]), Value::ok());
         assert_eq!(conn.call(&["GET", "b"]), Value::bulk("2"));
         lokikv.kill9();
