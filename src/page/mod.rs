@@ -17,6 +17,7 @@ pub mod spliced;
 pub mod stream;
 pub mod thresholds;
 pub mod tree;
+pub mod trie;
 pub mod value;
 pub mod zset;
 

@@ -1,0 +1,197 @@
+//! Going over a trie: all of it, from a cursor on, or at random.
+
+use std::collections::HashSet;
+use std::slice;
+
+use smallvec::SmallVec;
+
+use super::node::{Leaf, Node, Place, slot_of, width_of};
+use super::{KeyHash, Keyed, Trie};
+
+/// Of a sample this large a part of the whole, all items are looked at; of a smaller one, each is looked up.
+const SAMPLE_PART: usize = 4;
+
+/// A leaf, and the hashes it is responsible for.
+struct Range<'a, T> {
+    leaf: &'a Leaf<T>,
+    begin: u64,
+    /// The hash behind its last one; 0 if there is none.
+    end: u64,
+}
+
+impl<T: Keyed, H: KeyHash> Trie<T, H> {
+    /// All items, in the order of leaves.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter {
+            nodes: SmallVec::from_iter([slice::from_ref(&self.root).iter()]),
+            items: [].iter(),
+            left: self.len,
+        }
+    }
+
+    fn range_of(&self, hash: u64) -> Range<'_, T> {
+        let (mut node, mut level) = (&self.root, 0);
+        let (mut begin, mut width) = (0_u128, width_of(64, 0));
+        loop {
+            match node {
+                Node::Leaf(leaf) => {
+                    return Range {
+                        leaf,
+                        begin: begin as u64,
+                        end: (begin + width) as u64,
+                    };
+                }
+                Node::Inner(inner) => {
+                    let Place { at, start, span } = inner.place_of(slot_of(hash, level));
+                    (begin, width) = (begin + width_of(start, level), width_of(span, level));
+                    let Some(child) = inner.seconds().get(at) else {
+                        unreachable!("the children of an inner node take all its slots");
+                    };
+                    (node, level) = (child, level + 1);
+                }
+            }
+        }
+    }
+
+    /// Visits about `count` items from `cursor` on, 0 for the beginning; returns the cursor to go on with, 0 at the end.
+    ///
+    /// Cursors are hashes, visited in their order. So, whatever is put in or taken out between two calls, an item that
+    /// stays is visited exactly once in a walk from 0 to 0. Items of equal hashes are visited together, even if they are
+    /// more than `count`.
+    pub fn scan<'a>(&'a self, mut cursor: u64, count: usize, mut visit: impl FnMut(&'a T)) -> u64 {
+        let mut left = count.max(1);
+        loop {
+            let range = self.range_of(cursor);
+            if cursor == range.begin && range.leaf.len() <= left {
+                range.leaf.seconds().iter().for_each(&mut visit);
+                left -= range.leaf.len();
+            } else {
+                let (visited, next) = self.scan_leaf(range.leaf, cursor, left, &mut visit);
+                if let Some(next) = next {
+                    return next;
+                }
+                left = left.saturating_sub(visited);
+            }
+            cursor = range.end;
+            if cursor == 0 || left == 0 {
+                return cursor;
+            }
+        }
+    }
+
+    /// Visits up to `count` items of a leaf, those of the least hashes from `cursor` on; returns how many these were
+    /// and, if some remain, the hash to go on with.
+    fn scan_leaf<'a>(
+        &self,
+        leaf: &'a Leaf<T>,
+        cursor: u64,
+        count: usize,
+        visit: &mut impl FnMut(&'a T),
+    ) -> (usize, Option<u64>) {
+        let hashed = leaf.seconds().iter().map(|item| (self.hasher.hash(item.key()), item));
+        let mut ahead: Vec<(u64, &T)> = hashed.filter(|(hash, _)| *hash >= cursor).collect();
+        ahead.sort_unstable_by_key(|(hash, _)| *hash);
+        let mut visited = 0;
+        let mut last = None;
+        for (hash, item) in ahead {
+            if visited >= count && last != Some(hash) {
+                return (visited, Some(hash));
+            }
+            visit(item);
+            visited += 1;
+            last = Some(hash);
+        }
+        (visited, None)
+    }
+
+    /// The item at this index in the order of [`Trie::iter`]. O(depth).
+    pub fn nth(&self, index: usize) -> Option<&T> {
+        let (mut node, mut index) = (&self.root, index);
+        loop {
+            match node {
+                Node::Leaf(leaf) => return leaf.seconds().get(index),
+                Node::Inner(inner) => {
+                    let mut counts = inner.firsts().iter().map(|count| *count as usize);
+                    let at = counts.position(|count| {
+                        let is_here = index < count;
+                        if !is_here {
+                            index -= count;
+                        }
+                        is_here
+                    })?;
+                    node = inner.seconds().get(at)?;
+                }
+            }
+        }
+    }
+
+    /// An item, each as likely as any other. `pick(n)` must return a uniform number below `n`.
+    pub fn random(&self, pick: &mut dyn FnMut(usize) -> usize) -> Option<&T> {
+        if self.is_empty() {
+            return None;
+        }
+        self.nth(pick(self.len))
+    }
+
+    /// `count` different items, or all if there are fewer; each such choice as likely as any other, in no particular
+    /// order. `pick(n)` must return a uniform number below `n`. O(count).
+    pub fn sample(&self, count: usize, pick: &mut dyn FnMut(usize) -> usize) -> Vec<&T> {
+        if count >= self.len / SAMPLE_PART {
+            return self.sample_by_walk(count, pick);
+        }
+        // Floyd's algorithm: when a number was drawn before, the round's own, which cannot have been, stands in for it.
+        let mut chosen = HashSet::with_capacity(count);
+        for round in self.len - count..self.len {
+            if !chosen.insert(pick(round + 1)) {
+                chosen.insert(round);
+            }
+        }
+        chosen.into_iter().filter_map(|index| self.nth(index)).collect()
+    }
+
+    /// Takes each item with the probability that makes the choice fair: of those still needed to those still ahead.
+    fn sample_by_walk(&self, count: usize, pick: &mut dyn FnMut(usize) -> usize) -> Vec<&T> {
+        let (mut needed, mut ahead) = (count.min(self.len), self.len);
+        let mut chosen = Vec::with_capacity(needed);
+        for item in self.iter() {
+            if needed == ahead || (needed > 0 && pick(ahead) < needed) {
+                chosen.push(item);
+                needed -= 1;
+            }
+            ahead -= 1;
+        }
+        chosen
+    }
+}
+
+/// All items of a trie.
+pub struct Iter<'a, T> {
+    nodes: SmallVec<[slice::Iter<'a, Node<T>>; 4]>,
+    items: slice::Iter<'a, T>,
+    left: usize,
+}
+
+impl<'a, T> Iterator for Iter<'a, T> {
+    type Item = &'a T;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a T> {
+        loop {
+            if let Some(item) = self.items.next() {
+                self.left -= 1;
+                return Some(item);
+            }
+            match self.nodes.last_mut()?.next() {
+                None => drop(self.nodes.pop()),
+                Some(Node::Leaf(leaf)) => self.items = leaf.seconds().iter(),
+                Some(Node::Inner(inner)) => self.nodes.push(inner.seconds().iter()),
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<T> ExactSizeIterator for Iter<'_, T> {}
