@@ -5,21 +5,25 @@
 //! either among those the walk imaged or in the queue of pre-images; the queue is drained a last time after that.
 //!
 //! **Invariants**
-//! - Shards are touched only under a pass, held for about a millisecond; no file is touched under it.
+//! - Shards are touched only under a pass, held for a fraction of a millisecond; no file is touched under it.
 //! - The collections are those of the instant: one that is emptied, dropped or replaced meanwhile is walked to its end
 //!   in the object that the capture holds.
+//! - A page that the base has in the same version is not written again: its row is taken over.
 //! - The epoch ends when the [`Capture`] is dropped, however the walk ended.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::base::Base;
 use super::error::{CheckpointError, Result};
-use super::format::{CollectionRow, ManifestHead, ManifestKind, PageRow};
+use super::format::{CollectionRow, ManifestHead, ManifestKind, PAGE_HEADER_BYTES, PageRow};
 use super::manifest::{CollectionPart, Manifest};
 use super::page_file::PageFileWriter;
 use crate::engine::Engine;
 use crate::engine::effect::CollectionId;
+use crate::engine::index::Visited;
+use crate::engine::preimage::Located;
 use crate::engine::registry::Slot;
 use crate::engine::settings::Settings;
 use crate::engine::worker::{Worker, unix_ms};
@@ -27,7 +31,7 @@ use crate::page::image::PageImage;
 use crate::wal::Lsn;
 
 /// How long the walk holds a pass at a time.
-const PASS: Duration = Duration::from_millis(1);
+const PASS: Duration = Duration::from_micros(200);
 /// Images gathered under one pass, at most.
 const PASS_BYTES: usize = 1 << 20;
 
@@ -42,6 +46,8 @@ pub struct Capture<'e> {
     /// How long the instant kept everybody waiting.
     pub pause: Duration,
     next_collection: CollectionId,
+    /// What need not be written again.
+    base: Option<&'e Base>,
     collections: Vec<Captured>,
     /// Which of them each collection is.
     places: HashMap<CollectionId, usize>,
@@ -66,7 +72,10 @@ struct Captured {
     /// Its pages are not wanted.
     is_left_out: bool,
     next_page_id: u64,
+    /// Pages written, in the new page file.
     pages: Vec<PageRow>,
+    /// Pages that are where the base has them.
+    known: Vec<PageRow>,
 }
 
 impl<'e> Capture<'e> {
@@ -95,6 +104,7 @@ impl<'e> Capture<'e> {
                 is_left_out: only.is_none() && slot.collection.settings().is_cache,
                 slot: slot.clone(),
                 pages: Vec::new(),
+                known: Vec::new(),
             });
             (registry.next_collection_id(), captured.collect())
         };
@@ -112,11 +122,18 @@ impl<'e> Capture<'e> {
             wall_ms: unix_ms(),
             pause: stopped.elapsed(),
             next_collection,
+            base: None,
             collections,
             places,
             at: 0,
             position: Position::default(),
         }
+    }
+
+    /// What `base` has need not be written again.
+    pub fn build_on(mut self, base: &'e Base) -> Self {
+        self.base = Some(base);
+        self
     }
 
     /// Whether nothing was captured.
@@ -130,7 +147,7 @@ impl<'e> Capture<'e> {
         first.map_or(0, |captured| captured.slot.collection.id())
     }
 
-    /// Writes every page of the instant to `file`. Gives up when `stop` is set.
+    /// Writes every page of the instant that the base does not have to `file`. Gives up when `stop` is set.
     pub fn walk(&mut self, worker: &Worker, file: &mut PageFileWriter, stop: &AtomicBool) -> Result<()> {
         let mut batch = Vec::new();
         loop {
@@ -158,12 +175,15 @@ impl<'e> Capture<'e> {
         Ok(self.at < self.collections.len())
     }
 
-    /// Images pages from where the walk is for about a millisecond.
+    /// Images pages from where the walk is for as long as a pass is held.
     fn gather(&mut self, worker: &Worker, batch: &mut Vec<Saved>) {
-        let Some(captured) = self.collections.get(self.at) else {
+        let Some(captured) = self.collections.get_mut(self.at) else {
             return;
         };
         let collection = &captured.slot.collection;
+        let rows = self.base.map(|base| base.of(collection.id()));
+        let find = |page_id, version| rows.and_then(|rows| rows.find(page_id, version));
+        let is_known = |page_id, version| find(page_id, version).is_some();
         let shards = if captured.is_left_out {
             &[]
         } else {
@@ -172,14 +192,22 @@ impl<'e> Capture<'e> {
         let _pass = worker.enter(self.engine);
         let (started, mut bytes) = (Instant::now(), 0);
         while let Some(shard) = shards.get(self.position.shard) {
-            let (image, next) = shard.lock().index.save_next(self.position.cursor, self.epoch);
-            if let Some(image) = image {
-                bytes += image.content.len();
-                batch.push(Saved {
-                    at: self.at,
-                    shard: self.position.shard as u32,
-                    image,
-                });
+            let visited = shard
+                .lock()
+                .index
+                .save_next(self.position.cursor, self.epoch, &is_known);
+            let (page, next) = visited;
+            match page {
+                Some(Visited::Image(image)) => {
+                    bytes += image.content.len();
+                    batch.push(Saved {
+                        at: self.at,
+                        shard: self.position.shard as u32,
+                        image,
+                    });
+                }
+                Some(Visited::Known { page_id, version }) => captured.known.extend(find(page_id, version)),
+                None => {}
             }
             self.position = self.position.after(next);
             if bytes >= PASS_BYTES || started.elapsed() >= PASS {
@@ -192,24 +220,34 @@ impl<'e> Capture<'e> {
 
     /// Takes what writers have handed over. Images of collections that are not wanted, or newer than the instant, are
     /// let go.
-    fn drain(&self, batch: &mut Vec<Saved>) {
-        for located in self.engine.pre_images().drain() {
-            if let Some(at) = self.places.get(&located.collection_id) {
-                batch.push(Saved {
-                    at: *at,
-                    shard: located.shard,
-                    image: located.image,
-                });
+    fn drain(&mut self, batch: &mut Vec<Saved>) {
+        for Located {
+            collection_id,
+            shard,
+            image,
+        } in self.engine.pre_images().drain()
+        {
+            let Some(at) = self.places.get(&collection_id).copied() else {
+                continue;
+            };
+            let rows = self.base.map(|base| base.of(collection_id));
+            match rows.and_then(|rows| rows.find(image.page_id, image.version)) {
+                Some(row) => {
+                    if let Some(captured) = self.collections.get_mut(at) {
+                        captured.known.push(*row);
+                    }
+                }
+                None => batch.push(Saved { at, shard, image }),
             }
         }
     }
 
-    /// The manifest of what was walked, with all pages in page file `id`.
-    pub fn into_manifest(mut self, kind: ManifestKind, id: u64, term: u32) -> Manifest {
-        let collections: Vec<_> = std::mem::take(&mut self.collections)
-            .into_iter()
-            .map(Captured::into_part)
-            .collect();
+    /// The manifest of what was walked, with all pages that the base does not have in `file`, which is page file `id`.
+    pub fn into_manifest(mut self, kind: ManifestKind, (id, term): (u64, u32), file: &PageFileWriter) -> Manifest {
+        let base_files = self.base.map_or(&[][..], Base::files);
+        let mut files = FileTable::new(base_files.len());
+        let captured = std::mem::take(&mut self.collections).into_iter();
+        let collections: Vec<_> = captured.map(|captured| captured.into_part(&mut files)).collect();
         let pages = || collections.iter().flat_map(|part: &CollectionPart| &part.pages);
         Manifest {
             head: ManifestHead {
@@ -222,7 +260,11 @@ impl<'e> Capture<'e> {
                 entries: pages().map(|page| u64::from(page.entries)).sum(),
                 next_collection: self.next_collection,
                 collections: collections.len() as u32,
-                files: vec![id],
+                data_set: 0,
+                referenced_bytes: pages().map(|page| page.len + PAGE_HEADER_BYTES as u64).sum(),
+                written_pages: file.pages(),
+                written_bytes: if file.pages() > 0 { file.bytes() } else { 0 },
+                files: files.into_ids(base_files, id),
             },
             collections,
         }
@@ -235,8 +277,53 @@ impl Drop for Capture<'_> {
     }
 }
 
+/// Numbers the page files that rows point into, in the order in which they are met.
+struct FileTable {
+    /// By the index in the base; the last one is the new file's.
+    numbers: Vec<Option<u32>>,
+    met: Vec<usize>,
+}
+
+impl FileTable {
+    fn new(base_files: usize) -> Self {
+        Self {
+            numbers: vec![None; base_files + 1],
+            met: Vec::new(),
+        }
+    }
+
+    fn number(&mut self, at: usize) -> u32 {
+        let next = self.met.len() as u32;
+        match self.numbers.get_mut(at) {
+            Some(Some(number)) => *number,
+            Some(number) => {
+                *number = Some(next);
+                self.met.push(at);
+                next
+            }
+            // Rows of the base point into its files; a manifest with this number would be refused.
+            None => u32::MAX,
+        }
+    }
+
+    fn into_ids(self, base_files: &[u64], new: u64) -> Vec<u64> {
+        let id_of = |at: &usize| base_files.get(*at).copied().unwrap_or(new);
+        self.met.iter().map(id_of).collect()
+    }
+}
+
 impl Captured {
-    fn into_part(self) -> CollectionPart {
+    fn into_part(self, files: &mut FileTable) -> CollectionPart {
+        let new_file = files.numbers.len() - 1;
+        let mut pages = self.known;
+        for row in &mut pages {
+            row.file = files.number(row.file as usize);
+        }
+        for mut row in self.pages {
+            row.file = files.number(new_file);
+            pages.push(row);
+        }
+        pages.sort_unstable_by_key(|row| row.page_id);
         CollectionPart {
             row: CollectionRow {
                 id: self.slot.collection.id(),
@@ -245,9 +332,9 @@ impl Captured {
                 placement: self.slot.collection.placement(),
                 next_page_id: self.next_page_id,
                 settings: self.settings,
-                pages: self.pages.len() as u64,
+                pages: pages.len() as u64,
             },
-            pages: self.pages,
+            pages,
         }
     }
 }

@@ -3,6 +3,8 @@
 //! **Invariants**
 //! - A manifest appears under its name by a rename, after it and every file it names are durable, entries included.
 //! - A page file is removed only when no readable manifest names it and every manifest can be read.
+//! - The control file tells of a checkpoint once its manifest is durable, and is there before the first one.
+//! - A checkpoint that is pinned stays.
 //! - After a failed publication whose rename may have happened, the files stay: the manifest is whole.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,10 +12,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::base::Base;
+use super::control::Control;
 use super::error::{CheckpointError, Result};
 use super::format::ManifestHead;
 use super::manifest::Manifest;
 use super::page_file::{PageFileReader, PageFileWriter};
+use crate::config::values::Compression;
 use crate::storage::Disk;
 
 const TEMPORARY: &str = ".tmp";
@@ -56,6 +61,42 @@ impl Listing {
         }
         Ok(listing)
     }
+
+    /// The control file of a directory that has none: a new one is made where nothing else is.
+    fn first_control(&self, disk: &dyn Disk, dir: &Path) -> Result<Control> {
+        self.check_fresh(dir)?;
+        let control = Control::fresh();
+        control.write(disk, dir)?;
+        Ok(control)
+    }
+
+    fn check_fresh(&self, dir: &Path) -> Result<()> {
+        if self.manifests.is_empty() && self.page_files.is_empty() {
+            return Ok(());
+        }
+        Err(CheckpointError::Refused(format!(
+            "{} is missing, though there are checkpoint files beside it; which of them was committed last is not known",
+            Control::path(dir).display()
+        )))
+    }
+}
+
+/// The control file of `dir` and its newest manifest by name, in agreement; neither if there is no checkpoint yet.
+///
+/// # Errors
+/// When one of them is missing, or what was committed last is.
+pub fn committed(disk: &dyn Disk, dir: &Path) -> Result<Option<(Control, u64, PathBuf)>> {
+    if !disk.exists(dir).map_err(CheckpointError::io("look for", dir))? {
+        return Ok(None);
+    }
+    let listing = Listing::read(disk, dir)?;
+    let newest = listing.manifests.last().copied();
+    let Some(control) = Control::read(disk, dir)? else {
+        listing.check_fresh(dir)?;
+        return Ok(None);
+    };
+    control.check_newest(dir, newest)?;
+    Ok(newest.map(|id| (control, id, dir.join(manifest_name(id)))))
 }
 
 /// The manifests in `dir` by name, oldest first; none if there is no such directory.
@@ -65,11 +106,6 @@ pub fn manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
     }
     let ids = Listing::read(disk, dir)?.manifests;
     Ok(ids.into_iter().map(|id| (id, dir.join(manifest_name(id)))).collect())
-}
-
-/// The newest manifest in `dir` by name, if there is one.
-pub fn newest(disk: &dyn Disk, dir: &Path) -> Result<Option<(u64, PathBuf)>> {
-    Ok(manifests(disk, dir)?.pop())
 }
 
 /// Readers of all page files that `head`, a manifest in `dir`, names.
@@ -86,6 +122,9 @@ pub struct Catalog {
     /// Some manifest could not be read: what it names is not known, so no page file is removed.
     blind: bool,
     next_id: u64,
+    control: Control,
+    /// Whether pages are packed.
+    pub is_lz4: bool,
 }
 
 impl Catalog {
@@ -93,6 +132,12 @@ impl Catalog {
     pub fn open(disk: Arc<dyn Disk>, dir: PathBuf) -> Result<Self> {
         disk.create_dir_all(&dir).map_err(CheckpointError::io("create", &dir))?;
         let listing = Listing::read(disk.as_ref(), &dir)?;
+        let control = match Control::read(disk.as_ref(), &dir)? {
+            Some(control) => control,
+            None => listing.first_control(disk.as_ref(), &dir)?,
+        };
+        control.check_newest(&dir, listing.manifests.last().copied())?;
+        Control::remove_leftover(disk.as_ref(), &dir)?;
         let last = listing.manifests.last().max(listing.page_files.last()).copied();
         let mut catalog = Self {
             disk,
@@ -100,6 +145,8 @@ impl Catalog {
             heads: BTreeMap::new(),
             blind: false,
             next_id: last.map_or(1, |id| id.saturating_add(1)),
+            control,
+            is_lz4: false,
         };
         for id in listing.manifests {
             match Manifest::read_head(catalog.disk.as_ref(), &catalog.path(&manifest_name(id))) {
@@ -135,14 +182,39 @@ impl Catalog {
 
     /// Begins page file `id`.
     pub fn create_page_file(&self, id: u64) -> Result<PageFileWriter> {
-        PageFileWriter::create(self.disk.as_ref(), self.path(&page_file_name(id)), id)
+        let compression = if self.is_lz4 {
+            Compression::Lz4
+        } else {
+            Compression::None
+        };
+        PageFileWriter::create(self.disk.as_ref(), self.path(&page_file_name(id)), id, compression)
+    }
+
+    /// What checkpoint `id` has, for the next one to build on.
+    pub fn base(&self, id: u64) -> Result<Base> {
+        let manifest = Manifest::read(self.disk.as_ref(), &self.path(&manifest_name(id)))?;
+        self.base_of(manifest)
+    }
+
+    /// What `manifest` has, whose page files are here.
+    pub fn base_of(&self, manifest: Manifest) -> Result<Base> {
+        let bytes_of = |id: &u64| {
+            let path = self.path(&page_file_name(*id));
+            self.disk.len(&path).map_err(CheckpointError::io("measure", &path))
+        };
+        let file_bytes = manifest.head.files.iter().map(bytes_of).collect::<Result<Vec<_>>>()?;
+        Ok(Base::new(manifest, &file_bytes))
     }
 
     /// Commits `manifest`, whose page files have been synced; returns its length.
-    pub fn publish(&mut self, manifest: &Manifest) -> Result<u64> {
+    pub fn publish(&mut self, manifest: &mut Manifest) -> Result<u64> {
+        manifest.head.data_set = self.control.data_set;
         let name = manifest_name(manifest.head.id);
         let bytes = publish(self.disk.as_ref(), &self.dir, &name, manifest)?;
         self.heads.insert(manifest.head.id, manifest.head.clone());
+        self.control.checkpoint = manifest.head.id;
+        self.control.lsn = manifest.head.lsn;
+        self.control.write(self.disk.as_ref(), &self.dir)?;
         Ok(bytes)
     }
 
@@ -165,10 +237,15 @@ impl Catalog {
         let age_ms = keep_age_s.saturating_mul(1000);
         let old = self.heads.iter().rev().skip(keep_count);
         let doomed: Vec<u64> = old
-            .filter(|(_, head)| now_ms.saturating_sub(head.wall_ms) >= age_ms)
+            .filter(|(id, head)| now_ms.saturating_sub(head.wall_ms) >= age_ms && !self.control.pins.contains(id))
             .map(|(id, _)| *id)
             .collect();
-        for id in &doomed {
+        self.remove_manifests(&doomed)
+    }
+
+    /// Removes checkpoints, and the page files that nobody names any more.
+    fn remove_manifests(&mut self, doomed: &[u64]) -> Result<()> {
+        for id in doomed {
             self.remove(&self.path(&manifest_name(*id)))?;
             self.heads.remove(id);
         }

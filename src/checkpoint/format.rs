@@ -9,15 +9,16 @@ use serde::{Deserialize, Serialize};
 use crate::engine::effect::{CollectionId, DatabaseId, Placement};
 use crate::engine::settings::Settings;
 use crate::page::codec;
+use crate::page::image::Anchor;
 
 /// Version of both files' layout.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// Header of a page file.
 pub const PAGE_FILE_HEADER_BYTES: usize = 32;
 /// Header of a page within a page file.
-pub const PAGE_HEADER_BYTES: usize = 40;
+pub const PAGE_HEADER_BYTES: usize = 56;
 /// Fixed part of a manifest's head; the file table and the head's CRC follow.
-pub const MANIFEST_FIXED_BYTES: usize = 80;
+pub const MANIFEST_FIXED_BYTES: usize = 120;
 /// A file id in the manifest's file table.
 pub const FILE_ID_BYTES: usize = 8;
 /// A CRC32C.
@@ -29,10 +30,17 @@ const MANIFEST_MAGIC: &[u8; 8] = b"LOKIMAN\n";
 /// Where the version is, in both files.
 pub const VERSION_AT: usize = 8;
 const ENCODING_AT: usize = 12;
+/// Where a manifest's data set is.
+pub const DATA_SET_AT: u64 = 80;
+
+/// Flag of a page: its content is an LZ4 block.
+pub const FLAG_LZ4: u8 = 1;
+/// Content longer than this is never compressed: what unpacking takes is bounded.
+pub const COMPRESSED_BYTES_MAX: u64 = 8 << 20;
 
 const _: () = assert!(PAGE_FILE_HEADER_BYTES == 8 + 4 + 4 + 8 + 4 + CRC_BYTES);
-const _: () = assert!(PAGE_HEADER_BYTES == CRC_BYTES + 4 + 8 + 4 + 4 + 8 + 8);
-const _: () = assert!(MANIFEST_FIXED_BYTES == 8 + 4 + 4 + 4 + 4 + 5 * 8 + 4 * 4);
+const _: () = assert!(PAGE_HEADER_BYTES == CRC_BYTES + 4 + 8 + 4 + 4 + 8 + 8 + 8 + 4 + 1 + 1 + 2);
+const _: () = assert!(MANIFEST_FIXED_BYTES == 8 + 4 + 4 + 4 + 4 + 5 * 8 + 4 * 4 + 16 + 3 * 8);
 const _: () = assert!(VERSION_AT == PAGE_FILE_MAGIC.len() && VERSION_AT == MANIFEST_MAGIC.len());
 const _: () = assert!(ENCODING_AT == VERSION_AT + 4);
 
@@ -55,17 +63,17 @@ pub enum ManifestKind {
     Persisted = 1,
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     let word = bytes.get(at..).and_then(|rest| rest.first_chunk());
     u32::from_le_bytes(word.copied().unwrap_or_default())
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     let word = bytes.get(at..).and_then(|rest| rest.first_chunk());
     u64::from_le_bytes(word.copied().unwrap_or_default())
 }
 
-fn check_versions(bytes: &[u8]) -> Result<(), HeaderFault> {
+pub(super) fn check_versions(bytes: &[u8]) -> Result<(), HeaderFault> {
     for (at, known) in [
         (VERSION_AT, FORMAT_VERSION),
         (ENCODING_AT, u32::from(codec::FORMAT_VERSION)),
@@ -116,7 +124,7 @@ pub struct PageHeader {
     pub crc: u32,
     /// Entries in the content.
     pub entries: u32,
-    /// Bytes of content.
+    /// Bytes of content as stored.
     pub len: u64,
     /// The collection.
     pub collection: CollectionId,
@@ -126,6 +134,12 @@ pub struct PageHeader {
     pub page_id: u64,
     /// LSN of its last change.
     pub version: u64,
+    /// Bytes of content once unpacked; `len` when it is not packed.
+    pub raw_len: u64,
+    /// Where in its shard it belongs.
+    pub anchor: Anchor,
+    /// How the content is stored: [`FLAG_LZ4`] or nothing.
+    pub flags: u8,
 }
 
 impl PageHeader {
@@ -137,6 +151,8 @@ impl PageHeader {
             u64::from(self.collection) | u64::from(self.shard) << 32,
             self.page_id,
             self.version,
+            self.raw_len,
+            u64::from(self.anchor.prefix) | u64::from(self.anchor.depth) << 32 | u64::from(self.flags) << 40,
         ];
         let bytes = words.map(u64::to_le_bytes);
         bytes
@@ -144,6 +160,11 @@ impl PageHeader {
             .first_chunk()
             .copied()
             .unwrap_or([0; PAGE_HEADER_BYTES])
+    }
+
+    /// CRC32C of the header behind its `crc`; that of the content goes on from there.
+    pub fn own_crc(&self) -> u32 {
+        crc32c::crc32c(self.encode().get(CRC_BYTES..).unwrap_or_default())
     }
 
     /// From bytes; nothing is verified.
@@ -156,6 +177,12 @@ impl PageHeader {
             shard: u32_at(bytes, 20),
             page_id: u64_at(bytes, 24),
             version: u64_at(bytes, 32),
+            raw_len: u64_at(bytes, 40),
+            anchor: Anchor {
+                prefix: u32_at(bytes, 48),
+                depth: bytes.get(52).copied().unwrap_or_default(),
+            },
+            flags: bytes.get(53).copied().unwrap_or_default(),
         }
     }
 }
@@ -181,6 +208,14 @@ pub struct ManifestHead {
     pub next_collection: CollectionId,
     /// Collections.
     pub collections: u32,
+    /// The data set it is of, as in the control file; 0 for a persisted collection.
+    pub data_set: u128,
+    /// Bytes of all its pages as stored, headers included.
+    pub referenced_bytes: u64,
+    /// Pages that were written for it; the others are where an earlier checkpoint put them.
+    pub written_pages: u64,
+    /// Bytes of the page file that was written for it.
+    pub written_bytes: u64,
     /// Page files that pages point into.
     pub files: Vec<u64>,
 }
@@ -206,6 +241,9 @@ impl ManifestHead {
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         let counts = [self.next_collection, self.collections, self.files.len() as u32, 0];
         bytes.extend(counts.iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend_from_slice(&self.data_set.to_le_bytes());
+        let sizes = [self.referenced_bytes, self.written_pages, self.written_bytes];
+        bytes.extend(sizes.iter().flat_map(|word| word.to_le_bytes()));
         bytes.extend(self.files.iter().flat_map(|file| file.to_le_bytes()));
         bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
         bytes
@@ -254,6 +292,10 @@ impl ManifestHead {
             entries: u64_at(body, 56),
             next_collection: u32_at(body, 64),
             collections: u32_at(body, 68),
+            data_set: u128::from(u64_at(body, 80)) | u128::from(u64_at(body, 88)) << 64,
+            referenced_bytes: u64_at(body, 96),
+            written_pages: u64_at(body, 104),
+            written_bytes: u64_at(body, 112),
             files: table.chunks(FILE_ID_BYTES).map(|id| u64_at(id, 0)).collect(),
         })
     }
@@ -283,9 +325,11 @@ pub struct CollectionRow {
 pub struct PageRow {
     /// The page's identity within the collection.
     pub page_id: u64,
+    /// LSN of its last change: with the identity it says which content this is.
+    pub version: u64,
     /// Where its header begins in the file.
     pub offset: u64,
-    /// Bytes of content behind the header.
+    /// Bytes of content behind the header, as stored.
     pub len: u64,
     /// Which shard.
     pub shard: u32,
@@ -315,6 +359,10 @@ mod tests {
             entries: 7,
             next_collection: 8,
             collections: 2,
+            data_set: 0x1234_5678_9abc_def0_1234_5678_9abc_def1,
+            referenced_bytes: 10,
+            written_pages: 11,
+            written_bytes: 12,
             files: vec![4, 9],
         };
         let bytes = head.encode();
@@ -351,6 +399,9 @@ mod tests {
             shard: 5,
             page_id: 6,
             version: 7,
+            raw_len: 8,
+            anchor: Anchor { prefix: 9, depth: 10 },
+            flags: FLAG_LZ4,
         };
         assert_eq!(PageHeader::decode(&header.encode()), header);
     }

@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use super::catalog::open_page_files;
 use super::error::{CheckpointError, Result};
-use super::format::{ManifestKind, PAGE_HEADER_BYTES, PageRow};
+use super::format::{ManifestKind, PageRow};
 use super::manifest::{CollectionPart, Manifest};
-use super::page_file::PageFileReader;
+use super::page_file::{PageBuffer, PageFileReader, file_of};
 use super::persist::MANIFEST;
 use super::runner::Runner;
 use super::{LoadDone, LoadRequest};
 use crate::engine::collection::Collection;
-use crate::page::image::{self, EntryImage};
+use crate::page::image::EntryImage;
 
 /// A collection's pages in files.
 pub(super) struct Filed {
@@ -27,21 +27,14 @@ impl Filed {
     fn page(
         &self,
         row: &PageRow,
-        buffer: &mut Vec<u8>,
+        buffer: &mut PageBuffer,
         visit: impl FnOnce(&[EntryImage<'_>]) -> Result<()>,
     ) -> Result<()> {
-        let file = self.files.get(row.file as usize);
-        let file = file.ok_or_else(|| CheckpointError::Refused(format!("page {} is in no file", row.page_id)))?;
-        file.read(self.part.row.id, row, buffer)?;
-        let mut entries = Vec::with_capacity((row.entries as usize).min(buffer.len()));
-        let content = buffer.get(PAGE_HEADER_BYTES..).unwrap_or_default();
-        image::decode(content, row.entries, |entry| {
+        let page = file_of(&self.files, row)?.read(self.part.row.id, row, buffer)?;
+        let mut entries = Vec::new();
+        page.for_each(|entry| {
             entries.push(entry);
             Ok(())
-        })
-        .map_err(|reason| {
-            let reason = format!("page {}: {reason}", row.page_id);
-            CheckpointError::damaged(file.path(), row.offset, reason)
         })?;
         visit(&entries)
     }
@@ -92,7 +85,7 @@ impl Runner {
 
     /// Reads every page.
     pub(super) fn verify(&self, filed: &Filed) -> Result<()> {
-        let mut buffer = Vec::new();
+        let mut buffer = PageBuffer::default();
         for row in &filed.part.pages {
             self.check_stop()?;
             filed.page(row, &mut buffer, |_| Ok(()))?;
@@ -102,7 +95,7 @@ impl Runner {
 
     /// Puts every entry of `filed`.
     pub(super) fn fill(&mut self, hidden: &Collection, filed: &Filed) -> Result<()> {
-        let mut buffer = Vec::new();
+        let mut buffer = PageBuffer::default();
         for row in &filed.part.pages {
             self.check_stop()?;
             filed.page(row, &mut buffer, |entries| self.put_entries(hidden, entries))?;

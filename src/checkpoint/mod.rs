@@ -9,14 +9,17 @@
 //! - The WAL is trimmed only after the manifest is durable, and the manifest is committed only after the WAL is stable
 //!   up to its LSN.
 
+mod base;
 mod capture;
 pub mod catalog;
+pub mod control;
 mod copy;
 pub mod error;
 mod fill;
 pub mod format;
 mod load;
 pub mod manifest;
+pub mod packing;
 pub mod page_file;
 mod persist;
 mod runner;
@@ -77,8 +80,10 @@ pub struct CheckpointDone {
     pub id: u64,
     /// Its instant.
     pub lsn: Lsn,
-    /// Pages written.
+    /// Pages in it.
     pub pages: u64,
+    /// Pages written for it; the others were on disk already.
+    pub written_pages: u64,
     /// Bytes written.
     pub bytes: u64,
     /// How long it took.

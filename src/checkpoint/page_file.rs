@@ -8,11 +8,16 @@ use std::path::{Path, PathBuf};
 
 use super::error::{CheckpointError, Result};
 use super::format::{
-    HeaderFault, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader, PageRow, decode_page_file_header,
-    encode_page_file_header,
+    CRC_BYTES, FLAG_LZ4, HeaderFault, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader, PageRow,
+    decode_page_file_header, encode_page_file_header,
 };
+use super::packing::{Packer, unpack};
+use crate::config::values::Compression;
+use crate::engine::collection::Collection;
 use crate::engine::effect::CollectionId;
-use crate::page::image::PageImage;
+use crate::engine::index::loaded::LoadedPage;
+use crate::page::Entry;
+use crate::page::image::{self, EntryImage, PageImage};
 use crate::storage::{Disk, DiskFile, DiskRead};
 
 /// Gathered before a write.
@@ -20,7 +25,7 @@ const WRITE_BYTES: usize = 1 << 20;
 /// Values at least this long are written from where they are.
 const DIRECT_BYTES_MIN: usize = 256 << 10;
 /// Written at most before a sync, so that the last one finds little to do and other syncs are not held up behind it.
-const SYNC_BYTES: u64 = 32 << 20;
+const SYNC_BYTES: u64 = 16 << 20;
 
 /// Writes a page file.
 pub struct PageFileWriter {
@@ -29,11 +34,13 @@ pub struct PageFileWriter {
     buffer: Vec<u8>,
     bytes: u64,
     unsynced: u64,
+    pages: u64,
+    packer: Packer,
 }
 
 impl PageFileWriter {
     /// Creates page file `id` at `path`.
-    pub fn create(disk: &dyn Disk, path: PathBuf, id: u64) -> Result<Self> {
+    pub fn create(disk: &dyn Disk, path: PathBuf, id: u64, compression: Compression) -> Result<Self> {
         let file = disk.create(&path).map_err(CheckpointError::io("create", &path))?;
         let mut buffer = Vec::with_capacity(WRITE_BYTES + DIRECT_BYTES_MIN);
         buffer.extend_from_slice(&encode_page_file_header(id));
@@ -43,34 +50,49 @@ impl PageFileWriter {
             buffer,
             bytes: PAGE_FILE_HEADER_BYTES as u64,
             unsynced: 0,
+            pages: 0,
+            packer: Packer::new(compression),
         })
     }
 
     /// Appends a page; the row says where it is, in file 0 of the manifest.
     pub fn append(&mut self, collection: CollectionId, shard: u32, image: &mut PageImage) -> Result<PageRow> {
         image.content.settle();
+        let raw_len = image.content.len() as u64;
         let mut header = PageHeader {
             crc: 0,
             entries: image.entries,
-            len: image.content.len() as u64,
+            len: raw_len,
             collection,
             shard,
             page_id: image.page_id,
             version: image.version,
+            raw_len,
+            anchor: image.anchor,
+            flags: 0,
         };
-        header.crc = checksum(&header, |crc| {
-            let mut crc = crc;
+        let offset = self.bytes;
+        let mut packer = std::mem::take(&mut self.packer);
+        if let Some(packed) = packer.pack(&image.content) {
+            header.len = packed.len() as u64;
+            header.flags = FLAG_LZ4;
+            header.crc = crc32c::crc32c_append(header.own_crc(), packed);
+            self.push(&header.encode())?;
+            self.push(packed)?;
+        } else {
+            header.crc = header.own_crc();
             let Ok(()) = image.content.for_each_piece(|piece| {
-                crc = crc32c::crc32c_append(crc, piece);
+                header.crc = crc32c::crc32c_append(header.crc, piece);
                 Ok::<(), std::convert::Infallible>(())
             });
-            crc
-        });
-        let offset = self.bytes;
-        self.push(&header.encode())?;
-        image.content.for_each_piece(|piece| self.push(piece))?;
+            self.push(&header.encode())?;
+            image.content.for_each_piece(|piece| self.push(piece))?;
+        }
+        self.packer = packer;
+        self.pages += 1;
         Ok(PageRow {
             page_id: image.page_id,
+            version: image.version,
             offset,
             len: header.len,
             shard,
@@ -110,14 +132,20 @@ impl PageFileWriter {
             .map_err(CheckpointError::io("write", &self.path))?;
         self.unsynced += bytes.len() as u64;
         if self.unsynced >= SYNC_BYTES {
-            self.sync()?;
+            return self.sync();
         }
+        self.file.start_writeback();
         Ok(())
     }
 
     fn sync(&mut self) -> Result<()> {
         self.unsynced = 0;
         self.file.sync_data().map_err(CheckpointError::io("sync", &self.path))
+    }
+
+    /// Pages so far.
+    pub fn pages(&self) -> u64 {
+        self.pages
     }
 
     /// Bytes so far.
@@ -133,15 +161,71 @@ impl PageFileWriter {
     }
 }
 
-fn checksum(header: &PageHeader, content: impl FnOnce(u32) -> u32) -> u32 {
-    content(crc32c::crc32c(header.encode().get(4..).unwrap_or_default()))
-}
-
 /// Reads pages of one file.
 pub struct PageFileReader {
     file: Box<dyn DiskRead>,
     path: PathBuf,
     len: u64,
+}
+
+/// What a page is read into; used again for the next one.
+#[derive(Default)]
+pub struct PageBuffer {
+    stored: Vec<u8>,
+    raw: Vec<u8>,
+}
+
+/// A page whose checksum, size and identity are right.
+pub struct ReadPage<'a> {
+    /// Its header.
+    pub header: PageHeader,
+    content: &'a [u8],
+    path: &'a Path,
+    offset: u64,
+}
+
+impl<'a> ReadPage<'a> {
+    /// Decodes the entries, giving each to `visit`, whose error ends it.
+    ///
+    /// # Errors
+    /// When the content is not what the header says, or `visit` finds fault with it.
+    pub fn for_each(&self, visit: impl FnMut(EntryImage<'a>) -> std::result::Result<(), String>) -> Result<()> {
+        image::decode(self.content, self.header.entries, visit).map_err(|reason| self.damaged(&reason))
+    }
+
+    /// The page of `collection` as it is in memory, not installed yet; entries were last read at `access_s`.
+    ///
+    /// # Errors
+    /// As for [`ReadPage::for_each`], and when an entry does not belong into this page.
+    pub fn build(&self, collection: &Collection, access_s: u32) -> Result<LoadedPage> {
+        let PageHeader {
+            shard,
+            page_id,
+            version,
+            anchor,
+            entries,
+            ..
+        } = self.header;
+        let begun = collection
+            .shard(shard as usize)
+            .lock()
+            .index
+            .begin_page(page_id, version, anchor, entries);
+        let mut page = begun.map_err(|reason| self.damaged(&reason))?;
+        self.for_each(|image| {
+            let key = collection.key_in(image.key, shard)?;
+            let expire_at_ms = (image.expire_at_ms != 0).then_some(image.expire_at_ms);
+            page.push(key, Entry::new(image.key, image.value, expire_at_ms, access_s))
+        })?;
+        Ok(page)
+    }
+
+    /// The page is damaged.
+    pub fn damaged(&self, reason: &str) -> CheckpointError {
+        let (page, collection) = (self.header.page_id, self.header.collection);
+        let reason = format!("page {page} of collection {collection}: {reason}");
+        CheckpointError::damaged(self.path, self.offset, reason)
+    }
 }
 
 impl PageFileReader {
@@ -167,45 +251,54 @@ impl PageFileReader {
         &self.path
     }
 
-    /// Reads the page of `row` into `buffer`; returns its header. The content is behind [`PAGE_HEADER_BYTES`].
-    pub fn read(&self, collection: CollectionId, row: &PageRow, buffer: &mut Vec<u8>) -> Result<PageHeader> {
+    /// Reads, verifies and unpacks the page of `row`.
+    pub fn read<'a>(
+        &'a self,
+        collection: CollectionId,
+        row: &PageRow,
+        buffer: &'a mut PageBuffer,
+    ) -> Result<ReadPage<'a>> {
         let damaged = |reason: String| {
             let reason = format!("page {} of collection {collection}: {reason}", row.page_id);
             CheckpointError::damaged(&self.path, row.offset, reason)
         };
+        let PageBuffer { stored, raw } = buffer;
         let total = row.len.saturating_add(PAGE_HEADER_BYTES as u64);
         if row.offset.saturating_add(total) > self.len {
             return Err(damaged(format!("it goes beyond the end of the file ({})", self.len)));
         }
-        buffer.resize(total as usize, 0);
+        stored.resize(total as usize, 0);
         let read = self
             .file
-            .read_at(row.offset, buffer)
+            .read_at(row.offset, stored)
             .map_err(CheckpointError::io("read", &self.path))?;
-        if read < buffer.len() {
+        if read < stored.len() {
             return Err(damaged("the file became shorter while it was read".to_owned()));
         }
-        let header = PageHeader::decode(buffer);
-        let crc = crc32c::crc32c(buffer.get(4..).unwrap_or_default());
+        let header = PageHeader::decode(stored);
+        let crc = crc32c::crc32c(stored.get(CRC_BYTES..).unwrap_or_default());
         if crc != header.crc || crc != row.crc {
             let (stored, expected) = (header.crc, row.crc);
             return Err(damaged(format!(
                 "its checksum is {crc:08x}, stored with it is {stored:08x}, in the manifest {expected:08x}"
             )));
         }
-        let told = (row.page_id, row.shard, row.entries, row.len, collection);
-        if told
-            != (
-                header.page_id,
-                header.shard,
-                header.entries,
-                header.len,
-                header.collection,
-            )
-        {
+        let is_it = header.page_id == row.page_id
+            && header.version == row.version
+            && header.shard == row.shard
+            && header.entries == row.entries
+            && header.len == row.len
+            && header.collection == collection;
+        if !is_it {
             return Err(damaged(format!("another page is there: {header:?}")));
         }
-        Ok(header)
+        let content = stored.get(PAGE_HEADER_BYTES..).unwrap_or_default();
+        Ok(ReadPage {
+            header,
+            content: unpack(&header, content, raw).map_err(damaged)?,
+            path: &self.path,
+            offset: row.offset,
+        })
     }
 }
 
@@ -254,6 +347,15 @@ pub fn read_page_at(
         ));
     }
     Ok(header)
+}
+
+/// The file that a row points into.
+///
+/// # Errors
+/// When it points nowhere; manifests with such rows are not read at all.
+pub fn file_of<'a>(files: &'a [PageFileReader], row: &PageRow) -> Result<&'a PageFileReader> {
+    let file = files.get(row.file as usize);
+    file.ok_or_else(|| CheckpointError::Refused(format!("page {} is in no file", row.page_id)))
 }
 
 /// A header's fault as an error of its file.

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::capture::Capture;
@@ -16,6 +17,7 @@ use super::manifest::Manifest;
 use super::page_file::PageFileWriter;
 use super::runner::Runner;
 use super::{PersistDone, Persisted};
+use crate::config::values::Compression;
 use crate::storage::Disk;
 
 /// The manifest of a persisted collection.
@@ -120,7 +122,9 @@ impl Runner {
     fn write_persisted(&mut self, name: &str, dir: &Path, id: u64, path: &Path) -> Result<Option<PersistDone>> {
         let started = Instant::now();
         let shared = Arc::clone(&self.shared);
-        let mut file = PageFileWriter::create(shared.disk.as_ref(), path.to_owned(), id)?;
+        let is_lz4 = shared.live.checkpoint_lz4.load(Ordering::Relaxed);
+        let compression = if is_lz4 { Compression::Lz4 } else { Compression::None };
+        let mut file = PageFileWriter::create(shared.disk.as_ref(), path.to_owned(), id, compression)?;
         let mut capture = Capture::begin(&shared.engine, Some(name));
         shared.status.note_pause(capture.pause);
         if capture.is_empty() {
@@ -128,7 +132,7 @@ impl Runner {
         }
         let lsn = capture.lsn;
         capture.walk(&self.worker, &mut file, &shared.stop)?;
-        let manifest = capture.into_manifest(ManifestKind::Persisted, id, shared.options.term);
+        let manifest = capture.into_manifest(ManifestKind::Persisted, (id, shared.options.term), &file);
         let mut bytes = file.finish()?;
         shared.engine.wal().sync_blocking(lsn)?;
         bytes += publish(shared.disk.as_ref(), dir, MANIFEST, &manifest)?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::base::Base;
 use super::capture::Capture;
 use super::catalog::Catalog;
 use super::error::{CheckpointError, Result};
@@ -34,6 +35,8 @@ pub(super) struct Runner {
     pub shared: Arc<Shared>,
     pub worker: Worker,
     catalog: Option<Catalog>,
+    /// What the newest checkpoint has, if that is known already.
+    base: Option<Base>,
     /// When the last attempt began, and whether it failed.
     last_attempt: Instant,
     failed: bool,
@@ -58,6 +61,7 @@ pub(super) fn run(shared: Arc<Shared>, worker: Worker) {
         shared,
         worker,
         catalog: None,
+        base: None,
         last_attempt: Instant::now(),
         failed: false,
     };
@@ -141,8 +145,13 @@ impl Runner {
             Some(catalog) => catalog,
             None => Catalog::open(Arc::clone(&self.shared.disk), self.shared.options.dir.clone())?,
         };
+        catalog.is_lz4 = self.shared.live.checkpoint_lz4.load(Relaxed);
+        let base = match self.base.take() {
+            Some(base) => base,
+            None => self.read_base(&catalog),
+        };
         let id = catalog.take_id();
-        let outcome = self.write(&mut catalog, id);
+        let outcome = self.write(&mut catalog, &base, id);
         if outcome.is_err() {
             // The catalog is read anew for the next one: what is on the disk now is not certain.
             catalog.discard(id);
@@ -154,37 +163,51 @@ impl Runner {
         outcome
     }
 
+    /// What the last good checkpoint has. Where that cannot be read everything is written anew, which heals it.
+    fn read_base(&self, catalog: &Catalog) -> Base {
+        let Some(last) = self.shared.status.last() else {
+            return Base::default();
+        };
+        catalog.base(last.id).unwrap_or_else(|error| {
+            tracing::warn!("the next checkpoint writes every page, since the last one cannot be read: {error}");
+            Base::default()
+        })
+    }
+
     /// The checkpoint itself, up to its publication.
-    fn write(&mut self, catalog: &mut Catalog, id: u64) -> Result<CheckpointDone> {
+    fn write(&mut self, catalog: &mut Catalog, base: &Base, id: u64) -> Result<CheckpointDone> {
         let shared = Arc::clone(&self.shared);
         let started = Instant::now();
         let wal = shared.engine.wal();
         let mut file = catalog.create_page_file(id)?;
         let wal_mark = wal.stats().written_bytes;
-        let mut capture = Capture::begin(&shared.engine, None);
+        let mut capture = Capture::begin(&shared.engine, None).build_on(base);
         shared.status.note_pause(capture.pause);
         let (lsn, wall_ms) = (capture.lsn, capture.wall_ms);
         capture.walk(&self.worker, &mut file, &shared.stop)?;
-        let manifest = capture.into_manifest(ManifestKind::Checkpoint, id, shared.options.term);
+        let mut manifest = capture.into_manifest(ManifestKind::Checkpoint, (id, shared.options.term), &file);
         let mut bytes = file.finish()?;
         wal.sync_blocking(lsn)?;
-        bytes += catalog.publish(&manifest)?;
+        bytes += catalog.publish(&mut manifest)?;
         self.wal_mark = wal_mark;
         self.behind_bytes = 0;
         let done = CheckpointDone {
             id,
             lsn,
             pages: manifest.head.pages,
+            written_pages: manifest.head.written_pages,
             bytes,
             millis: started.elapsed().as_millis() as u64,
         };
         shared.status.succeed(done, wall_ms);
         tracing::info!(
-            "checkpoint {id} at LSN {lsn}: {} pages, {} entries, {bytes} bytes in {} ms",
+            "checkpoint {id} at LSN {lsn}: {} of {} pages written, {} entries, {bytes} bytes in {} ms",
+            done.written_pages,
             done.pages,
             manifest.head.entries,
             done.millis
         );
+        self.base = catalog.base_of(manifest).ok();
         Ok(done)
     }
 

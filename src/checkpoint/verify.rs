@@ -1,16 +1,17 @@
 //! Reading back all that one manifest promises, without using any of it.
 //!
-//! **Invariant:** nothing on disk is changed, and one damaged page does not keep the others from being read.
+//! **Invariant:** nothing on disk is changed, and one damaged page, or page file, does not keep the others from being read.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::catalog::open_page_files;
+use super::catalog::page_file_name;
 use super::error::{CheckpointError, Result};
-use super::format::{ManifestKind, PAGE_HEADER_BYTES, PageRow};
+use super::format::ManifestKind;
 use super::manifest::{CollectionPart, Manifest};
-use super::page_file::PageFileReader;
+use super::page_file::{PageBuffer, PageFileReader};
 use crate::engine::collection::Collection;
-use crate::page::image;
+use crate::engine::index::loaded::{Outline, check_fit};
 use crate::storage::Disk;
 
 /// What a manifest should say of itself.
@@ -52,16 +53,22 @@ pub fn verify_manifest(
         }
     };
     let dir = path.parent().unwrap_or(Path::new("."));
-    match open_page_files(disk, dir, &manifest.head) {
-        Ok(files) => {
-            let rows = manifest.collections.iter().flat_map(|part| &part.pages);
-            let total = rows.map(|row| row.len).sum();
-            let mut done = 0;
-            for part in &manifest.collections {
-                verify_collection(part, &files, &mut done, total, tell);
-            }
-        }
-        Err(error) => tell(Event::Fault(error)),
+    let open = |id: &u64| PageFileReader::open(disk, dir.join(page_file_name(*id)), *id);
+    let files: Vec<_> = manifest
+        .head
+        .files
+        .iter()
+        .map(|id| open(id).map_err(|error| tell(Event::Fault(error))).ok())
+        .collect();
+    let total = manifest
+        .collections
+        .iter()
+        .flat_map(|part| &part.pages)
+        .map(|row| row.len)
+        .sum();
+    let mut progress = (0, total);
+    for part in &manifest.collections {
+        verify_collection(part, path, &files, &mut progress, tell);
     }
     Some(manifest)
 }
@@ -76,36 +83,43 @@ fn read(disk: &dyn Disk, path: &Path, expected: Expected) -> Result<Manifest> {
     Ok(manifest)
 }
 
+/// Checks the pages in those files that could be opened.
 fn verify_collection(
     part: &CollectionPart,
-    files: &[PageFileReader],
-    done: &mut u64,
-    total: u64,
+    path: &Path,
+    files: &[Option<PageFileReader>],
+    (done, total): &mut (u64, u64),
     tell: &mut dyn FnMut(Event),
 ) {
     // Never written to: it only tells where keys belong.
     let collection = Collection::new(part.row.id, part.row.placement);
-    let mut buffer = Vec::new();
+    let mut shards: BTreeMap<u32, Vec<Outline>> = BTreeMap::new();
+    let mut whole = true;
+    let mut buffer = PageBuffer::default();
     for row in &part.pages {
-        // Manifests with rows that point to no file are not read at all.
-        if let Some(file) = files.get(row.file as usize)
-            && let Err(error) = verify_page(&collection, file, row, &mut buffer)
-        {
-            tell(Event::Fault(error));
-        }
         *done += row.len;
-        tell(Event::Read { done: *done, total });
+        tell(Event::Read {
+            done: *done,
+            total: *total,
+        });
+        let Some(Some(file)) = files.get(row.file as usize) else {
+            whole = false;
+            continue;
+        };
+        let page = file.read(collection.id(), row, &mut buffer);
+        match page.and_then(|page| page.build(&collection, 0)) {
+            Ok(page) => shards.entry(row.shard).or_default().push(page.outline()),
+            Err(error) => {
+                whole = false;
+                tell(Event::Fault(error));
+            }
+        }
     }
-}
-
-fn verify_page(collection: &Collection, file: &PageFileReader, row: &PageRow, buffer: &mut Vec<u8>) -> Result<()> {
-    file.read(collection.id(), row, buffer)?;
-    let content = buffer.get(PAGE_HEADER_BYTES..).unwrap_or_default();
-    image::decode(content, row.entries, |entry| {
-        collection.key_in(entry.key, row.shard).map(drop)
-    })
-    .map_err(|reason| {
-        let reason = format!("page {} of collection {}: {reason}", row.page_id, collection.id());
-        CheckpointError::damaged(file.path(), row.offset, reason)
-    })
+    // Whether pages fit together is only known when all of them are there.
+    for (shard, mut outlines) in shards.into_iter().filter(|_| whole) {
+        if let Err(reason) = check_fit(&mut outlines) {
+            let reason = format!("shard {shard} of collection {}: {reason}", part.row.id);
+            tell(Event::Fault(CheckpointError::damaged(path, 0, reason)));
+        }
+    }
 }

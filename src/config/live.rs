@@ -11,6 +11,7 @@ use std::sync::{
 
 use parking_lot::RwLock;
 
+use super::values::Compression;
 use super::{
     schema::{Config, Limits},
     values::{Fsync, MemoryPolicy},
@@ -95,6 +96,8 @@ pub struct Live {
     pub checkpoint_keep_count: AtomicU64,
     /// `checkpoint.keep_age_s`
     pub checkpoint_keep_age_s: AtomicU64,
+    /// `checkpoint.compression` is `lz4`.
+    pub checkpoint_lz4: AtomicBool,
     /// `checkpoint.on_shutdown`
     pub checkpoint_on_shutdown: AtomicBool,
     /// Grows with every change; whoever caches a value compares this.
@@ -157,6 +160,8 @@ impl Live {
         self.checkpoint_wal_bytes_max.store(checkpoint.wal_bytes_max, Relaxed);
         self.checkpoint_keep_count.store(checkpoint.keep_count, Relaxed);
         self.checkpoint_keep_age_s.store(checkpoint.keep_age_s, Relaxed);
+        self.checkpoint_lz4
+            .store(checkpoint.compression == Compression::Lz4, Relaxed);
         self.checkpoint_on_shutdown.store(checkpoint.on_shutdown, Relaxed);
     }
 

@@ -238,8 +238,8 @@ mod tests {
                 "config.toml:2: memory.max_bytes: \"1tb\" is not a size (bytes, or a number with k, kb, m, mb, g or gb)",
             ),
             (
-                "[checkpoint]\ncompression = \"lz4\"",
-                "config.toml:2: checkpoint.compression: \"lz4\" compression is not in this version; use \"none\"",
+                "[checkpoint]\ncompression = \"zip\"",
+                "config.toml:2: checkpoint.compression: \"zip\" is not one of: none, lz4",
             ),
             (
                 "[tls]\nauth_clients = \"no\"\nport = 6380",

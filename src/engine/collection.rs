@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::effect::{CollectionId, Placement};
+use super::index::loaded::LoadedPage;
 use super::index::{Index, KeyRef, Kind, hmap};
 use super::settings::{Carried, Settings, Traits};
 use super::waiters::WaitTable;
@@ -89,6 +90,22 @@ impl Shard {
     pub unsafe fn state_unlocked(&self) -> &mut ShardState {
         // SAFETY: passed on to the caller.
         unsafe { &mut *self.state.data_ptr() }
+    }
+
+    /// Installs all pages of a shard that has none, in whatever order they come.
+    ///
+    /// # Errors
+    /// A sentence when they do not fit together.
+    pub fn install(&self, pages: Vec<LoadedPage>) -> Result<(), String> {
+        let mut state = self.lock();
+        for page in &pages {
+            state.keys += page.keys;
+            state.expires += page.expires;
+            state.entry_bytes += page.entry_bytes;
+        }
+        state.index.install(pages)?;
+        self.publish(&state);
+        Ok(())
     }
 
     /// Makes the index's present directory visible to prefetching.

@@ -82,6 +82,11 @@ fn home_bucket(hash: u64, buckets: usize) -> usize {
     (((hash & 0xFFFF_FFFF) * buckets as u64) >> 32) as usize
 }
 
+/// How many slots a page of so many lines has.
+pub fn slots_of(lines: u8) -> usize {
+    buckets_of(lines) * BUCKET_SLOTS
+}
+
 #[inline]
 fn buckets_of(lines: u8) -> usize {
     usize::from(lines) - 1
@@ -154,7 +159,7 @@ impl HashPage {
 
     /// How many slots the page has.
     pub fn slots(&self) -> usize {
-        buckets_of(self.header().lines) * BUCKET_SLOTS
+        slots_of(self.header().lines)
     }
 
     /// Bytes of heap the block takes.

@@ -22,6 +22,15 @@ pub struct EntryImage<'a> {
     pub value: ValueRef<'a>,
 }
 
+/// Where in its shard a page belongs. Pages of ordered kinds have none: the order of their keys tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Anchor {
+    /// The hash bits all keys of the page share, left-aligned behind the shard bits.
+    pub prefix: u32,
+    /// How many bits of `prefix` count.
+    pub depth: u8,
+}
+
 /// The point-in-time content of one page.
 #[derive(Debug)]
 pub struct PageImage {
@@ -29,6 +38,8 @@ pub struct PageImage {
     pub page_id: u64,
     /// LSN of the page's last change.
     pub version: u64,
+    /// Where the page belongs.
+    pub anchor: Anchor,
     /// Entries in the image.
     pub entries: u32,
     /// The encoded entries.
@@ -41,6 +52,7 @@ impl PageImage {
         let mut image = Self {
             page_id,
             version,
+            anchor: Anchor::default(),
             entries: 0,
             content: Spliced::default(),
         };
@@ -48,6 +60,11 @@ impl PageImage {
             image.push(entry);
         }
         image
+    }
+
+    /// The same at its place.
+    pub fn anchored(self, anchor: Anchor) -> Self {
+        Self { anchor, ..self }
     }
 
     fn push(&mut self, entry: EntryRef<'_>) {

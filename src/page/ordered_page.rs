@@ -138,6 +138,21 @@ impl OrderedPage {
         self.entries.insert(at, entry);
     }
 
+    /// Makes room for so many entries in all.
+    pub fn reserve(&mut self, entries: usize) {
+        self.resize(capacity_for(entries));
+    }
+
+    /// Puts in an entry behind all others; [`OrderedPage::settle`] is left to do. Gives it back when its key is not
+    /// above theirs.
+    pub fn push(&mut self, entry: Entry) -> Result<(), Entry> {
+        if self.last_key().is_some_and(|last| last >= entry.key()) {
+            return Err(entry);
+        }
+        self.entries.push(entry);
+        Ok(())
+    }
+
     /// Swaps the entry at a place for one with the same key; returns the old one.
     pub fn replace(&mut self, at: usize, entry: Entry) -> Option<Entry> {
         let place = self.entries.get_mut(at)?;
@@ -184,7 +199,7 @@ impl OrderedPage {
     }
 
     /// Brings everything else in line with the entries.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         self.hints.rebuild(self.entries.len(), key_at(&self.entries));
         self.resize(capacity_for(self.entries.len()));
         self.recount();

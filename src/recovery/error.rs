@@ -18,6 +18,8 @@ pub enum RecoveryError {
         /// What is wrong.
         error: CheckpointError,
     },
+    /// What was committed last cannot be told, or is not there.
+    Control(CheckpointError),
     /// The log cannot be read.
     Wal(WalError),
     /// A record is intact and makes no sense for the data.
@@ -45,6 +47,11 @@ impl fmt::Display for RecoveryError {
                  (an older checkpoint helps only with a WAL that reaches back to it, see wal.keep_age_s)",
                 manifest.display()
             ),
+            Self::Control(error) => write!(
+                f,
+                "{error}. Nothing was changed. Put back what is missing or damaged; an older checkpoint is never taken \
+                 by itself, since it would lose what came after it"
+            ),
             Self::Wal(error @ WalError::Missing { .. }) => write!(
                 f,
                 "{error}. Nothing was changed. The log does not continue the newest checkpoint: put back the missing \
@@ -70,7 +77,7 @@ impl fmt::Display for RecoveryError {
 impl std::error::Error for RecoveryError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Checkpoint { error, .. } => Some(error),
+            Self::Checkpoint { error, .. } | Self::Control(error) => Some(error),
             Self::Wal(error) => Some(error),
             Self::Replay { .. } | Self::Thread(_) => None,
         }

@@ -1,13 +1,13 @@
 //! Loading the newest checkpoint.
 //!
-//! **Invariant:** it is the newest manifest by name or none: an older one is never taken in its stead.
+//! **Invariant:** it is what the control file says was committed, or newer; and it is the newest manifest by name or none: an older one is never taken in its stead.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::{Progress, RecoveryError, pages};
 use crate::checkpoint::error::Result;
-use crate::checkpoint::format::ManifestKind;
+use crate::checkpoint::format::{DATA_SET_AT, ManifestKind};
 use crate::checkpoint::manifest::Manifest;
 use crate::checkpoint::{CheckpointError, CheckpointInfo, catalog};
 use crate::engine::effect::Effect;
@@ -27,31 +27,35 @@ pub(super) struct Loading<'a> {
 impl Loading<'_> {
     /// Fills the registry; `None` when there is no checkpoint.
     pub fn run(mut self) -> std::result::Result<Option<CheckpointInfo>, RecoveryError> {
-        let newest = catalog::newest(self.disk, self.dir).map_err(|error| RecoveryError::Checkpoint {
-            manifest: self.dir.to_owned(),
-            error,
-        })?;
-        let Some((id, path)) = newest else {
+        let newest = catalog::committed(self.disk, self.dir).map_err(RecoveryError::Control)?;
+        let Some((control, id, path)) = newest else {
             return Ok(None);
         };
-        match self.load(id, &path) {
+        match self.load(id, &path, control.data_set) {
             Ok(info) => Ok(Some(info)),
             Err(error) => Err(RecoveryError::Checkpoint { manifest: path, error }),
         }
     }
 
-    fn load(&mut self, id: u64, path: &Path) -> Result<CheckpointInfo> {
+    fn load(&mut self, id: u64, path: &Path, data_set: u128) -> Result<CheckpointInfo> {
         // A killed process may have left the manifest's entry in the cache only; what is believed must stay.
         self.disk
             .sync_dir(self.dir)
             .map_err(CheckpointError::io("sync", self.dir))?;
-        let manifest = Manifest::read(self.disk, path)?;
-        let head = &manifest.head;
+        let mut manifest = Manifest::read(self.disk, path)?;
+        let head = manifest.head.clone();
         if head.id != id || head.kind != ManifestKind::Checkpoint {
             let reason = format!("its name says checkpoint {id}, its head {:?} {}", head.kind, head.id);
             return Err(CheckpointError::damaged(path, 16, reason));
         }
-        self.fill(path, &manifest)?;
+        if head.data_set != data_set {
+            let reason = format!(
+                "it is of data set {:032x}, the control file of {data_set:032x}",
+                head.data_set
+            );
+            return Err(CheckpointError::damaged(path, DATA_SET_AT, reason));
+        }
+        self.fill(path, &mut manifest)?;
         Ok(CheckpointInfo {
             id,
             lsn: head.lsn,
@@ -60,7 +64,7 @@ impl Loading<'_> {
     }
 
     /// Makes the manifest's collections and loads their pages.
-    fn fill(&mut self, path: &Path, manifest: &Manifest) -> Result<()> {
+    fn fill(&mut self, path: &Path, manifest: &mut Manifest) -> Result<()> {
         let mut collections = Vec::with_capacity(manifest.collections.len());
         for part in &manifest.collections {
             let row = &part.row;
@@ -81,7 +85,7 @@ impl Loading<'_> {
         let access_s = self.access_s;
         pages::load(
             self.disk,
-            self.dir,
+            path,
             manifest,
             &collections,
             (self.threads, access_s),

@@ -1,7 +1,8 @@
 //! Loading the pages of a manifest, by several threads.
 //!
 //! **Invariants**
-//! - A shard is filled by one thread, so threads do not wait for each other.
+//! - Pages are built by all threads at once, those of one shard too; whoever has built the last one of a shard installs
+//!   them all.
 //! - A page counts only when its checksum, its identity and the place of each of its keys are right.
 
 use std::path::Path;
@@ -10,30 +11,43 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::{Progress, Stage};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::catalog::open_page_files;
 use crate::checkpoint::error::Result;
-use crate::checkpoint::format::{PAGE_HEADER_BYTES, PageRow};
+use crate::checkpoint::format::PageRow;
 use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::page_file::PageFileReader;
-use crate::engine::apply::apply;
+use crate::checkpoint::page_file::{PageBuffer, PageFileReader, file_of};
 use crate::engine::collection::Collection;
-use crate::engine::effect::Effect;
-use crate::engine::index::PageWrite;
-use crate::page::{image, thresholds};
+use crate::engine::index::loaded::LoadedPage;
 use crate::storage::Disk;
 
 const REPORT: Duration = Duration::from_millis(500);
 
-/// The pages of one shard.
-struct Group<'a> {
+/// So many pages are taken at a time.
+const CHUNK: usize = 32;
+
+/// A shard whose pages are being built.
+struct Target<'a> {
     collection: &'a Collection,
-    pages: Vec<PageRow>,
+    shard: u32,
+    /// Pages built, and how many there will be.
+    built: Mutex<Vec<LoadedPage>>,
+    pages: usize,
+}
+
+/// Pages to read.
+struct Chunk<'a> {
+    target: usize,
+    rows: &'a [PageRow],
 }
 
 struct Loader<'a> {
-    groups: Vec<Group<'a>>,
+    path: &'a Path,
+    targets: Vec<Target<'a>>,
+    chunks: Vec<Chunk<'a>>,
     files: Vec<PageFileReader>,
     next: AtomicUsize,
     done: AtomicU64,
@@ -44,15 +58,24 @@ struct Loader<'a> {
 /// Fills `collections`, in the manifest's order, from the page files beside the manifest.
 pub(super) fn load(
     disk: &dyn Disk,
-    dir: &Path,
-    manifest: &Manifest,
+    path: &Path,
+    manifest: &mut Manifest,
     collections: &[Arc<Collection>],
     (threads, access_s): (usize, u32),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
+    let pages_in_all = manifest.head.pages;
+    for part in &mut manifest.collections {
+        // As they lie in the files.
+        part.pages
+            .sort_unstable_by_key(|page| (page.shard, page.file, page.offset));
+    }
+    let (targets, chunks) = plan(manifest, collections);
     let loader = Loader {
-        groups: groups(manifest, collections),
-        files: open_page_files(disk, dir, &manifest.head)?,
+        path,
+        targets,
+        chunks,
+        files: open_page_files(disk, path.parent().unwrap_or(Path::new(".")), &manifest.head)?,
         next: AtomicUsize::new(0),
         done: AtomicU64::new(0),
         failed: AtomicBool::new(false),
@@ -60,7 +83,7 @@ pub(super) fn load(
     };
     std::thread::scope(|scope| {
         let (sender, results) = channel();
-        for _ in 0..threads.clamp(1, loader.groups.len().max(1)) {
+        for _ in 0..threads.clamp(1, loader.chunks.len().max(1)) {
             let (sender, loader) = (sender.clone(), &loader);
             scope.spawn(move || {
                 // The receiver stays until every thread has ended.
@@ -72,7 +95,7 @@ pub(super) fn load(
             progress(Progress {
                 stage: Stage::Pages,
                 done: loader.done.load(Ordering::Relaxed),
-                total: manifest.head.pages,
+                total: pages_in_all,
             });
         })
     })
@@ -90,74 +113,62 @@ fn wait(results: &Receiver<Result<()>>, mut report: impl FnMut()) -> Result<()> 
     }
 }
 
-fn groups<'a>(manifest: &Manifest, collections: &'a [Arc<Collection>]) -> Vec<Group<'a>> {
-    let mut groups = Vec::new();
+/// The shards that have pages, and their pages in portions.
+fn plan<'a>(manifest: &'a Manifest, collections: &'a [Arc<Collection>]) -> (Vec<Target<'a>>, Vec<Chunk<'a>>) {
+    let (mut targets, mut chunks) = (Vec::new(), Vec::new());
     for (part, collection) in manifest.collections.iter().zip(collections) {
-        let mut pages = part.pages.clone();
-        pages.sort_unstable_by_key(|page| (page.shard, page.file, page.offset));
-        let of_shard = pages.chunk_by(|one, other| one.shard == other.shard);
-        groups.extend(of_shard.map(|pages| Group {
-            collection,
-            pages: pages.to_vec(),
-        }));
+        for rows in part.pages.chunk_by(|one, other| one.shard == other.shard) {
+            let target = targets.len();
+            targets.push(Target {
+                collection,
+                shard: rows.first().map_or(0, |row| row.shard),
+                built: Mutex::new(Vec::with_capacity(rows.len())),
+                pages: rows.len(),
+            });
+            chunks.extend(rows.chunks(CHUNK).map(|rows| Chunk { target, rows }));
+        }
     }
-    groups
+    (targets, chunks)
 }
 
 impl Loader<'_> {
     fn work(&self) -> Result<()> {
-        let mut buffer = Vec::new();
-        while let Some(group) = self.groups.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            for page in &group.pages {
-                if self.failed.load(Ordering::Relaxed) {
-                    return Ok(());
-                }
-                self.page(group.collection, page, &mut buffer)
-                    .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
-                self.done.fetch_add(1, Ordering::Relaxed);
+        let mut buffer = PageBuffer::default();
+        while let Some(chunk) = self.chunks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            if self.failed.load(Ordering::Relaxed) {
+                return Ok(());
             }
+            self.chunk(chunk, &mut buffer)
+                .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
+            self.done.fetch_add(chunk.rows.len() as u64, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    fn page(&self, collection: &Collection, row: &PageRow, buffer: &mut Vec<u8>) -> Result<()> {
-        let file = self.files.get(row.file as usize);
-        let file = file.ok_or_else(|| CheckpointError::Refused(format!("page {} is in no file", row.page_id)))?;
-        let header = file.read(collection.id(), row, buffer)?;
-        let content = buffer.get(PAGE_HEADER_BYTES..).unwrap_or_default();
-        self.insert(collection, row, header.version, content).map_err(|reason| {
-            let reason = format!("page {} of collection {}: {reason}", row.page_id, collection.id());
-            CheckpointError::damaged(file.path(), row.offset, reason)
-        })
-    }
-
-    fn insert(
-        &self,
-        collection: &Collection,
-        row: &PageRow,
-        version: u64,
-        content: &[u8],
-    ) -> std::result::Result<(), String> {
-        let shard = collection.shard(row.shard as usize);
-        let write = PageWrite {
-            lsn: version,
-            epoch: 0,
-            sink: None,
-            collection_id: collection.id(),
-            shard: row.shard,
-            page_ids: collection.page_ids(),
-            thresholds: &thresholds::DEFAULT,
+    fn chunk(&self, chunk: &Chunk<'_>, buffer: &mut PageBuffer) -> Result<()> {
+        let Some(target) = self.targets.get(chunk.target) else {
+            return Ok(());
         };
-        let mut state = shard.lock();
-        image::decode(content, row.entries, |entry| {
-            let key = collection.key_in(entry.key, row.shard)?;
-            let effect = Effect::Put {
-                key: entry.key,
-                expire_at_ms: entry.expire_at_ms,
-                value: entry.value,
-            };
-            apply(shard, &mut state, key, &effect, &write, self.access_s);
-            Ok(())
-        })
+        let mut pages = Vec::with_capacity(chunk.rows.len());
+        for row in chunk.rows {
+            let page = file_of(&self.files, row)?.read(target.collection.id(), row, buffer)?;
+            pages.push(page.build(target.collection, self.access_s)?);
+        }
+        let all = {
+            let mut built = target.built.lock();
+            built.append(&mut pages);
+            if built.len() < target.pages {
+                return Ok(());
+            }
+            std::mem::take(&mut *built)
+        };
+        target
+            .collection
+            .shard(target.shard as usize)
+            .install(all)
+            .map_err(|reason| {
+                let (shard, id) = (target.shard, target.collection.id());
+                CheckpointError::damaged(self.path, 0, format!("shard {shard} of collection {id}: {reason}"))
+            })
     }
 }

@@ -5,9 +5,10 @@
 //!
 //! **Invariant:** a file that recovery would find damaged, missing or unknown is a fault; a torn tail is none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::checkpoint::control::Control;
 use crate::checkpoint::format::ManifestKind;
 use crate::checkpoint::manifest::Manifest;
 use crate::checkpoint::verify::{Event, Expected, verify_manifest};
@@ -75,6 +76,7 @@ impl Verifier<'_> {
                 return 0;
             }
         };
+        let control = self.control(dir, &manifests);
         let mut last = 0;
         for (id, path) in manifests {
             let expected = Expected {
@@ -83,9 +85,40 @@ impl Verifier<'_> {
             };
             if let Some(manifest) = self.manifest(&format!("checkpoint {id}"), &path, expected) {
                 last = manifest.head.lsn;
+                let data_set = manifest.head.data_set;
+                if let Some(control) = control.as_ref().filter(|control| control.data_set != data_set) {
+                    let expected = control.data_set;
+                    self.fault(&format!(
+                        "{} is of data set {data_set:032x}, the control file of {expected:032x}",
+                        path.display()
+                    ));
+                }
             }
         }
         last
+    }
+
+    /// The control file: whole, and what it names there.
+    fn control(&mut self, dir: &Path, manifests: &[(u64, PathBuf)]) -> Option<Control> {
+        let disk = self.disk.as_ref();
+        if let Err(error) = catalog::committed(disk, dir) {
+            self.fault(&error);
+        }
+        // What is wrong with it has just been told.
+        let control = Control::read(disk, dir).ok()??;
+        let is_there = |id: &u64| manifests.iter().any(|(there, _)| there == id);
+        for id in control.pins.iter().filter(|id| !is_there(id)) {
+            self.fault(&format!(
+                "{}: checkpoint {id} is pinned, but its manifest {} is missing",
+                Control::path(dir).display(),
+                catalog::manifest_name(*id)
+            ));
+        }
+        let (id, lsn, pins) = (control.checkpoint, control.lsn, control.pins.len());
+        (self.tell)(Finding::Good(format!(
+            "control file: checkpoint {id} at LSN {lsn} was committed last, {pins} pinned"
+        )));
+        Some(control)
     }
 
     fn persisted(&mut self, dir: &Path) {

@@ -91,6 +91,9 @@ pub trait DiskFile: Send {
     /// Makes all that was written durable (data and length; `fdatasync`).
     fn sync_data(&mut self) -> io::Result<()>;
 
+    /// Has what was written go to the disk soon, without waiting for it; a hint that makes nothing durable.
+    fn start_writeback(&mut self) {}
+
     /// Cuts the file to `len` bytes; the next write goes there.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 

@@ -40,9 +40,9 @@ fn survives_in(kind: Kind, change: impl FnOnce(&mut Server)) {
     change(&mut server);
     let walker = engine.worker().unwrap();
     capture.walk(&walker, &mut file, &AtomicBool::new(false)).unwrap();
-    let manifest = capture.into_manifest(ManifestKind::Checkpoint, id, 0);
+    let mut manifest = capture.into_manifest(ManifestKind::Checkpoint, (id, 0), &file);
     file.finish().unwrap();
-    catalog.publish(&manifest).unwrap();
+    catalog.publish(&mut manifest).unwrap();
     let found = read_back(&disk).unwrap();
     assert_eq!(dump(&found.registry), before);
     assert_eq!(found.next_lsn, lsn + 1);

@@ -5,7 +5,10 @@ mod concurrent;
 mod convert;
 mod crash;
 mod damage;
+mod document;
+mod fixture;
 mod flips;
+mod incremental;
 mod persist;
 mod settings;
 
@@ -80,6 +83,12 @@ pub(super) fn checkpoints_only(disk: &FaultDisk) -> FaultDisk {
 pub(super) fn files(disk: &FaultDisk, dir: &str) -> Vec<PathBuf> {
     let names = disk.list(Path::new(dir)).unwrap();
     names.into_iter().map(|name| Path::new(dir).join(name)).collect()
+}
+
+/// The checkpoints on a disk, oldest first.
+pub(super) fn manifest_ids(disk: &FaultDisk) -> Vec<u64> {
+    let found = super::catalog::manifests(disk, Path::new(CHECKPOINTS)).unwrap();
+    found.into_iter().map(|(id, _)| id).collect()
 }
 
 /// A running server, as far as these tests need one.

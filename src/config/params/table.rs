@@ -163,6 +163,7 @@ const MUTABLE: &[&str] = &[
     "checkpoint.wal_bytes_max",
     "checkpoint.keep_count",
     "checkpoint.keep_age_s",
+    "checkpoint.compression",
     "checkpoint.on_shutdown",
     "wal.fsync",
     "wal.segment_bytes",

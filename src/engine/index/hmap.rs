@@ -13,10 +13,11 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{KeyRef, Lsn, PageWrite};
+use super::loaded::{self, HashedPage};
+use super::{IsKnown, KeyRef, Lsn, PageWrite, Visited};
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::hash_page::{self, HashPage, LINES_MAX, LINES_MIN};
-use crate::page::image::PageImage;
+use crate::page::image::{Anchor, PageImage};
 
 const DEPTH_SHIFT: u32 = 58;
 const DEPTH_MAX: u8 = 26;
@@ -54,6 +55,11 @@ fn position(local: u64, depth: u8) -> usize {
 /// leave the whole collection half empty every time it has doubled. Steps follow usual size classes of allocators.
 const SHARD_SIZES: usize = 4;
 const LINES_STEP: u8 = 4;
+
+/// The bits of a prefix that count at `depth`.
+pub fn prefix_mask(depth: u8) -> u32 {
+    u32::MAX.checked_shl(PREFIX_BITS - u32::from(depth)).unwrap_or(0)
+}
 
 /// How full a page may get before it grows or splits.
 fn entries_max(slots: usize) -> usize {
@@ -399,14 +405,59 @@ impl Hmap {
     }
 
     /// See [`super::Index::save_next`].
-    pub fn save_next(&mut self, cursor: u64, epoch: u64) -> (Option<PageImage>, Option<u64>) {
+    pub fn save_next(&mut self, cursor: u64, epoch: u64, is_known: IsKnown<'_>) -> (Option<Visited>, Option<u64>) {
         for page in self.pages_from(position(cursor, self.depth)) {
-            if page.header().saved_epoch != epoch {
-                page.header_mut().saved_epoch = epoch;
-                return (Some(image_of(page)), self.end_of(page));
+            let header = page.header_mut();
+            if header.saved_epoch != epoch {
+                header.saved_epoch = epoch;
+                let (page_id, version) = (header.id, header.version);
+                let saved = if is_known(page_id, version) {
+                    Visited::Known { page_id, version }
+                } else {
+                    Visited::Image(image_of(page))
+                };
+                return (Some(saved), self.end_of(page));
             }
         }
         (None, None)
+    }
+
+    /// See [`super::Index::begin_page`]. The first page has the size it would have grown to, all others the full one.
+    pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<HashedPage, String> {
+        if anchor.depth > DEPTH_MAX || anchor.prefix & !prefix_mask(anchor.depth) != 0 {
+            return Err(format!("no page has the anchor {:08x}/{}", anchor.prefix, anchor.depth));
+        }
+        let mut lines = if anchor.depth == 0 { LINES_MIN } else { self.lines_max };
+        while lines < self.lines_max && entries as usize > entries_max(hash_page::slots_of(lines)) + 1 {
+            lines = (lines * 2).min(self.lines_max);
+        }
+        if entries as usize > hash_page::slots_of(lines) {
+            return Err(format!("{entries} entries are more than a page holds"));
+        }
+        let page = HashPage::new(id, anchor.depth, anchor.prefix, lines);
+        page.header_mut().version = version;
+        Ok(HashedPage::new(page, self.shard_bits))
+    }
+
+    /// See [`super::Index::install`].
+    pub fn install(&mut self, mut pages: Vec<HashedPage>) -> Result<(), String> {
+        if self.pages > 0 {
+            return Err("the shard has pages already".to_owned());
+        }
+        pages.sort_unstable_by_key(|page| page.header().prefix);
+        loaded::check_cover(pages.iter().map(|page| (page.header().id, page.anchor())))?;
+        self.depth = pages.iter().map(|page| page.header().depth).max().unwrap_or(0);
+        self.pages = pages.len();
+        self.heap_bytes = pages.iter().map(|page| page.block_bytes()).sum();
+        let mut directory = Vec::with_capacity(if pages.is_empty() { 0 } else { 1 << self.depth });
+        for page in pages {
+            let page = page.into_page();
+            let span = 1_usize << (self.depth - page.header().depth);
+            directory.extend((0..span).map(|_| AtomicU64::new(page.to_word())));
+        }
+        self.directory = directory.into_boxed_slice();
+        self.heap_bytes += size_of_val(&*self.directory);
+        Ok(())
     }
 
     /// See [`super::Index::pages`].
@@ -436,7 +487,12 @@ impl Hmap {
 
 fn image_of(page: HashPage) -> PageImage {
     page.prefetch_entries();
-    PageImage::of(page.header().id, page.header().version, page.entries())
+    let header = page.header();
+    let anchor = Anchor {
+        prefix: header.prefix,
+        depth: header.depth,
+    };
+    PageImage::of(header.id, header.version, page.entries()).anchored(anchor)
 }
 
 /// Before a change: hands over the pre-image if a checkpoint still needs it, and stamps the page.

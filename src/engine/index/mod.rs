@@ -8,6 +8,7 @@
 pub mod bcust;
 pub mod bdef;
 pub mod hmap;
+pub mod loaded;
 pub mod ordered;
 
 use std::ops::ControlFlow;
@@ -16,11 +17,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::page::entry::{Entry, EntryMut, EntryRef};
-use crate::page::image::PageImage;
+use crate::page::image::{Anchor, PageImage};
 use crate::page::thresholds::Thresholds;
 use bcust::Bcust;
 use bdef::Bdef;
 use hmap::Hmap;
+use loaded::LoadedPage;
 use ordered::{InOrder, Ordered};
 
 pub use crate::wal::Lsn;
@@ -113,6 +115,22 @@ impl PageWrite<'_> {
     }
 }
 
+/// A page that the walk of a checkpoint has come to.
+pub enum Visited {
+    /// As it is.
+    Image(PageImage),
+    /// The newest checkpoint has it already.
+    Known {
+        /// Its identity.
+        page_id: u64,
+        /// Its version.
+        version: Lsn,
+    },
+}
+
+/// Tells whether the newest checkpoint has the page of this identity in this version.
+pub type IsKnown<'a> = &'a dyn Fn(u64, Lsn) -> bool;
+
 /// One index over the pages of one shard.
 pub enum Index {
     /// See [`hmap`].
@@ -200,10 +218,34 @@ impl Index {
         on_each!(self, index => index.sweep(cursor, pages, now_ms, dead))
     }
 
-    /// The first page at or after `cursor` that epoch `epoch` has not saved, imaged and marked saved; and where to go
-    /// on. The cursor alone when every remaining page is saved.
-    pub fn save_next(&mut self, cursor: u64, epoch: u64) -> (Option<PageImage>, Option<u64>) {
-        on_each!(self, index => index.save_next(cursor, epoch))
+    /// The first page at or after `cursor` that epoch `epoch` has not saved, marked saved, and imaged unless it is
+    /// known; and where to go on. The cursor alone when every remaining page is saved.
+    pub fn save_next(&mut self, cursor: u64, epoch: u64, is_known: IsKnown<'_>) -> (Option<Visited>, Option<u64>) {
+        on_each!(self, index => index.save_next(cursor, epoch, is_known))
+    }
+
+    /// Begins a page that was read from disk, of so many entries.
+    ///
+    /// # Errors
+    /// A sentence when this index has no such page.
+    pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<LoadedPage, String> {
+        match self {
+            Self::Hmap(index) => index.begin_page(id, version, anchor, entries).map(LoadedPage::hashed),
+            Self::Bdef(index) => index.begin_page(id, version, entries).map(LoadedPage::ordered),
+            Self::Bcust(index) => index.begin_page(id, version, entries).map(LoadedPage::ordered),
+        }
+    }
+
+    /// Installs all pages of an empty index, in whatever order they come.
+    ///
+    /// # Errors
+    /// A sentence when they do not fit together: the index is as good as lost then.
+    pub fn install(&mut self, pages: Vec<LoadedPage>) -> Result<(), String> {
+        match self {
+            Self::Hmap(index) => index.install(loaded::hashed(pages)?),
+            Self::Bdef(index) => index.install(loaded::in_order(pages)?),
+            Self::Bcust(index) => index.install(loaded::in_order(pages)?),
+        }
     }
 
     /// How many pages there are.

@@ -12,6 +12,7 @@ use crate::checkpoint::PERSISTED_MANIFEST;
 use crate::checkpoint::catalog::manifests;
 use crate::checkpoint::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader};
 use crate::checkpoint::manifest::Manifest;
+use crate::checkpoint::packing::unpack;
 use crate::checkpoint::page_file::{read_page_at, read_page_file_id};
 use crate::engine::field;
 use crate::fields;
@@ -82,7 +83,12 @@ impl Inspector<'_, '_> {
     }
 
     fn entries(&mut self, path: &Path, at: u64, header: &PageHeader, buffer: &[u8]) -> io::Result<()> {
-        let content = buffer.get(PAGE_HEADER_BYTES..).unwrap_or_default();
+        let stored = buffer.get(PAGE_HEADER_BYTES..).unwrap_or_default();
+        let mut raw = Vec::new();
+        let content = match unpack(header, stored, &mut raw) {
+            Ok(content) => content,
+            Err(reason) => return self.fault(path, at, &reason),
+        };
         let mut written = Ok(());
         let decoded = image::decode(content, header.entries, |entry| {
             if written.is_ok() && self.may_show() {

@@ -16,7 +16,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::{KeyRef, Lsn, PageWrite};
+use super::{IsKnown, KeyRef, Lsn, PageWrite, Visited, loaded};
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::PageImage;
 use crate::page::ordered_page::{OrderedPage, separator};
@@ -320,19 +320,58 @@ impl<D: Directory> Ordered<D> {
     }
 
     /// See [`super::Index::save_next`].
-    pub fn save_next(&mut self, cursor: u64, epoch: u64) -> (Option<PageImage>, Option<u64>) {
+    pub fn save_next(&mut self, cursor: u64, epoch: u64, is_known: IsKnown<'_>) -> (Option<Visited>, Option<u64>) {
         let mut at = cursor as usize;
         while let Some((place, next)) = self.pages.from_slot(at) {
             at = next;
             if self.pages.page(place).header.saved_epoch != epoch {
-                let image = self.pages.change(place, |page| {
+                let saved = self.pages.change(place, |page| {
                     page.header.saved_epoch = epoch;
-                    image_of(page)
+                    let (page_id, version) = (page.header.id, page.header.version);
+                    if is_known(page_id, version) {
+                        Visited::Known { page_id, version }
+                    } else {
+                        Visited::Image(image_of(page))
+                    }
                 });
-                return (Some(image), Some(at as u64));
+                return (Some(saved), Some(at as u64));
             }
         }
         (None, None)
+    }
+
+    /// See [`super::Index::begin_page`].
+    pub fn begin_page(&self, id: u64, version: Lsn, entries: u32) -> Result<OrderedPage, String> {
+        if entries as usize > self.entries_max {
+            return Err(format!("{entries} entries are more than a page holds"));
+        }
+        let mut page = OrderedPage::new(id);
+        page.header.version = version;
+        page.reserve(entries as usize);
+        Ok(page)
+    }
+
+    /// See [`super::Index::install`].
+    pub fn install(&mut self, mut pages: Vec<OrderedPage>) -> Result<(), String> {
+        if self.pages.count() > 0 {
+            return Err("the shard has pages already".to_owned());
+        }
+        pages.sort_unstable_by(|one, other| one.first_key().cmp(&other.first_key()));
+        loaded::check_ascending(pages.iter().map(|page| (page.header.id, loaded::extent_of(page))))?;
+        let mut before = None;
+        for page in pages {
+            let (entries, expires_from) = (page.len(), page.expires_from());
+            let from = before.map_or_else(Box::default, |before| {
+                let left = self.pages.page(before).last_key().unwrap_or_default();
+                separator(left, page.first_key().unwrap_or_default())
+            });
+            let place = self.pages.insert(page, before);
+            self.directory.insert(from, place, entries);
+            self.entries += entries;
+            self.mortal.extend(expires_from.map(|from_ms| (from_ms, place)));
+            before = Some(place);
+        }
+        Ok(())
     }
 
     /// See [`super::Index::pages`].

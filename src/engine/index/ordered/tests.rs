@@ -219,8 +219,10 @@ impl<D: Directory> Run<D> {
         let mut images = Vec::new();
         let mut cursor = Some(0);
         while let Some(at) = cursor {
-            let (image, next) = self.index.save_next(at, self.epoch);
-            images.extend(image);
+            let (saved, next) = self.index.save_next(at, self.epoch, &|_, _| false);
+            if let Some(Visited::Image(image)) = saved {
+                images.push(image);
+            }
             cursor = next;
             (0..self.below(20)).for_each(|_| self.step());
             images.append(&mut self.images.0.borrow_mut());

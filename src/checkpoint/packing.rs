@@ -1,0 +1,131 @@
+//! Compression of a page's content, when it is asked for and pays.
+//!
+//! **Invariants**
+//! - Content is stored packed only when that is shorter, and only up to [`COMPRESSED_BYTES_MAX`]: what packing and
+//!   unpacking take is bounded.
+//! - Checksums are over what is stored, so nothing is unpacked that was not written so.
+
+use super::format::{COMPRESSED_BYTES_MAX, FLAG_LZ4, PageHeader};
+use crate::config::values::Compression;
+use crate::page::Spliced;
+
+/// Packs one page after another.
+#[derive(Default)]
+pub(super) struct Packer {
+    is_on: bool,
+    raw: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl Packer {
+    pub fn new(compression: Compression) -> Self {
+        Self {
+            is_on: compression == Compression::Lz4,
+            ..Self::default()
+        }
+    }
+
+    /// The content packed; `None` when it is to be stored as it is.
+    pub fn pack(&mut self, content: &Spliced) -> Option<&[u8]> {
+        let len = content.len();
+        if !self.is_on || len as u64 > COMPRESSED_BYTES_MAX {
+            return None;
+        }
+        self.raw.clear();
+        let Ok(()) = content.for_each_piece(|piece| {
+            self.raw.extend_from_slice(piece);
+            Ok::<(), std::convert::Infallible>(())
+        });
+        let bound = lz4_flex::block::get_maximum_output_size(len);
+        if self.packed.len() < bound {
+            self.packed.resize(bound, 0);
+        }
+        let packed = lz4_flex::block::compress_into(&self.raw, &mut self.packed).ok()?;
+        self.packed.get(..packed).filter(|packed| packed.len() < len)
+    }
+}
+
+/// The content of a page as it was before packing: `stored` itself, or unpacked into `raw`.
+///
+/// # Errors
+/// A sentence when it is not what the header says.
+pub fn unpack<'a>(header: &PageHeader, stored: &'a [u8], raw: &'a mut Vec<u8>) -> Result<&'a [u8], String> {
+    match header.flags {
+        0 if header.raw_len == header.len => Ok(stored),
+        0 => Err("it is not packed and yet has two lengths".to_owned()),
+        FLAG_LZ4 if header.raw_len <= COMPRESSED_BYTES_MAX => {
+            raw.resize(header.raw_len as usize, 0);
+            match lz4_flex::block::decompress_into(stored, raw) {
+                Ok(len) if len == raw.len() => Ok(raw),
+                Ok(len) => Err(format!("it unpacks to {len} bytes, not {}", header.raw_len)),
+                Err(error) => Err(format!("it does not unpack: {error}")),
+            }
+        }
+        FLAG_LZ4 => Err(format!("it is packed and {} bytes long", header.raw_len)),
+        flags => Err(format!("it is stored in a way unknown here ({flags})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Shared;
+
+    fn spliced(bytes: &[u8]) -> Spliced {
+        let mut content = Spliced::default();
+        let (head, tail) = bytes.split_at(bytes.len() / 3);
+        content.push(head);
+        content.link(Shared::new(tail.to_vec()));
+        content
+    }
+
+    fn header(raw: usize, stored: usize) -> PageHeader {
+        PageHeader {
+            crc: 0,
+            entries: 0,
+            len: stored as u64,
+            collection: 0,
+            shard: 0,
+            page_id: 0,
+            version: 0,
+            raw_len: raw as u64,
+            anchor: Default::default(),
+            flags: FLAG_LZ4,
+        }
+    }
+
+    #[test]
+    fn packs_what_gets_shorter_and_nothing_else() {
+        let mut packer = Packer::new(Compression::Lz4);
+        let text = b"the same again ".repeat(1000);
+        let packed = packer.pack(&spliced(&text)).unwrap().to_vec();
+        assert!(packed.len() < text.len() / 4);
+        let mut raw = Vec::new();
+        assert_eq!(
+            unpack(&header(text.len(), packed.len()), &packed, &mut raw).unwrap(),
+            text
+        );
+        let noise: Vec<u8> = (0..5000).map(|_| rand::random()).collect();
+        assert!(packer.pack(&spliced(&noise)).is_none());
+        assert!(packer.pack(&Spliced::default()).is_none());
+        assert!(Packer::new(Compression::None).pack(&spliced(&text)).is_none());
+    }
+
+    #[test]
+    fn a_length_that_is_not_right_is_refused() {
+        let mut packer = Packer::new(Compression::Lz4);
+        let text = vec![b'x'; 10_000];
+        let packed = packer.pack(&spliced(&text)).unwrap().to_vec();
+        for raw_len in [0, 1, 9_999, 10_001, COMPRESSED_BYTES_MAX as usize + 1, usize::MAX] {
+            let mut raw = Vec::new();
+            assert!(
+                unpack(&header(raw_len, packed.len()), &packed, &mut raw).is_err(),
+                "{raw_len}"
+            );
+            assert!(raw.capacity() as u64 <= COMPRESSED_BYTES_MAX);
+        }
+        for cut in 0..packed.len() {
+            assert!(unpack(&header(text.len(), cut), &packed[..cut], &mut Vec::new()).is_err());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Files as the first program of this format version wrote them are read, and hold what they held.
+//!
+//! `UPDATE_FIXTURE=1` writes them anew: right only before a format version has been released.
+
+use std::fs;
+
+use super::*;
+use crate::engine::index::Kind;
+
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-2");
+const PERSISTED: &str = "/data/persist/ordered";
+const DIRS: [(&str, &str); 3] = [
+    (CHECKPOINTS, "checkpoint"),
+    (LOG, "wal"),
+    (PERSISTED, "persist/ordered"),
+];
+
+fn key(i: usize) -> Vec<u8> {
+    format!("key:{i:04}").into_bytes()
+}
+
+fn fill(server: &mut Server, database: u32, range: std::ops::Range<usize>, word: &str) {
+    for i in range {
+        let (key, value) = (key(i), format!("{word} {i} ").repeat(1 + i % 5));
+        server.change(database, &key, |txn| {
+            put(txn, &key, value.as_bytes());
+            if i % 7 == 0 {
+                txn.expire_at(&key, Some(4_000_000_000_000 + i as u64));
+            }
+        });
+    }
+}
+
+/// Two checkpoints, the second one packed and building on the first; a persisted collection; a log behind them.
+fn write() -> (FaultDisk, Dump) {
+    let disk = FaultDisk::new(1);
+    let mut server = Server::start(&disk);
+    let live = Arc::clone(&server.live);
+    server.exclusive(|txn| txn.create(None, "ordered", Kind::Bcust).unwrap());
+    server.exclusive(|txn| txn.create(None, "empty", Kind::Bdef).unwrap());
+    let ordered = server.engine.registry().by_name("ordered").unwrap().id;
+    fill(&mut server, 0, 0..300, "first");
+    fill(&mut server, ordered, 0..600, "first");
+    live.checkpoint_keep_count
+        .store(2, std::sync::atomic::Ordering::Relaxed);
+    server.checkpoints.checkpoint_blocking().unwrap();
+    live.checkpoint_lz4.store(true, std::sync::atomic::Ordering::Relaxed);
+    fill(&mut server, ordered, 100..120, "second");
+    server.set("large", &"x".repeat(3000));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(server.checkpoints.persist("ordered")).unwrap();
+    server.checkpoints.checkpoint_blocking().unwrap();
+    fill(&mut server, 0, 290..310, "third");
+    server.change(0, &key(0), |txn| txn.delete(&key(0)));
+    server.sync();
+    let dump = server.dump();
+    server.checkpoints.stop();
+    (disk, dump)
+}
+
+fn read() -> FaultDisk {
+    let disk = FaultDisk::new(1);
+    for (to, from) in DIRS {
+        disk.create_dir_all(Path::new(to)).unwrap();
+        for entry in fs::read_dir(Path::new(FIXTURE).join(from)).unwrap() {
+            let entry = entry.unwrap();
+            disk.put(Path::new(to).join(entry.file_name()), &fs::read(entry.path()).unwrap());
+        }
+    }
+    disk
+}
+
+fn update(disk: &FaultDisk) {
+    let _ = fs::remove_dir_all(FIXTURE);
+    for (from, to) in DIRS {
+        let to = Path::new(FIXTURE).join(to);
+        fs::create_dir_all(&to).unwrap();
+        for path in files(disk, from) {
+            fs::write(to.join(path.file_name().unwrap()), disk.read(&path).unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_was_written_is_read() {
+    let (disk, expected) = write();
+    if std::env::var_os("UPDATE_FIXTURE").is_some() {
+        update(&disk);
+    }
+    let disk = read();
+    let found = read_back(&disk).unwrap();
+    assert_eq!(found.checkpoint.unwrap().id, 2);
+    assert_eq!(dump(&found.registry), expected);
+    assert!(found.effects > 0 && found.torn_tail.is_none());
+    let server = Server::start(&disk);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let load = server.checkpoints.load("ordered", "loaded", Kind::Hmap, false);
+    runtime.block_on(load).unwrap();
+    assert_eq!(server.dump()["loaded"].1, expected["ordered"].1);
+}
