@@ -226,3 +226,10 @@ fn streams(commands: &mut Vec<Args>) {
         "12"
     ]);
 }
+
+/// Takes the streams out again.
+pub fn drop_streams(conn: &mut Conn) {
+    for key in conn.call(&["KEYS", "stream:*"]).items() {
+        assert_eq!(conn.call(&args!["DEL", key.bytes().unwrap_or_default()]).int(), Some(1));
+    }
+}

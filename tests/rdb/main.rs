@@ -17,4 +17,5 @@ mod support;
 mod fill;
 mod format;
 mod look;
+mod payloads;
 mod tools;

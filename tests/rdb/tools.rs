@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::args;
-use crate::fill::fill;
+use crate::fill::{drop_streams, fill};
 use crate::format::redis_with;
 use crate::look::{assert_same, dataset};
 use crate::support::{Server, Value};
@@ -78,15 +78,7 @@ fn a_dataset_comes_back_from_import_and_export_as_it_was() {
     let redis = Server::redis(&[]);
     let mut conn = redis.connect();
     fill(&mut conn);
-    for key in [
-        "stream:many",
-        "stream:plain",
-        "stream:late",
-        "stream:void",
-        "stream:emptied",
-    ] {
-        assert_eq!(conn.call(&["DEL", key]), Value::Int(1));
-    }
+    drop_streams(&mut conn);
     assert_eq!(conn.call(&["SAVE"]), Value::ok());
     let place = Place::new(&fs::read(redis.data_dir().join("dump.rdb")).expect("the file"));
     let expected = dataset(&mut conn);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::reload::reload_values;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply};
@@ -37,7 +38,11 @@ const HELP: &[(&str, &str, &str)] = &[
     ("log", "<message>", "Writes the message to the log"),
     ("object", "<key>", "Describes the value of a key"),
     ("quicklist-packed-threshold", "<size>", "Accepted without effect"),
-    ("reload", "[option ...]", "Takes a checkpoint"),
+    (
+        "reload",
+        "[option ...]",
+        "Writes all values in Redis's format, reads them back, and takes a checkpoint unless NOSAVE",
+    ),
     (
         "set-active-expire",
         "<0|1>",
@@ -106,7 +111,7 @@ fn sleep(seconds: &[u8]) -> Flow {
     }))
 }
 
-fn reload(cx: &SessionCx<'_>, args: Args<'_>) -> Result<Flow, CmdError> {
+fn reload(cx: &mut SessionCx<'_>, args: Args<'_>) -> Result<Flow, CmdError> {
     const BAD_OPTION: CmdError =
         CmdError::text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
     let mut saves = true;
@@ -117,6 +122,7 @@ fn reload(cx: &SessionCx<'_>, args: Args<'_>) -> Result<Flow, CmdError> {
             _ => return Err(BAD_OPTION),
         }
     }
+    reload_values(cx)?;
     let checkpoints = Arc::clone(&cx.server.checkpoints);
     Ok(Flow::Wait(Box::pin(async move {
         if saves {

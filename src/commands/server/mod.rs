@@ -9,6 +9,7 @@ mod latency;
 mod lolwut;
 mod memory;
 mod persistence;
+mod reload;
 mod shutdown;
 mod slowlog;
 mod time;

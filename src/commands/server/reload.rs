@@ -1,0 +1,72 @@
+//! `DEBUG RELOAD`: every value is written in Redis's format and read back, for tests that the two agree.
+//!
+//! **Invariant:** a value is replaced by what was read back in one step; whatever happens in between, none is missing.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::commands::context::SessionCx;
+use crate::commands::error::CmdError;
+use crate::engine::Engine;
+use crate::engine::collection::Collection;
+use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
+use crate::engine::scope::Scope;
+use crate::engine::txn::Txn;
+use crate::engine::worker::Worker;
+use crate::rdb;
+
+const FAILED: CmdError = CmdError::text("ERR Error trying to load the RDB dump, check server logs.");
+
+/// Writes and reads back all values of all collections, while nobody else runs.
+pub(super) fn reload_values(cx: &mut SessionCx<'_>) -> Result<(), CmdError> {
+    let engine = Arc::clone(&cx.server.engine);
+    cx.worker.with_exclusive(&engine, |worker, pass| {
+        let slots = ExclusiveTxn::new(&mut Scope::exclusive(&engine, worker, pass), 0).slots();
+        for slot in slots {
+            for key in keys(&engine, worker, &slot.collection) {
+                // A scope for each key, so that no record holds more than one value.
+                let mut scope = Scope::exclusive(&engine, worker, pass);
+                let mut txn = Txn::new(&mut scope, &slot.collection, true);
+                reload(&mut txn, &key).map_err(|why| {
+                    tracing::error!("DEBUG RELOAD: key \"{}\": {why}", key.escape_ascii());
+                    FAILED
+                })?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn keys(engine: &Engine, worker: &mut Worker, collection: &Collection) -> Vec<Vec<u8>> {
+    let mut keys = Vec::new();
+    let mut scope = Scope::visiting(engine, worker);
+    KeyspaceTxn::new(&mut scope, collection).for_each(|entry| {
+        keys.push(entry.key().to_vec());
+        ControlFlow::Continue(())
+    });
+    keys
+}
+
+fn reload(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<(), String> {
+    let (now_ms, now_s) = (txn.now_ms(), txn.access_s());
+    let Some(entry) = txn.peek(key) else { return Ok(()) };
+    let (expire_at_ms, idle_s) = (entry.expire_at_ms(), now_s.saturating_sub(entry.access_s()));
+    let object = rdb::convert::object_of(entry.value(), now_ms).map_err(|reason| reason.to_string())?;
+    let reloaded = match object {
+        Some(object) => {
+            let read = rdb::restore(&rdb::dump(&object)).map_err(|error| format!("{error:?}"))?;
+            rdb::convert::stored(read, txn.thresholds(), now_ms).map_err(|reason| reason.to_string())?
+        }
+        None => None,
+    };
+    match reloaded {
+        Some(stored) => {
+            txn.put(key, stored.value(), expire_at_ms);
+            txn.set_idle(key, idle_s);
+        }
+        None => {
+            txn.delete(key);
+        }
+    }
+    Ok(())
+}
