@@ -1,5 +1,5 @@
 //! The allocation behind a node: two parallel arrays that grow, reference counted, copied only to be changed while
-//! shared.
+//! shared. A lookup needs the first only, which begins in the cache line of the header.
 //!
 //! ```text
 //!   0       4     8          12
@@ -7,8 +7,6 @@
 //!   | count | len | capacity | extra | A x capacity  | B x capacity   |
 //!   +-------+-----+----------+-------+---------------+----------------+
 //! ```
-//!
-//! `A` is what a search scans, `B` what it then follows: the scan stays within a few neighbouring cache lines.
 //!
 //! **Invariants**
 //! - The first `len` places of both arrays are initialised, the others are not.
@@ -47,9 +45,9 @@ unsafe impl<H: Send + Sync, A: Send + Sync, B: Send + Sync> Sync for Block<H, A,
 pub struct Parts<'a, H, A, B> {
     /// The value beside the arrays.
     pub extra: &'a mut H,
-    /// The array that is scanned.
+    /// The array that lookups need.
     pub firsts: &'a mut [A],
-    /// The array that is followed.
+    /// The other one.
     pub seconds: &'a mut [B],
 }
 
@@ -161,14 +159,14 @@ impl<H, A, B> Block<H, A, B> {
         &self.head().extra
     }
 
-    /// The array that is scanned.
+    /// The array that lookups need.
     #[inline]
     pub fn firsts(&self) -> &[A] {
         // SAFETY: the first `len` places are initialised.
         unsafe { std::slice::from_raw_parts(self.first_place(), self.len()) }
     }
 
-    /// The array that is followed.
+    /// The other one.
     #[inline]
     pub fn seconds(&self) -> &[B] {
         // SAFETY: the first `len` places are initialised.
@@ -190,7 +188,7 @@ impl<H, A, B> Block<H, A, B> {
     }
 }
 
-impl<H: Copy, A: Copy, B: Clone> Block<H, A, B> {
+impl<H: Copy, A: Clone, B: Clone> Block<H, A, B> {
     /// Copies the block if others share it. The copy is of the same size.
     #[inline]
     fn make_unique(&mut self) {
@@ -203,7 +201,7 @@ impl<H: Copy, A: Copy, B: Clone> Block<H, A, B> {
     fn copy(&self) -> Self {
         let mut copy = Self::with_capacity(*self.extra(), self.capacity());
         for (first, second) in self.firsts().iter().zip(self.seconds()) {
-            copy.push(*first, second.clone());
+            copy.push(first.clone(), second.clone());
         }
         copy
     }
@@ -301,9 +299,9 @@ impl<H: Copy, A: Copy, B: Clone> Block<H, A, B> {
         self.remove(last)
     }
 
-    /// Gives back memory beyond what `len + spare` elements need.
-    pub fn fit(&mut self, spare: usize) {
-        let capacity = Self::capacity_for(self.len() + spare);
+    /// Gives back memory beyond what `len` elements need, or as many as there are.
+    pub fn fit(&mut self, len: usize) {
+        let capacity = Self::capacity_for(self.len().max(len));
         if capacity < self.capacity() {
             self.make_unique();
             self.resize(capacity);
@@ -319,7 +317,7 @@ impl<H: Copy, A: Copy, B: Clone> Block<H, A, B> {
             }
         } else {
             for (first, second) in self.firsts().iter().zip(self.seconds()) {
-                take(*first, second.clone());
+                take(first.clone(), second.clone());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Building a trie from many items at once: sorted by hash, each node is made once, in its final size.
+//! Building a trie from many items at once: sorted by hash, each node is made once, in its final place.
 
 use std::vec::IntoIter;
 
@@ -50,10 +50,11 @@ struct Builder<T> {
 impl<T: Keyed> Builder<T> {
     /// A leaf of the next `len` items under a node of this level.
     fn leaf(&mut self, len: usize, level: u32) -> Leaf<T> {
-        let mut leaf = Leaf::new((), len);
-        for (hash, item) in self.items.by_ref().take(len) {
+        let mut leaf = Leaf::new((), len.max(LEAF_MAX));
+        for (hash, mut item) in self.items.by_ref().take(len) {
             self.bytes += item.heap_bytes();
-            leaf.push(tag_of(hash, level), item);
+            item.set_tag(tag_of(hash, level));
+            leaf.push(item, ());
         }
         self.bytes += leaf.heap_bytes();
         leaf
@@ -85,6 +86,6 @@ impl<T: Keyed> Builder<T> {
             Node::Leaf(self.leaf(len, level))
         };
         *inner.parts_mut().extra |= 1 << start;
-        inner.push(len as u64, child);
+        inner.push(child, len as u64);
     }
 }

@@ -8,14 +8,17 @@
 //!   +-------+-------+- - - - -+- - - - - - - - - - - - - -+-----+- - - - +
 //! ```
 //!
-//! `shape` has both lengths, if they are short, and says which parts there are.
+//! `shape` has both lengths, if they are short, and says which parts there are. The 16 bits of the pointer that no
+//! address needs are the tag that a trie gives the item, so that it tells items apart without a look at their memory.
 //!
 //! **Invariants**
+//! - An allocation's address is below 2^48.
 //! - The allocation is exactly as long as its shape says, rounded up to 8.
 //! - All but `count` changes only through `&mut Item` of an item whose count is one.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
+use std::num::NonZero;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
@@ -45,7 +48,10 @@ struct Head {
 
 const _: () = assert!(size_of::<Head>() == NUMBER_AT);
 
-/// See the module. Cloning counts, it does not copy.
+const TAG_SHIFT: u32 = 48;
+const ADDRESS_MASK: usize = (1 << TAG_SHIFT) - 1;
+
+/// See the module. Cloning counts, it does not copy. The pointer is tagged: see [`Item::base`].
 #[repr(transparent)]
 pub struct Item(NonNull<Head>);
 
@@ -116,6 +122,12 @@ impl Shape {
 }
 
 impl Item {
+    /// The allocation.
+    #[inline]
+    fn base(&self) -> *mut Head {
+        self.0.as_ptr().map_addr(|address| address & ADDRESS_MASK)
+    }
+
     /// Makes an item.
     pub fn new(key: &[u8], value: Option<&[u8]>, number: Option<u64>) -> Self {
         let shape = Shape::of(key, value, number);
@@ -125,6 +137,10 @@ impl Item {
         let Some(head) = NonNull::new(raw) else {
             handle_alloc_error(layout)
         };
+        assert!(
+            head.addr().get() <= ADDRESS_MASK,
+            "an address that leaves no room for a tag"
+        );
         // SAFETY: the allocation is aligned for a header and at least as long.
         unsafe {
             head.write(Head {
@@ -144,7 +160,7 @@ impl Item {
 
     fn write_lengths(&mut self, shape: &Shape) {
         // SAFETY: only called while unique.
-        unsafe { (*self.0.as_ptr()).shape = shape.word() };
+        unsafe { (*self.base()).shape = shape.word() };
         if shape.has(IS_LONG) {
             let at = Shape::lengths_at(shape.flags);
             self.write_at(at, &(shape.key_bytes as u64).to_ne_bytes());
@@ -155,7 +171,7 @@ impl Item {
     fn write_at(&mut self, at: usize, bytes: &[u8]) {
         // SAFETY: callers pass places from this item's shape, whose total is the allocation's size, while unique.
         unsafe {
-            let place = self.0.as_ptr().cast::<u8>().add(at);
+            let place = self.base().cast::<u8>().add(at);
             place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
     }
@@ -163,19 +179,19 @@ impl Item {
     #[inline]
     fn read_u64(&self, at: usize) -> u64 {
         // SAFETY: callers pass places from this item's shape, all multiples of 8.
-        unsafe { self.0.as_ptr().byte_add(at).cast::<u64>().read() }
+        unsafe { self.base().byte_add(at).cast::<u64>().read() }
     }
 
     #[inline]
     fn slice(&self, at: usize, len: usize) -> &[u8] {
         // SAFETY: as in `write_at`; key and value are initialised by `new`.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(at), len) }
+        unsafe { std::slice::from_raw_parts(self.base().cast::<u8>().add(at), len) }
     }
 
     #[inline]
     fn head(&self) -> &Head {
         // SAFETY: initialised in `new`; lives as long as any item that counts.
-        unsafe { self.0.as_ref() }
+        unsafe { &*self.base() }
     }
 
     #[inline]
@@ -227,7 +243,7 @@ impl Item {
             self.write_lengths(&new);
             self.write_at(new.value_at(), value);
         } else {
-            *self = Self::new(self.key(), Some(value), self.number());
+            self.replace(Self::new(self.key(), Some(value), self.number()));
         }
     }
 
@@ -236,8 +252,14 @@ impl Item {
         match (self.number(), number) {
             (old, new) if old == new => {}
             (Some(_), Some(new)) if self.is_unique() => self.write_at(NUMBER_AT, &new.to_ne_bytes()),
-            _ => *self = Self::new(self.key(), self.value(), number),
+            _ => self.replace(Self::new(self.key(), self.value(), number)),
         }
+    }
+
+    /// Makes it another item, in the place of this one: under its tag.
+    fn replace(&mut self, mut other: Self) {
+        other.set_tag(self.tag());
+        *self = other;
     }
 
     /// Bytes of its allocation.
@@ -265,6 +287,19 @@ impl Keyed for Item {
     fn heap_bytes(&self) -> usize {
         self.heap_bytes()
     }
+
+    #[inline]
+    fn tag(&self) -> u16 {
+        (self.0.addr().get() >> TAG_SHIFT) as u16
+    }
+
+    #[inline]
+    fn set_tag(&mut self, tag: u16) {
+        let tag = usize::from(tag) << TAG_SHIFT;
+        // The address below the tag is not 0, so neither is the whole.
+        let tagged = |word: NonZero<usize>| NonZero::new(word.get() & ADDRESS_MASK | tag).unwrap_or(word);
+        self.0 = self.0.map_addr(tagged);
+    }
 }
 
 impl Clone for Item {
@@ -290,7 +325,7 @@ impl Drop for Item {
             fence(Ordering::Acquire);
         }
         // SAFETY: the last holder; the allocation was made with this layout.
-        unsafe { dealloc(self.0.as_ptr().cast(), self.shape().layout()) }
+        unsafe { dealloc(self.base().cast(), self.shape().layout()) }
     }
 }
 

@@ -1,18 +1,20 @@
 //! A hash trie: what big hashes and sets are, and how big sorted sets find a member.
 //!
-//! Elements lie in *leaves* of up to 48, each leaf holding those whose hashes begin with the same bits. *Inner nodes*
+//! Elements lie in *leaves* of up to 46, each leaf holding those whose hashes begin with the same bits. *Inner nodes*
 //! tell leaves apart, 6 bits of the hash at a time. Leaves split and merge one by one, so no change ever costs more than
 //! a path and two leaves, whatever the size. Nodes are shared by clones of the trie and copied when one of those changes.
 //!
 //! **Invariants**
 //! - An element's place follows from its hash; the order of leaves is the order of hashes, all 64 bits of them.
-//! - Every inner node has more than 24 elements; so have any two leaves that could be one.
+//! - Every inner node has more than 32 elements; so have any two leaves that could be one.
 //! - Counts of elements and of bytes are exact after every operation.
 //! - Recursion is bounded by the bits of a hash. Elements that share all 64 bits share a leaf, however many they are.
 
 mod block;
 mod build;
+mod inner;
 mod item;
+mod leaf;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,10 @@ pub trait Keyed: Clone {
     fn key(&self) -> &[u8];
     /// Bytes of heap, what is shared with clones included.
     fn heap_bytes(&self) -> usize;
+    /// The tag last set. It is the trie's: beside the item, not of it, and different for each clone.
+    fn tag(&self) -> u16;
+    /// Sets the tag.
+    fn set_tag(&mut self, tag: u16);
 }
 
 /// How keys are hashed.
@@ -75,7 +81,7 @@ impl<T: Keyed> Trie<T> {
 impl<T: Keyed, H: KeyHash> Trie<T, H> {
     /// An empty trie that hashes so.
     pub fn with_hasher(hasher: H) -> Self {
-        let leaf = Leaf::new((), 0);
+        let leaf = Leaf::empty();
         Self {
             len: 0,
             bytes: leaf.heap_bytes(),

@@ -44,7 +44,7 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
                 Node::Inner(inner) => {
                     let Place { at, start, span } = inner.place_of(slot_of(hash, level));
                     (begin, width) = (begin + width_of(start, level), width_of(span, level));
-                    let Some(child) = inner.seconds().get(at) else {
+                    let Some(child) = inner.firsts().get(at) else {
                         unreachable!("the children of an inner node take all its slots");
                     };
                     (node, level) = (child, level + 1);
@@ -63,7 +63,7 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
         loop {
             let range = self.range_of(cursor);
             if cursor == range.begin && range.leaf.len() <= left {
-                range.leaf.seconds().iter().for_each(&mut visit);
+                range.leaf.firsts().iter().for_each(&mut visit);
                 left -= range.leaf.len();
             } else {
                 let (visited, next) = self.scan_leaf(range.leaf, cursor, left, &mut visit);
@@ -88,7 +88,7 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
         count: usize,
         visit: &mut impl FnMut(&'a T),
     ) -> (usize, Option<u64>) {
-        let hashed = leaf.seconds().iter().map(|item| (self.hasher.hash(item.key()), item));
+        let hashed = leaf.firsts().iter().map(|item| (self.hasher.hash(item.key()), item));
         let mut ahead: Vec<(u64, &T)> = hashed.filter(|(hash, _)| *hash >= cursor).collect();
         ahead.sort_unstable_by_key(|(hash, _)| *hash);
         let mut visited = 0;
@@ -109,9 +109,9 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
         let (mut node, mut index) = (&self.root, index);
         loop {
             match node {
-                Node::Leaf(leaf) => return leaf.seconds().get(index),
+                Node::Leaf(leaf) => return leaf.firsts().get(index),
                 Node::Inner(inner) => {
-                    let mut counts = inner.firsts().iter().map(|count| *count as usize);
+                    let mut counts = inner.seconds().iter().map(|count| *count as usize);
                     let at = counts.position(|count| {
                         let is_here = index < count;
                         if !is_here {
@@ -119,7 +119,7 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
                         }
                         is_here
                     })?;
-                    node = inner.seconds().get(at)?;
+                    node = inner.firsts().get(at)?;
                 }
             }
         }
@@ -183,8 +183,8 @@ impl<'a, T> Iterator for Iter<'a, T> {
             }
             match self.nodes.last_mut()?.next() {
                 None => drop(self.nodes.pop()),
-                Some(Node::Leaf(leaf)) => self.items = leaf.seconds().iter(),
-                Some(Node::Inner(inner)) => self.nodes.push(inner.seconds().iter()),
+                Some(Node::Leaf(leaf)) => self.items = leaf.firsts().iter(),
+                Some(Node::Inner(inner)) => self.nodes.push(inner.firsts().iter()),
             }
         }
     }

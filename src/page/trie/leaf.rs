@@ -1,0 +1,103 @@
+//! Leaves: where the items are.
+//!
+//! **Invariant:** the trie's bytes are exact after every operation that is handed a [`Work`].
+
+use super::Keyed;
+use super::node::{LEAF_MAX, Leaf, Work, slot_of_tag};
+
+impl<T: Keyed> Leaf<T> {
+    /// An empty leaf.
+    pub fn empty() -> Self {
+        Self::new((), LEAF_MAX)
+    }
+
+    /// Where the item of this key is.
+    #[inline]
+    pub fn find(&self, tag: u16, key: &[u8]) -> Option<usize> {
+        let items = self.firsts();
+        let matches = |at: &usize| items.get(*at).is_some_and(|item| item.key() == key);
+        let (chunks, rest) = items.as_chunks::<8>();
+        let mut base = 0;
+        for chunk in chunks {
+            let found = Bits(same_tags(chunk, tag)).map(|bit| base + bit).find(matches);
+            if found.is_some() {
+                return found;
+            }
+            base += chunk.len();
+        }
+        let same = (base..).zip(rest).filter(|(_, item)| item.tag() == tag);
+        same.map(|(at, _)| at).find(matches)
+    }
+
+    /// Puts a tagged item in; returns the one it replaces, or the item itself if it would be one more than `most`.
+    #[inline]
+    pub fn insert_up_to<H>(&mut self, most: usize, item: T, work: &mut Work<'_, H>) -> Result<Option<T>, T> {
+        if let Some(at) = self.find(item.tag(), item.key()) {
+            let Some(place) = self.parts_mut().firsts.get_mut(at) else {
+                return Err(item);
+            };
+            *work.bytes += item.heap_bytes();
+            let replaced = std::mem::replace(place, item);
+            *work.bytes -= replaced.heap_bytes();
+            return Ok(Some(replaced));
+        }
+        if self.len() >= most {
+            return Err(item);
+        }
+        let before = self.heap_bytes();
+        *work.bytes += item.heap_bytes();
+        self.push(item, ());
+        *work.bytes = *work.bytes + self.heap_bytes() - before;
+        Ok(None)
+    }
+
+    /// Takes the item of this key out.
+    pub fn take<H>(&mut self, tag: u16, key: &[u8], work: &mut Work<'_, H>) -> Option<T> {
+        let at = self.find(tag, key)?;
+        let before = self.heap_bytes();
+        let (item, ()) = self.swap_remove(at);
+        self.fit(LEAF_MAX);
+        *work.bytes = *work.bytes + self.heap_bytes() - before - item.heap_bytes();
+        Some(item)
+    }
+
+    /// Moves the items from slot `middle` on to a new leaf.
+    pub fn split_off(&mut self, middle: u32) -> Self {
+        let mut other = Self::empty();
+        for at in (0..self.len()).rev() {
+            if self
+                .firsts()
+                .get(at)
+                .is_some_and(|item| slot_of_tag(item.tag()) >= middle)
+            {
+                let (item, ()) = self.swap_remove(at);
+                other.push(item, ());
+            }
+        }
+        other
+    }
+}
+
+/// A bit for each item that is tagged so.
+#[inline]
+fn same_tags<T: Keyed>(items: &[T; 8], tag: u16) -> u32 {
+    let mut same = 0;
+    for (bit, item) in items.iter().enumerate() {
+        same |= u32::from(item.tag() == tag) << bit;
+    }
+    same
+}
+
+/// The places of set bits, lowest first.
+struct Bits(u32);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let bit = (self.0 != 0).then(|| self.0.trailing_zeros() as usize)?;
+        self.0 &= self.0 - 1;
+        Some(bit)
+    }
+}
