@@ -167,7 +167,7 @@ impl Runner {
         }
     }
 
-    fn check_memory(&self) -> Result<()> {
+    pub(super) fn check_memory(&self) -> Result<()> {
         let max = self.shared.live.maxmemory.load(Ordering::Relaxed);
         let used = self.shared.engine.meter().used_bytes();
         if max == 0 || used <= max {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** all pages are read and verified before anything changes.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::catalog::open_page_files;
@@ -19,12 +20,12 @@ use crate::page::image::EntryImage;
 pub(super) struct Filed {
     pub part: CollectionPart,
     pub entries: u64,
-    pub files: Vec<PageFileReader>,
+    pub files: Arc<Vec<PageFileReader>>,
 }
 
 impl Filed {
     /// Reads page `row` into `buffer` and gives its entries to `visit`.
-    fn page(
+    pub fn page(
         &self,
         row: &PageRow,
         buffer: &mut PageBuffer,
@@ -77,7 +78,7 @@ impl Runner {
         let filed = Filed {
             part,
             entries: manifest.head.entries,
-            files,
+            files: Arc::new(files),
         };
         self.verify(&filed)?;
         Ok(filed)

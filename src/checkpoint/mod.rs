@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod packing;
 pub mod page_file;
 mod persist;
+mod restore;
 mod runner;
 mod status;
 #[cfg(test)]
@@ -65,6 +66,8 @@ pub struct CheckpointOptions {
     pub dir: PathBuf,
     /// Where persisted collections are.
     pub persist_dir: PathBuf,
+    /// Where the log is.
+    pub wal_dir: PathBuf,
     /// The checkpoint that the data was recovered from.
     pub last: Option<CheckpointInfo>,
     /// Bytes of WAL replayed after it; they count towards `checkpoint.wal_bytes_max`.
@@ -153,12 +156,67 @@ pub struct ConvertRequest {
     pub is_kept: bool,
 }
 
+/// A moment whose data there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// That of a checkpoint.
+    Checkpoint(u64),
+    /// Right after a record.
+    Lsn(Lsn),
+    /// A time, Unix milliseconds.
+    Time(u64),
+}
+
+/// One of the collections that were there.
+#[derive(Clone, Debug)]
+pub struct Only {
+    /// Its name then.
+    pub name: String,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// What `CHECKPOINT RESTORE` does.
+#[derive(Clone, Debug)]
+pub struct RestoreRequest {
+    /// As of when.
+    pub moment: Moment,
+    /// One collection; `None`: all of them, and what else there is goes.
+    pub only: Option<Only>,
+}
+
+/// What a restore did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestoreDone {
+    /// The last record that is in it.
+    pub lsn: Lsn,
+    /// Collections brought back.
+    pub collections: u64,
+    /// Keys in them.
+    pub entries: u64,
+    /// How long it took.
+    pub millis: u64,
+}
+
+/// What `COLLECTION ATTACH` does.
+#[derive(Clone, Debug)]
+pub struct AttachRequest {
+    /// Which checkpoint.
+    pub checkpoint: u64,
+    /// Which collection in it.
+    pub name: String,
+    /// Under what name it is shown.
+    pub as_name: String,
+}
+
 /// Work for the thread, besides checkpoints.
 enum Job {
     Persist(String, Reply<PersistDone>),
     Load(LoadRequest, Reply<LoadDone>),
     Copy(CopyRequest, Reply<LoadDone>),
     Convert(ConvertRequest, Reply<LoadDone>),
+    Restore(RestoreRequest, Reply<RestoreDone>),
+    Attach(AttachRequest, Reply<LoadDone>),
 }
 
 #[derive(Default)]
@@ -291,6 +349,22 @@ impl Checkpointer {
     /// Why it failed; the collection is as it was.
     pub async fn convert(&self, request: ConvertRequest) -> Result<LoadDone, String> {
         self.job(|reply| Job::Convert(request, reply)).await
+    }
+
+    /// Brings back what was, all at once and in the log when this returns.
+    ///
+    /// # Errors
+    /// Why it failed; nothing has changed.
+    pub async fn restore(&self, request: RestoreRequest) -> Result<RestoreDone, String> {
+        self.job(|reply| Job::Restore(request, reply)).await
+    }
+
+    /// Shows a collection of a checkpoint, read-only.
+    ///
+    /// # Errors
+    /// Why it failed; nothing is shown.
+    pub async fn attach(&self, request: AttachRequest) -> Result<LoadDone, String> {
+        self.job(|reply| Job::Attach(request, reply)).await
     }
 
     async fn job<T: Send + 'static>(&self, make: impl FnOnce(Reply<T>) -> Job) -> Result<T, String> {

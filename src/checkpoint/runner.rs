@@ -73,6 +73,8 @@ pub(super) fn run(shared: Arc<Shared>, worker: Worker) {
             Work::Job(Job::Load(request, reply)) => reply(runner.load(&request).map_err(told)),
             Work::Job(Job::Copy(request, reply)) => reply(runner.copy(&request).map_err(told)),
             Work::Job(Job::Convert(request, reply)) => reply(runner.convert(&request).map_err(told)),
+            Work::Job(Job::Restore(request, reply)) => reply(runner.restore(&request).map_err(told)),
+            Work::Job(Job::Attach(request, reply)) => reply(runner.attach(&request).map_err(told)),
             Work::End => return,
         }
     }

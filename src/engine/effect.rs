@@ -22,6 +22,8 @@ pub type CollectionId = u32;
 pub type DatabaseId = u32;
 /// First [`DatabaseId`] of named collections; numbered databases stay below.
 pub const NAMED_FIRST: DatabaseId = 1 << 20;
+/// First [`DatabaseId`] of collections attached from snapshots, which no log and no checkpoint knows of.
+pub const ATTACHED_FIRST: DatabaseId = 1 << 30;
 
 /// How a collection places its keys; fixed at creation, kept on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -254,8 +254,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         self.touch_watched(id);
         let waiting = self.take_waiters(id);
         self.change(id, &Effect::CollectionDrop)?;
-        let orphans = waiting.into_iter().flat_map(|(_, queue)| queue);
-        orphans.for_each(|numbered| self.scope.worker.ready.note_orphan(numbered));
+        self.orphan(waiting);
         Ok(())
     }
 
@@ -312,6 +311,35 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         put_watches(&second, watched_one);
         put_watches(&first, watched_other);
         Ok(())
+    }
+
+    /// Shows a read-only collection that is no data of this server.
+    ///
+    /// # Errors
+    /// A sentence when the name is taken.
+    pub fn attach(&mut self, name: &str, collection: &Arc<Collection>) -> Result<(), String> {
+        let engine = self.scope.engine;
+        engine.change_registry(|registry| registry.attach(name, collection))
+    }
+
+    /// Lets go of such a collection.
+    ///
+    /// # Errors
+    /// A sentence when it is none.
+    pub fn detach(&mut self, slot: &Slot) -> Result<(), String> {
+        let engine = self.scope.engine;
+        let waiting = self.take_waiters(slot.collection.id());
+        let gone = engine.change_registry(|registry| registry.detach(slot.id));
+        let gone = gone.ok_or_else(|| format!("collection {:?} is not attached", slot.name))?;
+        engine.reaper().retire_collection(gone);
+        self.orphan(waiting);
+        Ok(())
+    }
+
+    /// Lets those who waited in a collection that is gone find that out.
+    fn orphan(&mut self, waiting: Vec<Waited>) {
+        let orphans = waiting.into_iter().flat_map(|(_, queue)| queue);
+        orphans.for_each(|numbered| self.scope.worker.ready.note_orphan(numbered));
     }
 
     pub(super) fn change(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), String> {

@@ -5,14 +5,26 @@
 //!   publication the log does not have.
 //! - Publication is one record: after a crash the slot holds what it held before, or all that was loaded.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::collection::Collection;
-use super::effect::{CollectionId, DatabaseId, Effect, Placement};
+use super::effect::{ATTACHED_FIRST, CollectionId, DatabaseId, Effect, NAMED_FIRST, Placement};
 use super::index::Kind;
 use super::keyspace::{ExclusiveTxn, take_watches};
 use super::registry::Slot;
 use super::settings::Settings;
+
+/// A collection that was loaded to be what a slot held once.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The loaded collection.
+    pub id: CollectionId,
+    /// Its slot then.
+    pub database: DatabaseId,
+    /// Its name then.
+    pub name: String,
+}
 
 impl ExclusiveTxn<'_, '_> {
     /// Begins to load a collection: an empty one, out of sight.
@@ -101,6 +113,72 @@ impl ExclusiveTxn<'_, '_> {
         self.change(id, &Effect::CollectionPublish { database, name })?;
         self.watch_again(id, watched);
         self.wait_again(id, waiting);
+        Ok(())
+    }
+
+    /// Makes the loaded collections all that there are, in the slots and with the names that they had; what else there is
+    /// goes. Attached collections stay.
+    ///
+    /// # Errors
+    /// A sentence when something is in the way; nothing has changed then.
+    pub fn publish_restored(&mut self, restored: &[Restored]) -> Result<(), String> {
+        self.check_restored(restored)?;
+        let was_there = |slot: &Slot| restored.iter().any(|restored| restored.database == slot.id);
+        for slot in self.slots() {
+            if slot.collection.traits().is_read_only() || was_there(&slot) {
+                continue;
+            }
+            if slot.id >= NAMED_FIRST {
+                self.drop_collection(slot.collection.id())?;
+            } else if !slot.collection.shards_if_any().is_empty() {
+                self.flush(slot.collection.id())?;
+            }
+        }
+        // A slot keeps its name until all slots are taken over, so that a new one never finds its name in use.
+        let mut fresh = Vec::new();
+        let mut renamed = Vec::new();
+        for restored in restored {
+            let Some(slot) = self.slot(restored.database) else {
+                fresh.push(restored);
+                continue;
+            };
+            self.publish_in(restored.id, slot.id, &slot.name)?;
+            if *slot.name != *restored.name {
+                renamed.push(restored);
+            }
+        }
+        for restored in renamed {
+            self.rename(restored.id, &restored.name)?;
+        }
+        for restored in fresh {
+            self.publish_in(restored.id, restored.database, &restored.name)?;
+        }
+        Ok(())
+    }
+
+    /// Everything that could fail, before anything is changed.
+    fn check_restored(&self, restored: &[Restored]) -> Result<(), String> {
+        let (mut slots, mut names) = (HashSet::new(), HashSet::new());
+        for restored in restored {
+            let name = &restored.name;
+            self.loaded(restored.id)?;
+            if restored.database >= ATTACHED_FIRST || !slots.insert(restored.database) || !names.insert(name) {
+                return Err(format!("collection {name:?} is in an impossible place"));
+            }
+            let there = self.slot_named(name);
+            if there.is_some_and(|slot| slot.collection.traits().is_read_only()) {
+                return Err(format!("a collection is attached as {name:?}, detach it first"));
+            }
+        }
+        let numbers = self.slots().into_iter().filter(|slot| slot.id < NAMED_FIRST);
+        for slot in numbers {
+            if restored
+                .iter()
+                .any(|restored| restored.database != slot.id && *restored.name == *slot.name)
+            {
+                return Err(format!("the name {:?} is a numbered database's", slot.name));
+            }
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::collection::Collection;
-use super::effect::{CollectionId, DatabaseId, Effect, NAMED_FIRST};
+use super::effect::{ATTACHED_FIRST, CollectionId, DatabaseId, Effect, NAMED_FIRST};
 use super::settings::Settings;
 
 /// A database slot.
@@ -93,10 +93,35 @@ impl Registry {
 
     /// A slot number for a new named collection.
     pub fn next_named_id(&self) -> DatabaseId {
-        self.slots
-            .keys()
-            .next_back()
-            .map_or(NAMED_FIRST, |last| (last + 1).max(NAMED_FIRST))
+        let last = self.slots.range(..ATTACHED_FIRST).next_back();
+        last.map_or(NAMED_FIRST, |(last, _)| (last + 1).max(NAMED_FIRST))
+    }
+
+    /// Shows a collection that is no data of this server, in a slot of its own.
+    ///
+    /// # Errors
+    /// A sentence when the name is taken.
+    pub fn attach(&mut self, name: &str, collection: &Arc<Collection>) -> Result<(), String> {
+        if self.by_name(name).is_some() {
+            return Err(format!("collection {name:?} exists already"));
+        }
+        let last = self.slots.range(ATTACHED_FIRST..).next_back();
+        let id = last.map_or(ATTACHED_FIRST, |(last, _)| last + 1);
+        let slot = Slot {
+            id,
+            name: name.into(),
+            collection: Arc::clone(collection),
+        };
+        self.slots.insert(id, slot);
+        Ok(())
+    }
+
+    /// Takes it away again.
+    pub fn detach(&mut self, id: DatabaseId) -> Option<Arc<Collection>> {
+        if id < ATTACHED_FIRST {
+            return None;
+        }
+        self.slots.remove(&id).map(|slot| slot.collection)
     }
 
     /// Applies an effect on collections as such; returns the collection that was let go, if any.

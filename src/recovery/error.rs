@@ -20,6 +20,8 @@ pub enum RecoveryError {
     },
     /// What was committed last cannot be told, or is not there.
     Control(CheckpointError),
+    /// The moment asked for is not among those that can be built.
+    OutOfReach(String),
     /// The log cannot be read.
     Wal(WalError),
     /// A record is intact and makes no sense for the data.
@@ -69,6 +71,7 @@ impl fmt::Display for RecoveryError {
                  a newer version of this program, or from another server's log",
                 file.display()
             ),
+            Self::OutOfReach(why) => f.write_str(why),
             Self::Thread(why) => write!(f, "recovery: {why}"),
         }
     }
@@ -79,7 +82,7 @@ impl std::error::Error for RecoveryError {
         match self {
             Self::Checkpoint { error, .. } | Self::Control(error) => Some(error),
             Self::Wal(error) => Some(error),
-            Self::Replay { .. } | Self::Thread(_) => None,
+            Self::Replay { .. } | Self::OutOfReach(_) | Self::Thread(_) => None,
         }
     }
 }

@@ -13,8 +13,10 @@
 //! - The engine's figures (keys, bytes) are exact after it.
 
 mod error;
+pub mod moment;
 mod newest;
 mod pages;
+mod past;
 mod replay;
 pub mod verify;
 
@@ -30,6 +32,7 @@ use crate::storage::Disk;
 use crate::wal::{Lsn, Tail};
 
 pub use error::RecoveryError;
+pub use past::{Past, recover_past};
 
 /// Where the data is.
 #[derive(Clone, Debug)]
@@ -42,6 +45,33 @@ pub struct RecoverOptions {
     pub wal_enabled: bool,
     /// Threads that load pages, and that apply the log.
     pub threads: usize,
+}
+
+/// How far a recovery goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// To the end of the log.
+    End,
+    /// To this record, it included.
+    Lsn(Lsn),
+    /// To the last record before the first one that is later than this, Unix milliseconds.
+    Time(u64),
+}
+
+impl Until {
+    /// Whether a record, or a checkpoint, is within.
+    fn covers(self, lsn: Lsn, wall_ms: u64) -> bool {
+        match self {
+            Self::End => true,
+            Self::Lsn(last) => lsn <= last,
+            Self::Time(at_ms) => wall_ms <= at_ms,
+        }
+    }
+
+    /// Whether nothing is missing once record `lsn` is there.
+    fn is_met_by(self, lsn: Lsn) -> bool {
+        self == Self::Lsn(lsn)
+    }
 }
 
 /// What recovery is doing.
@@ -112,7 +142,7 @@ pub fn recover(
     let after = checkpoint.map_or(0, |checkpoint| checkpoint.lsn);
     let dir = &options.wal_dir;
     let replayed = if disk.exists(dir).map_err(|error| wal_io(dir, error))? {
-        let appliers = (options.threads, access_s);
+        let appliers = (options.threads, access_s, Until::End);
         replay::replay(&disk, dir, after + 1, &mut registry, appliers, &mut progress)?
     } else {
         replay::Replayed::default()

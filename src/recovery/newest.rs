@@ -37,6 +37,19 @@ impl Loading<'_> {
         }
     }
 
+    /// Fills the registry from this checkpoint.
+    pub fn run_from(
+        mut self,
+        id: u64,
+        path: &Path,
+        data_set: u128,
+    ) -> std::result::Result<CheckpointInfo, RecoveryError> {
+        self.load(id, path, data_set).map_err(|error| RecoveryError::Checkpoint {
+            manifest: path.to_owned(),
+            error,
+        })
+    }
+
     fn load(&mut self, id: u64, path: &Path, data_set: u128) -> Result<CheckpointInfo> {
         // A killed process may have left the manifest's entry in the cache only; what is believed must stay.
         self.disk

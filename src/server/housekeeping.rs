@@ -50,6 +50,8 @@ fn tick(server: &Server, worker: &mut Worker) {
         .engine
         .registry()
         .slots()
+        // Nothing in an attached snapshot can be removed.
+        .filter(|slot| !slot.collection.traits().is_read_only())
         .map(|slot| Arc::clone(&slot.collection))
         .collect();
     for collection in collections {

@@ -103,6 +103,7 @@ fn assemble(
     let options = CheckpointOptions {
         dir: config.storage.checkpoint_path(),
         persist_dir: config.storage.persist_path(),
+        wal_dir: config.storage.wal_path(),
         last: checkpoint,
         behind_bytes: wal_bytes,
         term: TERM,

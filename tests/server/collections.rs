@@ -255,3 +255,153 @@ fn a_conversion_keeps_clients_transactions_and_settings() {
     one.call(&["SELECT", "3"]);
     assert_eq!(one.call(&["GET", "k"]), Value::bulk("vw"));
 }
+
+#[test]
+fn an_attached_snapshot_is_read_and_never_written() {
+    let mut server = Server::lokikv(&["checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    for command in [
+        "SET k then",
+        "SET n 1",
+        "CHECKPOINT",
+        "SET k now",
+        "COLLECTION ATTACH 1 default AS old READONLY",
+    ] {
+        let command: Vec<&str> = command.split(' ').collect();
+        assert_eq!(conn.call(&command), Value::ok(), "{command:?}");
+    }
+    let read_only = "READONLY You can't write against a read only collection: 'old' is attached from a snapshot";
+    for command in ["MOVE k old", "COPY k k2 DB old", "SWAPDB 0 old"] {
+        let command: Vec<&str> = command.split(' ').collect();
+        assert_eq!(conn.call(&command).text(), read_only, "{command:?}");
+    }
+    assert_eq!(conn.call(&["SELECT", "old"]), Value::ok());
+    assert_eq!(conn.call(&["GET", "k"]), Value::bulk("then"));
+    for command in [
+        "SET k x",
+        "DEL k",
+        "INCR n",
+        "FLUSHDB",
+        "EXPIRE k 5",
+        "GETDEL k",
+        "RENAME k l",
+        "MOVE k 1",
+    ] {
+        let command: Vec<&str> = command.split(' ').collect();
+        assert_eq!(conn.call(&command).text(), read_only, "{command:?}");
+    }
+    conn.call(&["MULTI"]);
+    assert_eq!(conn.call(&["SET", "k", "x"]).text(), read_only);
+    assert!(conn.call(&["EXEC"]).text().starts_with("EXECABORT"));
+    let attached = "ERR collection 'old' is attached from a snapshot, COLLECTION DETACH lets go of it";
+    assert_eq!(conn.call(&["COLLECTION", "DROP", "old"]).text(), attached);
+    assert_eq!(conn.call(&["COLLECTION", "RENAME", "old", "x"]).text(), attached);
+    assert!(
+        conn.call(&["COLLECTION", "CONVERT", "old", "KIND", "bdef"])
+            .text()
+            .contains("attached")
+    );
+    assert_eq!(info(&mut conn, "old")["state"], "attached");
+    assert_eq!(conn.call(&["DBSIZE"]), Value::Int(2));
+    assert_eq!(conn.call(&["FLUSHALL"]), Value::ok());
+    assert_eq!(conn.call(&["GET", "k"]), Value::bulk("then"));
+    // A copy of it is an ordinary collection.
+    assert_eq!(conn.call(&["COLLECTION", "COPY", "old", "back"]), Value::ok());
+    assert_eq!(conn.call(&["COLLECTION", "DETACH", "old"]), Value::ok());
+    assert!(conn.call(&["GET", "k"]).text().starts_with("NOCOLLECTION"));
+    assert_eq!(
+        conn.call(&["COLLECTION", "DETACH", "old"]).text(),
+        "ERR no such collection 'old'"
+    );
+    let not_attached = "ERR collection 'back' is not attached, COLLECTION DROP removes it";
+    assert_eq!(conn.call(&["COLLECTION", "DETACH", "back"]).text(), not_attached);
+    assert_eq!(
+        conn.call(&["COLLECTION", "ATTACH", "1", "default", "AS", "old", "READONLY"]),
+        Value::ok()
+    );
+    server.kill9();
+    server.restart();
+    let mut conn = server.connect();
+    assert_eq!(conn.call(&["SELECT", "back"]), Value::ok());
+    assert_eq!(conn.call(&["GET", "k"]), Value::bulk("then"));
+    assert!(conn.call(&["SELECT", "old"]).is_error());
+}
+
+#[test]
+fn restores_by_checkpoint_lsn_and_time() {
+    let mut server = Server::lokikv(&["checkpoint.interval_s=0", "wal.keep_age_s=3600"]);
+    let mut conn = server.connect();
+    conn.call(&["SET", "k", "first"]);
+    let log = conn.call(&["WAL", "INFO"]).pairs();
+    let last = log
+        .iter()
+        .find_map(|(name, value)| (name.text() == "last-lsn").then(|| value.int()));
+    let lsn = last.flatten().expect("a number").to_string();
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    let time = conn.call(&["TIME"]).items();
+    let ms = time[0].text() + &format!("{:03}", time[1].text().parse::<u64>().expect("a number") / 1000);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    conn.call(&["SET", "k", "second"]);
+    assert_eq!(conn.call(&["CHECKPOINT"]), Value::ok());
+    conn.call(&["SET", "k", "third"]);
+    conn.call(&["COLLECTION", "CREATE", "later"]);
+    for (moment, expected) in [
+        (vec!["TO", "LSN", lsn.as_str()], "first"),
+        (vec!["1"], "second"),
+        (vec!["TO", ms.as_str()], "first"),
+        (vec!["1", "COLLECTION", "default"], "second"),
+    ] {
+        let command: Vec<&str> = ["CHECKPOINT", "RESTORE"].into_iter().chain(moment).collect();
+        assert_eq!(conn.call(&command), Value::ok(), "{command:?}");
+        assert_eq!(conn.call(&["GET", "k"]), Value::bulk(expected), "{command:?}");
+        assert!(conn.call(&["SELECT", "later"]).is_error());
+    }
+    let as_other = [
+        "CHECKPOINT",
+        "RESTORE",
+        "TO",
+        "LSN",
+        lsn.as_str(),
+        "COLLECTION",
+        "default",
+        "AS",
+        "then",
+    ];
+    assert_eq!(conn.call(&as_other), Value::ok());
+    server.kill9();
+    server.restart();
+    let mut conn = server.connect();
+    assert_eq!(conn.call(&["GET", "k"]), Value::bulk("second"));
+    conn.call(&["SELECT", "then"]);
+    assert_eq!(conn.call(&["GET", "k"]), Value::bulk("first"));
+    for (command, error) in [
+        (
+            "CHECKPOINT RESTORE x",
+            "ERR invalid checkpoint id 'x': expected a number, or TO and a moment",
+        ),
+        ("CHECKPOINT RESTORE 77", "ERR there is no checkpoint 77"),
+        ("CHECKPOINT RESTORE 1 COLLECTION", "ERR syntax error"),
+        ("CHECKPOINT RESTORE 1 COLLECTION default AS", "ERR syntax error"),
+        (
+            "CHECKPOINT RESTORE 1 COLLECTION nobody",
+            "ERR there was no collection \"nobody\" then",
+        ),
+        ("CHECKPOINT RESTORE TO", "ERR syntax error"),
+        (
+            "CHECKPOINT RESTORE TO LSN x",
+            "ERR value is not an integer or out of range",
+        ),
+        (
+            "CHECKPOINT RESTORE TO yesterday",
+            "ERR invalid moment 'yesterday': expected LSN n, Unix milliseconds, or a time such as 2026-11-25T08:00:00Z",
+        ),
+        (
+            "COLLECTION ATTACH 1 default AS old",
+            "ERR wrong number of arguments for 'collection|attach' command",
+        ),
+        ("COLLECTION ATTACH 1 default AS old WRITABLE", "ERR syntax error"),
+    ] {
+        let command: Vec<&str> = command.split(' ').collect();
+        assert_eq!(conn.call(&command).text(), error, "{command:?}");
+    }
+}

@@ -10,6 +10,7 @@ mod fixture;
 mod flips;
 mod incremental;
 mod persist;
+mod restore;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -128,6 +129,7 @@ impl Server {
         let options = CheckpointOptions {
             dir: CHECKPOINTS.into(),
             persist_dir: "/data/persist".into(),
+            wal_dir: LOG.into(),
             last: found.checkpoint,
             behind_bytes: found.wal_bytes,
             term: 0,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::restore;
 use super::select::by_name;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
@@ -16,8 +17,11 @@ pub const CHECKPOINT: Spec = Spec {
     flags: flag::ADMIN | flag::NO_SCRIPT | flag::NO_MULTI,
     summary: "Takes a checkpoint of all collections; replies once it is committed",
     complexity: "O(N) where N is the number of pages that changed since the last checkpoint.",
+    subcommands: CHECKPOINT_SUBCOMMANDS,
     ..Spec::new("checkpoint", Group::Collection, 1, Handler::Session(checkpoint))
 };
+
+const CHECKPOINT_SUBCOMMANDS: &[Spec] = &[restore::RESTORE];
 
 /// `COLLECTION PERSIST name`
 pub const PERSIST: Spec = Spec {

@@ -110,6 +110,12 @@ fn named(txn: &ExclusiveTxn<'_, '_>, name: &[u8], what: &str) -> Result<Slot, Cm
     let slot = txn
         .slot_named(name::existing(name)?)
         .ok_or_else(|| name::no_such(name))?;
+    if slot.collection.traits().is_read_only() {
+        let name = &slot.name;
+        return Err(
+            format!("ERR collection '{name}' is attached from a snapshot, COLLECTION DETACH lets go of it").into(),
+        );
+    }
     if slot.id < NAMED_FIRST {
         return Err(format!(
             "ERR collection '{}' is a numbered database and cannot be {what}",

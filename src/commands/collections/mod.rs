@@ -16,6 +16,7 @@ mod load;
 mod manage;
 mod name;
 mod original;
+mod restore;
 mod select;
 
 use super::spec::{Group, Handler, Spec};
@@ -35,11 +36,13 @@ pub const COLLECTION: Spec = Spec {
 };
 
 const SUBCOMMANDS: &[Spec] = &[
+    restore::ATTACH,
     config::CONFIG,
     copy::CONVERT,
     copy::COPY,
     manage::CREATE,
     select::CURRENT,
+    restore::DETACH,
     manage::DROP,
     help::HELP,
     inspect::INFO,

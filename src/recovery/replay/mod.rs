@@ -17,7 +17,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use super::{Progress, RecoveryError, Stage};
+use super::{Progress, RecoveryError, Stage, Until};
 use crate::engine::registry::Registry;
 use crate::storage::Disk;
 use crate::wal::{Lsn, Reader, Tail, repair_tail};
@@ -38,13 +38,13 @@ pub(super) struct Replayed {
     pub torn_tail: Option<Tail>,
 }
 
-/// Applies all records from `from` on, then cuts a torn tail off.
+/// Applies the records from `from` on; at the log's end, cuts a torn tail off.
 pub(super) fn replay(
     disk: &Arc<dyn Disk>,
     dir: &Path,
     from: Lsn,
     registry: &mut Registry,
-    (threads, access_s): (usize, u32),
+    (threads, access_s, until): (usize, u32, Until),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Replayed, RecoveryError> {
     let mut reader = Reader::open(Arc::clone(disk), dir, from)?;
@@ -64,7 +64,7 @@ pub(super) fn replay(
             let applier = Applier::new(&shared, number, appliers);
             threads.push(scope.spawn(move || applier.run(&chunks)));
         }
-        let read = read(&mut reader, dir, &senders, progress);
+        let read = read(&mut reader, (dir, until), &senders, progress);
         drop(senders);
         let applied: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
         (read, applied)
@@ -75,14 +75,14 @@ pub(super) fn replay(
         effects += outcome.map_err(refused)?;
     }
     // A record that cannot be applied comes before what could not be read.
-    let bytes = read?;
-    let torn_tail = if reader.tail().is_some() {
+    let (bytes, next_lsn) = read?;
+    let torn_tail = if until == Until::End && reader.tail().is_some() {
         repair_tail(disk, dir)?
     } else {
         None
     };
     Ok(Replayed {
-        next_lsn: reader.next_lsn(),
+        next_lsn,
         effects,
         bytes,
         torn_tail,
@@ -98,18 +98,23 @@ fn refused(refused: Refused) -> RecoveryError {
     }
 }
 
-/// Hands all records out; returns the bytes of their payloads. Ends early when nobody takes them.
+/// Hands all records until then out; returns the bytes of their payloads and the LSN after the last one. Ends early when nobody takes them.
 fn read(
     reader: &mut Reader,
-    dir: &Path,
+    (dir, until): (&Path, Until),
     senders: &[SyncSender<Arc<Chunk>>],
     progress: &mut dyn FnMut(Progress),
-) -> Result<u64, RecoveryError> {
+) -> Result<(u64, Lsn), RecoveryError> {
     let budget = Arc::new(Budget::default());
-    let mut chunk = Chunk::new(&budget, Arc::from(dir), reader.next_lsn());
+    let mut next_lsn = reader.next_lsn();
+    let mut chunk = Chunk::new(&budget, Arc::from(dir), next_lsn);
     let (mut bytes, mut records, mut last_offset) = (0, 0_u64, u64::MAX);
     while let Some(record) = reader.next()? {
         let (lsn, offset) = (record.lsn, record.offset);
+        if !until.covers(lsn, record.wall_ms) {
+            break;
+        }
+        next_lsn = lsn + 1;
         let is_new_file = offset <= last_offset;
         if is_new_file {
             let next = Chunk::new(&budget, Arc::clone(&chunk.file), lsn);
@@ -140,7 +145,7 @@ fn read(
         }
     }
     send(chunk, senders);
-    Ok(bytes)
+    Ok((bytes, next_lsn))
 }
 
 /// Whether all appliers are there to take it. One that is not has refused a record, and tells of it itself.

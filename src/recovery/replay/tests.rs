@@ -10,6 +10,7 @@ use super::*;
 use crate::engine::effect::{CollectionId, Effect, NAMED_FIRST, Placement};
 use crate::engine::index::Kind;
 use crate::page::{StrRef, ValueRef};
+use crate::recovery::Until;
 use crate::storage::fault::FaultDisk;
 use crate::wal::{Fsync, Wal, WalOptions};
 
@@ -29,7 +30,14 @@ fn open(disk: &FaultDisk) -> Wal {
 fn replayed(disk: &FaultDisk, threads: usize) -> (Registry, Result<Replayed, RecoveryError>) {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let mut registry = Registry::default();
-    let outcome = replay(&disk, Path::new(DIR), 1, &mut registry, (threads, 0), &mut |_| ());
+    let outcome = replay(
+        &disk,
+        Path::new(DIR),
+        1,
+        &mut registry,
+        (threads, 0, Until::End),
+        &mut |_| (),
+    );
     (registry, outcome)
 }
 

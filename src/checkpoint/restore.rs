@@ -1,0 +1,362 @@
+//! `CHECKPOINT RESTORE` and `COLLECTION ATTACH`: what was, brought back or shown.
+//!
+//! What is brought back goes through the log as whatever is loaded: a crash leaves all that was there or all that was
+//! restored. An attached collection is neither logged nor in checkpoints.
+//!
+//! **Invariants**
+//! - A whole restore is published by one record.
+//! - All pages of a snapshot are verified before anything changes, and once a collection is attached its files are not
+//!   needed any more.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::catalog::{manifest_name, open_page_files};
+use super::error::{CheckpointError, Result};
+use super::format::ManifestKind;
+use super::load::Filed;
+use super::manifest::Manifest;
+use super::page_file::PageBuffer;
+use super::runner::Runner;
+use super::{AttachRequest, LoadDone, Moment, RestoreDone, RestoreRequest, Target};
+use crate::engine::Engine;
+use crate::engine::apply::apply;
+use crate::engine::collection::Collection;
+use crate::engine::effect::{CollectionId, DatabaseId, Effect, Placement};
+use crate::engine::index::PageWrite;
+use crate::engine::load::Restored;
+use crate::engine::settings::Settings;
+use crate::page::image::EntryImage;
+use crate::page::{Entry, thresholds};
+use crate::recovery::{Past, RecoverOptions, RecoveryError, Stage, Until, recover_past};
+use crate::wal::Lsn;
+
+/// Entries put together.
+const BATCH_ENTRIES: usize = 512;
+/// How often long work tells where it is.
+const REPORT: Duration = Duration::from_secs(2);
+
+/// A collection as it was.
+struct Was {
+    database: DatabaseId,
+    name: String,
+    placement: Placement,
+    settings: Settings,
+    content: Content,
+}
+
+enum Content {
+    Filed(Filed),
+    Built(Built),
+}
+
+/// A collection that was built to be copied from; it counts as used memory as long as it is there.
+struct Built {
+    collection: Arc<Collection>,
+    engine: Arc<Engine>,
+    cell: usize,
+    bytes: i64,
+}
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        self.engine.meter().add(self.cell, -self.bytes);
+    }
+}
+
+impl Runner {
+    pub(super) fn restore(&mut self, request: &RestoreRequest) -> Result<RestoreDone> {
+        let started = Instant::now();
+        let (lsn, mut found) = match request.moment {
+            Moment::Checkpoint(id) => self.snapshot(id)?,
+            Moment::Lsn(lsn) => self.past(Until::Lsn(lsn))?,
+            Moment::Time(at_ms) => self.past(Until::Time(at_ms))?,
+        };
+        if let Some(only) = &request.only {
+            found.retain(|was| was.name == only.name);
+            if found.is_empty() {
+                let name = &only.name;
+                return Err(CheckpointError::Refused(format!(
+                    "there was no collection {name:?} then"
+                )));
+            }
+        }
+        for was in &found {
+            if let Content::Filed(filed) = &was.content {
+                self.verify(filed)?;
+            }
+        }
+        let collections = found.len() as u64;
+        let entries = match &request.only {
+            Some(only) => self.restore_one(found, &only.target)?,
+            None => self.restore_all(found)?,
+        };
+        self.sync_all()?;
+        let millis = started.elapsed().as_millis() as u64;
+        tracing::info!("restored {collections} collections as of LSN {lsn}: {entries} keys in {millis} ms");
+        Ok(RestoreDone {
+            lsn,
+            collections,
+            entries,
+            millis,
+        })
+    }
+
+    /// The collections of snapshot `id`.
+    fn snapshot(&self, id: u64) -> Result<(Lsn, Vec<Was>)> {
+        let dir = &self.shared.options.dir;
+        let (disk, path) = (self.shared.disk.as_ref(), dir.join(manifest_name(id)));
+        if !disk.exists(&path).map_err(CheckpointError::io("look for", &path))? {
+            return Err(CheckpointError::Refused(format!("there is no checkpoint {id}")));
+        }
+        let manifest = Manifest::read(disk, &path)?;
+        if manifest.head.id != id || manifest.head.kind != ManifestKind::Checkpoint {
+            return Err(CheckpointError::damaged(
+                &path,
+                16,
+                format!("it is not that of checkpoint {id}"),
+            ));
+        }
+        let files = Arc::new(open_page_files(disk, dir, &manifest.head)?);
+        let found = manifest.collections.into_iter().map(|part| Was {
+            database: part.row.database,
+            name: part.row.name.clone(),
+            placement: part.row.placement,
+            settings: part.row.settings,
+            content: Content::Filed(Filed {
+                entries: part.pages.iter().map(|page| u64::from(page.entries)).sum(),
+                part,
+                files: Arc::clone(&files),
+            }),
+        });
+        Ok((manifest.head.lsn, found.collect()))
+    }
+
+    /// The collections as they were at an earlier moment, built from a checkpoint and the log.
+    fn past(&mut self, until: Until) -> Result<(Lsn, Vec<Was>)> {
+        if !self.shared.engine.wal().is_enabled() {
+            let why = "the write-ahead log is disabled, only checkpoints can be restored";
+            return Err(CheckpointError::Refused(why.to_owned()));
+        }
+        if let Until::Time(at_ms) = until
+            && at_ms > crate::engine::worker::unix_ms()
+        {
+            return Err(CheckpointError::Refused("that time is in the future".to_owned()));
+        }
+        // What is not written yet cannot be read back.
+        self.sync_all()?;
+        let options = RecoverOptions {
+            checkpoint_dir: self.shared.options.dir.clone(),
+            wal_dir: self.shared.options.wal_dir.clone(),
+            wal_enabled: true,
+            threads: 1,
+        };
+        let mut told = Instant::now();
+        let past = recover_past(&self.shared.disk, &options, until, |progress| {
+            if told.elapsed() >= REPORT {
+                told = Instant::now();
+                let what = match progress.stage {
+                    Stage::Pages => "pages",
+                    Stage::Log => "bytes of the log",
+                };
+                tracing::info!("restore: read {} of {} {what}", progress.done, progress.total);
+            }
+        });
+        let Past { registry, lsn, .. } = past.map_err(|error| match error {
+            RecoveryError::Checkpoint { error, .. } => error,
+            other => CheckpointError::Refused(other.to_string()),
+        })?;
+        let mut found = Vec::new();
+        for slot in registry.slots() {
+            let collection = Arc::clone(&slot.collection);
+            found.push(Was {
+                database: slot.id,
+                name: slot.name.to_string(),
+                placement: collection.placement(),
+                settings: collection.settings(),
+                content: Content::Built(self.count(collection)),
+            });
+        }
+        Ok((lsn, found))
+    }
+
+    fn count(&self, collection: Arc<Collection>) -> Built {
+        let (engine, cell) = (Arc::clone(&self.shared.engine), self.worker.cell());
+        let bytes = collection.bytes() as i64;
+        engine.meter().add(cell, bytes);
+        Built {
+            collection,
+            engine,
+            cell,
+            bytes,
+        }
+    }
+
+    fn restore_one(&mut self, found: Vec<Was>, target: &Target) -> Result<u64> {
+        let mut entries = 0;
+        for was in found {
+            let there = self.check_target(target)?;
+            let settings = there.unwrap_or(was.settings);
+            entries += self.with_hidden((was.placement.kind, settings), |runner, hidden| {
+                let entries = runner.bring_in(hidden, was.content)?;
+                runner.publish_at(target, hidden.id())?;
+                Ok(entries)
+            })?;
+        }
+        Ok(entries)
+    }
+
+    fn restore_all(&mut self, found: Vec<Was>) -> Result<u64> {
+        let mut restored: Vec<Restored> = Vec::with_capacity(found.len());
+        let outcome = self.fill_all(found, &mut restored).and_then(|entries| {
+            self.wait_for_room()?;
+            self.exclusive(|txn| txn.publish_restored(&restored))?;
+            Ok(entries)
+        });
+        if outcome.is_err() {
+            let ids: Vec<CollectionId> = restored.iter().map(|restored| restored.id).collect();
+            self.give_up(&ids);
+        }
+        outcome
+    }
+
+    fn fill_all(&mut self, found: Vec<Was>, restored: &mut Vec<Restored>) -> Result<u64> {
+        let (mut entries, total, mut told) = (0, found.len(), Instant::now());
+        for (at, was) in found.into_iter().enumerate() {
+            let hidden = self.begin_hidden(was.placement.kind, was.settings)?;
+            restored.push(Restored {
+                id: hidden.id(),
+                database: was.database,
+                name: was.name,
+            });
+            entries += self.bring_in(&hidden, was.content)?;
+            if told.elapsed() >= REPORT {
+                told = Instant::now();
+                tracing::info!("restore: brought in {} of {total} collections, {entries} keys", at + 1);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn bring_in(&mut self, hidden: &Collection, content: Content) -> Result<u64> {
+        match content {
+            Content::Filed(filed) => {
+                self.fill(hidden, &filed)?;
+                Ok(filed.entries)
+            }
+            Content::Built(built) => self.put_collection(hidden, &built.collection),
+        }
+    }
+
+    /// Puts all that `source` holds, which nobody else has.
+    fn put_collection(&mut self, hidden: &Collection, source: &Collection) -> Result<u64> {
+        let (mut entries, mut cursor) = (0, 0);
+        for shard in source.shards_if_any() {
+            let mut next = Some(cursor);
+            while let Some(from) = next {
+                self.check_stop()?;
+                let mut batch = Vec::with_capacity(BATCH_ENTRIES);
+                next = shard.lock().index.scan(from, BATCH_ENTRIES, &mut |entry| {
+                    batch.push(Entry::new(entry.key(), entry.value(), entry.expire_at_ms(), 0));
+                });
+                let images: Vec<EntryImage<'_>> = batch
+                    .iter()
+                    .map(|entry| EntryImage {
+                        key: entry.key(),
+                        expire_at_ms: entry.expire_at_ms().unwrap_or(0),
+                        value: entry.value(),
+                    })
+                    .collect();
+                self.put_entries(hidden, &images)?;
+                entries += images.len() as u64;
+            }
+            cursor = 0;
+        }
+        Ok(entries)
+    }
+
+    pub(super) fn attach(&mut self, request: &AttachRequest) -> Result<LoadDone> {
+        let started = Instant::now();
+        let (_, found) = self.snapshot(request.checkpoint)?;
+        let was = found.into_iter().find(|was| was.name == request.name);
+        let Some(Was {
+            placement,
+            content: Content::Filed(filed),
+            ..
+        }) = was
+        else {
+            let (name, id) = (&request.name, request.checkpoint);
+            return Err(CheckpointError::Refused(format!(
+                "there is no collection {name:?} in checkpoint {id}"
+            )));
+        };
+        let attached = Arc::new(Collection::new(self.next_attached_id(), placement));
+        let engine = Arc::clone(&self.shared.engine);
+        let mut counted = 0;
+        let outcome = self.show(&attached, &filed, &mut counted).and_then(|()| {
+            attached.carried().set_read_only();
+            let name = &request.as_name;
+            self.exclusive(|txn| txn.attach(name, &attached))
+        });
+        if let Err(error) = outcome {
+            engine.meter().add(self.worker.cell(), -counted);
+            return Err(error);
+        }
+        Ok(LoadDone {
+            entries: filed.entries,
+            millis: started.elapsed().as_millis() as u64,
+        })
+    }
+
+    /// An identity that no collection of the log will ever have.
+    fn next_attached_id(&self) -> CollectionId {
+        let registry = self.shared.engine.registry();
+        let used = registry.collections().map(|collection| collection.id());
+        let lowest = used.filter(|id| *id >= CollectionId::MAX / 2).min();
+        lowest.unwrap_or(CollectionId::MAX) - 1
+    }
+
+    /// Fills a collection that is in no registry from files; `counted`: its bytes as the meter has them.
+    fn show(&mut self, attached: &Collection, filed: &Filed, counted: &mut i64) -> Result<()> {
+        let access_s = self.worker.access_s();
+        let mut buffer = PageBuffer::default();
+        for row in &filed.part.pages {
+            self.check_stop()?;
+            self.check_memory()?;
+            filed.page(row, &mut buffer, |entries| {
+                entries.iter().try_for_each(|entry| {
+                    let bytes = insert(attached, row.shard, entry, access_s).map_err(CheckpointError::Refused)?;
+                    *counted += bytes;
+                    self.shared.engine.meter().add(self.worker.cell(), bytes);
+                    Ok(())
+                })
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn insert(
+    attached: &Collection,
+    shard: u32,
+    entry: &EntryImage<'_>,
+    access_s: u32,
+) -> std::result::Result<i64, String> {
+    let key = attached.key_in(entry.key, shard)?;
+    let effect = Effect::Put {
+        key: entry.key,
+        expire_at_ms: entry.expire_at_ms,
+        value: entry.value,
+    };
+    let write = PageWrite {
+        lsn: 1,
+        epoch: 0,
+        sink: None,
+        collection_id: attached.id(),
+        shard,
+        page_ids: attached.page_ids(),
+        thresholds: &thresholds::DEFAULT,
+    };
+    let shard = attached.shard(shard as usize);
+    Ok(apply(shard, &mut shard.lock(), key, &effect, &write, access_s).bytes)
+}
