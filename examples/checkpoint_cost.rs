@@ -74,6 +74,7 @@ fn main() -> Outcome<()> {
     let options = CheckpointOptions {
         dir: root.join("checkpoint"),
         persist_dir: root.join("persist"),
+        wal_dir: root.join("wal"),
         last: None,
         behind_bytes: 0,
         term: 0,

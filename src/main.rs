@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             Command::Ping(args) => ping(args),
             Command::Verify(args) => tools::verify(args),
             Command::Inspect(args) => tools::inspect(args),
+            Command::Restore(args) => tools::restore(args),
             Command::Import(args) => migrate::run_import(args),
             Command::Export(args) => migrate::run_export(args),
         });

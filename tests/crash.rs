@@ -18,6 +18,8 @@ mod support;
 
 #[path = "crash/acknowledged.rs"]
 mod acknowledged;
+#[path = "crash/managing.rs"]
+mod managing;
 #[path = "crash/model.rs"]
 mod model;
 #[path = "crash/prefix.rs"]

@@ -23,6 +23,8 @@ mod feed;
 mod inspect;
 #[path = "server/ordered.rs"]
 mod ordered;
+#[path = "server/restore.rs"]
+mod restore;
 #[path = "server/startup.rs"]
 mod startup;
 #[path = "server/stopping.rs"]

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::load::{ConfigError, Loaded, Override, load};
 use super::migrate_args::{ExportArgs, ImportArgs};
-pub use super::offline::{InspectArgs, VerifyArgs};
+pub use super::offline::{InspectArgs, RestoreArgs, VerifyArgs};
 
 /// A clean end.
 pub const EXIT_OK: u8 = 0;
@@ -38,6 +38,7 @@ Examples:
   lokikv ping --port 7000                       for health checks
   lokikv verify /var/lib/lokikv                 read everything on disk back; changes nothing
   lokikv inspect /var/lib/lokikv                what is there; with a file: what is in it
+  lokikv restore --to 2026-11-25T08:00:00Z --from /var/lib/lokikv --into /var/lib/lokikv-then
   lokikv import dump.rdb --data-dir /var/lib/lokikv
   lokikv export --data-dir /var/lib/lokikv dump.rdb
 
@@ -89,6 +90,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what is in a data directory, or in one of its files: manifests, pages, log records
     Inspect(InspectArgs),
+    /// Make a data directory with the data as it was at an earlier moment
+    Restore(RestoreArgs),
     /// Read a Redis file (dump.rdb) into a data directory that no server is using
     Import(ImportArgs),
     /// Write a Redis file from a data directory that no server is using

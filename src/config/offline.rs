@@ -26,6 +26,34 @@ pub struct VerifyArgs {
     pub wal_dir: String,
 }
 
+/// What `restore` does.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct RestoreArgs {
+    /// The moment: "lsn N", Unix milliseconds, or a time such as 2026-11-25T08:00:00Z
+    #[arg(long, value_name = "MOMENT")]
+    pub to: String,
+
+    /// The data directory to read, which no server is using
+    #[arg(long, value_name = "DIR")]
+    pub from: String,
+
+    /// The new data directory; it must be empty or not there
+    #[arg(long, value_name = "NEWDIR", required_unless_present = "in_place")]
+    pub into: Option<String>,
+
+    /// Put the restored data into DIR itself; its checkpoints and log are set aside under other names, nothing is deleted
+    #[arg(long, conflicts_with = "into")]
+    pub in_place: bool,
+
+    /// Checkpoints, when not under DIR (storage.checkpoint_dir)
+    #[arg(long, value_name = "DIR", default_value = "")]
+    pub checkpoint_dir: String,
+
+    /// The log, when not under DIR (storage.wal_dir)
+    #[arg(long, value_name = "DIR", default_value = "")]
+    pub wal_dir: String,
+}
+
 /// What `inspect` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct InspectArgs {

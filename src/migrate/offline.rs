@@ -59,6 +59,7 @@ impl Offline {
         let options = CheckpointOptions {
             dir: config.storage.checkpoint_path(),
             persist_dir: config.storage.persist_path(),
+            wal_dir: config.storage.wal_path(),
             last: recovered.checkpoint,
             behind_bytes: recovered.wal_bytes,
             term: 0,

@@ -28,7 +28,12 @@ fn unix_ms(text: &str) -> Option<u64> {
     let rest = rest.strip_prefix(['T', 't', ' '])?;
     let zone_at = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
     let (time, zone) = rest.split_at_checked(zone_at)?;
-    let days = days_since_1970(year, month, day)?;
+    let days = days_of(year, month, day);
+    // There is no 30th of February.
+    let first_ms = u64::try_from(days * DAY_MS).ok()?;
+    if !(1..=12).contains(&month) || !show(first_ms).starts_with(date) {
+        return None;
+    }
     let at_ms = days * DAY_MS + time_ms(time)? - zone_ms(zone)?;
     u64::try_from(at_ms).ok()
 }
@@ -70,14 +75,7 @@ fn zone_ms(text: &str) -> Option<i64> {
     (hour < 24 && minute < 60).then_some(if text.starts_with('-') { -ms } else { ms })
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar; `None` if there is no such date.
-fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
-    let days = days_of(year, month, day);
-    let is_date = (1..=12).contains(&month) && day >= 1 && date_of(days) == (year, month, day);
-    is_date.then_some(days)
-}
-
-/// Counted in years that begin with March, in eras of 400 years.
+/// Days from 1970-01-01 to a date; counted in years that begin with March, in eras of 400 years.
 fn days_of(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -86,26 +84,9 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-fn date_of(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let (day, month) = (day_of_year - (153 * from_march + 2) / 5 + 1, (from_march + 2) % 12 + 1);
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    (year, month, day)
-}
-
 /// A time as people write it, in UTC.
 pub fn show(unix_ms: u64) -> String {
-    let at_ms = i64::try_from(unix_ms).unwrap_or(i64::MAX);
-    let (year, month, day) = date_of(at_ms.div_euclid(DAY_MS));
-    let ms = at_ms.rem_euclid(DAY_MS);
-    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-    let millis = ms % 1000;
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+    crate::tools::time::utc(unix_ms)
 }
 
 #[cfg(test)]

@@ -44,10 +44,11 @@ impl Loading<'_> {
         path: &Path,
         data_set: u128,
     ) -> std::result::Result<CheckpointInfo, RecoveryError> {
-        self.load(id, path, data_set).map_err(|error| RecoveryError::Checkpoint {
-            manifest: path.to_owned(),
-            error,
-        })
+        self.load(id, path, data_set)
+            .map_err(|error| RecoveryError::Checkpoint {
+                manifest: path.to_owned(),
+                error,
+            })
     }
 
     fn load(&mut self, id: u64, path: &Path, data_set: u128) -> Result<CheckpointInfo> {

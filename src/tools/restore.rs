@@ -1,0 +1,182 @@
+//! `lokikv restore`: the data of an earlier moment as a data directory, whose next start gives exactly that.
+//!
+//! **Invariants**
+//! - What is read from is not changed, but for `--in-place`, which sets it aside and deletes nothing.
+//! - Where the restored data goes there was nothing before. It is complete, by a checkpoint, before it is in place.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Progress;
+use super::cli::{fail, lock};
+use super::time;
+use crate::checkpoint::{CheckpointOptions, Checkpointer};
+use crate::config::Live;
+use crate::config::cli::{EXIT_OK, EXIT_USAGE, RestoreArgs};
+use crate::config::schema::Storage;
+use crate::engine::Engine;
+use crate::engine::worker::unix_ms;
+use crate::recovery::{RecoverOptions, Stage, Until, moment, recover_past};
+use crate::storage::{Disk, RealDisk};
+use crate::wal::{Lsn, Wal};
+
+/// What was restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The last record in it.
+    pub lsn: Lsn,
+    /// Its keys.
+    pub keys: u64,
+}
+
+/// Restores as the command line says; returns the exit code.
+pub fn restore(args: &RestoreArgs) -> u8 {
+    let Some(until) = moment::parse(&args.to) else {
+        let to = &args.to;
+        eprintln!("lokikv: --to {to:?}: expected \"lsn N\", Unix milliseconds, or a time such as 2026-11-25T08:00:00Z");
+        return EXIT_USAGE;
+    };
+    let _lock = match lock(&args.from) {
+        Ok(lock) => lock,
+        Err(why) => return fail(&why),
+    };
+    let from = Storage {
+        data_dir: args.from.clone(),
+        checkpoint_dir: args.checkpoint_dir.clone(),
+        wal_dir: args.wal_dir.clone(),
+        ..Storage::default()
+    };
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let progress = Progress::new();
+    let mut show = |stage, done, total| {
+        let what = match stage {
+            Stage::Pages => "pages",
+            Stage::Log => "log",
+        };
+        progress.show(what, done, total);
+    };
+    let outcome = match &args.into {
+        Some(into) => restore_into(&disk, &from, Path::new(into), until, &mut show).map(|done| (done, Vec::new())),
+        None => restore_in_place(&disk, &from, until, &mut show),
+    };
+    drop(progress);
+    match outcome {
+        Ok((Restored { lsn, keys }, aside)) => {
+            let place = args.into.as_ref().unwrap_or(&args.from);
+            println!("restored LSN {lsn} into {place}: {keys} keys");
+            aside.iter().for_each(|path| println!("set aside: {}", path.display()));
+            EXIT_OK
+        }
+        Err(why) => fail(&why),
+    }
+}
+
+/// Told of the stage, and how much of how much is done.
+type Show<'a> = &'a mut dyn FnMut(Stage, u64, u64);
+
+/// Makes `into`, which must not hold anything, a data directory with the data of that moment.
+///
+/// # Errors
+/// A sentence; `into` then holds no checkpoint.
+pub fn restore_into(
+    disk: &Arc<dyn Disk>,
+    from: &Storage,
+    into: &Path,
+    until: Until,
+    show: Show<'_>,
+) -> Result<Restored, String> {
+    let io = |error: std::io::Error| format!("{}: {error}", into.display());
+    if disk.exists(into).map_err(io)? && !disk.list(into).map_err(io)?.is_empty() {
+        return Err(format!("{} is not empty, and nothing is overwritten", into.display()));
+    }
+    let storage = Storage {
+        data_dir: into.display().to_string(),
+        ..Storage::default()
+    };
+    write_past(disk, from, &storage.checkpoint_path(), until, show)
+}
+
+/// Sets the checkpoints and the log of `from` aside and puts the data of that moment in their place; returns where the
+/// old ones are now.
+///
+/// The order of the renames is such that a crash between them leaves the data as it was, or a directory without
+/// checkpoints whose log does not begin at its beginning, which no server starts with.
+///
+/// # Errors
+/// A sentence, which tells what has been moved if anything has.
+pub fn restore_in_place(
+    disk: &Arc<dyn Disk>,
+    from: &Storage,
+    until: Until,
+    show: Show<'_>,
+) -> Result<(Restored, Vec<PathBuf>), String> {
+    let stamp = format!("{}-{}", time::compact(unix_ms()), std::process::id());
+    let (checkpoints, wal) = (from.checkpoint_path(), from.wal_path());
+    let beside = |path: &Path, what: &str| {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{what}-{stamp}"));
+        path.with_file_name(name)
+    };
+    let built = beside(&checkpoints, "restored");
+    let done = write_past(disk, from, &built, until, show)?;
+    let mut aside = Vec::new();
+    let old = beside(&checkpoints, "before");
+    move_if_there(disk, &checkpoints, &old, &mut aside)?;
+    move_if_there(disk, &built, &checkpoints, &mut Vec::new())?;
+    // With the new checkpoint and the old log a start would give what was there before; without the log, what was asked.
+    move_if_there(disk, &wal, &beside(&wal, "before"), &mut aside)?;
+    Ok((done, aside))
+}
+
+fn move_if_there(disk: &Arc<dyn Disk>, from: &Path, to: &Path, moved: &mut Vec<PathBuf>) -> Result<(), String> {
+    let told = |error: std::io::Error| format!("cannot move {} to {}: {error}", from.display(), to.display());
+    if !disk.exists(from).map_err(told)? {
+        return Ok(());
+    }
+    disk.rename(from, to).map_err(told)?;
+    moved.push(to.to_owned());
+    let parent = from.parent().filter(|parent| !parent.as_os_str().is_empty());
+    disk.sync_dir(parent.unwrap_or(Path::new("."))).map_err(told)
+}
+
+/// Writes the data of that moment as a checkpoint in `dir`.
+fn write_past(
+    disk: &Arc<dyn Disk>,
+    from: &Storage,
+    dir: &Path,
+    until: Until,
+    show: Show<'_>,
+) -> Result<Restored, String> {
+    let options = RecoverOptions {
+        checkpoint_dir: from.checkpoint_path(),
+        wal_dir: from.wal_path(),
+        wal_enabled: true,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let past = recover_past(disk, &options, until, |progress| {
+        show(progress.stage, progress.done, progress.total);
+    });
+    let past = past.map_err(|error| error.to_string())?;
+    let (lsn, keys) = (past.lsn, past.keys);
+    let engine = Engine::new(past.registry, Wal::disabled(lsn + 1), 1, past.data_bytes);
+    let engine = Arc::new(engine.map_err(|error| format!("cannot start a thread: {error}"))?);
+    let options = CheckpointOptions {
+        dir: dir.to_owned(),
+        // Nothing is persisted or logged here.
+        persist_dir: dir.to_owned(),
+        wal_dir: dir.to_owned(),
+        last: None,
+        behind_bytes: 0,
+        term: 0,
+    };
+    let checkpoints = Checkpointer::new(engine, Arc::clone(disk), options, Arc::new(Live::default()));
+    checkpoints
+        .start()
+        .map_err(|error| format!("cannot start the checkpointer: {error}"))?;
+    let done = checkpoints.checkpoint_blocking()?;
+    checkpoints.stop();
+    if done.lsn != lsn {
+        return Err(format!("the checkpoint is at LSN {} and not {lsn}", done.lsn));
+    }
+    Ok(Restored { lsn, keys })
+}
