@@ -15,6 +15,7 @@ pub mod list;
 pub mod ordered;
 pub mod server;
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod support;
 pub mod table;

@@ -174,6 +174,34 @@ pub mod flag {
 pub enum Begin {
     /// At this argument (0 is the command itself).
     Index(usize),
+    /// Behind this word, which options may stand before.
+    Keyword {
+        /// The word, in capitals.
+        word: &'static str,
+        /// From which argument on clients may look for it.
+        from: usize,
+        /// The options, with how many arguments each has.
+        options: &'static [(&'static str, usize)],
+    },
+}
+
+impl Begin {
+    /// Which of these arguments it is, if that can be told.
+    fn place(self, args: Args<'_>) -> Option<usize> {
+        let Self::Keyword { word, options, .. } = self else {
+            let Self::Index(at) = self else { return None };
+            return Some(at);
+        };
+        let mut at = 1;
+        loop {
+            let argument = args.get(at)?;
+            let is = |name: &str| argument.eq_ignore_ascii_case(name.as_bytes());
+            if is(word) {
+                return (at + 1 < args.len()).then_some(at + 1);
+            }
+            at += 1 + options.iter().find(|(name, _)| is(name))?.1;
+        }
+    }
 }
 
 /// How the keys go on from there.
@@ -403,8 +431,12 @@ impl KeySpec {
     /// # Errors
     /// As for [`Spec::key_indices`].
     pub fn collect(&self, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
-        let Begin::Index(begin) = self.begin;
+        let invalid = || CmdError::text("ERR Invalid arguments specified for command");
+        let begin = self.begin.place(args).ok_or_else(invalid)?;
         match self.find {
+            Find::Range { limit, .. } if limit > 1 && !(args.len() - begin).is_multiple_of(limit) => {
+                return Err(invalid());
+            }
             Find::Range { last, step, limit } => {
                 let last = if last >= 0 {
                     begin + last as usize
@@ -416,7 +448,6 @@ impl KeySpec {
                 indices.extend((begin..=last).step_by(step.max(1)).filter(|at| *at < args.len()));
             }
             Find::Count { count_at, first, step } => {
-                let invalid = || CmdError::text("ERR Invalid arguments specified for command");
                 let count = args.get(begin + count_at).ok_or_else(invalid)?;
                 let count = std::str::from_utf8(count)
                     .ok()

@@ -14,6 +14,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::ordered::COMMANDS,
     super::list::COMMANDS,
     super::server::COMMANDS,
+    super::stream::COMMANDS,
     super::string::COMMANDS,
     super::transactions::COMMANDS,
     super::wal::COMMANDS,

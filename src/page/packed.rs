@@ -250,6 +250,16 @@ impl<'a> Items<'a> {
         self.0
     }
 
+    /// Reads a plain byte that stands between items.
+    pub fn skip_byte(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    /// Reads a number of variable length that stands between items.
+    pub fn skip_varint(&mut self) -> Option<u64> {
+        read_varint(&mut self.0)
+    }
+
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;

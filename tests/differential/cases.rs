@@ -54,6 +54,7 @@ cases!(
     set_options,
     lcs,
     list,
+    stream,
     bits,
     bitfield,
     server,

@@ -106,9 +106,21 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
     reply.bulk(b"flags");
     reply.set(spec.flags.len());
     spec.flags.iter().for_each(|flag| reply.simple(flag));
-    let Begin::Index(index) = spec.begin;
     reply.bulk(b"begin_search");
-    write_search("index", &[("index", index as i64)], reply);
+    match spec.begin {
+        Begin::Index(index) => write_search("index", &[("index", index as i64)], reply),
+        Begin::Keyword { word, from, .. } => {
+            reply.map(2);
+            reply.bulk(b"type");
+            reply.bulk(b"keyword");
+            reply.bulk(b"spec");
+            reply.map(2);
+            reply.bulk(b"keyword");
+            reply.bulk(word.as_bytes());
+            reply.bulk(b"startfrom");
+            reply.int(from as i64);
+        }
+    }
     reply.bulk(b"find_keys");
     match spec.find {
         Find::Range { last, step, limit } => {

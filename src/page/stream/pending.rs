@@ -1,0 +1,164 @@
+//! The entries of a group that are delivered and not acknowledged: by id, and by consumer and id.
+//!
+//! **Invariants:** both orders have the same entries. An empty list owns nothing.
+
+use super::id::StreamId;
+use crate::page::tree::{Tree, TreeItem};
+
+/// An entry that was delivered and not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Its id.
+    pub id: StreamId,
+    /// When it was delivered last, Unix milliseconds.
+    pub delivered_at_ms: u64,
+    /// How often it was delivered.
+    pub deliveries: u64,
+    /// To whom: the consumer's number.
+    pub consumer: u32,
+}
+
+/// Its place in the order by consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Owned {
+    consumer: u32,
+    id: StreamId,
+}
+
+impl TreeItem for Pending {
+    const SEPARATES: bool = true;
+
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl TreeItem for Owned {
+    const SEPARATES: bool = true;
+
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Orders {
+    by_id: Tree<Pending>,
+    by_consumer: Tree<Owned>,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PendingList(Option<Orders>);
+
+impl PendingList {
+    /// Of entries in order of their ids.
+    pub fn of_sorted(pending: Vec<Pending>) -> Self {
+        if pending.is_empty() {
+            return Self(None);
+        }
+        let mut owned: Vec<Owned> = pending.iter().map(Pending::owned).collect();
+        owned.sort_unstable();
+        Self(Some(Orders {
+            by_id: pending.into_iter().collect(),
+            by_consumer: owned.into_iter().collect(),
+        }))
+    }
+
+    pub fn len(&self) -> u64 {
+        self.0.as_ref().map_or(0, |orders| orders.by_id.len() as u64)
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        let bytes = |orders: &Orders| orders.by_id.heap_bytes() + orders.by_consumer.heap_bytes();
+        self.0.as_ref().map_or(0, bytes)
+    }
+
+    /// The entry of this id. O(log n).
+    pub fn get(&self, id: StreamId) -> Option<Pending> {
+        let orders = self.0.as_ref()?;
+        let found = orders.by_id.get(orders.place(id))?;
+        (found.id == id).then_some(*found)
+    }
+
+    /// Puts an entry, in the stead of the one with its id; the one it replaces. O(log n).
+    pub fn put(&mut self, pending: Pending) -> Option<Pending> {
+        let orders = self.0.get_or_insert_default();
+        let at = orders.place(pending.id);
+        let old = orders.by_id.get(at).filter(|found| found.id == pending.id).copied();
+        match old {
+            None => orders.by_id.insert(at, pending),
+            Some(_) => orders.by_id.update(at, |found| *found = pending),
+        }
+        if old.is_none_or(|old| old.consumer != pending.consumer) {
+            if let Some(old) = &old {
+                orders.disown(old);
+            }
+            let owned = pending.owned();
+            let at = orders.by_consumer.partition_point(|other| *other < owned);
+            orders.by_consumer.insert(at, owned);
+        }
+        old
+    }
+
+    /// Takes the entry of this id out. O(log n).
+    pub fn remove(&mut self, id: StreamId) -> Option<Pending> {
+        let orders = self.0.as_mut()?;
+        let at = orders.place(id);
+        if orders.by_id.get(at).is_none_or(|found| found.id != id) {
+            return None;
+        }
+        let removed = orders.by_id.remove(at);
+        orders.disown(&removed);
+        if orders.by_id.is_empty() {
+            self.0 = None;
+        }
+        Some(removed)
+    }
+
+    /// The entries from this id on.
+    pub fn iter_from(&self, id: StreamId) -> impl Iterator<Item = &Pending> {
+        let orders = self.0.iter();
+        orders.flat_map(move |orders| orders.by_id.iter_from(orders.place(id)))
+    }
+
+    /// The last one.
+    pub fn last(&self) -> Option<&Pending> {
+        self.0.as_ref()?.by_id.last()
+    }
+
+    /// The ids that are pending for a consumer, from this one on.
+    pub fn ids_of(&self, consumer: u32, from: StreamId) -> impl Iterator<Item = StreamId> {
+        let first = Owned { consumer, id: from };
+        let owned = self.0.iter().flat_map(move |orders| {
+            let at = orders.by_consumer.partition_point(|other| *other < first);
+            orders.by_consumer.iter_from(at)
+        });
+        owned
+            .take_while(move |owned| owned.consumer == consumer)
+            .map(|owned| owned.id)
+    }
+}
+
+impl Orders {
+    fn place(&self, id: StreamId) -> usize {
+        self.by_id.partition_point(|other| other.id < id)
+    }
+
+    fn disown(&mut self, pending: &Pending) {
+        let owned = pending.owned();
+        let at = self.by_consumer.partition_point(|other| *other < owned);
+        if self.by_consumer.get(at) == Some(&owned) {
+            self.by_consumer.remove(at);
+        }
+    }
+}
+
+impl Pending {
+    fn owned(&self) -> Owned {
+        Owned {
+            consumer: self.consumer,
+            id: self.id,
+        }
+    }
+}

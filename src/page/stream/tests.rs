@@ -1,0 +1,273 @@
+//! Streams against a plain model, from printed seeds: both orders, trims, groups, clones, and the way to the wire and back.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::page::packed::{Builder, Item, pack};
+use crate::page::thresholds::Thresholds;
+
+type Fields = Vec<Vec<u8>>;
+
+#[derive(Clone, Default)]
+struct Model {
+    entries: BTreeMap<StreamId, Fields>,
+    /// Id → consumer, time, deliveries.
+    pending: BTreeMap<StreamId, (String, u64, u64)>,
+}
+
+fn fields_of(entry: &Entry<'_>) -> Fields {
+    let mut fields = Fields::new();
+    entry.for_each(|item| fields.push(item.bytes().into_owned()));
+    fields
+}
+
+fn check_same(stream: &BigStream, model: &Model) {
+    let all = |entry: Entry<'_>| (entry.id, fields_of(&entry));
+    let forward: Vec<_> = stream.range(StreamId::MIN, StreamId::MAX).map(all).collect();
+    let expected: Vec<_> = model.entries.clone().into_iter().collect();
+    assert_eq!(forward, expected);
+    let mut back: Vec<_> = stream.range_back(StreamId::MIN, StreamId::MAX).map(all).collect();
+    back.reverse();
+    assert_eq!(back, expected);
+    assert_eq!(stream.len(), expected.len() as u64);
+    let group = stream.group(b"g").unwrap();
+    let pending = |pending: &Pending| {
+        let name = String::from_utf8(group.consumer_name(pending.consumer).to_vec()).unwrap();
+        (pending.id, (name, pending.delivered_at_ms, pending.deliveries))
+    };
+    let by_id: Vec<_> = group.pending_from(StreamId::MIN).map(pending).collect();
+    assert_eq!(by_id, model.pending.clone().into_iter().collect::<Vec<_>>());
+    for (number, consumer) in group.consumers() {
+        let own: Vec<StreamId> = group
+            .pending_of(number, StreamId::MIN)
+            .map(|pending| pending.id)
+            .collect();
+        let name = String::from_utf8(consumer.name.to_vec()).unwrap();
+        let of_model: Vec<StreamId> = model
+            .pending
+            .iter()
+            .filter(|(_, (owner, ..))| *owner == name)
+            .map(|(id, _)| *id)
+            .collect();
+        assert_eq!(own, of_model);
+        assert_eq!(consumer.pending, own.len() as u64);
+    }
+}
+
+fn round_trip(stream: &BigStream) -> BigStream {
+    let bytes = stream.pack();
+    let packed = Packed::new(&bytes);
+    check(packed).unwrap();
+    assert_eq!(len(packed), stream.len());
+    assert!(!Kind::Stream.stays_packed(packed));
+    let again = BigStream::unpack(packed);
+    assert_eq!(again.pack(), bytes);
+    let recounted: usize = again.groups().iter().map(Group::heap_bytes).sum();
+    assert!(again.heap_bytes() > recounted);
+    let nodes =
+        |stream: &BigStream| -> Vec<usize> { stream.entries().nodes().map(|node| node.listpack_bytes()).collect() };
+    assert_eq!(nodes(stream), nodes(&again));
+    again
+}
+
+/// What a group owns must be what its parts own, however it came to it.
+fn check_bytes(stream: &BigStream) {
+    let groups = stream.groups();
+    let own: usize = groups.iter().map(Group::heap_bytes).sum();
+    let without = stream.clone().with_groups(Vec::new());
+    let with = without.clone().with_groups(groups.to_vec());
+    assert_eq!(with.heap_bytes(), stream.heap_bytes());
+    assert!(stream.heap_bytes() >= without.heap_bytes() + own);
+}
+
+fn random_fields(random: &mut StdRng) -> Fields {
+    let value = |random: &mut StdRng| match random.random_range(0..4) {
+        0 => random.random_range(-300_000_i64..300_000).to_string().into_bytes(),
+        1 => vec![b'x'; random.random_range(0..200)],
+        _ => random.random_range(0..100_u8).to_string().into_bytes(),
+    };
+    match random.random_range(0..5) {
+        0 => vec![b"other".to_vec(), value(random)],
+        1 => vec![b"a".to_vec(), value(random), b"c".to_vec(), value(random)],
+        _ => vec![b"a".to_vec(), value(random), b"7".to_vec(), value(random)],
+    }
+}
+
+#[test]
+fn behaves_like_a_model() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let thresholds = Thresholds::new();
+    thresholds.stream_node_entries_max.store(20, Relaxed);
+    let mut stream = BigStream::default();
+    let mut model = Model::default();
+    let create = StreamOp::GroupCreate {
+        group: b"g",
+        last_id: StreamId::MIN,
+        entries_read: Some(0),
+    };
+    stream.apply(&create, &thresholds);
+    let mut clones = Vec::new();
+    let mut last = StreamId::new(1000, 0);
+    for step in 0..6000_u64 {
+        let some_id = |random: &mut StdRng, model: &Model| {
+            let at = random.random_range(0..model.entries.len().max(1));
+            model.entries.keys().nth(at).copied().unwrap_or_default()
+        };
+        match random.random_range(0..20) {
+            0..10 => {
+                last = match random.random_range(0..3) {
+                    0 => last.next().unwrap(),
+                    1 => StreamId::new(last.ms + random.random_range(1..100_000), 0),
+                    _ => StreamId::new(last.ms + 1, random.random_range(0..1 << 40)),
+                };
+                let fields = random_fields(&mut random);
+                let packed = pack(fields.iter().map(Vec::as_slice));
+                let op = StreamOp::Add {
+                    id: last,
+                    fields: &packed,
+                };
+                stream.apply(&op, &thresholds);
+                model.entries.insert(last, fields);
+            }
+            10..13 => {
+                let ids = [some_id(&mut random, &model), some_id(&mut random, &model)];
+                stream.apply(
+                    &StreamOp::Delete {
+                        ids: &ids_to_bytes(ids),
+                    },
+                    &thresholds,
+                );
+                ids.iter().for_each(|id| drop(model.entries.remove(id)));
+            }
+            13 if random.random_range(0..8) == 0 => {
+                let count = random.random_range(0..60);
+                stream.apply(&StreamOp::Trim { count }, &thresholds);
+                (0..count).for_each(|_| drop(model.entries.pop_first()));
+            }
+            14 => {
+                let id = some_id(&mut random, &model);
+                let found: Vec<_> = stream.range(id, StreamId::MAX).take(9).map(|entry| entry.id).collect();
+                let expected: Vec<_> = model.entries.range(id..).take(9).map(|(id, _)| *id).collect();
+                assert_eq!(found, expected);
+                let found: Vec<_> = stream
+                    .range_back(StreamId::MIN, id)
+                    .take(9)
+                    .map(|entry| entry.id)
+                    .collect();
+                let expected: Vec<_> = model.entries.range(..=id).rev().take(9).map(|(id, _)| *id).collect();
+                assert_eq!(found, expected);
+            }
+            15..18 => {
+                let consumer = format!("c{}", random.random_range(0..4));
+                let id = some_id(&mut random, &model);
+                let deliveries = random.random_range(1..9_u64);
+                let numbers = [id.ms, id.seq, step, deliveries].map(|number| Item::Int(number as i64));
+                let op = StreamOp::Claim {
+                    group: b"g",
+                    consumer: consumer.as_bytes(),
+                    at_ms: step,
+                    pending: &numbers.into_iter().collect::<Builder>().finish(),
+                };
+                stream.apply(&op, &thresholds);
+                model.pending.insert(id, (consumer, step, deliveries));
+            }
+            18 => {
+                let id = some_id(&mut random, &model);
+                let ids = ids_to_bytes([id]);
+                stream.apply(&StreamOp::Acknowledge { group: b"g", ids: &ids }, &thresholds);
+                model.pending.remove(&id);
+            }
+            _ if random.random_range(0..40) == 0 => {
+                let op = StreamOp::ConsumerDelete {
+                    group: b"g",
+                    consumer: b"c1",
+                };
+                stream.apply(&op, &thresholds);
+                model.pending.retain(|_, (consumer, ..)| consumer != "c1");
+            }
+            _ => {}
+        }
+        if step % 500 == 0 {
+            check_same(&stream, &model);
+            check_bytes(&stream);
+            clones.push((stream.clone(), model.clone()));
+        }
+        if step % 1500 == 1499 {
+            stream = round_trip(&stream);
+            check_same(&stream, &model);
+        }
+    }
+    clones.iter().for_each(|(stream, model)| check_same(stream, model));
+}
+
+#[test]
+fn nodes_end_where_those_of_redis_do() {
+    let thresholds = Thresholds::new();
+    let mut stream = BigStream::default();
+    for number in 1..=250_u64 {
+        let fields = pack([&b"f"[..], b"v"]);
+        let id = StreamId::new(number, 0);
+        stream.apply(&StreamOp::Add { id, fields: &fields }, &thresholds);
+    }
+    let sizes: Vec<u64> = stream.entries().nodes().map(|node| node.total()).collect();
+    assert_eq!(sizes, [100, 100, 50]);
+    assert_eq!(stream.count_to_trim(Trim::MaxLen(120), true, 0), 100);
+    assert_eq!(stream.count_to_trim(Trim::MaxLen(120), false, 0), 130);
+    assert_eq!(stream.count_to_trim(Trim::MaxLen(0), true, 150), 100);
+    assert_eq!(stream.count_to_trim(Trim::MinId(StreamId::new(150, 0)), true, 0), 100);
+    assert_eq!(stream.count_to_trim(Trim::MinId(StreamId::new(150, 0)), false, 0), 149);
+    assert_eq!(stream.radix_nodes(), 8);
+}
+
+#[test]
+fn damaged_bytes_are_refused() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let thresholds = Thresholds::new();
+    let mut stream = BigStream::default();
+    for number in 1..=30_u64 {
+        let fields = pack([&b"field"[..], number.to_string().as_bytes()]);
+        let id = StreamId::new(number * 7, number % 3);
+        stream.apply(&StreamOp::Add { id, fields: &fields }, &thresholds);
+    }
+    let create = StreamOp::GroupCreate {
+        group: b"g",
+        last_id: StreamId::MIN,
+        entries_read: None,
+    };
+    stream.apply(&create, &thresholds);
+    let ids = ids_to_bytes(stream.range(StreamId::MIN, StreamId::MAX).map(|entry| entry.id));
+    let deliver = StreamOp::Deliver {
+        group: b"g",
+        consumer: b"c",
+        at_ms: 5,
+        last_id: stream.last_id(),
+        entries_read: Some(30),
+        ids: &ids,
+    };
+    stream.apply(&deliver, &thresholds);
+    let whole = stream.pack();
+    assert!(check(Packed::new(&whole)).is_ok());
+    for cut in 0..whole.len() {
+        assert!(check(Packed::new(&whole[..cut])).is_err(), "{cut}");
+    }
+    for _ in 0..20_000 {
+        let mut bytes = whole.clone();
+        for _ in 0..random.random_range(1..4) {
+            let at = random.random_range(0..bytes.len());
+            bytes[at] = random.random_range(0..=u8::MAX);
+        }
+        // What passes must be a stream, which packs into the same again.
+        if check(Packed::new(&bytes)).is_ok() {
+            let again = BigStream::unpack(Packed::new(&bytes));
+            assert!(again.range(StreamId::MIN, StreamId::MAX).count() as u64 == again.len());
+            assert!(check(Packed::new(&again.pack())).is_ok());
+        }
+    }
+}
