@@ -4,10 +4,13 @@
 //! - A value that comes out for the engine is whole: its packed form has been checked, duplicates included.
 //! - Fields of a hash that have died do not take part; a container that is left with nothing is none.
 
+mod stream;
+
 use std::cmp::Ordering;
 
-use crate::page::container::Kind;
+use crate::page::container::{Big, Kind};
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
+use crate::page::stream::BigStream;
 use crate::page::thresholds::Thresholds;
 use crate::page::{Shared, StrRef, ValueRef};
 
@@ -44,7 +47,7 @@ pub fn stored(object: Object, thresholds: &Thresholds, now_ms: u64) -> Result<Op
         Object::Set(members) => (Kind::Set, set(&members, thresholds)),
         Object::Zset(members) => (Kind::Zset, zset(&members, thresholds)),
         Object::Hash(fields) => (Kind::Hash, hash(&fields, thresholds, now_ms)),
-        Object::Stream(_) => return Err(Reason::Unsupported("streams cannot be kept yet".to_owned())),
+        Object::Stream(entries) => (Kind::Stream, stream::pack(&entries, thresholds)),
     };
     let whole = Packed::new(&packed);
     if whole.count() == 0 {
@@ -119,6 +122,7 @@ pub fn object_of(value: ValueRef<'_>, now_ms: u64) -> Result<Option<Object>, Rea
     let object = match value {
         ValueRef::Str(text) => Object::String(text.bytes().to_vec()),
         ValueRef::Packed(kind, packed) => container(kind, packed, now_ms)?,
+        ValueRef::Big(Big::Stream(big)) => Object::Stream(Box::new(stream::object(big))),
         ValueRef::Big(big) => container(big.kind(), Packed::new(&big.pack()), now_ms)?,
     };
     Ok(Some(object).filter(|object| !object.is_void()))
@@ -151,6 +155,6 @@ fn container(kind: Kind, packed: Packed<'_>, now_ms: u64) -> Result<Object, Reas
             }
             Object::Hash(fields)
         }
-        Kind::Stream => return Err(Reason::Unsupported("streams cannot be written yet".to_owned())),
+        Kind::Stream => Object::Stream(Box::new(stream::object(&BigStream::unpack(packed)))),
     })
 }

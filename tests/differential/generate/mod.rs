@@ -5,6 +5,7 @@
 
 mod bits;
 mod keys;
+mod streams;
 mod strings;
 mod values;
 
@@ -45,6 +46,7 @@ const FAMILIES: &[(u32, Make)] = &[
     (26, Generator::key_command),
     (14, Generator::bit_command),
     (10, Generator::hyperloglog_command),
+    (16, Generator::stream_command),
     (5, Generator::server_command),
     (5, Generator::connection_command),
 ];

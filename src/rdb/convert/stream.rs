@@ -1,0 +1,157 @@
+//! Streams, from and to the engine's.
+
+use crate::page::packed::{Builder, Item};
+use crate::page::stream::{BigStream, StreamId, StreamOp};
+use crate::page::thresholds::Thresholds;
+
+use super::super::stream::{Consumer, Group, Id, Pending, Stream};
+
+fn of_id(id: Id) -> StreamId {
+    StreamId::new(id.ms, id.seq)
+}
+
+fn to_id(id: StreamId) -> Id {
+    Id { ms: id.ms, seq: id.seq }
+}
+
+/// The packed form; whether it is whole is for the caller to check.
+pub(super) fn pack(stream: &Stream, thresholds: &Thresholds) -> Vec<u8> {
+    let mut made = BigStream::default();
+    for entry in stream.iter() {
+        let fields = entry.pairs.into_iter().collect::<Builder>().finish();
+        let op = StreamOp::Add {
+            id: of_id(entry.id),
+            fields: &fields,
+        };
+        made.apply(&op, thresholds);
+    }
+    let op = StreamOp::SetId {
+        last_id: of_id(stream.last_id),
+        max_deleted_id: of_id(stream.max_deleted_id),
+        entries_added: stream.entries_added,
+    };
+    made.apply(&op, thresholds);
+    for group in &stream.groups {
+        add_group(&mut made, group, thresholds);
+    }
+    made.pack()
+}
+
+fn add_group(made: &mut BigStream, group: &Group, thresholds: &Thresholds) {
+    let op = StreamOp::GroupCreate {
+        group: &group.name,
+        last_id: of_id(group.last_id),
+        entries_read: group.entries_read,
+    };
+    made.apply(&op, thresholds);
+    let mut of_consumers: Vec<Vec<Item<'_>>> = vec![Vec::new(); group.consumers.len()];
+    for pending in &group.pending {
+        let Pending {
+            id,
+            delivered_at_ms,
+            deliveries,
+            ..
+        } = *pending;
+        if let Some(items) = of_consumers.get_mut(pending.consumer) {
+            items.extend([id.ms, id.seq, delivered_at_ms, deliveries].map(|number| Item::Int(number as i64)));
+        }
+    }
+    for (consumer, items) in group.consumers.iter().zip(of_consumers) {
+        let op = StreamOp::Claim {
+            group: &group.name,
+            consumer: &consumer.name,
+            at_ms: consumer.seen_at_ms,
+            pending: &items.into_iter().collect::<Builder>().finish(),
+        };
+        made.apply(&op, thresholds);
+    }
+}
+
+/// As the format has it.
+pub(super) fn object(stream: &BigStream) -> Stream {
+    let mut object = Stream::default();
+    object.last_id = to_id(stream.last_id());
+    object.first_id = to_id(stream.first_id());
+    object.max_deleted_id = to_id(stream.max_deleted_id());
+    object.entries_added = stream.entries_added();
+    for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+        let mut pairs = Vec::with_capacity(entry.len() * 2);
+        entry.for_each(|item| pairs.push(item));
+        object.push(to_id(entry.id), &pairs);
+    }
+    object.groups = stream.groups().iter().map(group_object).collect();
+    object
+}
+
+fn group_object(group: &crate::page::stream::Group) -> Group {
+    let mut places = std::collections::HashMap::new();
+    let mut consumers = Vec::with_capacity(group.consumers_len());
+    for (place, (number, consumer)) in group.consumers().enumerate() {
+        places.insert(number, place);
+        consumers.push(Consumer {
+            name: consumer.name.to_vec(),
+            seen_at_ms: consumer.seen_at_ms,
+            active_at_ms: None,
+        });
+    }
+    let pending = group.pending_from(StreamId::MIN).map(|pending| Pending {
+        id: to_id(pending.id),
+        consumer: places.get(&pending.consumer).copied().unwrap_or_default(),
+        delivered_at_ms: pending.delivered_at_ms,
+        deliveries: pending.deliveries,
+    });
+    Group {
+        name: group.name().to_vec(),
+        last_id: to_id(group.last_id),
+        entries_read: group.entries_read,
+        pending: pending.collect(),
+        consumers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Packed;
+
+    #[test]
+    fn a_stream_goes_there_and_back() {
+        let thresholds = Thresholds::new();
+        let mut stream = Stream::default();
+        stream.last_id = Id { ms: 900, seq: 1 };
+        stream.max_deleted_id = Id { ms: 3, seq: 0 };
+        stream.entries_added = 400;
+        for number in 10..310_u64 {
+            let pairs = [Item::Bytes(b"field"), Item::Int(number as i64)];
+            stream.push(
+                Id {
+                    ms: number,
+                    seq: number % 3,
+                },
+                &pairs,
+            );
+        }
+        stream.first_id = Id { ms: 10, seq: 1 };
+        let consumer = |name: &[u8], seen_at_ms| Consumer {
+            name: name.to_vec(),
+            seen_at_ms,
+            active_at_ms: None,
+        };
+        let pending = |ms: u64, consumer| Pending {
+            id: Id { ms, seq: ms % 3 },
+            consumer,
+            delivered_at_ms: ms * 5,
+            deliveries: ms % 7 + 1,
+        };
+        stream.groups = vec![Group {
+            name: b"g".to_vec(),
+            last_id: Id { ms: 100, seq: 1 },
+            entries_read: Some(17),
+            consumers: vec![consumer(b"a", 7), consumer(b"b", 9), consumer(b"idle", 1)],
+            pending: (10..100).map(|ms| pending(ms, (ms % 2) as usize)).collect(),
+        }];
+        let packed = pack(&stream, &thresholds);
+        crate::page::stream::check(Packed::new(&packed)).unwrap();
+        assert_eq!(object(&BigStream::unpack(Packed::new(&packed))), stream);
+    }
+}
