@@ -27,6 +27,8 @@ pub enum Reply {
     Integer(i64),
     /// Bulk string: its length only; the bytes are dropped.
     Bulk(u64),
+    /// Array: how many replies it had; they are dropped.
+    Array(u64),
     /// Null bulk or array.
     Nil,
 }
@@ -81,6 +83,13 @@ impl Client {
             Some(':') => Ok(Reply::Integer(rest.parse()?)),
             Some('$' | '*') if rest == "-1" => Ok(Reply::Nil),
             Some('$') => self.skip_bulk(rest.parse()?),
+            Some('*') => {
+                let len = rest.parse()?;
+                for _ in 0..len {
+                    self.read()?;
+                }
+                Ok(Reply::Array(len))
+            }
             _ => Err(format!("unexpected reply {line:?}").into()),
         }
     }

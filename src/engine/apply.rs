@@ -104,6 +104,7 @@ pub fn apply(
     }
     state.keys = state.keys.wrapping_add_signed(tally.keys);
     state.expires = state.expires.wrapping_add_signed(tally.expires);
+    state.timed = state.timed.wrapping_add_signed(tally.timed);
     state.entry_bytes = state.entry_bytes.wrapping_add_signed(tally.bytes);
     Applied {
         bytes: tally.bytes + index_growth,
@@ -116,6 +117,7 @@ pub fn apply(
 struct Tally {
     keys: i64,
     expires: i64,
+    timed: i64,
     bytes: i64,
 }
 
@@ -123,6 +125,7 @@ impl Tally {
     fn count(&mut self, entry: &Entry, sign: i64) {
         self.keys += sign;
         self.expires += sign * i64::from(entry.expire_at_ms().is_some());
+        self.timed += sign * i64::from(entry.is_timed());
         self.bytes += sign * entry.heap_bytes() as i64;
     }
 

@@ -26,6 +26,8 @@ pub struct ShardState {
     pub keys: u64,
     /// Keys with an expiry.
     pub expires: u64,
+    /// Keys of hashes with fields that die.
+    pub timed: u64,
     /// Heap bytes of the entries.
     pub entry_bytes: u64,
     /// Lookups of keys, changes, removals of dead keys.
@@ -67,6 +69,7 @@ impl Shard {
                 index: Index::new(placement.kind, number, placement.shard_bits, placement.seed),
                 keys: 0,
                 expires: 0,
+                timed: 0,
                 entry_bytes: 0,
                 counts: Counts::default(),
                 watches: WatchTable::default(),
@@ -101,6 +104,7 @@ impl Shard {
         for page in &pages {
             state.keys += page.keys;
             state.expires += page.expires;
+            state.timed += page.timed;
             state.entry_bytes += page.entry_bytes;
         }
         state.index.install(pages)?;

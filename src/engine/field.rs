@@ -109,7 +109,7 @@ pub fn of(value: &impl Serialize) -> Result<Field, String> {
 
 /// The name under which values serialise themselves, and that of fields that hold a packed container.
 const VALUE: &str = "Value";
-const PACKED: &str = "packed";
+const PACKED: &[&str] = &["elements", "fields", "members", "packed", "pairs"];
 
 /// The items of a packed container; bytes that are none stay what they are.
 fn unpacked(field: Field) -> Field {
@@ -210,7 +210,7 @@ impl ListOf {
 impl MapOf {
     fn push<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Unfit> {
         let value = value.serialize(Tree)?;
-        let value = if name == PACKED { unpacked(value) } else { value };
+        let value = if PACKED.contains(&name) { unpacked(value) } else { value };
         self.fields.push((hyphenated(name), value));
         Ok(())
     }
@@ -453,10 +453,10 @@ mod tests {
         let packed = pack([b"f".as_slice(), b"17"]);
         let hash = Effect::Hash {
             key: b"k",
-            op: HashOp::Replace { packed: &packed },
+            op: HashOp::Remove { fields: &packed },
         };
         let items = Field::List(vec![bytes("f"), bytes("17")]);
-        let replaced = Field::Map(vec![pair("replace", Field::Map(vec![pair("packed", items.clone())]))]);
+        let replaced = Field::Map(vec![pair("remove", Field::Map(vec![pair("fields", items.clone())]))]);
         let (kind, fields) = of_effect(&hash).unwrap();
         assert_eq!((kind.as_str(), &fields[1]), ("hash", &pair("op", replaced)));
         let put = Effect::Put {

@@ -20,8 +20,13 @@ use super::settings::Traits;
 use super::waiters::Numbered;
 use super::worker::Worker;
 use crate::page::codec::Sink;
+use crate::page::hash::{HashOp, HashRef};
+use crate::page::packed::pack;
 use crate::page::{Entry, Shared};
 use crate::wal::WorkerLog;
+
+/// Dead fields of one hash that are removed at once.
+const DEAD_FIELDS_MAX: usize = 1000;
 
 type Guards<'e> = SmallVec<[(u32, MutexGuard<'e, ShardState>); 1]>;
 
@@ -262,7 +267,7 @@ impl<'e> Scope<'e> {
         }
     }
 
-    /// Removes `key` if it is dead; whether it was.
+    /// Removes `key` if it is dead, else some of its fields that are; whether the key was.
     pub(super) fn expire_if_dead(&mut self, collection: &Collection, key: KeyRef<'_>) -> bool {
         let now_ms = self.worker.now_ms;
         let shard = collection.shard(collection.shard_of(key.hash));
@@ -272,8 +277,20 @@ impl<'e> Scope<'e> {
         if dead {
             let effect = Effect::Delete { key: key.bytes };
             self.apply_to(collection, shard, &mut state, key, &effect, ShardState::note_expiry);
+            return true;
         }
-        dead
+        let hash = state.index.get(key).and_then(|entry| HashRef::of(entry.value()));
+        let fields = hash
+            .filter(|hash| hash.may_have_dead(now_ms))
+            .map(|hash| hash.dead(now_ms, DEAD_FIELDS_MAX));
+        if let Some(fields) = fields {
+            // The others when the sweep comes back.
+            let fields = pack(fields.iter().map(Vec::as_slice));
+            let op = HashOp::Remove { fields: &fields };
+            let effect = Effect::Hash { key: key.bytes, op };
+            self.apply_to(collection, shard, &mut state, key, &effect, ShardState::note_write);
+        }
+        false
     }
 
     /// A number for a waiter; those that come later have larger ones.

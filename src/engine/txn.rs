@@ -11,6 +11,7 @@ use super::collection::Collection;
 use super::effect::Effect;
 use super::index::Lsn;
 use super::scope::Scope;
+use super::worker::Dice;
 use crate::page::entry::EntryRef;
 use crate::page::thresholds::Thresholds;
 use crate::page::{StrRef, ValueRef};
@@ -120,6 +121,11 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     /// A random number below `n`.
     pub fn random_below(&mut self, n: usize) -> usize {
         self.scope.worker.random_below(n)
+    }
+
+    /// Randomness that can be used while something is borrowed from this view.
+    pub fn dice(&mut self) -> Dice {
+        self.scope.worker.dice()
     }
 
     /// The part of the index's memory that falls to `key`: its shard's, divided by the shard's keys.

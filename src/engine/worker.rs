@@ -44,6 +44,16 @@ impl Submitted {
     }
 }
 
+/// Randomness for one command.
+pub struct Dice(SmallRng);
+
+impl Dice {
+    /// A random number below `n` (0 when `n` is 0).
+    pub fn below(&mut self, n: usize) -> usize {
+        if n == 0 { 0 } else { self.0.random_range(0..n) }
+    }
+}
+
 /// One thread's way into the engine. Not shared.
 pub struct Worker {
     pub(super) cell: usize,
@@ -120,6 +130,11 @@ impl Worker {
     /// A random number below `n` (0 when `n` is 0).
     pub fn random_below(&mut self, n: usize) -> usize {
         if n == 0 { 0 } else { self.random.random_range(0..n) }
+    }
+
+    /// A source of randomness of its own.
+    pub fn dice(&mut self) -> Dice {
+        Dice(SmallRng::seed_from_u64(self.random.random()))
     }
 
     /// Passes the gate for a batch. Within this worker's own exclusive section the pass is already had.

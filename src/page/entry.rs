@@ -21,6 +21,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use super::container::{Big, Kind, PACKED_BYTES_MAX};
+use super::hash::HashRef;
 use super::packed::Packed;
 use super::value::{INLINE_BYTES_MAX, Shared, StrRef, ValueRef};
 
@@ -291,6 +292,36 @@ impl Entry {
     #[inline]
     pub fn is_expired(&self, now_ms: u64) -> bool {
         self.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    /// When something of the entry dies: its key, or a field of its hash. Unix milliseconds; what pages keep count of.
+    #[inline]
+    pub fn due_at_ms(&self) -> Option<u64> {
+        match (self.expire_at_ms(), self.field_at_ms()) {
+            (Some(key), Some(field)) => Some(key.min(field)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// When the first field of the hash dies, if it is one.
+    #[inline]
+    fn field_at_ms(&self) -> Option<u64> {
+        let [flags] = self.read::<1>(0);
+        if flags >> KIND_SHIFT != Kind::Hash as u8 {
+            return None;
+        }
+        HashRef::of(self.value())?.expire_min_ms()
+    }
+
+    /// Whether it is a hash with fields that die.
+    #[inline]
+    pub fn is_timed(&self) -> bool {
+        self.field_at_ms().is_some()
+    }
+
+    /// Whether something of the entry is dead at `now_ms`.
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        self.due_at_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
     /// Sets the value in place if it fits this very allocation, keeping the key; otherwise changes nothing.

@@ -246,7 +246,7 @@ impl HashPage {
     }
 
     fn count_in(&mut self, entry: &Entry, vacated: u64) {
-        let expire_at_ms = entry.expire_at_ms();
+        let expire_at_ms = entry.due_at_ms();
         let header = self.header_mut();
         header.count += 1;
         header.tombstones -= u16::from(vacated == TOMBSTONE);
@@ -264,7 +264,7 @@ impl HashPage {
         }
         // SAFETY: the slot owned this entry; it is overwritten below.
         let old = unsafe { Entry::from_address(word & ADDRESS_MASK) };
-        self.note_expiry(old.expire_at_ms(), entry.expire_at_ms());
+        self.note_expiry(old.due_at_ms(), entry.due_at_ms());
         self.store(index, entry.into_address() | word & !ADDRESS_MASK);
         Some(old)
     }
@@ -292,13 +292,13 @@ impl HashPage {
         let header = self.header_mut();
         header.count -= 1;
         header.tombstones += u16::from(!has_empty);
-        header.expires -= u16::from(entry.expire_at_ms().is_some());
+        header.expires -= u16::from(entry.due_at_ms().is_some());
         Some(entry)
     }
 
     /// Recomputes the lower bound of expiry times after some of them went.
     pub fn refresh_expire_min(&mut self) {
-        let earliest = self.entries().filter_map(|entry| entry.expire_at_ms()).min();
+        let earliest = self.entries().filter_map(|entry| entry.due_at_ms()).min();
         self.header_mut().expire_min_ms = earliest.unwrap_or(u64::MAX);
     }
 

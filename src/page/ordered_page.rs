@@ -134,7 +134,7 @@ impl OrderedPage {
             self.resize(capacity_for(self.entries.len() + 1));
         }
         self.hints.insert(at, entry.key(), key_at(&self.entries));
-        count_expiry(&mut self.header, None, entry.expire_at_ms());
+        count_expiry(&mut self.header, None, entry.due_at_ms());
         self.entries.insert(at, entry);
     }
 
@@ -156,7 +156,7 @@ impl OrderedPage {
     /// Swaps the entry at a place for one with the same key; returns the old one.
     pub fn replace(&mut self, at: usize, entry: Entry) -> Option<Entry> {
         let place = self.entries.get_mut(at)?;
-        count_expiry(&mut self.header, place.expire_at_ms(), entry.expire_at_ms());
+        count_expiry(&mut self.header, place.due_at_ms(), entry.due_at_ms());
         Some(std::mem::replace(place, entry))
     }
 
@@ -172,7 +172,7 @@ impl OrderedPage {
         }
         let entry = self.entries.remove(at);
         self.hints.remove(at);
-        count_expiry(&mut self.header, entry.expire_at_ms(), None);
+        count_expiry(&mut self.header, entry.due_at_ms(), None);
         if self.entries.len() * 2 < self.entries.capacity() {
             self.resize(capacity_for(self.entries.len()));
         }
@@ -215,7 +215,7 @@ impl OrderedPage {
         self.header.expires = 0;
         self.header.expire_min_ms = u64::MAX;
         for entry in &self.entries {
-            count_expiry(&mut self.header, None, entry.expire_at_ms());
+            count_expiry(&mut self.header, None, entry.due_at_ms());
         }
     }
 

@@ -73,7 +73,7 @@ fn sweep_shard(server: &Server, worker: &mut Worker, collection: &Collection, sh
         let mut dead = Vec::new();
         let more = {
             let mut state = collection.shard(shard).lock();
-            if state.expires == 0 {
+            if state.expires + state.timed == 0 {
                 return;
             }
             let cursor = state.sweep_cursor;

@@ -55,6 +55,8 @@ cases!(
     lcs,
     list,
     stream,
+    set,
+    hash,
     bits,
     bitfield,
     server,

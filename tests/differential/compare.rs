@@ -21,6 +21,8 @@ pub enum Mode {
     Info,
     /// `CLIENT LIST` and `CLIENT INFO`: same fields in the same order, same values where they are not accidental.
     ClientFields,
+    /// A cursor and what was visited, in any order: `SSCAN` and its like, on what one call visits whole.
+    Walk,
     /// Name-value pairs in any order: `CONFIG GET`, which in RESP2 follows a hash table's order.
     Pairs,
     /// An array whose odd elements (the values) are compared by type only: `MEMORY STATS`, `HELLO`.
@@ -49,7 +51,10 @@ pub fn default_mode(args: &Args) -> Mode {
         {
             Mode::Help
         }
-        ("KEYS" | "SMEMBERS", _) => Mode::Unordered,
+        ("KEYS" | "SMEMBERS" | "HKEYS" | "HVALS" | "SDIFF" | "SINTER" | "SUNION", _) => Mode::Unordered,
+        ("HGETALL", _) => Mode::Pairs,
+        ("HSCAN" | "SSCAN" | "ZSCAN", _) => Mode::Walk,
+        ("HRANDFIELD" | "SPOP" | "SRANDMEMBER" | "ZRANDMEMBER", _) => Mode::Any,
         ("SELECT", _) => Mode::ErrorStart,
         ("OBJECT", "ENCODING" | "REFCOUNT") => Mode::Encoding,
         ("TTL" | "EXPIRETIME", _) => Mode::Near(1),
@@ -130,6 +135,13 @@ fn compare_values(mode: &Mode, redis: &Value, loki: &Value) -> Result<(), String
                 redis.kind() == loki.kind() && sorted(redis) == sorted(loki),
                 "different pairs",
             )
+        }
+        Mode::Walk => {
+            let sorted = |v: &Value| match v {
+                Value::Array(parts) => parts.iter().map(Value::sorted).collect(),
+                other => vec![other.clone()],
+            };
+            check(sorted(redis) == sorted(loki), "different elements or cursors")
         }
         Mode::KeysOnly => keys_only(redis, loki),
         Mode::Help => help(redis, loki),

@@ -17,6 +17,7 @@ use super::spec::Spec;
 use super::table::assert_sorted;
 
 pub use object::encoding_of;
+pub use scan::{WalkOptions, parse_cursor};
 
 /// The family, sorted by name.
 pub const COMMANDS: &[Spec] = &[

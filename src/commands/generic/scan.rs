@@ -75,6 +75,54 @@ fn randomkey(txn: &mut KeyspaceTxn<'_, '_>, _: Args<'_>, reply: &mut Reply) -> C
     Ok(())
 }
 
+/// The options of HSCAN, SSCAN and ZSCAN.
+pub struct WalkOptions<'a> {
+    /// About how many elements to visit.
+    pub count: usize,
+    /// Whether the flag that the command knows was given.
+    pub has_flag: bool,
+    pattern: Option<&'a [u8]>,
+}
+
+impl<'a> WalkOptions<'a> {
+    /// `MATCH pattern`, `COUNT count`, and a word of its own that the command knows (lower case; empty: none).
+    ///
+    /// # Errors
+    /// As Redis.
+    pub fn parse(options: Args<'a>, flag: &[u8]) -> Result<Self, CmdError> {
+        let mut parsed = Self {
+            count: COUNT_DEFAULT,
+            has_flag: false,
+            pattern: None,
+        };
+        let mut rest = options.iter();
+        while let Some(option) = rest.next() {
+            let option = option.to_ascii_lowercase();
+            if !flag.is_empty() && option == flag {
+                parsed.has_flag = true;
+                continue;
+            }
+            let value = rest.next().ok_or(CmdError::Syntax)?;
+            match option.as_slice() {
+                b"count" => parsed.count = parse_count(value)?,
+                b"match" => parsed.pattern = filter(value),
+                _ => return Err(CmdError::Syntax),
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// Whether a name is wanted.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        matches(self.pattern, name)
+    }
+}
+
+fn parse_count(value: &[u8]) -> Result<usize, CmdError> {
+    let count = parse_i64(value).ok_or(CmdError::NotInteger)?;
+    usize::try_from(count).ok().filter(|n| *n > 0).ok_or(CmdError::Syntax)
+}
+
 struct ScanOptions<'a> {
     count: usize,
     pattern: Option<&'a [u8]>,
@@ -92,10 +140,7 @@ impl<'a> ScanOptions<'a> {
         while let Some(option) = rest.next() {
             let value = rest.next().ok_or(CmdError::Syntax)?;
             match option.to_ascii_lowercase().as_slice() {
-                b"count" => {
-                    let count = parse_i64(value).ok_or(CmdError::NotInteger)?;
-                    parsed.count = usize::try_from(count).ok().filter(|n| *n > 0).ok_or(CmdError::Syntax)?;
-                }
+                b"count" => parsed.count = parse_count(value)?,
                 b"match" => parsed.pattern = filter(value),
                 b"type" => parsed.type_name = Some(value),
                 _ => return Err(CmdError::Syntax),
@@ -133,7 +178,7 @@ fn scan(txn: &mut KeyspaceTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
 }
 
 /// A cursor as `strtoul` reads it, where Redis does: a sign is taken, a minus wraps around, nothing at all is zero.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
+pub fn parse_cursor(text: &[u8]) -> Option<u64> {
     let (negative, digits) = match text {
         [] => return Some(0),
         [b'-', digits @ ..] => (true, digits),

@@ -141,9 +141,9 @@ impl Hmap {
         if let Some((mut page, Some(slot))) = self.locate(key) {
             prepare(page, write);
             let mut entry = page.get_mut(slot)?;
-            let before = entry.expire_at_ms();
+            let before = entry.due_at_ms();
             let replacement = change(Some(&mut entry));
-            let after = entry.expire_at_ms();
+            let after = entry.due_at_ms();
             if let Some(replacement) = replacement {
                 return page.replace(slot, replacement);
             }
@@ -396,7 +396,7 @@ impl Hmap {
             page.prefetch_entries();
             dead.extend(
                 page.entries()
-                    .filter(|entry| entry.is_expired(now_ms))
+                    .filter(|entry| entry.is_due(now_ms))
                     .map(|entry| entry.key().to_vec()),
             );
             page.refresh_expire_min();

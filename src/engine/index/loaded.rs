@@ -24,6 +24,8 @@ pub struct LoadedPage {
     pub keys: u64,
     /// Those with an expiry.
     pub expires: u64,
+    /// Hashes with fields that die.
+    pub timed: u64,
     /// Heap bytes of the entries.
     pub entry_bytes: u64,
 }
@@ -39,6 +41,7 @@ impl LoadedPage {
             form,
             keys: 0,
             expires: 0,
+            timed: 0,
             entry_bytes: 0,
         }
     }
@@ -60,6 +63,7 @@ impl LoadedPage {
     pub fn push(&mut self, key: KeyRef<'_>, entry: Entry) -> Result<(), String> {
         self.keys += 1;
         self.expires += u64::from(entry.expire_at_ms().is_some());
+        self.timed += u64::from(entry.is_timed());
         self.entry_bytes += entry.heap_bytes() as u64;
         match &mut self.form {
             Form::Hashed(page) => page.push(key, entry),

@@ -213,7 +213,8 @@ impl Index {
         on_each!(self, index => index.random(random))
     }
 
-    /// Collects keys dead at `now_ms` from up to `pages` pages starting at `cursor`; returns where to go on.
+    /// Collects keys that are dead at `now_ms`, or have a dead field, from up to `pages` pages starting at `cursor`;
+    /// returns where to go on.
     pub fn sweep(&mut self, cursor: u64, pages: usize, now_ms: u64, dead: &mut Vec<Vec<u8>>) -> Option<u64> {
         on_each!(self, index => index.sweep(cursor, pages, now_ms, dead))
     }

@@ -1,32 +1,94 @@
-//! The hash type: its operations as effects carry them, and its big form.
+//! The hash type: its operations as effects carry them, and how both forms do them.
+//!
+//! A packed hash is field, value, field, value … in order of arrival; where fields may die (`FLAG_TIMED`), a third item
+//! behind each pair is when, in Unix milliseconds, 0 for never. A big one is a trie of pairs.
+//!
+//! **Invariant:** that a field has died is for who reads to see; `apply` knows no present.
 
-use std::sync::Arc;
+mod big;
+mod packed_form;
+#[cfg(test)]
+mod tests;
+mod view;
 
 use serde::{Deserialize, Serialize};
 
-use super::container::{Form, Kind, Next};
-use super::packed::Packed;
+use super::container::{Big, Form, Kind, Next};
+use super::packed::{FLAG_TIMED, Item, Packed};
 use super::thresholds::Thresholds;
+use packed_form::Fields;
+
+pub use big::BigHash;
+pub use view::{Field, HashRef};
 
 /// A change to a hash.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum HashOp<'a> {
-    /// It now has exactly these items, in packed form.
-    Replace {
-        /// The packed form.
+    /// Fields have these values now; the hash is made if there is none.
+    Set {
+        /// Field, value, field, value …, packed.
         #[serde(borrow, with = "serde_bytes")]
-        packed: &'a [u8],
+        pairs: &'a [u8],
+        /// Whether fields that were there die when they would have died.
+        keeps_expiry: bool,
+    },
+    /// Fields are gone.
+    Remove {
+        /// The fields, packed.
+        #[serde(borrow, with = "serde_bytes")]
+        fields: &'a [u8],
+    },
+    /// Fields that are there die at another time.
+    ExpireAt {
+        /// The fields, packed.
+        #[serde(borrow, with = "serde_bytes")]
+        fields: &'a [u8],
+        /// When, Unix milliseconds; 0 = never.
+        expire_at_ms: u64,
     },
 }
 
 /// Does `op` to what a key holds.
-pub fn apply(form: Form<'_>, op: &HashOp<'_>, _thresholds: &Thresholds) -> Next {
-    match (form, op) {
-        (Form::Packed(kind, _), _) if kind != Kind::Hash => Next::Keep,
-        (Form::Big(big), _) if big.kind() != Kind::Hash => Next::Keep,
-        (_, HashOp::Replace { packed }) if Packed::new(packed).count() == 0 => Next::Remove,
-        (_, HashOp::Replace { packed }) => Next::Packed(packed.to_vec()),
+pub fn apply<'a>(form: Form<'a>, op: &HashOp<'a>, thresholds: &Thresholds) -> Next {
+    match form {
+        Form::Absent => match *op {
+            HashOp::Set { .. } => packed_next(Fields::default(), op, thresholds),
+            HashOp::Remove { .. } | HashOp::ExpireAt { .. } => Next::Keep,
+        },
+        Form::Packed(Kind::Hash, packed) => packed_next(Fields::of(packed), op, thresholds),
+        Form::Big(Big::Hash(hash)) => {
+            hash.apply(op, thresholds);
+            if hash.len() == 0 { Next::Remove } else { Next::Keep }
+        }
+        Form::Packed(..) | Form::Big(_) => Next::Keep,
     }
+}
+
+fn packed_next<'a>(mut fields: Fields<'a>, op: &HashOp<'a>, thresholds: &Thresholds) -> Next {
+    match *op {
+        HashOp::Set { pairs, keeps_expiry } => {
+            for (field, value) in pairs_of(Packed::new(pairs)) {
+                fields.set(field, value, keeps_expiry, thresholds);
+            }
+        }
+        HashOp::Remove { fields: gone } => Packed::new(gone).items().for_each(|field| fields.remove(field)),
+        HashOp::ExpireAt {
+            fields: timed,
+            expire_at_ms,
+        } => Packed::new(timed)
+            .items()
+            .for_each(|field| fields.expire_at(field, expire_at_ms)),
+    }
+    if fields.is_empty() {
+        return Next::Remove;
+    }
+    Next::Packed(fields.pack())
+}
+
+/// The pairs of items in an operation.
+fn pairs_of(packed: Packed<'_>) -> impl Iterator<Item = (Item<'_>, Item<'_>)> {
+    let mut items = packed.items();
+    std::iter::from_fn(move || Some((items.next()?, items.next()?)))
 }
 
 /// Whether `packed` is a whole hash.
@@ -34,42 +96,33 @@ pub fn apply(form: Form<'_>, op: &HashOp<'_>, _thresholds: &Thresholds) -> Next 
 /// # Errors
 /// A sentence saying what is wrong.
 pub fn check(packed: Packed<'_>) -> Result<(), String> {
-    packed.check()
+    packed.check()?;
+    let (count, width) = (packed.count(), width_of(packed));
+    if count == 0 || !count.is_multiple_of(width) {
+        return Err(format!("a hash of {count} items has no whole fields"));
+    }
+    let is_wrong = |(at, item): (usize, Item<'_>)| match (at % width, item) {
+        (2, Item::Int(at_ms)) => at_ms < 0,
+        (2, _) => true,
+        (_, item) => matches!(item, Item::Double(_)),
+    };
+    if packed.items().enumerate().any(is_wrong) {
+        return Err("a hash has a field that is none".to_owned());
+    }
+    let mut fields: Vec<_> = packed.items().step_by(width).map(Item::bytes).collect();
+    fields.sort_unstable();
+    if fields.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err("a hash has a field twice".to_owned());
+    }
+    Ok(())
+}
+
+/// Items of a field.
+fn width_of(packed: Packed<'_>) -> usize {
+    if packed.flags() & FLAG_TIMED == 0 { 2 } else { 3 }
 }
 
 /// How many fields a packed hash has.
 pub fn len(packed: Packed<'_>) -> u64 {
-    packed.count() as u64 / 2
-}
-
-/// A hash that is not small.
-#[derive(Clone, Debug)]
-pub struct BigHash(Arc<Vec<u8>>);
-
-impl BigHash {
-    /// From the packed form, which has been checked.
-    pub fn unpack(packed: Packed<'_>) -> Self {
-        Self(Arc::new(packed.bytes().to_vec()))
-    }
-
-    /// The packed form. O(n).
-    pub fn pack(&self) -> Vec<u8> {
-        self.0.to_vec()
-    }
-
-    /// How many fields it has. O(1).
-    #[expect(clippy::len_without_is_empty, reason = "an empty container is none")]
-    pub fn len(&self) -> u64 {
-        len(Packed::new(&self.0))
-    }
-
-    /// Whether the name of the compact encoding is lost.
-    pub fn is_wide(&self) -> bool {
-        Packed::new(&self.0).is_wide()
-    }
-
-    /// Bytes of heap, exactly. O(1).
-    pub fn heap_bytes(&self) -> usize {
-        self.0.capacity()
-    }
+    (packed.count() / width_of(packed)) as u64
 }

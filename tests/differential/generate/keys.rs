@@ -7,7 +7,11 @@ use crate::support::Args;
 impl Generator {
     /// Any command of the generic family.
     pub fn key_command(&mut self) -> Args {
-        let key = if self.rng.one_in(6) { self.log_key() } else { self.key() };
+        let key = match self.rng.below(12) {
+            0 | 1 => self.log_key(),
+            2..7 => self.container_key(),
+            _ => self.key(),
+        };
         match self.rng.below(36) {
             0..4 => self.keys(&["DEL", "UNLINK"]),
             4..7 => self.keys(&["EXISTS", "TOUCH"]),

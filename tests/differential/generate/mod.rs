@@ -4,6 +4,7 @@
 //! no reply depends on when exactly a step runs: times to live are over 100 s, in the past, or tiny and then waited out.
 
 mod bits;
+mod containers;
 mod keys;
 mod streams;
 mod strings;
@@ -47,6 +48,9 @@ const FAMILIES: &[(u32, Make)] = &[
     (14, Generator::bit_command),
     (10, Generator::hyperloglog_command),
     (16, Generator::stream_command),
+    (14, Generator::list_command),
+    (14, Generator::set_command),
+    (14, Generator::hash_command),
     (5, Generator::server_command),
     (5, Generator::connection_command),
 ];

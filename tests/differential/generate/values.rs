@@ -25,6 +25,8 @@ impl Generator {
     pub fn key_pair(&mut self) -> (Vec<u8>, Vec<u8>) {
         if self.rng.one_in(8) {
             (self.log_key(), self.log_key())
+        } else if self.rng.one_in(3) {
+            (self.container_key(), self.container_key())
         } else {
             (self.key(), self.key())
         }

@@ -104,9 +104,9 @@ impl<D: Directory> Ordered<D> {
         match self.pages.page(place).search(key.bytes) {
             Ok(at) => self.change_page(place, write, |page| {
                 let mut entry = page.get_mut(at)?;
-                let before = entry.expire_at_ms();
+                let before = entry.due_at_ms();
                 let replacement = change(Some(&mut entry));
-                let after = entry.expire_at_ms();
+                let after = entry.due_at_ms();
                 if let Some(replacement) = replacement {
                     return page.replace(at, replacement);
                 }
@@ -310,7 +310,7 @@ impl<D: Directory> Ordered<D> {
             }
             self.pages.change(place, |page| {
                 page.prefetch_entries();
-                let expired = page.entries().filter(|entry| entry.is_expired(now_ms));
+                let expired = page.entries().filter(|entry| entry.is_due(now_ms));
                 dead.extend(expired.map(|entry| entry.key().to_vec()));
                 page.refresh_expire_min();
             });

@@ -1,0 +1,82 @@
+//! Thousands of clients that wait for a key each: their memory, and how soon they are woken.
+
+use super::common::Result;
+use super::common::client::{Client, Reply, encode};
+use super::common::server::{Server, Setup};
+use super::table::{self, Align};
+use super::{Options, SIDES};
+use std::time::{Duration, Instant};
+
+/// Clients, each on a key of its own; half of what a process may open by default is not enough for both sides.
+const CLIENTS: u64 = 9_000;
+
+/// Measures both servers and renders the section.
+pub fn run(options: &Options) -> Result<String> {
+    let clients = options.scaled(CLIENTS);
+    raise_open_files();
+    let mut rows = Vec::new();
+    for (side, setup) in SIDES.iter().zip(options.setups()) {
+        eprintln!("blocked clients: {side}");
+        rows.push([vec![(*side).to_owned()], measure(&setup, clients)?].concat());
+    }
+    let header = [
+        ("Server", Align::Left),
+        ("RSS bytes per blocked client", Align::Right),
+        ("wake-up p50 µs", Align::Right),
+        ("wake-up p99 µs", Align::Right),
+        ("max µs", Align::Right),
+        ("served", Align::Right),
+    ];
+    Ok(format!(
+        "## Blocked clients\n\n{clients} clients, each in `BLPOP` on a key of its own; one element pushed to each key in \
+         turn, from the push to the waiter's reply.\n\n{}",
+        table::render(&header, &rows)
+    ))
+}
+
+fn raise_open_files() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: plain calls on a local structure.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
+fn measure(setup: &Setup, clients: u64) -> Result<Vec<String>> {
+    let server = Server::start(setup)?;
+    let before = server.resident_bytes()?;
+    let mut waiting = Vec::new();
+    for n in 0..clients {
+        let mut client = Client::connect(server.address())?;
+        let key = format!("key:{n}");
+        client.send(&encode(&[b"BLPOP", key.as_bytes(), b"0"]))?;
+        waiting.push((key, client));
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    let each = server.resident_bytes()?.saturating_sub(before) / clients;
+    let mut pusher = Client::connect(server.address())?;
+    let (mut times, mut served) = (Vec::new(), 0);
+    for (key, client) in &mut waiting {
+        let started = Instant::now();
+        pusher.call(&[b"RPUSH", key.as_bytes(), b"x"])?;
+        let reply = client.read_ok()?;
+        times.push(started.elapsed());
+        served += u64::from(reply == Reply::Array(2));
+    }
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 1000).map_or(0, Duration::as_micros);
+    let max = times.last().map_or(0, Duration::as_micros);
+    Ok(vec![
+        each.to_string(),
+        at(500).to_string(),
+        at(990).to_string(),
+        max.to_string(),
+        format!("{served} of {clients}"),
+    ])
+}

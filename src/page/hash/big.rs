@@ -1,0 +1,204 @@
+//! The big form: a trie of fields, and beside it, in order of time, those of them that die.
+//!
+//! **Invariant:** `deaths` has exactly the fields with an expiry, each once, under the time that its field says.
+
+use std::cmp::Ordering;
+
+use super::packed_form::rows;
+use super::{Field, HashOp, Thresholds, pairs_of};
+use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
+use crate::page::tree::{Tree, TreeItem};
+use crate::page::trie::{Item as Pair, Trie};
+
+/// When a field dies.
+#[derive(Clone, Debug)]
+struct Death {
+    at_ms: u64,
+    name: Pair,
+}
+
+impl TreeItem for Death {
+    const SEPARATES: bool = true;
+
+    fn heap_bytes(&self) -> usize {
+        self.name.heap_bytes()
+    }
+}
+
+/// A hash that is not small.
+#[derive(Clone, Debug)]
+pub struct BigHash {
+    fields: Trie<Pair>,
+    deaths: Option<Box<Tree<Death>>>,
+    is_wide: bool,
+}
+
+fn pair(name: &[u8], value: Item<'_>, at_ms: u64) -> Pair {
+    let number = (at_ms != 0).then_some(at_ms);
+    value.with_bytes(|value| Pair::new(name, Some(value), number))
+}
+
+fn field_of(pair: &Pair) -> Field<'_> {
+    Field {
+        name: Item::Bytes(pair.key()),
+        value: Item::Bytes(pair.value().unwrap_or_default()),
+        expire_at_ms: pair.number(),
+    }
+}
+
+impl BigHash {
+    /// From the packed form, which has been checked.
+    pub fn unpack(packed: Packed<'_>) -> Self {
+        let fields = rows(packed).map(|(name, value, at_ms)| name.with_bytes(|name| pair(name, value, at_ms)));
+        let mut hash = Self {
+            fields: Trie::build(rand::random(), fields),
+            deaths: None,
+            is_wide: packed.is_wide(),
+        };
+        for (name, _, at_ms) in rows(packed).filter(|row| row.2 != 0) {
+            name.with_bytes(|name| hash.note_death(name, 0, at_ms));
+        }
+        hash
+    }
+
+    /// The packed form. O(n).
+    pub fn pack(&self) -> Vec<u8> {
+        let is_timed = self.deaths.is_some();
+        let mut builder = Builder::new((u8::from(self.is_wide) * FLAG_WIDE) | (u8::from(is_timed) * FLAG_TIMED));
+        for pair in self.fields.iter() {
+            builder.push_bytes(pair.key());
+            builder.push_bytes(pair.value().unwrap_or_default());
+            if is_timed {
+                builder.push(Item::Int(pair.number().unwrap_or(0) as i64));
+            }
+        }
+        builder.finish()
+    }
+
+    /// How many fields it has. O(1).
+    #[expect(clippy::len_without_is_empty, reason = "an empty hash is none")]
+    pub fn len(&self) -> u64 {
+        self.fields.len() as u64
+    }
+
+    /// Whether the name of the compact encoding is lost.
+    pub fn is_wide(&self) -> bool {
+        self.is_wide
+    }
+
+    /// Bytes of heap, exactly. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        let deaths = self.deaths.as_ref();
+        self.fields.heap_bytes() + deaths.map_or(0, |deaths| size_of::<Tree<Death>>() + deaths.heap_bytes())
+    }
+
+    /// Does `op`.
+    pub(super) fn apply(&mut self, op: &HashOp<'_>, thresholds: &Thresholds) {
+        match *op {
+            HashOp::Set { pairs, keeps_expiry } => {
+                for (name, value) in pairs_of(Packed::new(pairs)) {
+                    name.with_bytes(|name| self.set(name, value, keeps_expiry, thresholds));
+                }
+            }
+            HashOp::Remove { fields } => Packed::new(fields)
+                .items()
+                .for_each(|name| name.with_bytes(|name| self.remove(name))),
+            HashOp::ExpireAt { fields, expire_at_ms } => Packed::new(fields)
+                .items()
+                .for_each(|name| name.with_bytes(|name| self.expire_at(name, expire_at_ms))),
+        }
+    }
+
+    fn set(&mut self, name: &[u8], value: Item<'_>, keeps_expiry: bool, thresholds: &Thresholds) {
+        let keeps = keeps_expiry && self.deaths.is_some();
+        let old_ms = self
+            .deaths
+            .as_ref()
+            .and_then(|_| self.fields.get(name)?.number())
+            .unwrap_or(0);
+        let new_ms = if keeps { old_ms } else { 0 };
+        self.fields.insert(pair(name, value, new_ms));
+        self.note_death(name, old_ms, new_ms);
+        if !self.is_wide {
+            let fits = thresholds.hash_item_fits(name.len()) && thresholds.hash_item_fits(value.bytes_len());
+            self.is_wide = !(fits && thresholds.hash_fits(self.len()));
+        }
+    }
+
+    fn remove(&mut self, name: &[u8]) {
+        if let Some(removed) = self.fields.remove(name) {
+            self.note_death(name, removed.number().unwrap_or(0), 0);
+        }
+    }
+
+    fn expire_at(&mut self, name: &[u8], at_ms: u64) {
+        let number = (at_ms != 0).then_some(at_ms);
+        let old = self.fields.update(name, |pair| {
+            let old = pair.number();
+            pair.set_number(number);
+            old
+        });
+        if let Some(old) = old {
+            self.note_death(name, old.unwrap_or(0), at_ms);
+        }
+    }
+
+    /// Keeps `deaths` when the field's time changes; 0 = never.
+    fn note_death(&mut self, name: &[u8], old_ms: u64, new_ms: u64) {
+        if old_ms == new_ms {
+            return;
+        }
+        let place = |deaths: &Tree<Death>, at_ms: u64| {
+            deaths.partition_point(|death| {
+                let order = death.at_ms.cmp(&at_ms).then_with(|| death.name.key().cmp(name));
+                order == Ordering::Less
+            })
+        };
+        if old_ms != 0
+            && let Some(deaths) = &mut self.deaths
+        {
+            deaths.remove(place(deaths, old_ms));
+            if deaths.is_empty() {
+                self.deaths = None;
+            }
+        }
+        if new_ms != 0 {
+            let deaths = self.deaths.get_or_insert_default();
+            let name = Pair::new(name, None, None);
+            deaths.insert(place(deaths, new_ms), Death { at_ms: new_ms, name });
+        }
+    }
+
+    /// A field, dead or alive.
+    #[inline]
+    pub fn get(&self, name: &[u8]) -> Option<Field<'_>> {
+        self.fields.get(name).map(field_of)
+    }
+
+    /// All fields, dead ones too.
+    pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+        self.fields.iter().map(field_of)
+    }
+
+    /// The names of the fields that are dead at `now_ms`, the first that died first.
+    pub fn dead(&self, now_ms: u64) -> impl Iterator<Item = Item<'_>> {
+        let deaths = self.deaths.iter().flat_map(|deaths| deaths.iter());
+        let dead = deaths.take_while(move |death| death.at_ms <= now_ms);
+        dead.map(|death| Item::Bytes(death.name.key()))
+    }
+
+    /// When the first field dies, Unix milliseconds.
+    pub fn expire_min_ms(&self) -> Option<u64> {
+        Some(self.deaths.as_ref()?.first()?.at_ms)
+    }
+
+    /// See [`super::HashRef::random`].
+    pub fn random(&self, random: &mut dyn FnMut(usize) -> usize) -> Option<Field<'_>> {
+        self.fields.random(random).map(field_of)
+    }
+
+    /// See [`super::HashRef::scan`].
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, visit: &mut dyn FnMut(Field<'a>)) -> u64 {
+        self.fields.scan(cursor, count, |pair| visit(field_of(pair)))
+    }
+}

@@ -1,0 +1,81 @@
+//! A packed hash under change: its fields, borrowed, and what takes their stead.
+
+use super::{Packed, Thresholds, width_of};
+use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item};
+
+/// A field with its value, and when it dies (0: never).
+type Row<'a> = (Item<'a>, Item<'a>, u64);
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    rows: Vec<Row<'a>>,
+    is_wide: bool,
+}
+
+impl<'a> Fields<'a> {
+    pub fn of(packed: Packed<'a>) -> Self {
+        Self {
+            rows: rows(packed).collect(),
+            is_wide: packed.is_wide(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn find(&mut self, field: Item<'_>) -> Option<&mut Row<'a>> {
+        self.rows.iter_mut().find(|row| row.0.is(field))
+    }
+
+    pub fn set(&mut self, field: Item<'a>, value: Item<'a>, keeps_expiry: bool, thresholds: &Thresholds) {
+        match self.find(field) {
+            Some(row) => {
+                row.1 = value;
+                row.2 *= u64::from(keeps_expiry);
+            }
+            None => self.rows.push((field, value, 0)),
+        }
+        let fits = thresholds.hash_item_fits(field.bytes_len())
+            && thresholds.hash_item_fits(value.bytes_len())
+            && thresholds.hash_fits(self.rows.len() as u64);
+        self.is_wide |= !fits;
+    }
+
+    pub fn remove(&mut self, field: Item<'_>) {
+        self.rows.retain(|row| !row.0.is(field));
+    }
+
+    pub fn expire_at(&mut self, field: Item<'_>, at_ms: u64) {
+        if let Some(row) = self.find(field) {
+            row.2 = at_ms;
+        }
+    }
+
+    pub fn pack(self) -> Vec<u8> {
+        let is_timed = self.rows.iter().any(|row| row.2 != 0);
+        let mut builder = Builder::new((u8::from(self.is_wide) * FLAG_WIDE) | (u8::from(is_timed) * FLAG_TIMED));
+        for (field, value, at_ms) in self.rows {
+            builder.push(field);
+            builder.push(value);
+            if is_timed {
+                builder.push(Item::Int(at_ms as i64));
+            }
+        }
+        builder.finish()
+    }
+}
+
+/// The fields of a packed hash.
+pub(super) fn rows(packed: Packed<'_>) -> impl Iterator<Item = Row<'_>> {
+    let (mut items, is_timed) = (packed.items(), width_of(packed) == 3);
+    std::iter::from_fn(move || {
+        let (field, value) = (items.next()?, items.next()?);
+        let at_ms = match is_timed.then(|| items.next()).flatten() {
+            Some(Item::Int(at_ms)) => at_ms.max(0) as u64,
+            _ => 0,
+        };
+        Some((field, value, at_ms))
+    })
+}

@@ -1,0 +1,136 @@
+//! A hash for reading, in either form.
+
+use std::ops::ControlFlow;
+
+use super::big::BigHash;
+use super::packed_form::rows;
+use crate::page::container::{Big, Kind};
+use crate::page::packed::{Item, Packed};
+use crate::page::value::ValueRef;
+
+/// A field of a hash.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    /// Its name.
+    pub name: Item<'a>,
+    /// Its value.
+    pub value: Item<'a>,
+    /// When it dies, Unix milliseconds.
+    pub expire_at_ms: Option<u64>,
+}
+
+impl Field<'_> {
+    /// Whether it is alive at `now_ms`.
+    pub fn is_alive(&self, now_ms: u64) -> bool {
+        self.expire_at_ms.is_none_or(|at_ms| at_ms > now_ms)
+    }
+}
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub enum HashRef<'a> {
+    /// A small one.
+    Packed(Packed<'a>),
+    /// A big one.
+    Big(&'a BigHash),
+}
+
+impl<'a> HashRef<'a> {
+    /// The hash that a value is, if it is one.
+    pub fn of(value: ValueRef<'a>) -> Option<Self> {
+        match value {
+            ValueRef::Packed(Kind::Hash, packed) => Some(Self::Packed(packed)),
+            ValueRef::Big(Big::Hash(hash)) => Some(Self::Big(hash)),
+            ValueRef::Str(_) | ValueRef::Packed(..) | ValueRef::Big(_) => None,
+        }
+    }
+
+    /// How many fields there are, dead ones that nobody has removed included. O(1).
+    #[expect(clippy::len_without_is_empty, reason = "an empty hash is none")]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Packed(packed) => super::len(*packed),
+            Self::Big(hash) => hash.len(),
+        }
+    }
+
+    /// A field, dead or alive. O(1).
+    #[inline]
+    pub fn get(&self, name: &[u8]) -> Option<Field<'a>> {
+        match self {
+            Self::Packed(packed) => {
+                let wanted = Item::of(name);
+                let row = rows(*packed).find(|(field, ..)| field.is(wanted))?;
+                Some(of_row(row))
+            }
+            Self::Big(hash) => hash.get(name),
+        }
+    }
+
+    /// Visits all fields, dead ones too.
+    pub fn for_each<B>(&self, mut visit: impl FnMut(Field<'a>) -> ControlFlow<B>) -> ControlFlow<B> {
+        match self {
+            Self::Packed(packed) => rows(*packed).map(of_row).try_for_each(visit),
+            Self::Big(hash) => hash.iter().try_for_each(&mut visit),
+        }
+    }
+
+    /// A field, dead or alive, each with the same chance. `random(n)` gives a number below `n`.
+    pub fn random(&self, random: &mut dyn FnMut(usize) -> usize) -> Option<Field<'a>> {
+        match self {
+            Self::Packed(packed) => rows(*packed).nth(random(self.len() as usize)).map(of_row),
+            Self::Big(hash) => hash.random(random),
+        }
+    }
+
+    /// Visits about `count` fields, dead or alive, from `cursor` on (0 = start); returns where to go on, 0 at the end. A
+    /// small hash is visited whole.
+    pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(Field<'a>)) -> u64 {
+        match self {
+            Self::Packed(packed) => {
+                rows(*packed).map(of_row).for_each(visit);
+                0
+            }
+            Self::Big(hash) => hash.scan(cursor, count, visit),
+        }
+    }
+
+    /// Names of up to `max` fields that are dead at `now_ms`. O(max) for a big one.
+    pub fn dead(&self, now_ms: u64, max: usize) -> Vec<Vec<u8>> {
+        match self {
+            Self::Packed(packed) => rows(*packed)
+                .filter(|row| row.2 != 0 && row.2 <= now_ms)
+                .take(max)
+                .map(|row| row.0.bytes().into_owned())
+                .collect(),
+            Self::Big(hash) => hash
+                .dead(now_ms)
+                .take(max)
+                .map(|name| name.bytes().into_owned())
+                .collect(),
+        }
+    }
+
+    /// When the first field dies, Unix milliseconds. `None`: no field ever does.
+    pub fn expire_min_ms(&self) -> Option<u64> {
+        match self {
+            Self::Packed(packed) if packed.flags() & crate::page::packed::FLAG_TIMED == 0 => None,
+            Self::Packed(packed) => rows(*packed).map(|row| row.2).filter(|at_ms| *at_ms != 0).min(),
+            Self::Big(hash) => hash.expire_min_ms(),
+        }
+    }
+
+    /// Whether some field may be dead at `now_ms`.
+    #[inline]
+    pub fn may_have_dead(&self, now_ms: u64) -> bool {
+        self.expire_min_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+}
+
+fn of_row<'a>((name, value, at_ms): (Item<'a>, Item<'a>, u64)) -> Field<'a> {
+    Field {
+        name,
+        value,
+        expire_at_ms: (at_ms != 0).then_some(at_ms),
+    }
+}

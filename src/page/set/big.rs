@@ -1,0 +1,89 @@
+//! The big form: a trie of members.
+
+use super::{Thresholds, keeps_compact_name};
+use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
+use crate::page::trie::{Item as Member, Trie};
+
+/// A set that is not small.
+#[derive(Clone, Debug)]
+pub struct BigSet {
+    members: Trie<Member>,
+    is_wide: bool,
+}
+
+fn made(item: Item<'_>) -> Member {
+    item.with_bytes(|bytes| Member::new(bytes, None, None))
+}
+
+impl BigSet {
+    /// From the packed form, which has been checked.
+    pub fn unpack(packed: Packed<'_>) -> Self {
+        Self {
+            members: Trie::build(rand::random(), packed.items().map(made)),
+            is_wide: packed.is_wide(),
+        }
+    }
+
+    /// The packed form. O(n).
+    pub fn pack(&self) -> Vec<u8> {
+        let mut builder = Builder::new(u8::from(self.is_wide) * FLAG_WIDE);
+        self.members.iter().for_each(|member| builder.push_bytes(member.key()));
+        builder.finish()
+    }
+
+    /// How many members it has. O(1).
+    #[expect(clippy::len_without_is_empty, reason = "an empty set is none")]
+    pub fn len(&self) -> u64 {
+        self.members.len() as u64
+    }
+
+    /// Whether the name of the compact encoding is lost.
+    pub fn is_wide(&self) -> bool {
+        self.is_wide
+    }
+
+    /// Bytes of heap, exactly. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        self.members.heap_bytes()
+    }
+
+    /// Adds or removes members.
+    pub(super) fn apply(&mut self, members: Packed<'_>, adds: bool, thresholds: &Thresholds) {
+        for item in members.items() {
+            if adds {
+                self.add(item, thresholds);
+            } else {
+                item.with_bytes(|bytes| drop(self.members.remove(bytes)));
+            }
+        }
+    }
+
+    fn add(&mut self, item: Item<'_>, thresholds: &Thresholds) {
+        let is_new = self.members.insert(made(item)).is_none();
+        if is_new && !self.is_wide {
+            self.is_wide = !keeps_compact_name(item, self.len(), thresholds);
+        }
+    }
+
+    /// Whether it has a member.
+    #[inline]
+    pub fn contains(&self, member: &[u8]) -> bool {
+        self.members.contains(member)
+    }
+
+    /// All members.
+    pub fn iter(&self) -> impl Iterator<Item = Item<'_>> {
+        self.members.iter().map(|member| Item::Bytes(member.key()))
+    }
+
+    /// See [`super::SetRef::random`].
+    pub fn random(&self, random: &mut dyn FnMut(usize) -> usize) -> Option<Item<'_>> {
+        self.members.random(random).map(|member| Item::Bytes(member.key()))
+    }
+
+    /// See [`super::SetRef::scan`].
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, visit: &mut dyn FnMut(Item<'a>)) -> u64 {
+        self.members
+            .scan(cursor, count, |member| visit(Item::Bytes(member.key())))
+    }
+}

@@ -1,0 +1,126 @@
+//! Both forms against the obvious one, from printed seeds.
+
+use std::collections::BTreeSet;
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::page::packed::pack;
+use crate::page::thresholds;
+
+fn view_of(form: &Option<HeldSet>) -> Option<SetRef<'_>> {
+    form.as_ref().map(HeldSet::view)
+}
+
+fn step(held: &mut Option<HeldSet>, op: &SetOp<'_>) {
+    let next = match held {
+        None => apply(Form::Absent, op, &thresholds::DEFAULT),
+        Some(HeldSet::Packed(bytes)) => apply(Form::Packed(Kind::Set, Packed::new(bytes)), op, &thresholds::DEFAULT),
+        Some(HeldSet::Big(set)) => {
+            let mut big = Big::Set(set.clone());
+            let next = apply(Form::Big(&mut big), op, &thresholds::DEFAULT);
+            if let Big::Set(changed) = big {
+                *set = changed;
+            }
+            next
+        }
+    };
+    match next {
+        Next::Keep => {}
+        Next::Remove => *held = None,
+        Next::Big(Big::Set(set)) => *held = Some(HeldSet::Big(set)),
+        Next::Big(_) => panic!("another kind"),
+        Next::Packed(bytes) => {
+            check(Packed::new(&bytes)).unwrap();
+            *held = Some(if Kind::Set.stays_packed(Packed::new(&bytes)) {
+                HeldSet::Packed(bytes)
+            } else {
+                HeldSet::Big(BigSet::unpack(Packed::new(&bytes)))
+            });
+        }
+    }
+}
+
+fn members(held: &Option<HeldSet>) -> BTreeSet<Vec<u8>> {
+    let members: Vec<Vec<u8>> = view_of(held).map_or_else(Vec::new, |view| {
+        view.members()
+            .into_iter()
+            .map(|item| item.bytes().into_owned())
+            .collect()
+    });
+    let set: BTreeSet<Vec<u8>> = members.iter().cloned().collect();
+    assert_eq!(set.len(), members.len(), "a member twice");
+    set
+}
+
+#[test]
+fn both_forms_do_as_the_model() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let (mut held, mut model) = (None, BTreeSet::new());
+    let mut kept = (held.clone(), model.clone());
+    for round in 0..20_000 {
+        let range = if round / 5000 % 2 == 0 { 3000 } else { 60 };
+        let some: Vec<Vec<u8>> = (0..random.random_range(1..6))
+            .map(|_| {
+                let number = random.random_range(0..range);
+                if number % 3 == 0 {
+                    number.to_string()
+                } else {
+                    format!("member-{number}")
+                }
+                .into_bytes()
+            })
+            .collect();
+        let packed = pack(some.iter().map(Vec::as_slice));
+        if random.random_bool(if range == 60 { 0.3 } else { 0.6 }) {
+            step(&mut held, &SetOp::Add { members: &packed });
+            model.extend(some);
+        } else {
+            let some: Vec<Vec<u8>> = some.into_iter().chain(model.iter().take(8).cloned()).collect();
+            let packed = pack(some.iter().map(Vec::as_slice));
+            step(&mut held, &SetOp::Remove { members: &packed });
+            model.retain(|member| !some.contains(member));
+        }
+        assert_eq!(view_of(&held).map_or(0, |view| view.len()), model.len() as u64);
+        if round % 101 == 0 {
+            assert_eq!(members(&held), model);
+            assert_eq!(members(&kept.0), kept.1, "a clone has changed");
+            kept = (held.clone(), model.clone());
+            if let Some(HeldSet::Big(set)) = &held {
+                let packed = set.pack();
+                check(Packed::new(&packed)).unwrap();
+                assert_eq!(
+                    members(&Some(HeldSet::Big(BigSet::unpack(Packed::new(&packed))))),
+                    model
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_compact_name_is_lost_for_ever() {
+    let mut held = None;
+    let add = |held: &mut Option<HeldSet>, member: &str| {
+        let packed = pack([member.as_bytes()]);
+        step(held, &SetOp::Add { members: &packed });
+    };
+    let is_wide = |held: &Option<HeldSet>| match held {
+        Some(HeldSet::Packed(bytes)) => Packed::new(bytes).is_wide(),
+        Some(HeldSet::Big(set)) => set.is_wide(),
+        None => false,
+    };
+    (0..512).for_each(|number| add(&mut held, &number.to_string()));
+    assert!(!is_wide(&held));
+    add(&mut held, "512");
+    assert!(is_wide(&held));
+    let mut words = None;
+    add(&mut words, "1");
+    assert!(!is_wide(&words));
+    add(&mut words, "x");
+    let packed = pack([&b"x"[..]]);
+    step(&mut words, &SetOp::Remove { members: &packed });
+    assert!(is_wide(&words));
+}

@@ -1,0 +1,187 @@
+//! The big form: a tree in order of score and member, and a trie from member to score. Both share each pair.
+//!
+//! **Invariant:** tree and trie have the same members with the same scores.
+
+use std::cmp::Ordering;
+
+use super::{Member, Thresholds, ZsetOp, pairs_of};
+use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
+use crate::page::tree::{Tree, TreeItem};
+use crate::page::trie::{Item as Pair, Trie};
+
+/// A member in its place; the score stands beside the pair so that comparing rarely goes there.
+#[derive(Clone, Debug)]
+struct Scored {
+    score: f64,
+    pair: Pair,
+}
+
+impl TreeItem for Scored {
+    const SEPARATES: bool = true;
+
+    fn heap_bytes(&self) -> usize {
+        // The trie counts it.
+        0
+    }
+}
+
+impl Scored {
+    #[inline]
+    fn is_before(&self, score: f64, name: &[u8]) -> bool {
+        match self.score.partial_cmp(&score) {
+            Some(Ordering::Equal) => self.pair.key() < name,
+            order => order == Some(Ordering::Less),
+        }
+    }
+
+    fn member(&self) -> Member<'_> {
+        Member {
+            name: Item::Bytes(self.pair.key()),
+            score: self.score,
+        }
+    }
+}
+
+fn pair(score: f64, name: &[u8]) -> Pair {
+    Pair::new(name, None, Some(score.to_bits()))
+}
+
+fn score_of(pair: &Pair) -> f64 {
+    f64::from_bits(pair.number().unwrap_or_default())
+}
+
+/// A sorted set that is not small.
+#[derive(Clone, Debug)]
+pub struct BigZset {
+    order: Tree<Scored>,
+    members: Trie<Pair>,
+    is_wide: bool,
+}
+
+impl BigZset {
+    /// From the packed form, which has been checked.
+    pub fn unpack(packed: Packed<'_>) -> Self {
+        let scored = |(score, name): (f64, Item<'_>)| Scored {
+            score,
+            pair: name.with_bytes(|name| pair(score, name)),
+        };
+        let order: Tree<Scored> = pairs_of(packed).map(scored).collect();
+        let pairs = order.iter().map(|scored| scored.pair.clone());
+        Self {
+            members: Trie::build(rand::random(), pairs),
+            order,
+            is_wide: packed.is_wide(),
+        }
+    }
+
+    /// The packed form. O(n).
+    pub fn pack(&self) -> Vec<u8> {
+        let mut builder = Builder::new(u8::from(self.is_wide) * FLAG_WIDE);
+        for scored in self.order.iter() {
+            builder.push(Item::of_f64(scored.score));
+            builder.push_bytes(scored.pair.key());
+        }
+        builder.finish()
+    }
+
+    /// How many members it has. O(1).
+    #[expect(clippy::len_without_is_empty, reason = "an empty sorted set is none")]
+    pub fn len(&self) -> u64 {
+        self.members.len() as u64
+    }
+
+    /// Whether the name of the compact encoding is lost.
+    pub fn is_wide(&self) -> bool {
+        self.is_wide
+    }
+
+    /// Bytes of heap, exactly. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        self.order.heap_bytes() + self.members.heap_bytes()
+    }
+
+    /// Does `op`.
+    pub(super) fn apply(&mut self, op: &ZsetOp<'_>, thresholds: &Thresholds) {
+        match *op {
+            ZsetOp::Add { members } => {
+                for (score, name) in pairs_of(Packed::new(members)) {
+                    name.with_bytes(|name| self.set(score, name, thresholds));
+                }
+            }
+            ZsetOp::Remove { members } => Packed::new(members)
+                .items()
+                .for_each(|name| name.with_bytes(|name| self.remove(name))),
+            ZsetOp::RemoveRange { start, len } => self.remove_range(start, len),
+        }
+    }
+
+    fn set(&mut self, score: f64, name: &[u8], thresholds: &Thresholds) {
+        let fresh = pair(score, name);
+        match self.members.insert(fresh.clone()) {
+            Some(old) => drop(self.take_from_order(score_of(&old), name)),
+            None if self.is_wide => {}
+            None => self.is_wide = !(thresholds.zset_fits(self.len()) && thresholds.zset_item_fits(name.len())),
+        }
+        let at = self.order.partition_point(|other| other.is_before(score, name));
+        self.order.insert(at, Scored { score, pair: fresh });
+    }
+
+    fn take_from_order(&mut self, score: f64, name: &[u8]) -> Scored {
+        let at = self.order.partition_point(|other| other.is_before(score, name));
+        self.order.remove(at)
+    }
+
+    fn remove(&mut self, name: &[u8]) {
+        if let Some(removed) = self.members.remove(name) {
+            self.take_from_order(score_of(&removed), name);
+        }
+    }
+
+    fn remove_range(&mut self, start: u64, len: u64) {
+        let count = self.order.len();
+        let start = usize::try_from(start).unwrap_or(count).min(count);
+        let len = usize::try_from(len).unwrap_or(count).min(count - start);
+        for scored in self.order.iter_from(start).take(len) {
+            self.members.remove(scored.pair.key());
+        }
+        self.order.remove_range(start, len);
+    }
+
+    /// The score of a member.
+    #[inline]
+    pub fn score(&self, name: &[u8]) -> Option<f64> {
+        self.members.get(name).map(score_of)
+    }
+
+    /// See [`super::ZsetRef::rank`].
+    pub fn rank(&self, name: &[u8]) -> Option<(u64, f64)> {
+        let score = self.score(name)?;
+        let rank = self.order.partition_point(|other| other.is_before(score, name));
+        Some((rank as u64, score))
+    }
+
+    /// See [`super::ZsetRef::partition_point`].
+    pub fn partition_point(&self, is_before: &mut dyn FnMut(Member<'_>) -> bool) -> u64 {
+        self.order.partition_point(|scored| is_before(scored.member())) as u64
+    }
+
+    /// The members from a rank on towards higher scores.
+    pub fn iter_from(&self, rank: usize) -> impl Iterator<Item = Member<'_>> {
+        self.order.iter_from(rank).map(Scored::member)
+    }
+
+    /// The members from a rank on towards lower scores.
+    pub fn iter_back_from(&self, rank: usize) -> impl Iterator<Item = Member<'_>> {
+        self.order.iter_back_from(rank).map(Scored::member)
+    }
+
+    /// See [`super::ZsetRef::scan`].
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, visit: &mut dyn FnMut(Member<'a>)) -> u64 {
+        self.members.scan(cursor, count, |pair| {
+            visit(Member {
+                name: Item::Bytes(pair.key()),
+                score: score_of(pair),
+            });
+        })
+    }
+}

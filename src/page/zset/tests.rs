@@ -1,0 +1,168 @@
+//! Both forms against the obvious one, from printed seeds.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::page::packed::pack;
+use crate::page::thresholds;
+
+type Model = BTreeMap<Vec<u8>, f64>;
+
+#[derive(Clone)]
+enum Held {
+    None,
+    Packed(Vec<u8>),
+    Big(Big),
+}
+
+impl Held {
+    fn apply(&mut self, op: &ZsetOp<'_>) {
+        let next = match self {
+            Self::None => apply(Form::Absent, op, &thresholds::DEFAULT),
+            Self::Packed(bytes) => apply(Form::Packed(Kind::Zset, Packed::new(bytes)), op, &thresholds::DEFAULT),
+            Self::Big(big) => apply(Form::Big(big), op, &thresholds::DEFAULT),
+        };
+        match next {
+            Next::Keep => {}
+            Next::Remove => *self = Self::None,
+            Next::Big(big) => *self = Self::Big(big),
+            Next::Packed(bytes) => {
+                check(Packed::new(&bytes)).unwrap();
+                *self = if Kind::Zset.stays_packed(Packed::new(&bytes)) {
+                    Self::Packed(bytes)
+                } else {
+                    Self::Big(Big::unpack(Kind::Zset, Packed::new(&bytes)))
+                };
+            }
+        }
+    }
+
+    fn view(&self) -> Option<ZsetRef<'_>> {
+        match self {
+            Self::None => None,
+            Self::Packed(bytes) => Some(ZsetRef::Packed(Packed::new(bytes))),
+            Self::Big(Big::Zset(zset)) => Some(ZsetRef::Big(zset)),
+            Self::Big(_) => panic!("another kind"),
+        }
+    }
+
+    fn content(&self) -> Vec<(Vec<u8>, f64)> {
+        let mut content = Vec::new();
+        if let Some(view) = self.view() {
+            let _ = view.for_each_from(0, |member| {
+                content.push((member.name.bytes().into_owned(), member.score));
+                ControlFlow::<()>::Continue(())
+            });
+            assert_eq!(view.len(), content.len() as u64);
+        }
+        content
+    }
+}
+
+fn in_order(model: &Model) -> Vec<(Vec<u8>, f64)> {
+    let mut members: Vec<_> = model.iter().map(|(name, score)| (name.clone(), *score)).collect();
+    members.sort_by(|one, other| one.1.total_cmp(&other.1).then_with(|| one.0.cmp(&other.0)));
+    members
+}
+
+fn check_places(held: &Held, members: &[(Vec<u8>, f64)], random: &mut StdRng) {
+    let Some(view) = held.view() else {
+        assert!(members.is_empty());
+        return;
+    };
+    let at = random.random_range(0..members.len());
+    let (name, score) = &members[at];
+    assert_eq!(view.rank(name), Some((at as u64, *score)));
+    assert_eq!(view.score(name), Some(*score));
+    assert_eq!(view.get(at as u64).unwrap().name.bytes(), name.as_slice());
+    let below = view.partition_point(|member| member.score < *score);
+    assert_eq!(
+        below as usize,
+        members.iter().filter(|member| member.1 < *score).count()
+    );
+    let mut back = Vec::new();
+    let _ = view.for_each_back_from(at as u64, |member| {
+        back.push(member.score);
+        if back.len() == 5 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    let expected: Vec<f64> = members[..=at].iter().rev().take(5).map(|member| member.1).collect();
+    assert_eq!(back, expected);
+    assert!(view.rank(b"nobody").is_none());
+}
+
+#[test]
+fn both_forms_do_as_the_model() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let (mut held, mut model) = (Held::None, Model::new());
+    let mut kept = (held.clone(), in_order(&model));
+    for round in 0..20_000 {
+        let range = if round / 4000 % 2 == 0 { 1500 } else { 40 };
+        let names: Vec<Vec<u8>> = (0..random.random_range(1..5))
+            .map(|_| format!("{}", random.random_range(0..range)).into_bytes())
+            .collect();
+        match random.random_range(0..if range == 40 { 8 } else { 20 }) {
+            0..3 => {
+                let packed = pack(names.iter().map(Vec::as_slice));
+                held.apply(&ZsetOp::Remove { members: &packed });
+                model.retain(|name, _| !names.contains(name));
+            }
+            3 => {
+                let (start, len) = (random.random_range(0..5_u64), random.random_range(0..4_u64));
+                held.apply(&ZsetOp::RemoveRange { start, len });
+                for (name, _) in in_order(&model).iter().skip(start as usize).take(len as usize) {
+                    model.remove(name);
+                }
+            }
+            _ => {
+                let score = match random.random_range(0..6) {
+                    0 => f64::INFINITY,
+                    1 => f64::NEG_INFINITY,
+                    2 => random.random_range(-9.0..9.0),
+                    _ => f64::from(random.random_range(-20..20)),
+                };
+                let packed = pack_pairs(names.iter().map(|name| (score, name.as_slice())));
+                held.apply(&ZsetOp::Add { members: &packed });
+                model.extend(names.into_iter().map(|name| (name, score)));
+            }
+        }
+        if round % 71 == 0 {
+            let members = in_order(&model);
+            assert_eq!(held.content(), members);
+            check_places(&held, &members, &mut random);
+            assert_eq!(kept.0.content(), kept.1, "a clone has changed");
+            kept = (held.clone(), members);
+            if let Held::Big(big) = &held {
+                let packed = big.pack();
+                check(Packed::new(&packed)).unwrap();
+                assert_eq!(
+                    Held::Big(Big::unpack(Kind::Zset, Packed::new(&packed))).content(),
+                    kept.1
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_out_of_order_is_refused() {
+    let members = |pairs: &[(f64, &str)]| pack_pairs(pairs.iter().map(|(score, name)| (*score, name.as_bytes())));
+    assert!(check(Packed::new(&members(&[(1.0, "a"), (1.0, "b"), (2.0, "0")]))).is_ok());
+    for wrong in [
+        &[(1.0, "b"), (1.0, "a")][..],
+        &[(2.0, "a"), (1.0, "b")],
+        &[(1.0, "a"), (2.0, "a")],
+        &[(f64::NAN, "a")],
+        &[],
+    ] {
+        assert!(check(Packed::new(&members(wrong))).is_err(), "{wrong:?}");
+    }
+}
