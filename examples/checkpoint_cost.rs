@@ -1,11 +1,14 @@
-//! What a checkpoint, its instant and a recovery cost: 1M keys of 100 bytes, or `-- KEYS VALUE_BYTES`.
+//! What checkpoints, full and incremental, their instant, their memory and a recovery cost: 1M keys of 100 bytes in an
+//! hmap, or `-- KEYS VALUE_BYTES KIND`.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use lokikv::checkpoint::{CheckpointOptions, Checkpointer};
 use lokikv::config::Live;
 use lokikv::engine::Engine;
+use lokikv::engine::index::Kind;
 use lokikv::engine::keyspace::ExclusiveTxn;
 use lokikv::engine::scope::Scope;
 use lokikv::engine::txn::Txn;
@@ -19,11 +22,25 @@ use lokikv::wal::{Wal, WalOptions};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The collection.
+const NAME: &str = "measured";
+
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-fn fill(engine: &Engine, worker: &mut Worker, keys: u64, value: &[u8]) -> Outcome<()> {
-    let slot = engine.registry().slot(0).cloned().ok_or("database 0")?;
-    for i in 0..keys {
+/// Memory the process holds now, and at most so far, in megabytes.
+fn memory_mb() -> Outcome<(u64, u64)> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name));
+        let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        number.map(|kilobytes| kilobytes >> 10).ok_or("no such field")
+    };
+    Ok((field("VmRSS:")?, field("VmHWM:")?))
+}
+
+fn fill(engine: &Engine, worker: &mut Worker, keys: Range<u64>, value: &[u8]) -> Outcome<()> {
+    let slot = engine.registry().by_name(NAME).cloned().ok_or("the collection")?;
+    for i in keys {
         let key = format!("key:{i:012}");
         let pass = worker.enter(engine);
         let key_ref = slot.collection.key(key.as_bytes());
@@ -41,6 +58,11 @@ fn fill(engine: &Engine, worker: &mut Worker, keys: u64, value: &[u8]) -> Outcom
 fn main() -> Outcome<()> {
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse().ok());
     let (keys, value_bytes) = (numbers.next().unwrap_or(1_000_000), numbers.next().unwrap_or(100));
+    let kind = std::env::args().nth(3).unwrap_or_else(|| "hmap".to_owned());
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|one| one.name() == kind)
+        .ok_or("no such kind")?;
     let value = vec![b'x'; value_bytes as usize];
     let root = std::env::temp_dir().join(format!("checkpoint-cost-{}", std::process::id()));
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -56,9 +78,11 @@ fn main() -> Outcome<()> {
     let mut worker = engine.worker().ok_or("no cell")?;
     worker.with_exclusive(&engine, |worker, pass| {
         let mut scope = Scope::exclusive(&engine, worker, pass);
-        ExclusiveTxn::new(&mut scope, 0).create_numbered(16)
+        let mut txn = ExclusiveTxn::new(&mut scope, 0);
+        txn.create_numbered(16)?;
+        txn.create(None, NAME, kind).map(drop)
     })?;
-    fill(&engine, &mut worker, keys, &value)?;
+    fill(&engine, &mut worker, 0..keys, &value)?;
     engine.wal().sync_blocking(u64::MAX)?;
 
     let started = Instant::now();
@@ -86,13 +110,29 @@ fn main() -> Outcome<()> {
         Arc::new(Live::default()),
     );
     checkpointer.start()?;
-    println!("checkpoint, idle: {:?}", checkpointer.checkpoint_blocking()?);
+    // Writing 5 there makes the peak begin anew.
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let (before, _) = memory_mb()?;
+    let full = checkpointer.checkpoint_blocking()?;
+    let (_, peak) = memory_mb()?;
+    println!("checkpoint, full: {full:?}");
+    println!(
+        "memory: {before} MB before, {} MB more at its peak",
+        peak.saturating_sub(before)
+    );
+    let middle = keys / 2;
+    fill(&engine, &mut worker, middle..middle + keys / 100, &value)?;
+    let run = checkpointer.checkpoint_blocking()?;
+    let percent = run.bytes as f64 * 100.0 / full.bytes as f64;
+    println!("checkpoint, 1 % of the keys changed in a run: {run:?}, {percent:.1} % of the bytes");
+    // All pages change, so that the next one is full again.
+    fill(&engine, &mut worker, 0..keys, &value)?;
     checkpointer.start_background();
     let (mut writes, mut longest) = (0_u64, 0);
     while checkpointer.is_running() {
         let one = Instant::now();
-        fill(&engine, &mut worker, 1, &value)?;
-        fill(&engine, &mut worker, 64, &value)?;
+        let from = writes * 7919 % keys;
+        fill(&engine, &mut worker, from..from + 65, &value)?;
         longest = longest.max(one.elapsed().as_micros());
         writes += 65;
     }

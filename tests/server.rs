@@ -25,6 +25,8 @@ mod inspect;
 mod ordered;
 #[path = "server/restore.rs"]
 mod restore;
+#[path = "server/snapshots.rs"]
+mod snapshots;
 #[path = "server/startup.rs"]
 mod startup;
 #[path = "server/stopping.rs"]

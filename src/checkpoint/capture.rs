@@ -28,6 +28,7 @@ use crate::engine::registry::Slot;
 use crate::engine::settings::Settings;
 use crate::engine::worker::{Worker, unix_ms};
 use crate::page::image::PageImage;
+use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
 
 /// How long the walk holds a pass at a time.
@@ -152,6 +153,7 @@ impl<'e> Capture<'e> {
         let mut batch = Vec::new();
         loop {
             let more = self.next_batch(worker, stop, &mut batch)?;
+            fault_point("checkpoint.within_walk");
             for Saved { at, shard, mut image } in batch.drain(..) {
                 if let Some(captured) = self.collections.get_mut(at) {
                     let id = captured.slot.collection.id();

@@ -18,8 +18,10 @@ use super::error::{CheckpointError, Result};
 use super::format::ManifestHead;
 use super::manifest::Manifest;
 use super::page_file::{PageFileReader, PageFileWriter};
+use super::snapshots::SnapshotId;
 use crate::config::values::Compression;
 use crate::storage::Disk;
+use crate::storage::fault_point::fault_point;
 
 const TEMPORARY: &str = ".tmp";
 
@@ -164,8 +166,79 @@ impl Catalog {
         Ok(catalog)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A file in it.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
+    }
+
+    /// The heads of all checkpoints that can be read, oldest first.
+    pub fn heads(&self) -> impl ExactSizeIterator<Item = &ManifestHead> {
+        self.heads.values()
+    }
+
+    /// The identity that is meant.
+    ///
+    /// # Errors
+    /// When there is no such checkpoint.
+    pub fn resolve(&self, id: SnapshotId) -> Result<u64> {
+        let found = match id {
+            SnapshotId::Latest => self.heads.keys().next_back(),
+            SnapshotId::Number(id) => self.heads.get_key_value(&id).map(|(id, _)| id),
+        };
+        let missing = || match id {
+            SnapshotId::Latest => "there is no checkpoint yet".to_owned(),
+            SnapshotId::Number(id) => format!("there is no checkpoint {id}"),
+        };
+        found.copied().ok_or_else(|| CheckpointError::Refused(missing()))
+    }
+
+    /// Reads a checkpoint's manifest.
+    ///
+    /// # Errors
+    /// When it is damaged or missing.
+    pub fn manifest(&self, id: u64) -> Result<Manifest> {
+        Manifest::read(self.disk.as_ref(), &self.path(&manifest_name(id)))
+    }
+
+    /// Whether a checkpoint is pinned.
+    pub fn is_pinned(&self, id: u64) -> bool {
+        self.control.pins.contains(&id)
+    }
+
+    /// Pins a checkpoint or unpins it, durably.
+    ///
+    /// # Errors
+    /// When the disk refuses; whether it is pinned then is not certain.
+    pub fn set_pinned(&mut self, id: u64, is_pinned: bool) -> Result<()> {
+        let has_changed = if is_pinned {
+            self.control.pins.insert(id)
+        } else {
+            self.control.pins.remove(&id)
+        };
+        if has_changed {
+            self.control.write(self.disk.as_ref(), &self.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a checkpoint, and the page files that nobody names any more.
+    ///
+    /// # Errors
+    /// When it is the newest or pinned, or the disk refuses.
+    pub fn delete(&mut self, id: u64) -> Result<()> {
+        if self.heads.keys().next_back() == Some(&id) {
+            let why = format!("checkpoint {id} is the newest one: the log goes on from it");
+            return Err(CheckpointError::Refused(why));
+        }
+        if self.is_pinned(id) {
+            return Err(CheckpointError::Refused(format!("checkpoint {id} is pinned")));
+        }
+        self.remove_manifests(&[id])
     }
 
     /// Checkpoints there are.
@@ -192,8 +265,7 @@ impl Catalog {
 
     /// What checkpoint `id` has, for the next one to build on.
     pub fn base(&self, id: u64) -> Result<Base> {
-        let manifest = Manifest::read(self.disk.as_ref(), &self.path(&manifest_name(id)))?;
-        self.base_of(manifest)
+        self.base_of(self.manifest(id)?)
     }
 
     /// What `manifest` has, whose page files are here.
@@ -212,6 +284,7 @@ impl Catalog {
         let name = manifest_name(manifest.head.id);
         let bytes = publish(self.disk.as_ref(), &self.dir, &name, manifest)?;
         self.heads.insert(manifest.head.id, manifest.head.clone());
+        fault_point("checkpoint.manifest_durable");
         self.control.checkpoint = manifest.head.id;
         self.control.lsn = manifest.head.lsn;
         self.control.write(self.disk.as_ref(), &self.dir)?;
@@ -237,7 +310,7 @@ impl Catalog {
         let age_ms = keep_age_s.saturating_mul(1000);
         let old = self.heads.iter().rev().skip(keep_count);
         let doomed: Vec<u64> = old
-            .filter(|(id, head)| now_ms.saturating_sub(head.wall_ms) >= age_ms && !self.control.pins.contains(id))
+            .filter(|(id, head)| now_ms.saturating_sub(head.wall_ms) >= age_ms && !self.is_pinned(**id))
             .map(|(id, _)| *id)
             .collect();
         self.remove_manifests(&doomed)
@@ -248,10 +321,12 @@ impl Catalog {
         for id in doomed {
             self.remove(&self.path(&manifest_name(*id)))?;
             self.heads.remove(id);
+            fault_point("retention.manifest_removed");
         }
         if !doomed.is_empty() {
             // A manifest must not come back after a power cut without its page files.
             self.sync()?;
+            fault_point("retention.manifests_durable");
         }
         self.remove_unnamed()
     }
@@ -265,6 +340,7 @@ impl Catalog {
         let unnamed: Vec<u64> = files.difference(&named).copied().collect();
         for id in &unnamed {
             self.remove(&self.path(&page_file_name(*id)))?;
+            fault_point("retention.page_file_removed");
         }
         if unnamed.is_empty() { Ok(()) } else { self.sync() }
     }
@@ -286,8 +362,10 @@ pub fn publish(disk: &dyn Disk, dir: &Path, name: &str, manifest: &Manifest) -> 
     let bytes = manifest.write(disk, &temporary)?;
     // The page file's entry must be durable before a manifest that names it can be.
     disk.sync_dir(dir).map_err(CheckpointError::io("sync", dir))?;
+    fault_point("checkpoint.before_manifest_rename");
     disk.rename(&temporary, &dir.join(name))
         .map_err(CheckpointError::io("rename", &temporary))?;
+    fault_point("checkpoint.after_manifest_rename");
     disk.sync_dir(dir).map_err(CheckpointError::io("sync", dir))?;
     Ok(bytes)
 }

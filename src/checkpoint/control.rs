@@ -14,6 +14,7 @@ use super::format::{CRC_BYTES, FORMAT_VERSION, HeaderFault, check_versions, u32_
 use super::page_file::header_error;
 use crate::page::codec;
 use crate::storage::Disk;
+use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
 
 /// Its name.
@@ -143,8 +144,10 @@ impl Control {
         file.write_all(&self.encode())
             .map_err(CheckpointError::io("write", &temporary))?;
         file.sync_data().map_err(CheckpointError::io("sync", &temporary))?;
+        fault_point("control.before_rename");
         disk.rename(&temporary, &Self::path(dir))
             .map_err(CheckpointError::io("rename", &temporary))?;
+        fault_point("control.after_rename");
         disk.sync_dir(dir).map_err(CheckpointError::io("sync", dir))
     }
 

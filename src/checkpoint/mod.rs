@@ -24,6 +24,7 @@ pub mod page_file;
 mod persist;
 mod restore;
 mod runner;
+mod snapshots;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ use crate::wal::Lsn;
 
 pub use error::CheckpointError;
 pub use persist::{MANIFEST as PERSISTED_MANIFEST, persisted_manifests};
+pub use snapshots::{Difference, Snapshot, SnapshotCollection, SnapshotId, Verified};
 use status::Status;
 pub use status::{CheckpointStats, Persisted};
 
@@ -217,6 +219,8 @@ enum Job {
     Convert(ConvertRequest, Reply<LoadDone>),
     Restore(RestoreRequest, Reply<RestoreDone>),
     Attach(AttachRequest, Reply<LoadDone>),
+    /// Whatever looks at the checkpoints that are there.
+    Act(Box<dyn FnOnce(&mut runner::Runner) + Send>),
 }
 
 #[derive(Default)]
@@ -372,6 +376,68 @@ impl Checkpointer {
         let job = make(to_oneshot(reply));
         self.shared.ask(|requests| requests.jobs.push_back(job))?;
         done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// Runs `act` on the thread, after what was asked for before.
+    async fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut runner::Runner) -> error::Result<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        let job = Job::Act(Box::new(move |runner| {
+            // Whoever waited may have gone away.
+            let _ = reply.send(act(runner).map_err(runner::told));
+        }));
+        self.shared.ask(|requests| requests.jobs.push_back(job))?;
+        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// All checkpoints that are kept, oldest first.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, String> {
+        self.act(runner::Runner::snapshots).await
+    }
+
+    /// One checkpoint, and what is in it.
+    ///
+    /// # Errors
+    /// When it is not there or its manifest is damaged.
+    pub async fn snapshot(&self, id: SnapshotId) -> Result<(Snapshot, Vec<SnapshotCollection>), String> {
+        self.act(move |runner| runner.describe_snapshot(id)).await
+    }
+
+    /// Reads a checkpoint back; what is wrong with it is no error, but told.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn verify_snapshot(&self, id: SnapshotId) -> Result<Verified, String> {
+        self.act(move |runner| runner.verify_snapshot(id)).await
+    }
+
+    /// Deletes a checkpoint that is neither the newest nor pinned.
+    ///
+    /// # Errors
+    /// When it is one of those or not there, or the disk refuses.
+    pub async fn delete_snapshot(&self, id: SnapshotId) -> Result<(), String> {
+        self.act(move |runner| runner.delete_snapshot(id)).await
+    }
+
+    /// Pins a checkpoint, so that it stays whatever its age, or unpins it.
+    ///
+    /// # Errors
+    /// When it is not there, or the disk refuses.
+    pub async fn pin_snapshot(&self, id: SnapshotId, is_pinned: bool) -> Result<(), String> {
+        self.act(move |runner| runner.pin_snapshot(id, is_pinned)).await
+    }
+
+    /// What differs between two checkpoints; collections without a difference are left out.
+    ///
+    /// # Errors
+    /// When one of them is not there, or a page that differs is damaged.
+    pub async fn compare_snapshots(&self, first: SnapshotId, second: SnapshotId) -> Result<Vec<Difference>, String> {
+        self.act(move |runner| runner.compare_snapshots(first, second)).await
     }
 
     /// Asks for a checkpoint and does not wait for it.

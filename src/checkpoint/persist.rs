@@ -19,6 +19,7 @@ use super::runner::Runner;
 use super::{PersistDone, Persisted};
 use crate::config::values::Compression;
 use crate::storage::Disk;
+use crate::storage::fault_point::fault_point;
 
 /// The manifest of a persisted collection.
 pub const MANIFEST: &str = "manifest.lkm";
@@ -98,6 +99,7 @@ impl Runner {
             let _ = disk.remove_dir(&dir);
             return done;
         }
+        fault_point("persist.before_old_files_go");
         for old in files {
             // What stays is removed the next time.
             let _ = disk.remove(&dir.join(page_file_name(old)));
@@ -134,6 +136,7 @@ impl Runner {
         capture.walk(&self.worker, &mut file, &shared.stop)?;
         let manifest = capture.into_manifest(ManifestKind::Persisted, (id, shared.options.term), &file);
         let mut bytes = file.finish()?;
+        fault_point("persist.page_file_durable");
         shared.engine.wal().sync_blocking(lsn)?;
         bytes += publish(shared.disk.as_ref(), dir, MANIFEST, &manifest)?;
         let (lsn, wall_ms) = (manifest.head.lsn, manifest.head.wall_ms);

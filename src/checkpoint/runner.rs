@@ -17,6 +17,7 @@ use super::error::{CheckpointError, Result};
 use super::format::ManifestKind;
 use super::{CheckpointDone, Job, Reply, Shared};
 use crate::engine::worker::{Worker, unix_ms};
+use crate::storage::fault_point::fault_point;
 
 /// How often the thread looks whether a checkpoint is due.
 const TICK: Duration = Duration::from_millis(250);
@@ -75,12 +76,13 @@ pub(super) fn run(shared: Arc<Shared>, worker: Worker) {
             Work::Job(Job::Convert(request, reply)) => reply(runner.convert(&request).map_err(told)),
             Work::Job(Job::Restore(request, reply)) => reply(runner.restore(&request).map_err(told)),
             Work::Job(Job::Attach(request, reply)) => reply(runner.attach(&request).map_err(told)),
+            Work::Job(Job::Act(act)) => act(&mut runner),
             Work::End => return,
         }
     }
 }
 
-fn told(error: CheckpointError) -> String {
+pub(super) fn told(error: CheckpointError) -> String {
     let error = error.to_string();
     tracing::warn!("{error}");
     error
@@ -142,11 +144,21 @@ impl Runner {
         }
     }
 
+    /// The catalog; it is read where it is not known what is on the disk.
+    pub(super) fn take_catalog(&mut self) -> Result<Catalog> {
+        match self.catalog.take() {
+            Some(catalog) => Ok(catalog),
+            None => Catalog::open(Arc::clone(&self.shared.disk), self.shared.options.dir.clone()),
+        }
+    }
+
+    /// What is on the disk is what the catalog says.
+    pub(super) fn keep_catalog(&mut self, catalog: Catalog) {
+        self.catalog = Some(catalog);
+    }
+
     fn try_checkpoint(&mut self) -> Result<CheckpointDone> {
-        let mut catalog = match self.catalog.take() {
-            Some(catalog) => catalog,
-            None => Catalog::open(Arc::clone(&self.shared.disk), self.shared.options.dir.clone())?,
-        };
+        let mut catalog = self.take_catalog()?;
         catalog.is_lz4 = self.shared.live.checkpoint_lz4.load(Relaxed);
         let base = match self.base.take() {
             Some(base) => base,
@@ -182,14 +194,18 @@ impl Runner {
         let started = Instant::now();
         let wal = shared.engine.wal();
         let mut file = catalog.create_page_file(id)?;
+        fault_point("checkpoint.page_file_created");
         let wal_mark = wal.stats().written_bytes;
         let mut capture = Capture::begin(&shared.engine, None).build_on(base);
         shared.status.note_pause(capture.pause);
+        fault_point("checkpoint.after_instant");
         let (lsn, wall_ms) = (capture.lsn, capture.wall_ms);
         capture.walk(&self.worker, &mut file, &shared.stop)?;
         let mut manifest = capture.into_manifest(ManifestKind::Checkpoint, (id, shared.options.term), &file);
         let mut bytes = file.finish()?;
+        fault_point("checkpoint.page_file_durable");
         wal.sync_blocking(lsn)?;
+        fault_point("checkpoint.wal_durable");
         bytes += catalog.publish(&mut manifest)?;
         self.wal_mark = wal_mark;
         self.behind_bytes = 0;
@@ -219,9 +235,11 @@ impl Runner {
         let now_ms = unix_ms();
         let keep_from = self.shared.status.last().map_or(0, |last| last.lsn + 1);
         let keep_age_s = live.wal_keep_age_s.load(Relaxed);
+        fault_point("checkpoint.before_trim");
         if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {
             tracing::warn!("the WAL could not be trimmed after a checkpoint: {error}");
         }
+        fault_point("checkpoint.after_trim");
         let (count, age_s) = (
             live.checkpoint_keep_count.load(Relaxed),
             live.checkpoint_keep_age_s.load(Relaxed),

@@ -9,6 +9,7 @@
 //! - After an error of a write or a sync the state of the file is unknown: callers never retry, they refuse.
 
 pub mod fault;
+pub mod fault_point;
 mod lock;
 mod real;
 

@@ -31,6 +31,7 @@ pub enum Program {
 pub struct Server {
     program: Program,
     settings: Vec<String>,
+    env: Option<(String, String)>,
     home: TempDir,
     port: u16,
     child: Option<Child>,
@@ -67,6 +68,7 @@ impl Server {
         let mut server = Server {
             program,
             settings,
+            env: None,
             home,
             port: free_port(),
             child: None,
@@ -117,6 +119,11 @@ impl Server {
             .iter()
             .flat_map(|s| ["--set".to_string(), s.to_string()])
             .collect();
+    }
+
+    /// What the environment says at the next restart, or says no more.
+    pub fn set_env(&mut self, name: &str, value: Option<&str>) {
+        self.env = value.map(|value| (name.to_owned(), value.to_owned()));
     }
 
     /// Starts it again in the same directory (it must not be running) and waits until it answers.
@@ -181,6 +188,7 @@ impl Server {
         };
         command
             .args(&self.settings)
+            .envs(self.env.clone())
             .current_dir(self.home.path())
             .stdin(Stdio::null());
         command

@@ -1,0 +1,308 @@
+//! Checkpoints as snapshots that one lists, verifies, compares, pins and deletes. All of it on the checkpointer's thread,
+//! between checkpoints, so that no file goes while it is read.
+//!
+//! **Invariants**
+//! - The newest checkpoint is never deleted, nor a pinned one.
+//! - A pin is in the control file before it is acknowledged.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use super::catalog::{Catalog, manifest_name, open_page_files};
+use super::error::Result;
+use super::format::{ManifestHead, ManifestKind, PageRow};
+use super::manifest::{CollectionPart, Manifest};
+use super::page_file::{PageBuffer, PageFileReader, file_of};
+use super::runner::Runner;
+use super::verify::{Event, Expected, verify_manifest};
+use crate::engine::effect::CollectionId;
+use crate::engine::index::Kind;
+use crate::page::codec;
+use crate::wal::Lsn;
+
+/// Which checkpoint is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotId {
+    /// The one with this identity.
+    Number(u64),
+    /// The newest.
+    Latest,
+}
+
+/// A checkpoint that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its identity.
+    pub id: u64,
+    /// Its instant.
+    pub lsn: Lsn,
+    /// Wall clock at the instant, Unix milliseconds.
+    pub wall_ms: u64,
+    /// Entries in it.
+    pub keys: u64,
+    /// Pages in it.
+    pub pages: u64,
+    /// Pages that were written for it.
+    pub written_pages: u64,
+    /// Bytes that were written for it, the manifest apart.
+    pub written_bytes: u64,
+    /// Bytes of all its pages as they are stored.
+    pub referenced_bytes: u64,
+    /// Page files that it needs.
+    pub page_files: u64,
+    /// Whether it stays until it is unpinned.
+    pub is_pinned: bool,
+}
+
+/// A collection in a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotCollection {
+    /// Its name.
+    pub name: String,
+    /// Its identity.
+    pub id: CollectionId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Entries in it.
+    pub keys: u64,
+    /// Pages of it.
+    pub pages: u64,
+    /// Bytes of its pages as they are stored.
+    pub bytes: u64,
+}
+
+/// What reading a checkpoint back found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// The checkpoint.
+    pub id: u64,
+    /// Pages that were read.
+    pub pages: u64,
+    /// Entries in them.
+    pub keys: u64,
+    /// What is wrong, with file and place.
+    pub faults: Vec<String>,
+}
+
+/// What differs in one collection between two checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Its name, in the second checkpoint if it is there.
+    pub name: String,
+    /// Whether the first checkpoint has it.
+    pub is_in_first: bool,
+    /// Whether the second one has it.
+    pub is_in_second: bool,
+    /// Pages that only the first one has, in this version.
+    pub pages_first: u64,
+    /// Pages that only the second one has, in this version.
+    pub pages_second: u64,
+    /// Keys that only the second one has.
+    pub added: u64,
+    /// Keys that only the first one has.
+    pub removed: u64,
+    /// Keys with another value or expiry.
+    pub changed: u64,
+}
+
+impl Runner {
+    /// Works on the catalog. After a failure the disk is looked at anew the next time.
+    fn with_catalog<R>(&mut self, body: impl FnOnce(&mut Catalog) -> Result<R>) -> Result<R> {
+        let mut catalog = self.take_catalog()?;
+        let outcome = body(&mut catalog);
+        self.shared.status.note_kept(catalog.count());
+        if outcome.is_ok() {
+            self.keep_catalog(catalog);
+        }
+        outcome
+    }
+
+    /// All checkpoints kept, oldest first.
+    pub(super) fn snapshots(&mut self) -> Result<Vec<Snapshot>> {
+        self.with_catalog(|catalog| {
+            let heads = catalog.heads();
+            Ok(heads
+                .map(|head| snapshot_of(head, catalog.is_pinned(head.id)))
+                .collect())
+        })
+    }
+
+    /// One checkpoint with its collections.
+    pub(super) fn describe_snapshot(&mut self, id: SnapshotId) -> Result<(Snapshot, Vec<SnapshotCollection>)> {
+        self.with_catalog(|catalog| {
+            let manifest = catalog.manifest(catalog.resolve(id)?)?;
+            let snapshot = snapshot_of(&manifest.head, catalog.is_pinned(manifest.head.id));
+            Ok((snapshot, manifest.collections.iter().map(collection_of).collect()))
+        })
+    }
+
+    /// Reads a checkpoint back.
+    pub(super) fn verify_snapshot(&mut self, id: SnapshotId) -> Result<Verified> {
+        let disk = Arc::clone(&self.shared.disk);
+        self.with_catalog(|catalog| {
+            let id = catalog.resolve(id)?;
+            let mut found = Verified {
+                id,
+                ..Verified::default()
+            };
+            let expected = Expected {
+                kind: ManifestKind::Checkpoint,
+                id: Some(id),
+            };
+            let path = catalog.path(&manifest_name(id));
+            let manifest = verify_manifest(disk.as_ref(), &path, expected, &mut |event| {
+                if let Event::Fault(error) = event {
+                    found.faults.push(error.to_string());
+                }
+            });
+            if let Some(Manifest { head, .. }) = manifest {
+                (found.pages, found.keys) = (head.pages, head.entries);
+            }
+            Ok(found)
+        })
+    }
+
+    /// Deletes a checkpoint, and the page files that nobody else needs.
+    pub(super) fn delete_snapshot(&mut self, id: SnapshotId) -> Result<()> {
+        self.with_catalog(|catalog| {
+            let id = catalog.resolve(id)?;
+            catalog.delete(id)
+        })
+    }
+
+    /// Pins a checkpoint, or unpins it.
+    pub(super) fn pin_snapshot(&mut self, id: SnapshotId, is_pinned: bool) -> Result<()> {
+        self.with_catalog(|catalog| {
+            let id = catalog.resolve(id)?;
+            catalog.set_pinned(id, is_pinned)
+        })
+    }
+
+    /// What differs between two checkpoints, collection by collection; those without a difference are left out.
+    pub(super) fn compare_snapshots(&mut self, first: SnapshotId, second: SnapshotId) -> Result<Vec<Difference>> {
+        let disk = Arc::clone(&self.shared.disk);
+        let [first, second] = self.with_catalog(|catalog| {
+            let open = |id| -> Result<Side> {
+                let manifest = catalog.manifest(catalog.resolve(id)?)?;
+                let files = open_page_files(disk.as_ref(), catalog.dir(), &manifest.head)?;
+                Ok(Side { manifest, files })
+            };
+            Ok([open(first)?, open(second)?])
+        })?;
+        let ids: BTreeSet<CollectionId> = [&first, &second].into_iter().flat_map(Side::ids).collect();
+        let mut differences = Vec::new();
+        for id in ids {
+            self.check_stop()?;
+            differences.extend(self.compare_collection(id, &first, &second)?);
+        }
+        Ok(differences)
+    }
+
+    fn compare_collection(&self, id: CollectionId, first: &Side, second: &Side) -> Result<Option<Difference>> {
+        let (before, after) = (first.part(id), second.part(id));
+        let rows = |part: Option<&CollectionPart>| -> HashMap<(u64, Lsn), PageRow> {
+            let rows = part.into_iter().flat_map(|part| &part.pages);
+            rows.map(|row| ((row.page_id, row.version), *row)).collect()
+        };
+        let (mut old, mut new) = (rows(before), rows(after));
+        // A version of 0 says nothing of the content.
+        old.retain(|key, _| key.1 == 0 || new.remove(key).is_none());
+        let name = after.or(before).map_or(String::new(), |part| part.row.name.clone());
+        let mut difference = Difference {
+            name,
+            is_in_first: before.is_some(),
+            is_in_second: after.is_some(),
+            pages_first: old.len() as u64,
+            pages_second: new.len() as u64,
+            ..Difference::default()
+        };
+        let renamed = before
+            .zip(after)
+            .is_some_and(|(before, after)| before.row.name != after.row.name);
+        let is_same = difference.is_in_first && difference.is_in_second && old.is_empty() && new.is_empty();
+        if is_same && !renamed {
+            return Ok(None);
+        }
+        // Of keys and values only digests are kept, and only of pages that differ.
+        let mut digests = HashMap::new();
+        self.for_each_digest(id, first, old.values(), |key, value| {
+            digests.insert(key, value);
+        })?;
+        let (before, mut shared) = (digests.len() as u64, 0);
+        self.for_each_digest(id, second, new.values(), |key, value| match digests.get(&key) {
+            None => difference.added += 1,
+            Some(before) => {
+                shared += 1;
+                difference.changed += u64::from(*before != value);
+            }
+        })?;
+        difference.removed = before - shared;
+        Ok(Some(difference))
+    }
+
+    /// Gives digests of each entry's key, and of its value and expiry.
+    fn for_each_digest<'r>(
+        &self,
+        id: CollectionId,
+        side: &Side,
+        rows: impl Iterator<Item = &'r PageRow>,
+        mut visit: impl FnMut(u128, u64),
+    ) -> Result<()> {
+        let (mut buffer, mut bytes) = (PageBuffer::default(), Vec::new());
+        for row in rows {
+            self.check_stop()?;
+            let page = file_of(&side.files, row)?.read(id, row, &mut buffer)?;
+            page.for_each(|entry| {
+                bytes.clear();
+                codec::encode(&(entry.expire_at_ms, entry.value), None, &mut bytes);
+                visit(xxh3_128(entry.key), xxh3_64(&bytes));
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// A checkpoint that is compared.
+struct Side {
+    manifest: Manifest,
+    files: Vec<PageFileReader>,
+}
+
+impl Side {
+    fn ids(&self) -> impl Iterator<Item = CollectionId> {
+        self.manifest.collections.iter().map(|part| part.row.id)
+    }
+
+    fn part(&self, id: CollectionId) -> Option<&CollectionPart> {
+        self.manifest.collections.iter().find(|part| part.row.id == id)
+    }
+}
+
+fn snapshot_of(head: &ManifestHead, is_pinned: bool) -> Snapshot {
+    Snapshot {
+        id: head.id,
+        lsn: head.lsn,
+        wall_ms: head.wall_ms,
+        keys: head.entries,
+        pages: head.pages,
+        written_pages: head.written_pages,
+        written_bytes: head.written_bytes,
+        referenced_bytes: head.referenced_bytes,
+        page_files: head.files.len() as u64,
+        is_pinned,
+    }
+}
+
+fn collection_of(part: &CollectionPart) -> SnapshotCollection {
+    SnapshotCollection {
+        name: part.row.name.clone(),
+        id: part.row.id,
+        kind: part.row.placement.kind,
+        keys: part.pages.iter().map(|row| u64::from(row.entries)).sum(),
+        pages: part.row.pages,
+        bytes: part.pages.iter().map(|row| row.len).sum(),
+    }
+}
