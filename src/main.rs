@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             Command::Verify(args) => tools::verify(args),
             Command::Inspect(args) => tools::inspect(args),
             Command::Restore(args) => tools::restore(args),
+            Command::Repair(args) => tools::repair(args),
             Command::Import(args) => migrate::run_import(args),
             Command::Export(args) => migrate::run_export(args),
         });

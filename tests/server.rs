@@ -23,6 +23,8 @@ mod feed;
 mod inspect;
 #[path = "server/ordered.rs"]
 mod ordered;
+#[path = "server/repair.rs"]
+mod repair;
 #[path = "server/restore.rs"]
 mod restore;
 #[path = "server/snapshots.rs"]

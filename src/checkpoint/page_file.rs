@@ -359,7 +359,7 @@ pub fn file_of<'a>(files: &'a [PageFileReader], row: &PageRow) -> Result<&'a Pag
 }
 
 /// A header's fault as an error of its file.
-pub(super) fn header_error(path: &Path, fault: HeaderFault) -> CheckpointError {
+pub fn header_error(path: &Path, fault: HeaderFault) -> CheckpointError {
     match fault {
         HeaderFault::Bad(reason) => CheckpointError::damaged(path, 0, reason),
         HeaderFault::Version(offset, version) => CheckpointError::UnknownVersion {

@@ -7,11 +7,13 @@ use std::path::Path;
 
 use super::catalog::page_file_name;
 use super::error::{CheckpointError, Result};
-use super::format::ManifestKind;
+use super::format::{ManifestKind, PageRow};
 use super::manifest::{CollectionPart, Manifest};
 use super::page_file::{PageBuffer, PageFileReader};
 use crate::engine::collection::Collection;
-use crate::engine::index::loaded::{Outline, check_fit};
+use crate::engine::effect::CollectionId;
+use crate::engine::index::loaded::{Extent, Outline, check_fit};
+use crate::page::image::Anchor;
 use crate::storage::Disk;
 
 /// What a manifest should say of itself.
@@ -45,7 +47,7 @@ pub fn verify_manifest(
     expected: Expected,
     tell: &mut dyn FnMut(Event),
 ) -> Option<Manifest> {
-    let manifest = match read(disk, path, expected) {
+    let manifest = match read_expected(disk, path, expected) {
         Ok(manifest) => manifest,
         Err(error) => {
             tell(Event::Fault(error));
@@ -73,7 +75,11 @@ pub fn verify_manifest(
     Some(manifest)
 }
 
-fn read(disk: &dyn Disk, path: &Path, expected: Expected) -> Result<Manifest> {
+/// Reads and verifies the manifest at `path`, of which its place tells what it should say of itself.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_expected(disk: &dyn Disk, path: &Path, expected: Expected) -> Result<Manifest> {
     let manifest = Manifest::read(disk, path)?;
     let head = &manifest.head;
     if head.kind != expected.kind || expected.id.is_some_and(|id| id != head.id) {
@@ -121,5 +127,133 @@ fn verify_collection(
             let reason = format!("shard {shard} of collection {}: {reason}", part.row.id);
             tell(Event::Fault(CheckpointError::damaged(path, 0, reason)));
         }
+    }
+}
+
+/// A page that a manifest points to and that is not there, or not whole.
+#[derive(Debug)]
+pub struct DamagedPage {
+    /// The collection's identity.
+    pub collection: CollectionId,
+    /// The manifest's row.
+    pub row: PageRow,
+    /// What is wrong.
+    pub error: CheckpointError,
+}
+
+/// Hashes of a shard that no whole page has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// The collection's identity.
+    pub collection: CollectionId,
+    /// The shard.
+    pub shard: u32,
+    /// Which hashes, as a page would have them.
+    pub anchor: Anchor,
+}
+
+/// What of a manifest cannot be read.
+#[derive(Debug, Default)]
+pub struct Damage {
+    /// The pages.
+    pub pages: Vec<DamagedPage>,
+    /// What they leave open in hashed collections.
+    pub holes: Vec<Hole>,
+}
+
+/// All pages of a manifest, which is whole and at `path`, that cannot be read.
+pub fn damage(disk: &dyn Disk, path: &Path, manifest: &Manifest) -> Damage {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let open = |id: &u64| PageFileReader::open(disk, dir.join(page_file_name(*id)), *id);
+    let files: Vec<_> = manifest.head.files.iter().map(open).collect();
+    let mut damage = Damage::default();
+    let mut buffer = PageBuffer::default();
+    for part in &manifest.collections {
+        let collection = Collection::new(part.row.id, part.row.placement);
+        let mut shards: BTreeMap<u32, Vec<Anchor>> = BTreeMap::new();
+        for row in &part.pages {
+            let built = match files.get(row.file as usize) {
+                Some(Ok(file)) => file
+                    .read(part.row.id, row, &mut buffer)
+                    .and_then(|page| page.build(&collection, 0)),
+                Some(Err(error)) => Err(CheckpointError::Refused(error.to_string())),
+                None => continue,
+            };
+            let anchors = shards.entry(row.shard).or_default();
+            match built.map(|page| page.outline().extent) {
+                Ok(Extent::Anchor(anchor)) => anchors.push(anchor),
+                Ok(Extent::Keys(_)) => {}
+                Err(error) => damage.pages.push(DamagedPage {
+                    collection: part.row.id,
+                    row: *row,
+                    error,
+                }),
+            }
+        }
+        for (shard, anchors) in shards {
+            let anchors = holes(anchors);
+            damage.holes.extend(anchors.into_iter().map(|anchor| Hole {
+                collection: part.row.id,
+                shard,
+                anchor,
+            }));
+        }
+    }
+    damage
+}
+
+/// What `anchors` do not cover, in as few pages as possible; nothing where there are none.
+fn holes(mut anchors: Vec<Anchor>) -> Vec<Anchor> {
+    if anchors.is_empty() {
+        return Vec::new();
+    }
+    anchors.sort_unstable_by_key(|anchor| anchor.prefix);
+    let mut holes = Vec::new();
+    let mut covered = 0_u64;
+    let ends = anchors
+        .iter()
+        .map(|anchor| (u64::from(anchor.prefix), 1 << (32 - u32::from(anchor.depth))));
+    for (from, bytes) in ends.chain([(1 << 32, 0)]) {
+        while covered < from {
+            // The largest page that may begin here and does not go too far.
+            let aligned = if covered == 0 { 32 } else { covered.trailing_zeros() };
+            let bits = aligned.min((from - covered).ilog2());
+            holes.push(Anchor {
+                prefix: covered as u32,
+                depth: (32 - bits) as u8,
+            });
+            covered += 1 << bits;
+        }
+        covered = covered.max(from + bytes);
+    }
+    holes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::index::loaded::check_cover;
+
+    #[test]
+    fn holes_are_filled_by_as_few_pages_as_fit() {
+        let whole: Vec<Anchor> = (0..8)
+            .map(|n| Anchor {
+                prefix: n << 29,
+                depth: 3,
+            })
+            .collect();
+        assert_eq!(holes(whole.clone()), []);
+        for missing in 0..255_u32 {
+            let is_left = |anchor: &&Anchor| missing & 1 << (anchor.prefix >> 29) == 0;
+            let left: Vec<Anchor> = whole.iter().filter(is_left).copied().collect();
+            let mut all = [left.clone(), holes(left)].concat();
+            all.sort_unstable_by_key(|anchor| anchor.prefix);
+            check_cover(all.iter().map(|anchor| (1, *anchor))).unwrap();
+        }
+        let right = Anchor {
+            prefix: 1 << 31,
+            depth: 1,
+        };
+        assert_eq!(holes(vec![right]), [Anchor { prefix: 0, depth: 1 }]);
     }
 }

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::load::{ConfigError, Loaded, Override, load};
 use super::migrate_args::{ExportArgs, ImportArgs};
-pub use super::offline::{InspectArgs, RestoreArgs, VerifyArgs};
+pub use super::offline::{InspectArgs, RepairArgs, RestoreArgs, VerifyArgs};
 
 /// A clean end.
 pub const EXIT_OK: u8 = 0;
@@ -19,6 +19,11 @@ pub const EXIT_OK: u8 = 0;
 pub const EXIT_FAILURE: u8 = 1;
 /// A mistake in flags or configuration.
 pub const EXIT_USAGE: u8 = 2;
+
+/// `repair` would change something, and was not told to.
+pub const EXIT_REPAIRABLE: u8 = 3;
+/// `repair` would lose what was acknowledged, and was not told to accept that.
+pub const EXIT_NEEDS_CONSENT: u8 = 4;
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config.toml";
@@ -39,6 +44,7 @@ Examples:
   lokikv verify /var/lib/lokikv                 read everything on disk back; changes nothing
   lokikv inspect /var/lib/lokikv                what is there; with a file: what is in it
   lokikv restore --to 2026-11-25T08:00:00Z --from /var/lib/lokikv --into /var/lib/lokikv-then
+  lokikv repair /var/lib/lokikv                 what would have to be dropped to make it startable
   lokikv import dump.rdb --data-dir /var/lib/lokikv
   lokikv export --data-dir /var/lib/lokikv dump.rdb
 
@@ -46,7 +52,9 @@ Exit codes:
   0  clean shutdown; --check-config: valid; ping: the server answered; verify, inspect: all is whole
   1  the server could not start or had to stop (port taken, damaged data, failing disk); ping: no answer;
      verify, inspect: something is damaged or missing
-  2  a mistake in flags or in the configuration";
+  2  a mistake in flags or in the configuration
+  3  repair: there is something to repair; nothing was changed, use --yes
+  4  repair: that would lose acknowledged data; nothing was changed, use --yes --accept-loss";
 
 /// A durable Redis-protocol server.
 #[derive(Debug, Parser)]
@@ -92,6 +100,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Make a data directory with the data as it was at an earlier moment
     Restore(RestoreArgs),
+    /// Make a damaged data directory startable by dropping what cannot be read; without --yes it only says what
+    Repair(RepairArgs),
     /// Read a Redis file (dump.rdb) into a data directory that no server is using
     Import(ImportArgs),
     /// Write a Redis file from a data directory that no server is using

@@ -1,4 +1,4 @@
-//! The command line of what is done on a directory without a server: `verify`, `inspect`.
+//! The command line of what is done on a directory without a server: `verify`, `inspect`, `repair`.
 
 use std::path::PathBuf;
 
@@ -52,6 +52,26 @@ pub struct RestoreArgs {
     /// The log, when not under DIR (storage.wal_dir)
     #[arg(long, value_name = "DIR", default_value = "")]
     pub wal_dir: String,
+}
+
+/// What `repair` may do.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct RepairArgs {
+    /// Where the data is
+    #[command(flatten)]
+    pub dirs: VerifyArgs,
+
+    /// Carry it out; what is dropped goes to a folder quarantine-TIME in the data directory
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Only say what would be done; this is the default
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+
+    /// Accept that data which was acknowledged is lost, where there is no other way
+    #[arg(long)]
+    pub accept_loss: bool,
 }
 
 /// What `inspect` shows.

@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use super::Progress;
 use super::inspect::{self, Options};
+use super::repair::{self, Plan};
 use super::report::Report;
-use crate::config::cli::{EXIT_FAILURE, EXIT_OK, InspectArgs, VerifyArgs};
+use crate::config::cli::{
+    EXIT_FAILURE, EXIT_NEEDS_CONSENT, EXIT_OK, EXIT_REPAIRABLE, InspectArgs, RepairArgs, VerifyArgs,
+};
 use crate::config::schema::Storage;
+use crate::engine::worker::unix_ms;
 use crate::recovery::verify::{self, Finding};
 use crate::storage::{DirLock, Disk, RealDisk, lock_dir};
 
 /// The data directory for this process alone.
-pub(super) fn lock(dir: &str) -> Result<DirLock, String> {
+fn lock(dir: &str) -> Result<DirLock, String> {
     let path = Path::new(dir);
     if !path.is_dir() {
         return Err(format!("{dir}: no such directory"));
@@ -22,7 +26,7 @@ pub(super) fn lock(dir: &str) -> Result<DirLock, String> {
 }
 
 /// Where the parts of the data are.
-pub(super) fn storage(args: &VerifyArgs) -> Storage {
+fn storage(args: &VerifyArgs) -> Storage {
     Storage {
         data_dir: args.dir.clone(),
         checkpoint_dir: args.checkpoint_dir.clone(),
@@ -67,7 +71,54 @@ pub fn inspect(args: &InspectArgs) -> u8 {
     }
 }
 
-pub(super) fn fail(why: &str) -> u8 {
+/// Says what it takes to make a directory startable, and does it when told to.
+pub fn repair(args: &RepairArgs) -> u8 {
+    match try_repair(args) {
+        Ok(code) => code,
+        Err(why) => fail(&why),
+    }
+}
+
+fn try_repair(args: &RepairArgs) -> Result<u8, String> {
+    let dir = &args.dirs.dir;
+    let _lock = lock(dir)?;
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let progress = Progress::new();
+    let plan = repair::plan(&disk, &storage(&args.dirs), &mut |what, done, total| {
+        progress.show(what, done, total);
+    })?;
+    drop(progress);
+    if plan.steps.is_empty() {
+        println!("nothing to repair");
+        return Ok(EXIT_OK);
+    }
+    if plan.loses() && !args.accept_loss {
+        tell(&plan);
+        eprintln!(
+            "lokikv: what is marked LOSS was acknowledged and would be lost: nothing was changed; to go on, use --yes --accept-loss"
+        );
+        return Ok(EXIT_NEEDS_CONSENT);
+    }
+    if !args.yes {
+        tell(&plan);
+        eprintln!("lokikv: nothing was changed; to carry this out, use --yes");
+        return Ok(EXIT_REPAIRABLE);
+    }
+    let quarantine = repair::carry_out(&disk, &plan, Path::new(dir), unix_ms(), &mut |step| {
+        println!("done: {}", step.text);
+    })?;
+    println!("what was dropped is in {}", quarantine.display());
+    Ok(EXIT_OK)
+}
+
+fn tell(plan: &Plan) {
+    for step in &plan.steps {
+        let mark = if step.loses { "LOSS: " } else { "" };
+        println!("{mark}would {}", step.text);
+    }
+}
+
+fn fail(why: &str) -> u8 {
     eprintln!("lokikv: {why}");
     EXIT_FAILURE
 }

@@ -1,14 +1,15 @@
-//! What the binary does besides serving, on a directory that no server is using: `verify`, `inspect`, `restore`.
+//! What the binary does besides serving, on a directory that no server is using: `verify`, `inspect`, `repair`, `restore`.
 //!
-//! **Invariant:** nothing that is there is changed; only `restore --in-place` sets it aside.
+//! **Invariant:** only `repair --yes` changes what is there, and `restore --in-place` sets it aside; nothing is deleted.
 
 mod cli;
 pub mod inspect;
 mod progress;
+pub mod repair;
 pub mod report;
 pub mod restore;
 pub mod time;
 
-pub use cli::{inspect, verify};
+pub use cli::{inspect, repair, verify};
 pub use progress::Progress;
 pub use restore::restore;

@@ -39,7 +39,7 @@ pub use handle::{Wal, WalStats};
 pub use producer::WorkerLog;
 pub use reader::{Reader, Record, Tail};
 pub use repair::{Repair, repair_damage, repair_tail};
-pub use segment::segment_name;
+pub use segment::{segment_name, segments};
 pub use waiters::{WaitLsn, WaitRoom};
 pub use walk::{Found, SegmentSummary, Walk};
 

@@ -45,6 +45,15 @@ pub(super) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<SegmentFile>, WalE
     Ok(files)
 }
 
+/// First LSN and path of each segment in a directory, in order.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<(Lsn, PathBuf)>, WalError> {
+    let files = list(disk, dir)?;
+    Ok(files.into_iter().map(|file| (file.first, file.path)).collect())
+}
+
 /// A segment open for writing.
 pub(super) struct OpenSegment {
     pub file: Box<dyn DiskFile>,

@@ -59,6 +59,7 @@ fn files_by_kind(disk: &FaultDisk) -> BTreeMap<&'static str, Vec<PathBuf>> {
                 Some("lkm") => "manifest",
                 Some("lkp") => "pages",
                 Some("log") => "log",
+                Some("lkc") => "control",
                 _ => "other",
             };
             kinds.entry(kind).or_default().push(path);

@@ -127,7 +127,7 @@ pub fn check_fit(pages: &mut [Outline]) -> Result<(), String> {
 }
 
 /// Whether anchors, in the order of their prefixes, cover all hashes, each once. None at all is well, too.
-pub(super) fn check_cover(pages: impl Iterator<Item = (u64, Anchor)>) -> Result<(), String> {
+pub fn check_cover(pages: impl Iterator<Item = (u64, Anchor)>) -> Result<(), String> {
     let mut covered = None;
     for (id, anchor) in pages {
         let (from, up_to) = (u64::from(anchor.prefix), covered.unwrap_or(0));

@@ -5,8 +5,9 @@ use std::io;
 use std::path::Path;
 
 use super::{FileKind, Inspector};
+use crate::checkpoint::control::Control;
 use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::page_file::read_page_file_id;
+use crate::checkpoint::page_file::{header_error, read_page_file_id};
 use crate::engine::field::Field;
 use crate::fields;
 use crate::tools::report::Fields;
@@ -74,6 +75,7 @@ impl Inspector<'_, '_> {
                     .map(|id| fields!["id" => id])
                     .map_err(|error| error.to_string()),
             ),
+            Ok(Some(FileKind::Control)) => ("control", self.control(path)),
             Ok(None) => ("file", Ok(Vec::new())),
             Err(error) => ("file", Err(error.to_string())),
         };
@@ -93,6 +95,18 @@ impl Inspector<'_, '_> {
     fn segment_header(&self, path: &Path) -> Result<Fields, String> {
         let walk = Walk::open(self.disk.as_ref(), path).map_err(|error| error.to_string())?;
         Ok(fields!["first-lsn" => walk.summary().first_lsn])
+    }
+
+    /// What a control file says.
+    pub(super) fn control(&self, path: &Path) -> Result<Fields, String> {
+        let bytes = self.disk.read(path).map_err(|error| error.to_string())?;
+        let control = Control::decode(&bytes).map_err(|fault| header_error(path, fault).to_string())?;
+        Ok(fields![
+            "data-set" => format!("{:032x}", control.data_set),
+            "checkpoint" => control.checkpoint,
+            "lsn" => control.lsn,
+            "pins" => Field::List(control.pins.iter().map(|pin| Field::from(*pin)).collect()),
+        ])
     }
 
     fn manifest_header(&self, path: &Path) -> Result<Fields, String> {

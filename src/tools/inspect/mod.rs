@@ -38,6 +38,7 @@ enum FileKind {
     Segment,
     Manifest,
     Pages,
+    Control,
 }
 
 /// One inspection.
@@ -82,7 +83,15 @@ impl Inspector<'_, '_> {
                 Ok(Some(FileKind::Segment)) => self.segment(path)?,
                 Ok(Some(FileKind::Manifest)) => self.manifest(path)?,
                 Ok(Some(FileKind::Pages)) => self.page_file(path)?,
-                Ok(None) => self.fault(path, 0, "neither a log segment, nor a manifest, nor a page file")?,
+                Ok(Some(FileKind::Control)) => match self.control(path) {
+                    Ok(fields) => self.report.show("control", fields)?,
+                    Err(reason) => self.fault(path, 0, &reason)?,
+                },
+                Ok(None) => self.fault(
+                    path,
+                    0,
+                    "neither a log segment, nor a manifest, nor a page file, nor a control file",
+                )?,
                 Err(error) => self.fault(path, 0, &error.to_string())?,
             }
         }
@@ -103,9 +112,11 @@ impl Inspector<'_, '_> {
             b"LOKIWAL\n" => Some(FileKind::Segment),
             b"LOKIMAN\n" => Some(FileKind::Manifest),
             b"LOKIPGS\n" => Some(FileKind::Pages),
+            b"LOKICTL\n" => Some(FileKind::Control),
             _ if name.contains(".log") => Some(FileKind::Segment),
             _ if name.contains(".lkm") => Some(FileKind::Manifest),
             _ if name.contains(".lkp") => Some(FileKind::Pages),
+            _ if name.contains(".lkc") => Some(FileKind::Control),
             _ => None,
         })
     }

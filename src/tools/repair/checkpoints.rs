@@ -1,0 +1,349 @@
+//! Checkpoints and persisted collections: which can be used, and what must go.
+//!
+//! In this order: the newest checkpoint as it is; an older one that the log still brings up to date; the newest one without
+//! its damaged pages; an older one without what came after it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::log::Log;
+use super::rewrite::Rewriting;
+use super::{Action, Plan, at};
+use crate::checkpoint::control::Control;
+use crate::checkpoint::format::{ManifestKind, PAGE_HEADER_BYTES};
+use crate::checkpoint::manifest::Manifest;
+use crate::checkpoint::verify::{Damage, Event, Expected, damage, read_expected, verify_manifest};
+use crate::checkpoint::{CheckpointError, catalog, persisted_manifests};
+use crate::storage::Disk;
+use crate::tools::time::utc;
+use crate::wal::Lsn;
+
+/// A checkpoint as it was found.
+struct Candidate {
+    path: PathBuf,
+    manifest: Result<Manifest, CheckpointError>,
+    damage: Damage,
+}
+
+impl Candidate {
+    /// Of the data set, where one is known.
+    fn look(disk: &dyn Disk, path: PathBuf, expected: Expected, data_set: Option<u128>) -> Self {
+        let mut manifest = read_expected(disk, &path, expected);
+        let mut damaged = Damage::default();
+        if let Ok(found) = &manifest {
+            damaged = damage(disk, &path, found);
+            if data_set.is_some_and(|data_set| data_set != found.head.data_set) {
+                let reason = "it is of another data set than the control file";
+                manifest = Err(CheckpointError::damaged(&path, 0, reason));
+            }
+        }
+        if manifest.is_ok() && damaged.pages.is_empty() {
+            // Pages that are whole and do not fit together cannot be mended by dropping some.
+            let mut fault = None;
+            verify_manifest(disk, &path, expected, &mut |event| {
+                if let Event::Fault(error) = event {
+                    fault.get_or_insert(error);
+                }
+            });
+            if let Some(error) = fault {
+                manifest = Err(error);
+            }
+        }
+        Self {
+            path,
+            manifest,
+            damage: damaged,
+        }
+    }
+
+    /// Its LSN, if it is whole.
+    fn whole(&self) -> Option<Lsn> {
+        let manifest = self.manifest.as_ref().ok()?;
+        self.damage.pages.is_empty().then_some(manifest.head.lsn)
+    }
+
+    fn lsn(&self) -> Option<Lsn> {
+        self.manifest.as_ref().ok().map(|manifest| manifest.head.lsn)
+    }
+
+    fn why(&self) -> String {
+        match (&self.manifest, self.damage.pages.first()) {
+            (Err(error), _) => error.to_string(),
+            (Ok(_), Some(page)) => format!("{} of its pages are damaged: {}", self.damage.pages.len(), page.error),
+            (Ok(_), None) => "it is whole".to_owned(),
+        }
+    }
+}
+
+/// Decides which checkpoint stays; returns its LSN, 0 for none.
+pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &mut Plan) -> Result<Lsn, String> {
+    let found = catalog::manifests(disk.as_ref(), dir).map_err(|error| error.to_string())?;
+    let (control, fault) = match Control::read(disk.as_ref(), dir) {
+        Ok(control) => (control, None),
+        Err(error @ CheckpointError::UnknownVersion { .. }) => return Err(error.to_string()),
+        Err(error) => (None, Some(error)),
+    };
+    let data_set = control.as_ref().map(|control| control.data_set);
+    let newest_id = found.last().map_or(0, |(id, _)| *id);
+    let lost = control.as_ref().filter(|control| control.checkpoint > newest_id);
+    let lost = lost.map(|control| (control.checkpoint, control.lsn));
+    let mut candidates: Vec<Candidate> = found
+        .into_iter()
+        .map(|(id, path)| {
+            let expected = Expected {
+                kind: ManifestKind::Checkpoint,
+                id: Some(id),
+            };
+            Candidate::look(disk.as_ref(), path, expected, data_set)
+        })
+        .collect();
+    // Newest first.
+    candidates.reverse();
+    if candidates.is_empty() && lost.is_none() && fault.is_none() {
+        return Ok(0);
+    }
+    if let Some(newest) = candidates.first()
+        && let Some(CheckpointError::UnknownVersion { .. }) = newest.manifest.as_ref().err()
+    {
+        return Err(format!("{}: not damage, so there is nothing to repair", newest.why()));
+    }
+    let chosen = choose(&candidates, lost.map(|(_, lsn)| lsn), log)?;
+    let (index, base) = match chosen {
+        Choice::Keep(index, base) => (index, base),
+        Choice::Nothing => (candidates.len(), 0),
+        Choice::DropPages(index) => {
+            let lsn = candidates.get(index).and_then(Candidate::lsn).unwrap_or(0);
+            (index, lsn)
+        }
+        Choice::Lose(index, base) => {
+            log.give_up();
+            (index, base)
+        }
+    };
+    let loses = matches!(chosen, Choice::Lose(..));
+    for newer in candidates.iter().take(index) {
+        let then = match chosen {
+            Choice::Lose(_, base) => {
+                let at = candidates.get(index).and_then(|kept| kept.manifest.as_ref().ok());
+                let time = at.map_or_else(String::new, |manifest| format!(" ({})", utc(manifest.head.wall_ms)));
+                format!("all changes after LSN {base}{time} are lost, the log does not reach back to it")
+            }
+            _ => "the log brings an older one up to date, nothing is lost".to_owned(),
+        };
+        plan.set_aside(newer.path.clone(), loses, &format!("{}; {then}", newer.why()));
+    }
+    if let (Some((id, lsn)), Choice::Lose(_, base)) = (lost, chosen) {
+        let text = format!(
+            "go on without checkpoint {id} at LSN {lsn}, whose manifest is missing: all changes after LSN {base} are lost"
+        );
+        plan.add(Action::Nothing, true, text);
+    }
+    let mut kept = Vec::new();
+    let mut kept_ids = BTreeSet::new();
+    for (at, candidate) in candidates.iter().enumerate().skip(index) {
+        match &candidate.manifest {
+            Ok(manifest) if candidate.damage.pages.is_empty() => {
+                kept.push(manifest.head.files.clone());
+                kept_ids.insert(manifest.head.id);
+            }
+            Ok(manifest) if at == index => {
+                let without = without_pages(manifest, &candidate.damage);
+                kept.push(without.head.files.clone());
+                kept_ids.insert(without.head.id);
+                rewrite(&candidate.path, manifest, without, &candidate.damage, plan);
+            }
+            _ => {
+                let why = format!("{}; it is an old one, what is served does not need it", candidate.why());
+                plan.set_aside(candidate.path.clone(), false, &why);
+            }
+        }
+    }
+    let is_changed = !plan.steps.is_empty();
+    if is_changed {
+        unnamed_files(disk.as_ref(), dir, &kept, plan)?;
+    }
+    let of_kept = candidates.get(index).and_then(|kept| kept.manifest.as_ref().ok());
+    let wanted = Control {
+        data_set: of_kept
+            .map(|manifest| manifest.head.data_set)
+            .or(data_set)
+            .unwrap_or_else(|| Control::fresh().data_set),
+        checkpoint: of_kept.map_or(0, |manifest| manifest.head.id),
+        lsn: base,
+        pins: control
+            .iter()
+            .flat_map(|control| control.pins.intersection(&kept_ids))
+            .copied()
+            .collect(),
+    };
+    plan_control(dir, control, fault, wanted, plan);
+    Ok(base)
+}
+
+/// The control file must tell of what stays.
+fn plan_control(
+    dir: &Path,
+    control: Option<Control>,
+    fault: Option<CheckpointError>,
+    wanted: Control,
+    plan: &mut Plan,
+) {
+    let path = Control::path(dir);
+    let why = match (&control, fault) {
+        (_, Some(error)) => error.to_string(),
+        (None, None) => format!("{} is missing", path.display()),
+        // It may be older than the newest manifest: it is written after it.
+        (Some(control), None) if control.checkpoint <= wanted.checkpoint && control.pins == wanted.pins => return,
+        (Some(_), None) => "it tells of checkpoints that do not stay".to_owned(),
+    };
+    let pins = "; pins it had are not known";
+    let text = format!(
+        "write {} anew, for checkpoint {} at LSN {}: {why}{}",
+        path.display(),
+        wanted.checkpoint,
+        wanted.lsn,
+        if control.is_none() { pins } else { "" }
+    );
+    plan.add(Action::Control(dir.to_owned(), wanted), false, text);
+}
+
+/// Numbers are of candidates, newest first.
+#[derive(Clone, Copy)]
+enum Choice {
+    /// This one, as it is.
+    Keep(usize, Lsn),
+    /// None: the log has everything from the beginning.
+    Nothing,
+    /// This one, without its damaged pages.
+    DropPages(usize),
+    /// This one, and nothing after it.
+    Lose(usize, Lsn),
+}
+
+/// `lost`: the LSN of a checkpoint that was committed and is not among them.
+fn choose(candidates: &[Candidate], lost: Option<Lsn>, log: &mut Log<'_>) -> Result<Choice, String> {
+    let target = lost.or_else(|| candidates.first().and_then(Candidate::lsn));
+    for (index, candidate) in candidates.iter().enumerate() {
+        if let Some(base) = candidate.whole()
+            && ((index == 0 && lost.is_none()) || log.reaches(base, target)?)
+        {
+            return Ok(Choice::Keep(index, base));
+        }
+    }
+    if log.oldest() == Some(1) && log.reaches(0, target)? {
+        return Ok(Choice::Nothing);
+    }
+    if candidates.is_empty() && lost.is_none() {
+        return Ok(Choice::Nothing);
+    }
+    if target.is_some() && lost.is_none() {
+        return Ok(Choice::DropPages(0));
+    }
+    for (index, candidate) in candidates.iter().enumerate() {
+        if let Some(base) = candidate.lsn() {
+            return Ok(Choice::Lose(index, base));
+        }
+    }
+    let why = candidates.first().map(Candidate::why).unwrap_or_default();
+    Err(format!(
+        "no checkpoint can be used and the log does not go back to the beginning: {why}. Put back a copy of the directory"
+    ))
+}
+
+/// The manifest without some of its pages, and without page files that then have none.
+fn without_pages(manifest: &Manifest, damage: &Damage) -> Manifest {
+    let gone: BTreeSet<(u32, u64)> = damage
+        .pages
+        .iter()
+        .map(|page| (page.collection, page.row.page_id))
+        .collect();
+    let mut left = manifest.clone();
+    for part in &mut left.collections {
+        let id = part.row.id;
+        part.pages.retain(|row| !gone.contains(&(id, row.page_id)));
+        part.row.pages = part.pages.len() as u64;
+    }
+    let rows = || left.collections.iter().flat_map(|part| &part.pages);
+    left.head.pages = rows().count() as u64;
+    left.head.entries = rows().map(|row| u64::from(row.entries)).sum();
+    let used: BTreeSet<u32> = rows().map(|row| row.file).collect();
+    let files = used
+        .iter()
+        .filter_map(|file| left.head.files.get(*file as usize))
+        .copied();
+    left.head.files = files.collect();
+    left.head.referenced_bytes = rows().map(|row| row.len + PAGE_HEADER_BYTES as u64).sum();
+    for row in left.collections.iter_mut().flat_map(|part| &mut part.pages) {
+        row.file = used.range(..row.file).count() as u32;
+    }
+    left
+}
+
+fn rewrite(path: &Path, manifest: &Manifest, without: Manifest, damage: &Damage, plan: &mut Plan) {
+    let entries = manifest.head.entries - without.head.entries;
+    let pages: Vec<String> = damage
+        .pages
+        .iter()
+        .map(|page| {
+            let (id, lost) = (page.row.page_id, page.row.entries);
+            format!(
+                "page {id} of collection {} ({lost} entries: {})",
+                page.collection, page.error
+            )
+        })
+        .collect();
+    let text = format!(
+        "write {} anew without {} damaged pages; {entries} entries as of LSN {} are lost: {}",
+        path.display(),
+        damage.pages.len(),
+        manifest.head.lsn,
+        pages.join("; ")
+    );
+    let rewriting = Rewriting {
+        manifest: without,
+        holes: damage.holes.clone(),
+    };
+    plan.add(Action::Rewrite(path.to_owned(), Box::new(rewriting)), true, text);
+}
+
+/// Page files that no manifest names any more would be removed by the next start; they go to the quarantine instead.
+fn unnamed_files(disk: &dyn Disk, dir: &Path, kept: &[Vec<u64>], plan: &mut Plan) -> Result<(), String> {
+    let named: BTreeSet<String> = kept.iter().flatten().map(|id| catalog::page_file_name(*id)).collect();
+    for name in disk.list(dir).map_err(at("list", dir))? {
+        let name = name.to_string_lossy();
+        if name.ends_with(".lkp") && !named.contains(&*name) {
+            let why = "no manifest that stays names it";
+            plan.set_aside(dir.join(&*name), false, why);
+        }
+    }
+    Ok(())
+}
+
+/// Persisted collections: what is damaged in them goes.
+pub(super) fn plan_persisted(disk: &Arc<dyn Disk>, dir: &Path, plan: &mut Plan) -> Result<(), String> {
+    let found = persisted_manifests(disk.as_ref(), dir).map_err(|error| error.to_string())?;
+    for (name, path) in found {
+        let expected = Expected {
+            kind: ManifestKind::Persisted,
+            id: None,
+        };
+        let candidate = Candidate::look(disk.as_ref(), path, expected, None);
+        match &candidate.manifest {
+            Ok(_) if candidate.damage.pages.is_empty() => {}
+            Ok(manifest) => {
+                let without = without_pages(manifest, &candidate.damage);
+                rewrite(&candidate.path, manifest, without, &candidate.damage, plan);
+            }
+            Err(CheckpointError::UnknownVersion { .. }) => return Err(candidate.why()),
+            Err(error) => {
+                let folder = candidate.path.parent().unwrap_or(dir);
+                for file in disk.list(folder).map_err(at("list", folder))? {
+                    let why = format!("the persisted collection {name:?} is lost: {error}");
+                    plan.set_aside(folder.join(file), true, &why);
+                }
+            }
+        }
+    }
+    Ok(())
+}

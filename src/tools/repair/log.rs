@@ -1,0 +1,210 @@
+//! The log: what of it can be read, and what must go.
+//!
+//! **Invariant:** intact records behind damage are dropped too, since changes after a gap would be applied to other data
+//! than they were made for; they are counted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Action, Plan, at};
+use crate::storage::Disk;
+use crate::wal::{Found, Lsn, Reader, SEGMENT_HEADER_BYTES, Tail, WalError, Walk, segments};
+
+/// How far a reading got, and why no farther.
+struct Reading {
+    /// The LSN after the last record.
+    next: Lsn,
+    error: Option<WalError>,
+    tail: Option<Tail>,
+}
+
+/// See the module.
+pub(super) struct Log<'a> {
+    disk: &'a Arc<dyn Disk>,
+    dir: PathBuf,
+    /// First LSN and path of each segment, in order.
+    segments: Vec<(Lsn, PathBuf)>,
+    read: &'a mut dyn FnMut(&'static str, u64, u64),
+    /// All segments go, whatever is in them.
+    given_up: bool,
+}
+
+impl<'a> Log<'a> {
+    /// Lists the segments.
+    pub fn look(
+        disk: &'a Arc<dyn Disk>,
+        dir: &Path,
+        read: &'a mut dyn FnMut(&'static str, u64, u64),
+    ) -> Result<Self, String> {
+        let exists = disk.exists(dir).map_err(at("look for", dir))?;
+        let segments = if exists {
+            segments(disk.as_ref(), dir).map_err(|error| error.to_string())?
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            disk,
+            dir: dir.to_owned(),
+            segments,
+            read,
+            given_up: false,
+        })
+    }
+
+    /// The first LSN that the segments go back to.
+    pub fn oldest(&self) -> Option<Lsn> {
+        self.segments.first().map(|(first, _)| *first)
+    }
+
+    /// Whether a checkpoint at `base` can be brought up to `target`, or where that is not known to the log's end, without a
+    /// fault on the way.
+    pub fn reaches(&mut self, base: Lsn, target: Option<Lsn>) -> Result<bool, String> {
+        if self.segments.is_empty() {
+            return Ok(target.is_some_and(|target| target <= base));
+        }
+        let reading = self.read_from(base + 1)?;
+        Ok(match target {
+            Some(target) => reading.next > target,
+            None => reading.error.is_none(),
+        })
+    }
+
+    /// The log does not continue what will be loaded: all of it goes.
+    pub fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
+    fn read_from(&mut self, from: Lsn) -> Result<Reading, String> {
+        let mut reader = match Reader::open(Arc::clone(self.disk), &self.dir, from) {
+            Ok(reader) => reader,
+            Err(error) => return self.stopped(from, error, None),
+        };
+        let mut records = 0_u64;
+        loop {
+            match reader.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    let next = reader.next_lsn();
+                    return self.stopped(next, error, None);
+                }
+            }
+            records += 1;
+            if records.is_multiple_of(1 << 14) {
+                let (done, total) = reader.progress();
+                (self.read)("log", done, total);
+            }
+        }
+        Ok(Reading {
+            next: reader.next_lsn(),
+            error: None,
+            tail: reader.tail().cloned(),
+        })
+    }
+
+    fn stopped(&self, next: Lsn, error: WalError, tail: Option<Tail>) -> Result<Reading, String> {
+        match error {
+            WalError::Damaged { .. } | WalError::Missing { .. } => Ok(Reading {
+                next,
+                error: Some(error),
+                tail,
+            }),
+            // Neither damage nor a gap: nothing that dropping would mend.
+            other => Err(other.to_string()),
+        }
+    }
+
+    /// What must go so that a checkpoint at `base` can be continued.
+    pub fn plan(&mut self, base: Lsn, plan: &mut Plan) -> Result<(), String> {
+        if self.segments.is_empty() {
+            return Ok(());
+        }
+        if self.given_up {
+            let why = "the log does not continue the checkpoint that is left";
+            self.drop_from(0, why, true, plan);
+            return Ok(());
+        }
+        let reading = self.read_from(base + 1)?;
+        match (reading.error, reading.tail) {
+            (Some(error), _) => self.plan_end(reading.next, &error, plan)?,
+            (None, Some(tail)) => plan.add(
+                Action::Cut(tail.file.clone(), tail.offset),
+                false,
+                format!(
+                    "cut {} at byte {}: {} bytes of a torn record, which was never durable ({})",
+                    tail.file.display(),
+                    tail.offset,
+                    tail.bytes,
+                    tail.reason
+                ),
+            ),
+            (None, None) => {}
+        }
+        self.plan_before(base, plan)
+    }
+
+    /// The log ends at its first fault.
+    fn plan_end(&mut self, next: Lsn, error: &WalError, plan: &mut Plan) -> Result<(), String> {
+        let (file, offset) = match error {
+            WalError::Damaged { file, offset, .. } => (file.clone(), *offset),
+            WalError::Missing { file, .. } => (file.clone(), 0),
+            other => return Err(other.to_string()),
+        };
+        let index = self.segments.iter().position(|(_, path)| *path == file).unwrap_or(0);
+        let behind = self.intact_behind(index, offset);
+        let why = format!("{error}. The log then ends with record {}", next - 1);
+        // A header's damage is told with the offset of a field of it; the segment is lost as a whole.
+        if offset < SEGMENT_HEADER_BYTES as u64 {
+            let why = format!("{why}; {behind} intact records behind are lost, too");
+            self.drop_from(index, &why, true, plan);
+            return Ok(());
+        }
+        self.drop_from(index + 1, "it follows the damage", true, plan);
+        let text = format!(
+            "cut {} at byte {offset}: {why}; {behind} intact records behind are lost, too",
+            file.display()
+        );
+        plan.add(Action::Cut(file, offset), true, text);
+        Ok(())
+    }
+
+    /// Records that are whole behind a fault.
+    fn intact_behind(&self, index: usize, offset: u64) -> u64 {
+        let mut count = 0;
+        for (at, (_, path)) in self.segments.iter().enumerate().skip(index) {
+            let Ok(mut walk) = Walk::open(self.disk.as_ref(), path) else {
+                continue;
+            };
+            while let Ok(Some(found)) = walk.next() {
+                if let Found::Record(record) = found {
+                    count += u64::from(at > index || record.offset >= offset);
+                }
+            }
+        }
+        count
+    }
+
+    /// Damage in what is kept from before the checkpoint: those segments go, nothing that is served is lost.
+    fn plan_before(&mut self, base: Lsn, plan: &mut Plan) -> Result<(), String> {
+        let Some(oldest) = self.oldest().filter(|oldest| *oldest <= base) else {
+            return Ok(());
+        };
+        let reading = self.read_from(oldest)?;
+        let Some(WalError::Damaged { file, .. }) = reading.error.filter(|_| reading.next <= base) else {
+            return Ok(());
+        };
+        let index = self.segments.iter().position(|(_, path)| *path == file).unwrap_or(0);
+        for (_, path) in self.segments.iter().take(index + 1) {
+            let why = "it is damaged, or before a damaged one, and older than the newest checkpoint";
+            plan.set_aside(path.clone(), false, why);
+        }
+        Ok(())
+    }
+
+    /// Segments from number `index` on, the last one first, so that at no time there is a gap.
+    fn drop_from(&self, index: usize, why: &str, loses: bool, plan: &mut Plan) {
+        for (_, path) in self.segments.iter().skip(index).rev() {
+            plan.set_aside(path.clone(), loses, why);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A manifest without its damaged pages.
+//!
+//! Pages of hashed collections cover all hashes; where one is dropped, an empty one takes its place, in a page file of its
+//! own.
+//!
+//! **Invariant:** the page file is durable before the manifest that names it.
+
+use std::path::Path;
+
+use super::at;
+use crate::checkpoint::catalog::{self, page_file_name};
+use crate::checkpoint::format::PAGE_HEADER_BYTES;
+use crate::checkpoint::manifest::Manifest;
+use crate::checkpoint::page_file::PageFileWriter;
+use crate::checkpoint::verify::Hole;
+use crate::config::values::Compression;
+use crate::page::image::PageImage;
+use crate::storage::Disk;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Rewriting {
+    /// What stays.
+    pub manifest: Manifest,
+    /// What is open in it.
+    pub holes: Vec<Hole>,
+}
+
+impl Rewriting {
+    /// Replaces the manifest at `path`.
+    pub(super) fn carry_out(&self, disk: &dyn Disk, path: &Path) -> Result<(), String> {
+        let dir = path.parent().unwrap_or(Path::new("."));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = dir.join(format!("{name}.tmp"));
+        if disk.exists(&temporary).map_err(at("look for", &temporary))? {
+            disk.remove(&temporary).map_err(at("remove", &temporary))?;
+        }
+        let mut manifest = self.manifest.clone();
+        if !self.holes.is_empty() {
+            self.fill(disk, dir, &mut manifest)?;
+        }
+        catalog::publish(disk, dir, &name, &manifest)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    fn fill(&self, disk: &dyn Disk, dir: &Path, manifest: &mut Manifest) -> Result<(), String> {
+        let mut id = manifest
+            .head
+            .id
+            .max(manifest.head.files.iter().copied().max().unwrap_or(0))
+            + 1;
+        while disk
+            .exists(&dir.join(page_file_name(id)))
+            .map_err(at("look into", dir))?
+        {
+            id += 1;
+        }
+        let path = dir.join(page_file_name(id));
+        let refused = |error: crate::checkpoint::CheckpointError| error.to_string();
+        let mut writer = PageFileWriter::create(disk, path, id, Compression::None).map_err(refused)?;
+        let file = manifest.head.files.len() as u32;
+        manifest.head.files.push(id);
+        for hole in &self.holes {
+            let parts = &mut manifest.collections;
+            let Some(part) = parts.iter_mut().find(|part| part.row.id == hole.collection) else {
+                continue;
+            };
+            let page_id = part.row.next_page_id;
+            part.row.next_page_id += 1;
+            let mut image = PageImage::of(page_id, manifest.head.lsn, std::iter::empty()).anchored(hole.anchor);
+            let mut row = writer
+                .append(hole.collection, hole.shard, &mut image)
+                .map_err(refused)?;
+            row.file = file;
+            part.pages.push(row);
+            part.row.pages += 1;
+            manifest.head.pages += 1;
+            manifest.head.referenced_bytes += row.len + PAGE_HEADER_BYTES as u64;
+        }
+        writer.finish().map(drop).map_err(refused)
+    }
+}
