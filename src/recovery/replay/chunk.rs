@@ -14,10 +14,14 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// Bytes of records that may wait to be applied.
 const UNDER_WAY_BYTES_MAX: usize = 64 << 20;
 
+/// Emptied buffers that are kept: fresh memory has to be cleared by the kernel first, which costs as much as the reading.
+const SPARE_MAX: usize = 32;
+
 /// Lets only so many bytes be under way.
 #[derive(Default)]
 pub(super) struct Budget {
     taken: Mutex<usize>,
+    spare: Mutex<Vec<Vec<u8>>>,
     given: Condvar,
 }
 
@@ -70,6 +74,7 @@ impl Chunk {
     /// Appends the next record.
     pub fn push(&mut self, record: &Record<'_>) {
         if self.bytes.is_empty() {
+            self.bytes = self.budget.spare.lock().pop().unwrap_or_default();
             self.bytes.reserve(CHUNK_BYTES.max(record.payload.len()));
         }
         self.bytes.extend_from_slice(record.payload);
@@ -109,5 +114,10 @@ impl Chunk {
 impl Drop for Chunk {
     fn drop(&mut self) {
         self.budget.give(self.taken);
+        let mut spare = self.budget.spare.lock();
+        if spare.len() < SPARE_MAX && (1..=2 * CHUNK_BYTES).contains(&self.bytes.capacity()) {
+            self.bytes.clear();
+            spare.push(std::mem::take(&mut self.bytes));
+        }
     }
 }
