@@ -12,7 +12,7 @@ use super::manifest::{CollectionPart, Manifest};
 use super::page_file::{PageBuffer, PageFileReader};
 use crate::engine::collection::Collection;
 use crate::engine::effect::CollectionId;
-use crate::engine::index::loaded::{Extent, Outline, check_fit};
+use crate::engine::index::loaded::{Outline, check_fit};
 use crate::page::image::Anchor;
 use crate::storage::Disk;
 
@@ -180,9 +180,8 @@ pub fn damage(disk: &dyn Disk, path: &Path, manifest: &Manifest) -> Damage {
                 None => continue,
             };
             let anchors = shards.entry(row.shard).or_default();
-            match built.map(|page| page.outline().extent) {
-                Ok(Extent::Anchor(anchor)) => anchors.push(anchor),
-                Ok(Extent::Keys(_)) => {}
+            match built.map(|page| page.outline().anchor()) {
+                Ok(anchor) => anchors.extend(anchor),
                 Err(error) => damage.pages.push(DamagedPage {
                     collection: part.row.id,
                     row: *row,

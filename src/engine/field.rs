@@ -267,6 +267,11 @@ impl Serializer for Tree {
         Ok(Field::Uint(value))
     }
 
+    /// An identity, not a quantity: 32 hexadecimal digits.
+    fn serialize_u128(self, value: u128) -> Made {
+        Ok(Field::Text(format!("{value:032x}")))
+    }
+
     fn serialize_f32(self, value: f32) -> Made {
         self.serialize_f64(value.into())
     }

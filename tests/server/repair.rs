@@ -184,3 +184,23 @@ fn damaged_pages_are_dropped_and_named() {
     let refused = repaired(&dir, &["--yes"], 1);
     assert!(refused.contains("in use"), "{refused}");
 }
+
+#[test]
+fn a_control_file_is_written_anew() {
+    let mut server = filled(0);
+    let dir = server.data_dir();
+    let control = files(&dir, ".lkc").pop().expect("a control file");
+    flip(&control, 20);
+    assert!(server.try_start().is_err());
+    assert!(repaired(&dir, &[], 3).contains("control.lkc anew"));
+    repaired(&dir, &["--yes"], 0);
+    assert_eq!(keys(&mut server), 600);
+    // A committed checkpoint that is gone: what came after the one before it is lost.
+    fs::remove_file(manifests(&server).pop().expect("a manifest")).expect("remove");
+    assert!(server.try_start().is_err());
+    let told = repaired(&dir, &["--yes"], 4);
+    assert!(told.contains("whose manifest is missing"), "{told}");
+    repaired(&dir, &["--yes", "--accept-loss"], 0);
+    assert_eq!(keys(&mut server), 200);
+    assert!(repaired(&dir, &[], 0).contains("nothing to repair"));
+}

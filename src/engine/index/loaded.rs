@@ -89,6 +89,16 @@ enum Extent {
     Keys(Option<[Box<[u8]>; 2]>),
 }
 
+impl Outline {
+    /// The hashes it has, of a page of a hashed collection.
+    pub fn anchor(&self) -> Option<Anchor> {
+        match self.extent {
+            Extent::Anchor(anchor) => Some(anchor),
+            Extent::Keys(_) => None,
+        }
+    }
+}
+
 impl LoadedPage {
     /// Its outline.
     pub fn outline(&self) -> Outline {
