@@ -1,4 +1,4 @@
-//! The command line of what is done on a directory without a server: `verify`, `inspect`, `repair`.
+//! The command line of what is done on a directory without a server: `verify`, `inspect`, `repair`, `restore`.
 
 use std::path::PathBuf;
 

@@ -17,7 +17,7 @@ use crate::recovery::verify::{self, Finding};
 use crate::storage::{DirLock, Disk, RealDisk, lock_dir};
 
 /// The data directory for this process alone.
-fn lock(dir: &str) -> Result<DirLock, String> {
+pub(super) fn lock(dir: &str) -> Result<DirLock, String> {
     let path = Path::new(dir);
     if !path.is_dir() {
         return Err(format!("{dir}: no such directory"));
@@ -118,7 +118,7 @@ fn tell(plan: &Plan) {
     }
 }
 
-fn fail(why: &str) -> u8 {
+pub(super) fn fail(why: &str) -> u8 {
     eprintln!("lokikv: {why}");
     EXIT_FAILURE
 }
