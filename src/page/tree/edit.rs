@@ -1,25 +1,34 @@
-//! Changes to a tree.
+//! Insertion, removal and change of single items.
+//!
+//! A change first finds its path, reading only, and then follows it, copying what is shared: what turns out to be no
+//! change copies nothing.
 
-use std::sync::Arc;
+use std::cmp::Ordering;
 
-use super::node::{Child, INNER_MAX, LEAF_MAX, Node};
+use smallvec::{Array, SmallVec};
+use triomphe::Arc;
+
+use super::balance::{make_room, mend_child};
+use super::node::{Child, Children, INNER_MAX, LEAF_MAX, Node, Nodes};
+use super::path::{Edge, Path, path_behind, path_to};
 use super::{Tree, TreeItem};
 
 impl<T: TreeItem> Tree<T> {
     /// Puts an item before the one at `index`; at the length, behind the last. O(log n).
     pub fn insert(&mut self, index: usize, item: T) {
-        let index = index.min(self.count);
-        self.count += 1;
-        self.weight += item.weight();
-        self.item_bytes += item.heap_bytes();
-        let (mut leaves, mut inners) = (0, 0);
-        if let Some(sibling) = insert(&mut self.root, index, item, (&mut leaves, &mut inners)) {
-            let old = std::mem::replace(&mut self.root, Arc::new(Node::leaf(Vec::new())));
-            self.root = Arc::new(Node::inner(vec![Child::of(old), sibling]));
-            inners += 1;
+        let path = path_behind(&self.root, index.min(self.count), self.count);
+        self.insert_at(&path, item);
+    }
+
+    /// Puts an item where it belongs among items in ascending order, `compare` telling how those are to it: its index. If
+    /// there is an equal one, that one's index and the item. O(log n).
+    pub fn insert_by(&mut self, mut compare: impl FnMut(&T) -> Ordering, item: T) -> Result<usize, (usize, T)> {
+        let (path, index) = self.path_by(&mut compare);
+        if self.is_equal_at(index, &path, compare) {
+            return Err((index, item));
         }
-        self.leaves += leaves;
-        self.inners += inners;
+        self.insert_at(&path, item);
+        Ok(index)
     }
 
     /// Takes the item at `index` out. O(log n).
@@ -28,23 +37,32 @@ impl<T: TreeItem> Tree<T> {
     /// When there is none.
     pub fn remove(&mut self, index: usize) -> T {
         assert!(index < self.count, "index {index} of {}", self.count);
-        let (mut leaves, mut inners) = (0, 0);
-        let item = remove(&mut self.root, index, (&mut leaves, &mut inners));
-        loop {
-            let only = match &*self.root {
-                Node::Inner(children) if children.len() == 1 => children.first().map(|child| Arc::clone(&child.node)),
-                _ => None,
-            };
-            let Some(only) = only else { break };
-            self.root = only;
-            inners += 1;
+        let path = path_to(&self.root, index, self.count);
+        self.remove_at(&path)
+    }
+
+    /// Takes out the first item that `compare` calls equal, of items in ascending order; where it was. O(log n).
+    pub fn remove_by(&mut self, mut compare: impl FnMut(&T) -> Ordering) -> Option<(usize, T)> {
+        let (mut path, index) = self.path_by(&mut compare);
+        if !self.is_equal_at(index, &path, compare) {
+            return None;
         }
-        self.leaves -= leaves;
-        self.inners -= inners;
-        self.count -= 1;
-        self.weight -= item.weight();
-        self.item_bytes -= item.heap_bytes();
-        item
+        if self.item_on(&path).is_none() {
+            // The item is the first of the next leaf.
+            path = path_to(&self.root, index, self.count);
+        }
+        Some((index, self.remove_at(&path)))
+    }
+
+    /// Takes the first item out. A constant time, but for every 62nd.
+    pub fn pop_first(&mut self) -> Option<T> {
+        (self.count > 0).then(|| self.remove(0))
+    }
+
+    /// Takes the last item out. A constant time, but for every 62nd.
+    pub fn pop_last(&mut self) -> Option<T> {
+        let last = self.count.checked_sub(1)?;
+        Some(self.remove(last))
     }
 
     /// Lets `change` change the item at `index` in place. O(log n).
@@ -53,197 +71,164 @@ impl<T: TreeItem> Tree<T> {
     /// When there is none.
     pub fn update<R>(&mut self, index: usize, change: impl FnOnce(&mut T) -> R) -> R {
         assert!(index < self.count, "index {index} of {}", self.count);
-        let change = |item: &mut T| {
-            let (weight, bytes) = (item.weight(), item.heap_bytes());
-            let result = change(item);
-            (result, weight, bytes, item.weight(), item.heap_bytes())
-        };
-        let (result, weight, bytes, new_weight, new_bytes) = update(&mut self.root, index, change);
-        self.weight = self.weight - weight + new_weight;
-        self.item_bytes = self.item_bytes - bytes + new_bytes;
+        let path = path_to(&self.root, index, self.count);
+        let mut sums = Sums::default();
+        let result = update(&mut self.root, &path, &mut sums, change);
+        self.weight = self.weight - sums.old_weight + sums.new_weight;
+        self.item_bytes = self.item_bytes - sums.old_bytes + sums.new_bytes;
         result
     }
 
-    /// Takes so many items from `index` on out. O(log n) for each of the first; much at once is built anew in O(n).
-    pub fn remove_range(&mut self, index: usize, len: usize) {
-        let index = index.min(self.count);
-        let len = len.min(self.count - index);
-        // Building anew costs about as much as taking out one in so many.
-        const REBUILD_SHARE: usize = 8;
-        if len > self.count / REBUILD_SHARE {
-            let before = self.iter().take(index).cloned();
-            *self = before.chain(self.iter_from(index + len).cloned()).collect();
-            return;
-        }
-        for _ in 0..len {
-            self.remove(index);
+    fn insert_at(&mut self, path: &Path, item: T) {
+        self.count += 1;
+        self.weight += item.weight();
+        self.item_bytes += item.heap_bytes();
+        if let Some(sibling) = insert(&mut self.root, path, item, Edge::ROOT, &mut self.nodes) {
+            let old = std::mem::replace(&mut self.root, Node::inner(SmallVec::new()));
+            let children = [Child::of(old), sibling].into_iter().collect();
+            self.root = Node::inner(children);
+            self.nodes.inners += 1;
         }
     }
-}
 
-type Made<'a> = (&'a mut usize, &'a mut usize);
-
-/// The child that has item `index`, and the item's index in it; the last one also for an index behind its end.
-fn find<T: TreeItem>(children: &[Child<T>], mut index: usize) -> (usize, usize) {
-    let last = children.len().saturating_sub(1);
-    for (at, child) in children.iter().enumerate() {
-        if index < child.count || at == last {
-            return (at, index);
-        }
-        index -= child.count;
+    fn remove_at(&mut self, path: &Path) -> T {
+        let item = remove(&mut self.root, path, Edge::ROOT, &mut self.nodes);
+        self.lower();
+        self.count -= 1;
+        self.weight -= item.weight();
+        self.item_bytes -= item.heap_bytes();
+        item
     }
-    (last, index)
+
+    /// Lets a root's only child take its place.
+    pub(super) fn lower(&mut self) {
+        while let Node::Inner(children) = &self.root
+            && let [only] = &***children
+        {
+            self.root = only.node.clone();
+            self.nodes.inners -= 1;
+        }
+    }
 }
 
 /// Inserts below `node`; the sibling behind it, if it had to be split.
-fn insert<T: TreeItem>(node: &mut Arc<Node<T>>, index: usize, item: T, (leaves, inners): Made<'_>) -> Option<Child<T>> {
-    match Arc::make_mut(node) {
+fn insert<T: TreeItem>(node: &mut Node<T>, path: &[u8], item: T, edge: Edge, nodes: &mut Nodes) -> Option<Child<T>> {
+    let (at, below) = step(path);
+    match node {
         Node::Leaf(items) => {
-            if items.len() < LEAF_MAX {
-                items.insert(index, item);
-                return None;
-            }
-            *leaves += 1;
-            let mut behind = split(items, index, LEAF_MAX);
-            put(items, &mut behind, index, item);
-            Some(Child::of(Arc::new(Node::leaf(behind))))
+            let is_end = edge.first && at == 0 || edge.last && at == LEAF_MAX;
+            let behind = put(Arc::make_mut(items), LEAF_MAX, at, item, is_end)?;
+            nodes.leaves += 1;
+            Some(Child::of(Node::leaf(behind)))
         }
         Node::Inner(children) => {
-            let (mut at, within) = find(children, index);
-            // Between two children either will do; the one in front keeps appended runs together.
-            let (mut within, previous) = (within, at.checked_sub(1));
-            if within == 0
-                && let Some(previous) = previous
-                && let Some(child) = children.get(previous)
-                && child.node.width() < child.node.width_max()
-            {
-                (at, within) = (previous, child.count);
-            }
+            let children = Arc::make_mut(children);
             let weight = item.weight();
-            let child = children.get_mut(at)?;
-            let sibling = insert(&mut child.node, within, item, (leaves, inners));
-            match sibling {
-                None => {
-                    child.count += 1;
-                    child.weight += weight;
-                    if within == 0 {
-                        child.separate();
-                    }
-                    return None;
-                }
-                Some(_) => child.refresh(),
-            }
-            let sibling = sibling?;
-            if children.len() < INNER_MAX {
-                children.insert(at + 1, sibling);
+            let moved = make_room(children, at, below, edge);
+            let (at, below) = moved.as_ref().map_or((at, below), |(at, within)| (*at, within));
+            // So separators stay.
+            debug_assert!(
+                at == 0 || !is_first(below),
+                "paths for insertion lead behind an item, if there is one"
+            );
+            let here = edge.of(at, children.len());
+            let child = child_mut(children, at);
+            let Some(sibling) = insert(&mut child.node, below, item, here, nodes) else {
+                child.count += 1;
+                child.weight += weight;
                 return None;
-            }
-            *inners += 1;
-            let mut behind = split(children, at + 1, INNER_MAX);
-            put(children, &mut behind, at + 1, sibling);
-            Some(Child::of(Arc::new(Node::inner(behind))))
+            };
+            child.refresh();
+            let behind = put(children, INNER_MAX, at + 1, sibling, here.any())?;
+            nodes.inners += 1;
+            Some(Child::of(Node::inner(behind)))
         }
     }
 }
 
-/// Splits what is full before something comes in at `index`: at an end there, else in the middle.
-fn split<X>(full: &mut Vec<X>, index: usize, max: usize) -> Vec<X> {
-    let at = match index {
-        0 => 0,
-        index if index == full.len() => full.len(),
-        _ => full.len() / 2,
-    };
-    let mut behind = Vec::with_capacity(max);
-    behind.extend(full.drain(at..));
-    behind
-}
-
-/// Puts something at `index` of what has been split in two.
-fn put<X>(front: &mut Vec<X>, behind: &mut Vec<X>, index: usize, item: X) {
-    match index.checked_sub(front.len()) {
-        Some(at) if at > 0 || behind.is_empty() => behind.insert(at, item),
-        _ => front.insert(index, item),
+/// Inserts into a node's own; what stands behind it then, if there was no room. That is split near an end of the tree, so
+/// that runs leave full nodes behind, else in the middle.
+fn put<A: Array>(own: &mut SmallVec<A>, max: usize, at: usize, new: A::Item, is_end: bool) -> Option<SmallVec<A>> {
+    if own.len() < max {
+        own.insert(at, new);
+        return None;
     }
+    let cut = if is_end { at } else { own.len() / 2 };
+    let mut behind: SmallVec<A> = own.drain(cut..).collect();
+    match at.checked_sub(cut) {
+        Some(within) if within > 0 || behind.is_empty() => behind.insert(within, new),
+        _ => own.insert(at, new),
+    }
+    Some(behind)
 }
 
-fn remove<T: TreeItem>(node: &mut Arc<Node<T>>, index: usize, (leaves, inners): Made<'_>) -> T {
-    match Arc::make_mut(node) {
-        Node::Leaf(items) => items.remove(index),
+fn remove<T: TreeItem>(node: &mut Node<T>, path: &[u8], edge: Edge, nodes: &mut Nodes) -> T {
+    let (at, below) = step(path);
+    match node {
+        Node::Leaf(items) => Arc::make_mut(items).remove(at),
         Node::Inner(children) => {
-            let (at, within) = find(children, index);
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "an inner node is never empty, and `find` stays within it"
-            )]
-            let child = &mut children[at];
-            let item = remove(&mut child.node, within, (leaves, inners));
+            let children = Arc::make_mut(children);
+            let here = edge.of(at, children.len());
+            let child = child_mut(children, at);
+            let item = remove(&mut child.node, below, here, nodes);
             child.count -= 1;
             child.weight -= item.weight();
-            if within == 0 {
+            if at > 0 && is_first(below) {
                 child.separate();
             }
-            if child.node.width() == 0 {
-                note_gone(&children.remove(at).node, (leaves, inners));
-            } else if child.node.is_small() {
-                join(children, at, (leaves, inners));
-            }
+            mend_child(children, at, here, nodes);
             item
         }
     }
 }
 
-fn note_gone<T: TreeItem>(node: &Node<T>, (leaves, inners): Made<'_>) {
+/// What an item counted for before and after a change.
+#[derive(Default)]
+struct Sums {
+    old_weight: u64,
+    new_weight: u64,
+    old_bytes: usize,
+    new_bytes: usize,
+}
+
+fn update<T: TreeItem, R>(node: &mut Node<T>, path: &[u8], sums: &mut Sums, change: impl FnOnce(&mut T) -> R) -> R {
+    let (at, below) = step(path);
     match node {
-        Node::Leaf(_) => *leaves += 1,
-        Node::Inner(_) => *inners += 1,
-    }
-}
-
-/// Joins a small child with a neighbour, if both fit one node.
-fn join<T: TreeItem>(children: &mut Vec<Child<T>>, at: usize, gone: Made<'_>) {
-    let width = |at: usize| children.get(at).map_or(usize::MAX, |child| child.node.width());
-    let Some(max) = children.get(at).map(|child| child.node.width_max()) else {
-        return;
-    };
-    let fits = |one: usize, other: usize| width(one).saturating_add(width(other)) <= max;
-    let front = match at.checked_sub(1) {
-        Some(before) if fits(before, at) => before,
-        _ if fits(at, at + 1) => at,
-        _ => return,
-    };
-    let behind = children.remove(front + 1);
-    note_gone(&behind.node, gone);
-    if let Some(child) = children.get_mut(front) {
-        match (Arc::make_mut(&mut child.node), &*behind.node) {
-            (Node::Leaf(items), Node::Leaf(more)) => items.extend_from_slice(more),
-            (Node::Inner(nodes), Node::Inner(more)) => nodes.extend_from_slice(more),
-            _ => debug_assert!(false, "leaves are equally deep"),
+        Node::Leaf(items) => {
+            #[expect(clippy::indexing_slicing, reason = "paths lead to items")]
+            let item = &mut Arc::make_mut(items)[at];
+            (sums.old_weight, sums.old_bytes) = (item.weight(), item.heap_bytes());
+            let result = change(item);
+            (sums.new_weight, sums.new_bytes) = (item.weight(), item.heap_bytes());
+            result
         }
-        child.refresh();
-    }
-}
-
-fn update<T: TreeItem, R>(
-    node: &mut Arc<Node<T>>,
-    index: usize,
-    change: impl FnOnce(&mut T) -> (R, u64, usize, u64, usize),
-) -> (R, u64, usize, u64, usize) {
-    match Arc::make_mut(node) {
-        #[expect(clippy::indexing_slicing, reason = "the caller has checked the index")]
-        Node::Leaf(items) => change(&mut items[index]),
         Node::Inner(children) => {
-            let (at, within) = find(children, index);
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "an inner node is never empty, and `find` stays within it"
-            )]
-            let child = &mut children[at];
-            let result = update(&mut child.node, within, change);
-            child.weight = child.weight - result.1 + result.3;
-            if within == 0 {
+            let child = child_mut(Arc::make_mut(children), at);
+            let result = update(&mut child.node, below, sums, change);
+            child.weight = child.weight - sums.old_weight + sums.new_weight;
+            if at > 0 && is_first(below) {
                 child.separate();
             }
             result
         }
     }
+}
+
+/// The first position of a path, and the others.
+#[expect(clippy::indexing_slicing, reason = "a path has a position for every node on it")]
+#[inline]
+fn step(path: &[u8]) -> (usize, &[u8]) {
+    (usize::from(path[0]), &path[1..])
+}
+
+#[expect(clippy::indexing_slicing, reason = "paths lead to children that there are")]
+#[inline]
+fn child_mut<T: TreeItem>(children: &mut Children<T>, at: usize) -> &mut Child<T> {
+    &mut children[at]
+}
+
+/// Whether a path leads to the first item.
+#[inline]
+fn is_first(path: &[u8]) -> bool {
+    path.iter().all(|at| *at == 0)
 }

@@ -50,7 +50,7 @@ impl<'a, T: TreeItem> Forward<'a, T> {
     fn next_leaf(&mut self) -> Option<()> {
         let mut node = loop {
             match self.levels.last_mut()?.next() {
-                Some(child) => break &*child.node,
+                Some(child) => break &child.node,
                 None => drop(self.levels.pop()),
             }
         };
@@ -109,7 +109,7 @@ impl<'a, T: TreeItem> Backward<'a, T> {
                 }
                 Node::Inner(children) => {
                     let mut at = 0;
-                    for child in children {
+                    for child in children.iter() {
                         if index < child.count {
                             break;
                         }
@@ -129,7 +129,7 @@ impl<'a, T: TreeItem> Backward<'a, T> {
     fn next_leaf(&mut self) -> Option<()> {
         let mut node = loop {
             match self.levels.last_mut()?.next_back() {
-                Some(child) => break &*child.node,
+                Some(child) => break &child.node,
                 None => drop(self.levels.pop()),
             }
         };

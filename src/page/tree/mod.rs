@@ -6,18 +6,29 @@
 //! the nodes on its path that are shared, and none otherwise.
 //!
 //! **Invariants**
-//! - All leaves are equally deep; no node is empty, but for the root leaf of an empty tree.
-//! - Nodes are allocated at their full size once, so that the bytes of a tree follow from how many it has.
+//! - All leaves are equally deep; no node is empty, but for the root leaf of an empty tree; the root has more than one
+//!   child, if it has any.
+//! - Every node is at least two fifths full, but for those at an end of the tree. A full leaf is split only when its
+//!   neighbours are nearly full too, or at an end of the tree, where it stays full.
+//! - Nodes are allocated at their full size, so that the bytes of a tree follow from how many it has.
 
+mod balance;
+mod build;
 mod edit;
 mod iter;
 mod node;
+mod path;
+mod range;
+mod search;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::cmp::Ordering;
 
-use node::{Child, INNER_MAX, LEAF_MAX, Node};
+use smallvec::SmallVec;
+
+use node::{Node, Nodes};
+use path::{child_at, descend};
 
 pub use iter::{Backward, Forward};
 
@@ -34,17 +45,20 @@ pub trait TreeItem: Clone {
 
     /// Bytes of heap that belong to it.
     fn heap_bytes(&self) -> usize;
+
+    /// Fetches what comparing it will look at, if that is somewhere else.
+    #[inline]
+    fn prefetch(&self) {}
 }
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Tree<T: TreeItem> {
-    root: Arc<Node<T>>,
+    root: Node<T>,
     count: usize,
     weight: u64,
     item_bytes: usize,
-    leaves: usize,
-    inners: usize,
+    nodes: Nodes,
 }
 
 impl<T: TreeItem> Default for Tree<T> {
@@ -57,12 +71,11 @@ impl<T: TreeItem> Tree<T> {
     /// An empty one.
     pub fn new() -> Self {
         Self {
-            root: Arc::new(Node::leaf(Vec::new())),
+            root: Node::leaf(SmallVec::new()),
             count: 0,
             weight: 0,
             item_bytes: 0,
-            leaves: 1,
-            inners: 0,
+            nodes: Nodes { leaves: 1, inners: 0 },
         }
     }
 
@@ -83,25 +96,21 @@ impl<T: TreeItem> Tree<T> {
 
     /// Bytes of heap: nodes and what belongs to items, shared ones included. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.item_bytes + self.leaves * Node::<T>::leaf_bytes() + self.inners * Node::<T>::inner_bytes()
+        self.item_bytes + self.nodes.bytes::<T>()
     }
 
     /// The item at `index`. O(log n).
     pub fn get(&self, index: usize) -> Option<&T> {
-        let (mut node, mut index) = (&*self.root, index);
+        if index >= self.count {
+            return None;
+        }
+        let (mut node, mut index, mut count) = (&self.root, index, self.count);
         loop {
             match node {
                 Node::Leaf(items) => return items.get(index),
                 Node::Inner(children) => {
-                    let mut found = None;
-                    for child in children {
-                        if index < child.count {
-                            found = Some(child);
-                            break;
-                        }
-                        index -= child.count;
-                    }
-                    node = &found?.node;
+                    let (_, child, within) = child_at(children, index, count)?;
+                    (node, index, count) = (&child.node, within, child.count);
                 }
             }
         }
@@ -120,11 +129,11 @@ impl<T: TreeItem> Tree<T> {
     /// The item that covers `offset` of the weights' sum, by its index, and where in it. Beyond the end: the number of
     /// items, 0. O(log n).
     pub fn locate(&self, offset: u64) -> (usize, u64) {
-        let (mut node, mut offset, mut index) = (&*self.root, offset, 0);
+        let (mut node, mut offset, mut index) = (&self.root, offset, 0);
         loop {
             match node {
                 Node::Leaf(items) => {
-                    for item in items {
+                    for item in items.iter() {
                         let weight = item.weight();
                         if offset < weight {
                             return (index, offset);
@@ -136,7 +145,7 @@ impl<T: TreeItem> Tree<T> {
                 }
                 Node::Inner(children) => {
                     let mut found = None;
-                    for child in children {
+                    for child in children.iter() {
                         if offset < child.weight {
                             found = Some(child);
                             break;
@@ -153,7 +162,7 @@ impl<T: TreeItem> Tree<T> {
 
     /// The sum of the weights of the items before `index`. O(log n).
     pub fn weight_before(&self, index: usize) -> u64 {
-        let (mut node, mut index, mut sum) = (&*self.root, index, 0);
+        let (mut node, mut index, mut sum) = (&self.root, index, 0);
         loop {
             match node {
                 Node::Leaf(items) => {
@@ -161,7 +170,7 @@ impl<T: TreeItem> Tree<T> {
                 }
                 Node::Inner(children) => {
                     let mut found = None;
-                    for child in children {
+                    for child in children.iter() {
                         if index < child.count {
                             found = Some(child);
                             break;
@@ -178,21 +187,16 @@ impl<T: TreeItem> Tree<T> {
 
     /// How many items stand before the first one that `is_before` is false of; it must be true of those before any of
     /// which it is true. O(log n).
-    pub fn partition_point(&self, mut is_before: impl FnMut(&T) -> bool) -> usize {
-        let (mut node, mut index) = (&*self.root, 0);
-        loop {
-            match node {
-                Node::Leaf(items) => return index + items.partition_point(&mut is_before),
-                Node::Inner(children) => {
-                    // The last child that begins before, or the first one.
-                    let behind = children.partition_point(|child| child.first().is_some_and(&mut is_before));
-                    let at = behind.saturating_sub(1);
-                    index += children.iter().take(at).map(|child| child.count).sum::<usize>();
-                    let Some(child) = children.get(at) else { return index };
-                    node = &child.node;
-                }
-            }
-        }
+    pub fn partition_point(&self, is_before: impl FnMut(&T) -> bool) -> usize {
+        descend(&self.root, is_before, |_| {})
+    }
+
+    /// Of items in ascending order the first that `compare` calls equal, by its index, and true; without one, where it
+    /// would be, and false. O(log n).
+    pub fn find(&self, mut compare: impl FnMut(&T) -> Ordering) -> (usize, bool) {
+        let (path, index) = self.path_by(&mut compare);
+        let is_found = self.is_equal_at(index, &path, compare);
+        (index, is_found)
     }
 
     /// All items in order.
@@ -212,44 +216,4 @@ impl<T: TreeItem> Tree<T> {
             None => Backward::empty(),
         }
     }
-}
-
-impl<T: TreeItem> FromIterator<T> for Tree<T> {
-    /// O(n).
-    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        let items: Vec<T> = items.into_iter().collect();
-        let mut tree = Self::new();
-        if items.is_empty() {
-            return tree;
-        }
-        tree.count = items.len();
-        tree.weight = items.iter().map(TreeItem::weight).sum();
-        tree.item_bytes = items.iter().map(TreeItem::heap_bytes).sum();
-        let mut level: Vec<Child<T>> = grouped(items, LEAF_MAX)
-            .map(|items| Child::of(Arc::new(Node::leaf(items))))
-            .collect();
-        tree.leaves = level.len();
-        while level.len() > 1 {
-            level = grouped(level, INNER_MAX)
-                .map(|children| Child::of(Arc::new(Node::inner(children))))
-                .collect();
-            tree.inners += level.len();
-        }
-        if let Some(root) = level.pop() {
-            tree.root = root.node;
-        }
-        tree
-    }
-}
-
-/// Groups of nearly equal length, of at most `max` each.
-fn grouped<X>(items: Vec<X>, max: usize) -> impl Iterator<Item = Vec<X>> {
-    let groups = items.len().div_ceil(max);
-    let (each, longer) = (items.len() / groups.max(1), items.len() % groups.max(1));
-    let mut items = items.into_iter();
-    (0..groups).map(move |at| {
-        let mut group = Vec::with_capacity(max);
-        group.extend(items.by_ref().take(each + usize::from(at < longer)));
-        group
-    })
 }

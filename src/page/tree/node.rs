@@ -1,93 +1,86 @@
 //! The nodes of a tree.
+//!
+//! **Invariants**
+//! - A node never has more items or children than its inline room, so it is one allocation of a fixed size.
+//! - Where items allow separators, every child of a node has one but for the first: no search ever asks for that, and so
+//!   changes at the front of a tree leave the nodes above alone.
 
-use std::sync::Arc;
+use smallvec::SmallVec;
+use triomphe::Arc;
 
 use super::TreeItem;
+use crate::page::hash_page::prefetch_ref;
 
-/// Items of a leaf at most.
-pub(super) const LEAF_MAX: usize = 64;
-/// Children of an inner node at most.
-pub(super) const INNER_MAX: usize = 32;
-/// A node with fewer is joined with a neighbour, where both fit one.
-pub(super) const LEAF_MIN: usize = LEAF_MAX / 3;
-pub(super) const INNER_MIN: usize = INNER_MAX / 3;
+/// Items of a leaf at most: with the counts beside them, pointers fill an allocation of 512 bytes.
+pub(super) const LEAF_MAX: usize = 62;
+/// Children of an inner node at most: those of pointers fill an allocation of 1024 bytes.
+pub(super) const INNER_MAX: usize = 25;
+/// A node with fewer is joined with a neighbour or takes from it, but for those at an end of the tree.
+pub(super) const LEAF_MIN: usize = LEAF_MAX * 2 / 5;
+pub(super) const INNER_MIN: usize = INNER_MAX * 2 / 5;
 
-/// The counts that stand before what an `Arc` points to.
-const ARC_BYTES: usize = 2 * size_of::<usize>();
+const LINE_BYTES: usize = 64;
+/// The count of shares that stands before what an `Arc` points to.
+const ARC_BYTES: usize = size_of::<usize>();
+
+pub(super) type Items<T> = SmallVec<[T; LEAF_MAX]>;
+pub(super) type Children<T> = SmallVec<[Child<T>; INNER_MAX]>;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Node<T: TreeItem> {
-    Leaf(Vec<T>),
-    Inner(Vec<Child<T>>),
+    Leaf(Arc<Items<T>>),
+    Inner(Arc<Children<T>>),
 }
 
 /// A node below another, with what is below it.
 #[derive(Clone, Debug)]
 pub(super) struct Child<T: TreeItem> {
-    pub node: Arc<Node<T>>,
+    pub node: Node<T>,
     pub count: usize,
     pub weight: u64,
     /// A share of the first item below, where the items allow it.
     separator: Option<T>,
 }
 
-impl<T: TreeItem> Clone for Node<T> {
-    /// Keeps the room that nodes have.
-    fn clone(&self) -> Self {
-        match self {
-            Self::Leaf(items) => {
-                let mut copy = Vec::with_capacity(LEAF_MAX);
-                copy.extend_from_slice(items);
-                Self::Leaf(copy)
-            }
-            Self::Inner(children) => {
-                let mut copy = Vec::with_capacity(INNER_MAX);
-                copy.extend_from_slice(children);
-                Self::Inner(copy)
-            }
+/// How many nodes of each sort a tree has.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Nodes {
+    pub leaves: usize,
+    pub inners: usize,
+}
+
+impl Nodes {
+    /// Bytes of heap of so many nodes, without what belongs to items.
+    pub fn bytes<T: TreeItem>(&self) -> usize {
+        self.leaves * (ARC_BYTES + size_of::<Items<T>>()) + self.inners * (ARC_BYTES + size_of::<Children<T>>())
+    }
+
+    /// Notes that `node` is no more.
+    pub fn gone<T: TreeItem>(&mut self, node: &Node<T>) {
+        match node {
+            Node::Leaf(_) => self.leaves -= 1,
+            Node::Inner(_) => self.inners -= 1,
         }
     }
 }
 
 impl<T: TreeItem> Node<T> {
-    pub fn leaf(mut items: Vec<T>) -> Self {
-        items.reserve_exact(LEAF_MAX.saturating_sub(items.len()));
-        Self::Leaf(items)
+    pub fn leaf(items: Items<T>) -> Self {
+        Self::Leaf(Arc::new(items))
     }
 
-    pub fn inner(mut children: Vec<Child<T>>) -> Self {
-        children.reserve_exact(INNER_MAX.saturating_sub(children.len()));
-        Self::Inner(children)
+    pub fn inner(mut children: Children<T>) -> Self {
+        unseparate_first(&mut children);
+        Self::Inner(Arc::new(children))
     }
 
-    pub fn leaf_bytes() -> usize {
-        ARC_BYTES + size_of::<Self>() + LEAF_MAX * size_of::<T>()
-    }
-
-    pub fn inner_bytes() -> usize {
-        ARC_BYTES + size_of::<Self>() + INNER_MAX * size_of::<Child<T>>()
-    }
-
-    /// How many items or children it has itself.
-    pub fn width(&self) -> usize {
+    /// Fetches all of it at once, for a search.
+    #[inline]
+    pub fn prefetch(&self) {
         match self {
-            Self::Leaf(items) => items.len(),
-            Self::Inner(children) => children.len(),
-        }
-    }
-
-    pub fn is_small(&self) -> bool {
-        match self {
-            Self::Leaf(items) => items.len() < LEAF_MIN,
-            Self::Inner(children) => children.len() < INNER_MIN,
-        }
-    }
-
-    pub fn width_max(&self) -> usize {
-        match self {
-            Self::Leaf(_) => LEAF_MAX,
-            Self::Inner(_) => INNER_MAX,
+            Self::Leaf(items) => prefetch_lines(&**items),
+            Self::Inner(children) => prefetch_lines(&**children),
         }
     }
 
@@ -105,27 +98,27 @@ impl<T: TreeItem> Node<T> {
 
 impl<T: TreeItem> Child<T> {
     /// With the sums of what is below `node`.
-    pub fn of(node: Arc<Node<T>>) -> Self {
-        let (count, weight) = match &*node {
+    pub fn of(node: Node<T>) -> Self {
+        let mut child = Self {
+            node,
+            count: 0,
+            weight: 0,
+            separator: None,
+        };
+        child.refresh();
+        child.separate();
+        child
+    }
+
+    /// Takes the sums anew.
+    pub fn refresh(&mut self) {
+        (self.count, self.weight) = match &self.node {
             Node::Leaf(items) => (items.len(), items.iter().map(TreeItem::weight).sum()),
             Node::Inner(children) => (
                 children.iter().map(|child| child.count).sum(),
                 children.iter().map(|child| child.weight).sum(),
             ),
         };
-        let mut child = Self {
-            node,
-            count,
-            weight,
-            separator: None,
-        };
-        child.separate();
-        child
-    }
-
-    /// Takes the sums and the separator anew.
-    pub fn refresh(&mut self) {
-        *self = Self::of(Arc::clone(&self.node));
     }
 
     /// Takes the separator anew, after the first item below has changed.
@@ -135,7 +128,7 @@ impl<T: TreeItem> Child<T> {
         }
     }
 
-    /// The first item below.
+    /// The first item below; none for the first child of a node, if items are separators.
     #[inline]
     pub fn first(&self) -> Option<&T> {
         if T::SEPARATES {
@@ -143,5 +136,36 @@ impl<T: TreeItem> Child<T> {
         } else {
             self.node.first()
         }
+    }
+
+    /// How many items or children the node has itself.
+    pub fn width(&self) -> usize {
+        match &self.node {
+            Node::Leaf(_) => self.count,
+            Node::Inner(children) => children.len(),
+        }
+    }
+
+    /// The least and the greatest width.
+    pub fn width_bounds(&self) -> (usize, usize) {
+        match self.node {
+            Node::Leaf(_) => (LEAF_MIN, LEAF_MAX),
+            Node::Inner(_) => (INNER_MIN, INNER_MAX),
+        }
+    }
+}
+
+/// Drops the separator of what has become the first child.
+pub(super) fn unseparate_first<T: TreeItem>(children: &mut Children<T>) {
+    if let Some(first) = children.first_mut() {
+        first.separator = None;
+    }
+}
+
+#[inline]
+fn prefetch_lines<X>(target: &X) {
+    let start: *const u8 = std::ptr::from_ref(target).cast();
+    for line in 0..size_of::<X>().div_ceil(LINE_BYTES) {
+        prefetch_ref(start.wrapping_add(line * LINE_BYTES));
     }
 }
