@@ -8,7 +8,7 @@ use crate::commands::spec::{Group as Family, first_key, flag};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::Txn;
-use crate::page::packed::{Builder, Item};
+use crate::page::packed::{Builder, Item, Packed};
 use crate::page::stream::{BigStream, Group, Pending, StreamId, StreamOp};
 use crate::resp::{Args, Reply};
 
@@ -256,6 +256,10 @@ impl Outcome<'_> {
         if !self.gone.is_empty() {
             let ids = packed_ids(&self.gone);
             apply(txn, key, StreamOp::Acknowledge { group, ids: &ids });
+        }
+        // As in Redis, a consumer that got nothing is not heard of either.
+        if Packed::new(&self.pending).count() == 0 {
+            return;
         }
         let op = StreamOp::Claim {
             group,

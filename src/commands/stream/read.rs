@@ -167,11 +167,6 @@ impl<'a> Options<'a> {
             retry_as,
         })
     }
-
-    /// Whether it would wait.
-    pub fn blocks(&self) -> bool {
-        self.block.is_some()
-    }
 }
 
 const UNBALANCED: &str = "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.";

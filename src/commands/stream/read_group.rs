@@ -43,7 +43,6 @@ fn xreadgroup(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Resul
         consumer,
         count: options.count,
         no_ack: options.no_ack,
-        blocks: options.blocks(),
         answer: Answer::new(reply),
     };
     for ((key, _), after) in options.pairs(args).zip(wanted) {
@@ -67,7 +66,6 @@ struct Reader<'a> {
     consumer: &'a [u8],
     count: usize,
     no_ack: bool,
-    blocks: bool,
     answer: Answer,
 }
 
@@ -80,14 +78,8 @@ impl Reader<'_> {
             return Ok(());
         };
         let start = group.last_id.next().filter(|start| stream.top_id() >= *start);
-        let Some(start) = start else {
-            let is_known = group.consumer(self.consumer).is_some();
-            // One that waits is tried again and again, and must not change anything by that.
-            if !is_known || !self.blocks {
-                self.note_seen(txn, key);
-            }
-            return Ok(());
-        };
+        // As in Redis, a consumer that gets nothing is not heard of either.
+        let Some(start) = start else { return Ok(()) };
         self.answer.begin_stream(key, reply);
         let array = reply.deferred_array();
         let (mut ids, mut entries_read) = (Vec::new(), group.entries_read);
@@ -155,14 +147,5 @@ impl Reader<'_> {
         };
         apply(txn, key, op);
         Ok(())
-    }
-
-    fn note_seen(&self, txn: &mut Txn<'_, '_>, key: &[u8]) {
-        let op = StreamOp::ConsumerSeen {
-            group: self.group,
-            consumer: self.consumer,
-            at_ms: txn.now_ms(),
-        };
-        apply(txn, key, op);
     }
 }
