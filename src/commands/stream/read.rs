@@ -61,9 +61,9 @@ fn xread(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Result<Att
         let Some(stream) = txn.peek(key).map(stream_of).transpose()? else {
             continue;
         };
-        if let Some(start) = id.next().filter(|start| stream.top_id() >= *start) {
+        if let Some(entries) = stream.behind(*id, options.count) {
             answer.begin_stream(key, reply);
-            reply_entries(reply, stream.range(start, StreamId::MAX).take(options.count));
+            reply_entries(reply, entries);
         }
     }
     if answer.finish(reply) {

@@ -77,13 +77,14 @@ impl Reader<'_> {
         let Some((stream, group)) = stream.and_then(|stream| Some((stream, stream.group(self.group)?))) else {
             return Ok(());
         };
-        let start = group.last_id.next().filter(|start| stream.top_id() >= *start);
         // As in Redis, a consumer that gets nothing is not heard of either.
-        let Some(start) = start else { return Ok(()) };
+        let Some(entries) = stream.behind(group.last_id, self.count) else {
+            return Ok(());
+        };
         self.answer.begin_stream(key, reply);
         let array = reply.deferred_array();
         let (mut ids, mut entries_read) = (Vec::new(), group.entries_read);
-        for entry in stream.range(start, StreamId::MAX).take(self.count) {
+        for entry in entries {
             entries_read = stream.entries_read_after(entry.id, entries_read);
             reply_entry(reply, &entry);
             ids.push(entry.id);

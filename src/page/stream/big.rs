@@ -91,6 +91,13 @@ impl BigStream {
         self.entries.range_back(start, end)
     }
 
+    /// The entries behind this id, at most `count`, if there are any. O(log n) for the first.
+    pub fn behind(&self, id: StreamId, count: usize) -> Option<impl Iterator<Item = Entry<'_>>> {
+        let start = id.next().filter(|start| *start <= self.last_id)?;
+        let mut entries = self.range(start, StreamId::MAX).take(count).peekable();
+        entries.peek().is_some().then_some(entries)
+    }
+
     /// The entry of this id. O(log n).
     pub fn entry(&self, id: StreamId) -> Option<Entry<'_>> {
         self.range(id, id).next()

@@ -292,6 +292,7 @@ impl<'a> Iterator for Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
+    #[inline]
     fn read(&mut self) -> Option<Entry<'a>> {
         let at = self.bytes - self.rest.rest().len();
         let flags = self.rest.skip_byte().filter(|flags| flags & !FLAGS_KNOWN == 0)?;
