@@ -9,6 +9,7 @@ pub mod context;
 pub mod error;
 pub mod flow;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod help;
 pub mod hyperloglog;
@@ -26,6 +27,7 @@ pub mod testing;
 pub mod transactions;
 pub mod value;
 pub mod wal;
+pub mod zset;
 
 pub use error::CmdError;
 pub use flow::Flow;

@@ -170,7 +170,7 @@ pub mod flag {
 }
 
 /// Where a command's keys begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Begin {
     /// At this argument (0 is the command itself).
     Index(usize),
@@ -183,6 +183,15 @@ pub enum Begin {
         /// The options, with how many arguments each has.
         options: &'static [(&'static str, usize)],
     },
+    /// Behind this word, where it is given. Where it is more than once, the command may mean any of those places.
+    Optional {
+        /// The word, in capitals.
+        word: &'static str,
+        /// Index of the first argument that may be the word.
+        from: usize,
+    },
+    /// Where the function says, if anywhere; `COMMAND INFO` calls it unknown.
+    Unknown(fn(Args<'_>) -> Option<usize>),
 }
 
 impl Begin {
@@ -261,6 +270,15 @@ pub const fn first_key(flags: &'static [&'static str]) -> KeySpec {
 pub const fn key_at(at: usize, flags: &'static [&'static str]) -> KeySpec {
     KeySpec {
         begin: Begin::Index(at),
+        ..first_key(flags)
+    }
+}
+
+/// A single key behind a word that may stand from argument `from` on. Where the word comes more than once, the command
+/// may mean any of those keys.
+pub const fn key_behind(word: &'static str, from: usize, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec {
+        begin: Begin::Optional { word, from },
         ..first_key(flags)
     }
 }
@@ -425,14 +443,37 @@ impl Spec {
     }
 }
 
+fn invalid() -> CmdError {
+    CmdError::text("ERR Invalid arguments specified for command")
+}
+
 impl KeySpec {
     /// Adds the indices of these keys among `args`.
     ///
     /// # Errors
     /// As for [`Spec::key_indices`].
     pub fn collect(&self, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
-        let invalid = || CmdError::text("ERR Invalid arguments specified for command");
-        let begin = self.begin.place(args).ok_or_else(invalid)?;
+        match self.begin {
+            Begin::Optional { word, from } => {
+                let is_word = |at: &usize| {
+                    args.get(*at)
+                        .is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+                };
+                let mut words = (from..args.len().saturating_sub(1)).filter(is_word);
+                words.try_for_each(|at| self.collect_from(at + 1, args, indices))
+            }
+            Begin::Unknown(find) => {
+                indices.extend(find(args));
+                Ok(())
+            }
+            Begin::Index(_) | Begin::Keyword { .. } => {
+                let begin = self.begin.place(args).ok_or_else(invalid)?;
+                self.collect_from(begin, args, indices)
+            }
+        }
+    }
+
+    fn collect_from(&self, begin: usize, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
         match self.find {
             Find::Range { limit, .. } if limit > 1 && !(args.len() - begin).is_multiple_of(limit) => {
                 return Err(invalid());

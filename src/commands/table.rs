@@ -10,6 +10,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::collections::COMMANDS,
     super::connection::COMMANDS,
     super::generic::COMMANDS,
+    super::geo::COMMANDS,
     super::hash::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::ordered::COMMANDS,
@@ -20,6 +21,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::string::COMMANDS,
     super::transactions::COMMANDS,
     super::wal::COMMANDS,
+    super::zset::COMMANDS,
 ];
 
 /// A command with its number, which counts and latencies are kept under.

@@ -103,7 +103,8 @@ fn move_key(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -
     Ok(())
 }
 
-fn selected(txn: &ExclusiveTxn<'_, '_>) -> Result<Slot, CmdError> {
+/// The slot of the selected collection.
+pub(super) fn selected(txn: &ExclusiveTxn<'_, '_>) -> Result<Slot, CmdError> {
     txn.slot(txn.database()).ok_or(CmdError::text(
         "NOCOLLECTION the selected collection has been dropped, select another one",
     ))

@@ -9,6 +9,10 @@ mod object;
 mod persist;
 mod rename;
 mod scan;
+mod sort;
+mod sort_options;
+#[cfg(test)]
+mod sort_tests;
 mod transfer;
 mod ttl;
 mod wait;
@@ -41,6 +45,8 @@ pub const COMMANDS: &[Spec] = &[
     rename::RENAMENX,
     dump::RESTORE,
     scan::SCAN,
+    sort::SORT,
+    sort::SORT_RO,
     lookup::TOUCH,
     ttl::TTL,
     lookup::TYPE,

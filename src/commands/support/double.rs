@@ -6,6 +6,7 @@
 use super::float_text::{Digits, Literal, scan};
 use super::long_double::LongDouble;
 use super::magnitude::{Format, round};
+use super::number::is_c_space;
 
 const DOUBLE: Format = Format {
     precision: 53,
@@ -27,6 +28,41 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         Literal::Hexadecimal(digits) => in_range(hexadecimal(&digits)?, &digits)?,
     };
     Some(if negative { -magnitude } else { magnitude })
+}
+
+/// Reads a text as `strtod` alone does, for the bounds of score ranges: space may stand before the number, nothing at
+/// all is zero, what is too large is infinite and what is too small is zero. A NUL ends the text. No NaN.
+pub fn parse_strtod(text: &[u8]) -> Option<f64> {
+    let text = strtod_text(text)?;
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let (negative, literal) = scan(text)?;
+    let magnitude = match literal {
+        Literal::Nan => return None,
+        Literal::Infinite => f64::INFINITY,
+        Literal::Decimal(_) => std::str::from_utf8(text).ok()?.parse::<f64>().ok()?.abs(),
+        Literal::Hexadecimal(digits) => hexadecimal(&digits).unwrap_or(f64::INFINITY),
+    };
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+/// Reads a text as a weight of `SORT`: as [`parse_strtod`], but nothing that is too large or too small.
+pub fn parse_sort_weight(text: &[u8]) -> Option<f64> {
+    match strtod_text(text)? {
+        [] => Some(0.0),
+        text => parse_f64(text),
+    }
+}
+
+/// What `strtod` reads of a text that it takes for a C string; nothing of nothing, but not nothing of spaces.
+fn strtod_text(text: &[u8]) -> Option<&[u8]> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Some(text);
+    }
+    let start = text.iter().position(|byte| !is_c_space(*byte))?;
+    text.get(start..)
 }
 
 fn in_range(magnitude: f64, digits: &Digits<'_>) -> Option<f64> {
@@ -128,6 +164,25 @@ mod tests {
             assert_eq!(format_f64(value), expected);
         }
         assert_eq!(format_human(13.5), "13.5");
+    }
+
+    #[test]
+    fn read_as_strtod_does() {
+        for (text, expected) in [
+            ("", Some(0.0)),
+            (" \t1.5", Some(1.5)),
+            ("1e400", Some(f64::INFINITY)),
+            ("-1e-400", Some(-0.0)),
+            ("0x1p2000", Some(f64::INFINITY)),
+            ("5\0x", Some(5.0)),
+            ("-inf", Some(f64::NEG_INFINITY)),
+            (" ", None),
+            ("1 ", None),
+            ("nan", None),
+            ("0x", None),
+        ] {
+            assert_eq!(parse_strtod(text.as_bytes()), expected, "{text:?}");
+        }
     }
 
     #[test]

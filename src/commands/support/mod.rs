@@ -8,6 +8,7 @@ pub mod bits;
 pub mod double;
 pub mod expire;
 mod float_text;
+pub mod geo;
 pub mod glob;
 pub mod lcs;
 pub mod long_double;

@@ -116,11 +116,13 @@ impl BigZset {
     }
 
     fn set(&mut self, score: f64, name: &[u8], thresholds: &Thresholds) {
+        if !self.is_wide && self.members.get(name).is_none() {
+            self.is_wide = !(thresholds.zset_fits(self.len() + 1) && thresholds.zset_item_fits(name.len()));
+        }
+        let score = super::kept_score(score, self.is_wide);
         let fresh = pair(score, name);
-        match self.members.insert(fresh.clone()) {
-            Some(old) => drop(self.take_from_order(score_of(&old), name)),
-            None if self.is_wide => {}
-            None => self.is_wide = !(thresholds.zset_fits(self.len()) && thresholds.zset_item_fits(name.len())),
+        if let Some(old) = self.members.insert(fresh.clone()) {
+            self.take_from_order(score_of(&old), name);
         }
         let at = self.order.partition_point(|other| other.is_before(score, name));
         self.order.insert(at, Scored { score, pair: fresh });

@@ -103,16 +103,23 @@ pub fn pack_pairs<'a>(pairs: impl Iterator<Item = (f64, &'a [u8])>) -> Vec<u8> {
 }
 
 /// The packed form of a sorted set of these members, which are in order, none of them twice.
-pub fn pack_members<'a>(members: impl Iterator<Item = (f64, Item<'a>)>, thresholds: &Thresholds) -> Vec<u8> {
-    let mut items = Vec::new();
+pub fn pack_members<'a>(members: impl Iterator<Item = (f64, Item<'a>)> + Clone, thresholds: &Thresholds) -> Vec<u8> {
     let (mut count, mut fits) = (0, true);
-    for (score, member) in members {
+    for (_, member) in members.clone() {
         count += 1;
         fits &= thresholds.zset_fits(count) && thresholds.zset_item_fits(member.bytes_len());
-        Item::of_f64(score).write(&mut items);
+    }
+    let mut items = Vec::new();
+    for (score, member) in members {
+        Item::of_f64(kept_score(score, !fits)).write(&mut items);
         member.write(&mut items);
     }
     Builder::from_items(u8::from(!fits) * FLAG_WIDE, count * 2, items).finish()
+}
+
+/// A score as it is kept: Redis's compact encoding has no negative zero.
+fn kept_score(score: f64, is_wide: bool) -> f64 {
+    if is_wide { score } else { score + 0.0 }
 }
 
 /// Whether `packed` is a whole sorted set.

@@ -39,7 +39,7 @@ impl<'a> Members<'a> {
                 self.is_wide |= !(thresholds.zset_fits(len) && thresholds.zset_item_fits(member.bytes_len()));
             }
         }
-        let pair = (score, member);
+        let pair = (super::kept_score(score, self.is_wide), member);
         let at = self
             .pairs
             .partition_point(|other| order(*other, pair) == Ordering::Less);

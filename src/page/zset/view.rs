@@ -76,6 +76,14 @@ impl<'a> ZsetRef<'a> {
         }
     }
 
+    /// Whether the name of the compact encoding is lost.
+    pub fn is_wide(&self) -> bool {
+        match self {
+            Self::Packed(packed) => packed.is_wide(),
+            Self::Big(zset) => zset.is_wide(),
+        }
+    }
+
     /// The score of a member. O(1).
     #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {

@@ -162,11 +162,15 @@ impl Reply {
 
     /// A double, in Redis 7.0's 17 digits.
     pub fn double(&mut self, value: f64) {
-        let text = format_double(value);
+        self.double_of_digits(&format_double(value));
+    }
+
+    /// A double, given by its digits.
+    pub fn double_of_digits(&mut self, digits: &str) {
         if self.is_resp3() {
-            self.line(b',', text.as_bytes())
+            self.line(b',', digits.as_bytes())
         } else {
-            self.bulk(text.as_bytes())
+            self.bulk(digits.as_bytes())
         }
     }
 

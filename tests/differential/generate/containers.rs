@@ -10,7 +10,7 @@ impl Generator {
         if self.rng.one_in(25) {
             return self.key();
         }
-        let letter = *self.rng.pick(b"lsf");
+        let letter = *self.rng.pick(b"lsfz");
         format!("{}{}", letter as char, self.rng.below(4)).into_bytes()
     }
 

@@ -109,20 +109,18 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
     reply.bulk(b"begin_search");
     match spec.begin {
         Begin::Index(index) => write_search("index", &[("index", index as i64)], reply),
-        Begin::Keyword { word, from, .. } => {
-            reply.map(2);
-            reply.bulk(b"type");
-            reply.bulk(b"keyword");
-            reply.bulk(b"spec");
-            reply.map(2);
+        Begin::Keyword { word, from, .. } | Begin::Optional { word, from } => {
+            write_search_header("keyword", 2, reply);
             reply.bulk(b"keyword");
             reply.bulk(word.as_bytes());
             reply.bulk(b"startfrom");
             reply.int(from as i64);
         }
+        Begin::Unknown(_) => write_search("unknown", &[], reply),
     }
     reply.bulk(b"find_keys");
     match spec.find {
+        _ if matches!(spec.begin, Begin::Unknown(_)) => write_search("unknown", &[], reply),
         Find::Range { last, step, limit } => {
             let fields = [
                 ("lastkey", i64::from(last)),
@@ -144,15 +142,19 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
 
 /// What is done with a key as a whole in capitals (`RW`), what with its value in small letters (`update`), as in Redis.
 fn write_search(kind: &str, fields: &[(&str, i64)], reply: &mut Reply) {
-    reply.map(2);
-    reply.bulk(b"type");
-    reply.bulk(kind.as_bytes());
-    reply.bulk(b"spec");
-    reply.map(fields.len());
+    write_search_header(kind, fields.len(), reply);
     for (name, value) in fields {
         reply.bulk(name.as_bytes());
         reply.int(*value);
     }
+}
+
+fn write_search_header(kind: &str, fields: usize, reply: &mut Reply) {
+    reply.map(2);
+    reply.bulk(b"type");
+    reply.bulk(kind.as_bytes());
+    reply.bulk(b"spec");
+    reply.map(fields);
 }
 
 #[cfg(test)]

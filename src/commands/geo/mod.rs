@@ -1,0 +1,77 @@
+//! Commands on geographic positions, which are the scores of sorted sets.
+
+mod add;
+mod inspect;
+mod options;
+mod radius;
+mod search;
+mod search_area;
+#[cfg(test)]
+mod tests;
+
+use super::CmdError;
+use super::spec::Spec;
+use super::support::double::{format_human, parse_f64};
+use super::support::geo::{LATITUDE_MAX, LONGITUDE_MAX, Point};
+use super::table::assert_sorted;
+use crate::resp::Reply;
+
+/// The family.
+pub const COMMANDS: &[Spec] = &[
+    add::GEOADD,
+    inspect::GEODIST,
+    inspect::GEOHASH,
+    inspect::GEOPOS,
+    radius::GEORADIUS,
+    radius::GEORADIUS_RO,
+    radius::GEORADIUSBYMEMBER,
+    radius::GEORADIUSBYMEMBER_RO,
+    search_area::GEOSEARCH,
+    search_area::GEOSEARCHSTORE,
+];
+
+const _: () = assert_sorted(COMMANDS);
+
+/// A position given by two arguments.
+fn parse_point(longitude: &[u8], latitude: &[u8]) -> Result<Point, CmdError> {
+    let coordinate = |argument| parse_f64(argument).ok_or(CmdError::NotFloat);
+    let (longitude, latitude) = (coordinate(longitude)?, coordinate(latitude)?);
+    if longitude.abs() > LONGITUDE_MAX || latitude.abs() > LATITUDE_MAX {
+        return Err(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}").into());
+    }
+    Ok(Point { longitude, latitude })
+}
+
+/// How many metres a unit has.
+fn parse_unit_m(argument: &[u8]) -> Result<f64, CmdError> {
+    match argument.to_ascii_lowercase().as_slice() {
+        b"m" => Ok(1.0),
+        b"km" => Ok(1000.0),
+        b"ft" => Ok(0.3048),
+        b"mi" => Ok(1609.34),
+        _ => Err(CmdError::text(
+            "ERR unsupported unit provided. please use M, KM, FT, MI",
+        )),
+    }
+}
+
+/// A distance, with four decimals whatever the unit.
+fn reply_distance(reply: &mut Reply, distance: f64) {
+    // C prints a sign that Rust leaves out.
+    let text = if distance.is_nan() {
+        if distance.is_sign_negative() {
+            "-nan".to_owned()
+        } else {
+            "nan".to_owned()
+        }
+    } else {
+        format!("{distance:.4}")
+    };
+    reply.bulk(text.as_bytes());
+}
+
+fn reply_point(reply: &mut Reply, point: Point) {
+    reply.array(2);
+    reply.double_of_digits(&format_human(point.longitude));
+    reply.double_of_digits(&format_human(point.latitude));
+}

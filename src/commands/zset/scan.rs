@@ -1,0 +1,55 @@
+//! Walking over members: ZSCAN.
+
+use super::read_zset;
+use crate::commands::generic::{WalkOptions, parse_cursor};
+use crate::commands::spec::{Group, first_key};
+use crate::commands::value::reply_item;
+use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::txn::ReadTxn;
+use crate::resp::{Args, Reply, format_double};
+
+pub(super) const ZSCAN: Spec = Spec {
+    since: "2.8.0",
+    acl: &["sortedset"],
+    keys: &[first_key(&["RO", "access"])],
+    tips: &["nondeterministic_output"],
+    summary: "Walks over the members of a sorted set and their scores, some with each call",
+    complexity: "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to \
+                 return back to 0. N is the number of elements inside the collection.",
+    syntax: "key cursor [MATCH pattern] [COUNT count]",
+    ..Spec::new("zscan", Group::SortedSet, -3, Handler::Read(zscan))
+};
+
+fn zscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let cursor = parse_cursor(args.at(2)).ok_or(CmdError::text("ERR invalid cursor"))?;
+    let Some(zset) = read_zset(txn, args.at(1))? else {
+        reply.array(2);
+        reply.bulk(b"0");
+        reply.array(0);
+        return Ok(());
+    };
+    let options = WalkOptions::parse(args.skip(3), b"")?;
+    let mut members = Reply::new(reply.proto());
+    let mut found = 0;
+    let next = zset.scan(cursor, options.count, &mut |member| {
+        if member.name.with_bytes(|name| options.matches(name)) {
+            reply_item(&mut members, member.name);
+            members.bulk(score_text(member.score, zset.is_wide()).as_bytes());
+            found += 2;
+        }
+    });
+    reply.array(2);
+    reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    reply.array(found);
+    reply.extend(members);
+    Ok(())
+}
+
+/// A score as Redis keeps it: its compact encoding has integers, which it prints in full.
+fn score_text(score: f64, is_wide: bool) -> String {
+    const COMPACT_MAX: f64 = (i64::MAX / 2) as f64;
+    if !is_wide && score.trunc() == score && score.abs() <= COMPACT_MAX {
+        return (score as i64).to_string();
+    }
+    format_double(score)
+}
