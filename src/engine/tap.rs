@@ -5,7 +5,7 @@
 //!
 //! **Invariants**
 //! - From [`Tap::open`] (under the exclusive gate) on, every change of the collection is in the queue, until it is closed.
-//! - What waits is bounded: writers are slowed, then held back, and beyond [`BYTES_MAX`] the conversion is lost, not a write.
+//! - What waits is bounded: writers are slowed, then held back, and beyond `BYTES_MAX` the conversion is lost, not a write.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! Commands on sorted sets.
 //!
-//! **Invariant:** whatever asks for a range turns it into an [`interval::Interval`] of ranks first, so that all ranges
+//! **Invariant:** whatever asks for a range turns it into an `Interval` of ranks first, so that all ranges
 //! are found in O(log n).
 
 mod add;

@@ -51,7 +51,7 @@ const _: () = assert!(size_of::<Head>() == NUMBER_AT);
 const TAG_SHIFT: u32 = 48;
 const ADDRESS_MASK: usize = (1 << TAG_SHIFT) - 1;
 
-/// See the module. Cloning counts, it does not copy. The pointer is tagged: see [`Item::base`].
+/// See the module. Cloning counts, it does not copy. The pointer is tagged: see `Item::base`.
 #[repr(transparent)]
 pub struct Item(NonNull<Head>);
 
