@@ -50,8 +50,13 @@ impl Generator {
     fn place(&mut self) -> String {
         match self.rng.below(20) {
             0 => self.integer(),
-            _ => (self.rng.below(14) as i64 - 7).to_string(),
+            _ => self.small_count(),
         }
+    }
+
+    /// A small number: how many elements by chance, of which a huge negative number would fill the memory of both servers.
+    pub fn small_count(&mut self) -> String {
+        (self.rng.below(14) as i64 - 7).to_string()
     }
 
     /// Any command of the list family, but for what would wait.
@@ -129,7 +134,7 @@ impl Generator {
                 self.keys_of_sets(args![name, key])
             }
             19 => args!["SINTERCARD", "2", key, self.key_of('s'), "LIMIT", self.place()],
-            20 => args!["SRANDMEMBER", key, self.place()],
+            20 => args!["SRANDMEMBER", key, self.small_count()],
             _ => args!["SPOP", key, self.option(&["0", "100000", "-1", "x"])],
         }
     }
@@ -176,7 +181,7 @@ impl Generator {
             18 => args!["HSTRLEN", key, self.element()],
             19..22 => args!["HINCRBY", key, self.element(), self.integer()],
             22..24 => args!["HINCRBYFLOAT", key, self.element(), self.float()],
-            24 => args!["HRANDFIELD", key, self.place()],
+            24 => args!["HRANDFIELD", key, self.small_count()],
             _ => args!["HSCAN", key, "0", "COUNT", "100000"],
         }
     }

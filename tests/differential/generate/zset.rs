@@ -124,7 +124,7 @@ impl Generator {
                 args
             }
             37 => args!["ZSCAN", key, "0", "COUNT", "100000"],
-            38 => args!["ZRANDMEMBER", key, self.rank()],
+            38 => args!["ZRANDMEMBER", key, self.small_count()],
             _ => self.names_command(),
         }
     }
