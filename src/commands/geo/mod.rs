@@ -57,17 +57,19 @@ fn parse_unit_m(argument: &[u8]) -> Result<f64, CmdError> {
 
 /// A distance, with four decimals whatever the unit.
 fn reply_distance(reply: &mut Reply, distance: f64) {
-    // C prints a sign that Rust leaves out.
-    let text = if distance.is_nan() {
-        if distance.is_sign_negative() {
-            "-nan".to_owned()
-        } else {
-            "nan".to_owned()
-        }
-    } else {
-        format!("{distance:.4}")
-    };
-    reply.bulk(text.as_bytes());
+    reply.bulk(distance_text(distance).as_bytes());
+}
+
+/// As Redis rounds it: to an even last digit what is in the middle once it is multiplied, exact or not.
+fn distance_text(distance: f64) -> String {
+    const PARTS: f64 = 10_000.0;
+    if distance.is_nan() {
+        let sign = if distance.is_sign_negative() { "-" } else { "" };
+        return format!("{sign}nan");
+    }
+    // Nothing on Earth is so far away that this would not fit.
+    let parts = (distance * PARTS).round_ties_even() as u64;
+    format!("{}.{:04}", parts / PARTS as u64, parts % PARTS as u64)
 }
 
 fn reply_point(reply: &mut Reply, point: Point) {

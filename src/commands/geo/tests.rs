@@ -1,6 +1,20 @@
 //! What geo commands answer, beside the comparison with Redis.
 
+use super::distance_text;
 use crate::commands::testing::Harness;
+
+#[test]
+fn distances_are_rounded_as_redis_does() {
+    for (distance, text) in [
+        (0.0, "0.0000"),
+        (56.441_25, "56.4412"),
+        (11_076_066.589_55, "11076066.5896"),
+        (7_849_449.577_85, "7849449.5778"),
+        (166_274.151_56, "166274.1516"),
+    ] {
+        assert_eq!(distance_text(distance), text);
+    }
+}
 
 #[test]
 fn sicily() {
