@@ -7,6 +7,8 @@ pub mod container;
 pub mod entry;
 pub mod hash;
 pub mod hash_page;
+#[cfg(test)]
+pub mod held;
 pub mod hints;
 pub mod image;
 pub mod list;

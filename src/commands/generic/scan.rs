@@ -170,11 +170,16 @@ fn scan(txn: &mut KeyspaceTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
             found += 1;
         }
     });
+    reply_walk(reply, next, found, keys);
+    Ok(())
+}
+
+/// Answers a walk: where it goes on, and the `found` replies of this call.
+pub fn reply_walk(reply: &mut Reply, next: u64, found: usize, elements: Reply) {
     reply.array(2);
     reply.bulk(itoa::Buffer::new().format(next).as_bytes());
     reply.array(found);
-    reply.extend(keys);
-    Ok(())
+    reply.extend(elements);
 }
 
 /// A cursor as `strtoul` reads it, where Redis does: a sign is taken, a minus wraps around, nothing at all is zero.

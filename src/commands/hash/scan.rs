@@ -1,7 +1,7 @@
 //! Walking over fields: HSCAN.
 
 use super::hash_of;
-use crate::commands::generic::{WalkOptions, parse_cursor};
+use crate::commands::generic::{WalkOptions, parse_cursor, reply_walk};
 use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
@@ -26,9 +26,8 @@ fn hscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRes
     let cursor = parse_cursor(args.at(2)).ok_or(CmdError::text("ERR invalid cursor"))?;
     let hash = txn.get(args.at(1)).map(hash_of).transpose()?;
     let Some(hash) = hash else {
-        reply.array(2);
-        reply.bulk(b"0");
-        reply.array(0);
+        let nothing = Reply::new(reply.proto());
+        reply_walk(reply, 0, 0, nothing);
         return Ok(());
     };
     let options = WalkOptions::parse(args.skip(3), b"novalues")?;
@@ -44,9 +43,6 @@ fn hscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRes
         }
         found += 2 - usize::from(options.has_flag);
     });
-    reply.array(2);
-    reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    reply.array(found);
-    reply.extend(fields);
+    reply_walk(reply, next, found, fields);
     Ok(())
 }

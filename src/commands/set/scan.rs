@@ -1,7 +1,7 @@
 //! Walking over members: SSCAN.
 
 use super::read_set;
-use crate::commands::generic::{WalkOptions, parse_cursor};
+use crate::commands::generic::{WalkOptions, parse_cursor, reply_walk};
 use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
@@ -23,9 +23,8 @@ pub(super) const SSCAN: Spec = Spec {
 fn sscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let cursor = parse_cursor(args.at(2)).ok_or(CmdError::text("ERR invalid cursor"))?;
     let Some(set) = read_set(txn, args.at(1))? else {
-        reply.array(2);
-        reply.bulk(b"0");
-        reply.array(0);
+        let nothing = Reply::new(reply.proto());
+        reply_walk(reply, 0, 0, nothing);
         return Ok(());
     };
     let options = WalkOptions::parse(args.skip(3), b"")?;
@@ -37,9 +36,6 @@ fn sscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRes
             found += 1;
         }
     });
-    reply.array(2);
-    reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    reply.array(found);
-    reply.extend(members);
+    reply_walk(reply, next, found, members);
     Ok(())
 }

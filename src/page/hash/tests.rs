@@ -6,65 +6,34 @@ use std::ops::ControlFlow;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::page::held::Held;
 use crate::page::packed::pack;
 use crate::page::thresholds;
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, u64)>;
 
-#[derive(Clone)]
-enum Held {
-    None,
-    Packed(Vec<u8>),
-    Big(Big),
+fn step(held: &mut Held, op: &HashOp<'_>) {
+    held.change(Kind::Hash, |form| apply(form, op, &thresholds::DEFAULT));
 }
 
-impl Held {
-    fn apply(&mut self, op: &HashOp<'_>) {
-        let next = match self {
-            Self::None => apply(Form::Absent, op, &thresholds::DEFAULT),
-            Self::Packed(bytes) => apply(Form::Packed(Kind::Hash, Packed::new(bytes)), op, &thresholds::DEFAULT),
-            Self::Big(big) => apply(Form::Big(big), op, &thresholds::DEFAULT),
-        };
-        match next {
-            Next::Keep => {}
-            Next::Remove => *self = Self::None,
-            Next::Big(big) => *self = Self::Big(big),
-            Next::Packed(bytes) => {
-                check(Packed::new(&bytes)).unwrap();
-                *self = if Kind::Hash.stays_packed(Packed::new(&bytes)) {
-                    Self::Packed(bytes)
-                } else {
-                    Self::Big(Big::unpack(Kind::Hash, Packed::new(&bytes)))
-                };
-            }
-        }
-    }
-
-    fn view(&self) -> Option<HashRef<'_>> {
-        match self {
-            Self::None => None,
-            Self::Packed(bytes) => Some(HashRef::Packed(Packed::new(bytes))),
-            Self::Big(Big::Hash(hash)) => Some(HashRef::Big(hash)),
-            Self::Big(_) => panic!("another kind"),
-        }
-    }
-
-    fn content(&self) -> Model {
-        let mut content = Model::new();
-        if let Some(view) = self.view() {
-            let _ = view.for_each(|field| {
-                let row = (field.value.bytes().into_owned(), field.expire_at_ms.unwrap_or(0));
-                assert!(content.insert(field.name.bytes().into_owned(), row).is_none());
-                ControlFlow::<()>::Continue(())
-            });
-            assert_eq!(view.len(), content.len() as u64);
-        }
-        content
-    }
+fn view(held: &Held) -> Option<HashRef<'_>> {
+    HashRef::of(held.value(Kind::Hash)?)
 }
 
+fn content(held: &Held) -> Model {
+    let mut content = Model::new();
+    if let Some(view) = view(held) {
+        let _ = view.for_each(|field| {
+            let row = (field.value.bytes().into_owned(), field.expire_at_ms.unwrap_or(0));
+            assert!(content.insert(field.name.bytes().into_owned(), row).is_none());
+            ControlFlow::<()>::Continue(())
+        });
+        assert_eq!(view.len(), content.len() as u64);
+    }
+    content
+}
 fn check_times(held: &Held, model: &Model) {
-    let Some(view) = held.view() else { return };
+    let Some(view) = view(held) else { return };
     let first = model.values().map(|row| row.1).filter(|at_ms| *at_ms != 0).min();
     assert_eq!(view.expire_min_ms(), first);
     let mut dead = view.dead(500, usize::MAX);
@@ -93,13 +62,13 @@ fn both_forms_do_as_the_model() {
         let packed = pack(names.iter().map(Vec::as_slice));
         match random.random_range(0..if range == 40 { 8 } else { 20 }) {
             0..4 => {
-                held.apply(&HashOp::Remove { fields: &packed });
+                step(&mut held, &HashOp::Remove { fields: &packed });
                 model.retain(|name, _| !names.contains(name));
             }
             4..6 => {
                 let expire_at_ms = random.random_range(0..1000);
                 let fields = &packed;
-                held.apply(&HashOp::ExpireAt { fields, expire_at_ms });
+                step(&mut held, &HashOp::ExpireAt { fields, expire_at_ms });
                 for name in &names {
                     model.entry(name.clone()).and_modify(|row| row.1 = expire_at_ms);
                 }
@@ -108,10 +77,13 @@ fn both_forms_do_as_the_model() {
                 let keeps_expiry = random.random_bool(0.3);
                 let value = vec![b'v'; random.random_range(0..80)];
                 let pairs = pack(names.iter().flat_map(|name| [name.as_slice(), &value]));
-                held.apply(&HashOp::Set {
-                    pairs: &pairs,
-                    keeps_expiry,
-                });
+                step(
+                    &mut held,
+                    &HashOp::Set {
+                        pairs: &pairs,
+                        keeps_expiry,
+                    },
+                );
                 for name in names {
                     let row = model.entry(name).or_default();
                     *row = (value.clone(), if keeps_expiry { row.1 } else { 0 });
@@ -119,15 +91,15 @@ fn both_forms_do_as_the_model() {
             }
         }
         if round % 101 == 0 {
-            assert_eq!(held.content(), model);
+            assert_eq!(content(&held), model);
             check_times(&held, &model);
-            assert_eq!(kept.0.content(), kept.1, "a clone has changed");
+            assert_eq!(content(&kept.0), kept.1, "a clone has changed");
             kept = (held.clone(), model.clone());
             if let Held::Big(big) = &held {
                 let packed = big.pack();
                 check(Packed::new(&packed)).unwrap();
                 let again = Held::Big(Big::unpack(Kind::Hash, Packed::new(&packed)));
-                assert_eq!(again.content(), model);
+                assert_eq!(content(&again), model);
                 check_times(&again, &model);
             }
         }

@@ -6,61 +6,29 @@ use std::ops::ControlFlow;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::page::held::Held;
 use crate::page::packed::pack;
 use crate::page::thresholds;
-use crate::page::value::ValueRef;
 
-/// A list as an entry would keep it.
-#[derive(Clone)]
-enum Held {
-    None,
-    Packed(Vec<u8>),
-    Big(Big),
+fn step(held: &mut Held, op: &ListOp<'_>) {
+    held.change(Kind::List, |form| apply(form, op, &thresholds::DEFAULT));
 }
 
-impl Held {
-    fn apply(&mut self, op: &ListOp<'_>) {
-        let next = match self {
-            Self::None => apply(Form::Absent, op, &thresholds::DEFAULT),
-            Self::Packed(bytes) => apply(Form::Packed(Kind::List, Packed::new(bytes)), op, &thresholds::DEFAULT),
-            Self::Big(big) => apply(Form::Big(big), op, &thresholds::DEFAULT),
-        };
-        match next {
-            Next::Keep => {}
-            Next::Remove => *self = Self::None,
-            Next::Big(big) => *self = Self::Big(big),
-            Next::Packed(bytes) => {
-                check(Packed::new(&bytes)).unwrap();
-                *self = if Kind::List.stays_packed(Packed::new(&bytes)) {
-                    Self::Packed(bytes)
-                } else {
-                    Self::Big(Big::unpack(Kind::List, Packed::new(&bytes)))
-                };
-            }
-        }
-    }
-
-    fn view(&self) -> Option<ListRef<'_>> {
-        match self {
-            Self::None => None,
-            Self::Packed(bytes) => ListRef::of(ValueRef::Packed(Kind::List, Packed::new(bytes))),
-            Self::Big(big) => ListRef::of(ValueRef::Big(big)),
-        }
-    }
-
-    fn elements(&self) -> Vec<Vec<u8>> {
-        let mut elements = Vec::new();
-        if let Some(view) = self.view() {
-            let _ = view.for_each_from(0, |item| {
-                elements.push(item.bytes().into_owned());
-                ControlFlow::<()>::Continue(())
-            });
-            assert_eq!(view.len(), elements.len() as u64);
-        }
-        elements
-    }
+fn view(held: &Held) -> Option<ListRef<'_>> {
+    ListRef::of(held.value(Kind::List)?)
 }
 
+fn content(held: &Held) -> Vec<Vec<u8>> {
+    let mut elements = Vec::new();
+    if let Some(view) = view(held) {
+        let _ = view.for_each_from(0, |item| {
+            elements.push(item.bytes().into_owned());
+            ControlFlow::<()>::Continue(())
+        });
+        assert_eq!(view.len(), elements.len() as u64);
+    }
+    elements
+}
 fn element(random: &mut StdRng) -> Vec<u8> {
     match random.random_range(0..10) {
         0 => vec![b'x'; random.random_range(0..3000)],
@@ -136,7 +104,7 @@ fn run(seed: u64, steps: usize, grow: u32) {
     let mut random = StdRng::seed_from_u64(seed);
     let (mut held, mut expected) = (Held::None, VecDeque::new());
     let mut kept: Option<(Held, VecDeque<Vec<u8>>)> = None;
-    for step in 0..steps {
+    for round in 0..steps {
         let len = expected.len() as u64;
         let elements: Vec<Vec<u8>> = (0..random.random_range(1..4)).map(|_| element(&mut random)).collect();
         let packed = pack(elements.iter().map(Vec::as_slice));
@@ -173,24 +141,24 @@ fn run(seed: u64, steps: usize, grow: u32) {
                 elements: &packed,
             },
         };
-        held.apply(&op);
+        step(&mut held, &op);
         model(&mut expected, &op);
-        if step % 97 == 0 {
+        if round % 97 == 0 {
             if let Some((held, expected)) = kept.take() {
-                assert_eq!(held.elements(), Vec::from(expected), "a clone has changed");
+                assert_eq!(content(&held), Vec::from(expected), "a clone has changed");
             }
             kept = Some((held.clone(), expected.clone()));
         }
-        if step % 31 == 0 {
-            assert_eq!(held.elements(), Vec::from(expected.clone()), "after {op:?}");
+        if round % 31 == 0 {
+            assert_eq!(content(&held), Vec::from(expected.clone()), "after {op:?}");
             check_views(&held, &expected, &mut random);
         }
     }
-    assert_eq!(held.elements(), Vec::from(expected));
+    assert_eq!(content(&held), Vec::from(expected));
 }
 
 fn check_views(held: &Held, expected: &VecDeque<Vec<u8>>, random: &mut StdRng) {
-    let Some(view) = held.view() else {
+    let Some(view) = view(held) else {
         assert!(expected.is_empty());
         return;
     };
@@ -205,7 +173,7 @@ fn check_views(held: &Held, expected: &VecDeque<Vec<u8>>, random: &mut StdRng) {
     assert_eq!(back, expected.iter().take(at + 1).rev().cloned().collect::<Vec<_>>());
     if let Held::Big(big) = held {
         let again = Big::unpack(Kind::List, Packed::new(&big.pack()));
-        assert_eq!(Held::Big(again).elements(), held.elements());
+        assert_eq!(content(&Held::Big(again)), content(held));
     }
 }
 

@@ -26,12 +26,11 @@ impl TreeItem for Scored {
 }
 
 impl Scored {
+    /// Its place beside that of a score and a name; no score is NaN.
     #[inline]
-    fn is_before(&self, score: f64, name: &[u8]) -> bool {
-        match self.score.partial_cmp(&score) {
-            Some(Ordering::Equal) => self.pair.key() < name,
-            order => order == Some(Ordering::Less),
-        }
+    fn place(&self, score: f64, name: &[u8]) -> Ordering {
+        let by_score = self.score.partial_cmp(&score).unwrap_or(Ordering::Equal);
+        by_score.then_with(|| self.pair.key().cmp(name))
     }
 
     fn member(&self) -> Member<'_> {
@@ -124,13 +123,15 @@ impl BigZset {
         if let Some(old) = self.members.insert(fresh.clone()) {
             self.take_from_order(score_of(&old), name);
         }
-        let at = self.order.partition_point(|other| other.is_before(score, name));
-        self.order.insert(at, Scored { score, pair: fresh });
+        let placed = self
+            .order
+            .insert_by(|other| other.place(score, name), Scored { score, pair: fresh });
+        debug_assert!(placed.is_ok(), "a member is in the order once");
     }
 
-    fn take_from_order(&mut self, score: f64, name: &[u8]) -> Scored {
-        let at = self.order.partition_point(|other| other.is_before(score, name));
-        self.order.remove(at)
+    fn take_from_order(&mut self, score: f64, name: &[u8]) {
+        let taken = self.order.remove_by(|other| other.place(score, name));
+        debug_assert!(taken.is_some(), "tree and trie have the same members");
     }
 
     fn remove(&mut self, name: &[u8]) {
@@ -158,7 +159,9 @@ impl BigZset {
     /// See [`super::ZsetRef::rank`].
     pub fn rank(&self, name: &[u8]) -> Option<(u64, f64)> {
         let score = self.score(name)?;
-        let rank = self.order.partition_point(|other| other.is_before(score, name));
+        let rank = self
+            .order
+            .partition_point(|other| other.place(score, name) == Ordering::Less);
         Some((rank as u64, score))
     }
 

@@ -6,62 +6,31 @@ use std::ops::ControlFlow;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::page::held::Held;
 use crate::page::packed::pack;
 use crate::page::thresholds;
 
 type Model = BTreeMap<Vec<u8>, f64>;
 
-#[derive(Clone)]
-enum Held {
-    None,
-    Packed(Vec<u8>),
-    Big(Big),
+fn step(held: &mut Held, op: &ZsetOp<'_>) {
+    held.change(Kind::Zset, |form| apply(form, op, &thresholds::DEFAULT));
 }
 
-impl Held {
-    fn apply(&mut self, op: &ZsetOp<'_>) {
-        let next = match self {
-            Self::None => apply(Form::Absent, op, &thresholds::DEFAULT),
-            Self::Packed(bytes) => apply(Form::Packed(Kind::Zset, Packed::new(bytes)), op, &thresholds::DEFAULT),
-            Self::Big(big) => apply(Form::Big(big), op, &thresholds::DEFAULT),
-        };
-        match next {
-            Next::Keep => {}
-            Next::Remove => *self = Self::None,
-            Next::Big(big) => *self = Self::Big(big),
-            Next::Packed(bytes) => {
-                check(Packed::new(&bytes)).unwrap();
-                *self = if Kind::Zset.stays_packed(Packed::new(&bytes)) {
-                    Self::Packed(bytes)
-                } else {
-                    Self::Big(Big::unpack(Kind::Zset, Packed::new(&bytes)))
-                };
-            }
-        }
-    }
-
-    fn view(&self) -> Option<ZsetRef<'_>> {
-        match self {
-            Self::None => None,
-            Self::Packed(bytes) => Some(ZsetRef::Packed(Packed::new(bytes))),
-            Self::Big(Big::Zset(zset)) => Some(ZsetRef::Big(zset)),
-            Self::Big(_) => panic!("another kind"),
-        }
-    }
-
-    fn content(&self) -> Vec<(Vec<u8>, f64)> {
-        let mut content = Vec::new();
-        if let Some(view) = self.view() {
-            let _ = view.for_each_from(0, |member| {
-                content.push((member.name.bytes().into_owned(), member.score));
-                ControlFlow::<()>::Continue(())
-            });
-            assert_eq!(view.len(), content.len() as u64);
-        }
-        content
-    }
+fn view(held: &Held) -> Option<ZsetRef<'_>> {
+    ZsetRef::of(held.value(Kind::Zset)?)
 }
 
+fn content(held: &Held) -> Vec<(Vec<u8>, f64)> {
+    let mut content = Vec::new();
+    if let Some(view) = view(held) {
+        let _ = view.for_each_from(0, |member| {
+            content.push((member.name.bytes().into_owned(), member.score));
+            ControlFlow::<()>::Continue(())
+        });
+        assert_eq!(view.len(), content.len() as u64);
+    }
+    content
+}
 fn in_order(model: &Model) -> Vec<(Vec<u8>, f64)> {
     let mut members: Vec<_> = model.iter().map(|(name, score)| (name.clone(), *score)).collect();
     members.sort_by(|one, other| one.1.total_cmp(&other.1).then_with(|| one.0.cmp(&other.0)));
@@ -69,7 +38,7 @@ fn in_order(model: &Model) -> Vec<(Vec<u8>, f64)> {
 }
 
 fn check_places(held: &Held, members: &[(Vec<u8>, f64)], random: &mut StdRng) {
-    let Some(view) = held.view() else {
+    let Some(view) = view(held) else {
         assert!(members.is_empty());
         return;
     };
@@ -112,12 +81,12 @@ fn both_forms_do_as_the_model() {
         match random.random_range(0..if range == 40 { 8 } else { 20 }) {
             0..3 => {
                 let packed = pack(names.iter().map(Vec::as_slice));
-                held.apply(&ZsetOp::Remove { members: &packed });
+                step(&mut held, &ZsetOp::Remove { members: &packed });
                 model.retain(|name, _| !names.contains(name));
             }
             3 => {
                 let (start, len) = (random.random_range(0..5_u64), random.random_range(0..4_u64));
-                held.apply(&ZsetOp::RemoveRange { start, len });
+                step(&mut held, &ZsetOp::RemoveRange { start, len });
                 for (name, _) in in_order(&model).iter().skip(start as usize).take(len as usize) {
                     model.remove(name);
                 }
@@ -130,21 +99,21 @@ fn both_forms_do_as_the_model() {
                     _ => f64::from(random.random_range(-20..20)),
                 };
                 let packed = pack_pairs(names.iter().map(|name| (score, name.as_slice())));
-                held.apply(&ZsetOp::Add { members: &packed });
+                step(&mut held, &ZsetOp::Add { members: &packed });
                 model.extend(names.into_iter().map(|name| (name, score)));
             }
         }
         if round % 71 == 0 {
             let members = in_order(&model);
-            assert_eq!(held.content(), members);
+            assert_eq!(content(&held), members);
             check_places(&held, &members, &mut random);
-            assert_eq!(kept.0.content(), kept.1, "a clone has changed");
+            assert_eq!(content(&kept.0), kept.1, "a clone has changed");
             kept = (held.clone(), members);
             if let Held::Big(big) = &held {
                 let packed = big.pack();
                 check(Packed::new(&packed)).unwrap();
                 assert_eq!(
-                    Held::Big(Big::unpack(Kind::Zset, Packed::new(&packed))).content(),
+                    content(&Held::Big(Big::unpack(Kind::Zset, Packed::new(&packed)))),
                     kept.1
                 );
             }
