@@ -21,6 +21,8 @@ pub enum Mode {
     Info,
     /// `CLIENT LIST` and `CLIENT INFO`: same fields in the same order, same values where they are not accidental.
     ClientFields,
+    /// Rows of `XPENDING`, whose third column is how long ago something was, in milliseconds.
+    Pending,
     /// A cursor and what was visited, in any order: `SSCAN` and its like, on what one call visits whole.
     Walk,
     /// Name-value pairs in any order: `CONFIG GET`, which in RESP2 follows a hash table's order.
@@ -53,7 +55,10 @@ pub fn default_mode(args: &Args) -> Mode {
         }
         ("KEYS" | "SMEMBERS" | "HKEYS" | "HVALS" | "SDIFF" | "SINTER" | "SUNION", _) => Mode::Unordered,
         ("HGETALL", _) => Mode::Pairs,
+        // Each server has cursors of its own; both begin with 0.
+        ("HSCAN" | "SSCAN" | "ZSCAN", _) if word(2).parse::<u64>().is_ok_and(|cursor| cursor != 0) => Mode::Any,
         ("HSCAN" | "SSCAN" | "ZSCAN", _) => Mode::Walk,
+        ("XPENDING", _) => Mode::Pending,
         ("HRANDFIELD" | "SPOP" | "SRANDMEMBER" | "ZRANDMEMBER", _) => Mode::Any,
         ("SELECT", _) => Mode::ErrorStart,
         ("OBJECT", "ENCODING" | "REFCOUNT") => Mode::Encoding,
@@ -136,6 +141,7 @@ fn compare_values(mode: &Mode, redis: &Value, loki: &Value) -> Result<(), String
                 "different pairs",
             )
         }
+        Mode::Pending => pending(redis, loki),
         Mode::Walk => {
             let sorted = |v: &Value| match v {
                 Value::Array(parts) => parts.iter().map(Value::sorted).collect(),
@@ -163,6 +169,26 @@ pub fn same_encoding(redis: &Value, loki: &Value) -> bool {
         }
     };
     redis == loki || digits_as_text
+}
+
+/// Both servers are asked one after the other, and did what a row tells of one after the other.
+const IDLE_DISTANCE_MS: i64 = 500;
+
+fn pending(redis: &Value, loki: &Value) -> Result<(), String> {
+    let (Value::Array(rows), Value::Array(others)) = (redis, loki) else {
+        return check(redis == loki, "different values");
+    };
+    check(rows.len() == others.len(), "different numbers of rows")?;
+    for (row, other) in rows.iter().zip(others) {
+        match (row, other) {
+            (Value::Array(row), Value::Array(other)) if row.len() == 4 && other.len() == 4 => {
+                near(IDLE_DISTANCE_MS, &row[2], &other[2])?;
+                check(row[..2] == other[..2] && row[3] == other[3], "different rows")?;
+            }
+            _ => check(row == other, "different values")?,
+        }
+    }
+    Ok(())
 }
 
 fn near(distance: i64, redis: &Value, loki: &Value) -> Result<(), String> {

@@ -167,8 +167,11 @@ impl Server {
         let Ok(mut conn) = Conn::connect(self.port) else {
             return false;
         };
-        conn.try_call(&["PING"])
-            .is_ok_and(|v| v.text() == "PONG" || v.text().starts_with("NOAUTH"))
+        let answers = conn
+            .try_call(&["PING"])
+            .is_ok_and(|v| v.text() == "PONG" || v.text().starts_with("NOAUTH"));
+        // Gone from CLIENT LIST before anybody looks there.
+        answers && conn.try_call(&["QUIT"]).is_ok() && conn.read_to_close().is_ok()
     }
 
     fn command(&self) -> Command {
