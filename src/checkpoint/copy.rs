@@ -21,6 +21,7 @@ use crate::engine::registry::Slot;
 use crate::engine::settings::Settings;
 use crate::engine::tap::{Change, Lost};
 use crate::engine::txn::Txn;
+use crate::storage::fault_point::fault_point;
 
 /// So much may be left for the round in which everybody waits.
 const LAST_ROUND_BYTES: u64 = 128 << 10;
@@ -133,8 +134,10 @@ impl Runner {
             for change in engine.tap().take().map_err(lost)? {
                 self.repeat(change, hidden)?;
             }
+            fault_point("fill.round_repeated");
         }
         self.wait_for_room()?;
+        fault_point("fill.before_publish");
         let id = hidden.id();
         self.exclusive(|txn| {
             let mut hidden = Arc::clone(hidden);

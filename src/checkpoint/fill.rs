@@ -24,6 +24,7 @@ use crate::engine::waiters;
 use crate::page::image::{self, EntryImage};
 use crate::page::value::INLINE_BYTES_MAX;
 use crate::page::{Shared, StrRef, ValueRef};
+use crate::storage::fault_point::fault_point;
 
 /// Content of a record, roughly; a single entry may be longer.
 const RECORD_BYTES: usize = 256 << 10;
@@ -58,13 +59,15 @@ impl Runner {
             self.give_up(&[hidden.id()]);
         }
         let done = outcome?;
-        self.sync_all()?;
+        self.settle()?;
         Ok(done)
     }
 
     pub(super) fn begin_hidden(&mut self, kind: Kind, settings: Settings) -> Result<Arc<Collection>> {
         self.wait_for_room()?;
-        self.exclusive(|txn| txn.begin_load(kind, settings))
+        let hidden = self.exclusive(|txn| txn.begin_load(kind, settings))?;
+        fault_point("fill.begun");
+        Ok(hidden)
     }
 
     /// Lets go of collections that were not put in their places.
@@ -79,6 +82,14 @@ impl Runner {
         }
     }
 
+    /// What was put in its place is on disk.
+    pub(super) fn settle(&self) -> Result<()> {
+        fault_point("fill.published");
+        self.sync_all()?;
+        fault_point("fill.durable");
+        Ok(())
+    }
+
     /// All that was done is on disk.
     pub(super) fn sync_all(&self) -> Result<()> {
         let wal = self.shared.engine.wal();
@@ -88,6 +99,7 @@ impl Runner {
     /// Puts the filled collection in its place.
     pub(super) fn publish_at(&mut self, target: &Target, id: CollectionId) -> Result<()> {
         self.wait_for_room()?;
+        fault_point("fill.before_publish");
         self.exclusive(|txn| {
             let there = txn.slot_named(&target.name);
             let keys = there.map_or(0, |slot| slot.collection.key_count());
@@ -125,6 +137,7 @@ impl Runner {
             self.wait_for_room()?;
             self.check_memory()?;
             rest = self.put_some(hidden, rest);
+            fault_point("fill.within");
         }
         Ok(())
     }

@@ -29,6 +29,7 @@ use crate::engine::settings::Settings;
 use crate::page::image::EntryImage;
 use crate::page::{Entry, thresholds};
 use crate::recovery::{Past, RecoverOptions, RecoveryError, Stage, Until, recover_past};
+use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
 
 /// Entries put together.
@@ -91,7 +92,6 @@ impl Runner {
             Some(only) => self.restore_one(found, &only.target)?,
             None => self.restore_all(found)?,
         };
-        self.sync_all()?;
         let millis = started.elapsed().as_millis() as u64;
         tracing::info!("restored {collections} collections as of LSN {lsn}: {entries} keys in {millis} ms");
         Ok(RestoreDone {
@@ -210,6 +210,7 @@ impl Runner {
         let mut restored: Vec<Restored> = Vec::with_capacity(found.len());
         let outcome = self.fill_all(found, &mut restored).and_then(|entries| {
             self.wait_for_room()?;
+            fault_point("fill.before_publish");
             self.exclusive(|txn| txn.publish_restored(&restored))?;
             Ok(entries)
         });
@@ -217,7 +218,9 @@ impl Runner {
             let ids: Vec<CollectionId> = restored.iter().map(|restored| restored.id).collect();
             self.give_up(&ids);
         }
-        outcome
+        let entries = outcome?;
+        self.settle()?;
+        Ok(entries)
     }
 
     fn fill_all(&mut self, found: Vec<Was>, restored: &mut Vec<Restored>) -> Result<u64> {
@@ -230,6 +233,7 @@ impl Runner {
                 name: was.name,
             });
             entries += self.bring_in(&hidden, was.content)?;
+            fault_point("fill.collection_filled");
             if told.elapsed() >= REPORT {
                 told = Instant::now();
                 tracing::info!("restore: brought in {} of {total} collections, {entries} keys", at + 1);

@@ -1,12 +1,14 @@
 //! Named points at which a test can kill the process: between one step of durable work and the next.
 //!
 //! Compiled in with the feature `fault-points` only. The environment then names the point, and perhaps at which of its
-//! passings it strikes: `LOKIKV_FAULT=checkpoint.after_manifest_rename`, `LOKIKV_FAULT=control.before_rename:3`.
+//! passings it strikes: `LOKIKV_FAULT=checkpoint.after_manifest_rename`, `LOKIKV_FAULT=control.before_rename:3`. With
+//! `LOKIKV_FAULT_WHEN=path` passings count only while there is a file of that name, so that a test can have a server
+//! start and be filled first.
 //!
-//! **Invariant:** every name that is used is in [`NAMES`], so that a test can go through all of them.
+//! **Invariant:** every name that is used is in [`GROUPS`], so that a test can go through all of them.
 
-/// All points there are, by what passes them.
-pub const NAMES: &[&str] = &[
+/// What passes checkpoints, retention, trimming, pins and `PERSIST`.
+pub const CHECKPOINTS: &[&str] = &[
     "checkpoint.page_file_created",
     "checkpoint.after_instant",
     "checkpoint.within_walk",
@@ -26,21 +28,62 @@ pub const NAMES: &[&str] = &[
     "persist.before_old_files_go",
 ];
 
+/// What every change passes on its way through the log.
+pub const LOG: &[&str] = &[
+    "wal.before_write",
+    "wal.written",
+    "wal.synced",
+    "wal.segment_created",
+    "wal.segment_durable",
+];
+
+/// What passes `LOAD`, `COLLECTION COPY`, `CONVERT` and `CHECKPOINT RESTORE`.
+pub const FILLS: &[&str] = &[
+    "fill.begun",
+    "fill.within",
+    "fill.collection_filled",
+    "fill.round_repeated",
+    "fill.before_publish",
+    "fill.published",
+    "fill.durable",
+];
+
+/// What passes `lokikv restore --in-place` once the restored data is there.
+pub const EXCHANGE: &[&str] = &[
+    "exchange.built",
+    "exchange.journal_written",
+    "exchange.journal_renamed",
+    "exchange.journal_durable",
+    "exchange.log_aside",
+    "exchange.checkpoints_aside",
+    "exchange.in_place",
+    "exchange.journal_removed",
+];
+
+/// All points there are, by what passes them.
+pub const GROUPS: [&[&str]; 4] = [CHECKPOINTS, LOG, FILLS, EXCHANGE];
+
 /// Ends the process as `kill -9` would if the environment says so for this point.
 #[cfg(feature = "fault-points")]
 pub fn fault_point(name: &str) {
     use std::sync::atomic::{AtomicU64, Ordering};
     static PASSED: AtomicU64 = AtomicU64::new(0);
-    assert!(NAMES.contains(&name), "{name} is not among the fault points");
+    let is_known = GROUPS.iter().any(|names| names.contains(&name));
+    assert!(is_known, "{name} is not among the fault points");
     let Ok(wanted) = std::env::var("LOKIKV_FAULT") else {
         return;
     };
     let (wanted, nth) = wanted.split_once(':').unwrap_or((&wanted, "1"));
-    if wanted == name && nth.parse() == Ok(PASSED.fetch_add(1, Ordering::Relaxed) + 1) {
+    if wanted == name && is_armed() && nth.parse() == Ok(PASSED.fetch_add(1, Ordering::Relaxed) + 1) {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         // The signal may reach another thread first.
         std::thread::sleep(std::time::Duration::from_secs(60));
     }
+}
+
+#[cfg(feature = "fault-points")]
+fn is_armed() -> bool {
+    std::env::var_os("LOKIKV_FAULT_WHEN").is_none_or(|path| std::path::Path::new(&path).exists())
 }
 
 /// Nothing without the feature.

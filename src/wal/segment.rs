@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::Lsn;
 use super::error::WalError;
 use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::storage::fault_point::fault_point;
 use crate::storage::{Disk, DiskFile};
 
 /// The file name of the segment that begins with `first`.
@@ -71,7 +72,9 @@ pub(super) fn create(disk: &dyn Disk, dir: &Path, first: Lsn) -> Result<OpenSegm
     let header = SegmentHeader { salt, first_lsn: first }.encode();
     file.write_all(&header).map_err(WalError::io("write", &path))?;
     file.sync_data().map_err(WalError::io("sync", &path))?;
+    fault_point("wal.segment_created");
     disk.sync_dir(dir).map_err(WalError::io("sync", dir))?;
+    fault_point("wal.segment_durable");
     Ok(OpenSegment {
         file,
         path,

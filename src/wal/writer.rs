@@ -18,6 +18,7 @@ use super::positions::{Place, SPACING_BYTES};
 use super::segment::{self, OpenSegment};
 use super::{Fsync, Lsn, WalError, WalOptions};
 use crate::storage::Disk;
+use crate::storage::fault_point::fault_point;
 
 /// A write to the file is at most about this large (a spliced value apart).
 const WRITE_BYTES_MAX: usize = 1 << 20;
@@ -319,6 +320,7 @@ impl Writer {
     }
 
     fn write_out(&mut self, bytes: &[u8]) -> Result<(), WalError> {
+        fault_point("wal.before_write");
         let segment = &mut self.segment;
         segment
             .file
@@ -329,6 +331,7 @@ impl Writer {
             .counters
             .bytes_written
             .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        fault_point("wal.written");
         Ok(())
     }
 
@@ -356,6 +359,7 @@ impl Writer {
             .file
             .sync_data()
             .map_err(WalError::io("sync", &self.segment.path))?;
+        fault_point("wal.synced");
         self.last_sync = Instant::now();
         let took_us = u64::try_from((self.last_sync - start).as_micros()).unwrap_or(u64::MAX);
         let counters = &self.core.counters;

@@ -3,6 +3,7 @@
 //! **Invariants**: a server dies with the thread that started it (the kernel sees to it, even if the test is killed);
 //! its data directory is the same across restarts and is deleted with the [`Server`].
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -31,7 +32,7 @@ pub enum Program {
 pub struct Server {
     program: Program,
     settings: Vec<String>,
-    env: Option<(String, String)>,
+    env: BTreeMap<String, String>,
     home: TempDir,
     port: u16,
     child: Option<Child>,
@@ -55,26 +56,39 @@ impl Server {
         Server::start(Program::LokiKv, flags)
     }
 
+    /// The same, not started yet, over a copy of the data directory `data`.
+    pub fn lokikv_over(data: &Path, settings: &[&str]) -> Server {
+        let mut server = Server::stopped(Program::LokiKv, Vec::new());
+        server.set_settings(settings);
+        copy_all(data, &server.data_dir());
+        server
+    }
+
     /// Starts redis-server with extra flags.
     pub fn redis(flags: &[&str]) -> Server {
         Server::start(Program::Redis, flags.iter().map(|s| s.to_string()).collect())
     }
 
     fn start(program: Program, settings: Vec<String>) -> Server {
+        let mut server = Server::stopped(program, settings);
+        server.restart();
+        server
+    }
+
+    fn stopped(program: Program, settings: Vec<String>) -> Server {
         let home = tempfile::Builder::new()
             .prefix("lokikv-test-")
             .tempdir()
             .expect("a temporary directory");
-        let mut server = Server {
+        let server = Server {
             program,
             settings,
-            env: None,
+            env: BTreeMap::new(),
             home,
             port: free_port(),
             child: None,
         };
         fs::create_dir_all(server.data_dir()).expect("data directory");
-        server.restart();
         server
     }
 
@@ -123,7 +137,10 @@ impl Server {
 
     /// What the environment says at the next restart, or says no more.
     pub fn set_env(&mut self, name: &str, value: Option<&str>) {
-        self.env = value.map(|value| (name.to_owned(), value.to_owned()));
+        match value {
+            Some(value) => drop(self.env.insert(name.to_owned(), value.to_owned())),
+            None => drop(self.env.remove(name)),
+        }
     }
 
     /// Starts it again in the same directory (it must not be running) and waits until it answers.
@@ -191,7 +208,7 @@ impl Server {
         };
         command
             .args(&self.settings)
-            .envs(self.env.clone())
+            .envs(&self.env)
             .current_dir(self.home.path())
             .stdin(Stdio::null());
         command
@@ -278,6 +295,20 @@ pub fn die_with_parent(command: &mut Command) {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             Ok(())
         });
+    }
+}
+
+/// Copies what is in `from` into `to`.
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("list") {
+        let entry = entry.expect("an entry");
+        let (path, place) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_all(&path, &place);
+        } else {
+            fs::copy(&path, &place).expect("copy");
+        }
     }
 }
 
