@@ -18,6 +18,8 @@ mod collections;
 mod converting;
 #[path = "faults/data.rs"]
 mod data;
+#[path = "faults/offline.rs"]
+mod offline;
 
 use support::Conn;
 

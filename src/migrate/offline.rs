@@ -9,6 +9,7 @@ use crate::checkpoint::{CheckpointDone, CheckpointOptions, Checkpointer};
 use crate::config::{Loaded, Params};
 use crate::engine::Engine;
 use crate::engine::worker::Worker;
+use crate::recovery::exchange::Exchange;
 use crate::recovery::{self, RecoverOptions, Stage};
 use crate::storage::{DirLock, Disk, lock_dir};
 use crate::wal::Wal;
@@ -34,6 +35,10 @@ impl Offline {
         let config = loaded.config.clone();
         let dir = config.storage.data_path();
         let lock = lock_dir(&dir).map_err(|error| format!("data directory {}: {error}", dir.display()))?;
+        if let Some(pending) = Exchange::pending(disk.as_ref(), &dir)? {
+            pending.finish(disk.as_ref(), &dir)?;
+            observer.note("a restore in place that was interrupted has been finished");
+        }
         let options = RecoverOptions {
             checkpoint_dir: config.storage.checkpoint_path(),
             wal_dir: config.storage.wal_path(),

@@ -13,6 +13,7 @@
 //! - The engine's figures (keys, bytes) are exact after it.
 
 mod error;
+pub mod exchange;
 pub mod moment;
 mod newest;
 mod pages;

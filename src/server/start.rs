@@ -1,6 +1,7 @@
 //! From a configuration to a running server, and back.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -19,6 +20,7 @@ use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
 use crate::metrics::{Stats, logging};
 use crate::net::{self, Listeners};
+use crate::recovery::exchange::Exchange;
 use crate::recovery::{self, RecoverOptions, Recovered, Stage};
 use crate::storage::{Disk, RealDisk, lock_dir};
 use crate::wal::{Wal, WalOptions};
@@ -62,10 +64,23 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
     disk.create_dir_all(&data_dir)
         .map_err(|error| format!("cannot create the data directory {}: {error}", data_dir.display()))?;
     let _lock = lock_dir(&data_dir).map_err(|error| format!("data directory {}: {error}", data_dir.display()))?;
+    finish_exchange(disk.as_ref(), &data_dir)?;
     let listeners = net::bind(&config)?;
     let server = assemble(loaded, &config, disk, listeners.port(), started)?;
     serve(&server, listeners, config.server.worker_count())?;
     finish(&server)
+}
+
+fn finish_exchange(disk: &dyn Disk, data_dir: &Path) -> Result<(), StartError> {
+    if let Some(pending) = Exchange::pending(disk, data_dir)? {
+        let aside = pending.finish(disk, data_dir)?;
+        tracing::warn!(
+            to = pending.to,
+            ?aside,
+            "finished a restore in place that was interrupted"
+        );
+    }
+    Ok(())
 }
 
 fn assemble(

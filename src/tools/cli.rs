@@ -13,11 +13,21 @@ use crate::config::cli::{
 };
 use crate::config::schema::Storage;
 use crate::engine::worker::unix_ms;
+use crate::recovery::exchange::Exchange;
 use crate::recovery::verify::{self, Finding};
 use crate::storage::{DirLock, Disk, RealDisk, lock_dir};
 
 /// The data directory for this process alone.
-pub(super) fn lock(dir: &str) -> Result<DirLock, String> {
+fn lock(dir: &str) -> Result<DirLock, String> {
+    let lock = lock_any(dir)?;
+    match Exchange::pending(&RealDisk, Path::new(dir))? {
+        Some(pending) => Err(pending.refusal(Path::new(dir))),
+        None => Ok(lock),
+    }
+}
+
+/// The data directory for this process alone, also one whose restore in place has still to be finished.
+pub(super) fn lock_any(dir: &str) -> Result<DirLock, String> {
     let path = Path::new(dir);
     if !path.is_dir() {
         return Err(format!("{dir}: no such directory"));

@@ -3,12 +3,13 @@
 //! **Invariants**
 //! - What is read from is not changed, but for `--in-place`, which sets it aside and deletes nothing.
 //! - Where the restored data goes there was nothing before. It is complete, by a checkpoint, before it is in place.
+//! - In place it is all or nothing, by the journal of [`crate::recovery::exchange`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Progress;
-use super::cli::{fail, lock};
+use super::cli::{fail, lock_any};
 use super::time;
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::config::Live;
@@ -16,7 +17,9 @@ use crate::config::cli::{EXIT_OK, EXIT_USAGE, RestoreArgs};
 use crate::config::schema::Storage;
 use crate::engine::Engine;
 use crate::engine::worker::unix_ms;
+use crate::recovery::exchange::Exchange;
 use crate::recovery::{RecoverOptions, Stage, Until, moment, recover_past};
+use crate::storage::fault_point::fault_point;
 use crate::storage::{Disk, RealDisk};
 use crate::wal::{Lsn, Wal};
 
@@ -36,10 +39,24 @@ pub fn restore(args: &RestoreArgs) -> u8 {
         eprintln!("lokikv: --to {to:?}: expected \"lsn N\", Unix milliseconds, or a time such as 2026-11-25T08:00:00Z");
         return EXIT_USAGE;
     };
-    let _lock = match lock(&args.from) {
+    let data_dir = Path::new(&args.from);
+    let _lock = match lock_any(&args.from) {
         Ok(lock) => lock,
         Err(why) => return fail(&why),
     };
+    match Exchange::pending(&RealDisk, data_dir) {
+        Ok(None) => {}
+        Ok(Some(pending)) if args.in_place && pending.to == args.to => {
+            return tell(
+                args,
+                pending
+                    .finish(&RealDisk, data_dir)
+                    .map(|aside| (restored(&pending), aside)),
+            );
+        }
+        Ok(Some(pending)) => return fail(&pending.refusal(data_dir)),
+        Err(why) => return fail(&why),
+    }
     let from = Storage {
         data_dir: args.from.clone(),
         checkpoint_dir: args.checkpoint_dir.clone(),
@@ -57,9 +74,13 @@ pub fn restore(args: &RestoreArgs) -> u8 {
     };
     let outcome = match &args.into {
         Some(into) => restore_into(&disk, &from, Path::new(into), until, &mut show).map(|done| (done, Vec::new())),
-        None => restore_in_place(&disk, &from, until, &mut show),
+        None => restore_in_place(&disk, &from, (until, &args.to), &mut show),
     };
     drop(progress);
+    tell(args, outcome)
+}
+
+fn tell(args: &RestoreArgs, outcome: Result<(Restored, Vec<PathBuf>), String>) -> u8 {
     match outcome {
         Ok((Restored { lsn, keys }, aside)) => {
             let place = args.into.as_ref().unwrap_or(&args.from);
@@ -68,6 +89,13 @@ pub fn restore(args: &RestoreArgs) -> u8 {
             EXIT_OK
         }
         Err(why) => fail(&why),
+    }
+}
+
+fn restored(exchange: &Exchange) -> Restored {
+    Restored {
+        lsn: exchange.lsn,
+        keys: exchange.keys,
     }
 }
 
@@ -96,47 +124,35 @@ pub fn restore_into(
     write_past(disk, from, &storage.checkpoint_path(), until, show)
 }
 
-/// Sets the checkpoints and the log of `from` aside and puts the data of that moment in their place; returns where the
-/// old ones are now.
-///
-/// The order of the renames is such that a crash between them leaves the data as it was, or a directory without
-/// checkpoints whose log does not begin at its beginning, which no server starts with.
+/// Sets the checkpoints and the log of `from` aside and puts the data of that moment in their place, all or nothing;
+/// returns where the old ones are now. The moment comes with the words it was asked for with.
 ///
 /// # Errors
-/// A sentence, which tells what has been moved if anything has.
+/// A sentence; see [`Exchange::carry_out`].
 pub fn restore_in_place(
     disk: &Arc<dyn Disk>,
     from: &Storage,
-    until: Until,
+    (until, to): (Until, &str),
     show: Show<'_>,
 ) -> Result<(Restored, Vec<PathBuf>), String> {
-    let stamp = format!("{}-{}", time::compact(unix_ms()), std::process::id());
-    let (checkpoints, wal) = (from.checkpoint_path(), from.wal_path());
-    let beside = |path: &Path, what: &str| {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{what}-{stamp}"));
-        path.with_file_name(name)
+    let data_dir = from.data_path();
+    let place = |path: PathBuf| {
+        let told = |error| format!("{}: {error}", path.display());
+        Exchange::place(&data_dir, &path).map_err(told)
     };
-    let built = beside(&checkpoints, "restored");
-    let done = write_past(disk, from, &built, until, show)?;
-    let mut aside = Vec::new();
-    let old = beside(&checkpoints, "before");
-    move_if_there(disk, &checkpoints, &old, &mut aside)?;
-    move_if_there(disk, &built, &checkpoints, &mut Vec::new())?;
-    // With the new checkpoint and the old log a start would give what was there before; without the log, what was asked.
-    move_if_there(disk, &wal, &beside(&wal, "before"), &mut aside)?;
+    let mut exchange = Exchange {
+        to: to.to_owned(),
+        lsn: 0,
+        keys: 0,
+        stamp: format!("{}-{}", time::compact(unix_ms()), std::process::id()),
+        checkpoints: place(from.checkpoint_path())?,
+        wal: place(from.wal_path())?,
+    };
+    let done = write_past(disk, from, &exchange.built(&data_dir), until, show)?;
+    fault_point("exchange.built");
+    (exchange.lsn, exchange.keys) = (done.lsn, done.keys);
+    let aside = exchange.carry_out(disk.as_ref(), &data_dir)?;
     Ok((done, aside))
-}
-
-fn move_if_there(disk: &Arc<dyn Disk>, from: &Path, to: &Path, moved: &mut Vec<PathBuf>) -> Result<(), String> {
-    let told = |error: std::io::Error| format!("cannot move {} to {}: {error}", from.display(), to.display());
-    if !disk.exists(from).map_err(told)? {
-        return Ok(());
-    }
-    disk.rename(from, to).map_err(told)?;
-    moved.push(to.to_owned());
-    let parent = from.parent().filter(|parent| !parent.as_os_str().is_empty());
-    disk.sync_dir(parent.unwrap_or(Path::new("."))).map_err(told)
 }
 
 /// Writes the data of that moment as a checkpoint in `dir`.

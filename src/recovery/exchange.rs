@@ -1,0 +1,278 @@
+//! The exchange of a data directory's checkpoints and log for restored ones, which is done as a whole.
+//!
+//! A journal in the data directory commits it; the renames follow. Whoever opens the directory to use it finishes what a
+//! crash cut short; whoever only looks at it refuses.
+//!
+//! **Invariants**
+//! - The journal appears when what is exchanged for is durable, and goes when all renames are.
+//! - What was there is set aside, never removed.
+//! - The last rename is that which puts the restored data in place: as long as it is not there, nothing is finished.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::storage::Disk;
+use crate::storage::fault_point::fault_point;
+use crate::wal::Lsn;
+
+/// The journal's name.
+pub const JOURNAL: &str = "restore.lkj";
+
+/// See the module. Paths are relative to the data directory where they are in it, so that it can be moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// The moment of the restored data, as it was asked for.
+    pub to: String,
+    /// Its last record.
+    pub lsn: Lsn,
+    /// Its keys.
+    pub keys: u64,
+    /// What makes the names of what is set aside, and of what is restored, unique.
+    pub stamp: String,
+    /// Where checkpoints are.
+    pub checkpoints: PathBuf,
+    /// Where the log is.
+    pub wal: PathBuf,
+}
+
+type Moved = Vec<(PathBuf, PathBuf)>;
+
+impl Exchange {
+    /// The one that was begun in `data_dir` and not finished, if any.
+    ///
+    /// # Errors
+    /// A sentence when there is a journal that cannot be read.
+    pub fn pending(disk: &dyn Disk, data_dir: &Path) -> Result<Option<Self>, String> {
+        let path = data_dir.join(JOURNAL);
+        if !disk.exists(&path).map_err(at("look for", &path))? {
+            return Ok(None);
+        }
+        let bytes = disk.read(&path).map_err(at("read", &path))?;
+        let exchange = decode(&bytes).ok_or_else(|| format!("{}: it is damaged", path.display()))?;
+        Ok(Some(exchange))
+    }
+
+    /// What to say to whom it keeps from the directory.
+    pub fn refusal(&self, data_dir: &Path) -> String {
+        format!(
+            "{}: a restore in place to {:?} was interrupted; the next start of the server finishes it, and so does the same \
+             restore again",
+            data_dir.join(JOURNAL).display(),
+            self.to
+        )
+    }
+
+    /// A path as the journal has it.
+    pub fn place(data_dir: &Path, path: &Path) -> std::io::Result<PathBuf> {
+        match path.strip_prefix(data_dir) {
+            Ok(inside) => Ok(inside.to_owned()),
+            Err(_) => std::path::absolute(path),
+        }
+    }
+
+    /// Where the restored checkpoint is until it is in place.
+    pub fn built(&self, data_dir: &Path) -> PathBuf {
+        self.beside(&data_dir.join(&self.checkpoints), "restored")
+    }
+
+    /// Does it; returns where what was there is now.
+    ///
+    /// # Errors
+    /// A sentence. Everything is as it was then, unless it says that it has still to be finished.
+    pub fn carry_out(&self, disk: &dyn Disk, data_dir: &Path) -> Result<Vec<PathBuf>, String> {
+        self.write(disk, data_dir)?;
+        let mut moved = Moved::new();
+        match self.rename_all(disk, data_dir, &mut moved) {
+            Ok(()) => remove(disk, data_dir)?,
+            Err(why) => return Err(undo(disk, data_dir, moved, why)),
+        }
+        Ok(self.set_aside(disk, data_dir))
+    }
+
+    /// Does what is left of it; returns where what was there is now.
+    ///
+    /// # Errors
+    /// A sentence; it has still to be finished then.
+    pub fn finish(&self, disk: &dyn Disk, data_dir: &Path) -> Result<Vec<PathBuf>, String> {
+        self.rename_all(disk, data_dir, &mut Moved::new())?;
+        remove(disk, data_dir)?;
+        Ok(self.set_aside(disk, data_dir))
+    }
+
+    fn set_aside(&self, disk: &dyn Disk, data_dir: &Path) -> Vec<PathBuf> {
+        let places = [&self.checkpoints, &self.wal];
+        let aside = places.map(|place| self.beside(&data_dir.join(place), "before"));
+        let is_there = |path: &PathBuf| disk.exists(path).unwrap_or(true);
+        aside.into_iter().filter(is_there).collect()
+    }
+
+    fn beside(&self, path: &Path, what: &str) -> PathBuf {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{what}-{}", self.stamp));
+        path.with_file_name(name)
+    }
+
+    fn write(&self, disk: &dyn Disk, data_dir: &Path) -> Result<(), String> {
+        let path = data_dir.join(JOURNAL);
+        let temporary = data_dir.join(format!("{JOURNAL}.tmp"));
+        // A crash may have left it.
+        if disk.exists(&temporary).map_err(at("look for", &temporary))? {
+            disk.remove(&temporary).map_err(at("remove", &temporary))?;
+        }
+        let bytes = self.encode().map_err(|error| error.to_string())?;
+        let mut file = disk.create(&temporary).map_err(at("create", &temporary))?;
+        file.write_all(&bytes).map_err(at("write", &temporary))?;
+        file.sync_data().map_err(at("sync", &temporary))?;
+        fault_point("exchange.journal_written");
+        disk.rename(&temporary, &path).map_err(at("rename", &temporary))?;
+        fault_point("exchange.journal_renamed");
+        disk.sync_dir(data_dir).map_err(at("sync", data_dir))?;
+        fault_point("exchange.journal_durable");
+        Ok(())
+    }
+
+    fn encode(&self) -> serde_json::Result<Vec<u8>> {
+        let text = serde_json::to_string(self)?;
+        Ok(format!("{text}\n{:08x}\n", crc32c::crc32c(text.as_bytes())).into_bytes())
+    }
+
+    fn rename_all(&self, disk: &dyn Disk, data_dir: &Path, moved: &mut Moved) -> Result<(), String> {
+        let built = self.built(data_dir);
+        if !disk.exists(&built).map_err(at("look for", &built))? {
+            return Ok(());
+        }
+        let (checkpoints, wal) = (data_dir.join(&self.checkpoints), data_dir.join(&self.wal));
+        move_if_there(disk, &wal, &self.beside(&wal, "before"), moved)?;
+        fault_point("exchange.log_aside");
+        move_if_there(disk, &checkpoints, &self.beside(&checkpoints, "before"), moved)?;
+        fault_point("exchange.checkpoints_aside");
+        move_if_there(disk, &built, &checkpoints, moved)?;
+        fault_point("exchange.in_place");
+        Ok(())
+    }
+}
+
+fn decode(bytes: &[u8]) -> Option<Exchange> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (text, crc) = text.strip_suffix('\n')?.rsplit_once('\n')?;
+    let is_whole = crc == format!("{:08x}", crc32c::crc32c(text.as_bytes()));
+    is_whole.then(|| serde_json::from_str(text).ok()).flatten()
+}
+
+fn move_if_there(disk: &dyn Disk, from: &Path, to: &Path, moved: &mut Moved) -> Result<(), String> {
+    if !disk.exists(from).map_err(at("look for", from))? {
+        return Ok(());
+    }
+    disk.rename(from, to).map_err(cannot_move(from, to))?;
+    moved.push((from.to_owned(), to.to_owned()));
+    sync_parent(disk, from)
+}
+
+fn cannot_move<'a>(from: &'a Path, to: &'a Path) -> impl FnOnce(std::io::Error) -> String + 'a {
+    move |error| format!("cannot move {} to {}: {error}", from.display(), to.display())
+}
+
+fn sync_parent(disk: &dyn Disk, path: &Path) -> Result<(), String> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    disk.sync_dir(parent).map_err(at("sync", parent))
+}
+
+/// Puts back what was moved, and gives the exchange up; `why` it had to, and what became of it.
+fn undo(disk: &dyn Disk, data_dir: &Path, moved: Moved, why: String) -> String {
+    let put_back = |(from, to): &(PathBuf, PathBuf)| {
+        disk.rename(to, from).map_err(cannot_move(to, from))?;
+        sync_parent(disk, from)
+    };
+    let undone = moved.iter().rev().try_for_each(put_back);
+    match undone.and_then(|()| remove(disk, data_dir)) {
+        Ok(()) => why,
+        Err(error) => format!("{why}; the restore has still to be finished, by the same restore again: {error}"),
+    }
+}
+
+fn remove(disk: &dyn Disk, data_dir: &Path) -> Result<(), String> {
+    let path = data_dir.join(JOURNAL);
+    disk.remove(&path).map_err(at("remove", &path))?;
+    fault_point("exchange.journal_removed");
+    disk.sync_dir(data_dir).map_err(at("sync", data_dir))
+}
+
+fn at<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> String + 'a {
+    move |error| format!("cannot {doing} {}: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::RealDisk;
+
+    fn exchange() -> Exchange {
+        Exchange {
+            to: "lsn 7".to_owned(),
+            lsn: 7,
+            keys: 3,
+            stamp: "now".to_owned(),
+            checkpoints: "checkpoint".into(),
+            wal: "wal".into(),
+        }
+    }
+
+    /// What is in the directory: the names of its folders, and what each file in them says.
+    fn look(dir: &Path) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for name in RealDisk.list(dir).unwrap() {
+            let text = std::fs::read_to_string(dir.join(&name).join("file"));
+            found.push((name.into_string().unwrap(), text.unwrap_or_default()));
+        }
+        found
+    }
+
+    fn make(dir: &Path, folders: &[&str]) {
+        for folder in folders {
+            std::fs::create_dir(dir.join(folder)).unwrap();
+            std::fs::write(dir.join(folder).join("file"), folder).unwrap();
+        }
+    }
+
+    fn said(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_journal_reads_back_and_every_flipped_bit_is_seen() {
+        let bytes = exchange().encode().unwrap();
+        assert_eq!(decode(&bytes), Some(exchange()));
+        for at in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[at / 8] ^= 1 << (at % 8);
+            assert_eq!(decode(&flipped), None, "bit {at}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_none_to_set_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        make(dir.path(), &["checkpoint.restored-now", "wal"]);
+        let aside = exchange().carry_out(&RealDisk, dir.path()).unwrap();
+        assert_eq!(aside, [dir.path().join("wal.before-now")]);
+        let expected = [("checkpoint", "checkpoint.restored-now"), ("wal.before-now", "wal")];
+        assert_eq!(look(dir.path()), said(&expected));
+        assert_eq!(Exchange::pending(&RealDisk, dir.path()), Ok(None));
+    }
+
+    #[test]
+    fn what_cannot_be_moved_leaves_all_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        make(
+            dir.path(),
+            &["checkpoint", "checkpoint.before-now", "checkpoint.restored-now", "wal"],
+        );
+        let before = look(dir.path());
+        let why = exchange().carry_out(&RealDisk, dir.path()).unwrap_err();
+        assert!(why.starts_with("cannot move"), "{why}");
+        assert_eq!(look(dir.path()), before);
+    }
+}
