@@ -1,4 +1,5 @@
-//! Generated sequences: run, compared step by step, and at the end by their whole datasets.
+//! Generated sequences: run, compared step by step, and at the end by their whole datasets, which are then restored
+//! from the log and from a checkpoint and compared again. On collections of both kinds, hashed and ordered.
 
 use std::time::Duration;
 
@@ -7,10 +8,15 @@ use crate::dataset;
 use crate::generate::{Generator, Step};
 use crate::minimise::minimise;
 use crate::pair::{Difference, Pair, start_lokikv, start_redis};
-use crate::support::{Server, env_number, now_ms, seed, text};
+use crate::restarts::{self, Kinds};
+use crate::support::{Server, env_number, now_ms, seed};
 
 /// Commands of all runs together, unless `LOKIKV_STEPS` says otherwise.
 const STEPS_DEFAULT: u64 = 100_000;
+/// How many runs share them.
+const RUNS: usize = 5;
+/// How far apart the seeds of runs are: each has sequences of its own.
+const RUN_APART: u64 = 1 << 40;
 /// Commands after which datasets are compared and a new sequence begins.
 const SEQUENCE_LEN: usize = 5_000;
 
@@ -18,56 +24,78 @@ const SEQUENCE_LEN: usize = 5_000;
 pub fn run_steps(pair: &mut Pair, steps: &[Step]) -> Result<(), (usize, Box<Difference>)> {
     pair.reset();
     for (n, step) in steps.iter().enumerate() {
+        if let Some(interruption) = step.interruption {
+            restarts::interrupt(pair, interruption).map_err(|d| (n, d))?;
+        }
         pair.step(step.conn, None, &step.args).map_err(|d| (n, d))?;
         if let Some(key) = &step.expiring_key {
             std::thread::sleep(Duration::from_millis(5));
             pair.step(step.conn, None, &args!["EXISTS", key]).map_err(|d| (n, d))?;
         }
     }
-    dataset::compare(pair).map_err(|d| (steps.len(), d))
+    dataset::compare(pair).map_err(|d| (steps.len(), d))?;
+    restarts::check(pair).map_err(|d| (steps.len(), d))
 }
 
-fn run(protocol: u8, loki: fn() -> Server) {
+fn run(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
     let seed = seed();
-    let steps_total = env_number("LOKIKV_STEPS", STEPS_DEFAULT) as usize / 2;
+    let steps_total = (env_number("LOKIKV_STEPS", STEPS_DEFAULT) as usize).div_ceil(RUNS);
     let mut pair = Pair::new(start_redis(), loki(), protocol);
+    restarts::convert(&pair, &kinds);
     let mut done = 0;
     while done < steps_total {
         let sequence_seed = seed.wrapping_add(done as u64);
-        let mut generator = Generator::new(sequence_seed, now_ms());
+        let mut generator = Generator::new(sequence_seed.wrapping_add(number * RUN_APART), now_ms());
         let count = SEQUENCE_LEN.min(steps_total - done);
         let steps: Vec<Step> = (0..count).map(|_| generator.step()).collect();
         if let Err((at, difference)) = run_steps(&mut pair, &steps) {
             let shortest = minimise(&mut pair, &steps[..(at + 1).min(steps.len())]);
-            let script: String = shortest
-                .iter()
-                .map(|s| format!("@{} {}\n", s.conn, text::join(&s.args)))
-                .collect();
-            let repeat = format!("LOKIKV_SEED={sequence_seed} LOKIKV_STEPS={}", 2 * SEQUENCE_LEN);
+            let script: String = shortest.iter().map(Step::to_string).collect();
+            let repeat = format!("LOKIKV_SEED={sequence_seed} LOKIKV_STEPS={}", RUNS * SEQUENCE_LEN);
             panic!(
-                "RESP{protocol}, {repeat}: {}\n{} steps suffice:\n{script}",
+                "RESP{protocol} on {kinds:?}, {repeat}: {}\n{} steps suffice:\n{script}",
                 difference.with_context(),
                 shortest.len()
             );
         }
         done += count;
     }
-    eprintln!("RESP{protocol}: {done} commands, no difference");
+    eprintln!("RESP{protocol} on {kinds:?}: {done} commands, no difference");
+}
+
+const HMAP: Kinds = ["hmap"; dataset::DATABASES as usize];
+const BCUST: Kinds = ["bcust"; dataset::DATABASES as usize];
+/// Keys and whole databases move between the kinds.
+const MIXED: Kinds = ["bdef", "hmap", "bcust", "hmap"];
+
+#[test]
+fn generated_hmap_resp2() {
+    run(0, 2, HMAP, start_lokikv);
 }
 
 #[test]
-fn generated_resp2() {
-    run(2, start_lokikv);
+fn generated_hmap_resp3() {
+    run(1, 3, HMAP, start_lokikv);
 }
 
 #[test]
-fn generated_resp3() {
-    run(3, start_lokikv);
+fn generated_bcust_resp2() {
+    run(2, 2, BCUST, start_lokikv);
+}
+
+#[test]
+fn generated_bcust_resp3() {
+    run(3, 3, BCUST, start_lokikv);
+}
+
+#[test]
+fn generated_mixed_kinds() {
+    run(4, 3, MIXED, start_lokikv);
 }
 
 #[test]
 #[ignore = "checks the generator, not the server"]
 fn generated_redis_agrees_with_itself() {
-    run(2, start_redis);
-    run(3, start_redis);
+    run(0, 2, HMAP, start_redis);
+    run(1, 3, HMAP, start_redis);
 }

@@ -24,4 +24,5 @@ mod generated;
 mod known;
 mod minimise;
 mod pair;
+mod restarts;
 mod script;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use crate::compare::{Mode, compare, default_mode};
 use crate::known;
@@ -12,6 +13,8 @@ use crate::support::{Args, Conn, Reply, Server, Value, text};
 
 /// How many commands are shown with a difference.
 const HISTORY_LEN: usize = 20;
+/// How long a record may take to its file.
+const LOGGED_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A place where the two servers did not agree.
 #[derive(Debug)]
@@ -157,6 +160,14 @@ impl Pair {
         }
     }
 
+    /// Kills LokiKV, all that it did being in the log, and starts it again; connections are new afterwards.
+    pub fn crash_loki(&mut self) {
+        self.links.clear();
+        wait_until_logged(&mut self.loki.connect());
+        self.loki.kill9();
+        self.loki.restart();
+    }
+
     /// A difference found outside of a step, with the recent commands.
     pub fn difference(&self, command: String, why: String, redis: String, loki: String) -> Box<Difference> {
         let before = self.history.iter().cloned().collect();
@@ -216,6 +227,24 @@ impl Link {
             None if is(args, "MULTI") && !failed => self.queued = Some(Vec::new()),
             _ => {}
         }
+    }
+}
+
+/// Without fsync, replies do not wait for the log, not even for its being written.
+fn wait_until_logged(conn: &mut Conn) {
+    let deadline = Instant::now() + LOGGED_TIME_MAX;
+    loop {
+        let info = conn.call(&["WAL", "INFO"]).pairs();
+        let field = |name: &str| {
+            info.iter()
+                .find(|(key, _)| key.text() == name)
+                .map(|(_, value)| value.clone())
+        };
+        if field("last-lsn") == field("written-lsn") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the log is not written");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

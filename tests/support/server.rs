@@ -92,6 +92,11 @@ impl Server {
         server
     }
 
+    /// Which program it is.
+    pub fn program(&self) -> Program {
+        self.program
+    }
+
     /// The port it listens on (may change with a restart, if another process took it).
     pub fn port(&self) -> u16 {
         self.port

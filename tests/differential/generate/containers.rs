@@ -14,7 +14,7 @@ impl Generator {
         format!("{}{}", letter as char, self.rng.below(4)).into_bytes()
     }
 
-    fn key_of(&mut self, letter: char) -> Vec<u8> {
+    pub fn key_of(&mut self, letter: char) -> Vec<u8> {
         if self.rng.one_in(20) {
             return self.container_key();
         }

@@ -4,6 +4,7 @@
 //! no reply depends on when exactly a step runs: times to live are over 100 s, in the past, or tiny and then waited out.
 
 mod bits;
+mod blocking;
 mod containers;
 mod keys;
 mod streams;
@@ -11,8 +12,10 @@ mod strings;
 mod values;
 mod zset;
 
+use std::fmt;
+
 use crate::args;
-use crate::support::{Args, Rng};
+use crate::support::{Args, Rng, text};
 
 /// Connections a sequence is spread over.
 pub const CONNECTIONS: u8 = 3;
@@ -27,6 +30,26 @@ pub struct Step {
     /// The command gave this key a tiny (or past) time to live: wait until it is over, then touch the key, since a key
     /// that has expired but was not yet noticed is still counted by DBSIZE.
     pub expiring_key: Option<Vec<u8>>,
+    /// What befalls LokiKV before the command.
+    pub interruption: Option<Interruption>,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(interruption) = self.interruption {
+            writeln!(f, "# {interruption:?}")?;
+        }
+        writeln!(f, "@{} {}", self.conn, text::join(&self.args))
+    }
+}
+
+/// What may befall LokiKV amid a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interruption {
+    /// It takes a checkpoint.
+    Checkpoint,
+    /// It is killed and started again; all connections are new.
+    Crash,
 }
 
 /// What the generator remembers.
@@ -38,6 +61,10 @@ pub struct Generator {
     now_ms: i64,
     expiring_key: Option<Vec<u8>>,
     tiny_allowed: bool,
+    /// Whether keys get times to live; else all other commands come more often.
+    has_expiry: bool,
+    /// Whether the sequence is interrupted; else its end is restored from the log alone.
+    has_interruptions: bool,
 }
 
 type Make = fn(&mut Generator) -> Args;
@@ -55,6 +82,7 @@ const FAMILIES: &[(u32, Make)] = &[
     (14, Generator::zset_command),
     (8, Generator::geo_command),
     (4, Generator::sort_command),
+    (2, Generator::blocking_command),
     (5, Generator::server_command),
     (5, Generator::connection_command),
 ];
@@ -63,17 +91,25 @@ impl Generator {
     /// A generator for `seed`. `now_ms` is the clock absolute times are made from.
     pub fn new(seed: u64, now_ms: i64) -> Generator {
         let in_multi = [false; CONNECTIONS as usize];
+        let mut rng = Rng::new(seed);
+        let (has_expiry, has_interruptions) = (!rng.one_in(3), rng.one_in(2));
         Generator {
-            rng: Rng::new(seed),
+            rng,
             in_multi,
             now_ms,
             expiring_key: None,
             tiny_allowed: true,
+            has_expiry,
+            has_interruptions,
         }
     }
 
     /// The next step.
     pub fn step(&mut self) -> Step {
+        let interruption = self.interruption();
+        if interruption == Some(Interruption::Crash) {
+            self.in_multi = [false; CONNECTIONS as usize];
+        }
         let conn = self.rng.below(CONNECTIONS as usize);
         self.expiring_key = None;
         self.tiny_allowed = !self.in_multi[conn];
@@ -86,10 +122,30 @@ impl Generator {
             conn: conn as u8,
             args,
             expiring_key: self.expiring_key.take(),
+            interruption,
         }
     }
 
+    fn interruption(&mut self) -> Option<Interruption> {
+        let is_due = self.has_interruptions && self.rng.one_in(1_000);
+        is_due.then(|| {
+            *self
+                .rng
+                .pick(&[Interruption::Checkpoint, Interruption::Checkpoint, Interruption::Crash])
+        })
+    }
+
     fn data_command(&mut self) -> Args {
+        loop {
+            let args = self.any_command();
+            if self.has_expiry || !sets_expiry(&args) {
+                return args;
+            }
+            self.expiring_key = None;
+        }
+    }
+
+    fn any_command(&mut self) -> Args {
         let total: u32 = FAMILIES.iter().map(|(weight, _)| weight).sum();
         let mut draw = self.rng.below(total as usize) as u32;
         let mut args = Args::new();
@@ -100,9 +156,10 @@ impl Generator {
             }
             draw -= weight;
         }
-        // With another number of arguments, SPOP would take members by chance, and ZRANK is known to differ (D20).
+        // With another number of arguments, SPOP would take members by chance, and ZRANK is known to differ (D20). With
+        // another timeout, a command would wait long.
         let name = args[0].to_ascii_uppercase();
-        let may_spoil = !matches!(name.as_slice(), b"SPOP" | b"ZRANK" | b"ZREVRANK");
+        let may_spoil = !matches!(name.as_slice(), b"SPOP" | b"ZRANK" | b"ZREVRANK") && !blocking::waits(&args);
         if may_spoil && self.expiring_key.is_none() && self.rng.one_in(40) {
             self.spoil(&mut args);
         }
@@ -218,5 +275,16 @@ impl Generator {
 
     fn database(&mut self) -> String {
         self.rng.below(crate::dataset::DATABASES as usize).to_string()
+    }
+}
+
+/// Whether a command can give a key a time to live.
+fn sets_expiry(args: &Args) -> bool {
+    const OPTIONS: &[&[u8]] = &[b"EX", b"PX", b"EXAT", b"PXAT"];
+    let is_option = |arg: &Vec<u8>| OPTIONS.iter().any(|option| arg.eq_ignore_ascii_case(option));
+    match args[0].to_ascii_uppercase().as_slice() {
+        b"EXPIRE" | b"PEXPIRE" | b"EXPIREAT" | b"PEXPIREAT" | b"SETEX" | b"PSETEX" => true,
+        b"SET" | b"GETEX" => args.iter().any(is_option),
+        _ => false,
     }
 }

@@ -50,7 +50,7 @@ impl Generator {
     }
 
     /// Mostly keys of streams, so that commands meet.
-    fn stream_key(&mut self) -> Vec<u8> {
+    pub fn stream_key(&mut self) -> Vec<u8> {
         if self.rng.one_in(12) {
             return self.key();
         }
@@ -65,11 +65,11 @@ impl Generator {
         }
     }
 
-    fn group(&mut self) -> String {
+    pub fn group(&mut self) -> String {
         format!("g{}", self.rng.below(2))
     }
 
-    fn consumer(&mut self) -> String {
+    pub fn consumer(&mut self) -> String {
         format!("c{}", self.rng.below(3))
     }
 
