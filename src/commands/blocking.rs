@@ -3,6 +3,7 @@
 //! A handler tries once. When there is nothing for it, it says what it waits for; it is called again, from its
 //! beginning, whenever one of those keys has changed. Inside a transaction nothing is waited for.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::error::CmdError;
@@ -30,6 +31,19 @@ pub struct Wait {
     pub in_transaction: fn(&mut Reply),
     /// The request to try again with, where it is not the same (`$` of XREAD is what was last when it began).
     pub retry_as: Option<OwnedRequest>,
+}
+
+impl Wait {
+    /// For the keys that these arguments are: answers a null array when the time is over, and in a transaction.
+    pub fn for_keys(keys: Range<usize>, timeout: Option<Duration>) -> Self {
+        Self {
+            keys: keys.collect(),
+            timeout,
+            on_timeout: Reply::null_array,
+            in_transaction: Reply::null_array,
+            retry_as: None,
+        }
+    }
 }
 
 /// A timeout in seconds, with fractions; 0 = without end.

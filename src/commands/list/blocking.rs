@@ -63,17 +63,7 @@ fn pop_first(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Reply)
             return Ok(Attempt::Done);
         }
     }
-    Ok(wait(1..last, timeout, Reply::null_array))
-}
-
-fn wait(keys: std::ops::Range<usize>, timeout: Option<Duration>, in_transaction: fn(&mut Reply)) -> Attempt {
-    Attempt::Wait(Wait {
-        keys: keys.collect(),
-        timeout,
-        on_timeout: Reply::null_array,
-        in_transaction,
-        retry_as: None,
-    })
+    Ok(Attempt::Wait(Wait::for_keys(1..last, timeout)))
 }
 
 pub(super) const BLMOVE: Spec = Spec {
@@ -119,7 +109,10 @@ fn move_or_wait(
     if move_one(txn, args, ends, reply)? {
         return Ok(Attempt::Done);
     }
-    Ok(wait(1..2, timeout, Reply::null))
+    Ok(Attempt::Wait(Wait {
+        in_transaction: Reply::null,
+        ..Wait::for_keys(1..2, timeout)
+    }))
 }
 
 pub(super) const BLMPOP: Spec = Spec {
@@ -136,10 +129,10 @@ pub(super) const BLMPOP: Spec = Spec {
 };
 
 fn blmpop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let timeout = timeout_s(args.at(1))?;
     let options = Options::parse(args, 2)?;
+    let timeout = timeout_s(args.at(1))?;
     if options.pop_first(txn, args, reply)? {
         return Ok(Attempt::Done);
     }
-    Ok(wait(options.keys, timeout, Reply::null_array))
+    Ok(Attempt::Wait(Wait::for_keys(options.keys, timeout)))
 }

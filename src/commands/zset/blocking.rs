@@ -1,7 +1,5 @@
 //! The forms that wait for a member: BZMPOP, BZPOPMAX, BZPOPMIN.
 
-use std::time::Duration;
-
 use super::multi_pop::{Options, ZMPOP};
 use super::old_zset;
 use super::pop::{End, pop, reply_flat};
@@ -64,17 +62,7 @@ fn pop_first(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Reply)
             return Ok(Attempt::Done);
         }
     }
-    Ok(wait(1..last, timeout))
-}
-
-fn wait(keys: std::ops::Range<usize>, timeout: Option<Duration>) -> Attempt {
-    Attempt::Wait(Wait {
-        keys: keys.collect(),
-        timeout,
-        on_timeout: Reply::null_array,
-        in_transaction: Reply::null_array,
-        retry_as: None,
-    })
+    Ok(Attempt::Wait(Wait::for_keys(1..last, timeout)))
 }
 
 pub(super) const BZMPOP: Spec = Spec {
@@ -96,5 +84,5 @@ fn bzmpop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     if options.pop_first(txn, args, reply)? {
         return Ok(Attempt::Done);
     }
-    Ok(wait(options.keys, timeout))
+    Ok(Attempt::Wait(Wait::for_keys(options.keys, timeout)))
 }

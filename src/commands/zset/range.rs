@@ -6,6 +6,7 @@ use crate::commands::spec::{Group, first_key, flag, key_at};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::{ReadTxn, Txn};
+use crate::page::thresholds::Thresholds;
 use crate::page::zset::ZsetRef;
 use crate::resp::{Args, Reply};
 
@@ -54,9 +55,24 @@ fn zrangestore(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdR
             .interval(zset)
             .visit(zset, false, |member| members.push(each(member)));
     }
+    if query.reverse {
+        lose_signs(members.iter_mut().rev(), txn.thresholds());
+    } else {
+        lose_signs(members.iter_mut(), txn.thresholds());
+    }
     store(txn, args.at(1), &members);
     reply.int(members.len() as i64);
     Ok(())
+}
+
+/// As in Redis, whose result grows member by member: those that come while it is small lose the sign of a zero.
+fn lose_signs<'m, 'a: 'm>(members: impl Iterator<Item = &'m mut Scored<'a>>, thresholds: &Thresholds) {
+    for (before, (score, name)) in members.enumerate() {
+        if !thresholds.zset_fits(before as u64 + 1) || !thresholds.zset_item_fits(name.len()) {
+            return;
+        }
+        *score += 0.0;
+    }
 }
 
 /// What a command of the range family leaves open.
