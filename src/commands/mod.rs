@@ -2,6 +2,7 @@
 
 pub mod bitmap;
 pub mod blocking;
+pub mod chance;
 pub mod collections;
 pub mod compat;
 pub mod connection;

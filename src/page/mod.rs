@@ -14,6 +14,7 @@ pub mod image;
 pub mod list;
 pub mod ordered_page;
 pub mod packed;
+pub mod sample;
 pub mod set;
 pub mod spliced;
 pub mod stream;

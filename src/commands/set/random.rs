@@ -1,19 +1,14 @@
 //! Members by chance: SPOP, SRANDMEMBER.
 
-use std::collections::HashSet;
-
 use super::{old_set, read_set, remove};
+use crate::commands::chance::{self, Form, Pick, Urn, Wanted};
 use crate::commands::spec::{Group, first_key, flag};
-use crate::commands::support::number::parse_i64_in;
 use crate::commands::value::{count_arg, reply_item};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::page::packed::Item;
 use crate::page::set::SetRef;
 use crate::resp::{Args, Reply};
-
-/// Where more than one in so many is wanted, all are looked at and the others left out.
-const SAMPLE_SHARE: u64 = 3;
 
 pub(super) const SPOP: Spec = Spec {
     flags: flag::FAST,
@@ -44,7 +39,8 @@ fn spop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         remove(txn, key, [member.as_slice()].into_iter());
         return Ok(());
     };
-    let members = set.map_or_else(Vec::new, |set| distinct(set, count, &mut |n| dice.below(n)));
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let members = set.map_or_else(Vec::new, |set| set.sample(count, &mut |n| dice.below(n)));
     let members: Vec<Vec<u8>> = members.into_iter().map(|member| member.bytes().into_owned()).collect();
     reply.set(members.len());
     members.iter().for_each(|member| reply.bulk(member));
@@ -68,58 +64,28 @@ fn srandmember(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
     if args.len() > 3 {
         return Err(CmdError::Syntax);
     }
-    let count = args
-        .get(2)
-        .map(|count| parse_i64_in(count, -i64::MAX, i64::MAX))
-        .transpose();
-    let count = count.map_err(|error| error.to_string())?;
+    let wanted = Wanted::parse(args)?;
     let mut dice = txn.dice();
-    let mut random = |n| dice.below(n);
-    let set = read_set(txn, args.at(1))?;
-    let Some(count) = count else {
-        match set.and_then(|set| set.random(&mut random)) {
-            Some(member) => reply_item(reply, member),
-            None => reply.null(),
-        }
-        return Ok(());
+    let form = Form {
+        header: |reply, count, _| reply.array(count),
+        element: |reply, member, _| reply_item(reply, member),
+        is_full: false,
     };
-    let members = match set {
-        None => Vec::new(),
-        Some(set) if count < 0 => repeated(set, count.unsigned_abs(), &mut random),
-        Some(set) => distinct(set, count as u64, &mut random),
-    };
-    reply.array(members.len());
-    members.into_iter().for_each(|member| reply_item(reply, member));
-    Ok(())
+    chance::answer(read_set(txn, args.at(1))?, wanted, &mut dice, &form, reply)
 }
 
-fn repeated<'a>(set: SetRef<'a>, count: u64, random: &mut dyn FnMut(usize) -> usize) -> Vec<Item<'a>> {
-    if let SetRef::Packed(_) = set {
-        let members = set.members();
-        return (0..count)
-            .map_while(|_| members.get(random(members.len())).copied())
-            .collect();
-    }
-    (0..count).map_while(|_| set.random(random)).collect()
-}
+impl<'a> Urn for SetRef<'a> {
+    type Item = Item<'a>;
 
-fn distinct<'a>(set: SetRef<'a>, count: u64, random: &mut dyn FnMut(usize) -> usize) -> Vec<Item<'a>> {
-    if matches!(set, SetRef::Big(_)) && count.saturating_mul(SAMPLE_SHARE) < set.len() {
-        let (mut seen, mut members) = (HashSet::new(), Vec::new());
-        while (members.len() as u64) < count {
-            let Some(member) = set.random(random) else { break };
-            if seen.insert(member.bytes()) {
-                members.push(member);
-            }
-        }
-        return members;
+    fn one(self, pick: Pick<'_>) -> Option<Item<'a>> {
+        self.random(pick)
     }
-    let mut members = set.members();
-    let count = usize::try_from(count).unwrap_or(usize::MAX).min(members.len());
-    for at in 0..count {
-        let other = at + random(members.len() - at);
-        members.swap(at, other);
+
+    fn sample(self, count: usize, pick: Pick<'_>) -> Vec<Item<'a>> {
+        SetRef::sample(&self, count, pick)
     }
-    members.truncate(count);
-    members
+
+    fn is_walked(self) -> bool {
+        matches!(self, SetRef::Packed(_))
+    }
 }

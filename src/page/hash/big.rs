@@ -197,6 +197,11 @@ impl BigHash {
         self.fields.random(random).map(field_of)
     }
 
+    /// Of all fields, dead ones too; see [`super::HashRef::sample`].
+    pub fn sample(&self, count: usize, random: &mut dyn FnMut(usize) -> usize) -> Vec<Field<'_>> {
+        self.fields.sample(count, random).into_iter().map(field_of).collect()
+    }
+
     /// See [`super::HashRef::scan`].
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, visit: &mut dyn FnMut(Field<'a>)) -> u64 {
         self.fields.scan(cursor, count, |pair| visit(field_of(pair)))

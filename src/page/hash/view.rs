@@ -6,6 +6,7 @@ use super::big::BigHash;
 use super::packed_form::rows;
 use crate::page::container::{Big, Kind};
 use crate::page::packed::{Item, Packed};
+use crate::page::sample::sample_by_walk;
 use crate::page::value::ValueRef;
 
 /// A field of a hash.
@@ -81,6 +82,27 @@ impl<'a> HashRef<'a> {
             Self::Packed(packed) => rows(*packed).nth(random(self.len() as usize)).map(of_row),
             Self::Big(hash) => hash.random(random),
         }
+    }
+
+    /// So many different fields that are alive at `now_ms`, or all if there are fewer; each such choice with the same
+    /// chance, in no particular order. O(count) for a big one that has no dead fields.
+    pub fn sample(&self, count: usize, now_ms: u64, random: &mut dyn FnMut(usize) -> usize) -> Vec<Field<'a>> {
+        match self {
+            Self::Big(hash) if !self.may_have_dead(now_ms) => hash.sample(count, random),
+            _ => {
+                let alive = self.alive(now_ms);
+                sample_by_walk(alive.len(), count, random, alive.into_iter())
+            }
+        }
+    }
+
+    fn alive(&self, now_ms: u64) -> Vec<Field<'a>> {
+        let mut alive = Vec::new();
+        let _ = self.for_each(|field| {
+            alive.extend(field.is_alive(now_ms).then_some(field));
+            ControlFlow::<()>::Continue(())
+        });
+        alive
     }
 
     /// Visits about `count` fields, dead or alive, from `cursor` on (0 = start); returns where to go on, 0 at the end. A

@@ -81,6 +81,12 @@ impl BigSet {
         self.members.random(random).map(|member| Item::Bytes(member.key()))
     }
 
+    /// See [`super::SetRef::sample`].
+    pub fn sample(&self, count: usize, random: &mut dyn FnMut(usize) -> usize) -> Vec<Item<'_>> {
+        let members = self.members.sample(count, random).into_iter();
+        members.map(|member| Item::Bytes(member.key())).collect()
+    }
+
     /// See [`super::SetRef::scan`].
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, visit: &mut dyn FnMut(Item<'a>)) -> u64 {
         self.members

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::big::BigSet;
 use crate::page::container::{Big, Kind};
 use crate::page::packed::{Item, Packed};
+use crate::page::sample::sample_by_walk;
 use crate::page::value::ValueRef;
 
 /// See the module.
@@ -97,6 +98,15 @@ impl<'a> SetRef<'a> {
         match self {
             Self::Packed(packed) => packed.items().nth(random(packed.count())),
             Self::Big(set) => set.random(random),
+        }
+    }
+
+    /// So many different members, or all if there are fewer; each such choice with the same chance, in no particular
+    /// order. O(count) for a big one.
+    pub fn sample(&self, count: usize, random: &mut dyn FnMut(usize) -> usize) -> Vec<Item<'a>> {
+        match self {
+            Self::Packed(packed) => sample_by_walk(packed.count(), count, random, packed.items()),
+            Self::Big(set) => set.sample(count, random),
         }
     }
 

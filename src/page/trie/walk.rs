@@ -1,15 +1,12 @@
 //! Going over a trie: all of it, from a cursor on, or at random.
 
-use std::collections::HashSet;
 use std::slice;
 
 use smallvec::SmallVec;
 
 use super::node::{Leaf, Node, Place, slot_of, width_of};
 use super::{KeyHash, Keyed, Trie};
-
-/// Of a sample this large a part of the whole, all items are looked at; of a smaller one, each is looked up.
-const SAMPLE_PART: usize = 4;
+use crate::page::sample::sample;
 
 /// A leaf, and the hashes it is responsible for.
 struct Range<'a, T> {
@@ -133,34 +130,9 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
         self.nth(pick(self.len))
     }
 
-    /// `count` different items, or all if there are fewer; each such choice as likely as any other, in no particular
-    /// order. `pick(n)` must return a uniform number below `n`. O(count).
+    /// `count` different items, or all if there are fewer; see [`sample`].
     pub fn sample(&self, count: usize, pick: &mut dyn FnMut(usize) -> usize) -> Vec<&T> {
-        if count >= self.len / SAMPLE_PART {
-            return self.sample_by_walk(count, pick);
-        }
-        // Floyd's algorithm: when a number was drawn before, the round's own, which cannot have been, stands in for it.
-        let mut chosen = HashSet::with_capacity(count);
-        for round in self.len - count..self.len {
-            if !chosen.insert(pick(round + 1)) {
-                chosen.insert(round);
-            }
-        }
-        chosen.into_iter().filter_map(|index| self.nth(index)).collect()
-    }
-
-    /// Takes each item with the probability that makes the choice fair: of those still needed to those still ahead.
-    fn sample_by_walk(&self, count: usize, pick: &mut dyn FnMut(usize) -> usize) -> Vec<&T> {
-        let (mut needed, mut ahead) = (count.min(self.len), self.len);
-        let mut chosen = Vec::with_capacity(needed);
-        for item in self.iter() {
-            if needed == ahead || (needed > 0 && pick(ahead) < needed) {
-                chosen.push(item);
-                needed -= 1;
-            }
-            ahead -= 1;
-        }
-        chosen
+        sample(self.len, count, pick, |index| self.nth(index), self.iter())
     }
 }
 

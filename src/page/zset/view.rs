@@ -6,6 +6,7 @@ use super::big::BigZset;
 use super::pairs_of;
 use crate::page::container::{Big, Kind};
 use crate::page::packed::{Item, Packed};
+use crate::page::sample::{sample, sample_by_walk};
 use crate::page::value::ValueRef;
 
 /// A member with its score.
@@ -149,6 +150,19 @@ impl<'a> ZsetRef<'a> {
     /// The member of a rank. O(log n).
     pub fn get(&self, rank: u64) -> Option<Member<'a>> {
         self.for_each_from(rank, ControlFlow::Break).break_value()
+    }
+
+    /// So many different members, or all if there are fewer; each such choice with the same chance, in no particular
+    /// order. O(count log n) for a big one.
+    pub fn sample(&self, count: usize, random: &mut dyn FnMut(usize) -> usize) -> Vec<Member<'a>> {
+        let len = self.len() as usize;
+        match self {
+            Self::Packed(packed) => sample_by_walk(len, count, random, pairs_of(*packed).map(member_of)),
+            Self::Big(zset) => {
+                let nth = |rank| zset.iter_from(rank).next();
+                sample(len, count, random, nth, zset.iter_from(0))
+            }
+        }
     }
 
     /// Visits about `count` members from `cursor` on (0 = start); returns where to go on, 0 at the end. A small sorted
