@@ -11,6 +11,8 @@ mod support;
 
 #[path = "server/abuse.rs"]
 mod abuse;
+#[path = "server/blocked_on_streams.rs"]
+mod blocked_on_streams;
 #[path = "server/blocking.rs"]
 mod blocking;
 #[path = "server/clients.rs"]

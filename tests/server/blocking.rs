@@ -6,7 +6,7 @@ use crate::in_memory;
 use crate::support::{Conn, Server, Value};
 
 /// Waits until the server counts `count` blocked clients.
-fn await_blocked(server: &Server, count: usize) {
+pub fn await_blocked(server: &Server, count: usize) {
     let wanted = format!("blocked_clients:{count}\r\n");
     let started = Instant::now();
     while !server.connect().call(&["INFO", "clients"]).text().contains(&wanted) {
