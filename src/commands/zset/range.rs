@@ -55,24 +55,10 @@ fn zrangestore(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdR
             .interval(zset)
             .visit(zset, false, |member| members.push(each(member)));
     }
-    if query.reverse {
-        lose_signs(members.iter_mut().rev(), txn.thresholds());
-    } else {
-        lose_signs(members.iter_mut(), txn.thresholds());
-    }
+    query.lose_signs(&mut members, txn.thresholds());
     store(txn, args.at(1), &members);
     reply.int(members.len() as i64);
     Ok(())
-}
-
-/// As in Redis, whose result grows member by member: those that come while it is small lose the sign of a zero.
-fn lose_signs<'m, 'a: 'm>(members: impl Iterator<Item = &'m mut Scored<'a>>, thresholds: &Thresholds) {
-    for (before, (score, name)) in members.enumerate() {
-        if !thresholds.zset_fits(before as u64 + 1) || !thresholds.zset_item_fits(name.len()) {
-            return;
-        }
-        *score += 0.0;
-    }
 }
 
 /// What a command of the range family leaves open.
@@ -128,6 +114,28 @@ impl Options {
             at += 1;
         }
         Ok(parsed)
+    }
+}
+
+impl Query<'_> {
+    /// As in Redis, whose result grows member by member, from a small one unless it is known to become large: those that
+    /// come while it is small lose the sign of a zero.
+    fn lose_signs(&self, members: &mut [Scored<'_>], thresholds: &Thresholds) {
+        let is_known = matches!(self.bounds, Bounds::Ranks(..));
+        if is_known && !thresholds.zset_fits(members.len() as u64) {
+            return;
+        }
+        let count = members.len();
+        for before in 0..count {
+            let at = if self.reverse { count - 1 - before } else { before };
+            let Some((score, name)) = members.get_mut(at) else {
+                return;
+            };
+            if !thresholds.zset_fits(before as u64 + 1) || !thresholds.zset_item_fits(name.len()) {
+                return;
+            }
+            *score += 0.0;
+        }
     }
 }
 
