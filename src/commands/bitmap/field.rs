@@ -168,10 +168,15 @@ fn change(txn: &mut Txn<'_, '_>, key: &[u8], step: &Step) -> Result<Option<i64>,
         Operation::IncrBy(by) => (step.field.increment(old, by, step.overflow), false),
     };
     let Some(new) = new else { return Ok(None) };
+    let shown = Ok(Some(if shows_old { old } else { new }));
+    // What stays as it is is no change: nobody who watches the key hears of it.
+    if new == old {
+        return shown;
+    }
     let first = (step.offset >> 3) as usize;
     let touched = first..step.field.bytes_needed(step.offset);
     let mut part = bytes.get(touched).unwrap_or_default().to_vec();
     step.field.set(&mut part, step.offset & 7, new);
     txn.write_range(key, first, &part);
-    Ok(Some(if shows_old { old } else { new }))
+    shown
 }
