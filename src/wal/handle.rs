@@ -72,7 +72,7 @@ impl Wal {
         disk.create_dir_all(&options.dir)
             .map_err(WalError::io("create", &options.dir))?;
         let next = next_lsn.max(1);
-        let (segment, files) = open_segment(&disk, &options, next)?;
+        let (segment, files, last_wall_ms) = open_segment(&disk, &options, next)?;
         let WalOptions {
             group,
             term,
@@ -81,9 +81,9 @@ impl Wal {
             ..
         } = options;
         let core = Arc::new(Core::new(true, next, group, term, fsync, pending_bytes_max));
-        *core.segments.lock() = describe(disk.as_ref(), &files)?;
+        *core.segments.lock() = describe(disk.as_ref(), &files, last_wall_ms)?;
         let dir = options.dir.clone();
-        let writer = Writer::new(core.clone(), disk.clone(), options, segment, next);
+        let writer = Writer::new(core.clone(), disk.clone(), options, segment, (next, last_wall_ms));
         let builder = std::thread::Builder::new().name("wal".to_owned());
         let thread = builder
             .spawn(|| writer.run())
@@ -321,23 +321,23 @@ impl Drop for Inner {
     }
 }
 
-/// The segment to write to, and all segments with it.
+/// The segment to write to, all segments with it, and when the last record was written.
 fn open_segment(
     disk: &Arc<dyn Disk>,
     options: &WalOptions,
     next: Lsn,
-) -> Result<(OpenSegment, Vec<SegmentFile>), WalError> {
+) -> Result<(OpenSegment, Vec<SegmentFile>, u64), WalError> {
     let dir = &options.dir;
     repair_tail(disk, dir)?;
     let mut files = segment::list(disk.as_ref(), dir)?;
+    let (end, last_wall_ms) = end_of(disk, options, &files)?;
     if let Some(last) = files.last() {
-        let end = end_of(disk, options, last)?;
         if end > next {
             return Err(WalError::Behind { next, last: end - 1 });
         }
         let segment = continue_segment(disk.as_ref(), dir, last)?;
         if end == next {
-            return Ok((segment, files));
+            return Ok((segment, files, last_wall_ms));
         }
     }
     let segment = segment::create(disk.as_ref(), dir, next)?;
@@ -345,14 +345,25 @@ fn open_segment(
         first: next,
         path: segment.path.clone(),
     });
-    Ok((segment, files))
+    Ok((segment, files, last_wall_ms))
 }
 
-/// The LSN after the last record of the last segment.
-fn end_of(disk: &Arc<dyn Disk>, options: &WalOptions, last: &SegmentFile) -> Result<Lsn, WalError> {
-    let mut reader = Reader::open(disk.clone(), &options.dir, last.first)?;
-    while reader.next()?.is_some() {}
-    Ok(reader.next_lsn())
+/// The LSN after the last record, and when that was written. A last segment without a record does not tell when: then
+/// the one before it does. Zeros if there are no segments.
+fn end_of(disk: &Arc<dyn Disk>, options: &WalOptions, files: &[SegmentFile]) -> Result<(Lsn, u64), WalError> {
+    let mut end = 0;
+    for file in files.iter().rev() {
+        let mut reader = Reader::open(disk.clone(), &options.dir, file.first)?;
+        let mut last_wall_ms = None;
+        while let Some(record) = reader.next()? {
+            last_wall_ms = Some(record.wall_ms);
+        }
+        end = reader.next_lsn();
+        if let Some(last_wall_ms) = last_wall_ms {
+            return Ok((end, last_wall_ms));
+        }
+    }
+    Ok((end, 0))
 }
 
 /// Opens a whole segment for more. What a killed process left of it in the page cache only, its directory entry
@@ -373,13 +384,13 @@ fn continue_segment(disk: &dyn Disk, dir: &Path, segment: &SegmentFile) -> Resul
 }
 
 /// What trimming must know of segments found at the open. The first record of the next segment tells, nearly, when
-/// the last one of a segment was written.
-fn describe(disk: &dyn Disk, files: &[SegmentFile]) -> Result<Vec<SegmentInfo>, WalError> {
+/// the last one of a segment was written; where there is no record yet it was the log's last, at `last_wall_ms`.
+fn describe(disk: &dyn Disk, files: &[SegmentFile], last_wall_ms: u64) -> Result<Vec<SegmentInfo>, WalError> {
     let mut infos: Vec<SegmentInfo> = Vec::with_capacity(files.len());
     for file in files {
         let bytes = disk.len(&file.path).map_err(WalError::io("measure", &file.path))?;
         if let Some(before) = infos.last_mut() {
-            before.last_wall_ms = first_wall_ms(disk, file)?;
+            before.last_wall_ms = first_wall_ms(disk, file)?.unwrap_or(last_wall_ms);
         }
         infos.push(SegmentInfo {
             first: file.first,
@@ -391,16 +402,12 @@ fn describe(disk: &dyn Disk, files: &[SegmentFile]) -> Result<Vec<SegmentInfo>, 
     Ok(infos)
 }
 
-/// Wall time of the first frame of a segment; 0 (trimmable by age) if it is empty.
-fn first_wall_ms(disk: &dyn Disk, file: &SegmentFile) -> Result<u64, WalError> {
+/// Wall time of the first frame of a segment, if it has any.
+fn first_wall_ms(disk: &dyn Disk, file: &SegmentFile) -> Result<Option<u64>, WalError> {
     let mut bytes = [0; RECORD_HEADER_BYTES];
     let at = SEGMENT_HEADER_BYTES as u64;
     let read = disk
         .read_at(&file.path, at, &mut bytes)
         .map_err(WalError::io("read", &file.path))?;
-    Ok(if read == bytes.len() {
-        RecordHeader::decode(&bytes).wall_ms
-    } else {
-        0
-    })
+    Ok((read == bytes.len()).then(|| RecordHeader::decode(&bytes).wall_ms))
 }

@@ -82,7 +82,14 @@ struct Turn {
 }
 
 impl Writer {
-    pub fn new(core: Arc<Core>, disk: Arc<dyn Disk>, options: WalOptions, segment: OpenSegment, next: Lsn) -> Self {
+    /// `next`: the LSN of the next record, and when the last one was written.
+    pub fn new(
+        core: Arc<Core>,
+        disk: Arc<dyn Disk>,
+        options: WalOptions,
+        segment: OpenSegment,
+        (next, last_wall_ms): (Lsn, u64),
+    ) -> Self {
         Writer {
             core,
             disk,
@@ -93,7 +100,7 @@ impl Writer {
             gathered_bytes: 0,
             gathered_records: 0,
             next,
-            last_wall_ms: 0,
+            last_wall_ms,
             last_sync: Instant::now(),
             mark_due: next > 1,
             noted: Noted::default(),

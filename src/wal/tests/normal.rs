@@ -296,6 +296,36 @@ fn trim_keeps_what_is_needed_and_what_is_young() {
 }
 
 #[test]
+fn what_is_young_stays_after_a_restart_at_the_end_of_a_segment() {
+    let options = || WalOptions {
+        segment_bytes: 600,
+        ..options(Fsync::Always)
+    };
+    for count in 20..60 {
+        let disk = written(3, count, 600);
+        let wal = open(&disk, options(), count + 1).unwrap();
+        let mut log = wal.log();
+        append(&mut log);
+        log.submit();
+        wal.sync_blocking(count + 1).unwrap();
+        assert_eq!(
+            wal.trim(1_000, 10, 11_000).unwrap(),
+            0,
+            "all are younger than ten seconds"
+        );
+    }
+    // A kill before the first record of a new segment.
+    let disk = written(3, 40, 600);
+    let (first, path) = crate::wal::segment::segments(&disk, Path::new(DIR))
+        .unwrap()
+        .pop()
+        .unwrap();
+    disk.truncate(&path, crate::wal::SEGMENT_HEADER_BYTES as u64).unwrap();
+    let wal = open(&disk, options(), first).unwrap();
+    assert_eq!(wal.trim(1_000, 10, 11_000).unwrap(), 0);
+}
+
+#[test]
 fn back_pressure_holds_and_lets_go() {
     let disk = FaultDisk::new(3);
     disk.slow_sync(Duration::from_millis(20));
