@@ -19,5 +19,7 @@ pub mod resp;
 pub mod server;
 pub mod session;
 pub mod storage;
+#[cfg(test)]
+mod test_histories;
 pub mod tools;
 pub mod wal;

@@ -5,7 +5,7 @@
 //! - `everysec` and `no`: what is recovered is a prefix of the history: if a write is there, so is everything that was
 //!   acknowledged before it began, from whichever client.
 //!
-//! `LOKIKV_ROUNDS` sets the number of kills (4 by default), `LOKIKV_SEED` repeats a run's choices.
+//! Each round has the keys in a collection of another kind. `LOKIKV_ROUNDS` sets the number of kills (4 by default), `LOKIKV_SEED` repeats a run's choices.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,7 +28,7 @@ mod prefix;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use support::{Conn, Rng, Server};
+use support::{Conn, Rng, Server, Value};
 
 /// Kills per test, unless `LOKIKV_ROUNDS` says otherwise.
 const ROUNDS_DEFAULT: u64 = 4;
@@ -44,6 +44,17 @@ fn start_lokikv(fsync: &str) -> Server {
         "wal.segment_bytes=65536",
         "checkpoint.interval_s=0",
     ])
+}
+
+/// Makes the default collection one of another kind in each round; another server has one kind only.
+fn turn_kind(server: &Server, checkpoint_command: &str, round: u64) {
+    if checkpoint_command == "CHECKPOINT" {
+        let kind = ["hmap", "bdef", "bcust"][round as usize % 3];
+        let reply = server
+            .connect()
+            .call(&["COLLECTION", "CONVERT", "default", "KIND", kind]);
+        assert_eq!(reply, Value::ok());
+    }
 }
 
 /// Asks for a checkpoint now and then until `stop` (or until the server is gone).

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{Entry, Op, State};
 use crate::support::{Args, Conn, Rng, Server, Value, seed};
-use crate::{args, checkpoint_at_random, rounds, start_lokikv};
+use crate::{args, checkpoint_at_random, rounds, start_lokikv, turn_kind};
 
 /// Clients writing at the same time.
 const CLIENTS: usize = 20;
@@ -134,6 +134,7 @@ fn kill_rounds(mut server: Server, checkpoint_command: &str, rounds: u64) {
     let mut rng = Rng::new(seed);
     let mut clients: Vec<Client> = (0..CLIENTS).map(|n| Client::new(n, seed)).collect();
     for round in 0..rounds {
+        turn_kind(&server, checkpoint_command, round);
         let port = server.port();
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{Args, Conn, Rng, Server, Value, seed};
-use crate::{args, checkpoint_at_random, rounds, start_lokikv};
+use crate::{args, checkpoint_at_random, rounds, start_lokikv, turn_kind};
 
 /// Clients writing at the same time.
 const CLIENTS: usize = 6;
@@ -108,6 +108,7 @@ fn check(round: u64, conn: &mut Conn, histories: &[Vec<Write>], killed: Instant,
 fn kill_rounds(mut server: Server, checkpoint_command: &str, wait_ms: (i64, i64), loss_max: Option<Duration>) {
     let mut rng = Rng::new(seed());
     for round in 0..rounds() {
+        turn_kind(&server, checkpoint_command, round);
         let (port, clock, stop) = (server.port(), AtomicU64::new(0), AtomicBool::new(false));
         let mut killed = Instant::now();
         let histories: Vec<Vec<Write>> = std::thread::scope(|scope| {

@@ -15,6 +15,7 @@ use super::super::manifest::Manifest;
 use super::super::verify::{Event, Expected, verify_manifest};
 use super::*;
 use crate::engine::index::Kind;
+use crate::test_histories::each;
 
 fn path_of(name: &str) -> PathBuf {
     Path::new(CHECKPOINTS).join(name)
@@ -25,7 +26,7 @@ fn manifest(disk: &FaultDisk, id: u64) -> Manifest {
 }
 
 /// What a kept checkpoint holds: read as if it were the newest, with its files alone.
-fn snapshot(disk: &FaultDisk, id: u64) -> Dump {
+pub(super) fn snapshot(disk: &FaultDisk, id: u64) -> Dump {
     let copy = FaultDisk::new(0);
     copy.create_dir_all(Path::new(CHECKPOINTS)).unwrap();
     let head = manifest(disk, id).head;
@@ -83,11 +84,12 @@ fn databases(server: &Server) -> Vec<u32> {
     [0, 1].into_iter().chain(named).collect()
 }
 
-/// Changes keys: anywhere, in a run, or none at all.
-fn churn(server: &mut Server, random: &mut SmallRng) {
+/// Changes keys: anywhere, in a run, or none at all; returns how many.
+fn churn(server: &mut Server, random: &mut SmallRng) -> u64 {
     let databases = databases(server);
     let run = random.random_range(0..5000);
-    for step in 0..random.random_range(0..600) {
+    let steps: u64 = random.random_range(0..600);
+    for step in 0..steps {
         let database = databases[random.random_range(0..databases.len())];
         let number = if random.random_bool(0.5) {
             run + step
@@ -108,17 +110,23 @@ fn churn(server: &mut Server, random: &mut SmallRng) {
         let id = server.engine.registry().slot(1).unwrap().collection.id();
         server.exclusive(|txn| txn.flush(id).unwrap());
     }
+    steps
 }
 
 #[test]
 fn every_kept_checkpoint_of_a_chain_is_the_data_of_its_instant() {
-    let seed = seed();
+    each(chain);
+}
+
+/// A chain of checkpoints; how many changes there were between them.
+fn chain(seed: u64) -> u64 {
+    let mut steps = 0;
     let mut random = SmallRng::seed_from_u64(seed);
     let mut disk = FaultDisk::new(seed);
     let mut server = start(&disk, 4);
     let mut taken: BTreeMap<u64, Dump> = BTreeMap::new();
     for round in 0..60 {
-        churn(&mut server, &mut random);
+        steps += churn(&mut server, &mut random);
         server
             .checkpoints
             .shared
@@ -136,7 +144,7 @@ fn every_kept_checkpoint_of_a_chain_is_the_data_of_its_instant() {
         );
         verify(&disk, id);
         if random.random_range(0..6) == 0 {
-            churn(&mut server, &mut random);
+            steps += churn(&mut server, &mut random);
             server.sync();
             let expected = server.dump();
             let before = server.engine.registry().by_name("bcust").unwrap().collection.totals(0);
@@ -157,6 +165,7 @@ fn every_kept_checkpoint_of_a_chain_is_the_data_of_its_instant() {
         assert!(snapshot(&disk, id) == taken[&id], "checkpoint {id} differs");
         verify(&disk, id);
     }
+    steps
 }
 
 #[test]

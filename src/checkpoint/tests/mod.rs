@@ -8,6 +8,7 @@ mod damage;
 mod document;
 mod fixture;
 mod flips;
+mod history;
 mod incremental;
 mod persist;
 mod restore;
@@ -31,6 +32,7 @@ use crate::page::{Shared, StrRef};
 use crate::recovery::{RecoverOptions, Recovered, RecoveryError, recover};
 use crate::storage::Disk;
 use crate::storage::fault::FaultDisk;
+use crate::test_histories::seed;
 use crate::wal::{Fsync, Lsn, Wal, WalOptions};
 
 pub(super) const CHECKPOINTS: &str = "/data/checkpoint";
@@ -206,12 +208,4 @@ pub(super) fn put(txn: &mut Txn<'_, '_>, key: &[u8], value: &[u8]) {
     } else {
         txn.put_str(key, StrRef::Inline(value), None);
     }
-}
-
-/// A figure of a test, printed so that a failure can be repeated.
-pub(super) fn seed() -> u64 {
-    let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or_else(rand::random);
-    println!("SEED={seed}");
-    seed
 }

@@ -10,6 +10,7 @@ use crate::checkpoint::{AttachRequest, Moment, Only, RestoreDone, RestoreRequest
 use crate::engine::effect::NAMED_FIRST;
 use crate::engine::index::Kind;
 use crate::engine::settings::Settings;
+use crate::test_histories::each;
 
 fn block<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -107,7 +108,12 @@ fn shapes(registry: &Registry) -> BTreeMap<String, (Kind, Settings)> {
 
 #[test]
 fn every_lsn_can_be_restored() {
-    let seed = seed();
+    each(restores);
+}
+
+/// Restores of moments of one history; how many steps it had.
+fn restores(seed: u64) -> u64 {
+    let mut steps = 0;
     let mut random = SmallRng::seed_from_u64(seed);
     let disk = FaultDisk::new(seed);
     let mut server = keeping(&disk);
@@ -116,6 +122,7 @@ fn every_lsn_can_be_restored() {
     for _ in 0..25 {
         for _ in 0..random.random_range(1..60) {
             step(&mut server, &mut random);
+            steps += 1;
             let lsn = server.engine.wal().last_lsn();
             let shapes = shapes(&server.engine.registry());
             copies.insert(lsn, (server.dump(), shapes));
@@ -153,6 +160,7 @@ fn every_lsn_can_be_restored() {
         .map(|slot| slot.collection.bytes())
         .sum();
     assert_eq!(server.engine.meter().used_bytes(), held, "seed {seed}");
+    steps
 }
 
 #[test]

@@ -6,6 +6,7 @@ use rand::{RngExt, SeedableRng};
 use super::{Harness, Model, START_MS};
 use crate::engine::effect::DatabaseId;
 use crate::engine::index::Kind;
+use crate::test_histories::{each, seed};
 
 /// One database of each kind.
 const DATABASES: u32 = Kind::ALL.len() as u32;
@@ -178,22 +179,22 @@ impl Run {
 
 #[test]
 fn random_histories_match_the_model() {
-    for (keys, steps) in [(20, 4_000), (2_000, 30_000), (60_000, 120_000)] {
-        let seed: u64 = rand::random();
-        println!("seed {seed}, {keys} keys");
-        let mut run = Run::new(seed, keys);
-        for _ in 0..steps {
-            run.step();
+    each(|seed| {
+        let lengths = [(20, 4_000), (2_000, 30_000), (60_000, 120_000)];
+        for (keys, steps) in lengths {
+            let mut run = Run::new(seed, keys);
+            for _ in 0..steps {
+                run.step();
+            }
+            run.compare();
         }
-        run.compare();
-    }
+        lengths.iter().map(|(_, steps)| steps).sum()
+    });
 }
 
 #[test]
 fn memory_returns_to_zero() {
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
-    let mut run = Run::new(seed, 3_000);
+    let mut run = Run::new(seed(), 3_000);
     for step in 0..20_000 {
         run.put(step % DATABASES as usize);
     }

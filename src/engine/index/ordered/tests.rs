@@ -13,6 +13,7 @@ use super::super::bdef::Bdef;
 use super::super::{PageWrite, PreImageSink};
 use super::*;
 use crate::page::{StrRef, ValueRef, image, thresholds};
+use crate::test_histories::each;
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 
@@ -296,30 +297,39 @@ impl<D: Directory> Run<D> {
 }
 
 fn run_all<D: Directory>(verify: impl Fn(&Ordered<D>)) {
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
-    for (entries_max, keys, rounds) in [(8, 300, 60), (8, 3_000, 40), (20, 3_000, 20), (256, 20_000, 8)] {
-        let mut run = Run::<D>::new(seed, entries_max, keys);
-        for round in 0..rounds {
-            for _ in 0..keys.min(2_000) {
-                run.step();
-            }
-            (0..20).for_each(|_| run.ask());
-            match round % 4 {
-                0 => run.save(),
-                1 => run.scan(),
-                2 => run.sweep(round * 20),
-                _ => {}
-            }
-            run.check();
-            verify(&run.index);
+    each(|seed| {
+        let sizes = [(8, 300, 60), (8, 3_000, 40), (20, 3_000, 20), (256, 20_000, 8)];
+        sizes.map(|size| history::<D>(seed, size, &verify)).iter().sum()
+    });
+}
+
+/// A history of so many rounds; how many changes it had.
+fn history<D: Directory>(
+    seed: u64,
+    (entries_max, keys, rounds): (usize, usize, u64),
+    verify: &impl Fn(&Ordered<D>),
+) -> u64 {
+    let mut run = Run::<D>::new(seed, entries_max, keys);
+    for round in 0..rounds {
+        for _ in 0..keys.min(2_000) {
+            run.step();
         }
-        let left: Vec<_> = run.model.keys().cloned().collect();
-        left.iter().for_each(|key| run.delete(key));
+        (0..20).for_each(|_| run.ask());
+        match round % 4 {
+            0 => run.save(),
+            1 => run.scan(),
+            2 => run.sweep(round * 20),
+            _ => {}
+        }
         run.check();
         verify(&run.index);
-        assert_eq!(run.index.pages(), 1);
     }
+    let left: Vec<_> = run.model.keys().cloned().collect();
+    left.iter().for_each(|key| run.delete(key));
+    run.check();
+    verify(&run.index);
+    assert_eq!(run.index.pages(), 1);
+    run.lsn
 }
 
 #[test]
