@@ -25,6 +25,8 @@ mod feed;
 mod inspect;
 #[path = "server/ordered.rs"]
 mod ordered;
+#[path = "server/pipelines.rs"]
+mod pipelines;
 #[path = "server/repair.rs"]
 mod repair;
 #[path = "server/restore.rs"]

@@ -2,6 +2,7 @@
 //!
 //! **Invariants**
 //! - Shards are locked in index order, all before the handler runs, and released only when the record is complete.
+//!   One shard may stay locked from a request to the next; nothing else is locked meanwhile.
 //! - All effects of a scope are one WAL record: replay sees all of them or none.
 
 use std::marker::PhantomData;
@@ -28,10 +29,14 @@ use crate::wal::WorkerLog;
 /// Dead fields of one hash that are removed at once.
 const DEAD_FIELDS_MAX: usize = 1000;
 
+const UNDECLARED: &str = "the command touched a key that its spec does not name";
+
 type Guards<'e> = SmallVec<[(u32, MutexGuard<'e, ShardState>); 1]>;
 
 /// How a scope may reach shards.
 enum Access<'e> {
+    /// One shard, which the caller has locked.
+    One(CollectionId, u32, &'e mut ShardState),
     /// Only the shards locked at the start, all of one collection.
     Locked(CollectionId, Guards<'e>),
     /// Each shard is locked when it is visited, and released again.
@@ -72,14 +77,30 @@ impl<'e> Scope<'e> {
     }
 
     /// A scope over one key, whose hash is known.
-    #[inline]
     pub fn for_key(engine: &'e Engine, worker: &'e mut Worker, collection: &'e Collection, key: KeyRef<'_>) -> Self {
         let shard = collection.shard_of(key.hash);
         let mut guards = Guards::new();
         guards.push((shard as u32, collection.shard(shard).lock()));
-        let mut scope = Self::new(engine, worker, Access::Locked(collection.id(), guards));
-        scope.primed = (key.bytes.as_ptr(), key.bytes.len(), key.hash);
-        scope
+        Self::new(engine, worker, Access::Locked(collection.id(), guards)).primed(key)
+    }
+
+    /// A scope over one key, whose shard the caller has locked and keeps locked.
+    #[inline]
+    pub fn for_key_within(
+        engine: &'e Engine,
+        worker: &'e mut Worker,
+        collection: &Collection,
+        state: &'e mut ShardState,
+        key: KeyRef<'_>,
+    ) -> Self {
+        let shard = collection.shard_of(key.hash) as u32;
+        Self::new(engine, worker, Access::One(collection.id(), shard, state)).primed(key)
+    }
+
+    #[inline]
+    fn primed(mut self, key: KeyRef<'_>) -> Self {
+        self.primed = (key.bytes.as_ptr(), key.bytes.len(), key.hash);
+        self
     }
 
     /// A scope over several keys of one collection.
@@ -150,6 +171,7 @@ impl<'e> Scope<'e> {
     ) -> R {
         let shard = collection.shard_of(key.hash);
         match &mut self.access {
+            Access::One(id, number, state) => body(only(*id, *number, state, collection, shard), self.worker),
             Access::Locked(id, guards) => body(locked(*id, guards, collection, shard), self.worker),
             Access::Visiting | Access::Exclusive(_) => body(&mut collection.shard(shard).lock(), self.worker),
         }
@@ -160,6 +182,7 @@ impl<'e> Scope<'e> {
     pub(super) fn state<'a>(&'a mut self, collection: &'a Collection, key: KeyRef<'_>) -> &'a ShardState {
         let shard = collection.shard_of(key.hash);
         match &mut self.access {
+            Access::One(id, number, state) => only(*id, *number, state, collection, shard),
             Access::Locked(id, guards) => locked(*id, guards, collection, shard),
             // SAFETY: the exclusive gate is held, and `&mut self` keeps this the only reference from this thread.
             Access::Exclusive(_) => unsafe { collection.shard(shard).state_unlocked() },
@@ -213,13 +236,15 @@ impl<'e> Scope<'e> {
     ) {
         let index = collection.shard_of(key.hash);
         let shard = collection.shard(index);
-        if let Access::Locked(id, guards) = &mut self.access {
-            let state: *mut ShardState = locked(*id, guards, collection, index);
-            // SAFETY: the guard stays in `self.access` until the scope ends, and nothing below looks at the guards.
-            self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, tell);
-        } else {
-            self.apply_to(collection, shard, &mut shard.lock(), key, effect, tell);
-        }
+        let state: *mut ShardState = match &mut self.access {
+            Access::One(id, number, state) => only(*id, *number, state, collection, index),
+            Access::Locked(id, guards) => locked(*id, guards, collection, index),
+            Access::Visiting | Access::Exclusive(_) => {
+                return self.apply_to(collection, shard, &mut shard.lock(), key, effect, tell);
+            }
+        };
+        // SAFETY: the lock stays held until the scope ends, and nothing below looks at `self.access`.
+        self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, tell);
     }
 
     #[inline]
@@ -339,6 +364,19 @@ impl Drop for Scope<'_> {
 }
 
 #[inline]
+fn only<'a>(
+    id: CollectionId,
+    number: u32,
+    state: &'a mut ShardState,
+    collection: &Collection,
+    shard: usize,
+) -> &'a mut ShardState {
+    debug_assert_eq!(id, collection.id(), "a locked scope is of one collection");
+    assert!(number as usize == shard, "{UNDECLARED}");
+    state
+}
+
+#[inline]
 fn locked<'a>(
     id: CollectionId,
     guards: &'a mut Guards<'_>,
@@ -353,6 +391,6 @@ fn locked<'a>(
     let (_, guard) = guards
         .iter_mut()
         .find(|(locked, _)| *locked as usize == shard)
-        .expect("the command touched a key that its spec does not name");
+        .expect(UNDECLARED);
     guard
 }

@@ -118,11 +118,17 @@ impl Ready {
     }
 }
 
+/// Whether there is anything for [`serve`] to do.
+#[inline]
+pub fn are_ready(worker: &Worker) -> bool {
+    !worker.ready.is_empty()
+}
+
 /// Serves the waiters of keys that the worker has changed, and of those that serving changes. The worker holds a pass,
 /// and no lock.
 #[inline]
 pub fn serve(engine: &Engine, worker: &mut Worker) {
-    if !worker.ready.is_empty() {
+    if are_ready(worker) {
         serve_all(engine, worker);
     }
 }

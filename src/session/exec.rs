@@ -23,7 +23,7 @@ use crate::engine::txn::{ReadTxn, Txn};
 use crate::engine::worker::Worker;
 use crate::resp::Args;
 
-impl Run<'_, '_> {
+impl Run<'_, '_, '_> {
     /// Runs the transaction and writes its reply.
     pub(super) fn exec(&mut self) -> Result<(), CmdError> {
         let Some(multi) = self.session.client.multi.take() else {

@@ -10,6 +10,7 @@ mod admit;
 mod blocked;
 mod current;
 mod exec;
+mod held;
 mod run;
 
 use std::cell::{Cell, RefCell};

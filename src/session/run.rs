@@ -15,6 +15,7 @@ use super::account::{self, LateCall};
 use super::admit;
 use super::blocked::{self, Blocker};
 use super::current::Pinned;
+use super::held::HeldShard;
 use super::{Ran, Session, WorkerCx};
 use crate::commands::blocking::Attempt;
 use crate::commands::collections::check_collection;
@@ -23,7 +24,6 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Handler, flag};
 use crate::commands::table::{self, Command};
-use crate::engine::collection::Collection;
 use crate::engine::gate::Pass;
 use crate::engine::index::KeyRef;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
@@ -36,6 +36,8 @@ use crate::resp::{Args, Batch};
 
 /// Requests prepared together.
 pub const CHUNK_REQUESTS: usize = 32;
+/// A request that takes longer does not keep its shard for the next one.
+const HELD_NANOS_MAX: u64 = 20_000;
 
 #[derive(Clone, Copy)]
 struct Prepared {
@@ -78,7 +80,7 @@ impl Session {
         let mut pass = Some(worker.enter(&engine));
         // Kept for the whole chunk, so that its address stands for it.
         let (prepared, pinned) = self.prepare(cx, batch, buf, range.clone());
-        let prepared_for = pinned.as_deref().map_or(std::ptr::null(), std::ptr::from_ref);
+        let mut held = HeldShard::of(pinned.as_deref());
         let mut clock = Instant::now();
         for (at, prepared) in range.clone().zip(prepared) {
             let args = batch.args(at, buf);
@@ -87,9 +89,10 @@ impl Session {
                 cx,
                 worker,
                 pass: &mut pass,
+                held: &mut held,
                 engine: &engine,
             };
-            let step = run.request(prepared, prepared_for, args, &mut clock, at);
+            let step = run.request(prepared, args, &mut clock, at);
             if let Step::Stop(ran) = step {
                 self.note_activity(worker, at + 1 - range.start);
                 return Step::Stop(ran);
@@ -164,23 +167,17 @@ impl Session {
 }
 
 /// One chunk's run: the session with the worker and its pass.
-pub(super) struct Run<'r, 'e> {
+pub(super) struct Run<'r, 'e, 'c> {
     pub session: &'r mut Session,
     pub cx: &'r WorkerCx,
     pub worker: &'r mut Worker,
     pub pass: &'r mut Option<Pass<'e>>,
+    pub held: &'r mut HeldShard<'c>,
     pub engine: &'e crate::engine::Engine,
 }
 
-impl Run<'_, '_> {
-    fn request(
-        &mut self,
-        prepared: Prepared,
-        prepared_for: *const Collection,
-        args: Args<'_>,
-        clock: &mut Instant,
-        at: usize,
-    ) -> Step {
+impl Run<'_, '_, '_> {
+    fn request(&mut self, prepared: Prepared, args: Args<'_>, clock: &mut Instant, at: usize) -> Step {
         if self.session.client.handle.is_killed() {
             return Step::Stop(Ran::Close);
         }
@@ -209,14 +206,16 @@ impl Run<'_, '_> {
             return self.queue(command, args);
         }
         let mark = self.session.reply.mark();
-        let hash = prepared.hash.map(|hash| (hash, prepared_for));
         self.session
             .client
             .handle
             .last_command
             .store(u32::from(command.id) + 1, Ordering::Relaxed);
-        let outcome = self.run_command(command, hash, args);
-        waiters::serve(self.engine, self.worker);
+        let outcome = self.run_command(command, prepared.hash, args);
+        if waiters::are_ready(self.worker) {
+            self.held.release();
+            waiters::serve(self.engine, self.worker);
+        }
         self.finish(command, args, outcome, mark, clock, at)
     }
 
@@ -310,10 +309,14 @@ impl Run<'_, '_> {
     pub(super) fn run_command(
         &mut self,
         command: Command,
-        hash: Option<(u64, *const Collection)>,
+        hash: Option<u64>,
         args: Args<'_>,
     ) -> Result<Flow, CmdError> {
-        match command.spec.handler {
+        let handler = command.spec.handler;
+        if !matches!(handler, Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_)) {
+            self.held.release();
+        }
+        match handler {
             Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_) => self.run_keyed(command, hash, args),
             Handler::Keyspace(handler) => {
                 let collection = resolve(self.cx, self.session)?;
@@ -383,23 +386,24 @@ impl Run<'_, '_> {
         handler(&mut cx, args, &mut session.reply)
     }
 
-    fn run_keyed(
-        &mut self,
-        command: Command,
-        hash: Option<(u64, *const Collection)>,
-        args: Args<'_>,
-    ) -> Result<Flow, CmdError> {
+    fn run_keyed(&mut self, command: Command, hash: Option<u64>, args: Args<'_>) -> Result<Flow, CmdError> {
         let quiet = self.session.client.handle.no_touch.load(Ordering::Relaxed);
         let session = &mut *self.session;
         let pinned = resolve(self.cx, session)?;
         let collection = &*pinned;
         let single = command.spec.single_key().and_then(|at| args.get(at));
-        let mut scope = match (single, hash) {
-            (Some(bytes), Some((hash, made_for))) if std::ptr::eq(made_for, collection) => {
-                Scope::for_key(self.engine, self.worker, collection, KeyRef { bytes, hash })
+        let prepared_for = self.held.collection(collection);
+        let mut scope = match (single, hash, prepared_for) {
+            (Some(bytes), Some(hash), Some(prepared_for)) => {
+                let state = self.held.lock(prepared_for, collection.shard_of(hash));
+                Scope::for_key_within(self.engine, self.worker, collection, state, KeyRef { bytes, hash })
             }
-            (Some(bytes), _) => Scope::for_key(self.engine, self.worker, collection, collection.key(bytes)),
-            (None, _) => {
+            (Some(bytes), ..) => {
+                self.held.release();
+                Scope::for_key(self.engine, self.worker, collection, collection.key(bytes))
+            }
+            (None, ..) => {
+                self.held.release();
                 let indices = command.spec.key_indices_or_all(args);
                 let keys = indices.iter().filter_map(|at| args.get(*at));
                 Scope::for_keys(self.engine, self.worker, collection, keys)
@@ -447,6 +451,9 @@ impl Run<'_, '_> {
         let now = Instant::now();
         let started = std::mem::replace(clock, now);
         let nanos = now.duration_since(started).as_nanos() as u64;
+        if nanos > HELD_NANOS_MAX {
+            self.held.release();
+        }
         if let Ok(Flow::Wait(waiting)) = outcome {
             let call = Some(LateCall::new(command, args, started));
             return Step::Stop(Ran::Waiting {

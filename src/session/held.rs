@@ -1,0 +1,45 @@
+//! A shard that stays locked from one request of a chunk to the next, while they go to the same one.
+//!
+//! Pipelines of a queue's or a counter's clients go to one key: taking its lock anew for each request would hand it, and
+//! all that it guards, from core to core many times a batch.
+//!
+//! **Invariant:** whoever takes another lock, waits or gives up the pass has released the shard before.
+
+use parking_lot::MutexGuard;
+
+use crate::engine::collection::{Collection, ShardState};
+
+/// See the module.
+pub(super) struct HeldShard<'c> {
+    collection: Option<&'c Collection>,
+    held: Option<(usize, MutexGuard<'c, ShardState>)>,
+}
+
+impl<'c> HeldShard<'c> {
+    /// Nothing yet of `collection`.
+    pub fn of(collection: Option<&'c Collection>) -> Self {
+        Self { collection, held: None }
+    }
+
+    /// The collection, if it is `other`.
+    #[inline]
+    pub fn collection(&self, other: &Collection) -> Option<&'c Collection> {
+        self.collection.filter(|own| std::ptr::eq(*own, other))
+    }
+
+    /// The state of a shard of `collection`, the one this was made for; locked from here on, unless it is already.
+    #[inline]
+    pub fn lock(&mut self, collection: &'c Collection, shard: usize) -> &mut ShardState {
+        let kept = self.held.take().filter(|(held, _)| *held == shard);
+        let (_, guard) = self
+            .held
+            .insert(kept.unwrap_or_else(|| (shard, collection.shard(shard).lock())));
+        guard
+    }
+
+    /// Unlocks the shard, if one is locked.
+    #[inline]
+    pub fn release(&mut self) {
+        self.held = None;
+    }
+}

@@ -1,0 +1,54 @@
+//! Pipelines that mix requests for one key with whatever needs more than that key.
+
+use crate::blocking::await_blocked;
+use crate::in_memory;
+use crate::support::Value;
+
+#[test]
+fn a_pipeline_on_one_key_lets_go_of_it_for_whatever_else_it_asks() {
+    let server = in_memory();
+    let mut waiting = server.connect();
+    waiting.send(&["BLPOP", "queue", "0"]).expect("send");
+    await_blocked(&server, 1);
+    let script = [
+        "SET k 1",
+        "INCR k",
+        "RENAME k k2",
+        "INCR k2",
+        "MSET k 5 k2 6",
+        "INCR k",
+        "KEYS k*",
+        "INCR k",
+        "DBSIZE",
+        "MULTI",
+        "INCR k",
+        "INCR k2",
+        "EXEC",
+        "INCR k",
+        "SELECT 1",
+        "INCR k",
+        "FLUSHDB",
+        "SELECT 0",
+        "RPUSH queue a b",
+        "LLEN queue",
+        "BLPOP queue 1",
+        "COPY k k3",
+        "INCR k",
+        "FLUSHALL",
+        "INCR k",
+    ];
+    let pipeline: Vec<Vec<Vec<u8>>> = script
+        .iter()
+        .map(|line| line.split(' ').map(|word| word.as_bytes().to_vec()).collect())
+        .collect();
+    let mut conn = server.connect();
+    let replies = conn.pipeline(&pipeline).expect("replies");
+    let at = |line: usize| replies[line].int();
+    assert_eq!((at(1), at(3), at(5), at(7)), (Some(2), Some(3), Some(6), Some(7)));
+    assert_eq!(replies[12].items(), [Value::Int(8), Value::Int(7)]);
+    assert_eq!((at(13), at(15), at(19)), (Some(9), Some(1), Some(1)));
+    assert_eq!(replies[20].items()[1], Value::bulk("b"));
+    assert_eq!((at(22), at(24)), (Some(10), Some(1)));
+    let served = waiting.recv().expect("an element").value;
+    assert_eq!(served.items()[1], Value::bulk("a"));
+}
