@@ -5,7 +5,7 @@
 //!
 //! **Invariants**
 //! - Under `fsync = "always"` a batch's replies leave only once all it wrote or read is on disk.
-//! - An idle connection holds no buffers.
+//! - An idle connection holds no buffers; one that waits holds what it has sent, and no more.
 
 use std::io::{self, IoSlice};
 use std::rc::Rc;
@@ -237,7 +237,7 @@ impl Connection {
             self.refresh_limits();
             let rest = buf.get(done..).unwrap_or_default();
             let filled = self.parser.fill(rest, batch, BATCH_REQUESTS);
-            let goes_on = self.run_batch(batch, rest).await?;
+            let goes_on = self.run_batch(batch, buf, done).await?;
             match filled {
                 Ok(taken) => done += taken,
                 Err(error) => {
@@ -256,11 +256,12 @@ impl Connection {
         Ok(goes_on)
     }
 
-    async fn run_batch(&mut self, batch: &Batch, buf: &[u8]) -> io::Result<bool> {
+    /// Runs the requests that lie in `buf` from `start` on.
+    async fn run_batch(&mut self, batch: &Batch, buf: &mut Vec<u8>, start: usize) -> io::Result<bool> {
         let mut from = 0;
         while from < batch.len() {
             let cx = Rc::clone(&self.cx);
-            let ran = self.session.run(&cx, batch, buf, from);
+            let ran = self.session.run(&cx, batch, buf.get(start..).unwrap_or_default(), from);
             if !self.settle().await? {
                 return Ok(false);
             }
@@ -273,6 +274,7 @@ impl Connection {
                     from = next;
                 }
                 Ran::Waiting { next, waiting, call } => {
+                    self.slim(buf);
                     self.write_some().await?;
                     // Work that goes on is waited for; a client that is only blocked may leave.
                     let blocks = call.is_none();
@@ -288,6 +290,14 @@ impl Connection {
             }
         }
         Ok(true)
+    }
+
+    /// Leaves a client that waits with no more than what it has sent.
+    fn slim(&self, buf: &mut Vec<u8>) {
+        let sent = buf.as_slice().to_vec();
+        let mut buffer = std::mem::replace(buf, sent);
+        buffer.clear();
+        self.cx.give_buffer(buffer);
     }
 
     /// Hands the batch's records to the WAL, and waits where its replies may not go first; whether the connection goes
