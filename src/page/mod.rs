@@ -5,6 +5,7 @@
 pub mod codec;
 pub mod container;
 pub mod entry;
+mod exact;
 pub mod hash;
 pub mod hash_page;
 #[cfg(test)]

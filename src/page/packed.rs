@@ -29,6 +29,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use smallvec::SmallVec;
+
 /// Set in the header's flags of a container whose compact encoding's name is lost (`OBJECT ENCODING`).
 pub const FLAG_WIDE: u8 = 1;
 /// Set in the header's flags of a hash whose fields have expiry times: a third item behind each field and value.
@@ -44,6 +46,8 @@ const INT_3: u8 = 0xc3;
 const INT_4: u8 = 0xc4;
 const INT_8: u8 = 0xc5;
 const DOUBLE: u8 = 0xc6;
+/// What stands before a string's bytes, or an integer in place of its shortest decimal form, at most.
+const ITEM_HEAD_BYTES_MAX: usize = 11;
 /// Longest decimal form of an `i64`.
 const INT_TEXT_BYTES_MAX: usize = 20;
 
@@ -250,6 +254,13 @@ impl<'a> Items<'a> {
         self.0
     }
 
+    /// Reads an item as it is written.
+    pub fn next_written(&mut self) -> Option<&'a [u8]> {
+        let all = self.0;
+        self.next()?;
+        all.get(..all.len() - self.0.len())
+    }
+
     /// Reads a plain byte that stands between items.
     pub fn skip_byte(&mut self) -> Option<u8> {
         self.take(1)?.first().copied()
@@ -437,7 +448,13 @@ impl<'a> FromIterator<Item<'a>> for Builder {
 
 /// Items as they stand in an effect: a packed container of them.
 pub fn pack<'a>(items: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    items.into_iter().map(Item::of).collect::<Builder>().finish()
+    let items: SmallVec<[&[u8]; 8]> = items.into_iter().collect();
+    let bytes: usize = items.iter().map(|item| ITEM_HEAD_BYTES_MAX + item.len()).sum();
+    let mut out = Vec::with_capacity(ITEM_HEAD_BYTES_MAX + bytes);
+    out.push(0);
+    write_varint(&mut out, items.len() as u64);
+    items.iter().for_each(|item| Item::of(item).write(&mut out));
+    out
 }
 
 #[cfg(test)]

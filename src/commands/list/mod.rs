@@ -101,7 +101,16 @@ fn pop(
     let Some(list) = old_list(txn, key)? else {
         return Ok(0);
     };
+    let front = end.is_front();
     let count = count.min(list.len());
+    if count == 1 {
+        list.end(front).map(visit);
+        txn.apply(&Effect::List {
+            key,
+            op: ListOp::Pop { front, count },
+        });
+        return Ok(count);
+    }
     let mut left = count;
     let mut each = |item| {
         if left == 0 {
@@ -115,7 +124,6 @@ fn pop(
         End::Left => list.for_each_from(0, &mut each),
         End::Right => list.for_each_back_from(list.len() - 1, &mut each),
     };
-    let front = end.is_front();
     if count > 0 {
         txn.apply(&Effect::List {
             key,

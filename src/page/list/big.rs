@@ -7,8 +7,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::ListOp;
 use super::packed_form::{offset_of, written};
+use crate::page::exact::fit;
 use crate::page::packed::{Builder, Item, Items, Packed};
 use crate::page::tree::{Tree, TreeItem};
 
@@ -16,6 +19,8 @@ use crate::page::tree::{Tree, TreeItem};
 const CHUNK_BYTES_MAX: usize = 2048;
 /// Elements of a chunk: an operation within it looks at no more.
 const CHUNK_ITEMS_MAX: u32 = 128;
+/// Elements of the piece that is cut off a long chunk to take elements off its back: finding the last of it is cheap.
+const TAIL_ITEMS: u32 = 16;
 /// What a new chunk has room for.
 const CHUNK_BYTES_MIN: usize = 64;
 /// Two strong and weak counts stand before what an `Arc` points to.
@@ -68,7 +73,10 @@ impl Content {
             self.bytes.extend_from_slice(element);
         } else {
             let offset = offset_of(&self.bytes, at as usize);
-            self.bytes.splice(offset..offset, element.iter().copied());
+            self.bytes.extend_from_slice(element);
+            if let Some(moved) = self.bytes.get_mut(offset..) {
+                moved.rotate_right(element.len());
+            }
         }
         self.count += 1;
     }
@@ -91,14 +99,20 @@ impl Content {
         self.bytes.splice(start..end, element.iter().copied());
     }
 
-    /// Keeps the first half of the elements; returns the others.
-    fn split(&mut self) -> Chunk {
-        let kept = self.count / 2;
+    /// Keeps the first elements; returns the others.
+    fn split(&mut self, kept: u32) -> Chunk {
         let offset = offset_of(&self.bytes, kept as usize);
-        let rest = self.bytes.split_off(offset);
+        let rest = self.bytes.get(offset..).unwrap_or_default().to_vec();
+        self.bytes.truncate(offset);
         let chunk = Chunk::new(self.count - kept, rest);
         self.count = kept;
-        self.bytes.shrink_to_fit();
+        chunk
+    }
+
+    /// Keeps the first half of the elements; returns the others.
+    fn halve(&mut self) -> Chunk {
+        let chunk = self.split(self.count / 2);
+        fit(&mut self.bytes);
         chunk
     }
 }
@@ -179,8 +193,18 @@ impl BigList {
         let (at, within) = self.0.locate(index.min(last));
         let mut taken = within as usize + 1;
         for chunk in self.0.iter_back_from(at) {
-            let items: Vec<Item<'a>> = Items::new(&chunk.0.bytes).take(taken).collect();
-            items.into_iter().rev().try_for_each(&mut *visit)?;
+            let bytes = &chunk.0.bytes;
+            let mut items = Items::new(bytes);
+            let starts: SmallVec<[u32; CHUNK_ITEMS_MAX as usize]> = std::iter::from_fn(|| {
+                let start = bytes.len() - items.rest().len();
+                items.next().map(|_| start as u32)
+            })
+            .take(taken)
+            .collect();
+            for start in starts.into_iter().rev() {
+                let mut item = Items::new(bytes.get(start as usize..).unwrap_or_default());
+                item.next().map_or(ControlFlow::Continue(()), &mut *visit)?;
+            }
             taken = usize::MAX;
         }
         ControlFlow::Continue(())
@@ -190,11 +214,9 @@ impl BigList {
     pub fn apply(&mut self, op: &ListOp<'_>) {
         match *op {
             ListOp::Push { front, elements } => {
-                let mut buffer = Vec::new();
-                for item in Packed::new(elements).items() {
-                    buffer.clear();
-                    item.write(&mut buffer);
-                    self.push(front, &buffer);
+                let mut items = Packed::new(elements).items();
+                while let Some(element) = items.next_written() {
+                    self.push(front, element);
                 }
             }
             ListOp::Pop { front, count } => self.pop(front, count),
@@ -227,6 +249,10 @@ impl BigList {
             });
             return;
         }
+        if end < self.0.len() {
+            // It takes no more at this end.
+            self.0.update(end, |chunk| fit(&mut chunk.content().bytes));
+        }
         let mut fresh = Content {
             count: 0,
             bytes: Vec::new(),
@@ -244,6 +270,10 @@ impl BigList {
             if here <= left {
                 self.0.remove(end);
                 left -= here;
+            } else if !front && left < u64::from(TAIL_ITEMS) && here > 2 * u64::from(TAIL_ITEMS) {
+                let kept = here as u32 - TAIL_ITEMS;
+                let tail = self.0.update(end, |chunk| chunk.content().split(kept));
+                self.0.insert(end + 1, tail);
             } else {
                 self.0.update(end, |chunk| chunk.content().pop(front, left as u32));
                 left = 0;
@@ -282,7 +312,7 @@ impl BigList {
             *count > CHUNK_ITEMS_MAX || bytes.len() > CHUNK_BYTES_MAX && *count > 1
         };
         if self.0.get(index).is_some_and(too_long) {
-            let behind = self.0.update(index, |chunk| chunk.content().split());
+            let behind = self.0.update(index, |chunk| chunk.content().halve());
             self.0.insert(index + 1, behind);
         }
     }
@@ -352,6 +382,6 @@ impl BigList {
 
 fn finished(count: &mut u32, bytes: &mut Vec<u8>) -> Chunk {
     let mut bytes = std::mem::take(bytes);
-    bytes.shrink_to_fit();
+    fit(&mut bytes);
     Chunk::new(std::mem::take(count), bytes)
 }

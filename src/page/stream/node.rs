@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use super::id::StreamId;
 use super::listpack;
+use crate::page::exact::fit;
 use crate::page::packed::{Item, Items, read_varint, write_varint};
 use crate::page::tree::TreeItem;
 
@@ -175,9 +176,7 @@ impl Node {
 
     /// Gives back room that it does not need.
     pub fn shrink(&mut self) {
-        if self.0.bytes.capacity() > self.0.bytes.len() {
-            Arc::make_mut(&mut self.0).bytes.shrink_to_fit();
-        }
+        fit(&mut Arc::make_mut(&mut self.0).bytes);
     }
 
     /// Marks the entry of this id as deleted; whether there was one.
