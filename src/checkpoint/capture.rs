@@ -21,6 +21,7 @@ use super::format::{CollectionRow, ManifestHead, ManifestKind, PAGE_HEADER_BYTES
 use super::manifest::{CollectionPart, Manifest};
 use super::page_file::PageFileWriter;
 use crate::engine::Engine;
+use crate::engine::background::give_way;
 use crate::engine::effect::CollectionId;
 use crate::engine::index::Visited;
 use crate::engine::preimage::Located;
@@ -34,7 +35,7 @@ use crate::wal::Lsn;
 /// How long the walk holds a pass at a time.
 const PASS: Duration = Duration::from_micros(200);
 /// Images gathered under one pass, at most.
-const PASS_BYTES: usize = 1 << 20;
+const PASS_BYTES: usize = 256 << 10;
 
 /// What was there at the instant.
 pub struct Capture<'e> {
@@ -159,6 +160,7 @@ impl<'e> Capture<'e> {
                     let id = captured.slot.collection.id();
                     captured.pages.push(file.append(id, shard, &mut image)?);
                 }
+                give_way();
             }
             if !more {
                 return Ok(());
@@ -172,6 +174,7 @@ impl<'e> Capture<'e> {
             return Err(CheckpointError::Refused("the server is shutting down".to_owned()));
         }
         self.gather(worker, batch);
+        give_way();
         // After the walk's last step, too: what was handed over before it is in the queue by now.
         self.drain(batch);
         Ok(self.at < self.collections.len())

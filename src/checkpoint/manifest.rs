@@ -7,11 +7,12 @@ use std::path::Path;
 use super::error::{CheckpointError, Result};
 use super::format::{CRC_BYTES, CollectionRow, ManifestHead, PageRow};
 use super::page_file::header_error;
+use crate::engine::background::give_way;
 use crate::page::codec;
 use crate::storage::Disk;
 
 /// Gathered before a write.
-const WRITE_BYTES: usize = 1 << 20;
+const WRITE_BYTES: usize = 64 << 10;
 /// Shard counts beyond this are not believed.
 const SHARD_BITS_MAX: u8 = 16;
 
@@ -44,6 +45,7 @@ impl Manifest {
             bytes += buffer.len() as u64;
             let written = file.write_all(buffer).map_err(CheckpointError::io("write", path));
             buffer.clear();
+            give_way();
             written
         };
         for part in &self.collections {

@@ -13,6 +13,7 @@ use super::format::{
 };
 use super::packing::{Packer, unpack};
 use crate::config::values::Compression;
+use crate::engine::background::give_way;
 use crate::engine::collection::Collection;
 use crate::engine::effect::CollectionId;
 use crate::engine::index::loaded::LoadedPage;
@@ -21,9 +22,9 @@ use crate::page::image::{self, EntryImage, PageImage};
 use crate::storage::{Disk, DiskFile, DiskRead};
 
 /// Gathered before a write.
-const WRITE_BYTES: usize = 1 << 20;
+const WRITE_BYTES: usize = 256 << 10;
 /// Values at least this long are written from where they are.
-const DIRECT_BYTES_MIN: usize = 256 << 10;
+const DIRECT_BYTES_MIN: usize = 128 << 10;
 /// Written at most before a sync, so that the last one finds little to do and other syncs are not held up behind it.
 const SYNC_BYTES: u64 = 16 << 20;
 
@@ -118,6 +119,7 @@ impl PageFileWriter {
     fn flush(&mut self) -> Result<()> {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.write(&buffer)?;
+        give_way();
         buffer.clear();
         self.buffer = buffer;
         Ok(())

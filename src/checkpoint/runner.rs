@@ -16,6 +16,7 @@ use super::catalog::Catalog;
 use super::error::{CheckpointError, Result};
 use super::format::ManifestKind;
 use super::{CheckpointDone, Job, Reply, Shared};
+use crate::engine::background::step_back;
 use crate::engine::worker::{Worker, unix_ms};
 use crate::storage::fault_point::fault_point;
 
@@ -56,6 +57,7 @@ pub(super) fn run(shared: Arc<Shared>, worker: Worker) {
         }
     }
     let _close = Close(Arc::clone(&shared));
+    step_back();
     let mut runner = Runner {
         wal_mark: shared.engine.wal().stats().written_bytes,
         behind_bytes: shared.options.behind_bytes,

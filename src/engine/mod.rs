@@ -6,6 +6,7 @@
 //! - Once the WAL has failed, nothing changes any more ([`Engine::refuses_writes`]).
 
 pub mod apply;
+pub mod background;
 pub mod collection;
 pub mod effect;
 pub mod field;

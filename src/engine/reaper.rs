@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
+use super::background::step_back;
 use super::collection::Collection;
 use super::memory::Meter;
 use crate::page::Entry;
@@ -31,6 +32,7 @@ impl Reaper {
     pub fn start(meter: Arc<Meter>, cell: usize) -> std::io::Result<Self> {
         let (queue, jobs) = channel();
         let thread = std::thread::Builder::new().name("reaper".to_owned()).spawn(move || {
+            step_back();
             for job in jobs {
                 match job {
                     Job::Entry(entry) => {

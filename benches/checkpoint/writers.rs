@@ -1,0 +1,93 @@
+//! Writers that keep a pace, whatever the server does.
+
+use super::common::Result;
+use super::common::client::{Client, encode_into};
+use super::loader::benchmark_key;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Connections, each with a thread.
+const WRITERS: u64 = 4;
+/// Odd, so that it walks through all keys.
+const STRIDE: u64 = 982_451_653;
+
+/// How long writes took, in order.
+pub struct Felt(Vec<Duration>);
+
+impl Felt {
+    /// Writes.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The latency that `per_mille` thousandths of the writes did not exceed.
+    pub fn quantile(&self, per_mille: usize) -> Duration {
+        let index = (self.0.len() * per_mille / 1000).min(self.0.len().saturating_sub(1));
+        self.0.get(index).copied().unwrap_or_default()
+    }
+}
+
+/// Writes `rate` times a second for so long.
+pub fn run(address: SocketAddr, keys: u64, rate: u64, time: Duration) -> Result<Felt> {
+    let gap = Duration::from_secs(1) * WRITERS as u32 / rate.max(1) as u32;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let start = Instant::now() + Duration::from_millis(50) + gap / WRITERS as u32 * writer as u32;
+            std::thread::spawn(move || write(address, keys, writer, gap, start, start + time))
+        })
+        .collect();
+    let mut all = Vec::new();
+    for writer in writers {
+        all.extend(writer.join().map_err(|_| "a writer panicked")??);
+    }
+    all.sort_unstable();
+    Ok(Felt(all))
+}
+
+/// The clock of the measurement must not wait for what is measured; without the right to this it may have to.
+fn step_forward() {
+    // SAFETY: a plain call; 0 is the calling thread.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, -10);
+    }
+}
+
+fn write(
+    address: SocketAddr,
+    keys: u64,
+    writer: u64,
+    gap: Duration,
+    start: Instant,
+    end: Instant,
+) -> Result<Vec<Duration>> {
+    step_forward();
+    let mut client = Client::connect(address)?;
+    let (mut times, mut request) = (Vec::new(), Vec::new());
+    let (mut due, mut was_late) = (start, false);
+    while due < end {
+        let now = Instant::now();
+        if now < due {
+            std::thread::sleep(due - now);
+        }
+        let number = times.len() as u64 * WRITERS + writer;
+        request.clear();
+        let value = format!("{number:032x}");
+        encode_into(
+            &mut request,
+            &[
+                b"SET",
+                benchmark_key(number.wrapping_mul(STRIDE) % keys).as_bytes(),
+                value.as_bytes(),
+            ],
+        );
+        // That the timer was late is this program's affair; that the server was, is not.
+        let from = if was_late { due } else { Instant::now() };
+        client.send(&request)?;
+        client.read_ok()?;
+        let done = Instant::now();
+        times.push(done - from);
+        due += gap;
+        was_late = done > due;
+    }
+    Ok(times)
+}
