@@ -11,10 +11,7 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One connection.
-pub struct Client {
-    stream: TcpStream,
-    reader: BufReader<TcpStream>,
-}
+pub struct Client(BufReader<TcpStream>);
 
 /// A reply, as far as benchmarks look at it.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,18 +37,17 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
-        let reader = BufReader::with_capacity(256 * 1024, stream.try_clone()?);
-        Ok(Self { stream, reader })
+        Ok(Self(BufReader::with_capacity(256 * 1024, stream)))
     }
 
     /// Sends raw bytes.
     pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        Ok(self.stream.write_all(bytes)?)
+        Ok(self.0.get_mut().write_all(bytes)?)
     }
 
     /// The socket, for whoever does unfriendly things with it.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.0.get_ref()
     }
 
     /// One request and its reply; an error reply is an error.
@@ -71,7 +67,7 @@ impl Client {
     /// The next reply.
     pub fn read(&mut self) -> Result<Reply> {
         let mut line = String::new();
-        if self.reader.read_line(&mut line)? == 0 {
+        if self.0.read_line(&mut line)? == 0 {
             return Err("server closed the connection".into());
         }
         let line = line.trim_end();
@@ -96,7 +92,7 @@ impl Client {
 
     fn skip_bulk(&mut self, len: u64) -> Result<Reply> {
         let whole = len + 2;
-        let dropped = std::io::copy(&mut (&mut self.reader).take(whole), &mut std::io::sink())?;
+        let dropped = std::io::copy(&mut (&mut self.0).take(whole), &mut std::io::sink())?;
         if dropped != whole {
             return Err("server closed the connection within a value".into());
         }

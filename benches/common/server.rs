@@ -82,7 +82,7 @@ impl Setup {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", appendonly]);
         command.args(["--appendfsync", appendfsync, "--auto-aof-rewrite-percentage", "0"]);
-        command.args(["--maxclients", "10000", "--port"]).arg(port.to_string());
+        command.args(["--maxclients", "12000", "--port"]).arg(port.to_string());
         command.arg("--dir").arg(dir);
         command
     }
@@ -94,7 +94,7 @@ impl Setup {
             Durability::Always => &["wal.enabled=true", "wal.fsync=always"],
         };
         let workers = format!("server.workers={}", self.workers);
-        let rest = ["checkpoint.interval_s=0", "server.maxclients=10000", &workers];
+        let rest = ["checkpoint.interval_s=0", "server.maxclients=12000", &workers];
         let mut command = Command::new(binary);
         command.arg("--port").arg(port.to_string()).arg("--data-dir").arg(dir);
         for setting in wal.iter().chain(&rest) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Time for a server to finish what it does in the background.
 const SETTLE: Duration = Duration::from_millis(700);
 /// Elements in all.
-const ELEMENTS: u64 = 2_000_000;
+const ELEMENTS: u64 = 5_000_000;
 /// Elements of a small container.
 const SMALL: u64 = 20;
 
