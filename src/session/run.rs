@@ -495,6 +495,7 @@ impl Run<'_, '_, '_> {
 
     /// Leaves MULTI and forgets watched keys.
     pub(super) fn discard(&mut self) {
+        self.held.release();
         let client = &mut self.session.client;
         client.multi = None;
         client.handle.queued.store(-1, Ordering::Relaxed);

@@ -2,7 +2,22 @@
 
 use crate::blocking::await_blocked;
 use crate::in_memory;
-use crate::support::Value;
+use crate::support::{Args, Value};
+
+fn words(line: &str) -> Args {
+    line.split(' ').map(|word| word.as_bytes().to_vec()).collect()
+}
+
+#[test]
+fn a_pipeline_that_holds_a_watched_key_can_be_refused_its_exec() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    let replies = conn
+        .pipeline(&["WATCH k", "SET k 1", "GET k", "EXEC now", "GET k"].map(words))
+        .expect("replies");
+    assert_eq!((&replies[2], &replies[4]), (&Value::bulk("1"), &Value::bulk("1")));
+    assert!(replies[3].text().starts_with("EXECABORT"), "{}", replies[3]);
+}
 
 #[test]
 fn a_pipeline_on_one_key_lets_go_of_it_for_whatever_else_it_asks() {
@@ -37,12 +52,8 @@ fn a_pipeline_on_one_key_lets_go_of_it_for_whatever_else_it_asks() {
         "FLUSHALL",
         "INCR k",
     ];
-    let pipeline: Vec<Vec<Vec<u8>>> = script
-        .iter()
-        .map(|line| line.split(' ').map(|word| word.as_bytes().to_vec()).collect())
-        .collect();
     let mut conn = server.connect();
-    let replies = conn.pipeline(&pipeline).expect("replies");
+    let replies = conn.pipeline(&script.map(words)).expect("replies");
     let at = |line: usize| replies[line].int();
     assert_eq!((at(1), at(3), at(5), at(7)), (Some(2), Some(3), Some(6), Some(7)));
     assert_eq!(replies[12].items(), [Value::Int(8), Value::Int(7)]);
