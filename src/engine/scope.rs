@@ -29,8 +29,6 @@ use crate::wal::WorkerLog;
 /// Dead fields of one hash that are removed at once.
 const DEAD_FIELDS_MAX: usize = 1000;
 
-const UNDECLARED: &str = "the command touched a key that its spec does not name";
-
 type Guards<'e> = SmallVec<[(u32, MutexGuard<'e, ShardState>); 1]>;
 
 /// How a scope may reach shards.
@@ -43,6 +41,27 @@ enum Access<'e> {
     Visiting,
     /// Everything: nobody else is running, for as long as the pass is held.
     Exclusive(PhantomData<&'e ExclusivePass<'e>>),
+}
+
+impl Access<'_> {
+    /// The state of a shard that is locked for the whole scope; `None` where shards are not.
+    #[inline]
+    fn locked(&mut self, collection: &Collection, shard: usize) -> Option<&mut ShardState> {
+        let (id, found) = match self {
+            Self::One(id, number, state) => (*id, (*number as usize == shard).then_some(&mut **state)),
+            Self::Locked(id, guards) => {
+                let found = guards.iter_mut().find(|(number, _)| *number as usize == shard);
+                (*id, found.map(|(_, guard)| &mut **guard))
+            }
+            Self::Visiting | Self::Exclusive(_) => return None,
+        };
+        debug_assert_eq!(id, collection.id(), "a locked scope is of one collection");
+        #[expect(
+            clippy::expect_used,
+            reason = "a key outside the declared ones is a bug that must not go on unlocked"
+        )]
+        Some(found.expect("the command touched a key that its spec does not name"))
+    }
 }
 
 /// See the module.
@@ -170,10 +189,9 @@ impl<'e> Scope<'e> {
         body: impl FnOnce(&mut ShardState, &mut Worker) -> R,
     ) -> R {
         let shard = collection.shard_of(key.hash);
-        match &mut self.access {
-            Access::One(id, number, state) => body(only(*id, *number, state, collection, shard), self.worker),
-            Access::Locked(id, guards) => body(locked(*id, guards, collection, shard), self.worker),
-            Access::Visiting | Access::Exclusive(_) => body(&mut collection.shard(shard).lock(), self.worker),
+        match self.access.locked(collection, shard) {
+            Some(state) => body(state, self.worker),
+            None => body(&mut collection.shard(shard).lock(), self.worker),
         }
     }
 
@@ -181,13 +199,13 @@ impl<'e> Scope<'e> {
     #[inline]
     pub(super) fn state<'a>(&'a mut self, collection: &'a Collection, key: KeyRef<'_>) -> &'a ShardState {
         let shard = collection.shard_of(key.hash);
-        match &mut self.access {
-            Access::One(id, number, state) => only(*id, *number, state, collection, shard),
-            Access::Locked(id, guards) => locked(*id, guards, collection, shard),
+        let is_exclusive = self.is_exclusive();
+        match self.access.locked(collection, shard) {
+            Some(state) => state,
             // SAFETY: the exclusive gate is held, and `&mut self` keeps this the only reference from this thread.
-            Access::Exclusive(_) => unsafe { collection.shard(shard).state_unlocked() },
+            None if is_exclusive => unsafe { collection.shard(shard).state_unlocked() },
             #[expect(clippy::panic, reason = "a programming error that must not read unlocked data")]
-            Access::Visiting => panic!("a visiting scope lends no state"),
+            None => panic!("a visiting scope lends no state"),
         }
     }
 
@@ -236,15 +254,11 @@ impl<'e> Scope<'e> {
     ) {
         let index = collection.shard_of(key.hash);
         let shard = collection.shard(index);
-        let state: *mut ShardState = match &mut self.access {
-            Access::One(id, number, state) => only(*id, *number, state, collection, index),
-            Access::Locked(id, guards) => locked(*id, guards, collection, index),
-            Access::Visiting | Access::Exclusive(_) => {
-                return self.apply_to(collection, shard, &mut shard.lock(), key, effect, tell);
-            }
-        };
-        // SAFETY: the lock stays held until the scope ends, and nothing below looks at `self.access`.
-        self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, tell);
+        match self.access.locked(collection, index).map(std::ptr::from_mut) {
+            // SAFETY: the lock stays held until the scope ends, and nothing below looks at `self.access`.
+            Some(state) => self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, tell),
+            None => self.apply_to(collection, shard, &mut shard.lock(), key, effect, tell),
+        }
     }
 
     #[inline]
@@ -361,36 +375,4 @@ impl Drop for Scope<'_> {
     fn drop(&mut self) {
         self.worker.end_record();
     }
-}
-
-#[inline]
-fn only<'a>(
-    id: CollectionId,
-    number: u32,
-    state: &'a mut ShardState,
-    collection: &Collection,
-    shard: usize,
-) -> &'a mut ShardState {
-    debug_assert_eq!(id, collection.id(), "a locked scope is of one collection");
-    assert!(number as usize == shard, "{UNDECLARED}");
-    state
-}
-
-#[inline]
-fn locked<'a>(
-    id: CollectionId,
-    guards: &'a mut Guards<'_>,
-    collection: &Collection,
-    shard: usize,
-) -> &'a mut ShardState {
-    debug_assert_eq!(id, collection.id(), "a locked scope is of one collection");
-    #[expect(
-        clippy::expect_used,
-        reason = "a key outside the declared ones is a bug that must not go on unlocked"
-    )]
-    let (_, guard) = guards
-        .iter_mut()
-        .find(|(locked, _)| *locked as usize == shard)
-        .expect(UNDECLARED);
-    guard
 }
