@@ -35,8 +35,7 @@ impl Offline {
         let config = loaded.config.clone();
         let dir = config.storage.data_path();
         let lock = lock_dir(&dir).map_err(|error| format!("data directory {}: {error}", dir.display()))?;
-        if let Some(pending) = Exchange::pending(disk.as_ref(), &dir)? {
-            pending.finish(disk.as_ref(), &dir)?;
+        if Exchange::finish_pending(disk.as_ref(), &dir)?.is_some() {
             observer.note("a restore in place that was interrupted has been finished");
         }
         let options = RecoverOptions {

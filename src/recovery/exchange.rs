@@ -53,6 +53,18 @@ impl Exchange {
         Ok(Some(exchange))
     }
 
+    /// Finishes the one that was begun in `data_dir`, if any: it, and where what was there is now.
+    ///
+    /// # Errors
+    /// A sentence; it has still to be finished then.
+    pub fn finish_pending(disk: &dyn Disk, data_dir: &Path) -> Result<Option<(Self, Vec<PathBuf>)>, String> {
+        let Some(pending) = Self::pending(disk, data_dir)? else {
+            return Ok(None);
+        };
+        let aside = pending.finish(disk, data_dir)?;
+        Ok(Some((pending, aside)))
+    }
+
     /// What to say to whom it keeps from the directory.
     pub fn refusal(&self, data_dir: &Path) -> String {
         format!(
@@ -81,9 +93,9 @@ impl Exchange {
     /// # Errors
     /// A sentence. Everything is as it was then, unless it says that it has still to be finished.
     pub fn carry_out(&self, disk: &dyn Disk, data_dir: &Path) -> Result<Vec<PathBuf>, String> {
-        self.write(disk, data_dir)?;
         let mut moved = Moved::new();
-        match self.rename_all(disk, data_dir, &mut moved) {
+        let written = self.write(disk, data_dir);
+        match written.and_then(|()| self.rename_all(disk, data_dir, &mut moved)) {
             Ok(()) => remove(disk, data_dir)?,
             Err(why) => return Err(undo(disk, data_dir, moved, why)),
         }
@@ -194,7 +206,10 @@ fn undo(disk: &dyn Disk, data_dir: &Path, moved: Moved, why: String) -> String {
 
 fn remove(disk: &dyn Disk, data_dir: &Path) -> Result<(), String> {
     let path = data_dir.join(JOURNAL);
-    disk.remove(&path).map_err(at("remove", &path))?;
+    // Where writing it failed there may be none.
+    if disk.exists(&path).map_err(at("look for", &path))? {
+        disk.remove(&path).map_err(at("remove", &path))?;
+    }
     fault_point("exchange.journal_removed");
     disk.sync_dir(data_dir).map_err(at("sync", data_dir))
 }

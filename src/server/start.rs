@@ -72,8 +72,7 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
 }
 
 fn finish_exchange(disk: &dyn Disk, data_dir: &Path) -> Result<(), StartError> {
-    if let Some(pending) = Exchange::pending(disk, data_dir)? {
-        let aside = pending.finish(disk, data_dir)?;
+    if let Some((pending, aside)) = Exchange::finish_pending(disk, data_dir)? {
         tracing::warn!(
             to = pending.to,
             ?aside,
