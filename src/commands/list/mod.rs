@@ -103,14 +103,6 @@ fn pop(
     };
     let front = end.is_front();
     let count = count.min(list.len());
-    if count == 1 {
-        list.end(front).map(visit);
-        txn.apply(&Effect::List {
-            key,
-            op: ListOp::Pop { front, count },
-        });
-        return Ok(count);
-    }
     let mut left = count;
     let mut each = |item| {
         if left == 0 {
@@ -121,6 +113,8 @@ fn pop(
         std::ops::ControlFlow::Continue(())
     };
     let _ = match end {
+        // Found without noting where the others are.
+        _ if count == 1 => list.end(front).map_or(std::ops::ControlFlow::Continue(()), each),
         End::Left => list.for_each_from(0, &mut each),
         End::Right => list.for_each_back_from(list.len() - 1, &mut each),
     };

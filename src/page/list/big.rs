@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::ListOp;
 use super::packed_form::{offset_of, written};
-use crate::page::exact::fit;
+use crate::page::exact::{fit, is_loose};
 use crate::page::packed::{Builder, Item, Items, Packed};
 use crate::page::tree::{Tree, TreeItem};
 
@@ -249,7 +249,7 @@ impl BigList {
             });
             return;
         }
-        if end < self.0.len() {
+        if self.0.get(end).is_some_and(|chunk| is_loose(&chunk.0.bytes)) {
             // It takes no more at this end.
             self.0.update(end, |chunk| fit(&mut chunk.content().bytes));
         }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use super::id::StreamId;
 use super::listpack;
-use crate::page::exact::fit;
+use crate::page::exact::{fit, is_loose};
 use crate::page::packed::{Item, Items, read_varint, write_varint};
 use crate::page::tree::TreeItem;
 
@@ -176,7 +176,9 @@ impl Node {
 
     /// Gives back room that it does not need.
     pub fn shrink(&mut self) {
-        fit(&mut Arc::make_mut(&mut self.0).bytes);
+        if is_loose(&self.0.bytes) {
+            fit(&mut Arc::make_mut(&mut self.0).bytes);
+        }
     }
 
     /// Marks the entry of this id as deleted; whether there was one.
