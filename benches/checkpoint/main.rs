@@ -19,13 +19,12 @@ mod writers;
 
 use clap::Parser;
 use common::server::{Durability, Program, Server, Setup};
-use common::stats::median;
+use common::stats::{Latencies, median};
 use common::{Result, machine};
 use saver::Saver;
 use std::path::PathBuf;
 use std::time::Duration;
 use table::Align;
-use writers::Felt;
 
 /// Measures writers' latency beside checkpoints.
 #[derive(Debug, Parser)]
@@ -131,8 +130,8 @@ fn measure(options: &Options, name: &str, program: Program) -> Result<[Vec<Strin
     ])
 }
 
-fn row(name: &str, checkpoints: String, options: &Options, rounds: &[Felt]) -> Vec<String> {
-    let ms = |of: fn(&Felt) -> Duration| {
+fn row(name: &str, checkpoints: String, options: &Options, rounds: &[Latencies]) -> Vec<String> {
+    let ms = |of: fn(&Latencies) -> Duration| {
         let values: Vec<f64> = rounds.iter().map(|felt| of(felt).as_secs_f64() * 1e3).collect();
         format!("{:.2}", median(&values))
     };

@@ -2,6 +2,7 @@
 
 use super::common::Result;
 use super::common::client::{Client, encode_into};
+use super::common::stats::Latencies;
 use super::loader::benchmark_key;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,24 +12,8 @@ const WRITERS: u64 = 4;
 /// Odd, so that it walks through all keys.
 const STRIDE: u64 = 982_451_653;
 
-/// How long writes took, in order.
-pub struct Felt(Vec<Duration>);
-
-impl Felt {
-    /// Writes.
-    pub fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The latency that `per_mille` thousandths of the writes did not exceed.
-    pub fn quantile(&self, per_mille: usize) -> Duration {
-        let index = (self.0.len() * per_mille / 1000).min(self.0.len().saturating_sub(1));
-        self.0.get(index).copied().unwrap_or_default()
-    }
-}
-
 /// Writes `rate` times a second for so long.
-pub fn run(address: SocketAddr, keys: u64, rate: u64, time: Duration) -> Result<Felt> {
+pub fn run(address: SocketAddr, keys: u64, rate: u64, time: Duration) -> Result<Latencies> {
     let gap = Duration::from_secs(1) * WRITERS as u32 / rate.max(1) as u32;
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
@@ -40,8 +25,7 @@ pub fn run(address: SocketAddr, keys: u64, rate: u64, time: Duration) -> Result<
     for writer in writers {
         all.extend(writer.join().map_err(|_| "a writer panicked")??);
     }
-    all.sort_unstable();
-    Ok(Felt(all))
+    Ok(Latencies::of(all))
 }
 
 /// The clock of the measurement must not wait for what is measured; without the right to this it may have to.

@@ -1,5 +1,30 @@
 //! Medians, percentiles, and how figures are written down.
 
+use std::time::Duration;
+
+/// How long requests took.
+#[derive(Debug)]
+pub struct Latencies(Vec<Duration>);
+
+impl Latencies {
+    /// Of these, in whatever order.
+    pub fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The latency that `per_mille` thousandths of the requests did not exceed.
+    pub fn quantile(&self, per_mille: usize) -> Duration {
+        let index = (self.0.len() * per_mille / 1000).min(self.0.len().saturating_sub(1));
+        self.0.get(index).copied().unwrap_or_default()
+    }
+}
+
 /// The middle value (the mean of the two middle ones); 0 of nothing.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();

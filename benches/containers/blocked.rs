@@ -3,6 +3,7 @@
 use super::common::Result;
 use super::common::client::{Client, Reply, encode};
 use super::common::server::{Server, Setup};
+use super::common::stats::Latencies;
 use super::table::{self, Align};
 use super::{Options, SIDES};
 use std::time::{Duration, Instant};
@@ -69,14 +70,13 @@ fn measure(setup: &Setup, clients: u64) -> Result<Vec<String>> {
         times.push(started.elapsed());
         served += u64::from(reply == Reply::Array(2));
     }
-    times.sort_unstable();
-    let at = |share: usize| times.get(times.len() * share / 1000).map_or(0, Duration::as_micros);
-    let max = times.last().map_or(0, Duration::as_micros);
+    let felt = Latencies::of(times);
+    let micros = |per_mille| felt.quantile(per_mille).as_micros().to_string();
     Ok(vec![
         each.to_string(),
-        at(500).to_string(),
-        at(990).to_string(),
-        max.to_string(),
+        micros(500),
+        micros(990),
+        micros(1000),
         format!("{served} of {clients}"),
     ])
 }

@@ -4,6 +4,7 @@
 use super::common::Result;
 use super::common::client::Client;
 use super::common::server::{Program, Server};
+use super::common::stats::Latencies;
 use super::fill::SHAPES;
 use super::table::{self, Align};
 use super::{Options, SIDES};
@@ -70,9 +71,9 @@ pub fn run(options: &Options) -> Result<String> {
         .enumerate()
         .map(|(at, command)| {
             let figures = sides.iter().filter_map(|side| side.get(at));
-            let text = |time: &Duration| format!("{:.2}", time.as_secs_f64() * 1000.0);
+            let text = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1000.0);
             let mut row = vec![format!("`{command}`")];
-            row.extend(figures.flat_map(|(p999, max)| [text(p999), text(max)]));
+            row.extend(figures.flat_map(|felt| [text(felt.quantile(999)), text(felt.quantile(1000))]));
             row
         })
         .collect();
@@ -92,7 +93,7 @@ pub fn run(options: &Options) -> Result<String> {
     ))
 }
 
-fn measure(server: &Server, snapshot: &[&[u8]], calls: u64) -> Result<Vec<(Duration, Duration)>> {
+fn measure(server: &Server, snapshot: &[&[u8]], calls: u64) -> Result<Vec<Latencies>> {
     let address = server.address();
     let is_over = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -115,7 +116,7 @@ fn measure(server: &Server, snapshot: &[&[u8]], calls: u64) -> Result<Vec<(Durat
     })
 }
 
-fn call_all(address: std::net::SocketAddr, calls: u64) -> Result<Vec<(Duration, Duration)>> {
+fn call_all(address: std::net::SocketAddr, calls: u64) -> Result<Vec<Latencies>> {
     let mut client = Client::connect(address)?;
     let mut times = vec![Vec::new(); COMMANDS.len()];
     for call in 0..calls {
@@ -127,13 +128,5 @@ fn call_all(address: std::net::SocketAddr, calls: u64) -> Result<Vec<(Duration, 
             times.push(started.elapsed());
         }
     }
-    let summary = |times: &mut Vec<Duration>| {
-        times.sort_unstable();
-        let p999 = times.len().saturating_sub(times.len() / 1000 + 1);
-        (
-            times.get(p999).copied().unwrap_or_default(),
-            times.last().copied().unwrap_or_default(),
-        )
-    };
-    Ok(times.iter_mut().map(summary).collect())
+    Ok(times.into_iter().map(Latencies::of).collect())
 }

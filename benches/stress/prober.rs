@@ -2,22 +2,17 @@
 
 use super::common::Result;
 use super::common::client::{Client, encode};
+use super::common::stats::Latencies;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A running prober.
 pub struct Prober {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Latencies>>,
-}
-
-/// What it felt.
-#[derive(Debug)]
-pub struct Latencies {
-    sorted: Vec<Duration>,
 }
 
 impl Prober {
@@ -39,28 +34,14 @@ impl Prober {
 
 fn probe(mut client: Client, stop: &AtomicBool) -> Result<Latencies> {
     let requests = [encode(&[b"SET", b"probe", b"0123456789"]), encode(&[b"GET", b"probe"])];
-    let mut sorted = Vec::new();
+    let mut times = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         for request in &requests {
             let start = Instant::now();
             client.send(request)?;
             client.read_ok()?;
-            sorted.push(start.elapsed());
+            times.push(start.elapsed());
         }
     }
-    sorted.sort_unstable();
-    Ok(Latencies { sorted })
-}
-
-impl Latencies {
-    /// How many requests were answered.
-    pub fn count(&self) -> usize {
-        self.sorted.len()
-    }
-
-    /// The latency that `per_mille` thousandths of the requests did not exceed.
-    pub fn quantile(&self, per_mille: usize) -> Duration {
-        let index = (self.sorted.len() * per_mille / 1000).min(self.sorted.len().saturating_sub(1));
-        self.sorted.get(index).copied().unwrap_or_default()
-    }
+    Ok(Latencies::of(times))
 }

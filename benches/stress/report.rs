@@ -1,7 +1,7 @@
 //! The table of the abuse benchmark.
 
+use super::common::stats::Latencies;
 use super::options::Options;
-use super::prober::Latencies;
 use super::scenarios::{Outcome, Scenario};
 use std::time::Duration;
 

@@ -234,13 +234,8 @@ impl Link {
 fn wait_until_logged(conn: &mut Conn) {
     let deadline = Instant::now() + LOGGED_TIME_MAX;
     loop {
-        let info = conn.call(&["WAL", "INFO"]).pairs();
-        let field = |name: &str| {
-            info.iter()
-                .find(|(key, _)| key.text() == name)
-                .map(|(_, value)| value.clone())
-        };
-        if field("last-lsn") == field("written-lsn") {
+        let info = conn.call(&["WAL", "INFO"]);
+        if info.field("last-lsn") == info.field("written-lsn") {
             return;
         }
         assert!(Instant::now() < deadline, "the log is not written");

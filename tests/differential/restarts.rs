@@ -86,9 +86,8 @@ fn checkpoint(pair: &Pair) {
 /// Databases are swapped in sequences: only which kinds there are does not change.
 fn kinds_of(conn: &mut Conn) -> Vec<String> {
     let kind = |database| {
-        let info = conn.call(&args!["COLLECTION", "INFO", name_of(database)]).pairs();
-        let kind = info.into_iter().find(|(key, _)| key.text() == "kind");
-        kind.map(|(_, kind)| kind.text()).unwrap_or_default()
+        let info = conn.call(&args!["COLLECTION", "INFO", name_of(database)]);
+        info.field("kind").map(|kind| kind.text()).unwrap_or_default()
     };
     sorted((0..DATABASES as usize).map(kind))
 }

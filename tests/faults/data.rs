@@ -32,9 +32,8 @@ pub fn state(conn: &mut Conn) -> State {
 }
 
 pub fn kind_of(conn: &mut Conn, name: &str) -> String {
-    let info = conn.call(&["COLLECTION", "INFO", name]).pairs();
-    let kind = info.into_iter().find(|(name, _)| name.text() == "kind");
-    kind.expect("a kind").1.text()
+    let kind = conn.call(&["COLLECTION", "INFO", name]).field("kind");
+    kind.expect("a kind").text()
 }
 
 fn content(conn: &mut Conn, name: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
@@ -62,15 +61,13 @@ fn put(conn: &mut Conn, name: &str, keys: impl Iterator<Item = usize>, word: &st
 }
 
 fn last_lsn(conn: &mut Conn) -> i64 {
-    let info = conn.call(&["WAL", "INFO"]).pairs();
-    let last = info.into_iter().find(|(name, _)| name.text() == "last-lsn");
-    last.and_then(|(_, value)| value.int()).expect("a number")
+    let last = conn.call(&["WAL", "INFO"]).field("last-lsn");
+    last.and_then(|lsn| lsn.int()).expect("a number")
 }
 
 fn checkpoint_lsn(conn: &mut Conn) -> i64 {
-    let newest = conn.call(&["CHECKPOINT", "LIST"]).items().remove(0).pairs();
-    let lsn = newest.into_iter().find(|(name, _)| name.text() == "lsn");
-    lsn.and_then(|(_, value)| value.int()).expect("a number")
+    let newest = conn.call(&["CHECKPOINT", "LIST"]).items().remove(0);
+    newest.field("lsn").and_then(|lsn| lsn.int()).expect("a number")
 }
 
 /// A stopped server over a directory with two checkpoints, `books` persisted, and changes after each of them.

@@ -16,9 +16,8 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn last_lsn(conn: &mut Conn) -> i64 {
-    let info = conn.call(&["WAL", "INFO"]).pairs();
-    let last = info.into_iter().find(|(name, _)| name.text() == "last-lsn");
-    last.and_then(|(_, value)| value.int()).expect("a number")
+    let last = conn.call(&["WAL", "INFO"]).field("last-lsn");
+    last.and_then(|lsn| lsn.int()).expect("a number")
 }
 
 /// A stopped server's directory with states `0` to `5` of key `k`, checkpoints between them; the LSN of each state.

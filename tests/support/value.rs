@@ -86,6 +86,12 @@ impl Value {
         }
     }
 
+    /// What a map, or the flat array in its place, has under `name`.
+    pub fn field(&self, name: &str) -> Option<Value> {
+        let found = self.pairs().into_iter().find(|(key, _)| key.text() == name);
+        found.map(|(_, value)| value)
+    }
+
     /// True for every kind of null.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null | Value::NullArray)

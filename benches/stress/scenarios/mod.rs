@@ -7,8 +7,9 @@ mod slow_reader;
 
 use super::common::Result;
 use super::common::server::Server;
+use super::common::stats::Latencies;
 use super::options::Options;
-use super::prober::{Latencies, Prober};
+use super::prober::Prober;
 use clap::ValueEnum;
 
 /// One way to misbehave.
