@@ -28,7 +28,6 @@ fn fill(conn: &mut Conn) {
 
 /// Sets its keys to 1, 2, … until the server is gone; the number that was acknowledged for all of them last.
 fn write(mut conn: Conn, writer: usize) -> usize {
-    conn.call(&["SELECT", "c"]);
     for round in 1.. {
         let value = format!("{round} {}", "x".repeat(PADDING));
         let commands: Vec<Args> = (0..CHUNK)
@@ -47,12 +46,17 @@ fn strike(data: &Path, point: &str) -> bool {
     server.set_env("LOKIKV_FAULT", Some(point));
     server.set_env("LOKIKV_FAULT_WHEN", armed.to_str());
     server.restart();
+    // Before anything strikes: a writer may come to write only when the server has gone.
+    let selected = |_| {
+        let mut conn = server.connect();
+        assert_eq!(conn.call(&["SELECT", "c"]), Value::ok());
+        conn
+    };
+    let conns: Vec<Conn> = (0..WRITERS).map(selected).collect();
     std::fs::write(&armed, "").expect("arm");
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let conn = server.connect();
-            thread::spawn(move || write(conn, writer))
-        })
+    let writers = conns.into_iter().enumerate();
+    let writers: Vec<_> = writers
+        .map(|(writer, conn)| thread::spawn(move || write(conn, writer)))
         .collect();
     let reply = server
         .connect()
