@@ -5,7 +5,7 @@
 //! - the log's last mark, when it is the last frame: what looks torn there holds no record;
 //! - bytes of a page file that no manifest points to any more.
 //!
-//! `LOKIKV_FLIPS` says how many are tried, `SEED` repeats a run.
+//! `LOKIKV_FLIPS` says how many are tried, `LOKIKV_SEED` repeats a run.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

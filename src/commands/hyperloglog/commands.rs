@@ -4,11 +4,11 @@
 //! byte that differs of a sparse one.
 
 use super::{
-    CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, STALE, STALE_CACHE_OFFSET, add, cached_count, check, count,
-    count_union, dense_patch, empty, invalidate_cache, merge, set_cached_count,
+    CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, STALE, STALE_CACHE_OFFSET, Union, add, cached_count, check, count,
+    dense_patch, empty, invalidate_cache, set_cached_count,
 };
 use crate::commands::spec::{Begin, Find, Group, KeySpec, all_keys, first_key, flag};
-use crate::commands::value::{Held, put_made};
+use crate::commands::value::put_made;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::{Txn, str_of};
 use crate::resp::{Args, Reply};
@@ -146,8 +146,7 @@ fn pfcount(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     let total = if args.len() == 2 {
         count_one(txn, args.at(1))?
     } else {
-        let held = hold_all(txn, args.skip(1))?;
-        count_union(&held.iter().map(Held::bytes).collect::<Vec<_>>())?
+        union_of(txn, args.skip(1))?.count()
     };
     reply.int(total.cast_signed());
     Ok(())
@@ -192,25 +191,21 @@ pub(super) const PFMERGE: Spec = Spec {
 
 fn pfmerge(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let target = args.at(1);
-    let old = txn.get_str(target)?.map(Held::from);
-    let sources = hold_all(txn, args.skip(2))?;
-    let sources: Vec<&[u8]> = sources.iter().map(Held::bytes).collect();
-    let merged = merge(old.as_ref().map(Held::bytes), &sources, txn.hll_sparse_bytes_max())?;
-    // Let go, or writing a part would copy the whole.
-    drop(old);
+    let union = union_of(txn, args.skip(1))?;
+    let mut merged = txn.get_str(target)?.map_or_else(empty, |text| text.bytes().to_vec());
+    union.store(&mut merged, txn.hll_sparse_bytes_max())?;
     store(txn, target, merged)?;
     reply.ok();
     Ok(())
 }
 
-/// The values at `keys`, missing ones left out. Whether they are HyperLogLogs is judged when they are merged, one after
-/// the other, so that the first bad one gives the error.
-fn hold_all(txn: &mut Txn<'_, '_>, keys: Args<'_>) -> Result<Vec<Held>, CmdError> {
-    let mut held = Vec::with_capacity(keys.len());
+/// The union of the values at `keys`, missing ones left out. The first key whose value is none gives the error.
+fn union_of(txn: &mut Txn<'_, '_>, keys: Args<'_>) -> Result<Union, CmdError> {
+    let mut union = Union::default();
     for key in keys.iter() {
         if let Some(text) = txn.get_str(key)? {
-            held.push(Held::from(text));
+            union.add(text.bytes())?;
         }
     }
-    Ok(held)
+    Ok(union)
 }

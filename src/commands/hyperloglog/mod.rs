@@ -234,45 +234,56 @@ pub fn count(bytes: &[u8]) -> Result<u64, HllError> {
     Ok(estimate::estimate(&histogram))
 }
 
-/// `PFCOUNT` of several values: the count of their union. O(values × registers).
-pub fn count_union(values: &[&[u8]]) -> Result<u64, HllError> {
-    let union = union(values)?;
-    let mut histogram: Histogram = [0; 64];
-    for &rank in &union {
-        estimate::record(&mut histogram, rank, 1);
-    }
-    Ok(estimate::estimate(&histogram))
+/// The union of values, taken in one after the other so that the first bad one gives the error. O(registers) of memory.
+pub struct Union {
+    /// The highest rank of each register so far.
+    registers: Vec<u8>,
+    any_dense: bool,
 }
 
-/// `PFMERGE`: the new value of the destination, whose present value (if any) is `destination` and is merged, too.
-///
-/// It is dense if any value was, else sparse as long as it fits. O(values × registers).
-pub fn merge(destination: Option<&[u8]>, sources: &[&[u8]], sparse_bytes_max: usize) -> Result<Vec<u8>, HllError> {
-    let values: Vec<&[u8]> = destination.iter().chain(sources).copied().collect();
-    let union = union(&values)?;
-    let mut result = destination.map_or_else(empty, <[u8]>::to_vec);
-    for value in &values {
-        if check(value)? == Encoding::Dense {
-            to_dense(&mut result)?;
+impl Default for Union {
+    /// Of no values.
+    fn default() -> Self {
+        Self {
+            registers: vec![0; REGISTERS],
+            any_dense: false,
         }
     }
-    for (index, &rank) in union.iter().enumerate().filter(|(_, rank)| **rank != 0) {
-        let encoding = check(&result)?;
-        raise(&mut result, encoding, index, rank, sparse_bytes_max)?;
-    }
-    invalidate_cache(&mut result);
-    Ok(result)
 }
 
-/// The highest rank of each register over all values.
-fn union(values: &[&[u8]]) -> Result<Vec<u8>, HllError> {
-    let mut union = vec![0; REGISTERS];
-    for value in values {
-        for (highest, rank) in union.iter_mut().zip(registers(value)?) {
+impl Union {
+    /// Takes in a value. O(registers).
+    pub fn add(&mut self, value: &[u8]) -> Result<(), HllError> {
+        self.any_dense |= check(value)? == Encoding::Dense;
+        for (highest, rank) in self.registers.iter_mut().zip(registers(value)?) {
             *highest = rank.max(*highest);
         }
+        Ok(())
     }
-    Ok(union)
+
+    /// `PFCOUNT` of several values. O(registers).
+    pub fn count(&self) -> u64 {
+        let mut histogram: Histogram = [0; 64];
+        for &rank in &self.registers {
+            estimate::record(&mut histogram, rank, 1);
+        }
+        estimate::estimate(&histogram)
+    }
+
+    /// `PFMERGE`: makes `destination`, which was taken in, count what any value counted.
+    ///
+    /// It becomes dense if any value was, else stays sparse as long as it fits. O(registers).
+    pub fn store(&self, destination: &mut Vec<u8>, sparse_bytes_max: usize) -> Result<(), HllError> {
+        if self.any_dense {
+            to_dense(destination)?;
+        }
+        for (index, &rank) in self.registers.iter().enumerate().filter(|(_, rank)| **rank != 0) {
+            let encoding = check(destination)?;
+            raise(destination, encoding, index, rank, sparse_bytes_max)?;
+        }
+        invalidate_cache(destination);
+        Ok(())
+    }
 }
 
 /// All registers, one byte each. O(registers).
