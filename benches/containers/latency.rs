@@ -1,5 +1,5 @@
 //! The slowest of commands that Redis does not document as O(n), on containers of a million elements, while a checkpoint
-//! (a snapshot, there) runs now and then.
+//! (a snapshot, there) runs now and then: as a client feels them, and by the server's own clock.
 
 use super::common::Result;
 use super::common::client::Client;
@@ -8,13 +8,20 @@ use super::common::stats::Latencies;
 use super::fill::SHAPES;
 use super::table::{self, Align};
 use super::{Options, SIDES};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const ELEMENTS: u64 = 1_000_000;
 /// Calls of each command.
 const CALLS: u64 = 20_000;
 
-/// Commands; `#` becomes a number that differs each time.
+/// What a server's slow log keeps: calls that take longer, as many as there may be.
+const SLOW_MICROS: u64 = 250;
+const SLOW_CALLS_MAX: i64 = 1_000_000;
+
+/// Commands, none of them twice; `#` becomes a number that differs each time.
 const COMMANDS: &[&str] = &[
     "HSET HSET:0 field:new# v",
     "HGET HSET:0 field:0000012345",
@@ -51,6 +58,14 @@ const COMMANDS: &[&str] = &[
     "TYPE ZADD:0",
 ];
 
+/// What one server showed.
+struct Side {
+    /// Of each command, by a client's clock.
+    felt: Vec<Latencies>,
+    /// The longest run of each command that is in the slow log, by the server's clock.
+    slowest: HashMap<String, Duration>,
+}
+
 /// Measures both servers and renders the section.
 pub fn run(options: &Options) -> Result<String> {
     let mut sides = Vec::new();
@@ -66,40 +81,56 @@ pub fn run(options: &Options) -> Result<String> {
         };
         sides.push(measure(&server, snapshot, options.scaled(CALLS))?);
     }
+    let text = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1000.0);
     let rows: Vec<Vec<String>> = COMMANDS
         .iter()
         .enumerate()
         .map(|(at, command)| {
-            let figures = sides.iter().filter_map(|side| side.get(at));
-            let text = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1000.0);
             let mut row = vec![format!("`{command}`")];
-            row.extend(figures.flat_map(|felt| [text(felt.quantile(999)), text(felt.quantile(1000))]));
+            for side in &sides {
+                let felt = side.felt.get(at);
+                row.extend(felt.map(|felt| text(felt.quantile(999))));
+                let slowest = side.slowest.get(name_of(command));
+                row.push(slowest.map_or_else(|| "-".to_owned(), |time| text(*time)));
+            }
             row
         })
         .collect();
     let header = [
         ("Command", Align::Left),
         ("Redis p99.9 ms", Align::Right),
-        ("Redis max ms", Align::Right),
+        ("in server, max ms", Align::Right),
         ("LokiKV p99.9 ms", Align::Right),
-        ("LokiKV max ms", Align::Right),
+        ("in server, max ms", Align::Right),
     ];
     Ok(format!(
         "## Slowest commands on a million elements\n\n{} calls of each, one at a time, all of them in turn, while another \
-         connection asks for a snapshot over and over. The times are a client's, scheduling of a busy machine \
-         included.\n\n{}",
+         connection asks for a snapshot over and over. p99.9 is a client's, scheduling of a busy machine included; the \
+         longest run is by the server's own clock, from its slow log, \"-\" where none took {:.2} ms.\n\n{}",
         options.scaled(CALLS),
+        SLOW_MICROS as f64 / 1000.0,
         table::render(&header, &rows)
     ))
 }
 
-fn measure(server: &Server, snapshot: &[&[u8]], calls: u64) -> Result<Vec<Latencies>> {
+fn name_of(command: &str) -> &str {
+    command.split(' ').next().unwrap_or_default()
+}
+
+fn measure(server: &Server, snapshot: &[&[u8]], calls: u64) -> Result<Side> {
     let address = server.address();
-    let is_over = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    let mut admin = redis::Client::open(format!("redis://{address}"))?.get_connection()?;
+    redis::cmd("CONFIG")
+        .arg("SET")
+        .arg(&["slowlog-log-slower-than", &SLOW_MICROS.to_string()])
+        .arg(&["slowlog-max-len", &SLOW_CALLS_MAX.to_string()])
+        .exec(&mut admin)?;
+    redis::cmd("SLOWLOG").arg("RESET").exec(&mut admin)?;
+    let is_over = AtomicBool::new(false);
+    let felt = std::thread::scope(|scope| {
         let saver = scope.spawn(|| -> Result<()> {
             let mut client = Client::connect(address)?;
-            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+            while !is_over.load(Ordering::Relaxed) {
                 // Refused while one runs.
                 client.send(&super::common::client::encode(snapshot))?;
                 client.read()?;
@@ -108,15 +139,34 @@ fn measure(server: &Server, snapshot: &[&[u8]], calls: u64) -> Result<Vec<Latenc
             Ok(())
         });
         let outcome = call_all(address, calls);
-        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        is_over.store(true, Ordering::Relaxed);
         saver
             .join()
             .map_err(|_| "the thread that takes snapshots has panicked")??;
         outcome
+    })?;
+    Ok(Side {
+        felt,
+        slowest: slowest_runs(&mut admin)?,
     })
 }
 
-fn call_all(address: std::net::SocketAddr, calls: u64) -> Result<Vec<Latencies>> {
+/// The longest run of each command in the slow log.
+fn slowest_runs(admin: &mut redis::Connection) -> Result<HashMap<String, Duration>> {
+    let log: Vec<(u64, u64, u64, Vec<String>, String, String)> =
+        redis::cmd("SLOWLOG").arg("GET").arg(-1).query(admin)?;
+    let mut slowest = HashMap::new();
+    for (_, _, micros, args, ..) in log {
+        let time = Duration::from_micros(micros);
+        let longest = slowest
+            .entry(args.into_iter().next().unwrap_or_default())
+            .or_insert(time);
+        *longest = time.max(*longest);
+    }
+    Ok(slowest)
+}
+
+fn call_all(address: SocketAddr, calls: u64) -> Result<Vec<Latencies>> {
     let mut client = Client::connect(address)?;
     let mut times = vec![Vec::new(); COMMANDS.len()];
     for call in 0..calls {

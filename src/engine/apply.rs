@@ -16,6 +16,8 @@ use crate::page::{Packed, Shared, StrRef, ValueRef, hash, list, set, stream, zse
 pub struct Applied {
     /// Change of the heap bytes in use; the bytes of `retired` are subtracted already.
     pub bytes: i64,
+    /// By how many elements (fields, members, entries) the key's container has grown.
+    pub elements: i64,
     /// The entry that went; dropping it may be slow when it is large.
     pub retired: Option<Entry>,
 }
@@ -108,6 +110,7 @@ pub fn apply(
     state.entry_bytes = state.entry_bytes.wrapping_add_signed(tally.bytes);
     Applied {
         bytes: tally.bytes + index_growth,
+        elements: tally.elements,
         retired,
     }
 }
@@ -115,6 +118,7 @@ pub fn apply(
 /// Differences an effect makes to a shard's figures.
 #[derive(Default)]
 struct Tally {
+    elements: i64,
     keys: i64,
     expires: i64,
     timed: i64,
@@ -176,13 +180,17 @@ fn on_container(
         let Some(entry) = entry else {
             let fresh = entry_of(change(Form::Absent), key.bytes, kind, None, access_s)?;
             tally.add(&fresh);
+            tally.elements += elements(&fresh);
             return Some(fresh);
         };
         tally.take(Some(entry));
+        tally.elements -= elements(entry);
         let next = next_of(entry, change);
         is_empty = matches!(next, Next::Remove);
         let replacement = replace_container(entry, next, key.bytes, kind, access_s);
-        tally.add(replacement.as_ref().unwrap_or(entry));
+        let now = replacement.as_ref().unwrap_or(entry);
+        tally.add(now);
+        tally.elements += if is_empty { 0 } else { elements(now) };
         replacement
     });
     if !is_empty {
@@ -191,6 +199,10 @@ fn on_container(
     let removed = state.index.remove(key, write);
     tally.take(removed.as_ref());
     removed
+}
+
+fn elements(entry: &Entry) -> i64 {
+    entry.value().elements() as i64
 }
 
 fn next_of(entry: &mut EntryMut<'_>, change: impl FnOnce(Form<'_>) -> Next) -> Next {

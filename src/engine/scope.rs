@@ -21,6 +21,7 @@ use super::settings::Traits;
 use super::waiters::Numbered;
 use super::worker::Worker;
 use crate::page::codec::Sink;
+use crate::page::entry::EntryRef;
 use crate::page::hash::{HashOp, HashRef};
 use crate::page::packed::pack;
 use crate::page::{Entry, Shared};
@@ -70,6 +71,8 @@ pub struct Scope<'e> {
     pub(super) worker: &'e mut Worker,
     access: Access<'e>,
     primed: (*const u8, usize, u64),
+    /// The address of the primed key's entry, if it has been found and nothing has changed since.
+    found: Option<u64>,
 }
 
 struct LogSink<'a>(&'a mut WorkerLog);
@@ -92,6 +95,7 @@ impl<'e> Scope<'e> {
             worker,
             access,
             primed: (std::ptr::null(), 0, 0),
+            found: None,
         }
     }
 
@@ -173,11 +177,36 @@ impl<'e> Scope<'e> {
     /// The key with its hash, taken from the executor's preparation where that was for this key.
     #[inline]
     pub(super) fn key<'k>(&self, collection: &Collection, bytes: &'k [u8]) -> KeyRef<'k> {
-        let (pointer, len, hash) = self.primed;
-        if std::ptr::eq(bytes.as_ptr(), pointer) && bytes.len() == len {
+        if self.is_primed(bytes) {
+            let (_, _, hash) = self.primed;
             return KeyRef { bytes, hash };
         }
         collection.key(bytes)
+    }
+
+    /// The entry of `key`, if it has been found before and nothing has changed since.
+    #[inline]
+    pub(super) fn found(&self, key: &[u8]) -> Option<EntryRef<'_>> {
+        let address = self.found.filter(|_| self.is_primed(key))?;
+        // SAFETY: the shard is locked as long as the scope lives, every change to it forgets the address, and nothing
+        // changes while the scope is borrowed.
+        Some(unsafe { EntryRef::from_address(address) })
+    }
+
+    /// Remembers where the entry of `key` is.
+    #[inline]
+    pub(super) fn remember(&mut self, key: &[u8], address: u64) {
+        // Others may be gone, and their places in memory those of other keys, before the scope ends.
+        if self.is_primed(key) {
+            self.found = Some(address);
+        }
+    }
+
+    /// Whether `bytes` are the key that this scope was made for, which outlives it.
+    #[inline]
+    fn is_primed(&self, bytes: &[u8]) -> bool {
+        let (pointer, len, _) = self.primed;
+        std::ptr::eq(bytes.as_ptr(), pointer) && bytes.len() == len
     }
 
     /// Runs `body` on the shard of `key`.
@@ -209,10 +238,10 @@ impl<'e> Scope<'e> {
         }
     }
 
-    /// Applies an effect on a key and logs it, in one step.
+    /// Applies an effect on a key and logs it, in one step; by how many elements its container has grown.
     #[inline]
-    pub(super) fn apply(&mut self, collection: &Collection, key: KeyRef<'_>, effect: &Effect<'_>) {
-        self.apply_telling(collection, key, effect, ShardState::note_write);
+    pub(super) fn apply(&mut self, collection: &Collection, key: KeyRef<'_>, effect: &Effect<'_>) -> i64 {
+        self.apply_telling(collection, key, effect, ShardState::note_write)
     }
 
     /// Removes a key that is dead.
@@ -251,7 +280,7 @@ impl<'e> Scope<'e> {
         key: KeyRef<'_>,
         effect: &Effect<'_>,
         tell: fn(&mut ShardState, &[u8]),
-    ) {
+    ) -> i64 {
         let index = collection.shard_of(key.hash);
         let shard = collection.shard(index);
         match self.access.locked(collection, index).map(std::ptr::from_mut) {
@@ -270,7 +299,8 @@ impl<'e> Scope<'e> {
         key: KeyRef<'_>,
         effect: &Effect<'_>,
         tell: fn(&mut ShardState, &[u8]),
-    ) {
+    ) -> i64 {
+        self.found = None;
         // Under the shard's lock: LSN order is execution order per key.
         let traits = collection.traits();
         let lsn = if traits.is_cache() { 0 } else { self.worker.record_lsn() };
@@ -293,6 +323,7 @@ impl<'e> Scope<'e> {
         if let Some(entry) = applied.retired {
             self.retire(entry);
         }
+        applied.elements
     }
 
     /// What a change means to a collection with settings, or to one that is being converted.

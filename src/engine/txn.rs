@@ -146,43 +146,73 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
 
     #[inline]
     fn look(&mut self, bytes: &[u8], look: Look) -> Option<EntryRef<'_>> {
-        let key = self.scope.key(self.collection, bytes);
-        let now_ms = self.scope.worker.now_ms;
-        let access_s = self.scope.worker.access_s();
-        let traits = self.collection.traits();
-        let observes = traits.waits(self.scope.engine.waits_for_stable());
-        let counts = matches!(look, Look::Use | Look::Inspect);
-        let touch = matches!(look, Look::Use | Look::Change) && !self.quiet;
-        let (found, dead) = self.scope.with_state(self.collection, key, |state, worker| {
-            let entry = state.index.get(key);
-            let dead = entry.is_some_and(|entry| entry.is_expired(now_ms));
-            let found = entry.is_some() && !dead;
-            if touch && entry.is_some_and(|entry| entry.access_s() != access_s) {
-                state.index.touch(key, access_s);
-            }
-            if observes {
-                worker.observe(traits, state.index.version_of(key));
-            }
-            if counts {
-                state.counts.reads += 1;
-            }
-            (found, dead)
-        });
-        if dead {
-            self.expire(bytes);
+        let is_found = self.scope.found(bytes).is_some() || self.seek(bytes);
+        if matches!(look, Look::Use | Look::Inspect) {
+            self.count(bytes, is_found);
         }
-        if counts {
-            let counters = &self.scope.worker.counters;
-            if found {
-                counters.hits.add(1)
-            } else {
-                counters.misses.add(1)
-            }
-        }
-        if !found {
+        if !is_found {
             return None;
         }
+        if matches!(look, Look::Use | Look::Change) && !self.quiet {
+            self.touch(bytes, self.access_s());
+        }
+        self.entry(bytes)
+    }
+
+    /// The entry of a key that is there.
+    #[inline]
+    fn entry(&mut self, bytes: &[u8]) -> Option<EntryRef<'_>> {
+        if self.scope.found(bytes).is_some() {
+            return self.scope.found(bytes);
+        }
+        let key = self.scope.key(self.collection, bytes);
         self.scope.state(self.collection, key).index.get(key)
+    }
+
+    /// Looks `bytes` up, and removes the key if it is dead; whether it is there.
+    fn seek(&mut self, bytes: &[u8]) -> bool {
+        let key = self.scope.key(self.collection, bytes);
+        let now_ms = self.scope.worker.now_ms;
+        let traits = self.collection.traits();
+        if traits.waits(self.scope.engine.waits_for_stable()) {
+            self.scope.with_state(self.collection, key, |state, worker| {
+                worker.observe(traits, state.index.version_of(key));
+            });
+        }
+        let entry = self.scope.state(self.collection, key).index.get(key);
+        let Some((address, is_dead)) = entry.map(|entry| (entry.address(), entry.is_expired(now_ms))) else {
+            return false;
+        };
+        if is_dead {
+            self.expire(bytes);
+        } else {
+            self.scope.remember(bytes, address);
+        }
+        !is_dead
+    }
+
+    /// Counts a use of `bytes` in the statistics.
+    fn count(&mut self, bytes: &[u8], found: bool) {
+        let key = self.scope.key(self.collection, bytes);
+        self.scope
+            .with_state(self.collection, key, |state, _| state.counts.reads += 1);
+        let counters = &self.scope.worker.counters;
+        if found {
+            counters.hits.add(1)
+        } else {
+            counters.misses.add(1)
+        }
+    }
+
+    /// Sets the access clock of a key that is there, seconds.
+    #[inline]
+    fn touch(&mut self, bytes: &[u8], access_s: u32) {
+        if self.entry(bytes).is_some_and(|entry| entry.access_s() == access_s) {
+            return;
+        }
+        let key = self.scope.key(self.collection, bytes);
+        self.scope
+            .with_state(self.collection, key, |state, _| state.index.touch(key, access_s));
     }
 
     /// Removes a dead key.
@@ -228,15 +258,15 @@ impl<'t, 'e> Txn<'t, 'e> {
         self.0.scope.engine.refuses_writes() || self.0.collection.traits().is_read_only()
     }
 
-    /// Applies an effect on a key of this collection.
+    /// Applies an effect on a key of this collection; by how many elements its container has grown.
     #[inline]
-    pub fn apply(&mut self, effect: &Effect<'_>) {
+    pub fn apply(&mut self, effect: &Effect<'_>) -> i64 {
         let Some(bytes) = effect.key() else {
             debug_assert!(false, "effects on collections need an exclusive transaction");
-            return;
+            return 0;
         };
         let key = self.0.scope.key(self.0.collection, bytes);
-        self.0.scope.apply(self.0.collection, key, effect);
+        self.0.scope.apply(self.0.collection, key, effect)
     }
 
     /// Sets `key` to `value`; `expire_at_ms` as a Unix time, `None` = never. A time that has passed deletes the key.
@@ -293,12 +323,7 @@ impl<'t, 'e> Txn<'t, 'e> {
 
     /// Lets `key` count as last used `idle_s` seconds ago.
     pub fn set_idle(&mut self, key: &[u8], idle_s: u32) {
-        let access_s = self.access_s().saturating_sub(idle_s);
-        let collection = self.0.collection;
-        let key = self.0.scope.key(collection, key);
-        self.0
-            .scope
-            .with_state(collection, key, |state, _| state.index.touch(key, access_s));
+        self.0.touch(key, self.access_s().saturating_sub(idle_s));
     }
 
     /// Overwrites part of an existing string, zero-filling a gap before `offset`.

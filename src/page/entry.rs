@@ -445,6 +445,12 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// Its address, as for [`EntryRef::from_address`].
+    #[inline]
+    pub fn address(&self) -> u64 {
+        self.address.as_ptr() as u64
+    }
+
     #[inline]
     fn entry(&self) -> &Entry {
         // SAFETY: `Entry` is a transparent pointer, so a pointer to our address is a pointer to an `Entry`.

@@ -29,8 +29,6 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use smallvec::SmallVec;
-
 /// Set in the header's flags of a container whose compact encoding's name is lost (`OBJECT ENCODING`).
 pub const FLAG_WIDE: u8 = 1;
 /// Set in the header's flags of a hash whose fields have expiry times: a third item behind each field and value.
@@ -271,6 +269,23 @@ impl<'a> Items<'a> {
         read_varint(&mut self.0)
     }
 
+    /// Passes over so many items.
+    #[inline]
+    pub fn pass(&mut self, count: usize) {
+        for _ in 0..count {
+            let bytes = match self.0.first() {
+                Some(0..SHORT_STRING) => 1,
+                Some(&first @ SHORT_STRING..LONG_STRING) => 1 + usize::from(first - SHORT_STRING),
+                Some(_) => {
+                    self.next();
+                    continue;
+                }
+                None => return,
+            };
+            self.0 = self.0.get(bytes..).unwrap_or_default();
+        }
+    }
+
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -308,6 +323,12 @@ impl<'a> Iterator for Items<'a> {
             }
             _ => None,
         }
+    }
+
+    #[inline]
+    fn nth(&mut self, index: usize) -> Option<Item<'a>> {
+        self.pass(index);
+        self.next()
     }
 }
 
@@ -447,13 +468,14 @@ impl<'a> FromIterator<Item<'a>> for Builder {
 }
 
 /// Items as they stand in an effect: a packed container of them.
-pub fn pack<'a>(items: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let items: SmallVec<[&[u8]; 8]> = items.into_iter().collect();
-    let bytes: usize = items.iter().map(|item| ITEM_HEAD_BYTES_MAX + item.len()).sum();
-    let mut out = Vec::with_capacity(ITEM_HEAD_BYTES_MAX + bytes);
+pub fn pack<'a>(items: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>) -> Vec<u8> {
+    let items = items.into_iter();
+    let add = |(count, bytes): (u64, usize), item: &[u8]| (count + 1, bytes + ITEM_HEAD_BYTES_MAX + item.len());
+    let (count, bytes) = items.clone().fold((0, ITEM_HEAD_BYTES_MAX), add);
+    let mut out = Vec::with_capacity(bytes);
     out.push(0);
-    write_varint(&mut out, items.len() as u64);
-    items.iter().for_each(|item| Item::of(item).write(&mut out));
+    write_varint(&mut out, count);
+    items.for_each(|item| Item::of(item).write(&mut out));
     out
 }
 

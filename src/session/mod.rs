@@ -11,6 +11,7 @@ mod blocked;
 mod current;
 mod exec;
 mod held;
+mod prepare;
 mod run;
 
 use std::cell::{Cell, RefCell};

@@ -1,7 +1,4 @@
-//! Runs a batch of requests: in chunks, each prepared with staged prefetch, then executed in order.
-//!
-//! Memory latency is the cost of a lookup. So a chunk is first looked over: commands are identified, single keys hashed
-//! and their buckets prefetched; then the buckets are read and the entries prefetched; then the requests run.
+//! Runs a batch of requests: in chunks, each prepared with staged prefetch (`prepare`), then executed in order.
 //!
 //! **Invariant:** a prepared hash is used only with the collection it was made for.
 
@@ -9,13 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use smallvec::SmallVec;
-
 use super::account::{self, LateCall};
 use super::admit;
 use super::blocked::{self, Blocker};
 use super::current::Pinned;
 use super::held::HeldShard;
+use super::prepare::{Prepared, prepare};
 use super::{Ran, Session, WorkerCx};
 use crate::commands::blocking::Attempt;
 use crate::commands::collections::check_collection;
@@ -23,7 +19,7 @@ use crate::commands::context::{Queued, ReplyMode, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Handler, flag};
-use crate::commands::table::{self, Command};
+use crate::commands::table::Command;
 use crate::engine::gate::Pass;
 use crate::engine::index::KeyRef;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
@@ -38,13 +34,6 @@ use crate::resp::{Args, Batch};
 pub const CHUNK_REQUESTS: usize = 32;
 /// A request that takes longer does not keep its shard for the next one.
 const HELD_NANOS_MAX: u64 = 20_000;
-
-#[derive(Clone, Copy)]
-struct Prepared {
-    command: Option<Command>,
-    /// Hash of the single key, if there is one.
-    hash: Option<u64>,
-}
 
 /// What became of one request.
 pub(super) enum Step {
@@ -79,10 +68,11 @@ impl Session {
         let engine = Arc::clone(&cx.server.engine);
         let mut pass = Some(worker.enter(&engine));
         // Kept for the whole chunk, so that its address stands for it.
-        let (prepared, pinned) = self.prepare(cx, batch, buf, range.clone());
+        let pinned = cx.collections.resolve(&cx.server.engine, self.client.database);
+        let chunk = prepare(batch, buf, range.clone(), pinned.as_deref());
         let mut held = HeldShard::of(pinned.as_deref());
         let mut clock = Instant::now();
-        for (at, prepared) in range.clone().zip(prepared) {
+        for (at, prepared) in range.clone().zip(chunk) {
             let args = batch.args(at, buf);
             let mut run = Run {
                 session: self,
@@ -127,42 +117,6 @@ impl Session {
             handle.commands.load(Ordering::Relaxed) + requests as u64,
             Ordering::Relaxed,
         );
-    }
-
-    fn prepare(
-        &mut self,
-        cx: &WorkerCx,
-        batch: &Batch,
-        buf: &[u8],
-        range: std::ops::Range<usize>,
-    ) -> (SmallVec<[Prepared; CHUNK_REQUESTS]>, Option<Pinned>) {
-        let pinned = cx.collections.resolve(&cx.server.engine, self.client.database);
-        let collection = pinned.as_deref();
-        let stages = range.len() > 1;
-        let prepared: SmallVec<[Prepared; CHUNK_REQUESTS]> = range
-            .map(|at| {
-                let args = batch.args(at, buf);
-                let command = args.get(0).and_then(table::lookup);
-                let key = command
-                    .and_then(|command| command.spec.single_key())
-                    .and_then(|at| args.get(at));
-                let hash = key.zip(collection).map(|(key, collection)| {
-                    let hash = collection.key(key).hash;
-                    if stages {
-                        collection.prefetch_page(hash);
-                    }
-                    hash
-                });
-                Prepared { command, hash }
-            })
-            .collect();
-        if let (true, Some(collection)) = (stages, collection) {
-            prepared
-                .iter()
-                .filter_map(|prepared| prepared.hash)
-                .for_each(|hash| collection.prefetch_entry(hash));
-        }
-        (prepared, pinned)
     }
 }
 

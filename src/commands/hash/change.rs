@@ -30,10 +30,8 @@ fn set_pairs(txn: &mut Txn<'_, '_>, args: Args<'_>, command: &str) -> Result<i64
         return Err(CmdError::Arity(command.to_owned()));
     }
     let key = args.at(1);
-    let before = old_hash(txn, key)?.map_or(0, |hash| hash.len());
-    set(txn, key, args.skip(2).iter(), false);
-    let after = old_hash(txn, key)?.map_or(0, |hash| hash.len());
-    Ok(after as i64 - before as i64)
+    old_hash(txn, key)?;
+    Ok(set(txn, key, args.skip(2).iter(), false))
 }
 
 pub(super) const HMSET: Spec = Spec {

@@ -168,7 +168,9 @@ fn hsetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
             set(txn, key, options.pairs.iter(), false);
             expire_at(txn, key, &names, at_ms);
         }
-        expiry => set(txn, key, options.pairs.iter(), expiry == Expiry::Keep),
+        expiry => {
+            set(txn, key, options.pairs.iter(), expiry == Expiry::Keep);
+        }
     }
     reply.int(1);
     Ok(())

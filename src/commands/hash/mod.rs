@@ -92,18 +92,18 @@ fn for_each_alive<'a>(hash: HashRef<'a>, now_ms: u64, mut visit: impl FnMut(Fiel
     });
 }
 
-fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], fields: impl Iterator<Item = &'a [u8]>) {
+fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], fields: impl Iterator<Item = &'a [u8]> + Clone) {
     let fields = pack(fields);
     let op = HashOp::Remove { fields: &fields };
     txn.apply(&Effect::Hash { key, op });
 }
 
-/// Sets fields to values; `pairs` is field, value, field, value …
-fn set<'a>(txn: &mut Txn<'_, '_>, key: &[u8], pairs: impl Iterator<Item = &'a [u8]>, keeps_expiry: bool) {
+/// Sets fields to values; `pairs` is field, value, field, value … How many fields are new.
+fn set<'a>(txn: &mut Txn<'_, '_>, key: &[u8], pairs: impl Iterator<Item = &'a [u8]> + Clone, keeps_expiry: bool) -> i64 {
     let pairs = pack(pairs);
     let op = HashOp::Set {
         pairs: &pairs,
         keeps_expiry,
     };
-    txn.apply(&Effect::Hash { key, op });
+    txn.apply(&Effect::Hash { key, op })
 }

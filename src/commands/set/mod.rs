@@ -55,13 +55,13 @@ fn old_set<'a>(txn: &'a mut Txn<'_, '_>, key: &[u8]) -> Result<Option<SetRef<'a>
     txn.old(key).map(set_of).transpose()
 }
 
-fn add<'a>(txn: &mut Txn<'_, '_>, key: &[u8], members: impl Iterator<Item = &'a [u8]>) {
+fn add<'a>(txn: &mut Txn<'_, '_>, key: &[u8], members: impl Iterator<Item = &'a [u8]> + Clone) {
     let members = pack(members);
     let op = SetOp::Add { members: &members };
     txn.apply(&Effect::Set { key, op });
 }
 
-fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], members: impl Iterator<Item = &'a [u8]>) {
+fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], members: impl Iterator<Item = &'a [u8]> + Clone) {
     let members = pack(members);
     let op = SetOp::Remove { members: &members };
     txn.apply(&Effect::Set { key, op });

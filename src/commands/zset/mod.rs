@@ -97,7 +97,7 @@ fn old_zset<'a>(txn: &'a mut Txn<'_, '_>, key: &[u8]) -> Result<Option<ZsetRef<'
     txn.old(key).map(zset_of).transpose()
 }
 
-fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], members: impl Iterator<Item = &'a [u8]>) {
+fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], members: impl Iterator<Item = &'a [u8]> + Clone) {
     let members = pack(members);
     let op = ZsetOp::Remove { members: &members };
     txn.apply(&Effect::Zset { key, op });

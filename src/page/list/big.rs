@@ -163,6 +163,13 @@ impl BigList {
         self.0.heap_bytes()
     }
 
+    /// The element at an end.
+    pub fn end(&self, front: bool) -> Option<Item<'_>> {
+        let chunk = if front { self.0.first() } else { self.0.last() }?;
+        let index = if front { 0 } else { chunk.0.count.checked_sub(1)? };
+        Items::new(&chunk.0.bytes).nth(index as usize)
+    }
+
     /// See [`super::ListRef::for_each_from`].
     pub fn for_each_from<'a, B>(
         &'a self,

@@ -47,9 +47,7 @@ impl<'a> Edit<'a> {
 /// Where item `index` begins in `bytes`.
 pub fn offset_of(bytes: &[u8], index: usize) -> usize {
     let mut items = Items::new(bytes);
-    for _ in 0..index {
-        items.next();
-    }
+    items.pass(index);
     bytes.len() - items.rest().len()
 }
 

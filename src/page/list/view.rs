@@ -74,6 +74,10 @@ impl<'a> ListRef<'a> {
 
     /// The element at an end.
     pub fn end(&self, front: bool) -> Option<Item<'a>> {
-        self.get(if front { 0 } else { self.len().checked_sub(1)? })
+        match self {
+            Self::Packed(packed) if front => packed.items().next(),
+            Self::Packed(packed) => packed.items().nth(packed.count().checked_sub(1)?),
+            Self::Big(list) => list.end(front),
+        }
     }
 }
