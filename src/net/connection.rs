@@ -134,6 +134,7 @@ impl Connection {
                 return self.write_last().await;
             }
             self.note_buffers();
+            after_others().await;
         }
     }
 
@@ -414,6 +415,20 @@ impl Connection {
             .output_bytes
             .store(self.session.reply().held_bytes() as u64, Ordering::Relaxed);
     }
+}
+
+/// Lets the worker's other connections that have something to do go first. So replies are written one after the other
+/// once all have run: a client that has many connections is woken once for them, not for each.
+async fn after_others() {
+    let mut is_first = true;
+    std::future::poll_fn(|cx| {
+        if std::mem::take(&mut is_first) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 async fn sleep_for(limit: Option<Duration>) {
