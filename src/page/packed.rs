@@ -269,21 +269,27 @@ impl<'a> Items<'a> {
         read_varint(&mut self.0)
     }
 
-    /// Passes over so many items.
+    /// Passes over so many items; `None` if there are fewer.
     #[inline]
-    pub fn pass(&mut self, count: usize) {
+    pub fn pass(&mut self, count: usize) -> Option<()> {
         for _ in 0..count {
-            let bytes = match self.0.first() {
-                Some(0..SHORT_STRING) => 1,
-                Some(&first @ SHORT_STRING..LONG_STRING) => 1 + usize::from(first - SHORT_STRING),
-                Some(_) => {
-                    self.next();
+            let bytes = match *self.0.first()? {
+                0..SHORT_STRING => 1,
+                first @ SHORT_STRING..LONG_STRING => 1 + usize::from(first - SHORT_STRING),
+                _ => {
+                    self.next()?;
                     continue;
                 }
-                None => return,
             };
-            self.0 = self.0.get(bytes..).unwrap_or_default();
+            self.0 = self.0.get(bytes..)?;
         }
+        Some(())
+    }
+
+    /// Whether the next item is a double.
+    #[inline]
+    pub fn is_at_double(&self) -> bool {
+        self.0.first() == Some(&DOUBLE)
     }
 
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
@@ -327,7 +333,7 @@ impl<'a> Iterator for Items<'a> {
 
     #[inline]
     fn nth(&mut self, index: usize) -> Option<Item<'a>> {
-        self.pass(index);
+        self.pass(index)?;
         self.next()
     }
 }

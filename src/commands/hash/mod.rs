@@ -99,7 +99,12 @@ fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], fields: impl Iterator<Item = &'
 }
 
 /// Sets fields to values; `pairs` is field, value, field, value … How many fields are new.
-fn set<'a>(txn: &mut Txn<'_, '_>, key: &[u8], pairs: impl Iterator<Item = &'a [u8]> + Clone, keeps_expiry: bool) -> i64 {
+fn set<'a>(
+    txn: &mut Txn<'_, '_>,
+    key: &[u8],
+    pairs: impl Iterator<Item = &'a [u8]> + Clone,
+    keeps_expiry: bool,
+) -> i64 {
     let pairs = pack(pairs);
     let op = HashOp::Set {
         pairs: &pairs,

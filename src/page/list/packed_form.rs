@@ -47,8 +47,10 @@ impl<'a> Edit<'a> {
 /// Where item `index` begins in `bytes`.
 pub fn offset_of(bytes: &[u8], index: usize) -> usize {
     let mut items = Items::new(bytes);
-    items.pass(index);
-    bytes.len() - items.rest().len()
+    // Where there are fewer, their end.
+    items
+        .pass(index)
+        .map_or(bytes.len(), |()| bytes.len() - items.rest().len())
 }
 
 /// One item's bytes.

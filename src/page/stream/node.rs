@@ -213,14 +213,14 @@ impl Node {
         let count = names.skip_varint().unwrap_or_default();
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let mut rest = names.clone();
-        let found = rest.by_ref().take(count).count();
+        let is_broken = rest.pass(count).is_none();
         Entries {
             first: self.0.first,
             names: names.take(count),
             names_count: count,
             bytes: self.0.bytes.len(),
             rest,
-            is_broken: found < count,
+            is_broken,
         }
     }
 }
@@ -282,6 +282,7 @@ impl Entries<'_> {
 impl<'a> Iterator for Entries<'a> {
     type Item = Entry<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Entry<'a>> {
         if self.rest.rest().is_empty() || self.is_broken {
             return None;
@@ -320,12 +321,11 @@ impl<'a> Entries<'a> {
             (pairs, pairs.checked_mul(2)?)
         };
         let values = self.rest.clone().take(items);
-        let mut found = 0;
-        while found < items {
-            if matches!(self.rest.next()?, Item::Double(_)) {
+        for _ in 0..items {
+            if self.rest.is_at_double() {
                 return None;
             }
-            found += 1;
+            self.rest.pass(1)?;
         }
         Some(Entry {
             id,
