@@ -50,16 +50,23 @@ pub fn apply(
         }
         Effect::ExpireAt { expire_at_ms, .. } => {
             let expire_at_ms = (expire_at_ms != 0).then_some(expire_at_ms);
-            state.index.upsert(key, write, |entry| {
+            // Dropped at once: a large value belongs to the entry that took its stead, too.
+            drop(state.index.upsert(key, write, |entry| {
                 let entry = entry?;
                 tally.take(Some(entry));
+                if entry.try_set_expiry(expire_at_ms) {
+                    entry.set_access_s(access_s);
+                    tally.add(entry);
+                    return None;
+                }
                 let mut moved = Entry::new(key.bytes, entry.value(), expire_at_ms, access_s);
                 if entry.is_raw() {
                     moved.set_raw();
                 }
                 tally.add(&moved);
                 Some(moved)
-            })
+            }));
+            None
         }
         Effect::StrRange { offset, bytes, .. } => state.index.upsert(key, write, |entry| {
             let entry = entry?;

@@ -338,6 +338,14 @@ impl Entry {
         true
     }
 
+    /// Sets when the key dies, Unix milliseconds, if that needs no other allocation; otherwise changes nothing.
+    pub fn try_set_expiry(&mut self, expire_at_ms: Option<u64>) -> bool {
+        if let (Some(_), Some(at_ms)) = (self.expire_at_ms(), expire_at_ms) {
+            self.write_at(HEADER_BYTES, &at_ms.to_le_bytes());
+        }
+        self.expire_at_ms() == expire_at_ms
+    }
+
     /// The access clock, seconds.
     pub fn access_s(&self) -> u32 {
         u32::from_le_bytes(self.read(ACCESS_OFFSET))
@@ -526,6 +534,18 @@ mod tests {
 
     fn bytes(entry: &Entry) -> Vec<u8> {
         entry.value().as_str().unwrap().bytes().to_vec()
+    }
+
+    #[test]
+    fn an_expiry_moves_in_place_only_where_there_is_one() {
+        let mut timed = Entry::new(b"key", text(b"value"), Some(7), 1);
+        assert!(timed.try_set_expiry(Some(9)));
+        assert_eq!((timed.expire_at_ms(), bytes(&timed)), (Some(9), b"value".to_vec()));
+        assert!(!timed.try_set_expiry(None));
+        assert_eq!(timed.expire_at_ms(), Some(9));
+        let mut lasting = Entry::new(b"key", text(b"value"), None, 1);
+        assert!(lasting.try_set_expiry(None) && !lasting.try_set_expiry(Some(9)));
+        assert_eq!((lasting.expire_at_ms(), bytes(&lasting)), (None, b"value".to_vec()));
     }
 
     #[test]
