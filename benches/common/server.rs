@@ -167,6 +167,15 @@ impl Server {
         process::cpu_time(self.child.id())
     }
 
+    /// The clock of the threads that run commands.
+    pub fn command_clock(&self) -> Result<process::ThreadClock> {
+        let threads = match self.setup.program {
+            Program::Redis => "redis-server",
+            Program::LokiKv(_) => "worker-",
+        };
+        process::ThreadClock::of(self.child.id(), threads)
+    }
+
     /// Resident memory now, in bytes.
     pub fn resident_bytes(&self) -> Result<u64> {
         process::resident_bytes(self.child.id())
