@@ -190,7 +190,9 @@ impl<'e> Scope<'e> {
         let address = self.found.filter(|_| self.is_primed(key))?;
         // SAFETY: the shard is locked as long as the scope lives, every change to it forgets the address, and nothing
         // changes while the scope is borrowed.
-        Some(unsafe { EntryRef::from_address(address) })
+        let entry = unsafe { EntryRef::from_address(address) };
+        debug_assert_eq!(entry.key(), key, "the entry has changed unnoticed");
+        Some(entry)
     }
 
     /// Remembers where the entry of `key` is.
