@@ -119,8 +119,8 @@ pub fn run(options: &Options) -> Result<String> {
         .map(|(pipeline, _)| format!("P = {pipeline}: {:.2}", mean(&ratios, *pipeline)))
         .collect();
     Ok(format!(
-        "## Throughput of containers\n\nMedians of {} rounds, a fresh server for each figure, no log, LokiKV with {} worker(s). `redis-benchmark -c \
-         {CONNECTIONS} -r {RANGE}`, one generator thread; all requests go to one key.\n\n{}\n\nMean ratios: {}",
+        "## Throughput of containers\n\nMedians of {} rounds, a fresh server for each figure, no log, LokiKV with {} \
+         worker(s). `redis-benchmark -c {CONNECTIONS} -r {RANGE}`, one generator thread; all requests go to one key.\n\n{}\n\nMean ratios: {}",
         options.rounds(),
         options.workers,
         table::render(&header, &rows),

@@ -208,8 +208,9 @@ fn on_container(
     removed
 }
 
+/// How many elements a container has.
 fn elements(entry: &Entry) -> i64 {
-    entry.value().elements() as i64
+    entry.value().len() as i64
 }
 
 fn next_of(entry: &mut EntryMut<'_>, change: impl FnOnce(Form<'_>) -> Next) -> Next {

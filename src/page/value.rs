@@ -90,16 +90,6 @@ pub enum ValueRef<'a> {
 }
 
 impl<'a> ValueRef<'a> {
-    /// How many elements (fields, members, entries) it has, if it is a container.
-    #[inline]
-    pub fn elements(&self) -> u64 {
-        match self {
-            Self::Str(_) => 0,
-            Self::Packed(kind, packed) => kind.len(*packed),
-            Self::Big(big) => big.len(),
-        }
-    }
-
     /// The type of this value.
     pub fn value_type(&self) -> ValueType {
         match self {

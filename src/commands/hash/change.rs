@@ -30,6 +30,7 @@ fn set_pairs(txn: &mut Txn<'_, '_>, args: Args<'_>, command: &str) -> Result<i64
         return Err(CmdError::Arity(command.to_owned()));
     }
     let key = args.at(1);
+    // Refuses other types, and lets go of dead fields, which count as new.
     old_hash(txn, key)?;
     Ok(set(txn, key, args.skip(2).iter(), false))
 }
