@@ -19,6 +19,8 @@ mod blocking;
 mod clients;
 #[path = "server/collections.rs"]
 mod collections;
+#[path = "server/copies.rs"]
+mod copies;
 #[path = "server/feed.rs"]
 mod feed;
 #[path = "server/inspect.rs"]

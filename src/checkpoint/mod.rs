@@ -278,6 +278,8 @@ impl Checkpointer {
         let worker = self.shared.engine.worker();
         let worker = worker.ok_or_else(|| std::io::Error::other("the engine has no cell left for the checkpointer"))?;
         let shared = Arc::clone(&self.shared);
+        // Before anybody can ask.
+        persist::note_persisted(&shared);
         let builder = std::thread::Builder::new().name("checkpointer".to_owned());
         *self.thread.lock() = Some(builder.spawn(move || runner::run(shared, worker))?);
         Ok(())

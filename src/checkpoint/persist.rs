@@ -16,7 +16,7 @@ use super::format::ManifestKind;
 use super::manifest::Manifest;
 use super::page_file::PageFileWriter;
 use super::runner::Runner;
-use super::{PersistDone, Persisted};
+use super::{PersistDone, Persisted, Shared};
 use crate::config::values::Compression;
 use crate::storage::Disk;
 use crate::storage::fault_point::fault_point;
@@ -42,20 +42,20 @@ pub fn persisted_manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<(String, P
     Ok(found)
 }
 
-impl Runner {
-    /// Looks what is persisted already, for those who ask when that was.
-    pub(super) fn note_persisted(&self) {
-        let (disk, dir) = (self.shared.disk.as_ref(), &self.shared.options.persist_dir);
-        let found = persisted_manifests(disk, dir).unwrap_or_default();
-        for (name, path) in found {
-            // One that cannot be read is told of by whoever loads or verifies it.
-            if let Ok(head) = Manifest::read_head(disk, &path) {
-                let (lsn, wall_ms) = (head.lsn, head.wall_ms);
-                self.shared.status.note_persisted(name, Persisted { lsn, wall_ms });
-            }
+/// Looks what is persisted already, for those who ask when that was.
+pub(super) fn note_persisted(shared: &Shared) {
+    let (disk, dir) = (shared.disk.as_ref(), &shared.options.persist_dir);
+    let found = persisted_manifests(disk, dir).unwrap_or_default();
+    for (name, path) in found {
+        // One that cannot be read is told of by whoever loads or verifies it.
+        if let Ok(head) = Manifest::read_head(disk, &path) {
+            let (lsn, wall_ms) = (head.lsn, head.wall_ms);
+            shared.status.note_persisted(name, Persisted { lsn, wall_ms });
         }
     }
+}
 
+impl Runner {
     /// Where collection `name` is persisted; refuses a name that is not one directory's.
     pub(super) fn persisted_dir(&self, name: &str) -> Result<PathBuf> {
         let unsafe_name = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0']);

@@ -68,7 +68,6 @@ pub(super) fn run(shared: Arc<Shared>, worker: Worker) {
         last_attempt: Instant::now(),
         failed: false,
     };
-    runner.note_persisted();
     loop {
         match runner.next_work() {
             Work::Checkpoint(waiters) => runner.checkpoint(waiters),

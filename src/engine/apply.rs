@@ -37,13 +37,18 @@ pub fn apply(
     let retired = match *effect {
         Effect::Put {
             expire_at_ms, value, ..
+        }
+        | Effect::Copy {
+            expire_at_ms,
+            value: Some(value),
+            ..
         } => {
             let expire_at_ms = (expire_at_ms != 0).then_some(expire_at_ms);
             state.index.upsert(key, write, |entry| {
                 put(entry, key.bytes, value, expire_at_ms, access_s, &mut tally)
             })
         }
-        Effect::Delete { .. } => {
+        Effect::Delete { .. } | Effect::Copy { value: None, .. } => {
             let removed = state.index.remove(key, write);
             tally.take(removed.as_ref());
             removed

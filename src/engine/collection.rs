@@ -226,6 +226,12 @@ impl Collection {
         self.id
     }
 
+    /// The identity, if the log has all that happens to the keys.
+    pub fn logged_id(&self) -> Option<CollectionId> {
+        let is_logged = !self.traits().is_cache() && !self.traits().is_read_only();
+        is_logged.then_some(self.id)
+    }
+
     /// How keys are placed.
     pub fn placement(&self) -> Placement {
         self.placement

@@ -159,6 +159,23 @@ pub enum Effect<'a> {
         /// All of them.
         settings: Settings,
     },
+    /// The key now has the value that another key has at this point of the log; it is gone if that is not there. This is
+    /// how a value too large to be written again gets to another key.
+    Copy {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+        /// When it dies, Unix milliseconds; 0 = never.
+        expire_at_ms: u64,
+        /// The collection of the other key.
+        source_collection: CollectionId,
+        /// The other key.
+        #[serde(with = "serde_bytes")]
+        source_key: &'a [u8],
+        /// What that has. Not in the log: replay has to look.
+        #[serde(skip)]
+        value: Option<ValueRef<'a>>,
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -173,7 +190,8 @@ impl<'a> Effect<'a> {
             | Self::Set { key, .. }
             | Self::Zset { key, .. }
             | Self::Hash { key, .. }
-            | Self::Stream { key, .. } => Some(key),
+            | Self::Stream { key, .. }
+            | Self::Copy { key, .. } => Some(key),
             Self::CollectionCreate { .. }
             | Self::CollectionDrop
             | Self::CollectionRename { .. }
@@ -182,6 +200,24 @@ impl<'a> Effect<'a> {
             | Self::CollectionLoad { .. }
             | Self::CollectionPublish { .. }
             | Self::CollectionConfigure { .. } => None,
+        }
+    }
+
+    /// The same change of its key without regard to any other key. Of a copy whose value is known.
+    pub fn standing_alone(self) -> Self {
+        match self {
+            Self::Copy {
+                key,
+                expire_at_ms,
+                value: Some(value),
+                ..
+            } => Self::Put {
+                key,
+                expire_at_ms,
+                value,
+            },
+            Self::Copy { key, value: None, .. } => Self::Delete { key },
+            other => other,
         }
     }
 

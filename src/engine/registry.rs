@@ -193,7 +193,8 @@ impl Registry {
             | Effect::Set { .. }
             | Effect::Zset { .. }
             | Effect::Hash { .. }
-            | Effect::Stream { .. } => Err("an effect on a key is not for the registry".to_owned()),
+            | Effect::Stream { .. }
+            | Effect::Copy { .. } => Err("an effect on a key is not for the registry".to_owned()),
         }
     }
 

@@ -335,7 +335,7 @@ impl<'e> Scope<'e> {
             collection.carried().note_bytes(bytes);
         }
         if traits.is_tapped() {
-            self.engine.tap().push(collection.id(), effect);
+            self.engine.tap().push(collection.id(), &effect.standing_alone());
         }
     }
 

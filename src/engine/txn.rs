@@ -8,7 +8,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::collection::Collection;
-use super::effect::Effect;
+use super::effect::{CollectionId, Effect};
 use super::index::Lsn;
 use super::scope::Scope;
 use super::worker::Dice;
@@ -31,6 +31,19 @@ enum Look {
     Inspect,
     /// Without a trace.
     Peek,
+}
+
+/// Values up to this length are written to the log again when they are copied: replay has all its threads wait for each
+/// other where it looks at another key.
+const COPIED_BYTES_MAX: usize = 4096;
+
+/// Where a copied value is from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'k> {
+    /// The collection, if the log has all that happens to it.
+    pub collection: Option<CollectionId>,
+    /// The key.
+    pub key: &'k [u8],
 }
 
 /// The string that an entry holds.
@@ -90,6 +103,14 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     /// Whether `key` exists, without touching statistics or the access clock.
     pub fn exists(&mut self, key: &[u8]) -> bool {
         self.peek(key).is_some()
+    }
+
+    /// `key` as where a value is copied from.
+    pub fn source<'k>(&self, key: &'k [u8]) -> Source<'k> {
+        Source {
+            collection: self.collection.logged_id(),
+            key,
+        }
     }
 
     /// The command's instant, Unix milliseconds.
@@ -272,17 +293,40 @@ impl<'t, 'e> Txn<'t, 'e> {
     /// Sets `key` to `value`; `expire_at_ms` as a Unix time, `None` = never. A time that has passed deletes the key.
     #[inline]
     pub fn put(&mut self, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>) {
-        if expire_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms()) {
-            if !self.delete(key) {
-                self.tell_watchers(key);
-            }
-            return;
+        if !self.is_over_at_once(key, expire_at_ms) {
+            self.apply(&Effect::Put {
+                key,
+                expire_at_ms: expire_at_ms.unwrap_or(0),
+                value,
+            });
         }
-        self.apply(&Effect::Put {
-            key,
-            expire_at_ms: expire_at_ms.unwrap_or(0),
-            value,
-        });
+    }
+
+    /// Sets `key` to the value that `source` has, as [`Txn::put`] does. Of a large value the log gets the source's name.
+    pub fn put_copy(&mut self, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>, source: Source<'_>) {
+        let logged = source.collection.filter(|_| value.rough_bytes() > COPIED_BYTES_MAX);
+        let Some(source_collection) = logged else {
+            return self.put(key, value, expire_at_ms);
+        };
+        if !self.is_over_at_once(key, expire_at_ms) {
+            self.apply(&Effect::Copy {
+                key,
+                expire_at_ms: expire_at_ms.unwrap_or(0),
+                source_collection,
+                source_key: source.key,
+                value: Some(value),
+            });
+        }
+    }
+
+    /// Whether what `key` is to be set to is dead already; what it had goes then.
+    #[inline]
+    fn is_over_at_once(&mut self, key: &[u8], expire_at_ms: Option<u64>) -> bool {
+        let is_over = expire_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms());
+        if is_over && !self.delete(key) {
+            self.tell_watchers(key);
+        }
+        is_over
     }
 
     /// Tells who watches `key` that it was there for no time at all.

@@ -67,6 +67,12 @@ impl Follower {
                 assert_eq!(value[0].text(), "string");
                 self.data.insert(key, value[1].bytes().expect("bytes").to_vec());
             }
+            ("copy", Some(key)) => {
+                let source = field(effect, "source-collection").and_then(Value::int).expect("an id");
+                let source_key = field(effect, "source-key").and_then(Value::bytes).expect("bytes");
+                let value = self.data.get(&(source, source_key.to_vec())).expect("a source").clone();
+                self.data.insert(key, value);
+            }
             ("delete", Some(key)) => drop(self.data.remove(&key)),
             ("str-range", Some(key)) => {
                 let offset = field(effect, "offset").and_then(Value::int).expect("an offset") as usize;
@@ -111,6 +117,8 @@ fn command(rng: &mut Rng) -> Args {
         2 => args!["SETRANGE", key, rng.below(40).to_string(), "mid"],
         3 => args!["MSET", key, "1", format!("k{}", rng.below(300)), "2"],
         4 if rng.one_in(30) => args!["FLUSHDB"],
+        6 => args!["COPY", key, format!("k{}", rng.below(300)), "REPLACE"],
+        7 => args!["RENAME", key, format!("k{}", rng.below(300))],
         // A value too long to lie within its entry.
         5 => {
             let len = 4000 + rng.below(3000);

@@ -92,7 +92,8 @@ impl Run {
         match self.below(6_000) {
             0..4_200 if grows => self.put(),
             0..1_200 => self.put(),
-            1_200..5_000 => self.delete(),
+            1_200..1_230 => self.copy(),
+            1_230..5_000 => self.delete(),
             5_000..5_300 => self.write_range(),
             5_300..5_600 => self.expire(),
             5_600..5_960 => self.look(),
@@ -135,6 +136,24 @@ impl Run {
         let (key, value) = (self.key(), self.value());
         self.server.change(0, &key, |txn| put(txn, &key, &value));
         self.model.insert(key.clone(), (value, 0));
+        self.note(key);
+    }
+
+    /// Copies a value, a large one if there is one near.
+    fn copy(&mut self) {
+        let (from, key) = (self.key(), self.key());
+        let near = self.model.range(from..).take(200);
+        let Some((source, (value, at_ms))) = near.max_by_key(|(_, (value, _))| value.len()) else {
+            return;
+        };
+        let (source, value, at_ms) = (source.clone(), value.clone(), *at_ms);
+        self.server.change(0, &key, |txn| {
+            let shared = Shared::new(value.clone());
+            let expire_at_ms = (at_ms > 0).then_some(at_ms);
+            let from = txn.source(&source);
+            txn.put_copy(&key, ValueRef::Str(StrRef::Shared(&shared)), expire_at_ms, from);
+        });
+        self.model.insert(key.clone(), (value, at_ms));
         self.note(key);
     }
 

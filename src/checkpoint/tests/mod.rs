@@ -28,7 +28,7 @@ use crate::engine::registry::{Registry, Slot};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::engine::worker::Worker;
-use crate::page::{Shared, StrRef};
+use crate::page::{Shared, StrRef, ValueRef};
 use crate::recovery::{RecoverOptions, Recovered, RecoveryError, recover};
 use crate::storage::Disk;
 use crate::storage::fault::FaultDisk;

@@ -49,6 +49,18 @@ pub fn effect(effect: &Effect<'_>) -> String {
         Effect::ExpireAt { key, expire_at_ms: 0 } => format!("persist {}", text(key)),
         Effect::ExpireAt { key, expire_at_ms } => format!("expire {}{}", text(key), expiry(expire_at_ms)),
         Effect::StrRange { key, offset, bytes } => format!("write {} at {offset}: {}", text(key), text(bytes)),
+        Effect::Copy {
+            key,
+            expire_at_ms,
+            source_collection,
+            source_key,
+            ..
+        } => format!(
+            "copy {} of collection id {source_collection} to {}{}",
+            text(source_key),
+            text(key),
+            expiry(expire_at_ms)
+        ),
         Effect::List { key, op } => container("list", key, &op),
         Effect::Set { key, op } => container("set", key, &op),
         Effect::Zset { key, op } => container("zset", key, &op),

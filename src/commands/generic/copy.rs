@@ -23,7 +23,7 @@ pub const COPY: Spec = Spec {
     acl: &["keyspace"],
     keys: &[first_key(&["RO", "access"]), second_key(&["OW", "update"])],
     summary: "Copies the value and expiry of a key to another key",
-    complexity: "O(1) for string values, which are shared until one of them changes.",
+    complexity: "O(1): values are shared until one of them changes, and large ones are not logged again.",
     syntax: "source destination [DB destination-db] [REPLACE]",
     ..Spec::new("copy", Group::Generic, -3, Handler::Exclusive(copy))
 };
@@ -68,12 +68,13 @@ fn copy(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cm
     if source.id == target.id && from == to {
         return Err(SAME);
     }
-    let taken = txn.keys(&source.collection).get(from).map(Taken::from);
+    let mut keys = txn.keys(&source.collection);
+    let (taken, from) = (keys.get(from).map(Taken::from), keys.source(from));
     check_slot(&target, flag::WRITE | flag::DENY_OOM)?;
     let mut keys = txn.keys(&target.collection);
     let copied = match taken {
         Some(taken) if replace || !keys.exists(to) => {
-            taken.put(&mut keys, to);
+            taken.put(&mut keys, to, from);
             true
         }
         _ => false,
@@ -90,11 +91,12 @@ fn move_key(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -
     let key = args.at(1);
     check_slot(&source, flag::WRITE)?;
     check_slot(&target, flag::WRITE | flag::DENY_OOM)?;
-    let taken = txn.keys(&source.collection).peek(key).map(Taken::from);
+    let mut keys = txn.keys(&source.collection);
+    let (taken, from) = (keys.peek(key).map(Taken::from), keys.source(key));
     let moved = match taken {
         Some(taken) if !txn.keys(&target.collection).exists(key) => {
+            taken.put(&mut txn.keys(&target.collection), key, from);
             txn.keys(&source.collection).delete(key);
-            taken.put(&mut txn.keys(&target.collection), key);
             true
         }
         _ => false,

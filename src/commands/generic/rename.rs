@@ -65,6 +65,7 @@ fn renamenx(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResu
 }
 
 fn move_to(txn: &mut Txn<'_, '_>, from: &[u8], to: &[u8], taken: &Taken) {
+    let source = txn.source(from);
+    taken.put(txn, to, source);
     txn.delete(from);
-    taken.put(txn, to);
 }

@@ -1,6 +1,6 @@
 //! A value on its way from one key to another: what `COPY`, `MOVE`, `RENAME` and `RENAMENX` share.
 
-use crate::engine::txn::Txn;
+use crate::engine::txn::{Source, Txn};
 use crate::page::StrRef;
 use crate::page::entry::{Entry, EntryRef};
 
@@ -23,9 +23,9 @@ impl Taken {
         Self { entry, marks_raw }
     }
 
-    /// Puts it at `key`, whatever was there.
-    pub fn put(&self, txn: &mut Txn<'_, '_>, key: &[u8]) {
-        txn.put(key, self.entry.value(), self.entry.expire_at_ms());
+    /// Puts it at `key`, whatever was there; `source` has it still.
+    pub fn put(&self, txn: &mut Txn<'_, '_>, key: &[u8], source: Source<'_>) {
+        txn.put_copy(key, self.entry.value(), self.entry.expire_at_ms(), source);
         if self.marks_raw {
             // An empty write changes no byte and leaves the mark that `OBJECT ENCODING` shows.
             txn.write_range(key, 0, b"");

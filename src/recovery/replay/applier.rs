@@ -22,7 +22,7 @@ use crate::engine::collection::Collection;
 use crate::engine::effect::{CollectionId, Effect, decode_all};
 use crate::engine::index::{KeyRef, PageWrite};
 use crate::engine::registry::Registry;
-use crate::page::thresholds;
+use crate::page::{Entry, thresholds};
 use crate::wal::Lsn;
 
 /// Effects prefetched together.
@@ -102,9 +102,13 @@ impl<'a> Applier<'a> {
     fn record<'c>(&mut self, lsn: Lsn, payload: &'c [u8], staged: &mut Vec<Staged<'c>>) -> Result<(), String> {
         for item in decode_all(payload) {
             let (id, effect) = item?;
-            match effect.key() {
-                Some(key) => self.stage(lsn, id, key, effect, staged)?,
-                None => {
+            match (effect, effect.key()) {
+                (Effect::Copy { .. }, _) => {
+                    self.flush(staged);
+                    self.copy(lsn, id, &effect)?;
+                }
+                (_, Some(key)) => self.stage(lsn, id, key, effect, staged)?,
+                (_, None) => {
                     self.flush(staged);
                     self.change_collections(id, &effect)?;
                 }
@@ -162,36 +166,74 @@ impl<'a> Applier<'a> {
         }
         self.effects += staged.len() as u64;
         for one in staged.drain(..) {
-            let Some(collection) = self.known.get(one.collection) else {
-                continue;
-            };
-            let write = PageWrite {
-                lsn: one.lsn,
-                epoch: 0,
-                sink: None,
-                collection_id: collection.id(),
-                shard: one.shard as u32,
-                page_ids: collection.page_ids(),
-                thresholds: &thresholds::DEFAULT,
-            };
-            let shard = collection.shard(one.shard);
-            apply(
-                shard,
-                &mut shard.lock(),
-                one.key,
-                &one.effect,
-                &write,
-                self.shared.access_s,
-            );
+            if let Some(collection) = self.known.get(one.collection) {
+                self.apply(collection, one.shard, one.key, (one.lsn, &one.effect));
+            }
         }
     }
 
-    /// One applier changes the registry while all others wait.
+    fn apply(&self, collection: &Collection, shard: usize, key: KeyRef<'_>, (lsn, effect): (Lsn, &Effect<'_>)) {
+        let write = PageWrite {
+            lsn,
+            epoch: 0,
+            sink: None,
+            collection_id: collection.id(),
+            shard: shard as u32,
+            page_ids: collection.page_ids(),
+            thresholds: &thresholds::DEFAULT,
+        };
+        let shard = collection.shard(shard);
+        apply(shard, &mut shard.lock(), key, effect, &write, self.shared.access_s);
+    }
+
     fn change_collections(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), String> {
         self.known.clear();
-        if self.shared.barrier.wait().is_leader() {
+        self.alone(|this| {
             // What is let go of is freed here, before the server serves anybody.
-            let outcome = self.shared.registry.lock().apply(id, effect).map(drop);
+            this.shared.registry.lock().apply(id, effect).map(drop)
+        })
+    }
+
+    /// Gives a key what another one has.
+    fn copy(&mut self, lsn: Lsn, id: CollectionId, copy: &Effect<'_>) -> Result<(), String> {
+        let &Effect::Copy {
+            key,
+            expire_at_ms,
+            source_collection,
+            source_key,
+            ..
+        } = copy
+        else {
+            return Ok(());
+        };
+        self.alone(|this| {
+            let (target, source) = (this.known(id)?, this.known(source_collection)?);
+            let (Some(target), Some(source)) = (this.known.get(target), this.known.get(source)) else {
+                return Ok(());
+            };
+            let from = source.key(source_key);
+            let from_shard = source.shard(source.shard_of(from.hash)).lock();
+            let found = from_shard.index.get(from);
+            let found = found.map(|entry| Entry::new(b"", entry.value(), None, 0));
+            // Both keys may be in one shard.
+            drop(from_shard);
+            let effect = Effect::Copy {
+                key,
+                expire_at_ms,
+                source_collection,
+                source_key,
+                value: found.as_ref().map(|entry| entry.value()),
+            };
+            let key = target.key(key);
+            this.apply(target, target.shard_of(key.hash), key, (lsn, &effect));
+            Ok(())
+        })
+    }
+
+    /// Has one applier run `body` while all others wait.
+    fn alone(&mut self, body: impl FnOnce(&mut Self) -> Result<(), String>) -> Result<(), String> {
+        if self.shared.barrier.wait().is_leader() {
+            let outcome = body(self);
             *self.shared.outcome.lock() = outcome;
             self.effects += 1;
         }

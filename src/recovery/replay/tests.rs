@@ -90,7 +90,25 @@ fn change(rng: &mut SmallRng, model: &mut Model, out: &mut Vec<u8>) {
             model.remove(&id);
             Effect::CollectionDrop.encode(id, out);
         }
-        3..200 => {
+        3..30 => {
+            let source_collection = ids[rng.random_range(0..ids.len())];
+            let source_key = format!("key:{}", rng.random_range(0..400)).into_bytes();
+            Effect::Copy {
+                key: &key,
+                expire_at_ms: 0,
+                source_collection,
+                source_key: &source_key,
+                value: None,
+            }
+            .encode(id, out);
+            let copied = model[&source_collection].get(&source_key).cloned();
+            let entries = model.get_mut(&id).unwrap();
+            match copied {
+                Some(value) => drop(entries.insert(key, value)),
+                None => drop(entries.remove(&key)),
+            }
+        }
+        30..200 => {
             entries.remove(&key);
             Effect::Delete { key: &key }.encode(id, out);
         }
