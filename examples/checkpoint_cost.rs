@@ -162,13 +162,15 @@ fn main() -> Outcome<()> {
         stats.last_ms
     );
     println!("longest pause at the instant: {} us", stats.max_pause_us);
+    // What the writer has done since is no part of what the checkpoint alone gives back.
+    checkpointer.checkpoint_blocking()?;
     checkpointer.stop();
 
     let (found, took) = timed(|| recover(disk, recover_options, |_| ()));
     let found = found?;
     println!(
-        "recovery from the checkpoint: {} keys, {} pages, {took}",
-        found.keys, found.pages
+        "recovery from the checkpoint: {} keys, {} pages, {} effects, {took}",
+        found.keys, found.pages, found.effects
     );
     std::fs::remove_dir_all(root)?;
     Ok(())
