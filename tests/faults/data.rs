@@ -60,11 +60,6 @@ fn put(conn: &mut Conn, name: &str, keys: impl Iterator<Item = usize>, word: &st
     }
 }
 
-fn last_lsn(conn: &mut Conn) -> i64 {
-    let last = conn.call(&["WAL", "INFO"]).field("last-lsn");
-    last.and_then(|lsn| lsn.int()).expect("a number")
-}
-
 fn checkpoint_lsn(conn: &mut Conn) -> i64 {
     let newest = conn.call(&["CHECKPOINT", "LIST"]).items().remove(0);
     newest.field("lsn").and_then(|lsn| lsn.int()).expect("a number")
@@ -102,7 +97,7 @@ impl History {
         }
         put(&mut conn, "books", (0..900).step_by(3), "second");
         put(&mut conn, "default", 200..400, "second");
-        let (lsn, then) = moment.unwrap_or_else(|| (last_lsn(&mut conn), state(&mut conn)));
+        let (lsn, then) = moment.unwrap_or_else(|| (conn.wal_info("last-lsn"), state(&mut conn)));
         assert_eq!(conn.call(&["COLLECTION", "RENAME", "spare", "later"]), Value::ok());
         put(&mut conn, "default", (0..400).step_by(5), "third");
         assert_eq!(conn.call(&["CHECKPOINT"]), Value::ok());

@@ -66,15 +66,10 @@ fn fill(conn: &mut Conn) {
 fn log_bytes(conn: &mut Conn) -> i64 {
     let started = Instant::now();
     loop {
-        let info = conn.call(&["WAL", "INFO"]);
-        let number = |name| info.field(name).and_then(|number| number.int()).expect("a number");
-        if number("written-lsn") == number("last-lsn") {
-            return number("bytes");
+        if conn.wal_info("written-lsn") == conn.wal_info("last-lsn") {
+            return conn.wal_info("bytes");
         }
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "the log is not written: {info:?}"
-        );
+        assert!(started.elapsed() < Duration::from_secs(20), "the log is not written");
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -131,12 +131,6 @@ fn command(rng: &mut Rng) -> Args {
     }
 }
 
-fn lsn(conn: &mut Conn, name: &str) -> u64 {
-    let info = conn.call(&["WAL", "INFO"]);
-    let number = field(items(&info), name).and_then(Value::int);
-    number.unwrap_or_else(|| panic!("no {name} in {info:?}")) as u64
-}
-
 #[test]
 fn a_follower_sees_every_change_once_across_rotation_and_restarts() {
     let mut server = Server::lokikv(SETTINGS);
@@ -160,7 +154,7 @@ fn a_follower_sees_every_change_once_across_rotation_and_restarts() {
         // While they write, and then to the end.
         follower.follow(&mut conn, &mut rng, (round + 1) * 400);
         writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
-        let last = lsn(&mut conn, "last-lsn");
+        let last = conn.wal_info("last-lsn") as u64;
         follower.follow(&mut conn, &mut rng, last);
         assert_eq!(follower.next, last + 1);
         follower.check(&mut conn);
@@ -172,10 +166,10 @@ fn a_follower_sees_every_change_once_across_rotation_and_restarts() {
         server.restart();
     }
     let mut conn = server.connect();
-    assert!(lsn(&mut conn, "segments") > 3);
+    assert!(conn.wal_info("segments") > 3);
     // Read again at one go, after restarts, by another client: the same.
     let mut again = Follower::new();
-    let last = lsn(&mut conn, "last-lsn");
+    let last = conn.wal_info("last-lsn") as u64;
     while again.next <= last {
         let reply = conn.call(&["WAL", "READ", &again.next.to_string(), "COUNT", "100000"]);
         assert!(again.take(&reply));
@@ -187,7 +181,7 @@ fn a_follower_sees_every_change_once_across_rotation_and_restarts() {
 fn blocking_ends_with_a_record_a_timeout_or_unblock() {
     let server = Server::lokikv(&["wal.fsync=no"]);
     let (mut reader, mut writer) = (server.connect3(), server.connect());
-    let next = (lsn(&mut writer, "last-lsn") + 1).to_string();
+    let next = (writer.wal_info("last-lsn") + 1).to_string();
     let empty = Value::Array(Vec::new());
     assert_eq!(reader.call(&["WAL", "READ", next.as_str()]), empty);
     let started = Instant::now();
@@ -210,7 +204,7 @@ fn blocking_ends_with_a_record_a_timeout_or_unblock() {
         ["collection", "collection-id", "effect", "expire-at-ms", "key", "value"]
     );
 
-    let next = (lsn(&mut writer, "last-lsn") + 1).to_string();
+    let next = (writer.wal_info("last-lsn") + 1).to_string();
     let id = reader.call(&["CLIENT", "ID"]).int().expect("a number").to_string();
     for (how, expected) in [
         ("TIMEOUT", ""),
@@ -255,7 +249,7 @@ fn what_is_trimmed_names_the_oldest_and_without_a_log_there_is_no_feed() {
         conn.call(&["SET", &format!("k{n}"), &"v".repeat(1000)]);
     }
     assert_eq!(conn.call(&["CHECKPOINT"]).text(), "OK");
-    let oldest = lsn(&mut conn, "oldest-lsn");
+    let oldest = conn.wal_info("oldest-lsn");
     assert!(oldest > 1, "{oldest}");
     let error = conn.call(&["WAL", "READ", "1"]).text();
     assert_eq!(

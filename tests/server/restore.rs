@@ -15,11 +15,6 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn last_lsn(conn: &mut Conn) -> i64 {
-    let last = conn.call(&["WAL", "INFO"]).field("last-lsn");
-    last.and_then(|lsn| lsn.int()).expect("a number")
-}
-
 /// A stopped server's directory with states `0` to `5` of key `k`, checkpoints between them; the LSN of each state.
 fn history() -> (Server, Vec<i64>) {
     let mut server = Server::lokikv(&[
@@ -32,7 +27,7 @@ fn history() -> (Server, Vec<i64>) {
     for state in 0..6 {
         conn.call(&["SET", &format!("only:{state}"), "v"]);
         conn.call(&["SET", "k", &state.to_string()]);
-        lsns.push(last_lsn(&mut conn));
+        lsns.push(conn.wal_info("last-lsn"));
         if state % 2 == 1 {
             assert_eq!(conn.call(&["CHECKPOINT"]), Value::ok());
         }
@@ -75,7 +70,7 @@ fn into_a_new_directory_at_every_lsn() {
         let mut conn = other.connect();
         assert_eq!(conn.call(&["GET", "k"]), Value::bulk(state.to_string()));
         assert_eq!(conn.call(&["DBSIZE"]), Value::Int(state as i64 + 2));
-        assert_eq!(last_lsn(&mut conn), *lsn);
+        assert_eq!(conn.wal_info("last-lsn"), *lsn);
         // It is a server's directory like any other.
         conn.call(&["SET", "k", "on"]);
         other.kill9();

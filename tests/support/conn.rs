@@ -57,6 +57,13 @@ impl Conn {
             .unwrap_or_else(|e| panic!("{}: {e}", super::text::join(args)))
     }
 
+    /// A number that `WAL INFO` tells.
+    pub fn wal_info(&mut self, name: &str) -> i64 {
+        let info = self.call(&["WAL", "INFO"]);
+        let number = info.field(name).and_then(|number| number.int());
+        number.unwrap_or_else(|| panic!("no {name} in {info:?}"))
+    }
+
     /// Sends one command and returns its reply.
     pub fn try_call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<Value> {
         self.send(args)?;
