@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{Conn, Server, Value};
+use crate::support::{Server, Value};
 
 fn restore(flags: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
