@@ -45,8 +45,8 @@ struct Options {
     /// The log of both servers.
     #[arg(long, value_enum, default_value_t = Durability::Everysec)]
     durability: Durability,
-    /// Threads LokiKV executes on.
-    #[arg(long, default_value_t = 2)]
+    /// Threads LokiKV executes on [default: what it takes by itself]
+    #[arg(long, default_value_t = machine::default_workers(), hide_default_value = true)]
     workers: usize,
     /// Only LokiKV.
     #[arg(long)]

@@ -31,6 +31,11 @@ pub fn describe(lokikv: Option<&Path>) -> String {
     lines.join("\n")
 }
 
+/// How many workers LokiKV starts by itself.
+pub fn default_workers() -> usize {
+    cores().saturating_sub(1).max(1)
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

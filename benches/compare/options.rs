@@ -1,5 +1,6 @@
 //! The command line of the comparison.
 
+use super::common::machine;
 use super::common::server::{Durability, Program, Setup};
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -38,8 +39,8 @@ pub struct Options {
     /// Threads of the load generator in pipelined runs.
     #[arg(long, default_value_t = 1)]
     pub threads: usize,
-    /// Threads LokiKV executes on.
-    #[arg(long, default_value_t = 2)]
+    /// Threads LokiKV executes on [default: what it takes by itself]
+    #[arg(long, default_value_t = machine::default_workers(), hide_default_value = true)]
     workers: usize,
     /// Keys in the memory section [default: 2000000, quick: 200000]
     #[arg(long)]

@@ -47,8 +47,8 @@ pub struct Options {
     /// Only this part of the report.
     #[arg(long, value_enum)]
     only: Option<Section>,
-    /// Threads LokiKV executes on.
-    #[arg(long, default_value_t = 2)]
+    /// Threads LokiKV executes on [default: what it takes by itself]
+    #[arg(long, default_value_t = machine::default_workers(), hide_default_value = true)]
     workers: usize,
     /// Write the report to this file, too.
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! The command line of the abuse benchmark.
 
+use super::common::machine;
 use super::common::server::{Durability, Program, Setup};
 use super::scenarios::Scenario;
 use clap::Parser;
@@ -19,8 +20,8 @@ pub struct Options {
     /// The servers' log.
     #[arg(long, value_enum, default_value_t = Durability::Everysec)]
     pub durability: Durability,
-    /// Threads LokiKV executes on.
-    #[arg(long, default_value_t = 2)]
+    /// Threads LokiKV executes on [default: what it takes by itself]
+    #[arg(long, default_value_t = machine::default_workers(), hide_default_value = true)]
     workers: usize,
     /// Write the report to this file, too.
     #[arg(long)]

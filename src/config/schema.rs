@@ -65,9 +65,12 @@ pub struct Server {
     /// TCP port. 0: no TCP when there is a Unix socket, else a free port that the system chooses.
     #[serde(deserialize_with = "de::port")]
     pub port: u16,
-    /// Threads that run connections; 0: one per core.
+    /// Threads that run connections; 0: one per core but one, and at least one.
     #[serde(deserialize_with = "de::int::<_, _, 0, 1024>")]
     pub workers: usize,
+    /// Microseconds for which a worker looks for more requests before it sleeps, where there are cores to spare; 0: not.
+    #[serde(deserialize_with = "de::int::<_, _, 0, 1000>")]
+    pub linger_us: u64,
     /// Numbered databases that SELECT reaches.
     #[serde(deserialize_with = "de::int::<_, _, 1, 65536>")]
     pub databases: usize,
@@ -108,6 +111,7 @@ impl Default for Server {
             bind: vec!["127.0.0.1".to_owned()],
             port: 6379,
             workers: 0,
+            linger_us: 20,
             databases: 16,
             requirepass: String::new(),
             protected_mode: true,
@@ -123,11 +127,16 @@ impl Default for Server {
     }
 }
 
+/// Cores that this process may use.
+pub fn core_count() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 impl Server {
     /// The number of workers to start on this machine.
     pub fn worker_count(&self) -> usize {
         match self.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => core_count().saturating_sub(1).max(1),
             n => n,
         }
     }
@@ -544,6 +553,8 @@ mod tests {
             (server.unixsocket_path(), server.unixsocket_mode()),
             (Some(Path::new("/s")), Some(0o770))
         );
-        assert!(server.worker_count() >= 1);
+        assert_eq!(server.worker_count(), 1.max(core_count() - 1));
+        server.workers = 7;
+        assert_eq!(server.worker_count(), 7);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Observer, Outcome};
 use crate::checkpoint::{CheckpointDone, CheckpointOptions, Checkpointer};
+use crate::config::schema::core_count;
 use crate::config::{Loaded, Params};
 use crate::engine::Engine;
 use crate::engine::worker::Worker;
@@ -42,7 +43,7 @@ impl Offline {
             checkpoint_dir: config.storage.checkpoint_path(),
             wal_dir: config.storage.wal_path(),
             wal_enabled: true,
-            threads: config.server.worker_count(),
+            threads: core_count(),
         };
         let recovered = recovery::recover(Arc::clone(disk), options, |progress| {
             let what = match progress.stage {

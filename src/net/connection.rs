@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::ReadBuf;
 
+use super::linger;
 use super::stream::Stream;
 use crate::commands::context::ClientHandle;
 use crate::config::live::ClientClass;
@@ -217,6 +218,7 @@ impl Connection {
 
     /// Runs every whole request that has been received; whether the connection goes on.
     async fn run_received(&mut self) -> io::Result<bool> {
+        linger::note_work();
         let mut buf = std::mem::take(&mut self.buf);
         let mut batch = self.cx.take_batch();
         let outcome = self.run_buffer(&mut buf, &mut batch).await;

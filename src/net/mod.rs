@@ -6,6 +6,7 @@
 //!   the output buffer limit; memory follows bytes received, never bytes announced.
 
 mod connection;
+mod linger;
 mod listener;
 mod stream;
 mod worker;

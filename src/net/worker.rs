@@ -8,12 +8,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 use super::connection::Connection;
+use super::linger;
 use super::stream::{Accepted, Stream};
 use crate::commands::context::Server;
+use crate::config::schema::core_count;
 use crate::session::WorkerCx;
 
 /// How often a worker looks after what it keeps.
@@ -59,6 +62,9 @@ impl Workers {
 /// When a thread or its runtime cannot be made.
 pub fn start_workers(server: &Arc<Server>, count: usize) -> io::Result<Arc<Workers>> {
     let (mut seats, mut threads) = (Vec::new(), Vec::new());
+    let linger_us = server.params.config().server.linger_us;
+    let has_spare_core = core_count() > count;
+    let gap_max = (has_spare_core && linger_us > 0).then(|| Duration::from_micros(linger_us));
     for number in 0..count {
         let (inbox, arrivals) = unbounded_channel();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -71,17 +77,31 @@ pub fn start_workers(server: &Arc<Server>, count: usize) -> io::Result<Arc<Worke
             .engine
             .worker()
             .ok_or_else(|| io::Error::other("too many workers"))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = runtime(gap_max.is_some())?;
         let thread = std::thread::Builder::new().name(format!("worker-{number}"));
         threads.push(thread.spawn(move || {
             let cx = Rc::new(WorkerCx::new(server, worker));
-            LocalSet::new().block_on(&runtime, run(cx, arrivals, connections));
+            let tasks = LocalSet::new();
+            if let Some(gap_max) = gap_max {
+                tasks.spawn_local(linger::run(gap_max));
+            }
+            tasks.block_on(&runtime, run(cx, arrivals, connections));
         })?);
     }
     Ok(Arc::new(Workers {
         seats,
         threads: Mutex::new(threads),
     }))
+}
+
+fn runtime(lingers: bool) -> io::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    if lingers {
+        builder
+            .on_thread_park(linger::note_sleep)
+            .on_thread_unpark(linger::note_wake);
+    }
+    builder.enable_all().build()
 }
 
 async fn run(cx: Rc<WorkerCx>, mut arrivals: UnboundedReceiver<Accepted>, connections: Arc<AtomicUsize>) {

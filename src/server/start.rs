@@ -13,6 +13,7 @@ use super::{housekeeping, limits};
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::commands::context::{Clients, Pause, Server, Shutdown};
 use crate::commands::table;
+use crate::config::schema::core_count;
 use crate::config::{Config, Loaded, Params, values};
 use crate::engine::Engine;
 use crate::engine::keyspace::ExclusiveTxn;
@@ -147,7 +148,7 @@ fn recover_data(config: &Config, disk: &Arc<dyn Disk>) -> Result<Recovered, Star
         checkpoint_dir: config.storage.checkpoint_path(),
         wal_dir: config.storage.wal_path(),
         wal_enabled: config.wal.enabled,
-        threads: config.server.worker_count(),
+        threads: core_count(),
     };
     tracing::info!(data_dir = %config.storage.data_path().display(), "recovering");
     let recovered = recovery::recover(Arc::clone(disk), options, |progress| {

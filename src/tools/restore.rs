@@ -14,7 +14,7 @@ use super::time;
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::config::Live;
 use crate::config::cli::{EXIT_OK, EXIT_USAGE, RestoreArgs};
-use crate::config::schema::Storage;
+use crate::config::schema::{Storage, core_count};
 use crate::engine::Engine;
 use crate::engine::worker::unix_ms;
 use crate::recovery::exchange::Exchange;
@@ -167,7 +167,7 @@ fn write_past(
         checkpoint_dir: from.checkpoint_path(),
         wal_dir: from.wal_path(),
         wal_enabled: true,
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: core_count(),
     };
     let past = recover_past(disk, &options, until, |progress| {
         show(progress.stage, progress.done, progress.total);

@@ -202,6 +202,8 @@ impl Server {
             Program::LokiKv => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
                 command.args(["--port", &port, "--data-dir"]).arg(dir);
+                // Several on any machine, so that what they share is tested.
+                command.args(["--set", "server.workers=2"]);
                 command
             }
             Program::Redis => {
