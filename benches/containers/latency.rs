@@ -58,13 +58,15 @@ const COMMANDS: &[&str] = &[
     "XREVRANGE XADD:0 + - COUNT 10",
     "EXPIRE HSET:0 100000",
     "TYPE ZADD:0",
+    "RENAME ZADD:0 passing",
+    "RENAME passing ZADD:0",
 ];
 
 /// After a reply, for the server's thread to fall asleep: then its CPU time is exact.
 const REST: Duration = Duration::from_micros(50);
 
 /// What calls of one command took.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Times {
     felt: Vec<Duration>,
     cpu: Vec<Duration>,
@@ -99,8 +101,8 @@ pub fn run(options: &Options) -> Result<String> {
         .enumerate()
         .map(|(at, command)| {
             let mut row = vec![format!("`{command}`")];
-            for side in &sides {
-                let Times { felt, cpu } = side.times.get(at).cloned().unwrap_or_default();
+            for side in &mut sides {
+                let Times { felt, cpu } = side.times.get_mut(at).map(std::mem::take).unwrap_or_default();
                 row.push(text(Latencies::of(felt).quantile(999)));
                 let slowest = side.slowest.get(name_of(command));
                 row.push(slowest.map_or_else(|| "-".to_owned(), |time| text(*time)));
