@@ -187,7 +187,7 @@ fn slowest_runs(admin: &mut redis::Connection) -> Result<HashMap<String, Duratio
 
 fn call_all(address: SocketAddr, clock: &ThreadClock, calls: u64) -> Result<Vec<Times>> {
     let mut client = Client::connect(address)?;
-    let mut all = vec![Times::default(); COMMANDS.len()];
+    let mut all: Vec<Times> = COMMANDS.iter().map(|_| Times::default()).collect();
     for call in 0..calls {
         for (command, times) in COMMANDS.iter().zip(&mut all) {
             let text = command.replace('#', &call.to_string());
