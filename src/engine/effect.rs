@@ -203,6 +203,14 @@ impl<'a> Effect<'a> {
         }
     }
 
+    /// A copy with what its source has.
+    pub fn with_value(mut self, found: Option<ValueRef<'a>>) -> Self {
+        if let Self::Copy { value, .. } = &mut self {
+            *value = found;
+        }
+        self
+    }
+
     /// The same change of its key without regard to any other key. Of a copy whose value is known.
     pub fn standing_alone(self) -> Self {
         match self {

@@ -102,16 +102,20 @@ impl<'a> Applier<'a> {
     fn record<'c>(&mut self, lsn: Lsn, payload: &'c [u8], staged: &mut Vec<Staged<'c>>) -> Result<(), String> {
         for item in decode_all(payload) {
             let (id, effect) = item?;
-            match (effect, effect.key()) {
-                (Effect::Copy { .. }, _) => {
-                    self.flush(staged);
-                    self.copy(lsn, id, &effect)?;
-                }
-                (_, Some(key)) => self.stage(lsn, id, key, effect, staged)?,
-                (_, None) => {
-                    self.flush(staged);
-                    self.change_collections(id, &effect)?;
-                }
+            if let Effect::Copy {
+                key,
+                source_collection,
+                source_key,
+                ..
+            } = effect
+            {
+                self.flush(staged);
+                self.copy(lsn, effect, (id, key), (source_collection, source_key))?;
+            } else if let Some(key) = effect.key() {
+                self.stage(lsn, id, key, effect, staged)?;
+            } else {
+                self.flush(staged);
+                self.change_collections(id, &effect)?;
             }
         }
         Ok(())
@@ -194,38 +198,29 @@ impl<'a> Applier<'a> {
         })
     }
 
-    /// Gives a key what another one has.
-    fn copy(&mut self, lsn: Lsn, id: CollectionId, copy: &Effect<'_>) -> Result<(), String> {
-        let &Effect::Copy {
-            key,
-            expire_at_ms,
-            source_collection,
-            source_key,
-            ..
-        } = copy
-        else {
-            return Ok(());
-        };
+    /// Gives a key what the source has: each a collection and a key in it.
+    fn copy(
+        &mut self,
+        lsn: Lsn,
+        copy: Effect<'_>,
+        (id, key): (CollectionId, &[u8]),
+        (source_id, source_key): (CollectionId, &[u8]),
+    ) -> Result<(), String> {
         self.alone(|this| {
-            let (target, source) = (this.known(id)?, this.known(source_collection)?);
+            let (target, source) = (this.known(id)?, this.known(source_id)?);
             let (Some(target), Some(source)) = (this.known.get(target), this.known.get(source)) else {
                 return Ok(());
             };
-            let from = source.key(source_key);
-            let from_shard = source.shard(source.shard_of(from.hash)).lock();
-            let found = from_shard.index.get(from);
-            let found = found.map(|entry| Entry::new(b"", entry.value(), None, 0));
-            // Both keys may be in one shard.
-            drop(from_shard);
-            let effect = Effect::Copy {
-                key,
-                expire_at_ms,
-                source_collection,
-                source_key,
-                value: found.as_ref().map(|entry| entry.value()),
+            let source_key = source.key(source_key);
+            // The lock is let go of again: both keys may be in one shard.
+            let found = {
+                let shard = source.shard(source.shard_of(source_key.hash)).lock();
+                let entry = shard.index.get(source_key);
+                entry.map(|entry| Entry::new(b"", entry.value(), None, 0))
             };
+            let copy = copy.with_value(found.as_ref().map(|entry| entry.value()));
             let key = target.key(key);
-            this.apply(target, target.shard_of(key.hash), key, (lsn, &effect));
+            this.apply(target, target.shard_of(key.hash), key, (lsn, &copy));
             Ok(())
         })
     }
