@@ -33,7 +33,7 @@ pub fn describe(lokikv: Option<&Path>) -> String {
 
 /// How many workers LokiKV starts by itself.
 pub fn default_workers() -> usize {
-    cores().saturating_sub(1).max(1)
+    lokikv::config::Config::default().server.worker_count()
 }
 
 fn cores() -> usize {

@@ -171,7 +171,7 @@ fn large_values_get_to_other_keys_without_being_logged_again() {
         let mut conn = server.connect();
         assert_same(&content(&mut conn), &kept);
     }
-    // A conversion under way gets the values too.
+    // From a checkpoint of a converted collection, and the log behind it.
     let mut conn = server.connect();
     assert_eq!(
         conn.call(&["COLLECTION", "CONVERT", "ordered", "KIND", "bcust"]),

@@ -117,13 +117,13 @@ fn command(rng: &mut Rng) -> Args {
         2 => args!["SETRANGE", key, rng.below(40).to_string(), "mid"],
         3 => args!["MSET", key, "1", format!("k{}", rng.below(300)), "2"],
         4 if rng.one_in(30) => args!["FLUSHDB"],
-        6 => args!["COPY", key, format!("k{}", rng.below(300)), "REPLACE"],
-        7 => args!["RENAME", key, format!("k{}", rng.below(300))],
         // A value too long to lie within its entry.
         5 => {
             let len = 4000 + rng.below(3000);
             args!["SET", key, rng.bytes(len)]
         }
+        6 => args!["COPY", key, format!("k{}", rng.below(300)), "REPLACE"],
+        7 => args!["RENAME", key, format!("k{}", rng.below(300))],
         _ => {
             let len = rng.below(120);
             args!["SET", key, rng.bytes(len)]

@@ -143,17 +143,12 @@ impl Run {
     fn copy(&mut self) {
         let (from, key) = (self.key(), self.key());
         let near = self.model.range(from..).take(200);
-        let Some((source, (value, at_ms))) = near.max_by_key(|(_, (value, _))| value.len()) else {
+        let Some((source, entry)) = near.max_by_key(|(_, (value, _))| value.len()) else {
             return;
         };
-        let (source, value, at_ms) = (source.clone(), value.clone(), *at_ms);
-        self.server.change(0, &key, |txn| {
-            let shared = Shared::new(value.clone());
-            let expire_at_ms = (at_ms > 0).then_some(at_ms);
-            let from = txn.source(&source);
-            txn.put_copy(&key, ValueRef::Str(StrRef::Shared(&shared)), expire_at_ms, from);
-        });
-        self.model.insert(key.clone(), (value, at_ms));
+        let (source, entry) = (source.clone(), entry.clone());
+        self.server.change(0, &key, |txn| put_copy(txn, &key, &source, &entry));
+        self.model.insert(key.clone(), entry);
         self.note(key);
     }
 

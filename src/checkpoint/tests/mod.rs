@@ -209,3 +209,29 @@ pub(super) fn put(txn: &mut Txn<'_, '_>, key: &[u8], value: &[u8]) {
         txn.put_str(key, StrRef::Inline(value), None);
     }
 }
+
+/// Gives `key` the value that `source` has, a link to it, with its expiry (0: none).
+pub(super) fn put_copy(txn: &mut Txn<'_, '_>, key: &[u8], source: &[u8], (value, at_ms): &(Vec<u8>, u64)) {
+    let shared = Shared::new(value.clone());
+    let expire_at_ms = (*at_ms > 0).then_some(*at_ms);
+    let source = txn.source(source);
+    txn.put_copy(key, ValueRef::Str(StrRef::Shared(&shared)), expire_at_ms, source);
+}
+
+/// Cuts behind the moment from which on it has happened.
+const PASSED_MIN: u32 = 8;
+const CUTS: std::ops::Range<u64> = 60..3000;
+
+/// Has `cut` do something that is cut off at the `nth` operation on the disk, for every `nth` until it has happened, as
+/// `cut` tells, a few times. How many operations it takes depends on how much the log writes at a time.
+pub(super) fn cut_everywhere(mut cut: impl FnMut(u64) -> bool) {
+    let (mut olds, mut news) = (0, 0);
+    for nth in 0..CUTS.end {
+        if nth >= CUTS.start && news >= PASSED_MIN {
+            break;
+        }
+        if cut(nth) { news += 1 } else { olds += 1 }
+    }
+    println!("{olds} before, {news} after");
+    assert!(olds > 3 && news >= PASSED_MIN, "{olds} {news}");
+}
