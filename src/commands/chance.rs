@@ -138,7 +138,7 @@ fn repeated<U: Urn>(urn: U, count: u64, pick: Pick<'_>, form: &Form<U::Item>, re
         if let Some(item) = item {
             (form.element)(reply, item, form.is_full);
         }
-        if reply.len_bytes() - begin > REPEATED_BYTES_MAX {
+        if reply.len_bytes().saturating_sub(begin) > REPEATED_BYTES_MAX {
             reply.truncate(mark);
             return Err(TOO_LARGE);
         }

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, O
 use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
+use std::task::Waker;
+
 use tokio::sync::{Notify, oneshot};
 
 use super::table::Command;
@@ -170,7 +172,8 @@ pub struct ClientHandle {
     /// Commands executed.
     pub commands: AtomicU64,
     killed: AtomicBool,
-    kill: Notify,
+    /// Wakes its connection, in whichever state that is.
+    waker: Waker,
     blocked: Mutex<Option<oneshot::Sender<Unblocked>>>,
 }
 
@@ -196,7 +199,7 @@ pub struct Labels {
 
 impl ClientHandle {
     /// A handle for a new connection.
-    pub fn new(id: u64, addr: String, laddr: String, fd: i32, is_unix: bool, now_ms: u64) -> Self {
+    pub fn new(id: u64, addr: String, laddr: String, (fd, is_unix): (i32, bool), waker: Waker, now_ms: u64) -> Self {
         Self {
             id,
             addr,
@@ -219,7 +222,7 @@ impl ClientHandle {
             args_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
             killed: AtomicBool::new(false),
-            kill: Notify::new(),
+            waker,
             blocked: Mutex::default(),
         }
     }
@@ -247,20 +250,13 @@ impl ClientHandle {
     /// Closes the connection, from any thread.
     pub fn kill(&self) {
         self.killed.store(true, Ordering::Release);
-        self.kill.notify_one();
+        self.waker.wake_by_ref();
     }
 
     /// Whether it was killed.
     #[inline]
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Acquire)
-    }
-
-    /// Returns once it is killed.
-    pub async fn wait_killed(&self) {
-        while !self.is_killed() {
-            self.kill.notified().await;
-        }
     }
 }
 
@@ -269,6 +265,8 @@ impl ClientHandle {
 pub struct Clients {
     handles: RwLock<BTreeMap<u64, Arc<ClientHandle>>>,
     next_id: AtomicU64,
+    /// What all clients hold.
+    held_bytes: AtomicU64,
     /// Connections accepted since start.
     pub accepted: AtomicU64,
     /// Connections refused because of `maxclients`.
@@ -290,6 +288,17 @@ impl Clients {
     /// Takes a client off the list.
     pub fn remove(&self, id: u64) {
         self.handles.write().remove(&id);
+    }
+
+    /// What a client holds has changed.
+    pub fn recharge(&self, before_bytes: u64, bytes: u64) {
+        self.held_bytes
+            .fetch_add(bytes.wrapping_sub(before_bytes), Ordering::Relaxed);
+    }
+
+    /// What all clients hold.
+    pub fn held_bytes(&self) -> u64 {
+        self.held_bytes.load(Ordering::Relaxed)
     }
 
     /// How many there are.

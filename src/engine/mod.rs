@@ -15,6 +15,7 @@ pub mod index;
 pub mod keyspace;
 pub mod load;
 pub mod memory;
+pub mod pace;
 pub mod preimage;
 pub mod ranges;
 pub mod reaper;
@@ -290,6 +291,11 @@ impl Engine {
         self.pre_images.drain();
         self.checkpointing.store(true, Ordering::Relaxed);
         (epoch, self.wal.last_lsn())
+    }
+
+    /// Whether a checkpoint takes images of pages.
+    pub fn is_checkpointing(&self) -> bool {
+        self.checkpointing.load(Ordering::Relaxed)
     }
 
     /// Ends a checkpoint; pages change freely again.

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use super::collection::Collection;
 use super::effect::{CollectionId, Effect};
+use super::pace::Pace;
 use crate::page::Spliced;
 
 /// Above this, writers pause once a batch.
@@ -54,17 +55,6 @@ impl Lost {
             Self::Overrun => "the collection changes faster than it can be converted, try again when it is quieter",
         }
     }
-}
-
-/// What writers do for the sake of a conversion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// They go on.
-    Free,
-    /// They pause a moment.
-    Slow,
-    /// They wait until there is less in the queue.
-    Hold,
 }
 
 struct Open {

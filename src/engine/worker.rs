@@ -21,10 +21,10 @@ pub fn unix_ms() -> u64 {
     since_epoch.as_millis() as u64
 }
 
-/// What a batch's replies depend on under `fsync = "always"`; 0 = nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Submitted {
-    /// The last record the batch wrote.
+/// What replies depend on; 0 = nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dependencies {
+    /// The last record that was written meanwhile.
     pub written: Lsn,
     /// The last record whose effect its replies may show, its own included.
     pub observed: Lsn,
@@ -32,7 +32,7 @@ pub struct Submitted {
     pub strict: Lsn,
 }
 
-impl Submitted {
+impl Dependencies {
     /// The record that has to be stable before the replies may go; 0 = none.
     #[inline]
     pub fn due(&self, engine: &Engine) -> Lsn {
@@ -64,6 +64,8 @@ pub struct Worker {
     pub(super) observed_lsn: Lsn,
     /// The same of collections whose replies wait whatever the server's policy is.
     pub(super) strict_lsn: Lsn,
+    /// The last record ended since somebody took the dependencies.
+    written_lsn: Lsn,
     /// LSN of the open record; 0 = none.
     record: Lsn,
     /// A transaction of several scopes is running: its record stays open between them.
@@ -85,6 +87,7 @@ impl Worker {
             counters,
             observed_lsn: 0,
             strict_lsn: 0,
+            written_lsn: 0,
             record: 0,
             in_transaction: false,
             is_exclusive: false,
@@ -179,24 +182,28 @@ impl Worker {
     pub(super) fn end_record(&mut self) {
         if self.record != 0 && !self.in_transaction {
             self.log.commit(self.now_ms);
-            self.record = 0;
+            self.written_lsn = std::mem::take(&mut self.record);
         }
     }
 
-    /// Hands the batch's records to the WAL; says what its replies depend on.
-    pub fn submit(&mut self) -> Submitted {
-        let written = self.log.submit();
-        Submitted {
-            written,
+    /// Hands all records to the WAL.
+    pub fn submit(&mut self) {
+        self.log.submit();
+    }
+
+    /// What has been done since this was last called depends on these.
+    pub fn take_dependencies(&mut self) -> Dependencies {
+        Dependencies {
+            written: std::mem::take(&mut self.written_lsn),
             observed: std::mem::take(&mut self.observed_lsn),
             strict: std::mem::take(&mut self.strict_lsn),
         }
     }
 
-    /// What was done since the last submission depends on these, as [`Submitted`] tells of it.
-    pub fn depends_on(&self) -> Submitted {
-        Submitted {
-            written: 0,
+    /// The same, while more is being done.
+    pub fn dependencies(&self) -> Dependencies {
+        Dependencies {
+            written: self.written_lsn,
             observed: self.observed_lsn,
             strict: self.strict_lsn,
         }

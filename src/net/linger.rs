@@ -1,4 +1,4 @@
-//! A worker that is between two requests looks for the next one for a moment before it sleeps.
+//! A worker that is between two turns looks for the next one for a moment before it sleeps.
 //!
 //! To be woken costs the client's core more than a short gap is long. So where there are cores to spare, and gaps have
 //! been short of late, a worker goes on asking its sockets for as long as a gap may last. Gaps are short or long for a
@@ -9,9 +9,7 @@
 //! - A worker without credit does not look; one that has never been asked to pays for nothing of this.
 //! - All of it is its thread's own.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// More is not saved up: gaps that become long are noticed after a few.
@@ -19,101 +17,80 @@ const CREDIT_MAX: u32 = 64;
 /// What looking in vain costs.
 const VAIN_COST: u32 = 8;
 
-/// A thread's state.
-#[derive(Default)]
-struct Linger {
-    /// How long to look; zero: never.
-    gap_max: Cell<Duration>,
-    credit: Cell<u32>,
-    /// There was work since somebody asked.
-    has_worked: Cell<bool>,
-    /// Who looks, while it waits for work.
-    looker: RefCell<Option<Waker>>,
-    slept_at: Cell<Option<Instant>>,
-}
-
 thread_local! {
-    static LINGER: Rc<Linger> = Rc::default();
-}
-
-/// Notes that the calling worker has run requests.
-#[inline]
-pub fn note_work() {
-    LINGER.with(|linger| {
-        if linger.gap_max.get().is_zero() {
-            return;
-        }
-        linger.has_worked.set(true);
-        if linger.credit.get() > 0
-            && let Some(looker) = linger.looker.take()
-        {
-            looker.wake();
-        }
-    });
+    /// How long a gap is short; zero: nobody asks.
+    static GAP_MAX: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    static SLEPT_AT: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Short sleeps that no [`Linger`] has seen yet.
+    static SHORT_SLEEPS: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Notes that the calling thread goes to sleep.
 pub fn note_sleep() {
-    LINGER.with(|linger| linger.slept_at.set(Some(Instant::now())));
+    SLEPT_AT.set(Some(Instant::now()));
 }
 
 /// Notes that it has been woken.
 pub fn note_wake() {
-    LINGER.with(|linger| {
-        let slept = linger.slept_at.take().map(|at| at.elapsed());
-        if slept.is_some_and(|slept| slept < linger.gap_max.get()) {
-            linger.earn();
-        }
-    });
+    let slept = SLEPT_AT.take().map(|at| at.elapsed());
+    if slept.is_some_and(|slept| slept < GAP_MAX.get()) {
+        SHORT_SLEEPS.set(SHORT_SLEEPS.get().saturating_add(1));
+    }
+}
+
+/// See the module.
+pub struct Linger {
+    gap_max: Duration,
+    credit: u32,
+    /// Since when it looks.
+    since: Option<Instant>,
 }
 
 impl Linger {
-    fn earn(&self) {
-        self.credit.set(CREDIT_MAX.min(self.credit.get() + 1));
-    }
-
-    fn pay(&self) {
-        self.credit.set(self.credit.get().saturating_sub(VAIN_COST));
-    }
-
-    /// Waits for work that it is worth lingering after.
-    async fn work(&self) {
-        std::future::poll_fn(|cx| {
-            if self.credit.get() > 0 && self.has_worked.take() {
-                return Poll::Ready(());
-            }
-            self.looker.replace(Some(cx.waker().clone()));
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
-/// Keeps the calling worker's runtime awake in gaps shorter than `gap_max`. Never ends.
-pub async fn run(gap_max: Duration) {
-    let linger = LINGER.with(Rc::clone);
-    linger.gap_max.set(gap_max);
-    loop {
-        linger.work().await;
-        let mut since = Instant::now();
-        while since.elapsed() < gap_max {
-            // Has the runtime ask its sockets.
-            tokio::task::yield_now().await;
-            if linger.has_worked.take() {
-                linger.earn();
-                since = Instant::now();
-            }
+    /// The calling thread's, for gaps shorter than `gap_max`; zero: it never looks.
+    pub fn new(gap_max: Duration) -> Self {
+        GAP_MAX.set(gap_max);
+        Self {
+            gap_max,
+            credit: 0,
+            since: None,
         }
-        linger.pay();
+    }
+
+    /// After a turn, in which requests ran or not: whether to look for the next one at once.
+    pub fn looks_on(&mut self, has_worked: bool) -> bool {
+        if self.gap_max.is_zero() {
+            return false;
+        }
+        let sleeps = SHORT_SLEEPS.take();
+        let Some(since) = self.since else {
+            self.earn(sleeps);
+            if has_worked && self.credit > 0 {
+                self.since = Some(Instant::now());
+            }
+            return self.since.is_some();
+        };
+        // While it looks the thread does not sleep, though it seems to.
+        if has_worked {
+            self.earn(1);
+            self.since = Some(Instant::now());
+        } else if since.elapsed() >= self.gap_max {
+            self.credit = self.credit.saturating_sub(VAIN_COST);
+            self.since = None;
+        }
+        self.since.is_some()
+    }
+
+    fn earn(&mut self, credit: u32) {
+        self.credit = CREDIT_MAX.min(self.credit.saturating_add(credit));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::task::LocalSet;
 
-    const GAP: Duration = Duration::from_millis(200);
+    const GAP: Duration = Duration::from_millis(50);
 
     fn short_sleeps(count: u32) {
         for _ in 0..count {
@@ -122,53 +99,35 @@ mod tests {
         }
     }
 
-    fn linger() -> Rc<Linger> {
-        LINGER.with(Rc::clone)
-    }
-
     #[test]
     fn short_gaps_earn_what_looking_in_vain_costs() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let tasks = LocalSet::new();
-        tasks.spawn_local(run(GAP));
-        tasks.block_on(&runtime, async {
-            tokio::task::yield_now().await;
-            // Without credit work wakes nobody.
-            note_work();
-            assert!(linger().looker.borrow().is_some());
-            short_sleeps(CREDIT_MAX + 5);
-            assert_eq!(linger().credit.get(), CREDIT_MAX);
-            linger().credit.set(VAIN_COST + 1);
-            note_work();
-            assert!(linger().looker.borrow().is_none());
-            // Work within the gap is a short gap, the end of it a look in vain.
-            tokio::task::yield_now().await;
-            note_work();
-            while linger().looker.borrow().is_none() {
-                tokio::task::yield_now().await;
-            }
-            let credit = linger().credit.get();
-            assert!((1..=2).contains(&credit), "{credit}");
-            note_work();
-            while linger().looker.borrow().is_none() {
-                tokio::task::yield_now().await;
-            }
-            assert_eq!(linger().credit.get(), 0);
-        });
+        let mut linger = Linger::new(GAP);
+        // Without credit it does not look.
+        assert!(!linger.looks_on(true));
+        short_sleeps(CREDIT_MAX + 5);
+        assert!(!linger.looks_on(false));
+        assert_eq!(linger.credit, CREDIT_MAX);
+        linger.credit = VAIN_COST + 1;
+        // Work within the gap is a short gap, the end of it a look in vain.
+        assert!(linger.looks_on(true) && linger.looks_on(true));
+        assert_eq!(linger.credit, VAIN_COST + 2);
+        short_sleeps(3);
+        assert!(linger.looks_on(false));
+        std::thread::sleep(GAP);
+        assert!(!linger.looks_on(false));
+        assert_eq!(linger.credit, 2);
     }
 
     #[test]
     fn a_long_sleep_and_a_worker_that_was_not_asked_earn_nothing() {
+        let mut never = Linger::new(Duration::ZERO);
         short_sleeps(3);
-        note_work();
-        assert_eq!((linger().credit.get(), linger().has_worked.get()), (0, false));
-        linger().gap_max.set(Duration::from_micros(1));
+        assert!(!never.looks_on(true));
+        let mut linger = Linger::new(Duration::from_micros(1));
         note_sleep();
         std::thread::sleep(Duration::from_millis(2));
         note_wake();
-        assert_eq!(linger().credit.get(), 0);
+        assert!(!linger.looks_on(true));
+        assert_eq!(linger.credit, 0);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::stream::Accepted;
+use super::socket::Accepted;
 use super::worker::Workers;
 use crate::commands::context::Server;
 use crate::config::schema::Config;

@@ -6,9 +6,12 @@
 //!   the output buffer limit; memory follows bytes received, never bytes announced.
 
 mod connection;
+mod hub;
 mod linger;
 mod listener;
-mod stream;
+mod ready;
+mod settling;
+mod socket;
 mod worker;
 
 pub use listener::{Listeners, accept_all, bind};

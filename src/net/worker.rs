@@ -1,4 +1,4 @@
-//! Worker threads: each a current-thread runtime that runs its connections.
+//! Worker threads: each a current-thread runtime that runs one task, the hub of its connections.
 
 use std::io;
 use std::rc::Rc;
@@ -9,42 +9,56 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::LocalSet;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::connection::Connection;
+use super::hub::Hub;
 use super::linger;
-use super::stream::{Accepted, Stream};
+use super::socket::Accepted;
 use crate::commands::context::Server;
 use crate::config::schema::core_count;
 use crate::session::WorkerCx;
 
-/// How often a worker looks after what it keeps.
-const TIDY: Duration = Duration::from_secs(1);
+/// A connection on its way to its worker, among whose it is counted.
+pub type Seated = (Accepted, Seat);
 
-struct Seat {
-    inbox: UnboundedSender<Accepted>,
+/// Counts a connection among its worker's until it is dropped.
+pub struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(connections: &Arc<AtomicUsize>) -> Self {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(connections))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The way to a worker.
+struct Inbox {
+    arrivals: UnboundedSender<Seated>,
     connections: Arc<AtomicUsize>,
 }
 
 /// The running workers.
 pub struct Workers {
-    seats: Vec<Seat>,
+    inboxes: Vec<Inbox>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Workers {
     /// Gives a connection to the worker that has the fewest.
     pub fn assign(&self, accepted: Accepted) {
-        let seat = self
-            .seats
+        let inbox = self
+            .inboxes
             .iter()
-            .min_by_key(|seat| seat.connections.load(Ordering::Relaxed));
-        if let Some(seat) = seat {
-            seat.connections.fetch_add(1, Ordering::Relaxed);
-            if seat.inbox.send(accepted).is_err() {
-                seat.connections.fetch_sub(1, Ordering::Relaxed);
-            }
+            .min_by_key(|inbox| inbox.connections.load(Ordering::Relaxed));
+        if let Some(inbox) = inbox {
+            // A worker that has ended takes nobody; the socket closes.
+            let _ = inbox.arrivals.send((accepted, Seat::take(&inbox.connections)));
         }
     }
 
@@ -61,35 +75,34 @@ impl Workers {
 /// # Errors
 /// When a thread or its runtime cannot be made.
 pub fn start_workers(server: &Arc<Server>, count: usize) -> io::Result<Arc<Workers>> {
-    let (mut seats, mut threads) = (Vec::new(), Vec::new());
-    let linger_us = server.params.config().server.linger_us;
+    let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
     let has_spare_core = core_count() > count;
-    let gap_max = (has_spare_core && linger_us > 0).then(|| Duration::from_micros(linger_us));
+    let linger_us = if has_spare_core {
+        server.params.config().server.linger_us
+    } else {
+        0
+    };
+    let gap_max = Duration::from_micros(linger_us);
     for number in 0..count {
-        let (inbox, arrivals) = unbounded_channel();
-        let connections = Arc::new(AtomicUsize::new(0));
-        seats.push(Seat {
-            inbox,
-            connections: Arc::clone(&connections),
+        let (arrivals, arrived) = unbounded_channel();
+        inboxes.push(Inbox {
+            arrivals,
+            connections: Arc::default(),
         });
         let server = Arc::clone(server);
         let worker = server
             .engine
             .worker()
             .ok_or_else(|| io::Error::other("too many workers"))?;
-        let runtime = runtime(gap_max.is_some())?;
+        let runtime = runtime(!gap_max.is_zero())?;
         let thread = std::thread::Builder::new().name(format!("worker-{number}"));
         threads.push(thread.spawn(move || {
             let cx = Rc::new(WorkerCx::new(server, worker));
-            let tasks = LocalSet::new();
-            if let Some(gap_max) = gap_max {
-                tasks.spawn_local(linger::run(gap_max));
-            }
-            tasks.block_on(&runtime, run(cx, arrivals, connections));
+            runtime.block_on(async { Hub::new(cx, arrived, gap_max).run().await });
         })?);
     }
     Ok(Arc::new(Workers {
-        seats,
+        inboxes,
         threads: Mutex::new(threads),
     }))
 }
@@ -102,44 +115,4 @@ fn runtime(lingers: bool) -> io::Result<Runtime> {
             .on_thread_unpark(linger::note_wake);
     }
     builder.enable_all().build()
-}
-
-async fn run(cx: Rc<WorkerCx>, mut arrivals: UnboundedReceiver<Accepted>, connections: Arc<AtomicUsize>) {
-    let mut tidy = tokio::time::interval(TIDY);
-    loop {
-        let accepted = tokio::select! {
-            accepted = arrivals.recv() => accepted,
-            () = cx.server.shutdown.wait() => None,
-            _ = tidy.tick() => {
-                // An idle worker must not keep flushed collections alive.
-                cx.collections.refresh(&cx.server.engine);
-                continue;
-            }
-        };
-        let Some(accepted) = accepted else { break };
-        match Stream::adopt(accepted) {
-            Ok(stream) => {
-                let connection = Connection::new(stream, Rc::clone(&cx));
-                let connections = Arc::clone(&connections);
-                tokio::task::spawn_local(async move {
-                    connection.serve().await;
-                    connections.fetch_sub(1, Ordering::Relaxed);
-                });
-            }
-            Err(error) => {
-                connections.fetch_sub(1, Ordering::Relaxed);
-                tracing::warn!(%error, "cannot take over a connection");
-            }
-        }
-    }
-    drain(&cx, &connections).await;
-}
-
-/// Lets connections finish, for as long as the configuration says.
-async fn drain(cx: &WorkerCx, connections: &AtomicUsize) {
-    let patience = Duration::from_secs(cx.server.params.live().shutdown_timeout_s.load(Ordering::Relaxed));
-    let started = tokio::time::Instant::now();
-    while connections.load(Ordering::Relaxed) > 0 && started.elapsed() < patience {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }

@@ -24,14 +24,14 @@ use crate::engine::effect::DatabaseId;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::engine::waiters::{Numbered, Tried, Waiter};
-use crate::engine::worker::{Submitted, Worker};
+use crate::engine::worker::{Dependencies, Worker};
 use crate::resp::{Args, OwnedRequest, Proto, Reply};
 
 /// What a blocked command was served with.
 struct Served {
     result: Result<Reply, CmdError>,
     /// What the answer depends on.
-    depends_on: Submitted,
+    depends_on: Dependencies,
 }
 
 struct Blocked {
@@ -61,7 +61,7 @@ impl Waiter for Blocked {
             // The client may have gone in this very moment; what it took went with it, as with any reply.
             let _ = answer.send(Served {
                 result,
-                depends_on: worker.depends_on(),
+                depends_on: worker.dependencies(),
             });
         }
         Tried::Over

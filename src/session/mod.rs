@@ -14,7 +14,7 @@ mod held;
 mod prepare;
 mod run;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::commands::context::{Client, ClientHandle, Server};
@@ -29,6 +29,8 @@ pub use run::CHUNK_REQUESTS;
 
 /// Read buffers a worker keeps for its connections.
 const BUFFERS_KEPT: usize = 64;
+/// Batches a worker keeps for them.
+const BATCHES_KEPT: usize = 64;
 /// Larger read buffers are freed rather than kept.
 const BUFFER_BYTES_KEPT: usize = 128 * 1024;
 
@@ -41,7 +43,7 @@ pub struct WorkerCx {
     /// Collections that clients of this worker have selected.
     pub collections: CurrentCollections,
     buffers: RefCell<Vec<Vec<u8>>>,
-    batch: Cell<Option<Box<Batch>>>,
+    batches: RefCell<Vec<Box<Batch>>>,
 }
 
 impl WorkerCx {
@@ -52,7 +54,7 @@ impl WorkerCx {
             worker: RefCell::new(worker),
             collections: CurrentCollections::default(),
             buffers: RefCell::default(),
-            batch: Cell::new(None),
+            batches: RefCell::default(),
         }
     }
 
@@ -69,15 +71,18 @@ impl WorkerCx {
         }
     }
 
-    /// The batch that connections fill and run one after another; another one if it is in use across a wait.
+    /// An empty batch.
     pub fn take_batch(&self) -> Box<Batch> {
-        self.batch.take().unwrap_or_default()
+        self.batches.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Gives the batch back.
+    /// Gives a batch back.
     pub fn give_batch(&self, mut batch: Box<Batch>) {
-        batch.clear();
-        self.batch.set(Some(batch));
+        let mut batches = self.batches.borrow_mut();
+        if batches.len() < BATCHES_KEPT {
+            batch.clear();
+            batches.push(batch);
+        }
     }
 }
 
@@ -93,6 +98,11 @@ pub enum Ran {
         waiting: Waiting,
         /// The call to account for when it is done, unless that has been done.
         call: Option<LateCall>,
+    },
+    /// Replies enough to be sent first; the run goes on at `next`.
+    Full {
+        /// Where to go on.
+        next: usize,
     },
     /// CLIENT PAUSE holds the request at `next` back.
     Paused {

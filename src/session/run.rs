@@ -35,6 +35,9 @@ pub const CHUNK_REQUESTS: usize = 32;
 /// A request that takes longer does not keep its shard for the next one.
 const HELD_NANOS_MAX: u64 = 20_000;
 
+/// So many bytes of replies are sent before further requests run.
+const FULL_BYTES: usize = 256 * 1024;
+
 /// What became of one request.
 pub(super) enum Step {
     Done,
@@ -86,6 +89,10 @@ impl Session {
             if let Step::Stop(ran) = step {
                 self.note_activity(worker, at + 1 - range.start);
                 return Step::Stop(ran);
+            }
+            if self.reply.held_bytes() > FULL_BYTES {
+                self.note_activity(worker, at + 1 - range.start);
+                return Step::Stop(Ran::Full { next: at + 1 });
             }
         }
         self.note_activity(worker, range.len());

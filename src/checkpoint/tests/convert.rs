@@ -160,7 +160,7 @@ fn write_until(engine: &Engine, worker: &mut Worker, (number, seed): (u64, u64),
                 }
             }
         });
-        while engine.tap().pace() == crate::engine::tap::Pace::Hold {
+        while engine.tap().pace() == crate::engine::pace::Pace::Hold {
             std::thread::sleep(std::time::Duration::from_micros(100));
         }
     }

@@ -110,12 +110,13 @@ impl Reply {
         self.bulk_shared_range(shared, 0..shared.len());
     }
 
-    /// A part of a shared value as a bulk string; a long one is linked, not copied. What lies beyond the value's end
-    /// is left out.
+    /// A part of a shared value as a bulk string; most of a long value is linked, not copied. What lies beyond the
+    /// value's end is left out.
     pub fn bulk_shared_range(&mut self, shared: &Shared, range: Range<usize>) {
         let end = range.end.min(shared.len());
         let range = range.start.min(end)..end;
-        if range.len() < LINK_BYTES {
+        // A link keeps the whole value, and counts as what is sent of it: so it has to be at least half.
+        if range.len() < LINK_BYTES.max(shared.capacity() / 2) {
             return self.bulk(shared.get(range).unwrap_or_default());
         }
         self.len_header(b'$', range.len());
@@ -252,10 +253,22 @@ impl Reply {
         self.out.len()
     }
 
-    /// Memory held for copied bytes (linked values are the engine's, but count for [`len_bytes`](Self::len_bytes)).
+    /// Memory held, linked values included. O(1).
     #[must_use]
-    pub fn held_bytes(&self) -> usize {
+    pub const fn held_bytes(&self) -> usize {
         self.out.held_bytes()
+    }
+
+    /// Limits what may be held. Beyond it all replies are dropped, those to come as well, and the client is lost:
+    /// [`is_over_limit`](Self::is_over_limit). Judged while replies are written, so that a single one is bounded, too.
+    pub const fn set_held_bytes_max(&mut self, held_bytes_max: usize) {
+        self.out.set_held_bytes_max(held_bytes_max);
+    }
+
+    /// Whether more was held than may be.
+    #[must_use]
+    pub const fn is_over_limit(&self) -> bool {
+        self.out.is_over()
     }
 
     /// Whether nothing is left to send.

@@ -4,6 +4,8 @@
 //! - Order: `sealed` from front to back, then `tail`. No sealed segment is empty.
 //! - Segments are numbered from the beginning of the buffer's life; a position is a segment's number and an offset in
 //!   it, and stays valid while the segment is not sent and nothing before it is cut off.
+//! - What is held is known without counting, and judged whenever a segment is sealed or linked: beyond `held_bytes_max`
+//!   all of it is dropped, and what is still written goes nowhere. So a reply that nobody may be sent costs no memory.
 //! - Of the front segment the first `sent` bytes are gone already (of the tail, if nothing is sealed).
 
 use crate::resp::Shared;
@@ -17,9 +19,11 @@ const SEAL_BYTES: usize = 64 * 1024;
 const KEPT_BYTES: usize = 16 * 1024;
 const KEPT_SEGMENTS: usize = 64;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Segments {
     sealed: VecDeque<Segment>,
+    /// Memory that the sealed segments hold.
+    sealed_bytes: usize,
     tail: Vec<u8>,
     /// How much of the front segment has been sent.
     sent: usize,
@@ -27,6 +31,24 @@ pub(super) struct Segments {
     len: usize,
     /// The number of the front segment.
     front: u64,
+    held_bytes_max: usize,
+    /// More was held than may be: the client is lost.
+    is_over: bool,
+}
+
+impl Default for Segments {
+    fn default() -> Self {
+        Self {
+            sealed: VecDeque::new(),
+            sealed_bytes: 0,
+            tail: Vec::new(),
+            sent: 0,
+            len: 0,
+            front: 0,
+            held_bytes_max: usize::MAX,
+            is_over: false,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -49,6 +71,15 @@ impl Segment {
             Self::Link(shared, range) => shared.get(range.clone()).unwrap_or_default(),
         }
     }
+
+    /// Memory held: a link keeps its value alive, even when the key has long got another one.
+    fn held_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Bytes(bytes) => bytes.capacity(),
+                Self::Link(_, range) => range.len(),
+            }
+    }
 }
 
 impl Segments {
@@ -56,15 +87,19 @@ impl Segments {
         self.len
     }
 
-    /// Memory held for copied bytes.
-    pub(super) fn held_bytes(&self) -> usize {
-        let copied = |segment: &Segment| match segment {
-            Segment::Bytes(bytes) => bytes.capacity(),
-            Segment::Link(..) => 0,
-        };
-        self.sealed.capacity() * size_of::<Segment>()
-            + self.sealed.iter().map(copied).sum::<usize>()
-            + self.tail.capacity()
+    /// Memory held, linked values included. O(1).
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.sealed_bytes + self.tail.capacity()
+    }
+
+    /// How much may be held from now on; see the module.
+    pub(super) const fn set_held_bytes_max(&mut self, held_bytes_max: usize) {
+        self.held_bytes_max = held_bytes_max;
+    }
+
+    /// Whether more was held than may be.
+    pub(super) const fn is_over(&self) -> bool {
+        self.is_over
     }
 
     #[inline]
@@ -83,6 +118,7 @@ impl Segments {
     pub(super) fn settle(&mut self) {
         if self.tail.len() >= SEAL_BYTES {
             self.seal(SEAL_BYTES + KEPT_BYTES);
+            self.judge();
         }
     }
 
@@ -93,7 +129,8 @@ impl Segments {
         }
         self.seal(0);
         self.len += range.len();
-        self.sealed.push_back(Segment::Link(shared, range));
+        self.push_sealed(Segment::Link(shared, range));
+        self.judge();
     }
 
     pub(super) fn position(&self) -> Position {
@@ -107,16 +144,12 @@ impl Segments {
     pub(super) fn truncate(&mut self, position: Position) {
         let Some(keep) = self.index(position) else { return };
         if keep < self.sealed.len() {
-            let dropped: usize = self
-                .sealed
-                .iter()
-                .skip(keep + 1)
-                .map(|segment| segment.as_slice().len())
-                .sum();
-            self.len -= dropped + self.tail.len();
-            self.sealed.truncate(keep + 1);
+            self.len -= self.tail.len();
+            while self.sealed.len() > keep + 1 {
+                self.len -= self.pop_back().map_or(0, |segment| segment.as_slice().len());
+            }
             // What was the tail when the position was taken is the last one now, and so copied bytes.
-            self.tail = match self.sealed.pop_back() {
+            self.tail = match self.pop_back() {
                 Some(Segment::Bytes(bytes)) => bytes,
                 Some(Segment::Link(_, range)) => {
                     self.len -= range.len();
@@ -135,11 +168,15 @@ impl Segments {
         let (offset, added) = (position.offset, bytes.len());
         match self.sealed.get_mut(index) {
             Some(Segment::Bytes(segment)) if offset <= segment.len() => {
+                let before = segment.capacity();
                 segment.splice(offset..offset, bytes.iter().copied());
+                self.sealed_bytes += segment.capacity() - before;
             }
             // The tail was empty when the position was taken, and what followed was linked: a segment of its own.
             Some(_) => {
-                self.sealed.insert(index, Segment::Bytes(bytes.to_vec()));
+                let segment = Segment::Bytes(bytes.to_vec());
+                self.sealed_bytes += segment.held_bytes();
+                self.sealed.insert(index, segment);
             }
             None if offset <= self.tail.len() => {
                 self.tail.splice(offset..offset, bytes.iter().copied());
@@ -151,6 +188,9 @@ impl Segments {
 
     /// Appends all that `other` has not sent. O(segments), or O(bytes) if they are few.
     pub(super) fn extend(&mut self, mut other: Self) {
+        if self.is_over {
+            return;
+        }
         if other.sealed.is_empty() && other.len < KEPT_BYTES {
             self.push(other.tail.get(other.sent..).unwrap_or_default());
             return self.settle();
@@ -158,13 +198,18 @@ impl Segments {
         let sent = std::mem::take(&mut other.sent);
         match other.sealed.front_mut() {
             Some(Segment::Bytes(bytes)) => drop(bytes.drain(..sent)),
-            Some(Segment::Link(_, range)) => range.start += sent,
+            Some(Segment::Link(_, range)) => {
+                range.start += sent;
+                other.sealed_bytes -= sent;
+            }
             None => drop(other.tail.drain(..sent)),
         }
         self.seal(0);
         self.sealed.append(&mut other.sealed);
+        self.sealed_bytes += other.sealed_bytes;
         self.tail = other.tail;
         self.len += other.len;
+        self.judge();
     }
 
     /// The unsent chunks in order; none is empty.
@@ -199,6 +244,7 @@ impl Segments {
             }
             self.sent -= len;
             self.front += 1;
+            self.sealed_bytes -= front.held_bytes();
             self.sealed.pop_front();
         }
     }
@@ -208,6 +254,7 @@ impl Segments {
         self.front += self.sealed.len() as u64 + 1;
         self.sealed.clear();
         self.sealed.shrink_to(KEPT_SEGMENTS);
+        self.sealed_bytes = 0;
         self.tail.clear();
         self.tail.shrink_to(KEPT_BYTES);
         self.sent = 0;
@@ -218,12 +265,34 @@ impl Segments {
     fn seal(&mut self, capacity: usize) {
         if !self.tail.is_empty() {
             let tail = std::mem::replace(&mut self.tail, Vec::with_capacity(capacity));
-            self.sealed.push_back(Segment::Bytes(tail));
+            self.push_sealed(Segment::Bytes(tail));
+        }
+    }
+
+    fn push_sealed(&mut self, segment: Segment) {
+        self.sealed_bytes += segment.held_bytes();
+        self.sealed.push_back(segment);
+    }
+
+    fn pop_back(&mut self) -> Option<Segment> {
+        let segment = self.sealed.pop_back()?;
+        self.sealed_bytes -= segment.held_bytes();
+        Some(segment)
+    }
+
+    /// Drops everything once more is held than may be.
+    fn judge(&mut self) {
+        self.is_over |= self.held_bytes() > self.held_bytes_max;
+        if self.is_over {
+            self.clear();
         }
     }
 
     /// Where the segment of `position` is now: in `sealed`, or just behind for the tail.
     fn index(&self, position: Position) -> Option<usize> {
+        if self.is_over {
+            return None;
+        }
         let index = position
             .segment
             .checked_sub(self.front)

@@ -1,0 +1,101 @@
+//! What a client holds in the server's memory, and whether it may: what it has sent and is not run, its queued
+//! transaction, its replies.
+//!
+//! **Invariants**
+//! - Judging costs O(1), and is done whenever something has been added: after each receive, and by the reply buffer
+//!   itself while replies are written.
+//! - What all clients hold together is the sum of what each has been charged for.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::{Connection, Next};
+use crate::config::live::ClientClass;
+
+/// What a connection costs that holds nothing.
+const CONNECTION_BYTES: u64 = 2048;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Budget {
+    /// What the client has been charged for.
+    charged_bytes: u64,
+    /// Since when its output is over the soft limit.
+    soft_since: Option<Instant>,
+}
+
+impl Connection {
+    /// What may be held of replies.
+    pub(super) fn output_bytes_max(&self) -> usize {
+        let limit = self.cx.server.params.live().output_buffer(ClientClass::Normal);
+        match usize::try_from(limit.hard_bytes) {
+            Ok(0) | Err(_) => usize::MAX,
+            Ok(bytes) => bytes,
+        }
+    }
+
+    /// Whether the client holds no more than it may.
+    pub(super) fn judge(&mut self) -> bool {
+        let live = self.cx.server.params.live();
+        let queued = self.handle.args_bytes.load(Relaxed);
+        let query = (self.buf.len() + self.parser.held_bytes()) as u64;
+        if query.saturating_add(queued) > live.query_buffer_bytes_max.load(Relaxed) {
+            tracing::warn!(
+                client = self.handle.id,
+                bytes = query + queued,
+                "closing: query buffer limit"
+            );
+            return false;
+        }
+        if self.session.reply().is_empty() {
+            self.budget.soft_since = None;
+            return true;
+        }
+        self.judge_output()
+    }
+
+    fn judge_output(&mut self) -> bool {
+        let limit = self.cx.server.params.live().output_buffer(ClientClass::Normal);
+        let bytes = self.session.reply().held_bytes() as u64;
+        if self.session.reply().is_over_limit() || (limit.hard_bytes > 0 && bytes > limit.hard_bytes) {
+            self.note_over_limit();
+            return false;
+        }
+        if limit.soft_bytes == 0 || bytes <= limit.soft_bytes {
+            self.budget.soft_since = None;
+            return true;
+        }
+        let since = *self.budget.soft_since.get_or_insert_with(Instant::now);
+        let is_over = since.elapsed() >= Duration::from_secs(limit.soft_s);
+        if is_over {
+            tracing::warn!(client = self.handle.id, bytes, "closing: output buffer soft limit");
+        }
+        !is_over
+    }
+
+    pub(super) fn note_over_limit(&self) -> Next {
+        tracing::warn!(client = self.handle.id, "closing: output buffer hard limit");
+        Next::End
+    }
+
+    /// Tells others what the client holds, and charges it for that.
+    pub fn charge(&mut self) {
+        let handle = &self.handle;
+        let query = (self.buf.len() + self.parser.held_bytes()) as u64;
+        let query_free = (self.buf.capacity() - self.buf.len()) as u64;
+        let output = self.session.reply().held_bytes() as u64;
+        handle.query_bytes.store(query, Relaxed);
+        handle.query_free_bytes.store(query_free, Relaxed);
+        handle.output_bytes.store(output, Relaxed);
+        let bytes = CONNECTION_BYTES + query + query_free + output + handle.args_bytes.load(Relaxed);
+        if bytes != self.budget.charged_bytes {
+            let before = std::mem::replace(&mut self.budget.charged_bytes, bytes);
+            self.cx.server.clients.recharge(before, bytes);
+        }
+    }
+
+    pub(super) fn uncharge(&mut self) {
+        let before = std::mem::take(&mut self.budget.charged_bytes);
+        self.cx.server.clients.recharge(before, 0);
+    }
+}

@@ -1,0 +1,332 @@
+//! One client's connection: a state machine that its worker drives in turns.
+//!
+//! A turn receives, runs, settles and sends for all connections that have something to do (`super::hub`). Replies that
+//! the client does not take are kept while it goes on sending (a client may pipeline more than the socket buffers hold
+//! before it reads), up to its output buffer limit; then it is closed.
+//!
+//! **Invariants**
+//! - Under `fsync = "always"` a batch's replies leave only once all it wrote or read is on disk.
+//! - An idle connection holds no buffers; one that waits holds what it has sent, and no more.
+//! - In whichever state it is, a connection that is killed ends in the next turn.
+
+mod budget;
+mod receive;
+mod send;
+mod work;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use self::budget::Budget;
+use self::receive::Received;
+use self::work::Work;
+use super::ready::Slot;
+use super::socket::Socket;
+use crate::commands::context::ClientHandle;
+use crate::commands::flow::Waiting;
+use crate::engine::worker::{Dependencies, unix_ms};
+use crate::resp::{Limits, RequestParser};
+use crate::session::{LateCall, Ran, Session, WorkerCx};
+
+/// How long a closing connection waits for its last replies to be taken.
+const LAST_REPLIES_MAX: Duration = Duration::from_secs(5);
+
+/// What a connection is in the middle of.
+enum State {
+    /// It waits for requests.
+    Reading,
+    /// Requests have arrived, and run in this turn or the next.
+    Running,
+    /// Its replies wait for the log, or until writers may go on; the worker says when they may leave.
+    Settling(Ran),
+    /// A request waits for something; the run goes on behind it.
+    Blocked(Box<Blocked>),
+    /// CLIENT PAUSE holds the next request back.
+    Paused(Pin<Box<dyn Future<Output = ()>>>),
+    /// The last replies are sent until then.
+    Closing(Instant),
+}
+
+/// A request that waits.
+struct Blocked {
+    waiting: Waiting,
+    /// The call to account for: work that goes on. `None`: the client is only blocked, and may leave.
+    call: Option<LateCall>,
+}
+
+/// What a connection needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing, until it is woken.
+    Rest,
+    /// To run.
+    Run,
+    /// To be dropped.
+    End,
+}
+
+/// See the module.
+pub struct Connection {
+    socket: Socket,
+    slot: Arc<Slot>,
+    waker: Waker,
+    cx: Rc<WorkerCx>,
+    handle: Arc<ClientHandle>,
+    session: Session,
+    parser: RequestParser,
+    /// Received and not yet run.
+    buf: Vec<u8>,
+    state: State,
+    work: Option<Work>,
+    budget: Budget,
+    /// Something may have arrived that no readiness tells of any more.
+    is_unread: bool,
+    /// The socket has no room for what is to be sent.
+    is_stuck: bool,
+    /// The server ends: what has been received whole runs, then the connection closes.
+    is_ending: bool,
+}
+
+impl Connection {
+    /// A connection over `socket`, which `slot` wakes; listed as a client until it is dropped.
+    pub fn new(socket: Socket, addresses: [String; 2], slot: Arc<Slot>, cx: Rc<WorkerCx>) -> Self {
+        let server = Arc::clone(&cx.server);
+        let waker = Waker::from(Arc::clone(&slot));
+        let [addr, laddr] = addresses;
+        let handle = ClientHandle::new(
+            server.clients.next_id(),
+            addr,
+            laddr,
+            (socket.number(), socket.is_unix()),
+            waker.clone(),
+            unix_ms(),
+        );
+        let handle = Arc::new(handle);
+        server.clients.add(Arc::clone(&handle));
+        let authenticated = !server.params.live().has_password.load(Ordering::Acquire);
+        let session = Session::new(Arc::clone(&handle), authenticated);
+        let parser = RequestParser::new(Limits {
+            authenticated,
+            ..Limits::default()
+        });
+        Self {
+            socket,
+            slot,
+            waker,
+            cx,
+            handle,
+            session,
+            parser,
+            buf: Vec::new(),
+            state: State::Reading,
+            work: None,
+            budget: Budget::default(),
+            is_unread: true,
+            is_stuck: false,
+            is_ending: false,
+        }
+    }
+
+    /// Sees what has happened since the last turn.
+    pub fn wake_up(&mut self) -> Next {
+        self.slot.rest();
+        if self.handle.is_killed() {
+            return Next::End;
+        }
+        match &mut self.state {
+            State::Reading => self.wake_up_reading(),
+            State::Running => Next::Run,
+            State::Settling(_) => Next::Rest,
+            State::Blocked(_) => self.wake_up_blocked(),
+            State::Paused(ended) => {
+                let ended = ended.as_mut().poll(&mut Context::from_waker(&self.waker));
+                self.wake_up_paused(ended.is_ready())
+            }
+            State::Closing(_) => self.close(),
+        }
+    }
+
+    /// Its client's number.
+    pub fn id(&self) -> u64 {
+        self.handle.id
+    }
+
+    /// The server ends; whatever the connection does, it is to be woken.
+    pub fn end_soon(&mut self) {
+        self.is_ending = true;
+        self.waker.wake_by_ref();
+    }
+
+    /// Looks after what no event tells of: clients that are idle, or slow for too long.
+    pub fn tick(&mut self, now: Instant) -> Next {
+        let is_over = match self.state {
+            State::Closing(until) => now >= until,
+            State::Reading => self.is_idle_too_long(),
+            _ => false,
+        };
+        if is_over || !self.judge() {
+            return Next::End;
+        }
+        Next::Rest
+    }
+
+    fn wake_up_reading(&mut self) -> Next {
+        if self.is_stuck && self.send_or_end() == Next::End {
+            return Next::End;
+        }
+        if self.is_ending {
+            return self.close();
+        }
+        match self.receive() {
+            Ok(Received::Nothing) => Next::Rest,
+            Ok(Received::Bytes) => self.begin_work(),
+            Ok(Received::End) => self.close(),
+            Err(error) => self.note_error(&error),
+        }
+    }
+
+    fn wake_up_paused(&mut self, has_ended: bool) -> Next {
+        if self.is_ending {
+            // What did not run is not acknowledged.
+            return self.close();
+        }
+        if !has_ended {
+            return self.send_or_end();
+        }
+        self.state = State::Running;
+        Next::Run
+    }
+
+    fn wake_up_blocked(&mut self) -> Next {
+        let State::Blocked(blocked) = &mut self.state else {
+            return Next::Rest;
+        };
+        let polled = blocked.waiting.as_mut().poll(&mut Context::from_waker(&self.waker));
+        let Poll::Ready(result) = polled else {
+            // Work that goes on is waited for; a client that is only blocked may leave.
+            let is_client_blocked = blocked.call.is_none();
+            if is_client_blocked && (self.is_ending || self.has_left()) {
+                return self.close();
+            }
+            return self.send_or_end();
+        };
+        let call = blocked.call.take();
+        self.state = State::Running;
+        self.session.reply_late(&self.cx, call, result);
+        Next::Run
+    }
+
+    /// Runs what has arrived; what its replies depend on. Until [`settled`](Self::settled) they do not leave.
+    pub fn run(&mut self) -> Dependencies {
+        let ran = self.run_work();
+        self.state = State::Settling(ran);
+        self.cx.worker.borrow_mut().take_dependencies()
+    }
+
+    /// Its changes did not reach the log: it is told so, and closed.
+    pub fn refuse(&mut self, why: &str) -> Next {
+        let reply = self.session.reply();
+        reply.clear();
+        reply.error(&format!("MISCONF Errors writing to the AOF file: {why}"));
+        self.close()
+    }
+
+    /// What it has run may be shown: sends the replies, and goes on with what comes behind.
+    pub fn settled(&mut self) -> Next {
+        let State::Settling(ran) = std::mem::replace(&mut self.state, State::Running) else {
+            return Next::Rest;
+        };
+        if self.session.reply().is_over_limit() {
+            return self.note_over_limit();
+        }
+        if let Err(error) = self.send() {
+            return self.note_error(&error);
+        }
+        if !self.judge() {
+            return Next::End;
+        }
+        match ran {
+            Ran::All => self.end_batch(),
+            Ran::Full { next } => {
+                self.set_next(next);
+                Next::Run
+            }
+            Ran::Close => self.close(),
+            Ran::Paused { next } => {
+                self.set_next(next);
+                let server = Arc::clone(&self.cx.server);
+                self.state = State::Paused(Box::pin(async move { server.pause.wait(unix_ms()).await }));
+                self.wake_up()
+            }
+            Ran::Waiting { next, waiting, call } => {
+                self.slim();
+                self.set_next(next);
+                self.state = State::Blocked(Box::new(Blocked { waiting, call }));
+                self.wake_up()
+            }
+        }
+    }
+
+    /// To be woken for the next turn, although nothing happens.
+    pub fn wake_later(&self) {
+        self.waker.wake_by_ref();
+    }
+
+    fn set_next(&mut self, next: usize) {
+        if let Some(work) = &mut self.work {
+            work.next = next;
+        }
+    }
+
+    /// Sends what is left for a bounded time, then ends.
+    fn close(&mut self) -> Next {
+        if self.handle.is_killed() || self.session.reply().is_over_limit() {
+            return Next::End;
+        }
+        if !matches!(self.state, State::Closing(_)) {
+            self.state = State::Closing(Instant::now() + LAST_REPLIES_MAX);
+        }
+        match self.send() {
+            Ok(()) if self.session.reply().is_empty() => Next::End,
+            Ok(()) => Next::Rest,
+            Err(error) => self.note_error(&error),
+        }
+    }
+
+    fn send_or_end(&mut self) -> Next {
+        match self.send() {
+            Ok(()) if self.judge() => Next::Rest,
+            Ok(()) => Next::End,
+            Err(error) => self.note_error(&error),
+        }
+    }
+
+    fn note_error(&self, error: &std::io::Error) -> Next {
+        tracing::debug!(client = self.handle.id, %error, "connection ended");
+        Next::End
+    }
+
+    fn is_idle_too_long(&self) -> bool {
+        let timeout_s = self.cx.server.params.live().timeout_s.load(Ordering::Relaxed);
+        let idle_ms = unix_ms().saturating_sub(self.handle.active_ms.load(Ordering::Relaxed));
+        timeout_s > 0 && idle_ms >= timeout_s.saturating_mul(1000)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // What it waits for is left before what the session holds.
+        self.state = State::Reading;
+        if let Some(work) = self.work.take() {
+            self.cx.give_batch(work.batch);
+        }
+        self.session.end(&self.cx);
+        self.uncharge();
+        self.cx.server.clients.remove(self.handle.id);
+    }
+}

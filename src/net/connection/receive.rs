@@ -1,0 +1,150 @@
+//! Receiving: into the connection's buffer, or straight into a big argument.
+//!
+//! **Invariant:** a buffer is taken from the worker's pool only once something is there, and given back as soon as all
+//! in it has run; what stays of a request that is not whole is kept in memory of its own size.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use super::Connection;
+use crate::net::socket::Socket;
+use crate::resp::RequestParser;
+use crate::session::WorkerCx;
+
+/// Bytes received at once.
+const RECEIVE_BYTES: usize = 64 * 1024;
+/// So much of a request that is not whole yet is moved from buffer to buffer, rather than that it keeps a large one.
+const MOVED_BYTES_MAX: usize = 16 * 1024;
+
+/// What receiving brought.
+pub(super) enum Received {
+    /// Nothing; the connection is woken once something is there.
+    Nothing,
+    Bytes,
+    /// The client sends no more.
+    End,
+}
+
+impl Connection {
+    /// Receives what has arrived, as much as there is room for. Where the room was filled there may be more: the
+    /// connection is woken for it.
+    pub(super) fn receive(&mut self) -> io::Result<Received> {
+        let mut cx = Context::from_waker(&self.waker);
+        loop {
+            let mut ready = None;
+            if !std::mem::take(&mut self.is_unread) {
+                match self.socket.poll_readable(&mut cx) {
+                    Poll::Ready(readable) => ready = Some(readable?),
+                    Poll::Pending => return Ok(Received::Nothing),
+                }
+            }
+            let received = match self.parser.big_bulk() {
+                Some(_) => receive_big(&self.socket, &mut self.parser),
+                None => receive_into(&self.socket, &mut self.buf, &self.cx),
+            };
+            let (count, is_room_left) = match received {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if let Some(mut ready) = ready {
+                        ready.clear_ready();
+                    }
+                    continue;
+                }
+                other => other?,
+            };
+            match ready {
+                Some(mut ready) if is_room_left => ready.clear_ready(),
+                _ => self.is_unread = true,
+            }
+            self.cx.worker.borrow().counters().net_input_bytes.add(count as u64);
+            return Ok(if count == 0 { Received::End } else { Received::Bytes });
+        }
+    }
+
+    /// Has the connection woken when something arrives; at once if something may be there already.
+    pub(super) fn watch(&mut self) -> io::Result<()> {
+        let mut cx = Context::from_waker(&self.waker);
+        if self.is_unread || matches!(self.socket.poll_readable(&mut cx)?, Poll::Ready(_)) {
+            self.waker.wake_by_ref();
+        }
+        Ok(())
+    }
+
+    /// Whether the client of a request that waits has gone; woken when that changes. What it has sent stays.
+    pub(super) fn has_left(&mut self) -> bool {
+        let mut cx = Context::from_waker(&self.waker);
+        loop {
+            match self.socket.poll_readable(&mut cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Err(_)) => return true,
+                Poll::Ready(Ok(ready)) if ready.ready().is_read_closed() => return true,
+                Poll::Ready(Ok(mut ready)) => {
+                    self.is_unread = true;
+                    ready.clear_ready();
+                }
+            }
+        }
+    }
+
+    /// Lets go of the buffer, but for what is not run yet.
+    pub(super) fn slim(&mut self) {
+        if self.buf.capacity() == 0 || self.buf.len() > MOVED_BYTES_MAX {
+            return;
+        }
+        let rest = self.buf.as_slice().to_vec();
+        let mut buffer = std::mem::replace(&mut self.buf, rest);
+        buffer.clear();
+        self.cx.give_buffer(buffer);
+    }
+}
+
+/// How many bytes came, and whether there was room for more.
+fn receive_into(socket: &Socket, buf: &mut Vec<u8>, cx: &WorkerCx) -> io::Result<(usize, bool)> {
+    let mut pooled = None;
+    if buf.capacity() - buf.len() < RECEIVE_BYTES {
+        if buf.len() <= MOVED_BYTES_MAX {
+            let mut room = cx.take_buffer();
+            room.reserve(buf.len() + RECEIVE_BYTES);
+            room.extend_from_slice(buf);
+            pooled = Some(room);
+        } else {
+            buf.reserve(RECEIVE_BYTES);
+        }
+    }
+    let into = pooled.as_mut().unwrap_or(&mut *buf);
+    let room = into.spare_capacity_mut();
+    let (offered, received) = (room.len(), socket.receive(room));
+    let before = into.len();
+    match received {
+        Ok(count) if count > 0 => {
+            // SAFETY: the socket has initialised `count` bytes of the spare capacity.
+            unsafe { into.set_len(before + count) };
+            if let Some(pooled) = pooled {
+                *buf = pooled;
+            }
+            Ok((count, count < offered))
+        }
+        nothing => {
+            if let Some(mut pooled) = pooled {
+                pooled.clear();
+                cx.give_buffer(pooled);
+            }
+            nothing.map(|count| (count, true))
+        }
+    }
+}
+
+fn receive_big(socket: &Socket, parser: &mut RequestParser) -> io::Result<(usize, bool)> {
+    let Some(big) = parser.big_bulk() else {
+        return Ok((0, true));
+    };
+    let received = big.fill_with(|room| {
+        let offered = room.remaining();
+        // SAFETY: the socket only ever writes initialised bytes into the room.
+        let count = socket.receive(unsafe { room.unfilled_mut() })?;
+        // SAFETY: the first `count` bytes of the room have been received.
+        unsafe { room.assume_init(count) };
+        room.advance(count);
+        Ok((count, count < offered))
+    });
+    received.map_err(io::Error::other)?
+}

@@ -1,0 +1,297 @@
+//! A worker's turns: whoever has something to do is served together, stage by stage.
+//!
+//! A turn takes all connections that have been woken, some tens at a time: it receives from each, runs their requests,
+//! hands the log's records over once, and sends to each. So what costs much per call (the log's hand-over, waking a
+//! client that has many connections) is paid once for many.
+//!
+//! **Invariants**
+//! - No reply leaves before what it depends on is stable, where that is asked for, nor before its own records have been
+//!   handed over. Readers do not wait for other clients' writes.
+//! - Every wait ends when its reason does: writers are held back only while the engine says so.
+//! - A connection is dropped outside of any pass.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Interval, Sleep};
+
+use super::connection::{Connection, Next};
+use super::linger::Linger;
+use super::ready::{ReadyList, Slot};
+use super::settling::{Settling, Verdict, judge};
+use super::socket::{Accepted, Socket};
+use super::worker::{Seat, Seated};
+use crate::session::WorkerCx;
+
+/// Connections served together.
+const GROUP_CONNECTIONS: usize = 64;
+/// How often a worker looks after what no event tells of.
+const TICK: Duration = Duration::from_millis(100);
+/// Ticks in which every connection is looked after once.
+const TICKS_PER_ROUND: usize = 10;
+
+/// Sources of work beside the connections; their slots come first.
+const ARRIVALS: usize = 0;
+const CLOCK: usize = 1;
+const SHUTDOWN: usize = 2;
+const SETTLING: usize = 3;
+const SOURCES: usize = 4;
+
+/// A worker's connections and what else wakes it. Its future ends when the server does.
+pub struct Hub {
+    cx: Rc<WorkerCx>,
+    ready: ReadyList,
+    /// The list that is served, kept for its room.
+    serving: Vec<usize>,
+    sources: [Arc<Slot>; SOURCES],
+    connections: Slab<Connected>,
+    arrivals: UnboundedReceiver<Seated>,
+    clock: Interval,
+    tick: usize,
+    ending: Pin<Box<dyn Future<Output = ()>>>,
+    /// How long connections may still take, once the server ends.
+    patience: Option<Pin<Box<Sleep>>>,
+    settling: Settling,
+    linger: Linger,
+}
+
+/// A connection that counts among its worker's.
+struct Connected {
+    connection: Box<Connection>,
+    /// The worker's count, which it is in.
+    _seat: Seat,
+}
+
+impl Hub {
+    /// A worker's hub, to which connections come by `arrivals`.
+    pub fn new(cx: Rc<WorkerCx>, arrivals: UnboundedReceiver<Seated>, gap_max: Duration) -> Self {
+        let ready = ReadyList::default();
+        let sources = std::array::from_fn(|number| ready.slot(number));
+        sources.iter().for_each(Wake::wake_by_ref);
+        let server = Arc::clone(&cx.server);
+        Self {
+            cx,
+            ready,
+            serving: Vec::new(),
+            sources,
+            connections: Slab::new(),
+            arrivals,
+            clock: tokio::time::interval(TICK),
+            tick: 0,
+            ending: Box::pin(async move { server.shutdown.wait().await }),
+            patience: None,
+            settling: Settling::default(),
+            linger: Linger::new(gap_max),
+        }
+    }
+
+    /// Serves until the server has ended.
+    pub async fn run(mut self) {
+        // A turn is bounded by itself; tokio's budget is made for tasks that look after one socket.
+        tokio::task::unconstrained(std::future::poll_fn(move |cx| self.poll(cx))).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.ready.set_worker(cx.waker());
+        let mut serving = std::mem::take(&mut self.serving);
+        self.ready.take(&mut serving);
+        let mut has_worked = false;
+        for numbers in serving.chunks(GROUP_CONNECTIONS) {
+            has_worked |= self.serve(numbers);
+        }
+        serving.clear();
+        self.serving = serving;
+        if self.has_ended() {
+            return Poll::Ready(());
+        }
+        if self.linger.looks_on(has_worked) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Serves these slots as one turn; whether requests have run.
+    fn serve(&mut self, numbers: &[usize]) -> bool {
+        let mut running = Vec::new();
+        for &number in numbers {
+            let Some(index) = number.checked_sub(SOURCES) else {
+                self.see(number);
+                continue;
+            };
+            let Some(connected) = self.connections.get_mut(index) else {
+                continue;
+            };
+            let next = connected.connection.wake_up();
+            if next == Next::Run {
+                running.push(index);
+            } else {
+                self.rest(index, next);
+            }
+        }
+        if running.is_empty() {
+            return false;
+        }
+        self.run_all(&running);
+        true
+    }
+
+    fn run_all(&mut self, running: &[usize]) {
+        let mut owed = Vec::with_capacity(running.len());
+        for &index in running {
+            if let Some(connected) = self.connections.get_mut(index) {
+                owed.push((index, connected.connection.run()));
+            }
+        }
+        self.cx.worker.borrow_mut().submit();
+        let mut has_added = false;
+        let engine = Arc::clone(&self.cx.server.engine);
+        for (index, owed) in owed {
+            match judge(&engine, &owed, false) {
+                Verdict::Waits(reason) => {
+                    let id = self
+                        .connections
+                        .get(index)
+                        .map_or(0, |connected| connected.connection.id());
+                    self.settling.add(index, id, owed, reason);
+                    has_added = true;
+                }
+                verdict => self.release(index, &verdict),
+            }
+        }
+        if has_added {
+            self.see_settling();
+        }
+    }
+
+    /// A connection's replies may leave, or it is refused.
+    fn release(&mut self, index: usize, verdict: &Verdict) {
+        let Some(connected) = self.connections.get_mut(index) else {
+            return;
+        };
+        let next = match verdict {
+            Verdict::Refused(why) => connected.connection.refuse(why),
+            Verdict::Free | Verdict::Waits(_) => connected.connection.settled(),
+        };
+        self.rest(index, next);
+    }
+
+    /// After its part in a turn.
+    fn rest(&mut self, index: usize, next: Next) {
+        let Some(connected) = self.connections.get_mut(index) else {
+            return;
+        };
+        match next {
+            Next::Rest => connected.connection.charge(),
+            Next::Run => connected.connection.wake_later(),
+            Next::End => drop(self.connections.remove(index)),
+        }
+    }
+
+    /// Sees what a source has brought.
+    fn see(&mut self, source: usize) {
+        let Some(slot) = self.sources.get(source) else { return };
+        slot.rest();
+        match source {
+            ARRIVALS => self.see_arrivals(),
+            CLOCK => self.see_clock(),
+            SHUTDOWN => self.see_shutdown(),
+            _ => self.see_settling(),
+        }
+    }
+
+    fn waker(&self, source: usize) -> Waker {
+        self.sources
+            .get(source)
+            .map_or_else(|| Waker::noop().clone(), |slot| Waker::from(Arc::clone(slot)))
+    }
+
+    fn see_arrivals(&mut self) {
+        let waker = self.waker(ARRIVALS);
+        while let Poll::Ready(Some(arrived)) = self.arrivals.poll_recv(&mut Context::from_waker(&waker)) {
+            let (accepted, seat) = arrived;
+            if let Err(error) = self.seat(accepted, seat) {
+                tracing::warn!(%error, "cannot take over a connection");
+            }
+        }
+    }
+
+    fn seat(&mut self, accepted: Accepted, seat: Seat) -> std::io::Result<()> {
+        if self.patience.is_some() {
+            return Ok(());
+        }
+        let config = self.cx.server.params.config();
+        let (socket, addresses) = Socket::adopt(accepted, config.server.unixsocket.as_str())?;
+        let entry = self.connections.vacant_entry();
+        let slot = self.ready.slot(entry.key() + SOURCES);
+        let connection = Connection::new(socket, addresses, slot, Rc::clone(&self.cx));
+        connection.wake_later();
+        entry.insert(Connected {
+            connection: Box::new(connection),
+            _seat: seat,
+        });
+        Ok(())
+    }
+
+    fn see_clock(&mut self) {
+        let waker = self.waker(CLOCK);
+        while self.clock.poll_tick(&mut Context::from_waker(&waker)).is_ready() {
+            self.tick = (self.tick + 1) % TICKS_PER_ROUND;
+            // An idle worker must not keep flushed collections alive.
+            self.cx.collections.refresh(&self.cx.server.engine);
+            let now = Instant::now();
+            let (tick, mut over) = (self.tick, Vec::new());
+            for (index, connected) in &mut self.connections {
+                if index % TICKS_PER_ROUND == tick && connected.connection.tick(now) == Next::End {
+                    over.push(index);
+                }
+            }
+            for index in over {
+                self.rest(index, Next::End);
+            }
+        }
+    }
+
+    fn see_shutdown(&mut self) {
+        let waker = self.waker(SHUTDOWN);
+        let mut cx = Context::from_waker(&waker);
+        if self.patience.is_none() && self.ending.as_mut().poll(&mut cx).is_ready() {
+            let shutdown_timeout_s = &self.cx.server.params.live().shutdown_timeout_s;
+            let patience = Duration::from_secs(shutdown_timeout_s.load(std::sync::atomic::Ordering::Relaxed));
+            self.patience = Some(Box::pin(tokio::time::sleep(patience)));
+            for (_, connected) in &mut self.connections {
+                connected.connection.end_soon();
+            }
+        }
+        if let Some(patience) = &mut self.patience
+            && patience.as_mut().poll(&mut cx).is_ready()
+        {
+            self.connections.clear();
+        }
+    }
+
+    fn see_settling(&mut self) {
+        let waker = self.waker(SETTLING);
+        let engine = Arc::clone(&self.cx.server.engine);
+        let mut released = Vec::new();
+        self.settling
+            .poll(&engine, &mut Context::from_waker(&waker), |index, id, verdict| {
+                released.push((index, id, verdict));
+            });
+        for (index, id, verdict) in released {
+            let connected = self.connections.get(index);
+            if connected.is_some_and(|connected| connected.connection.id() == id) {
+                self.release(index, &verdict);
+            }
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.patience.is_some() && self.connections.is_empty()
+    }
+}

@@ -1,0 +1,151 @@
+//! Who on a worker has something to do: wakers that put a number on the worker's list, so that one turn serves all.
+//!
+//! Each connection has a [`Slot`], and so has each other source of work (arrivals, the clock, …). Whatever wakes a slot
+//! notes its number and wakes the worker; the worker takes the whole list and serves it in one turn.
+//!
+//! **Invariants**
+//! - A slot is on the list at most once. It is free to be noted again from the moment its owner begins to serve it
+//!   ([`Slot::rest`]), so no wake-up is lost.
+//! - The worker is woken when the list gets its first number, from whichever thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+
+use parking_lot::Mutex;
+
+#[derive(Default)]
+struct Noted {
+    numbers: Vec<usize>,
+    /// The worker's task, which waits for the first number; `None` before its first turn.
+    worker: Option<Waker>,
+}
+
+/// The numbers of a worker's slots that have something to do.
+#[derive(Clone, Default)]
+pub struct ReadyList(Arc<Mutex<Noted>>);
+
+impl ReadyList {
+    /// A slot with this number.
+    pub fn slot(&self, number: usize) -> Arc<Slot> {
+        Arc::new(Slot {
+            number,
+            is_noted: AtomicBool::new(false),
+            list: self.clone(),
+        })
+    }
+
+    /// Who is woken when there is something to do.
+    pub fn set_worker(&self, worker: &Waker) {
+        let mut noted = self.0.lock();
+        match &mut noted.worker {
+            Some(known) => known.clone_from(worker),
+            None => noted.worker = Some(worker.clone()),
+        }
+    }
+
+    /// Moves the numbers noted so far into `numbers`, which is empty.
+    pub fn take(&self, numbers: &mut Vec<usize>) {
+        std::mem::swap(&mut self.0.lock().numbers, numbers);
+    }
+
+    fn note(&self, number: usize) {
+        let mut noted = self.0.lock();
+        noted.numbers.push(number);
+        // Whoever noted the first one has woken the worker, which takes all of them.
+        if let ([_], Some(worker)) = (noted.numbers.as_slice(), &noted.worker) {
+            let worker = worker.clone();
+            drop(noted);
+            worker.wake();
+        }
+    }
+}
+
+/// One source of work; see the module.
+pub struct Slot {
+    number: usize,
+    is_noted: AtomicBool,
+    list: ReadyList,
+}
+
+impl Slot {
+    /// Its owner is about to see what there is to do: what comes from here on is noted anew.
+    pub fn rest(&self) {
+        self.is_noted.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Wake for Slot {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_noted.swap(true, Ordering::SeqCst) {
+            self.list.note(self.number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn slots_are_noted_once_and_the_worker_is_woken_for_the_first() {
+        let (list, count) = (ReadyList::default(), Arc::new(Count::default()));
+        let (one, two) = (list.slot(1), list.slot(2));
+        list.set_worker(&Waker::from(Arc::clone(&count)));
+        one.wake_by_ref();
+        two.wake_by_ref();
+        one.wake_by_ref();
+        let mut numbers = Vec::new();
+        list.take(&mut numbers);
+        assert_eq!((numbers.as_slice(), count.0.load(Ordering::SeqCst)), (&[1, 2][..], 1));
+        // Taken, but not served yet: it will see what came.
+        one.wake_by_ref();
+        numbers.clear();
+        list.take(&mut numbers);
+        assert!(numbers.is_empty());
+        one.rest();
+        one.wake_by_ref();
+        list.take(&mut numbers);
+        assert_eq!((numbers.as_slice(), count.0.load(Ordering::SeqCst)), (&[1][..], 2));
+    }
+
+    #[test]
+    fn no_wake_up_from_another_thread_is_lost() {
+        let list = ReadyList::default();
+        let slot = list.slot(7);
+        let sent = Arc::new(AtomicUsize::new(0));
+        let waker = {
+            let (slot, sent) = (Arc::clone(&slot), Arc::clone(&sent));
+            std::thread::spawn(move || {
+                for _ in 0..20_000 {
+                    sent.fetch_add(1, Ordering::SeqCst);
+                    slot.wake_by_ref();
+                }
+            })
+        };
+        let (mut seen, mut numbers) = (0, Vec::new());
+        while seen < 20_000 {
+            list.take(&mut numbers);
+            for number in numbers.drain(..) {
+                assert_eq!(number, slot.number);
+                slot.rest();
+                seen = sent.load(Ordering::SeqCst);
+            }
+        }
+        waker.join().unwrap();
+    }
+}
