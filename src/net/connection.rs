@@ -18,7 +18,7 @@ use tokio::io::ReadBuf;
 
 use super::linger;
 use super::stream::Stream;
-use crate::commands::context::ClientHandle;
+use crate::client::ClientHandle;
 use crate::config::live::ClientClass;
 use crate::engine::tap::Pace;
 use crate::engine::worker::unix_ms;

@@ -15,9 +15,9 @@ use tokio::task::LocalSet;
 use super::connection::Connection;
 use super::linger;
 use super::stream::{Accepted, Stream};
-use crate::commands::context::Server;
 use crate::config::schema::core_count;
 use crate::session::WorkerCx;
+use crate::state::Server;
 
 /// How often a worker looks after what it keeps.
 const TIDY: Duration = Duration::from_secs(1);

@@ -2,7 +2,8 @@
 
 use super::list::{ClientType, client_type};
 use super::{ADMIN, either};
-use crate::commands::context::{ClientHandle, SessionCx};
+use crate::client::ClientHandle;
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec};
