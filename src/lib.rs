@@ -1,11 +1,13 @@
 //! LokiKV: a durable Redis-protocol server whose engine is collections made of pages.
 //!
 //! The modules follow the way of a SET, left to right; a layer calls only what is to its right:
-//! [`net`] → [`resp`] → [`session`] → [`commands`] → [`engine`] → [`page`] / [`wal`], and later
-//! [`checkpoint`]; at start [`recovery`]. All file access goes through [`storage`]. [`rdb`] reads and writes Redis's own
-//! format of files and values, [`migrate`] moves whole data sets by it.
+//! [`net`] → [`session`] → [`commands`] → [`state`] → [`client`] → [`checkpoint`] / [`recovery`] → [`engine`] → [`wal`]
+//! → [`page`], with [`resp`] beside it. All file access goes through [`storage`]. [`server`] stands above all and
+//! assembles them. [`rdb`] reads and writes Redis's own format of files and values, [`migrate`] moves whole data sets
+//! by it.
 
 pub mod checkpoint;
+pub mod client;
 pub mod commands;
 pub mod config;
 pub mod engine;
@@ -18,8 +20,10 @@ pub mod recovery;
 pub mod resp;
 pub mod server;
 pub mod session;
+pub mod state;
 pub mod storage;
 #[cfg(test)]
 mod test_histories;
+pub mod time;
 pub mod tools;
 pub mod wal;

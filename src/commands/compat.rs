@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::spec::{Spec, Support};
-use super::table::{self, Command};
+use super::spec::{Command, Spec, Support};
+use super::table::table as commands;
 
 /// Line before the table in redis-compat.md.
 pub const BEGIN: &str = "<!-- table: begin -->";
@@ -365,7 +365,7 @@ pub fn table() -> String {
 impl Chapter {
     /// Upper-case names with their specs, sorted; a container gives a row for each subcommand.
     fn rows(&self) -> Vec<(String, Option<&'static Spec>)> {
-        let supported = table::all().iter().filter(|command| is_row(command));
+        let supported = commands().all().iter().filter(|command| is_row(command));
         let mut rows: Vec<_> = supported
             .filter(|command| self.group == chapter_of(command))
             .map(|command| (shown(command), Some(command.spec)))
@@ -373,7 +373,7 @@ impl Chapter {
         let missing = self
             .redis
             .iter()
-            .filter(|name| table::lookup(name.as_bytes()).is_none());
+            .filter(|name| commands().lookup(name.as_bytes()).is_none());
         rows.extend(missing.map(|name| (name.to_uppercase(), None)));
         rows.sort_by(|(one, _), (other, _)| one.cmp(other));
         rows
@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn every_command_has_exactly_one_row() {
         let table = table();
-        for command in table::all().iter().filter(|command| is_row(command)) {
+        for command in commands().all().iter().filter(|command| is_row(command)) {
             let row = format!("| {} | ", shown(command));
             assert_eq!(table.matches(&row).count(), 1, "{row}");
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::blocking::Attempt;
 use super::spec::{CmdResult, Handler, Spec};
-use super::table;
+use super::table::table;
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::index::Kind;
@@ -123,9 +123,11 @@ impl Harness {
     }
 
     fn execute(&mut self, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-        let mut command = table::lookup(args.at(0)).expect("an unknown command");
+        let mut command = table().lookup(args.at(0)).expect("an unknown command");
         if matches!(command.spec.handler, Handler::Container) {
-            command = table::lookup_subcommand(command, args.at(1)).expect("an unknown subcommand");
+            command = table()
+                .lookup_subcommand(command, args.at(1))
+                .expect("an unknown subcommand");
         }
         let spec = command.spec;
         if !spec.accepts(args.len()) {

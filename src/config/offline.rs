@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::wal::Lsn;
-
 /// What `verify` reads.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct VerifyArgs {
@@ -91,20 +89,20 @@ pub struct InspectArgs {
 
     /// Show only records of these LSNs: one, or FIRST..LAST, where either may be left out
     #[arg(long, value_name = "LSN", value_parser = lsn_range)]
-    pub lsn: Option<(Lsn, Lsn)>,
+    pub lsn: Option<(u64, u64)>,
 
     /// Show only the page with this id, with its entries
     #[arg(long, value_name = "ID")]
     pub page: Option<u64>,
 }
 
-fn lsn_range(text: &str) -> Result<(Lsn, Lsn), String> {
-    let number = |text: &str, default: Lsn| match text.trim() {
+fn lsn_range(text: &str) -> Result<(u64, u64), String> {
+    let number = |text: &str, default: u64| match text.trim() {
         "" => Ok(default),
         text => text.parse().map_err(|_| format!("{text:?} is not an LSN")),
     };
     match text.split_once("..") {
-        Some((first, last)) => Ok((number(first, 0)?, number(last, Lsn::MAX)?)),
+        Some((first, last)) => Ok((number(first, 0)?, number(last, u64::MAX)?)),
         None if text.trim().is_empty() => Err("write LSN or FIRST..LAST".to_owned()),
         None => number(text, 0).map(|lsn| (lsn, lsn)),
     }
@@ -119,7 +117,7 @@ mod tests {
         assert_eq!(lsn_range("7"), Ok((7, 7)));
         assert_eq!(lsn_range("7..9"), Ok((7, 9)));
         assert_eq!(lsn_range("..9"), Ok((0, 9)));
-        assert_eq!(lsn_range("7.."), Ok((7, Lsn::MAX)));
+        assert_eq!(lsn_range("7.."), Ok((7, u64::MAX)));
         assert!(lsn_range("").is_err() && lsn_range("x").is_err() && lsn_range("1..y").is_err());
     }
 }

@@ -12,8 +12,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::socket::Accepted;
 use super::worker::Workers;
-use crate::commands::context::Server;
 use crate::config::schema::Config;
+use crate::state::Server;
 
 /// Sockets that are bound and listening.
 pub struct Listeners {

@@ -14,9 +14,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::hub::Hub;
 use super::linger;
 use super::socket::Accepted;
-use crate::commands::context::Server;
 use crate::config::schema::core_count;
 use crate::session::WorkerCx;
+use crate::state::Server;
 
 /// A connection on its way to its worker, among whose it is counted.
 pub type Seated = (Accepted, Seat);

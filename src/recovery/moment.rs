@@ -86,7 +86,7 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
 
 /// A time as people write it, in UTC.
 pub fn show(unix_ms: u64) -> String {
-    crate::tools::time::utc(unix_ms)
+    crate::time::utc(unix_ms)
 }
 
 #[cfg(test)]

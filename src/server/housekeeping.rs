@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::commands::context::Server;
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::collection::Collection;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
 use crate::engine::waiters;
 use crate::engine::worker::Worker;
+use crate::state::Server;
 
 const TICK: Duration = Duration::from_millis(1000 / EXPIRY_TICKS_PER_S as u64);
 /// Longest work in one tick.

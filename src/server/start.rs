@@ -11,8 +11,8 @@ use tokio::task::LocalSet;
 
 use super::{housekeeping, limits};
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
-use crate::commands::context::{Clients, Pause, Server, Shutdown};
-use crate::commands::table;
+use crate::client::Clients;
+use crate::commands::table::table;
 use crate::config::schema::core_count;
 use crate::config::{Config, Loaded, Params, values};
 use crate::engine::Engine;
@@ -23,6 +23,7 @@ use crate::metrics::{Stats, logging};
 use crate::net::{self, Listeners};
 use crate::recovery::exchange::Exchange;
 use crate::recovery::{self, RecoverOptions, Recovered, Stage};
+use crate::state::{Pause, Server, Shutdown};
 use crate::storage::{Disk, RealDisk, lock_dir};
 use crate::wal::{Wal, WalOptions};
 
@@ -125,7 +126,7 @@ fn assemble(
     };
     let checkpoints = Checkpointer::new(Arc::clone(&engine), disk, options, Arc::clone(params.live()));
     Ok(Arc::new(Server {
-        stats: Stats::new(table::all().len(), engine.cells()),
+        stats: Stats::new(table().all().len(), engine.cells()),
         engine,
         params: Arc::new(params),
         clients: Clients::default(),

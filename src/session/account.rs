@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::WorkerCx;
-use crate::commands::context::ClientHandle;
-use crate::commands::spec::flag;
-use crate::commands::table::Command;
+use crate::client::ClientHandle;
+use crate::commands::spec::{Command, flag};
 use crate::engine::worker::Worker;
 use crate::metrics::stats::SlowCommand;
 use crate::resp::Args;

@@ -2,22 +2,22 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::commands::context::{Client, Server};
+use crate::client::Client;
 use crate::commands::error::{CmdError, QUOTED_BYTES_MAX, shown};
-use crate::commands::spec::{Handler, flag};
-use crate::commands::table::{self, Command};
+use crate::commands::spec::{Command, Handler, Table, flag};
 use crate::resp::Args;
+use crate::state::Server;
 
 /// Why a request cannot run, and the command that it asked for, if there is such a one.
 pub type Refusal = (Option<Command>, CmdError);
 
 /// Finds the command, down to its subcommand, and checks the number of arguments.
-pub fn identify(found: Option<Command>, args: Args<'_>) -> Result<Command, Refusal> {
+pub fn identify(commands: &Table, found: Option<Command>, args: Args<'_>) -> Result<Command, Refusal> {
     let command = found.ok_or_else(|| (None, unknown(args)))?;
     let command = match (command.spec.subcommands, args.get(1)) {
-        ([_, ..], Some(name)) => {
-            table::lookup_subcommand(command, name).ok_or_else(|| (None, unknown_subcommand(command, name)))?
-        }
+        ([_, ..], Some(name)) => commands
+            .lookup_subcommand(command, name)
+            .ok_or_else(|| (None, unknown_subcommand(command, name)))?,
         _ => command,
     };
     if matches!(command.spec.handler, Handler::Container) || !command.spec.accepts(args.len()) {

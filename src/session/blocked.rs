@@ -12,12 +12,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::client::{ClientHandle, Unblocked};
 use crate::commands::blocking::{Attempt, Wait};
-use crate::commands::context::{ClientHandle, Server, Unblocked};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::spec::BlockingHandler;
-use crate::commands::table::Command;
+use crate::commands::spec::{BlockingHandler, Command};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::effect::DatabaseId;
@@ -26,6 +25,7 @@ use crate::engine::txn::Txn;
 use crate::engine::waiters::{Numbered, Tried, Waiter};
 use crate::engine::worker::{Dependencies, Worker};
 use crate::resp::{Args, OwnedRequest, Proto, Reply};
+use crate::state::Server;
 
 /// What a blocked command was served with.
 struct Served {

@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 
 use super::run::{Run, keyed_flags, resolve};
 use super::{Session, WorkerCx};
+use crate::client::{Client, Multi};
 use crate::commands::blocking::Attempt;
 use crate::commands::collections::check_collection;
-use crate::commands::context::{Client, Multi, Queued, SessionCx};
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::Handler;
+use crate::commands::spec::{Command, Handler};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::gate::ExclusivePass;
@@ -21,7 +22,15 @@ use crate::engine::ranges::RangeTxn;
 use crate::engine::scope::Scope;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::engine::worker::Worker;
-use crate::resp::Args;
+use crate::resp::{Args, OwnedRequest};
+
+/// A command waiting in MULTI's queue.
+pub(super) struct Queued {
+    /// The command.
+    pub command: Command,
+    /// Its arguments.
+    pub request: OwnedRequest,
+}
 
 impl Run<'_, '_, '_> {
     /// Runs the transaction and writes its reply.
@@ -29,31 +38,32 @@ impl Run<'_, '_, '_> {
         let Some(multi) = self.session.client.multi.take() else {
             return Err(CmdError::text("ERR EXEC without MULTI"));
         };
-        let result = self.exec_queue(&multi);
+        let queue = std::mem::take(&mut self.session.queue);
+        let result = self.exec_queue(&multi, &queue);
         self.discard();
         result
     }
 
-    fn exec_queue(&mut self, multi: &Multi) -> Result<(), CmdError> {
+    fn exec_queue(&mut self, multi: &Multi, queue: &[Queued]) -> Result<(), CmdError> {
         if multi.aborted {
             return Err(CmdError::text(
                 "EXECABORT Transaction discarded because of previous errors.",
             ));
         }
-        match self.common_keys(multi)? {
-            Some(keys) => self.exec_locked(multi, &keys),
-            None => self.exec_exclusive(multi),
+        match self.common_keys(queue)? {
+            Some(keys) => self.exec_locked(queue, &keys),
+            None => self.exec_exclusive(queue),
         }
     }
 
     /// All keys that have to be locked, or `None` when the transaction needs everything.
-    fn common_keys(&self, multi: &Multi) -> Result<Option<Vec<Vec<u8>>>, CmdError> {
+    fn common_keys(&self, queue: &[Queued]) -> Result<Option<Vec<Vec<u8>>>, CmdError> {
         let client = &self.session.client;
         if client.watches.iter().any(|watch| watch.database != client.database) {
             return Ok(None);
         }
         let mut keys: Vec<Vec<u8>> = client.watches.iter().map(|watch| watch.key.clone()).collect();
-        for Queued { command, request } in &multi.queue {
+        for Queued { command, request } in queue {
             let handler = command.spec.handler;
             if !matches!(handler, Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_)) {
                 return Ok(None);
@@ -65,7 +75,7 @@ impl Run<'_, '_, '_> {
         Ok(Some(keys))
     }
 
-    fn exec_locked(&mut self, multi: &Multi, keys: &[Vec<u8>]) -> Result<(), CmdError> {
+    fn exec_locked(&mut self, queue: &[Queued], keys: &[Vec<u8>]) -> Result<(), CmdError> {
         let collection = resolve(self.cx, self.session)?;
         let mut scope = Scope::for_keys(self.engine, self.worker, &collection, keys.iter().map(Vec::as_slice));
         let client = &self.session.client;
@@ -79,8 +89,8 @@ impl Run<'_, '_, '_> {
             return Ok(());
         }
         let quiet = client.handle.no_touch.load(Ordering::Relaxed);
-        self.session.reply.array(multi.queue.len());
-        for queued in &multi.queue {
+        self.session.reply.array(queue.len());
+        for queued in queue {
             let mark = self.session.reply.mark();
             let (handler, args) = (queued.command.spec.handler, queued.request.args());
             let result = run_keyed(&mut scope, &collection, handler, args, quiet, self.session);
@@ -93,7 +103,7 @@ impl Run<'_, '_, '_> {
         Ok(())
     }
 
-    fn exec_exclusive(&mut self, multi: &Multi) -> Result<(), CmdError> {
+    fn exec_exclusive(&mut self, queue: &[Queued]) -> Result<(), CmdError> {
         self.pass.take();
         let (session, cx, engine) = (&mut *self.session, self.cx, self.engine);
         self.worker.with_exclusive(engine, |worker, gate| {
@@ -101,9 +111,9 @@ impl Run<'_, '_, '_> {
                 session.reply.null_array();
                 return;
             }
-            session.reply.array(multi.queue.len());
+            session.reply.array(queue.len());
             worker.as_transaction(|worker| {
-                for queued in &multi.queue {
+                for queued in queue {
                     Alone {
                         session,
                         cx,
@@ -162,6 +172,7 @@ impl Alone<'_> {
                 let session = &mut *self.session;
                 let mut cx = SessionCx {
                     server: &self.cx.server,
+                    commands: self.cx.commands,
                     client: &mut session.client,
                     worker: self.worker,
                     command: queued.command,

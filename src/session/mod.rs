@@ -17,12 +17,17 @@ mod run;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::commands::context::{Client, ClientHandle, Server};
+use crate::client::{Client, ClientHandle};
 use crate::commands::error::CmdError;
-use crate::commands::flow::{LateReply, Waiting};
+use crate::commands::flow::LateReply;
+pub use crate::commands::flow::Waiting;
+use crate::commands::spec::Table;
+use crate::commands::table::table;
 use crate::engine::worker::Worker;
 use crate::resp::{Batch, Proto, Reply};
+use crate::state::Server;
 pub use current::CurrentCollections;
+use exec::Queued;
 
 pub use account::LateCall;
 pub use run::CHUNK_REQUESTS;
@@ -38,6 +43,8 @@ const BUFFER_BYTES_KEPT: usize = 128 * 1024;
 pub struct WorkerCx {
     /// Everything shared by all threads.
     pub server: Arc<Server>,
+    /// All commands.
+    pub commands: &'static Table,
     /// This thread's way into the engine.
     pub worker: RefCell<Worker>,
     /// Collections that clients of this worker have selected.
@@ -51,6 +58,7 @@ impl WorkerCx {
     pub fn new(server: Arc<Server>, worker: Worker) -> Self {
         Self {
             server,
+            commands: table(),
             worker: RefCell::new(worker),
             collections: CurrentCollections::default(),
             buffers: RefCell::default(),
@@ -116,6 +124,8 @@ pub enum Ran {
 /// One connection's session.
 pub struct Session {
     client: Client,
+    /// Commands that MULTI has queued.
+    queue: Vec<Queued>,
     reply: Reply,
 }
 
@@ -124,6 +134,7 @@ impl Session {
     pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
         Self {
             client: Client::new(handle, authenticated),
+            queue: Vec::new(),
             reply: Reply::new(Proto::Resp2),
         }
     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::run::CHUNK_REQUESTS;
-use crate::commands::table::{self, Command};
+use crate::commands::spec::{Command, Table};
 use crate::engine::collection::Collection;
 use crate::resp::Batch;
 
@@ -23,8 +23,8 @@ pub(super) struct Prepared {
 }
 
 /// What the request before had: those of a pipeline often are alike.
-#[derive(Default)]
 struct Last<'b> {
+    commands: &'static Table,
     command: Option<(&'b [u8], Command)>,
     hash: Option<(&'b [u8], u64)>,
 }
@@ -33,7 +33,7 @@ impl<'b> Last<'b> {
     #[inline]
     fn command(&mut self, name: &'b [u8]) -> Option<Command> {
         if self.command.is_none_or(|(last, _)| last != name) {
-            self.command = Some((name, table::lookup(name)?));
+            self.command = Some((name, self.commands.lookup(name)?));
         }
         self.command.map(|(_, command)| command)
     }
@@ -51,9 +51,19 @@ impl<'b> Last<'b> {
 pub(super) type Chunk = SmallVec<[Prepared; CHUNK_REQUESTS]>;
 
 /// Prepares the requests of a range of `batch`, which lie in `buf`, for one collection.
-pub(super) fn prepare(batch: &Batch, buf: &[u8], range: Range<usize>, collection: Option<&Collection>) -> Chunk {
+pub(super) fn prepare(
+    commands: &'static Table,
+    batch: &Batch,
+    buf: &[u8],
+    range: Range<usize>,
+    collection: Option<&Collection>,
+) -> Chunk {
     let stages = range.len() > 1;
-    let mut last = Last::default();
+    let mut last = Last {
+        commands,
+        command: None,
+        hash: None,
+    };
     let mut prepared = Chunk::new();
     for at in range {
         let args = batch.args(at, buf);

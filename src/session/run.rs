@@ -10,16 +10,17 @@ use super::account::{self, LateCall};
 use super::admit;
 use super::blocked::{self, Blocker};
 use super::current::Pinned;
+use super::exec::Queued;
 use super::held::HeldShard;
 use super::prepare::{Prepared, prepare};
 use super::{Ran, Session, WorkerCx};
+use crate::client::ReplyMode;
 use crate::commands::blocking::Attempt;
 use crate::commands::collections::check_collection;
-use crate::commands::context::{Queued, ReplyMode, SessionCx};
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Handler, flag};
-use crate::commands::table::Command;
+use crate::commands::spec::{Command, Handler, flag};
 use crate::engine::gate::Pass;
 use crate::engine::index::KeyRef;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
@@ -72,7 +73,7 @@ impl Session {
         let mut pass = Some(worker.enter(&engine));
         // Kept for the whole chunk, so that its address stands for it.
         let pinned = cx.collections.resolve(&cx.server.engine, self.client.database);
-        let chunk = prepare(batch, buf, range.clone(), pinned.as_deref());
+        let chunk = prepare(cx.commands, batch, buf, range.clone(), pinned.as_deref());
         let mut held = HeldShard::of(pinned.as_deref());
         let mut clock = Instant::now();
         for (at, prepared) in range.clone().zip(chunk) {
@@ -142,7 +143,7 @@ impl Run<'_, '_, '_> {
         if self.session.client.handle.is_killed() {
             return Step::Stop(Ran::Close);
         }
-        let command = match admit::identify(prepared.command, args) {
+        let command = match admit::identify(self.cx.commands, prepared.command, args) {
             Ok(command) => command,
             Err((command, error)) => return self.refuse(command, error),
         };
@@ -182,11 +183,11 @@ impl Run<'_, '_, '_> {
 
     /// What a request inside MULTI needs beside its own: EXEC what it runs, all that do not end it memory.
     fn transaction_flags(&self, command: Command) -> u32 {
-        let Some(multi) = &self.session.client.multi else {
+        if self.session.client.multi.is_none() {
             return 0;
-        };
+        }
         if command.spec.has(flag::RUNS_QUEUE) {
-            let flags = multi.queue.iter().map(|queued| queued.command.spec.all_flags());
+            let flags = self.session.queue.iter().map(|queued| queued.command.spec.all_flags());
             return flags.fold(0, |all, flags| all | flags) & (flag::DENY_OOM | flag::WRITE);
         }
         if command.spec.has(flag::ENDS_MULTI) {
@@ -204,8 +205,9 @@ impl Run<'_, '_, '_> {
         }
         let client = &self.session.client;
         let mut flags = keyed_flags(command);
-        if let (true, Some(multi)) = (command.spec.has(flag::RUNS_QUEUE), &client.multi) {
-            flags |= multi
+        if command.spec.has(flag::RUNS_QUEUE) {
+            flags |= self
+                .session
                 .queue
                 .iter()
                 .fold(0, |all, queued| all | keyed_flags(queued.command));
@@ -251,15 +253,13 @@ impl Run<'_, '_, '_> {
                 CmdError::text("ERR Command not allowed inside a transaction"),
             );
         }
+        let request = args.to_owned();
         let handle = &self.session.client.handle;
-        if let Some(multi) = &mut self.session.client.multi {
-            let request = args.to_owned();
-            handle
-                .args_bytes
-                .fetch_add(request.heap_bytes() as u64, Ordering::Relaxed);
-            multi.queue.push(Queued { command, request });
-            handle.queued.store(multi.queue.len() as i64, Ordering::Relaxed);
-        }
+        handle
+            .args_bytes
+            .fetch_add(request.heap_bytes() as u64, Ordering::Relaxed);
+        self.session.queue.push(Queued { command, request });
+        handle.queued.store(self.session.queue.len() as i64, Ordering::Relaxed);
         let mark = self.session.reply.mark();
         self.session.reply.simple("QUEUED");
         self.session.mute(mark);
@@ -339,12 +339,17 @@ impl Run<'_, '_, '_> {
         let session = &mut *self.session;
         let mut cx = SessionCx {
             server: &self.cx.server,
+            commands: self.cx.commands,
             client: &mut session.client,
             worker: self.worker,
             command,
             in_exec: false,
         };
-        handler(&mut cx, args, &mut session.reply)
+        let result = handler(&mut cx, args, &mut session.reply);
+        if session.client.multi.is_none() && !session.queue.is_empty() {
+            session.queue = Vec::new();
+        }
+        result
     }
 
     fn run_keyed(&mut self, command: Command, hash: Option<u64>, args: Args<'_>) -> Result<Flow, CmdError> {
@@ -459,6 +464,7 @@ impl Run<'_, '_, '_> {
         self.held.release();
         let client = &mut self.session.client;
         client.multi = None;
+        self.session.queue = Vec::new();
         client.handle.queued.store(-1, Ordering::Relaxed);
         client.handle.args_bytes.store(0, Ordering::Relaxed);
         match self.pass.as_ref() {

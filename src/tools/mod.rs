@@ -9,7 +9,6 @@ mod progress;
 pub mod repair;
 pub mod report;
 pub mod restore;
-pub mod time;
 
 pub use cli::{inspect, repair, verify};
 pub use progress::Progress;

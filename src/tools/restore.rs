@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use super::Progress;
 use super::cli::{fail, lock_any};
-use super::time;
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::config::Live;
 use crate::config::cli::{EXIT_OK, EXIT_USAGE, RestoreArgs};
@@ -21,6 +20,7 @@ use crate::recovery::exchange::Exchange;
 use crate::recovery::{RecoverOptions, Stage, Until, moment, recover_past};
 use crate::storage::fault_point::fault_point;
 use crate::storage::{Disk, RealDisk};
+use crate::time;
 use crate::wal::{Lsn, Wal};
 
 /// What was restored.

@@ -10,7 +10,7 @@ mod field;
 mod tests;
 
 use super::spec::Spec;
-use super::table::assert_sorted;
+use super::spec::assert_sorted;
 
 /// The family.
 pub const COMMANDS: &[Spec] = &[

@@ -19,8 +19,8 @@ mod original;
 mod restore;
 mod select;
 
+use super::spec::assert_sorted;
 use super::spec::{Group, Handler, Spec};
-use super::table::assert_sorted;
 
 pub use checkpoint::{persist_then, persistable};
 pub use guard::{check as check_collection, check_slot};

@@ -10,7 +10,7 @@ mod reset;
 mod select;
 
 use super::spec::Spec;
-use super::table::assert_sorted;
+use super::spec::assert_sorted;
 
 /// The family, sorted by name.
 pub const COMMANDS: &[Spec] = &[

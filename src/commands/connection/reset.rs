@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::commands::context::{ReplyMode, SessionCx};
+use crate::client::ReplyMode;
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};

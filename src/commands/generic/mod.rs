@@ -18,7 +18,7 @@ mod ttl;
 mod wait;
 
 use super::spec::Spec;
-use super::table::assert_sorted;
+use super::spec::assert_sorted;
 
 pub use object::encoding_of;
 pub use scan::{WalkOptions, parse_cursor, reply_walk};

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::commands::context::{SessionCx, Unblocked};
+use crate::client::Unblocked;
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply};
 use crate::commands::spec::{Group, Handler, Spec, flag};

@@ -11,9 +11,9 @@ mod tests;
 
 use super::CmdError;
 use super::spec::Spec;
+use super::spec::assert_sorted;
 use super::support::double::{format_human, parse_f64};
 use super::support::geo::{LATITUDE_MAX, LONGITUDE_MAX, Point};
-use super::table::assert_sorted;
 use crate::resp::Reply;
 
 /// The family.

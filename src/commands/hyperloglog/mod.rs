@@ -24,7 +24,7 @@ mod sparse;
 mod tests;
 
 use super::spec::Spec;
-use super::table::assert_sorted;
+use super::spec::assert_sorted;
 use estimate::Histogram;
 
 /// The family.

@@ -13,7 +13,7 @@ mod tests;
 
 use super::error::CmdError;
 use super::spec::Spec;
-use super::table::assert_sorted;
+use super::spec::assert_sorted;
 use crate::engine::effect::Effect;
 use crate::engine::txn::{Txn, WrongType};
 use crate::page::entry::EntryRef;

@@ -18,8 +18,8 @@ mod shape;
 mod tests;
 
 use super::error::CmdError;
+use super::spec::assert_sorted;
 use super::spec::{CmdResult, Spec};
-use super::table::assert_sorted;
 use crate::engine::keyspace::KeyspaceTxn;
 
 /// The family, sorted by name.

@@ -3,16 +3,17 @@
 //! **Invariant:** a parameter that something keeps a copy of is listed in [`take_over`]; all others are read where they
 //! are used.
 
-use crate::commands::context::{Server, SessionCx};
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::help_spec;
+use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::commands::support::glob::{Case, glob_match};
-use crate::commands::table::assert_sorted;
 use crate::config::params::ChangedKey;
 use crate::metrics::logging;
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 use crate::wal::Fsync;
 
 pub(super) const CONFIG: Spec = Spec {

@@ -5,9 +5,9 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::help_spec;
 use crate::commands::server::info::{Sums, client_bytes, process};
+use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Begin, CmdResult, Group, Handler, KeySpec, Spec, Support, first_key, flag};
 use crate::commands::support::number::parse_i64;
-use crate::commands::table::assert_sorted;
 use crate::engine::txn::ReadTxn;
 use crate::resp::{Args, Reply};
 

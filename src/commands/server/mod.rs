@@ -15,7 +15,7 @@ mod slowlog;
 mod time;
 
 use super::spec::Spec;
-use super::table::assert_sorted;
+use super::spec::assert_sorted;
 
 pub use command::acl::categories;
 pub use command::arguments::{Argument, parse as parse_arguments};

@@ -4,9 +4,9 @@ use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::{help_spec, subcommand_syntax};
+use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::commands::support::number::parse_i64;
-use crate::commands::table::assert_sorted;
 use crate::resp::{Args, Reply};
 
 pub(super) const SLOWLOG: Spec = Spec {

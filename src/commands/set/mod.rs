@@ -10,7 +10,7 @@ mod scan;
 mod tests;
 
 use super::spec::Spec;
-use super::table::assert_sorted;
+use super::spec::assert_sorted;
 use crate::engine::effect::Effect;
 use crate::engine::txn::{ReadTxn, Txn, WrongType};
 use crate::page::entry::EntryRef;

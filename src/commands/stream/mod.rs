@@ -20,8 +20,8 @@ mod trim;
 
 use super::error::{CmdError, shown};
 use super::help::help_spec;
+use super::spec::assert_sorted;
 use super::spec::{Group, Handler, Spec};
-use super::table::assert_sorted;
 use super::value::reply_item;
 use crate::engine::effect::Effect;
 use crate::engine::txn::{Txn, WrongType};

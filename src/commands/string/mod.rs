@@ -15,7 +15,7 @@ mod set;
 mod tests;
 
 use super::spec::Spec;
-use super::table::assert_sorted;
+use super::spec::assert_sorted;
 
 /// The family.
 pub const COMMANDS: &[Spec] = &[

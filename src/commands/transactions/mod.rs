@@ -10,8 +10,8 @@ mod watch;
 pub use multi::discard_transaction;
 pub use watch::{forget_watches, unwatch_all};
 
+use super::spec::assert_sorted;
 use super::spec::{Spec, flag};
-use super::table::assert_sorted;
 
 /// The family, sorted by name.
 pub const COMMANDS: &[Spec] = &[multi::DISCARD, multi::EXEC, multi::MULTI, watch::UNWATCH, watch::WATCH];

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::watch::unwatch_all;
 use super::{COMMON, QUICK};
-use crate::commands::context::{Multi, SessionCx};
+use crate::client::Multi;
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::QUICK;
-use crate::commands::context::{Client, Server, SessionCx, Watch};
+use crate::client::{Client, Watch};
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, all_keys, flag};
@@ -16,6 +17,7 @@ use crate::engine::gate::Pass;
 use crate::engine::watch::WatchFlag;
 use crate::engine::worker::Worker;
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 
 pub(super) const WATCH: Spec = Spec {
     since: "2.2.0",
@@ -126,7 +128,7 @@ fn note_count(client: &Client) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::context::ClientHandle;
+    use crate::client::ClientHandle;
     use crate::engine::keyspace::ExclusiveTxn;
     use crate::engine::registry::Registry;
     use crate::engine::scope::Scope;
@@ -148,7 +150,14 @@ mod tests {
             let mut scope = Scope::exclusive(&engine, &mut worker, &pass);
             ExclusiveTxn::new(&mut scope, 0).create_numbered(1).unwrap();
         }
-        let handle = ClientHandle::new(1, String::new(), String::new(), 0, false, 0);
+        let handle = ClientHandle::new(
+            1,
+            String::new(),
+            String::new(),
+            (0, false),
+            std::task::Waker::noop().clone(),
+            0,
+        );
         let client = Client::new(Arc::new(handle), true);
         Fixture { engine, worker, client }
     }

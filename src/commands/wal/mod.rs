@@ -6,8 +6,8 @@ mod read;
 use super::context::SessionCx;
 use super::error::CmdError;
 use super::help::help_spec;
+use super::spec::assert_sorted;
 use super::spec::{Group, Handler, Spec};
-use super::table::assert_sorted;
 use crate::wal::Wal;
 
 /// `WAL subcommand …`

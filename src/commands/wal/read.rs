@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::enabled_wal;
-use crate::commands::context::{SessionCx, Unblocked};
+use crate::client::Unblocked;
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply};
 use crate::commands::spec::{Group, Handler, Spec, flag};

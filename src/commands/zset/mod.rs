@@ -24,7 +24,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::spec::Spec;
-use super::table::assert_sorted;
+use super::spec::assert_sorted;
 use super::value::reply_item;
 use crate::engine::effect::Effect;
 use crate::engine::txn::{ReadTxn, Txn, WrongType};

@@ -27,11 +27,10 @@ use self::receive::Received;
 use self::work::Work;
 use super::ready::Slot;
 use super::socket::Socket;
-use crate::commands::context::ClientHandle;
-use crate::commands::flow::Waiting;
+use crate::client::ClientHandle;
 use crate::engine::worker::{Dependencies, unix_ms};
 use crate::resp::{Limits, RequestParser};
-use crate::session::{LateCall, Ran, Session, WorkerCx};
+use crate::session::{LateCall, Ran, Session, Waiting, WorkerCx};
 
 /// How long a closing connection waits for its last replies to be taken.
 const LAST_REPLIES_MAX: Duration = Duration::from_secs(5);

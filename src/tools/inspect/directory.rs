@@ -10,8 +10,8 @@ use crate::checkpoint::manifest::Manifest;
 use crate::checkpoint::page_file::{header_error, read_page_file_id};
 use crate::engine::field::Field;
 use crate::fields;
+use crate::time::utc;
 use crate::tools::report::Fields;
-use crate::tools::time::utc;
 use crate::wal::Walk;
 
 /// Directories within directories that are looked into: `persist/NAME` is two deep.

@@ -7,8 +7,8 @@ use super::Inspector;
 use crate::engine::effect::decode_all;
 use crate::engine::field::{Field, of_effect};
 use crate::fields;
+use crate::time::utc;
 use crate::tools::report::Fields;
-use crate::tools::time::utc;
 use crate::wal::{Found, Record, Walk};
 
 /// Bytes between two looks at the progress bar.

@@ -7,8 +7,8 @@ use super::Inspector;
 use crate::checkpoint::manifest::{CollectionPart, Manifest};
 use crate::engine::field::{self, Field};
 use crate::fields;
+use crate::time::utc;
 use crate::tools::report::Fields;
-use crate::tools::time::utc;
 
 impl Inspector<'_, '_> {
     pub(super) fn manifest(&mut self, path: &Path) -> io::Result<()> {

@@ -16,7 +16,7 @@ use crate::checkpoint::manifest::Manifest;
 use crate::checkpoint::verify::{Damage, Event, Expected, damage, read_expected, verify_manifest};
 use crate::checkpoint::{CheckpointError, catalog, persisted_manifests};
 use crate::storage::Disk;
-use crate::tools::time::utc;
+use crate::time::utc;
 use crate::wal::Lsn;
 
 /// A checkpoint as it was found.

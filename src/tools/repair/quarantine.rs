@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::at;
 use crate::storage::Disk;
-use crate::tools::time::compact;
+use crate::time::compact;
 
 const COPY_BYTES: usize = 1 << 20;
 

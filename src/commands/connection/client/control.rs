@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use super::{ADMIN, OWN, either};
-use crate::commands::context::{ReplyMode, SessionCx, Unblocked};
+use crate::client::{ReplyMode, Unblocked};
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::subcommand_syntax;

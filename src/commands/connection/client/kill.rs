@@ -2,7 +2,8 @@
 
 use super::list::{ClientType, client_type};
 use super::{ADMIN, either};
-use crate::commands::context::{ClientHandle, SessionCx};
+use crate::client::ClientHandle;
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec};
@@ -136,7 +137,14 @@ mod tests {
 
     #[test]
     fn all_filters_must_fit() {
-        let client = ClientHandle::new(7, "1.2.3.4:5".into(), "1.2.3.4:6".into(), 9, false, 0);
+        let client = ClientHandle::new(
+            7,
+            "1.2.3.4:5".into(),
+            "1.2.3.4:6".into(),
+            (9, false),
+            std::task::Waker::noop().clone(),
+            0,
+        );
         let mut filter = Filter {
             id: Some(7),
             addr: Some(b"1.2.3.4:5"),

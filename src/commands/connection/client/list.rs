@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{ADMIN, OWN};
-use crate::commands::context::{ClientHandle, SessionCx};
+use crate::client::ClientHandle;
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec};
+use crate::commands::spec::{Command, Group, Handler, Spec, Table};
 use crate::commands::support::number::parse_i64;
-use crate::commands::table;
 use crate::resp::{Args, Reply};
 
 pub(super) const INFO: Spec = Spec {
@@ -25,7 +25,7 @@ pub(super) const INFO: Spec = Spec {
 };
 
 fn info(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let line = client_line(&cx.client.handle, cx.worker.now_ms());
+    let line = client_line(cx.commands, &cx.client.handle, cx.worker.now_ms());
     reply.verbatim(b"txt", &format!("{line}\n"));
     Ok(Flow::Done)
 }
@@ -46,7 +46,7 @@ fn list(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
     let now_ms = cx.worker.now_ms();
     let mut text = String::with_capacity(clients.len() * 320);
     for client in clients {
-        text.push_str(&client_line(&client, now_ms));
+        text.push_str(&client_line(cx.commands, &client, now_ms));
         text.push('\n');
     }
     reply.verbatim(b"txt", &text);
@@ -92,7 +92,7 @@ pub(super) fn client_type(arg: &[u8]) -> Result<ClientType, CmdError> {
 }
 
 /// A client in one line, as CLIENT LIST shows it.
-pub fn client_line(client: &ClientHandle, now_ms: u64) -> String {
+pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> String {
     let labels = client.labels.lock().clone();
     let seconds_since = |ms: u64| now_ms.saturating_sub(ms) / 1000;
     let (query, free) = (client.query_bytes.load(Relaxed), client.query_free_bytes.load(Relaxed));
@@ -118,7 +118,7 @@ pub fn client_line(client: &ClientHandle, now_ms: u64) -> String {
         args - queued_bytes,
         query + free + output + args + size_of::<ClientHandle>() as u64,
         if output > 0 { "rw" } else { "r" },
-        last_command(client),
+        last_command(commands, client),
         client.proto.load(Relaxed),
     );
     line
@@ -141,10 +141,10 @@ fn flags(client: &ClientHandle) -> String {
     if set.is_empty() { "N".to_owned() } else { set }
 }
 
-fn last_command(client: &ClientHandle) -> String {
+fn last_command(commands: &Table, client: &ClientHandle) -> String {
     let number = client.last_command.load(Relaxed) as usize;
-    let command = number.checked_sub(1).and_then(|id| table::all().get(id));
-    command.map_or_else(|| "NULL".to_owned(), table::Command::full_name)
+    let command = number.checked_sub(1).and_then(|id| commands.all().get(id));
+    command.map_or_else(|| "NULL".to_owned(), Command::full_name)
 }
 
 #[cfg(test)]
@@ -153,8 +153,15 @@ mod tests {
 
     #[test]
     fn a_fresh_client() {
-        let client = ClientHandle::new(7, "1.2.3.4:5".into(), "1.2.3.4:6".into(), 9, false, 1_000);
-        let line = client_line(&client, 63_500);
+        let client = ClientHandle::new(
+            7,
+            "1.2.3.4:5".into(),
+            "1.2.3.4:6".into(),
+            (9, false),
+            std::task::Waker::noop().clone(),
+            1_000,
+        );
+        let line = client_line(&Table::new(&[]), &client, 63_500);
         assert!(line.starts_with(
             "id=7 addr=1.2.3.4:5 laddr=1.2.3.4:6 fd=9 name= age=62 idle=62 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 \
              qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem="
@@ -167,7 +174,14 @@ mod tests {
 
     #[test]
     fn flags_of_a_busy_client() {
-        let client = ClientHandle::new(1, String::new(), String::new(), 0, true, 0);
+        let client = ClientHandle::new(
+            1,
+            String::new(),
+            String::new(),
+            (0, true),
+            std::task::Waker::noop().clone(),
+            0,
+        );
         client.queued.store(2, Relaxed);
         client.no_touch.store(true, Relaxed);
         client.kill();

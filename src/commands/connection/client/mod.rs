@@ -7,8 +7,8 @@ mod list;
 mod tracking;
 
 use crate::commands::help::help_spec;
+use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Spec, flag};
-use crate::commands::table::assert_sorted;
 
 pub(super) use label::{BAD_NAME, is_label};
 pub use list::client_line;

@@ -224,7 +224,7 @@ fn number_keys(arguments: &mut [Argument], next: &mut usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::table;
+    use crate::commands::table::table;
 
     /// redis-cli reads all of COMMAND DOCS at its start, and takes groups without members or names badly.
     fn assert_whole(argument: &Argument, of: &str) {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn every_group_of_every_command_has_members_and_a_name() {
-        for command in table::all() {
+        for command in table().all() {
             for argument in parse(command.spec.syntax) {
                 assert_whole(&argument, &command.full_name());
             }
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn every_syntax_line_is_balanced_and_understood() {
-        for command in table::all() {
+        for command in table().all() {
             let mut depth = 0;
             for token in tokenize(command.spec.syntax) {
                 depth += match token {

@@ -5,8 +5,7 @@ use super::{FLAGS, find, subcommands};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, Support};
-use crate::commands::table::{self, Command};
+use crate::commands::spec::{Command, Group, Handler, Spec, Support};
 use crate::resp::{Args, Reply};
 
 pub(super) const DOCS: Spec = Spec {
@@ -21,13 +20,13 @@ pub(super) const DOCS: Spec = Spec {
     ..Spec::new("docs", Group::Server, -2, Handler::Session(docs))
 };
 
-fn docs(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn docs(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     if args.len() == 2 {
-        reply.map(table::top_level().count());
-        table::top_level().for_each(|command| write(*command, reply));
+        reply.map(cx.commands.top_level().count());
+        cx.commands.top_level().for_each(|command| write(*command, reply));
         return Ok(Flow::Done);
     }
-    let found: Vec<Command> = args.iter().skip(2).filter_map(find).collect();
+    let found: Vec<Command> = args.iter().skip(2).filter_map(|name| find(cx.commands, name)).collect();
     reply.map(found.len());
     found.iter().for_each(|command| write(*command, reply));
     Ok(Flow::Done)

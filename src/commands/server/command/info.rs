@@ -4,8 +4,7 @@ use super::{FLAGS, acl, find, subcommands};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Begin, Find, Group, Handler, KeySpec, Spec, flag};
-use crate::commands::table::{self, Command};
+use crate::commands::spec::{Begin, Command, Find, Group, Handler, KeySpec, Spec, Table, flag};
 use crate::resp::{Args, Reply};
 
 pub(super) const INFO: Spec = Spec {
@@ -19,14 +18,14 @@ pub(super) const INFO: Spec = Spec {
     ..Spec::new("info", Group::Server, -2, Handler::Session(info))
 };
 
-fn info(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     if args.len() == 2 {
-        write_all(reply);
+        write_all(cx.commands, reply);
         return Ok(Flow::Done);
     }
     reply.array(args.len() - 2);
     for name in args.iter().skip(2) {
-        match find(name) {
+        match find(cx.commands, name) {
             Some(command) => write(command, reply),
             None => reply.null(),
         }
@@ -35,9 +34,9 @@ fn info(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
 }
 
 /// Writes the description of every command.
-pub(super) fn write_all(reply: &mut Reply) {
-    reply.array(table::top_level().count());
-    table::top_level().for_each(|command| write(*command, reply));
+pub(super) fn write_all(commands: &Table, reply: &mut Reply) {
+    reply.array(commands.top_level().count());
+    commands.top_level().for_each(|command| write(*command, reply));
 }
 
 fn write(command: Command, reply: &mut Reply) {

@@ -4,8 +4,7 @@ use super::FLAGS;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, KeySpec, Spec};
-use crate::commands::table::{self, Command};
+use crate::commands::spec::{Command, Group, Handler, KeySpec, Spec, Table};
 use crate::resp::{Args, Reply};
 
 pub(super) const GETKEYS: Spec = Spec {
@@ -18,8 +17,8 @@ pub(super) const GETKEYS: Spec = Spec {
     ..Spec::new("getkeys", Group::Server, -4, Handler::Session(getkeys))
 };
 
-fn getkeys(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let found = keys_of(args.skip(2))?;
+fn getkeys(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let found = keys_of(cx.commands, args.skip(2))?;
     reply.array(found.len());
     found.iter().for_each(|(key, _)| reply.bulk(key));
     Ok(Flow::Done)
@@ -35,9 +34,9 @@ pub(super) const GETKEYSANDFLAGS: Spec = Spec {
     ..Spec::new("getkeysandflags", Group::Server, -4, Handler::Session(getkeysandflags))
 };
 
-fn getkeysandflags(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn getkeysandflags(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let called = args.skip(2);
-    let found = keys_of(called)?;
+    let found = keys_of(cx.commands, called)?;
     reply.array(found.len());
     for (key, spec) in found {
         let flags = spec.flags_of.map_or(spec.flags, |flags_of| flags_of(called));
@@ -49,8 +48,8 @@ fn getkeysandflags(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -
     Ok(Flow::Done)
 }
 
-fn keys_of(args: Args<'_>) -> Result<Vec<(&[u8], &'static KeySpec)>, CmdError> {
-    let spec = command_of(args)
+fn keys_of<'a>(commands: &Table, args: Args<'a>) -> Result<Vec<(&'a [u8], &'static KeySpec)>, CmdError> {
+    let spec = command_of(commands, args)
         .ok_or(CmdError::text("ERR Invalid command specified"))?
         .spec;
     if spec.keys.is_empty() {
@@ -72,10 +71,10 @@ fn keys_of(args: Args<'_>) -> Result<Vec<(&[u8], &'static KeySpec)>, CmdError> {
 }
 
 /// The command, or the subcommand, that these arguments call.
-fn command_of(args: Args<'_>) -> Option<Command> {
-    let command = table::lookup(args.get(0)?)?;
+fn command_of(commands: &Table, args: Args<'_>) -> Option<Command> {
+    let command = commands.lookup(args.get(0)?)?;
     if matches!(command.spec.handler, Handler::Container) {
-        return table::lookup_subcommand(command, args.get(1)?);
+        return commands.lookup_subcommand(command, args.get(1)?);
     }
     Some(command)
 }

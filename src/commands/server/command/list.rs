@@ -4,9 +4,8 @@ use super::{FLAGS, acl};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec};
+use crate::commands::spec::{Command, Group, Handler, Spec, Table};
 use crate::commands::support::glob::{Case, glob_match};
-use crate::commands::table::{self, Command};
 use crate::resp::{Args, Reply};
 
 pub(super) const LIST: Spec = Spec {
@@ -20,27 +19,27 @@ pub(super) const LIST: Spec = Spec {
     ..Spec::new("list", Group::Server, -2, Handler::Session(list))
 };
 
-fn list(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn list(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     match args.len() {
-        2 => write_names(table::all().iter(), reply),
-        5 if args.at(2).eq_ignore_ascii_case(b"FILTERBY") => filtered(args.at(3), args.at(4), reply)?,
+        2 => write_names(cx.commands.all().iter(), reply),
+        5 if args.at(2).eq_ignore_ascii_case(b"FILTERBY") => filtered(cx.commands, args.at(3), args.at(4), reply)?,
         _ => return Err(CmdError::Syntax),
     }
     Ok(Flow::Done)
 }
 
-fn filtered(filter: &[u8], argument: &[u8], reply: &mut Reply) -> Result<(), CmdError> {
+fn filtered(commands: &Table, filter: &[u8], argument: &[u8], reply: &mut Reply) -> Result<(), CmdError> {
     match filter.to_ascii_lowercase().as_slice() {
         // There are no modules.
         b"module" => reply.array(0),
         b"aclcat" => {
             let category = String::from_utf8_lossy(argument).to_ascii_lowercase();
             let fits = |command: &&Command| acl::has(command.spec, &category);
-            write_names(table::all().iter().filter(fits), reply);
+            write_names(commands.all().iter().filter(fits), reply);
         }
         b"pattern" => {
             let fits = |command: &&Command| glob_match(argument, command.full_name().as_bytes(), Case::Insensitive);
-            write_names(table::all().iter().filter(fits), reply);
+            write_names(commands.all().iter().filter(fits), reply);
         }
         _ => return Err(CmdError::Syntax),
     }

@@ -14,7 +14,7 @@ use super::super::spec::{Group, Handler, Spec, flag};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::table::{self, Command, assert_sorted};
+use crate::commands::spec::{Command, Table, assert_sorted};
 use crate::resp::{Args, Reply};
 
 pub(super) const COMMAND: Spec = Spec {
@@ -43,8 +43,8 @@ const _: () = assert_sorted(SUBCOMMANDS);
 /// Flags of COMMAND and all its subcommands.
 const FLAGS: u32 = flag::LOADING | flag::STALE;
 
-fn all(_cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    info::write_all(reply);
+fn all(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    info::write_all(cx.commands, reply);
     Ok(Flow::Done)
 }
 
@@ -56,17 +56,17 @@ const COUNT: Spec = Spec {
     ..Spec::new("count", Group::Server, 2, Handler::Session(count))
 };
 
-fn count(_cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    reply.int(table::top_level().count() as i64);
+fn count(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    reply.int(cx.commands.top_level().count() as i64);
     Ok(Flow::Done)
 }
 
 /// Finds `get` or `config|get`.
-fn find(name: &[u8]) -> Option<Command> {
+fn find(commands: &Table, name: &[u8]) -> Option<Command> {
     let mut parts = name.splitn(2, |byte| *byte == b'|');
-    let command = table::lookup(parts.next()?)?;
+    let command = commands.lookup(parts.next()?)?;
     match parts.next() {
-        Some(subcommand) => table::lookup_subcommand(command, subcommand),
+        Some(subcommand) => commands.lookup_subcommand(command, subcommand),
         None => Some(command),
     }
 }

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use super::{Lines, View};
-use crate::commands::table;
 use crate::metrics::stats::CommandTotals;
 
 pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
@@ -40,7 +39,9 @@ pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
 
 /// Commands that were called or refused, with their figures.
 fn figures(view: &View<'_>) -> Vec<(String, CommandTotals)> {
-    let with_totals = table::all()
+    let with_totals = view
+        .commands
+        .all()
         .iter()
         .map(|command| (command, view.server.stats.command_totals(command.id)));
     with_totals

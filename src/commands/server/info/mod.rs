@@ -12,11 +12,12 @@ mod storage;
 use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 
-use crate::commands::context::{Server, SessionCx};
+use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::commands::spec::{Group, Handler, Spec, Support, Table, flag};
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 
 pub(super) use data::Sums;
 pub(super) use server::client_bytes;
@@ -55,6 +56,7 @@ impl Lines {
 /// What a section looks at.
 struct View<'a> {
     server: &'a Arc<Server>,
+    commands: &'static Table,
     access_s: u32,
 }
 
@@ -110,6 +112,7 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
     let _pass = cx.worker.enter(&cx.server.engine);
     let view = View {
         server: cx.server,
+        commands: cx.commands,
         access_s: cx.worker.access_s(),
     };
     let mut text = String::new();

@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Lines, View, human, process};
-use crate::commands::context::{ClientHandle, Server};
+use crate::client::ClientHandle;
 use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION};
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::worker::unix_ms;
+use crate::state::Server;
 
 pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     let server = view.server;

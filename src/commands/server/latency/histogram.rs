@@ -4,8 +4,7 @@ use super::{FLAGS, TIPS};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, Support};
-use crate::commands::table::{self, Command};
+use crate::commands::spec::{Command, Group, Handler, Spec, Support, Table};
 use crate::metrics::stats::{CommandTotals, Stats};
 use crate::resp::{Args, Reply};
 
@@ -23,10 +22,10 @@ pub(super) const HISTOGRAM: Spec = Spec {
 fn histogram(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let mut chosen: Vec<Command> = Vec::new();
     if args.len() == 2 {
-        chosen.extend(table::all());
+        chosen.extend(cx.commands.all());
     }
     for name in args.iter().skip(2) {
-        choose(name, &mut chosen);
+        choose(cx.commands, name, &mut chosen);
     }
     let map = reply.deferred_map();
     let mut written = 0;
@@ -38,19 +37,19 @@ fn histogram(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Resul
 }
 
 /// The command, or all subcommands of a container.
-fn choose(name: &[u8], chosen: &mut Vec<Command>) {
+fn choose(commands: &Table, name: &[u8], chosen: &mut Vec<Command>) {
     let (first, second) = match name.iter().position(|byte| *byte == b'|') {
         Some(at) => (name.get(..at).unwrap_or_default(), name.get(at + 1..)),
         None => (name, None),
     };
-    let Some(command) = table::lookup(first) else {
+    let Some(command) = commands.lookup(first) else {
         return;
     };
     match second {
-        Some(second) => chosen.extend(table::lookup_subcommand(command, second)),
+        Some(second) => chosen.extend(commands.lookup_subcommand(command, second)),
         None => {
             let from = usize::from(command.id);
-            let family = table::all().get(from..=from + command.spec.subcommands.len());
+            let family = commands.all().get(from..=from + command.spec.subcommands.len());
             chosen.extend(family.unwrap_or_default());
         }
     }

@@ -8,8 +8,8 @@ use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::help_spec;
+use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Spec, flag};
-use crate::commands::table::assert_sorted;
 use crate::resp::{Args, Reply};
 
 pub(super) const LATENCY: Spec = Spec {

@@ -1,0 +1,138 @@
+//! What other threads may see of a client, and ask of it.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+/// What other threads may see of a client, and ask of it.
+pub struct ClientHandle {
+    /// Number, ascending, never reused.
+    pub id: u64,
+    /// Peer address.
+    pub addr: String,
+    /// Local address.
+    pub laddr: String,
+    /// File descriptor.
+    pub fd: i32,
+    /// Whether it came over the Unix socket.
+    pub is_unix: bool,
+    /// When it connected, Unix milliseconds.
+    pub connected_ms: u64,
+    /// When it last sent a command, Unix milliseconds.
+    pub active_ms: AtomicU64,
+    /// Name, library name and version as it gave them.
+    pub labels: Mutex<Labels>,
+    /// Selected database.
+    pub database: AtomicU32,
+    /// Commands queued by MULTI; -1 outside.
+    pub queued: AtomicI64,
+    /// Keys watched.
+    pub watched: AtomicU32,
+    /// Protocol version, 2 or 3.
+    pub proto: AtomicU8,
+    /// CLIENT NO-EVICT.
+    pub no_evict: AtomicBool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: AtomicBool,
+    /// The last command's number in the table, plus one; 0 = none.
+    pub last_command: AtomicU32,
+    /// Bytes of the query buffer and of its free part, of the output buffer, and all bytes the client takes.
+    pub query_bytes: AtomicU64,
+    /// Free bytes in the query buffer.
+    pub query_free_bytes: AtomicU64,
+    /// Bytes of replies waiting to be sent.
+    pub output_bytes: AtomicU64,
+    /// Bytes of arguments of an incomplete or queued command.
+    pub args_bytes: AtomicU64,
+    /// Commands executed.
+    pub commands: AtomicU64,
+    killed: AtomicBool,
+    /// Wakes its connection, in whichever state that is.
+    waker: Waker,
+    blocked: Mutex<Option<oneshot::Sender<Unblocked>>>,
+}
+
+/// How CLIENT UNBLOCK ends a blocking command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unblocked {
+    /// As if its time were over.
+    TimedOut,
+    /// With an error.
+    Refused,
+}
+
+/// Names a client gave itself.
+#[derive(Default, Clone)]
+pub struct Labels {
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_version: Vec<u8>,
+}
+
+impl ClientHandle {
+    /// A handle for a new connection.
+    pub fn new(id: u64, addr: String, laddr: String, (fd, is_unix): (i32, bool), waker: Waker, now_ms: u64) -> Self {
+        Self {
+            id,
+            addr,
+            laddr,
+            fd,
+            is_unix,
+            connected_ms: now_ms,
+            active_ms: AtomicU64::new(now_ms),
+            labels: Mutex::default(),
+            database: AtomicU32::new(0),
+            queued: AtomicI64::new(-1),
+            watched: AtomicU32::new(0),
+            proto: AtomicU8::new(2),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            last_command: AtomicU32::new(0),
+            query_bytes: AtomicU64::new(0),
+            query_free_bytes: AtomicU64::new(0),
+            output_bytes: AtomicU64::new(0),
+            args_bytes: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            killed: AtomicBool::new(false),
+            waker,
+            blocked: Mutex::default(),
+        }
+    }
+
+    /// Lets CLIENT UNBLOCK reach the command that is about to block, as long as the receiver lives.
+    pub fn block(&self) -> oneshot::Receiver<Unblocked> {
+        let (sender, receiver) = oneshot::channel();
+        *self.blocked.lock() = Some(sender);
+        receiver
+    }
+
+    /// Whether a blocking command is waiting.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.lock().as_ref().is_some_and(|sender| !sender.is_closed())
+    }
+
+    /// Ends a blocking command; whether there was one.
+    pub fn unblock(&self, how: Unblocked) -> bool {
+        self.blocked
+            .lock()
+            .take()
+            .is_some_and(|sender| sender.send(how).is_ok())
+    }
+
+    /// Closes the connection, from any thread.
+    pub fn kill(&self) {
+        self.killed.store(true, Ordering::Release);
+        self.waker.wake_by_ref();
+    }
+
+    /// Whether it was killed.
+    #[inline]
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,85 @@
+//! A connected client: what its commands know of it, and what others may see of it and ask of it.
+//!
+//! **Invariant:** a [`Client`] belongs to its connection's worker; what other threads may see or ask of it is in its
+//! [`ClientHandle`].
+
+mod handle;
+mod list;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::engine::effect::DatabaseId;
+use crate::engine::watch::WatchFlag;
+
+pub use handle::{ClientHandle, Labels, Unblocked};
+pub use list::Clients;
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    On,
+    /// No replies.
+    Off,
+    /// No reply to the next command.
+    SkipNext,
+    /// No reply to this command.
+    Skip,
+}
+
+/// A transaction being queued.
+#[derive(Default)]
+pub struct Multi {
+    /// A command was refused while queueing: EXEC will abort.
+    pub aborted: bool,
+}
+
+/// One watched key.
+pub struct Watch {
+    /// In which database.
+    pub database: DatabaseId,
+    /// The key.
+    pub key: Vec<u8>,
+    /// It was dead already when WATCH was called.
+    pub was_expired: bool,
+}
+
+/// The state of one connection.
+pub struct Client {
+    /// What others see of it.
+    pub handle: Arc<ClientHandle>,
+    /// Selected database.
+    pub database: DatabaseId,
+    /// Whether it may run commands.
+    pub authenticated: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// MULTI, when inside one.
+    pub multi: Option<Multi>,
+    /// Watched keys.
+    pub watches: Vec<Watch>,
+    /// Raised when a watched key changes.
+    pub watch_flag: WatchFlag,
+}
+
+impl Client {
+    /// A fresh connection's state.
+    pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
+        Self {
+            handle,
+            database: 0,
+            authenticated,
+            reply_mode: ReplyMode::On,
+            multi: None,
+            watches: Vec::new(),
+            watch_flag: WatchFlag::default(),
+        }
+    }
+
+    /// Selects a database.
+    pub fn select(&mut self, database: DatabaseId) {
+        self.database = database;
+        self.handle.database.store(database, Ordering::Relaxed);
+    }
+}

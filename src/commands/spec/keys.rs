@@ -1,0 +1,208 @@
+//! Where a command's keys are, and what it does with them.
+
+use super::super::error::CmdError;
+use crate::resp::Args;
+
+/// Where a command's keys begin.
+#[derive(Clone, Copy, Debug)]
+pub enum Begin {
+    /// At this argument (0 is the command itself).
+    Index(usize),
+    /// Behind this word, which options may stand before.
+    Keyword {
+        /// The word, in capitals.
+        word: &'static str,
+        /// From which argument on clients may look for it.
+        from: usize,
+        /// The options, with how many arguments each has.
+        options: &'static [(&'static str, usize)],
+    },
+    /// Behind this word, where it is given. Where it is more than once, the command may mean any of those places.
+    Optional {
+        /// The word, in capitals.
+        word: &'static str,
+        /// Index of the first argument that may be the word.
+        from: usize,
+    },
+    /// Where the function says, if anywhere; `COMMAND INFO` calls it unknown.
+    Unknown(fn(Args<'_>) -> Option<usize>),
+}
+
+impl Begin {
+    /// Which of these arguments it is, if that can be told.
+    fn place(self, args: Args<'_>) -> Option<usize> {
+        let Self::Keyword { word, options, .. } = self else {
+            let Self::Index(at) = self else { return None };
+            return Some(at);
+        };
+        let mut at = 1;
+        loop {
+            let argument = args.get(at)?;
+            let is = |name: &str| argument.eq_ignore_ascii_case(name.as_bytes());
+            if is(word) {
+                return (at + 1 < args.len()).then_some(at + 1);
+            }
+            at += 1 + options.iter().find(|(name, _)| is(name))?.1;
+        }
+    }
+}
+
+/// How the keys go on from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Find {
+    /// Every `step`-th argument up to `last` (relative to the begin; negative counts from the end, -1 the last one).
+    Range {
+        /// Last key.
+        last: i32,
+        /// Distance between keys.
+        step: usize,
+        /// Divides what is left when `last` is -1 (as in Redis); 0 or 1 = all of it.
+        limit: usize,
+    },
+    /// An argument at `count_at` gives their number, the first at `first` (both relative to the begin).
+    Count {
+        /// Where the number is.
+        count_at: usize,
+        /// Where the first key is.
+        first: usize,
+        /// Distance between keys.
+        step: usize,
+    },
+}
+
+/// One run of keys and what the command does with them.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    /// Flag names as in `COMMAND INFO` (`RO`, `access`, …).
+    pub flags: &'static [&'static str],
+    /// Where it begins.
+    pub begin: Begin,
+    /// How it goes on.
+    pub find: Find,
+    /// Remark shown by `COMMAND INFO`.
+    pub notes: Option<&'static str>,
+    /// The flags of one call, of a command whose options decide what it does with its keys (`variable_flags`).
+    pub flags_of: Option<fn(Args<'_>) -> &'static [&'static str]>,
+}
+
+/// A single key as first argument, the usual case.
+pub const fn first_key(flags: &'static [&'static str]) -> KeySpec {
+    KeySpec {
+        flags,
+        begin: Begin::Index(1),
+        find: Find::Range {
+            last: 0,
+            step: 1,
+            limit: 0,
+        },
+        notes: None,
+        flags_of: None,
+    }
+}
+
+/// A single key as argument `at`.
+pub const fn key_at(at: usize, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec {
+        begin: Begin::Index(at),
+        ..first_key(flags)
+    }
+}
+
+/// A single key behind a word that may stand from argument `from` on. Where the word comes more than once, the command
+/// may mean any of those keys.
+pub const fn key_behind(word: &'static str, from: usize, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec {
+        begin: Begin::Optional { word, from },
+        ..first_key(flags)
+    }
+}
+
+/// Argument `at` is a number, and so many keys follow.
+pub const fn counted_keys(at: usize, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec {
+        begin: Begin::Index(at),
+        find: Find::Count {
+            count_at: 0,
+            first: 1,
+            step: 1,
+        },
+        ..first_key(flags)
+    }
+}
+
+/// All arguments from `begin` on, every `step`-th, are keys.
+pub const fn all_keys(flags: &'static [&'static str], begin: usize, step: usize) -> KeySpec {
+    KeySpec {
+        flags,
+        begin: Begin::Index(begin),
+        find: Find::Range {
+            last: -1,
+            step,
+            limit: 0,
+        },
+        notes: None,
+        flags_of: None,
+    }
+}
+
+fn invalid() -> CmdError {
+    CmdError::text("ERR Invalid arguments specified for command")
+}
+
+impl KeySpec {
+    /// Adds the indices of these keys among `args`.
+    ///
+    /// # Errors
+    /// As for [`Spec::key_indices`].
+    pub fn collect(&self, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
+        match self.begin {
+            Begin::Optional { word, from } => {
+                let is_word = |at: &usize| {
+                    args.get(*at)
+                        .is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+                };
+                let mut words = (from..args.len().saturating_sub(1)).filter(is_word);
+                words.try_for_each(|at| self.collect_from(at + 1, args, indices))
+            }
+            Begin::Unknown(find) => {
+                indices.extend(find(args));
+                Ok(())
+            }
+            Begin::Index(_) | Begin::Keyword { .. } => {
+                let begin = self.begin.place(args).ok_or_else(invalid)?;
+                self.collect_from(begin, args, indices)
+            }
+        }
+    }
+
+    fn collect_from(&self, begin: usize, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
+        match self.find {
+            Find::Range { limit, .. } if limit > 1 && !(args.len() - begin).is_multiple_of(limit) => {
+                return Err(invalid());
+            }
+            Find::Range { last, step, limit } => {
+                let last = if last >= 0 {
+                    begin + last as usize
+                } else if limit <= 1 {
+                    args.len().saturating_sub(last.unsigned_abs() as usize)
+                } else {
+                    begin + args.len().saturating_sub(begin) / limit - 1
+                };
+                indices.extend((begin..=last).step_by(step.max(1)).filter(|at| *at < args.len()));
+            }
+            Find::Count { count_at, first, step } => {
+                let count = args.get(begin + count_at).ok_or_else(invalid)?;
+                let count = std::str::from_utf8(count)
+                    .ok()
+                    .and_then(|text| text.parse::<usize>().ok());
+                let count = count.ok_or_else(invalid)?;
+                let start = begin + first;
+                if count == 0 || start + (count - 1).saturating_mul(step) >= args.len() {
+                    return Err(invalid());
+                }
+                indices.extend((0..count).map(|n| start + n * step));
+            }
+        }
+        Ok(())
+    }
+}

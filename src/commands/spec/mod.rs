@@ -1,0 +1,237 @@
+//! What is known of a command: its spec. `COMMAND`, ACL categories, the compatibility table and the executor read it.
+//!
+//! **Invariants**
+//! - A spec stands next to its handler; no other file knows the command's name.
+//! - Whether a command reads or writes is its handler's type ([`Handler`]), so flags cannot lie about it. One exception:
+//!   a [`Handler::Write`] marked [`flag::READONLY`] answers a question and only keeps what it computed beside the value
+//!   (`PFCOUNT`), or may wait (`XREAD`); it is not refused as a write, so it asks [`Txn::is_frozen`] before it keeps anything.
+
+mod command;
+pub mod flag;
+mod keys;
+
+use super::blocking::Attempt;
+use super::context::SessionCx;
+use super::error::CmdError;
+use super::flow::Flow;
+use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
+use crate::engine::ranges::RangeTxn;
+use crate::engine::txn::{ReadTxn, Txn};
+use crate::resp::{Args, Reply};
+
+pub use command::{Command, Table, assert_sorted};
+pub use keys::{Begin, Find, KeySpec, all_keys, counted_keys, first_key, key_at, key_behind};
+
+/// What a handler returns; on an error whatever it wrote to the reply is dropped.
+pub type CmdResult = Result<(), CmdError>;
+
+/// A handler that may find nothing to answer yet.
+pub type BlockingHandler = fn(&mut Txn<'_, '_>, Args<'_>, &mut Reply) -> Result<Attempt, CmdError>;
+
+/// How a command runs, and on what.
+#[derive(Clone, Copy)]
+pub enum Handler {
+    /// Reads its keys, under their shards' locks.
+    Read(fn(&mut ReadTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
+    /// Reads and changes its keys, under their shards' locks.
+    Write(fn(&mut Txn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
+    /// As `Write`, but may find that it has to wait for its keys.
+    Blocking(BlockingHandler),
+    /// Visits a whole collection, shard by shard.
+    Keyspace(fn(&mut KeyspaceTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
+    /// As `Keyspace`, and may delete ranges.
+    Range(fn(&mut RangeTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
+    /// Changes collections as such, or keys in several of them, while nobody else runs.
+    Exclusive(fn(&mut ExclusiveTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
+    /// Works on the connection or the server, not on data.
+    Session(fn(&mut SessionCx<'_>, Args<'_>, &mut Reply) -> Result<Flow, CmdError>),
+    /// Only a container of subcommands.
+    Container,
+}
+
+/// Command groups, as in `COMMAND DOCS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Bit operations on strings.
+    Bitmap,
+    /// LokiKV's collections, checkpoints and persisting.
+    Collection,
+    /// The connection.
+    Connection,
+    /// Keys of any type.
+    Generic,
+    /// Geographic positions in sorted sets.
+    Geo,
+    /// Hashes.
+    Hash,
+    /// HyperLogLog.
+    HyperLogLog,
+    /// Lists.
+    List,
+    /// The server.
+    Server,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Streams.
+    Stream,
+    /// Strings.
+    String,
+    /// MULTI and what belongs to it.
+    Transactions,
+}
+
+impl Group {
+    /// The name in `COMMAND DOCS`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bitmap => "bitmap",
+            Self::Collection => "collection",
+            Self::Connection => "connection",
+            Self::Generic => "generic",
+            Self::Geo => "geo",
+            Self::Hash => "hash",
+            Self::HyperLogLog => "hyperloglog",
+            Self::List => "list",
+            Self::Server => "server",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Stream => "stream",
+            Self::String => "string",
+            Self::Transactions => "transactions",
+        }
+    }
+}
+
+/// How far we support a command, for redis-compat.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// As Redis, or ours in full.
+    Full,
+    /// With a difference, which the text names.
+    Partial(&'static str),
+}
+
+/// See the module. Everything not given has a default in [`Spec::new`].
+#[derive(Clone, Copy)]
+pub struct Spec {
+    /// Lower-case name; of a subcommand only its own part.
+    pub name: &'static str,
+    /// Group.
+    pub group: Group,
+    /// Redis version that introduced it, or ours (`0.1.0`) for our own.
+    pub since: &'static str,
+    /// Arguments including the name(s); negative = at least.
+    pub arity: i32,
+    /// Bits of [`flag`], those that follow from the handler apart.
+    pub flags: u32,
+    /// ACL categories beside those that follow from flags (`@string`, `@keyspace`, …), without `@`.
+    pub acl: &'static [&'static str],
+    /// Its keys.
+    pub keys: &'static [KeySpec],
+    /// Tips for clients, as in `COMMAND INFO`.
+    pub tips: &'static [&'static str],
+    /// One line.
+    pub summary: &'static str,
+    /// Documented complexity.
+    pub complexity: &'static str,
+    /// Arguments in Redis's notation (`key [NX | XX] …`), the name left out.
+    pub syntax: &'static str,
+    /// How far we support it.
+    pub support: Support,
+    /// What runs.
+    pub handler: Handler,
+    /// Subcommands of a container.
+    pub subcommands: &'static [Spec],
+}
+
+impl Spec {
+    /// A spec with the given essentials; set the rest by `Spec { flags: …, ..Spec::new(…) }`.
+    pub const fn new(name: &'static str, group: Group, arity: i32, handler: Handler) -> Self {
+        Self {
+            name,
+            group,
+            since: "1.0.0",
+            arity,
+            flags: 0,
+            acl: &[],
+            keys: &[],
+            tips: &[],
+            summary: "",
+            complexity: "O(1)",
+            syntax: "",
+            support: Support::Full,
+            handler,
+            subcommands: &[],
+        }
+    }
+
+    /// Whether any of `flags` is set.
+    #[inline]
+    pub const fn has(&self, flags: u32) -> bool {
+        self.all_flags() & flags != 0
+    }
+
+    /// Flags including those that follow from the handler.
+    #[inline]
+    pub const fn all_flags(&self) -> u32 {
+        self.flags
+            | match self.handler {
+                Handler::Write(_) | Handler::Blocking(_) if self.flags & flag::READONLY != 0 => 0,
+                Handler::Write(_) | Handler::Blocking(_) => flag::WRITE,
+                Handler::Range(_) => flag::WRITE,
+                Handler::Read(_) | Handler::Keyspace(_) => flag::READONLY,
+                Handler::Exclusive(_) | Handler::Session(_) | Handler::Container => 0,
+            }
+    }
+
+    /// Whether `count` arguments (name included) fit.
+    #[inline]
+    pub const fn accepts(&self, count: usize) -> bool {
+        if self.arity >= 0 {
+            count == self.arity as usize
+        } else {
+            count >= self.arity.unsigned_abs() as usize
+        }
+    }
+
+    /// Whether it changes data, so that it is refused when the log has failed.
+    #[inline]
+    pub const fn is_write(&self) -> bool {
+        self.has(flag::WRITE)
+    }
+
+    /// Indices of the keys among `args`.
+    ///
+    /// # Errors
+    /// When a key count among the arguments is not a number that fits.
+    pub fn key_indices(&self, args: Args<'_>) -> Result<Vec<usize>, CmdError> {
+        let mut indices = Vec::new();
+        for spec in self.keys {
+            spec.collect(args, &mut indices)?;
+        }
+        Ok(indices)
+    }
+
+    /// Indices of the keys among `args`, for locking them. Where a key count is wrong, of all arguments: the handler will
+    /// say what is wrong in its own words, and whatever it looks at before that is locked.
+    pub fn key_indices_or_all(&self, args: Args<'_>) -> Vec<usize> {
+        self.key_indices(args).unwrap_or_else(|_| (1..args.len()).collect())
+    }
+
+    /// The only key's index, if the spec says that there is exactly one at a fixed place.
+    #[inline]
+    pub fn single_key(&self) -> Option<usize> {
+        match self.keys {
+            [
+                KeySpec {
+                    begin: Begin::Index(at),
+                    find: Find::Range { last: 0, .. },
+                    ..
+                },
+            ] => Some(*at),
+            _ => None,
+        }
+    }
+}
