@@ -23,6 +23,8 @@ mod collections;
 mod copies;
 #[path = "server/feed.rs"]
 mod feed;
+#[path = "server/http.rs"]
+mod http;
 #[path = "server/inspect.rs"]
 mod inspect;
 #[path = "server/ordered.rs"]

@@ -11,6 +11,7 @@ use super::admit;
 use super::blocked::{self, Blocker};
 use super::current::Pinned;
 use super::held::HeldShard;
+use super::http;
 use super::prepare::{Prepared, prepare};
 use super::{Ran, Session, WorkerCx};
 use crate::commands::blocking::Attempt;
@@ -137,6 +138,11 @@ impl Run<'_, '_, '_> {
         }
         let command = match admit::identify(prepared.command, args) {
             Ok(command) => command,
+            // No command has such a name, so that this costs those that are there nothing.
+            Err((None, _)) if http::is_http(args) => {
+                http::abort(&self.cx.server, &self.session.client.handle, self.worker.now_ms());
+                return Step::Stop(Ran::Close);
+            }
             Err((command, error)) => return self.refuse(command, error),
         };
         let spec = command.spec;
