@@ -35,6 +35,8 @@ mod pipelines;
 mod repair;
 #[path = "server/restore.rs"]
 mod restore;
+#[path = "server/secrets.rs"]
+mod secrets;
 #[path = "server/snapshots.rs"]
 mod snapshots;
 #[path = "server/startup.rs"]

@@ -428,7 +428,7 @@ impl Run<'_, '_, '_> {
             &self.session.client.handle,
             command,
             nanos,
-            || account::shorten(args),
+            || account::shorten(command, args),
         );
         match outcome {
             Ok(Flow::Done | Flow::Exec) => {
