@@ -23,6 +23,8 @@ mod collections;
 mod copies;
 #[path = "server/feed.rs"]
 mod feed;
+#[path = "server/http.rs"]
+mod http;
 #[path = "server/inspect.rs"]
 mod inspect;
 #[path = "server/ordered.rs"]
@@ -33,6 +35,8 @@ mod pipelines;
 mod repair;
 #[path = "server/restore.rs"]
 mod restore;
+#[path = "server/secrets.rs"]
+mod secrets;
 #[path = "server/snapshots.rs"]
 mod snapshots;
 #[path = "server/startup.rs"]

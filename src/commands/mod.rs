@@ -16,6 +16,7 @@ pub mod help;
 pub mod hyperloglog;
 pub mod list;
 pub mod ordered;
+pub mod redact;
 pub mod server;
 pub mod set;
 pub mod spec;

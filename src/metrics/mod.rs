@@ -4,6 +4,7 @@
 
 pub mod counters;
 pub mod logging;
+pub mod rarely;
 pub mod rates;
 pub mod stats;
 

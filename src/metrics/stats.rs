@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::counters::Count;
+use super::rarely::Rarely;
 use super::rates::Rates;
 
 /// Buckets of `CommandStats::by_duration`.
@@ -115,6 +116,8 @@ pub struct Stats {
     pub errors: Mutex<BTreeMap<String, u64>>,
     /// Growth of commands executed, bytes read and bytes written.
     pub rates: Rates,
+    /// When it is time to warn of clients that talk HTTP.
+    pub http_warnings: Rarely,
 }
 
 impl Stats {
@@ -129,6 +132,7 @@ impl Stats {
             latency: Mutex::default(),
             errors: Mutex::default(),
             rates: Rates::default(),
+            http_warnings: Rarely::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::WorkerCx;
 use crate::client::ClientHandle;
+use crate::commands::redact::shown_args;
 use crate::commands::spec::{Command, flag};
 use crate::engine::worker::Worker;
 use crate::metrics::stats::SlowCommand;
@@ -25,7 +26,7 @@ pub struct LateCall {
 
 impl LateCall {
     pub(super) fn new(command: Command, args: Args<'_>, started: Instant) -> Self {
-        let args = shorten(args);
+        let args = shorten(command, args);
         Self { command, args, started }
     }
 
@@ -71,15 +72,14 @@ pub(super) fn note(
     }
 }
 
-/// A request's arguments as the slow log keeps them.
-pub(super) fn shorten(args: Args<'_>) -> Vec<Vec<u8>> {
+/// A request's arguments as the slow log keeps them: without secrets, and not all of each, nor all of them.
+pub(super) fn shorten(command: Command, args: Args<'_>) -> Vec<Vec<u8>> {
     let shown = if args.len() > SLOWLOG_ARGS_MAX {
         SLOWLOG_ARGS_MAX - 1
     } else {
         args.len()
     };
-    let mut kept: Vec<Vec<u8>> = args
-        .iter()
+    let mut kept: Vec<Vec<u8>> = shown_args(command.spec, args)
         .take(shown)
         .map(|arg| match arg.get(..SLOWLOG_ARG_BYTES_MAX) {
             Some(head) if arg.len() > SLOWLOG_ARG_BYTES_MAX => [

@@ -11,6 +11,7 @@ mod blocked;
 mod current;
 mod exec;
 mod held;
+mod http;
 mod prepare;
 mod run;
 

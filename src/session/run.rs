@@ -12,6 +12,7 @@ use super::blocked::{self, Blocker};
 use super::current::Pinned;
 use super::exec::Queued;
 use super::held::HeldShard;
+use super::http;
 use super::prepare::{Prepared, prepare};
 use super::{Ran, Session, WorkerCx};
 use crate::client::ReplyMode;
@@ -145,6 +146,11 @@ impl Run<'_, '_, '_> {
         }
         let command = match admit::identify(self.cx.commands, prepared.command, args) {
             Ok(command) => command,
+            // No command has such a name, so that this costs those that are there nothing.
+            Err((None, _)) if http::is_http(args) => {
+                http::abort(&self.cx.server, &self.session.client.handle, self.worker.now_ms());
+                return Step::Stop(Ran::Close);
+            }
             Err((command, error)) => return self.refuse(command, error),
         };
         let spec = command.spec;
@@ -434,7 +440,7 @@ impl Run<'_, '_, '_> {
             &self.session.client.handle,
             command,
             nanos,
-            || account::shorten(args),
+            || account::shorten(command, args),
         );
         match outcome {
             Ok(Flow::Done | Flow::Exec) => {

@@ -7,6 +7,7 @@
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
+use crate::commands::redact::all_arguments;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::resp::{Args, Reply};
 
@@ -22,6 +23,7 @@ pub(super) const AUTH: Spec = Spec {
     summary: "Authenticates the connection",
     complexity: "O(N) where N is the number of passwords defined for the user",
     syntax: "[username] password",
+    is_secret: all_arguments,
     ..Spec::new("auth", Group::Connection, -2, Handler::Session(auth))
 };
 

@@ -23,8 +23,27 @@ pub(super) const HELLO: Spec = Spec {
     acl: &["connection"],
     summary: "Agrees on the protocol version with the server",
     syntax: "[protover [AUTH username password] [SETNAME clientname]]",
+    is_secret: is_login,
     ..Spec::new("hello", Group::Connection, -1, Handler::Session(hello))
 };
+
+/// Whether argument `at` is a user or a password; also of requests that [`parse`] refuses.
+fn is_login(args: Args<'_>, at: usize) -> bool {
+    let mut option_at = 2;
+    while option_at < at {
+        let option = args.get(option_at).unwrap_or_default();
+        let values = if option.eq_ignore_ascii_case(b"AUTH") {
+            if at <= option_at + 2 {
+                return true;
+            }
+            2
+        } else {
+            usize::from(option.eq_ignore_ascii_case(b"SETNAME"))
+        };
+        option_at += 1 + values;
+    }
+    false
+}
 
 #[derive(Default)]
 struct Options<'a> {

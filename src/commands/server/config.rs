@@ -10,7 +10,7 @@ use crate::commands::help::help_spec;
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::commands::support::glob::{Case, glob_match};
-use crate::config::params::ChangedKey;
+use crate::config::params::{ChangedKey, is_secret};
 use crate::metrics::logging;
 use crate::resp::{Args, Reply};
 use crate::state::Server;
@@ -110,8 +110,15 @@ const SET: Spec = Spec {
     summary: "Sets parameters, all or none",
     complexity: "O(N) when N is the number of configuration parameters provided",
     syntax: "parameter value [parameter value ...]",
+    is_secret: is_secret_value,
     ..Spec::new("set", Group::Server, -4, Handler::Session(set))
 };
+
+/// Whether argument `at` is the value of a secret parameter.
+fn is_secret_value(args: Args<'_>, at: usize) -> bool {
+    let is_value = at >= 3 && !at.is_multiple_of(2);
+    is_value && is_secret(args.get(at - 1).unwrap_or_default())
+}
 
 fn set(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let rest: Vec<&[u8]> = args.iter().skip(2).collect();

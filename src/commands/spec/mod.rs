@@ -14,6 +14,7 @@ use super::blocking::Attempt;
 use super::context::SessionCx;
 use super::error::CmdError;
 use super::flow::Flow;
+use super::redact::{self, IsSecret};
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
 use crate::engine::ranges::RangeTxn;
 use crate::engine::txn::{ReadTxn, Txn};
@@ -140,6 +141,8 @@ pub struct Spec {
     pub syntax: &'static str,
     /// How far we support it.
     pub support: Support,
+    /// Which of a request's arguments nobody else may see.
+    pub is_secret: IsSecret,
     /// What runs.
     pub handler: Handler,
     /// Subcommands of a container.
@@ -162,6 +165,7 @@ impl Spec {
             complexity: "O(1)",
             syntax: "",
             support: Support::Full,
+            is_secret: redact::nothing,
             handler,
             subcommands: &[],
         }

@@ -8,6 +8,8 @@
 mod rewrite;
 pub(super) mod table;
 
+pub use table::is_secret;
+
 use std::{path::PathBuf, sync::Arc};
 
 use parking_lot::RwLock;
@@ -25,7 +27,7 @@ use super::{
 pub struct ChangedKey {
     /// Dotted key whose value is different now.
     pub key: String,
-    /// Its new value as text; the password is not shown.
+    /// Its new value as text; a secret one is not shown.
     pub value: String,
 }
 
@@ -278,7 +280,7 @@ fn failed(name: &str, why: &str) -> String {
 fn difference(old: &Flat, new: &Flat) -> Vec<ChangedKey> {
     let different = new.iter().filter(|(key, setting)| old.get(*key) != Some(setting));
     let shown = |key: &str, setting: &Setting| {
-        if key == "server.requirepass" {
+        if is_secret(key.as_bytes()) {
             "(hidden)".to_owned()
         } else {
             setting.to_string()

@@ -201,6 +201,21 @@ pub(in crate::config) fn is_mutable(key: &str) -> bool {
     MUTABLE.contains(&key) || OUTPUT_BUFFER_KEYS.contains(&key)
 }
 
+/// Names of both kinds whose values nobody may read in a log, those of Redis that this server does not have included.
+const SECRET: &[&str] = &[
+    "masterauth",
+    "masteruser",
+    "requirepass",
+    "server.requirepass",
+    "tls-client-key-file-pass",
+    "tls-key-file-pass",
+];
+
+/// Whether the value of the parameter `name` (in any case) is a secret.
+pub fn is_secret(name: &[u8]) -> bool {
+    SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+}
+
 /// Whether Redis guards `key` against change by a client, rather than calling it immutable.
 pub(in crate::config) fn is_protected(key: &str) -> bool {
     key == "storage.data_dir"
@@ -219,5 +234,16 @@ mod tests {
         }
         assert_eq!(find("maxmemory").unwrap().keys, ["memory.max_bytes"]);
         assert!(find("maxmemor").is_none());
+    }
+
+    #[test]
+    fn passwords_are_secret() {
+        let names = PARAMS.iter().map(|param| param.name);
+        for name in names.chain(DEFAULTS.keys().map(String::as_str)) {
+            let is_password = ["pass", "masterauth", "masteruser", "secret"];
+            let is_password = is_password.iter().any(|word| name.contains(word));
+            assert_eq!(is_secret(name.as_bytes()), is_password, "{name}");
+        }
+        assert!(is_secret(b"RequirePass") && !is_secret(b"maxmemory"));
     }
 }
