@@ -1,8 +1,9 @@
 //! Requests that are HTTP. Any page that somebody opens in a browser can send one to a port of that machine, and each
 //! line of its body would be a command. So a client that begins like one is let go before anything else of it runs.
 
-use crate::commands::context::{ClientHandle, Server};
+use crate::client::ClientHandle;
 use crate::resp::Args;
+use crate::state::Server;
 
 /// Seconds between two warnings.
 const WARNING_GAP_S: u64 = 60;
