@@ -26,7 +26,9 @@ use super::linger::Linger;
 use super::ready::{ReadyList, Slot};
 use super::settling::{Settling, Verdict, judge};
 use super::socket::{Accepted, Socket};
+use super::transfers::{self, Transfer, Transfers};
 use super::worker::{Seat, Seated};
+use crate::engine::worker::Dependencies;
 use crate::session::WorkerCx;
 
 /// Connections served together.
@@ -51,6 +53,10 @@ pub struct Hub {
     serving: Vec<usize>,
     sources: [Arc<Slot>; SOURCES],
     connections: Slab<Connected>,
+    /// Who runs in this turn, and what it will owe; empty between turns, as is what is being moved.
+    running: Vec<(usize, Dependencies)>,
+    moving: Vec<Transfer>,
+    transfers: Box<dyn Transfers>,
     arrivals: UnboundedReceiver<Seated>,
     clock: Interval,
     tick: usize,
@@ -71,6 +77,7 @@ struct Connected {
 impl Hub {
     /// A worker's hub, to which connections come by `arrivals`.
     pub fn new(cx: Rc<WorkerCx>, arrivals: UnboundedReceiver<Seated>, gap_max: Duration) -> Self {
+        let transfers = transfers::choose(true);
         let ready = ReadyList::default();
         let sources = std::array::from_fn(|number| ready.slot(number));
         sources.iter().for_each(Wake::wake_by_ref);
@@ -81,6 +88,9 @@ impl Hub {
             serving: Vec::new(),
             sources,
             connections: Slab::new(),
+            running: Vec::new(),
+            moving: Vec::new(),
+            transfers,
             arrivals,
             clock: tokio::time::interval(TICK),
             tick: 0,
@@ -118,55 +128,88 @@ impl Hub {
 
     /// Serves these slots as one turn; whether requests have run.
     fn serve(&mut self, numbers: &[usize]) -> bool {
-        let mut running = Vec::new();
-        for &number in numbers {
-            let Some(index) = number.checked_sub(SOURCES) else {
-                self.see(number);
-                continue;
-            };
-            let Some(connected) = self.connections.get_mut(index) else {
-                continue;
-            };
-            let next = connected.connection.wake_up();
-            if next == Next::Run {
-                running.push(index);
-            } else {
-                self.rest(index, next);
+        // These may end connections, whose numbers new ones get: not once something is under way.
+        numbers
+            .iter()
+            .filter(|number| **number < SOURCES)
+            .for_each(|source| self.see(*source));
+        for index in numbers.iter().filter_map(|number| number.checked_sub(SOURCES)) {
+            if let Some(connected) = self.connections.get_mut(index) {
+                let next = connected.connection.wake_up();
+                self.go_on(index, next);
             }
         }
-        if running.is_empty() {
+        self.receive_all();
+        if self.running.is_empty() {
             return false;
         }
-        self.run_all(&running);
+        self.run_all();
         true
     }
 
-    fn run_all(&mut self, running: &[usize]) {
-        let mut owed = Vec::with_capacity(running.len());
-        for &index in running {
+    fn receive_all(&mut self) {
+        let mut receiving = std::mem::take(&mut self.moving);
+        self.transfers.receive(&mut receiving);
+        for transfer in receiving.drain(..) {
+            let index = transfer.index;
             if let Some(connected) = self.connections.get_mut(index) {
-                owed.push((index, connected.connection.run()));
+                let next = connected.connection.end_receive(transfer);
+                self.go_on(index, next);
+            }
+        }
+        self.moving = receiving;
+    }
+
+    fn run_all(&mut self) {
+        let mut running = std::mem::take(&mut self.running);
+        for (index, owed) in &mut running {
+            if let Some(connected) = self.connections.get_mut(*index) {
+                *owed = connected.connection.run();
             }
         }
         self.cx.worker.borrow_mut().submit();
-        let mut has_added = false;
+        self.settle_all(&running);
+        running.clear();
+        self.running = running;
+    }
+
+    /// Sends the replies that may leave; the others wait.
+    fn settle_all(&mut self, ran: &[(usize, Dependencies)]) {
         let engine = Arc::clone(&self.cx.server.engine);
-        for (index, owed) in owed {
+        let mut has_added = false;
+        for &(index, owed) in ran {
+            let Some(connected) = self.connections.get_mut(index) else {
+                continue;
+            };
             match judge(&engine, &owed, false) {
                 Verdict::Waits(reason) => {
-                    let id = self
-                        .connections
-                        .get(index)
-                        .map_or(0, |connected| connected.connection.id());
-                    self.settling.add(index, id, owed, reason);
+                    self.settling.add(index, connected.connection.id(), owed, reason);
                     has_added = true;
                 }
-                verdict => self.release(index, &verdict),
+                Verdict::Free => match connected.connection.start_send(index) {
+                    Some(transfer) => self.moving.push(transfer),
+                    None => self.release(index, &Verdict::Free),
+                },
+                refused @ Verdict::Refused(_) => self.release(index, &refused),
             }
         }
+        self.send_all();
         if has_added {
             self.see_settling();
         }
+    }
+
+    fn send_all(&mut self) {
+        let mut sending = std::mem::take(&mut self.moving);
+        self.transfers.send(&mut sending);
+        for transfer in sending.drain(..) {
+            let index = transfer.index;
+            if let Some(connected) = self.connections.get_mut(index) {
+                connected.connection.end_send(transfer);
+                self.release(index, &Verdict::Free);
+            }
+        }
+        self.moving = sending;
     }
 
     /// A connection's replies may leave, or it is refused.
@@ -178,17 +221,21 @@ impl Hub {
             Verdict::Refused(why) => connected.connection.refuse(why),
             Verdict::Free | Verdict::Waits(_) => connected.connection.settled(),
         };
-        self.rest(index, next);
+        match next {
+            Next::Run | Next::Receive => connected.connection.wake_later(),
+            next => self.go_on(index, next),
+        }
     }
 
-    /// After its part in a turn.
-    fn rest(&mut self, index: usize, next: Next) {
+    /// After its part in a stage of the turn.
+    fn go_on(&mut self, index: usize, next: Next) {
         let Some(connected) = self.connections.get_mut(index) else {
             return;
         };
         match next {
             Next::Rest => connected.connection.charge(),
-            Next::Run => connected.connection.wake_later(),
+            Next::Receive => self.moving.push(connected.connection.start_receive(index)),
+            Next::Run => self.running.push((index, Dependencies::default())),
             Next::End => drop(self.connections.remove(index)),
         }
     }
@@ -252,7 +299,7 @@ impl Hub {
                 }
             }
             for index in over {
-                self.rest(index, Next::End);
+                self.go_on(index, Next::End);
             }
         }
     }

@@ -12,6 +12,7 @@ mod listener;
 mod ready;
 mod settling;
 mod socket;
+mod transfers;
 mod worker;
 
 pub use listener::{Listeners, accept_all, bind};

@@ -63,6 +63,8 @@ struct Blocked {
 pub enum Next {
     /// Nothing, until it is woken.
     Rest,
+    /// To receive, together with others.
+    Receive,
     /// To run.
     Run,
     /// To be dropped.
@@ -181,6 +183,13 @@ impl Connection {
         if self.is_ending {
             return self.close();
         }
+        if self.receives_afresh() {
+            return match self.may_receive() {
+                Ok(true) => Next::Receive,
+                Ok(false) => Next::Rest,
+                Err(error) => self.note_error(&error),
+            };
+        }
         match self.receive() {
             Ok(Received::Nothing) => Next::Rest,
             Ok(Received::Bytes) => self.begin_work(),
@@ -240,6 +249,9 @@ impl Connection {
         let State::Settling(ran) = std::mem::replace(&mut self.state, State::Running) else {
             return Next::Rest;
         };
+        if self.handle.is_killed() {
+            return Next::End;
+        }
         if self.session.reply().is_over_limit() {
             return self.note_over_limit();
         }

@@ -292,6 +292,16 @@ impl Reply {
         self.out.io_slices(out)
     }
 
+    /// Lends all that is unsent, if it is one piece; it is to be [put back](Self::put_back) before anything else is done.
+    pub fn lend(&mut self) -> Option<Vec<u8>> {
+        self.out.lend_tail()
+    }
+
+    /// Takes back what was lent.
+    pub fn put_back(&mut self, lent: Vec<u8>) {
+        self.out.put_tail(lent);
+    }
+
     /// Forgets the first `n` bytes, which have been sent.
     pub fn advance(&mut self, n: usize) {
         self.out.advance(n);

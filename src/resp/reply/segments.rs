@@ -229,6 +229,17 @@ impl Segments {
             .count()
     }
 
+    /// Lends all that is unsent, if it is one piece from its beginning on; to be put back before anything else is done.
+    pub(super) fn lend_tail(&mut self) -> Option<Vec<u8>> {
+        let is_whole = self.sealed.is_empty() && self.sent == 0 && !self.tail.is_empty();
+        is_whole.then(|| std::mem::take(&mut self.tail))
+    }
+
+    /// Takes back what was lent.
+    pub(super) fn put_tail(&mut self, tail: Vec<u8>) {
+        self.tail = tail;
+    }
+
     /// Forgets the first `n` unsent bytes: they have been sent.
     pub(super) fn advance(&mut self, n: usize) {
         let n = n.min(self.len);
