@@ -5,8 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lokikv::checkpoint::{CheckpointOptions, Checkpointer};
-use lokikv::config::Live;
+use lokikv::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer};
 use lokikv::engine::Engine;
 use lokikv::engine::index::Kind;
 use lokikv::engine::keyspace::ExclusiveTxn;
@@ -127,7 +126,7 @@ fn main() -> Outcome<()> {
         Arc::clone(&engine),
         Arc::clone(&disk),
         options,
-        Arc::new(Live::default()),
+        Arc::new(CheckpointSettings::default()),
     );
     checkpointer.start()?;
     // Writing 5 there makes the peak begin anew.

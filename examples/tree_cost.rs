@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lokikv::page::hash_page::prefetch_ref;
+use lokikv::page::prefetch::prefetch_ref;
 use lokikv::page::tree::{Tree, TreeItem};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;

@@ -11,6 +11,7 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod engine;
+pub mod logging;
 pub mod metrics;
 pub mod migrate;
 pub mod net;

@@ -15,11 +15,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::base::Base;
-use super::error::{CheckpointError, Result};
-use super::format::{CollectionRow, ManifestHead, ManifestKind, PAGE_HEADER_BYTES, PageRow};
-use super::manifest::{CollectionPart, Manifest};
-use super::page_file::PageFileWriter;
+use super::files::base::Base;
+use super::files::error::{CheckpointError, Result};
+use super::files::format::{CollectionRow, ManifestHead, ManifestKind, PAGE_HEADER_BYTES, PageRow};
+use super::files::manifest::{CollectionPart, Manifest};
+use super::files::page_file::PageFileWriter;
 use crate::engine::Engine;
 use crate::engine::background::give_way;
 use crate::engine::effect::CollectionId;

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::capture::{Capture, Saved};
-use super::error::{CheckpointError, Result};
+use super::files::error::{CheckpointError, Result};
+use super::request::{ConvertRequest, CopyRequest, LoadDone};
 use super::runner::Runner;
-use super::{ConvertRequest, CopyRequest, LoadDone};
 use crate::engine::collection::Collection;
 use crate::engine::effect::decode_all;
 use crate::engine::registry::Slot;
@@ -77,7 +77,7 @@ impl Runner {
         let entries = self.with_hidden((kind, settings), |runner, hidden| {
             let outcome = runner.follow(&request.name, hidden);
             if outcome.is_err() {
-                runner.shared.engine.tap().close();
+                runner.shared.engine.close_tap();
             }
             outcome
         })?;
@@ -119,7 +119,7 @@ impl Runner {
     /// Brings `hidden` to what collection `name` is, and exchanges them.
     fn follow(&mut self, name: &str, hidden: &mut Arc<Collection>) -> Result<u64> {
         let engine = Arc::clone(&self.shared.engine);
-        let mut capture = Capture::begin_with(&engine, Some(name), |slot| engine.tap().open(&slot.collection));
+        let mut capture = Capture::begin_with(&engine, Some(name), |slot| engine.open_tap(&slot.collection));
         let source = capture.first_id();
         let entries = self.put_captured(&mut capture, name, hidden)?;
         drop(capture);
@@ -147,7 +147,7 @@ impl Runner {
                     Change::Keys(keys) => apply_all(&mut txn.keys(&hidden), &flat(&keys))?,
                 }
             }
-            engine.tap().close();
+            engine.close_tap();
             txn.publish_converted(source, id)
         })?;
         Ok(entries)

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::error::{CheckpointError, Result};
+use super::files::error::{CheckpointError, Result};
+use super::queue::CLOSED;
+use super::request::Target;
 use super::runner::Runner;
-use super::{CLOSED, Target};
 use crate::engine::collection::Collection;
 use crate::engine::effect::{CollectionId, Effect};
 use crate::engine::index::Kind;
@@ -181,7 +182,7 @@ impl Runner {
     }
 
     pub(super) fn check_memory(&self) -> Result<()> {
-        let max = self.shared.live.maxmemory.load(Ordering::Relaxed);
+        let max = self.shared.settings.memory_bytes_max.load(Ordering::Relaxed);
         let used = self.shared.engine.meter().used_bytes();
         if max == 0 || used <= max {
             return Ok(());

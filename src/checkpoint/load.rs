@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::catalog::open_page_files;
-use super::error::{CheckpointError, Result};
-use super::format::{ManifestKind, PageRow};
-use super::manifest::{CollectionPart, Manifest};
-use super::page_file::{PageBuffer, PageFileReader, file_of};
-use super::persist::MANIFEST;
+use super::files::catalog::open_page_files;
+use super::files::error::{CheckpointError, Result};
+use super::files::format::{ManifestKind, PageRow};
+use super::files::manifest::{CollectionPart, Manifest};
+use super::files::page_file::{PageBuffer, PageFileReader, file_of};
+use super::files::persisted::MANIFEST;
+use super::request::{LoadDone, LoadRequest};
 use super::runner::Runner;
-use super::{LoadDone, LoadRequest};
 use crate::engine::collection::Collection;
 use crate::page::image::EntryImage;
 

@@ -10,40 +10,21 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::capture::Capture;
-use super::catalog::{Listing, page_file_name, publish};
-use super::error::{CheckpointError, Result};
-use super::format::ManifestKind;
-use super::manifest::Manifest;
-use super::page_file::PageFileWriter;
+use super::files::catalog::{Listing, page_file_name, publish};
+use super::files::error::{CheckpointError, Result};
+use super::files::format::ManifestKind;
+use super::files::manifest::Manifest;
+use super::files::packing::Compression;
+use super::files::page_file::PageFileWriter;
+use super::files::persisted::{MANIFEST, persisted_manifests};
+use super::queue::Context;
+use super::request::PersistDone;
 use super::runner::Runner;
-use super::{PersistDone, Persisted, Shared};
-use crate::config::values::Compression;
-use crate::storage::Disk;
+use super::status::Persisted;
 use crate::storage::fault_point::fault_point;
 
-/// The manifest of a persisted collection.
-pub const MANIFEST: &str = "manifest.lkm";
-
-/// Names and manifests of the collections persisted in `dir`; none if there is no such directory.
-///
-/// # Errors
-/// When the directory cannot be read.
-pub fn persisted_manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    if !disk.exists(dir).map_err(CheckpointError::io("look for", dir))? {
-        return Ok(found);
-    }
-    for name in disk.list(dir).map_err(CheckpointError::io("list", dir))? {
-        let path = dir.join(&name).join(MANIFEST);
-        if disk.exists(&path).map_err(CheckpointError::io("look for", &path))? {
-            found.push((name.to_string_lossy().into_owned(), path));
-        }
-    }
-    Ok(found)
-}
-
 /// Looks what is persisted already, for those who ask when that was.
-pub(super) fn note_persisted(shared: &Shared) {
+pub(super) fn note_persisted(shared: &Context) {
     let (disk, dir) = (shared.disk.as_ref(), &shared.options.persist_dir);
     let found = persisted_manifests(disk, dir).unwrap_or_default();
     for (name, path) in found {
@@ -124,7 +105,7 @@ impl Runner {
     fn write_persisted(&mut self, name: &str, dir: &Path, id: u64, path: &Path) -> Result<Option<PersistDone>> {
         let started = Instant::now();
         let shared = Arc::clone(&self.shared);
-        let is_lz4 = shared.live.checkpoint_lz4.load(Ordering::Relaxed);
+        let is_lz4 = shared.settings.is_lz4.load(Ordering::Relaxed);
         let compression = if is_lz4 { Compression::Lz4 } else { Compression::None };
         let mut file = PageFileWriter::create(shared.disk.as_ref(), path.to_owned(), id, compression)?;
         let mut capture = Capture::begin(&shared.engine, Some(name));

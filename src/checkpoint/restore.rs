@@ -11,14 +11,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::catalog::{manifest_name, open_page_files};
-use super::error::{CheckpointError, Result};
-use super::format::ManifestKind;
+use super::files::catalog::{manifest_name, open_page_files};
+use super::files::error::{CheckpointError, Result};
+use super::files::format::ManifestKind;
+use super::files::manifest::Manifest;
+use super::files::page_file::PageBuffer;
 use super::load::Filed;
-use super::manifest::Manifest;
-use super::page_file::PageBuffer;
+use super::request::{AttachRequest, LoadDone, Moment, RestoreDone, RestoreRequest, Target};
 use super::runner::Runner;
-use super::{AttachRequest, LoadDone, Moment, RestoreDone, RestoreRequest, Target};
 use crate::engine::Engine;
 use crate::engine::apply::apply;
 use crate::engine::collection::Collection;

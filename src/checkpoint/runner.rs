@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::base::Base;
 use super::capture::Capture;
-use super::catalog::Catalog;
-use super::error::{CheckpointError, Result};
-use super::format::ManifestKind;
-use super::{CheckpointDone, Job, Reply, Shared};
+use super::files::base::Base;
+use super::files::catalog::Catalog;
+use super::files::error::{CheckpointError, Result};
+use super::files::format::ManifestKind;
+use super::queue::{Context, Job, Reply};
+use super::request::CheckpointDone;
 use crate::engine::background::step_back;
 use crate::engine::worker::{Worker, unix_ms};
 use crate::storage::fault_point::fault_point;
@@ -34,7 +35,7 @@ enum Work {
 
 /// The thread's own.
 pub(super) struct Runner {
-    pub shared: Arc<Shared>,
+    pub shared: Arc<Context>,
     pub worker: Worker,
     catalog: Option<Catalog>,
     /// What the newest checkpoint has, if that is known already.
@@ -48,9 +49,9 @@ pub(super) struct Runner {
 }
 
 /// The thread's body.
-pub(super) fn run(shared: Arc<Shared>, worker: Worker) {
+pub(super) fn run(shared: Arc<Context>, worker: Worker) {
     /// However the thread ends, nobody waits for it any more.
-    struct Close(Arc<Shared>);
+    struct Close(Arc<Context>);
     impl Drop for Close {
         fn drop(&mut self) {
             self.0.close();
@@ -116,13 +117,13 @@ impl Runner {
         if self.failed && since < RETRY {
             return false;
         }
-        let (engine, live) = (&self.shared.engine, &self.shared.live);
+        let (engine, settings) = (&self.shared.engine, &self.shared.settings);
         let last_lsn = self.shared.status.last().map_or(0, |last| last.lsn);
         if engine.wal().last_lsn() == last_lsn || engine.refuses_writes() {
             return false;
         }
-        let interval_s = live.checkpoint_interval_s.load(Relaxed);
-        let bytes_max = live.checkpoint_wal_bytes_max.load(Relaxed);
+        let interval_s = settings.interval_s.load(Relaxed);
+        let bytes_max = settings.wal_bytes_max.load(Relaxed);
         let by_time = interval_s > 0 && since >= Duration::from_secs(interval_s);
         by_time || bytes_max > 0 && self.wal_growth() > bytes_max
     }
@@ -160,7 +161,7 @@ impl Runner {
 
     fn try_checkpoint(&mut self) -> Result<CheckpointDone> {
         let mut catalog = self.take_catalog()?;
-        catalog.is_lz4 = self.shared.live.checkpoint_lz4.load(Relaxed);
+        catalog.is_lz4 = self.shared.settings.is_lz4.load(Relaxed);
         let base = match self.base.take() {
             Some(base) => base,
             None => self.read_base(&catalog),
@@ -232,19 +233,16 @@ impl Runner {
 
     /// Lets go of what the new checkpoint has made superfluous. It is published: failing here is not its failure.
     fn clean_up(&self, catalog: &mut Catalog) {
-        let live = &self.shared.live;
+        let settings = &self.shared.settings;
         let now_ms = unix_ms();
         let keep_from = self.shared.status.last().map_or(0, |last| last.lsn + 1);
-        let keep_age_s = live.wal_keep_age_s.load(Relaxed);
+        let keep_age_s = settings.wal_keep_age_s.load(Relaxed);
         fault_point("checkpoint.before_trim");
         if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {
             tracing::warn!("the WAL could not be trimmed after a checkpoint: {error}");
         }
         fault_point("checkpoint.after_trim");
-        let (count, age_s) = (
-            live.checkpoint_keep_count.load(Relaxed),
-            live.checkpoint_keep_age_s.load(Relaxed),
-        );
+        let (count, age_s) = (settings.keep_count.load(Relaxed), settings.keep_age_s.load(Relaxed));
         if let Err(error) = catalog.retain(count, age_s, now_ms) {
             tracing::warn!("old checkpoints could not be removed: {error}");
         }

@@ -10,26 +10,17 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::catalog::{Catalog, manifest_name, open_page_files};
-use super::error::Result;
-use super::format::{ManifestHead, ManifestKind, PageRow};
-use super::manifest::{CollectionPart, Manifest};
-use super::page_file::{PageBuffer, PageFileReader, file_of};
+use super::files::catalog::{Catalog, SnapshotId, manifest_name, open_page_files};
+use super::files::error::Result;
+use super::files::format::{ManifestHead, ManifestKind, PageRow};
+use super::files::manifest::{CollectionPart, Manifest};
+use super::files::page_file::{PageBuffer, PageFileReader, file_of};
+use super::files::verify::{Event, Expected, verify_manifest};
 use super::runner::Runner;
-use super::verify::{Event, Expected, verify_manifest};
 use crate::engine::effect::CollectionId;
 use crate::engine::index::Kind;
 use crate::page::codec;
 use crate::wal::Lsn;
-
-/// Which checkpoint is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SnapshotId {
-    /// The one with this identity.
-    Number(u64),
-    /// The newest.
-    Latest,
-}
 
 /// A checkpoint that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{CheckpointDone, CheckpointInfo};
+use super::files::catalog::CheckpointInfo;
+use super::request::CheckpointDone;
 use crate::engine::worker::unix_ms;
 use crate::wal::Lsn;
 

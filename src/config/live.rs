@@ -11,6 +11,8 @@ use std::sync::{
 
 use parking_lot::RwLock;
 
+use crate::checkpoint::CheckpointSettings;
+
 use super::values::Compression;
 use super::{
     schema::{Config, Limits},
@@ -86,18 +88,8 @@ pub struct Live {
     fsync: AtomicU8,
     /// `wal.segment_bytes`
     pub wal_segment_bytes: AtomicU64,
-    /// `wal.keep_age_s`
-    pub wal_keep_age_s: AtomicU64,
-    /// `checkpoint.interval_s`; 0: none by time.
-    pub checkpoint_interval_s: AtomicU64,
-    /// `checkpoint.wal_bytes_max`; 0: none by size.
-    pub checkpoint_wal_bytes_max: AtomicU64,
-    /// `checkpoint.keep_count`
-    pub checkpoint_keep_count: AtomicU64,
-    /// `checkpoint.keep_age_s`
-    pub checkpoint_keep_age_s: AtomicU64,
-    /// `checkpoint.compression` is `lz4`.
-    pub checkpoint_lz4: AtomicBool,
+    /// What the checkpointer follows.
+    pub checkpoint: Arc<CheckpointSettings>,
     /// `checkpoint.on_shutdown`
     pub checkpoint_on_shutdown: AtomicBool,
     /// Grows with every change; whoever caches a value compares this.
@@ -154,14 +146,15 @@ impl Live {
     fn store_durability(&self, config: &Config) {
         self.fsync.store(config.wal.fsync as u8, Relaxed);
         self.wal_segment_bytes.store(config.wal.segment_bytes, Relaxed);
-        self.wal_keep_age_s.store(config.wal.keep_age_s, Relaxed);
         let checkpoint = &config.checkpoint;
-        self.checkpoint_interval_s.store(checkpoint.interval_s, Relaxed);
-        self.checkpoint_wal_bytes_max.store(checkpoint.wal_bytes_max, Relaxed);
-        self.checkpoint_keep_count.store(checkpoint.keep_count, Relaxed);
-        self.checkpoint_keep_age_s.store(checkpoint.keep_age_s, Relaxed);
-        self.checkpoint_lz4
-            .store(checkpoint.compression == Compression::Lz4, Relaxed);
+        let live = &self.checkpoint;
+        live.interval_s.store(checkpoint.interval_s, Relaxed);
+        live.wal_bytes_max.store(checkpoint.wal_bytes_max, Relaxed);
+        live.keep_count.store(checkpoint.keep_count, Relaxed);
+        live.keep_age_s.store(checkpoint.keep_age_s, Relaxed);
+        live.is_lz4.store(checkpoint.compression == Compression::Lz4, Relaxed);
+        live.wal_keep_age_s.store(config.wal.keep_age_s, Relaxed);
+        live.memory_bytes_max.store(config.memory.max_bytes, Relaxed);
         self.checkpoint_on_shutdown.store(checkpoint.on_shutdown, Relaxed);
     }
 

@@ -14,6 +14,7 @@ mod check;
 pub mod cli;
 mod convert;
 mod de;
+mod derived;
 mod flat;
 pub mod keyspace_events;
 pub mod live;
@@ -27,6 +28,7 @@ pub mod size;
 mod suggest;
 pub mod values;
 
+pub use derived::core_count;
 pub use live::Live;
 pub use load::{ConfigError, Loaded, Override, load};
 pub use params::Params;

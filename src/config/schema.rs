@@ -1,19 +1,14 @@
-//! The typed configuration: one struct per section of `config.toml`, with the default of every key.
+//! The typed configuration: one struct per section of `config.toml`, with the default of every key. What follows from the
+//! values is in [`super::derived`].
 //!
 //! **Invariants**
 //! - A key's name, type, range and default are stated here and nowhere else; `config.toml` explains them to users.
 //! - Sizes are bytes, durations carry their unit in the name, 0 means "off" or "no limit" where it is allowed.
 //! - Paths are relative to the directory the server was started in.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
-
 use serde::{Deserialize, Serialize};
 
 use super::{
-    bind::{self, ListenAddr},
     de, keyspace_events,
     values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
 };
@@ -127,47 +122,6 @@ impl Default for Server {
     }
 }
 
-/// Cores that this process may use.
-pub fn core_count() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-impl Server {
-    /// The number of workers to start on this machine.
-    pub fn worker_count(&self) -> usize {
-        match self.workers {
-            0 => core_count().saturating_sub(1).max(1),
-            n => n,
-        }
-    }
-
-    /// Whether TCP is served at all: port 0 beside a Unix socket turns it off.
-    pub fn tcp_enabled(&self) -> bool {
-        self.port != 0 || self.unixsocket.is_empty()
-    }
-
-    /// The sockets to listen on, host names looked up; empty when TCP is off.
-    pub fn listen_addrs(&self) -> io::Result<Vec<ListenAddr>> {
-        let mut addrs = Vec::new();
-        for item in self.bind.iter().filter(|_| self.tcp_enabled()) {
-            addrs.extend(bind::resolve(item, self.port)?);
-        }
-        Ok(addrs)
-    }
-
-    /// The Unix socket's path, when there is one.
-    pub fn unixsocket_path(&self) -> Option<&Path> {
-        (!self.unixsocket.is_empty()).then(|| Path::new(&self.unixsocket))
-    }
-
-    /// The mode to give the Unix socket, when one is configured.
-    pub fn unixsocket_mode(&self) -> Option<u32> {
-        u32::from_str_radix(&self.unixsocketperm, 8)
-            .ok()
-            .filter(|mode| *mode != 0)
-    }
-}
-
 /// TLS: parsed, so that a file can be prepared for it; refused when it asks for TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -227,36 +181,6 @@ impl Default for Storage {
             checkpoint_dir: none(),
             persist_dir: none(),
             wal_dir: none(),
-        }
-    }
-}
-
-impl Storage {
-    /// The folder of everything.
-    pub fn data_path(&self) -> PathBuf {
-        PathBuf::from(&self.data_dir)
-    }
-
-    /// The folder of checkpoints.
-    pub fn checkpoint_path(&self) -> PathBuf {
-        self.under(&self.checkpoint_dir, "checkpoint")
-    }
-
-    /// The folder of persisted collections.
-    pub fn persist_path(&self) -> PathBuf {
-        self.under(&self.persist_dir, "persist")
-    }
-
-    /// The folder of WAL segments.
-    pub fn wal_path(&self) -> PathBuf {
-        self.under(&self.wal_dir, "wal")
-    }
-
-    fn under(&self, configured: &str, name: &str) -> PathBuf {
-        if configured.is_empty() {
-            self.data_path().join(name)
-        } else {
-            PathBuf::from(configured)
         }
     }
 }
@@ -518,43 +442,5 @@ impl Default for Log {
             file: String::new(),
             format: LogFormat::Text,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folders_follow_data_dir_unless_named() {
-        let storage = Storage {
-            data_dir: "/d".to_owned(),
-            wal_dir: "/w".to_owned(),
-            ..Storage::default()
-        };
-        assert_eq!(storage.checkpoint_path(), Path::new("/d/checkpoint"));
-        assert_eq!(storage.persist_path(), Path::new("/d/persist"));
-        assert_eq!(storage.wal_path(), Path::new("/w"));
-    }
-
-    #[test]
-    fn sockets() {
-        let mut server = Server {
-            bind: vec!["*".to_owned(), "::1".to_owned()],
-            port: 0,
-            ..Server::default()
-        };
-        assert_eq!(server.listen_addrs().unwrap().len(), 2);
-        assert_eq!((server.unixsocket_path(), server.unixsocket_mode()), (None, None));
-        server.unixsocket = "/s".to_owned();
-        server.unixsocketperm = "770".to_owned();
-        assert_eq!(server.listen_addrs().unwrap(), []);
-        assert_eq!(
-            (server.unixsocket_path(), server.unixsocket_mode()),
-            (Some(Path::new("/s")), Some(0o770))
-        );
-        assert_eq!(server.worker_count(), 1.max(core_count() - 1));
-        server.workers = 7;
-        assert_eq!(server.worker_count(), 7);
     }
 }

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use crate::wal;
+
 /// Declares an enum of words: the enum, its parser, its `Display` and its serde forms.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }
@@ -136,6 +138,16 @@ words! {
         Compact = "compact",
     }
     later { "json" => "log lines are not in this version; use \"text\" or \"compact\"" }
+}
+
+impl From<Fsync> for wal::Fsync {
+    fn from(configured: Fsync) -> Self {
+        match configured {
+            Fsync::Always => Self::Always,
+            Fsync::Everysec => Self::EverySec,
+            Fsync::No => Self::No,
+        }
+    }
 }
 
 impl LogLevel {

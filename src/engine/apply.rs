@@ -57,19 +57,7 @@ pub fn apply(
             let expire_at_ms = (expire_at_ms != 0).then_some(expire_at_ms);
             // Dropped at once: a large value belongs to the entry that took its stead, too.
             drop(state.index.upsert(key, write, |entry| {
-                let entry = entry?;
-                tally.take(Some(entry));
-                if entry.try_set_expiry(expire_at_ms) {
-                    entry.set_access_s(access_s);
-                    tally.add(entry);
-                    return None;
-                }
-                let mut moved = Entry::new(key.bytes, entry.value(), expire_at_ms, access_s);
-                if entry.is_raw() {
-                    moved.set_raw();
-                }
-                tally.add(&moved);
-                Some(moved)
+                move_expiry(entry?, key.bytes, expire_at_ms, access_s, &mut tally)
             }));
             None
         }
@@ -80,37 +68,7 @@ pub fn apply(
             tally.add(replacement.as_ref().unwrap_or(entry));
             replacement
         }),
-        Effect::List { op, .. } => {
-            let change = |form: Form<'_>| list::apply(form, &op, write.thresholds);
-            on_container(state, key, (write, access_s), &mut tally, Kind::List, change)
-        }
-        Effect::Set { op, .. } => {
-            let change = |form: Form<'_>| set::apply(form, &op, write.thresholds);
-            on_container(state, key, (write, access_s), &mut tally, Kind::Set, change)
-        }
-        Effect::Zset { op, .. } => {
-            let change = |form: Form<'_>| zset::apply(form, &op, write.thresholds);
-            on_container(state, key, (write, access_s), &mut tally, Kind::Zset, change)
-        }
-        Effect::Hash { op, .. } => {
-            let change = |form: Form<'_>| hash::apply(form, &op, write.thresholds);
-            on_container(state, key, (write, access_s), &mut tally, Kind::Hash, change)
-        }
-        Effect::Stream { op, .. } => {
-            let change = |form: Form<'_>| stream::apply(form, &op, write.thresholds);
-            on_container(state, key, (write, access_s), &mut tally, Kind::Stream, change)
-        }
-        Effect::CollectionCreate { .. }
-        | Effect::CollectionDrop
-        | Effect::CollectionRename { .. }
-        | Effect::CollectionFlush
-        | Effect::CollectionSwap { .. }
-        | Effect::CollectionLoad { .. }
-        | Effect::CollectionPublish { .. }
-        | Effect::CollectionConfigure { .. } => {
-            debug_assert!(false, "collection effects go to the registry");
-            None
-        }
+        ref on_container => change_container(state, key, on_container, (write, access_s), &mut tally),
     };
     let index_growth = state.index.heap_bytes() as i64 - index_bytes as i64;
     if index_growth != 0 {
@@ -176,6 +134,77 @@ fn put(
     let fresh = Entry::new(key, value, expire_at_ms, access_s);
     tally.add(&fresh);
     Some(fresh)
+}
+
+/// Sets when an entry dies, in place or in an entry that takes its stead.
+fn move_expiry(
+    entry: &mut EntryMut<'_>,
+    key: &[u8],
+    expire_at_ms: Option<u64>,
+    access_s: u32,
+    tally: &mut Tally,
+) -> Option<Entry> {
+    tally.take(Some(entry));
+    if entry.try_set_expiry(expire_at_ms) {
+        entry.set_access_s(access_s);
+        tally.add(entry);
+        return None;
+    }
+    let mut moved = Entry::new(key, entry.value(), expire_at_ms, access_s);
+    if entry.is_raw() {
+        moved.set_raw();
+    }
+    tally.add(&moved);
+    Some(moved)
+}
+
+/// Does what an effect says to the container that `key` holds.
+#[inline]
+fn change_container(
+    state: &mut ShardState,
+    key: KeyRef<'_>,
+    effect: &Effect<'_>,
+    (write, access_s): (&PageWrite<'_>, u32),
+    tally: &mut Tally,
+) -> Option<Entry> {
+    match *effect {
+        Effect::List { op, .. } => {
+            let change = |form: Form<'_>| list::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), tally, Kind::List, change)
+        }
+        Effect::Set { op, .. } => {
+            let change = |form: Form<'_>| set::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), tally, Kind::Set, change)
+        }
+        Effect::Zset { op, .. } => {
+            let change = |form: Form<'_>| zset::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), tally, Kind::Zset, change)
+        }
+        Effect::Hash { op, .. } => {
+            let change = |form: Form<'_>| hash::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), tally, Kind::Hash, change)
+        }
+        Effect::Stream { op, .. } => {
+            let change = |form: Form<'_>| stream::apply(form, &op, write.thresholds);
+            on_container(state, key, (write, access_s), tally, Kind::Stream, change)
+        }
+        Effect::Put { .. }
+        | Effect::Copy { .. }
+        | Effect::Delete { .. }
+        | Effect::ExpireAt { .. }
+        | Effect::StrRange { .. }
+        | Effect::CollectionCreate { .. }
+        | Effect::CollectionDrop
+        | Effect::CollectionRename { .. }
+        | Effect::CollectionFlush
+        | Effect::CollectionSwap { .. }
+        | Effect::CollectionLoad { .. }
+        | Effect::CollectionPublish { .. }
+        | Effect::CollectionConfigure { .. } => {
+            debug_assert!(false, "not an effect on a container; those on collections go to the registry");
+            None
+        }
+    }
 }
 
 /// Does a container's operation to what `key` holds; a container that it leaves with nothing goes with its key.

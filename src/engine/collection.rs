@@ -6,8 +6,8 @@
 //! - Emptying a collection replaces this object by a new one of the same id (under the exclusive gate), so that whoever
 //!   still reads the old pages (a checkpoint, a background drop) has them to itself.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -333,6 +333,11 @@ impl Collection {
         shards
             .map(|state| state.entry_bytes + state.index.heap_bytes() as u64)
             .sum()
+    }
+
+    /// Lets go of it; tells how many bytes it had.
+    pub fn drop_counted(self: Arc<Self>) -> u64 {
+        self.bytes()
     }
 
     /// How many keys there are, each shard locked in turn.

@@ -331,7 +331,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         let waiting = self.take_waiters(slot.collection.id());
         let gone = engine.change_registry(|registry| registry.detach(slot.id));
         let gone = gone.ok_or_else(|| format!("collection {:?} is not attached", slot.name))?;
-        engine.reaper().retire_collection(gone);
+        engine.retire_collection(gone);
         self.orphan(waiting);
         Ok(())
     }
@@ -348,10 +348,15 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
             .engine
             .change_registry(|registry: &mut Registry| registry.apply(id, effect))?;
         self.scope.log_registry_effect(id, effect);
-        self.scope.engine.tap().note(id, effect, self.collection(id));
+        let now = self.collection(id);
+        if self.scope.engine.tap().note(id, effect, now.is_some())
+            && let Some(now) = now
+        {
+            now.carried().set_tapped(true);
+        }
         self.scope.worker.counters.changes.add(1);
         if let Some(collection) = gone {
-            self.scope.engine.reaper().retire_collection(collection);
+            self.scope.engine.retire_collection(collection);
         }
         Ok(())
     }

@@ -199,6 +199,11 @@ impl Engine {
         &self.meter
     }
 
+    /// Drops `collection` in the background once nobody else reads it.
+    pub(super) fn retire_collection(&self, collection: Arc<Collection>) {
+        self.reaper.retire(move || collection.drop_counted());
+    }
+
     /// Background drops.
     pub fn reaper(&self) -> &Reaper {
         &self.reaper
@@ -308,6 +313,20 @@ impl Engine {
     #[inline]
     pub fn tap(&self) -> &Tap {
         &self.tap
+    }
+
+    /// Begins to follow `collection`. Under the exclusive gate.
+    pub fn open_tap(&self, collection: &Collection) {
+        collection.carried().set_tapped(true);
+        self.tap.open(collection.id(), collection.traits().is_cache());
+    }
+
+    /// Follows no longer. Under the exclusive gate, or when nobody changes the collection any more.
+    pub fn close_tap(&self) {
+        let followed = self.tap.close();
+        if let Some(slot) = followed.and_then(|id| self.registry().by_collection(id).cloned()) {
+            slot.collection.carried().set_tapped(false);
+        }
     }
 
     /// Pre-images handed over by writers.

@@ -9,7 +9,6 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use super::background::step_back;
-use super::collection::Collection;
 use super::memory::Meter;
 use crate::page::Entry;
 
@@ -18,7 +17,8 @@ pub const LARGE_BYTES: usize = 1 << 20;
 
 enum Job {
     Entry(Entry),
-    Collection(Arc<Collection>),
+    /// Drops something and tells how many bytes it had.
+    Counted(Box<dyn FnOnce() -> u64 + Send>),
 }
 
 /// See the module.
@@ -40,7 +40,7 @@ impl Reaper {
                         drop(entry);
                         meter.add(cell, -bytes);
                     }
-                    Job::Collection(collection) => drop_collection(collection, &meter, cell),
+                    Job::Counted(drop_it) => meter.add(cell, -(drop_it() as i64)),
                 }
             }
         })?;
@@ -55,9 +55,9 @@ impl Reaper {
         self.send(Job::Entry(entry));
     }
 
-    /// Drops `collection` once nobody else reads it.
-    pub fn retire_collection(&self, collection: Arc<Collection>) {
-        self.send(Job::Collection(collection));
+    /// Drops something later: `drop_it` does, and tells how many bytes it had.
+    pub fn retire(&self, drop_it: impl FnOnce() -> u64 + Send + 'static) {
+        self.send(Job::Counted(Box::new(drop_it)));
     }
 
     fn send(&self, job: Job) {
@@ -74,10 +74,4 @@ impl Reaper {
             let _ = thread.join();
         }
     }
-}
-
-fn drop_collection(collection: Arc<Collection>, meter: &Meter, cell: usize) {
-    let bytes = collection.totals(u64::MAX).bytes as i64;
-    drop(collection);
-    meter.add(cell, -bytes);
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::collection::Collection;
-use super::effect::{ATTACHED_FIRST, CollectionId, DatabaseId, Effect, NAMED_FIRST};
+use super::effect::{ATTACHED_FIRST, CollectionId, DatabaseId, Effect, NAMED_FIRST, Placement};
 use super::settings::Settings;
 
 /// A database slot.
@@ -124,6 +124,25 @@ impl Registry {
         self.slots.remove(&id).map(|slot| slot.collection)
     }
 
+    fn create(
+        &mut self,
+        id: CollectionId,
+        (database, name): (DatabaseId, &str),
+        placement: Placement,
+    ) -> Result<Option<Arc<Collection>>, String> {
+        if self.slots.contains_key(&database) || self.by_name(name).is_some() {
+            return Err(format!("collection {name:?} (database {database}) exists already"));
+        }
+        let slot = Slot {
+            id: database,
+            name: name.into(),
+            collection: Arc::new(Collection::new(id, placement)),
+        };
+        self.slots.insert(database, slot);
+        self.reserve_collection_ids(id + 1);
+        Ok(None)
+    }
+
     /// Applies an effect on collections as such; returns the collection that was let go, if any.
     ///
     /// # Errors
@@ -134,22 +153,7 @@ impl Registry {
                 database,
                 name,
                 placement,
-            } => {
-                if self.slots.contains_key(&database) || self.by_name(name).is_some() {
-                    return Err(format!("collection {name:?} (database {database}) exists already"));
-                }
-                let collection = Arc::new(Collection::new(id, placement));
-                self.slots.insert(
-                    database,
-                    Slot {
-                        id: database,
-                        name: name.into(),
-                        collection,
-                    },
-                );
-                self.reserve_collection_ids(id + 1);
-                Ok(None)
-            }
+            } => self.create(id, (database, name), placement),
             Effect::CollectionDrop if self.loading.contains_key(&id) => Ok(self.loading.remove(&id)),
             Effect::CollectionDrop => {
                 let database = self.slot_mut(id)?.id;

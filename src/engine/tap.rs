@@ -4,15 +4,13 @@
 //! in which they happened. One collection at a time.
 //!
 //! **Invariants**
-//! - From [`Tap::open`] (under the exclusive gate) on, every change of the collection is in the queue, until it is closed.
+//! - From [`super::Engine::open_tap`] (under the exclusive gate) on, every change of the collection is in the queue, until it is closed.
 //! - What waits is bounded: writers are slowed, then held back, and beyond `BYTES_MAX` the conversion is lost, not a write.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::collection::Collection;
 use super::effect::{CollectionId, Effect};
 use super::pace::Pace;
 use crate::page::Spliced;
@@ -58,7 +56,7 @@ impl Lost {
 }
 
 struct Open {
-    collection: Arc<Collection>,
+    collection: CollectionId,
     /// Whether it was a cache when it was opened.
     is_cache: bool,
     changes: Vec<Change>,
@@ -75,24 +73,22 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Begins to follow `collection`. Under the exclusive gate.
-    pub fn open(&self, collection: &Arc<Collection>) {
-        collection.carried().set_tapped(true);
+    /// Begins to keep changes of a collection. Under the exclusive gate.
+    pub(super) fn open(&self, collection: CollectionId, is_cache: bool) {
         *self.open.lock() = Some(Open {
-            collection: Arc::clone(collection),
-            is_cache: collection.traits().is_cache(),
+            collection,
+            is_cache,
             changes: Vec::new(),
             lost: None,
         });
     }
 
-    /// Follows no longer. Under the exclusive gate, or when nobody changes the collection any more.
-    pub fn close(&self) {
-        if let Some(open) = self.open.lock().take() {
-            open.collection.carried().set_tapped(false);
-        }
+    /// Keeps changes no longer; tells of which collection it did.
+    pub(super) fn close(&self) -> Option<CollectionId> {
+        let open = self.open.lock().take();
         self.bytes.store(0, Ordering::Relaxed);
         self.hold_bytes.store(0, Ordering::Relaxed);
+        open.map(|open| open.collection)
     }
 
     /// Takes what has happened since the last call.
@@ -139,7 +135,7 @@ impl Tap {
     /// Appends an effect on a key. Under the shard's lock.
     pub(super) fn push(&self, id: CollectionId, effect: &Effect<'_>) {
         let mut open = self.open.lock();
-        let Some(open) = open.as_mut().filter(|open| open.collection.id() == id) else {
+        let Some(open) = open.as_mut().filter(|open| open.collection == id) else {
             return;
         };
         if open.lost.is_some() {
@@ -164,29 +160,31 @@ impl Tap {
         }
     }
 
-    /// Notes an effect on collection `id` as such, which the registry has applied. `now`: what is in its place.
-    pub(super) fn note(&self, id: CollectionId, effect: &Effect<'_>, now: Option<Arc<Collection>>) {
+    /// Notes an effect on collection `id` as such, which the registry has applied. `is_there`: whether it still is.
+    /// Returns whether what is in its place now is to be followed.
+    pub(super) fn note(&self, id: CollectionId, effect: &Effect<'_>, is_there: bool) -> bool {
         let mut open = self.open.lock();
-        let Some(open) = open.as_mut().filter(|open| open.collection.id() == id) else {
-            return;
+        let Some(open) = open.as_mut().filter(|open| open.collection == id) else {
+            return false;
         };
-        let Some(now) = now else {
-            return open.lose(Lost::Gone);
-        };
+        if !is_there {
+            open.lose(Lost::Gone);
+            return false;
+        }
         match effect {
             Effect::CollectionFlush => {
                 // What came before does not matter any more.
                 open.changes.clear();
                 open.changes.push(Change::Flushed);
-                now.carried().set_tapped(true);
-                open.collection = now;
                 self.bytes.store(0, Ordering::Relaxed);
+                return true;
             }
             Effect::CollectionConfigure { settings } if settings.is_cache != open.is_cache => {
                 open.lose(Lost::Reconfigured);
             }
             _ => {}
         }
+        false
     }
 }
 

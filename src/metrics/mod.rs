@@ -3,7 +3,6 @@
 //! **Invariant:** what is counted per request is counted in cells that one thread alone writes; readers add them up.
 
 pub mod counters;
-pub mod logging;
 pub mod rarely;
 pub mod rates;
 pub mod stats;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Observer, Outcome};
 use crate::checkpoint::{CheckpointDone, CheckpointOptions, Checkpointer};
-use crate::config::schema::core_count;
+use crate::config::core_count;
 use crate::config::{Loaded, Params};
 use crate::engine::Engine;
 use crate::engine::worker::Worker;
@@ -59,7 +59,7 @@ impl Offline {
         let wal = Wal::disabled(recovered.next_lsn);
         let engine = Engine::new(recovered.registry, wal, 1, recovered.data_bytes);
         let engine = Arc::new(engine.map_err(|error| format!("cannot start a thread: {error}"))?);
-        engine.thresholds().set(&config.encoding);
+        config.encoding.store_in(engine.thresholds());
         let worker = engine.worker().ok_or("all places for threads are taken")?;
         let options = CheckpointOptions {
             dir: config.storage.checkpoint_path(),
@@ -70,9 +70,9 @@ impl Offline {
             term: 0,
         };
         let params = Params::new(loaded);
-        let live = Arc::clone(params.live());
+        let settings = Arc::clone(&params.live().checkpoint);
         Ok(Self {
-            checkpoints: Checkpointer::new(Arc::clone(&engine), Arc::clone(disk), options, live),
+            checkpoints: Checkpointer::new(Arc::clone(&engine), Arc::clone(disk), options, settings),
             engine,
             worker,
             databases: config.server.databases as u32,

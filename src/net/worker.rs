@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::hub::Hub;
 use super::linger;
 use super::socket::Accepted;
-use crate::config::schema::core_count;
+use crate::config::core_count;
 use crate::session::WorkerCx;
 use crate::state::Server;
 

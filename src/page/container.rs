@@ -9,62 +9,24 @@
 //! - A big container knows its length and its bytes without counting.
 //! - An effect's operation either is done whole or, on a container of another type, not at all.
 
-use super::hash::BigHash;
-use super::list::BigList;
+use super::hash::{self, BigHash};
+use super::list::{self, BigList};
 use super::packed::Packed;
-use super::set::BigSet;
-use super::stream::BigStream;
-use super::zset::BigZset;
+use super::set::{self, BigSet};
+use super::stream::{self, BigStream};
+use super::zset::{self, BigZset};
 
-/// Longest packed form, in bytes, that lives inside an entry.
-pub const PACKED_BYTES_MAX: usize = 4096;
-
-/// The types of container; numbers as in the page format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Kind {
-    /// A list.
-    List = 1,
-    /// A set.
-    Set = 2,
-    /// A sorted set.
-    Zset = 3,
-    /// A hash.
-    Hash = 4,
-    /// A stream.
-    Stream = 5,
-}
+pub use super::kind::{Kind, PACKED_BYTES_MAX};
 
 impl Kind {
-    /// The kind of this number.
-    pub fn of_code(code: u8) -> Option<Self> {
-        [Self::List, Self::Set, Self::Zset, Self::Hash, Self::Stream]
-            .into_iter()
-            .find(|kind| *kind as u8 == code)
-    }
-
-    /// Most items of a packed form that lives inside an entry: it is read from the front.
-    fn packed_items_max(self) -> usize {
-        match self {
-            Self::List | Self::Set => 512,
-            Self::Zset | Self::Hash => 256,
-            Self::Stream => 0,
-        }
-    }
-
-    /// Whether a container of this packed form stays packed.
-    pub fn stays_packed(self, packed: Packed<'_>) -> bool {
-        packed.bytes().len() <= PACKED_BYTES_MAX && packed.count() <= self.packed_items_max()
-    }
-
     /// How many elements (members, fields, entries) a packed container has.
     pub fn len(self, packed: Packed<'_>) -> u64 {
         match self {
-            Self::List => super::list::len(packed),
-            Self::Set => super::set::len(packed),
-            Self::Zset => super::zset::len(packed),
-            Self::Hash => super::hash::len(packed),
-            Self::Stream => super::stream::len(packed),
+            Self::List => list::len(packed),
+            Self::Set => set::len(packed),
+            Self::Zset => zset::len(packed),
+            Self::Hash => hash::len(packed),
+            Self::Stream => stream::len(packed),
         }
     }
 
@@ -74,11 +36,11 @@ impl Kind {
     /// A sentence saying what is wrong.
     pub fn check(self, packed: Packed<'_>) -> Result<(), String> {
         match self {
-            Self::List => super::list::check(packed),
-            Self::Set => super::set::check(packed),
-            Self::Zset => super::zset::check(packed),
-            Self::Hash => super::hash::check(packed),
-            Self::Stream => super::stream::check(packed),
+            Self::List => list::check(packed),
+            Self::Set => set::check(packed),
+            Self::Zset => zset::check(packed),
+            Self::Hash => hash::check(packed),
+            Self::Stream => stream::check(packed),
         }
     }
 }

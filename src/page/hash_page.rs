@@ -15,6 +15,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::entry::{Entry, EntryMut, EntryRef};
+use super::prefetch::prefetch;
 
 /// Slots in a bucket: one cache line.
 pub const BUCKET_SLOTS: usize = 8;
@@ -344,24 +345,6 @@ fn slot_at<'a>(page: u64, index: usize) -> &'a AtomicU64 {
     let address = page as usize + LINE_BYTES + index * size_of::<u64>();
     // SAFETY: callers pass a live page and an index below its slot count; slots are only ever accessed as atomics.
     unsafe { &*(address as *const AtomicU64) }
-}
-
-#[inline]
-fn prefetch(address: u64) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch never faults, whatever the address.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(address as *const i8);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
-}
-
-/// Prefetches a cache line of anything.
-#[inline]
-pub fn prefetch_ref<T>(target: *const T) {
-    prefetch(target as u64);
 }
 
 /// First stage for a key: prefetches the home bucket.

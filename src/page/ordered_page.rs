@@ -10,8 +10,8 @@
 //!   when there is none.
 
 use super::entry::{Entry, EntryMut, EntryRef};
-use super::hash_page::prefetch_ref;
 use super::hints::{Hints, shared_bytes};
+use super::prefetch::prefetch_ref;
 
 /// Small pages grow by so many entries.
 const STEP_SMALL: usize = 16;

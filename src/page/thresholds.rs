@@ -5,8 +5,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::config::schema::Encoding;
-
 /// See the module. Names follow Redis's parameters.
 #[derive(Debug)]
 pub struct Thresholds {
@@ -41,21 +39,6 @@ impl Thresholds {
             stream_node_bytes_max: AtomicU64::new(4096),
             stream_node_entries_max: AtomicU64::new(100),
         }
-    }
-
-    /// Takes over what is configured.
-    pub fn set(&self, configured: &Encoding) {
-        self.hash_entries_max.store(configured.hash_entries_max, Relaxed);
-        self.hash_value_bytes_max
-            .store(configured.hash_value_bytes_max, Relaxed);
-        self.intset_entries_max.store(configured.intset_entries_max, Relaxed);
-        self.zset_entries_max.store(configured.zset_entries_max, Relaxed);
-        self.zset_value_bytes_max
-            .store(configured.zset_value_bytes_max, Relaxed);
-        self.stream_node_bytes_max
-            .store(configured.stream_node_bytes_max, Relaxed);
-        self.stream_node_entries_max
-            .store(configured.stream_node_entries_max, Relaxed);
     }
 
     /// Whether a hash of `fields` fields keeps the compact name.

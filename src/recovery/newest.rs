@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::{Progress, RecoveryError, pages};
-use crate::checkpoint::error::Result;
-use crate::checkpoint::format::{DATA_SET_AT, ManifestKind};
-use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::{CheckpointError, CheckpointInfo, catalog};
+use crate::checkpoint::files::catalog;
+use crate::checkpoint::files::error::Result;
+use crate::checkpoint::files::format::{DATA_SET_AT, ManifestKind};
+use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::{CheckpointError, CheckpointInfo};
 use crate::engine::effect::Effect;
 use crate::engine::registry::Registry;
 use crate::storage::Disk;

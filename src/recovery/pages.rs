@@ -15,11 +15,11 @@ use parking_lot::Mutex;
 
 use super::{Progress, Stage};
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::catalog::open_page_files;
-use crate::checkpoint::error::Result;
-use crate::checkpoint::format::PageRow;
-use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::page_file::{PageBuffer, PageFileReader, file_of};
+use crate::checkpoint::files::catalog::open_page_files;
+use crate::checkpoint::files::error::Result;
+use crate::checkpoint::files::format::PageRow;
+use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::page_file::{PageBuffer, PageFileReader, file_of};
 use crate::engine::collection::Collection;
 use crate::engine::index::loaded::LoadedPage;
 use crate::storage::Disk;

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Progress, RecoverOptions, RecoveryError, Until, moment, newest, replay, sum, wal_io};
-use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::{CheckpointInfo, catalog};
+use crate::checkpoint::CheckpointInfo;
+use crate::checkpoint::files::catalog;
+use crate::checkpoint::files::manifest::Manifest;
 use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
 use crate::storage::Disk;

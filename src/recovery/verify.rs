@@ -8,12 +8,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::checkpoint::control::Control;
-use crate::checkpoint::format::ManifestKind;
-use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::verify::{Event, Expected, verify_manifest};
-use crate::checkpoint::{catalog, persisted_manifests};
-use crate::config::schema::Storage;
+use crate::checkpoint::files::catalog;
+use crate::checkpoint::files::control::Control;
+use crate::checkpoint::files::format::ManifestKind;
+use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::persisted::persisted_manifests;
+use crate::checkpoint::files::verify::{Event, Expected, verify_manifest};
 use crate::engine::effect::decode_all;
 use crate::storage::Disk;
 use crate::wal::{Lsn, Reader, WalError};
@@ -41,8 +41,19 @@ pub enum Finding {
     },
 }
 
-/// Reads everything in the folders of `storage`; returns the number of faults, each of which `tell` is told.
-pub fn verify(disk: &Arc<dyn Disk>, storage: &Storage, tell: &mut dyn FnMut(Finding)) -> u64 {
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// Checkpoints.
+    pub checkpoints: PathBuf,
+    /// Persisted collections.
+    pub persisted: PathBuf,
+    /// The log.
+    pub log: PathBuf,
+}
+
+/// Reads everything in `folders`; returns the number of faults, each of which `tell` is told.
+pub fn verify(disk: &Arc<dyn Disk>, folders: &Folders, tell: &mut dyn FnMut(Finding)) -> u64 {
     let mut faults = 0;
     let mut verifier = Verifier {
         disk,
@@ -51,9 +62,9 @@ pub fn verify(disk: &Arc<dyn Disk>, storage: &Storage, tell: &mut dyn FnMut(Find
             tell(finding);
         },
     };
-    let last = verifier.checkpoints(&storage.checkpoint_path());
-    verifier.persisted(&storage.persist_path());
-    verifier.log(&storage.wal_path(), last);
+    let last = verifier.checkpoints(&folders.checkpoints);
+    verifier.persisted(&folders.persisted);
+    verifier.log(&folders.log, last);
     faults
 }
 

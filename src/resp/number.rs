@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn accepts_exactly_the_canonical_form() {
-        for n in [0, 1, -1, 9, 10, 12_345, i64::MAX, i64::MIN, i64::MIN + 1] {
+        for n in [0, 1, -1, 9, 10, -10, 1_234_567_890_123, i64::MAX, i64::MAX - 1, i64::MIN, i64::MIN + 1] {
             assert_eq!(parse_i64(n.to_string().as_bytes()), Some(n));
         }
         for bad in [
@@ -52,9 +52,16 @@ mod tests {
             "0x1",
             "9223372036854775808",
             "-9223372036854775809",
+            "-9223372036854775809",
             "99999999999999999999",
             "18446744073709551616",
             "1\r",
+            "1\0",
+            "1.0",
+            "1e3",
+            "a",
+            "--1",
+            "٣",
         ] {
             assert_eq!(parse_i64(bad.as_bytes()), None, "{bad:?}");
         }

@@ -13,13 +13,14 @@ use super::{housekeeping, limits};
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::client::Clients;
 use crate::commands::table::table;
-use crate::config::schema::core_count;
+use crate::config::core_count;
 use crate::config::{Config, Loaded, Params, values};
 use crate::engine::Engine;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
-use crate::metrics::{Stats, logging};
+use crate::logging;
+use crate::metrics::Stats;
 use crate::net::{self, Listeners};
 use crate::recovery::exchange::Exchange;
 use crate::recovery::{self, RecoverOptions, Recovered, Stage};
@@ -94,18 +95,7 @@ fn assemble(
     let recovered = recover_data(config, &disk)?;
     let (checkpoint, wal_bytes) = (recovered.checkpoint, recovered.wal_bytes);
     let wal = open_wal(config, &disk, recovered.next_lsn)?;
-    let engine = Engine::new(
-        recovered.registry,
-        wal,
-        config.server.worker_count(),
-        recovered.data_bytes,
-    )
-    .map_err(|error| format!("cannot start a thread: {error}"))?;
-    engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
-    engine.set_string_bytes_max(config.limits.bulk_bytes_max);
-    engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
-    engine.thresholds().set(&config.encoding);
-    let engine = Arc::new(engine);
+    let engine = Arc::new(start_engine(config, recovered, wal)?);
     create_databases(&engine, config)?;
     let params = Params::new(loaded);
     let fitting = limits::raise_open_files(params.live().maxclients.load(Ordering::Relaxed));
@@ -124,7 +114,12 @@ fn assemble(
         behind_bytes: wal_bytes,
         term: TERM,
     };
-    let checkpoints = Checkpointer::new(Arc::clone(&engine), disk, options, Arc::clone(params.live()));
+    let checkpoints = Checkpointer::new(
+        Arc::clone(&engine),
+        disk,
+        options,
+        Arc::clone(&params.live().checkpoint),
+    );
     Ok(Arc::new(Server {
         stats: Stats::new(table().all().len(), engine.cells()),
         engine,
@@ -142,6 +137,17 @@ fn assemble(
         run_id: run_id(),
         port,
     }))
+}
+
+fn start_engine(config: &Config, recovered: Recovered, wal: Wal) -> Result<Engine, StartError> {
+    let workers = config.server.worker_count();
+    let engine = Engine::new(recovered.registry, wal, workers, recovered.data_bytes)
+        .map_err(|error| format!("cannot start a thread: {error}"))?;
+    engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
+    engine.set_string_bytes_max(config.limits.bulk_bytes_max);
+    engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
+    config.encoding.store_in(engine.thresholds());
+    Ok(engine)
 }
 
 fn recover_data(config: &Config, disk: &Arc<dyn Disk>) -> Result<Recovered, StartError> {

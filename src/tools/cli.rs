@@ -53,7 +53,7 @@ pub fn verify(args: &VerifyArgs) -> u8 {
     };
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let progress = Progress::new();
-    let faults = verify::verify(&disk, &storage(args), &mut |finding| match finding {
+    let faults = verify::verify(&disk, &storage(args).folders(), &mut |finding| match finding {
         Finding::Good(what) => progress.suspend(|| println!("ok: {what}")),
         Finding::Note(what) => progress.suspend(|| println!("note: {what}")),
         Finding::Fault(what) => progress.suspend(|| eprintln!("lokikv: {what}")),

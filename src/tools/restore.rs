@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use super::Progress;
 use super::cli::{fail, lock_any};
-use crate::checkpoint::{CheckpointOptions, Checkpointer};
-use crate::config::Live;
+use crate::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer};
 use crate::config::cli::{EXIT_OK, EXIT_USAGE, RestoreArgs};
-use crate::config::schema::{Storage, core_count};
+use crate::config::core_count;
+use crate::config::schema::Storage;
 use crate::engine::Engine;
 use crate::engine::worker::unix_ms;
 use crate::recovery::exchange::Exchange;
@@ -185,7 +185,12 @@ fn write_past(
         behind_bytes: 0,
         term: 0,
     };
-    let checkpoints = Checkpointer::new(engine, Arc::clone(disk), options, Arc::new(Live::default()));
+    let checkpoints = Checkpointer::new(
+        engine,
+        Arc::clone(disk),
+        options,
+        Arc::new(CheckpointSettings::default()),
+    );
     checkpoints
         .start()
         .map_err(|error| format!("cannot start the checkpointer: {error}"))?;

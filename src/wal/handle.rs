@@ -374,7 +374,7 @@ fn continue_segment(disk: &dyn Disk, dir: &Path, segment: &SegmentFile) -> Resul
     file.sync_data().map_err(WalError::io("sync", &path))?;
     disk.sync_dir(dir).map_err(WalError::io("sync", dir))?;
     let bytes = file.len().map_err(WalError::io("measure", &path))?;
-    let salt = super::reader::read_segment_header(disk, segment)?.salt;
+    let salt = super::segment_reader::read_segment_header(disk, segment)?.salt;
     Ok(OpenSegment {
         file,
         path,

@@ -22,6 +22,7 @@ mod producer;
 mod reader;
 mod repair;
 mod segment;
+mod segment_reader;
 #[cfg(test)]
 mod tests;
 mod waiters;
@@ -31,15 +32,14 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::values;
-
 pub use error::WalError;
 pub use format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES};
 pub use handle::{Wal, WalStats};
 pub use producer::WorkerLog;
-pub use reader::{Reader, Record, Tail};
+pub use reader::{Reader, Record};
 pub use repair::{Repair, repair_damage, repair_tail};
 pub use segment::{segment_name, segments};
+pub use segment_reader::Tail;
 pub use waiters::{WaitLsn, WaitRoom};
 pub use walk::{Found, SegmentSummary, Walk};
 
@@ -59,16 +59,6 @@ pub enum Fsync {
     EverySec = 1,
     /// When a segment ends, on request, and at the close.
     No = 2,
-}
-
-impl From<values::Fsync> for Fsync {
-    fn from(configured: values::Fsync) -> Self {
-        match configured {
-            values::Fsync::Always => Self::Always,
-            values::Fsync::Everysec => Self::EverySec,
-            values::Fsync::No => Self::No,
-        }
-    }
 }
 
 /// How a log is opened.

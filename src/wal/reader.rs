@@ -6,28 +6,19 @@
 //! - A record that comes out has a matching CRC and the LSN that follows the one before.
 //! - Memory is bounded by the window and the longest record; a length is believed only as far as the file goes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Lsn;
 use super::error::WalError;
-use super::format::{
-    FLAG_BATCH_END, HeaderFault, RECORD_COVERED_BYTES, RECORD_HEADER_BYTES, RECORD_PREFIX_BYTES, RECORD_VERSION,
-    RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, covered,
-};
+use super::format::{FLAG_BATCH_END, RECORD_HEADER_BYTES, RECORD_PREFIX_BYTES, RecordHeader, SEGMENT_HEADER_BYTES};
 use super::positions::Place;
 use super::segment::{self, SegmentFile};
-use crate::storage::{Disk, DiskRead};
+use super::segment_reader::{Frame, SegmentReader, Tail, frame_bytes};
+use crate::storage::Disk;
 
-/// Read from the file at a time; longer records are read whole.
-const WINDOW_BYTES: usize = 1 << 20;
 /// The same for those who follow a log, mostly by small steps.
 const FOLLOW_WINDOW_BYTES: usize = 128 << 10;
-/// Sectors are written whole; a hole that a power cut leaves ends where one does.
-const SECTOR_BYTES: u64 = 512;
-/// A run of zeroes this long up to the end of a sector is taken for a hole.
-const HOLE_BYTES_MIN: u64 = 64;
-
 /// One record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -62,19 +53,6 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Where the whole records end in a log whose last segment has a torn tail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tail {
-    /// The segment file.
-    pub file: PathBuf,
-    /// The end of its last whole record; below the header's size: the segment never held a record.
-    pub offset: u64,
-    /// How many bytes are behind it.
-    pub bytes: u64,
-    /// What is wrong with the first of them.
-    pub reason: String,
-}
-
 /// Reads a log in order.
 pub struct Reader {
     disk: Arc<dyn Disk>,
@@ -87,14 +65,6 @@ pub struct Reader {
     done_bytes: u64,
     total_bytes: u64,
     record_at: u64,
-}
-
-/// What is at an offset of a segment.
-pub(super) enum Frame {
-    Record(RecordHeader),
-    Mark(RecordHeader),
-    Bad(&'static str),
-    End,
 }
 
 impl Reader {
@@ -300,267 +270,4 @@ impl Reader {
             other => other.map(Ok),
         }
     }
-}
-
-pub(super) fn frame_bytes(header: &RecordHeader) -> u64 {
-    u64::from(header.len) + RECORD_PREFIX_BYTES as u64
-}
-
-/// The verified header of a segment.
-pub(super) fn read_segment_header(disk: &dyn Disk, file: &SegmentFile) -> Result<SegmentHeader, WalError> {
-    let mut bytes = [0; SEGMENT_HEADER_BYTES];
-    let read = disk
-        .read_at(&file.path, 0, &mut bytes)
-        .map_err(WalError::io("read", &file.path))?;
-    check_header(&bytes, read, file)
-}
-
-fn check_header(
-    bytes: &[u8; SEGMENT_HEADER_BYTES],
-    read: usize,
-    file: &SegmentFile,
-) -> Result<SegmentHeader, WalError> {
-    if read < SEGMENT_HEADER_BYTES {
-        return Err(WalError::damaged(&file.path, 0, "the segment's header is cut short"));
-    }
-    let header = SegmentHeader::decode(bytes).map_err(|fault| match fault {
-        HeaderFault::Bad(reason) => WalError::damaged(&file.path, 0, reason),
-        HeaderFault::Version(version) => WalError::UnknownVersion {
-            file: file.path.clone(),
-            offset: 8,
-            version,
-        },
-    })?;
-    if header.first_lsn != file.first {
-        let reason = format!("its name says {}, its header {}", file.first, header.first_lsn);
-        return Err(WalError::damaged(&file.path, 16, reason));
-    }
-    Ok(header)
-}
-
-/// One segment file and a window on it.
-pub(super) struct SegmentReader {
-    file: Box<dyn DiskRead>,
-    pub path: PathBuf,
-    pub salt: u32,
-    pub len: u64,
-    /// Where the next frame begins.
-    pub offset: u64,
-    window: Vec<u8>,
-    window_at: u64,
-    window_bytes: usize,
-}
-
-impl SegmentReader {
-    pub fn open(file: Box<dyn DiskRead>, len: u64, segment: &SegmentFile) -> Result<Self, WalError> {
-        let mut bytes = [0; SEGMENT_HEADER_BYTES];
-        let read = file
-            .read_at(0, &mut bytes)
-            .map_err(WalError::io("read", &segment.path))?;
-        let salt = check_header(&bytes, read, segment)?.salt;
-        let path = segment.path.clone();
-        let offset = SEGMENT_HEADER_BYTES as u64;
-        Ok(SegmentReader {
-            file,
-            path,
-            salt,
-            len,
-            offset,
-            window: Vec::new(),
-            window_at: 0,
-            window_bytes: WINDOW_BYTES,
-        })
-    }
-
-    /// `count` bytes from `offset`; the caller has checked that the file holds them.
-    pub fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], WalError> {
-        let skip = offset
-            .checked_sub(self.window_at)
-            .and_then(|skip| usize::try_from(skip).ok());
-        let start = match skip.filter(|skip| skip.checked_add(count).is_some_and(|end| end <= self.window.len())) {
-            Some(start) => start,
-            None => {
-                self.fill(offset, count)?;
-                0
-            }
-        };
-        let cut = || WalError::damaged(&self.path, offset, "the file became shorter while it was read");
-        self.window.get(start..start + count).ok_or_else(cut)
-    }
-
-    fn fill(&mut self, offset: u64, count: usize) -> Result<(), WalError> {
-        let rest = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let size = count.max(self.window_bytes.min(rest));
-        if self.window.capacity() > size.max(self.window_bytes) * 2 {
-            self.window = Vec::new();
-        }
-        self.window.resize(size, 0);
-        let read = self
-            .file
-            .read_at(offset, &mut self.window)
-            .map_err(WalError::io("read", &self.path))?;
-        self.window.truncate(read);
-        self.window_at = offset;
-        Ok(())
-    }
-
-    pub fn header(&mut self, at: u64) -> Result<Option<RecordHeader>, WalError> {
-        if self.len.saturating_sub(at) < RECORD_HEADER_BYTES as u64 {
-            return Ok(None);
-        }
-        let bytes = self.bytes(at, RECORD_HEADER_BYTES)?;
-        Ok(bytes.first_chunk().map(RecordHeader::decode))
-    }
-
-    /// What is at `at`; an intact frame of an unknown version or with unknown flags is an error.
-    pub fn frame(&mut self, at: u64) -> Result<Frame, WalError> {
-        if at >= self.len {
-            return Ok(Frame::End);
-        }
-        let Some(header) = self.header(at)? else {
-            return Ok(Frame::Bad("the record's header is cut short"));
-        };
-        if (header.len as usize) < RECORD_COVERED_BYTES {
-            return Ok(Frame::Bad("the record's length is impossible"));
-        }
-        if frame_bytes(&header) > self.len - at {
-            return Ok(Frame::Bad("the record goes beyond the end of the file"));
-        }
-        let salt = self.salt;
-        let bytes = self.bytes(at, header.len as usize + RECORD_PREFIX_BYTES)?;
-        if crc32c::crc32c_append(salt, covered(bytes)) != header.crc {
-            return Ok(Frame::Bad("the record's CRC does not match"));
-        }
-        if header.version != RECORD_VERSION {
-            let version = u32::from(header.version);
-            return Err(WalError::UnknownVersion {
-                file: self.path.clone(),
-                offset: at,
-                version,
-            });
-        }
-        if !header.flags_known() {
-            return Err(WalError::damaged(
-                &self.path,
-                at,
-                format!("unknown flags {:#04x}", header.flags),
-            ));
-        }
-        Ok(if header.is_mark() {
-            Frame::Mark(header)
-        } else {
-            Frame::Record(header)
-        })
-    }
-
-    /// An intact frame must be the next record, or a mark that speaks of records before it.
-    pub fn check_order(&self, header: &RecordHeader, next: Lsn) -> Result<(), WalError> {
-        if header.is_mark() {
-            if header.lsn < next {
-                return Ok(());
-            }
-            let reason = format!(
-                "a mark says that record {} was synced, the records before it end at {}",
-                header.lsn,
-                next - 1
-            );
-            return Err(WalError::damaged(&self.path, self.offset, reason));
-        }
-        if header.lsn == next && header.lsn < Lsn::MAX {
-            return Ok(());
-        }
-        let reason = format!("record {next} is missing, record {} is in its place", header.lsn);
-        Err(WalError::damaged(&self.path, self.offset, reason))
-    }
-
-    /// The frame at `offset`, where record `expected` should be, is bad: a torn tail, or damage?
-    ///
-    /// - Not in the last segment: damage (a segment is synced before the next begins).
-    /// - Nothing intact follows: a torn tail.
-    /// - A mark follows that says `expected` was synced: damage.
-    /// - Records follow, none of them marked as synced: pages reach the disk in any order, so a power cut may leave a
-    ///   hole before them. If there is a hole (zeroes up to a sector's end), a torn tail; else damage.
-    fn judge(&mut self, expected: Lsn, last: bool, reason: &'static str) -> Result<Tail, WalError> {
-        let at = self.offset;
-        if !last {
-            return Err(WalError::damaged(&self.path, at, reason));
-        }
-        let found = self.intact_after(at, expected)?;
-        if let Some(mark) = found.mark {
-            let reason = format!("{reason}, and the mark at byte {mark} says that record {expected} was whole");
-            return Err(WalError::damaged(&self.path, at, reason));
-        }
-        if let Some(record) = found.record
-            && !self.has_hole(at, record)?
-        {
-            let reason = format!("{reason}, and an intact record follows at byte {record}");
-            return Err(WalError::damaged(&self.path, at, reason));
-        }
-        Ok(Tail {
-            file: self.path.clone(),
-            offset: at,
-            bytes: self.len - at,
-            reason: reason.to_owned(),
-        })
-    }
-
-    /// Searches behind `at` for intact frames: the first record above `expected`, and a mark that covers it.
-    /// O(bytes), plus a CRC for each place that looks like a frame.
-    fn intact_after(&mut self, at: u64, expected: Lsn) -> Result<Behind, WalError> {
-        let mut found = Behind::default();
-        let mut at = at + 1;
-        while let Some(header) = self.header(at)? {
-            if !self.plausible(&header, at, expected) || !self.intact(&header, at)? {
-                at += 1;
-                continue;
-            }
-            if header.is_mark() && header.lsn >= expected {
-                found.mark = Some(at);
-                return Ok(found);
-            }
-            if !header.is_mark() {
-                found.record.get_or_insert(at);
-            }
-            at += frame_bytes(&header);
-        }
-        Ok(found)
-    }
-
-    /// Whether it can be a frame of this log, before its CRC is looked at.
-    pub fn plausible(&self, header: &RecordHeader, at: u64, expected: Lsn) -> bool {
-        let records_max = self.len / RECORD_HEADER_BYTES as u64;
-        let lsn_max = expected.saturating_add(records_max);
-        let lsn_fits = header.lsn <= lsn_max && (header.is_mark() || header.lsn >= expected);
-        let len_fits = header.len as usize >= RECORD_COVERED_BYTES && frame_bytes(header) <= self.len - at;
-        header.version == RECORD_VERSION && header.flags_known() && lsn_fits && len_fits
-    }
-
-    pub fn intact(&mut self, header: &RecordHeader, at: u64) -> Result<bool, WalError> {
-        let salt = self.salt;
-        let bytes = self.bytes(at, header.len as usize + RECORD_PREFIX_BYTES)?;
-        Ok(crc32c::crc32c_append(salt, covered(bytes)) == header.crc)
-    }
-
-    /// Whether a run of zeroes up to the end of a sector lies between `from` and `to`.
-    fn has_hole(&mut self, from: u64, to: u64) -> Result<bool, WalError> {
-        let (mut at, mut run) = (from, 0);
-        while at < to {
-            let count = usize::try_from(to - at).unwrap_or(usize::MAX).min(WINDOW_BYTES);
-            for byte in self.bytes(at, count)? {
-                run = if *byte == 0 { run + 1 } else { 0 };
-                at += 1;
-                if at.is_multiple_of(SECTOR_BYTES) && run >= HOLE_BYTES_MIN {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
-    }
-}
-
-/// What a search behind a bad frame has found, by offset.
-#[derive(Default)]
-struct Behind {
-    record: Option<u64>,
-    mark: Option<u64>,
 }

@@ -7,8 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::reader::{Reader, Tail};
+use super::reader::Reader;
 use super::segment;
+use super::segment_reader::Tail;
 use super::{Lsn, SEGMENT_HEADER_BYTES, WalError};
 use crate::storage::Disk;
 

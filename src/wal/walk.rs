@@ -9,8 +9,9 @@ use std::path::Path;
 use super::Lsn;
 use super::error::WalError;
 use super::format::{HeaderFault, RECORD_HEADER_BYTES, RECORD_PREFIX_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader};
-use super::reader::{Frame, Record, SegmentReader, frame_bytes};
+use super::reader::Record;
 use super::segment::SegmentFile;
+use super::segment_reader::{Frame, SegmentReader, frame_bytes};
 use crate::storage::Disk;
 
 /// What a segment says of itself.

@@ -3,8 +3,8 @@
 use std::sync::atomic::AtomicBool;
 
 use super::super::capture::Capture;
-use super::super::catalog::Catalog;
-use super::super::format::ManifestKind;
+use super::super::files::catalog::Catalog;
+use super::super::files::format::ManifestKind;
 use super::*;
 
 fn fill(server: &mut Server) {

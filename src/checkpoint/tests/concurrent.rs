@@ -132,9 +132,9 @@ fn async_requests_work_on_any_runtime_and_cover_what_was_before() {
 fn the_thread_takes_checkpoints_by_itself_when_due() {
     let disk = FaultDisk::new(3);
     let mut server = Server::start(&disk);
-    let live = Arc::clone(&server.checkpoints.shared.live);
+    let settings = Arc::clone(&server.checkpoints.shared.settings);
     server.set("a", "1");
-    live.checkpoint_wal_bytes_max.store(1, Ordering::Relaxed);
+    settings.wal_bytes_max.store(1, Ordering::Relaxed);
     server.sync();
     let due = std::time::Instant::now();
     while server.checkpoints.stats().completed == 0 {

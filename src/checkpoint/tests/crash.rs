@@ -208,16 +208,14 @@ fn the_log_can_be_switched_off_and_on_again() {
 fn old_checkpoints_are_kept_by_count_and_age() {
     let disk = FaultDisk::new(4);
     let mut server = Server::start(&disk);
-    let live = Arc::clone(&server.checkpoints.shared.live);
-    live.checkpoint_keep_count
-        .store(3, std::sync::atomic::Ordering::Relaxed);
+    let settings = Arc::clone(&server.checkpoints.shared.settings);
+    settings.keep_count.store(3, std::sync::atomic::Ordering::Relaxed);
     for i in 0..6 {
         server.set("key", &i.to_string());
         server.checkpoints.checkpoint_blocking().unwrap();
     }
     assert_eq!(manifest_ids(&disk), [4, 5, 6]);
-    live.checkpoint_keep_age_s
-        .store(3600, std::sync::atomic::Ordering::Relaxed);
+    settings.keep_age_s.store(3600, std::sync::atomic::Ordering::Relaxed);
     for i in 0..3 {
         server.set("key", &i.to_string());
         server.checkpoints.checkpoint_blocking().unwrap();

@@ -1,9 +1,9 @@
 //! Bit rot in a checkpoint is told with file and offset, never loaded and never stepped around.
 
 use super::*;
-use crate::checkpoint::catalog::page_file_name;
-use crate::checkpoint::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, VERSION_AT};
-use crate::checkpoint::manifest::Manifest;
+use crate::checkpoint::files::catalog::page_file_name;
+use crate::checkpoint::files::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, VERSION_AT};
+use crate::checkpoint::files::manifest::Manifest;
 
 fn small() -> FaultDisk {
     let disk = FaultDisk::new(5);

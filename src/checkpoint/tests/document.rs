@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::super::control::{CONTROL_FIXED_BYTES, Control};
-use super::super::format::{
+use super::super::files::control::{CONTROL_FIXED_BYTES, Control};
+use super::super::files::format::{
     FLAG_LZ4, FORMAT_VERSION, MANIFEST_FIXED_BYTES, ManifestHead, ManifestKind, PAGE_FILE_HEADER_BYTES,
     PAGE_HEADER_BYTES, PageHeader, encode_page_file_header,
 };

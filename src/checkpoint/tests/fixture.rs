@@ -35,16 +35,15 @@ fn fill(server: &mut Server, database: u32, range: std::ops::Range<usize>, word:
 fn write() -> (FaultDisk, Dump) {
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);
-    let live = Arc::clone(&server.live);
+    let settings = Arc::clone(&server.settings);
     server.exclusive(|txn| txn.create(None, "ordered", Kind::Bcust).unwrap());
     server.exclusive(|txn| txn.create(None, "empty", Kind::Bdef).unwrap());
     let ordered = server.engine.registry().by_name("ordered").unwrap().id;
     fill(&mut server, 0, 0..300, "first");
     fill(&mut server, ordered, 0..600, "first");
-    live.checkpoint_keep_count
-        .store(2, std::sync::atomic::Ordering::Relaxed);
+    settings.keep_count.store(2, std::sync::atomic::Ordering::Relaxed);
     server.checkpoints.checkpoint_blocking().unwrap();
-    live.checkpoint_lz4.store(true, std::sync::atomic::Ordering::Relaxed);
+    settings.is_lz4.store(true, std::sync::atomic::Ordering::Relaxed);
     fill(&mut server, ordered, 100..120, "second");
     server.set("large", &"x".repeat(3000));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -15,11 +15,10 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::checkpoint::catalog::page_file_name;
-use crate::checkpoint::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES};
-use crate::checkpoint::manifest::Manifest;
-use crate::config::schema::Storage;
-use crate::recovery::verify::{Finding, verify};
+use crate::checkpoint::files::catalog::page_file_name;
+use crate::checkpoint::files::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES};
+use crate::checkpoint::files::manifest::Manifest;
+use crate::recovery::verify::{Finding, Folders, verify};
 use crate::wal::Reader;
 
 /// A directory with checkpoints of which the later ones changed little, a persisted collection, and records behind them;
@@ -27,7 +26,7 @@ use crate::wal::Reader;
 fn filled() -> (FaultDisk, Dump) {
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);
-    server.live.checkpoint_keep_count.store(3, Ordering::Relaxed);
+    server.settings.keep_count.store(3, Ordering::Relaxed);
     for key in 0..1500 {
         server.set(&format!("key:{key}"), &"v".repeat(key % 70));
     }
@@ -107,13 +106,14 @@ fn end_of_records(disk: &FaultDisk) -> (PathBuf, u64) {
 }
 
 fn faults(disk: &FaultDisk) -> Vec<String> {
-    let storage = Storage {
-        data_dir: "/data".to_owned(),
-        ..Storage::default()
+    let folders = Folders {
+        checkpoints: CHECKPOINTS.into(),
+        persisted: "/data/persist".into(),
+        log: LOG.into(),
     };
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     let mut faults = Vec::new();
-    verify(&shared, &storage, &mut |finding| {
+    verify(&shared, &folders, &mut |finding| {
         if let Finding::Fault(text) = finding {
             faults.push(text);
         }

@@ -53,9 +53,9 @@ struct Run {
 
 fn start(disk: &FaultDisk, kind: Kind) -> Server {
     let server = Server::start_of(disk, Some(Fsync::EverySec), kind);
-    let live = &server.checkpoints.shared.live;
-    live.wal_keep_age_s.store(1 << 30, Relaxed);
-    live.checkpoint_keep_count.store(KEPT as u64, Relaxed);
+    let settings = &server.checkpoints.shared.settings;
+    settings.wal_keep_age_s.store(1 << 30, Relaxed);
+    settings.keep_count.store(KEPT as u64, Relaxed);
     server
 }
 
@@ -227,12 +227,7 @@ impl Run {
 
     fn checkpoint(&mut self) {
         let is_lz4 = self.random.random_bool(0.5);
-        self.server
-            .checkpoints
-            .shared
-            .live
-            .checkpoint_lz4
-            .store(is_lz4, Relaxed);
+        self.server.checkpoints.shared.settings.is_lz4.store(is_lz4, Relaxed);
         let done = self.server.checkpoints.checkpoint_blocking().unwrap();
         assert_eq!(done.lsn, self.last_lsn());
         self.taken.insert(done.id, self.model.clone());

@@ -7,12 +7,12 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::super::CheckpointDone;
-use super::super::base::FILES_MAX;
-use super::super::catalog::{Catalog, manifest_name, page_file_name};
-use super::super::control::Control;
-use super::super::format::ManifestKind;
-use super::super::manifest::Manifest;
-use super::super::verify::{Event, Expected, verify_manifest};
+use super::super::files::base::FILES_MAX;
+use super::super::files::catalog::{Catalog, manifest_name, page_file_name};
+use super::super::files::control::Control;
+use super::super::files::format::ManifestKind;
+use super::super::files::manifest::Manifest;
+use super::super::files::verify::{Event, Expected, verify_manifest};
 use super::*;
 use crate::engine::index::Kind;
 use crate::test_histories::each;
@@ -69,12 +69,7 @@ fn start(disk: &FaultDisk, keep: u64) -> Server {
             server.exclusive(|txn| txn.create(None, kind.name(), kind).unwrap());
         }
     }
-    server
-        .checkpoints
-        .shared
-        .live
-        .checkpoint_keep_count
-        .store(keep, Relaxed);
+    server.checkpoints.shared.settings.keep_count.store(keep, Relaxed);
     server
 }
 
@@ -130,8 +125,8 @@ fn chain(seed: u64) -> u64 {
         server
             .checkpoints
             .shared
-            .live
-            .checkpoint_lz4
+            .settings
+            .is_lz4
             .store(random.random_bool(0.5), Relaxed);
         let done = checkpoint(&server);
         taken.insert(done.id, server.dump());

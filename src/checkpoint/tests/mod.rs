@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{CheckpointOptions, Checkpointer};
-use crate::config::Live;
+use crate::checkpoint::CheckpointSettings;
 use crate::engine::Engine;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
@@ -90,7 +90,7 @@ pub(super) fn files(disk: &FaultDisk, dir: &str) -> Vec<PathBuf> {
 
 /// The checkpoints on a disk, oldest first.
 pub(super) fn manifest_ids(disk: &FaultDisk) -> Vec<u64> {
-    let found = super::catalog::manifests(disk, Path::new(CHECKPOINTS)).unwrap();
+    let found = super::files::catalog::manifests(disk, Path::new(CHECKPOINTS)).unwrap();
     found.into_iter().map(|(id, _)| id).collect()
 }
 
@@ -98,7 +98,7 @@ pub(super) fn manifest_ids(disk: &FaultDisk) -> Vec<u64> {
 pub(super) struct Server {
     pub engine: Arc<Engine>,
     pub checkpoints: Checkpointer,
-    pub live: Arc<Live>,
+    pub settings: Arc<CheckpointSettings>,
     pub worker: Worker,
 }
 
@@ -136,14 +136,14 @@ impl Server {
             behind_bytes: found.wal_bytes,
             term: 0,
         };
-        let live = Arc::new(Live::default());
-        let checkpoints = Checkpointer::new(Arc::clone(&engine), shared, options, Arc::clone(&live));
+        let settings = Arc::new(CheckpointSettings::default());
+        let checkpoints = Checkpointer::new(Arc::clone(&engine), shared, options, Arc::clone(&settings));
         checkpoints.start().unwrap();
         let worker = engine.worker().unwrap();
         let mut server = Self {
             engine,
             checkpoints,
-            live,
+            settings,
             worker,
         };
         server.exclusive(|txn| {

@@ -49,9 +49,9 @@ fn attach(server: &Server, checkpoint: u64, name: &str, as_name: &str) -> Result
 /// A server that keeps everything it ever logged, and every checkpoint.
 fn keeping(disk: &FaultDisk) -> Server {
     let server = Server::start(disk);
-    let live = &server.checkpoints.shared.live;
-    live.wal_keep_age_s.store(1 << 30, Ordering::Relaxed);
-    live.checkpoint_keep_count.store(1000, Ordering::Relaxed);
+    let settings = &server.checkpoints.shared.settings;
+    settings.wal_keep_age_s.store(1 << 30, Ordering::Relaxed);
+    settings.keep_count.store(1000, Ordering::Relaxed);
     server
 }
 
@@ -192,8 +192,8 @@ fn what_is_out_of_reach_is_told_with_what_is_not() {
     server
         .checkpoints
         .shared
-        .live
-        .checkpoint_keep_count
+        .settings
+        .keep_count
         .store(2, Ordering::Relaxed);
     for round in 0..4 {
         for i in 0..100 {

@@ -11,7 +11,7 @@ use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::commands::support::glob::{Case, glob_match};
 use crate::config::params::{ChangedKey, is_secret};
-use crate::metrics::logging;
+use crate::logging;
 use crate::resp::{Args, Reply};
 use crate::state::Server;
 use crate::wal::Fsync;
@@ -151,7 +151,7 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
                 .set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
         }
         if key.starts_with("encoding.") {
-            server.engine.thresholds().set(&config.encoding);
+            config.encoding.store_in(server.engine.thresholds());
         }
         if key == "log.level" {
             logging::set_level(config.log.level);

@@ -8,6 +8,7 @@ use crate::commands::server::info::{Sums, client_bytes, process};
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Begin, CmdResult, Group, Handler, KeySpec, Spec, Support, first_key, flag};
 use crate::commands::support::number::parse_i64;
+use crate::engine::Engine;
 use crate::engine::txn::ReadTxn;
 use crate::resp::{Args, Reply};
 
@@ -139,18 +140,7 @@ fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     let clients = client_bytes(cx.server);
     let dataset = used.saturating_sub(overhead);
     let ratio = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    let before = [
-        ("peak.allocated", Int(peak)),
-        ("total.allocated", Int(used + clients)),
-        ("startup.allocated", Int(0)),
-        ("replication.backlog", Int(0)),
-        ("clients.slaves", Int(0)),
-        ("clients.normal", Int(clients)),
-        ("cluster.links", Int(0)),
-        ("aof.buffer", Int(engine.wal().stats().pending_bytes)),
-        ("lua.caches", Int(0)),
-        ("functions.caches", Int(0)),
-    ];
+    let before = allocated(engine, used, peak, clients);
     let after = [
         ("overhead.total", Int(overhead + clients)),
         ("keys.count", Int(keys)),
@@ -186,6 +176,22 @@ fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     }
     write_figures(&after, reply);
     Ok(Flow::Done)
+}
+
+/// What has been allocated, by purpose.
+fn allocated(engine: &Engine, used: u64, peak: u64, clients: u64) -> [(&'static str, Figure); 10] {
+    [
+        ("peak.allocated", Int(peak)),
+        ("total.allocated", Int(used + clients)),
+        ("startup.allocated", Int(0)),
+        ("replication.backlog", Int(0)),
+        ("clients.slaves", Int(0)),
+        ("clients.normal", Int(clients)),
+        ("cluster.links", Int(0)),
+        ("aof.buffer", Int(engine.wal().stats().pending_bytes)),
+        ("lua.caches", Int(0)),
+        ("functions.caches", Int(0)),
+    ]
 }
 
 fn write_figures(figures: &[(&str, Figure)], reply: &mut Reply) {

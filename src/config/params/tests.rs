@@ -113,7 +113,7 @@ fn save_points_stay_as_they_were_given() {
     assert_eq!(value(&params, "save"), "120 1");
     set(&params, &[("save", "")]).unwrap();
     assert_eq!(value(&params, "save"), "");
-    assert_eq!(params.live().checkpoint_interval_s.load(Relaxed), 0);
+    assert_eq!(params.live().checkpoint.interval_s.load(Relaxed), 0);
 }
 
 #[test]

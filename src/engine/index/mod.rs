@@ -5,20 +5,18 @@
 //!   checkpoint began and stamps the page with the change's LSN.
 //! - Nothing outside an index's own file may assume that keys are hashed; a [`KeyRef`] carries both forms.
 
+mod access;
 pub mod bcust;
 pub mod bdef;
 pub mod hmap;
+mod kind;
 pub mod loaded;
 pub mod ordered;
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use serde::{Deserialize, Serialize};
 
 use crate::page::entry::{Entry, EntryMut, EntryRef};
-use crate::page::image::{Anchor, PageImage};
-use crate::page::thresholds::Thresholds;
+use crate::page::image::Anchor;
 use bcust::Bcust;
 use bdef::Bdef;
 use hmap::Hmap;
@@ -26,110 +24,8 @@ use loaded::LoadedPage;
 use ordered::{InOrder, Ordered};
 
 pub use crate::wal::Lsn;
-
-/// Which index a collection uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
-    /// Extendible hashing: unordered, sharded.
-    Hmap,
-    /// Ordered by key: the standard library's B-tree over pages.
-    Bdef,
-    /// Ordered by key: our counted B+-tree over pages.
-    Bcust,
-}
-
-/// Shards of a hashed collection, as a power of two.
-const HASHED_SHARD_BITS: u8 = 6;
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Hmap, Self::Bdef, Self::Bcust];
-
-    /// The name used by `COLLECTION` commands.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Hmap => "hmap",
-            Self::Bdef => "bdef",
-            Self::Bcust => "bcust",
-        }
-    }
-
-    /// Whether keys are kept in order.
-    pub fn is_ordered(self) -> bool {
-        match self {
-            Self::Hmap => false,
-            Self::Bdef | Self::Bcust => true,
-        }
-    }
-
-    /// How many shards a new collection gets, as a power of two. An ordered one is one run of keys.
-    pub fn shard_bits(self) -> u8 {
-        if self.is_ordered() { 0 } else { HASHED_SHARD_BITS }
-    }
-}
-
-/// A key with what its collection's placement needs.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyRef<'a> {
-    /// The key itself.
-    pub bytes: &'a [u8],
-    /// Its hash under the collection's seed.
-    pub hash: u64,
-}
-
-/// Receives pre-images while a checkpoint runs.
-pub trait PreImageSink {
-    /// Takes the image of a page of collection `collection_id`, shard `shard`.
-    fn take(&self, collection_id: u32, shard: u32, image: PageImage);
-}
-
-/// What a change to a page must know: its LSN, and whether a checkpoint still needs the page as it was.
-#[derive(Clone, Copy)]
-pub struct PageWrite<'a> {
-    /// LSN of the record this change belongs to.
-    pub lsn: Lsn,
-    /// Epoch of the running checkpoint; pages not yet saved in it hand over a pre-image first.
-    pub epoch: u64,
-    /// Where pre-images go; `None` when no checkpoint runs.
-    pub sink: Option<&'a dyn PreImageSink>,
-    /// The collection the page is in.
-    pub collection_id: u32,
-    /// The shard the page is in.
-    pub shard: u32,
-    /// Source of page identities of the collection.
-    pub page_ids: &'a AtomicU64,
-    /// Up to which size containers keep the name of their compact encoding.
-    pub thresholds: &'a Thresholds,
-}
-
-impl PageWrite<'_> {
-    /// Whether a page of this version has seen this record already. Changes that are not logged (LSN 0) are never seen.
-    #[inline]
-    pub fn has_stamped(&self, version: Lsn) -> bool {
-        version == self.lsn && self.lsn != 0
-    }
-
-    /// A page identity never used before in this collection.
-    pub fn new_page_id(&self) -> u64 {
-        self.page_ids.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// A page that the walk of a checkpoint has come to.
-pub enum Visited {
-    /// As it is.
-    Image(PageImage),
-    /// The newest checkpoint has it already.
-    Known {
-        /// Its identity.
-        page_id: u64,
-        /// Its version.
-        version: Lsn,
-    },
-}
-
-/// Tells whether the newest checkpoint has the page of this identity in this version.
-pub type IsKnown<'a> = &'a dyn Fn(u64, Lsn) -> bool;
+pub use access::{IsKnown, KeyRef, PageWrite, PreImageSink, Visited};
+pub use kind::Kind;
 
 /// One index over the pages of one shard.
 pub enum Index {

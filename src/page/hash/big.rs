@@ -4,9 +4,11 @@
 
 use std::cmp::Ordering;
 
+use super::field::Field;
+use super::op::{HashOp, pairs_of};
 use super::packed_form::rows;
-use super::{Field, HashOp, Thresholds, pairs_of};
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
+use crate::page::thresholds::Thresholds;
 use crate::page::tree::{Tree, TreeItem};
 use crate::page::trie::{Item as Pair, Trie};
 

@@ -1,7 +1,7 @@
-//! A packed hash under change: its fields, borrowed, and what takes their stead.
+//! A packed hash: whether bytes are one, and its fields under change, borrowed, and what takes their stead.
 
-use super::{Packed, Thresholds, width_of};
-use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item};
+use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
+use crate::page::thresholds::Thresholds;
 
 /// A field with its value, and when it dies (0: never).
 type Row<'a> = (Item<'a>, Item<'a>, u64);
@@ -78,4 +78,40 @@ pub(super) fn rows(packed: Packed<'_>) -> impl Iterator<Item = Row<'_>> {
         };
         Some((field, value, at_ms))
     })
+}
+
+/// Whether `packed` is a whole hash.
+///
+/// # Errors
+/// A sentence saying what is wrong.
+pub fn check(packed: Packed<'_>) -> Result<(), String> {
+    packed.check()?;
+    let (count, width) = (packed.count(), width_of(packed));
+    if count == 0 || !count.is_multiple_of(width) {
+        return Err(format!("a hash of {count} items has no whole fields"));
+    }
+    let is_wrong = |(at, item): (usize, Item<'_>)| match (at % width, item) {
+        (2, Item::Int(at_ms)) => at_ms < 0,
+        (2, _) => true,
+        (_, item) => matches!(item, Item::Double(_)),
+    };
+    if packed.items().enumerate().any(is_wrong) {
+        return Err("a hash has a field that is none".to_owned());
+    }
+    let mut fields: Vec<_> = packed.items().step_by(width).map(Item::bytes).collect();
+    fields.sort_unstable();
+    if fields.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err("a hash has a field twice".to_owned());
+    }
+    Ok(())
+}
+
+/// Items of a field.
+fn width_of(packed: Packed<'_>) -> usize {
+    if packed.flags() & FLAG_TIMED == 0 { 2 } else { 3 }
+}
+
+/// How many fields a packed hash has.
+pub fn len(packed: Packed<'_>) -> u64 {
+    (packed.count() / width_of(packed)) as u64
 }

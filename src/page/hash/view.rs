@@ -3,29 +3,12 @@
 use std::ops::ControlFlow;
 
 use super::big::BigHash;
+use super::field::Field;
 use super::packed_form::rows;
 use crate::page::container::{Big, Kind};
 use crate::page::packed::{Item, Packed};
 use crate::page::sample::sample_by_walk;
 use crate::page::value::ValueRef;
-
-/// A field of a hash.
-#[derive(Clone, Copy, Debug)]
-pub struct Field<'a> {
-    /// Its name.
-    pub name: Item<'a>,
-    /// Its value.
-    pub value: Item<'a>,
-    /// When it dies, Unix milliseconds.
-    pub expire_at_ms: Option<u64>,
-}
-
-impl Field<'_> {
-    /// Whether it is alive at `now_ms`.
-    pub fn is_alive(&self, now_ms: u64) -> bool {
-        self.expire_at_ms.is_none_or(|at_ms| at_ms > now_ms)
-    }
-}
 
 /// See the module.
 #[derive(Clone, Copy)]
@@ -50,7 +33,7 @@ impl<'a> HashRef<'a> {
     #[expect(clippy::len_without_is_empty, reason = "an empty hash is none")]
     pub fn len(&self) -> u64 {
         match self {
-            Self::Packed(packed) => super::len(*packed),
+            Self::Packed(packed) => super::packed_form::len(*packed),
             Self::Big(hash) => hash.len(),
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::ListOp;
+use super::op::ListOp;
 use super::packed_form::{offset_of, written};
 use crate::page::exact::{fit, is_loose};
 use crate::page::packed::{Builder, Item, Items, Packed};

@@ -59,3 +59,23 @@ pub fn written(item: Item<'_>) -> Vec<u8> {
     item.write(&mut bytes);
     bytes
 }
+
+/// Whether `packed` is a whole list.
+///
+/// # Errors
+/// A sentence saying what is wrong.
+pub fn check(packed: Packed<'_>) -> Result<(), String> {
+    packed.check()?;
+    if packed.items().any(|item| matches!(item, Item::Double(_))) {
+        return Err("a list has an element that is no string".to_owned());
+    }
+    if packed.count() == 0 {
+        return Err("a list is empty".to_owned());
+    }
+    Ok(())
+}
+
+/// How many elements a packed list has.
+pub fn len(packed: Packed<'_>) -> u64 {
+    packed.count() as u64
+}

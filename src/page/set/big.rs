@@ -1,7 +1,8 @@
 //! The big form: a trie of members.
 
-use super::{Thresholds, keeps_compact_name};
+use super::packed_form::keeps_compact_name;
 use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
+use crate::page::thresholds::Thresholds;
 use crate::page::trie::{Item as Member, Trie};
 
 /// A set that is not small.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::page::packed::pack;
+use crate::page::container::{Big, Form, Kind, Next};
+use crate::page::packed::{Packed, pack};
 use crate::page::thresholds;
 
 fn view_of(form: &Option<HeldSet>) -> Option<SetRef<'_>> {

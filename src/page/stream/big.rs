@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use super::StreamOp;
 use super::entries::Entries;
 use super::group::Group;
 use super::id::{StreamId, ids_of};
 use super::node::Entry;
+use super::op::StreamOp;
 use super::pending::Pending;
 use crate::page::packed::{Item, Packed};
 use crate::page::thresholds::Thresholds;
@@ -152,6 +152,12 @@ impl BigStream {
                 self.max_deleted_id = max_deleted_id;
                 self.entries_added = entries_added;
             }
+            ref on_groups => self.apply_to_groups(on_groups),
+        }
+    }
+
+    fn apply_to_groups(&mut self, op: &StreamOp<'_>) {
+        match *op {
             StreamOp::GroupCreate {
                 group,
                 last_id,
@@ -189,6 +195,11 @@ impl BigStream {
             StreamOp::Acknowledge { group, ids } => {
                 self.change(group, |group| ids_of(ids).for_each(|id| group.acknowledge(id)));
             }
+            StreamOp::Create
+            | StreamOp::Add { .. }
+            | StreamOp::Delete { .. }
+            | StreamOp::Trim { .. }
+            | StreamOp::SetId { .. } => debug_assert!(false, "not about groups"),
         }
     }
 

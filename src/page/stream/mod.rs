@@ -3,12 +3,14 @@
 //! A stream is always big: entries in nodes of about a hundred in a tree (`node.rs`, `entries.rs`), groups with what is
 //! pending in trees of their own (`group.rs`, `pending.rs`). On the wire it is as `wire.rs` says.
 
+mod apply;
 mod big;
 mod entries;
 mod group;
 mod id;
 mod listpack;
 mod node;
+mod op;
 mod pending;
 mod progress;
 mod radix;
@@ -17,168 +19,12 @@ mod tests;
 mod trim;
 mod wire;
 
-use serde::{Deserialize, Serialize};
-
-use super::container::{Big, Form, Kind, Next};
-use super::packed::Packed;
-use super::thresholds::Thresholds;
-use super::value::ValueRef;
-
+pub use apply::{apply, stream_of};
 pub use big::BigStream;
 pub use group::{Consumer, Group};
 pub use id::{StreamId, ids_of, ids_to_bytes};
 pub use node::Entry;
+pub use op::StreamOp;
 pub use pending::Pending;
 pub use trim::Trim;
-pub use wire::check;
-
-/// A change to a stream. Those that name a group or an entry that is not there do nothing.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub enum StreamOp<'a> {
-    /// There is a stream.
-    Create,
-    /// An entry is appended; the stream is made if there is none.
-    Add {
-        /// Its id, above all before.
-        id: StreamId,
-        /// Field, value, field, value, …, packed.
-        #[serde(borrow, with = "serde_bytes")]
-        fields: &'a [u8],
-    },
-    /// Entries are deleted by name.
-    Delete {
-        /// Their ids, 16 bytes each.
-        #[serde(borrow, with = "serde_bytes")]
-        ids: &'a [u8],
-    },
-    /// The first so many entries go.
-    Trim {
-        /// How many.
-        count: u64,
-    },
-    /// What the stream remembers of ids is this.
-    SetId {
-        /// The highest one ever given.
-        last_id: StreamId,
-        /// The highest one ever deleted.
-        max_deleted_id: StreamId,
-        /// How many were ever added.
-        entries_added: u64,
-    },
-    /// There is a group.
-    GroupCreate {
-        /// Its name.
-        #[serde(borrow, with = "serde_bytes")]
-        group: &'a [u8],
-        /// The last id delivered.
-        last_id: StreamId,
-        /// How many entries it has read, if that is known.
-        entries_read: Option<u64>,
-    },
-    /// A group has read up to here.
-    GroupSetId {
-        /// Its name.
-        #[serde(borrow, with = "serde_bytes")]
-        group: &'a [u8],
-        /// The last id delivered.
-        last_id: StreamId,
-        /// How many entries it has read, if that is known.
-        entries_read: Option<u64>,
-    },
-    /// A group goes.
-    GroupDestroy {
-        /// Its name.
-        #[serde(borrow, with = "serde_bytes")]
-        group: &'a [u8],
-    },
-    /// A consumer was heard of; it is made if there is none.
-    ConsumerSeen {
-        /// The group's name.
-        #[serde(borrow, with = "serde_bytes")]
-        group: &'a [u8],
-        /// The consumer's name.
-        #[serde(borrow, with = "serde_bytes")]
-        consumer: &'a [u8],
-        /// When, Unix milliseconds.
-        at_ms: u64,
-    },
-    /// A consumer goes, and what is pending for it.
-    ConsumerDelete {
-        /// The group's name.
-        #[serde(borrow, with = "serde_bytes")]
-        group: &'a [u8],
-        /// The consumer's name.
-        #[serde(borrow, with = "serde_bytes")]
-        consumer: &'a [u8],
-    },
-    /// New entries were delivered to a consumer, which is made if there is none.
-    Deliver {
-        /// The group's name.
-        #[serde(borrow, with = "serde_bytes")]
-        group: &'a [u8],
-        /// The consumer's name.
-        #[serde(borrow, with = "serde_bytes")]
-        consumer: &'a [u8],
-        /// When, Unix milliseconds.
-        at_ms: u64,
-        /// The last id delivered.
-        last_id: StreamId,
-        /// How many entries the group has read now, if that is known.
-        entries_read: Option<u64>,
-        /// The ids that are pending now, 16 bytes each.
-        #[serde(borrow, with = "serde_bytes")]
-        ids: &'a [u8],
-    },
-    /// Entries are pending for a consumer, which is made if there is none, as they say.
-    Claim {
-        /// The group's name.
-        #[serde(borrow, with = "serde_bytes")]
-        group: &'a [u8],
-        /// The consumer's name.
-        #[serde(borrow, with = "serde_bytes")]
-        consumer: &'a [u8],
-        /// When the consumer was heard of, Unix milliseconds.
-        at_ms: u64,
-        /// Both parts of the id, time of delivery, number of deliveries, and so on, packed.
-        #[serde(borrow, with = "serde_bytes")]
-        pending: &'a [u8],
-    },
-    /// Entries are no longer pending.
-    Acknowledge {
-        /// The group's name.
-        #[serde(borrow, with = "serde_bytes")]
-        group: &'a [u8],
-        /// Their ids, 16 bytes each.
-        #[serde(borrow, with = "serde_bytes")]
-        ids: &'a [u8],
-    },
-}
-
-/// Does `op` to what a key holds.
-pub fn apply(form: Form<'_>, op: &StreamOp<'_>, thresholds: &Thresholds) -> Next {
-    let mut made = match form {
-        Form::Big(Big::Stream(stream)) => {
-            stream.apply(op, thresholds);
-            return Next::Keep;
-        }
-        Form::Packed(Kind::Stream, packed) => BigStream::unpack(packed),
-        Form::Absent if matches!(op, StreamOp::Create | StreamOp::Add { .. }) => BigStream::default(),
-        Form::Absent | Form::Packed(..) | Form::Big(_) => return Next::Keep,
-    };
-    made.apply(op, thresholds);
-    Next::Big(Big::Stream(made))
-}
-
-/// The stream that a value is, if it is one.
-pub fn stream_of(value: ValueRef<'_>) -> Option<&BigStream> {
-    match value {
-        ValueRef::Big(Big::Stream(stream)) => Some(stream),
-        ValueRef::Str(_) | ValueRef::Packed(..) | ValueRef::Big(_) => None,
-    }
-}
-
-/// How many entries a packed stream has.
-pub fn len(packed: Packed<'_>) -> u64 {
-    // One is added, so that no stream seems to be empty.
-    (packed.count() as u64).saturating_sub(1)
-}
+pub use wire::{check, len};

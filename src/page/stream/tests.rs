@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::page::packed::{Builder, Item, pack};
+use crate::page::container::Kind;
+use crate::page::packed::{Builder, Item, Packed, pack};
 use crate::page::thresholds::Thresholds;
 
 type Fields = Vec<Vec<u8>>;

@@ -204,3 +204,9 @@ fn read(packed: Packed<'_>) -> Result<BigStream, String> {
     (stream.last_id, stream.max_deleted_id, stream.entries_added) = (last_id, max_deleted_id, entries_added);
     Ok(stream.with_groups(groups))
 }
+
+/// How many entries a packed stream has.
+pub fn len(packed: Packed<'_>) -> u64 {
+    // One is added, so that no stream seems to be empty.
+    (packed.count() as u64).saturating_sub(1)
+}

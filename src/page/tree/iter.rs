@@ -9,6 +9,29 @@ use super::node::{Child, Node};
 
 type Levels<'a, T> = SmallVec<[Iter<'a, Child<T>>; 6]>;
 
+/// The leaf that comes after those passed; `next`: the next child, in the direction of the walk.
+fn next_leaf<'a, T: TreeItem>(
+    levels: &mut Levels<'a, T>,
+    next: impl Fn(&mut Iter<'a, Child<T>>) -> Option<&'a Child<T>>,
+) -> Option<Iter<'a, T>> {
+    let mut node = loop {
+        match next(levels.last_mut()?) {
+            Some(child) => break &child.node,
+            None => drop(levels.pop()),
+        }
+    };
+    loop {
+        match node {
+            Node::Leaf(items) => return Some(items.iter()),
+            Node::Inner(children) => {
+                let mut rest = children.iter();
+                node = &next(&mut rest)?.node;
+                levels.push(rest);
+            }
+        }
+    }
+}
+
 /// Items towards the back.
 pub struct Forward<'a, T: TreeItem> {
     levels: Levels<'a, T>,
@@ -46,28 +69,6 @@ impl<'a, T: TreeItem> Forward<'a, T> {
             }
         }
     }
-
-    fn next_leaf(&mut self) -> Option<()> {
-        let mut node = loop {
-            match self.levels.last_mut()?.next() {
-                Some(child) => break &child.node,
-                None => drop(self.levels.pop()),
-            }
-        };
-        loop {
-            match node {
-                Node::Leaf(items) => {
-                    self.leaf = items.iter();
-                    return Some(());
-                }
-                Node::Inner(children) => {
-                    let mut rest = children.iter();
-                    node = &rest.next()?.node;
-                    self.levels.push(rest);
-                }
-            }
-        }
-    }
 }
 
 impl<'a, T: TreeItem> Iterator for Forward<'a, T> {
@@ -79,7 +80,7 @@ impl<'a, T: TreeItem> Iterator for Forward<'a, T> {
             if let Some(item) = self.leaf.next() {
                 return Some(item);
             }
-            self.next_leaf()?;
+            self.leaf = next_leaf(&mut self.levels, Iter::next)?;
         }
     }
 }
@@ -125,28 +126,6 @@ impl<'a, T: TreeItem> Backward<'a, T> {
             }
         }
     }
-
-    fn next_leaf(&mut self) -> Option<()> {
-        let mut node = loop {
-            match self.levels.last_mut()?.next_back() {
-                Some(child) => break &child.node,
-                None => drop(self.levels.pop()),
-            }
-        };
-        loop {
-            match node {
-                Node::Leaf(items) => {
-                    self.leaf = items.iter();
-                    return Some(());
-                }
-                Node::Inner(children) => {
-                    let mut rest = children.iter();
-                    node = &rest.next_back()?.node;
-                    self.levels.push(rest);
-                }
-            }
-        }
-    }
 }
 
 impl<'a, T: TreeItem> Iterator for Backward<'a, T> {
@@ -158,7 +137,7 @@ impl<'a, T: TreeItem> Iterator for Backward<'a, T> {
             if let Some(item) = self.leaf.next_back() {
                 return Some(item);
             }
-            self.next_leaf()?;
+            self.leaf = next_leaf(&mut self.levels, Iter::next_back)?;
         }
     }
 }

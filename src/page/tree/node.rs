@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use triomphe::Arc;
 
 use super::TreeItem;
-use crate::page::hash_page::prefetch_ref;
+use crate::page::prefetch::prefetch_ref;
 
 /// Items of a leaf at most: with the counts beside them, pointers fill an allocation of 512 bytes.
 pub(super) const LEAF_MAX: usize = 62;

@@ -4,8 +4,10 @@
 
 use std::cmp::Ordering;
 
-use super::{Member, Thresholds, ZsetOp, pairs_of};
+use super::member::Member;
+use super::op::{ZsetOp, pairs_of};
 use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
+use crate::page::thresholds::Thresholds;
 use crate::page::tree::{Tree, TreeItem};
 use crate::page::trie::{Item as Pair, Trie};
 
@@ -118,7 +120,7 @@ impl BigZset {
         if !self.is_wide && self.members.get(name).is_none() {
             self.is_wide = !(thresholds.zset_fits(self.len() + 1) && thresholds.zset_item_fits(name.len()));
         }
-        let score = super::kept_score(score, self.is_wide);
+        let score = super::packed_form::kept_score(score, self.is_wide);
         let fresh = pair(score, name);
         if let Some(old) = self.members.insert(fresh.clone()) {
             self.take_from_order(score_of(&old), name);

@@ -1,9 +1,10 @@
-//! A packed sorted set under change: its members, borrowed, and what takes their stead.
+//! A packed sorted set: whether bytes are one, and its members under change, borrowed, and what takes their stead.
 
 use std::cmp::Ordering;
 
-use super::{Thresholds, pairs_of};
+use super::op::pairs_of;
 use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
+use crate::page::thresholds::Thresholds;
 
 /// See the module.
 #[derive(Default)]
@@ -39,7 +40,7 @@ impl<'a> Members<'a> {
                 self.is_wide |= !(thresholds.zset_fits(len) && thresholds.zset_item_fits(member.bytes_len()));
             }
         }
-        let pair = (super::kept_score(score, self.is_wide), member);
+        let pair = (kept_score(score, self.is_wide), member);
         let at = self
             .pairs
             .partition_point(|other| order(*other, pair) == Ordering::Less);
@@ -65,4 +66,63 @@ impl<'a> Members<'a> {
         }
         builder.finish()
     }
+}
+
+/// The packed form of a sorted set of these members, which are in order, none of them twice.
+pub fn pack_members<'a>(members: impl Iterator<Item = (f64, Item<'a>)> + Clone, thresholds: &Thresholds) -> Vec<u8> {
+    let (mut count, mut fits) = (0, true);
+    for (_, member) in members.clone() {
+        count += 1;
+        fits &= thresholds.zset_fits(count) && thresholds.zset_item_fits(member.bytes_len());
+    }
+    let mut items = Vec::new();
+    for (score, member) in members {
+        Item::of_f64(kept_score(score, !fits)).write(&mut items);
+        member.write(&mut items);
+    }
+    Builder::from_items(u8::from(!fits) * FLAG_WIDE, count * 2, items).finish()
+}
+
+/// A score as it is kept: Redis's compact encoding has no negative zero.
+pub(super) fn kept_score(score: f64, is_wide: bool) -> f64 {
+    if is_wide { score } else { score + 0.0 }
+}
+
+/// Whether `packed` is a whole sorted set.
+///
+/// # Errors
+/// A sentence saying what is wrong.
+pub fn check(packed: Packed<'_>) -> Result<(), String> {
+    packed.check()?;
+    let count = packed.count();
+    if count == 0 || !count.is_multiple_of(2) {
+        return Err(format!("a sorted set of {count} items has no whole members"));
+    }
+    let pairs: Vec<_> = pairs_of(packed).collect();
+    let is_wrong = |(score, member): &(f64, Item<'_>)| score.is_nan() || matches!(member, Item::Double(_));
+    if pairs.len() * 2 != count || pairs.iter().any(is_wrong) {
+        return Err("a sorted set has a member that is none".to_owned());
+    }
+    let mut members: Vec<_> = pairs.iter().map(|(score, member)| (*score, member.bytes())).collect();
+    let is_before = |one: &(f64, _), other: &(f64, _)| match one.0.partial_cmp(&other.0) {
+        Some(std::cmp::Ordering::Equal) => one.1 < other.1,
+        order => order == Some(std::cmp::Ordering::Less),
+    };
+    if !members.is_sorted_by(is_before) {
+        return Err("a sorted set is out of order".to_owned());
+    }
+    members.sort_unstable_by(|one, other| one.1.cmp(&other.1));
+    let is_twice = |pair: &[(f64, std::borrow::Cow<'_, [u8]>)]| match pair {
+        [one, other] => one.1 == other.1,
+        _ => false,
+    };
+    if members.windows(2).any(is_twice) {
+        return Err("a sorted set has a member twice".to_owned());
+    }
+    Ok(())
+}
+
+/// How many members a packed sorted set has.
+pub fn len(packed: Packed<'_>) -> u64 {
+    packed.count() as u64 / 2
 }

@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::page::container::{Big, Kind};
 use crate::page::held::Held;
-use crate::page::packed::pack;
+use crate::page::packed::{Packed, pack};
 use crate::page::thresholds;
 
 type Model = BTreeMap<Vec<u8>, f64>;

@@ -3,20 +3,12 @@
 use std::ops::ControlFlow;
 
 use super::big::BigZset;
-use super::pairs_of;
+use super::member::Member;
+use super::op::pairs_of;
 use crate::page::container::{Big, Kind};
 use crate::page::packed::{Item, Packed};
 use crate::page::sample::{sample, sample_by_walk};
 use crate::page::value::ValueRef;
-
-/// A member with its score.
-#[derive(Clone, Copy, Debug)]
-pub struct Member<'a> {
-    /// Its name.
-    pub name: Item<'a>,
-    /// Its score.
-    pub score: f64,
-}
 
 /// See the module.
 #[derive(Clone, Copy)]
@@ -72,7 +64,7 @@ impl<'a> ZsetRef<'a> {
     #[expect(clippy::len_without_is_empty, reason = "an empty sorted set is none")]
     pub fn len(&self) -> u64 {
         match self {
-            Self::Packed(packed) => super::len(*packed),
+            Self::Packed(packed) => super::packed_form::len(*packed),
             Self::Big(zset) => zset.len(),
         }
     }

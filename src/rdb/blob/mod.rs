@@ -70,3 +70,9 @@ impl<'a> Rest<'a> {
         self.take(count).map(Item::of)
     }
 }
+
+/// What an iterator over a blob gives for what was read: nothing comes after the end or after an error.
+fn passed_on<'a>(read: Result<Option<Item<'a>>, Reason>, is_done: &mut bool) -> Option<Result<Item<'a>, Reason>> {
+    *is_done = !matches!(read, Ok(Some(_)));
+    read.transpose()
+}

@@ -4,7 +4,7 @@
 use crate::page::packed::Item;
 
 use super::super::error::Reason;
-use super::Rest;
+use super::{Rest, passed_on};
 
 const END: u8 = 0xff;
 const HEADER_BYTES: usize = 10;
@@ -106,8 +106,7 @@ impl<'a> Iterator for Ziplist<'a> {
             return None;
         }
         let item = self.read();
-        self.done = !matches!(item, Ok(Some(_)));
-        item.transpose()
+        passed_on(item, &mut self.done)
     }
 }
 

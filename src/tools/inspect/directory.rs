@@ -5,9 +5,9 @@ use std::io;
 use std::path::Path;
 
 use super::{FileKind, Inspector};
-use crate::checkpoint::control::Control;
-use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::page_file::{header_error, read_page_file_id};
+use crate::checkpoint::files::control::Control;
+use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::page_file::{header_error, read_page_file_id};
 use crate::engine::field::Field;
 use crate::fields;
 use crate::time::utc;

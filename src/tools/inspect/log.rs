@@ -53,15 +53,7 @@ impl Inspector<'_, '_> {
                     offset,
                     reason,
                     resumes_at,
-                })) => {
-                    let resumes_at = resumes_at.map_or(Field::Null, Field::Uint);
-                    self.report.fault(fields![
-                        "path" => path,
-                        "offset" => offset,
-                        "reason" => reason,
-                        "resumes-at" => resumes_at,
-                    ])?;
-                }
+                })) => self.bad_frame(path, offset, &reason, resumes_at)?,
                 Err(error) => {
                     self.fault(path, walk.offset(), &error.to_string())?;
                     break;
@@ -78,6 +70,16 @@ impl Inspector<'_, '_> {
                 "marks" => marks,
             ],
         )
+    }
+
+    fn bad_frame(&mut self, path: &Path, offset: u64, reason: &str, resumes_at: Option<u64>) -> io::Result<()> {
+        let resumes_at = resumes_at.map_or(Field::Null, Field::Uint);
+        self.report.fault(fields![
+            "path" => path,
+            "offset" => offset,
+            "reason" => reason,
+            "resumes-at" => resumes_at,
+        ])
     }
 
     fn wants(&self, lsn: u64) -> bool {

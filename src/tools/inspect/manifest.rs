@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::Inspector;
-use crate::checkpoint::manifest::{CollectionPart, Manifest};
+use crate::checkpoint::files::manifest::{CollectionPart, Manifest};
 use crate::engine::field::{self, Field};
 use crate::fields;
 use crate::time::utc;

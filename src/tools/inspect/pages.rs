@@ -8,12 +8,12 @@ use std::io;
 use std::path::Path;
 
 use super::Inspector;
-use crate::checkpoint::PERSISTED_MANIFEST;
-use crate::checkpoint::catalog::manifests;
-use crate::checkpoint::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader};
-use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::packing::unpack;
-use crate::checkpoint::page_file::{read_page_at, read_page_file_id};
+use crate::checkpoint::files::catalog::manifests;
+use crate::checkpoint::files::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader};
+use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::packing::unpack;
+use crate::checkpoint::files::page_file::{read_page_at, read_page_file_id};
+use crate::checkpoint::files::persisted::MANIFEST;
 use crate::engine::field;
 use crate::fields;
 use crate::page::image;
@@ -115,7 +115,7 @@ impl Inspector<'_, '_> {
             .into_iter()
             .map(|(_, path)| path)
             .collect();
-        paths.push(dir.join(PERSISTED_MANIFEST));
+        paths.push(dir.join(MANIFEST));
         let mut offsets = BTreeSet::new();
         for manifest in paths.iter().filter_map(|path| Manifest::read(disk, path).ok()) {
             let index = manifest.head.files.iter().position(|file| Some(*file) == id);

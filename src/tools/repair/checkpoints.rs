@@ -10,11 +10,13 @@ use std::sync::Arc;
 use super::log::Log;
 use super::rewrite::Rewriting;
 use super::{Action, Plan, at};
-use crate::checkpoint::control::Control;
-use crate::checkpoint::format::{ManifestKind, PAGE_HEADER_BYTES};
-use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::verify::{Damage, Event, Expected, damage, read_expected, verify_manifest};
-use crate::checkpoint::{CheckpointError, catalog, persisted_manifests};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::files::catalog;
+use crate::checkpoint::files::control::Control;
+use crate::checkpoint::files::format::{ManifestKind, PAGE_HEADER_BYTES};
+use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::persisted::persisted_manifests;
+use crate::checkpoint::files::verify::{Damage, Event, Expected, damage, read_expected, verify_manifest};
 use crate::storage::Disk;
 use crate::time::utc;
 use crate::wal::Lsn;
@@ -76,44 +78,68 @@ impl Candidate {
     }
 }
 
-/// Decides which checkpoint stays; returns its LSN, 0 for none.
-pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &mut Plan) -> Result<Lsn, String> {
-    let found = catalog::manifests(disk.as_ref(), dir).map_err(|error| error.to_string())?;
-    let (control, fault) = match Control::read(disk.as_ref(), dir) {
-        Ok(control) => (control, None),
-        Err(error @ CheckpointError::UnknownVersion { .. }) => return Err(error.to_string()),
-        Err(error) => (None, Some(error)),
-    };
-    let data_set = control.as_ref().map(|control| control.data_set);
-    let newest_id = found.last().map_or(0, |(id, _)| *id);
-    let lost = control.as_ref().filter(|control| control.checkpoint > newest_id);
-    let lost = lost.map(|control| (control.checkpoint, control.lsn));
-    let mut candidates: Vec<Candidate> = found
-        .into_iter()
-        .map(|(id, path)| {
+/// What there is to choose from.
+struct Found {
+    /// Newest first.
+    candidates: Vec<Candidate>,
+    control: Option<Control>,
+    /// What is wrong with the control file.
+    fault: Option<CheckpointError>,
+    /// The checkpoint that was committed last, and its LSN, if its manifest is not there.
+    lost: Option<(u64, Lsn)>,
+}
+
+impl Found {
+    fn read(disk: &dyn Disk, dir: &Path) -> Result<Self, String> {
+        let manifests = catalog::manifests(disk, dir).map_err(|error| error.to_string())?;
+        let (control, fault) = match Control::read(disk, dir) {
+            Ok(control) => (control, None),
+            Err(error @ CheckpointError::UnknownVersion { .. }) => return Err(error.to_string()),
+            Err(error) => (None, Some(error)),
+        };
+        let data_set = control.as_ref().map(|control| control.data_set);
+        let newest_id = manifests.last().map_or(0, |(id, _)| *id);
+        let lost = control.as_ref().filter(|control| control.checkpoint > newest_id);
+        let lost = lost.map(|control| (control.checkpoint, control.lsn));
+        let look = |(id, path)| {
             let expected = Expected {
                 kind: ManifestKind::Checkpoint,
                 id: Some(id),
             };
-            Candidate::look(disk.as_ref(), path, expected, data_set)
+            Candidate::look(disk, path, expected, data_set)
+        };
+        let candidates = manifests.into_iter().rev().map(look).collect();
+        Ok(Self {
+            candidates,
+            control,
+            fault,
+            lost,
         })
-        .collect();
-    // Newest first.
-    candidates.reverse();
-    if candidates.is_empty() && lost.is_none() && fault.is_none() {
+    }
+
+    /// That of candidate `index`, if it can be read.
+    fn manifest(&self, index: usize) -> Option<&Manifest> {
+        self.candidates.get(index)?.manifest.as_ref().ok()
+    }
+}
+
+/// Decides which checkpoint stays; returns its LSN, 0 for none.
+pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &mut Plan) -> Result<Lsn, String> {
+    let found = Found::read(disk.as_ref(), dir)?;
+    if found.candidates.is_empty() && found.lost.is_none() && found.fault.is_none() {
         return Ok(0);
     }
-    if let Some(newest) = candidates.first()
+    if let Some(newest) = found.candidates.first()
         && let Some(CheckpointError::UnknownVersion { .. }) = newest.manifest.as_ref().err()
     {
         return Err(format!("{}: not damage, so there is nothing to repair", newest.why()));
     }
-    let chosen = choose(&candidates, lost.map(|(_, lsn)| lsn), log)?;
+    let chosen = choose(&found.candidates, found.lost.map(|(_, lsn)| lsn), log)?;
     let (index, base) = match chosen {
         Choice::Keep(index, base) => (index, base),
-        Choice::Nothing => (candidates.len(), 0),
+        Choice::Nothing => (found.candidates.len(), 0),
         Choice::DropPages(index) => {
-            let lsn = candidates.get(index).and_then(Candidate::lsn).unwrap_or(0);
+            let lsn = found.candidates.get(index).and_then(Candidate::lsn).unwrap_or(0);
             (index, lsn)
         }
         Choice::Lose(index, base) => {
@@ -121,36 +147,74 @@ pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &m
             (index, base)
         }
     };
+    plan_newer(&found, index, chosen, plan);
+    let kept = plan_kept(&found.candidates, index, plan);
+    if !plan.steps.is_empty() {
+        unnamed_files(disk.as_ref(), dir, &kept.files, plan)?;
+    }
+    let of_kept = found.manifest(index);
+    let data_set = found.control.as_ref().map(|control| control.data_set);
+    let wanted = Control {
+        data_set: of_kept
+            .map(|manifest| manifest.head.data_set)
+            .or(data_set)
+            .unwrap_or_else(|| Control::fresh().data_set),
+        checkpoint: of_kept.map_or(0, |manifest| manifest.head.id),
+        lsn: base,
+        pins: found
+            .control
+            .iter()
+            .flat_map(|control| control.pins.intersection(&kept.ids))
+            .copied()
+            .collect(),
+    };
+    plan_control(dir, found.control, found.fault, wanted, plan);
+    Ok(base)
+}
+
+/// Checkpoints newer than the chosen one go.
+fn plan_newer(found: &Found, index: usize, chosen: Choice, plan: &mut Plan) {
     let loses = matches!(chosen, Choice::Lose(..));
-    for newer in candidates.iter().take(index) {
+    for newer in found.candidates.iter().take(index) {
         let then = match chosen {
             Choice::Lose(_, base) => {
-                let at = candidates.get(index).and_then(|kept| kept.manifest.as_ref().ok());
-                let time = at.map_or_else(String::new, |manifest| format!(" ({})", utc(manifest.head.wall_ms)));
+                let time = found.manifest(index);
+                let time = time.map_or_else(String::new, |manifest| format!(" ({})", utc(manifest.head.wall_ms)));
                 format!("all changes after LSN {base}{time} are lost, the log does not reach back to it")
             }
             _ => "the log brings an older one up to date, nothing is lost".to_owned(),
         };
         plan.set_aside(newer.path.clone(), loses, &format!("{}; {then}", newer.why()));
     }
-    if let (Some((id, lsn)), Choice::Lose(_, base)) = (lost, chosen) {
+    if let (Some((id, lsn)), Choice::Lose(_, base)) = (found.lost, chosen) {
         let text = format!(
             "go on without checkpoint {id} at LSN {lsn}, whose manifest is missing: all changes after LSN {base} are lost"
         );
         plan.add(Action::Nothing, true, text);
     }
-    let mut kept = Vec::new();
-    let mut kept_ids = BTreeSet::new();
+}
+
+/// What stays.
+#[derive(Default)]
+struct Kept {
+    ids: BTreeSet<u64>,
+    /// Page files of each checkpoint.
+    files: Vec<Vec<u64>>,
+}
+
+/// The chosen checkpoint stays, without its damaged pages, and so do older ones that are whole.
+fn plan_kept(candidates: &[Candidate], index: usize, plan: &mut Plan) -> Kept {
+    let mut kept = Kept::default();
     for (at, candidate) in candidates.iter().enumerate().skip(index) {
         match &candidate.manifest {
             Ok(manifest) if candidate.damage.pages.is_empty() => {
-                kept.push(manifest.head.files.clone());
-                kept_ids.insert(manifest.head.id);
+                kept.files.push(manifest.head.files.clone());
+                kept.ids.insert(manifest.head.id);
             }
             Ok(manifest) if at == index => {
                 let without = without_pages(manifest, &candidate.damage);
-                kept.push(without.head.files.clone());
-                kept_ids.insert(without.head.id);
+                kept.files.push(without.head.files.clone());
+                kept.ids.insert(without.head.id);
                 rewrite(&candidate.path, manifest, without, &candidate.damage, plan);
             }
             _ => {
@@ -159,26 +223,7 @@ pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &m
             }
         }
     }
-    let is_changed = !plan.steps.is_empty();
-    if is_changed {
-        unnamed_files(disk.as_ref(), dir, &kept, plan)?;
-    }
-    let of_kept = candidates.get(index).and_then(|kept| kept.manifest.as_ref().ok());
-    let wanted = Control {
-        data_set: of_kept
-            .map(|manifest| manifest.head.data_set)
-            .or(data_set)
-            .unwrap_or_else(|| Control::fresh().data_set),
-        checkpoint: of_kept.map_or(0, |manifest| manifest.head.id),
-        lsn: base,
-        pins: control
-            .iter()
-            .flat_map(|control| control.pins.intersection(&kept_ids))
-            .copied()
-            .collect(),
-    };
-    plan_control(dir, control, fault, wanted, plan);
-    Ok(base)
+    kept
 }
 
 /// The control file must tell of what stays.

@@ -17,7 +17,7 @@ mod rewrite;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::checkpoint::control::Control;
+use crate::checkpoint::files::control::Control;
 use crate::config::schema::Storage;
 use crate::storage::Disk;
 use quarantine::Quarantine;

@@ -8,12 +8,12 @@
 use std::path::Path;
 
 use super::at;
-use crate::checkpoint::catalog::{self, page_file_name};
-use crate::checkpoint::format::PAGE_HEADER_BYTES;
-use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::page_file::PageFileWriter;
-use crate::checkpoint::verify::Hole;
-use crate::config::values::Compression;
+use crate::checkpoint::files::catalog::{self, page_file_name};
+use crate::checkpoint::files::format::PAGE_HEADER_BYTES;
+use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::packing::Compression;
+use crate::checkpoint::files::page_file::PageFileWriter;
+use crate::checkpoint::files::verify::Hole;
 use crate::page::image::PageImage;
 use crate::storage::Disk;
 

@@ -403,21 +403,20 @@ fn image_of(page: &OrderedPage) -> PageImage {
 /// Before a change: hands over the pre-image if a checkpoint still needs it, and stamps the page.
 #[inline]
 fn prepare(page: &mut OrderedPage, write: &PageWrite<'_>) {
-    if write.has_stamped(page.header.version) {
-        return;
+    let header = &page.header;
+    if write.hand_over(header.version, header.saved_epoch, || image_of(page)) {
+        stamp(page, write);
     }
-    if let Some(sink) = write.sink
-        && page.header.saved_epoch != write.epoch
-    {
-        page.header.saved_epoch = write.epoch;
-        sink.take(write.collection_id, write.shard, image_of(page));
-    }
+}
+
+#[inline]
+fn stamp(page: &mut OrderedPage, write: &PageWrite<'_>) {
     page.header.version = write.lsn;
+    page.header.saved_epoch = write.epoch;
 }
 
 fn new_page(write: &PageWrite<'_>) -> OrderedPage {
     let mut page = OrderedPage::new(write.new_page_id());
-    page.header.version = write.lsn;
-    page.header.saved_epoch = write.epoch;
+    stamp(&mut page, write);
     page
 }

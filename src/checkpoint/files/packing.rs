@@ -6,8 +6,16 @@
 //! - Checksums are over what is stored, so nothing is unpacked that was not written so.
 
 use super::format::{COMPRESSED_BYTES_MAX, FLAG_LZ4, PageHeader};
-use crate::config::values::Compression;
 use crate::page::Spliced;
+
+/// How pages are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// As they are.
+    None,
+    /// With LZ4, where that makes them smaller.
+    Lz4,
+}
 
 /// Packs one page after another.
 #[derive(Default)]

@@ -17,13 +17,33 @@ use super::control::Control;
 use super::error::{CheckpointError, Result};
 use super::format::ManifestHead;
 use super::manifest::Manifest;
+use super::packing::Compression;
 use super::page_file::{PageFileReader, PageFileWriter};
-use super::snapshots::SnapshotId;
-use crate::config::values::Compression;
 use crate::storage::Disk;
 use crate::storage::fault_point::fault_point;
+use crate::wal::Lsn;
 
 const TEMPORARY: &str = ".tmp";
+
+/// A checkpoint that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointInfo {
+    /// Its identity; ascending.
+    pub id: u64,
+    /// The instant: all records up to this LSN are in it, none after.
+    pub lsn: Lsn,
+    /// Wall clock at the instant, Unix milliseconds.
+    pub wall_ms: u64,
+}
+
+/// Which checkpoint is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotId {
+    /// The one with this identity.
+    Number(u64),
+    /// The newest.
+    Latest,
+}
 
 /// The manifest of checkpoint `id`.
 pub fn manifest_name(id: u64) -> String {
@@ -43,7 +63,7 @@ fn parse(name: &OsStr, prefix: &str, suffix: &str) -> Option<u64> {
 
 /// What is in a directory of checkpoint files.
 #[derive(Default)]
-pub(super) struct Listing {
+pub(crate) struct Listing {
     manifests: BTreeSet<u64>,
     pub page_files: BTreeSet<u64>,
     leftovers: Vec<PathBuf>,

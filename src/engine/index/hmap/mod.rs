@@ -10,19 +10,20 @@
 //!   replaced only while the first page grows to full size).
 //! - Splitting needs the keys' hashes again; nothing else rehashes.
 
-use std::ops::ControlFlow;
+mod load;
+mod walk;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::loaded::{self, HashedPage};
-use super::{IsKnown, KeyRef, Lsn, PageWrite, Visited};
+use super::{KeyRef, Lsn, PageWrite};
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::hash_page::{self, HashPage, LINES_MAX, LINES_MIN};
 use crate::page::image::{Anchor, PageImage};
 
+pub use walk::CURSOR_BITS;
+
 const DEPTH_SHIFT: u32 = 58;
 const DEPTH_MAX: u8 = 26;
-const CURSOR_TAG_BITS: u32 = 16;
-const CURSOR_DEPTH_BITS: u32 = 5;
 const PREFIX_BITS: u32 = 32;
 
 /// The hash of a key under a collection's seed.
@@ -181,7 +182,7 @@ impl Hmap {
         loop {
             let Some(word) = self.word_of(hash) else {
                 let page = HashPage::new(write.new_page_id(), 0, 0, LINES_MIN);
-                stamp_new(page, write);
+                stamp(page, write);
                 self.directory = Box::new([AtomicU64::new(page.to_word())]);
                 self.pages = 1;
                 self.heap_bytes = page.block_bytes() + size_of::<AtomicU64>();
@@ -252,7 +253,7 @@ impl Hmap {
             page.header().prefix | half,
             page.header().lines,
         );
-        stamp_new(sibling, write);
+        stamp(sibling, write);
         page.header_mut().depth = depth;
         self.pages += 1;
         self.heap_bytes += sibling.block_bytes();
@@ -296,170 +297,6 @@ impl Hmap {
         self.heap_bytes += size_of_val(&*self.directory);
     }
 
-    /// Pages in hash order from directory position `from`.
-    fn pages_from(&self, from: usize) -> impl Iterator<Item = HashPage> {
-        let mut at = from;
-        std::iter::from_fn(move || {
-            let word = self.directory.get(at)?.load(Ordering::Relaxed);
-            // SAFETY: directory words name live pages of this index.
-            let page = unsafe { HashPage::from_word(word) };
-            let span = 1_usize << (self.depth - page.header().depth);
-            at = (at & !(span - 1)) + span;
-            Some(page)
-        })
-    }
-
-    fn start_of(&self, page: HashPage) -> u64 {
-        u64::from(page.header().prefix) << (64 - PREFIX_BITS)
-    }
-
-    /// Position (as a local hash) right behind `page`, or `None` behind the last one.
-    fn end_of(&self, page: HashPage) -> Option<u64> {
-        match page.header().depth {
-            0 => None,
-            depth => self.start_of(page).checked_add(1 << (64 - u32::from(depth))),
-        }
-    }
-
-    /// See [`super::Index::for_each`].
-    pub fn for_each<B>(&self, mut visit: impl FnMut(EntryRef<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
-        for page in self.pages_from(0) {
-            page.prefetch_entries();
-            for entry in page.entries() {
-                visit(entry)?;
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// See [`super::Index::scan`]. A cursor is a page start, the page's depth then, and the tag to go on from.
-    pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
-        let (start, depth, mut tag_min) = unpack_cursor(cursor);
-        let mut left = count.max(1);
-        for page in self.pages_from(position(start, self.depth)) {
-            // A page that has grown by a merge since then holds entries from before `start` that were not seen.
-            if page.header().depth < depth {
-                tag_min = 0;
-            }
-            let slots = page.by_tag(tag_min);
-            let last_tag = slots.get(left - 1).map(|(tag, _)| *tag);
-            for (tag, slot) in slots {
-                if last_tag.is_none_or(|last| tag <= last)
-                    && let Some(entry) = page.get(slot)
-                {
-                    visit(entry);
-                    left = left.saturating_sub(1);
-                }
-            }
-            if let Some(next_tag) = last_tag.and_then(|last| last.checked_add(1)) {
-                return Some(pack_cursor(self.start_of(page), page.header().depth, next_tag));
-            }
-            if left == 0 {
-                return self.end_of(page).map(|end| pack_cursor(end, 0, 0));
-            }
-            tag_min = 0;
-        }
-        None
-    }
-
-    /// See [`super::Index::random`]. Every page is equally likely, then every slot; empty slots are drawn again.
-    pub fn random(&self, random: &mut dyn FnMut(usize) -> usize) -> Option<EntryRef<'_>> {
-        if self.pages_from(0).all(|page| page.header().count == 0) {
-            return None;
-        }
-        loop {
-            let at = random(self.directory.len());
-            let Some(page) = self.pages_from(at).next() else {
-                continue;
-            };
-            if position(self.start_of(page), self.depth) == at
-                && let Some(entry) = self.lend(page, random(page.slots()))
-            {
-                return Some(entry);
-            }
-        }
-    }
-
-    /// See [`super::Index::sweep`].
-    pub fn sweep(&mut self, cursor: u64, pages: usize, now_ms: u64, dead: &mut Vec<Vec<u8>>) -> Option<u64> {
-        let mut left = pages;
-        let mut next = None;
-        for mut page in self.pages_from(position(cursor, self.depth)) {
-            if left == 0 {
-                return next;
-            }
-            left -= 1;
-            next = self.end_of(page);
-            if page.header().expires == 0 || page.header().expire_min_ms > now_ms {
-                continue;
-            }
-            page.prefetch_entries();
-            dead.extend(
-                page.entries()
-                    .filter(|entry| entry.is_due(now_ms))
-                    .map(|entry| entry.key().to_vec()),
-            );
-            page.refresh_expire_min();
-        }
-        None
-    }
-
-    /// See [`super::Index::save_next`].
-    pub fn save_next(&mut self, cursor: u64, epoch: u64, is_known: IsKnown<'_>) -> (Option<Visited>, Option<u64>) {
-        for page in self.pages_from(position(cursor, self.depth)) {
-            let header = page.header_mut();
-            if header.saved_epoch != epoch {
-                header.saved_epoch = epoch;
-                let (page_id, version) = (header.id, header.version);
-                let saved = if is_known(page_id, version) {
-                    Visited::Known { page_id, version }
-                } else {
-                    Visited::Image(image_of(page))
-                };
-                return (Some(saved), self.end_of(page));
-            }
-        }
-        (None, None)
-    }
-
-    /// See [`super::Index::begin_page`]. The first page has the size it would have grown to, all others the full one.
-    pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<HashedPage, String> {
-        if anchor.depth > DEPTH_MAX || anchor.prefix & !prefix_mask(anchor.depth) != 0 {
-            return Err(format!("no page has the anchor {:08x}/{}", anchor.prefix, anchor.depth));
-        }
-        let mut lines = if anchor.depth == 0 { LINES_MIN } else { self.lines_max };
-        while lines < self.lines_max && entries as usize > entries_max(hash_page::slots_of(lines)) + 1 {
-            lines = (lines * 2).min(self.lines_max);
-        }
-        if entries as usize > hash_page::slots_of(lines) {
-            return Err(format!("{entries} entries are more than a page holds"));
-        }
-        let page = HashPage::new(id, anchor.depth, anchor.prefix, lines);
-        page.header_mut().version = version;
-        Ok(HashedPage::new(page, self.shard_bits))
-    }
-
-    /// See [`super::Index::install`].
-    pub fn install(&mut self, mut pages: Vec<HashedPage>) -> Result<(), String> {
-        if self.pages > 0 {
-            return Err("the shard has pages already".to_owned());
-        }
-        pages.sort_unstable_by_key(|page| page.header().prefix);
-        loaded::check_cover(pages.iter().map(|page| (page.header().id, page.anchor())))?;
-        self.depth = pages.iter().map(|page| page.header().depth).max().unwrap_or(0);
-        self.pages = pages.len();
-        self.heap_bytes = pages.iter().map(|page| page.block_bytes()).sum();
-        let mut directory = Vec::with_capacity(if pages.is_empty() { 0 } else { 1 << self.depth });
-        for page in pages {
-            let page = page.into_page();
-            let span = 1_usize << (self.depth - page.header().depth);
-            directory.extend((0..span).map(|_| AtomicU64::new(page.to_word())));
-        }
-        self.directory = directory.into_boxed_slice();
-        self.heap_bytes += size_of_val(&*self.directory);
-        Ok(())
-    }
-
     /// See [`super::Index::pages`].
     pub fn pages(&self) -> usize {
         self.pages
@@ -498,41 +335,17 @@ fn image_of(page: HashPage) -> PageImage {
 /// Before a change: hands over the pre-image if a checkpoint still needs it, and stamps the page.
 #[inline]
 fn prepare(page: HashPage, write: &PageWrite<'_>) {
-    let header = page.header_mut();
-    if write.has_stamped(header.version) {
-        return;
+    let header = page.header();
+    if write.hand_over(header.version, header.saved_epoch, || image_of(page)) {
+        stamp(page, write);
     }
-    if let Some(sink) = write.sink
-        && header.saved_epoch != write.epoch
-    {
-        header.saved_epoch = write.epoch;
-        sink.take(write.collection_id, write.shard, image_of(page));
-    }
-    header.version = write.lsn;
 }
 
-fn stamp_new(page: HashPage, write: &PageWrite<'_>) {
+#[inline]
+fn stamp(page: HashPage, write: &PageWrite<'_>) {
     page.header_mut().version = write.lsn;
     page.header_mut().saved_epoch = write.epoch;
 }
-
-fn pack_cursor(start: u64, depth: u8, tag: u16) -> u64 {
-    let prefix = start >> (64 - DEPTH_MAX as u32);
-    (prefix << CURSOR_DEPTH_BITS | u64::from(depth)) << CURSOR_TAG_BITS | u64::from(tag)
-}
-
-fn unpack_cursor(cursor: u64) -> (u64, u8, u16) {
-    let rest = cursor >> CURSOR_TAG_BITS;
-    let depth = (rest & ((1 << CURSOR_DEPTH_BITS) - 1)) as u8;
-    (
-        (rest >> CURSOR_DEPTH_BITS) << (64 - DEPTH_MAX as u32),
-        depth,
-        cursor as u16,
-    )
-}
-
-/// Bits a cursor of this index may use; the shard goes above them.
-pub const CURSOR_BITS: u32 = DEPTH_MAX as u32 + CURSOR_DEPTH_BITS + CURSOR_TAG_BITS;
 
 /// The directory word of the page for `hash`, read without the lock. 0 when there is none.
 ///

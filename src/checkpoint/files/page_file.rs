@@ -11,8 +11,7 @@ use super::format::{
     CRC_BYTES, FLAG_LZ4, HeaderFault, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader, PageRow,
     decode_page_file_header, encode_page_file_header,
 };
-use super::packing::{Packer, unpack};
-use crate::config::values::Compression;
+use super::packing::{Compression, Packer, unpack};
 use crate::engine::background::give_way;
 use crate::engine::collection::Collection;
 use crate::engine::effect::CollectionId;

@@ -1,0 +1,266 @@
+//! The handle by which all threads ask the checkpointer's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::files::catalog::SnapshotId;
+use super::persist;
+use super::queue::{CLOSED, Context, Job, Outcome, Reply};
+use super::request::{
+    AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, LoadRequest, PersistDone,
+    RestoreDone, RestoreRequest, Target,
+};
+use super::runner::{self, Runner};
+use super::settings::CheckpointSettings;
+use super::snapshots::{Difference, Snapshot, SnapshotCollection, Verified};
+use super::status::{CheckpointStats, Persisted, Status};
+use crate::engine::Engine;
+use crate::engine::index::Kind;
+use crate::storage::Disk;
+
+/// Takes checkpoints, and tells of those there are. Context by all threads.
+pub struct Checkpointer {
+    pub(super) shared: Arc<Context>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Checkpointer {
+    /// A checkpointer of `engine` that keeps its files on `disk` and follows `settings`.
+    pub fn new(
+        engine: Arc<Engine>,
+        disk: Arc<dyn Disk>,
+        options: CheckpointOptions,
+        settings: Arc<CheckpointSettings>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Context {
+                status: Status::new(options.last),
+                engine,
+                disk,
+                options,
+                settings,
+                requests: Mutex::default(),
+                wake: Condvar::new(),
+                stop: AtomicBool::new(false),
+            }),
+            thread: Mutex::new(None),
+        }
+    }
+
+    /// Starts the thread. Requests made before wait for it.
+    ///
+    /// # Errors
+    /// When the thread cannot be started, or the engine has no cell left for it.
+    pub fn start(&self) -> std::io::Result<()> {
+        let worker = self.shared.engine.worker();
+        let worker = worker.ok_or_else(|| std::io::Error::other("the engine has no cell left for the checkpointer"))?;
+        let shared = Arc::clone(&self.shared);
+        // Before anybody can ask.
+        persist::note_persisted(&shared);
+        let builder = std::thread::Builder::new().name("checkpointer".to_owned());
+        *self.thread.lock() = Some(builder.spawn(move || runner::run(shared, worker))?);
+        Ok(())
+    }
+
+    /// Ends the thread. A running act is given up, waiting requests are refused.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.close();
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic there has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+
+    /// Takes a checkpoint that covers everything done before this call.
+    ///
+    /// # Errors
+    /// Why it failed; the previous checkpoint is as good as before.
+    pub async fn checkpoint(&self) -> Result<CheckpointDone, String> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        self.shared.ask(|requests| requests.want(to_oneshot(reply)))?;
+        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// [`Checkpointer::checkpoint`] for a thread that may block.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn checkpoint_blocking(&self) -> Result<CheckpointDone, String> {
+        let (reply, done) = std::sync::mpsc::sync_channel(1);
+        let reply: Reply<CheckpointDone> = Box::new(move |outcome| drop(reply.send(outcome)));
+        self.shared.ask(|requests| requests.want(reply))?;
+        done.recv().unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// Writes collection `name` as it is now under `persist_dir/name/`, replacing what was persisted there before.
+    ///
+    /// # Errors
+    /// Why it failed; what was persisted before is as good as before.
+    pub async fn persist(&self, name: &str) -> Result<PersistDone, String> {
+        self.job(|reply| Job::Persist(name.to_owned(), reply)).await
+    }
+
+    /// Loads what was persisted as `name` into collection `as_name`, made one of `kind`, all at once and in the log when
+    /// this returns. A collection that has keys is replaced only with `replace`.
+    ///
+    /// # Errors
+    /// Why it failed; nothing has changed.
+    pub async fn load(&self, name: &str, as_name: &str, kind: Kind, replace: bool) -> Result<LoadDone, String> {
+        let request = LoadRequest {
+            name: name.to_owned(),
+            target: Target {
+                name: as_name.to_owned(),
+                replace,
+            },
+            kind,
+        };
+        self.job(|reply| Job::Load(request, reply)).await
+    }
+
+    /// Copies a collection as it is at one instant, all at once and in the log when this returns.
+    ///
+    /// # Errors
+    /// Why it failed; nothing has changed.
+    pub async fn copy(&self, request: CopyRequest) -> Result<LoadDone, String> {
+        self.job(|reply| Job::Copy(request, reply)).await
+    }
+
+    /// Converts a collection while it is in use; in the log when this returns.
+    ///
+    /// # Errors
+    /// Why it failed; the collection is as it was.
+    pub async fn convert(&self, request: ConvertRequest) -> Result<LoadDone, String> {
+        self.job(|reply| Job::Convert(request, reply)).await
+    }
+
+    /// Brings back what was, all at once and in the log when this returns.
+    ///
+    /// # Errors
+    /// Why it failed; nothing has changed.
+    pub async fn restore(&self, request: RestoreRequest) -> Result<RestoreDone, String> {
+        self.job(|reply| Job::Restore(request, reply)).await
+    }
+
+    /// Shows a collection of a checkpoint, read-only.
+    ///
+    /// # Errors
+    /// Why it failed; nothing is shown.
+    pub async fn attach(&self, request: AttachRequest) -> Result<LoadDone, String> {
+        self.job(|reply| Job::Attach(request, reply)).await
+    }
+
+    async fn job<T: Send + 'static>(&self, make: impl FnOnce(Reply<T>) -> Job) -> Result<T, String> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        let job = make(to_oneshot(reply));
+        self.shared.ask(|requests| requests.jobs.push_back(job))?;
+        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// Runs `act` on the thread, after what was asked for before.
+    async fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Runner) -> super::files::error::Result<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        let job = Job::Act(Box::new(move |runner| {
+            // Whoever waited may have gone away.
+            let _ = reply.send(act(runner).map_err(runner::told));
+        }));
+        self.shared.ask(|requests| requests.jobs.push_back(job))?;
+        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+    }
+
+    /// All checkpoints that are kept, oldest first.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, String> {
+        self.act(Runner::snapshots).await
+    }
+
+    /// One checkpoint, and what is in it.
+    ///
+    /// # Errors
+    /// When it is not there or its manifest is damaged.
+    pub async fn snapshot(&self, id: SnapshotId) -> Result<(Snapshot, Vec<SnapshotCollection>), String> {
+        self.act(move |runner| runner.describe_snapshot(id)).await
+    }
+
+    /// Reads a checkpoint back; what is wrong with it is no error, but told.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn verify_snapshot(&self, id: SnapshotId) -> Result<Verified, String> {
+        self.act(move |runner| runner.verify_snapshot(id)).await
+    }
+
+    /// Deletes a checkpoint that is neither the newest nor pinned.
+    ///
+    /// # Errors
+    /// When it is one of those or not there, or the disk refuses.
+    pub async fn delete_snapshot(&self, id: SnapshotId) -> Result<(), String> {
+        self.act(move |runner| runner.delete_snapshot(id)).await
+    }
+
+    /// Pins a checkpoint, so that it stays whatever its age, or unpins it.
+    ///
+    /// # Errors
+    /// When it is not there, or the disk refuses.
+    pub async fn pin_snapshot(&self, id: SnapshotId, is_pinned: bool) -> Result<(), String> {
+        self.act(move |runner| runner.pin_snapshot(id, is_pinned)).await
+    }
+
+    /// What differs between two checkpoints; collections without a difference are left out.
+    ///
+    /// # Errors
+    /// When one of them is not there, or a page that differs is damaged.
+    pub async fn compare_snapshots(&self, first: SnapshotId, second: SnapshotId) -> Result<Vec<Difference>, String> {
+        self.act(move |runner| runner.compare_snapshots(first, second)).await
+    }
+
+    /// Asks for a checkpoint and does not wait for it.
+    pub fn start_background(&self) {
+        // Refused only at shutdown, when a last one may follow anyway.
+        let _ = self.shared.ask(|requests| requests.checkpoint = true);
+    }
+
+    /// Whether a checkpoint is being taken, or has been asked for.
+    pub fn is_running(&self) -> bool {
+        self.shared.requests.lock().checkpoint || self.shared.status.is_running()
+    }
+
+    /// When the last good checkpoint was (of this process's start, if there is none), Unix seconds.
+    pub fn last_save_s(&self) -> u64 {
+        self.shared.status.last_save_s()
+    }
+
+    /// Why the last checkpoint failed; `None` if it did not.
+    pub fn last_error(&self) -> Option<String> {
+        self.shared.status.last_error()
+    }
+
+    /// When the collection of this name was last persisted, as far back as its files are there.
+    pub fn persisted(&self, name: &str) -> Option<Persisted> {
+        self.shared.status.persisted(name)
+    }
+
+    /// Numbers for INFO and metrics.
+    pub fn stats(&self) -> CheckpointStats {
+        self.shared.status.stats()
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn to_oneshot<T: Send + 'static>(sender: tokio::sync::oneshot::Sender<Outcome<T>>) -> Reply<T> {
+    // Whoever waited may have gone away.
+    Box::new(move |outcome| drop(sender.send(outcome)))
+}

@@ -1,0 +1,15 @@
+//! The files of checkpoints and persisted collections: their format, how they are written, read, verified, and the
+//! directory they are in. The layout on disk is in `docs/format-checkpoint.md`.
+//!
+//! **Invariant:** nothing here knows who takes checkpoints; recovery, which the checkpointer uses, works with these alone.
+
+pub mod base;
+pub mod catalog;
+pub mod control;
+pub mod error;
+pub mod format;
+pub mod manifest;
+pub mod packing;
+pub mod page_file;
+pub mod persisted;
+pub mod verify;

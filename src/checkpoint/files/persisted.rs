@@ -1,0 +1,27 @@
+//! The directory of persisted collections: a folder for each, whose manifest is always of the same name.
+
+use std::path::{Path, PathBuf};
+
+use super::error::{CheckpointError, Result};
+use crate::storage::Disk;
+
+/// The manifest in the folder of a persisted collection.
+pub const MANIFEST: &str = "manifest.lkm";
+
+/// Names and manifests of the collections persisted in `dir`; none if there is no such directory.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn persisted_manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    if !disk.exists(dir).map_err(CheckpointError::io("look for", dir))? {
+        return Ok(found);
+    }
+    for name in disk.list(dir).map_err(CheckpointError::io("list", dir))? {
+        let path = dir.join(&name).join(MANIFEST);
+        if disk.exists(&path).map_err(CheckpointError::io("look for", &path))? {
+            found.push((name.to_string_lossy().into_owned(), path));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,149 @@
+//! What follows from configured values: paths, addresses, counts.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::bind::{self, ListenAddr};
+use super::schema::{Encoding, Server, Storage};
+use crate::page::thresholds::Thresholds;
+use crate::recovery::verify::Folders;
+
+/// Cores that this process may use.
+pub fn core_count() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+impl Server {
+    /// The number of workers to start on this machine.
+    pub fn worker_count(&self) -> usize {
+        match self.workers {
+            0 => core_count().saturating_sub(1).max(1),
+            n => n,
+        }
+    }
+
+    /// Whether TCP is served at all: port 0 beside a Unix socket turns it off.
+    pub fn tcp_enabled(&self) -> bool {
+        self.port != 0 || self.unixsocket.is_empty()
+    }
+
+    /// The sockets to listen on, host names looked up; empty when TCP is off.
+    pub fn listen_addrs(&self) -> io::Result<Vec<ListenAddr>> {
+        let mut addrs = Vec::new();
+        for item in self.bind.iter().filter(|_| self.tcp_enabled()) {
+            addrs.extend(bind::resolve(item, self.port)?);
+        }
+        Ok(addrs)
+    }
+
+    /// The Unix socket's path, when there is one.
+    pub fn unixsocket_path(&self) -> Option<&Path> {
+        (!self.unixsocket.is_empty()).then(|| Path::new(&self.unixsocket))
+    }
+
+    /// The mode to give the Unix socket, when one is configured.
+    pub fn unixsocket_mode(&self) -> Option<u32> {
+        u32::from_str_radix(&self.unixsocketperm, 8)
+            .ok()
+            .filter(|mode| *mode != 0)
+    }
+}
+
+impl Storage {
+    /// The folder of everything.
+    pub fn data_path(&self) -> PathBuf {
+        PathBuf::from(&self.data_dir)
+    }
+
+    /// The folder of checkpoints.
+    pub fn checkpoint_path(&self) -> PathBuf {
+        self.under(&self.checkpoint_dir, "checkpoint")
+    }
+
+    /// The folder of persisted collections.
+    pub fn persist_path(&self) -> PathBuf {
+        self.under(&self.persist_dir, "persist")
+    }
+
+    /// The folder of WAL segments.
+    pub fn wal_path(&self) -> PathBuf {
+        self.under(&self.wal_dir, "wal")
+    }
+
+    /// What `verify` reads.
+    pub fn folders(&self) -> Folders {
+        Folders {
+            checkpoints: self.checkpoint_path(),
+            persisted: self.persist_path(),
+            log: self.wal_path(),
+        }
+    }
+
+    fn under(&self, configured: &str, name: &str) -> PathBuf {
+        if configured.is_empty() {
+            self.data_path().join(name)
+        } else {
+            PathBuf::from(configured)
+        }
+    }
+}
+
+impl Encoding {
+    /// Hands it to the containers.
+    pub fn store_in(&self, thresholds: &Thresholds) {
+        thresholds.hash_entries_max.store(self.hash_entries_max, Relaxed);
+        thresholds
+            .hash_value_bytes_max
+            .store(self.hash_value_bytes_max, Relaxed);
+        thresholds.intset_entries_max.store(self.intset_entries_max, Relaxed);
+        thresholds.zset_entries_max.store(self.zset_entries_max, Relaxed);
+        thresholds
+            .zset_value_bytes_max
+            .store(self.zset_value_bytes_max, Relaxed);
+        thresholds
+            .stream_node_bytes_max
+            .store(self.stream_node_bytes_max, Relaxed);
+        thresholds
+            .stream_node_entries_max
+            .store(self.stream_node_entries_max, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_follow_data_dir_unless_named() {
+        let storage = Storage {
+            data_dir: "/d".to_owned(),
+            wal_dir: "/w".to_owned(),
+            ..Storage::default()
+        };
+        assert_eq!(storage.checkpoint_path(), Path::new("/d/checkpoint"));
+        assert_eq!(storage.persist_path(), Path::new("/d/persist"));
+        assert_eq!(storage.wal_path(), Path::new("/w"));
+    }
+
+    #[test]
+    fn sockets() {
+        let mut server = Server {
+            bind: vec!["*".to_owned(), "::1".to_owned()],
+            port: 0,
+            ..Server::default()
+        };
+        assert_eq!(server.listen_addrs().unwrap().len(), 2);
+        assert_eq!((server.unixsocket_path(), server.unixsocket_mode()), (None, None));
+        server.unixsocket = "/s".to_owned();
+        server.unixsocketperm = "770".to_owned();
+        assert_eq!(server.listen_addrs().unwrap(), []);
+        assert_eq!(
+            (server.unixsocket_path(), server.unixsocket_mode()),
+            (Some(Path::new("/s")), Some(0o770))
+        );
+        assert_eq!(server.worker_count(), 1.max(core_count() - 1));
+        server.workers = 7;
+        assert_eq!(server.worker_count(), 7);
+    }
+}

@@ -1,0 +1,85 @@
+//! What the operations of every index are given, and what they give.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::page::image::PageImage;
+use crate::page::thresholds::Thresholds;
+use crate::wal::Lsn;
+
+/// A key with what its collection's placement needs.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRef<'a> {
+    /// The key itself.
+    pub bytes: &'a [u8],
+    /// Its hash under the collection's seed.
+    pub hash: u64,
+}
+
+/// Receives pre-images while a checkpoint runs.
+pub trait PreImageSink {
+    /// Takes the image of a page of collection `collection_id`, shard `shard`.
+    fn take(&self, collection_id: u32, shard: u32, image: PageImage);
+}
+
+/// What a change to a page must know: its LSN, and whether a checkpoint still needs the page as it was.
+#[derive(Clone, Copy)]
+pub struct PageWrite<'a> {
+    /// LSN of the record this change belongs to.
+    pub lsn: Lsn,
+    /// Epoch of the running checkpoint; pages not yet saved in it hand over a pre-image first.
+    pub epoch: u64,
+    /// Where pre-images go; `None` when no checkpoint runs.
+    pub sink: Option<&'a dyn PreImageSink>,
+    /// The collection the page is in.
+    pub collection_id: u32,
+    /// The shard the page is in.
+    pub shard: u32,
+    /// Source of page identities of the collection.
+    pub page_ids: &'a AtomicU64,
+    /// Up to which size containers keep the name of their compact encoding.
+    pub thresholds: &'a Thresholds,
+}
+
+impl PageWrite<'_> {
+    /// Whether a page of this version has seen this record already. Changes that are not logged (LSN 0) are never seen.
+    #[inline]
+    pub fn has_stamped(&self, version: Lsn) -> bool {
+        version == self.lsn && self.lsn != 0
+    }
+
+    /// Before a change to a page of this version, saved in `saved_epoch`: hands over its image if a checkpoint still needs
+    /// it. Returns whether the page is to be stamped with this record and this epoch.
+    #[inline]
+    pub fn hand_over(&self, version: Lsn, saved_epoch: u64, image: impl FnOnce() -> PageImage) -> bool {
+        if self.has_stamped(version) {
+            return false;
+        }
+        if let Some(sink) = self.sink
+            && saved_epoch != self.epoch
+        {
+            sink.take(self.collection_id, self.shard, image());
+        }
+        true
+    }
+
+    /// A page identity never used before in this collection.
+    pub fn new_page_id(&self) -> u64 {
+        self.page_ids.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// A page that the walk of a checkpoint has come to.
+pub enum Visited {
+    /// As it is.
+    Image(PageImage),
+    /// The newest checkpoint has it already.
+    Known {
+        /// Its identity.
+        page_id: u64,
+        /// Its version.
+        version: Lsn,
+    },
+}
+
+/// Tells whether the newest checkpoint has the page of this identity in this version.
+pub type IsKnown<'a> = &'a dyn Fn(u64, Lsn) -> bool;

@@ -1,0 +1,44 @@
+//! How an operation is done to whatever a key holds.
+
+use super::op::{HashOp, pairs_of};
+use super::packed_form::Fields;
+use crate::page::container::{Big, Form, Kind, Next};
+use crate::page::packed::Packed;
+use crate::page::thresholds::Thresholds;
+
+/// Does `op` to what a key holds.
+pub fn apply<'a>(form: Form<'a>, op: &HashOp<'a>, thresholds: &Thresholds) -> Next {
+    match form {
+        Form::Absent => match *op {
+            HashOp::Set { .. } => packed_next(Fields::default(), op, thresholds),
+            HashOp::Remove { .. } | HashOp::ExpireAt { .. } => Next::Keep,
+        },
+        Form::Packed(Kind::Hash, packed) => packed_next(Fields::of(packed), op, thresholds),
+        Form::Big(Big::Hash(hash)) => {
+            hash.apply(op, thresholds);
+            if hash.len() == 0 { Next::Remove } else { Next::Keep }
+        }
+        Form::Packed(..) | Form::Big(_) => Next::Keep,
+    }
+}
+
+fn packed_next<'a>(mut fields: Fields<'a>, op: &HashOp<'a>, thresholds: &Thresholds) -> Next {
+    match *op {
+        HashOp::Set { pairs, keeps_expiry } => {
+            for (field, value) in pairs_of(Packed::new(pairs)) {
+                fields.set(field, value, keeps_expiry, thresholds);
+            }
+        }
+        HashOp::Remove { fields: gone } => Packed::new(gone).items().for_each(|field| fields.remove(field)),
+        HashOp::ExpireAt {
+            fields: timed,
+            expire_at_ms,
+        } => Packed::new(timed)
+            .items()
+            .for_each(|field| fields.expire_at(field, expire_at_ms)),
+    }
+    if fields.is_empty() {
+        return Next::Remove;
+    }
+    Next::Packed(fields.pack())
+}

@@ -1,0 +1,45 @@
+//! The types of container, and how long each may stay packed.
+
+use super::packed::Packed;
+
+/// Longest packed form, in bytes, that lives inside an entry.
+pub const PACKED_BYTES_MAX: usize = 4096;
+
+/// The types of container; numbers as in the page format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A list.
+    List = 1,
+    /// A set.
+    Set = 2,
+    /// A sorted set.
+    Zset = 3,
+    /// A hash.
+    Hash = 4,
+    /// A stream.
+    Stream = 5,
+}
+
+impl Kind {
+    /// The kind of this number.
+    pub fn of_code(code: u8) -> Option<Self> {
+        [Self::List, Self::Set, Self::Zset, Self::Hash, Self::Stream]
+            .into_iter()
+            .find(|kind| *kind as u8 == code)
+    }
+
+    /// Most items of a packed form that lives inside an entry: it is read from the front.
+    fn packed_items_max(self) -> usize {
+        match self {
+            Self::List | Self::Set => 512,
+            Self::Zset | Self::Hash => 256,
+            Self::Stream => 0,
+        }
+    }
+
+    /// Whether a container of this packed form stays packed.
+    pub fn stays_packed(self, packed: Packed<'_>) -> bool {
+        packed.bytes().len() <= PACKED_BYTES_MAX && packed.count() <= self.packed_items_max()
+    }
+}
