@@ -1,5 +1,7 @@
 //! Every command: its spec beside its handler, one table per family.
 
+#[cfg(test)]
+mod batch_tests;
 pub mod bitmap;
 pub mod blocking;
 pub mod chance;

@@ -2,13 +2,14 @@
 //!
 //! A blocking command that finds nothing enters a waiter for each of its keys, under the locks that it looked with, so
 //! that no write can come between. An effect on a key that somebody waits for is noted by the worker that applies it;
-//! when its command, transaction or section is over, that worker lets the waiters try again, the first one first.
+//! when its command, transaction or section is over, that worker lets the waiters try again, the first one first, and
+//! each once, unless a key of its changes while others are served.
 //!
 //! **Invariants**
 //! - A table belongs to its shard's lock; a waiter tries with no shard locked but those it locks itself.
 //! - A waiter is told of every change to its keys until it is served or gives up, whichever is first and never both.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::Engine;
@@ -90,31 +91,62 @@ impl WaitTable {
     }
 }
 
+/// A key that has changed, in its collection.
+type ReadyKey = (CollectionId, Arc<[u8]>);
+
 /// What a worker has to serve when what it is doing is over.
+///
+/// Changes to keys that somebody waits for are numbered: whoever has tried since the last change of a key has seen it
+/// and need not try again, for however many keys it waits.
 #[derive(Default)]
 pub struct Ready {
-    keys: VecDeque<(CollectionId, Box<[u8]>)>,
-    /// Waiters whose collection has gone.
-    orphans: Vec<Numbered>,
+    /// Keys in the order in which they were noted, each once.
+    queue: VecDeque<ReadyKey>,
+    /// The same keys, each with the number of its last change.
+    changed: HashMap<ReadyKey, u64>,
+    /// Waiters that have tried, each with the number of the last change before it did.
+    tried: HashMap<u64, u64>,
+    /// The number of the last change.
+    changes: u64,
+    /// Waiters whose collection has gone, by number.
+    orphans: BTreeMap<u64, Arc<dyn Waiter>>,
 }
 
 impl Ready {
     /// Notes that `key` has changed, for which somebody waits.
     pub fn note(&mut self, collection: CollectionId, key: &[u8]) {
-        let is_noted = |(id, noted): &(CollectionId, Box<[u8]>)| *id == collection && **noted == *key;
-        if !self.keys.iter().any(is_noted) {
-            self.keys.push_back((collection, key.into()));
+        self.changes += 1;
+        let key: ReadyKey = (collection, key.into());
+        if self.changed.insert(key.clone(), self.changes).is_none() {
+            self.queue.push_back(key);
         }
     }
 
     /// Notes a waiter that has to look around wherever it waits.
     pub fn note_orphan(&mut self, numbered: Numbered) {
-        self.orphans.push(numbered);
+        self.orphans.insert(numbered.id, numbered.waiter);
     }
 
     #[inline]
     fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.orphans.is_empty()
+        self.queue.is_empty() && self.orphans.is_empty()
+    }
+
+    /// Takes out the first key, with the number of its last change.
+    fn next(&mut self) -> Option<(ReadyKey, u64)> {
+        let key = self.queue.pop_front()?;
+        let change = self.changed.remove(&key)?;
+        Some((key, change))
+    }
+
+    /// Whether a waiter is to try because of a change; if so, notes that it does.
+    fn begins_try(&mut self, waiter: u64, change: u64) -> bool {
+        let tried = self.tried.entry(waiter).or_default();
+        let is_due = *tried < change;
+        if is_due {
+            *tried = self.changes;
+        }
+        is_due
     }
 }
 
@@ -136,10 +168,11 @@ pub fn serve(engine: &Engine, worker: &mut Worker) {
 #[cold]
 fn serve_all(engine: &Engine, worker: &mut Worker) {
     loop {
-        for orphan in std::mem::take(&mut worker.ready.orphans) {
-            orphan.waiter.try_again(engine, worker);
+        for orphan in std::mem::take(&mut worker.ready.orphans).into_values() {
+            orphan.try_again(engine, worker);
         }
-        let Some((id, key)) = worker.ready.keys.pop_front() else {
+        let Some(((id, key), change)) = worker.ready.next() else {
+            worker.ready.tried = HashMap::new();
             return;
         };
         let collection = engine
@@ -147,12 +180,13 @@ fn serve_all(engine: &Engine, worker: &mut Worker) {
             .by_collection(id)
             .map(|slot| Arc::clone(&slot.collection));
         if let Some(collection) = collection {
-            serve_key(engine, worker, &collection, &key);
+            serve_key(engine, worker, &collection, &key, change);
         }
     }
 }
 
-fn serve_key(engine: &Engine, worker: &mut Worker, collection: &Collection, bytes: &[u8]) {
+/// Lets those who wait for a key try, but for those who have done so since its last change.
+fn serve_key(engine: &Engine, worker: &mut Worker, collection: &Collection, bytes: &[u8], change: u64) {
     let key = collection.key(bytes);
     let shard = collection.shard(collection.shard_of(key.hash));
     let (mut last, mut served) = (0, false);
@@ -169,6 +203,9 @@ fn serve_key(engine: &Engine, worker: &mut Worker, collection: &Collection, byte
             return;
         };
         last = id;
+        if !worker.ready.begins_try(id, change) {
+            continue;
+        }
         if waiter.try_again(engine, worker) == Tried::Over {
             served = true;
             shard.lock().waiters.remove(bytes, id);

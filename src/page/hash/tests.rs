@@ -106,3 +106,59 @@ fn both_forms_do_as_the_model() {
         }
     }
 }
+
+/// Done field by field on the packed form, this would take many minutes.
+#[test]
+fn a_large_batch_takes_time_in_proportion() {
+    let name = |number: u32| format!("field-{number}").into_bytes();
+    let set = |held: &mut Held, numbers: &[u32], value: &[u8], keeps_expiry| {
+        let names: Vec<Vec<u8>> = numbers.iter().map(|number| name(*number)).collect();
+        let pairs = pack(names.iter().flat_map(|name| [name.as_slice(), value]));
+        let pairs = &pairs;
+        step(held, &HashOp::Set { pairs, keeps_expiry });
+    };
+    // Each twice, and of those that are there all.
+    let many: Vec<u32> = (0..150_000).chain(0..150_000).collect();
+    for keeps_expiry in [false, true] {
+        let (mut fresh, mut small) = (Held::None, Held::None);
+        set(&mut small, &[1, 7], b"old", false);
+        let timed = pack([&*name(7)]);
+        let expire_at_ms = 400;
+        step(
+            &mut small,
+            &HashOp::ExpireAt {
+                fields: &timed,
+                expire_at_ms,
+            },
+        );
+        set(&mut fresh, &many, b"new", keeps_expiry);
+        set(&mut small, &many, b"new", keeps_expiry);
+        let mut model: Model = (0..150_000)
+            .map(|number| (name(number), (b"new".to_vec(), 0)))
+            .collect();
+        assert_eq!(content(&fresh), model);
+        model.insert(name(7), (b"new".to_vec(), if keeps_expiry { 400 } else { 0 }));
+        assert_eq!(content(&small), model);
+        check_times(&small, &model);
+        assert!(small.value(Kind::Hash).unwrap().is_wide());
+    }
+}
+
+#[test]
+fn changing_all_fields_of_a_small_one_leaves_it_small() {
+    let names: Vec<Vec<u8>> = (0..128_u8).map(|number| vec![b'f', number]).collect();
+    let mut held = Held::None;
+    for value in [&b"1"[..], b"2", b"3"] {
+        let pairs = pack(names.iter().flat_map(|name| [name.as_slice(), value]));
+        let keeps_expiry = false;
+        step(
+            &mut held,
+            &HashOp::Set {
+                pairs: &pairs,
+                keeps_expiry,
+            },
+        );
+        assert!(matches!(held, Held::Packed(_)));
+        assert!(!held.value(Kind::Hash).unwrap().is_wide());
+    }
+}
