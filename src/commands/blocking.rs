@@ -16,7 +16,7 @@ pub enum Attempt {
     /// The reply is written.
     Done,
     /// There is nothing yet; nothing is written or changed.
-    Wait(Wait),
+    Nothing(Wait),
 }
 
 /// What a blocking command waits for.

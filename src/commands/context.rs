@@ -1,11 +1,15 @@
-//! What a session command works on: the server, and the client whose command it is.
+//! What commands on the connection or the server work on.
+//!
+//! **Invariant:** a session command runs under a pass, or alone, and has no way to the gate; a maintenance command runs
+//! without a pass and has one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::spec::{Command, Table};
 use crate::client::Client;
-use crate::engine::worker::Worker;
+use crate::engine::gate::Pass;
+use crate::engine::worker::{Kit, Worker};
 use crate::resp::Proto;
 use crate::state::Server;
 
@@ -17,13 +21,12 @@ pub struct SessionCx<'a> {
     pub commands: &'static Table,
     /// The client.
     pub client: &'a mut Client,
-    /// The worker's way into the engine. A session handler runs *without* a pass: it may take one with
-    /// [`Worker::enter`], or the exclusive one.
-    pub worker: &'a mut Worker,
+    /// The worker's clock and its way into shards.
+    pub kit: &'a mut Kit,
+    /// Leave to look into the engine.
+    pub pass: &'a Pass<'a>,
     /// The command's number; subcommands have their own.
     pub command: Command,
-    /// Whether EXEC runs it: then nothing can be waited for.
-    pub in_exec: bool,
 }
 
 impl SessionCx<'_> {
@@ -31,5 +34,34 @@ impl SessionCx<'_> {
     pub fn note_proto(&self, proto: Proto) {
         let version = if proto == Proto::Resp3 { 3 } else { 2 };
         self.client.handle.proto.store(version, Ordering::Relaxed);
+    }
+}
+
+/// What a maintenance command works on.
+pub struct MaintenanceCx<'a> {
+    /// Everything shared.
+    pub server: &'a Arc<Server>,
+    /// All commands.
+    pub commands: &'static Table,
+    /// The client.
+    pub client: &'a mut Client,
+    /// The worker, which may pass the gate, or take it.
+    pub worker: &'a mut Worker,
+    /// The command's number; subcommands have their own.
+    pub command: Command,
+}
+
+impl MaintenanceCx<'_> {
+    /// Runs what a session command could do, under a pass.
+    pub fn as_session<R>(&mut self, body: impl FnOnce(&mut SessionCx<'_>) -> R) -> R {
+        let pass = self.worker.enter(&self.server.engine);
+        body(&mut SessionCx {
+            server: self.server,
+            commands: self.commands,
+            client: self.client,
+            kit: self.worker,
+            pass: &pass,
+            command: self.command,
+        })
     }
 }

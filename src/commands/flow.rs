@@ -1,5 +1,6 @@
-//! What happens after a session command's handler.
+//! What happens after the handler of a command on the connection or the server.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -12,8 +13,8 @@ pub type LateReply = Box<dyn FnOnce(&mut Reply)>;
 /// Something the connection waits for before it goes on; other connections of the worker go on meanwhile.
 pub type Waiting = Pin<Box<dyn Future<Output = Result<LateReply, CmdError>>>>;
 
-/// See the module.
-pub enum Flow {
+/// See the module. `W` is what may be waited for: nothing, unless the handler's type says so.
+pub enum Flow<W = Infallible> {
     /// The reply is written; go on.
     Done,
     /// The reply is written; close the connection after it is sent.
@@ -21,7 +22,19 @@ pub enum Flow {
     /// Run the queued transaction.
     Exec,
     /// Wait for work that the command has started, then write the reply. The time counts as the command's.
-    Wait(Waiting),
+    Later(W),
     /// Wait for somebody else or for a time, then write the reply. The time is the client's, not the command's.
-    Block(Waiting),
+    Blocked(W),
+}
+
+impl Flow {
+    /// The same where others may wait.
+    pub fn may_wait(self) -> Flow<Waiting> {
+        match self {
+            Self::Done => Flow::Done,
+            Self::Close => Flow::Close,
+            Self::Exec => Flow::Exec,
+            Self::Later(never) | Self::Blocked(never) => match never {},
+        }
+    }
 }

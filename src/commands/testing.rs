@@ -6,21 +6,23 @@
 //! assert_eq!(server.say("GET k"), "$1 v");
 //! ```
 
-use std::sync::Arc;
-
 use super::blocking::Attempt;
-use super::spec::{CmdResult, Handler, Spec};
+use super::error::CmdError;
+use super::flow::{Flow, Waiting};
+use super::spec::{Across, CmdResult, KeyUses};
 use super::table::table;
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
+use crate::engine::effect::DatabaseId;
 use crate::engine::index::Kind;
-use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
-use crate::engine::ranges::RangeTxn;
-use crate::engine::registry::{Registry, numbered_name};
+use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::registry::{Registry, Slot, numbered_name};
 use crate::engine::scope::Scope;
-use crate::engine::txn::{ReadTxn, Txn};
 use crate::engine::worker::Worker;
 use crate::resp::{Args, OwnedRequest, Proto, Reply};
+use crate::session::call::{Call, Keys};
+use crate::session::executor::{Place, execute};
+use crate::session::prepare::Prepared;
 use crate::wal::Wal;
 
 /// Where the harness's clock stands at first, Unix milliseconds.
@@ -89,7 +91,8 @@ impl Harness {
 
     /// Moves the clock on.
     pub fn advance_ms(&mut self, by_ms: u64) {
-        self.worker.set_clock(self.worker.now_ms() + by_ms);
+        let now_ms = self.worker.now_ms() + by_ms;
+        self.worker.set_clock(now_ms);
     }
 
     /// Lookups that found something, and that did not.
@@ -123,58 +126,90 @@ impl Harness {
     }
 
     fn execute(&mut self, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-        let mut command = table().lookup(args.at(0)).expect("an unknown command");
-        if matches!(command.spec.handler, Handler::Container) {
-            command = table()
-                .lookup_subcommand(command, args.at(1))
-                .expect("an unknown subcommand");
-        }
-        let spec = command.spec;
-        if !spec.accepts(args.len()) {
-            return Err(super::CmdError::Arity(command.full_name()));
-        }
-        let collection = Arc::clone(&self.engine.registry().slot(0).unwrap().collection);
-        if let Handler::Exclusive(handler) = spec.handler {
-            let pass = self.engine.exclusive();
-            let mut scope = Scope::exclusive(&self.engine, &mut self.worker, &pass);
-            return handler(&mut ExclusiveTxn::new(&mut scope, 0), args, reply);
-        }
-        let _pass = self.engine.gate().enter(self.worker.cell());
-        run_shared(&self.engine, &mut self.worker, &collection, spec, args, reply)
+        let command = table().lookup(args.at(0)).expect("an unknown command");
+        let prepared = Prepared {
+            command: Some(command),
+            hash: None,
+        };
+        let mut room = KeyUses::new();
+        let call = Call::resolve(table(), prepared, args, &mut room).map_err(|(_, error)| error)?;
+        let mut place = Tested {
+            engine: &self.engine,
+            worker: &mut self.worker,
+        };
+        execute(&mut place, &call, reply).map(drop)
     }
 }
 
-fn run_shared(
-    engine: &Engine,
-    worker: &mut Worker,
-    collection: &Collection,
-    spec: &Spec,
-    args: Args<'_>,
-    reply: &mut Reply,
-) -> CmdResult {
-    if let Handler::Keyspace(handler) = spec.handler {
-        let mut scope = Scope::visiting(engine, worker);
-        return handler(&mut KeyspaceTxn::new(&mut scope, collection), args, reply);
+/// Where commands run under test: as requests do, but nothing is waited for.
+struct Tested<'h> {
+    engine: &'h Engine,
+    worker: &'h mut Worker,
+}
+
+impl Tested<'_> {
+    fn slot(&self) -> Slot {
+        self.engine.registry().slot(0).unwrap().clone()
     }
-    if let Handler::Range(handler) = spec.handler {
-        let mut scope = Scope::visiting(engine, worker);
-        return handler(&mut RangeTxn::new(&mut scope, collection), args, reply);
+}
+
+impl Place for Tested<'_> {
+    fn on_keys<R>(
+        &mut self,
+        call: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
+    ) -> Result<R, CmdError> {
+        let (slot, _pass) = (self.slot(), self.worker.enter(self.engine));
+        let collection = &*slot.collection;
+        let keys: Vec<&[u8]> = call.key_uses().map(|(key, _)| key).collect();
+        let mut scope = match (call.keys, keys.as_slice()) {
+            (Keys::Untold(_), _) => Scope::for_all(self.engine, self.worker, collection),
+            (_, [one]) => Scope::for_key(self.engine, self.worker, collection, collection.key(one)),
+            (_, keys) => Scope::for_keys(self.engine, self.worker, collection, keys.iter().copied()),
+        };
+        body(&mut scope, collection, false)
     }
-    let keys = spec.key_indices_or_all(args);
-    let mut scope = match keys.as_slice() {
-        [one] => Scope::for_key(engine, worker, collection, collection.key(&args[*one])),
-        _ => Scope::for_keys(engine, worker, collection, keys.iter().map(|at| &args[*at])),
-    };
-    match spec.handler {
-        Handler::Read(handler) => handler(&mut ReadTxn::new(&mut scope, collection, false), args, reply),
-        Handler::Write(handler) => handler(&mut Txn::new(&mut scope, collection, false), args, reply),
-        // As inside a transaction: nothing is waited for.
-        Handler::Blocking(handler) => {
-            if let Attempt::Wait(wait) = handler(&mut Txn::new(&mut scope, collection, false), args, reply)? {
-                (wait.in_transaction)(reply);
-            }
-            Ok(())
+
+    fn blocking(
+        &mut self,
+        call: &Call<'_>,
+        reply: &mut Reply,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
+    ) -> Result<Flow<Waiting>, CmdError> {
+        let attempt = self.on_keys(call, |scope, collection, quiet| body(scope, collection, quiet, reply))?;
+        if let Attempt::Nothing(wait) = attempt {
+            (wait.in_transaction)(reply);
         }
-        _ => panic!("{} needs a session", spec.name),
+        Ok(Flow::Done)
+    }
+
+    fn across(
+        &mut self,
+        call: &Call<'_>,
+        across: &Across,
+        body: impl FnOnce(&mut Scope<'_>, &Slot, &Slot, bool) -> CmdResult,
+    ) -> CmdResult {
+        let (source, engine) = (self.slot(), self.engine);
+        let target = (across.target)(&engine.registry(), source.clone(), call.args)?;
+        let _pass = self.worker.enter(engine);
+        let places = [(&source, across.source_key), (&target, across.target_key)];
+        let places = places.map(|(slot, at)| (&*slot.collection, call.args.at(at)));
+        let mut scope = Scope::for_places(engine, self.worker, places.into_iter());
+        body(&mut scope, &source, &target, false)
+    }
+
+    fn on_collection(
+        &mut self,
+        _: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection) -> CmdResult,
+    ) -> CmdResult {
+        let (slot, _pass) = (self.slot(), self.worker.enter(self.engine));
+        body(&mut Scope::visiting(self.engine, self.worker), &slot.collection)
+    }
+
+    fn alone(&mut self, body: impl FnOnce(&mut Scope<'_>, DatabaseId) -> CmdResult) -> CmdResult {
+        let engine = self.engine;
+        self.worker
+            .with_exclusive(engine, |kit, gate| body(&mut Scope::exclusive(engine, kit, gate), 0))
     }
 }

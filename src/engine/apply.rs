@@ -201,7 +201,10 @@ fn change_container(
         | Effect::CollectionLoad { .. }
         | Effect::CollectionPublish { .. }
         | Effect::CollectionConfigure { .. } => {
-            debug_assert!(false, "not an effect on a container; those on collections go to the registry");
+            debug_assert!(
+                false,
+                "not an effect on a container; those on collections go to the registry"
+            );
             None
         }
     }

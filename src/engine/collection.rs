@@ -41,6 +41,21 @@ pub struct ShardState {
 }
 
 impl ShardState {
+    /// The state of a shard without keys.
+    pub(super) fn new(placement: Placement, number: usize) -> Self {
+        Self {
+            index: Index::new(placement.kind, number, placement.shard_bits, placement.seed),
+            keys: 0,
+            expires: 0,
+            timed: 0,
+            entry_bytes: 0,
+            counts: Counts::default(),
+            watches: WatchTable::default(),
+            waiters: WaitTable::default(),
+            sweep_cursor: 0,
+        }
+    }
+
     /// A key has changed.
     pub fn note_write(&mut self, key: &[u8]) {
         self.counts.writes += 1;
@@ -65,17 +80,7 @@ impl Shard {
     fn new(placement: Placement, number: usize) -> Self {
         Self {
             prefetch_word: AtomicU64::new(0),
-            state: Mutex::new(ShardState {
-                index: Index::new(placement.kind, number, placement.shard_bits, placement.seed),
-                keys: 0,
-                expires: 0,
-                timed: 0,
-                entry_bytes: 0,
-                counts: Counts::default(),
-                watches: WatchTable::default(),
-                waiters: WaitTable::default(),
-                sweep_cursor: 0,
-            }),
+            state: Mutex::new(ShardState::new(placement, number)),
         }
     }
 

@@ -24,16 +24,23 @@ pub struct Pass<'g> {
 }
 
 impl Pass<'_> {
-    /// A pass for a thread that already has the exclusive one.
-    pub(super) fn within_exclusive() -> Self {
-        Self { _cell: None }
+    /// Gives it up.
+    pub(super) fn leave(&mut self) {
+        self._cell = None;
     }
 }
 
-/// Leave to work alone.
+/// Leave to work alone. Work that needs it is handed it: it cannot be asked for while one has a pass of either kind.
 pub struct ExclusivePass<'g> {
     _order: MutexGuard<'g, ()>,
     _cells: Vec<MutexGuard<'g, ()>>,
+}
+
+impl ExclusivePass<'_> {
+    /// Who may work alone may do all that is done beside others.
+    pub fn as_pass(&self) -> Pass<'_> {
+        Pass { _cell: None }
+    }
 }
 
 impl Gate {

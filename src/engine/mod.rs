@@ -5,6 +5,7 @@
 //! - Data changes only by an [`effect::Effect`], applied and logged in one step by a [`scope::Scope`].
 //! - Once the WAL has failed, nothing changes any more ([`Engine::refuses_writes`]).
 
+pub mod across;
 pub mod apply;
 pub mod background;
 pub mod collection;

@@ -1,9 +1,11 @@
 //! What one command, or one transaction, holds while it runs: locks, and the WAL record it writes.
 //!
 //! **Invariants**
-//! - Shards are locked in index order, all before the handler runs, and released only when the record is complete.
-//!   One shard may stay locked from a request to the next; nothing else is locked meanwhile.
+//! - Shards are locked in order of collection and index, all before the handler runs, and released only when the record
+//!   is complete. One shard may stay locked from a request to the next; nothing else is locked meanwhile.
 //! - All effects of a scope are one WAL record: replay sees all of them or none.
+//! - A key outside of what is locked is never touched: an empty shard is lent in its place, changes to it are ignored, and
+//!   the scope has strayed, so that whoever runs the command answers an error.
 
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
@@ -19,7 +21,7 @@ use super::gate::ExclusivePass;
 use super::index::KeyRef;
 use super::settings::Traits;
 use super::waiters::Numbered;
-use super::worker::Worker;
+use super::worker::Kit;
 use crate::page::codec::Sink;
 use crate::page::entry::EntryRef;
 use crate::page::hash::{HashOp, HashRef};
@@ -30,49 +32,69 @@ use crate::wal::WorkerLog;
 /// Dead fields of one hash that are removed at once.
 const DEAD_FIELDS_MAX: usize = 1000;
 
-type Guards<'e> = SmallVec<[(u32, MutexGuard<'e, ShardState>); 1]>;
+type Guards<'e> = SmallVec<[(CollectionId, u32, MutexGuard<'e, ShardState>); 1]>;
 
 /// How a scope may reach shards.
-enum Access<'e> {
+enum Locks<'e> {
     /// One shard, which the caller has locked.
     One(CollectionId, u32, &'e mut ShardState),
-    /// Only the shards locked at the start, all of one collection.
-    Locked(CollectionId, Guards<'e>),
+    /// Only the shards locked at the start.
+    These(Guards<'e>),
     /// Each shard is locked when it is visited, and released again.
     Visiting,
     /// Everything: nobody else is running, for as long as the pass is held.
     Exclusive(PhantomData<&'e ExclusivePass<'e>>),
 }
 
-impl Access<'_> {
-    /// The state of a shard that is locked for the whole scope; `None` where shards are not.
+/// How a scope reaches one shard.
+enum Reach<'a> {
+    /// It is locked for the whole scope.
+    Locked(&'a mut ShardState),
+    /// By locking it.
+    Free,
+    /// Not at all.
+    Never,
+}
+
+impl Locks<'_> {
     #[inline]
-    fn locked(&mut self, collection: &Collection, shard: usize) -> Option<&mut ShardState> {
-        let (id, found) = match self {
-            Self::One(id, number, state) => (*id, (*number as usize == shard).then_some(&mut **state)),
-            Self::Locked(id, guards) => {
-                let found = guards.iter_mut().find(|(number, _)| *number as usize == shard);
-                (*id, found.map(|(_, guard)| &mut **guard))
+    fn reach(&mut self, collection: &Collection, shard: usize) -> Reach<'_> {
+        let found = match self {
+            Self::One(id, number, state) => {
+                debug_assert_eq!(*id, collection.id(), "the scope is of one collection");
+                (*number as usize == shard).then_some(&mut **state)
             }
-            Self::Visiting | Self::Exclusive(_) => return None,
+            Self::These(guards) => {
+                let is = |(id, number, _): &(CollectionId, u32, _)| *id == collection.id() && *number as usize == shard;
+                // Where all shards of a collection are locked a shard's place is its number.
+                let at = match guards.get(shard).is_some_and(is) {
+                    true => Some(shard),
+                    false => guards.iter().position(is),
+                };
+                at.and_then(|at| guards.get_mut(at)).map(|(_, _, guard)| &mut **guard)
+            }
+            Self::Visiting | Self::Exclusive(_) => return Reach::Free,
         };
-        debug_assert_eq!(id, collection.id(), "a locked scope is of one collection");
-        #[expect(
-            clippy::expect_used,
-            reason = "a key outside the declared ones is a bug that must not go on unlocked"
-        )]
-        Some(found.expect("the command touched a key that its spec does not name"))
+        found.map_or(Reach::Never, Reach::Locked)
     }
+}
+
+/// Lends an empty shard instead of one that may not be touched.
+#[cold]
+fn stray<'a>(strayed: &'a mut Option<Box<ShardState>>, collection: &Collection) -> &'a mut ShardState {
+    strayed.get_or_insert_with(|| Box::new(ShardState::new(collection.placement(), 0)))
 }
 
 /// See the module.
 pub struct Scope<'e> {
     pub(super) engine: &'e Engine,
-    pub(super) worker: &'e mut Worker,
-    access: Access<'e>,
+    pub(super) worker: &'e mut Kit,
+    locks: Locks<'e>,
     primed: (*const u8, usize, u64),
     /// The address of the primed key's entry, if it has been found and nothing has changed since.
     found: Option<u64>,
+    /// What was lent in place of shards that are not locked; `None` = the scope was never asked for one.
+    strayed: Option<Box<ShardState>>,
 }
 
 struct LogSink<'a>(&'a mut WorkerLog);
@@ -89,35 +111,36 @@ impl Sink for LogSink<'_> {
 }
 
 impl<'e> Scope<'e> {
-    fn new(engine: &'e Engine, worker: &'e mut Worker, access: Access<'e>) -> Self {
+    fn new(engine: &'e Engine, worker: &'e mut Kit, locks: Locks<'e>) -> Self {
         Self {
             engine,
             worker,
-            access,
+            locks,
             primed: (std::ptr::null(), 0, 0),
             found: None,
+            strayed: None,
         }
     }
 
     /// A scope over one key, whose hash is known.
-    pub fn for_key(engine: &'e Engine, worker: &'e mut Worker, collection: &'e Collection, key: KeyRef<'_>) -> Self {
+    pub fn for_key(engine: &'e Engine, worker: &'e mut Kit, collection: &'e Collection, key: KeyRef<'_>) -> Self {
         let shard = collection.shard_of(key.hash);
         let mut guards = Guards::new();
-        guards.push((shard as u32, collection.shard(shard).lock()));
-        Self::new(engine, worker, Access::Locked(collection.id(), guards)).primed(key)
+        guards.push((collection.id(), shard as u32, collection.shard(shard).lock()));
+        Self::new(engine, worker, Locks::These(guards)).primed(key)
     }
 
     /// A scope over one key, whose shard the caller has locked and keeps locked.
     #[inline]
     pub fn for_key_within(
         engine: &'e Engine,
-        worker: &'e mut Worker,
+        worker: &'e mut Kit,
         collection: &Collection,
         state: &'e mut ShardState,
         key: KeyRef<'_>,
     ) -> Self {
         let shard = collection.shard_of(key.hash) as u32;
-        Self::new(engine, worker, Access::One(collection.id(), shard, state)).primed(key)
+        Self::new(engine, worker, Locks::One(collection.id(), shard, state)).primed(key)
     }
 
     #[inline]
@@ -129,30 +152,54 @@ impl<'e> Scope<'e> {
     /// A scope over several keys of one collection.
     pub fn for_keys<'k>(
         engine: &'e Engine,
-        worker: &'e mut Worker,
+        worker: &'e mut Kit,
         collection: &'e Collection,
         keys: impl Iterator<Item = &'k [u8]>,
     ) -> Self {
-        let mut shards: SmallVec<[u32; 16]> = keys
-            .map(|key| collection.shard_of(collection.key(key).hash) as u32)
-            .collect();
-        shards.sort_unstable();
-        shards.dedup();
+        let shards = keys.map(|key| (collection, collection.shard_of(collection.key(key).hash)));
+        Self::for_shards(engine, worker, shards)
+    }
+
+    /// A scope over keys of several collections.
+    pub fn for_places<'k>(
+        engine: &'e Engine,
+        worker: &'e mut Kit,
+        places: impl Iterator<Item = (&'e Collection, &'k [u8])>,
+    ) -> Self {
+        let shards = places.map(|(collection, key)| (collection, collection.shard_of(collection.key(key).hash)));
+        Self::for_shards(engine, worker, shards)
+    }
+
+    /// A scope over all keys of one collection.
+    pub fn for_all(engine: &'e Engine, worker: &'e mut Kit, collection: &'e Collection) -> Self {
+        let shards = (0..collection.shard_count()).map(|shard| (collection, shard));
+        Self::for_shards(engine, worker, shards)
+    }
+
+    fn for_shards(
+        engine: &'e Engine,
+        worker: &'e mut Kit,
+        shards: impl Iterator<Item = (&'e Collection, usize)>,
+    ) -> Self {
+        let mut shards: SmallVec<[(&Collection, usize); 16]> = shards.collect();
+        let order = |place: &mut (&Collection, usize)| (place.0.id(), place.1);
+        shards.sort_unstable_by_key(|(collection, shard)| (collection.id(), *shard));
+        shards.dedup_by_key(order);
         let guards = shards
             .into_iter()
-            .map(|shard| (shard, collection.shard(shard as usize).lock()))
+            .map(|(collection, shard)| (collection.id(), shard as u32, collection.shard(shard).lock()))
             .collect();
-        Self::new(engine, worker, Access::Locked(collection.id(), guards))
+        Self::new(engine, worker, Locks::These(guards))
     }
 
     /// A scope that visits shards one after another, without a common instant.
-    pub fn visiting(engine: &'e Engine, worker: &'e mut Worker) -> Self {
-        Self::new(engine, worker, Access::Visiting)
+    pub fn visiting(engine: &'e Engine, worker: &'e mut Kit) -> Self {
+        Self::new(engine, worker, Locks::Visiting)
     }
 
     /// A scope over everything. The worker must have given up its own pass.
-    pub fn exclusive(engine: &'e Engine, worker: &'e mut Worker, _pass: &'e ExclusivePass<'e>) -> Self {
-        Self::new(engine, worker, Access::Exclusive(PhantomData))
+    pub fn exclusive(engine: &'e Engine, worker: &'e mut Kit, _pass: &'e ExclusivePass<'e>) -> Self {
+        Self::new(engine, worker, Locks::Exclusive(PhantomData))
     }
 
     /// Whether `key` is there but dead.
@@ -165,13 +212,19 @@ impl<'e> Scope<'e> {
     }
 
     /// The worker's clock and counters.
-    pub fn worker(&mut self) -> &mut Worker {
+    pub fn worker(&mut self) -> &mut Kit {
         self.worker
+    }
+
+    /// Whether it was asked for a key outside of what is locked.
+    #[inline]
+    pub fn has_strayed(&self) -> bool {
+        self.strayed.is_some()
     }
 
     /// Whether nobody else is running.
     pub fn is_exclusive(&self) -> bool {
-        matches!(self.access, Access::Exclusive(_))
+        matches!(self.locks, Locks::Exclusive(_))
     }
 
     /// The key with its hash, taken from the executor's preparation where that was for this key.
@@ -217,12 +270,13 @@ impl<'e> Scope<'e> {
         &mut self,
         collection: &Collection,
         key: KeyRef<'_>,
-        body: impl FnOnce(&mut ShardState, &mut Worker) -> R,
+        body: impl FnOnce(&mut ShardState, &mut Kit) -> R,
     ) -> R {
         let shard = collection.shard_of(key.hash);
-        match self.access.locked(collection, shard) {
-            Some(state) => body(state, self.worker),
-            None => body(&mut collection.shard(shard).lock(), self.worker),
+        match self.locks.reach(collection, shard) {
+            Reach::Locked(state) => body(state, self.worker),
+            Reach::Free => body(&mut collection.shard(shard).lock(), self.worker),
+            Reach::Never => body(stray(&mut self.strayed, collection), self.worker),
         }
     }
 
@@ -231,12 +285,12 @@ impl<'e> Scope<'e> {
     pub(super) fn state<'a>(&'a mut self, collection: &'a Collection, key: KeyRef<'_>) -> &'a ShardState {
         let shard = collection.shard_of(key.hash);
         let is_exclusive = self.is_exclusive();
-        match self.access.locked(collection, shard) {
-            Some(state) => state,
+        match self.locks.reach(collection, shard) {
+            Reach::Locked(state) => state,
             // SAFETY: the exclusive gate is held, and `&mut self` keeps this the only reference from this thread.
-            None if is_exclusive => unsafe { collection.shard(shard).state_unlocked() },
-            #[expect(clippy::panic, reason = "a programming error that must not read unlocked data")]
-            None => panic!("a visiting scope lends no state"),
+            Reach::Free if is_exclusive => unsafe { collection.shard(shard).state_unlocked() },
+            // A visiting scope has nothing to lend.
+            Reach::Free | Reach::Never => stray(&mut self.strayed, collection),
         }
     }
 
@@ -285,10 +339,17 @@ impl<'e> Scope<'e> {
     ) -> i64 {
         let index = collection.shard_of(key.hash);
         let shard = collection.shard(index);
-        match self.access.locked(collection, index).map(std::ptr::from_mut) {
-            // SAFETY: the lock stays held until the scope ends, and nothing below looks at `self.access`.
-            Some(state) => self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, tell),
-            None => self.apply_to(collection, shard, &mut shard.lock(), key, effect, tell),
+        match self.locks.reach(collection, index) {
+            Reach::Locked(state) => {
+                let state = std::ptr::from_mut(state);
+                // SAFETY: the lock stays held until the scope ends, and nothing below looks at `self.locks`.
+                self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, tell)
+            }
+            Reach::Free => self.apply_to(collection, shard, &mut shard.lock(), key, effect, tell),
+            Reach::Never => {
+                stray(&mut self.strayed, collection);
+                0
+            }
         }
     }
 

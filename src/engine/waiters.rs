@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::collection::Collection;
 use super::effect::CollectionId;
-use super::worker::Worker;
+use super::worker::Kit;
 
 /// What came of a waiter's try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Tried {
 /// A blocked command.
 pub trait Waiter: Send + Sync {
     /// Tries again. The caller holds a pass and no lock.
-    fn try_again(&self, engine: &Engine, worker: &mut Worker) -> Tried;
+    fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried;
 }
 
 /// A waiter with its number; smaller numbers came first.
@@ -152,27 +152,27 @@ impl Ready {
 
 /// Whether there is anything for [`serve`] to do.
 #[inline]
-pub fn are_ready(worker: &Worker) -> bool {
-    !worker.ready.is_empty()
+pub fn are_ready(kit: &Kit) -> bool {
+    !kit.ready.is_empty()
 }
 
 /// Serves the waiters of keys that the worker has changed, and of those that serving changes. The worker holds a pass,
 /// and no lock.
 #[inline]
-pub fn serve(engine: &Engine, worker: &mut Worker) {
-    if are_ready(worker) {
-        serve_all(engine, worker);
+pub fn serve(engine: &Engine, kit: &mut Kit) {
+    if are_ready(kit) {
+        serve_all(engine, kit);
     }
 }
 
 #[cold]
-fn serve_all(engine: &Engine, worker: &mut Worker) {
+fn serve_all(engine: &Engine, kit: &mut Kit) {
     loop {
-        for orphan in std::mem::take(&mut worker.ready.orphans).into_values() {
-            orphan.try_again(engine, worker);
+        for orphan in std::mem::take(&mut kit.ready.orphans).into_values() {
+            orphan.try_again(engine, kit);
         }
-        let Some(((id, key), change)) = worker.ready.next() else {
-            worker.ready.tried = HashMap::new();
+        let Some(((id, key), change)) = kit.ready.next() else {
+            kit.ready.tried = HashMap::new();
             return;
         };
         let collection = engine
@@ -180,13 +180,13 @@ fn serve_all(engine: &Engine, worker: &mut Worker) {
             .by_collection(id)
             .map(|slot| Arc::clone(&slot.collection));
         if let Some(collection) = collection {
-            serve_key(engine, worker, &collection, &key, change);
+            serve_key(engine, kit, &collection, &key, change);
         }
     }
 }
 
 /// Lets those who wait for a key try, but for those who have done so since its last change.
-fn serve_key(engine: &Engine, worker: &mut Worker, collection: &Collection, bytes: &[u8], change: u64) {
+fn serve_key(engine: &Engine, kit: &mut Kit, collection: &Collection, bytes: &[u8], change: u64) {
     let key = collection.key(bytes);
     let shard = collection.shard(collection.shard_of(key.hash));
     let (mut last, mut served) = (0, false);
@@ -203,10 +203,10 @@ fn serve_key(engine: &Engine, worker: &mut Worker, collection: &Collection, byte
             return;
         };
         last = id;
-        if !worker.ready.begins_try(id, change) {
+        if !kit.ready.begins_try(id, change) {
             continue;
         }
-        if waiter.try_again(engine, worker) == Tried::Over {
+        if waiter.try_again(engine, kit) == Tried::Over {
             served = true;
             shard.lock().waiters.remove(bytes, id);
         }
@@ -220,7 +220,7 @@ mod tests {
     struct Nobody;
 
     impl Waiter for Nobody {
-        fn try_again(&self, _: &Engine, _: &mut Worker) -> Tried {
+        fn try_again(&self, _: &Engine, _: &mut Kit) -> Tried {
             Tried::Waits
         }
     }

@@ -1,7 +1,11 @@
-//! What a thread needs to touch data: its end of the WAL, its gate cell, its clock, its counters.
+//! What a thread needs to touch data: a [`Worker`] passes the gate, alone or beside others; what it works with then is its
+//! [`Kit`]: its end of the WAL, its clock, its counters.
 //!
-//! **Invariant:** a worker's clock stands still while a command (or a transaction) runs.
+//! **Invariants**
+//! - Whoever works under a pass has the kit only, which knows no way to the gate: nobody takes it twice.
+//! - A worker's clock stands still while a command (or a transaction) runs.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -56,6 +60,11 @@ impl Dice {
 
 /// One thread's way into the engine. Not shared.
 pub struct Worker {
+    kit: Kit,
+}
+
+/// What work under a pass needs of its thread.
+pub struct Kit {
     pub(super) cell: usize,
     pub(super) log: WorkerLog,
     pub(super) now_ms: u64,
@@ -70,8 +79,6 @@ pub struct Worker {
     record: Lsn,
     /// A transaction of several scopes is running: its record stays open between them.
     in_transaction: bool,
-    /// This thread holds the exclusive pass.
-    is_exclusive: bool,
     /// Whom to serve when what runs now is over.
     pub(super) ready: Ready,
     random: SmallRng,
@@ -80,7 +87,7 @@ pub struct Worker {
 impl Worker {
     pub(super) fn new(cell: usize, log: WorkerLog, counters: Arc<Counters>) -> Self {
         let random = SmallRng::seed_from_u64(rand::random());
-        Self {
+        let kit = Kit {
             cell,
             log,
             now_ms: unix_ms(),
@@ -90,13 +97,51 @@ impl Worker {
             written_lsn: 0,
             record: 0,
             in_transaction: false,
-            is_exclusive: false,
             ready: Ready::default(),
             random,
-        }
+        };
+        Self { kit }
     }
 
-    /// Reads the wall clock; called once per batch.
+    /// Passes the gate for a batch. The worker must not hold a pass already.
+    #[inline]
+    pub fn enter<'e>(&self, engine: &'e Engine) -> Pass<'e> {
+        engine.gate().enter(self.cell)
+    }
+
+    /// Runs `body` while nobody else runs. The worker must not hold a pass.
+    pub fn with_exclusive<R>(&mut self, engine: &Engine, body: impl FnOnce(&mut Kit, &ExclusivePass<'_>) -> R) -> R {
+        let pass = engine.exclusive();
+        body(&mut self.kit, &pass)
+    }
+
+    /// Gives up `pass` while `body` runs.
+    pub fn outside<'e, R>(&mut self, engine: &'e Engine, pass: &mut Pass<'e>, body: impl FnOnce(&mut Self) -> R) -> R {
+        pass.leave();
+        let result = body(self);
+        *pass = self.enter(engine);
+        result
+    }
+}
+
+impl Deref for Worker {
+    type Target = Kit;
+
+    #[inline]
+    fn deref(&self) -> &Kit {
+        &self.kit
+    }
+}
+
+impl DerefMut for Worker {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Kit {
+        &mut self.kit
+    }
+}
+
+impl Kit {
+    /// Reads the wall clock; called between commands.
     pub fn refresh_clock(&mut self) {
         self.now_ms = unix_ms();
     }
@@ -138,25 +183,6 @@ impl Worker {
     /// A source of randomness of its own.
     pub fn dice(&mut self) -> Dice {
         Dice(SmallRng::seed_from_u64(self.random.random()))
-    }
-
-    /// Passes the gate for a batch. Within this worker's own exclusive section the pass is already had.
-    #[inline]
-    pub fn enter<'e>(&self, engine: &'e Engine) -> Pass<'e> {
-        if self.is_exclusive {
-            return Pass::within_exclusive();
-        }
-        engine.gate().enter(self.cell)
-    }
-
-    /// Runs `body` while nobody else runs. The worker must not hold a pass, nor be in such a section already.
-    pub fn with_exclusive<R>(&mut self, engine: &Engine, body: impl FnOnce(&mut Self, &ExclusivePass<'_>) -> R) -> R {
-        debug_assert!(!self.is_exclusive, "an exclusive section is not entered twice");
-        let pass = engine.exclusive();
-        self.is_exclusive = true;
-        let result = body(self, &pass);
-        self.is_exclusive = false;
-        result
     }
 
     /// Runs `body` as one transaction: the effects of all its scopes are one WAL record.

@@ -35,7 +35,19 @@ mod tests {
 
     #[test]
     fn accepts_exactly_the_canonical_form() {
-        for n in [0, 1, -1, 9, 10, -10, 1_234_567_890_123, i64::MAX, i64::MAX - 1, i64::MIN, i64::MIN + 1] {
+        for n in [
+            0,
+            1,
+            -1,
+            9,
+            10,
+            -10,
+            1_234_567_890_123,
+            i64::MAX,
+            i64::MAX - 1,
+            i64::MIN,
+            i64::MIN + 1,
+        ] {
             assert_eq!(parse_i64(n.to_string().as_bytes()), Some(n));
         }
         for bad in [

@@ -53,7 +53,7 @@ pub(super) fn note(
     let live = cx.server.params.live();
     let micros = nanos / 1000;
     let threshold = live.slowlog_us.load(Ordering::Relaxed);
-    if threshold >= 0 && micros >= threshold as u64 && !command.spec.has(flag::SKIP_SLOWLOG) {
+    if threshold >= 0 && micros >= threshold as u64 && !command.has(flag::SKIP_SLOWLOG) {
         let slow = SlowCommand {
             id: 0,
             at_s: worker.now_ms() / 1000,
@@ -66,7 +66,7 @@ pub(super) fn note(
     }
     let latency_ms = live.latency_threshold_ms.load(Ordering::Relaxed);
     if latency_ms > 0 && micros / 1000 >= latency_ms {
-        let is_fast = command.spec.has(flag::FAST);
+        let is_fast = command.has(flag::FAST);
         let event = if is_fast { "fast-command" } else { "command" };
         stats.add_latency(event, worker.now_ms() / 1000, (micros / 1000) as u32);
     }

@@ -1,55 +1,16 @@
-//! Whether a request may run at all, in Redis's order of checks: known, arity, authenticated, memory, log, pause.
+//! Whether a call may run at all, in Redis's order of checks: authenticated, memory, log.
 
 use std::sync::atomic::Ordering;
 
 use crate::client::Client;
-use crate::commands::error::{CmdError, QUOTED_BYTES_MAX, shown};
-use crate::commands::spec::{Command, Handler, Table, flag};
-use crate::resp::Args;
+use crate::commands::error::CmdError;
+use crate::commands::spec::{Command, flag};
 use crate::state::Server;
 
 /// Why a request cannot run, and the command that it asked for, if there is such a one.
 pub type Refusal = (Option<Command>, CmdError);
 
-/// Finds the command, down to its subcommand, and checks the number of arguments.
-pub fn identify(commands: &Table, found: Option<Command>, args: Args<'_>) -> Result<Command, Refusal> {
-    let command = found.ok_or_else(|| (None, unknown(args)))?;
-    let command = match (command.spec.subcommands, args.get(1)) {
-        ([_, ..], Some(name)) => commands
-            .lookup_subcommand(command, name)
-            .ok_or_else(|| (None, unknown_subcommand(command, name)))?,
-        _ => command,
-    };
-    if matches!(command.spec.handler, Handler::Container) || !command.spec.accepts(args.len()) {
-        return Err((Some(command), CmdError::Arity(command.full_name())));
-    }
-    Ok(command)
-}
-
-fn unknown(args: Args<'_>) -> CmdError {
-    let mut text = b"ERR unknown command '".to_vec();
-    text.extend_from_slice(shown(args.get(0).unwrap_or_default(), QUOTED_BYTES_MAX));
-    text.extend_from_slice(b"', with args beginning with: ");
-    let mut quoted = Vec::new();
-    for arg in args.iter().skip(1) {
-        if quoted.len() >= QUOTED_BYTES_MAX {
-            break;
-        }
-        quoted.push(b'\'');
-        let room = QUOTED_BYTES_MAX + 1 - quoted.len();
-        quoted.extend_from_slice(shown(arg, room));
-        quoted.extend_from_slice(b"' ");
-    }
-    text.append(&mut quoted);
-    CmdError::Quoting(text)
-}
-
-fn unknown_subcommand(container: Command, name: &[u8]) -> CmdError {
-    let hint = format!("'. Try {} HELP.", container.spec.name.to_uppercase());
-    CmdError::quoting("ERR unknown subcommand '", name, QUOTED_BYTES_MAX, &hint)
-}
-
-/// Whether the server's state lets the command run. `flags` are the command's, or the union of a transaction's.
+/// Whether the server's state lets the command run. `flags` are the call's, with what a transaction needs.
 #[inline]
 pub fn admit(server: &Server, client: &Client, flags: u32) -> Result<(), CmdError> {
     if !client.authenticated && flags & flag::NO_AUTH == 0 {

@@ -12,19 +12,19 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::call::{Call, OwnedCall};
+use super::executor::{NO_COLLECTION, Place, execute};
 use crate::client::{ClientHandle, Unblocked};
 use crate::commands::blocking::{Attempt, Wait};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::spec::{BlockingHandler, Command};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::effect::DatabaseId;
 use crate::engine::scope::Scope;
-use crate::engine::txn::Txn;
 use crate::engine::waiters::{Numbered, Tried, Waiter};
-use crate::engine::worker::{Dependencies, Worker};
-use crate::resp::{Args, OwnedRequest, Proto, Reply};
+use crate::engine::worker::{Dependencies, Kit};
+use crate::resp::{Proto, Reply};
 use crate::state::Server;
 
 /// What a blocked command was served with.
@@ -35,9 +35,7 @@ struct Served {
 }
 
 struct Blocked {
-    command: Command,
-    handler: BlockingHandler,
-    request: OwnedRequest,
+    call: OwnedCall,
     database: DatabaseId,
     proto: Proto,
     client: Arc<ClientHandle>,
@@ -46,40 +44,68 @@ struct Blocked {
 }
 
 impl Waiter for Blocked {
-    fn try_again(&self, engine: &Engine, worker: &mut Worker) -> Tried {
+    fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried {
         let mut answer = self.answer.lock();
         if answer.is_none() {
             return Tried::Over;
         }
         let mut reply = Reply::new(self.proto);
-        let result = match self.run(engine, worker, &mut reply) {
-            Ok(Attempt::Wait(_)) => return Tried::Waits,
-            Ok(Attempt::Done) => Ok(reply),
-            Err(error) => Err(error),
+        let mut again = Again {
+            engine,
+            kit,
+            blocked: self,
+            found_nothing: false,
         };
+        let result = execute(&mut again, &self.call.call(), &mut reply);
+        if again.found_nothing {
+            return Tried::Waits;
+        }
         if let Some(answer) = answer.take() {
             // The client may have gone in this very moment; what it took went with it, as with any reply.
             let _ = answer.send(Served {
-                result,
-                depends_on: worker.dependencies(),
+                result: result.map(|_| reply),
+                depends_on: kit.dependencies(),
             });
         }
         Tried::Over
     }
 }
 
-impl Blocked {
-    fn run(&self, engine: &Engine, worker: &mut Worker, reply: &mut Reply) -> Result<Attempt, CmdError> {
-        let slot = engine.registry().slot(self.database).cloned();
-        let slot = slot.ok_or(super::run::NO_COLLECTION)?;
-        let args = self.request.args();
-        let quiet = self.client.no_touch.load(Ordering::Relaxed);
-        let indices = self.command.spec.key_indices_or_all(args);
-        let keys = indices.iter().filter_map(|at| args.get(*at));
-        let mut scope = Scope::for_keys(engine, worker, &slot.collection, keys);
-        (self.handler)(&mut Txn::new(&mut scope, &slot.collection, quiet), args, reply)
+/// Where a blocked command runs again: under whoever changed its key.
+struct Again<'a> {
+    engine: &'a Engine,
+    kit: &'a mut Kit,
+    blocked: &'a Blocked,
+    found_nothing: bool,
+}
+
+impl Place for Again<'_> {
+    fn on_keys<R>(
+        &mut self,
+        call: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
+    ) -> Result<R, CmdError> {
+        let slot = self.engine.registry().slot(self.blocked.database).cloned();
+        let slot = slot.ok_or(NO_COLLECTION)?;
+        let quiet = self.blocked.client.no_touch.load(Ordering::Relaxed);
+        let keys = call.key_uses().map(|(key, _)| key);
+        let mut scope = Scope::for_keys(self.engine, self.kit, &slot.collection, keys);
+        body(&mut scope, &slot.collection, quiet)
     }
 
+    fn blocking(
+        &mut self,
+        call: &Call<'_>,
+        reply: &mut Reply,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
+    ) -> Result<Flow<Waiting>, CmdError> {
+        let attempt = self.on_keys(call, |scope, collection, quiet| body(scope, collection, quiet, reply))?;
+        self.found_nothing = matches!(attempt, Attempt::Nothing(_));
+        Ok(Flow::Done)
+    }
+}
+
+impl Blocked {
     /// Gives up, unless it has been served.
     fn give_up(&self) -> bool {
         self.answer.lock().take().is_some()
@@ -119,8 +145,6 @@ pub(super) struct Blocker<'a> {
     pub client: &'a Arc<ClientHandle>,
     pub database: DatabaseId,
     pub proto: Proto,
-    pub command: Command,
-    pub handler: BlockingHandler,
 }
 
 /// Enters a waiter for each key that the command waits for; `scope` still holds the locks it looked under.
@@ -128,9 +152,9 @@ pub(super) fn enter(
     blocker: Blocker<'_>,
     scope: &mut Scope<'_>,
     collection: &Collection,
-    args: Args<'_>,
+    call: &Call<'_>,
     wait: Wait,
-) -> Flow {
+) -> Flow<Waiting> {
     let Wait {
         keys,
         timeout,
@@ -139,14 +163,15 @@ pub(super) fn enter(
         in_transaction: _,
     } = wait;
     let (sender, served) = oneshot::channel();
-    let mut keys: Vec<Box<[u8]>> = keys.iter().filter_map(|at| args.get(*at)).map(Box::from).collect();
+    let mut keys: Vec<Box<[u8]>> = keys.iter().filter_map(|at| call.args.get(*at)).map(Box::from).collect();
     keys.sort();
     keys.dedup();
     let unblocked = blocker.client.block();
     let blocked = Arc::new(Blocked {
-        command: blocker.command,
-        handler: blocker.handler,
-        request: retry_as.unwrap_or_else(|| args.to_owned()),
+        call: match retry_as {
+            Some(request) => OwnedCall::of_request(call, request),
+            None => OwnedCall::new(call, call.handler),
+        },
         database: blocker.database,
         proto: blocker.proto,
         client: Arc::clone(blocker.client),
@@ -164,7 +189,7 @@ pub(super) fn enter(
         id,
         blocked,
     };
-    Flow::Block(wait_for(entered, served, unblocked, timeout, on_timeout))
+    Flow::Blocked(wait_for(entered, served, unblocked, timeout, on_timeout))
 }
 
 fn wait_for(

@@ -1,36 +1,30 @@
 //! EXEC: runs the queued commands as one, isolated from all other workers.
 //!
 //! Where all queued commands work on keys of one collection, the union of their shards (and of the watched keys') is
-//! locked; else the transaction takes the exclusive gate. Either way its effects are one WAL record.
+//! locked; else the transaction works alone. Either way its effects are one WAL record.
 
 use std::sync::atomic::Ordering;
 
-use super::run::{Run, keyed_flags, resolve};
-use super::{Session, WorkerCx};
+use super::WorkerCx;
+use super::beside::resolve;
+use super::call::{Call, Keys, OwnedCall, Queue};
+use super::executor::{Place, execute, two_slots};
+use super::run::Run;
 use crate::client::{Client, Multi};
 use crate::commands::blocking::Attempt;
 use crate::commands::collections::check_collection;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::Flow;
-use crate::commands::spec::{Command, Handler};
+use crate::commands::flow::{Flow, Waiting};
+use crate::commands::spec::{Across, CmdResult};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
+use crate::engine::effect::DatabaseId;
 use crate::engine::gate::ExclusivePass;
-use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
-use crate::engine::ranges::RangeTxn;
+use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
-use crate::engine::txn::{ReadTxn, Txn};
-use crate::engine::worker::Worker;
-use crate::resp::{Args, OwnedRequest};
-
-/// A command waiting in MULTI's queue.
-pub(super) struct Queued {
-    /// The command.
-    pub command: Command,
-    /// Its arguments.
-    pub request: OwnedRequest,
-}
+use crate::engine::worker::Kit;
+use crate::resp::Reply;
 
 impl Run<'_, '_, '_> {
     /// Runs the transaction and writes its reply.
@@ -44,96 +38,114 @@ impl Run<'_, '_, '_> {
         result
     }
 
-    fn exec_queue(&mut self, multi: &Multi, queue: &[Queued]) -> Result<(), CmdError> {
+    fn exec_queue(&mut self, multi: &Multi, queue: &Queue) -> Result<(), CmdError> {
         if multi.aborted {
             return Err(CmdError::text(
                 "EXECABORT Transaction discarded because of previous errors.",
             ));
         }
-        match self.common_keys(queue)? {
-            Some(keys) => self.exec_locked(queue, &keys),
-            None => self.exec_exclusive(queue),
+        let client = &self.session.client;
+        let is_here = client.watches.iter().all(|watch| watch.database == client.database);
+        if is_here && queue.calls().iter().all(OwnedCall::locks_keys) {
+            self.exec_locked(queue)
+        } else {
+            self.exec_alone(queue);
+            Ok(())
         }
     }
 
-    /// All keys that have to be locked, or `None` when the transaction needs everything.
-    fn common_keys(&self, queue: &[Queued]) -> Result<Option<Vec<Vec<u8>>>, CmdError> {
-        let client = &self.session.client;
-        if client.watches.iter().any(|watch| watch.database != client.database) {
-            return Ok(None);
-        }
-        let mut keys: Vec<Vec<u8>> = client.watches.iter().map(|watch| watch.key.clone()).collect();
-        for Queued { command, request } in queue {
-            let handler = command.spec.handler;
-            if !matches!(handler, Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_)) {
-                return Ok(None);
-            }
-            let args = request.args();
-            let indices = command.spec.key_indices_or_all(args);
-            keys.extend(indices.into_iter().filter_map(|at| args.get(at)).map(<[u8]>::to_vec));
-        }
-        Ok(Some(keys))
-    }
-
-    fn exec_locked(&mut self, queue: &[Queued], keys: &[Vec<u8>]) -> Result<(), CmdError> {
-        let collection = resolve(self.cx, self.session)?;
-        let mut scope = Scope::for_keys(self.engine, self.worker, &collection, keys.iter().map(Vec::as_slice));
-        let client = &self.session.client;
-        let stale = client.watch_flag.is_raised()
+    fn exec_locked(&mut self, queue: &Queue) -> Result<(), CmdError> {
+        let session = &mut *self.session;
+        let (client, reply) = (&session.client, &mut session.reply);
+        let collection = resolve(self.cx, client.database)?;
+        let mut scope = if queue
+            .calls()
+            .iter()
+            .any(|call| matches!(call.call().keys, Keys::Untold(_)))
+        {
+            Scope::for_all(self.engine, self.worker, &collection)
+        } else {
+            let watched = client.watches.iter().map(|watch| watch.key.as_slice());
+            let queued = queue.calls().iter().flat_map(|call| call.call().key_uses());
+            let keys = watched.chain(queued.map(|(key, _)| key));
+            Scope::for_keys(self.engine, self.worker, &collection, keys)
+        };
+        let is_stale = client.watch_flag.is_raised()
             || client
                 .watches
                 .iter()
                 .any(|watch| !watch.was_expired && scope.is_dead(&collection, &watch.key));
-        if stale {
-            self.session.reply.null_array();
+        if is_stale {
+            reply.null_array();
             return Ok(());
         }
         let quiet = client.handle.no_touch.load(Ordering::Relaxed);
-        self.session.reply.array(queue.len());
-        for queued in queue {
-            let mark = self.session.reply.mark();
-            let (handler, args) = (queued.command.spec.handler, queued.request.args());
-            let result = run_keyed(&mut scope, &collection, handler, args, quiet, self.session);
-            if let Err(error) = result {
-                self.session.reply.truncate(mark);
-                note_error(self.session, self.cx, scope.worker(), &error);
-            }
-            note_call(self.cx, scope.worker(), queued);
+        let mut place = Locked {
+            scope: &mut scope,
+            collection: &collection,
+            quiet,
+        };
+        reply.array(queue.calls().len());
+        for call in queue.calls() {
+            let outcome = run(&mut place, &call.call(), reply);
+            note(self.cx, place.scope.worker(), call, outcome);
         }
         Ok(())
     }
 
-    fn exec_exclusive(&mut self, queue: &[Queued]) -> Result<(), CmdError> {
-        self.pass.take();
-        let (session, cx, engine) = (&mut *self.session, self.cx, self.engine);
-        self.worker.with_exclusive(engine, |worker, gate| {
-            if is_stale(&session.client, engine, worker, gate) {
-                session.reply.null_array();
-                return;
-            }
-            session.reply.array(queue.len());
-            worker.as_transaction(|worker| {
-                for queued in queue {
-                    Alone {
-                        session,
+    fn exec_alone(&mut self, queue: &Queue) {
+        let session = &mut *self.session;
+        let (client, reply) = (&mut session.client, &mut session.reply);
+        let (cx, engine) = (self.cx, self.engine);
+        self.worker.outside(engine, self.pass, |worker| {
+            worker.with_exclusive(engine, |kit, gate| {
+                if is_stale(client, engine, kit, gate) {
+                    reply.null_array();
+                    return;
+                }
+                reply.array(queue.calls().len());
+                kit.as_transaction(|kit| {
+                    let mut place = Alone {
                         cx,
-                        worker,
+                        client,
+                        kit,
                         engine,
                         gate,
+                    };
+                    for call in queue.calls() {
+                        let outcome = run(&mut place, &call.call(), reply);
+                        note(cx, place.kit, call, outcome);
                     }
-                    .run(queued);
-                }
+                });
             });
         });
         self.worker.observe_all(self.engine);
-        *self.pass = Some(self.worker.enter(self.engine));
-        Ok(())
+    }
+}
+
+/// Runs one call and writes its reply; what error it was, if one.
+fn run<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> Option<CmdError> {
+    let mark = reply.mark();
+    let error = execute(place, call, reply).err()?;
+    reply.truncate(mark);
+    reply.error_bytes(&error.bytes());
+    Some(error)
+}
+
+fn note(cx: &WorkerCx, kit: &Kit, call: &OwnedCall, outcome: Option<CmdError>) {
+    kit.counters().commands.add(1);
+    if let Some(stats) = cx.server.stats.command(kit.cell(), call.call().command.id) {
+        stats.record(0);
+    }
+    if let Some(error) = outcome {
+        cx.server.stats.count_error(&error.bytes());
+        kit.counters().errors.add(1);
     }
 }
 
 /// Whether a watched key has changed or died, in whichever database.
-fn is_stale(client: &Client, engine: &Engine, worker: &mut Worker, gate: &ExclusivePass<'_>) -> bool {
-    let mut scope = Scope::exclusive(engine, worker, gate);
+fn is_stale(client: &Client, engine: &Engine, kit: &mut Kit, gate: &ExclusivePass<'_>) -> bool {
+    let mut scope = Scope::exclusive(engine, kit, gate);
     client.watch_flag.is_raised()
         || client.watches.iter().filter(|watch| !watch.was_expired).any(|watch| {
             let slot = engine.registry().slot(watch.database).cloned();
@@ -141,119 +153,125 @@ fn is_stale(client: &Client, engine: &Engine, worker: &mut Worker, gate: &Exclus
         })
 }
 
-/// A queued command's run within an exclusive transaction.
+/// Within a transaction whose keys are locked.
+struct Locked<'a, 's> {
+    scope: &'a mut Scope<'s>,
+    collection: &'a Collection,
+    quiet: bool,
+}
+
+impl Place for Locked<'_, '_> {
+    fn on_keys<R>(
+        &mut self,
+        _: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
+    ) -> Result<R, CmdError> {
+        body(self.scope, self.collection, self.quiet)
+    }
+
+    fn blocking(
+        &mut self,
+        call: &Call<'_>,
+        reply: &mut Reply,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
+    ) -> Result<Flow<Waiting>, CmdError> {
+        let attempt = self.on_keys(call, |scope, collection, quiet| body(scope, collection, quiet, reply))?;
+        Ok(without_waiting(attempt, reply))
+    }
+}
+
+/// What a blocking command answers that may not wait.
+fn without_waiting(attempt: Attempt, reply: &mut Reply) -> Flow<Waiting> {
+    if let Attempt::Nothing(wait) = attempt {
+        (wait.in_transaction)(reply);
+    }
+    Flow::Done
+}
+
+/// Within a transaction that runs alone.
 struct Alone<'r> {
-    session: &'r mut Session,
     cx: &'r WorkerCx,
-    worker: &'r mut Worker,
+    client: &'r mut Client,
+    kit: &'r mut Kit,
     engine: &'r Engine,
     gate: &'r ExclusivePass<'r>,
 }
 
 impl Alone<'_> {
-    fn run(&mut self, queued: &Queued) {
-        let mark = self.session.reply.mark();
-        if let Err(error) = self.dispatch(queued) {
-            self.session.reply.truncate(mark);
-            note_error(self.session, self.cx, self.worker, &error);
-        }
-        note_call(self.cx, self.worker, queued);
-    }
-
     /// SELECT within the transaction may have led to a collection that takes no changes.
-    fn check(&self, queued: &Queued) -> Result<(), CmdError> {
-        check_collection(self.engine, self.session.client.database, keyed_flags(queued.command))
+    fn check(&self, call: &Call<'_>) -> CmdResult {
+        check_collection(self.engine, self.client.database, call.flags_on_selected())
     }
 
-    fn dispatch(&mut self, queued: &Queued) -> Result<(), CmdError> {
-        let args = queued.request.args();
-        match queued.command.spec.handler {
-            Handler::Session(handler) => {
-                let session = &mut *self.session;
-                let mut cx = SessionCx {
-                    server: &self.cx.server,
-                    commands: self.cx.commands,
-                    client: &mut session.client,
-                    worker: self.worker,
-                    command: queued.command,
-                    in_exec: true,
-                };
-                match handler(&mut cx, args, &mut session.reply)? {
-                    Flow::Wait(_) | Flow::Block(_) => {
-                        Err(CmdError::text("ERR Command not allowed inside a transaction"))
-                    }
-                    Flow::Done | Flow::Close | Flow::Exec => Ok(()),
-                }
-            }
-            Handler::Exclusive(handler) => {
-                let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
-                let mut txn = ExclusiveTxn::new(&mut scope, self.session.client.database);
-                handler(&mut txn, args, &mut self.session.reply)
-            }
-            Handler::Range(handler) => {
-                self.check(queued)?;
-                let collection = resolve(self.cx, self.session)?;
-                let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
-                handler(
-                    &mut RangeTxn::new(&mut scope, &collection),
-                    args,
-                    &mut self.session.reply,
-                )
-            }
-            Handler::Keyspace(handler) => {
-                self.check(queued)?;
-                let collection = resolve(self.cx, self.session)?;
-                let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
-                handler(
-                    &mut KeyspaceTxn::new(&mut scope, &collection),
-                    args,
-                    &mut self.session.reply,
-                )
-            }
-            keyed @ (Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_)) => {
-                self.check(queued)?;
-                let collection = resolve(self.cx, self.session)?;
-                let quiet = self.session.client.handle.no_touch.load(Ordering::Relaxed);
-                let mut scope = Scope::exclusive(self.engine, self.worker, self.gate);
-                run_keyed(&mut scope, &collection, keyed, args, quiet, self.session)
-            }
-            Handler::Container => Err(CmdError::Arity(queued.command.full_name())),
-        }
+    fn quiet(&self) -> bool {
+        self.client.handle.no_touch.load(Ordering::Relaxed)
     }
 }
 
-fn note_error(session: &mut Session, cx: &WorkerCx, worker: &Worker, error: &CmdError) {
-    let text = error.bytes();
-    session.reply.error_bytes(&text);
-    cx.server.stats.count_error(&text);
-    worker.counters().errors.add(1);
-}
-
-fn note_call(cx: &WorkerCx, worker: &Worker, queued: &Queued) {
-    worker.counters().commands.add(1);
-    if let Some(stats) = cx.server.stats.command(worker.cell(), queued.command.id) {
-        stats.record(0);
+impl Place for Alone<'_> {
+    fn on_keys<R>(
+        &mut self,
+        call: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
+    ) -> Result<R, CmdError> {
+        self.check(call)?;
+        let quiet = self.quiet();
+        let collection = resolve(self.cx, self.client.database)?;
+        let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
+        body(&mut scope, &collection, quiet)
     }
-}
 
-fn run_keyed(
-    scope: &mut Scope<'_>,
-    collection: &Collection,
-    handler: Handler,
-    args: Args<'_>,
-    quiet: bool,
-    session: &mut Session,
-) -> Result<(), CmdError> {
-    match handler {
-        Handler::Read(handler) => handler(&mut ReadTxn::new(scope, collection, quiet), args, &mut session.reply),
-        Handler::Write(handler) => handler(&mut Txn::new(scope, collection, quiet), args, &mut session.reply),
-        Handler::Blocking(handler) => {
-            let attempt = handler(&mut Txn::new(scope, collection, quiet), args, &mut session.reply)?;
-            if let Attempt::Wait(wait) = attempt {
-                (wait.in_transaction)(&mut session.reply);
-            }
-            Ok(())
-        }
-        _ => Ok(()),
+    fn blocking(
+        &mut self,
+        call: &Call<'_>,
+        reply: &mut Reply,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
+    ) -> Result<Flow<Waiting>, CmdError> {
+        let attempt = self.on_keys(call, |scope, collection, quiet| body(scope, collection, quiet, reply))?;
+        Ok(without_waiting(attempt, reply))
+    }
+
+    fn across(
+        &mut self,
+        call: &Call<'_>,
+        across: &Across,
+        body: impl FnOnce(&mut Scope<'_>, &Slot, &Slot, bool) -> CmdResult,
+    ) -> CmdResult {
+        let quiet = self.quiet();
+        let (source, target) = two_slots(self.engine, self.client.database, call, across)?;
+        let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
+        body(&mut scope, &source, &target, quiet)
+    }
+
+    fn on_collection(
+        &mut self,
+        call: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection) -> CmdResult,
+    ) -> CmdResult {
+        self.check(call)?;
+        let collection = resolve(self.cx, self.client.database)?;
+        let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
+        body(&mut scope, &collection)
+    }
+
+    fn alone(&mut self, body: impl FnOnce(&mut Scope<'_>, DatabaseId) -> CmdResult) -> CmdResult {
+        let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
+        body(&mut scope, self.client.database)
+    }
+
+    fn session(
+        &mut self,
+        call: &Call<'_>,
+        body: impl FnOnce(&mut SessionCx<'_>) -> Result<Flow, CmdError>,
+    ) -> Result<Flow, CmdError> {
+        let pass = self.gate.as_pass();
+        body(&mut SessionCx {
+            server: &self.cx.server,
+            commands: self.cx.commands,
+            client: self.client,
+            kit: self.kit,
+            pass: &pass,
+            command: call.command,
+        })
     }
 }

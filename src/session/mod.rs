@@ -7,12 +7,15 @@
 
 mod account;
 mod admit;
+mod beside;
 mod blocked;
+pub mod call;
 mod current;
 mod exec;
+pub mod executor;
 mod held;
 mod http;
-mod prepare;
+pub mod prepare;
 mod run;
 
 use std::cell::RefCell;
@@ -24,11 +27,12 @@ use crate::commands::flow::LateReply;
 pub use crate::commands::flow::Waiting;
 use crate::commands::spec::Table;
 use crate::commands::table::table;
+use crate::commands::transactions::forget_watches;
 use crate::engine::worker::Worker;
 use crate::resp::{Batch, Proto, Reply};
 use crate::state::Server;
+use call::Queue;
 pub use current::CurrentCollections;
-use exec::Queued;
 
 pub use account::LateCall;
 pub use run::CHUNK_REQUESTS;
@@ -126,7 +130,7 @@ pub enum Ran {
 pub struct Session {
     client: Client,
     /// Commands that MULTI has queued.
-    queue: Vec<Queued>,
+    queue: Queue,
     reply: Reply,
 }
 
@@ -135,7 +139,7 @@ impl Session {
     pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
         Self {
             client: Client::new(handle, authenticated),
-            queue: Vec::new(),
+            queue: Queue::default(),
             reply: Reply::new(Proto::Resp2),
         }
     }
@@ -172,7 +176,10 @@ impl Session {
 
     /// Lets go of what the session holds in the engine, when its connection ends.
     pub fn end(&mut self, cx: &WorkerCx) {
-        let worker = cx.worker.borrow();
-        crate::commands::transactions::unwatch_all(&cx.server, &mut self.client, &worker);
+        if !self.client.watches.is_empty() {
+            let engine = &cx.server.engine;
+            let pass = cx.worker.borrow().enter(engine);
+            forget_watches(engine, &mut self.client, &pass);
+        }
     }
 }

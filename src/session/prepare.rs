@@ -16,7 +16,8 @@ use crate::resp::Batch;
 
 /// What is known of a request before it runs.
 #[derive(Clone, Copy)]
-pub(super) struct Prepared {
+pub struct Prepared {
+    /// The command, or the container, that its first argument names.
     pub command: Option<Command>,
     /// Hash of the single key, if there is one.
     pub hash: Option<u64>,
@@ -69,7 +70,7 @@ pub(super) fn prepare(
         let args = batch.args(at, buf);
         let command = args.get(0).and_then(|name| last.command(name));
         let key = command
-            .and_then(|command| command.spec.single_key())
+            .and_then(|command| command.single_key())
             .and_then(|at| args.get(at));
         let hash = key.zip(collection).map(|(key, collection)| {
             last.hash(key, || {

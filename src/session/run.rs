@@ -8,26 +8,21 @@ use std::time::Instant;
 
 use super::account::{self, LateCall};
 use super::admit;
-use super::blocked::{self, Blocker};
-use super::current::Pinned;
-use super::exec::Queued;
+use super::beside::Beside;
+use super::call::{Call, OwnedCall, Queue};
+use super::executor::execute;
 use super::held::HeldShard;
 use super::http;
 use super::prepare::{Prepared, prepare};
 use super::{Ran, Session, WorkerCx};
 use crate::client::ReplyMode;
-use crate::commands::blocking::Attempt;
 use crate::commands::collections::check_collection;
-use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::Flow;
-use crate::commands::spec::{Command, Handler, flag};
+use crate::commands::flow::{Flow, Waiting};
+use crate::commands::spec::{Command, KeyUses, flag};
+use crate::commands::transactions::forget_watches;
+use crate::engine::Engine;
 use crate::engine::gate::Pass;
-use crate::engine::index::KeyRef;
-use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
-use crate::engine::ranges::RangeTxn;
-use crate::engine::scope::Scope;
-use crate::engine::txn::{ReadTxn, Txn};
 use crate::engine::waiters;
 use crate::engine::worker::Worker;
 use crate::resp::{Args, Batch};
@@ -36,6 +31,8 @@ use crate::resp::{Args, Batch};
 pub const CHUNK_REQUESTS: usize = 32;
 /// A request that takes longer does not keep its shard for the next one.
 const HELD_NANOS_MAX: u64 = 20_000;
+/// After a request that takes longer the clock is read again; else once a chunk.
+const CLOCK_NANOS_MAX: u64 = 1_000_000;
 
 /// So many bytes of replies are sent before further requests run.
 const FULL_BYTES: usize = 256 * 1024;
@@ -71,7 +68,7 @@ impl Session {
     ) -> Step {
         worker.refresh_clock();
         let engine = Arc::clone(&cx.server.engine);
-        let mut pass = Some(worker.enter(&engine));
+        let mut pass = worker.enter(&engine);
         // Kept for the whole chunk, so that its address stands for it.
         let pinned = cx.collections.resolve(&cx.server.engine, self.client.database);
         let chunk = prepare(cx.commands, batch, buf, range.clone(), pinned.as_deref());
@@ -134,9 +131,9 @@ pub(super) struct Run<'r, 'e, 'c> {
     pub session: &'r mut Session,
     pub cx: &'r WorkerCx,
     pub worker: &'r mut Worker,
-    pub pass: &'r mut Option<Pass<'e>>,
+    pub pass: &'r mut Pass<'e>,
     pub held: &'r mut HeldShard<'c>,
-    pub engine: &'e crate::engine::Engine,
+    pub engine: &'e Engine,
 }
 
 impl Run<'_, '_, '_> {
@@ -144,8 +141,9 @@ impl Run<'_, '_, '_> {
         if self.session.client.handle.is_killed() {
             return Step::Stop(Ran::Close);
         }
-        let command = match admit::identify(self.cx.commands, prepared.command, args) {
-            Ok(command) => command,
+        let mut room = KeyUses::new();
+        let mut call = match Call::resolve(self.cx.commands, prepared, args, &mut room) {
+            Ok(call) => call,
             // No command has such a name, so that this costs those that are there nothing.
             Err((None, _)) if http::is_http(args) => {
                 http::abort(&self.cx.server, &self.session.client.handle, self.worker.now_ms());
@@ -153,50 +151,40 @@ impl Run<'_, '_, '_> {
             }
             Err((command, error)) => return self.refuse(command, error),
         };
-        let spec = command.spec;
-        if self
-            .cx
-            .server
-            .pause
-            .holds(spec.is_write() || spec.has(flag::MAY_REPLICATE), self.worker.now_ms())
-            && !spec.has(flag::NO_AUTH | flag::ADMIN)
-        {
+        call.flags |= self.needs_in_transaction(&call);
+        let pause = &self.cx.server.pause;
+        let changes = call.has(flag::WRITE | flag::MAY_REPLICATE);
+        if pause.holds(changes, self.worker.now_ms()) && !call.command.has(flag::NO_AUTH | flag::ADMIN) {
             return Step::Stop(Ran::Paused { next: at });
         }
-        let flags = spec.all_flags() | self.transaction_flags(command);
-        if let Err(error) = admit::admit(&self.cx.server, &self.session.client, flags) {
-            return self.refuse(Some(command), error);
+        let admitted = admit::admit(&self.cx.server, &self.session.client, call.flags);
+        if let Err(error) = admitted.and_then(|()| self.check_collection(&call)) {
+            return self.refuse(Some(call.command), error);
         }
-        if let Err(error) = self.check_collection(command) {
-            return self.refuse(Some(command), error);
-        }
-        if self.session.client.multi.is_some() && !spec.has(flag::NOT_QUEUED) {
-            return self.queue(command, args);
+        if self.session.client.multi.is_some() && !call.has(flag::NOT_QUEUED) {
+            return self.queue(&call);
         }
         let mark = self.session.reply.mark();
-        self.session
-            .client
-            .handle
-            .last_command
-            .store(u32::from(command.id) + 1, Ordering::Relaxed);
-        let outcome = self.run_command(command, prepared.hash, args);
+        let number = u32::from(call.command.id) + 1;
+        self.session.client.handle.last_command.store(number, Ordering::Relaxed);
+        let outcome = self.run(&call);
         if waiters::are_ready(self.worker) {
             self.held.release();
+            // What they find may have died while the command ran.
+            self.worker.refresh_clock();
             waiters::serve(self.engine, self.worker);
         }
-        self.finish(command, args, outcome, mark, clock, at)
+        self.finish(&call, outcome, mark, clock, at)
     }
 
     /// What a request inside MULTI needs beside its own: EXEC what it runs, all that do not end it memory.
-    fn transaction_flags(&self, command: Command) -> u32 {
+    fn needs_in_transaction(&self, call: &Call<'_>) -> u32 {
         if self.session.client.multi.is_none() {
             return 0;
         }
-        if command.spec.has(flag::RUNS_QUEUE) {
-            let flags = self.session.queue.iter().map(|queued| queued.command.spec.all_flags());
-            return flags.fold(0, |all, flags| all | flags) & (flag::DENY_OOM | flag::WRITE);
-        }
-        if command.spec.has(flag::ENDS_MULTI) {
+        if call.has(flag::RUNS_QUEUE) {
+            self.session.queue.needs()
+        } else if call.has(flag::ENDS_MULTI) {
             0
         } else {
             flag::DENY_OOM
@@ -205,26 +193,22 @@ impl Run<'_, '_, '_> {
 
     /// Whether the selected collection takes what the request, or the transaction that it runs, does to it.
     #[inline]
-    fn check_collection(&self, command: Command) -> Result<(), CmdError> {
+    fn check_collection(&self, call: &Call<'_>) -> Result<(), CmdError> {
         if !self.engine.is_restricted() {
             return Ok(());
         }
-        let client = &self.session.client;
-        let mut flags = keyed_flags(command);
-        if command.spec.has(flag::RUNS_QUEUE) {
-            flags |= self
-                .session
-                .queue
-                .iter()
-                .fold(0, |all, queued| all | keyed_flags(queued.command));
-        }
-        check_collection(self.engine, client.database, flags)
+        let flags = if call.has(flag::RUNS_QUEUE) {
+            self.session.queue.needs_on_selected()
+        } else {
+            call.flags_on_selected()
+        };
+        check_collection(self.engine, self.session.client.database, flags)
     }
 
     /// Answers an error to a request that did not run; inside MULTI the transaction is lost.
     fn refuse(&mut self, command: Option<Command>, error: CmdError) -> Step {
         let mark = self.session.reply.mark();
-        if command.is_some_and(|command| command.spec.has(flag::RUNS_QUEUE)) {
+        if command.is_some_and(|command| command.has(flag::RUNS_QUEUE)) {
             // Outside of MULTI, too, as in Redis.
             self.discard();
             let reason = error.bytes();
@@ -241,7 +225,7 @@ impl Run<'_, '_, '_> {
         Step::Done
     }
 
-    pub(super) fn write_error(&mut self, command: Option<Command>, error: &CmdError, rejected: bool) {
+    fn write_error(&mut self, command: Option<Command>, error: &CmdError, rejected: bool) {
         let text = error.bytes();
         self.session.reply.error_bytes(&text);
         self.cx.server.stats.count_error(&text);
@@ -252,170 +236,55 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    fn queue(&mut self, command: Command, args: Args<'_>) -> Step {
-        if command.spec.has(flag::NO_MULTI) {
+    fn queue(&mut self, call: &Call<'_>) -> Step {
+        let handler = call.handler.in_multi(call.args);
+        let Some(handler) = handler.filter(|_| !call.has(flag::NO_MULTI)) else {
             return self.refuse(
-                Some(command),
+                Some(call.command),
                 CmdError::text("ERR Command not allowed inside a transaction"),
             );
-        }
-        let request = args.to_owned();
-        let handle = &self.session.client.handle;
+        };
+        let session = &mut *self.session;
+        let queued = OwnedCall::new(call, handler);
+        let handle = &session.client.handle;
         handle
             .args_bytes
-            .fetch_add(request.heap_bytes() as u64, Ordering::Relaxed);
-        self.session.queue.push(Queued { command, request });
-        handle.queued.store(self.session.queue.len() as i64, Ordering::Relaxed);
-        let mark = self.session.reply.mark();
-        self.session.reply.simple("QUEUED");
-        self.session.mute(mark);
+            .fetch_add(queued.heap_bytes() as u64, Ordering::Relaxed);
+        session.queue.push(queued);
+        handle
+            .queued
+            .store(session.queue.calls().len() as i64, Ordering::Relaxed);
+        let mark = session.reply.mark();
+        session.reply.simple("QUEUED");
+        session.mute(mark);
         Step::Done
     }
 
-    /// Runs one command by its handler's kind.
-    pub(super) fn run_command(
-        &mut self,
-        command: Command,
-        hash: Option<u64>,
-        args: Args<'_>,
-    ) -> Result<Flow, CmdError> {
-        let handler = command.spec.handler;
-        if !matches!(handler, Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_)) {
-            self.held.release();
-        }
-        match handler {
-            Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_) => self.run_keyed(command, hash, args),
-            Handler::Keyspace(handler) => {
-                let collection = resolve(self.cx, self.session)?;
-                let mut scope = Scope::visiting(self.engine, self.worker);
-                handler(
-                    &mut KeyspaceTxn::new(&mut scope, &collection),
-                    args,
-                    &mut self.session.reply,
-                )?;
-                drop(scope);
-                self.worker.observe_all(self.engine);
-                Ok(Flow::Done)
-            }
-            Handler::Range(handler) => {
-                let collection = resolve(self.cx, self.session)?;
-                let mut scope = Scope::visiting(self.engine, self.worker);
-                handler(
-                    &mut RangeTxn::new(&mut scope, &collection),
-                    args,
-                    &mut self.session.reply,
-                )?;
-                drop(scope);
-                self.worker.observe_all(self.engine);
-                Ok(Flow::Done)
-            }
-            Handler::Exclusive(handler) => {
-                self.pass.take();
-                let (engine, session) = (self.engine, &mut *self.session);
-                let result = self.worker.with_exclusive(engine, |worker, pass| {
-                    let mut scope = Scope::exclusive(engine, worker, pass);
-                    let mut txn = ExclusiveTxn::new(&mut scope, session.client.database);
-                    handler(&mut txn, args, &mut session.reply)
-                });
-                self.worker.observe_all(engine);
-                *self.pass = Some(self.worker.enter(engine));
-                result.map(|()| Flow::Done)
-            }
-            Handler::Session(_) => {
-                // Session handlers may wait for the gate; they run without a pass.
-                self.pass.take();
-                let result = self.run_session(command, args);
-                *self.pass = Some(self.worker.enter(self.engine));
-                match result {
-                    Ok(Flow::Exec) => {
-                        self.exec()?;
-                        Ok(Flow::Done)
-                    }
-                    other => other,
-                }
-            }
-            Handler::Container => Err(CmdError::Arity(command.full_name())),
-        }
-    }
-
-    pub(super) fn run_session(&mut self, command: Command, args: Args<'_>) -> Result<Flow, CmdError> {
-        let Handler::Session(handler) = command.spec.handler else {
-            return Ok(Flow::Done);
-        };
+    #[inline]
+    fn run(&mut self, call: &Call<'_>) -> Result<Flow<Waiting>, CmdError> {
         let session = &mut *self.session;
-        let mut cx = SessionCx {
-            server: &self.cx.server,
-            commands: self.cx.commands,
+        let mut place = Beside {
+            cx: self.cx,
             client: &mut session.client,
             worker: self.worker,
-            command,
-            in_exec: false,
+            pass: self.pass,
+            held: self.held,
+            engine: self.engine,
         };
-        let result = handler(&mut cx, args, &mut session.reply);
-        if session.client.multi.is_none() && !session.queue.is_empty() {
-            session.queue = Vec::new();
+        let flow = execute(&mut place, call, &mut session.reply)?;
+        if call.has(flag::ENDS_MULTI) && self.session.client.multi.is_none() {
+            self.session.queue = Queue::default();
         }
-        result
-    }
-
-    fn run_keyed(&mut self, command: Command, hash: Option<u64>, args: Args<'_>) -> Result<Flow, CmdError> {
-        let quiet = self.session.client.handle.no_touch.load(Ordering::Relaxed);
-        let session = &mut *self.session;
-        let pinned = resolve(self.cx, session)?;
-        let collection = &*pinned;
-        let single = command.spec.single_key().and_then(|at| args.get(at));
-        let prepared_for = self.held.collection(collection);
-        let mut scope = match (single, hash, prepared_for) {
-            (Some(bytes), Some(hash), Some(prepared_for)) => {
-                let state = self.held.lock(prepared_for, collection.shard_of(hash));
-                Scope::for_key_within(self.engine, self.worker, collection, state, KeyRef { bytes, hash })
-            }
-            (Some(bytes), ..) => {
-                self.held.release();
-                Scope::for_key(self.engine, self.worker, collection, collection.key(bytes))
-            }
-            (None, ..) => {
-                self.held.release();
-                let indices = command.spec.key_indices_or_all(args);
-                let keys = indices.iter().filter_map(|at| args.get(*at));
-                Scope::for_keys(self.engine, self.worker, collection, keys)
-            }
-        };
-        match command.spec.handler {
-            Handler::Read(handler) => {
-                handler(
-                    &mut ReadTxn::new(&mut scope, collection, quiet),
-                    args,
-                    &mut session.reply,
-                )?;
-            }
-            Handler::Write(handler) => {
-                handler(&mut Txn::new(&mut scope, collection, quiet), args, &mut session.reply)?;
-            }
-            Handler::Blocking(handler) => {
-                let attempt = handler(&mut Txn::new(&mut scope, collection, quiet), args, &mut session.reply)?;
-                if let Attempt::Wait(wait) = attempt {
-                    let blocker = Blocker {
-                        server: &self.cx.server,
-                        client: &session.client.handle,
-                        database: session.client.database,
-                        proto: session.reply.proto(),
-                        command,
-                        handler,
-                    };
-                    return Ok(blocked::enter(blocker, &mut scope, collection, args, wait));
-                }
-            }
-            _ => {}
+        match flow {
+            Flow::Exec => self.exec().map(|()| Flow::Done),
+            other => Ok(other),
         }
-        Ok(Flow::Done)
     }
 
     fn finish(
         &mut self,
-        command: Command,
-        args: Args<'_>,
-        outcome: Result<Flow, CmdError>,
+        call: &Call<'_>,
+        outcome: Result<Flow<Waiting>, CmdError>,
         mark: crate::resp::Mark,
         clock: &mut Instant,
         at: usize,
@@ -425,77 +294,52 @@ impl Run<'_, '_, '_> {
         let nanos = now.duration_since(started).as_nanos() as u64;
         if nanos > HELD_NANOS_MAX {
             self.held.release();
+            if nanos > CLOCK_NANOS_MAX {
+                self.worker.refresh_clock();
+            }
         }
-        if let Ok(Flow::Wait(waiting)) = outcome {
-            let call = Some(LateCall::new(command, args, started));
+        if let Ok(Flow::Later(waiting)) = outcome {
+            let call = Some(LateCall::new(call.command, call.args, started));
             return Step::Stop(Ran::Waiting {
                 next: at + 1,
                 waiting,
                 call,
             });
         }
-        account::note(
-            self.cx,
-            self.worker,
-            &self.session.client.handle,
-            command,
-            nanos,
-            || account::shorten(command, args),
-        );
+        let handle = &self.session.client.handle;
+        account::note(self.cx, self.worker, handle, call.command, nanos, || {
+            account::shorten(call.command, call.args)
+        });
         match outcome {
-            Ok(Flow::Done | Flow::Exec) => {
-                self.session.mute(mark);
-                Step::Done
+            Ok(Flow::Blocked(waiting) | Flow::Later(waiting)) => {
+                return Step::Stop(Ran::Waiting {
+                    next: at + 1,
+                    waiting,
+                    call: None,
+                });
             }
             Ok(Flow::Close) => {
                 self.session.mute(mark);
-                Step::Stop(Ran::Close)
+                return Step::Stop(Ran::Close);
             }
-            Ok(Flow::Wait(waiting) | Flow::Block(waiting)) => Step::Stop(Ran::Waiting {
-                next: at + 1,
-                waiting,
-                call: None,
-            }),
+            Ok(Flow::Done | Flow::Exec) => {}
             Err(error) => {
                 self.session.reply.truncate(mark);
-                self.write_error(Some(command), &error, false);
-                self.session.mute(mark);
-                Step::Done
+                self.write_error(Some(call.command), &error, false);
             }
         }
+        self.session.mute(mark);
+        Step::Done
     }
 
     /// Leaves MULTI and forgets watched keys.
     pub(super) fn discard(&mut self) {
         self.held.release();
+        self.session.queue = Queue::default();
         let client = &mut self.session.client;
         client.multi = None;
-        self.session.queue = Vec::new();
         client.handle.queued.store(-1, Ordering::Relaxed);
         client.handle.args_bytes.store(0, Ordering::Relaxed);
-        match self.pass.as_ref() {
-            Some(pass) => crate::commands::transactions::forget_watches(self.engine, client, pass),
-            None => crate::commands::transactions::unwatch_all(&self.cx.server, client, self.worker),
-        }
+        forget_watches(self.engine, client, self.pass);
     }
-}
-
-/// The flags of a command that works on the selected collection's keys.
-pub(super) fn keyed_flags(command: Command) -> u32 {
-    match command.spec.handler {
-        Handler::Read(_) | Handler::Write(_) | Handler::Blocking(_) | Handler::Keyspace(_) | Handler::Range(_) => {
-            command.spec.all_flags()
-        }
-        Handler::Exclusive(_) | Handler::Session(_) | Handler::Container => 0,
-    }
-}
-
-/// What to say when the client's collection has gone.
-pub(super) const NO_COLLECTION: CmdError =
-    CmdError::text("NOCOLLECTION the selected collection has been dropped, select another one");
-
-/// The collection the client has selected.
-pub(super) fn resolve(cx: &WorkerCx, session: &Session) -> Result<Pinned, CmdError> {
-    let found = cx.collections.resolve(&cx.server.engine, session.client.database);
-    found.ok_or(NO_COLLECTION)
 }

@@ -1,6 +1,6 @@
 //! BITOP: bits of several strings combined into another.
 
-use crate::commands::spec::{Begin, Find, Group, KeySpec, all_keys, flag};
+use crate::commands::spec::{Access, Begin, Find, Group, KeySpec, all_keys, flag};
 use crate::commands::support::bits::{BitOp, bit_op};
 use crate::commands::value::{Held, put_made};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
@@ -13,7 +13,7 @@ pub(super) const BITOP: Spec = Spec {
     acl: &["bitmap"],
     keys: &[
         KeySpec {
-            flags: &["OW", "update"],
+            access: Access::of(&["OW", "update"]),
             begin: Begin::Index(2),
             find: Find::Range {
                 last: 0,
@@ -21,7 +21,7 @@ pub(super) const BITOP: Spec = Spec {
                 limit: 0,
             },
             notes: None,
-            flags_of: None,
+            access_of: None,
         },
         all_keys(&["RO", "access"], 3, 1),
     ],

@@ -4,7 +4,7 @@
 //! - All operations are read before the first one runs: a bad one changes nothing.
 //! - The string grows at once to what all operations need, even if overflow control then keeps them from writing.
 
-use crate::commands::spec::{Group, KeySpec, first_key, flag};
+use crate::commands::spec::{Access, Group, KeySpec, first_key, flag};
 use crate::commands::support::bitfield::{BAD_OVERFLOW, BAD_TYPE, FieldType, Overflow};
 use crate::commands::support::bits::BAD_BIT_OFFSET;
 use crate::commands::support::number::parse_i64;
@@ -18,7 +18,7 @@ pub(super) const BITFIELD: Spec = Spec {
     acl: &["bitmap"],
     keys: &[KeySpec {
         notes: Some("This command allows both access and modification of the key"),
-        flags_of: Some(key_flags),
+        access_of: Some(key_access),
         ..first_key(&["RW", "access", "update", "variable_flags"])
     }],
     summary: "Reads and changes integers of any width within the string at a key",
@@ -29,17 +29,17 @@ pub(super) const BITFIELD: Spec = Spec {
 };
 
 /// Reading, if there are only subcommands that read.
-fn key_flags(args: Args<'_>) -> &'static [&'static str] {
+fn key_access(args: Args<'_>) -> Access {
     let mut rest = args.skip(2);
     while let Some(word) = rest.get(0) {
         let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
         rest = match rest.len() - 1 {
             2.. if is(b"GET") => rest.skip(3),
             1.. if is(b"OVERFLOW") => rest.skip(2),
-            _ => return &["RW", "access", "update"],
+            _ => return const { Access::of(&["RW", "access", "update"]) },
         };
     }
-    &["RO", "access"]
+    const { Access::of(&["RO", "access"]) }
 }
 
 fn bitfield(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {

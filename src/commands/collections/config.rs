@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::copy::convert_then_ok;
 use super::select::by_name;
 use crate::checkpoint::ConvertRequest;
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::flow::{Flow, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::glob::{Case, glob_match};
 use crate::config::size;
 use crate::engine::effect::DatabaseId;
@@ -25,7 +25,12 @@ pub const CONFIG: Spec = Spec {
     summary: "Sets or tells the memory limit, the fsync class and whether checkpoints and the log keep a collection",
     complexity: "O(N) where N is the number of settings given, and of keys when a cache with keys becomes a kept one.",
     syntax: "name SET setting value [setting value ...] | GET [pattern]",
-    ..Spec::new("config", Group::Collection, -4, Handler::Session(config))
+    ..Spec::new(
+        "config",
+        Group::Collection,
+        -4,
+        Handler::Maintenance(Maintenance::new(config)),
+    )
 };
 
 /// A setting: its name, and how it is told and taken.
@@ -70,7 +75,7 @@ const SETTINGS: [Setting; 3] = [
     },
 ];
 
-fn config(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn config(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let verb = args.at(3);
     if verb.eq_ignore_ascii_case(b"get") {
         get(cx, args, reply)
@@ -81,13 +86,13 @@ fn config(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<F
     }
 }
 
-fn get(cx: &SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn get(cx: &MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let pattern = match args.len() {
         4 => b"*".as_slice(),
         5 => args.at(4),
         _ => return Err(CmdError::Syntax),
     };
-    let settings = by_name(cx, args.at(2))?.collection.settings();
+    let settings = by_name(cx.server, args.at(2))?.collection.settings();
     let wanted = |setting: &&Setting| glob_match(pattern, setting.name.as_bytes(), Case::Insensitive);
     let shown: Vec<&Setting> = SETTINGS.iter().filter(wanted).collect();
     reply.map(shown.len());
@@ -104,12 +109,12 @@ pub(super) fn describe(settings: &Settings) -> Vec<(&'static str, String)> {
     each.map(|setting| (setting.name, (setting.get)(settings))).collect()
 }
 
-fn set(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn set(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let rest: Vec<&[u8]> = args.iter().skip(4).collect();
     let (pairs @ [_, ..], []) = rest.as_chunks::<2>() else {
         return Err(CmdError::Syntax);
     };
-    let slot = by_name(cx, args.at(2))?;
+    let slot = by_name(cx.server, args.at(2))?;
     // Everything is checked before anything changes.
     apply(slot.collection.settings(), pairs)?;
     let engine = Arc::clone(&cx.server.engine);
@@ -129,7 +134,7 @@ fn set(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow
             kind: None,
             is_kept: true,
         };
-        return Ok(convert_then_ok(cx, request));
+        return Ok(convert_then_ok(cx.server, request));
     }
     reply.ok();
     Ok(Flow::Done)

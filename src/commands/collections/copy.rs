@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::checkpoint::error;
 use super::name;
 use crate::checkpoint::{ConvertRequest, CopyRequest, Target};
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::engine::index::Kind;
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 
 const FLAGS: u32 = flag::WRITE | flag::DENY_OOM | flag::ADMIN | flag::NO_SCRIPT | flag::NO_MULTI;
 
@@ -22,7 +23,12 @@ pub const CONVERT: Spec = Spec {
     summary: "Makes a collection one of another kind while it is in use; it keeps its name, clients and settings",
     complexity: "O(N) where N is the number of keys; others wait for the last few changes only.",
     syntax: "name KIND kind",
-    ..Spec::new("convert", Group::Collection, 5, Handler::Session(convert))
+    ..Spec::new(
+        "convert",
+        Group::Collection,
+        5,
+        Handler::Maintenance(Maintenance::new(convert)),
+    )
 };
 
 /// `COLLECTION COPY source target [KIND kind] [REPLACE]`
@@ -33,17 +39,22 @@ pub const COPY: Spec = Spec {
     summary: "Copies a collection as it is now to another name, and kind if wanted, while it is in use",
     complexity: "O(N) where N is the number of keys.",
     syntax: "source target [KIND kind] [REPLACE]",
-    ..Spec::new("copy", Group::Collection, -4, Handler::Session(copy))
+    ..Spec::new(
+        "copy",
+        Group::Collection,
+        -4,
+        Handler::Maintenance(Maintenance::new(copy)),
+    )
 };
 
-fn convert(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn convert(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     if !args.at(3).eq_ignore_ascii_case(b"kind") {
         return Err(CmdError::Syntax);
     }
     let kind = name::kind(args.at(4))?;
-    let slot = super::select::by_name(cx, args.at(2))?;
+    let slot = super::select::by_name(cx.server, args.at(2))?;
     Ok(convert_then_ok(
-        cx,
+        cx.server,
         ConvertRequest {
             name: slot.name.to_string(),
             kind: Some(kind),
@@ -53,18 +64,18 @@ fn convert(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow
 }
 
 /// Converts a collection, then replies `OK`.
-pub(super) fn convert_then_ok(cx: &SessionCx<'_>, request: ConvertRequest) -> Flow {
-    let checkpoints = Arc::clone(&cx.server.checkpoints);
-    Flow::Wait(Box::pin(async move {
+pub(super) fn convert_then_ok(server: &Server, request: ConvertRequest) -> Flow<Waiting> {
+    let checkpoints = Arc::clone(&server.checkpoints);
+    Flow::Later(Box::pin(async move {
         checkpoints.convert(request).await.map_err(error)?;
         Ok(Box::new(Reply::ok) as LateReply)
     }))
 }
 
-fn copy(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn copy(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let (kind, replace) = options(args)?;
     let request = CopyRequest {
-        source: super::select::by_name(cx, args.at(2))?.name.to_string(),
+        source: super::select::by_name(cx.server, args.at(2))?.name.to_string(),
         target: Target {
             name: name::any(args.at(3))?,
             replace,
@@ -72,7 +83,7 @@ fn copy(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, C
         kind,
     };
     let checkpoints = Arc::clone(&cx.server.checkpoints);
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         checkpoints.copy(request).await.map_err(error)?;
         Ok(Box::new(Reply::ok) as LateReply)
     })))

@@ -31,12 +31,11 @@ pub const DISPLAY: Spec = Spec {
 fn display(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let (name, limit) = parse(args)?;
     let engine = Arc::clone(&cx.server.engine);
-    let _pass = cx.worker.enter(&engine);
     let slot = match name {
-        Some(name) => by_name(cx, name)?,
+        Some(name) => by_name(cx.server, name)?,
         None => selected(cx)?,
     };
-    let mut scope = Scope::visiting(&engine, cx.worker);
+    let mut scope = Scope::visiting(&engine, cx.kit);
     show(&mut KeyspaceTxn::new(&mut scope, &slot.collection), limit, reply);
     Ok(Flow::Done)
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::describe;
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::parse_u64;
 use crate::engine::effect::{CollectionId, decode_all};
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 use crate::storage::{Disk, RealDisk};
 use crate::wal::{Lsn, Reader, Wal};
 
@@ -31,10 +32,15 @@ pub const DISPLAY_WAL: Spec = Spec {
     summary: "Shows the last changes in the write-ahead log, oldest first",
     complexity: "O(N) where N is the size of the log's last segment.",
     syntax: "[COUNT n]",
-    ..Spec::new("display_wal", Group::Collection, -1, Handler::Session(display_wal))
+    ..Spec::new(
+        "display_wal",
+        Group::Collection,
+        -1,
+        Handler::Maintenance(Maintenance::new(display_wal)),
+    )
 };
 
-fn display_wal(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn display_wal(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let count = parse(args)?;
     let wal = cx.server.engine.wal().clone();
     if !wal.is_enabled() {
@@ -43,7 +49,7 @@ fn display_wal(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<
         ));
     }
     let dir = cx.server.params.config().storage.wal_path();
-    let names = names(cx);
+    let names = names(cx.server);
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let read = move || {
         let until = wal.last_lsn();
@@ -53,7 +59,7 @@ fn display_wal(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<
     };
     let thread = std::thread::Builder::new().name("display_wal".to_owned()).spawn(read);
     thread.map_err(|error| format!("ERR cannot start a thread: {error}"))?;
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         let lines = receiver
             .await
             .map_err(|_| CmdError::text("ERR reading the log was given up"))?;
@@ -75,8 +81,8 @@ fn parse(args: Args<'_>) -> Result<usize, CmdError> {
     }
 }
 
-fn names(cx: &SessionCx<'_>) -> BTreeMap<CollectionId, Arc<str>> {
-    let registry = cx.server.engine.registry();
+fn names(server: &Server) -> BTreeMap<CollectionId, Arc<str>> {
+    let registry = server.engine.registry();
     registry
         .slots()
         .map(|slot| (slot.collection.id(), Arc::clone(&slot.name)))

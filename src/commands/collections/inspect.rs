@@ -37,7 +37,6 @@ pub const LIST: Spec = Spec {
 /// Replies with the names of all collections that somebody may care for.
 pub(super) fn list(cx: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let engine = Arc::clone(&cx.server.engine);
-    let _pass = cx.worker.enter(&engine);
     let slots: Vec<Slot> = engine.registry().slots().cloned().collect();
     let shown = |slot: &&Slot| slot.id == 0 || slot.id >= NAMED_FIRST || slot.collection.key_count() > 0;
     let names: Vec<&str> = slots.iter().filter(shown).map(|slot| &*slot.name).collect();
@@ -47,9 +46,7 @@ pub(super) fn list(cx: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Re
 }
 
 fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let engine = Arc::clone(&cx.server.engine);
-    let _pass = cx.worker.enter(&engine);
-    let slot = by_name(cx, args.at(2))?;
+    let slot = by_name(cx.server, args.at(2))?;
     let collection = &slot.collection;
     let last_lsn = cx.server.checkpoints.stats().last.map_or(0, |last| last.lsn);
     let totals = collection.totals(last_lsn);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::checkpoint::error;
 use super::name;
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::engine::index::Kind;
 use crate::resp::{Args, Reply};
 
@@ -21,7 +21,12 @@ pub const LOAD_BCUST: Spec = Spec {
     summary: "Loads a persisted collection into an ordered one (bcust)",
     complexity: "O(N log N) where N is the number of keys.",
     syntax: "name [AS other] [REPLACE]",
-    ..Spec::new("load_bcust", Group::Collection, -2, Handler::Session(load_bcust))
+    ..Spec::new(
+        "load_bcust",
+        Group::Collection,
+        -2,
+        Handler::Maintenance(Maintenance::new(load_bcust)),
+    )
 };
 
 /// `LOAD_BDEF name [AS other] [REPLACE]`
@@ -32,7 +37,12 @@ pub const LOAD_BDEF: Spec = Spec {
     summary: "Loads a persisted collection into an ordered one (bdef)",
     complexity: "O(N log N) where N is the number of keys.",
     syntax: "name [AS other] [REPLACE]",
-    ..Spec::new("load_bdef", Group::Collection, -2, Handler::Session(load_bdef))
+    ..Spec::new(
+        "load_bdef",
+        Group::Collection,
+        -2,
+        Handler::Maintenance(Maintenance::new(load_bdef)),
+    )
 };
 
 /// `LOAD_HMAP name [AS other] [REPLACE]`
@@ -43,7 +53,12 @@ pub const LOAD_HMAP: Spec = Spec {
     summary: "Loads a persisted collection into a hashed one",
     complexity: "O(N) where N is the number of keys.",
     syntax: "name [AS other] [REPLACE]",
-    ..Spec::new("load_hmap", Group::Collection, -2, Handler::Session(load_hmap))
+    ..Spec::new(
+        "load_hmap",
+        Group::Collection,
+        -2,
+        Handler::Maintenance(Maintenance::new(load_hmap)),
+    )
 };
 
 struct Options {
@@ -72,22 +87,22 @@ impl Options {
     }
 }
 
-fn load_bcust(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn load_bcust(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     load(cx, args, Kind::Bcust)
 }
 
-fn load_bdef(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn load_bdef(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     load(cx, args, Kind::Bdef)
 }
 
-fn load_hmap(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn load_hmap(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     load(cx, args, Kind::Hmap)
 }
 
-fn load(cx: &mut SessionCx<'_>, args: Args<'_>, kind: Kind) -> Result<Flow, CmdError> {
+fn load(cx: &mut MaintenanceCx<'_>, args: Args<'_>, kind: Kind) -> Result<Flow<Waiting>, CmdError> {
     let Options { name, as_name, replace } = Options::parse(args)?;
     let checkpoints = Arc::clone(&cx.server.checkpoints);
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         checkpoints.load(&name, &as_name, kind, replace).await.map_err(error)?;
         Ok(Box::new(Reply::ok) as LateReply)
     })))

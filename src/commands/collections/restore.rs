@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::checkpoint::error;
 use super::name;
 use crate::checkpoint::{AttachRequest, Moment, Only, RestoreRequest, Target};
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
-use crate::commands::spec::{CmdResult, Group, Handler, Spec, flag};
+use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::spec::{CmdResult, Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::parse_u64;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::recovery::{Until, moment};
@@ -24,7 +24,12 @@ pub const RESTORE: Spec = Spec {
     summary: "Brings all collections, or one, back to a checkpoint, an LSN or a time, all at once",
     complexity: "O(N) where N is the number of keys, and of changes between a checkpoint and the moment.",
     syntax: "id | TO LSN n | TO unix-ms | TO time [COLLECTION name [AS other [REPLACE]]]",
-    ..Spec::new("restore", Group::Collection, -3, Handler::Session(restore))
+    ..Spec::new(
+        "restore",
+        Group::Collection,
+        -3,
+        Handler::Maintenance(Maintenance::new(restore)),
+    )
 };
 
 /// `COLLECTION ATTACH checkpoint-id name AS other READONLY`
@@ -35,7 +40,12 @@ pub const ATTACH: Spec = Spec {
     summary: "Shows a collection as it is in a checkpoint under another name, for reading, until the server ends",
     complexity: "O(N) where N is the number of keys.",
     syntax: "checkpoint-id name AS other READONLY",
-    ..Spec::new("attach", Group::Collection, 7, Handler::Session(attach))
+    ..Spec::new(
+        "attach",
+        Group::Collection,
+        7,
+        Handler::Maintenance(Maintenance::new(attach)),
+    )
 };
 
 /// `COLLECTION DETACH name`
@@ -49,14 +59,14 @@ pub const DETACH: Spec = Spec {
     ..Spec::new("detach", Group::Collection, 3, Handler::Exclusive(detach))
 };
 
-fn restore(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn restore(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let (moment, rest) = moment_of(args)?;
     let request = RestoreRequest {
         moment,
         only: only(args, rest)?,
     };
     let checkpoints = Arc::clone(&cx.server.checkpoints);
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         checkpoints.restore(request).await.map_err(error)?;
         Ok(Box::new(Reply::ok) as LateReply)
     })))
@@ -109,7 +119,7 @@ fn only(args: Args<'_>, from: usize) -> Result<Option<Only>, CmdError> {
     Ok(Some(Only { name, target }))
 }
 
-fn attach(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn attach(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     if !args.at(4).eq_ignore_ascii_case(b"as") || !args.at(6).eq_ignore_ascii_case(b"readonly") {
         return Err(CmdError::Syntax);
     }
@@ -119,7 +129,7 @@ fn attach(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow,
         as_name: name::fresh(args.at(5))?.to_owned(),
     };
     let checkpoints = Arc::clone(&cx.server.checkpoints);
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         checkpoints.attach(request).await.map_err(error)?;
         Ok(Box::new(Reply::ok) as LateReply)
     })))

@@ -7,6 +7,7 @@ use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::engine::registry::Slot;
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 
 /// `COLLECTION CURRENT`
 pub const CURRENT: Spec = Spec {
@@ -39,13 +40,13 @@ pub fn selected(cx: &SessionCx<'_>) -> Result<Slot, CmdError> {
 }
 
 /// The slot of this name.
-pub(super) fn by_name(cx: &SessionCx<'_>, argument: &[u8]) -> Result<Slot, CmdError> {
+pub(super) fn by_name(server: &Server, argument: &[u8]) -> Result<Slot, CmdError> {
     let name = name::existing(argument)?;
-    let slot = cx.server.engine.registry().by_name(name).cloned();
+    let slot = server.engine.registry().by_name(name).cloned();
     // Database 0 is called `default`; its number is understood, too.
     let slot = slot.or_else(|| {
         (name == "0")
-            .then(|| cx.server.engine.registry().slot(0).cloned())
+            .then(|| server.engine.registry().slot(0).cloned())
             .flatten()
     });
     slot.ok_or_else(|| name::no_such(argument))
@@ -63,7 +64,7 @@ fn use_second(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Resu
 
 /// Selects the collection of this name.
 pub(super) fn use_named(cx: &mut SessionCx<'_>, name: &[u8], reply: &mut Reply) -> Result<Flow, CmdError> {
-    let slot = by_name(cx, name)?;
+    let slot = by_name(cx.server, name)?;
     cx.client.select(slot.id);
     reply.ok();
     Ok(Flow::Done)

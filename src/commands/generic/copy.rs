@@ -6,11 +6,11 @@ use super::rename::second_key;
 use super::transfer::Taken;
 use crate::commands::collections::check_slot;
 use crate::commands::error::CmdError;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec, first_key, flag};
+use crate::commands::spec::{Across, CmdResult, Group, Handler, Spec, first_key, flag};
 use crate::commands::support::number::{parse_i64, parse_i64_in};
+use crate::engine::across::AcrossTxn;
 use crate::engine::effect::{DatabaseId, NAMED_FIRST};
-use crate::engine::keyspace::ExclusiveTxn;
-use crate::engine::registry::Slot;
+use crate::engine::registry::{Registry, Slot};
 use crate::resp::{Args, Reply};
 
 const SAME: CmdError = CmdError::text("ERR source and destination objects are the same");
@@ -25,7 +25,7 @@ pub const COPY: Spec = Spec {
     summary: "Copies the value and expiry of a key to another key",
     complexity: "O(1): values are shared until one of them changes, and large ones are not logged again.",
     syntax: "source destination [DB destination-db] [REPLACE]",
-    ..Spec::new("copy", Group::Generic, -3, Handler::Exclusive(copy))
+    ..Spec::new("copy", Group::Generic, -3, Handler::Across(&COPY_ACROSS))
 };
 
 /// `MOVE key db`
@@ -35,25 +35,41 @@ pub const MOVE: Spec = Spec {
     keys: &[first_key(&["RW", "access", "update"])],
     summary: "Moves a key to another database, unless it has a key of that name",
     syntax: "key db",
-    ..Spec::new("move", Group::Generic, 3, Handler::Exclusive(move_key))
+    ..Spec::new("move", Group::Generic, 3, Handler::Across(&MOVE_ACROSS))
 };
 
-struct CopyOptions {
-    target: Slot,
+const COPY_ACROSS: Across = Across {
+    target: |registry, selected, args| match CopyOptions::parse(args)?.database {
+        Some(named) => database(registry, named),
+        None => Ok(selected),
+    },
+    source_key: 1,
+    target_key: 2,
+    run: copy,
+};
+
+const MOVE_ACROSS: Across = Across {
+    target: |registry, _, args| database(registry, args.at(2)),
+    source_key: 1,
+    target_key: 1,
+    run: move_key,
+};
+
+/// What COPY is asked for beside its keys.
+#[derive(Default)]
+struct CopyOptions<'a> {
+    database: Option<&'a [u8]>,
     replace: bool,
 }
 
-impl CopyOptions {
-    fn parse(txn: &ExclusiveTxn<'_, '_>, args: Args<'_>) -> Result<Self, CmdError> {
-        let mut options = Self {
-            target: selected(txn)?,
-            replace: false,
-        };
+impl<'a> CopyOptions<'a> {
+    fn parse(args: Args<'a>) -> Result<Self, CmdError> {
+        let mut options = Self::default();
         let mut rest = args.skip(3).iter();
         while let Some(option) = rest.next() {
             match option.to_ascii_lowercase().as_slice() {
                 b"replace" => options.replace = true,
-                b"db" => options.target = database(txn, rest.next().ok_or(CmdError::Syntax)?)?,
+                b"db" => options.database = Some(rest.next().ok_or(CmdError::Syntax)?),
                 _ => return Err(CmdError::Syntax),
             }
         }
@@ -61,17 +77,16 @@ impl CopyOptions {
     }
 }
 
-fn copy(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let CopyOptions { target, replace } = CopyOptions::parse(txn, args)?;
-    let source = selected(txn)?;
+fn copy(txn: &mut AcrossTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let (from, to) = (args.at(1), args.at(2));
-    if source.id == target.id && from == to {
+    if txn.source_slot().id == txn.target_slot().id && from == to {
         return Err(SAME);
     }
-    let mut keys = txn.keys(&source.collection);
+    let replace = CopyOptions::parse(args)?.replace;
+    let mut keys = txn.source();
     let (taken, from) = (keys.get(from).map(Taken::from), keys.source(from));
-    check_slot(&target, flag::WRITE | flag::DENY_OOM)?;
-    let mut keys = txn.keys(&target.collection);
+    check_slot(txn.target_slot(), flag::WRITE | flag::DENY_OOM)?;
+    let mut keys = txn.target();
     let copied = match taken {
         Some(taken) if replace || !keys.exists(to) => {
             taken.put(&mut keys, to, from);
@@ -83,20 +98,19 @@ fn copy(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cm
     Ok(())
 }
 
-fn move_key(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (source, target) = (selected(txn)?, database(txn, args.at(2))?);
-    if source.id == target.id {
+fn move_key(txn: &mut AcrossTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    if txn.source_slot().id == txn.target_slot().id {
         return Err(SAME);
     }
     let key = args.at(1);
-    check_slot(&source, flag::WRITE)?;
-    check_slot(&target, flag::WRITE | flag::DENY_OOM)?;
-    let mut keys = txn.keys(&source.collection);
+    check_slot(txn.source_slot(), flag::WRITE)?;
+    check_slot(txn.target_slot(), flag::WRITE | flag::DENY_OOM)?;
+    let mut keys = txn.source();
     let (taken, from) = (keys.peek(key).map(Taken::from), keys.source(key));
     let moved = match taken {
-        Some(taken) if !txn.keys(&target.collection).exists(key) => {
-            taken.put(&mut txn.keys(&target.collection), key, from);
-            txn.keys(&source.collection).delete(key);
+        Some(taken) if !txn.target().exists(key) => {
+            taken.put(&mut txn.target(), key, from);
+            txn.source().delete(key);
             true
         }
         _ => false,
@@ -105,24 +119,19 @@ fn move_key(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -
     Ok(())
 }
 
-/// The slot of the selected collection.
-pub(super) fn selected(txn: &ExclusiveTxn<'_, '_>) -> Result<Slot, CmdError> {
-    txn.slot(txn.database()).ok_or(CmdError::text(
-        "NOCOLLECTION the selected collection has been dropped, select another one",
-    ))
-}
-
 /// The database an argument means: a number, or the name of a collection.
-fn database(txn: &ExclusiveTxn<'_, '_>, argument: &[u8]) -> Result<Slot, CmdError> {
+fn database(registry: &Registry, argument: &[u8]) -> Result<Slot, CmdError> {
     if parse_i64(argument).is_none()
-        && let Some(slot) = std::str::from_utf8(argument).ok().and_then(|name| txn.slot_named(name))
+        && let Some(slot) = std::str::from_utf8(argument)
+            .ok()
+            .and_then(|name| registry.by_name(name))
     {
-        return Ok(slot);
+        return Ok(slot.clone());
     }
     let index = parse_i64_in(argument, i64::from(i32::MIN), i64::from(i32::MAX)).map_err(|error| error.to_string())?;
     DatabaseId::try_from(index)
         .ok()
         .filter(|id| *id < NAMED_FIRST)
-        .and_then(|id| txn.slot(id))
+        .and_then(|id| registry.slot(id).cloned())
         .ok_or(NO_SUCH_DB)
 }

@@ -4,7 +4,7 @@ use super::transfer::EMBSTR_BYTES_MAX;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Begin, CmdResult, Find, Group, Handler, KeySpec, Spec, flag};
+use crate::commands::spec::{Access, Begin, CmdResult, Find, Group, Handler, KeySpec, Spec, flag};
 use crate::commands::support::number::is_canonical_int;
 use crate::engine::txn::ReadTxn;
 use crate::page::container::Kind;
@@ -18,7 +18,7 @@ const INT_BYTES_MAX: usize = 20;
 const SHARED_INTEGERS: i64 = 10_000;
 
 const KEY: &[KeySpec] = &[KeySpec {
-    flags: &["RO"],
+    access: Access::of(&["RO"]),
     begin: Begin::Index(2),
     find: Find::Range {
         last: 0,
@@ -26,7 +26,7 @@ const KEY: &[KeySpec] = &[KeySpec {
         limit: 0,
     },
     notes: None,
-    flags_of: None,
+    access_of: None,
 }];
 const TIPS: &[&str] = &["nondeterministic_output"];
 

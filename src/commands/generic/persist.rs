@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use crate::commands::collections;
-use crate::commands::context::SessionCx;
+use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, Support, first_key, flag};
+use crate::commands::flow::{Flow, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, first_key, flag};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
@@ -25,28 +25,48 @@ pub const PERSIST: Spec = Spec {
     complexity: "O(1) for a key, O(N) for a collection of N keys.",
     syntax: "key",
     support: Support::Partial("where there is no such key, but a collection of that name, the collection is persisted"),
-    ..Spec::new("persist", Group::Generic, 2, Handler::Session(persist))
+    ..Spec::new(
+        "persist",
+        Group::Generic,
+        2,
+        Handler::Maintenance(Maintenance {
+            run: persist,
+            in_multi: Some(|_| Some(persist_key)),
+        }),
+    )
 };
 
-fn persist(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn persist(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let name = args.at(1);
-    if let Some(had_expiry) = remove_expiry(cx, name)? {
+    if let Some(had_expiry) = cx.as_session(|cx| remove_expiry(cx, name))? {
         reply.int(i64::from(had_expiry));
         return Ok(Flow::Done);
     }
-    if let Some(name) = collections::persistable(cx, name) {
-        return Ok(collections::persist_then(cx, name, |reply| reply.int(1)));
+    if let Some(name) = collections::persistable(cx.server, name) {
+        return Ok(collections::persist_then(cx.server, name, |reply| reply.int(1)));
     }
     reply.int(0);
+    Ok(Flow::Done)
+}
+
+/// Inside a transaction only keys are meant.
+fn persist_key(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    let name = args.at(1);
+    let had_expiry = remove_expiry(cx, name)?;
+    if had_expiry.is_none() && collections::persistable(cx.server, name).is_some() {
+        return Err(CmdError::text(
+            "ERR a collection cannot be persisted inside a transaction",
+        ));
+    }
+    reply.int(i64::from(had_expiry == Some(true)));
     Ok(Flow::Done)
 }
 
 /// Whether the key had an expiry, which is now removed; `None` when there is no such key.
 fn remove_expiry(cx: &mut SessionCx<'_>, key: &[u8]) -> Result<Option<bool>, CmdError> {
     let engine = Arc::clone(&cx.server.engine);
-    let _pass = cx.worker.enter(&engine);
     let collection = collections::selected(cx)?.collection;
-    let mut scope = Scope::for_key(&engine, cx.worker, &collection, collection.key(key));
+    let mut scope = Scope::for_key(&engine, cx.kit, &collection, collection.key(key));
     let mut txn = Txn::new(&mut scope, &collection, false);
     let had_expiry = txn.peek(key).map(|entry| entry.expire_at_ms().is_some());
     if had_expiry == Some(true) {

@@ -4,14 +4,14 @@
 
 use super::transfer::Taken;
 use crate::commands::error::CmdError;
-use crate::commands::spec::{Begin, CmdResult, Find, Group, Handler, KeySpec, Spec, first_key, flag};
+use crate::commands::spec::{Access, Begin, CmdResult, Find, Group, Handler, KeySpec, Spec, first_key, flag};
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
 
 /// The second argument as a single key.
 pub(super) const fn second_key(flags: &'static [&'static str]) -> KeySpec {
     KeySpec {
-        flags,
+        access: Access::of(flags),
         begin: Begin::Index(2),
         find: Find::Range {
             last: 0,
@@ -19,7 +19,7 @@ pub(super) const fn second_key(flags: &'static [&'static str]) -> KeySpec {
             limit: 0,
         },
         notes: None,
-        flags_of: None,
+        access_of: None,
     }
 }
 

@@ -1,18 +1,15 @@
 //! Sorting what a list, set or sorted set holds: SORT, SORT_RO.
 //!
-//! Patterns make keys out of elements, so nobody can say beforehand which keys are looked at: both commands run while
-//! nobody else does.
+//! Patterns make keys out of elements, so nobody can say beforehand which keys are looked at: a call with patterns locks
+//! the whole collection, any other its keys.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
-use super::copy::selected;
-use super::sort_options::{Options, target_index};
-use crate::commands::collections::check_slot;
+use super::sort_options::{Options, Pattern, has_patterns, target_index};
 use crate::commands::spec::{Begin, Group, KeySpec, first_key, flag};
 use crate::commands::support::double::parse_sort_weight;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
-use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::page::container::Kind;
 use crate::page::entry::EntryRef;
@@ -25,7 +22,7 @@ use crate::resp::{Args, Reply};
 
 const SOURCE: KeySpec = first_key(&["RO", "access"]);
 const BY_PATTERNS: KeySpec = KeySpec {
-    begin: Begin::Unknown(|_| None),
+    begin: Begin::Untold(has_patterns),
     notes: Some(
         "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the \
          key we sort",
@@ -51,7 +48,7 @@ pub const SORT: Spec = Spec {
                  returned elements. When the elements are not sorted, complexity is O(N).",
     syntax: "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE \
              destination]",
-    ..Spec::new("sort", Group::Generic, -2, Handler::Exclusive(sort))
+    ..Spec::new("sort", Group::Generic, -2, Handler::Write(sort))
 };
 
 /// `SORT_RO key …`
@@ -63,46 +60,88 @@ pub const SORT_RO: Spec = Spec {
     syntax: "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]",
     ..Spec {
         name: "sort_ro",
-        handler: Handler::Exclusive(sort_ro),
+        handler: Handler::Read(sort_ro),
         ..SORT
     }
 };
 
-fn sort(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+fn sort(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let options = Options::parse(args.skip(2), true)?;
-    let slot = selected(txn)?;
-    if options.target.is_some() {
-        check_slot(&slot, flag::WRITE | flag::DENY_OOM)?;
+    let outputs = outputs(txn, args.at(1), &options)?;
+    let Some(target) = options.target else {
+        return answer(&outputs, reply);
+    };
+    let texts: Vec<&[u8]> = outputs
+        .iter()
+        .map(|output| output.as_deref().unwrap_or_default())
+        .collect();
+    if texts.is_empty() {
+        txn.delete(target);
+    } else {
+        let packed = pack(texts.iter().copied());
+        txn.put(target, ValueRef::Packed(Kind::List, Packed::new(&packed)), None);
     }
-    run(&mut txn.keys(&slot.collection), args.at(1), options, reply)
+    reply.int(texts.len() as i64);
+    Ok(())
 }
 
-fn sort_ro(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+fn sort_ro(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let options = Options::parse(args.skip(2), false)?;
-    let slot = selected(txn)?;
-    run(&mut txn.keys(&slot.collection), args.at(1), options, reply)
+    answer(&outputs(txn, args.at(1), &options)?, reply)
 }
 
-fn run(txn: &mut Txn<'_, '_>, key: &[u8], mut options: Options<'_>, reply: &mut Reply) -> CmdResult {
-    let source = txn.get(key).map(Source::of).transpose()?;
-    let Some(source) = source else {
-        return answer(txn, &[], &options, reply);
+fn answer(outputs: &[Option<Vec<u8>>], reply: &mut Reply) -> CmdResult {
+    reply.array(outputs.len());
+    for output in outputs {
+        match output {
+            Some(output) => reply.bulk(output),
+            None => reply.null(),
+        }
+    }
+    Ok(())
+}
+
+/// What is answered or stored, in order.
+fn outputs(txn: &mut ReadTxn<'_, '_>, key: &[u8], options: &Options<'_>) -> Result<Vec<Option<Vec<u8>>>, CmdError> {
+    let elements = sorted(txn, key, options)?;
+    if options.gets.is_empty() {
+        return Ok(elements.into_iter().map(Some).collect());
+    }
+    let mut outputs = Vec::with_capacity(elements.len() * options.gets.len());
+    for element in &elements {
+        outputs.extend(options.gets.iter().map(|pattern| pattern.look_up(txn, element)));
+    }
+    Ok(outputs)
+}
+
+/// The elements that are wanted, in the order that is wanted.
+fn sorted(txn: &mut ReadTxn<'_, '_>, key: &[u8], options: &Options<'_>) -> Result<Vec<Vec<u8>>, CmdError> {
+    let Some(source) = txn.get(key).map(Source::of).transpose()? else {
+        return Ok(Vec::new());
     };
     // A set has no order of its own that should get into a list.
-    if options.keeps_order() && options.target.is_some() && matches!(source, Source::Set(_)) {
-        (options.by, options.alpha) = (None, true);
+    let sorts_texts = options.keeps_order() && options.target.is_some() && matches!(source, Source::Set(_));
+    let window = Window::of(options, source.len());
+    if options.keeps_order() && !sorts_texts {
+        return Ok(source.in_order(window, options.descending));
     }
-    let window = Window::of(&options, source.len());
-    let elements = if options.keeps_order() {
-        source.in_order(window, options.descending)
-    } else {
-        let all = source.all();
-        let mut rows = weighed(txn, all, &options)?;
-        rows.sort_by(|one, other| one.compare(other, &options));
-        let rows = rows.into_iter().skip(window.start).take(window.count);
-        rows.map(|row| row.element).collect()
+    let order = Order {
+        by: options.by.filter(|_| !sorts_texts),
+        alpha: options.alpha || sorts_texts,
+        descending: options.descending,
     };
-    answer(txn, &elements, &options, reply)
+    let all = source.all();
+    let mut rows = weighed(txn, all, &order)?;
+    rows.sort_by(|one, other| one.compare(other, &order));
+    let rows = rows.into_iter().skip(window.start).take(window.count);
+    Ok(rows.map(|row| row.element).collect())
+}
+
+/// How elements are compared.
+struct Order<'a> {
+    by: Option<Pattern<'a>>,
+    alpha: bool,
+    descending: bool,
 }
 
 /// Which of the sorted elements are wanted.
@@ -204,8 +243,8 @@ struct Row {
 }
 
 impl Row {
-    fn compare(&self, other: &Self, options: &Options<'_>) -> Ordering {
-        let order = match (options.alpha, options.by.is_some()) {
+    fn compare(&self, other: &Self, by: &Order<'_>) -> Ordering {
+        let order = match (by.alpha, by.by.is_some()) {
             // What has no text comes first.
             (true, true) => self.text.cmp(&other.text),
             (true, false) => self.element.cmp(&other.element),
@@ -214,17 +253,17 @@ impl Row {
                 by_number.then_with(|| self.element.cmp(&other.element))
             }
         };
-        if options.descending { order.reverse() } else { order }
+        if by.descending { order.reverse() } else { order }
     }
 }
 
-fn weighed(txn: &mut ReadTxn<'_, '_>, elements: Vec<Vec<u8>>, options: &Options<'_>) -> Result<Vec<Row>, CmdError> {
+fn weighed(txn: &mut ReadTxn<'_, '_>, elements: Vec<Vec<u8>>, order: &Order<'_>) -> Result<Vec<Row>, CmdError> {
     const NO_NUMBER: CmdError = CmdError::text("ERR One or more scores can't be converted into double");
     let mut rows = Vec::with_capacity(elements.len());
     for element in elements {
-        let text = options.by.and_then(|by| by.look_up(txn, &element));
-        let number = match (&text, options.by) {
-            _ if options.alpha => 0.0,
+        let text = order.by.and_then(|by| by.look_up(txn, &element));
+        let number = match (&text, order.by) {
+            _ if order.alpha => 0.0,
             (Some(text), _) => parse_sort_weight(text).ok_or(NO_NUMBER)?,
             (None, Some(_)) => 0.0,
             (None, None) => parse_sort_weight(&element).ok_or(NO_NUMBER)?,
@@ -232,43 +271,4 @@ fn weighed(txn: &mut ReadTxn<'_, '_>, elements: Vec<Vec<u8>>, options: &Options<
         rows.push(Row { element, number, text });
     }
     Ok(rows)
-}
-
-fn answer(txn: &mut Txn<'_, '_>, elements: &[Vec<u8>], options: &Options<'_>, reply: &mut Reply) -> CmdResult {
-    let Some(target) = options.target else {
-        reply.array(elements.len() * options.gets.len().max(1));
-        for_each_output(txn, elements, options, |output| match output {
-            Some(output) => reply.bulk(output),
-            None => reply.null(),
-        });
-        return Ok(());
-    };
-    let mut outputs: Vec<Vec<u8>> = Vec::new();
-    for_each_output(txn, elements, options, |output| {
-        outputs.push(output.unwrap_or_default().to_vec())
-    });
-    if outputs.is_empty() {
-        txn.delete(target);
-    } else {
-        let packed = pack(outputs.iter().map(Vec::as_slice));
-        txn.put(target, ValueRef::Packed(Kind::List, Packed::new(&packed)), None);
-    }
-    reply.int(outputs.len() as i64);
-    Ok(())
-}
-
-fn for_each_output(
-    txn: &mut ReadTxn<'_, '_>,
-    elements: &[Vec<u8>],
-    options: &Options<'_>,
-    mut visit: impl FnMut(Option<&[u8]>),
-) {
-    for element in elements {
-        if options.gets.is_empty() {
-            visit(Some(element));
-        }
-        for pattern in &options.gets {
-            visit(pattern.look_up(txn, element).as_deref());
-        }
-    }
 }

@@ -128,6 +128,20 @@ impl<'a> Pattern<'a> {
     }
 }
 
+/// Whether SORT or SORT_RO looks at keys whose names are made of elements.
+pub(super) fn has_patterns(args: Args<'_>) -> bool {
+    let mut at = 2;
+    while let Some(option) = args.get(at) {
+        at += match option.to_ascii_lowercase().as_slice() {
+            b"limit" => 3,
+            b"get" | b"by" if args.get(at + 1).is_some_and(|pattern| pattern.contains(&b'*')) => return true,
+            b"get" | b"by" | b"store" => 2,
+            _ => 1,
+        };
+    }
+    false
+}
+
 /// Where among the arguments of SORT the key is that it stores into: the last one named.
 pub(super) fn target_index(args: Args<'_>) -> Option<usize> {
     let (mut found, mut at) = (None, 2);
@@ -158,6 +172,13 @@ mod tests {
         assert_eq!(Pattern::parse(b"o_*_x->f->g"), key(b"o_", b"_x", Some(b"f->g")));
         assert_eq!(Pattern::parse(b"*->"), key(b"", b"->", None));
         assert_eq!(Pattern::parse(b"a->*b"), key(b"a->", b"b", None));
+    }
+
+    #[test]
+    fn patterns_are_found() {
+        let has = |words: &[&'static [u8]]| has_patterns(crate::resp::OwnedRequest::from_slices(words).args());
+        assert!(has(&[b"SORT", b"l", b"limit", b"0", b"9", b"GET", b"#", b"by", b"w*"]));
+        assert!(!has(&[b"SORT", b"l*", b"BY", b"nosort", b"GET", b"#", b"STORE", b"*"]));
     }
 
     #[test]

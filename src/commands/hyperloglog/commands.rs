@@ -7,7 +7,7 @@ use super::{
     CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, STALE, STALE_CACHE_OFFSET, Union, add, cached_count, check, count,
     dense_patch, empty, invalidate_cache, set_cached_count,
 };
-use crate::commands::spec::{Begin, Find, Group, KeySpec, all_keys, first_key, flag};
+use crate::commands::spec::{Access, Begin, Find, Group, KeySpec, all_keys, first_key, flag};
 use crate::commands::value::put_made;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::{Txn, str_of};
@@ -172,7 +172,7 @@ pub(super) const PFMERGE: Spec = Spec {
     keys: &[
         first_key(&["RW", "access", "insert"]),
         KeySpec {
-            flags: &["RO", "access"],
+            access: Access::of(&["RO", "access"]),
             begin: Begin::Index(2),
             find: Find::Range {
                 last: -1,
@@ -180,7 +180,7 @@ pub(super) const PFMERGE: Spec = Spec {
                 limit: 0,
             },
             notes: None,
-            flags_of: None,
+            access_of: None,
         },
     ],
     summary: "Merges HyperLogLogs into one, which counts what any of them counted",

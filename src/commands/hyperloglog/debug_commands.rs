@@ -4,7 +4,7 @@ use super::commands::store;
 use super::debug::{decode, encoding_name, register_values, self_test};
 use super::{HllError, REGISTERS, check, to_dense};
 use crate::commands::context::SessionCx;
-use crate::commands::spec::{Begin, Find, Group, KeySpec, flag};
+use crate::commands::spec::{Access, Begin, Find, Group, KeySpec, flag};
 use crate::commands::support::random::Random;
 use crate::commands::{CmdError, CmdResult, Flow, Handler, Spec};
 use crate::engine::txn::Txn;
@@ -15,7 +15,7 @@ pub(super) const PFDEBUG: Spec = Spec {
     flags: flag::DENY_OOM | flag::ADMIN,
     acl: &["hyperloglog"],
     keys: &[KeySpec {
-        flags: &["RW", "access"],
+        access: Access::of(&["RW", "access"]),
         begin: Begin::Index(2),
         find: Find::Range {
             last: 0,
@@ -23,7 +23,7 @@ pub(super) const PFDEBUG: Spec = Spec {
             limit: 0,
         },
         notes: None,
-        flags_of: None,
+        access_of: None,
     }],
     summary: "Shows the insides of a HyperLogLog",
     complexity: "N/A",

@@ -63,7 +63,7 @@ fn pop_first(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Reply)
             return Ok(Attempt::Done);
         }
     }
-    Ok(Attempt::Wait(Wait::for_keys(1..last, timeout)))
+    Ok(Attempt::Nothing(Wait::for_keys(1..last, timeout)))
 }
 
 pub(super) const BLMOVE: Spec = Spec {
@@ -109,7 +109,7 @@ fn move_or_wait(
     if move_one(txn, args, ends, reply)? {
         return Ok(Attempt::Done);
     }
-    Ok(Attempt::Wait(Wait {
+    Ok(Attempt::Nothing(Wait {
         in_transaction: Reply::null,
         ..Wait::for_keys(1..2, timeout)
     }))
@@ -134,5 +134,5 @@ fn blmpop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     if options.pop_first(txn, args, reply)? {
         return Ok(Attempt::Done);
     }
-    Ok(Attempt::Wait(Wait::for_keys(options.keys, timeout)))
+    Ok(Attempt::Nothing(Wait::for_keys(options.keys, timeout)))
 }

@@ -3,12 +3,12 @@
 //! **Invariant:** a parameter that something keeps a copy of is listed in [`take_over`]; all others are read where they
 //! are used.
 
-use crate::commands::context::SessionCx;
+use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::Flow;
+use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::commands::help::help_spec;
 use crate::commands::spec::assert_sorted;
-use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
 use crate::commands::support::glob::{Case, glob_match};
 use crate::config::params::{ChangedKey, is_secret};
 use crate::logging;
@@ -89,18 +89,33 @@ const REWRITE: Spec = Spec {
     since: "2.8.0",
     flags: FLAGS,
     summary: "Writes the present parameters to the configuration file",
-    ..Spec::new("rewrite", Group::Server, 2, Handler::Session(rewrite))
+    ..Spec::new(
+        "rewrite",
+        Group::Server,
+        2,
+        Handler::Maintenance(Maintenance {
+            run: rewrite,
+            in_multi: Some(|_| Some(rewrite_now)),
+        }),
+    )
 };
 
-fn rewrite(cx: &mut SessionCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> Result<Flow, CmdError> {
+fn rewrite(cx: &mut MaintenanceCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let server = std::sync::Arc::clone(cx.server);
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         // The file is synced: not on this worker.
         let written = tokio::task::spawn_blocking(move || server.params.rewrite()).await;
         written.map_err(|error| format!("ERR Rewriting config file: {error}"))??;
-        let late: crate::commands::flow::LateReply = Box::new(Reply::ok);
+        let late: LateReply = Box::new(Reply::ok);
         Ok(late)
     })))
+}
+
+/// A transaction cannot wait for other threads: the file is written by this one, while nobody else runs.
+fn rewrite_now(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    cx.server.params.rewrite()?;
+    reply.ok();
+    Ok(Flow::Done)
 }
 
 const SET: Spec = Spec {

@@ -5,16 +5,18 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::reload::reload_values;
-use crate::commands::context::SessionCx;
+use crate::client::Client;
+use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
+use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::commands::generic::encoding_of;
 use crate::commands::help::{subcommand_syntax, write_help};
-use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
 use crate::commands::support::glob::{Case, glob_match};
 use crate::config::values::DebugCommand;
 use crate::page::Entry;
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 
 pub(super) const DEBUG: Spec = Spec {
     flags: flag::ADMIN | flag::NO_SCRIPT | flag::LOADING | flag::STALE,
@@ -22,7 +24,15 @@ pub(super) const DEBUG: Spec = Spec {
     complexity: "Depends on subcommand.",
     syntax: "subcommand [argument [argument ...]]",
     support: Support::Partial("the subcommands that DEBUG HELP lists; SLEEP holds up its own connection only (D6)"),
-    ..Spec::new("debug", Group::Server, -2, Handler::Session(debug))
+    ..Spec::new(
+        "debug",
+        Group::Server,
+        -2,
+        Handler::Maintenance(Maintenance {
+            run: debug,
+            in_multi: Some(|args| (!is(args, b"reload")).then_some(debug_in_multi)),
+        }),
+    )
 };
 
 const REFUSED: CmdError = CmdError::text(
@@ -56,10 +66,32 @@ const HELP: &[(&str, &str, &str)] = &[
     ),
 ];
 
-fn debug(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    if !is_allowed(cx) {
-        return Err(REFUSED);
+fn is(args: Args<'_>, subcommand: &[u8]) -> bool {
+    args.get(1).is_some_and(|name| name.eq_ignore_ascii_case(subcommand))
+}
+
+fn debug(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
+    check_allowed(cx.server, cx.client)?;
+    match args.len() {
+        3 if is(args, b"sleep") => Ok(sleep(args.at(2))),
+        _ if is(args, b"reload") => reload(cx, args),
+        _ => cx.as_session(|cx| at_once(cx, args, reply)).map(Flow::may_wait),
     }
+}
+
+/// Inside a transaction SLEEP holds everybody up, as in Redis.
+fn debug_in_multi(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    check_allowed(cx.server, cx.client)?;
+    if args.len() != 3 || !is(args, b"sleep") {
+        return at_once(cx, args, reply);
+    }
+    std::thread::sleep(seconds(args.at(2)));
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+/// The subcommands that neither wait nor need the engine alone.
+fn at_once(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let name = args.at(1).to_ascii_lowercase();
     match (name.as_slice(), args.len()) {
         (b"help", 2) => write_help(reply, "debug", HELP.iter().copied()),
@@ -70,48 +102,52 @@ fn debug(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
             reply.ok();
         }
         (b"object", 3..) => object(cx, args.at(2), reply)?,
-        (b"reload", _) => return reload(cx, args),
         (b"set-active-expire", 3) => {
             cx.server.active_expire.store(args.at(2) != b"0", Ordering::Relaxed);
             reply.ok();
         }
-        (b"sleep", 3) => return Ok(sleep(args.at(2))),
         (b"stringmatch-len", 4) => stringmatch(args.at(2), args.at(3), reply)?,
         _ => return Err(subcommand_syntax("debug", args.at(1))),
     }
     Ok(Flow::Done)
 }
 
-fn is_allowed(cx: &SessionCx<'_>) -> bool {
-    match cx.server.params.config().server.enable_debug_command {
+fn check_allowed(server: &Server, client: &Client) -> Result<(), CmdError> {
+    let is_allowed = match server.params.config().server.enable_debug_command {
         DebugCommand::No => false,
         DebugCommand::Yes => true,
         DebugCommand::Local => {
-            let handle = &cx.client.handle;
+            let handle = &client.handle;
             let addr = handle.addr.parse::<std::net::SocketAddr>();
             handle.is_unix || addr.is_ok_and(|addr| addr.ip().to_canonical().is_loopback())
         }
-    }
+    };
+    if is_allowed { Ok(()) } else { Err(REFUSED) }
 }
 
 fn error_text(text: &[u8]) -> CmdError {
     CmdError::Quoting(text.to_vec())
 }
 
-/// Waits as long as the text says; what is no number is zero, as in Redis.
-fn sleep(seconds: &[u8]) -> Flow {
-    let seconds = std::str::from_utf8(seconds)
+/// As many seconds as the text says; what is no number is zero, as in Redis.
+fn seconds(text: &[u8]) -> Duration {
+    let seconds = std::str::from_utf8(text)
         .ok()
         .and_then(|text| text.trim().parse::<f64>().ok());
     let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    Flow::Wait(Box::pin(async move {
-        tokio::time::sleep(wait.unwrap_or_default()).await;
+    wait.unwrap_or_default()
+}
+
+fn sleep(text: &[u8]) -> Flow<Waiting> {
+    let wait = seconds(text);
+    Flow::Later(Box::pin(async move {
+        tokio::time::sleep(wait).await;
         let late: LateReply = Box::new(Reply::ok);
         Ok(late)
     }))
 }
 
-fn reload(cx: &mut SessionCx<'_>, args: Args<'_>) -> Result<Flow, CmdError> {
+fn reload(cx: &mut MaintenanceCx<'_>, args: Args<'_>) -> Result<Flow<Waiting>, CmdError> {
     const BAD_OPTION: CmdError =
         CmdError::text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
     let mut saves = true;
@@ -124,7 +160,7 @@ fn reload(cx: &mut SessionCx<'_>, args: Args<'_>) -> Result<Flow, CmdError> {
     }
     reload_values(cx)?;
     let checkpoints = Arc::clone(&cx.server.checkpoints);
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         if saves {
             let done = checkpoints.checkpoint().await;
             done.map_err(|error| format!("ERR Error trying to save the DB, check server logs: {error}"))?;
@@ -148,15 +184,11 @@ fn stringmatch(len: &[u8], pattern: &[u8], reply: &mut Reply) -> Result<(), CmdE
 /// Describes the value of `key` in Redis's form.
 fn object(cx: &SessionCx<'_>, key: &[u8], reply: &mut Reply) -> Result<(), CmdError> {
     let engine = &cx.server.engine;
-    let _pass = cx.worker.enter(engine);
     let slot = engine.registry().slot(cx.client.database).cloned();
     let collection = slot.ok_or(CmdError::NoSuchKey)?.collection;
     let key = collection.key(key);
     let state = collection.shard(collection.shard_of(key.hash)).lock();
-    let entry = state
-        .index
-        .get(key)
-        .filter(|entry| !entry.is_expired(cx.worker.now_ms()));
+    let entry = state.index.get(key).filter(|entry| !entry.is_expired(cx.kit.now_ms()));
     let entry = entry.ok_or(CmdError::NoSuchKey)?;
     let encoding = encoding_of(&entry);
     let address: *const Entry = &raw const *entry;
@@ -165,7 +197,7 @@ fn object(cx: &SessionCx<'_>, key: &[u8], reply: &mut Reply) -> Result<(), CmdEr
         "Value at:{address:p} refcount:1 encoding:{encoding} serializedlength:{} lru:{} lru_seconds_idle:{}",
         entry.value().rough_bytes() + 1,
         access_s & 0x00ff_ffff,
-        cx.worker.access_s().saturating_sub(access_s),
+        cx.kit.access_s().saturating_sub(access_s),
     ));
     Ok(())
 }

@@ -120,7 +120,6 @@ use Figure::{Double, Int};
 
 fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let engine = &cx.server.engine;
-    let _pass = cx.worker.enter(engine);
     let (used, peak, rss) = (
         engine.meter().used_bytes(),
         engine.meter().peak_bytes(),

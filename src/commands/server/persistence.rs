@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use crate::commands::context::SessionCx;
+use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
-use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
 use crate::resp::{Args, Reply};
 
 const FLAGS: u32 = flag::ADMIN | flag::NO_SCRIPT | flag::NO_ASYNC_LOADING;
@@ -19,15 +19,15 @@ pub(super) const SAVE: Spec = Spec {
     summary: "Takes a checkpoint and answers when it is on disk",
     complexity: "O(N) where N is the total number of keys in all databases",
     support: MAPPED,
-    ..Spec::new("save", Group::Server, 1, Handler::Session(save))
+    ..Spec::new("save", Group::Server, 1, Handler::Maintenance(Maintenance::new(save)))
 };
 
-fn save(cx: &mut SessionCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> Result<Flow, CmdError> {
+fn save(cx: &mut MaintenanceCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let checkpoints = Arc::clone(&cx.server.checkpoints);
     if checkpoints.is_running() {
         return Err(CmdError::text("ERR Background save already in progress"));
     }
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         checkpoints
             .checkpoint()
             .await

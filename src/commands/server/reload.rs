@@ -5,27 +5,27 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
-use crate::engine::worker::Worker;
+use crate::engine::worker::Kit;
 use crate::rdb;
 
 const FAILED: CmdError = CmdError::text("ERR Error trying to load the RDB dump, check server logs.");
 
 /// Writes and reads back all values of all collections, while nobody else runs.
-pub(super) fn reload_values(cx: &mut SessionCx<'_>) -> Result<(), CmdError> {
+pub(super) fn reload_values(cx: &mut MaintenanceCx<'_>) -> Result<(), CmdError> {
     let engine = Arc::clone(&cx.server.engine);
-    cx.worker.with_exclusive(&engine, |worker, pass| {
-        let slots = ExclusiveTxn::new(&mut Scope::exclusive(&engine, worker, pass), 0).slots();
+    cx.worker.with_exclusive(&engine, |kit, pass| {
+        let slots = ExclusiveTxn::new(&mut Scope::exclusive(&engine, kit, pass), 0).slots();
         for slot in slots {
-            for key in keys(&engine, worker, &slot.collection) {
+            for key in keys(&engine, kit, &slot.collection) {
                 // A scope for each key, so that no record holds more than one value.
-                let mut scope = Scope::exclusive(&engine, worker, pass);
+                let mut scope = Scope::exclusive(&engine, kit, pass);
                 let mut txn = Txn::new(&mut scope, &slot.collection, true);
                 reload(&mut txn, &key).map_err(|why| {
                     tracing::error!("DEBUG RELOAD: key \"{}\": {why}", key.escape_ascii());
@@ -37,9 +37,9 @@ pub(super) fn reload_values(cx: &mut SessionCx<'_>) -> Result<(), CmdError> {
     })
 }
 
-fn keys(engine: &Engine, worker: &mut Worker, collection: &Collection) -> Vec<Vec<u8>> {
+fn keys(engine: &Engine, kit: &mut Kit, collection: &Collection) -> Vec<Vec<u8>> {
     let mut keys = Vec::new();
-    let mut scope = Scope::visiting(engine, worker);
+    let mut scope = Scope::visiting(engine, kit);
     KeyspaceTxn::new(&mut scope, collection).for_each(|entry| {
         keys.push(entry.key().to_vec());
         ControlFlow::Continue(())

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
-use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
 use crate::resp::{Args, Reply};
 
 pub(super) const SHUTDOWN: Spec = Spec {
@@ -14,7 +14,12 @@ pub(super) const SHUTDOWN: Spec = Spec {
     complexity: "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
     syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
     support: Support::Partial("there are no replicas to wait for, so that NOW changes nothing and ABORT finds nothing"),
-    ..Spec::new("shutdown", Group::Server, -1, Handler::Session(shutdown))
+    ..Spec::new(
+        "shutdown",
+        Group::Server,
+        -1,
+        Handler::Maintenance(Maintenance::new(shutdown)),
+    )
 };
 
 #[derive(Default, Debug, PartialEq, Eq)]
@@ -25,7 +30,7 @@ struct Options {
     abort: bool,
 }
 
-fn shutdown(cx: &mut SessionCx<'_>, args: Args<'_>, _reply: &mut Reply) -> Result<Flow, CmdError> {
+fn shutdown(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let options = parse(args.skip(1))?;
     if options.abort {
         return Err(CmdError::text("ERR No shutdown in progress."));
@@ -36,7 +41,7 @@ fn shutdown(cx: &mut SessionCx<'_>, args: Args<'_>, _reply: &mut Reply) -> Resul
     }
     // Only now can a failure still be told, and the end refused. The final checkpoint then writes what came between.
     let server = Arc::clone(cx.server);
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         if let Err(error) = server.checkpoints.checkpoint().await {
             tracing::error!("SHUTDOWN SAVE: the checkpoint failed: {error}");
             return Err(CmdError::text("ERR Errors trying to SHUTDOWN. Check logs."));

@@ -7,6 +7,10 @@ use super::Spec;
 pub struct Command {
     /// Position among all commands; subcommands follow their containers.
     pub id: u16,
+    /// The only key's index, as [`Spec::single_key`] says; 0 = none.
+    single_key: u16,
+    /// All flags, those that follow from the handler included.
+    pub flags: u32,
     /// What is known of it.
     pub spec: &'static Spec,
     /// The container, of a subcommand.
@@ -14,6 +18,33 @@ pub struct Command {
 }
 
 impl Command {
+    /// The command of a spec.
+    pub const fn new(id: u16, spec: &'static Spec, parent: Option<&'static Spec>) -> Self {
+        let single_key = match spec.single_key() {
+            Some(at) => at as u16,
+            None => 0,
+        };
+        Self {
+            id,
+            single_key,
+            flags: spec.all_flags(),
+            spec,
+            parent,
+        }
+    }
+
+    /// The only key's index, if there is exactly one at a fixed place.
+    #[inline]
+    pub fn single_key(&self) -> Option<usize> {
+        (self.single_key != 0).then_some(usize::from(self.single_key))
+    }
+
+    /// Whether any of `flags` is set.
+    #[inline]
+    pub const fn has(&self, flags: u32) -> bool {
+        self.flags & flags != 0
+    }
+
     /// `get`, or `config|set` for a subcommand.
     pub fn full_name(&self) -> String {
         match self.parent {
@@ -50,22 +81,14 @@ impl Table {
     }
 
     fn add(&mut self, spec: &'static Spec) {
-        let command = Command {
-            id: self.commands.len() as u16,
-            spec,
-            parent: None,
-        };
+        let command = Command::new(self.commands.len() as u16, spec, None);
         self.commands.push(command);
         if let Some(slot) = shape(spec.name.as_bytes()).and_then(|shape| self.by_shape.get_mut(shape)) {
             slot.push(command);
         }
         for subcommand in spec.subcommands {
             let id = self.commands.len() as u16;
-            self.commands.push(Command {
-                id,
-                spec: subcommand,
-                parent: Some(spec),
-            });
+            self.commands.push(Command::new(id, subcommand, Some(spec)));
         }
     }
 

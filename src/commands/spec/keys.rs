@@ -1,6 +1,9 @@
-//! Where a command's keys are, and what it does with them.
+//! Where a command's keys are, and what it does with them. The only place where keys are found.
+
+use smallvec::SmallVec;
 
 use super::super::error::CmdError;
+use super::{Access, Spec};
 use crate::resp::Args;
 
 /// Where a command's keys begin.
@@ -26,6 +29,9 @@ pub enum Begin {
     },
     /// Where the function says, if anywhere; `COMMAND INFO` calls it unknown.
     Unknown(fn(Args<'_>) -> Option<usize>),
+    /// Nobody can tell before the command runs, since names are made of what it reads; the function says whether the call
+    /// has such keys. `COMMAND INFO` calls it unknown, too.
+    Untold(fn(Args<'_>) -> bool),
 }
 
 impl Begin {
@@ -73,22 +79,22 @@ pub enum Find {
 /// One run of keys and what the command does with them.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySpec {
-    /// Flag names as in `COMMAND INFO` (`RO`, `access`, …).
-    pub flags: &'static [&'static str],
+    /// What is done with them.
+    pub access: Access,
     /// Where it begins.
     pub begin: Begin,
     /// How it goes on.
     pub find: Find,
     /// Remark shown by `COMMAND INFO`.
     pub notes: Option<&'static str>,
-    /// The flags of one call, of a command whose options decide what it does with its keys (`variable_flags`).
-    pub flags_of: Option<fn(Args<'_>) -> &'static [&'static str]>,
+    /// The same in one call, of a command whose options decide what it does with its keys (`variable_flags`).
+    pub access_of: Option<fn(Args<'_>) -> Access>,
 }
 
 /// A single key as first argument, the usual case.
 pub const fn first_key(flags: &'static [&'static str]) -> KeySpec {
     KeySpec {
-        flags,
+        access: Access::of(flags),
         begin: Begin::Index(1),
         find: Find::Range {
             last: 0,
@@ -96,7 +102,7 @@ pub const fn first_key(flags: &'static [&'static str]) -> KeySpec {
             limit: 0,
         },
         notes: None,
-        flags_of: None,
+        access_of: None,
     }
 }
 
@@ -133,7 +139,7 @@ pub const fn counted_keys(at: usize, flags: &'static [&'static str]) -> KeySpec 
 /// All arguments from `begin` on, every `step`-th, are keys.
 pub const fn all_keys(flags: &'static [&'static str], begin: usize, step: usize) -> KeySpec {
     KeySpec {
-        flags,
+        access: Access::of(flags),
         begin: Begin::Index(begin),
         find: Find::Range {
             last: -1,
@@ -141,20 +147,70 @@ pub const fn all_keys(flags: &'static [&'static str], begin: usize, step: usize)
             limit: 0,
         },
         notes: None,
-        flags_of: None,
+        access_of: None,
     }
 }
+
+/// One key of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Which argument it is.
+    pub index: usize,
+    /// What the call does with it.
+    pub access: Access,
+}
+
+/// The keys of a call.
+pub type KeyUses = SmallVec<[KeyUse; 4]>;
 
 fn invalid() -> CmdError {
     CmdError::text("ERR Invalid arguments specified for command")
 }
 
-impl KeySpec {
-    /// Adds the indices of these keys among `args`.
+impl Spec {
+    /// The keys among `args`, those that nobody can tell left out.
     ///
     /// # Errors
-    /// As for [`Spec::key_indices`].
-    pub fn collect(&self, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
+    /// When a key count among the arguments is not a number that fits.
+    pub fn key_uses(&self, args: Args<'_>) -> Result<KeyUses, CmdError> {
+        let mut uses = KeyUses::new();
+        for spec in self.keys {
+            let access = spec.access_in(args);
+            spec.visit(args, |index| uses.push(KeyUse { index, access }))?;
+        }
+        Ok(uses)
+    }
+
+    /// Whether the call has keys beside those, which nobody can tell before it runs.
+    pub fn has_untold_keys(&self, args: Args<'_>) -> bool {
+        self.keys
+            .iter()
+            .any(|spec| matches!(spec.begin, Begin::Untold(has) if has(args)))
+    }
+
+    /// The only key's index, if the spec says that there is exactly one at a fixed place.
+    pub const fn single_key(&self) -> Option<usize> {
+        match self.keys {
+            [
+                KeySpec {
+                    begin: Begin::Index(at),
+                    find: Find::Range { last: 0, .. },
+                    ..
+                },
+            ] => Some(*at),
+            _ => None,
+        }
+    }
+}
+
+impl KeySpec {
+    /// What the call with these arguments does with the keys.
+    pub fn access_in(&self, args: Args<'_>) -> Access {
+        self.access_of.map_or(self.access, |access_of| access_of(args))
+    }
+
+    /// Visits the indices of these keys among `args`.
+    fn visit(&self, args: Args<'_>, mut visit: impl FnMut(usize)) -> Result<(), CmdError> {
         match self.begin {
             Begin::Optional { word, from } => {
                 let is_word = |at: &usize| {
@@ -162,20 +218,21 @@ impl KeySpec {
                         .is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
                 };
                 let mut words = (from..args.len().saturating_sub(1)).filter(is_word);
-                words.try_for_each(|at| self.collect_from(at + 1, args, indices))
+                words.try_for_each(|at| self.visit_from(at + 1, args, &mut visit))
             }
             Begin::Unknown(find) => {
-                indices.extend(find(args));
+                find(args).into_iter().for_each(visit);
                 Ok(())
             }
+            Begin::Untold(_) => Ok(()),
             Begin::Index(_) | Begin::Keyword { .. } => {
                 let begin = self.begin.place(args).ok_or_else(invalid)?;
-                self.collect_from(begin, args, indices)
+                self.visit_from(begin, args, &mut visit)
             }
         }
     }
 
-    fn collect_from(&self, begin: usize, args: Args<'_>, indices: &mut Vec<usize>) -> Result<(), CmdError> {
+    fn visit_from(&self, begin: usize, args: Args<'_>, visit: &mut impl FnMut(usize)) -> Result<(), CmdError> {
         match self.find {
             Find::Range { limit, .. } if limit > 1 && !(args.len() - begin).is_multiple_of(limit) => {
                 return Err(invalid());
@@ -188,7 +245,8 @@ impl KeySpec {
                 } else {
                     begin + args.len().saturating_sub(begin) / limit - 1
                 };
-                indices.extend((begin..=last).step_by(step.max(1)).filter(|at| *at < args.len()));
+                let all = (begin..=last).step_by(step.max(1));
+                all.filter(|at| *at < args.len()).for_each(visit);
             }
             Find::Count { count_at, first, step } => {
                 let count = args.get(begin + count_at).ok_or_else(invalid)?;
@@ -200,7 +258,7 @@ impl KeySpec {
                 if count == 0 || start + (count - 1).saturating_mul(step) >= args.len() {
                     return Err(invalid());
                 }
-                indices.extend((0..count).map(|n| start + n * step));
+                (0..count).map(|n| start + n * step).for_each(visit);
             }
         }
         Ok(())

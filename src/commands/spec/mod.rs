@@ -4,51 +4,20 @@
 //! - A spec stands next to its handler; no other file knows the command's name.
 //! - Whether a command reads or writes is its handler's type ([`Handler`]), so flags cannot lie about it. One exception:
 //!   a [`Handler::Write`] marked [`flag::READONLY`] answers a question and only keeps what it computed beside the value
-//!   (`PFCOUNT`), or may wait (`XREAD`); it is not refused as a write, so it asks [`Txn::is_frozen`] before it keeps anything.
+//!   (`PFCOUNT`), or may wait (`XREAD`); it is not refused as a write, so it asks [`is_frozen`](crate::engine::txn::Txn::is_frozen) before it keeps anything.
 
+mod access;
 mod command;
 pub mod flag;
+mod handler;
 mod keys;
 
-use super::blocking::Attempt;
-use super::context::SessionCx;
-use super::error::CmdError;
-use super::flow::Flow;
 use super::redact::{self, IsSecret};
-use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
-use crate::engine::ranges::RangeTxn;
-use crate::engine::txn::{ReadTxn, Txn};
-use crate::resp::{Args, Reply};
 
+pub use access::Access;
 pub use command::{Command, Table, assert_sorted};
-pub use keys::{Begin, Find, KeySpec, all_keys, counted_keys, first_key, key_at, key_behind};
-
-/// What a handler returns; on an error whatever it wrote to the reply is dropped.
-pub type CmdResult = Result<(), CmdError>;
-
-/// A handler that may find nothing to answer yet.
-pub type BlockingHandler = fn(&mut Txn<'_, '_>, Args<'_>, &mut Reply) -> Result<Attempt, CmdError>;
-
-/// How a command runs, and on what.
-#[derive(Clone, Copy)]
-pub enum Handler {
-    /// Reads its keys, under their shards' locks.
-    Read(fn(&mut ReadTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
-    /// Reads and changes its keys, under their shards' locks.
-    Write(fn(&mut Txn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
-    /// As `Write`, but may find that it has to wait for its keys.
-    Blocking(BlockingHandler),
-    /// Visits a whole collection, shard by shard.
-    Keyspace(fn(&mut KeyspaceTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
-    /// As `Keyspace`, and may delete ranges.
-    Range(fn(&mut RangeTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
-    /// Changes collections as such, or keys in several of them, while nobody else runs.
-    Exclusive(fn(&mut ExclusiveTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
-    /// Works on the connection or the server, not on data.
-    Session(fn(&mut SessionCx<'_>, Args<'_>, &mut Reply) -> Result<Flow, CmdError>),
-    /// Only a container of subcommands.
-    Container,
-}
+pub use handler::{Across, BlockingHandler, CmdResult, Handler, Maintenance, SessionHandler};
+pub use keys::{Begin, Find, KeySpec, KeyUse, KeyUses, all_keys, counted_keys, first_key, key_at, key_behind};
 
 /// Command groups, as in `COMMAND DOCS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,14 +149,7 @@ impl Spec {
     /// Flags including those that follow from the handler.
     #[inline]
     pub const fn all_flags(&self) -> u32 {
-        self.flags
-            | match self.handler {
-                Handler::Write(_) | Handler::Blocking(_) if self.flags & flag::READONLY != 0 => 0,
-                Handler::Write(_) | Handler::Blocking(_) => flag::WRITE,
-                Handler::Range(_) => flag::WRITE,
-                Handler::Read(_) | Handler::Keyspace(_) => flag::READONLY,
-                Handler::Exclusive(_) | Handler::Session(_) | Handler::Container => 0,
-            }
+        self.flags | self.handler.flags(self.flags)
     }
 
     /// Whether `count` arguments (name included) fit.
@@ -204,38 +166,5 @@ impl Spec {
     #[inline]
     pub const fn is_write(&self) -> bool {
         self.has(flag::WRITE)
-    }
-
-    /// Indices of the keys among `args`.
-    ///
-    /// # Errors
-    /// When a key count among the arguments is not a number that fits.
-    pub fn key_indices(&self, args: Args<'_>) -> Result<Vec<usize>, CmdError> {
-        let mut indices = Vec::new();
-        for spec in self.keys {
-            spec.collect(args, &mut indices)?;
-        }
-        Ok(indices)
-    }
-
-    /// Indices of the keys among `args`, for locking them. Where a key count is wrong, of all arguments: the handler will
-    /// say what is wrong in its own words, and whatever it looks at before that is locked.
-    pub fn key_indices_or_all(&self, args: Args<'_>) -> Vec<usize> {
-        self.key_indices(args).unwrap_or_else(|_| (1..args.len()).collect())
-    }
-
-    /// The only key's index, if the spec says that there is exactly one at a fixed place.
-    #[inline]
-    pub fn single_key(&self) -> Option<usize> {
-        match self.keys {
-            [
-                KeySpec {
-                    begin: Begin::Index(at),
-                    find: Find::Range { last: 0, .. },
-                    ..
-                },
-            ] => Some(*at),
-            _ => None,
-        }
     }
 }

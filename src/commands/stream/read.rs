@@ -159,7 +159,7 @@ impl<'a> Options<'a> {
             reply.null_array();
             return Attempt::Done;
         };
-        Attempt::Wait(Wait {
+        Attempt::Nothing(Wait {
             keys: (self.first..self.first + self.streams).collect(),
             timeout,
             on_timeout: Reply::null_array,

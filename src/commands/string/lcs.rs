@@ -1,6 +1,6 @@
 //! LCS: what two strings have in common.
 
-use crate::commands::spec::{Begin, Find, Group, KeySpec};
+use crate::commands::spec::{Access, Begin, Find, Group, KeySpec};
 use crate::commands::support::lcs::{LcsError, Match, lcs_len, lcs_matches, lcs_text};
 use crate::commands::support::number::parse_i64;
 use crate::commands::value::Held;
@@ -12,7 +12,7 @@ pub(super) const LCS: Spec = Spec {
     since: "7.0.0",
     acl: &["string"],
     keys: &[KeySpec {
-        flags: &["RO", "access"],
+        access: Access::of(&["RO", "access"]),
         begin: Begin::Index(1),
         find: Find::Range {
             last: 1,
@@ -20,7 +20,7 @@ pub(super) const LCS: Spec = Spec {
             limit: 0,
         },
         notes: None,
-        flags_of: None,
+        access_of: None,
     }],
     summary: "Finds the longest common subsequence of two strings",
     complexity: "O(N*M) where N and M are the lengths of the two strings",

@@ -1,7 +1,7 @@
 //! Setting one key: SET, SETEX, PSETEX, SETNX.
 
 use super::options::{Condition, Dialect, ExpireTime, Expiry, Options};
-use crate::commands::spec::{Group, KeySpec, first_key, flag};
+use crate::commands::spec::{Access, Group, KeySpec, first_key, flag};
 use crate::commands::support::expire::TimeUnit;
 use crate::commands::value::{reply_str, str_arg};
 use crate::commands::{CmdResult, Handler, Spec};
@@ -13,7 +13,7 @@ pub(super) const SET: Spec = Spec {
     acl: &["string"],
     keys: &[KeySpec {
         notes: Some("RW and ACCESS due to the optional `GET` argument"),
-        flags_of: Some(key_flags),
+        access_of: Some(key_access),
         ..first_key(&["RW", "access", "update", "variable_flags"])
     }],
     summary: "Sets a key to a string, whatever it held before",
@@ -22,11 +22,11 @@ pub(super) const SET: Spec = Spec {
     ..Spec::new("set", Group::String, -3, Handler::Write(set))
 };
 
-fn key_flags(args: Args<'_>) -> &'static [&'static str] {
+fn key_access(args: Args<'_>) -> Access {
     if args.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"GET")) {
-        &["RW", "access", "update"]
+        const { Access::of(&["RW", "access", "update"]) }
     } else {
-        &["OW", "update"]
+        const { Access::of(&["OW", "update"]) }
     }
 }
 

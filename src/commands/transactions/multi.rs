@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::watch::unwatch_all;
+use super::watch::forget_watches;
 use super::{COMMON, QUICK};
 use crate::client::Multi;
 use crate::commands::context::SessionCx;
@@ -68,5 +68,5 @@ pub fn discard_transaction(cx: &mut SessionCx<'_>) {
     cx.client.multi = None;
     cx.client.handle.queued.store(-1, Ordering::Relaxed);
     cx.client.handle.args_bytes.store(0, Ordering::Relaxed);
-    unwatch_all(cx.server, cx.client, cx.worker);
+    forget_watches(&cx.server.engine, cx.client, cx.pass);
 }

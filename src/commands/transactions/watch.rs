@@ -15,9 +15,7 @@ use crate::engine::collection::Collection;
 use crate::engine::effect::DatabaseId;
 use crate::engine::gate::Pass;
 use crate::engine::watch::WatchFlag;
-use crate::engine::worker::Worker;
 use crate::resp::{Args, Reply};
-use crate::state::Server;
 
 pub(super) const WATCH: Spec = Spec {
     since: "2.2.0",
@@ -34,8 +32,7 @@ fn watch(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
     if cx.client.multi.is_some() {
         return Err(CmdError::text("ERR WATCH inside MULTI is not allowed"));
     }
-    let _pass = cx.worker.enter(&cx.server.engine);
-    watch_keys(&cx.server.engine, cx.client, args.skip(1).iter(), cx.worker.now_ms())?;
+    watch_keys(&cx.server.engine, cx.client, args.skip(1).iter(), cx.kit.now_ms())?;
     reply.ok();
     Ok(Flow::Done)
 }
@@ -84,23 +81,16 @@ pub(super) const UNWATCH: Spec = Spec {
 };
 
 fn unwatch(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    unwatch_all(cx.server, cx.client, cx.worker);
+    forget_watches(&cx.server.engine, cx.client, cx.pass);
     reply.ok();
     Ok(Flow::Done)
 }
 
-/// Forgets all watched keys: after EXEC and DISCARD, at RESET and when the client goes. The worker must hold no pass;
-/// who holds one calls [`forget_watches`].
-pub fn unwatch_all(server: &Server, client: &mut Client, worker: &Worker) {
+/// Forgets all watched keys: after EXEC and DISCARD, at RESET and when the client goes.
+pub fn forget_watches(engine: &Engine, client: &mut Client, _pass: &Pass<'_>) {
     if client.watches.is_empty() {
         return;
     }
-    let pass = worker.enter(&server.engine);
-    forget_watches(&server.engine, client, &pass);
-}
-
-/// Forgets all watched keys, under the worker's own pass.
-pub fn forget_watches(engine: &Engine, client: &mut Client, _pass: &Pass<'_>) {
     for watch in std::mem::take(&mut client.watches) {
         // A collection that was dropped has taken its table with it.
         if let Some(collection) = collection_in(engine, watch.database) {
@@ -133,6 +123,7 @@ mod tests {
     use crate::engine::registry::Registry;
     use crate::engine::scope::Scope;
     use crate::engine::txn::Txn;
+    use crate::engine::worker::Worker;
     use crate::page::{StrRef, ValueRef};
     use crate::wal::Wal;
 
@@ -171,8 +162,7 @@ mod tests {
 
         fn set(&mut self, key: &[u8], expire_at_ms: u64) {
             let collection = collection_in(&self.engine, 0).unwrap();
-            let cell = self.worker.cell();
-            let _pass = self.engine.gate().enter(cell);
+            let _pass = self.worker.enter(&self.engine);
             let mut scope = Scope::for_key(&self.engine, &mut self.worker, &collection, collection.key(key));
             let mut txn = Txn::new(&mut scope, &collection, true);
             txn.apply(&crate::engine::effect::Effect::Put {

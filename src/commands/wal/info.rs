@@ -19,7 +19,7 @@ pub const INFO: Spec = Spec {
 };
 
 fn info(cx: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let wal = enabled_wal(cx)?;
+    let wal = enabled_wal(cx.server)?;
     let stats = wal.stats();
     let numbers = [
         ("oldest-lsn", wal.first_lsn()),

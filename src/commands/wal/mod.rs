@@ -3,11 +3,10 @@
 mod info;
 mod read;
 
-use super::context::SessionCx;
 use super::error::CmdError;
 use super::help::help_spec;
-use super::spec::assert_sorted;
-use super::spec::{Group, Handler, Spec};
+use super::spec::{Group, Handler, Spec, assert_sorted};
+use crate::state::Server;
 use crate::wal::Wal;
 
 /// `WAL subcommand …`
@@ -27,8 +26,8 @@ pub const COMMANDS: &[Spec] = &[WAL];
 const _: () = assert_sorted(COMMANDS);
 
 /// The log, if there is one.
-pub(super) fn enabled_wal(cx: &SessionCx<'_>) -> Result<Wal, CmdError> {
-    let wal = cx.server.engine.wal().clone();
+pub(super) fn enabled_wal(server: &Server) -> Result<Wal, CmdError> {
+    let wal = server.engine.wal().clone();
     if wal.is_enabled() {
         Ok(wal)
     } else {

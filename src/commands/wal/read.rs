@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use super::enabled_wal;
 use crate::client::Unblocked;
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::{parse_i64, parse_u64};
 use crate::engine::Engine;
 use crate::engine::effect::{CollectionId, Effect, decode_all};
@@ -37,7 +37,12 @@ pub const READ: Spec = Spec {
     summary: "Returns the changes from an LSN on, in order, waiting for the first one if asked to",
     complexity: "O(N) where N is the number of changes returned, when it goes on where an earlier call ended.",
     syntax: "from-lsn [COUNT count] [BLOCK milliseconds]",
-    ..Spec::new("read", Group::Collection, -3, Handler::Session(read))
+    ..Spec::new(
+        "read",
+        Group::Collection,
+        -3,
+        Handler::Maintenance(Maintenance::new(read)),
+    )
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,23 +79,23 @@ fn parse(args: Args<'_>) -> Result<Request, CmdError> {
     Ok(request)
 }
 
-fn read(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn read(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let request = parse(args)?;
-    let wal = enabled_wal(cx)?;
+    let wal = enabled_wal(cx.server)?;
     let (oldest, from) = (wal.first_lsn(), request.from);
     if from < oldest {
         return Err(error(WalError::Trimmed { from, oldest }));
     }
     let reading = records(Arc::clone(&cx.server.engine), request, reply.proto());
     if from <= wal.visible_lsn() {
-        return Ok(Flow::Wait(Box::pin(reading)));
+        return Ok(Flow::Later(Box::pin(reading)));
     }
     let Some(block_ms) = request.block_ms else {
         reply.array(0);
         return Ok(Flow::Done);
     };
     let unblocked = cx.client.handle.block();
-    Ok(Flow::Block(Box::pin(async move {
+    Ok(Flow::Blocked(Box::pin(async move {
         tokio::select! {
             there = wal.wait_visible(from) => there.map_err(error)?,
             how = unblocked => return match how {

@@ -62,7 +62,7 @@ fn pop_first(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Reply)
             return Ok(Attempt::Done);
         }
     }
-    Ok(Attempt::Wait(Wait::for_keys(1..last, timeout)))
+    Ok(Attempt::Nothing(Wait::for_keys(1..last, timeout)))
 }
 
 pub(super) const BZMPOP: Spec = Spec {
@@ -84,5 +84,5 @@ fn bzmpop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     if options.pop_first(txn, args, reply)? {
         return Ok(Attempt::Done);
     }
-    Ok(Attempt::Wait(Wait::for_keys(options.keys, timeout)))
+    Ok(Attempt::Nothing(Wait::for_keys(options.keys, timeout)))
 }

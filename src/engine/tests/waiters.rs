@@ -13,7 +13,7 @@ use crate::engine::registry::numbered_name;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::engine::waiters::{self, Numbered, Tried, Waiter};
-use crate::engine::worker::Worker;
+use crate::engine::worker::Kit;
 use crate::page::StrRef;
 
 /// Takes the string at its key as soon as there is one, and puts it at `to` if that is said.
@@ -26,14 +26,14 @@ struct Taker {
 }
 
 impl Waiter for Taker {
-    fn try_again(&self, engine: &Engine, worker: &mut Worker) -> Tried {
+    fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried {
         let mut is_over = self.is_over.lock();
         let Some(slot) = engine.registry().slot(self.database).cloned() else {
             self.taken.lock().push((self.name, b"gone".to_vec()));
             return Tried::Over;
         };
         let keys = [Some(&b"key"[..]), self.to].into_iter().flatten();
-        let mut scope = Scope::for_keys(engine, worker, &slot.collection, keys);
+        let mut scope = Scope::for_keys(engine, kit, &slot.collection, keys);
         let mut txn = Txn::new(&mut scope, &slot.collection, false);
         let text = txn.get_str(b"key").unwrap().map(|text| text.bytes().to_vec());
         match text {
@@ -147,7 +147,7 @@ struct Looker {
 }
 
 impl Waiter for Looker {
-    fn try_again(&self, engine: &Engine, worker: &mut Worker) -> Tried {
+    fn try_again(&self, engine: &Engine, worker: &mut Kit) -> Tried {
         self.tries.fetch_add(1, Relaxed);
         let slot = engine.registry().slot(0).cloned().unwrap();
         let mut scope = Scope::for_keys(engine, worker, &slot.collection, self.keys.iter().map(Vec::as_slice));

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use super::restore;
 use super::select::by_name;
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
+use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::commands::help::help_spec;
 use crate::commands::spec::assert_sorted;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::resp::{Args, Reply};
 
 pub use persist::{PERSIST, persist_then, persistable};
@@ -32,7 +32,12 @@ pub const CHECKPOINT: Spec = Spec {
     summary: "Takes a checkpoint of all collections; replies once it is committed",
     complexity: COMPLEXITY,
     subcommands: SUBCOMMANDS,
-    ..Spec::new("checkpoint", Group::Collection, -1, Handler::Session(checkpoint))
+    ..Spec::new(
+        "checkpoint",
+        Group::Collection,
+        -1,
+        Handler::Maintenance(Maintenance::new(checkpoint)),
+    )
 };
 
 /// `CHECKPOINT NOW`
@@ -41,7 +46,12 @@ const NOW: Spec = Spec {
     flags: FLAGS,
     summary: "Takes a checkpoint of all collections, as CHECKPOINT alone does",
     complexity: COMPLEXITY,
-    ..Spec::new("now", Group::Collection, 2, Handler::Session(checkpoint))
+    ..Spec::new(
+        "now",
+        Group::Collection,
+        2,
+        Handler::Maintenance(Maintenance::new(checkpoint)),
+    )
 };
 
 const SUBCOMMANDS: &[Spec] = &[
@@ -58,9 +68,9 @@ const SUBCOMMANDS: &[Spec] = &[
 ];
 const _: () = assert_sorted(SUBCOMMANDS);
 
-fn checkpoint(cx: &mut SessionCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn checkpoint(cx: &mut MaintenanceCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let checkpoints = Arc::clone(&cx.server.checkpoints);
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         checkpoints.checkpoint().await.map_err(error)?;
         Ok(Box::new(Reply::ok) as LateReply)
     })))

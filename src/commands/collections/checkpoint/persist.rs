@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::{FLAGS, by_name, error};
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
-use crate::commands::spec::{Group, Handler, Spec};
+use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec};
 use crate::engine::effect::NAMED_FIRST;
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 
 /// `COLLECTION PERSIST name`
 pub const PERSIST: Spec = Spec {
@@ -18,26 +19,31 @@ pub const PERSIST: Spec = Spec {
     summary: "Writes a collection to files of its own, which LOAD_HMAP reads",
     complexity: "O(N) where N is the number of keys.",
     syntax: "name",
-    ..Spec::new("persist", Group::Collection, 3, Handler::Session(persist))
+    ..Spec::new(
+        "persist",
+        Group::Collection,
+        3,
+        Handler::Maintenance(Maintenance::new(persist)),
+    )
 };
 
-fn persist(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
-    let slot = by_name(cx, args.at(2))?;
-    Ok(persist_then(cx, slot.name.to_string(), Reply::ok))
+fn persist(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
+    let slot = by_name(cx.server, args.at(2))?;
+    Ok(persist_then(cx.server, slot.name.to_string(), Reply::ok))
 }
 
 /// The collection that `PERSIST name` may mean beside a key: `default`, or one that somebody made.
-pub fn persistable(cx: &SessionCx<'_>, name: &[u8]) -> Option<String> {
+pub fn persistable(server: &Server, name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
-    let registry = cx.server.engine.registry();
+    let registry = server.engine.registry();
     let slot = registry.by_name(name)?;
     (slot.id == 0 || slot.id >= NAMED_FIRST).then(|| slot.name.to_string())
 }
 
 /// Persists a collection, then writes the reply.
-pub fn persist_then(cx: &SessionCx<'_>, name: String, write: impl FnOnce(&mut Reply) + 'static) -> Flow {
-    let checkpoints = Arc::clone(&cx.server.checkpoints);
-    Flow::Wait(Box::pin(async move {
+pub fn persist_then(server: &Server, name: String, write: impl FnOnce(&mut Reply) + 'static) -> Flow<Waiting> {
+    let checkpoints = Arc::clone(&server.checkpoints);
+    Flow::Later(Box::pin(async move {
         checkpoints.persist(&name).await.map_err(error)?;
         Ok(Box::new(write) as LateReply)
     }))

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::{FLAGS, error};
 use crate::checkpoint::{Checkpointer, Difference, Snapshot, SnapshotCollection, SnapshotId, Verified};
-use crate::commands::context::SessionCx;
+use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply};
-use crate::commands::spec::{Group, Handler, Spec};
+use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::spec::{Group, Handler, Maintenance, Spec};
 use crate::commands::support::number::parse_u64;
 use crate::resp::{Args, Reply};
 
@@ -27,47 +27,67 @@ const fn spec(name: &'static str, arity: i32, syntax: &'static str, handler: Han
 pub const DELETE: Spec = Spec {
     summary: "Deletes a checkpoint that is neither the newest nor pinned, and the files that only it needs",
     complexity: "O(N) where N is the number of checkpoints and page files.",
-    ..spec("delete", 3, "<id | LATEST>", Handler::Session(delete))
+    ..spec(
+        "delete",
+        3,
+        "<id | LATEST>",
+        Handler::Maintenance(Maintenance::new(delete)),
+    )
 };
 
 /// `CHECKPOINT DIFF id1 id2`
 pub const DIFF: Spec = Spec {
     summary: "Tells which collections differ between two checkpoints, and in how many pages and keys",
     complexity: "O(N) where N is the number of pages, of which only those that differ are read.",
-    ..spec("diff", 4, "<id | LATEST> <id | LATEST>", Handler::Session(diff))
+    ..spec(
+        "diff",
+        4,
+        "<id | LATEST> <id | LATEST>",
+        Handler::Maintenance(Maintenance::new(diff)),
+    )
 };
 
 /// `CHECKPOINT INFO id`
 pub const INFO: Spec = Spec {
     summary: "Describes a checkpoint and the collections in it",
     complexity: "O(N) where N is the number of pages.",
-    ..spec("info", 3, "<id | LATEST>", Handler::Session(info))
+    ..spec("info", 3, "<id | LATEST>", Handler::Maintenance(Maintenance::new(info)))
 };
 
 /// `CHECKPOINT LIST`
 pub const LIST: Spec = Spec {
     summary: "Lists the checkpoints that are kept, newest last",
     complexity: "O(N) where N is the number of checkpoints.",
-    ..spec("list", 2, "", Handler::Session(list))
+    ..spec("list", 2, "", Handler::Maintenance(Maintenance::new(list)))
 };
 
 /// `CHECKPOINT PIN id`
 pub const PIN: Spec = Spec {
     summary: "Keeps a checkpoint until it is unpinned, whatever its age",
-    ..spec("pin", 3, "<id | LATEST>", Handler::Session(pin))
+    ..spec("pin", 3, "<id | LATEST>", Handler::Maintenance(Maintenance::new(pin)))
 };
 
 /// `CHECKPOINT UNPIN id`
 pub const UNPIN: Spec = Spec {
     summary: "Lets a checkpoint go when its time comes",
-    ..spec("unpin", 3, "<id | LATEST>", Handler::Session(unpin))
+    ..spec(
+        "unpin",
+        3,
+        "<id | LATEST>",
+        Handler::Maintenance(Maintenance::new(unpin)),
+    )
 };
 
 /// `CHECKPOINT VERIFY id`
 pub const VERIFY: Spec = Spec {
     summary: "Reads a checkpoint back and tells what is wrong with it, with file and byte",
     complexity: "O(N) where N is the number of keys.",
-    ..spec("verify", 3, "<id | LATEST>", Handler::Session(verify))
+    ..spec(
+        "verify",
+        3,
+        "<id | LATEST>",
+        Handler::Maintenance(Maintenance::new(verify)),
+    )
 };
 
 fn id_of(arg: &[u8]) -> Result<SnapshotId, CmdError> {
@@ -82,18 +102,18 @@ fn id_of(arg: &[u8]) -> Result<SnapshotId, CmdError> {
 
 /// Waits for what the checkpointer's thread finds, then writes it.
 fn ask<T: 'static, F: Future<Output = Result<T, String>>>(
-    cx: &SessionCx<'_>,
+    cx: &MaintenanceCx<'_>,
     act: impl FnOnce(Arc<Checkpointer>) -> F + 'static,
     write: impl FnOnce(&mut Reply, T) + 'static,
-) -> Result<Flow, CmdError> {
+) -> Result<Flow<Waiting>, CmdError> {
     let checkpoints = Arc::clone(&cx.server.checkpoints);
-    Ok(Flow::Wait(Box::pin(async move {
+    Ok(Flow::Later(Box::pin(async move {
         let found = act(checkpoints).await.map_err(error)?;
         Ok(Box::new(move |reply: &mut Reply| write(reply, found)) as LateReply)
     })))
 }
 
-fn list(cx: &mut SessionCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn list(cx: &mut MaintenanceCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let act = async |checkpoints: Arc<Checkpointer>| checkpoints.snapshots().await;
     ask(cx, act, |reply, snapshots| {
         reply.array(snapshots.len());
@@ -105,7 +125,7 @@ fn list(cx: &mut SessionCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow, CmdE
     })
 }
 
-fn info(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn info(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let id = id_of(args.at(2))?;
     let act = async move |checkpoints: Arc<Checkpointer>| checkpoints.snapshot(id).await;
     ask(cx, act, |reply, (snapshot, collections)| {
@@ -120,7 +140,7 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, C
     })
 }
 
-fn verify(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn verify(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let id = id_of(args.at(2))?;
     let act = async move |checkpoints: Arc<Checkpointer>| checkpoints.verify_snapshot(id).await;
     ask(
@@ -142,27 +162,27 @@ fn verify(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow,
     )
 }
 
-fn delete(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn delete(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let id = id_of(args.at(2))?;
     let act = async move |checkpoints: Arc<Checkpointer>| checkpoints.delete_snapshot(id).await;
     ask(cx, act, |reply, ()| reply.ok())
 }
 
-fn pin(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn pin(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     set_pinned(cx, args, true)
 }
 
-fn unpin(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn unpin(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     set_pinned(cx, args, false)
 }
 
-fn set_pinned(cx: &SessionCx<'_>, args: Args<'_>, is_pinned: bool) -> Result<Flow, CmdError> {
+fn set_pinned(cx: &MaintenanceCx<'_>, args: Args<'_>, is_pinned: bool) -> Result<Flow<Waiting>, CmdError> {
     let id = id_of(args.at(2))?;
     let act = async move |checkpoints: Arc<Checkpointer>| checkpoints.pin_snapshot(id, is_pinned).await;
     ask(cx, act, |reply, ()| reply.ok())
 }
 
-fn diff(cx: &mut SessionCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow, CmdError> {
+fn diff(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let (first, second) = (id_of(args.at(2))?, id_of(args.at(3))?);
     let act = async move |checkpoints: Arc<Checkpointer>| checkpoints.compare_snapshots(first, second).await;
     ask(cx, act, |reply, differences| {

@@ -62,7 +62,7 @@ fn pause(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
     let all = all.ok_or(BAD_MODE)?;
     let timeout_ms = parse_i64(args.at(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
     let timeout_ms = u64::try_from(timeout_ms).map_err(|_| CmdError::text("ERR timeout is negative"))?;
-    let now_ms = cx.worker.now_ms();
+    let now_ms = cx.kit.now_ms();
     let until_ms = now_ms.saturating_add(timeout_ms);
     if i64::try_from(until_ms).is_err() {
         return Err(CmdError::text("ERR timeout is out of range"));

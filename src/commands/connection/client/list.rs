@@ -25,7 +25,7 @@ pub(super) const INFO: Spec = Spec {
 };
 
 fn info(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let line = client_line(cx.commands, &cx.client.handle, cx.worker.now_ms());
+    let line = client_line(cx.commands, &cx.client.handle, cx.kit.now_ms());
     reply.verbatim(b"txt", &format!("{line}\n"));
     Ok(Flow::Done)
 }
@@ -43,7 +43,7 @@ pub(super) const LIST: Spec = Spec {
 
 fn list(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let clients = chosen(cx, args)?;
-    let now_ms = cx.worker.now_ms();
+    let now_ms = cx.kit.now_ms();
     let mut text = String::with_capacity(clients.len() * 320);
     for client in clients {
         text.push_str(&client_line(cx.commands, &client, now_ms));

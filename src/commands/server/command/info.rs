@@ -103,8 +103,8 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
         reply.bulk(notes.as_bytes());
     }
     reply.bulk(b"flags");
-    reply.set(spec.flags.len());
-    spec.flags.iter().for_each(|flag| reply.simple(flag));
+    reply.set(spec.access.names().len());
+    spec.access.names().for_each(|flag| reply.simple(flag));
     reply.bulk(b"begin_search");
     match spec.begin {
         Begin::Index(index) => write_search("index", &[("index", index as i64)], reply),
@@ -115,11 +115,11 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply) {
             reply.bulk(b"startfrom");
             reply.int(from as i64);
         }
-        Begin::Unknown(_) => write_search("unknown", &[], reply),
+        Begin::Unknown(_) | Begin::Untold(_) => write_search("unknown", &[], reply),
     }
     reply.bulk(b"find_keys");
     match spec.find {
-        _ if matches!(spec.begin, Begin::Unknown(_)) => write_search("unknown", &[], reply),
+        _ if matches!(spec.begin, Begin::Unknown(_) | Begin::Untold(_)) => write_search("unknown", &[], reply),
         Find::Range { last, step, limit } => {
             let fields = [
                 ("lastkey", i64::from(last)),

@@ -4,7 +4,7 @@ use super::FLAGS;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Command, Group, Handler, KeySpec, Spec, Table};
+use crate::commands::spec::{Access, Command, Group, Handler, Spec, Table};
 use crate::resp::{Args, Reply};
 
 pub(super) const GETKEYS: Spec = Spec {
@@ -35,20 +35,18 @@ pub(super) const GETKEYSANDFLAGS: Spec = Spec {
 };
 
 fn getkeysandflags(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let called = args.skip(2);
-    let found = keys_of(cx.commands, called)?;
+    let found = keys_of(cx.commands, args.skip(2))?;
     reply.array(found.len());
-    for (key, spec) in found {
-        let flags = spec.flags_of.map_or(spec.flags, |flags_of| flags_of(called));
+    for (key, access) in found {
         reply.array(2);
         reply.bulk(key);
-        reply.set(flags.len());
-        flags.iter().for_each(|flag| reply.simple(flag));
+        reply.set(access.names().len());
+        access.names().for_each(|flag| reply.simple(flag));
     }
     Ok(Flow::Done)
 }
 
-fn keys_of<'a>(commands: &Table, args: Args<'a>) -> Result<Vec<(&'a [u8], &'static KeySpec)>, CmdError> {
+fn keys_of<'a>(commands: &Table, args: Args<'a>) -> Result<Vec<(&'a [u8], Access)>, CmdError> {
     let spec = command_of(commands, args)
         .ok_or(CmdError::text("ERR Invalid command specified"))?
         .spec;
@@ -58,12 +56,11 @@ fn keys_of<'a>(commands: &Table, args: Args<'a>) -> Result<Vec<(&'a [u8], &'stat
     if !spec.accepts(args.len()) {
         return Err(CmdError::text("ERR Invalid number of arguments specified for command"));
     }
-    let mut found = Vec::new();
-    for keys in spec.keys {
-        let mut indices = Vec::new();
-        keys.collect(args, &mut indices)?;
-        found.extend(indices.iter().filter_map(|at| Some((args.get(*at)?, keys))));
-    }
+    let uses = spec.key_uses(args)?;
+    let found: Vec<_> = uses
+        .iter()
+        .filter_map(|key| Some((args.get(key.index)?, key.access)))
+        .collect();
     if found.is_empty() {
         return Err(CmdError::text("ERR Invalid arguments specified for command"));
     }

@@ -73,9 +73,5 @@ fn find(commands: &Table, name: &[u8]) -> Option<Command> {
 
 /// The commands among a container's subcommands, as [`Command`]s.
 fn subcommands(spec: &'static Spec) -> impl Iterator<Item = Command> {
-    spec.subcommands.iter().map(move |sub| Command {
-        id: 0,
-        spec: sub,
-        parent: Some(spec),
-    })
+    spec.subcommands.iter().map(move |sub| Command::new(0, sub, Some(spec)))
 }

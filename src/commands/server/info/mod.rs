@@ -108,12 +108,10 @@ const SECTIONS: &[Section] = &[
 ];
 
 fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    // Sections look into shards, which takes a pass.
-    let _pass = cx.worker.enter(&cx.server.engine);
     let view = View {
         server: cx.server,
         commands: cx.commands,
-        access_s: cx.worker.access_s(),
+        access_s: cx.kit.access_s(),
     };
     let mut text = String::new();
     for section in SECTIONS.iter().filter(|section| is_asked_for(section, args.skip(1))) {

@@ -30,7 +30,7 @@ fn graph(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
         .ok_or_else(|| CmdError::quoting("ERR No samples available for event '", args.at(2), usize::MAX, "'"))?;
     let skipped = event.samples.len().saturating_sub(COLUMNS);
     let samples: Vec<LatencySample> = event.samples.iter().skip(skipped).copied().collect();
-    let text = draw(&name, &samples, event.max_ms, cx.worker.now_ms() / 1000);
+    let text = draw(&name, &samples, event.max_ms, cx.kit.now_ms() / 1000);
     reply.verbatim(b"txt", &text);
     Ok(Flow::Done)
 }

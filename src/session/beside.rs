@@ -1,0 +1,184 @@
+//! Where a request runs: beside others, under its worker's pass, which it gives up for what needs that.
+
+use std::sync::atomic::Ordering;
+
+use super::WorkerCx;
+use super::blocked::{self, Blocker};
+use super::call::{Call, Keys};
+use super::current::Pinned;
+use super::executor::{NO_COLLECTION, Place, two_slots};
+use super::held::HeldShard;
+use crate::client::Client;
+use crate::commands::blocking::Attempt;
+use crate::commands::context::{MaintenanceCx, SessionCx};
+use crate::commands::error::CmdError;
+use crate::commands::flow::{Flow, Waiting};
+use crate::commands::spec::{Across, CmdResult};
+use crate::engine::Engine;
+use crate::engine::collection::Collection;
+use crate::engine::effect::DatabaseId;
+use crate::engine::gate::Pass;
+use crate::engine::index::KeyRef;
+use crate::engine::registry::Slot;
+use crate::engine::scope::Scope;
+use crate::engine::worker::{Kit, Worker};
+use crate::resp::Reply;
+
+/// See the module.
+pub(super) struct Beside<'r, 'e, 'c> {
+    pub cx: &'r WorkerCx,
+    pub client: &'r mut Client,
+    pub worker: &'r mut Worker,
+    pub pass: &'r mut Pass<'e>,
+    pub held: &'r mut HeldShard<'c>,
+    pub engine: &'e Engine,
+}
+
+impl Beside<'_, '_, '_> {
+    fn quiet(&self) -> bool {
+        self.client.handle.no_touch.load(Ordering::Relaxed)
+    }
+}
+
+/// The collection in `database`.
+pub(super) fn resolve(cx: &WorkerCx, database: DatabaseId) -> Result<Pinned, CmdError> {
+    cx.collections.resolve(&cx.server.engine, database).ok_or(NO_COLLECTION)
+}
+
+/// A scope over the keys of `call`; the shard of a single one stays locked in `held`.
+#[inline]
+fn scope<'s, 'c>(
+    engine: &'s Engine,
+    kit: &'s mut Kit,
+    held: &'s mut HeldShard<'c>,
+    collection: &'s Collection,
+    call: &Call<'_>,
+) -> Scope<'s> {
+    if let Keys::One { index, hash } = call.keys
+        && let Some(bytes) = call.args.get(index)
+    {
+        if let (Some(hash), Some(prepared_for)) = (hash, held.collection(collection)) {
+            let state = held.lock(prepared_for, collection.shard_of(hash));
+            return Scope::for_key_within(engine, kit, collection, state, KeyRef { bytes, hash });
+        }
+        held.release();
+        return Scope::for_key(engine, kit, collection, collection.key(bytes));
+    }
+    held.release();
+    match call.keys {
+        Keys::Untold(_) => Scope::for_all(engine, kit, collection),
+        Keys::One { .. } | Keys::Told(_) => {
+            Scope::for_keys(engine, kit, collection, call.key_uses().map(|(key, _)| key))
+        }
+    }
+}
+
+impl Place for Beside<'_, '_, '_> {
+    #[inline]
+    fn on_keys<R>(
+        &mut self,
+        call: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
+    ) -> Result<R, CmdError> {
+        let quiet = self.quiet();
+        let collection = resolve(self.cx, self.client.database)?;
+        let mut scope = scope(self.engine, self.worker, self.held, &collection, call);
+        body(&mut scope, &collection, quiet)
+    }
+
+    fn blocking(
+        &mut self,
+        call: &Call<'_>,
+        reply: &mut Reply,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
+    ) -> Result<Flow<Waiting>, CmdError> {
+        let quiet = self.quiet();
+        let collection = resolve(self.cx, self.client.database)?;
+        let mut scope = scope(self.engine, self.worker, self.held, &collection, call);
+        match body(&mut scope, &collection, quiet, reply)? {
+            Attempt::Done => Ok(Flow::Done),
+            Attempt::Nothing(wait) => {
+                let blocker = Blocker {
+                    server: &self.cx.server,
+                    client: &self.client.handle,
+                    database: self.client.database,
+                    proto: reply.proto(),
+                };
+                Ok(blocked::enter(blocker, &mut scope, &collection, call, wait))
+            }
+        }
+    }
+
+    fn across(
+        &mut self,
+        call: &Call<'_>,
+        across: &Across,
+        body: impl FnOnce(&mut Scope<'_>, &Slot, &Slot, bool) -> CmdResult,
+    ) -> CmdResult {
+        self.held.release();
+        let quiet = self.quiet();
+        let (source, target) = two_slots(self.engine, self.client.database, call, across)?;
+        let places = [(&source, across.source_key), (&target, across.target_key)];
+        let places = places.map(|(slot, at)| (&*slot.collection, call.args.get(at).unwrap_or_default()));
+        let mut scope = Scope::for_places(self.engine, self.worker, places.into_iter());
+        body(&mut scope, &source, &target, quiet)
+    }
+
+    fn on_collection(
+        &mut self,
+        _: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection) -> CmdResult,
+    ) -> CmdResult {
+        self.held.release();
+        let collection = resolve(self.cx, self.client.database)?;
+        let result = body(&mut Scope::visiting(self.engine, self.worker), &collection);
+        self.worker.observe_all(self.engine);
+        result
+    }
+
+    fn alone(&mut self, body: impl FnOnce(&mut Scope<'_>, DatabaseId) -> CmdResult) -> CmdResult {
+        self.held.release();
+        let (engine, database) = (self.engine, self.client.database);
+        let result = self.worker.outside(engine, self.pass, |worker| {
+            worker.with_exclusive(engine, |kit, gate| {
+                body(&mut Scope::exclusive(engine, kit, gate), database)
+            })
+        });
+        self.worker.observe_all(engine);
+        result
+    }
+
+    fn session(
+        &mut self,
+        call: &Call<'_>,
+        body: impl FnOnce(&mut SessionCx<'_>) -> Result<Flow, CmdError>,
+    ) -> Result<Flow, CmdError> {
+        self.held.release();
+        body(&mut SessionCx {
+            server: &self.cx.server,
+            commands: self.cx.commands,
+            client: self.client,
+            kit: self.worker,
+            pass: self.pass,
+            command: call.command,
+        })
+    }
+
+    fn maintenance(
+        &mut self,
+        call: &Call<'_>,
+        body: impl FnOnce(&mut MaintenanceCx<'_>) -> Result<Flow<Waiting>, CmdError>,
+    ) -> Result<Flow<Waiting>, CmdError> {
+        self.held.release();
+        let (cx, client) = (self.cx, &mut *self.client);
+        self.worker.outside(self.engine, self.pass, |worker| {
+            body(&mut MaintenanceCx {
+                server: &cx.server,
+                commands: cx.commands,
+                client,
+                worker,
+                command: call.command,
+            })
+        })
+    }
+}

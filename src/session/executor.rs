@@ -1,0 +1,167 @@
+//! Runs calls: of requests, of transactions, of blocked commands that try again. The only place that asks what kind of
+//! handler a command has.
+//!
+//! Under what a call runs is its [`Place`]: beside others, under locks that are held already, or alone. A place is handed
+//! what it works with, the right to work alone above all; none can ask for more.
+//!
+//! **Invariant:** a command that touched a key outside of what its spec names answers an error.
+
+use crate::commands::blocking::Attempt;
+use crate::commands::context::{MaintenanceCx, SessionCx};
+use crate::commands::error::CmdError;
+use crate::commands::flow::{Flow, Waiting};
+use crate::commands::spec::{Across, CmdResult, Handler};
+use crate::engine::Engine;
+use crate::engine::across::AcrossTxn;
+use crate::engine::collection::Collection;
+use crate::engine::effect::DatabaseId;
+use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
+use crate::engine::ranges::RangeTxn;
+use crate::engine::registry::Slot;
+use crate::engine::scope::Scope;
+use crate::engine::txn::{ReadTxn, Txn};
+use crate::resp::Reply;
+
+use super::call::Call;
+
+/// What to say when the client's collection has gone.
+pub(super) const NO_COLLECTION: CmdError =
+    CmdError::text("NOCOLLECTION the selected collection has been dropped, select another one");
+
+const NOT_HERE: CmdError = CmdError::text("ERR the command cannot run here");
+
+const STRAYED: CmdError =
+    CmdError::text("ERR the command touched a key that it does not declare; this is a fault of the server");
+
+/// Where a call runs. Each method finds the locks for one kind of handler and runs `body` under them; `bool` is whether
+/// reads leave the access clock alone.
+pub trait Place {
+    /// Under the locks of the call's keys.
+    fn on_keys<R>(
+        &mut self,
+        call: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
+    ) -> Result<R, CmdError>;
+
+    /// Under the locks of the call's keys, and what is done if there is nothing yet.
+    fn blocking(
+        &mut self,
+        call: &Call<'_>,
+        reply: &mut Reply,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
+    ) -> Result<Flow<Waiting>, CmdError>;
+
+    /// Under the locks of the call's keys in two collections.
+    fn across(
+        &mut self,
+        _call: &Call<'_>,
+        _across: &Across,
+        _body: impl FnOnce(&mut Scope<'_>, &Slot, &Slot, bool) -> CmdResult,
+    ) -> CmdResult {
+        Err(NOT_HERE)
+    }
+
+    /// On the selected collection, shard by shard.
+    fn on_collection(
+        &mut self,
+        _call: &Call<'_>,
+        _body: impl FnOnce(&mut Scope<'_>, &Collection) -> CmdResult,
+    ) -> CmdResult {
+        Err(NOT_HERE)
+    }
+
+    /// While nobody else runs.
+    fn alone(&mut self, _body: impl FnOnce(&mut Scope<'_>, DatabaseId) -> CmdResult) -> CmdResult {
+        Err(NOT_HERE)
+    }
+
+    /// On the connection or the server.
+    fn session(
+        &mut self,
+        _call: &Call<'_>,
+        _body: impl FnOnce(&mut SessionCx<'_>) -> Result<Flow, CmdError>,
+    ) -> Result<Flow, CmdError> {
+        Err(NOT_HERE)
+    }
+
+    /// The same without a pass.
+    fn maintenance(
+        &mut self,
+        _call: &Call<'_>,
+        _body: impl FnOnce(&mut MaintenanceCx<'_>) -> Result<Flow<Waiting>, CmdError>,
+    ) -> Result<Flow<Waiting>, CmdError> {
+        Err(NOT_HERE)
+    }
+}
+
+/// Runs a call. On an error the caller drops what was written to `reply`.
+#[inline]
+pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
+    let args = call.args;
+    let result = match call.handler {
+        Handler::Read(run) => place.on_keys(call, |scope, collection, quiet| {
+            let result = run(&mut ReadTxn::new(scope, collection, quiet), args, reply);
+            check(scope, call, result)
+        }),
+        Handler::Write(run) => place.on_keys(call, |scope, collection, quiet| {
+            let result = run(&mut Txn::new(scope, collection, quiet), args, reply);
+            check(scope, call, result)
+        }),
+        Handler::Blocking(run) => {
+            return place.blocking(call, reply, |scope, collection, quiet, reply| {
+                let result = run(&mut Txn::new(scope, collection, quiet), args, reply);
+                check(scope, call, result)
+            });
+        }
+        Handler::Across(across) => place.across(call, across, |scope, source, target, quiet| {
+            let result = (across.run)(&mut AcrossTxn::new(scope, source, target, quiet), args, reply);
+            check(scope, call, result)
+        }),
+        Handler::Keyspace(run) => place.on_collection(call, |scope, collection| {
+            let result = run(&mut KeyspaceTxn::new(scope, collection), args, reply);
+            check(scope, call, result)
+        }),
+        Handler::Range(run) => place.on_collection(call, |scope, collection| {
+            let result = run(&mut RangeTxn::new(scope, collection), args, reply);
+            check(scope, call, result)
+        }),
+        Handler::Exclusive(run) => place.alone(|scope, database| {
+            let result = run(&mut ExclusiveTxn::new(scope, database), args, reply);
+            check(scope, call, result)
+        }),
+        Handler::Session(run) => return place.session(call, |cx| run(cx, args, reply)).map(Flow::may_wait),
+        Handler::Maintenance(act) => return place.maintenance(call, |cx| (act.run)(cx, args, reply)),
+        Handler::Container => Err(CmdError::Arity(call.command.full_name())),
+    };
+    result.map(|()| Flow::Done)
+}
+
+#[inline]
+fn check<R>(scope: &Scope<'_>, call: &Call<'_>, result: Result<R, CmdError>) -> Result<R, CmdError> {
+    if scope.has_strayed() {
+        return Err(strayed(call));
+    }
+    result
+}
+
+#[cold]
+fn strayed(call: &Call<'_>) -> CmdError {
+    tracing::error!(
+        command = call.command.full_name(),
+        "a command touched a key that its spec does not name; what it did to that key was left out"
+    );
+    STRAYED
+}
+
+/// The two collections of a command on keys of both.
+pub(super) fn two_slots(
+    engine: &Engine,
+    database: DatabaseId,
+    call: &Call<'_>,
+    across: &Across,
+) -> Result<(Slot, Slot), CmdError> {
+    let registry = engine.registry();
+    let source = registry.slot(database).cloned().ok_or(NO_COLLECTION)?;
+    let target = (across.target)(&registry, source.clone(), call.args)?;
+    Ok((source, target))
+}
