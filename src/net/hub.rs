@@ -29,7 +29,7 @@ use super::socket::{Accepted, Socket};
 use super::transfers::{self, Transfer, Transfers};
 use super::worker::{Seat, Seated};
 use crate::engine::worker::Dependencies;
-use crate::session::WorkerCx;
+use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
 
 /// Connections served together.
 const GROUP_CONNECTIONS: usize = 64;
@@ -54,7 +54,7 @@ pub struct Hub {
     sources: [Arc<Slot>; SOURCES],
     connections: Slab<Connected>,
     /// Who runs in this turn, and what it will owe; empty between turns, as is what is being moved.
-    running: Vec<(usize, Dependencies)>,
+    running: Vec<Running>,
     moving: Vec<Transfer>,
     transfers: Box<dyn Transfers>,
     arrivals: UnboundedReceiver<Seated>,
@@ -65,6 +65,15 @@ pub struct Hub {
     patience: Option<Pin<Box<Sleep>>>,
     settling: Settling,
     linger: Linger,
+}
+
+/// A connection that runs in this turn.
+struct Running {
+    index: usize,
+    /// What was found out of its requests before.
+    looked: Option<Looked>,
+    /// What its replies depend on, once it has run.
+    owed: Dependencies,
 }
 
 /// A connection that counts among its worker's.
@@ -162,9 +171,15 @@ impl Hub {
 
     fn run_all(&mut self) {
         let mut running = std::mem::take(&mut self.running);
-        for (index, owed) in &mut running {
-            if let Some(connected) = self.connections.get_mut(*index) {
-                *owed = connected.connection.run();
+        let mut rest = running.as_mut_slice();
+        while !rest.is_empty() {
+            let count = self.look_ahead(rest);
+            let (window, behind) = rest.split_at_mut(count);
+            rest = behind;
+            for runs in window {
+                if let Some(connected) = self.connections.get_mut(runs.index) {
+                    runs.owed = connected.connection.run(runs.looked.as_ref());
+                }
             }
         }
         self.cx.worker.borrow_mut().submit();
@@ -173,11 +188,33 @@ impl Hub {
         self.running = running;
     }
 
+    /// Looks at the requests of the first of `running` before any of them runs, so that what one waits for in memory is
+    /// fetched while others run; how many connections that were.
+    fn look_ahead(&self, running: &mut [Running]) -> usize {
+        if running.len() < 2 {
+            return running.len();
+        }
+        let mut count = 0;
+        self.cx.look_ahead(|ahead| {
+            for runs in running.iter_mut() {
+                if ahead.len() >= CHUNK_REQUESTS {
+                    break;
+                }
+                let connected = self.connections.get(runs.index);
+                runs.looked = connected.and_then(|connected| connected.connection.look(ahead));
+                count += 1;
+            }
+            let looked = running.iter().take(count).filter_map(|runs| runs.looked.as_ref());
+            looked.for_each(|looked| ahead.fetch(looked));
+        });
+        count
+    }
+
     /// Sends the replies that may leave; the others wait.
-    fn settle_all(&mut self, ran: &[(usize, Dependencies)]) {
+    fn settle_all(&mut self, ran: &[Running]) {
         let engine = Arc::clone(&self.cx.server.engine);
         let mut has_added = false;
-        for &(index, owed) in ran {
+        for &Running { index, owed, .. } in ran {
             let Some(connected) = self.connections.get_mut(index) else {
                 continue;
             };
@@ -235,7 +272,11 @@ impl Hub {
         match next {
             Next::Rest => connected.connection.charge(),
             Next::Receive => self.moving.push(connected.connection.start_receive(index)),
-            Next::Run => self.running.push((index, Dependencies::default())),
+            Next::Run => self.running.push(Running {
+                index,
+                looked: None,
+                owed: Dependencies::default(),
+            }),
             Next::End => drop(self.connections.remove(index)),
         }
     }

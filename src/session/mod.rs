@@ -15,7 +15,7 @@ mod exec;
 pub mod executor;
 mod held;
 mod http;
-pub mod prepare;
+mod prepare;
 mod run;
 
 use std::cell::RefCell;
@@ -33,6 +33,7 @@ use crate::resp::{Batch, Proto, Reply};
 use crate::state::Server;
 use call::Queue;
 pub use current::CurrentCollections;
+pub use prepare::{Ahead, Looked};
 
 pub use account::LateCall;
 pub use run::CHUNK_REQUESTS;
@@ -54,6 +55,8 @@ pub struct WorkerCx {
     pub worker: RefCell<Worker>,
     /// Collections that clients of this worker have selected.
     pub collections: CurrentCollections,
+    /// What has been found out of requests that are about to run.
+    ahead: RefCell<Ahead>,
     buffers: RefCell<Vec<Vec<u8>>>,
     batches: RefCell<Vec<Box<Batch>>>,
 }
@@ -66,9 +69,18 @@ impl WorkerCx {
             commands: table(),
             worker: RefCell::new(worker),
             collections: CurrentCollections::default(),
+            ahead: RefCell::default(),
             buffers: RefCell::default(),
             batches: RefCell::default(),
         }
+    }
+
+    /// The first stages of the preparation of several connections' requests, all under one pass: `look` asks each.
+    pub fn look_ahead(&self, look: impl FnOnce(&mut Ahead)) {
+        let (worker, mut ahead) = (self.worker.borrow(), self.ahead.borrow_mut());
+        let _pass = worker.enter(&self.server.engine);
+        ahead.clear();
+        look(&mut ahead);
     }
 
     /// An empty read buffer.

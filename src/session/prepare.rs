@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::current::Pinned;
 use super::run::CHUNK_REQUESTS;
 use crate::commands::spec::{Command, Table};
 use crate::engine::collection::Collection;
@@ -51,6 +52,68 @@ impl<'b> Last<'b> {
 /// What is known of a chunk's requests.
 pub(super) type Chunk = SmallVec<[Prepared; CHUNK_REQUESTS]>;
 
+/// What a worker has found out of several connections' requests before they run.
+#[derive(Default)]
+pub struct Ahead(Vec<Prepared>);
+
+/// One connection's share of that.
+#[derive(Clone)]
+pub struct Looked {
+    range: Range<usize>,
+    /// What it holds for.
+    collection: Option<Pinned>,
+}
+
+impl Ahead {
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// How many requests have been looked at.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The first stage for the requests of a range of `batch`, which lie in `buf`. A pass is held.
+    pub(super) fn look(
+        &mut self,
+        commands: &'static Table,
+        batch: &Batch,
+        buf: &[u8],
+        range: Range<usize>,
+        collection: Option<Pinned>,
+    ) -> Looked {
+        let start = self.0.len();
+        find(commands, batch, buf, range, collection.as_deref(), true, &mut self.0);
+        Looked {
+            range: start..self.0.len(),
+            collection,
+        }
+    }
+
+    /// The second stage for one connection's. A pass is held.
+    pub fn fetch(&self, looked: &Looked) {
+        if let Some(collection) = &looked.collection {
+            fetch_entries(self.of(looked), collection);
+        }
+    }
+
+    /// What was found for `looked`, if that was for `collection`.
+    pub(super) fn found(&self, looked: &Looked, collection: Option<&Collection>) -> Option<&[Prepared]> {
+        let is_same = match (looked.collection.as_deref(), collection) {
+            (Some(one), Some(other)) => std::ptr::eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        is_same.then(|| self.of(looked))
+    }
+
+    fn of(&self, looked: &Looked) -> &[Prepared] {
+        self.0.get(looked.range.clone()).unwrap_or_default()
+    }
+}
+
 /// Prepares the requests of a range of `batch`, which lie in `buf`, for one collection.
 pub(super) fn prepare(
     commands: &'static Table,
@@ -59,14 +122,31 @@ pub(super) fn prepare(
     range: Range<usize>,
     collection: Option<&Collection>,
 ) -> Chunk {
-    let stages = range.len() > 1;
+    let mut prepared = Chunk::new();
+    let fetches = range.len() > 1;
+    find(commands, batch, buf, range, collection, fetches, &mut prepared);
+    if let (true, Some(collection)) = (fetches, collection) {
+        fetch_entries(&prepared, collection);
+    }
+    prepared
+}
+
+/// The first stage: the commands and the hashes of single keys; `fetches`: their buckets, too.
+fn find(
+    commands: &'static Table,
+    batch: &Batch,
+    buf: &[u8],
+    range: Range<usize>,
+    collection: Option<&Collection>,
+    fetches: bool,
+    prepared: &mut impl Extend<Prepared>,
+) {
     let mut last = Last {
         commands,
         command: None,
         hash: None,
     };
-    let mut prepared = Chunk::new();
-    for at in range {
+    prepared.extend(range.map(|at| {
         let args = batch.args(at, buf);
         let command = args.get(0).and_then(|name| last.command(name));
         let key = command
@@ -75,21 +155,22 @@ pub(super) fn prepare(
         let hash = key.zip(collection).map(|(key, collection)| {
             last.hash(key, || {
                 let hash = collection.key(key).hash;
-                if stages {
+                if fetches {
                     collection.prefetch_page(hash);
                 }
                 hash
             })
         });
-        prepared.push(Prepared { command, hash });
-    }
-    if let (true, Some(collection)) = (stages, collection) {
-        let mut last = None;
-        for hash in prepared.iter().filter_map(|prepared| prepared.hash) {
-            if last.replace(hash) != Some(hash) {
-                collection.prefetch_entry(hash);
-            }
+        Prepared { command, hash }
+    }));
+}
+
+/// The second stage: the entries.
+fn fetch_entries(prepared: &[Prepared], collection: &Collection) {
+    let mut last = None;
+    for hash in prepared.iter().filter_map(|prepared| prepared.hash) {
+        if last.replace(hash) != Some(hash) {
+            collection.prefetch_entry(hash);
         }
     }
-    prepared
 }

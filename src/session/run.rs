@@ -13,7 +13,7 @@ use super::call::{Call, OwnedCall, Queue};
 use super::executor::execute;
 use super::held::HeldShard;
 use super::http;
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Ahead, Chunk, Looked, Prepared, prepare};
 use super::{Ran, Session, WorkerCx};
 use crate::client::ReplyMode;
 use crate::commands::collections::check_collection;
@@ -44,13 +44,21 @@ pub(super) enum Step {
 }
 
 impl Session {
-    /// Runs the requests of `batch` from number `from` on; `buf` is the buffer they lie in.
-    pub fn run(&mut self, cx: &WorkerCx, batch: &Batch, buf: &[u8], from: usize) -> Ran {
-        let mut worker = cx.worker.borrow_mut();
-        let mut next = from;
+    /// Looks at the requests of `batch` from number `from` on, without running them: the first stage of their preparation,
+    /// together with other connections' ([`WorkerCx::look_ahead`]).
+    pub fn look(&self, cx: &WorkerCx, ahead: &mut Ahead, batch: &Batch, buf: &[u8], from: usize) -> Looked {
+        let collection = cx.collections.resolve(&cx.server.engine, self.client.database);
+        let range = from..batch.len().min(from.saturating_add(CHUNK_REQUESTS));
+        ahead.look(cx.commands, batch, buf, range, collection)
+    }
+
+    /// Runs the requests of `batch` from number `from` on; `buf` is the buffer they lie in. What was `looked` at before is
+    /// used as far as it still holds.
+    pub fn run(&mut self, cx: &WorkerCx, batch: &Batch, buf: &[u8], from: usize, looked: Option<&Looked>) -> Ran {
+        let (mut next, mut looked) = (from, looked);
         while next < batch.len() {
             let end = batch.len().min(next + CHUNK_REQUESTS);
-            match self.run_chunk(cx, &mut worker, batch, buf, next..end) {
+            match self.run_chunk(cx, batch, buf, next..end, looked.take()) {
                 Step::Done => next = end,
                 Step::Stop(ran) => return ran,
             }
@@ -61,17 +69,24 @@ impl Session {
     fn run_chunk(
         &mut self,
         cx: &WorkerCx,
-        worker: &mut Worker,
         batch: &Batch,
         buf: &[u8],
         range: std::ops::Range<usize>,
+        looked: Option<&Looked>,
     ) -> Step {
+        let worker = &mut *cx.worker.borrow_mut();
         worker.refresh_clock();
         let engine = Arc::clone(&cx.server.engine);
         let mut pass = worker.enter(&engine);
         // Kept for the whole chunk, so that its address stands for it.
         let pinned = cx.collections.resolve(&cx.server.engine, self.client.database);
-        let chunk = prepare(cx.commands, batch, buf, range.clone(), pinned.as_deref());
+        let (ahead, fresh) = (cx.ahead.borrow(), Chunk::new);
+        let found = looked.and_then(|looked| ahead.found(looked, pinned.as_deref()));
+        let own = found.map_or_else(
+            || prepare(cx.commands, batch, buf, range.clone(), pinned.as_deref()),
+            |_| fresh(),
+        );
+        let chunk = found.unwrap_or(&own);
         let mut held = HeldShard::of(pinned.as_deref());
         let mut clock = Instant::now();
         for (at, prepared) in range.clone().zip(chunk) {
@@ -84,14 +99,13 @@ impl Session {
                 held: &mut held,
                 engine: &engine,
             };
-            let step = run.request(prepared, args, &mut clock, at);
+            let mut step = run.request(*prepared, args, &mut clock, at);
+            if matches!(step, Step::Done) && self.reply.is_full(FULL_BYTES) {
+                step = Step::Stop(Ran::Full { next: at + 1 });
+            }
             if let Step::Stop(ran) = step {
                 self.note_activity(worker, at + 1 - range.start);
                 return Step::Stop(ran);
-            }
-            if self.reply.held_bytes() > FULL_BYTES {
-                self.note_activity(worker, at + 1 - range.start);
-                return Step::Stop(Ran::Full { next: at + 1 });
             }
         }
         self.note_activity(worker, range.len());

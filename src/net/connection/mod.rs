@@ -30,7 +30,7 @@ use super::socket::Socket;
 use crate::client::ClientHandle;
 use crate::engine::worker::{Dependencies, unix_ms};
 use crate::resp::{Limits, RequestParser};
-use crate::session::{LateCall, Ran, Session, Waiting, WorkerCx};
+use crate::session::{LateCall, Looked, Ran, Session, Waiting, WorkerCx};
 
 /// How long a closing connection waits for its last replies to be taken.
 const LAST_REPLIES_MAX: Duration = Duration::from_secs(5);
@@ -230,8 +230,8 @@ impl Connection {
     }
 
     /// Runs what has arrived; what its replies depend on. Until [`settled`](Self::settled) they do not leave.
-    pub fn run(&mut self) -> Dependencies {
-        let ran = self.run_work();
+    pub fn run(&mut self, looked: Option<&Looked>) -> Dependencies {
+        let ran = self.run_work(looked);
         self.state = State::Settling(ran);
         self.cx.worker.borrow_mut().take_dependencies()
     }

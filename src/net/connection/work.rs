@@ -2,11 +2,14 @@
 
 use super::{Connection, Next, State};
 use crate::resp::{Batch, ProtocolError};
-use crate::session::Ran;
+use crate::session::{Ahead, Looked, Ran};
 use std::sync::atomic::Ordering;
 
 /// Requests taken from the buffer before they run.
 const BATCH_REQUESTS: usize = 1024;
+
+/// More requests of a connection than these are prepared without others'.
+const LOOKED_REQUESTS_MAX: usize = 16;
 
 /// A batch that is being run.
 pub(super) struct Work {
@@ -60,13 +63,23 @@ impl Connection {
         Next::Run
     }
 
+    /// Looks at the requests that are about to run, unless they are so many that they are prepared among themselves.
+    pub fn look(&self, ahead: &mut Ahead) -> Option<Looked> {
+        let work = self.work.as_ref()?;
+        if work.batch.len() - work.next > LOOKED_REQUESTS_MAX {
+            return None;
+        }
+        let buf = self.buf.get(work.start..).unwrap_or_default();
+        Some(self.session.look(&self.cx, ahead, &work.batch, buf, work.next))
+    }
+
     /// Runs the batch from where it stands.
-    pub(super) fn run_work(&mut self) -> Ran {
+    pub(super) fn run_work(&mut self, looked: Option<&Looked>) -> Ran {
         let hard_bytes = self.output_bytes_max();
         self.session.reply().set_held_bytes_max(hard_bytes);
         let Some(work) = &self.work else { return Ran::All };
         let buf = self.buf.get(work.start..).unwrap_or_default();
-        self.session.run(&self.cx, &work.batch, buf, work.next)
+        self.session.run(&self.cx, &work.batch, buf, work.next, looked)
     }
 
     /// All requests of the batch have run, and their replies may have left.

@@ -271,6 +271,13 @@ impl Reply {
         self.out.is_over()
     }
 
+    /// Whether more than `bytes` are held, or were more than may be.
+    #[inline]
+    #[must_use]
+    pub const fn is_full(&self, bytes: usize) -> bool {
+        self.out.held_bytes() > bytes || self.out.is_over()
+    }
+
     /// Whether nothing is left to send.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
