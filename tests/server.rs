@@ -37,12 +37,16 @@ mod repair;
 mod restore;
 #[path = "server/secrets.rs"]
 mod secrets;
+#[path = "server/side_by_side.rs"]
+mod side_by_side;
 #[path = "server/snapshots.rs"]
 mod snapshots;
 #[path = "server/startup.rs"]
 mod startup;
 #[path = "server/stopping.rs"]
 mod stopping;
+#[path = "server/transactions.rs"]
+mod transactions;
 #[path = "server/verify.rs"]
 mod verify;
 

@@ -9,7 +9,7 @@
 use super::blocking::Attempt;
 use super::error::CmdError;
 use super::flow::{Flow, Waiting};
-use super::spec::{Across, CmdResult, KeyUses};
+use super::spec::{Across, CmdResult, Command, KeyUses, Spec};
 use super::table::table;
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
@@ -116,17 +116,26 @@ impl Harness {
 
     /// Runs a request.
     pub fn run_request(&mut self, request: &OwnedRequest) -> Vec<u8> {
+        let command = table().lookup(request.args().at(0)).expect("an unknown command");
+        self.reply_to(command, request)
+    }
+
+    /// Runs a command that is not in the table.
+    pub fn run_spec(&mut self, spec: &'static Spec, args: &[&[u8]]) -> Vec<u8> {
+        self.reply_to(Command::new(0, spec, None), &OwnedRequest::from_slices(args))
+    }
+
+    fn reply_to(&mut self, command: Command, request: &OwnedRequest) -> Vec<u8> {
         let mut reply = Reply::new(self.proto);
         let mark = reply.mark();
-        if let Err(error) = self.execute(request.args(), &mut reply) {
+        if let Err(error) = self.execute(command, request.args(), &mut reply) {
             reply.truncate(mark);
             reply.error(&error.to_string());
         }
         reply.to_vec()
     }
 
-    fn execute(&mut self, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-        let command = table().lookup(args.at(0)).expect("an unknown command");
+    fn execute(&mut self, command: Command, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         let prepared = Prepared {
             command: Some(command),
             hash: None,

@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::WorkerCx;
+use super::cx::WorkerCx;
 use crate::client::ClientHandle;
 use crate::commands::redact::shown_args;
 use crate::commands::spec::{Command, flag};

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use super::WorkerCx;
 use super::blocked::{self, Blocker};
 use super::call::{Call, Keys};
 use super::current::Pinned;
+use super::cx::WorkerCx;
 use super::executor::{NO_COLLECTION, Place, two_slots};
 use super::held::HeldShard;
 use crate::client::Client;

@@ -5,9 +5,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::WorkerCx;
 use super::beside::resolve;
 use super::call::{Call, Keys, OwnedCall, Queue};
+use super::cx::WorkerCx;
 use super::executor::{Place, execute, two_slots};
 use super::run::Run;
 use crate::client::{Client, Multi};

@@ -165,3 +165,49 @@ pub(super) fn two_slots(
     let target = (across.target)(&registry, source.clone(), call.args)?;
     Ok((source, target))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::commands::spec::{Group, Handler, Spec, first_key};
+    use crate::commands::testing::Harness;
+    use crate::commands::{CmdError, CmdResult};
+    use crate::engine::txn::Txn;
+    use crate::page::StrRef;
+    use crate::resp::{Args, Reply};
+
+    /// Names its first key only, and writes two.
+    const WRONG: Spec = Spec {
+        keys: &[first_key(&["OW", "update"])],
+        ..Spec::new("wrong", Group::String, 3, Handler::Write(wrong))
+    };
+
+    fn wrong(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+        txn.put_str(args.at(1), StrRef::Inline(b"v"), None);
+        txn.put_str(args.at(2), StrRef::Inline(b"v"), None);
+        let text = txn.get_str(args.at(2))?.map(|text| text.bytes().to_vec());
+        reply.bulk(&text.ok_or(CmdError::NoSuchKey)?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_key_that_no_spec_names_is_an_error_and_left_alone() {
+        let mut server = Harness::new();
+        let (mut strayed, mut at_home) = (0, 0);
+        for n in 0..200 {
+            let other = format!("other{n}");
+            let reply = server.run_spec(&WRONG, &[b"wrong", b"key", other.as_bytes()]);
+            let is_there = server.say(&format!("EXISTS {other}")) == ":1";
+            if reply.starts_with(b"-ERR the command touched a key that it does not declare") {
+                assert!(!is_there, "{other}");
+                strayed += 1;
+            } else {
+                // Its shard is the declared key's, and locked.
+                assert_eq!(reply, b"$1\r\nv\r\n");
+                assert!(is_there, "{other}");
+                at_home += 1;
+            }
+        }
+        assert!(strayed > 150 && strayed + at_home == 200, "{strayed} of 200");
+        assert_eq!(server.say("GET key"), "$1 v");
+    }
+}

@@ -10,10 +10,12 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::current::Pinned;
-use super::run::CHUNK_REQUESTS;
 use crate::commands::spec::{Command, Table};
 use crate::engine::collection::Collection;
 use crate::resp::Batch;
+
+/// Requests prepared together.
+pub const CHUNK_REQUESTS: usize = 32;
 
 /// What is known of a request before it runs.
 #[derive(Clone, Copy)]

@@ -10,11 +10,12 @@ use super::account::{self, LateCall};
 use super::admit;
 use super::beside::Beside;
 use super::call::{Call, OwnedCall, Queue};
+use super::connection::{Ran, Session};
+use super::cx::WorkerCx;
 use super::executor::execute;
 use super::held::HeldShard;
 use super::http;
-use super::prepare::{Ahead, Chunk, Looked, Prepared, prepare};
-use super::{Ran, Session, WorkerCx};
+use super::prepare::{Ahead, CHUNK_REQUESTS, Chunk, Looked, Prepared, prepare};
 use crate::client::ReplyMode;
 use crate::commands::collections::check_collection;
 use crate::commands::error::CmdError;
@@ -27,8 +28,6 @@ use crate::engine::waiters;
 use crate::engine::worker::Worker;
 use crate::resp::{Args, Batch};
 
-/// Requests prepared together.
-pub const CHUNK_REQUESTS: usize = 32;
 /// A request that takes longer does not keep its shard for the next one.
 const HELD_NANOS_MAX: u64 = 20_000;
 /// After a request that takes longer the clock is read again; else once a chunk.

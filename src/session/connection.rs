@@ -1,0 +1,97 @@
+//! One connection's session: its client, MULTI's queue, the replies so far; how its runs end.
+
+use std::sync::Arc;
+
+use super::account::LateCall;
+use super::call::Queue;
+use super::cx::WorkerCx;
+use crate::client::{Client, ClientHandle};
+use crate::commands::error::CmdError;
+use crate::commands::flow::{LateReply, Waiting};
+use crate::commands::transactions::forget_watches;
+use crate::resp::{Proto, Reply};
+
+/// How a run over a batch ended.
+pub enum Ran {
+    /// All requests have run.
+    All,
+    /// The request before `next` waits; when it is done, its reply is due and the run goes on at `next`.
+    Waiting {
+        /// Where to go on.
+        next: usize,
+        /// What is waited for.
+        waiting: Waiting,
+        /// The call to account for when it is done, unless that has been done.
+        call: Option<LateCall>,
+    },
+    /// Replies enough to be sent first; the run goes on at `next`.
+    Full {
+        /// Where to go on.
+        next: usize,
+    },
+    /// CLIENT PAUSE holds the request at `next` back.
+    Paused {
+        /// Where to go on.
+        next: usize,
+    },
+    /// The connection is to be closed once the replies are sent; later requests do not run.
+    Close,
+}
+
+/// One connection's session.
+pub struct Session {
+    pub(super) client: Client,
+    /// Commands that MULTI has queued.
+    pub(super) queue: Queue,
+    pub(super) reply: Reply,
+}
+
+impl Session {
+    /// A session for a new connection.
+    pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
+        Self {
+            client: Client::new(handle, authenticated),
+            queue: Queue::default(),
+            reply: Reply::new(Proto::Resp2),
+        }
+    }
+
+    /// Replies written so far.
+    pub fn reply(&mut self) -> &mut Reply {
+        &mut self.reply
+    }
+
+    /// The client's state.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Writes the reply of a command that has waited, and accounts for it.
+    pub fn reply_late(&mut self, cx: &WorkerCx, call: Option<LateCall>, result: Result<LateReply, CmdError>) {
+        if let Some(call) = call {
+            let mut worker = cx.worker.borrow_mut();
+            worker.refresh_clock();
+            call.note(cx, &worker, &self.client.handle);
+        }
+        let mark = self.reply.mark();
+        match result {
+            Ok(write) => write(&mut self.reply),
+            Err(error) => {
+                let text = error.bytes();
+                self.reply.error_bytes(&text);
+                cx.server.stats.count_error(&text);
+                cx.worker.borrow().counters().errors.add(1);
+            }
+        }
+        self.mute(mark);
+    }
+
+    /// Lets go of what the session holds in the engine, when its connection ends.
+    pub fn end(&mut self, cx: &WorkerCx) {
+        if !self.client.watches.is_empty() {
+            let engine = &cx.server.engine;
+            let pass = cx.worker.borrow().enter(engine);
+            forget_watches(engine, &mut self.client, &pass);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What the connections of one worker thread share.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::current::CurrentCollections;
+use super::prepare::Ahead;
+use crate::commands::spec::Table;
+use crate::commands::table::table;
+use crate::engine::worker::Worker;
+use crate::resp::Batch;
+use crate::state::Server;
+
+/// Read buffers a worker keeps for its connections.
+const BUFFERS_KEPT: usize = 64;
+/// Batches a worker keeps for them.
+const BATCHES_KEPT: usize = 64;
+/// Larger read buffers are freed rather than kept.
+const BUFFER_BYTES_KEPT: usize = 128 * 1024;
+
+/// See the module.
+pub struct WorkerCx {
+    /// Everything shared by all threads.
+    pub server: Arc<Server>,
+    /// All commands.
+    pub commands: &'static Table,
+    /// This thread's way into the engine.
+    pub worker: RefCell<Worker>,
+    /// Collections that clients of this worker have selected.
+    pub collections: CurrentCollections,
+    /// What has been found out of requests that are about to run.
+    pub(super) ahead: RefCell<Ahead>,
+    buffers: RefCell<Vec<Vec<u8>>>,
+    batches: RefCell<Vec<Box<Batch>>>,
+}
+
+impl WorkerCx {
+    /// For a new worker thread.
+    pub fn new(server: Arc<Server>, worker: Worker) -> Self {
+        Self {
+            server,
+            commands: table(),
+            worker: RefCell::new(worker),
+            collections: CurrentCollections::default(),
+            ahead: RefCell::default(),
+            buffers: RefCell::default(),
+            batches: RefCell::default(),
+        }
+    }
+
+    /// The first stages of the preparation of several connections' requests, all under one pass: `look` asks each.
+    pub fn look_ahead(&self, look: impl FnOnce(&mut Ahead)) {
+        let (worker, mut ahead) = (self.worker.borrow(), self.ahead.borrow_mut());
+        let _pass = worker.enter(&self.server.engine);
+        ahead.clear();
+        look(&mut ahead);
+    }
+
+    /// An empty read buffer.
+    pub fn take_buffer(&self) -> Vec<u8> {
+        self.buffers.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives an empty read buffer back.
+    pub fn give_buffer(&self, buffer: Vec<u8>) {
+        let mut buffers = self.buffers.borrow_mut();
+        if buffers.len() < BUFFERS_KEPT && (1..=BUFFER_BYTES_KEPT).contains(&buffer.capacity()) {
+            buffers.push(buffer);
+        }
+    }
+
+    /// An empty batch.
+    pub fn take_batch(&self) -> Box<Batch> {
+        self.batches.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives a batch back.
+    pub fn give_batch(&self, mut batch: Box<Batch>) {
+        let mut batches = self.batches.borrow_mut();
+        if batches.len() < BATCHES_KEPT {
+            batch.clear();
+            batches.push(batch);
+        }
+    }
+}
