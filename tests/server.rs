@@ -29,6 +29,8 @@ mod http;
 mod inspect;
 #[path = "server/ordered.rs"]
 mod ordered;
+#[path = "server/parameters.rs"]
+mod parameters;
 #[path = "server/pipelines.rs"]
 mod pipelines;
 #[path = "server/repair.rs"]

@@ -308,8 +308,7 @@ impl Hub {
         let waker = self.waker(SHUTDOWN);
         let mut cx = Context::from_waker(&waker);
         if self.patience.is_none() && self.ending.as_mut().poll(&mut cx).is_ready() {
-            let shutdown_timeout_s = &self.cx.server.params.live().shutdown_timeout_s;
-            let patience = Duration::from_secs(shutdown_timeout_s.load(std::sync::atomic::Ordering::Relaxed));
+            let patience = Duration::from_secs(self.cx.server.params.live().shutdown_timeout_s());
             self.patience = Some(Box::pin(tokio::time::sleep(patience)));
             for (_, connected) in &mut self.connections {
                 connected.connection.end_soon();

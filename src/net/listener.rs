@@ -157,7 +157,7 @@ async fn note_accept_error(error: &io::Error) {
 }
 
 fn admit_tcp(socket: tokio::net::TcpStream, server: &Server, workers: &Workers) {
-    let keepalive_s = server.params.live().tcp_keepalive_s.load(Ordering::Relaxed);
+    let keepalive_s = server.params.live().tcp_keepalive_s();
     // Failing to set an option is no reason to refuse the client.
     let _ = socket.set_nodelay(true);
     if keepalive_s > 0 {
@@ -172,15 +172,15 @@ fn admit_tcp(socket: tokio::net::TcpStream, server: &Server, workers: &Workers) 
         .is_ok_and(|addr| addr.ip().to_canonical().is_loopback());
     let Ok(socket) = socket.into_std() else { return };
     let live = server.params.live();
-    let open = !live.has_password.load(Ordering::Acquire);
-    if !is_local && open && live.protected_mode.load(Ordering::Relaxed) {
+    let open = !live.has_password();
+    if !is_local && open && live.protected_mode() {
         return refuse(&Accepted::Tcp(socket), PROTECTED);
     }
     admit(Accepted::Tcp(socket), server, workers);
 }
 
 fn admit(accepted: Accepted, server: &Server, workers: &Workers) {
-    if server.clients.len() as u64 >= server.params.live().maxclients.load(Ordering::Relaxed) {
+    if server.clients.len() as u64 >= server.params.live().maxclients() {
         server.clients.rejected.fetch_add(1, Ordering::Relaxed);
         return refuse(&accepted, b"-ERR max number of clients reached\r\n");
     }

@@ -1,7 +1,5 @@
 //! Whether a request may run at all, in Redis's order of checks: known, arity, authenticated, memory, log, pause.
 
-use std::sync::atomic::Ordering;
-
 use crate::client::Client;
 use crate::commands::error::{CmdError, QUOTED_BYTES_MAX, shown};
 use crate::commands::spec::{Command, Handler, Table, flag};
@@ -56,7 +54,7 @@ pub fn admit(server: &Server, client: &Client, flags: u32) -> Result<(), CmdErro
         return Err(CmdError::text("NOAUTH Authentication required."));
     }
     if flags & flag::DENY_OOM != 0 {
-        let max = server.params.live().maxmemory.load(Ordering::Relaxed);
+        let max = server.params.live().maxmemory();
         if max != 0 && server.engine.meter().used_bytes() > max {
             return Err(CmdError::text(
                 "OOM command not allowed when used memory > 'maxmemory'.",
