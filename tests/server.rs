@@ -33,6 +33,8 @@ mod ordered;
 mod parameters;
 #[path = "server/pipelines.rs"]
 mod pipelines;
+#[path = "server/places.rs"]
+mod places;
 #[path = "server/repair.rs"]
 mod repair;
 #[path = "server/restore.rs"]

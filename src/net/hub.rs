@@ -23,6 +23,7 @@ use tokio::time::{Interval, Sleep};
 
 use super::connection::{Connection, Next};
 use super::linger::Linger;
+use super::places::Place;
 use super::ready::{ReadyList, Slot};
 use super::settling::{Settling, Verdict, judge};
 use super::socket::{Accepted, Socket};
@@ -69,6 +70,8 @@ pub struct Hub {
 
 /// A connection that counts among its worker's.
 struct Connected {
+    /// Given back just before the socket is closed: who has been let go can come back at once.
+    _place: Place,
     connection: Box<Connection>,
     /// The worker's count, which it is in.
     _seat: Seat,
@@ -261,14 +264,14 @@ impl Hub {
     fn see_arrivals(&mut self) {
         let waker = self.waker(ARRIVALS);
         while let Poll::Ready(Some(arrived)) = self.arrivals.poll_recv(&mut Context::from_waker(&waker)) {
-            let (accepted, seat) = arrived;
-            if let Err(error) = self.seat(accepted, seat) {
+            let (accepted, seat, place) = arrived;
+            if let Err(error) = self.seat(accepted, seat, place) {
                 tracing::warn!(%error, "cannot take over a connection");
             }
         }
     }
 
-    fn seat(&mut self, accepted: Accepted, seat: Seat) -> std::io::Result<()> {
+    fn seat(&mut self, accepted: Accepted, seat: Seat, place: Place) -> std::io::Result<()> {
         if self.patience.is_some() {
             return Ok(());
         }
@@ -280,6 +283,7 @@ impl Hub {
         connection.wake_later();
         entry.insert(Connected {
             connection: Box::new(connection),
+            _place: place,
             _seat: seat,
         });
         Ok(())
