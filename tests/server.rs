@@ -29,8 +29,12 @@ mod http;
 mod inspect;
 #[path = "server/ordered.rs"]
 mod ordered;
+#[path = "server/parameters.rs"]
+mod parameters;
 #[path = "server/pipelines.rs"]
 mod pipelines;
+#[path = "server/places.rs"]
+mod places;
 #[path = "server/repair.rs"]
 mod repair;
 #[path = "server/restore.rs"]

@@ -182,7 +182,7 @@ impl Runner {
     }
 
     pub(super) fn check_memory(&self) -> Result<()> {
-        let max = self.shared.settings.memory_bytes_max.load(Ordering::Relaxed);
+        let max = self.shared.settings.memory_bytes_max();
         let used = self.shared.engine.meter().used_bytes();
         if max == 0 || used <= max {
             return Ok(());

@@ -33,6 +33,6 @@ pub use request::{
     AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, Moment, Only, PersistDone,
     RestoreDone, RestoreRequest, Target,
 };
-pub use settings::CheckpointSettings;
+pub use settings::{CheckpointSettings, CheckpointValues};
 pub use snapshots::{Difference, Snapshot, SnapshotCollection, Verified};
 pub use status::{CheckpointStats, Persisted};

@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::capture::Capture;
@@ -105,7 +104,7 @@ impl Runner {
     fn write_persisted(&mut self, name: &str, dir: &Path, id: u64, path: &Path) -> Result<Option<PersistDone>> {
         let started = Instant::now();
         let shared = Arc::clone(&self.shared);
-        let is_lz4 = shared.settings.is_lz4.load(Ordering::Relaxed);
+        let is_lz4 = shared.settings.is_lz4();
         let compression = if is_lz4 { Compression::Lz4 } else { Compression::None };
         let mut file = PageFileWriter::create(shared.disk.as_ref(), path.to_owned(), id, compression)?;
         let mut capture = Capture::begin(&shared.engine, Some(name));

@@ -8,8 +8,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::capture::Capture;
 use super::files::base::Base;
 use super::files::catalog::Catalog;
@@ -122,8 +120,8 @@ impl Runner {
         if engine.wal().last_lsn() == last_lsn || engine.refuses_writes() {
             return false;
         }
-        let interval_s = settings.interval_s.load(Relaxed);
-        let bytes_max = settings.wal_bytes_max.load(Relaxed);
+        let interval_s = settings.interval_s();
+        let bytes_max = settings.wal_bytes_max();
         let by_time = interval_s > 0 && since >= Duration::from_secs(interval_s);
         by_time || bytes_max > 0 && self.wal_growth() > bytes_max
     }
@@ -161,7 +159,7 @@ impl Runner {
 
     fn try_checkpoint(&mut self) -> Result<CheckpointDone> {
         let mut catalog = self.take_catalog()?;
-        catalog.is_lz4 = self.shared.settings.is_lz4.load(Relaxed);
+        catalog.is_lz4 = self.shared.settings.is_lz4();
         let base = match self.base.take() {
             Some(base) => base,
             None => self.read_base(&catalog),
@@ -236,13 +234,13 @@ impl Runner {
         let settings = &self.shared.settings;
         let now_ms = unix_ms();
         let keep_from = self.shared.status.last().map_or(0, |last| last.lsn + 1);
-        let keep_age_s = settings.wal_keep_age_s.load(Relaxed);
+        let keep_age_s = settings.wal_keep_age_s();
         fault_point("checkpoint.before_trim");
         if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {
             tracing::warn!("the WAL could not be trimmed after a checkpoint: {error}");
         }
         fault_point("checkpoint.after_trim");
-        let (count, age_s) = (settings.keep_count.load(Relaxed), settings.keep_age_s.load(Relaxed));
+        let (count, age_s) = (settings.keep_count(), settings.keep_age_s());
         if let Err(error) = catalog.retain(count, age_s, now_ms) {
             tracing::warn!("old checkpoints could not be removed: {error}");
         }

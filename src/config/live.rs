@@ -2,16 +2,17 @@
 //!
 //! **Invariants**
 //! - Written only by `Live::store`, under the lock of [`super::Params`]; anyone may read at any time.
-//! - `generation` grows after all values are in place: who sees a new generation sees the new values.
+//! - Every value has one getter, for this crate only: one that nobody reads any more, so that setting it would be in
+//!   vain, fails the build.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release},
+    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release},
 };
 
 use parking_lot::RwLock;
 
-use crate::checkpoint::CheckpointSettings;
+use crate::checkpoint::{CheckpointSettings, CheckpointValues};
 
 use super::values::Compression;
 use super::{
@@ -52,52 +53,31 @@ struct LiveLimit {
 /// Current values of the settings that can change while the server runs.
 #[derive(Debug, Default)]
 pub struct Live {
-    /// `memory.max_bytes`; 0: no limit.
-    pub maxmemory: AtomicU64,
+    maxmemory: AtomicU64,
     policy: AtomicU8,
-    /// `slowlog.log_slower_than_us`; -1: off.
-    pub slowlog_us: AtomicI64,
-    /// `slowlog.max_len`
-    pub slowlog_len_max: AtomicU64,
-    /// `latency.monitor_threshold_ms`; 0: off.
-    pub latency_threshold_ms: AtomicU64,
-    /// `server.timeout_s`; 0: never.
-    pub timeout_s: AtomicU64,
-    /// `server.tcp_keepalive_s`; 0: none.
-    pub tcp_keepalive_s: AtomicU64,
-    /// `server.shutdown_timeout_s`
-    pub shutdown_timeout_s: AtomicU64,
-    /// `server.maxclients`
-    pub maxclients: AtomicU64,
-    /// `server.protected_mode`
-    pub protected_mode: AtomicBool,
-    /// Whether `server.requirepass` is not empty.
-    pub has_password: AtomicBool,
+    slowlog_us: AtomicI64,
+    slowlog_len_max: AtomicU64,
+    latency_threshold_ms: AtomicU64,
+    timeout_s: AtomicU64,
+    tcp_keepalive_s: AtomicU64,
+    shutdown_timeout_s: AtomicU64,
+    maxclients: AtomicU64,
+    protected_mode: AtomicBool,
+    has_password: AtomicBool,
     requirepass: RwLock<Arc<str>>,
-    /// `limits.query_buffer_bytes_max`
-    pub query_buffer_bytes_max: AtomicU64,
-    /// `limits.bulk_bytes_max`
-    pub bulk_bytes_max: AtomicU64,
-    /// `limits.args_max`
-    pub args_max: AtomicU64,
+    query_buffer_bytes_max: AtomicU64,
+    bulk_bytes_max: AtomicU64,
+    args_max: AtomicU64,
     normal: LiveLimit,
     replica: LiveLimit,
     pubsub: LiveLimit,
-    /// `notifications.keyspace_events` as the bits of [`super::keyspace_events`].
-    pub keyspace_events: AtomicU32,
     fsync: AtomicU8,
-    /// `wal.segment_bytes`
-    pub wal_segment_bytes: AtomicU64,
-    /// What the checkpointer follows.
-    pub checkpoint: Arc<CheckpointSettings>,
-    /// `checkpoint.on_shutdown`
-    pub checkpoint_on_shutdown: AtomicBool,
-    /// Grows with every change; whoever caches a value compares this.
-    pub generation: AtomicU64,
+    checkpoint: Arc<CheckpointSettings>,
+    checkpoint_on_shutdown: AtomicBool,
 }
 
 impl Live {
-    /// The values of `config`, generation 1.
+    /// The values of `config`.
     pub fn new(config: &Config) -> Self {
         let live = Self::default();
         live.store(config);
@@ -115,8 +95,6 @@ impl Live {
         self.slowlog_len_max.store(config.slowlog.max_len, Relaxed);
         self.latency_threshold_ms
             .store(config.latency.monitor_threshold_ms, Relaxed);
-        self.keyspace_events.store(config.notifications.flags(), Relaxed);
-        self.generation.fetch_add(1, Release);
     }
 
     fn store_server(&self, config: &Config) {
@@ -145,36 +123,125 @@ impl Live {
 
     fn store_durability(&self, config: &Config) {
         self.fsync.store(config.wal.fsync as u8, Relaxed);
-        self.wal_segment_bytes.store(config.wal.segment_bytes, Relaxed);
         let checkpoint = &config.checkpoint;
-        let live = &self.checkpoint;
-        live.interval_s.store(checkpoint.interval_s, Relaxed);
-        live.wal_bytes_max.store(checkpoint.wal_bytes_max, Relaxed);
-        live.keep_count.store(checkpoint.keep_count, Relaxed);
-        live.keep_age_s.store(checkpoint.keep_age_s, Relaxed);
-        live.is_lz4.store(checkpoint.compression == Compression::Lz4, Relaxed);
-        live.wal_keep_age_s.store(config.wal.keep_age_s, Relaxed);
-        live.memory_bytes_max.store(config.memory.max_bytes, Relaxed);
+        self.checkpoint.store(&CheckpointValues {
+            interval_s: checkpoint.interval_s,
+            wal_bytes_max: checkpoint.wal_bytes_max,
+            keep_count: checkpoint.keep_count,
+            keep_age_s: checkpoint.keep_age_s,
+            is_lz4: checkpoint.compression == Compression::Lz4,
+            wal_keep_age_s: config.wal.keep_age_s,
+            memory_bytes_max: config.memory.max_bytes,
+        });
         self.checkpoint_on_shutdown.store(checkpoint.on_shutdown, Relaxed);
     }
 
+    /// What the checkpointer follows.
+    pub(crate) fn checkpoint(&self) -> &Arc<CheckpointSettings> {
+        &self.checkpoint
+    }
+
     /// `server.requirepass`; look at `has_password` first where it matters.
-    pub fn requirepass(&self) -> Arc<str> {
+    pub(crate) fn requirepass(&self) -> Arc<str> {
         Arc::clone(&self.requirepass.read())
     }
 
     /// `wal.fsync`
-    pub fn fsync(&self) -> Fsync {
+    pub(crate) fn fsync(&self) -> Fsync {
         by_discriminant(Fsync::ALL, self.fsync.load(Relaxed), Fsync::Always)
     }
 
     /// `memory.policy`
-    pub fn policy(&self) -> MemoryPolicy {
+    pub(crate) fn policy(&self) -> MemoryPolicy {
         by_discriminant(MemoryPolicy::ALL, self.policy.load(Relaxed), MemoryPolicy::NoEviction)
     }
 
+    /// `slowlog.log_slower_than_us`; -1: off.
+    #[inline]
+    pub(crate) fn slowlog_us(&self) -> i64 {
+        self.slowlog_us.load(Relaxed)
+    }
+
+    /// `memory.max_bytes`; 0: no limit.
+    #[inline]
+    pub(crate) fn maxmemory(&self) -> u64 {
+        self.maxmemory.load(Relaxed)
+    }
+
+    /// `slowlog.max_len`
+    #[inline]
+    pub(crate) fn slowlog_len_max(&self) -> u64 {
+        self.slowlog_len_max.load(Relaxed)
+    }
+
+    /// `latency.monitor_threshold_ms`; 0: off.
+    #[inline]
+    pub(crate) fn latency_threshold_ms(&self) -> u64 {
+        self.latency_threshold_ms.load(Relaxed)
+    }
+
+    /// `server.timeout_s`; 0: never.
+    #[inline]
+    pub(crate) fn timeout_s(&self) -> u64 {
+        self.timeout_s.load(Relaxed)
+    }
+
+    /// `server.tcp_keepalive_s`; 0: none.
+    #[inline]
+    pub(crate) fn tcp_keepalive_s(&self) -> u64 {
+        self.tcp_keepalive_s.load(Relaxed)
+    }
+
+    /// `server.shutdown_timeout_s`
+    #[inline]
+    pub(crate) fn shutdown_timeout_s(&self) -> u64 {
+        self.shutdown_timeout_s.load(Relaxed)
+    }
+
+    /// `server.maxclients`
+    #[inline]
+    pub(crate) fn maxclients(&self) -> u64 {
+        self.maxclients.load(Relaxed)
+    }
+
+    /// `limits.query_buffer_bytes_max`
+    #[inline]
+    pub(crate) fn query_buffer_bytes_max(&self) -> u64 {
+        self.query_buffer_bytes_max.load(Relaxed)
+    }
+
+    /// `limits.bulk_bytes_max`
+    #[inline]
+    pub(crate) fn bulk_bytes_max(&self) -> u64 {
+        self.bulk_bytes_max.load(Relaxed)
+    }
+
+    /// `limits.args_max`
+    #[inline]
+    pub(crate) fn args_max(&self) -> u64 {
+        self.args_max.load(Relaxed)
+    }
+
+    /// `server.protected_mode`
+    #[inline]
+    pub(crate) fn protected_mode(&self) -> bool {
+        self.protected_mode.load(Relaxed)
+    }
+
+    /// Whether `server.requirepass` is not empty.
+    #[inline]
+    pub(crate) fn has_password(&self) -> bool {
+        self.has_password.load(Acquire)
+    }
+
+    /// `checkpoint.on_shutdown`
+    #[inline]
+    pub(crate) fn checkpoint_on_shutdown(&self) -> bool {
+        self.checkpoint_on_shutdown.load(Relaxed)
+    }
+
     /// The output buffer limits of `class`.
-    pub fn output_buffer(&self, class: ClientClass) -> OutputBufferLimit {
+    pub(crate) fn output_buffer(&self, class: ClientClass) -> OutputBufferLimit {
         let live = self.limit(class);
         OutputBufferLimit {
             hard_bytes: live.hard_bytes.load(Relaxed),
@@ -239,14 +306,12 @@ mod tests {
         assert_eq!(live.fsync(), Fsync::No);
         assert_eq!(live.policy(), MemoryPolicy::NoEviction);
         assert_eq!(&*live.requirepass(), "secret");
-        assert!(live.has_password.load(Relaxed));
+        assert!(live.has_password());
         assert_eq!(
             live.output_buffer(ClientClass::PubSub),
             config.limits.output_buffer(ClientClass::PubSub)
         );
-        assert_eq!(live.generation.load(Relaxed), 1);
         live.store(&Config::default());
-        assert!(!live.has_password.load(Relaxed));
-        assert_eq!(live.generation.load(Relaxed), 2);
+        assert!(!live.has_password());
     }
 }

@@ -22,6 +22,7 @@ mod load;
 mod locate;
 pub mod migrate_args;
 mod offline;
+mod open_files;
 pub mod params;
 pub mod schema;
 pub mod size;

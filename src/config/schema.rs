@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    de, keyspace_events,
+    de,
     values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
 };
 
@@ -405,16 +405,9 @@ pub struct Latency {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notifications {
-    /// Letters of the event classes to publish; empty: none.
+    /// Letters of the event classes to publish; empty, which is all that this version takes: none.
     #[serde(deserialize_with = "de::events")]
     pub keyspace_events: String,
-}
-
-impl Notifications {
-    /// The classes as the bits of [`keyspace_events`].
-    pub fn flags(&self) -> u32 {
-        keyspace_events::from_text(&self.keyspace_events).unwrap_or_default()
-    }
 }
 
 /// Metrics: no keys yet; the section is accepted so that a file may carry it.

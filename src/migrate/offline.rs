@@ -70,7 +70,7 @@ impl Offline {
             term: 0,
         };
         let params = Params::new(loaded);
-        let settings = Arc::clone(&params.live().checkpoint);
+        let settings = Arc::clone(params.live().checkpoint());
         Ok(Self {
             checkpoints: Checkpointer::new(Arc::clone(&engine), Arc::clone(disk), options, settings),
             engine,

@@ -23,6 +23,7 @@ use tokio::time::{Interval, Sleep};
 
 use super::connection::{Connection, Next};
 use super::linger::Linger;
+use super::places::Place;
 use super::ready::{ReadyList, Slot};
 use super::settling::{Settling, Verdict, judge};
 use super::socket::{Accepted, Socket};
@@ -78,6 +79,8 @@ struct Running {
 
 /// A connection that counts among its worker's.
 struct Connected {
+    /// Given back just before the socket is closed: who has been let go can come back at once.
+    _place: Place,
     connection: Box<Connection>,
     /// The worker's count, which it is in.
     _seat: Seat,
@@ -302,14 +305,14 @@ impl Hub {
     fn see_arrivals(&mut self) {
         let waker = self.waker(ARRIVALS);
         while let Poll::Ready(Some(arrived)) = self.arrivals.poll_recv(&mut Context::from_waker(&waker)) {
-            let (accepted, seat) = arrived;
-            if let Err(error) = self.seat(accepted, seat) {
+            let (accepted, seat, place) = arrived;
+            if let Err(error) = self.seat(accepted, seat, place) {
                 tracing::warn!(%error, "cannot take over a connection");
             }
         }
     }
 
-    fn seat(&mut self, accepted: Accepted, seat: Seat) -> std::io::Result<()> {
+    fn seat(&mut self, accepted: Accepted, seat: Seat, place: Place) -> std::io::Result<()> {
         if self.patience.is_some() {
             return Ok(());
         }
@@ -321,6 +324,7 @@ impl Hub {
         connection.wake_later();
         entry.insert(Connected {
             connection: Box::new(connection),
+            _place: place,
             _seat: seat,
         });
         Ok(())
@@ -349,8 +353,7 @@ impl Hub {
         let waker = self.waker(SHUTDOWN);
         let mut cx = Context::from_waker(&waker);
         if self.patience.is_none() && self.ending.as_mut().poll(&mut cx).is_ready() {
-            let shutdown_timeout_s = &self.cx.server.params.live().shutdown_timeout_s;
-            let patience = Duration::from_secs(shutdown_timeout_s.load(std::sync::atomic::Ordering::Relaxed));
+            let patience = Duration::from_secs(self.cx.server.params.live().shutdown_timeout_s());
             self.patience = Some(Box::pin(tokio::time::sleep(patience)));
             for (_, connected) in &mut self.connections {
                 connected.connection.end_soon();

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::places::Places;
 use super::socket::Accepted;
 use super::worker::Workers;
 use crate::config::schema::Config;
@@ -104,16 +105,28 @@ fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<StdUnixListener> {
     Ok(listener)
 }
 
+/// Where connections come in.
+struct Door {
+    server: Arc<Server>,
+    workers: Arc<Workers>,
+    places: Places,
+}
+
 /// Accepts until the server ends, handing connections to the workers in turn.
 pub async fn accept_all(listeners: Listeners, server: Arc<Server>, workers: Arc<Workers>) -> io::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
+    let door = Arc::new(Door {
+        server: Arc::clone(&server),
+        workers,
+        places: Places::default(),
+    });
     for listener in listeners.tcp {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let (server, workers) = (Arc::clone(&server), Arc::clone(&workers));
+        let door = Arc::clone(&door);
         tasks.spawn_local(async move {
             loop {
                 match listener.accept().await {
-                    Ok((socket, _)) => admit_tcp(socket, &server, &workers),
+                    Ok((socket, _)) => door.admit_tcp(socket),
                     Err(error) => note_accept_error(&error).await,
                 }
             }
@@ -121,7 +134,7 @@ pub async fn accept_all(listeners: Listeners, server: Arc<Server>, workers: Arc<
     }
     if let Some((listener, path)) = listeners.unix {
         let listener = tokio::net::UnixListener::from_std(listener)?;
-        let (server, workers) = (Arc::clone(&server), Arc::clone(&workers));
+        let door = Arc::clone(&door);
         let _remove = RemoveOnDrop(path);
         tasks.spawn_local(async move {
             let _remove = _remove;
@@ -129,7 +142,7 @@ pub async fn accept_all(listeners: Listeners, server: Arc<Server>, workers: Arc<
                 match listener.accept().await {
                     Ok((socket, _)) => {
                         if let Ok(socket) = socket.into_std() {
-                            admit(Accepted::Unix(socket), &server, &workers);
+                            door.admit(Accepted::Unix(socket));
                         }
                     }
                     Err(error) => note_accept_error(&error).await,
@@ -156,35 +169,37 @@ async fn note_accept_error(error: &io::Error) {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
 }
 
-fn admit_tcp(socket: tokio::net::TcpStream, server: &Server, workers: &Workers) {
-    let keepalive_s = server.params.live().tcp_keepalive_s.load(Ordering::Relaxed);
-    // Failing to set an option is no reason to refuse the client.
-    let _ = socket.set_nodelay(true);
-    if keepalive_s > 0 {
-        let keepalive = TcpKeepalive::new()
-            .with_time(std::time::Duration::from_secs(keepalive_s))
-            .with_interval(std::time::Duration::from_secs((keepalive_s / 3).max(1)))
-            .with_retries(3);
-        let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+impl Door {
+    fn admit_tcp(&self, socket: tokio::net::TcpStream) {
+        let keepalive_s = self.server.params.live().tcp_keepalive_s();
+        // Failing to set an option is no reason to refuse the client.
+        let _ = socket.set_nodelay(true);
+        if keepalive_s > 0 {
+            let keepalive = TcpKeepalive::new()
+                .with_time(std::time::Duration::from_secs(keepalive_s))
+                .with_interval(std::time::Duration::from_secs((keepalive_s / 3).max(1)))
+                .with_retries(3);
+            let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+        }
+        let is_local = socket
+            .peer_addr()
+            .is_ok_and(|addr| addr.ip().to_canonical().is_loopback());
+        let Ok(socket) = socket.into_std() else { return };
+        let live = self.server.params.live();
+        let open = !live.has_password();
+        if !is_local && open && live.protected_mode() {
+            return refuse(&Accepted::Tcp(socket), PROTECTED);
+        }
+        self.admit(Accepted::Tcp(socket));
     }
-    let is_local = socket
-        .peer_addr()
-        .is_ok_and(|addr| addr.ip().to_canonical().is_loopback());
-    let Ok(socket) = socket.into_std() else { return };
-    let live = server.params.live();
-    let open = !live.has_password.load(Ordering::Acquire);
-    if !is_local && open && live.protected_mode.load(Ordering::Relaxed) {
-        return refuse(&Accepted::Tcp(socket), PROTECTED);
-    }
-    admit(Accepted::Tcp(socket), server, workers);
-}
 
-fn admit(accepted: Accepted, server: &Server, workers: &Workers) {
-    if server.clients.len() as u64 >= server.params.live().maxclients.load(Ordering::Relaxed) {
-        server.clients.rejected.fetch_add(1, Ordering::Relaxed);
-        return refuse(&accepted, b"-ERR max number of clients reached\r\n");
+    fn admit(&self, accepted: Accepted) {
+        let Some(place) = self.places.take(self.server.params.live().maxclients()) else {
+            self.server.clients.rejected.fetch_add(1, Ordering::Relaxed);
+            return refuse(&accepted, b"-ERR max number of clients reached\r\n");
+        };
+        self.workers.assign(accepted, place);
     }
-    workers.assign(accepted);
 }
 
 /// Says why, as far as the socket's buffer takes it, and closes.

@@ -9,6 +9,7 @@ mod connection;
 mod hub;
 mod linger;
 mod listener;
+mod places;
 mod ready;
 mod settling;
 mod socket;

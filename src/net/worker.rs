@@ -13,13 +13,14 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::hub::Hub;
 use super::linger;
+use super::places::Place;
 use super::socket::Accepted;
 use crate::config::core_count;
 use crate::session::WorkerCx;
 use crate::state::Server;
 
-/// A connection on its way to its worker, among whose it is counted.
-pub type Seated = (Accepted, Seat);
+/// A connection on its way to its worker, among whose it is counted, as it is among all clients.
+pub type Seated = (Accepted, Seat, Place);
 
 /// Counts a connection among its worker's until it is dropped.
 pub struct Seat(Arc<AtomicUsize>);
@@ -51,14 +52,14 @@ pub struct Workers {
 
 impl Workers {
     /// Gives a connection to the worker that has the fewest.
-    pub fn assign(&self, accepted: Accepted) {
+    pub fn assign(&self, accepted: Accepted, place: Place) {
         let inbox = self
             .inboxes
             .iter()
             .min_by_key(|inbox| inbox.connections.load(Ordering::Relaxed));
         if let Some(inbox) = inbox {
             // A worker that has ended takes nobody; the socket closes.
-            let _ = inbox.arrivals.send((accepted, Seat::take(&inbox.connections)));
+            let _ = inbox.arrivals.send((accepted, Seat::take(&inbox.connections), place));
         }
     }
 

@@ -5,7 +5,6 @@
 //! - Order of end: no new clients, batches finish, workers end, final checkpoint, WAL flushed and closed.
 
 mod housekeeping;
-mod limits;
 mod start;
 
 pub use start::{StartError, run};

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-use super::{housekeeping, limits};
+use super::housekeeping;
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::client::Clients;
 use crate::commands::table::table;
@@ -98,14 +98,7 @@ fn assemble(
     let engine = Arc::new(start_engine(config, recovered, wal)?);
     create_databases(&engine, config)?;
     let params = Params::new(loaded);
-    let fitting = limits::raise_open_files(params.live().maxclients.load(Ordering::Relaxed));
-    if fitting < params.live().maxclients.load(Ordering::Relaxed) {
-        tracing::warn!(
-            fitting,
-            "the limit on open files allows fewer clients than server.maxclients"
-        );
-        params.live().maxclients.store(fitting, Ordering::Relaxed);
-    }
+    fit_clients(&params, config)?;
     let options = CheckpointOptions {
         dir: config.storage.checkpoint_path(),
         persist_dir: config.storage.persist_path(),
@@ -118,7 +111,7 @@ fn assemble(
         Arc::clone(&engine),
         disk,
         options,
-        Arc::clone(&params.live().checkpoint),
+        Arc::clone(params.live().checkpoint()),
     );
     Ok(Arc::new(Server {
         stats: Stats::new(table().all().len(), engine.cells()),
@@ -148,6 +141,21 @@ fn start_engine(config: &Config, recovered: Recovered, wal: Wal) -> Result<Engin
     engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
     config.encoding.store_in(engine.thresholds());
     Ok(engine)
+}
+
+fn fit_clients(params: &Params, config: &Config) -> Result<(), StartError> {
+    let (wanted, fitting) = (config.server.maxclients, params.fit_clients());
+    if fitting == 0 {
+        let why = "the limit on open files (ulimit -n) leaves no room for clients: raise it";
+        return Err(StartError(why.to_owned()));
+    }
+    if fitting < wanted {
+        tracing::warn!(
+            wanted,
+            "the limit on open files (ulimit -n) has room for {fitting} clients: server.maxclients is reduced to that"
+        );
+    }
+    Ok(())
 }
 
 fn recover_data(config: &Config, disk: &Arc<dyn Disk>) -> Result<Recovered, StartError> {
@@ -260,7 +268,7 @@ fn end_on_signal(server: Arc<Server>) -> std::io::Result<tokio::task::JoinHandle
 }
 
 fn finish(server: &Server) -> Result<(), StartError> {
-    let wants = server.params.live().checkpoint_on_shutdown.load(Ordering::Relaxed);
+    let wants = server.params.live().checkpoint_on_shutdown();
     if server.shutdown.save().unwrap_or(wants) {
         match server.checkpoints.checkpoint_blocking() {
             Ok(done) => tracing::info!(

@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** a call is noted once: when its handler has returned, or when what it waited for is done.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::cx::WorkerCx;
@@ -52,7 +51,7 @@ pub(super) fn note(
     }
     let live = cx.server.params.live();
     let micros = nanos / 1000;
-    let threshold = live.slowlog_us.load(Ordering::Relaxed);
+    let threshold = live.slowlog_us();
     if threshold >= 0 && micros >= threshold as u64 && !command.has(flag::SKIP_SLOWLOG) {
         let slow = SlowCommand {
             id: 0,
@@ -62,9 +61,9 @@ pub(super) fn note(
             addr: handle.addr.clone(),
             name: handle.labels.lock().name.clone(),
         };
-        stats.add_slow(slow, live.slowlog_len_max.load(Ordering::Relaxed) as usize);
+        stats.add_slow(slow, live.slowlog_len_max() as usize);
     }
-    let latency_ms = live.latency_threshold_ms.load(Ordering::Relaxed);
+    let latency_ms = live.latency_threshold_ms();
     if latency_ms > 0 && micros / 1000 >= latency_ms {
         let is_fast = command.has(flag::FAST);
         let event = if is_fast { "fast-command" } else { "command" };

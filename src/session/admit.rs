@@ -1,7 +1,5 @@
 //! Whether a call may run at all, in Redis's order of checks: authenticated, memory, log.
 
-use std::sync::atomic::Ordering;
-
 use crate::client::Client;
 use crate::commands::error::CmdError;
 use crate::commands::spec::{Command, flag};
@@ -17,7 +15,7 @@ pub fn admit(server: &Server, client: &Client, flags: u32) -> Result<(), CmdErro
         return Err(CmdError::text("NOAUTH Authentication required."));
     }
     if flags & flag::DENY_OOM != 0 {
-        let max = server.params.live().maxmemory.load(Ordering::Relaxed);
+        let max = server.params.live().maxmemory();
         if max != 0 && server.engine.meter().used_bytes() > max {
             return Err(CmdError::text(
                 "OOM command not allowed when used memory > 'maxmemory'.",

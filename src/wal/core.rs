@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use super::positions::Positions;
 use super::producer::Chunk;
 use super::waiters::{LsnWaiters, RoomWaiters};
-use super::{Fsync, Lsn, WalError};
+use super::{Fsync, Lsn, WalError, WalOptions};
 
 /// While gathering, the writer is woken early when this much is queued.
 pub(super) const GATHER_BYTES: u64 = 256 << 10;
@@ -97,6 +97,8 @@ pub(super) struct Core {
     pub stable: AtomicU64,
     pub parked: AtomicU8,
     pub fsync: AtomicU8,
+    /// A record goes to a new segment where the one in use is at least this long.
+    pub segment_bytes: AtomicU64,
     /// The weakest policy allowed.
     pub floor: AtomicU8,
     pub failed: AtomicBool,
@@ -119,20 +121,21 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub fn new(enabled: bool, next: Lsn, group: u16, term: u32, fsync: Fsync, pending_bytes_max: u64) -> Self {
+    pub fn new(enabled: bool, next: Lsn, options: &WalOptions) -> Self {
         let before = next.saturating_sub(1);
         Core {
             enabled,
-            group,
-            term,
-            pending_bytes_max,
+            group: options.group,
+            term: options.term,
+            pending_bytes_max: options.pending_bytes_max,
             next: Padded(AtomicU64::new(next)),
             queued: Padded::default(),
             pending: Padded::default(),
             written: Padded(AtomicU64::new(before)),
             stable: AtomicU64::new(before),
             parked: AtomicU8::new(BUSY),
-            fsync: AtomicU8::new(fsync as u8),
+            fsync: AtomicU8::new(options.fsync as u8),
+            segment_bytes: AtomicU64::new(options.segment_bytes),
             floor: AtomicU8::new(Fsync::No as u8),
             failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),

@@ -73,14 +73,7 @@ impl Wal {
             .map_err(WalError::io("create", &options.dir))?;
         let next = next_lsn.max(1);
         let (segment, files, last_wall_ms) = open_segment(&disk, &options, next)?;
-        let WalOptions {
-            group,
-            term,
-            fsync,
-            pending_bytes_max,
-            ..
-        } = options;
-        let core = Arc::new(Core::new(true, next, group, term, fsync, pending_bytes_max));
+        let core = Arc::new(Core::new(true, next, &options));
         *core.segments.lock() = describe(disk.as_ref(), &files, last_wall_ms)?;
         let dir = options.dir.clone();
         let writer = Writer::new(core.clone(), disk.clone(), options, segment, (next, last_wall_ms));
@@ -100,13 +93,17 @@ impl Wal {
 
     /// A log that hands out LSNs and writes nothing; all of it counts as stable.
     pub fn disabled(next_lsn: Lsn) -> Wal {
-        let core = Arc::new(Core::new(false, next_lsn.max(1), 0, 0, Fsync::No, u64::MAX));
-        let dir = std::path::PathBuf::new();
+        let options = WalOptions {
+            fsync: Fsync::No,
+            pending_bytes_max: u64::MAX,
+            ..WalOptions::new("")
+        };
+        let core = Arc::new(Core::new(false, next_lsn.max(1), &options));
         Wal {
             inner: Arc::new(Inner {
                 core,
                 disk: None,
-                dir,
+                dir: options.dir,
                 thread: Mutex::new(None),
                 readers: ReaderThreads::default(),
             }),
@@ -200,6 +197,11 @@ impl Wal {
     pub fn set_fsync(&self, fsync: Fsync) {
         self.inner.core.fsync.store(fsync as u8, Ordering::Relaxed);
         self.inner.core.request(|_| ());
+    }
+
+    /// Changes the size at which a segment is full; the writer looks at it before each record.
+    pub fn set_segment_bytes(&self, bytes: u64) {
+        self.inner.core.segment_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// A policy below which the one in force does not go, because some collection wants it.

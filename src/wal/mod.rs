@@ -68,7 +68,7 @@ pub struct WalOptions {
     pub dir: PathBuf,
     /// When to sync; [`Wal::set_fsync`] changes it later.
     pub fsync: Fsync,
-    /// A segment ends with the first record that makes it at least this long.
+    /// A segment ends with the first record that makes it at least this long; [`Wal::set_segment_bytes`] changes it later.
     pub segment_bytes: u64,
     /// The replication group that the records belong to.
     pub group: u16,

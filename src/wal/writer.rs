@@ -251,7 +251,8 @@ impl Writer {
 
     /// Before a record: writes what is gathered if it is much, and turns to a new segment if this one is full.
     fn make_room(&mut self) -> Result<(), WalError> {
-        if self.segment.bytes + self.gather.len() as u64 >= self.options.segment_bytes && !self.segment_is_new() {
+        let full_bytes = self.core.segment_bytes.load(Ordering::Relaxed);
+        if self.segment.bytes + self.gather.len() as u64 >= full_bytes && !self.segment_is_new() {
             self.flush()?;
             return self.rotate();
         }

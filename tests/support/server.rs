@@ -33,6 +33,7 @@ pub struct Server {
     program: Program,
     settings: Vec<String>,
     env: BTreeMap<String, String>,
+    open_files_max: Option<u64>,
     home: TempDir,
     port: u16,
     child: Option<Child>,
@@ -75,6 +76,15 @@ impl Server {
         server
     }
 
+    /// Starts LokiKV with these settings where a process may have so many files open (`ulimit -n`).
+    pub fn lokikv_with_open_files(max: u64, settings: &[&str]) -> Server {
+        let mut server = Server::stopped(Program::LokiKv, Vec::new());
+        server.set_settings(settings);
+        server.open_files_max = Some(max);
+        server.restart();
+        server
+    }
+
     fn stopped(program: Program, settings: Vec<String>) -> Server {
         let home = tempfile::Builder::new()
             .prefix("lokikv-test-")
@@ -84,6 +94,7 @@ impl Server {
             program,
             settings,
             env: BTreeMap::new(),
+            open_files_max: None,
             home,
             port: free_port(),
             child: None,
@@ -222,6 +233,9 @@ impl Server {
             .stdout(append(&self.home.path().join("stdout")))
             .stderr(append(&self.home.path().join("stderr")));
         die_with_parent(&mut command);
+        if let Some(max) = self.open_files_max {
+            limit_open_files(&mut command, max);
+        }
         command
     }
 
@@ -301,6 +315,21 @@ pub fn die_with_parent(command: &mut Command) {
         command.pre_exec(|| {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             Ok(())
+        });
+    }
+}
+
+/// Sets both of the child's limits on open files.
+fn limit_open_files(command: &mut Command, max: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: max,
+        rlim_max: max,
+    };
+    // SAFETY: setrlimit is async-signal-safe, reads its argument only and touches only the new process.
+    unsafe {
+        command.pre_exec(move || match libc::setrlimit(libc::RLIMIT_NOFILE, &limit) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
         });
     }
 }

@@ -43,7 +43,7 @@ fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     transactions::discard_transaction(cx);
     cx.client.select(0);
     cx.client.reply_mode = ReplyMode::On;
-    cx.client.authenticated = !cx.server.params.live().has_password.load(Ordering::Acquire);
+    cx.client.authenticated = !cx.server.params.live().has_password();
     let handle = &cx.client.handle;
     handle.labels.lock().name.clear();
     handle.no_touch.store(false, Ordering::Relaxed);

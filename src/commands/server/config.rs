@@ -157,6 +157,9 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
             server.engine.set_waits_for_stable(policy == Fsync::Always);
         }
         let config = server.params.config();
+        if key == "wal.segment_bytes" {
+            server.engine.wal().set_segment_bytes(config.wal.segment_bytes);
+        }
         if key == "limits.bulk_bytes_max" {
             server.engine.set_string_bytes_max(config.limits.bulk_bytes_max);
         }

@@ -20,6 +20,7 @@ use super::{
     de::Setting,
     flat::{self, DEFAULTS, Flat},
     load::Loaded,
+    open_files,
 };
 
 /// What a set changed.
@@ -71,6 +72,20 @@ impl Params {
             live,
             file,
         }
+    }
+
+    /// Allows no more clients than the limit on open files has room for; how many that are.
+    pub fn fit_clients(&self) -> u64 {
+        let mut state = self.state.write();
+        let fitting = open_files::fitting(&state.config);
+        if fitting < state.config.server.maxclients {
+            let mut config = Config::clone(&state.config);
+            config.server.maxclients = fitting;
+            self.live.store(&config);
+            state.flat = flat::flatten(&config);
+            state.config = Arc::new(config);
+        }
+        fitting
     }
 
     /// The values for hot paths.
@@ -149,7 +164,9 @@ impl Params {
             by_key.or(changes.first()).map_or("", |(name, _)| name.as_str())
         };
         let config = flat::build(&new).map_err(|why| failed(blame(""), &why))?;
-        check::check(&config).map_err(|conflict| failed(blame(conflict.key), &conflict.reason))?;
+        check::check(&config)
+            .and_then(|()| open_files::check(&config, &state.config))
+            .map_err(|conflict| failed(blame(conflict.key), &conflict.reason))?;
         let new = flat::flatten(&config);
         let changed = difference(&state.flat, &new);
         if let Some(text) = save {

@@ -39,7 +39,7 @@ impl Connection {
         let live = self.cx.server.params.live();
         let queued = self.handle.args_bytes.load(Relaxed);
         let query = (self.buf.len() + self.parser.held_bytes()) as u64;
-        if query.saturating_add(queued) > live.query_buffer_bytes_max.load(Relaxed) {
+        if query.saturating_add(queued) > live.query_buffer_bytes_max() {
             tracing::warn!(
                 client = self.handle.id,
                 bytes = query + queued,

@@ -109,7 +109,7 @@ impl Connection {
         );
         let handle = Arc::new(handle);
         server.clients.add(Arc::clone(&handle));
-        let authenticated = !server.params.live().has_password.load(Ordering::Acquire);
+        let authenticated = !server.params.live().has_password();
         let session = Session::new(Arc::clone(&handle), authenticated);
         let parser = RequestParser::new(Limits {
             authenticated,
@@ -323,7 +323,7 @@ impl Connection {
     }
 
     fn is_idle_too_long(&self) -> bool {
-        let timeout_s = self.cx.server.params.live().timeout_s.load(Ordering::Relaxed);
+        let timeout_s = self.cx.server.params.live().timeout_s();
         let idle_ms = unix_ms().saturating_sub(self.handle.active_ms.load(Ordering::Relaxed));
         timeout_s > 0 && idle_ms >= timeout_s.saturating_mul(1000)
     }

@@ -3,7 +3,6 @@
 use super::{Connection, Next, State};
 use crate::resp::{Batch, ProtocolError};
 use crate::session::{Ahead, Looked, Ran};
-use std::sync::atomic::Ordering;
 
 /// Requests taken from the buffer before they run.
 const BATCH_REQUESTS: usize = 1024;
@@ -37,8 +36,8 @@ impl Connection {
         let live = self.cx.server.params.live();
         let limits = self.parser.limits_mut();
         limits.authenticated = self.session.client().authenticated;
-        limits.bulk_bytes_max = live.bulk_bytes_max.load(Ordering::Relaxed) as usize;
-        limits.args_max = live.args_max.load(Ordering::Relaxed) as usize;
+        limits.bulk_bytes_max = live.bulk_bytes_max() as usize;
+        limits.args_max = live.args_max() as usize;
         // Before authentication one request is taken at a time.
         let count_max = if limits.authenticated { BATCH_REQUESTS } else { 1 };
         let mut batch = match self.work.take() {

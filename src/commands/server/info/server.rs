@@ -41,7 +41,7 @@ pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
     let largest = |pick: fn(&ClientHandle) -> u64| clients.iter().map(|client| pick(client)).max().unwrap_or_default();
     lines.put("connected_clients", clients.len());
     lines.put("cluster_connections", 0);
-    lines.put("maxclients", view.server.params.live().maxclients.load(Relaxed));
+    lines.put("maxclients", view.server.params.live().maxclients());
     lines.put(
         "client_recent_max_input_buffer",
         largest(|client| client.query_bytes.load(Relaxed)),
@@ -73,7 +73,7 @@ pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     let (used, peak) = (engine.meter().used_bytes(), engine.meter().peak_bytes());
     let (rss, clients) = (process::rss_bytes(), client_bytes(view.server));
     let overhead = super::data::index_bytes(engine) + clients;
-    let max = live.maxmemory.load(Relaxed);
+    let max = live.maxmemory();
     let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * part as f64 / whole.max(1) as f64);
     let dataset = used.saturating_sub(overhead - clients);
     lines.put_bytes("used_memory", used);

@@ -1,7 +1,6 @@
 //! LATENCY DOCTOR: what the samples say, in words.
 
 use std::fmt::Write as _;
-use std::sync::atomic::Ordering;
 
 use super::{FLAGS, TIPS};
 use crate::commands::context::SessionCx;
@@ -21,7 +20,7 @@ pub(super) const DOCTOR: Spec = Spec {
 };
 
 fn doctor(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let threshold_ms = cx.server.params.live().latency_threshold_ms.load(Ordering::Relaxed);
+    let threshold_ms = cx.server.params.live().latency_threshold_ms();
     let events = cx.server.stats.latency.lock();
     let text = if threshold_ms == 0 {
         "Latency monitoring is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n".to_owned()

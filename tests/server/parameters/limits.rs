@@ -1,0 +1,171 @@
+//! `limits.*`, `memory.*` and the counts of clients.
+
+use std::io::Read;
+use std::time::Duration;
+
+use super::{Effect, await_that, call, set};
+use crate::in_memory;
+use crate::support::conn::encode;
+use crate::support::{Conn, Server, Value};
+
+pub const EFFECTS: &[Effect] = &[
+    ("limits.output_buffer_normal_hard_bytes", hard_limit),
+    ("limits.output_buffer_normal_soft_bytes", soft_limit),
+    ("limits.output_buffer_normal_soft_s", soft_limit),
+    ("limits.output_buffer_replica_hard_bytes", nobody_is_a_replica),
+    ("limits.output_buffer_replica_soft_bytes", nobody_is_a_replica),
+    ("limits.output_buffer_replica_soft_s", nobody_is_a_replica),
+    ("limits.output_buffer_pubsub_hard_bytes", nobody_subscribes),
+    ("limits.output_buffer_pubsub_soft_bytes", nobody_subscribes),
+    ("limits.output_buffer_pubsub_soft_s", nobody_subscribes),
+    ("limits.query_buffer_bytes_max", query_buffer),
+    ("limits.bulk_bytes_max", bulk),
+    ("limits.args_max", args),
+    ("memory.max_bytes", memory),
+    ("memory.policy", policy),
+    ("server.maxclients", maxclients),
+];
+
+/// Asks for 30 MB and reads nothing.
+fn ask_for_much(server: &Server) -> Conn {
+    let mut conn = server.connect();
+    conn.call(&["SET", "value", &"v".repeat(10_000)]);
+    let mut request = Vec::new();
+    (0..3000).for_each(|_| encode(&["GET", "value"], &mut request));
+    let _ = conn.send_raw(&request);
+    conn
+}
+
+fn clients(conn: &mut Conn) -> usize {
+    call(conn, "CLIENT LIST").text().lines().count()
+}
+
+fn hard_limit() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    let _patient = ask_for_much(&server);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(clients(&mut conn), 2);
+    set(&mut conn, "limits.output_buffer_normal_hard_bytes", "1mb");
+    let _greedy = ask_for_much(&server);
+    await_that("the greedy one is closed", || clients(&mut conn) == 2);
+}
+
+fn soft_limit() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "client-output-buffer-limit", "normal 0 1mb 1");
+    let mut greedy = ask_for_much(&server);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(clients(&mut conn), 2);
+    std::thread::sleep(Duration::from_millis(1000));
+    let _ = greedy.send(&["PING"]);
+    await_that("the greedy one is closed", || clients(&mut conn) == 1);
+}
+
+fn shown(parameter: &str, value: &str) -> String {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, parameter, value);
+    call(&mut conn, "CONFIG GET client-output-buffer-limit").items()[1].text()
+}
+
+/// This version has no clients of the class: nothing can come of it, but what was set is kept.
+fn nobody_is_a_replica() {
+    let limits = shown("client-output-buffer-limit", "replica 7 6 5");
+    assert!(limits.contains("slave 7 6 5"), "{limits}");
+}
+
+/// The same.
+fn nobody_subscribes() {
+    let limits = shown("client-output-buffer-limit", "pubsub 7 6 5");
+    assert!(limits.contains("pubsub 7 6 5"), "{limits}");
+}
+
+/// What comes when these bytes have been sent, up to the close; `None` when it stays open.
+fn sent(server: &Server, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut conn = server.connect();
+    let _ = conn.send_raw(bytes);
+    let timeout = Some(Duration::from_millis(500));
+    conn.stream().set_read_timeout(timeout).expect("a timeout");
+    let (mut came, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        match conn.stream().read(&mut chunk) {
+            Ok(0) => return Some(came),
+            Ok(n) => came.extend_from_slice(&chunk[..n]),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Some(came),
+            Err(_) => return None,
+        }
+    }
+}
+
+fn query_buffer() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    let request = [
+        &b"*2\r\n$3\r\nGET\r\n$5000000\r\n"[..],
+        vec![b'x'; 2_000_000].as_slice(),
+    ]
+    .concat();
+    assert_eq!(sent(&server, &request), None);
+    set(&mut conn, "client-query-buffer-limit", "1mb");
+    assert_eq!(sent(&server, &request), Some(Vec::new()));
+}
+
+fn bulk() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    let request = b"*2\r\n$3\r\nGET\r\n$2000000\r\n";
+    assert_eq!(sent(&server, request), None);
+    set(&mut conn, "proto-max-bulk-len", "1mb");
+    let error = b"-ERR Protocol error: invalid bulk length\r\n";
+    assert_eq!(sent(&server, request).as_deref(), Some(&error[..]));
+}
+
+fn args() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    let mut request = vec!["DEL"; 17];
+    assert_eq!(conn.call(&request), Value::Int(0));
+    set(&mut conn, "limits.args_max", "16");
+    request[0] = "EXISTS";
+    let mut bytes = Vec::new();
+    encode(&request, &mut bytes);
+    let error = b"-ERR Protocol error: invalid multibulk length\r\n";
+    assert_eq!(sent(&server, &bytes).as_deref(), Some(&error[..]));
+}
+
+fn memory() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    assert_eq!(call(&mut conn, "SET k v"), Value::ok());
+    set(&mut conn, "maxmemory", "1");
+    assert!(call(&mut conn, "SET k v").text().starts_with("OOM "));
+    set(&mut conn, "maxmemory", "0");
+    assert_eq!(call(&mut conn, "SET k v"), Value::ok());
+}
+
+/// The one that this version has; others are refused.
+fn policy() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "maxmemory-policy", "noeviction");
+    assert!(call(&mut conn, "CONFIG SET maxmemory-policy allkeys-lru").is_error());
+    assert!(
+        call(&mut conn, "INFO memory")
+            .text()
+            .contains("maxmemory_policy:noeviction")
+    );
+}
+
+fn maxclients() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "maxclients", "1");
+    assert_eq!(
+        sent(&server, b"").as_deref(),
+        Some(&b"-ERR max number of clients reached\r\n"[..])
+    );
+    set(&mut conn, "maxclients", "2");
+    assert_eq!(sent(&server, b""), None);
+}

@@ -1,0 +1,148 @@
+//! `server.*`, and what the server tells about itself.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+
+use super::{Effect, await_that, call, set};
+use crate::in_memory;
+use crate::support::{Conn, Server, Value};
+
+pub const EFFECTS: &[Effect] = &[
+    ("server.requirepass", requirepass),
+    ("server.protected_mode", protected_mode),
+    ("server.timeout_s", timeout),
+    ("server.tcp_keepalive_s", keepalive),
+    ("slowlog.log_slower_than_us", slowlog),
+    ("slowlog.max_len", slowlog_len),
+    ("latency.monitor_threshold_ms", latency),
+    ("notifications.keyspace_events", events),
+    ("log.level", log_level),
+];
+
+fn requirepass() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "requirepass", "secret");
+    assert!(call(&mut server.connect(), "GET k").text().starts_with("NOAUTH"));
+    set(&mut conn, "requirepass", "");
+    assert!(call(&mut server.connect(), "GET k").is_null());
+}
+
+/// An address of this machine that other machines would use, if it has one.
+fn outer_address() -> Option<std::net::IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Nothing is sent: this only asks the system for a route.
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip())
+}
+
+fn protected_mode() {
+    let Some(ip) = outer_address() else {
+        eprintln!("this machine has no address but loopback: not tried");
+        return;
+    };
+    let server = Server::lokikv(&["wal.enabled=false", "server.bind=*"]);
+    let mut conn = server.connect();
+    let first_word = || {
+        let mut socket = TcpStream::connect(SocketAddr::new(ip, server.port())).expect("connect");
+        std::io::Write::write_all(&mut socket, b"PING\r\n").expect("send");
+        let mut word = [0; 5];
+        socket.read_exact(&mut word).expect("a reply");
+        String::from_utf8_lossy(&word).into_owned()
+    };
+    assert_eq!(first_word(), "-DENI");
+    set(&mut conn, "protected-mode", "no");
+    assert_eq!(first_word(), "+PONG");
+}
+
+fn timeout() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "timeout", "1");
+    assert_eq!(server.connect().read_to_close().expect("closed"), b"");
+}
+
+/// Whether the server's end of a connection has a timer for probes, as the kernel tells it.
+fn has_probes(server: &Server, conn: &Conn) -> bool {
+    let port = conn.stream().local_addr().expect("an address").port();
+    let sockets = std::fs::read_to_string(format!("/proc/{}/net/tcp", server.pid())).expect("sockets");
+    let (here, there) = (format!(":{:04X}", server.port()), format!(":{port:04X}"));
+    let mut lines = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let found = lines.find(|of| of.len() > 5 && of[1].ends_with(&here) && of[2].ends_with(&there));
+    found.expect("the connection")[5].starts_with("02:")
+}
+
+fn keepalive() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    call(&mut conn, "PING");
+    assert!(has_probes(&server, &conn));
+    set(&mut conn, "tcp-keepalive", "0");
+    let mut other = server.connect();
+    call(&mut other, "PING");
+    assert!(!has_probes(&server, &other));
+}
+
+fn slowlog() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "slowlog-log-slower-than", "-1");
+    call(&mut conn, "SLOWLOG RESET");
+    call(&mut conn, "PING");
+    assert_eq!(call(&mut conn, "SLOWLOG LEN"), Value::Int(0));
+    set(&mut conn, "slowlog-log-slower-than", "0");
+    assert_ne!(call(&mut conn, "SLOWLOG LEN"), Value::Int(0));
+}
+
+fn slowlog_len() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "slowlog-log-slower-than", "0");
+    for len in [7, 3] {
+        set(&mut conn, "slowlog-max-len", &len.to_string());
+        (0..10).for_each(|_| drop(call(&mut conn, "PING")));
+        assert_eq!(call(&mut conn, "SLOWLOG LEN"), Value::Int(len));
+    }
+}
+
+fn latency() {
+    let server = Server::lokikv(&["wal.enabled=false", "server.enable_debug_command=yes"]);
+    let mut conn = server.connect();
+    call(&mut conn, "DEBUG SLEEP 0.02");
+    assert!(call(&mut conn, "LATENCY LATEST").items().is_empty());
+    set(&mut conn, "latency-monitor-threshold", "10");
+    call(&mut conn, "DEBUG SLEEP 0.02");
+    assert_eq!(call(&mut conn, "LATENCY LATEST").items().len(), 1);
+}
+
+/// As long as no events are published, nobody is made to believe that they are.
+fn events() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "notify-keyspace-events", "");
+    for name in ["notify-keyspace-events", "notifications.keyspace_events"] {
+        let error = conn.call(&["CONFIG", "SET", name, "KEA"]);
+        assert_eq!(
+            error.text(),
+            format!(
+                "ERR CONFIG SET failed (possibly related to argument '{name}') - this version publishes no keyspace \
+                 events yet; leave it empty"
+            )
+        );
+    }
+    let shown = call(&mut conn, "CONFIG GET notify-keyspace-events").items();
+    assert_eq!(shown[1].text(), "");
+}
+
+fn log_level() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "loglevel", "warning");
+    set(&mut conn, "timeout", "70");
+    set(&mut conn, "loglevel", "notice");
+    set(&mut conn, "timeout", "80");
+    await_that("a line in the log", || {
+        server.stdout().contains("server.timeout_s = 80")
+    });
+    assert!(!server.stdout().contains("server.timeout_s = 70"));
+}
