@@ -1,7 +1,5 @@
 //! Every command: its spec beside its handler, one table per family.
 
-#[cfg(test)]
-mod batch_tests;
 pub mod bitmap;
 pub mod blocking;
 pub mod chance;
@@ -17,6 +15,7 @@ pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod list;
+pub mod multi_pop;
 pub mod ordered;
 pub mod redact;
 pub mod server;

@@ -22,7 +22,7 @@ use crate::engine::collection::Collection;
 use crate::engine::effect::DatabaseId;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
-use crate::engine::waiters::{Numbered, Tried, Waiter};
+use crate::engine::waiters::{Numbered, Tried, Waiter, Wanted};
 use crate::engine::worker::{Dependencies, Worker};
 use crate::resp::{Args, OwnedRequest, Proto, Reply};
 use crate::state::Server;
@@ -41,20 +41,25 @@ struct Blocked {
     database: DatabaseId,
     proto: Proto,
     client: Arc<ClientHandle>,
+    wanted: Wanted,
     /// Where to answer; `None` once it is over.
     answer: Mutex<Option<oneshot::Sender<Served>>>,
 }
 
 impl Waiter for Blocked {
-    fn try_again(&self, engine: &Engine, worker: &mut Worker) -> Tried {
+    fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    fn try_again(&self, engine: &Engine, worker: &mut Worker, key: Option<&[u8]>) -> Tried {
         let mut answer = self.answer.lock();
         if answer.is_none() {
             return Tried::Over;
         }
         let mut reply = Reply::new(self.proto);
-        let result = match self.run(engine, worker, &mut reply) {
-            Ok(Attempt::Wait(_)) => return Tried::Waits,
-            Ok(Attempt::Done) => Ok(reply),
+        let result = match self.run(engine, worker, key, &mut reply) {
+            Ok(None | Some(Attempt::Wait(_))) => return Tried::Waits,
+            Ok(Some(Attempt::Done)) => Ok(reply),
             Err(error) => Err(error),
         };
         if let Some(answer) = answer.take() {
@@ -69,7 +74,14 @@ impl Waiter for Blocked {
 }
 
 impl Blocked {
-    fn run(&self, engine: &Engine, worker: &mut Worker, reply: &mut Reply) -> Result<Attempt, CmdError> {
+    /// Runs the command once more; `None`: not yet, since `woken_by` has nothing for it.
+    fn run(
+        &self,
+        engine: &Engine,
+        worker: &mut Worker,
+        woken_by: Option<&[u8]>,
+        reply: &mut Reply,
+    ) -> Result<Option<Attempt>, CmdError> {
         let slot = engine.registry().slot(self.database).cloned();
         let slot = slot.ok_or(super::run::NO_COLLECTION)?;
         let args = self.request.args();
@@ -77,7 +89,14 @@ impl Blocked {
         let indices = self.command.spec.key_indices_or_all(args);
         let keys = indices.iter().filter_map(|at| args.get(*at));
         let mut scope = Scope::for_keys(engine, worker, &slot.collection, keys);
-        (self.handler)(&mut Txn::new(&mut scope, &slot.collection, quiet), args, reply)
+        let mut txn = Txn::new(&mut scope, &slot.collection, quiet);
+        if let (Wanted::Value(wanted), Some(key)) = (self.wanted, woken_by) {
+            let found = txn.peek(key).map(|entry| entry.value().value_type());
+            if found != Some(wanted) {
+                return Ok(None);
+            }
+        }
+        (self.handler)(&mut txn, args, reply).map(Some)
     }
 
     /// Gives up, unless it has been served.
@@ -135,6 +154,7 @@ pub(super) fn enter(
         keys,
         timeout,
         on_timeout,
+        wanted,
         retry_as,
         in_transaction: _,
     } = wait;
@@ -150,6 +170,7 @@ pub(super) fn enter(
         database: blocker.database,
         proto: blocker.proto,
         client: Arc::clone(blocker.client),
+        wanted,
         answer: Mutex::new(Some(sender)),
     });
     let id = scope.next_waiter_id();

@@ -393,6 +393,7 @@ impl Run<'_, '_, '_> {
                 handler(&mut Txn::new(&mut scope, collection, quiet), args, &mut session.reply)?;
             }
             Handler::Blocking(handler) => {
+                scope.give_way();
                 let attempt = handler(&mut Txn::new(&mut scope, collection, quiet), args, &mut session.reply)?;
                 if let Attempt::Wait(wait) = attempt {
                     let blocker = Blocker {

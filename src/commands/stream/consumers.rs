@@ -46,7 +46,10 @@ pub(super) const DELCONSUMER: Spec = Spec {
 fn delete_consumer(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let (key, name, consumer) = (args.at(2), args.at(3), args.at(4));
     let group = stream_with_group(txn, key, name)?.group(name);
-    let pending = group.and_then(|group| Some(group.consumer_of_number(group.consumer(consumer)?)?.pending));
+    let mut consumers = group.into_iter().flat_map(|group| group.consumers());
+    let found = consumers.find(|(_, found)| *found.name == *consumer);
+    let pending = found.map(|(_, found)| found.pending);
+    drop(consumers);
     if pending.is_some() {
         let op = StreamOp::ConsumerDelete { group: name, consumer };
         apply(txn, key, op);

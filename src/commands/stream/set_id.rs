@@ -25,10 +25,6 @@ fn xsetid(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     let key = args.at(1);
     let stream = old_stream(txn, key)?.ok_or(CmdError::NoSuchKey)?;
     let smaller_than = |what| Err(CmdError::text(what));
-    // Such an id was given before; a stream must not give it again.
-    if last_id < stream.max_deleted_id() {
-        return smaller_than("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
-    }
     if stream.len() > 0 && last_id < stream.top_id() {
         return smaller_than("ERR The ID specified in XSETID is smaller than the target stream top item");
     }

@@ -49,22 +49,3 @@ fn resp3_maps_streams() {
     );
     assert_eq!(server.say("XREAD STREAMS none 0"), "_");
 }
-
-#[test]
-fn xsetid_does_not_go_below_what_was_deleted() {
-    let mut server = Harness::new();
-    for command in ["XADD s 5-0 a b", "XADD s 6-0 a b", "XDEL s 6-0"] {
-        server.say(command);
-    }
-    let refused = "-ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
-    assert_eq!(server.say("XSETID s 5-1"), refused);
-    assert_eq!(server.say("XSETID s 4-0"), refused);
-    // Neither does it help to name a lower one.
-    assert_eq!(server.say("XSETID s 5-1 MAXDELETEDID 5-0"), refused);
-    assert_eq!(server.say("XSETID s 6-0"), "+OK");
-    assert_eq!(server.say("XSETID s 6-1 MAXDELETEDID 5-0"), "+OK");
-    assert_eq!(server.say("XSETID s 5-1"), "+OK");
-    let top = "-ERR The ID specified in XSETID is smaller than the target stream top item";
-    server.say("XADD s 7-0 a b");
-    assert_eq!(server.say("XSETID s 6-0"), top);
-}

@@ -1,20 +1,18 @@
 //! Waiters served by writers: in order, once each, wherever their database's collection goes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
 use super::Harness;
 use crate::engine::Engine;
 use crate::engine::effect::DatabaseId;
-use crate::engine::index::Kind;
-use crate::engine::registry::numbered_name;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
-use crate::engine::waiters::{self, Numbered, Tried, Waiter};
+use crate::engine::waiters::{self, Numbered, Tried, Waiter, Wanted};
 use crate::engine::worker::Worker;
 use crate::page::StrRef;
+use crate::page::value::ValueType;
 
 /// Takes the string at its key as soon as there is one, and puts it at `to` if that is said.
 struct Taker {
@@ -26,7 +24,11 @@ struct Taker {
 }
 
 impl Waiter for Taker {
-    fn try_again(&self, engine: &Engine, worker: &mut Worker) -> Tried {
+    fn wanted(&self) -> Wanted {
+        Wanted::Value(ValueType::Str)
+    }
+
+    fn try_again(&self, engine: &Engine, worker: &mut Worker, _key: Option<&[u8]>) -> Tried {
         let mut is_over = self.is_over.lock();
         let Some(slot) = engine.registry().slot(self.database).cloned() else {
             self.taken.lock().push((self.name, b"gone".to_vec()));
@@ -137,86 +139,4 @@ fn a_swap_that_brings_the_key_serves_and_a_drop_tells() {
     });
     serve(&mut harness);
     assert_eq!(*taken.lock(), [("zero", b"x".to_vec()), ("one", b"gone".to_vec())]);
-}
-
-/// Waits for the string at its last key, and counts how often it looks.
-struct Looker {
-    keys: Vec<Vec<u8>>,
-    tries: AtomicUsize,
-    is_over: AtomicBool,
-}
-
-impl Waiter for Looker {
-    fn try_again(&self, engine: &Engine, worker: &mut Worker) -> Tried {
-        self.tries.fetch_add(1, Relaxed);
-        let slot = engine.registry().slot(0).cloned().unwrap();
-        let mut scope = Scope::for_keys(engine, worker, &slot.collection, self.keys.iter().map(Vec::as_slice));
-        let mut txn = Txn::new(&mut scope, &slot.collection, false);
-        if !txn.exists(self.keys.last().unwrap()) {
-            return Tried::Waits;
-        }
-        self.is_over.store(true, Relaxed);
-        Tried::Over
-    }
-}
-
-fn look(harness: &mut Harness, keys: &[&[u8]]) -> Arc<Looker> {
-    let looker = Arc::new(Looker {
-        keys: keys.iter().map(|key| key.to_vec()).collect(),
-        tries: AtomicUsize::new(0),
-        is_over: AtomicBool::new(false),
-    });
-    let _pass = harness.worker.enter(&harness.engine);
-    let collection = harness.collection(0);
-    let mut scope = Scope::for_keys(&harness.engine, &mut harness.worker, &collection, keys.iter().copied());
-    let id = scope.next_waiter_id();
-    for key in keys {
-        let waiter: Arc<dyn Waiter> = looker.clone();
-        scope.add_waiter(&collection, key, Numbered { id, waiter });
-    }
-    looker
-}
-
-#[test]
-fn who_waits_for_many_keys_looks_once_for_all_that_have_changed() {
-    let mut harness = Harness::new(1);
-    let names: Vec<String> = (0..3000).map(|number| format!("key-{number}")).collect();
-    let keys: Vec<&[u8]> = names.iter().map(String::as_bytes).chain([&b"last"[..]]).collect();
-    let lookers = [look(&mut harness, &keys), look(&mut harness, &keys)];
-    for round in 1..=2 {
-        harness.with_keys(0, &keys, |txn| {
-            // Twice each, and not the one that they want.
-            for key in keys.iter().chain(&keys).filter(|key| **key != b"last") {
-                txn.put_str(key, StrRef::Inline(b"v"), None);
-            }
-        });
-        serve(&mut harness);
-        let tries = lookers.each_ref().map(|looker| looker.tries.load(Relaxed));
-        assert_eq!(tries, [round; 2]);
-    }
-    harness.exclusive(0, |txn| {
-        let id = txn.slot(0).unwrap().collection.id();
-        txn.flush(id).unwrap();
-        txn.create(Some(1), &numbered_name(1), Kind::Hmap).unwrap();
-        txn.drop_collection(id).unwrap();
-        txn.create(Some(0), &numbered_name(0), Kind::Hmap).unwrap();
-    });
-    serve(&mut harness);
-    assert_eq!(lookers.map(|looker| looker.tries.load(Relaxed)), [3; 2]);
-}
-
-#[test]
-fn who_has_looked_in_vain_looks_again_when_a_key_changes_meanwhile() {
-    let (mut harness, taken) = (Harness::new(1), Taken::default());
-    let looker = look(&mut harness, &[b"key", b"other"]);
-    enter(&mut harness, &taken, "mover", 0, Some(b"other"));
-    harness.with_keys(0, &[b"key", b"other"], |txn| {
-        txn.put_str(b"key", StrRef::Inline(b"1"), None);
-        txn.put_str(b"other", StrRef::Inline(b"2"), None);
-        txn.delete(b"other");
-    });
-    serve(&mut harness);
-    // The looker came first; only then is there something for it.
-    assert_eq!(*taken.lock(), [("mover", b"1".to_vec())]);
-    assert_eq!((looker.tries.load(Relaxed), looker.is_over.load(Relaxed)), (2, true));
 }

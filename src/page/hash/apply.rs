@@ -1,6 +1,5 @@
 //! How an operation is done to whatever a key holds.
 
-use super::big::BigHash;
 use super::op::{HashOp, pairs_of};
 use super::packed_form::Fields;
 use crate::page::container::{Big, Form, Kind, Next};
@@ -23,18 +22,8 @@ pub fn apply<'a>(form: Form<'a>, op: &HashOp<'a>, thresholds: &Thresholds) -> Ne
     }
 }
 
-/// Hashes that may become longer than this are not packed again. Twice what stays packed: changing all fields of a small
-/// one leaves it small.
-const LONG: usize = 256;
-
 fn packed_next<'a>(mut fields: Fields<'a>, op: &HashOp<'a>, thresholds: &Thresholds) -> Next {
     match *op {
-        HashOp::Set { pairs, .. } if fields.len() + Packed::new(pairs).count() / 2 > LONG => {
-            // Looking through all for each would take the square of their number.
-            let mut big = BigHash::unpack(Packed::new(&fields.pack()));
-            big.apply(op, thresholds);
-            return Next::Big(Big::Hash(big));
-        }
         HashOp::Set { pairs, keeps_expiry } => {
             for (field, value) in pairs_of(Packed::new(pairs)) {
                 fields.set(field, value, keeps_expiry, thresholds);
@@ -48,7 +37,7 @@ fn packed_next<'a>(mut fields: Fields<'a>, op: &HashOp<'a>, thresholds: &Thresho
             .items()
             .for_each(|field| fields.expire_at(field, expire_at_ms)),
     }
-    if fields.len() == 0 {
+    if fields.is_empty() {
         return Next::Remove;
     }
     Next::Packed(fields.pack())

@@ -21,8 +21,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub fn len(&self) -> usize {
-        self.rows.len()
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     fn find(&mut self, field: Item<'_>) -> Option<&mut Row<'a>> {

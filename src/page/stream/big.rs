@@ -118,15 +118,14 @@ impl BigStream {
     }
 
     /// With these groups, in order of their names.
-    pub(super) fn with_groups(self, mut groups: Vec<Group>) -> Self {
-        groups.shrink_to_fit();
+    pub(super) fn with_groups(self, groups: Vec<Group>) -> Self {
         let own: usize = groups.iter().map(Group::heap_bytes).sum();
-        let mut made = Self {
+        let groups_bytes = own + list_bytes(&groups);
+        Self {
             groups: (!groups.is_empty()).then(|| Arc::new(groups)),
+            groups_bytes,
             ..self
-        };
-        made.groups_bytes = own + made.list_bytes();
-        made
+        }
     }
 
     /// Does `op`.
@@ -165,17 +164,12 @@ impl BigStream {
                 entries_read,
             } => {
                 if let Err(at) = self.place(group) {
-                    let group = Group::new(group, last_id, entries_read);
-                    let grown = group.heap_bytes() as i64;
-                    self.change_list(|groups| {
-                        insert_group(groups, at, group);
-                        grown
-                    });
+                    self.change_groups(|groups| groups.insert(at, Group::new(group, last_id, entries_read)));
                 }
             }
             StreamOp::GroupDestroy { group } => {
                 if let Ok(at) = self.place(group) {
-                    self.change_list(|groups| -(groups.remove(at).heap_bytes() as i64));
+                    self.change_groups(|groups| drop(groups.remove(at)));
                 }
             }
             StreamOp::GroupSetId {
@@ -212,45 +206,32 @@ impl BigStream {
     /// Lets a group be changed, and counts its bytes anew.
     fn change(&mut self, name: &[u8], change: impl FnOnce(&mut Group)) {
         let Ok(at) = self.place(name) else { return };
-        self.change_list(|groups| {
-            let Some(group) = groups.get_mut(at) else { return 0 };
-            let before = group.heap_bytes() as i64;
-            change(group);
-            group.heap_bytes() as i64 - before
-        });
+        let Some(group) = self
+            .groups
+            .as_mut()
+            .and_then(|groups| Arc::make_mut(groups).get_mut(at))
+        else {
+            return;
+        };
+        let before = group.heap_bytes();
+        change(group);
+        self.groups_bytes = self.groups_bytes - before + group.heap_bytes();
+        debug_assert!(self.groups_bytes >= list_bytes(self.groups()));
     }
 
-    /// Lets the list of groups be changed, and counts its bytes anew; `change` tells by how many those of the groups grow.
-    fn change_list(&mut self, change: impl FnOnce(&mut Vec<Group>) -> i64) {
-        let before = self.list_bytes() as i64;
-        // Only a list that is shared is copied: one that grows group by group must not be copied for each.
-        let groups = Arc::make_mut(self.groups.get_or_insert_default());
-        let grown = change(groups);
-        if groups.len() < groups.capacity() / 2 {
-            groups.shrink_to_fit();
-        }
-        if groups.is_empty() {
-            self.groups = None;
-        }
-        let grown = grown + self.list_bytes() as i64 - before;
-        self.groups_bytes = self.groups_bytes.wrapping_add_signed(grown as isize);
-        debug_assert!(self.groups_bytes >= self.list_bytes());
-    }
-
-    /// Bytes of the list of groups itself.
-    pub(super) fn list_bytes(&self) -> usize {
-        self.groups.as_ref().map_or(0, |groups| {
-            ARC_BYTES + size_of::<Vec<Group>>() + groups.capacity() * size_of::<Group>()
-        })
+    fn change_groups(&mut self, change: impl FnOnce(&mut Vec<Group>)) {
+        let mut groups = self.groups().to_vec();
+        change(&mut groups);
+        groups.shrink_to_fit();
+        *self = std::mem::take(self).with_groups(groups);
     }
 }
 
-/// Puts a group where its name belongs. Room for more grows by a quarter: most streams have very few groups.
-fn insert_group(groups: &mut Vec<Group>, at: usize, group: Group) {
-    if groups.len() == groups.capacity() {
-        groups.reserve_exact(groups.len() / 4 + 1);
+fn list_bytes(groups: &[Group]) -> usize {
+    match groups.len() {
+        0 => 0,
+        len => ARC_BYTES + size_of::<Vec<Group>>() + len * size_of::<Group>(),
     }
-    groups.insert(at, group);
 }
 
 /// New entries for a consumer.

@@ -143,11 +143,6 @@ impl Group {
         self.consumers.by_name.get(at).copied()
     }
 
-    /// The consumer with this number.
-    pub fn consumer_of_number(&self, number: u32) -> Option<&Consumer> {
-        self.consumers.get(number)
-    }
-
     /// The name of the consumer with this number.
     pub fn consumer_name(&self, number: u32) -> &[u8] {
         self.consumers.name(number)

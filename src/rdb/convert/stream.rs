@@ -31,10 +31,7 @@ pub(super) fn pack(stream: &Stream, thresholds: &Thresholds) -> Vec<u8> {
         entries_added: stream.entries_added,
     };
     made.apply(&op, thresholds);
-    // In order of names, whatever the file's: each goes behind those before.
-    let mut groups: Vec<&Group> = stream.groups.iter().collect();
-    groups.sort_by_key(|group| &*group.name);
-    for group in groups {
+    for group in &stream.groups {
         add_group(&mut made, group, thresholds);
     }
     made.pack()
@@ -59,9 +56,7 @@ fn add_group(made: &mut BigStream, group: &Group, thresholds: &Thresholds) {
             items.extend([id.ms, id.seq, delivered_at_ms, deliveries].map(|number| Item::Int(number as i64)));
         }
     }
-    let mut consumers: Vec<_> = group.consumers.iter().zip(of_consumers).collect();
-    consumers.sort_by_key(|(consumer, _)| &*consumer.name);
-    for (consumer, items) in consumers {
+    for (consumer, items) in group.consumers.iter().zip(of_consumers) {
         let op = StreamOp::Claim {
             group: &group.name,
             consumer: &consumer.name,

@@ -18,8 +18,7 @@ impl Generator {
                 args.extend(self.trim());
                 args
             }
-            // Above what XDEL takes: below that, Redis 7.0 lets last ids go back.
-            17 => args!["XSETID", key, format!("399-{}", 2 + self.rng.below(3))],
+            17 => args!["XSETID", key, self.id()],
             18 | 19 => args![
                 "XGROUP",
                 "CREATE",
