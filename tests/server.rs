@@ -15,6 +15,10 @@ mod abuse;
 mod blocked_on_streams;
 #[path = "server/blocking.rs"]
 mod blocking;
+#[path = "server/blocking_load.rs"]
+mod blocking_load;
+#[path = "server/blocking_types.rs"]
+mod blocking_types;
 #[path = "server/clients.rs"]
 mod clients;
 #[path = "server/collections.rs"]

@@ -9,7 +9,11 @@ use std::time::Duration;
 use super::error::CmdError;
 use super::support::double::parse_f64;
 use super::support::number::parse_i64;
-use crate::resp::{OwnedRequest, Reply};
+use crate::engine::txn::{Txn, WrongType};
+use crate::engine::waiters::Wanted;
+use crate::page::container::Kind;
+use crate::page::value::ValueType;
+use crate::resp::{Args, OwnedRequest, Reply};
 
 /// What a blocking command's handler has come to.
 pub enum Attempt {
@@ -29,21 +33,46 @@ pub struct Wait {
     pub on_timeout: fn(&mut Reply),
     /// What to answer at once inside a transaction.
     pub in_transaction: fn(&mut Reply),
+    /// Which changes of its keys it is told of.
+    pub wanted: Wanted,
     /// The request to try again with, where it is not the same (`$` of XREAD is what was last when it began).
     pub retry_as: Option<OwnedRequest>,
 }
 
 impl Wait {
-    /// For the keys that these arguments are: answers a null array when the time is over, and in a transaction.
-    pub fn for_keys(keys: Range<usize>, timeout: Option<Duration>) -> Self {
+    /// For values of this kind at the keys that these arguments are: answers a null array when the time is over, and
+    /// in a transaction.
+    pub fn for_values(kind: Kind, keys: Range<usize>, timeout: Option<Duration>) -> Self {
         Self {
             keys: keys.collect(),
             timeout,
             on_timeout: Reply::null_array,
             in_transaction: Reply::null_array,
+            wanted: Wanted::Value(ValueType::Container(kind)),
             retry_as: None,
         }
     }
+}
+
+/// The first of the keys that these arguments are that has something to take, with its length. `len_of` tells the
+/// length of what is at a key, if it is there.
+///
+/// # Errors
+/// [`WrongType`] when a key before that one holds another type.
+pub fn first_of<'a>(
+    txn: &mut Txn<'_, '_>,
+    args: Args<'a>,
+    keys: Range<usize>,
+    len_of: fn(&mut Txn<'_, '_>, &[u8]) -> Result<Option<u64>, WrongType>,
+) -> Result<Option<(&'a [u8], u64)>, WrongType> {
+    for key in keys.map(|at| args.at(at)) {
+        if let Some(len) = len_of(txn, key)?
+            && !txn.is_promised(key)
+        {
+            return Ok(Some((key, len)));
+        }
+    }
+    Ok(None)
 }
 
 /// A timeout in seconds, with fractions; 0 = without end.

@@ -17,6 +17,7 @@ pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod list;
+pub mod multi_pop;
 pub mod ordered;
 pub mod redact;
 pub mod server;

@@ -95,6 +95,8 @@ pub struct Scope<'e> {
     found: Option<u64>,
     /// What was lent in place of shards that are not locked; `None` = the scope was never asked for one.
     strayed: Option<Box<ShardState>>,
+    /// Whether what those who wait already have been promised is left to them.
+    gives_way: bool,
 }
 
 struct LogSink<'a>(&'a mut WorkerLog);
@@ -119,7 +121,25 @@ impl<'e> Scope<'e> {
             primed: (std::ptr::null(), 0, 0),
             found: None,
             strayed: None,
+            gives_way: false,
         }
+    }
+
+    /// Leaves to those who wait already what they are about to be served with.
+    pub fn give_way(&mut self) {
+        self.gives_way = true;
+    }
+
+    /// Whether what is at `key` is left to others.
+    pub(super) fn is_promised(&mut self, collection: &Collection, key: &[u8]) -> bool {
+        if !self.gives_way {
+            return false;
+        }
+        let key = self.key(collection, key);
+        self.with_state(collection, key, |state, _| {
+            let value = state.index.get(key).map(|entry| entry.value().value_type());
+            value.is_some_and(|value| state.waiters.is_promised(key.bytes, value))
+        })
     }
 
     /// A scope over one key, whose hash is known.

@@ -273,6 +273,12 @@ impl<'t, 'e> Txn<'t, 'e> {
         self.old(key).map(str_of).transpose()
     }
 
+    /// Whether others, who have waited for it, are about to be served with what is at `key`: then a command that would
+    /// take it waits behind them.
+    pub fn is_promised(&mut self, key: &[u8]) -> bool {
+        self.0.scope.is_promised(self.0.collection, key)
+    }
+
     /// Whether changes are impossible because the WAL has failed, or the collection is read-only. Only commands that are not refused then have to ask:
     /// those that read, and tidy up as they go.
     pub fn is_frozen(&self) -> bool {

@@ -2,12 +2,14 @@
 //!
 //! A blocking command that finds nothing enters a waiter for each of its keys, under the locks that it looked with, so
 //! that no write can come between. An effect on a key that somebody waits for is noted by the worker that applies it;
-//! when its command, transaction or section is over, that worker lets the waiters try again, the first one first, and
-//! each once, unless a key of its changes while others are served.
+//! when its command, transaction or section is over, that worker lets the waiters try again, the first one first.
 //!
 //! **Invariants**
 //! - A table belongs to its shard's lock; a waiter tries with no shard locked but those it locks itself.
-//! - A waiter is told of every change to its keys until it is served or gives up, whichever is first and never both.
+//! - A waiter is told of every change that it wants to know of until it is served or gives up, whichever is first and
+//!   never both.
+//! - Where a key has what its waiters take, somebody is about to serve them: it is promised to them
+//!   ([`WaitTable::is_promised`]).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use super::Engine;
 use super::collection::Collection;
 use super::effect::CollectionId;
 use super::worker::Kit;
+use crate::page::value::ValueType;
 
 /// What came of a waiter's try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +29,22 @@ pub enum Tried {
     Waits,
 }
 
+/// What a waiter wants to know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// That one of its keys has a value of this type. Until then whatever else happens to the key is nothing to it.
+    Value(ValueType),
+    /// All that happens to its keys, their end included.
+    AnyChange,
+}
+
 /// A blocked command.
 pub trait Waiter: Send + Sync {
-    /// Tries again. The caller holds a pass and no lock.
-    fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried;
+    /// What it waits for.
+    fn wanted(&self) -> Wanted;
+
+    /// Tries again, since `key` has changed, or its collection has gone. The caller holds a pass and no lock.
+    fn try_again(&self, engine: &Engine, kit: &mut Kit, key: Option<&[u8]>) -> Tried;
 }
 
 /// A waiter with its number; smaller numbers came first.
@@ -41,7 +56,32 @@ pub struct Numbered {
     pub waiter: Arc<dyn Waiter>,
 }
 
-type Queues = HashMap<Box<[u8]>, VecDeque<Numbered>>;
+/// Who waits for one key.
+#[derive(Default)]
+struct Queue {
+    /// In the order of their numbers.
+    line: VecDeque<Numbered>,
+    /// How many of them want to know of any change.
+    of_any_change: usize,
+}
+
+impl Queue {
+    fn add(&mut self, numbered: Numbered) {
+        self.of_any_change += usize::from(numbered.waiter.wanted() == Wanted::AnyChange);
+        let at = self.line.partition_point(|other| other.id <= numbered.id);
+        self.line.insert(at, numbered);
+    }
+
+    fn remove(&mut self, id: u64) {
+        let at = self.line.binary_search_by_key(&id, |numbered| numbered.id);
+        let removed = at.ok().and_then(|at| self.line.remove(at));
+        if removed.is_some_and(|numbered| numbered.waiter.wanted() == Wanted::AnyChange) {
+            self.of_any_change -= 1;
+        }
+    }
+}
+
+type Queues = HashMap<Box<[u8]>, Queue>;
 
 /// Keys of a shard that somebody waits for, each with its waiters in order. Empty tables own nothing.
 #[derive(Default)]
@@ -50,19 +90,19 @@ pub struct WaitTable(Option<Box<Queues>>);
 impl WaitTable {
     /// Adds a waiter behind those of `key` with smaller numbers.
     pub fn add(&mut self, key: &[u8], numbered: Numbered) {
-        let queue = self.0.get_or_insert_default().entry(key.into()).or_default();
-        let at = queue.partition_point(|other| other.id <= numbered.id);
-        queue.insert(at, numbered);
+        self.0
+            .get_or_insert_default()
+            .entry(key.into())
+            .or_default()
+            .add(numbered);
     }
 
     /// Takes a waiter away, if it is there.
     pub fn remove(&mut self, key: &[u8], id: u64) {
         let Some(queues) = &mut self.0 else { return };
         if let Some(queue) = queues.get_mut(key) {
-            if let Ok(at) = queue.binary_search_by_key(&id, |numbered| numbered.id) {
-                queue.remove(at);
-            }
-            if queue.is_empty() {
+            queue.remove(id);
+            if queue.line.is_empty() {
                 queues.remove(key);
             }
         }
@@ -77,17 +117,31 @@ impl WaitTable {
         self.0.as_ref().is_some_and(|queues| queues.contains_key(key))
     }
 
-    /// The first waiter for `key` with a number above `id`.
-    fn after(&self, key: &[u8], id: u64) -> Option<Numbered> {
+    /// Whether somebody waits for such a value at `key`, which has one: for values that their waiters take.
+    pub fn is_promised(&self, key: &[u8], value: ValueType) -> bool {
+        let queue = self.0.as_ref().and_then(|queues| queues.get(key));
+        queue.is_some_and(|queue| queue.line.iter().any(|n| n.waiter.wanted() == Wanted::Value(value)))
+    }
+
+    /// The first waiter for `key` with a number above `id` that may find something now; `found`: the type of what is there.
+    fn after(&self, key: &[u8], id: u64, found: Option<ValueType>) -> Option<Numbered> {
         let queue = self.0.as_ref()?.get(key)?;
-        queue.get(queue.partition_point(|numbered| numbered.id <= id)).cloned()
+        if found.is_none() && queue.of_any_change == 0 {
+            // Thousands may wait, and whoever takes the last of something changes the key once more.
+            return None;
+        }
+        let may_find = |numbered: &&Numbered| match numbered.waiter.wanted() {
+            Wanted::AnyChange => true,
+            Wanted::Value(wanted) => found == Some(wanted),
+        };
+        let from = queue.line.partition_point(|numbered| numbered.id <= id);
+        queue.line.range(from..).find(may_find).cloned()
     }
 
     /// Takes everything out, for a collection that changes place.
     pub fn take(&mut self) -> Vec<(Box<[u8]>, VecDeque<Numbered>)> {
-        self.0
-            .take()
-            .map_or_else(Vec::new, |queues| queues.into_iter().collect())
+        let queues = self.0.take().into_iter().flat_map(|queues| *queues);
+        queues.map(|(key, queue)| (key, queue.line)).collect()
     }
 }
 
@@ -169,7 +223,7 @@ pub fn serve(engine: &Engine, kit: &mut Kit) {
 fn serve_all(engine: &Engine, kit: &mut Kit) {
     loop {
         for orphan in std::mem::take(&mut kit.ready.orphans).into_values() {
-            orphan.try_again(engine, kit);
+            orphan.try_again(engine, kit, None);
         }
         let Some(((id, key), change)) = kit.ready.next() else {
             kit.ready.tried = HashMap::new();
@@ -189,15 +243,12 @@ fn serve_all(engine: &Engine, kit: &mut Kit) {
 fn serve_key(engine: &Engine, kit: &mut Kit, collection: &Collection, bytes: &[u8], change: u64) {
     let key = collection.key(bytes);
     let shard = collection.shard(collection.shard_of(key.hash));
-    let (mut last, mut served) = (0, false);
+    let mut last = 0;
     loop {
         let next = {
             let state = shard.lock();
-            // What was served last may have taken the last of it; the others need not look.
-            if served && state.index.get(key).is_none() {
-                return;
-            }
-            state.waiters.after(bytes, last)
+            let found = state.index.get(key).map(|entry| entry.value().value_type());
+            state.waiters.after(bytes, last, found)
         };
         let Some(Numbered { id, waiter }) = next else {
             return;
@@ -206,8 +257,7 @@ fn serve_key(engine: &Engine, kit: &mut Kit, collection: &Collection, bytes: &[u
         if !kit.ready.begins_try(id, change) {
             continue;
         }
-        if waiter.try_again(engine, kit) == Tried::Over {
-            served = true;
+        if waiter.try_again(engine, kit, Some(bytes)) == Tried::Over {
             shard.lock().waiters.remove(bytes, id);
         }
     }
@@ -216,33 +266,62 @@ fn serve_key(engine: &Engine, kit: &mut Kit, collection: &Collection, bytes: &[u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::container::Kind;
 
-    struct Nobody;
+    struct Nobody(Wanted);
 
     impl Waiter for Nobody {
-        fn try_again(&self, _: &Engine, _: &mut Kit) -> Tried {
+        fn wanted(&self) -> Wanted {
+            self.0
+        }
+
+        fn try_again(&self, _: &Engine, _: &mut Kit, _: Option<&[u8]>) -> Tried {
             Tried::Waits
         }
     }
 
-    fn numbered(id: u64) -> Numbered {
-        let waiter = Arc::new(Nobody);
+    fn numbered(id: u64, wanted: Wanted) -> Numbered {
+        let waiter = Arc::new(Nobody(wanted));
         Numbered { id, waiter }
+    }
+
+    fn found(table: &WaitTable, value: Option<ValueType>) -> Vec<u64> {
+        let next = |id: &u64| table.after(b"k", *id, value).map(|next| next.id);
+        std::iter::successors(next(&0), next).collect()
     }
 
     #[test]
     fn waiters_are_found_in_order_of_their_numbers() {
         let mut table = WaitTable::default();
-        [2, 1, 5, 3].into_iter().for_each(|id| table.add(b"k", numbered(id)));
-        table.add(b"other", numbered(4));
-        let mut found = Vec::new();
-        while let Some(next) = table.after(b"k", found.last().copied().unwrap_or(0)) {
-            found.push(next.id);
-        }
-        assert_eq!(found, [1, 2, 3, 5]);
-        [9, 1, 2, 5, 3].into_iter().for_each(|id| table.remove(b"k", id));
+        let mut add = |key: &[u8], id, wanted| table.add(key, numbered(id, wanted));
+        add(b"k", 2, LISTS);
+        add(b"k", 1, Wanted::AnyChange);
+        add(b"k", 5, LISTS);
+        add(b"k", 3, Wanted::AnyChange);
+        add(b"other", 4, LISTS);
+        assert_eq!(
+            (found(&table, Some(LIST)), found(&table, None)),
+            (vec![1, 2, 3, 5], vec![1, 3])
+        );
+        assert_eq!(found(&table, Some(ValueType::Str)), [1, 3]);
+        [9, 1, 2, 3].into_iter().for_each(|id| table.remove(b"k", id));
+        assert_eq!((found(&table, Some(LIST)), found(&table, None)), (vec![5], vec![]));
+        table.remove(b"k", 5);
         assert!(!table.has(b"k") && table.has(b"other"));
         table.remove(b"other", 4);
         assert!(table.0.is_none());
     }
+
+    #[test]
+    fn what_is_promised_is_what_somebody_waits_for() {
+        let mut table = WaitTable::default();
+        table.add(b"k", numbered(1, Wanted::AnyChange));
+        assert!(!table.is_promised(b"k", LIST));
+        table.add(b"k", numbered(2, LISTS));
+        assert!(table.is_promised(b"k", LIST) && !table.is_promised(b"other", LIST));
+        assert!(!table.is_promised(b"k", ValueType::Container(Kind::Zset)));
+    }
+
+    const LIST: ValueType = ValueType::Container(Kind::List);
+    const LISTS: Wanted = Wanted::Value(LIST);
 }

@@ -95,6 +95,7 @@ impl Place for Beside<'_, '_, '_> {
         let quiet = self.quiet();
         let collection = resolve(self.cx, self.client.database)?;
         let mut scope = scope(self.engine, self.worker, self.held, &collection, call);
+        scope.give_way();
         match body(&mut scope, &collection, quiet, reply)? {
             Attempt::Done => Ok(Flow::Done),
             Attempt::Nothing(wait) => {

@@ -22,7 +22,8 @@ use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::effect::DatabaseId;
 use crate::engine::scope::Scope;
-use crate::engine::waiters::{Numbered, Tried, Waiter};
+use crate::engine::txn::Txn;
+use crate::engine::waiters::{Numbered, Tried, Waiter, Wanted};
 use crate::engine::worker::{Dependencies, Kit};
 use crate::resp::{Proto, Reply};
 use crate::state::Server;
@@ -39,12 +40,17 @@ struct Blocked {
     database: DatabaseId,
     proto: Proto,
     client: Arc<ClientHandle>,
+    wanted: Wanted,
     /// Where to answer; `None` once it is over.
     answer: Mutex<Option<oneshot::Sender<Served>>>,
 }
 
 impl Waiter for Blocked {
-    fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried {
+    fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    fn try_again(&self, engine: &Engine, kit: &mut Kit, key: Option<&[u8]>) -> Tried {
         let mut answer = self.answer.lock();
         if answer.is_none() {
             return Tried::Over;
@@ -54,6 +60,7 @@ impl Waiter for Blocked {
             engine,
             kit,
             blocked: self,
+            woken_by: key,
             found_nothing: false,
         };
         let result = execute(&mut again, &self.call.call(), &mut reply);
@@ -76,6 +83,8 @@ struct Again<'a> {
     engine: &'a Engine,
     kit: &'a mut Kit,
     blocked: &'a Blocked,
+    /// The key that has changed; `None`: its collection has gone.
+    woken_by: Option<&'a [u8]>,
     found_nothing: bool,
 }
 
@@ -99,8 +108,17 @@ impl Place for Again<'_> {
         reply: &mut Reply,
         body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
     ) -> Result<Flow<Waiting>, CmdError> {
-        let attempt = self.on_keys(call, |scope, collection, quiet| body(scope, collection, quiet, reply))?;
-        self.found_nothing = matches!(attempt, Attempt::Nothing(_));
+        let (wanted, woken_by) = (self.blocked.wanted, self.woken_by);
+        let attempt = self.on_keys(call, |scope, collection, quiet| {
+            if let (Wanted::Value(wanted), Some(key)) = (wanted, woken_by) {
+                let mut txn = Txn::new(scope, collection, quiet);
+                if txn.peek(key).map(|entry| entry.value().value_type()) != Some(wanted) {
+                    return Ok(None);
+                }
+            }
+            body(scope, collection, quiet, reply).map(Some)
+        })?;
+        self.found_nothing = matches!(attempt, None | Some(Attempt::Nothing(_)));
         Ok(Flow::Done)
     }
 }
@@ -159,6 +177,7 @@ pub(super) fn enter(
         keys,
         timeout,
         on_timeout,
+        wanted,
         retry_as,
         in_transaction: _,
     } = wait;
@@ -175,6 +194,7 @@ pub(super) fn enter(
         database: blocker.database,
         proto: blocker.proto,
         client: Arc::clone(blocker.client),
+        wanted,
         answer: Mutex::new(Some(sender)),
     });
     let id = scope.next_waiter_id();

@@ -136,19 +136,6 @@ fn a_group_that_goes_is_told() {
 }
 
 #[test]
-fn another_type_in_its_place_is_told() {
-    for line in [
-        "XREAD BLOCK 0 STREAMS s $",
-        "XREADGROUP GROUP g one BLOCK 0 STREAMS s >",
-    ] {
-        let (server, mut other) = with_group();
-        let mut conn = waiting(&server, line, 1);
-        call(&mut other, "SET s text");
-        assert!(received(&mut conn).text().starts_with("WRONGTYPE "), "{line}");
-    }
-}
-
-#[test]
 fn a_reader_without_a_group_outlives_the_stream() {
     let server = in_memory();
     let mut other = server.connect();

@@ -3,26 +3,18 @@
 use std::time::Duration;
 
 use super::move_one::{LMOVE, move_one};
-use super::multi_pop::{LMPOP, Options};
-use super::{End, old_list, pop};
-use crate::commands::blocking::{Attempt, Wait, timeout_s};
-use crate::commands::spec::{Begin, Find, Group, KeySpec, counted_keys, first_key, flag};
+use super::multi_pop::{LMPOP, pop_first};
+use super::{End, list_len, pop};
+use crate::commands::blocking::{Attempt, Wait, first_of, timeout_s};
+use crate::commands::multi_pop::{ALL_BUT_LAST, MultiPop};
+use crate::commands::spec::{Group, counted_keys, flag};
 use crate::commands::value::reply_item;
 use crate::commands::{CmdError, Handler, Spec};
 use crate::engine::txn::Txn;
+use crate::page::container::Kind;
 use crate::resp::{Args, Reply};
 
 type Outcome = Result<Attempt, CmdError>;
-
-const ALL_BUT_LAST: KeySpec = KeySpec {
-    begin: Begin::Index(1),
-    find: Find::Range {
-        last: -2,
-        step: 1,
-        limit: 0,
-    },
-    ..first_key(&["RW", "access", "delete"])
-};
 
 pub(super) const BLPOP: Spec = Spec {
     since: "2.0.0",
@@ -36,7 +28,7 @@ pub(super) const BLPOP: Spec = Spec {
 };
 
 fn blpop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    pop_first(txn, args, End::Left, reply)
+    pop_one(txn, args, End::Left, reply)
 }
 
 pub(super) const BRPOP: Spec = Spec {
@@ -49,21 +41,19 @@ pub(super) const BRPOP: Spec = Spec {
 };
 
 fn brpop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    pop_first(txn, args, End::Right, reply)
+    pop_one(txn, args, End::Right, reply)
 }
 
-fn pop_first(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Reply) -> Outcome {
+fn pop_one(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Reply) -> Outcome {
     let last = args.len() - 1;
     let timeout = timeout_s(args.at(last))?;
-    for key in (1..last).map(|at| args.at(at)) {
-        if old_list(txn, key)?.is_some() {
-            reply.array(2);
-            reply.bulk(key);
-            pop(txn, key, end, 1, |item| reply_item(reply, item))?;
-            return Ok(Attempt::Done);
-        }
-    }
-    Ok(Attempt::Nothing(Wait::for_keys(1..last, timeout)))
+    let Some((key, _)) = first_of(txn, args, 1..last, list_len)? else {
+        return Ok(Attempt::Nothing(Wait::for_values(Kind::List, 1..last, timeout)));
+    };
+    reply.array(2);
+    reply.bulk(key);
+    pop(txn, key, end, 1, |item| reply_item(reply, item))?;
+    Ok(Attempt::Done)
 }
 
 pub(super) const BLMOVE: Spec = Spec {
@@ -106,12 +96,12 @@ fn move_or_wait(
     timeout: Option<Duration>,
     reply: &mut Reply,
 ) -> Outcome {
-    if move_one(txn, args, ends, reply)? {
+    if first_of(txn, args, 1..2, list_len)?.is_some() && move_one(txn, args, ends, reply)? {
         return Ok(Attempt::Done);
     }
     Ok(Attempt::Nothing(Wait {
         in_transaction: Reply::null,
-        ..Wait::for_keys(1..2, timeout)
+        ..Wait::for_values(Kind::List, 1..2, timeout)
     }))
 }
 
@@ -129,10 +119,10 @@ pub(super) const BLMPOP: Spec = Spec {
 };
 
 fn blmpop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let options = Options::parse(args, 2)?;
+    let options = MultiPop::parse(args, 2, End::parse)?;
     let timeout = timeout_s(args.at(1))?;
-    if options.pop_first(txn, args, reply)? {
+    if pop_first(&options, txn, args, reply)? {
         return Ok(Attempt::Done);
     }
-    Ok(Attempt::Nothing(Wait::for_keys(options.keys, timeout)))
+    Ok(Attempt::Nothing(Wait::for_values(Kind::List, options.keys, timeout)))
 }

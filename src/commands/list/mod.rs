@@ -80,6 +80,11 @@ fn old_list<'a>(txn: &'a mut Txn<'_, '_>, key: &[u8]) -> Result<Option<ListRef<'
     txn.old(key).map(list_of).transpose()
 }
 
+/// The length of the list at `key`, if there is one.
+fn list_len(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<Option<u64>, WrongType> {
+    Ok(old_list(txn, key)?.map(|list| list.len()))
+}
+
 /// Puts one element at an end of the list at `key`, which is made if there is none.
 fn push_one(txn: &mut Txn<'_, '_>, key: &[u8], end: End, element: &[u8]) {
     let elements = pack([element]);

@@ -1,8 +1,8 @@
 //! Taking elements off the first of several lists that has any: LMPOP.
 
-use super::{End, old_list, pop};
+use super::{End, list_len, pop};
+use crate::commands::multi_pop::MultiPop;
 use crate::commands::spec::{Group, counted_keys, flag};
-use crate::commands::support::number::parse_i64;
 use crate::commands::value::reply_item;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::Txn;
@@ -20,64 +20,23 @@ pub(super) const LMPOP: Spec = Spec {
 };
 
 fn lmpop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let options = Options::parse(args, 1)?;
-    if !options.pop_first(txn, args, reply)? {
+    let options = MultiPop::parse(args, 1, End::parse)?;
+    if !pop_first(&options, txn, args, reply)? {
         reply.null_array();
     }
     Ok(())
 }
 
-/// What is to be popped.
-pub(super) struct Options {
-    /// The index of the first key's argument, and of the one behind the last.
-    pub keys: std::ops::Range<usize>,
-    end: End,
-    count: u64,
-}
-
-impl Options {
-    /// Parses from the number of keys, at `at`, on.
-    pub fn parse(args: Args<'_>, at: usize) -> Result<Self, CmdError> {
-        let positive = |argument: &[u8], why: &'static str| {
-            let number = parse_i64(argument).filter(|number| *number > 0);
-            number.map(|number| number as u64).ok_or(CmdError::text(why))
-        };
-        let keys = positive(args.at(at), "ERR numkeys should be greater than 0")?;
-        let end_at = usize::try_from(keys).ok().and_then(|keys| keys.checked_add(at + 1));
-        let end_at = end_at.filter(|end_at| *end_at < args.len()).ok_or(CmdError::Syntax)?;
-        let end = End::parse(args.at(end_at))?;
-        let rest = args.skip(end_at + 1);
-        let count = match (rest.get(0), rest.get(1), rest.len()) {
-            (None, ..) => 1,
-            (Some(option), Some(count), 2) if option.eq_ignore_ascii_case(b"count") => {
-                positive(count, "ERR count should be greater than 0")?
-            }
-            // Redis reads a count before it finds what comes behind it.
-            (Some(option), Some(count), _) if option.eq_ignore_ascii_case(b"count") => {
-                positive(count, "ERR count should be greater than 0")?;
-                return Err(CmdError::Syntax);
-            }
-            _ => return Err(CmdError::Syntax),
-        };
-        Ok(Self {
-            keys: at + 1..end_at,
-            end,
-            count,
-        })
-    }
-
-    /// Pops from the first list that has something; whether there was one.
-    pub fn pop_first(&self, txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Result<bool, CmdError> {
-        for key in self.keys.clone().map(|at| args.at(at)) {
-            let Some(len) = old_list(txn, key)?.map(|list| list.len()) else {
-                continue;
-            };
-            reply.array(2);
-            reply.bulk(key);
-            reply.array(self.count.min(len) as usize);
-            pop(txn, key, self.end, self.count, |item| reply_item(reply, item))?;
-            return Ok(true);
-        }
-        Ok(false)
-    }
+/// Pops from the first key that has something; whether there was one.
+pub(super) fn pop_first(
+    options: &MultiPop<End>,
+    txn: &mut Txn<'_, '_>,
+    args: Args<'_>,
+    reply: &mut Reply,
+) -> Result<bool, CmdError> {
+    let Some((key, count)) = options.begin(txn, args, list_len, reply)? else {
+        return Ok(false);
+    };
+    pop(txn, key, options.end, count, |item| reply_item(reply, item))?;
+    Ok(true)
 }

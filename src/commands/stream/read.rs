@@ -9,7 +9,10 @@ use crate::commands::spec::{Begin, Find, Group, KeySpec, first_key, flag};
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, Handler, Spec};
 use crate::engine::txn::Txn;
+use crate::engine::waiters::Wanted;
+use crate::page::container::Kind;
 use crate::page::stream::{BigStream, StreamId};
+use crate::page::value::ValueType;
 use crate::resp::{Args, Deferred, Mark, OwnedRequest, Proto, Reply};
 
 /// The keys are the first half of what follows STREAMS.
@@ -69,7 +72,8 @@ fn xread(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Result<Att
     if answer.finish(reply) {
         return Ok(Attempt::Done);
     }
-    Ok(options.wait_or_null(Some(with_ids(args, &ids)), reply))
+    let wanted = Wanted::Value(ValueType::Container(Kind::Stream));
+    Ok(options.wait_or_null(wanted, Some(with_ids(args, &ids)), reply))
 }
 
 /// The same request with the ids themselves instead of what they were taken from.
@@ -154,7 +158,7 @@ impl<'a> Options<'a> {
     }
 
     /// There was nothing: waits, if that was asked for.
-    pub fn wait_or_null(&self, retry_as: Option<OwnedRequest>, reply: &mut Reply) -> Attempt {
+    pub fn wait_or_null(&self, wanted: Wanted, retry_as: Option<OwnedRequest>, reply: &mut Reply) -> Attempt {
         let Some(timeout) = self.block else {
             reply.null_array();
             return Attempt::Done;
@@ -164,6 +168,7 @@ impl<'a> Options<'a> {
             timeout,
             on_timeout: Reply::null_array,
             in_transaction: Reply::null_array,
+            wanted,
             retry_as,
         })
     }

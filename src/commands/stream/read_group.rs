@@ -7,6 +7,7 @@ use crate::commands::blocking::Attempt;
 use crate::commands::spec::{Group, flag};
 use crate::commands::{CmdError, Handler, Spec};
 use crate::engine::txn::Txn;
+use crate::engine::waiters::Wanted;
 use crate::page::packed::{Builder, Item};
 use crate::page::stream::{StreamId, StreamOp};
 use crate::resp::{Args, Reply};
@@ -54,7 +55,8 @@ fn xreadgroup(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Resul
     if reader.answer.finish(reply) {
         return Ok(Attempt::Done);
     }
-    Ok(options.wait_or_null(None, reply))
+    // The end of the stream, or of the group, ends the waiting, too.
+    Ok(options.wait_or_null(Wanted::AnyChange, None, reply))
 }
 
 const MEANINGLESS: &str = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of \

@@ -1,25 +1,17 @@
 //! The forms that wait for a member: BZMPOP, BZPOPMAX, BZPOPMIN.
 
-use super::multi_pop::{Options, ZMPOP};
-use super::old_zset;
+use super::multi_pop::{ZMPOP, pop_first};
 use super::pop::{End, pop, reply_flat};
-use crate::commands::blocking::{Attempt, Wait, timeout_s};
-use crate::commands::spec::{Begin, Find, Group, KeySpec, counted_keys, first_key, flag};
+use super::zset_len;
+use crate::commands::blocking::{Attempt, Wait, first_of, timeout_s};
+use crate::commands::multi_pop::{ALL_BUT_LAST, MultiPop};
+use crate::commands::spec::{Group, counted_keys, flag};
 use crate::commands::{CmdError, Handler, Spec};
 use crate::engine::txn::Txn;
+use crate::page::container::Kind;
 use crate::resp::{Args, Reply};
 
 type Outcome = Result<Attempt, CmdError>;
-
-const ALL_BUT_LAST: KeySpec = KeySpec {
-    begin: Begin::Index(1),
-    find: Find::Range {
-        last: -2,
-        step: 1,
-        limit: 0,
-    },
-    ..first_key(&["RW", "access", "delete"])
-};
 
 pub(super) const BZPOPMIN: Spec = Spec {
     since: "5.0.0",
@@ -34,7 +26,7 @@ pub(super) const BZPOPMIN: Spec = Spec {
 };
 
 fn bzpopmin(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    pop_first(txn, args, End::Min, reply)
+    pop_one(txn, args, End::Min, reply)
 }
 
 pub(super) const BZPOPMAX: Spec = Spec {
@@ -48,21 +40,19 @@ pub(super) const BZPOPMAX: Spec = Spec {
 };
 
 fn bzpopmax(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    pop_first(txn, args, End::Max, reply)
+    pop_one(txn, args, End::Max, reply)
 }
 
-fn pop_first(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Reply) -> Outcome {
+fn pop_one(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Reply) -> Outcome {
     let last = args.len() - 1;
     let timeout = timeout_s(args.at(last))?;
-    for key in (1..last).map(|at| args.at(at)) {
-        if old_zset(txn, key)?.is_some() {
-            reply.array(3);
-            reply.bulk(key);
-            pop(txn, key, end, 1, |member| reply_flat(reply, member))?;
-            return Ok(Attempt::Done);
-        }
-    }
-    Ok(Attempt::Nothing(Wait::for_keys(1..last, timeout)))
+    let Some((key, _)) = first_of(txn, args, 1..last, zset_len)? else {
+        return Ok(Attempt::Nothing(Wait::for_values(Kind::Zset, 1..last, timeout)));
+    };
+    reply.array(3);
+    reply.bulk(key);
+    pop(txn, key, end, 1, |member| reply_flat(reply, member))?;
+    Ok(Attempt::Done)
 }
 
 pub(super) const BZMPOP: Spec = Spec {
@@ -79,10 +69,10 @@ pub(super) const BZMPOP: Spec = Spec {
 };
 
 fn bzmpop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let options = Options::parse(args, 2)?;
+    let options = MultiPop::parse(args, 2, End::parse)?;
     let timeout = timeout_s(args.at(1))?;
-    if options.pop_first(txn, args, reply)? {
+    if pop_first(&options, txn, args, reply)? {
         return Ok(Attempt::Done);
     }
-    Ok(Attempt::Nothing(Wait::for_keys(options.keys, timeout)))
+    Ok(Attempt::Nothing(Wait::for_values(Kind::Zset, options.keys, timeout)))
 }

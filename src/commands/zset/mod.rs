@@ -97,6 +97,11 @@ fn old_zset<'a>(txn: &'a mut Txn<'_, '_>, key: &[u8]) -> Result<Option<ZsetRef<'
     txn.old(key).map(zset_of).transpose()
 }
 
+/// How many members the sorted set at `key` has, if there is one.
+fn zset_len(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<Option<u64>, WrongType> {
+    Ok(old_zset(txn, key)?.map(|zset| zset.len()))
+}
+
 fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], members: impl Iterator<Item = &'a [u8]> + Clone) {
     let members = pack(members);
     let op = ZsetOp::Remove { members: &members };

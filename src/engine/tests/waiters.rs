@@ -12,9 +12,10 @@ use crate::engine::index::Kind;
 use crate::engine::registry::numbered_name;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
-use crate::engine::waiters::{self, Numbered, Tried, Waiter};
+use crate::engine::waiters::{self, Numbered, Tried, Waiter, Wanted};
 use crate::engine::worker::Kit;
 use crate::page::StrRef;
+use crate::page::value::ValueType;
 
 /// Takes the string at its key as soon as there is one, and puts it at `to` if that is said.
 struct Taker {
@@ -26,7 +27,11 @@ struct Taker {
 }
 
 impl Waiter for Taker {
-    fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried {
+    fn wanted(&self) -> Wanted {
+        Wanted::Value(ValueType::Str)
+    }
+
+    fn try_again(&self, engine: &Engine, kit: &mut Kit, _key: Option<&[u8]>) -> Tried {
         let mut is_over = self.is_over.lock();
         let Some(slot) = engine.registry().slot(self.database).cloned() else {
             self.taken.lock().push((self.name, b"gone".to_vec()));
@@ -147,7 +152,11 @@ struct Looker {
 }
 
 impl Waiter for Looker {
-    fn try_again(&self, engine: &Engine, worker: &mut Kit) -> Tried {
+    fn wanted(&self) -> Wanted {
+        Wanted::AnyChange
+    }
+
+    fn try_again(&self, engine: &Engine, worker: &mut Kit, _: Option<&[u8]>) -> Tried {
         self.tries.fetch_add(1, Relaxed);
         let slot = engine.registry().slot(0).cloned().unwrap();
         let mut scope = Scope::for_keys(engine, worker, &slot.collection, self.keys.iter().map(Vec::as_slice));
