@@ -21,7 +21,7 @@ use super::spec::Spec;
 use super::spec::assert_sorted;
 
 pub use object::encoding_of;
-pub use scan::{WalkOptions, parse_cursor, reply_walk};
+pub use scan::Walk;
 
 /// The family, sorted by name.
 pub const COMMANDS: &[Spec] = &[

@@ -89,7 +89,7 @@ impl<'a> WalkOptions<'a> {
     ///
     /// # Errors
     /// As Redis.
-    pub fn parse(options: Args<'a>, flag: &[u8]) -> Result<Self, CmdError> {
+    fn parse(options: Args<'a>, flag: &[u8]) -> Result<Self, CmdError> {
         let mut parsed = Self {
             count: COUNT_DEFAULT,
             has_flag: false,
@@ -115,6 +115,48 @@ impl<'a> WalkOptions<'a> {
     /// Whether a name is wanted.
     pub fn matches(&self, name: &[u8]) -> bool {
         matches(self.pattern, name)
+    }
+}
+
+/// What HSCAN, SSCAN and ZSCAN have in common.
+pub struct Walk<'a> {
+    args: Args<'a>,
+    cursor: u64,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk for `key cursor option…`, before the key is looked at.
+    ///
+    /// # Errors
+    /// When the cursor is none.
+    pub fn begin(args: Args<'a>) -> Result<Self, CmdError> {
+        let cursor = parse_cursor(args.at(2)).ok_or(CmdError::text("ERR invalid cursor"))?;
+        Ok(Self { args, cursor })
+    }
+
+    /// Answers with what `visit` finds in the container, if there is one: it is given the cursor and a reply for the
+    /// elements, and tells where to go on and how many it has written. `flag`: see [`WalkOptions::parse`].
+    ///
+    /// # Errors
+    /// When an option is wrong, of which nothing is said where there is no container.
+    pub fn answer<C>(
+        self,
+        container: Option<C>,
+        flag: &[u8],
+        reply: &mut Reply,
+        visit: impl FnOnce(&C, u64, &WalkOptions<'a>, &mut Reply) -> (u64, usize),
+    ) -> CmdResult {
+        // The cursor comes first in the reply and is known last.
+        let mut elements = Reply::new(reply.proto());
+        let (next, found) = match container {
+            None => (0, 0),
+            Some(container) => {
+                let options = WalkOptions::parse(self.args.skip(3), flag)?;
+                visit(&container, self.cursor, &options, &mut elements)
+            }
+        };
+        reply_walk(reply, next, found, elements);
+        Ok(())
     }
 }
 
@@ -175,7 +217,7 @@ fn scan(txn: &mut KeyspaceTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
 }
 
 /// Answers a walk: where it goes on, and the `found` replies of this call.
-pub fn reply_walk(reply: &mut Reply, next: u64, found: usize, elements: Reply) {
+fn reply_walk(reply: &mut Reply, next: u64, found: usize, elements: Reply) {
     reply.array(2);
     reply.bulk(itoa::Buffer::new().format(next).as_bytes());
     reply.array(found);
@@ -183,7 +225,7 @@ pub fn reply_walk(reply: &mut Reply, next: u64, found: usize, elements: Reply) {
 }
 
 /// A cursor as `strtoul` reads it, where Redis does: a sign is taken, a minus wraps around, nothing at all is zero.
-pub fn parse_cursor(text: &[u8]) -> Option<u64> {
+fn parse_cursor(text: &[u8]) -> Option<u64> {
     let (negative, digits) = match text {
         [] => return Some(0),
         [b'-', digits @ ..] => (true, digits),

@@ -1,10 +1,10 @@
 //! Walking over fields: HSCAN.
 
 use super::hash_of;
-use crate::commands::generic::{WalkOptions, parse_cursor, reply_walk};
+use crate::commands::generic::Walk;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;
-use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::txn::ReadTxn;
 use crate::page::hash::Field;
 use crate::resp::{Args, Reply};
@@ -23,26 +23,20 @@ pub(super) const HSCAN: Spec = Spec {
 
 fn hscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let now_ms = txn.now_ms();
-    let cursor = parse_cursor(args.at(2)).ok_or(CmdError::text("ERR invalid cursor"))?;
+    let walk = Walk::begin(args)?;
     let hash = txn.get(args.at(1)).map(hash_of).transpose()?;
-    let Some(hash) = hash else {
-        let nothing = Reply::new(reply.proto());
-        reply_walk(reply, 0, 0, nothing);
-        return Ok(());
-    };
-    let options = WalkOptions::parse(args.skip(3), b"novalues")?;
-    let mut fields = Reply::new(reply.proto());
-    let mut found = 0;
-    let next = hash.scan(cursor, options.count, &mut |field: Field<'_>| {
-        if !field.is_alive(now_ms) || !field.name.with_bytes(|name| options.matches(name)) {
-            return;
-        }
-        reply_item(&mut fields, field.name);
-        if !options.has_flag {
-            reply_item(&mut fields, field.value);
-        }
-        found += 2 - usize::from(options.has_flag);
-    });
-    reply_walk(reply, next, found, fields);
-    Ok(())
+    walk.answer(hash, b"novalues", reply, |hash, cursor, options, fields| {
+        let mut found = 0;
+        let next = hash.scan(cursor, options.count, &mut |field: Field<'_>| {
+            if !field.is_alive(now_ms) || !field.name.with_bytes(|name| options.matches(name)) {
+                return;
+            }
+            reply_item(fields, field.name);
+            if !options.has_flag {
+                reply_item(fields, field.value);
+            }
+            found += 2 - usize::from(options.has_flag);
+        });
+        (next, found)
+    })
 }

@@ -1,10 +1,10 @@
 //! Walking over members: SSCAN.
 
 use super::read_set;
-use crate::commands::generic::{WalkOptions, parse_cursor, reply_walk};
+use crate::commands::generic::Walk;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;
-use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::txn::ReadTxn;
 use crate::resp::{Args, Reply};
 
@@ -21,21 +21,16 @@ pub(super) const SSCAN: Spec = Spec {
 };
 
 fn sscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let cursor = parse_cursor(args.at(2)).ok_or(CmdError::text("ERR invalid cursor"))?;
-    let Some(set) = read_set(txn, args.at(1))? else {
-        let nothing = Reply::new(reply.proto());
-        reply_walk(reply, 0, 0, nothing);
-        return Ok(());
-    };
-    let options = WalkOptions::parse(args.skip(3), b"")?;
-    let mut members = Reply::new(reply.proto());
-    let mut found = 0;
-    let next = set.scan(cursor, options.count, &mut |member| {
-        if member.with_bytes(|member| options.matches(member)) {
-            reply_item(&mut members, member);
-            found += 1;
-        }
-    });
-    reply_walk(reply, next, found, members);
-    Ok(())
+    let walk = Walk::begin(args)?;
+    let set = read_set(txn, args.at(1))?;
+    walk.answer(set, b"", reply, |set, cursor, options, members| {
+        let mut found = 0;
+        let next = set.scan(cursor, options.count, &mut |member| {
+            if member.with_bytes(|member| options.matches(member)) {
+                reply_item(members, member);
+                found += 1;
+            }
+        });
+        (next, found)
+    })
 }

@@ -1,10 +1,10 @@
 //! Walking over members: ZSCAN.
 
 use super::read_zset;
-use crate::commands::generic::{WalkOptions, parse_cursor, reply_walk};
+use crate::commands::generic::Walk;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;
-use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::txn::ReadTxn;
 use crate::resp::{Args, Reply, format_double};
 
@@ -21,24 +21,19 @@ pub(super) const ZSCAN: Spec = Spec {
 };
 
 fn zscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let cursor = parse_cursor(args.at(2)).ok_or(CmdError::text("ERR invalid cursor"))?;
-    let Some(zset) = read_zset(txn, args.at(1))? else {
-        let nothing = Reply::new(reply.proto());
-        reply_walk(reply, 0, 0, nothing);
-        return Ok(());
-    };
-    let options = WalkOptions::parse(args.skip(3), b"")?;
-    let mut members = Reply::new(reply.proto());
-    let mut found = 0;
-    let next = zset.scan(cursor, options.count, &mut |member| {
-        if member.name.with_bytes(|name| options.matches(name)) {
-            reply_item(&mut members, member.name);
-            members.bulk(score_text(member.score, zset.is_wide()).as_bytes());
-            found += 2;
-        }
-    });
-    reply_walk(reply, next, found, members);
-    Ok(())
+    let walk = Walk::begin(args)?;
+    let zset = read_zset(txn, args.at(1))?;
+    walk.answer(zset, b"", reply, |zset, cursor, options, members| {
+        let mut found = 0;
+        let next = zset.scan(cursor, options.count, &mut |member| {
+            if member.name.with_bytes(|name| options.matches(name)) {
+                reply_item(members, member.name);
+                members.bulk(score_text(member.score, zset.is_wide()).as_bytes());
+                found += 2;
+            }
+        });
+        (next, found)
+    })
 }
 
 /// A score as Redis keeps it: its compact encoding has integers, which it prints in full.
