@@ -84,7 +84,8 @@ fn the_slow_log_shows_no_password() {
     }
     let seen = slow(&mut conn);
     let wanted: Vec<&str> = REQUESTS.iter().map(|(_, shown)| *shown).collect();
-    assert_eq!(seen[1..], wanted);
+    // On a busy machine what came before may have been slow, too.
+    assert_eq!(seen[seen.len().saturating_sub(wanted.len())..], wanted);
 }
 
 #[test]
