@@ -495,7 +495,9 @@ impl KeySpec {
                     .and_then(|text| text.parse::<usize>().ok());
                 let count = count.ok_or_else(invalid)?;
                 let start = begin + first;
-                if count == 0 || start + (count - 1).saturating_mul(step) >= args.len() {
+                // Compared with the keys that there is room for: any number may stand here, and `count * step` may wrap.
+                let room = args.len().saturating_sub(start).div_ceil(step.max(1));
+                if count == 0 || count > room {
                     return Err(invalid());
                 }
                 indices.extend((0..count).map(|n| start + n * step));
