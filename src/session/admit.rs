@@ -6,6 +6,7 @@ use crate::commands::context::{Client, Server};
 use crate::commands::error::{CmdError, QUOTED_BYTES_MAX, shown};
 use crate::commands::spec::{Handler, flag};
 use crate::commands::table::{self, Command};
+use crate::page::value::KEY_BYTES_MAX;
 use crate::resp::Args;
 
 /// Why a request cannot run, and the command that it asked for, if there is such a one.
@@ -23,7 +24,17 @@ pub fn identify(found: Option<Command>, args: Args<'_>) -> Result<Command, Refus
     if matches!(command.spec.handler, Handler::Container) || !command.spec.accepts(args.len()) {
         return Err((Some(command), CmdError::Arity(command.full_name())));
     }
+    if args.has_longer_than(KEY_BYTES_MAX) && has_long_key(command, args, KEY_BYTES_MAX) {
+        return Err((Some(command), CmdError::text("ERR a key is longer than 1 GiB")));
+    }
     Ok(command)
+}
+
+/// Whether a key among the arguments has more than `max` bytes.
+fn has_long_key(command: Command, args: Args<'_>, max: usize) -> bool {
+    let keys = command.spec.key_indices_or_all(args);
+    keys.into_iter()
+        .any(|at| args.get(at).is_some_and(|key| key.len() > max))
 }
 
 fn unknown(args: Args<'_>) -> CmdError {
@@ -69,4 +80,26 @@ pub fn admit(server: &Server, client: &Client, flags: u32) -> Result<(), CmdErro
         return Err(format!("MISCONF Errors writing to the AOF file: {reason}").into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::OwnedRequest;
+
+    #[test]
+    fn keys_have_a_length_that_values_may_have_and_more() {
+        for (words, is_long) in [
+            (&["SET", "key", "a long value"][..], false),
+            (&["SET", "longkey", "v"], true),
+            (&["MSET", "key", "a long value", "longkey", "v"], true),
+            (&["ZUNION", "1", "key"], false),
+            (&["ZUNION", "9223372036854775807", "longkey"], true),
+        ] {
+            let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            let request = OwnedRequest::from_slices(&words);
+            let command = table::lookup(request.args().at(0)).unwrap();
+            assert_eq!(has_long_key(command, request.args(), 6), is_long, "{words:?}");
+        }
+    }
 }
