@@ -21,6 +21,8 @@ mod clients;
 mod collections;
 #[path = "server/copies.rs"]
 mod copies;
+#[path = "server/edges.rs"]
+mod edges;
 #[path = "server/feed.rs"]
 mod feed;
 #[path = "server/inspect.rs"]
