@@ -25,6 +25,8 @@ mod clients;
 mod collections;
 #[path = "server/copies.rs"]
 mod copies;
+#[path = "server/edges.rs"]
+mod edges;
 #[path = "server/feed.rs"]
 mod feed;
 #[path = "server/http.rs"]

@@ -9,6 +9,8 @@ pub mod collections;
 pub mod compat;
 pub mod connection;
 pub mod context;
+#[cfg(test)]
+mod edge_tests;
 pub mod error;
 pub mod flow;
 pub mod generic;

@@ -47,7 +47,8 @@ fn output_buffers_text(flat: &Flat) -> String {
 pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, String> {
     let setting = match param.kind {
         Kind::Int(min, max) => Setting::Int(int(text, min, max)?),
-        Kind::Memory(min) => Setting::Int(memory(text, min)?),
+        Kind::Memory(min) => Setting::Int(memory(text, min, i64::MAX as u64)?),
+        Kind::MemoryIn(min, max) => Setting::Int(memory(text, min, max)?),
         Kind::YesNo => Setting::Bool(yes_no(text)?),
         Kind::Words(words) => Setting::Text(word(text, words)?),
         Kind::Text | Kind::List => Setting::Text(text.to_owned()),
@@ -77,11 +78,11 @@ fn int(text: &str, min: i64, max: i64) -> Result<i64, String> {
     }
 }
 
-fn memory(text: &str, min: u64) -> Result<i64, String> {
+fn memory(text: &str, min: u64, max: u64) -> Result<i64, String> {
     let bytes = size::parse(text).ok_or("argument must be a memory value")?;
     match i64::try_from(bytes) {
-        Ok(fits) if bytes >= min => Ok(fits),
-        _ => Err(format!("argument must be between {min} and {} inclusive", i64::MAX)),
+        Ok(fits) if (min..=max).contains(&bytes) => Ok(fits),
+        _ => Err(format!("argument must be between {min} and {max} inclusive")),
     }
 }
 

@@ -167,6 +167,13 @@ pub(super) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D:
 
 /// A size in bytes of at least `MIN`.
 pub(super) fn size<'de, D: Deserializer<'de>, const MIN: u64>(deserializer: D) -> Result<u64, D::Error> {
+    size_in::<D, MIN, { i64::MAX as u64 }>(deserializer)
+}
+
+/// A size in bytes from `MIN` to `MAX`.
+pub(super) fn size_in<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
+    deserializer: D,
+) -> Result<u64, D::Error> {
     let value = Setting::deserialize(deserializer)?;
     let bytes = match &value {
         Setting::Int(number) => u64::try_from(*number).ok(),
@@ -174,7 +181,12 @@ pub(super) fn size<'de, D: Deserializer<'de>, const MIN: u64>(deserializer: D) -
         _ => None,
     };
     match bytes {
-        Some(bytes) if bytes >= MIN => Ok(bytes),
+        Some(bytes) if (MIN..=MAX).contains(&bytes) => Ok(bytes),
+        Some(bytes) if bytes > MAX => Err(D::Error::custom(format!(
+            "{} is more than {}",
+            value.quoted(),
+            size::format(MAX)
+        ))),
         Some(_) => Err(D::Error::custom(format!(
             "{} is less than {}",
             value.quoted(),

@@ -8,6 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::page::value::STRING_BYTES_MAX;
+
 use super::{
     de,
     values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
@@ -344,8 +346,8 @@ pub struct Limits {
     /// Bytes of a request that has not been executed yet.
     #[serde(deserialize_with = "de::size::<_, 1048576>")]
     pub query_buffer_bytes_max: u64,
-    /// Bytes of one argument.
-    #[serde(deserialize_with = "de::size::<_, 1048576>")]
+    /// Bytes of one argument, and of a string that a command makes.
+    #[serde(deserialize_with = "de::size_in::<_, 1048576, STRING_BYTES_MAX>")]
     pub bulk_bytes_max: u64,
     /// Arguments of one request.
     #[serde(deserialize_with = "de::int::<_, _, 16, INT_MAX>")]

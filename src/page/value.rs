@@ -16,6 +16,12 @@ pub type Shared = Arc<Vec<u8>>;
 /// Longest string value, in bytes, that lives inside its entry.
 pub const INLINE_BYTES_MAX: usize = 4096;
 
+/// Longest string in bytes: the log's records count theirs in 32 bits, and two of them stand in a few.
+pub const STRING_BYTES_MAX: u64 = 1 << 31;
+
+/// Longest key in bytes: an entry counts a key's in 32 bits, and a record may name two beside a value.
+pub const KEY_BYTES_MAX: usize = (1 << 30) - 1;
+
 /// The types of value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueType {

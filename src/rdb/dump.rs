@@ -8,6 +8,8 @@ use super::read::{Source, object};
 use super::write;
 
 const FOOTER_BYTES: usize = 10;
+/// What the compressed strings of one payload may become: as much as the longest string.
+const UNPACKED_BYTES_MAX: u64 = crate::page::value::STRING_BYTES_MAX;
 
 /// Why a payload is refused.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ pub fn dump(object: &Object) -> Vec<u8> {
 /// Version or checksum are wrong, or the value is.
 pub fn restore(payload: &[u8]) -> Result<Object, RestoreError> {
     let value = footed(payload).ok_or(RestoreError::Footer)?;
-    let mut source = Source::new(value, value.len());
+    let mut source = Source::new(value, value.len()).unpacking_at_most(UNPACKED_BYTES_MAX);
     read_value(&mut source).map_err(|reason| {
         RestoreError::Value(Error {
             offset: source.position(),

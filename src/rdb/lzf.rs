@@ -22,7 +22,9 @@ pub fn unpack(packed: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), Reason
         return Reason::bad("a compressed string promises more than its bytes can give");
     }
     let start = out.len();
-    out.reserve(len);
+    if out.try_reserve(len).is_err() {
+        return Reason::bad("there is no memory for a compressed string");
+    }
     let mut rest = packed;
     while let Some(control) = take(&mut rest) {
         let control = usize::from(control);

@@ -92,6 +92,13 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Whether an argument with its own allocation has more than `max` bytes; others are far shorter.
+    #[inline]
+    #[must_use]
+    pub fn has_longer_than(self, max: usize) -> bool {
+        self.bigs.iter().any(|big| big.len() > max)
+    }
+
     /// All arguments in order.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone {
         self.spans

@@ -6,6 +6,7 @@ use super::admit::Refusal;
 use super::prepare::Prepared;
 use crate::commands::error::{CmdError, QUOTED_BYTES_MAX, shown};
 use crate::commands::spec::{Access, Command, Handler, KeyUse, KeyUses, Table, flag};
+use crate::page::value::KEY_BYTES_MAX;
 use crate::resp::{Args, OwnedRequest};
 
 /// What a transaction needs because of what it runs; other flags of a queued command say nothing of EXEC.
@@ -51,6 +52,9 @@ impl<'a> Call<'a> {
         room: &'a mut KeyUses,
     ) -> Result<Self, Refusal> {
         let command = identify(commands, prepared.command, args)?;
+        if args.has_longer_than(KEY_BYTES_MAX) && has_long_key(command, args, KEY_BYTES_MAX) {
+            return Err((Some(command), CmdError::text("ERR a key is longer than 1 GiB")));
+        }
         let keys = match command.single_key() {
             // A subcommand has other keys than what was prepared.
             Some(index) => Keys::One {
@@ -116,6 +120,14 @@ fn key_uses(command: Command, args: Args<'_>) -> KeyUses {
         let access = Access::default();
         (1..args.len()).map(|index| KeyUse { index, access }).collect()
     })
+}
+
+/// Whether a key among the arguments has more than `max` bytes.
+#[cold]
+fn has_long_key(command: Command, args: Args<'_>, max: usize) -> bool {
+    let uses = key_uses(command, args);
+    uses.iter()
+        .any(|key| args.get(key.index).is_some_and(|key| key.len() > max))
 }
 
 fn keys<'a>(command: Command, args: Args<'_>, uses: &'a [KeyUse]) -> Keys<'a> {
@@ -261,4 +273,26 @@ fn unknown(args: Args<'_>) -> CmdError {
 fn unknown_subcommand(container: Command, name: &[u8]) -> CmdError {
     let hint = format!("'. Try {} HELP.", container.spec.name.to_uppercase());
     CmdError::quoting("ERR unknown subcommand '", name, QUOTED_BYTES_MAX, &hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::table::table;
+
+    #[test]
+    fn keys_have_a_length_that_values_may_have_and_more() {
+        for (words, is_long) in [
+            (&["SET", "key", "a long value"][..], false),
+            (&["SET", "longkey", "v"], true),
+            (&["MSET", "key", "a long value", "longkey", "v"], true),
+            (&["ZUNION", "1", "key"], false),
+            (&["ZUNION", "9223372036854775807", "longkey"], true),
+        ] {
+            let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            let request = OwnedRequest::from_slices(&words);
+            let command = table().lookup(request.args().at(0)).unwrap();
+            assert_eq!(has_long_key(command, request.args(), 6), is_long, "{words:?}");
+        }
+    }
 }

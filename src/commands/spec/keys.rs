@@ -234,7 +234,7 @@ impl KeySpec {
 
     fn visit_from(&self, begin: usize, args: Args<'_>, visit: &mut impl FnMut(usize)) -> Result<(), CmdError> {
         match self.find {
-            Find::Range { limit, .. } if limit > 1 && !(args.len() - begin).is_multiple_of(limit) => {
+            Find::Range { limit, .. } if limit > 1 && !args.len().saturating_sub(begin).is_multiple_of(limit) => {
                 return Err(invalid());
             }
             Find::Range { last, step, limit } => {
@@ -243,7 +243,7 @@ impl KeySpec {
                 } else if limit <= 1 {
                     args.len().saturating_sub(last.unsigned_abs() as usize)
                 } else {
-                    begin + args.len().saturating_sub(begin) / limit - 1
+                    (begin + args.len().saturating_sub(begin) / limit).saturating_sub(1)
                 };
                 let all = (begin..=last).step_by(step.max(1));
                 all.filter(|at| *at < args.len()).for_each(visit);
@@ -255,7 +255,9 @@ impl KeySpec {
                     .and_then(|text| text.parse::<usize>().ok());
                 let count = count.ok_or_else(invalid)?;
                 let start = begin + first;
-                if count == 0 || start + (count - 1).saturating_mul(step) >= args.len() {
+                // Compared with the keys that there is room for: any number may stand here, and `count * step` may wrap.
+                let room = args.len().saturating_sub(start).div_ceil(step.max(1));
+                if count == 0 || count > room {
                     return Err(invalid());
                 }
                 (0..count).map(|n| start + n * step).for_each(visit);

@@ -5,6 +5,8 @@
 //! - Names are lower-case, unique and sorted; every key exists in the schema.
 //! - Whether a parameter can change at run time is decided per key ([`is_mutable`]), once, for both of its names.
 
+use crate::page::value::STRING_BYTES_MAX;
+
 /// How a parameter's text and its keys' values translate into each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) enum Kind {
@@ -12,6 +14,8 @@ pub(in crate::config) enum Kind {
     Int(i64, i64),
     /// Bytes with Redis's units, of at least this many.
     Memory(u64),
+    /// A number of bytes within these bounds.
+    MemoryIn(u64, u64),
     /// `yes` or `no`.
     YesNo,
     /// One of Redis's words, in Redis's order; the keys use the same words.
@@ -119,7 +123,7 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     param("notify-keyspace-events", &["notifications.keyspace_events"], Kind::Events),
     param("port", &["server.port"], Kind::Int(0, 65_535)),
     param("protected-mode", &["server.protected_mode"], Kind::YesNo),
-    param("proto-max-bulk-len", &["limits.bulk_bytes_max"], Kind::Memory(1 << 20)),
+    param("proto-max-bulk-len", &["limits.bulk_bytes_max"], Kind::MemoryIn(1 << 20, STRING_BYTES_MAX)),
     fixed("rdbcompression", NO),
     fixed("replicaof", EMPTY),
     param("requirepass", &["server.requirepass"], Kind::Text),

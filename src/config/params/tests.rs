@@ -122,7 +122,7 @@ fn refusals_are_those_of_redis() {
     let immutable = "can't set immutable config";
     let unknown = |name: &str| format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'");
     let params = params();
-    let cases: [(&[(&str, &str)], String); 16] = [
+    let cases: [(&[(&str, &str)], String); 18] = [
         (&[("XyZ", "1")], unknown("XyZ")),
         (
             &[("maxmemory", "abc")],
@@ -155,6 +155,17 @@ fn refusals_are_those_of_redis() {
         (
             &[("slowlog.max_len", "-1")],
             failed("slowlog.max_len", "-1 is not at least 0"),
+        ),
+        (
+            &[("proto-max-bulk-len", "2147483649")],
+            failed(
+                "proto-max-bulk-len",
+                "argument must be between 1048576 and 2147483648 inclusive",
+            ),
+        ),
+        (
+            &[("limits.bulk_bytes_max", "3gb")],
+            failed("limits.bulk_bytes_max", "\"3gb\" is more than 2gb"),
         ),
         (
             &[("maxmemory-policy", "allkeys-lru")],

@@ -136,7 +136,8 @@ impl BigStream {
             StreamOp::Add { id, fields } => {
                 self.entries.push(id, Packed::new(fields).items(), thresholds);
                 self.last_id = id;
-                self.entries_added += 1;
+                // Whoever restores or sets it may have begun at the end.
+                self.entries_added = self.entries_added.saturating_add(1);
             }
             StreamOp::Delete { ids } => ids_of(ids).for_each(|id| {
                 if self.entries.delete(id) {

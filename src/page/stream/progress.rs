@@ -31,7 +31,7 @@ impl BigStream {
         let before = added.saturating_sub(self.len());
         match id.cmp(&first) {
             std::cmp::Ordering::Less => Some(before),
-            std::cmp::Ordering::Equal => Some(before + 1),
+            std::cmp::Ordering::Equal => Some(before.saturating_add(1)),
             std::cmp::Ordering::Greater => None,
         }
     }
@@ -39,7 +39,7 @@ impl BigStream {
     /// The counter of a group after it has read the entry of this id.
     pub fn entries_read_after(&self, id: StreamId, entries_read: Option<u64>) -> Option<u64> {
         match entries_read {
-            Some(read) if !self.has_gap_from(id) => Some(read + 1),
+            Some(read) if !self.has_gap_from(id) => Some(read.saturating_add(1)),
             before if self.entries_added() == 0 => before,
             _ => self.entries_up_to(id),
         }

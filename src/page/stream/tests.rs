@@ -205,6 +205,24 @@ fn behaves_like_a_model() {
 }
 
 #[test]
+fn counters_stop_at_the_end() {
+    let thresholds = Thresholds::new();
+    let mut stream = BigStream::default();
+    let op = StreamOp::SetId {
+        last_id: StreamId::new(1, 0),
+        max_deleted_id: StreamId::MIN,
+        entries_added: u64::MAX,
+    };
+    stream.apply(&op, &thresholds);
+    let fields = pack([&b"f"[..], b"v"]);
+    let id = StreamId::MAX;
+    stream.apply(&StreamOp::Add { id, fields: &fields }, &thresholds);
+    assert_eq!(stream.entries_added(), u64::MAX);
+    assert_eq!(stream.entries_up_to(id), Some(u64::MAX));
+    assert_eq!(stream.entries_read_after(id, Some(u64::MAX)), Some(u64::MAX));
+}
+
+#[test]
 fn nodes_end_where_those_of_redis_do() {
     let thresholds = Thresholds::new();
     let mut stream = BigStream::default();

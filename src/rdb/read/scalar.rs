@@ -55,7 +55,10 @@ impl<R: Read> Source<R> {
 
     fn compressed(&mut self, out: &mut Vec<u8>) -> Result<(), Reason> {
         let packed_bytes = self.length()?;
-        let bytes = usize::try_from(self.length()?).map_err(|_| Reason::Short)?;
+        let length = self.length()?;
+        let left = self.unpacked_left.checked_sub(length);
+        self.unpacked_left = left.ok_or_else(|| Reason::Bad("compressed strings promise more than may come".into()))?;
+        let bytes = usize::try_from(length).map_err(|_| Reason::Short)?;
         let mut packed = std::mem::take(&mut self.packed);
         packed.clear();
         let result = self
@@ -140,6 +143,10 @@ mod tests {
             assert_eq!(source(bytes).string().unwrap(), text, "{bytes:?}");
         }
         assert!(source(b"\xc4\0").string().is_err());
+        let compressed = b"\xc3\x05\x15\x00a\xe0\x0b\x00".repeat(2);
+        let mut twice = source(&compressed).unpacking_at_most(41);
+        assert_eq!(twice.string().unwrap(), [b'a'; 21]);
+        assert!(twice.string().is_err(), "42 bytes where 41 may come");
         assert!(source(b"\x05abc").string().is_err());
         assert!(
             source(b"\xc3\x04\x81\xff\xff\xff\xff\xff\xff\xff\xff\0a\xe0\x0b")

@@ -23,6 +23,8 @@ pub struct Source<R> {
     summed: usize,
     /// Where compressed bytes wait to be unpacked.
     pub(super) packed: Vec<u8>,
+    /// How many bytes compressed ones may still become.
+    pub(super) unpacked_left: u64,
 }
 
 impl<R: Read> Source<R> {
@@ -37,6 +39,15 @@ impl<R: Read> Source<R> {
             sum: checksum::running(),
             summed: 0,
             packed: Vec::new(),
+            unpacked_left: u64::MAX,
+        }
+    }
+
+    /// The same, of whose compressed strings no more than `bytes` may come in all: each byte can stand for 88.
+    pub fn unpacking_at_most(self, bytes: u64) -> Self {
+        Self {
+            unpacked_left: bytes,
+            ..self
         }
     }
 
