@@ -10,6 +10,7 @@ pub mod apply;
 pub mod background;
 pub mod collection;
 pub mod effect;
+mod error;
 pub mod field;
 pub mod gate;
 pub mod index;
@@ -49,6 +50,8 @@ use registry::Registry;
 use settings::FsyncClass;
 use tap::Tap;
 use worker::Worker;
+
+pub use error::CollectionError;
 
 /// How often a second dead keys are looked for.
 pub const EXPIRY_TICKS_PER_S: u32 = 10;
