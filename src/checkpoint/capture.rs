@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::files::base::Base;
-use super::files::error::{CheckpointError, Result};
+use super::files::error::Result;
 use super::files::format::{CollectionRow, ManifestHead, ManifestKind, PAGE_HEADER_BYTES, PageRow};
 use super::files::manifest::{CollectionPart, Manifest};
 use super::files::page_file::PageFileWriter;

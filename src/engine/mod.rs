@@ -44,6 +44,7 @@ use collection::Collection;
 use gate::{ExclusivePass, Gate};
 use index::{PageWrite, PreImageSink};
 use memory::Meter;
+use pace::{PRE_IMAGE_BYTES_MAX, Pace};
 use preimage::PreImages;
 use reaper::Reaper;
 use registry::Registry;
@@ -290,6 +291,15 @@ impl Engine {
             page_ids: collection.page_ids(),
             thresholds: &self.thresholds,
         }
+    }
+
+    /// What writers are to do. A few loads.
+    pub fn pace(&self) -> Pace {
+        let is_checkpoint_behind = self.is_checkpointing() && self.pre_images().waiting_bytes() > PRE_IMAGE_BYTES_MAX;
+        if self.wal().over_pending() || is_checkpoint_behind {
+            return Pace::Hold;
+        }
+        self.tap().pace()
     }
 
     /// Begins a checkpoint: from here on, pages hand over a pre-image before they change. Returns its epoch and the

@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(aside, [dir.path().join("wal.before-now")]);
         let expected = [("checkpoint", "checkpoint.restored-now"), ("wal.before-now", "wal")];
         assert_eq!(look(dir.path()), said(&expected));
-        assert_eq!(Exchange::pending(&RealDisk, dir.path()), Ok(None));
+        assert_eq!(Exchange::pending(&RealDisk, dir.path()).unwrap(), None);
     }
 
     #[test]
@@ -346,7 +346,7 @@ mod tests {
             &["checkpoint", "checkpoint.before-now", "checkpoint.restored-now", "wal"],
         );
         let before = look(dir.path());
-        let why = exchange().carry_out(&RealDisk, dir.path()).unwrap_err();
+        let why = exchange().carry_out(&RealDisk, dir.path()).unwrap_err().to_string();
         assert!(why.starts_with("cannot move"), "{why}");
         assert_eq!(look(dir.path()), before);
     }

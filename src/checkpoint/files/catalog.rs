@@ -24,6 +24,8 @@ use crate::storage::Disk;
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
 
+pub use super::names::{manifest_name, page_file_name};
+
 const TEMPORARY: &str = ".tmp";
 
 /// A checkpoint that is there.
@@ -44,16 +46,6 @@ pub enum SnapshotId {
     Number(u64),
     /// The newest.
     Latest,
-}
-
-/// The manifest of checkpoint `id`.
-pub fn manifest_name(id: u64) -> String {
-    format!("manifest-{id:020}.lkm")
-}
-
-/// Page file `id`.
-pub fn page_file_name(id: u64) -> String {
-    format!("pages-{id:020}.lkp")
 }
 
 fn parse(name: &OsStr, prefix: &str, suffix: &str) -> Option<u64> {

@@ -10,6 +10,7 @@ pub mod error;
 pub mod fault;
 pub mod format;
 pub mod manifest;
+mod names;
 pub mod packing;
 pub mod page_file;
 pub mod persisted;

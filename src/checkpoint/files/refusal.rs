@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::catalog::manifest_name;
+use super::names::manifest_name;
 use crate::wal::Lsn;
 
 /// See the module.

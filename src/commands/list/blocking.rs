@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::common::{End, old_list, pop};
 use super::move_one::{LMOVE, move_one};
 use super::multi_pop::{LMPOP, Options};
-use super::{End, old_list, pop};
 use crate::commands::blocking::{Attempt, Wait, timeout_s};
 use crate::commands::spec::{Begin, Find, Group, KeySpec, counted_keys, first_key, flag};
 use crate::commands::value::reply_item;

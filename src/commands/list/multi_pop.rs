@@ -1,6 +1,6 @@
 //! Taking elements off the first of several lists that has any: LMPOP.
 
-use super::{End, old_list, pop};
+use super::common::{End, old_list, pop};
 use crate::commands::spec::{Group, counted_keys, flag};
 use crate::commands::support::number::parse_i64;
 use crate::commands::value::reply_item;

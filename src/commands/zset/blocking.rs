@@ -1,7 +1,7 @@
 //! The forms that wait for a member: BZMPOP, BZPOPMAX, BZPOPMIN.
 
+use super::common::old_zset;
 use super::multi_pop::{Options, ZMPOP};
-use super::old_zset;
 use super::pop::{End, pop, reply_flat};
 use crate::commands::blocking::{Attempt, Wait, timeout_s};
 use crate::commands::spec::{Begin, Find, Group, KeySpec, counted_keys, first_key, flag};

@@ -1,6 +1,6 @@
 //! Taking members out of the first of several sorted sets that has any: ZMPOP.
 
-use super::old_zset;
+use super::common::old_zset;
 use super::pop::{End, pop};
 use crate::commands::spec::{Group, counted_keys, flag};
 use crate::commands::support::number::parse_i64;

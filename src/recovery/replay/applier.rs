@@ -229,7 +229,7 @@ impl<'a> Applier<'a> {
     }
 
     /// Has one applier run `body` while all others wait.
-    fn alone(&mut self, body: impl FnOnce(&mut Self) -> Result<(), String>) -> Result<(), ReplayFault> {
+    fn alone(&mut self, body: impl FnOnce(&mut Self) -> Result<(), ReplayFault>) -> Result<(), ReplayFault> {
         if self.context.barrier.wait().is_leader() {
             let outcome = body(self);
             *self.context.outcome.lock() = outcome;
