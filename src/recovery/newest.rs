@@ -92,7 +92,7 @@ impl Loading<'_> {
             let refused = |reason: CollectionError| CheckpointError::damaged(path, 0, reason.to_string());
             self.registry.apply(row.id, &create).map_err(refused)?;
             let collection = self.registry.collection(row.id);
-            let collection = collection.ok_or_else(|| refused(format!("collection {} vanished", row.id)))?;
+            let collection = collection.ok_or_else(|| refused(CollectionError::Missing(row.id)))?;
             collection.configure(row.settings);
             collection.page_ids().store(row.next_page_id.max(1), Ordering::Relaxed);
             collections.push(collection);
