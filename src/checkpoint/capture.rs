@@ -16,10 +16,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::files::base::Base;
-use super::files::error::{CheckpointError, Result};
+use super::files::error::Result;
 use super::files::format::{CollectionRow, ManifestHead, ManifestKind, PAGE_HEADER_BYTES, PageRow};
 use super::files::manifest::{CollectionPart, Manifest};
 use super::files::page_file::PageFileWriter;
+use super::files::refusal::Refusal;
 use crate::engine::Engine;
 use crate::engine::background::give_way;
 use crate::engine::effect::CollectionId;
@@ -171,7 +172,7 @@ impl<'e> Capture<'e> {
     /// Appends pages that the walk has come to or writers have handed over since; whether there may be more.
     pub fn next_batch(&mut self, worker: &Worker, stop: &AtomicBool, batch: &mut Vec<Saved>) -> Result<bool> {
         if stop.load(Ordering::Relaxed) {
-            return Err(CheckpointError::Refused("the server is shutting down".to_owned()));
+            return Err(Refusal::ShuttingDown.into());
         }
         self.gather(worker, batch);
         give_way();

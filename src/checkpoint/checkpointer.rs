@@ -7,8 +7,10 @@ use std::thread::JoinHandle;
 use parking_lot::{Condvar, Mutex};
 
 use super::files::catalog::SnapshotId;
+use super::files::error::{CheckpointError, Result};
+use super::files::refusal::Refusal;
 use super::persist;
-use super::queue::{CLOSED, Context, Job, Outcome, Reply};
+use super::queue::{Context, Job, Reply};
 use super::request::{
     AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, LoadRequest, PersistDone,
     RestoreDone, RestoreRequest, Target,
@@ -79,28 +81,30 @@ impl Checkpointer {
     ///
     /// # Errors
     /// Why it failed; the previous checkpoint is as good as before.
-    pub async fn checkpoint(&self) -> Result<CheckpointDone, String> {
+    pub async fn checkpoint(&self) -> Result<CheckpointDone> {
         let (reply, done) = tokio::sync::oneshot::channel();
         self.shared.ask(|requests| requests.want(to_oneshot(reply)))?;
-        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+        done.await
+            .unwrap_or_else(|_| Err(CheckpointError::from(Refusal::ShuttingDown)))
     }
 
     /// [`Checkpointer::checkpoint`] for a thread that may block.
     ///
     /// # Errors
     /// As there.
-    pub fn checkpoint_blocking(&self) -> Result<CheckpointDone, String> {
+    pub fn checkpoint_blocking(&self) -> Result<CheckpointDone> {
         let (reply, done) = std::sync::mpsc::sync_channel(1);
         let reply: Reply<CheckpointDone> = Box::new(move |outcome| drop(reply.send(outcome)));
         self.shared.ask(|requests| requests.want(reply))?;
-        done.recv().unwrap_or_else(|_| Err(CLOSED.to_owned()))
+        done.recv()
+            .unwrap_or_else(|_| Err(CheckpointError::from(Refusal::ShuttingDown)))
     }
 
     /// Writes collection `name` as it is now under `persist_dir/name/`, replacing what was persisted there before.
     ///
     /// # Errors
     /// Why it failed; what was persisted before is as good as before.
-    pub async fn persist(&self, name: &str) -> Result<PersistDone, String> {
+    pub async fn persist(&self, name: &str) -> Result<PersistDone> {
         self.job(|reply| Job::Persist(name.to_owned(), reply)).await
     }
 
@@ -109,7 +113,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// Why it failed; nothing has changed.
-    pub async fn load(&self, name: &str, as_name: &str, kind: Kind, replace: bool) -> Result<LoadDone, String> {
+    pub async fn load(&self, name: &str, as_name: &str, kind: Kind, replace: bool) -> Result<LoadDone> {
         let request = LoadRequest {
             name: name.to_owned(),
             target: Target {
@@ -125,7 +129,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// Why it failed; nothing has changed.
-    pub async fn copy(&self, request: CopyRequest) -> Result<LoadDone, String> {
+    pub async fn copy(&self, request: CopyRequest) -> Result<LoadDone> {
         self.job(|reply| Job::Copy(request, reply)).await
     }
 
@@ -133,7 +137,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// Why it failed; the collection is as it was.
-    pub async fn convert(&self, request: ConvertRequest) -> Result<LoadDone, String> {
+    pub async fn convert(&self, request: ConvertRequest) -> Result<LoadDone> {
         self.job(|reply| Job::Convert(request, reply)).await
     }
 
@@ -141,7 +145,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// Why it failed; nothing has changed.
-    pub async fn restore(&self, request: RestoreRequest) -> Result<RestoreDone, String> {
+    pub async fn restore(&self, request: RestoreRequest) -> Result<RestoreDone> {
         self.job(|reply| Job::Restore(request, reply)).await
     }
 
@@ -149,36 +153,35 @@ impl Checkpointer {
     ///
     /// # Errors
     /// Why it failed; nothing is shown.
-    pub async fn attach(&self, request: AttachRequest) -> Result<LoadDone, String> {
+    pub async fn attach(&self, request: AttachRequest) -> Result<LoadDone> {
         self.job(|reply| Job::Attach(request, reply)).await
     }
 
-    async fn job<T: Send + 'static>(&self, make: impl FnOnce(Reply<T>) -> Job) -> Result<T, String> {
+    async fn job<T: Send + 'static>(&self, make: impl FnOnce(Reply<T>) -> Job) -> Result<T> {
         let (reply, done) = tokio::sync::oneshot::channel();
         let job = make(to_oneshot(reply));
         self.shared.ask(|requests| requests.jobs.push_back(job))?;
-        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+        done.await
+            .unwrap_or_else(|_| Err(CheckpointError::from(Refusal::ShuttingDown)))
     }
 
     /// Runs `act` on the thread, after what was asked for before.
-    async fn act<T: Send + 'static>(
-        &self,
-        act: impl FnOnce(&mut Runner) -> super::files::error::Result<T> + Send + 'static,
-    ) -> Result<T, String> {
+    async fn act<T: Send + 'static>(&self, act: impl FnOnce(&mut Runner) -> Result<T> + Send + 'static) -> Result<T> {
         let (reply, done) = tokio::sync::oneshot::channel();
         let job = Job::Act(Box::new(move |runner| {
             // Whoever waited may have gone away.
             let _ = reply.send(act(runner).map_err(runner::told));
         }));
         self.shared.ask(|requests| requests.jobs.push_back(job))?;
-        done.await.unwrap_or_else(|_| Err(CLOSED.to_owned()))
+        done.await
+            .unwrap_or_else(|_| Err(CheckpointError::from(Refusal::ShuttingDown)))
     }
 
     /// All checkpoints that are kept, oldest first.
     ///
     /// # Errors
     /// When the directory cannot be read.
-    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, String> {
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>> {
         self.act(Runner::snapshots).await
     }
 
@@ -186,7 +189,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When it is not there or its manifest is damaged.
-    pub async fn snapshot(&self, id: SnapshotId) -> Result<(Snapshot, Vec<SnapshotCollection>), String> {
+    pub async fn snapshot(&self, id: SnapshotId) -> Result<(Snapshot, Vec<SnapshotCollection>)> {
         self.act(move |runner| runner.describe_snapshot(id)).await
     }
 
@@ -194,7 +197,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When it is not there.
-    pub async fn verify_snapshot(&self, id: SnapshotId) -> Result<Verified, String> {
+    pub async fn verify_snapshot(&self, id: SnapshotId) -> Result<Verified> {
         self.act(move |runner| runner.verify_snapshot(id)).await
     }
 
@@ -202,7 +205,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When it is one of those or not there, or the disk refuses.
-    pub async fn delete_snapshot(&self, id: SnapshotId) -> Result<(), String> {
+    pub async fn delete_snapshot(&self, id: SnapshotId) -> Result<()> {
         self.act(move |runner| runner.delete_snapshot(id)).await
     }
 
@@ -210,7 +213,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When it is not there, or the disk refuses.
-    pub async fn pin_snapshot(&self, id: SnapshotId, is_pinned: bool) -> Result<(), String> {
+    pub async fn pin_snapshot(&self, id: SnapshotId, is_pinned: bool) -> Result<()> {
         self.act(move |runner| runner.pin_snapshot(id, is_pinned)).await
     }
 
@@ -218,7 +221,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When one of them is not there, or a page that differs is damaged.
-    pub async fn compare_snapshots(&self, first: SnapshotId, second: SnapshotId) -> Result<Vec<Difference>, String> {
+    pub async fn compare_snapshots(&self, first: SnapshotId, second: SnapshotId) -> Result<Vec<Difference>> {
         self.act(move |runner| runner.compare_snapshots(first, second)).await
     }
 
@@ -260,7 +263,7 @@ impl Drop for Checkpointer {
     }
 }
 
-fn to_oneshot<T: Send + 'static>(sender: tokio::sync::oneshot::Sender<Outcome<T>>) -> Reply<T> {
+fn to_oneshot<T: Send + 'static>(sender: tokio::sync::oneshot::Sender<Result<T>>) -> Reply<T> {
     // Whoever waited may have gone away.
     Box::new(move |outcome| drop(sender.send(outcome)))
 }

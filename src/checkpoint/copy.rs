@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use super::capture::{Capture, Saved};
 use super::files::error::{CheckpointError, Result};
+use super::files::refusal::Refusal;
 use super::request::{ConvertRequest, CopyRequest, LoadDone};
 use super::runner::Runner;
 use crate::engine::collection::Collection;
@@ -21,6 +22,7 @@ use crate::engine::registry::Slot;
 use crate::engine::settings::Settings;
 use crate::engine::tap::{Change, Lost};
 use crate::engine::txn::Txn;
+use crate::page::Malformed;
 use crate::storage::fault_point::fault_point;
 
 /// So much may be left for the round in which everybody waits.
@@ -35,8 +37,7 @@ impl Runner {
         let started = Instant::now();
         let source = self.named(&request.source)?;
         if request.source == request.target.name {
-            let name = &request.source;
-            return Err(CheckpointError::Refused(format!("{name:?} cannot be copied to itself")));
+            return Err(Refusal::ToItself(request.source.clone()).into());
         }
         let placement = source.collection.placement();
         let there = self.check_target(&request.target)?;
@@ -141,14 +142,14 @@ impl Runner {
         let id = hidden.id();
         self.exclusive(|txn| {
             let mut hidden = Arc::clone(hidden);
-            for change in engine.tap().take().map_err(|lost| lost.reason().to_owned())? {
+            for change in engine.tap().take().map_err(lost)? {
                 match change {
                     Change::Flushed => hidden = txn.flush_load(id)?,
                     Change::Keys(keys) => apply_all(&mut txn.keys(&hidden), &flat(&keys))?,
                 }
             }
             engine.close_tap();
-            txn.publish_converted(source, id)
+            Ok::<(), CheckpointError>(txn.publish_converted(source, id)?)
         })?;
         Ok(entries)
     }
@@ -164,19 +165,18 @@ impl Runner {
             Change::Keys(keys) => {
                 self.wait_for_room()?;
                 let bytes = flat(&keys);
-                let applied = self.as_record(hidden, |txn| apply_all(txn, &bytes));
-                applied.map_err(CheckpointError::Refused)
+                Ok(self.as_record(hidden, |txn| apply_all(txn, &bytes))?)
             }
         }
     }
 }
 
 fn missing(name: &str) -> CheckpointError {
-    CheckpointError::Refused(format!("there is no collection {name:?}"))
+    Refusal::NoCollection(name.to_owned()).into()
 }
 
 fn lost(lost: Lost) -> CheckpointError {
-    CheckpointError::Refused(lost.reason().to_owned())
+    Refusal::Lost(lost.reason()).into()
 }
 
 fn flat(pieces: &crate::page::Spliced) -> Vec<u8> {
@@ -188,7 +188,7 @@ fn flat(pieces: &crate::page::Spliced) -> Vec<u8> {
     bytes
 }
 
-fn apply_all(txn: &mut Txn<'_, '_>, effects: &[u8]) -> std::result::Result<(), String> {
+fn apply_all(txn: &mut Txn<'_, '_>, effects: &[u8]) -> std::result::Result<(), Malformed> {
     for effect in decode_all(effects) {
         txn.apply(&effect?.1);
     }

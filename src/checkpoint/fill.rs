@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::files::error::{CheckpointError, Result};
-use super::queue::CLOSED;
+use super::files::refusal::Refusal;
 use super::request::Target;
 use super::runner::Runner;
+use crate::engine::CollectionError;
 use crate::engine::collection::Collection;
 use crate::engine::effect::{CollectionId, Effect};
 use crate::engine::index::Kind;
@@ -24,7 +25,7 @@ use crate::engine::txn::Txn;
 use crate::engine::waiters;
 use crate::page::image::{self, EntryImage};
 use crate::page::value::INLINE_BYTES_MAX;
-use crate::page::{Shared, StrRef, ValueRef};
+use crate::page::{Malformed, Shared, StrRef, ValueRef};
 use crate::storage::fault_point::fault_point;
 
 /// Content of a record, roughly; a single entry may be longer.
@@ -43,7 +44,7 @@ impl Runner {
             return Err(attached(&target.name));
         }
         if !target.replace && slot.collection.key_count() > 0 {
-            return Err(CheckpointError::Refused(taken(target)));
+            return Err(Refusal::HasKeys(target.name.clone()).into());
         }
         Ok(Some(slot.collection.settings()))
     }
@@ -105,15 +106,15 @@ impl Runner {
             let there = txn.slot_named(&target.name);
             let keys = there.map_or(0, |slot| slot.collection.key_count());
             if keys > 0 && !target.replace {
-                return Err(taken(target));
+                return Err(CheckpointError::from(Refusal::HasKeys(target.name.clone())));
             }
-            txn.publish_load(id, &target.name)
+            Ok(txn.publish_load(id, &target.name)?)
         })
     }
 
     pub(super) fn check_stop(&self) -> Result<()> {
         if self.shared.stop.load(Ordering::Relaxed) {
-            return Err(CheckpointError::Refused(CLOSED.to_owned()));
+            return Err(Refusal::ShuttingDown.into());
         }
         Ok(())
     }
@@ -121,14 +122,13 @@ impl Runner {
     /// Puts the entries of a page's content.
     ///
     /// # Errors
-    /// A sentence in `Refused` when the bytes are not exactly `entries` entries, and what keeps it from going on.
+    /// When the bytes are not exactly `entries` entries, and what keeps it from going on.
     pub(super) fn put_page(&mut self, hidden: &Collection, content: &[u8], entries: u32) -> Result<()> {
         let mut decoded = Vec::with_capacity((entries as usize).min(content.len()));
         image::decode(content, entries, |entry| {
             decoded.push(entry);
-            Ok(())
-        })
-        .map_err(CheckpointError::Refused)?;
+            Ok::<(), Malformed>(())
+        })?;
         self.put_entries(hidden, &decoded)
     }
 
@@ -176,7 +176,7 @@ impl Runner {
             std::thread::sleep(ROOM_POLL);
         }
         match wal.failure() {
-            Some(why) => Err(CheckpointError::Refused(format!("the WAL has failed: {why}"))),
+            Some(why) => Err(Refusal::LogFailed(why.to_string()).into()),
             None => Ok(()),
         }
     }
@@ -187,15 +187,13 @@ impl Runner {
         if max == 0 || used <= max {
             return Ok(());
         }
-        Err(CheckpointError::Refused(format!(
-            "it does not fit: {used} bytes are in use, 'maxmemory' is {max}"
-        )))
+        Err(Refusal::Memory { used, max }.into())
     }
 
     /// Runs `body` as one record while nobody else runs.
-    pub(super) fn exclusive<R>(
+    pub(super) fn exclusive<R, E: Into<CheckpointError>>(
         &mut self,
-        body: impl FnOnce(&mut ExclusiveTxn<'_, '_>) -> std::result::Result<R, String>,
+        body: impl FnOnce(&mut ExclusiveTxn<'_, '_>) -> std::result::Result<R, E>,
     ) -> Result<R> {
         let shared = Arc::clone(&self.shared);
         self.worker.refresh_clock();
@@ -208,20 +206,13 @@ impl Runner {
             waiters::serve(&shared.engine, &mut self.worker);
         }
         self.worker.submit();
-        result.map_err(CheckpointError::Refused)
+        result.map_err(Into::into)
     }
-}
-
-fn taken(target: &Target) -> String {
-    let name = &target.name;
-    format!("collection {name:?} exists and has keys; use REPLACE")
 }
 
 /// What to say of a change to an attached snapshot.
 pub(super) fn attached(name: &str) -> CheckpointError {
-    CheckpointError::Refused(format!(
-        "collection {name:?} is attached from a snapshot, nothing can replace it"
-    ))
+    CollectionError::Irreplaceable(name.to_owned()).into()
 }
 
 fn put_entry(txn: &mut Txn<'_, '_>, entry: &EntryImage<'_>) {

@@ -11,6 +11,7 @@ use super::files::format::{ManifestKind, PageRow};
 use super::files::manifest::{CollectionPart, Manifest};
 use super::files::page_file::{PageBuffer, PageFileReader, file_of};
 use super::files::persisted::MANIFEST;
+use super::files::refusal::Refusal;
 use super::request::{LoadDone, LoadRequest};
 use super::runner::Runner;
 use crate::engine::collection::Collection;
@@ -63,7 +64,7 @@ impl Runner {
         let path = dir.join(MANIFEST);
         let disk = self.shared.disk.as_ref();
         if !disk.exists(&path).map_err(CheckpointError::io("look for", &path))? {
-            return Err(CheckpointError::Refused(format!("nothing is persisted as {name:?}")));
+            return Err(Refusal::NotPersisted(name.to_owned()).into());
         }
         let manifest = Manifest::read(disk, &path)?;
         let files = open_page_files(disk, &dir, &manifest.head)?;

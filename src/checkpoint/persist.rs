@@ -16,6 +16,7 @@ use super::files::manifest::Manifest;
 use super::files::packing::Compression;
 use super::files::page_file::PageFileWriter;
 use super::files::persisted::{MANIFEST, persisted_manifests};
+use super::files::refusal::Refusal;
 use super::queue::Context;
 use super::request::PersistDone;
 use super::runner::Runner;
@@ -40,16 +41,14 @@ impl Runner {
     pub(super) fn persisted_dir(&self, name: &str) -> Result<PathBuf> {
         let unsafe_name = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0']);
         if unsafe_name {
-            return Err(CheckpointError::Refused(format!(
-                "{name:?} cannot be a directory's name"
-            )));
+            return Err(Refusal::BadName(name.to_owned()).into());
         }
         Ok(self.shared.options.persist_dir.join(name))
     }
 
     pub(super) fn persist(&mut self, name: &str) -> Result<PersistDone> {
         let dir = self.persisted_dir(name)?;
-        let missing = || CheckpointError::Refused(format!("there is no collection {name:?}"));
+        let missing = || CheckpointError::from(Refusal::NoCollection(name.to_owned()));
         if self.shared.engine.registry().by_name(name).is_none() {
             return Err(missing());
         }

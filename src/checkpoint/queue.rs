@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::files::error::Result;
+use super::files::refusal::Refusal;
 use super::request::{
     AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, LoadRequest, PersistDone,
     RestoreDone, RestoreRequest,
@@ -18,10 +20,7 @@ use super::status::Status;
 use crate::engine::Engine;
 use crate::storage::Disk;
 
-pub(super) const CLOSED: &str = "the server is shutting down";
-
-pub(super) type Outcome<T> = Result<T, String>;
-pub(super) type Reply<T> = Box<dyn FnOnce(Outcome<T>) + Send>;
+pub(super) type Reply<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 /// Work for the thread, besides checkpoints.
 pub(super) enum Job {
@@ -66,10 +65,10 @@ impl Requests {
 }
 
 impl Context {
-    pub fn ask(&self, add: impl FnOnce(&mut Requests)) -> Outcome<()> {
+    pub fn ask(&self, add: impl FnOnce(&mut Requests)) -> Result<()> {
         let mut requests = self.requests.lock();
         if requests.closed {
-            return Err(CLOSED.to_owned());
+            return Err(Refusal::ShuttingDown.into());
         }
         add(&mut requests);
         self.wake.notify_one();

@@ -16,6 +16,7 @@ use super::files::error::{CheckpointError, Result};
 use super::files::format::ManifestKind;
 use super::files::manifest::Manifest;
 use super::files::page_file::PageBuffer;
+use super::files::refusal::Refusal;
 use super::load::Filed;
 use super::request::{AttachRequest, LoadDone, Moment, RestoreDone, RestoreRequest, Target};
 use super::runner::Runner;
@@ -23,7 +24,7 @@ use crate::engine::Engine;
 use crate::engine::apply::apply;
 use crate::engine::collection::Collection;
 use crate::engine::effect::{CollectionId, DatabaseId, Effect, Placement};
-use crate::engine::index::PageWrite;
+use crate::engine::index::{Misfit, PageWrite};
 use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
 use crate::page::image::EntryImage;
@@ -76,10 +77,7 @@ impl Runner {
         if let Some(only) = &request.only {
             found.retain(|was| was.name == only.name);
             if found.is_empty() {
-                let name = &only.name;
-                return Err(CheckpointError::Refused(format!(
-                    "there was no collection {name:?} then"
-                )));
+                return Err(Refusal::NoCollectionThen(only.name.clone()).into());
             }
         }
         for was in &found {
@@ -107,7 +105,7 @@ impl Runner {
         let dir = &self.shared.options.dir;
         let (disk, path) = (self.shared.disk.as_ref(), dir.join(manifest_name(id)));
         if !disk.exists(&path).map_err(CheckpointError::io("look for", &path))? {
-            return Err(CheckpointError::Refused(format!("there is no checkpoint {id}")));
+            return Err(Refusal::NoCheckpoint(id).into());
         }
         let manifest = Manifest::read(disk, &path)?;
         if manifest.head.id != id || manifest.head.kind != ManifestKind::Checkpoint {
@@ -135,13 +133,12 @@ impl Runner {
     /// The collections as they were at an earlier moment, built from a checkpoint and the log.
     fn past(&mut self, until: Until) -> Result<(Lsn, Vec<Was>)> {
         if !self.shared.engine.wal().is_enabled() {
-            let why = "the write-ahead log is disabled, only checkpoints can be restored";
-            return Err(CheckpointError::Refused(why.to_owned()));
+            return Err(Refusal::NoLog.into());
         }
         if let Until::Time(at_ms) = until
             && at_ms > crate::engine::worker::unix_ms()
         {
-            return Err(CheckpointError::Refused("that time is in the future".to_owned()));
+            return Err(Refusal::InFuture.into());
         }
         // What is not written yet cannot be read back.
         self.sync_all()?;
@@ -164,7 +161,7 @@ impl Runner {
         });
         let Past { registry, lsn, .. } = past.map_err(|error| match error {
             RecoveryError::Checkpoint { error, .. } => error,
-            other => CheckpointError::Refused(other.to_string()),
+            other => Refusal::Past(other.to_string()).into(),
         })?;
         let mut found = Vec::new();
         for slot in registry.slots() {
@@ -289,10 +286,8 @@ impl Runner {
             ..
         }) = was
         else {
-            let (name, id) = (&request.name, request.checkpoint);
-            return Err(CheckpointError::Refused(format!(
-                "there is no collection {name:?} in checkpoint {id}"
-            )));
+            let (name, checkpoint) = (request.name.clone(), request.checkpoint);
+            return Err(Refusal::NoCollectionIn { name, checkpoint }.into());
         };
         let attached = Arc::new(Collection::new(self.next_attached_id(), placement));
         let engine = Arc::clone(&self.shared.engine);
@@ -329,7 +324,7 @@ impl Runner {
             self.check_memory()?;
             filed.page(row, &mut buffer, |entries| {
                 entries.iter().try_for_each(|entry| {
-                    let bytes = insert(attached, row.shard, entry, access_s).map_err(CheckpointError::Refused)?;
+                    let bytes = insert(attached, row.shard, entry, access_s)?;
                     *counted += bytes;
                     self.shared.engine.meter().add(self.worker.cell(), bytes);
                     Ok(())
@@ -345,7 +340,7 @@ fn insert(
     shard: u32,
     entry: &EntryImage<'_>,
     access_s: u32,
-) -> std::result::Result<i64, String> {
+) -> std::result::Result<i64, Misfit> {
     let key = attached.key_in(entry.key, shard)?;
     let effect = Effect::Put {
         key: entry.key,

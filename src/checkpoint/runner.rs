@@ -82,8 +82,7 @@ pub(super) fn run(shared: Arc<Context>, worker: Worker) {
     }
 }
 
-pub(super) fn told(error: CheckpointError) -> String {
-    let error = error.to_string();
+pub(super) fn told(error: CheckpointError) -> CheckpointError {
     tracing::warn!("{error}");
     error
 }
@@ -133,9 +132,8 @@ impl Runner {
     fn checkpoint(&mut self, waiters: Vec<Reply<CheckpointDone>>) {
         self.last_attempt = Instant::now();
         let outcome = self.try_checkpoint().map_err(|error| {
-            let error = error.to_string();
             tracing::error!("checkpoint failed, the previous one stays valid: {error}");
-            self.shared.status.fail(&error);
+            self.shared.status.fail(&error.to_string());
             error
         });
         self.failed = outcome.is_err();

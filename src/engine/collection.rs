@@ -13,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::effect::{CollectionId, Placement};
 use super::index::loaded::LoadedPage;
-use super::index::{Index, KeyRef, Kind, hmap};
+use super::index::{Index, KeyRef, Kind, Misfit, hmap};
 use super::settings::{Carried, Settings, Traits};
 use super::waiters::WaitTable;
 use super::watch::WatchTable;
@@ -103,8 +103,8 @@ impl Shard {
     /// Installs all pages of a shard that has none, in whatever order they come.
     ///
     /// # Errors
-    /// A sentence when they do not fit together.
-    pub fn install(&self, pages: Vec<LoadedPage>) -> Result<(), String> {
+    /// When they do not fit together.
+    pub fn install(&self, pages: Vec<LoadedPage>) -> Result<(), Misfit> {
         let mut state = self.lock();
         for page in &pages {
             state.keys += page.keys;
@@ -274,13 +274,13 @@ impl Collection {
     /// A key that was read from a page of `shard`, with its hash.
     ///
     /// # Errors
-    /// A sentence when it belongs elsewhere.
-    pub fn key_in<'a>(&self, bytes: &'a [u8], shard: u32) -> Result<KeyRef<'a>, String> {
+    /// When it belongs elsewhere.
+    pub fn key_in<'a>(&self, bytes: &'a [u8], shard: u32) -> Result<KeyRef<'a>, Misfit> {
         let key = self.key(bytes);
         if self.shard_of(key.hash) == shard as usize {
             Ok(key)
         } else {
-            Err(format!("a key of it does not belong to shard {shard}"))
+            Err(Misfit::WrongShard(shard))
         }
     }
 

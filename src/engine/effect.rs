@@ -14,7 +14,7 @@ use crate::page::list::ListOp;
 use crate::page::set::SetOp;
 use crate::page::stream::StreamOp;
 use crate::page::zset::ZsetOp;
-use crate::page::{Shared, ValueRef, codec};
+use crate::page::{Malformed, Shared, ValueRef, codec};
 
 /// What identifies a collection for ever; never reused.
 pub type CollectionId = u32;
@@ -246,8 +246,8 @@ impl<'a> Effect<'a> {
 /// The effects of one record's payload, in order.
 ///
 /// # Errors
-/// An item is a sentence when the bytes are not effects; iteration ends there.
-pub fn decode_all(payload: &[u8]) -> impl Iterator<Item = Result<(CollectionId, Effect<'_>), String>> {
+/// An item is one when the bytes are not effects; iteration ends there.
+pub fn decode_all(payload: &[u8]) -> impl Iterator<Item = Result<(CollectionId, Effect<'_>), Malformed>> {
     let mut rest = payload;
     std::iter::from_fn(move || {
         if rest.is_empty() {

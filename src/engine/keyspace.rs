@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::collection::Collection;
 use super::effect::{CollectionId, DatabaseId, Effect, Placement};
+use super::error::CollectionError;
 use super::index::{Kind, hmap};
 use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
@@ -208,8 +209,8 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// Creates a numbered or named database.
     ///
     /// # Errors
-    /// A sentence when the slot or the name is taken.
-    pub fn create(&mut self, database: Option<DatabaseId>, name: &str, kind: Kind) -> Result<Slot, String> {
+    /// When the slot or the name is taken.
+    pub fn create(&mut self, database: Option<DatabaseId>, name: &str, kind: Kind) -> Result<Slot, CollectionError> {
         let (id, database) = {
             let registry = self.scope.engine.registry();
             (
@@ -230,14 +231,14 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
                 placement,
             },
         )?;
-        self.slot(database).ok_or_else(|| "the collection vanished".to_owned())
+        self.slot(database).ok_or(CollectionError::Vanished)
     }
 
     /// Creates the numbered databases below `databases` that do not exist yet.
     ///
     /// # Errors
     /// As for [`ExclusiveTxn::create`].
-    pub fn create_numbered(&mut self, databases: u32) -> Result<(), String> {
+    pub fn create_numbered(&mut self, databases: u32) -> Result<(), CollectionError> {
         for id in 0..databases {
             if self.slot(id).is_none() {
                 self.create(Some(id), &numbered_name(id), Kind::Hmap)?;
@@ -249,8 +250,8 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// Drops a collection with its slot.
     ///
     /// # Errors
-    /// A sentence when there is no such collection.
-    pub fn drop_collection(&mut self, id: CollectionId) -> Result<(), String> {
+    /// When there is no such collection.
+    pub fn drop_collection(&mut self, id: CollectionId) -> Result<(), CollectionError> {
         self.touch_watched(id);
         let waiting = self.take_waiters(id);
         self.change(id, &Effect::CollectionDrop)?;
@@ -261,24 +262,24 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// Renames a collection's slot; the name must be free.
     ///
     /// # Errors
-    /// A sentence when there is no such collection.
-    pub fn rename(&mut self, id: CollectionId, name: &str) -> Result<(), String> {
+    /// When there is no such collection.
+    pub fn rename(&mut self, id: CollectionId, name: &str) -> Result<(), CollectionError> {
         self.change(id, &Effect::CollectionRename { name })
     }
 
     /// Sets what is set of a collection.
     ///
     /// # Errors
-    /// A sentence when there is no such collection.
-    pub fn configure(&mut self, id: CollectionId, settings: Settings) -> Result<(), String> {
+    /// When there is no such collection.
+    pub fn configure(&mut self, id: CollectionId, settings: Settings) -> Result<(), CollectionError> {
         self.change(id, &Effect::CollectionConfigure { settings })
     }
 
     /// Empties a collection; its pages are dropped in the background.
     ///
     /// # Errors
-    /// A sentence when there is no such collection.
-    pub fn flush(&mut self, id: CollectionId) -> Result<(), String> {
+    /// When there is no such collection.
+    pub fn flush(&mut self, id: CollectionId) -> Result<(), CollectionError> {
         let watched = self.touch_watched(id);
         let waiting = self.take_waiters(id);
         self.change(id, &Effect::CollectionFlush)?;
@@ -290,10 +291,10 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// Exchanges what two databases hold.
     ///
     /// # Errors
-    /// A sentence when one of them does not exist.
-    pub fn swap(&mut self, one: DatabaseId, other: DatabaseId) -> Result<(), String> {
-        let first = self.slot(one).ok_or("no such database")?.collection;
-        let second = self.slot(other).ok_or("no such database")?.collection;
+    /// When one of them does not exist.
+    pub fn swap(&mut self, one: DatabaseId, other: DatabaseId) -> Result<(), CollectionError> {
+        let first = self.slot(one).ok_or(CollectionError::NoDatabase(one))?.collection;
+        let second = self.slot(other).ok_or(CollectionError::NoDatabase(other))?.collection;
         if first.id() == second.id() {
             return Ok(());
         }
@@ -316,8 +317,8 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// Shows a read-only collection that is no data of this server.
     ///
     /// # Errors
-    /// A sentence when the name is taken.
-    pub fn attach(&mut self, name: &str, collection: &Arc<Collection>) -> Result<(), String> {
+    /// When the name is taken.
+    pub fn attach(&mut self, name: &str, collection: &Arc<Collection>) -> Result<(), CollectionError> {
         let engine = self.scope.engine;
         engine.change_registry(|registry| registry.attach(name, collection))
     }
@@ -325,12 +326,12 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// Lets go of such a collection.
     ///
     /// # Errors
-    /// A sentence when it is none.
-    pub fn detach(&mut self, slot: &Slot) -> Result<(), String> {
+    /// When it is none.
+    pub fn detach(&mut self, slot: &Slot) -> Result<(), CollectionError> {
         let engine = self.scope.engine;
         let waiting = self.take_waiters(slot.collection.id());
         let gone = engine.change_registry(|registry| registry.detach(slot.id));
-        let gone = gone.ok_or_else(|| format!("collection {:?} is not attached", slot.name))?;
+        let gone = gone.ok_or_else(|| CollectionError::NotAttached(slot.name.to_string()))?;
         engine.retire_collection(gone);
         self.orphan(waiting);
         Ok(())
@@ -342,7 +343,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         orphans.for_each(|numbered| self.scope.worker.ready.note_orphan(numbered));
     }
 
-    pub(super) fn change(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), String> {
+    pub(super) fn change(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), CollectionError> {
         let gone = self
             .scope
             .engine

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::collection::Collection;
 use super::effect::{ATTACHED_FIRST, CollectionId, DatabaseId, Effect, NAMED_FIRST, Placement};
+use super::error::CollectionError;
 use super::index::Kind;
 use super::keyspace::{ExclusiveTxn, take_watches};
 use super::registry::Slot;
@@ -30,8 +31,8 @@ impl ExclusiveTxn<'_, '_> {
     /// Begins to load a collection: an empty one, out of sight.
     ///
     /// # Errors
-    /// A sentence when the registry refuses it.
-    pub fn begin_load(&mut self, kind: Kind, settings: Settings) -> Result<Arc<Collection>, String> {
+    /// When the registry refuses it.
+    pub fn begin_load(&mut self, kind: Kind, settings: Settings) -> Result<Arc<Collection>, CollectionError> {
         let id = self.registry(|registry| registry.next_collection_id());
         let placement = Placement {
             kind,
@@ -45,24 +46,24 @@ impl ExclusiveTxn<'_, '_> {
         self.loaded(id)
     }
 
-    fn loaded(&self, id: CollectionId) -> Result<Arc<Collection>, String> {
+    fn loaded(&self, id: CollectionId) -> Result<Arc<Collection>, CollectionError> {
         self.registry(|registry| registry.collection(id))
-            .ok_or_else(|| "the collection vanished".to_owned())
+            .ok_or(CollectionError::Vanished)
     }
 
     /// Gives up a load.
     ///
     /// # Errors
-    /// A sentence when nothing of that id is being loaded.
-    pub fn abandon_load(&mut self, id: CollectionId) -> Result<(), String> {
+    /// When nothing of that id is being loaded.
+    pub fn abandon_load(&mut self, id: CollectionId) -> Result<(), CollectionError> {
         self.change(id, &Effect::CollectionDrop)
     }
 
     /// Empties what is being loaded; returns what is to be filled from now on.
     ///
     /// # Errors
-    /// A sentence when nothing of that id is being loaded.
-    pub fn flush_load(&mut self, id: CollectionId) -> Result<Arc<Collection>, String> {
+    /// When nothing of that id is being loaded.
+    pub fn flush_load(&mut self, id: CollectionId) -> Result<Arc<Collection>, CollectionError> {
         self.change(id, &Effect::CollectionFlush)?;
         self.loaded(id)
     }
@@ -71,8 +72,8 @@ impl ExclusiveTxn<'_, '_> {
     /// settings stay.
     ///
     /// # Errors
-    /// A sentence when nothing of that id is being loaded, or the slot does not take it.
-    pub fn publish_load(&mut self, id: CollectionId, name: &str) -> Result<(), String> {
+    /// When nothing of that id is being loaded, or the slot does not take it.
+    pub fn publish_load(&mut self, id: CollectionId, name: &str) -> Result<(), CollectionError> {
         let there = self.slot_named(name);
         let database = there.as_ref().map(|slot| slot.id);
         let database = database.unwrap_or_else(|| self.registry(|registry| registry.next_named_id()));
@@ -83,7 +84,12 @@ impl ExclusiveTxn<'_, '_> {
     }
 
     /// Puts loaded collection `id` in slot `database`. Whoever watches a key that was or is there is told.
-    pub(super) fn publish_in(&mut self, id: CollectionId, database: DatabaseId, name: &str) -> Result<(), String> {
+    pub(super) fn publish_in(
+        &mut self,
+        id: CollectionId,
+        database: DatabaseId,
+        name: &str,
+    ) -> Result<(), CollectionError> {
         let replaced = self.slot(database).map(|slot| slot.collection.id());
         let watched = replaced
             .map(|replaced| self.touch_watched(replaced))
@@ -101,10 +107,10 @@ impl ExclusiveTxn<'_, '_> {
     /// anything.
     ///
     /// # Errors
-    /// A sentence when one of the two is not what it should be.
-    pub fn publish_converted(&mut self, old: CollectionId, id: CollectionId) -> Result<(), String> {
+    /// When one of the two is not what it should be.
+    pub fn publish_converted(&mut self, old: CollectionId, id: CollectionId) -> Result<(), CollectionError> {
         let slot = self.registry(|registry| registry.by_collection(old).cloned());
-        let slot = slot.ok_or_else(|| "the collection was dropped meanwhile".to_owned())?;
+        let slot = slot.ok_or(CollectionError::Dropped)?;
         let is_cache = self.loaded(id)?.settings().is_cache;
         self.take_settings(id, &slot, is_cache)?;
         let watched = take_watches(&slot.collection);
@@ -120,8 +126,8 @@ impl ExclusiveTxn<'_, '_> {
     /// goes. Attached collections stay.
     ///
     /// # Errors
-    /// A sentence when something is in the way; nothing has changed then.
-    pub fn publish_restored(&mut self, restored: &[Restored]) -> Result<(), String> {
+    /// When something is in the way; nothing has changed then.
+    pub fn publish_restored(&mut self, restored: &[Restored]) -> Result<(), CollectionError> {
         self.check_restored(restored)?;
         let was_there = |slot: &Slot| restored.iter().any(|restored| restored.database == slot.id);
         for slot in self.slots() {
@@ -157,17 +163,17 @@ impl ExclusiveTxn<'_, '_> {
     }
 
     /// Everything that could fail, before anything is changed.
-    fn check_restored(&self, restored: &[Restored]) -> Result<(), String> {
+    fn check_restored(&self, restored: &[Restored]) -> Result<(), CollectionError> {
         let (mut slots, mut names) = (HashSet::new(), HashSet::new());
         for restored in restored {
             let name = &restored.name;
             self.loaded(restored.id)?;
             if restored.database >= ATTACHED_FIRST || !slots.insert(restored.database) || !names.insert(name) {
-                return Err(format!("collection {name:?} is in an impossible place"));
+                return Err(CollectionError::ImpossiblePlace(name.clone()));
             }
             let there = self.slot_named(name);
             if there.is_some_and(|slot| slot.collection.traits().is_read_only()) {
-                return Err(format!("a collection is attached as {name:?}, detach it first"));
+                return Err(CollectionError::Attached(name.clone()));
             }
         }
         let numbers = self.slots().into_iter().filter(|slot| slot.id < NAMED_FIRST);
@@ -176,7 +182,7 @@ impl ExclusiveTxn<'_, '_> {
                 .iter()
                 .any(|restored| restored.database != slot.id && *restored.name == *slot.name)
             {
-                return Err(format!("the name {:?} is a numbered database's", slot.name));
+                return Err(CollectionError::NameNumbered(slot.name.to_string()));
             }
         }
         Ok(())
@@ -184,19 +190,13 @@ impl ExclusiveTxn<'_, '_> {
 
     /// Gives what is being loaded the settings of the slot that it goes to. What the log has of it follows from its being
     /// a cache or not, so that alone cannot change.
-    fn take_settings(&mut self, id: CollectionId, slot: &Slot, is_cache: bool) -> Result<(), String> {
+    fn take_settings(&mut self, id: CollectionId, slot: &Slot, is_cache: bool) -> Result<(), CollectionError> {
         if slot.collection.traits().is_read_only() {
-            return Err(format!(
-                "collection {:?} is attached from a snapshot, nothing can replace it",
-                slot.name
-            ));
+            return Err(CollectionError::Irreplaceable(slot.name.to_string()));
         }
         let loaded = self.loaded(id)?.settings();
         if loaded.is_cache != is_cache {
-            return Err(format!(
-                "the checkpoint setting of {:?} was changed meanwhile, try again",
-                slot.name
-            ));
+            return Err(CollectionError::Reconfigured(slot.name.to_string()));
         }
         let settings = Settings {
             is_cache,

@@ -10,6 +10,7 @@ pub mod apply;
 pub mod background;
 pub mod collection;
 pub mod effect;
+mod error;
 pub mod field;
 pub mod gate;
 pub mod index;
@@ -43,12 +44,15 @@ use collection::Collection;
 use gate::{ExclusivePass, Gate};
 use index::{PageWrite, PreImageSink};
 use memory::Meter;
+use pace::{PRE_IMAGE_BYTES_MAX, Pace};
 use preimage::PreImages;
 use reaper::Reaper;
 use registry::Registry;
 use settings::FsyncClass;
 use tap::Tap;
 use worker::Worker;
+
+pub use error::CollectionError;
 
 /// How often a second dead keys are looked for.
 pub const EXPIRY_TICKS_PER_S: u32 = 10;
@@ -287,6 +291,15 @@ impl Engine {
             page_ids: collection.page_ids(),
             thresholds: &self.thresholds,
         }
+    }
+
+    /// What writers are to do. A few loads.
+    pub fn pace(&self) -> Pace {
+        let is_checkpoint_behind = self.is_checkpointing() && self.pre_images().waiting_bytes() > PRE_IMAGE_BYTES_MAX;
+        if self.wal().over_pending() || is_checkpoint_behind {
+            return Pace::Hold;
+        }
+        self.tap().pace()
     }
 
     /// Begins a checkpoint: from here on, pages hand over a pre-image before they change. Returns its epoch and the

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::collection::Collection;
 use super::effect::{ATTACHED_FIRST, CollectionId, DatabaseId, Effect, NAMED_FIRST, Placement};
+use super::error::CollectionError;
 use super::settings::Settings;
 
 /// A database slot.
@@ -100,10 +101,10 @@ impl Registry {
     /// Shows a collection that is no data of this server, in a slot of its own.
     ///
     /// # Errors
-    /// A sentence when the name is taken.
-    pub fn attach(&mut self, name: &str, collection: &Arc<Collection>) -> Result<(), String> {
+    /// When the name is taken.
+    pub fn attach(&mut self, name: &str, collection: &Arc<Collection>) -> Result<(), CollectionError> {
         if self.by_name(name).is_some() {
-            return Err(format!("collection {name:?} exists already"));
+            return Err(CollectionError::Exists(name.to_owned()));
         }
         let last = self.slots.range(ATTACHED_FIRST..).next_back();
         let id = last.map_or(ATTACHED_FIRST, |(last, _)| last + 1);
@@ -129,9 +130,10 @@ impl Registry {
         id: CollectionId,
         (database, name): (DatabaseId, &str),
         placement: Placement,
-    ) -> Result<Option<Arc<Collection>>, String> {
+    ) -> Result<Option<Arc<Collection>>, CollectionError> {
         if self.slots.contains_key(&database) || self.by_name(name).is_some() {
-            return Err(format!("collection {name:?} (database {database}) exists already"));
+            let name = name.to_owned();
+            return Err(CollectionError::ExistsIn { name, database });
         }
         let slot = Slot {
             id: database,
@@ -146,8 +148,8 @@ impl Registry {
     /// Applies an effect on collections as such; returns the collection that was let go, if any.
     ///
     /// # Errors
-    /// A sentence when the effect does not fit the state, which on replay means a damaged history.
-    pub fn apply(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<Option<Arc<Collection>>, String> {
+    /// When the effect does not fit the state, which on replay means a damaged history.
+    pub fn apply(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<Option<Arc<Collection>>, CollectionError> {
         match *effect {
             Effect::CollectionCreate {
                 database,
@@ -198,7 +200,7 @@ impl Registry {
             | Effect::Zset { .. }
             | Effect::Hash { .. }
             | Effect::Stream { .. }
-            | Effect::Copy { .. } => Err("an effect on a key is not for the registry".to_owned()),
+            | Effect::Copy { .. } => Err(CollectionError::EffectOnKey),
         }
     }
 
@@ -207,13 +209,13 @@ impl Registry {
         id: CollectionId,
         database: DatabaseId,
         name: &str,
-    ) -> Result<Option<Arc<Collection>>, String> {
+    ) -> Result<Option<Arc<Collection>>, CollectionError> {
         let elsewhere = self.by_name(name).is_some_and(|slot| slot.id != database);
         if elsewhere {
-            return Err(format!("the name {name:?} is another database's"));
+            return Err(CollectionError::NameTaken(name.to_owned()));
         }
         let collection = self.loading.remove(&id);
-        let collection = collection.ok_or_else(|| format!("collection {id} is not being loaded"))?;
+        let collection = collection.ok_or(CollectionError::NotLoading(id))?;
         if let Some(slot) = self.slots.get_mut(&database) {
             collection.count_before(&slot.collection);
             return Ok(Some(std::mem::replace(&mut slot.collection, collection)));
@@ -228,7 +230,7 @@ impl Registry {
     }
 
     /// Settings change. What was not kept on disk and now is begins empty: nothing on disk has its keys.
-    fn configure(&mut self, id: CollectionId, settings: Settings) -> Result<Option<Arc<Collection>>, String> {
+    fn configure(&mut self, id: CollectionId, settings: Settings) -> Result<Option<Arc<Collection>>, CollectionError> {
         if let Some(loading) = self.loading.get(&id) {
             loading.configure(settings);
             return Ok(None);
@@ -243,18 +245,15 @@ impl Registry {
         Ok(Some(std::mem::replace(&mut slot.collection, emptied)))
     }
 
-    fn slot_mut(&mut self, id: CollectionId) -> Result<&mut Slot, String> {
+    fn slot_mut(&mut self, id: CollectionId) -> Result<&mut Slot, CollectionError> {
         self.slots
             .values_mut()
             .find(|slot| slot.collection.id() == id)
-            .ok_or_else(|| format!("there is no collection with id {id}"))
+            .ok_or(CollectionError::Missing(id))
     }
 
-    fn collection_in(&self, id: DatabaseId) -> Result<Arc<Collection>, String> {
-        let slot = self
-            .slots
-            .get(&id)
-            .ok_or_else(|| format!("there is no database {id}"))?;
+    fn collection_in(&self, id: DatabaseId) -> Result<Arc<Collection>, CollectionError> {
+        let slot = self.slots.get(&id).ok_or(CollectionError::NoDatabase(id))?;
         Ok(Arc::clone(&slot.collection))
     }
 

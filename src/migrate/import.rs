@@ -206,7 +206,7 @@ impl Import<'_> {
             let mut txn = ExclusiveTxn::new(&mut scope, 0);
             let slot = match txn.slot_named(name) {
                 Some(slot) => slot,
-                None => txn.create(id, name, kind)?,
+                None => txn.create(id, name, kind).map_err(|error| error.to_string())?,
             };
             let keys = slot.collection.key_count();
             match existing {
@@ -214,7 +214,7 @@ impl Import<'_> {
                     "collection \"{name}\" has {keys} keys already; --merge adds to them, --replace empties it first"
                 )),
                 Existing::Replace if keys > 0 => {
-                    txn.flush(slot.collection.id())?;
+                    txn.flush(slot.collection.id()).map_err(|error| error.to_string())?;
                     let emptied = txn.slot(slot.id).ok_or("the collection vanished")?;
                     Ok(emptied.collection)
                 }

@@ -36,7 +36,8 @@ impl Offline {
         let config = loaded.config.clone();
         let dir = config.storage.data_path();
         let lock = lock_dir(&dir).map_err(|error| format!("data directory {}: {error}", dir.display()))?;
-        if Exchange::finish_pending(disk.as_ref(), &dir)?.is_some() {
+        let finished = Exchange::finish_pending(disk.as_ref(), &dir).map_err(|error| error.to_string())?;
+        if finished.is_some() {
             observer.note("a restore in place that was interrupted has been finished");
         }
         let options = RecoverOptions {
@@ -91,6 +92,6 @@ impl Offline {
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         let done = self.checkpoints.checkpoint_blocking();
         self.checkpoints.stop();
-        done
+        done.map_err(|error| error.to_string())
     }
 }

@@ -8,6 +8,7 @@ use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use serde::{Deserialize, Serialize};
 
+use super::malformed::Malformed;
 use super::spliced::SPLICE_BYTES_MIN;
 use super::value::Shared;
 
@@ -74,7 +75,7 @@ pub fn encode<T: Serialize, S: Sink>(value: &T, large: Option<&Shared>, sink: &m
 /// Decodes one value from the front of `bytes`; returns it and how many bytes it took.
 ///
 /// # Errors
-/// A sentence saying what is wrong with the bytes.
-pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, usize), String> {
-    bincode::serde::borrow_decode_from_slice(bytes, CONFIG).map_err(|error| error.to_string())
+/// What is wrong.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, usize), Malformed> {
+    bincode::serde::borrow_decode_from_slice(bytes, CONFIG).map_err(|error| Malformed::Undecodable(error.to_string()))
 }

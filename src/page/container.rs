@@ -11,6 +11,7 @@
 
 use super::hash::{self, BigHash};
 use super::list::{self, BigList};
+use super::malformed::Malformed;
 use super::packed::Packed;
 use super::set::{self, BigSet};
 use super::stream::{self, BigStream};
@@ -33,8 +34,8 @@ impl Kind {
     /// Whether `packed` is a whole container of this kind.
     ///
     /// # Errors
-    /// A sentence saying what is wrong.
-    pub fn check(self, packed: Packed<'_>) -> Result<(), String> {
+    /// What is wrong.
+    pub fn check(self, packed: Packed<'_>) -> Result<(), Malformed> {
         match self {
             Self::List => list::check(packed),
             Self::Set => set::check(packed),

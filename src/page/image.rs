@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry::EntryRef;
+use super::malformed::Malformed;
 use super::value::wire_code;
 use super::{Spliced, ValueRef, codec};
 
@@ -94,21 +95,25 @@ impl PageImage {
 /// Decodes an image, giving each entry to `visit`, whose error ends it.
 ///
 /// # Errors
-/// A sentence when the bytes are not exactly `entries` entries.
-pub fn decode<'a>(
+/// When the bytes are not exactly `entries` entries.
+pub fn decode<'a, E: From<Malformed>>(
     bytes: &'a [u8],
     entries: u32,
-    mut visit: impl FnMut(EntryImage<'a>) -> Result<(), String>,
-) -> Result<(), String> {
+    mut visit: impl FnMut(EntryImage<'a>) -> Result<(), E>,
+) -> Result<(), E> {
     let mut rest = bytes;
     for index in 0..entries {
-        let (image, taken) = codec::decode(rest).map_err(|error| format!("entry {index} of {entries}: {error}"))?;
+        let (image, taken) = codec::decode(rest).map_err(|error| Malformed::Entry {
+            index,
+            entries,
+            error: Box::new(error),
+        })?;
         visit(image)?;
         rest = rest.get(taken..).unwrap_or_default();
     }
     if rest.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("{} bytes too many after {entries} entries", rest.len()))
+        return Ok(());
     }
+    let bytes = rest.len();
+    Err(Malformed::Behind { bytes, entries }.into())
 }

@@ -14,6 +14,7 @@ pub mod hints;
 pub mod image;
 pub mod kind;
 pub mod list;
+mod malformed;
 pub mod ordered_page;
 pub mod packed;
 pub mod prefetch;
@@ -29,6 +30,7 @@ pub mod zset;
 
 pub use container::Big;
 pub use entry::Entry;
+pub use malformed::Malformed;
 pub use packed::Packed;
 pub use spliced::Spliced;
 pub use value::{Shared, StrRef, ValueRef};

@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::checkpoint::CheckpointError;
+use crate::engine::CollectionError;
+use crate::page::Malformed;
 use crate::wal::{Lsn, WalError};
 
 /// See the module.
@@ -33,10 +35,40 @@ pub enum RecoveryError {
         /// Where in it.
         offset: u64,
         /// What is wrong.
-        reason: String,
+        reason: ReplayFault,
     },
     /// A thread could not be started, or died.
     Thread(String),
+}
+
+/// What is wrong with an intact record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplayFault {
+    /// Its payload is not effects.
+    Malformed(Malformed),
+    /// An effect does not fit the collections that there are.
+    Collection(CollectionError),
+}
+
+impl From<Malformed> for ReplayFault {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<CollectionError> for ReplayFault {
+    fn from(error: CollectionError) -> Self {
+        Self::Collection(error)
+    }
+}
+
+impl fmt::Display for ReplayFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(malformed) => malformed.fmt(f),
+            Self::Collection(error) => error.fmt(f),
+        }
+    }
 }
 
 impl fmt::Display for RecoveryError {

@@ -8,12 +8,14 @@
 //! - What was there is set aside, never removed.
 //! - The last rename is that which puts the restored data in place: as long as it is not there, nothing is finished.
 
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::storage::Disk;
 use crate::storage::fault_point::fault_point;
+use crate::storage::{Disk, FileError};
 use crate::wal::Lsn;
 
 /// The journal's name.
@@ -36,28 +38,80 @@ pub struct Exchange {
     pub wal: PathBuf,
 }
 
+/// Why an exchange cannot be done or finished.
+#[derive(Debug)]
+pub enum ExchangeError {
+    /// The file system refused.
+    File(FileError),
+    /// Something cannot be moved.
+    Move {
+        /// This.
+        from: PathBuf,
+        /// To here.
+        to: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The journal is damaged.
+    Damaged(PathBuf),
+    /// The journal cannot be put into words.
+    Encode(String),
+    /// It had to be given up, and what was done could not be undone.
+    Unfinished {
+        /// Why it had to.
+        why: Box<ExchangeError>,
+        /// Why it could not.
+        error: Box<ExchangeError>,
+    },
+}
+
+impl From<FileError> for ExchangeError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(out),
+            Self::Move { from, to, error } => {
+                write!(out, "cannot move {} to {}: {error}", from.display(), to.display())
+            }
+            Self::Damaged(journal) => write!(out, "{}: it is damaged", journal.display()),
+            Self::Encode(why) => out.write_str(why),
+            Self::Unfinished { why, error } => write!(
+                out,
+                "{why}; the restore has still to be finished, by the same restore again: {error}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ExchangeError {}
+
 type Moved = Vec<(PathBuf, PathBuf)>;
 
 impl Exchange {
     /// The one that was begun in `data_dir` and not finished, if any.
     ///
     /// # Errors
-    /// A sentence when there is a journal that cannot be read.
-    pub fn pending(disk: &dyn Disk, data_dir: &Path) -> Result<Option<Self>, String> {
+    /// When there is a journal that cannot be read.
+    pub fn pending(disk: &dyn Disk, data_dir: &Path) -> Result<Option<Self>, ExchangeError> {
         let path = data_dir.join(JOURNAL);
-        if !disk.exists(&path).map_err(at("look for", &path))? {
+        if !disk.exists(&path).map_err(FileError::at("look for", &path))? {
             return Ok(None);
         }
-        let bytes = disk.read(&path).map_err(at("read", &path))?;
-        let exchange = decode(&bytes).ok_or_else(|| format!("{}: it is damaged", path.display()))?;
+        let bytes = disk.read(&path).map_err(FileError::at("read", &path))?;
+        let exchange = decode(&bytes).ok_or(ExchangeError::Damaged(path))?;
         Ok(Some(exchange))
     }
 
     /// Finishes the one that was begun in `data_dir`, if any: it, and where what was there is now.
     ///
     /// # Errors
-    /// A sentence; it has still to be finished then.
-    pub fn finish_pending(disk: &dyn Disk, data_dir: &Path) -> Result<Option<(Self, Vec<PathBuf>)>, String> {
+    /// Why; it has still to be finished then.
+    pub fn finish_pending(disk: &dyn Disk, data_dir: &Path) -> Result<Option<(Self, Vec<PathBuf>)>, ExchangeError> {
         let Some(pending) = Self::pending(disk, data_dir)? else {
             return Ok(None);
         };
@@ -91,8 +145,8 @@ impl Exchange {
     /// Does it; returns where what was there is now.
     ///
     /// # Errors
-    /// A sentence. Everything is as it was then, unless it says that it has still to be finished.
-    pub fn carry_out(&self, disk: &dyn Disk, data_dir: &Path) -> Result<Vec<PathBuf>, String> {
+    /// Why. Everything is as it was then, unless it says that it has still to be finished.
+    pub fn carry_out(&self, disk: &dyn Disk, data_dir: &Path) -> Result<Vec<PathBuf>, ExchangeError> {
         let mut moved = Moved::new();
         let written = self.write(disk, data_dir);
         match written.and_then(|()| self.rename_all(disk, data_dir, &mut moved)) {
@@ -105,8 +159,8 @@ impl Exchange {
     /// Does what is left of it; returns where what was there is now.
     ///
     /// # Errors
-    /// A sentence; it has still to be finished then.
-    pub fn finish(&self, disk: &dyn Disk, data_dir: &Path) -> Result<Vec<PathBuf>, String> {
+    /// Why; it has still to be finished then.
+    pub fn finish(&self, disk: &dyn Disk, data_dir: &Path) -> Result<Vec<PathBuf>, ExchangeError> {
         self.rename_all(disk, data_dir, &mut Moved::new())?;
         remove(disk, data_dir)?;
         Ok(self.set_aside(disk, data_dir))
@@ -125,21 +179,24 @@ impl Exchange {
         path.with_file_name(name)
     }
 
-    fn write(&self, disk: &dyn Disk, data_dir: &Path) -> Result<(), String> {
+    fn write(&self, disk: &dyn Disk, data_dir: &Path) -> Result<(), ExchangeError> {
         let path = data_dir.join(JOURNAL);
         let temporary = data_dir.join(format!("{JOURNAL}.tmp"));
         // A crash may have left it.
-        if disk.exists(&temporary).map_err(at("look for", &temporary))? {
-            disk.remove(&temporary).map_err(at("remove", &temporary))?;
+        if disk.exists(&temporary).map_err(FileError::at("look for", &temporary))? {
+            disk.remove(&temporary).map_err(FileError::at("remove", &temporary))?;
         }
-        let bytes = self.encode().map_err(|error| error.to_string())?;
-        let mut file = disk.create(&temporary).map_err(at("create", &temporary))?;
-        file.write_all(&bytes).map_err(at("write", &temporary))?;
-        file.sync_data().map_err(at("sync", &temporary))?;
+        let bytes = self
+            .encode()
+            .map_err(|error| ExchangeError::Encode(error.to_string()))?;
+        let mut file = disk.create(&temporary).map_err(FileError::at("create", &temporary))?;
+        file.write_all(&bytes).map_err(FileError::at("write", &temporary))?;
+        file.sync_data().map_err(FileError::at("sync", &temporary))?;
         fault_point("exchange.journal_written");
-        disk.rename(&temporary, &path).map_err(at("rename", &temporary))?;
+        disk.rename(&temporary, &path)
+            .map_err(FileError::at("rename", &temporary))?;
         fault_point("exchange.journal_renamed");
-        disk.sync_dir(data_dir).map_err(at("sync", data_dir))?;
+        disk.sync_dir(data_dir).map_err(FileError::at("sync", data_dir))?;
         fault_point("exchange.journal_durable");
         Ok(())
     }
@@ -149,9 +206,9 @@ impl Exchange {
         Ok(format!("{text}\n{:08x}\n", crc32c::crc32c(text.as_bytes())).into_bytes())
     }
 
-    fn rename_all(&self, disk: &dyn Disk, data_dir: &Path, moved: &mut Moved) -> Result<(), String> {
+    fn rename_all(&self, disk: &dyn Disk, data_dir: &Path, moved: &mut Moved) -> Result<(), ExchangeError> {
         let built = self.built(data_dir);
-        if !disk.exists(&built).map_err(at("look for", &built))? {
+        if !disk.exists(&built).map_err(FileError::at("look for", &built))? {
             return Ok(());
         }
         let (checkpoints, wal) = (data_dir.join(&self.checkpoints), data_dir.join(&self.wal));
@@ -172,8 +229,8 @@ fn decode(bytes: &[u8]) -> Option<Exchange> {
     is_whole.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
-fn move_if_there(disk: &dyn Disk, from: &Path, to: &Path, moved: &mut Moved) -> Result<(), String> {
-    if !disk.exists(from).map_err(at("look for", from))? {
+fn move_if_there(disk: &dyn Disk, from: &Path, to: &Path, moved: &mut Moved) -> Result<(), ExchangeError> {
+    if !disk.exists(from).map_err(FileError::at("look for", from))? {
         return Ok(());
     }
     disk.rename(from, to).map_err(cannot_move(from, to))?;
@@ -181,18 +238,22 @@ fn move_if_there(disk: &dyn Disk, from: &Path, to: &Path, moved: &mut Moved) -> 
     sync_parent(disk, from)
 }
 
-fn cannot_move<'a>(from: &'a Path, to: &'a Path) -> impl FnOnce(std::io::Error) -> String + 'a {
-    move |error| format!("cannot move {} to {}: {error}", from.display(), to.display())
+fn cannot_move(from: &Path, to: &Path) -> impl FnOnce(io::Error) -> ExchangeError {
+    move |error| ExchangeError::Move {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        error,
+    }
 }
 
-fn sync_parent(disk: &dyn Disk, path: &Path) -> Result<(), String> {
+fn sync_parent(disk: &dyn Disk, path: &Path) -> Result<(), ExchangeError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
-    disk.sync_dir(parent).map_err(at("sync", parent))
+    Ok(disk.sync_dir(parent).map_err(FileError::at("sync", parent))?)
 }
 
 /// Puts back what was moved, and gives the exchange up; `why` it had to, and what became of it.
-fn undo(disk: &dyn Disk, data_dir: &Path, moved: Moved, why: String) -> String {
+fn undo(disk: &dyn Disk, data_dir: &Path, moved: Moved, why: ExchangeError) -> ExchangeError {
     let put_back = |(from, to): &(PathBuf, PathBuf)| {
         disk.rename(to, from).map_err(cannot_move(to, from))?;
         sync_parent(disk, from)
@@ -200,22 +261,21 @@ fn undo(disk: &dyn Disk, data_dir: &Path, moved: Moved, why: String) -> String {
     let undone = moved.iter().rev().try_for_each(put_back);
     match undone.and_then(|()| remove(disk, data_dir)) {
         Ok(()) => why,
-        Err(error) => format!("{why}; the restore has still to be finished, by the same restore again: {error}"),
+        Err(error) => ExchangeError::Unfinished {
+            why: Box::new(why),
+            error: Box::new(error),
+        },
     }
 }
 
-fn remove(disk: &dyn Disk, data_dir: &Path) -> Result<(), String> {
+fn remove(disk: &dyn Disk, data_dir: &Path) -> Result<(), ExchangeError> {
     let path = data_dir.join(JOURNAL);
     // Where writing it failed there may be none.
-    if disk.exists(&path).map_err(at("look for", &path))? {
-        disk.remove(&path).map_err(at("remove", &path))?;
+    if disk.exists(&path).map_err(FileError::at("look for", &path))? {
+        disk.remove(&path).map_err(FileError::at("remove", &path))?;
     }
     fault_point("exchange.journal_removed");
-    disk.sync_dir(data_dir).map_err(at("sync", data_dir))
-}
-
-fn at<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> String + 'a {
-    move |error| format!("cannot {doing} {}: {error}", path.display())
+    Ok(disk.sync_dir(data_dir).map_err(FileError::at("sync", data_dir))?)
 }
 
 #[cfg(test)]
@@ -275,7 +335,7 @@ mod tests {
         assert_eq!(aside, [dir.path().join("wal.before-now")]);
         let expected = [("checkpoint", "checkpoint.restored-now"), ("wal.before-now", "wal")];
         assert_eq!(look(dir.path()), said(&expected));
-        assert_eq!(Exchange::pending(&RealDisk, dir.path()), Ok(None));
+        assert_eq!(Exchange::pending(&RealDisk, dir.path()).unwrap(), None);
     }
 
     #[test]
@@ -286,7 +346,7 @@ mod tests {
             &["checkpoint", "checkpoint.before-now", "checkpoint.restored-now", "wal"],
         );
         let before = look(dir.path());
-        let why = exchange().carry_out(&RealDisk, dir.path()).unwrap_err();
+        let why = exchange().carry_out(&RealDisk, dir.path()).unwrap_err().to_string();
         assert!(why.starts_with("cannot move"), "{why}");
         assert_eq!(look(dir.path()), before);
     }

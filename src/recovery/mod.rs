@@ -29,8 +29,8 @@ use crate::checkpoint::CheckpointInfo;
 use crate::engine::collection::Totals;
 use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
-use crate::storage::Disk;
-use crate::wal::{Lsn, Tail};
+use crate::storage::{Disk, FileError};
+use crate::wal::{Lsn, Tail, WalError};
 
 pub use error::RecoveryError;
 pub use past::{Past, recover_past};
@@ -172,11 +172,7 @@ pub fn recover(
 }
 
 fn wal_io(dir: &Path, error: std::io::Error) -> RecoveryError {
-    RecoveryError::Wal(crate::wal::WalError::Io {
-        doing: "look for",
-        path: dir.to_owned(),
-        error: Arc::new(error),
-    })
+    RecoveryError::Wal(WalError::Io(FileError::at("look for", dir)(error)))
 }
 
 fn sum(registry: &Registry) -> Totals {

@@ -11,6 +11,7 @@ use crate::checkpoint::files::error::Result;
 use crate::checkpoint::files::format::{DATA_SET_AT, ManifestKind};
 use crate::checkpoint::files::manifest::Manifest;
 use crate::checkpoint::{CheckpointError, CheckpointInfo};
+use crate::engine::CollectionError;
 use crate::engine::effect::Effect;
 use crate::engine::registry::Registry;
 use crate::storage::Disk;
@@ -88,10 +89,10 @@ impl Loading<'_> {
                 name: &row.name,
                 placement: row.placement,
             };
-            let refused = |reason: String| CheckpointError::damaged(path, 0, reason);
+            let refused = |reason: CollectionError| CheckpointError::damaged(path, 0, reason.to_string());
             self.registry.apply(row.id, &create).map_err(refused)?;
             let collection = self.registry.collection(row.id);
-            let collection = collection.ok_or_else(|| refused(format!("collection {} vanished", row.id)))?;
+            let collection = collection.ok_or_else(|| refused(CollectionError::Missing(row.id)))?;
             collection.configure(row.settings);
             collection.page_ids().store(row.next_page_id.max(1), Ordering::Relaxed);
             collections.push(collection);

@@ -15,14 +15,14 @@ use crate::client::Clients;
 use crate::commands::table::table;
 use crate::config::core_count;
 use crate::config::{Config, Loaded, Params, values};
-use crate::engine::Engine;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
+use crate::engine::{CollectionError, Engine};
 use crate::logging;
 use crate::metrics::Stats;
 use crate::net::{self, Listeners};
-use crate::recovery::exchange::Exchange;
+use crate::recovery::exchange::{Exchange, ExchangeError};
 use crate::recovery::{self, RecoverOptions, Recovered, Stage};
 use crate::state::{Pause, Server, Shutdown};
 use crate::storage::{Disk, RealDisk, lock_dir};
@@ -42,6 +42,18 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+impl From<ExchangeError> for StartError {
+    fn from(error: ExchangeError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<CollectionError> for StartError {
+    fn from(error: CollectionError) -> Self {
+        Self(error.to_string())
+    }
+}
 
 impl From<String> for StartError {
     fn from(text: String) -> Self {

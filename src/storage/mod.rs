@@ -8,6 +8,7 @@
 //!   only after [`Disk::sync_dir`] on its directory returned `Ok`. `create_dir_all` alone is durable by itself.
 //! - After an error of a write or a sync the state of the file is unknown: callers never retry, they refuse.
 
+mod error;
 pub mod fault;
 pub mod fault_point;
 mod lock;
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+pub use error::FileError;
 pub use lock::{DirLock, lock_dir};
 pub use real::RealDisk;
 

@@ -20,7 +20,7 @@ use crate::storage::{DirLock, Disk, RealDisk, lock_dir};
 /// The data directory for this process alone.
 fn lock(dir: &str) -> Result<DirLock, String> {
     let lock = lock_any(dir)?;
-    match Exchange::pending(&RealDisk, Path::new(dir))? {
+    match Exchange::pending(&RealDisk, Path::new(dir)).map_err(|error| error.to_string())? {
         Some(pending) => Err(pending.refusal(Path::new(dir))),
         None => Ok(lock),
     }

@@ -51,11 +51,12 @@ pub fn restore(args: &RestoreArgs) -> u8 {
                 args,
                 pending
                     .finish(&RealDisk, data_dir)
-                    .map(|aside| (restored(&pending), aside)),
+                    .map(|aside| (restored(&pending), aside))
+                    .map_err(|error| error.to_string()),
             );
         }
         Ok(Some(pending)) => return fail(&pending.refusal(data_dir)),
-        Err(why) => return fail(&why),
+        Err(why) => return fail(&why.to_string()),
     }
     let from = Storage {
         data_dir: args.from.clone(),
@@ -151,7 +152,9 @@ pub fn restore_in_place(
     let done = write_past(disk, from, &exchange.built(&data_dir), until, show)?;
     fault_point("exchange.built");
     (exchange.lsn, exchange.keys) = (done.lsn, done.keys);
-    let aside = exchange.carry_out(disk.as_ref(), &data_dir)?;
+    let aside = exchange
+        .carry_out(disk.as_ref(), &data_dir)
+        .map_err(|error| error.to_string())?;
     Ok((done, aside))
 }
 
@@ -194,7 +197,7 @@ fn write_past(
     checkpoints
         .start()
         .map_err(|error| format!("cannot start the checkpointer: {error}"))?;
-    let done = checkpoints.checkpoint_blocking()?;
+    let done = checkpoints.checkpoint_blocking().map_err(|error| error.to_string())?;
     checkpoints.stop();
     if done.lsn != lsn {
         return Err(format!("the checkpoint is at LSN {} and not {lsn}", done.lsn));

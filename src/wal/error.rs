@@ -8,19 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Lsn;
+use crate::storage::FileError;
 
 /// An error of the write-ahead log.
 #[derive(Debug, Clone)]
 pub enum WalError {
     /// The file system refused.
-    Io {
-        /// What was being done, as in "read".
-        doing: &'static str,
-        /// To which file or directory.
-        path: PathBuf,
-        /// Why it failed.
-        error: Arc<io::Error>,
-    },
+    Io(FileError),
     /// An earlier write or sync failed; nothing is written any more.
     Failed(Arc<str>),
     /// The log was closed before the record became durable.
@@ -72,11 +66,7 @@ pub enum WalError {
 
 impl WalError {
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WalError {
-        move |error| WalError::Io {
-            doing,
-            path: path.to_owned(),
-            error: Arc::new(error),
-        }
+        move |error| WalError::Io(FileError::at(doing, path)(error))
     }
 
     pub(super) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> WalError {
@@ -91,7 +81,7 @@ impl WalError {
 impl fmt::Display for WalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WalError::Io { doing, path, error } => write!(f, "WAL: cannot {doing} {}: {error}", path.display()),
+            WalError::Io(error) => write!(f, "WAL: {error}"),
             WalError::Failed(why) => write!(f, "WAL: failed earlier: {why}"),
             WalError::Closed => write!(f, "WAL: closed before the record was durable"),
             WalError::Damaged { file, offset, reason } => {

@@ -127,7 +127,7 @@ impl Wal {
         }
         match self.visit_files(disk, files, (from, until), visit) {
             // Trimmed between the look at the list and the opening of the file.
-            Err(WalError::Io { .. }) if from < self.first_lsn() => Err(self.trimmed(from)),
+            Err(WalError::Io(_)) if from < self.first_lsn() => Err(self.trimmed(from)),
             outcome => outcome,
         }
     }

@@ -19,9 +19,12 @@ use super::format::ManifestHead;
 use super::manifest::Manifest;
 use super::packing::Compression;
 use super::page_file::{PageFileReader, PageFileWriter};
+use super::refusal::Refusal;
 use crate::storage::Disk;
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
+
+pub use super::names::{manifest_name, page_file_name};
 
 const TEMPORARY: &str = ".tmp";
 
@@ -43,16 +46,6 @@ pub enum SnapshotId {
     Number(u64),
     /// The newest.
     Latest,
-}
-
-/// The manifest of checkpoint `id`.
-pub fn manifest_name(id: u64) -> String {
-    format!("manifest-{id:020}.lkm")
-}
-
-/// Page file `id`.
-pub fn page_file_name(id: u64) -> String {
-    format!("pages-{id:020}.lkp")
 }
 
 fn parse(name: &OsStr, prefix: &str, suffix: &str) -> Option<u64> {
@@ -96,10 +89,7 @@ impl Listing {
         if self.manifests.is_empty() && self.page_files.is_empty() {
             return Ok(());
         }
-        Err(CheckpointError::Refused(format!(
-            "{} is missing, though there are checkpoint files beside it; which of them was committed last is not known",
-            Control::path(dir).display()
-        )))
+        Err(Refusal::ControlMissing(Control::path(dir)).into())
     }
 }
 
@@ -211,10 +201,10 @@ impl Catalog {
             SnapshotId::Number(id) => self.heads.get_key_value(&id).map(|(id, _)| id),
         };
         let missing = || match id {
-            SnapshotId::Latest => "there is no checkpoint yet".to_owned(),
-            SnapshotId::Number(id) => format!("there is no checkpoint {id}"),
+            SnapshotId::Latest => Refusal::NoCheckpointYet,
+            SnapshotId::Number(id) => Refusal::NoCheckpoint(id),
         };
-        found.copied().ok_or_else(|| CheckpointError::Refused(missing()))
+        found.copied().ok_or_else(|| missing().into())
     }
 
     /// Reads a checkpoint's manifest.
@@ -252,11 +242,10 @@ impl Catalog {
     /// When it is the newest or pinned, or the disk refuses.
     pub fn delete(&mut self, id: u64) -> Result<()> {
         if self.heads.keys().next_back() == Some(&id) {
-            let why = format!("checkpoint {id} is the newest one: the log goes on from it");
-            return Err(CheckpointError::Refused(why));
+            return Err(Refusal::Newest(id).into());
         }
         if self.is_pinned(id) {
-            return Err(CheckpointError::Refused(format!("checkpoint {id} is pinned")));
+            return Err(Refusal::Pinned(id).into());
         }
         self.remove_manifests(&[id])
     }

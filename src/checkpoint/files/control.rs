@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::error::{CheckpointError, Result};
 use super::format::{CRC_BYTES, FORMAT_VERSION, HeaderFault, check_versions, u32_at, u64_at};
 use super::page_file::header_error;
+use super::refusal::Refusal;
 use crate::page::codec;
 use crate::storage::Disk;
 use crate::storage::fault_point::fault_point;
@@ -69,16 +70,13 @@ impl Control {
         if newest.unwrap_or(0) >= self.checkpoint {
             return Ok(());
         }
-        let there = newest.map_or("there is none".to_owned(), |id| {
-            format!("the newest one is that of checkpoint {id}")
-        });
-        Err(CheckpointError::Refused(format!(
-            "{} says that checkpoint {} at LSN {} was committed, but its manifest {} is missing; {there}",
-            Self::path(dir).display(),
-            self.checkpoint,
-            self.lsn,
-            super::catalog::manifest_name(self.checkpoint)
-        )))
+        Err(Refusal::ManifestMissing {
+            control: Self::path(dir),
+            checkpoint: self.checkpoint,
+            lsn: self.lsn,
+            newest,
+        }
+        .into())
     }
 
     /// As bytes.

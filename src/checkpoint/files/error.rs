@@ -6,20 +6,19 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::fault::PageFault;
+use super::refusal::Refusal;
+use crate::engine::CollectionError;
+use crate::engine::index::Misfit;
+use crate::page::Malformed;
+use crate::storage::FileError;
 use crate::wal::WalError;
 
 /// An error of a checkpoint, of `PERSIST` or of `LOAD`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum CheckpointError {
     /// The file system refused.
-    Io {
-        /// What was being done, as in "read".
-        doing: &'static str,
-        /// To which file or directory.
-        path: PathBuf,
-        /// Why it failed.
-        error: io::Error,
-    },
+    Io(FileError),
     /// The bytes are not what was written.
     Damaged {
         /// The file.
@@ -41,7 +40,11 @@ pub enum CheckpointError {
     /// The log could not be made stable.
     Wal(WalError),
     /// It cannot be done as things are.
-    Refused(String),
+    Refused(Refusal),
+    /// The registry of collections refuses.
+    Collection(CollectionError),
+    /// The content of a page or of a record makes no sense.
+    Page(PageFault),
 }
 
 /// A result of checkpoint work.
@@ -49,11 +52,7 @@ pub type Result<T> = std::result::Result<T, CheckpointError>;
 
 impl CheckpointError {
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self::Io {
-            doing,
-            path: path.to_owned(),
-            error,
-        }
+        move |error| Self::Io(FileError::at(doing, path)(error))
     }
 
     pub(crate) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> Self {
@@ -68,7 +67,7 @@ impl CheckpointError {
 impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io { doing, path, error } => write!(f, "cannot {doing} {}: {error}", path.display()),
+            Self::Io(error) => error.fmt(f),
             Self::Damaged { file, offset, reason } => {
                 write!(f, "{} is damaged at byte {offset}: {reason}", file.display())
             }
@@ -80,7 +79,9 @@ impl fmt::Display for CheckpointError {
                 )
             }
             Self::Wal(error) => error.fmt(f),
-            Self::Refused(why) => f.write_str(why),
+            Self::Refused(why) => why.fmt(f),
+            Self::Collection(error) => error.fmt(f),
+            Self::Page(fault) => fault.fmt(f),
         }
     }
 }
@@ -90,5 +91,29 @@ impl std::error::Error for CheckpointError {}
 impl From<WalError> for CheckpointError {
     fn from(error: WalError) -> Self {
         Self::Wal(error)
+    }
+}
+
+impl From<Refusal> for CheckpointError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<CollectionError> for CheckpointError {
+    fn from(error: CollectionError) -> Self {
+        Self::Collection(error)
+    }
+}
+
+impl From<Malformed> for CheckpointError {
+    fn from(malformed: Malformed) -> Self {
+        Self::Page(malformed.into())
+    }
+}
+
+impl From<Misfit> for CheckpointError {
+    fn from(misfit: Misfit) -> Self {
+        Self::Page(misfit.into())
     }
 }

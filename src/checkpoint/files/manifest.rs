@@ -121,7 +121,7 @@ impl Rows<'_> {
 
     fn next<T: serde::de::DeserializeOwned>(&mut self) -> Result<T> {
         let rest = self.body.get(self.at..).unwrap_or_default();
-        let (row, taken) = codec::decode(rest).map_err(|reason| self.error(reason))?;
+        let (row, taken) = codec::decode(rest).map_err(|reason| self.error(reason.to_string()))?;
         self.at += taken;
         Ok(row)
     }

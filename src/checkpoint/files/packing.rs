@@ -5,6 +5,7 @@
 //!   unpacking take is bounded.
 //! - Checksums are over what is stored, so nothing is unpacked that was not written so.
 
+use super::fault::PageFault;
 use super::format::{COMPRESSED_BYTES_MAX, FLAG_LZ4, PageHeader};
 use crate::page::Spliced;
 
@@ -57,20 +58,23 @@ impl Packer {
 ///
 /// # Errors
 /// A sentence when it is not what the header says.
-pub fn unpack<'a>(header: &PageHeader, stored: &'a [u8], raw: &'a mut Vec<u8>) -> Result<&'a [u8], String> {
+pub fn unpack<'a>(header: &PageHeader, stored: &'a [u8], raw: &'a mut Vec<u8>) -> Result<&'a [u8], PageFault> {
     match header.flags {
         0 if header.raw_len == header.len => Ok(stored),
-        0 => Err("it is not packed and yet has two lengths".to_owned()),
+        0 => Err(PageFault::TwoLengths),
         FLAG_LZ4 if header.raw_len <= COMPRESSED_BYTES_MAX => {
             raw.resize(header.raw_len as usize, 0);
             match lz4_flex::block::decompress_into(stored, raw) {
                 Ok(len) if len == raw.len() => Ok(raw),
-                Ok(len) => Err(format!("it unpacks to {len} bytes, not {}", header.raw_len)),
-                Err(error) => Err(format!("it does not unpack: {error}")),
+                Ok(len) => Err(PageFault::Unpacked {
+                    bytes: len,
+                    expected: header.raw_len,
+                }),
+                Err(error) => Err(PageFault::DoesNotUnpack(error.to_string())),
             }
         }
-        FLAG_LZ4 => Err(format!("it is packed and {} bytes long", header.raw_len)),
-        flags => Err(format!("it is stored in a way unknown here ({flags})")),
+        FLAG_LZ4 => Err(PageFault::TooLong(header.raw_len)),
+        flags => Err(PageFault::UnknownWay(flags.into())),
     }
 }
 

@@ -4,14 +4,17 @@
 //! - A failed write or sync ends the writer; the file is given up, never retried.
 //! - A page that is read has the checksum, the size and the identity that the manifest says.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::error::{CheckpointError, Result};
+use super::fault::PageFault;
 use super::format::{
     CRC_BYTES, FLAG_LZ4, HeaderFault, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader, PageRow,
     decode_page_file_header, encode_page_file_header,
 };
 use super::packing::{Compression, Packer, unpack};
+use super::refusal::Refusal;
 use crate::engine::background::give_way;
 use crate::engine::collection::Collection;
 use crate::engine::effect::CollectionId;
@@ -190,8 +193,8 @@ impl<'a> ReadPage<'a> {
     ///
     /// # Errors
     /// When the content is not what the header says, or `visit` finds fault with it.
-    pub fn for_each(&self, visit: impl FnMut(EntryImage<'a>) -> std::result::Result<(), String>) -> Result<()> {
-        image::decode(self.content, self.header.entries, visit).map_err(|reason| self.damaged(&reason))
+    pub fn for_each(&self, visit: impl FnMut(EntryImage<'a>) -> std::result::Result<(), PageFault>) -> Result<()> {
+        image::decode(self.content, self.header.entries, visit).map_err(|fault| self.damaged(&fault))
     }
 
     /// The page of `collection` as it is in memory, not installed yet; entries were last read at `access_s`.
@@ -212,17 +215,18 @@ impl<'a> ReadPage<'a> {
             .lock()
             .index
             .begin_page(page_id, version, anchor, entries);
-        let mut page = begun.map_err(|reason| self.damaged(&reason))?;
+        let mut page = begun.map_err(|misfit| self.damaged(&misfit))?;
         self.for_each(|image| {
             let key = collection.key_in(image.key, shard)?;
             let expire_at_ms = (image.expire_at_ms != 0).then_some(image.expire_at_ms);
-            page.push(key, Entry::new(image.key, image.value, expire_at_ms, access_s))
+            page.push(key, Entry::new(image.key, image.value, expire_at_ms, access_s))?;
+            Ok(())
         })?;
         Ok(page)
     }
 
     /// The page is damaged.
-    pub fn damaged(&self, reason: &str) -> CheckpointError {
+    pub fn damaged(&self, reason: &dyn fmt::Display) -> CheckpointError {
         let (page, collection) = (self.header.page_id, self.header.collection);
         let reason = format!("page {page} of collection {collection}: {reason}");
         CheckpointError::damaged(self.path, self.offset, reason)
@@ -296,7 +300,7 @@ impl PageFileReader {
         let content = stored.get(PAGE_HEADER_BYTES..).unwrap_or_default();
         Ok(ReadPage {
             header,
-            content: unpack(&header, content, raw).map_err(damaged)?,
+            content: unpack(&header, content, raw).map_err(|fault| damaged(fault.to_string()))?,
             path: &self.path,
             offset: row.offset,
         })
@@ -356,7 +360,7 @@ pub fn read_page_at(
 /// When it points nowhere; manifests with such rows are not read at all.
 pub fn file_of<'a>(files: &'a [PageFileReader], row: &PageRow) -> Result<&'a PageFileReader> {
     let file = files.get(row.file as usize);
-    file.ok_or_else(|| CheckpointError::Refused(format!("page {} is in no file", row.page_id)))
+    file.ok_or_else(|| Refusal::PageInNoFile(row.page_id).into())
 }
 
 /// A header's fault as an error of its file.

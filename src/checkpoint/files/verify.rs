@@ -176,7 +176,7 @@ pub fn damage(disk: &dyn Disk, path: &Path, manifest: &Manifest) -> Damage {
                 Some(Ok(file)) => file
                     .read(part.row.id, row, &mut buffer)
                     .and_then(|page| page.build(&collection, 0)),
-                Some(Err(error)) => Err(CheckpointError::Refused(error.to_string())),
+                Some(Err(error)) => Err(error.clone()),
                 None => continue,
             };
             let anchors = shards.entry(row.shard).or_default();

@@ -27,6 +27,7 @@ fn copy(server: &Server, source: &str, target: &str, kind: Option<Kind>, replace
         },
         kind,
     }))
+    .map_err(|error| error.to_string())
 }
 
 fn convert(checkpoints: &Checkpointer, name: &str, kind: Kind) -> Result<LoadDone, String> {
@@ -35,6 +36,7 @@ fn convert(checkpoints: &Checkpointer, name: &str, kind: Kind) -> Result<LoadDon
         kind: Some(kind),
         is_kept: false,
     }))
+    .map_err(|error| error.to_string())
 }
 
 fn kind_of(server: &Server, name: &str) -> Kind {

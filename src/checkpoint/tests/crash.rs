@@ -85,7 +85,7 @@ fn a_failed_step_leaves_the_previous_checkpoint_and_the_next_attempt_succeeds() 
         std::thread::sleep(std::time::Duration::from_millis(120));
         let first_lsn = server.engine.wal().first_lsn();
         fault(&disk);
-        let error = server.checkpoints.checkpoint_blocking().unwrap_err();
+        let error = server.checkpoints.checkpoint_blocking().unwrap_err().to_string();
         assert!(error.contains(CHECKPOINTS), "{name}: {error}");
         assert_eq!(server.checkpoints.last_error(), Some(error), "{name}");
         assert!(!server.checkpoints.is_running());
@@ -127,7 +127,7 @@ fn a_full_disk_fails_the_checkpoint_and_nothing_else() {
     let sizes = [CHECKPOINTS, LOG].map(|dir| files(&disk, dir));
     let used: u64 = sizes.iter().flatten().map(|path| disk.len(path).unwrap()).sum();
     disk.limit_bytes(used + 100);
-    let error = server.checkpoints.checkpoint_blocking().unwrap_err();
+    let error = server.checkpoints.checkpoint_blocking().unwrap_err().to_string();
     assert!(error.contains("space") || error.contains("full"), "{error}");
     assert_eq!(
         [CHECKPOINTS, LOG].map(|dir| files(&disk, dir)),

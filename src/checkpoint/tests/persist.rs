@@ -11,11 +11,11 @@ fn block<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn persist(server: &Server, name: &str) -> Result<PersistDone, String> {
-    block(server.checkpoints.persist(name))
+    block(server.checkpoints.persist(name)).map_err(|error| error.to_string())
 }
 
 fn load(server: &Server, name: &str, as_name: &str, replace: bool) -> Result<LoadDone, String> {
-    block(server.checkpoints.load(name, as_name, Kind::Hmap, replace))
+    block(server.checkpoints.load(name, as_name, Kind::Hmap, replace)).map_err(|error| error.to_string())
 }
 
 fn filled(disk: &FaultDisk) -> Server {

@@ -18,7 +18,7 @@ fn block<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn restore(server: &Server, moment: Moment) -> Result<RestoreDone, String> {
-    block(server.checkpoints.restore(RestoreRequest { moment, only: None }))
+    block(server.checkpoints.restore(RestoreRequest { moment, only: None })).map_err(|error| error.to_string())
 }
 
 fn restore_one(
@@ -34,7 +34,7 @@ fn restore_one(
     };
     let name = name.to_owned();
     let only = Some(Only { name, target });
-    block(server.checkpoints.restore(RestoreRequest { moment, only }))
+    block(server.checkpoints.restore(RestoreRequest { moment, only })).map_err(|error| error.to_string())
 }
 
 fn attach(server: &Server, checkpoint: u64, name: &str, as_name: &str) -> Result<u64, String> {
@@ -43,7 +43,7 @@ fn attach(server: &Server, checkpoint: u64, name: &str, as_name: &str) -> Result
         name: name.to_owned(),
         as_name: as_name.to_owned(),
     }));
-    done.map(|done| done.entries)
+    done.map(|done| done.entries).map_err(|error| error.to_string())
 }
 
 /// A server that keeps everything it ever logged, and every checkpoint.

@@ -1,6 +1,6 @@
 //! Adding positions: GEOADD.
 
-use super::parse_point;
+use super::common::parse_point;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::support::geo::score_of_point;
 use crate::commands::zset::{AddOptions, add_scores};

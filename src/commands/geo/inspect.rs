@@ -1,6 +1,6 @@
 //! Looking at single positions: GEODIST, GEOHASH, GEOPOS.
 
-use super::{parse_unit_m, reply_distance, reply_point};
+use super::common::{parse_unit_m, reply_distance, reply_point};
 use crate::commands::spec::{Group, first_key};
 use crate::commands::support::geo::{distance_m, geohash_text, point_of_score};
 use crate::commands::zset::read_zset;

@@ -1,6 +1,6 @@
 //! What a search by area is asked for: the options of GEOSEARCH, GEORADIUS and their relatives.
 
-use super::{parse_point, parse_unit_m};
+use super::common::{parse_point, parse_unit_m};
 use crate::commands::CmdError;
 use crate::commands::error::QUOTED_BYTES_MAX;
 use crate::commands::support::double::parse_f64;

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use super::common::{reply_distance, reply_point};
 use super::options::{Form, Order, Query};
-use super::{reply_distance, reply_point};
 use crate::commands::support::geo::{Area, point_of_score};
 use crate::commands::value::reply_item;
 use crate::commands::zset::{Scored, read_zset, sort, store};

@@ -1,6 +1,6 @@
 //! What geo commands answer, beside the comparison with Redis.
 
-use super::distance_text;
+use super::common::distance_text;
 use crate::commands::testing::Harness;
 
 #[test]

@@ -1,6 +1,6 @@
 //! Setting and removing fields: HDEL, HMSET, HSET, HSETNX.
 
-use super::{old_hash, remove, set};
+use super::common::{old_hash, remove, set};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::Txn;

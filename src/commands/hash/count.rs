@@ -1,6 +1,6 @@
 //! Fields that are numbers: HINCRBY, HINCRBYFLOAT.
 
-use super::{old_hash, set};
+use super::common::{old_hash, set};
 use crate::commands::spec::{Group, KeySpec, first_key, flag};
 use crate::commands::support::long_double::{LongDouble, NAN_OR_INFINITY};
 use crate::commands::support::number::parse_i64;

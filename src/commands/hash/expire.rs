@@ -1,7 +1,7 @@
 //! Giving fields a time to die: HEXPIRE, HEXPIREAT, HPEXPIRE, HPEXPIREAT.
 
+use super::common::{old_hash, remove};
 use super::expire_options::{Condition, at_ms, fields};
-use super::{old_hash, remove};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::support::expire::{TimeBase, TimeUnit};
 use crate::commands::{CmdResult, Handler, Spec};

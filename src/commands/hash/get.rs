@@ -1,6 +1,6 @@
 //! Reading fields: HEXISTS, HGET, HGETALL, HKEYS, HLEN, HMGET, HSTRLEN, HVALS.
 
-use super::{for_each_alive, read_hash};
+use super::common::{for_each_alive, read_hash};
 use crate::commands::spec::{Group, KeySpec, first_key, flag};
 use crate::commands::value::reply_item;
 use crate::commands::{CmdResult, Handler, Spec};

@@ -1,8 +1,8 @@
 //! Reading or setting fields and what else may happen to them at the same time: HGETDEL, HGETEX, HSETEX.
 
+use super::common::{old_hash, remove, set};
 use super::expire_options::{Expiry, expiry, fields};
 use super::get::reply_field;
-use super::{old_hash, remove, set};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;

@@ -4,6 +4,7 @@
 //! first, by an effect.
 
 mod change;
+mod common;
 mod count;
 mod expire;
 mod expire_options;
@@ -15,15 +16,8 @@ mod scan;
 mod tests;
 mod ttl;
 
-use std::ops::ControlFlow;
-
 use super::spec::Spec;
 use super::spec::assert_sorted;
-use crate::engine::effect::Effect;
-use crate::engine::txn::{ReadTxn, Txn, WrongType};
-use crate::page::entry::EntryRef;
-use crate::page::hash::{Field, HashOp, HashRef};
-use crate::page::packed::pack;
 
 /// The family.
 pub const COMMANDS: &[Spec] = &[
@@ -58,57 +52,3 @@ pub const COMMANDS: &[Spec] = &[
 ];
 
 const _: () = assert_sorted(COMMANDS);
-
-/// The hash that an entry holds.
-fn hash_of(entry: EntryRef<'_>) -> Result<HashRef<'_>, WrongType> {
-    HashRef::of(entry.value()).ok_or(WrongType)
-}
-
-/// The hash at `key`, for reading.
-fn read_hash<'a>(txn: &'a mut ReadTxn<'_, '_>, key: &[u8]) -> Result<Option<HashRef<'a>>, WrongType> {
-    txn.get(key).map(hash_of).transpose()
-}
-
-/// The hash at `key` before this command changes it, rid of its dead fields.
-fn old_hash<'a>(txn: &'a mut Txn<'_, '_>, key: &[u8]) -> Result<Option<HashRef<'a>>, WrongType> {
-    let now_ms = txn.now_ms();
-    let dead = match txn.old(key).map(hash_of).transpose()? {
-        Some(hash) if hash.may_have_dead(now_ms) => hash.dead(now_ms, usize::MAX),
-        _ => Vec::new(),
-    };
-    if !dead.is_empty() {
-        remove(txn, key, dead.iter().map(Vec::as_slice));
-    }
-    txn.peek(key).map(hash_of).transpose()
-}
-
-/// Visits the fields that are alive at `now_ms`.
-fn for_each_alive<'a>(hash: HashRef<'a>, now_ms: u64, mut visit: impl FnMut(Field<'a>)) {
-    let _ = hash.for_each(|field| {
-        if field.is_alive(now_ms) {
-            visit(field);
-        }
-        ControlFlow::<()>::Continue(())
-    });
-}
-
-fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], fields: impl Iterator<Item = &'a [u8]> + Clone) {
-    let fields = pack(fields);
-    let op = HashOp::Remove { fields: &fields };
-    txn.apply(&Effect::Hash { key, op });
-}
-
-/// Sets fields to values; `pairs` is field, value, field, value … How many fields are new.
-fn set<'a>(
-    txn: &mut Txn<'_, '_>,
-    key: &[u8],
-    pairs: impl Iterator<Item = &'a [u8]> + Clone,
-    keeps_expiry: bool,
-) -> i64 {
-    let pairs = pack(pairs);
-    let op = HashOp::Set {
-        pairs: &pairs,
-        keeps_expiry,
-    };
-    txn.apply(&Effect::Hash { key, op })
-}

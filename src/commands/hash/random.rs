@@ -1,6 +1,6 @@
 //! Fields by chance: HRANDFIELD.
 
-use super::hash_of;
+use super::common::hash_of;
 use crate::commands::chance::{self, Form, Pick, Urn, Wanted};
 use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;

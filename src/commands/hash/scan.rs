@@ -1,6 +1,6 @@
 //! Walking over fields: HSCAN.
 
-use super::hash_of;
+use super::common::hash_of;
 use crate::commands::generic::Walk;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;

@@ -1,7 +1,7 @@
 //! When fields die, and letting them live for ever: HEXPIRETIME, HPERSIST, HPEXPIRETIME, HPTTL, HTTL.
 
+use super::common::{old_hash, read_hash};
 use super::expire_options::fields;
-use super::{old_hash, read_hash};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;

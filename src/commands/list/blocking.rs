@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::common::{End, list_len, pop};
 use super::move_one::{LMOVE, move_one};
 use super::multi_pop::{LMPOP, pop_first};
-use super::{End, list_len, pop};
 use crate::commands::blocking::{Attempt, Wait, first_of, timeout_s};
 use crate::commands::multi_pop::{ALL_BUT_LAST, MultiPop};
 use crate::commands::spec::{Group, counted_keys, flag};

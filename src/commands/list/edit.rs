@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use super::common::old_list;
 use super::range::{place, run};
-use super::{ListOp, old_list};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
 use crate::engine::txn::Txn;
-use crate::page::list::ListRef;
+use crate::page::list::{ListOp, ListRef};
 use crate::page::packed::Item;
 use crate::resp::{Args, Reply};
 

@@ -1,11 +1,12 @@
 //! An element from one list to another, or around: LMOVE, RPOPLPUSH.
 
-use super::{End, ListOp, old_list, pop, push_one};
+use super::common::{End, old_list, pop, push_one};
 use crate::commands::spec::{Group, first_key, flag, key_at};
 use crate::commands::value::reply_item;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
 use crate::engine::txn::Txn;
+use crate::page::list::ListOp;
 use crate::resp::{Args, Reply};
 
 pub(super) const LMOVE: Spec = Spec {

@@ -1,6 +1,6 @@
 //! Taking elements off the first of several lists that has any: LMPOP.
 
-use super::{End, list_len, pop};
+use super::common::{End, list_len, pop};
 use crate::commands::multi_pop::MultiPop;
 use crate::commands::spec::{Group, counted_keys, flag};
 use crate::commands::value::reply_item;

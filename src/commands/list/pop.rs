@@ -1,6 +1,6 @@
 //! Taking elements off an end: LPOP, RPOP.
 
-use super::{End, old_list, pop};
+use super::common::{End, old_list, pop};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::{count_arg, reply_item};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

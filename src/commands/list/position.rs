@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::list_of;
+use super::common::list_of;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

@@ -1,6 +1,6 @@
 //! Adding elements at an end: LPUSH, LPUSHX, RPUSH, RPUSHX.
 
-use super::{End, old_list};
+use super::common::{End, old_list};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::list_of;
+use super::common::list_of;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::{int_arg, reply_item};
 use crate::commands::{CmdResult, Handler, Spec};

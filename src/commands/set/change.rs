@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{add, old_set, remove};
+use super::common::{add, old_set, remove};
 use crate::commands::spec::{Group, first_key, flag, key_at};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::txn::Txn;

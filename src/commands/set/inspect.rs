@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::read_set;
+use super::common::read_set;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::reply_item;
 use crate::commands::{CmdResult, Handler, Spec};

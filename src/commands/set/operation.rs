@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use super::set_of;
+use super::common::set_of;
 use crate::commands::CmdError;
 use crate::engine::txn::ReadTxn;
 use crate::page::packed::Item;

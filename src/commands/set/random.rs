@@ -1,6 +1,6 @@
 //! Members by chance: SPOP, SRANDMEMBER.
 
-use super::{old_set, read_set, remove};
+use super::common::{old_set, read_set, remove};
 use crate::commands::chance::{self, Form, Pick, Urn, Wanted};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::{count_arg, reply_item};

@@ -1,6 +1,6 @@
 //! Walking over members: SSCAN.
 
-use super::read_set;
+use super::common::read_set;
 use crate::commands::generic::Walk;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;

@@ -1,8 +1,8 @@
 //! Appending: XADD.
 
+use super::common::{apply, old_stream};
 use super::id::{Wanted, reply_id};
 use super::trim::Options;
-use super::{apply, old_stream};
 use crate::commands::spec::{Group, KeySpec, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::Txn;

@@ -1,8 +1,8 @@
 //! Giving pending entries that nobody minds to a consumer: XAUTOCLAIM.
 
 use super::claim::{Claim, reply_claimed};
+use super::common::{no_key_or_group, old_stream};
 use super::id::{parse_start, reply_id};
-use super::{no_key_or_group, old_stream};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::common::{apply, no_key_or_group, old_stream, quoting, reply_entry};
 use super::id::{packed_ids, parse_id, reply_id};
-use super::{apply, no_key_or_group, old_stream, quoting, reply_entry};
 use crate::commands::spec::{Group as Family, first_key, flag};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

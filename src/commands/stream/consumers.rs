@@ -1,6 +1,6 @@
 //! Consumers of a group: XGROUP CREATECONSUMER, DELCONSUMER.
 
-use super::apply;
+use super::common::apply;
 use super::group::stream_with_group;
 use crate::commands::spec::{Group, flag, key_at};
 use crate::commands::{CmdResult, Handler, Spec};

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::common::{apply, old_stream};
 use super::id::{packed_ids, parse_ids};
-use super::{apply, old_stream};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::txn::Txn;

@@ -1,7 +1,7 @@
 //! Groups: XGROUP CREATE, DESTROY, SETID.
 
+use super::common::{apply, no_group, old_stream};
 use super::id::{parse_id, parse_open_id};
-use super::{apply, no_group, old_stream};
 use crate::commands::help::subcommand_syntax;
 use crate::commands::spec::{Group, flag, key_at};
 use crate::commands::value::int_arg;

@@ -1,7 +1,8 @@
 //! What is known of a stream: XINFO STREAM, GROUPS, CONSUMERS.
 
+use super::common::{no_group, reply_entry, stream_of};
 use super::id::reply_id;
-use super::{info_full, no_group, reply_entry, stream_of};
+use super::info_full;
 use crate::commands::help::subcommand_syntax;
 use crate::commands::spec::{Group as Family, key_at};
 use crate::commands::value::int_arg;

@@ -1,8 +1,8 @@
 //! XINFO STREAM … FULL: entries, groups, consumers, and what is pending.
 
+use super::common::reply_entries;
 use super::id::reply_id;
 use super::info::{field, id_field, known_field, reply_counts};
-use super::reply_entries;
 use crate::page::stream::{BigStream, Group, StreamId};
 use crate::resp::Reply;
 

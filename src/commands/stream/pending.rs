@@ -1,7 +1,7 @@
 //! What is delivered and not acknowledged: XPENDING.
 
+use super::common::{no_key_or_group, stream_of};
 use super::id::{parse_end, parse_start, reply_id};
-use super::{no_key_or_group, stream_of};
 use crate::commands::spec::{Group as Family, first_key};
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

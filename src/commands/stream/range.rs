@@ -1,7 +1,7 @@
 //! Reading from a place: XLEN, XRANGE, XREVRANGE.
 
+use super::common::{reply_entries, stream_of};
 use super::id::{parse_end, parse_start};
-use super::{reply_entries, stream_of};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

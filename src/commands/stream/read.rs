@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::common::{reply_entries, stream_of};
 use super::id::parse_id;
-use super::{reply_entries, stream_of};
 use crate::commands::blocking::{Attempt, Wait, timeout_ms};
 use crate::commands::spec::{Begin, Find, Group, KeySpec, first_key, flag};
 use crate::commands::value::int_arg;

@@ -1,8 +1,8 @@
 //! Reading as a consumer of a group: XREADGROUP.
 
+use super::common::{apply, no_key_or_group, old_stream, reply_entry};
 use super::id::{packed_ids, parse_id, reply_id};
 use super::read::{Answer, Options, streams_keys};
-use super::{apply, no_key_or_group, old_stream, reply_entry};
 use crate::commands::blocking::Attempt;
 use crate::commands::spec::{Group, flag};
 use crate::commands::{CmdError, Handler, Spec};

@@ -1,7 +1,7 @@
 //! What a stream remembers of ids: XSETID.
 
+use super::common::{apply, old_stream};
 use super::id::parse_id;
-use super::{apply, old_stream};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::common::{apply, old_stream};
 use super::id::{Wanted, parse_id, parse_wanted};
-use super::{apply, old_stream};
 use crate::commands::spec::{Group, first_key};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

@@ -20,6 +20,7 @@ use crate::commands::support::number::{parse_i64, parse_u64};
 use crate::engine::Engine;
 use crate::engine::effect::{CollectionId, Effect, decode_all};
 use crate::engine::field::{Field, of_effect};
+use crate::page::Malformed;
 use crate::resp::{Args, Proto, Reply};
 use crate::wal::{Lsn, Record, WalError};
 
@@ -185,8 +186,8 @@ struct Encoder<'a> {
 
 impl Encoder<'_> {
     fn record(&mut self, record: &Record<'_>) {
-        let effects: Result<Vec<_>, String> = decode_all(record.payload).collect();
-        let effects = effects.and_then(|effects| {
+        let effects: Result<Vec<_>, Malformed> = decode_all(record.payload).collect();
+        let effects = effects.map_err(|error| error.to_string()).and_then(|effects| {
             let trees = effects.iter().map(|(id, effect)| tree(*id, effect));
             trees.collect::<Result<Vec<_>, _>>()
         });

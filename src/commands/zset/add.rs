@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::old_zset;
+use super::common::old_zset;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::support::double::parse_f64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

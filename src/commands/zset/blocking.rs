@@ -1,8 +1,8 @@
 //! The forms that wait for a member: BZMPOP, BZPOPMAX, BZPOPMIN.
 
+use super::common::zset_len;
 use super::multi_pop::{ZMPOP, pop_first};
 use super::pop::{End, pop, reply_flat};
-use super::zset_len;
 use crate::commands::blocking::{Attempt, Wait, first_of, timeout_s};
 use crate::commands::multi_pop::{ALL_BUT_LAST, MultiPop};
 use crate::commands::spec::{Group, counted_keys, flag};

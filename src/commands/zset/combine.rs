@@ -1,7 +1,7 @@
 //! Several sorted sets together: ZDIFF, ZINTER, ZUNION, their STORE forms, ZINTERCARD.
 
+use super::common::{reply_header, reply_member, store};
 use super::operation::{Aggregate, Operation, Source, Sources, held};
-use super::{reply_header, reply_member, store};
 use crate::commands::spec::{Group, KeySpec, counted_keys, first_key, flag};
 use crate::commands::support::double::parse_f64;
 use crate::commands::support::number::parse_i64;

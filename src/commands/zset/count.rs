@@ -1,7 +1,7 @@
 //! How many members are in a range: ZCOUNT, ZLEXCOUNT.
 
+use super::common::read_zset;
 use super::interval::{Bounds, By};
-use super::read_zset;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::txn::ReadTxn;

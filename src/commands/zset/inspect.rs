@@ -1,6 +1,6 @@
 //! Looking at single members: ZCARD, ZMSCORE, ZRANK, ZREVRANK, ZSCORE.
 
-use super::read_zset;
+use super::common::read_zset;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::ReadTxn;

@@ -1,7 +1,7 @@
 //! Taking members out of the first of several sorted sets that has any: ZMPOP.
 
+use super::common::zset_len;
 use super::pop::{End, pop, reply_flat};
-use super::zset_len;
 use crate::commands::multi_pop::MultiPop;
 use crate::commands::spec::{Group, counted_keys, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

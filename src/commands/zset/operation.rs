@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 
-use super::{Scored, sort, zset_of};
+use super::common::{Scored, sort, zset_of};
 use crate::commands::CmdError;
 use crate::engine::txn::ReadTxn;
 use crate::page::entry::EntryRef;

@@ -1,7 +1,7 @@
 //! Taking members off an end: ZPOPMAX, ZPOPMIN.
 
+use super::common::{old_zset, remove_interval, reply_member};
 use super::interval::Interval;
-use super::{old_zset, remove_interval, reply_member};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::{count_arg, reply_item};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
@@ -65,7 +65,7 @@ fn pop_counted(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Repl
     let len = old_zset(txn, key)?.map_or(0, |zset| zset.len());
     let taken = count.unwrap_or(1).min(len) as usize;
     if count.is_some() {
-        super::reply_header(reply, taken, true);
+        super::common::reply_header(reply, taken, true);
         return pop(txn, key, end, taken as u64, |member| {
             reply_member(reply, member.name, member.score, true);
         });

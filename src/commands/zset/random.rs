@@ -1,6 +1,6 @@
 //! Members by chance: ZRANDMEMBER.
 
-use super::{read_zset, reply_header, reply_member};
+use super::common::{read_zset, reply_header, reply_member};
 use crate::commands::chance::{self, Form, Pick, Urn, Wanted};
 use crate::commands::spec::{Group, first_key};
 use crate::commands::{CmdResult, Handler, Spec};

@@ -1,7 +1,7 @@
 //! Members from one bound to another: ZRANGE, ZRANGESTORE, and what they have in common with their older forms.
 
+use super::common::{Scored, read_zset, reply_header, reply_member, store};
 use super::interval::{Bounds, By, Interval};
-use super::{Scored, read_zset, reply_header, reply_member, store};
 use crate::commands::spec::{Group, first_key, flag, key_at};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::common::{old_zset, remove, remove_interval};
 use super::interval::{Bounds, By};
-use super::{old_zset, remove, remove_interval};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::txn::Txn;

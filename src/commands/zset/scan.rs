@@ -1,6 +1,6 @@
 //! Walking over members: ZSCAN.
 
-use super::read_zset;
+use super::common::read_zset;
 use crate::commands::generic::Walk;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;

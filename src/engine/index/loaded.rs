@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 
 use super::KeyRef;
 use super::hmap::prefix_mask;
+use super::misfit::{Cover, Misfit};
 use crate::page::entry::Entry;
 use crate::page::hash_page::{HashPage, Header};
 use crate::page::image::Anchor;
@@ -59,17 +60,15 @@ impl LoadedPage {
     /// Takes the next entry, whose key is `key`.
     ///
     /// # Errors
-    /// A sentence when it does not belong there.
-    pub fn push(&mut self, key: KeyRef<'_>, entry: Entry) -> Result<(), String> {
+    /// When it does not belong there.
+    pub fn push(&mut self, key: KeyRef<'_>, entry: Entry) -> Result<(), Misfit> {
         self.keys += 1;
         self.expires += u64::from(entry.expire_at_ms().is_some());
         self.timed += u64::from(entry.is_timed());
         self.entry_bytes += entry.heap_bytes() as u64;
         match &mut self.form {
             Form::Hashed(page) => page.push(key, entry),
-            Form::Ordered(page) => page
-                .push(entry)
-                .map_err(|_| "its keys are not in ascending order".to_owned()),
+            Form::Ordered(page) => page.push(entry).map_err(|_| Misfit::NotAscending),
         }
     }
 }
@@ -118,8 +117,8 @@ impl LoadedPage {
 /// Whether pages of these outlines make a shard; sorts them.
 ///
 /// # Errors
-/// A sentence when they do not.
-pub fn check_fit(pages: &mut [Outline]) -> Result<(), String> {
+/// When they do not.
+pub fn check_fit(pages: &mut [Outline]) -> Result<(), Misfit> {
     pages.sort_unstable_by(|one, other| match (&one.extent, &other.extent) {
         (Extent::Anchor(one), Extent::Anchor(other)) => one.prefix.cmp(&other.prefix),
         (Extent::Keys(one), Extent::Keys(other)) => one.cmp(other),
@@ -137,39 +136,37 @@ pub fn check_fit(pages: &mut [Outline]) -> Result<(), String> {
 }
 
 /// Whether anchors, in the order of their prefixes, cover all hashes, each once. None at all is well, too.
-pub fn check_cover(pages: impl Iterator<Item = (u64, Anchor)>) -> Result<(), String> {
+pub fn check_cover(pages: impl Iterator<Item = (u64, Anchor)>) -> Result<(), Misfit> {
     let mut covered = None;
     for (id, anchor) in pages {
         let (from, up_to) = (u64::from(anchor.prefix), covered.unwrap_or(0));
         if from != up_to {
-            let what = if from < up_to {
-                "overlaps the page before"
+            let cover = Cover { page: id, up_to, from };
+            return Err(if from < up_to {
+                Misfit::HashesOverlap(cover)
             } else {
-                "leaves a hole"
-            };
-            return Err(format!(
-                "page {id} {what}: the hashes up to {up_to:08x} have pages, it begins at {from:08x}"
-            ));
+                Misfit::Hole(cover)
+            });
         }
         covered = Some(up_to + (1 << (32 - u32::from(anchor.depth))));
     }
     match covered {
         None | Some(ALL_HASHES) => Ok(()),
-        Some(up_to) => Err(format!("no page has the hashes from {up_to:08x} on")),
+        Some(up_to) => Err(Misfit::Uncovered(up_to)),
     }
 }
 
 /// Whether pages in the order of their keys are apart from each other. Only a sole page may be empty.
 pub(super) fn check_ascending<'a>(
     pages: impl Iterator<Item = (u64, Option<(&'a [u8], &'a [u8])>)>,
-) -> Result<(), String> {
+) -> Result<(), Misfit> {
     let mut before: Option<(u64, Option<&[u8]>)> = None;
     for (id, extent) in pages {
         match (before, extent) {
-            (Some((empty, None)), _) => return Err(format!("page {empty} is empty and not the only one")),
-            (Some(_), None) => return Err(format!("page {id} is empty and not the only one")),
+            (Some((empty, None)), _) => return Err(Misfit::Empty(empty)),
+            (Some(_), None) => return Err(Misfit::Empty(id)),
             (Some((left, Some(last))), Some((first, _))) if last >= first => {
-                return Err(format!("the keys of page {id} overlap those of page {left}"));
+                return Err(Misfit::KeysOverlap { page: id, left });
             }
             _ => before = Some((id, extent.map(|(_, last)| last))),
         }
@@ -183,22 +180,22 @@ pub(super) fn extent_of(page: &OrderedPage) -> Option<(&[u8], &[u8])> {
 }
 
 /// The pages, all of the hashed kind.
-pub(super) fn hashed(pages: Vec<LoadedPage>) -> Result<Vec<HashedPage>, String> {
+pub(super) fn hashed(pages: Vec<LoadedPage>) -> Result<Vec<HashedPage>, Misfit> {
     let page_of = |page: LoadedPage| match page.form {
         Form::Hashed(page) => Ok(page),
-        Form::Ordered(_) => Err("a page of another kind".to_owned()),
+        Form::Ordered(_) => Err(Misfit::WrongKind),
     };
     pages.into_iter().map(page_of).collect()
 }
 
 /// The pages, all of an ordered kind and whole.
-pub(super) fn in_order(pages: Vec<LoadedPage>) -> Result<Vec<OrderedPage>, String> {
+pub(super) fn in_order(pages: Vec<LoadedPage>) -> Result<Vec<OrderedPage>, Misfit> {
     let page_of = |page: LoadedPage| match page.form {
         Form::Ordered(mut page) => {
             page.settle();
             Ok(page)
         }
-        Form::Hashed(_) => Err("a page of another kind".to_owned()),
+        Form::Hashed(_) => Err(Misfit::WrongKind),
     };
     pages.into_iter().map(page_of).collect()
 }
@@ -250,19 +247,17 @@ impl HashedPage {
         page
     }
 
-    fn push(&mut self, key: KeyRef<'_>, entry: Entry) -> Result<(), String> {
+    fn push(&mut self, key: KeyRef<'_>, entry: Entry) -> Result<(), Misfit> {
         let mut page = self.page();
         let header = page.header();
         let local = ((key.hash << self.shard_bits) >> 32) as u32;
         if local & prefix_mask(header.depth) != header.prefix {
-            return Err("a key of it belongs to another page".to_owned());
+            return Err(Misfit::WrongPage);
         }
         if page.find(header.lines, key.hash, key.bytes).is_some() {
-            return Err("a key is in it twice".to_owned());
+            return Err(Misfit::Twice);
         }
-        page.insert(key.hash, entry)
-            .map(drop)
-            .map_err(|_| "it holds more entries than it says".to_owned())
+        page.insert(key.hash, entry).map(drop).map_err(|_| Misfit::MoreThanSaid)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod bdef;
 pub mod hmap;
 mod kind;
 pub mod loaded;
+mod misfit;
 pub mod ordered;
 
 use std::ops::ControlFlow;
@@ -26,6 +27,7 @@ use ordered::{InOrder, Ordered};
 pub use crate::wal::Lsn;
 pub use access::{IsKnown, KeyRef, PageWrite, PreImageSink, Visited};
 pub use kind::Kind;
+pub use misfit::Misfit;
 
 /// One index over the pages of one shard.
 pub enum Index {
@@ -124,8 +126,8 @@ impl Index {
     /// Begins a page that was read from disk, of so many entries.
     ///
     /// # Errors
-    /// A sentence when this index has no such page.
-    pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<LoadedPage, String> {
+    /// When this index has no such page.
+    pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<LoadedPage, Misfit> {
         match self {
             Self::Hmap(index) => index.begin_page(id, version, anchor, entries).map(LoadedPage::hashed),
             Self::Bdef(index) => index.begin_page(id, version, entries).map(LoadedPage::ordered),
@@ -136,8 +138,8 @@ impl Index {
     /// Installs all pages of an empty index, in whatever order they come.
     ///
     /// # Errors
-    /// A sentence when they do not fit together: the index is as good as lost then.
-    pub fn install(&mut self, pages: Vec<LoadedPage>) -> Result<(), String> {
+    /// When they do not fit together: the index is as good as lost then.
+    pub fn install(&mut self, pages: Vec<LoadedPage>) -> Result<(), Misfit> {
         match self {
             Self::Hmap(index) => index.install(loaded::hashed(pages)?),
             Self::Bdef(index) => index.install(loaded::in_order(pages)?),

@@ -8,7 +8,7 @@ use crate::page::container::Kind;
 use crate::page::hash::HashOp;
 use crate::page::image::{self, PageImage};
 use crate::page::packed::pack;
-use crate::page::{Packed, ValueRef};
+use crate::page::{Malformed, Packed, ValueRef};
 
 fn packed(pairs: usize, value: &[u8]) -> Vec<u8> {
     let fields: Vec<Vec<u8>> = (0..pairs).map(|n| format!("field:{n}").into_bytes()).collect();
@@ -80,7 +80,7 @@ fn a_page_image_has_big_containers_as_they_were() {
     let mut read = Vec::new();
     image::decode(&bytes, 2, |entry| {
         let ValueRef::Packed(Kind::Hash, packed) = entry.value else {
-            return Err("another type".to_owned());
+            return Err(Malformed::Container("another type"));
         };
         read.push((entry.key.to_vec(), entry.expire_at_ms, fields(packed)));
         Ok(())

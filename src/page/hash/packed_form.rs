@@ -1,5 +1,6 @@
 //! A packed hash: whether bytes are one, and its fields under change, borrowed, and what takes their stead.
 
+use crate::page::malformed::Malformed;
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
 use crate::page::thresholds::Thresholds;
 
@@ -83,12 +84,12 @@ pub(super) fn rows(packed: Packed<'_>) -> impl Iterator<Item = Row<'_>> {
 /// Whether `packed` is a whole hash.
 ///
 /// # Errors
-/// A sentence saying what is wrong.
-pub fn check(packed: Packed<'_>) -> Result<(), String> {
+/// What is wrong.
+pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
     packed.check()?;
     let (count, width) = (packed.count(), width_of(packed));
     if count == 0 || !count.is_multiple_of(width) {
-        return Err(format!("a hash of {count} items has no whole fields"));
+        return Err(Malformed::HashItems(count));
     }
     let is_wrong = |(at, item): (usize, Item<'_>)| match (at % width, item) {
         (2, Item::Int(at_ms)) => at_ms < 0,
@@ -96,12 +97,12 @@ pub fn check(packed: Packed<'_>) -> Result<(), String> {
         (_, item) => matches!(item, Item::Double(_)),
     };
     if packed.items().enumerate().any(is_wrong) {
-        return Err("a hash has a field that is none".to_owned());
+        return Err(Malformed::Container("a hash has a field that is none"));
     }
     let mut fields: Vec<_> = packed.items().step_by(width).map(Item::bytes).collect();
     fields.sort_unstable();
     if fields.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err("a hash has a field twice".to_owned());
+        return Err(Malformed::Container("a hash has a field twice"));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::page::malformed::Malformed;
 use crate::page::packed::{Builder, FLAG_WIDE, Item, Items, Packed};
 
 /// A packed list under change.
@@ -63,14 +64,14 @@ pub fn written(item: Item<'_>) -> Vec<u8> {
 /// Whether `packed` is a whole list.
 ///
 /// # Errors
-/// A sentence saying what is wrong.
-pub fn check(packed: Packed<'_>) -> Result<(), String> {
+/// What is wrong.
+pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
     packed.check()?;
     if packed.items().any(|item| matches!(item, Item::Double(_))) {
-        return Err("a list has an element that is no string".to_owned());
+        return Err(Malformed::Container("a list has an element that is no string"));
     }
     if packed.count() == 0 {
-        return Err("a list is empty".to_owned());
+        return Err(Malformed::Container("a list is empty"));
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ mod item;
 mod tests;
 mod varint;
 
+use super::malformed::Malformed;
 use item::ITEM_HEAD_BYTES_MAX;
 use varint::varint_bytes;
 
@@ -90,18 +91,16 @@ impl<'a> Packed<'a> {
     /// Whether the bytes are whole: as many items as the header says, and nothing behind them.
     ///
     /// # Errors
-    /// A sentence saying what is wrong.
-    pub fn check(self) -> Result<(), String> {
+    /// What is wrong.
+    pub fn check(self) -> Result<(), Malformed> {
         let count = self.count();
         let mut items = self.items();
         let found = items.by_ref().count();
         if self.0.len() < 2 || found != count || !items.rest().is_empty() {
-            return Err(format!(
-                "a packed container of {count} items has {found} that can be read"
-            ));
+            return Err(Malformed::Items { count, found });
         }
         if self.flags() & !FLAGS_KNOWN != 0 {
-            return Err(format!("a packed container has unknown flags {:#04x}", self.flags()));
+            return Err(Malformed::Flags(self.flags()));
         }
         Ok(())
     }

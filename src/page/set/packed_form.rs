@@ -1,5 +1,6 @@
 //! A packed set: whether bytes are one, and its members under change, borrowed.
 
+use crate::page::malformed::Malformed;
 use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
 use crate::page::thresholds::Thresholds;
 
@@ -61,19 +62,19 @@ pub fn pack_members<'a>(members: impl Iterator<Item = Item<'a>>, thresholds: &Th
 /// Whether `packed` is a whole set.
 ///
 /// # Errors
-/// A sentence saying what is wrong.
-pub fn check(packed: Packed<'_>) -> Result<(), String> {
+/// What is wrong.
+pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
     packed.check()?;
     if packed.count() == 0 {
-        return Err("a set is empty".to_owned());
+        return Err(Malformed::Container("a set is empty"));
     }
     if packed.items().any(|item| matches!(item, Item::Double(_))) {
-        return Err("a set has a member that is no string".to_owned());
+        return Err(Malformed::Container("a set has a member that is no string"));
     }
     let mut members: Vec<_> = packed.items().map(Item::bytes).collect();
     members.sort_unstable();
     if members.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err("a set has a member twice".to_owned());
+        return Err(Malformed::Container("a set has a member twice"));
     }
     Ok(())
 }

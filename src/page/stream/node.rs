@@ -20,6 +20,7 @@ use std::sync::Arc;
 use super::id::StreamId;
 use super::listpack;
 use crate::page::exact::{fit, is_loose};
+use crate::page::malformed::Malformed;
 use crate::page::packed::{Item, Items, read_varint, write_varint};
 use crate::page::tree::TreeItem;
 
@@ -79,8 +80,8 @@ impl Node {
     /// From its bytes.
     ///
     /// # Errors
-    /// A sentence saying what is wrong.
-    pub fn of_bytes(first: StreamId, bytes: Vec<u8>) -> Result<Self, String> {
+    /// What is wrong.
+    pub fn of_bytes(first: StreamId, bytes: Vec<u8>) -> Result<Self, Malformed> {
         let node = Self(Arc::new(Content {
             first,
             live: 0,
@@ -93,16 +94,16 @@ impl Node {
         content.listpack_bytes = entries.names.clone().map(listpack::item_bytes).sum();
         for entry in entries.by_ref() {
             if before.is_some_and(|before| entry.id <= before) || entry.id < first {
-                return Err("ids of a stream's node do not ascend".to_owned());
+                return Err(Malformed::Container("ids of a stream's node do not ascend"));
             }
             before = Some(entry.id);
             content.count(&entry);
         }
         if content.live == 0 {
-            return Err("a stream's node has no entries".to_owned());
+            return Err(Malformed::Container("a stream's node has no entries"));
         }
         if !entries.is_whole() {
-            return Err("a stream's node is damaged".to_owned());
+            return Err(Malformed::Container("a stream's node is damaged"));
         }
         Ok(Self(Arc::new(content)))
     }

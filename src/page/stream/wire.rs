@@ -26,13 +26,16 @@ use super::group::{Consumer, Group};
 use super::id::StreamId;
 use super::node::Node;
 use super::pending::Pending;
+use crate::page::malformed::Malformed;
 use crate::page::packed::{Packed, read_varint, write_varint};
+
+const CUT_SHORT: Malformed = Malformed::Container("a stream is cut short");
 
 /// Whether `packed` is a whole stream.
 ///
 /// # Errors
-/// A sentence saying what is wrong.
-pub fn check(packed: Packed<'_>) -> Result<(), String> {
+/// What is wrong.
+pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
     read(packed).map(drop)
 }
 
@@ -95,44 +98,46 @@ fn write_group(out: &mut Vec<u8>, group: &Group) {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn number(&mut self) -> Result<u64, String> {
-        read_varint(&mut self.0).ok_or_else(|| "a stream is cut short".to_owned())
+    fn number(&mut self) -> Result<u64, Malformed> {
+        read_varint(&mut self.0).ok_or(CUT_SHORT)
     }
 
     /// A number of things that take at least one byte each.
-    fn count(&mut self) -> Result<usize, String> {
+    fn count(&mut self) -> Result<usize, Malformed> {
         let count = self.number()?;
         let count = usize::try_from(count).ok().filter(|count| *count <= self.0.len());
-        count.ok_or_else(|| "a stream is cut short".to_owned())
+        count.ok_or(CUT_SHORT)
     }
 
-    fn id(&mut self) -> Result<StreamId, String> {
+    fn id(&mut self) -> Result<StreamId, Malformed> {
         Ok(StreamId::new(self.number()?, self.number()?))
     }
 
-    fn bytes(&mut self) -> Result<&'a [u8], String> {
+    fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let count = self.count()?;
-        let (bytes, rest) = self.0.split_at_checked(count).ok_or("a stream is cut short")?;
+        let (bytes, rest) = self.0.split_at_checked(count).ok_or(CUT_SHORT)?;
         self.0 = rest;
         Ok(bytes)
     }
 
     /// A name above the one before.
-    fn name(&mut self, before: Option<&[u8]>) -> Result<&'a [u8], String> {
+    fn name(&mut self, before: Option<&[u8]>) -> Result<&'a [u8], Malformed> {
         let name = self.bytes()?;
         if before.is_some_and(|before| before >= name) {
-            return Err("names of a stream's groups or consumers do not ascend".to_owned());
+            return Err(Malformed::Container(
+                "names of a stream's groups or consumers do not ascend",
+            ));
         }
         Ok(name)
     }
 
-    fn nodes(&mut self) -> Result<Vec<Node>, String> {
+    fn nodes(&mut self) -> Result<Vec<Node>, Malformed> {
         let mut nodes = Vec::new();
         let mut last: Option<StreamId> = None;
         for _ in 0..self.count()? {
             let first = self.id()?;
             if last.is_some_and(|last| first <= last) {
-                return Err("nodes of a stream do not ascend".to_owned());
+                return Err(Malformed::Container("nodes of a stream do not ascend"));
             }
             let node = Node::of_bytes(first, self.bytes()?.to_vec())?;
             last = Some(node.last_id());
@@ -141,7 +146,7 @@ impl<'a> Reader<'a> {
         Ok(nodes)
     }
 
-    fn group(&mut self, before: Option<&[u8]>) -> Result<Group, String> {
+    fn group(&mut self, before: Option<&[u8]>) -> Result<Group, Malformed> {
         let name = self.name(before)?;
         let group = Group::new(name, self.id()?, self.number()?.checked_sub(1));
         let mut consumers: Vec<Consumer> = Vec::new();
@@ -162,10 +167,10 @@ impl<'a> Reader<'a> {
                 consumer: u32::try_from(self.number()?).unwrap_or(u32::MAX),
             };
             if pending.last().is_some_and(|last| last.id >= next.id) {
-                return Err("pending entries of a stream do not ascend".to_owned());
+                return Err(Malformed::Container("pending entries of a stream do not ascend"));
             }
             if next.consumer as usize >= consumers.len() {
-                return Err("a pending entry of a stream has no consumer".to_owned());
+                return Err(Malformed::Container("a pending entry of a stream has no consumer"));
             }
             pending.push(next);
         }
@@ -173,23 +178,20 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn read(packed: Packed<'_>) -> Result<BigStream, String> {
+fn read(packed: Packed<'_>) -> Result<BigStream, Malformed> {
     if packed.flags() != 0 {
-        return Err(format!("a stream has unknown flags {:#04x}", packed.flags()));
+        return Err(Malformed::StreamFlags(packed.flags()));
     }
     let mut reader = Reader(packed.bytes().get(1..).unwrap_or_default());
     let length = reader.number()?;
     let (last_id, max_deleted_id, entries_added) = (reader.id()?, reader.id()?, reader.number()?);
     let nodes = reader.nodes()?;
     if nodes.last().is_some_and(|node| node.last_id() > last_id) {
-        return Err("a stream has an entry behind its last id".to_owned());
+        return Err(Malformed::Container("a stream has an entry behind its last id"));
     }
     let entries = Entries::of_nodes(nodes);
     if entries.len().checked_add(1) != Some(length) {
-        return Err(format!(
-            "a stream has {} entries, which is not what it says",
-            entries.len()
-        ));
+        return Err(Malformed::StreamEntries(entries.len()));
     }
     let mut groups: Vec<Group> = Vec::new();
     for _ in 0..reader.count()? {
@@ -197,7 +199,7 @@ fn read(packed: Packed<'_>) -> Result<BigStream, String> {
         groups.push(group);
     }
     if !reader.0.is_empty() {
-        return Err("there is something behind a stream".to_owned());
+        return Err(Malformed::Container("there is something behind a stream"));
     }
     let mut stream = BigStream::default();
     stream.entries = entries;

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::op::pairs_of;
+use crate::page::malformed::Malformed;
 use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
 use crate::page::thresholds::Thresholds;
 
@@ -91,17 +92,17 @@ pub(super) fn kept_score(score: f64, is_wide: bool) -> f64 {
 /// Whether `packed` is a whole sorted set.
 ///
 /// # Errors
-/// A sentence saying what is wrong.
-pub fn check(packed: Packed<'_>) -> Result<(), String> {
+/// What is wrong.
+pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
     packed.check()?;
     let count = packed.count();
     if count == 0 || !count.is_multiple_of(2) {
-        return Err(format!("a sorted set of {count} items has no whole members"));
+        return Err(Malformed::ZsetItems(count));
     }
     let pairs: Vec<_> = pairs_of(packed).collect();
     let is_wrong = |(score, member): &(f64, Item<'_>)| score.is_nan() || matches!(member, Item::Double(_));
     if pairs.len() * 2 != count || pairs.iter().any(is_wrong) {
-        return Err("a sorted set has a member that is none".to_owned());
+        return Err(Malformed::Container("a sorted set has a member that is none"));
     }
     let mut members: Vec<_> = pairs.iter().map(|(score, member)| (*score, member.bytes())).collect();
     let is_before = |one: &(f64, _), other: &(f64, _)| match one.0.partial_cmp(&other.0) {
@@ -109,7 +110,7 @@ pub fn check(packed: Packed<'_>) -> Result<(), String> {
         order => order == Some(std::cmp::Ordering::Less),
     };
     if !members.is_sorted_by(is_before) {
-        return Err("a sorted set is out of order".to_owned());
+        return Err(Malformed::Container("a sorted set is out of order"));
     }
     members.sort_unstable_by(|one, other| one.1.cmp(&other.1));
     let is_twice = |pair: &[(f64, std::borrow::Cow<'_, [u8]>)]| match pair {
@@ -117,7 +118,7 @@ pub fn check(packed: Packed<'_>) -> Result<(), String> {
         _ => false,
     };
     if members.windows(2).any(is_twice) {
-        return Err("a sorted set has a member twice".to_owned());
+        return Err(Malformed::Container("a sorted set has a member twice"));
     }
     Ok(())
 }

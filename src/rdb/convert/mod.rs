@@ -53,7 +53,7 @@ pub fn stored(object: Object, thresholds: &Thresholds, now_ms: u64) -> Result<Op
     if whole.count() == 0 {
         return Ok(None);
     }
-    kind.check(whole).map_err(|what| Reason::Bad(what.into()))?;
+    kind.check(whole).map_err(|what| Reason::Bad(what.to_string().into()))?;
     Ok(Some(Stored::Packed(kind, packed)))
 }
 

@@ -17,23 +17,25 @@ use std::sync::mpsc::Receiver;
 use parking_lot::Mutex;
 
 use super::chunk::Chunk;
+use crate::engine::CollectionError;
 use crate::engine::apply::apply;
 use crate::engine::collection::Collection;
 use crate::engine::effect::{CollectionId, Effect, decode_all};
 use crate::engine::index::{KeyRef, PageWrite};
 use crate::engine::registry::Registry;
 use crate::page::{Entry, thresholds};
+use crate::recovery::error::ReplayFault;
 use crate::wal::Lsn;
 
 /// Effects prefetched together.
 const BATCH_EFFECTS: usize = 32;
 
 /// What the appliers of a log share.
-pub(super) struct Shared<'a> {
+pub(super) struct Context<'a> {
     pub registry: Mutex<&'a mut Registry>,
     pub barrier: Barrier,
     /// What became of the last effect on collections.
-    pub outcome: Mutex<Result<(), String>>,
+    pub outcome: Mutex<Result<(), ReplayFault>>,
     pub access_s: u32,
 }
 
@@ -42,7 +44,7 @@ pub(super) struct Refused {
     pub lsn: Lsn,
     pub file: Arc<Path>,
     pub offset: u64,
-    pub reason: String,
+    pub reason: ReplayFault,
 }
 
 /// An effect that is about to be applied.
@@ -57,7 +59,7 @@ struct Staged<'c> {
 
 /// See the module.
 pub(super) struct Applier<'a> {
-    shared: &'a Shared<'a>,
+    context: &'a Context<'a>,
     number: usize,
     of: usize,
     /// Collections met since the registry last changed.
@@ -67,9 +69,9 @@ pub(super) struct Applier<'a> {
 
 impl<'a> Applier<'a> {
     /// Applier `number` of `of`.
-    pub fn new(shared: &'a Shared<'a>, number: usize, of: usize) -> Self {
+    pub fn new(context: &'a Context<'a>, number: usize, of: usize) -> Self {
         Self {
-            shared,
+            context,
             number,
             of,
             known: Vec::new(),
@@ -99,7 +101,7 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    fn record<'c>(&mut self, lsn: Lsn, payload: &'c [u8], staged: &mut Vec<Staged<'c>>) -> Result<(), String> {
+    fn record<'c>(&mut self, lsn: Lsn, payload: &'c [u8], staged: &mut Vec<Staged<'c>>) -> Result<(), ReplayFault> {
         for item in decode_all(payload) {
             let (id, effect) = item?;
             if let Effect::Copy {
@@ -128,7 +130,7 @@ impl<'a> Applier<'a> {
         key: &'c [u8],
         effect: Effect<'c>,
         staged: &mut Vec<Staged<'c>>,
-    ) -> Result<(), String> {
+    ) -> Result<(), ReplayFault> {
         let index = self.known(id)?;
         let Some(collection) = self.known.get(index) else {
             return Ok(());
@@ -152,12 +154,12 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    fn known(&mut self, id: CollectionId) -> Result<usize, String> {
+    fn known(&mut self, id: CollectionId) -> Result<usize, ReplayFault> {
         if let Some(index) = self.known.iter().position(|collection| collection.id() == id) {
             return Ok(index);
         }
-        let collection = self.shared.registry.lock().collection(id);
-        let collection = collection.ok_or_else(|| format!("there is no collection with id {id}"))?;
+        let collection = self.context.registry.lock().collection(id);
+        let collection = collection.ok_or(CollectionError::Missing(id))?;
         self.known.push(collection);
         Ok(self.known.len() - 1)
     }
@@ -187,14 +189,15 @@ impl<'a> Applier<'a> {
             thresholds: &thresholds::DEFAULT,
         };
         let shard = collection.shard(shard);
-        apply(shard, &mut shard.lock(), key, effect, &write, self.shared.access_s);
+        apply(shard, &mut shard.lock(), key, effect, &write, self.context.access_s);
     }
 
-    fn change_collections(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), String> {
+    fn change_collections(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), ReplayFault> {
         self.known.clear();
         self.alone(|this| {
             // What is let go of is freed here, before the server serves anybody.
-            this.shared.registry.lock().apply(id, effect).map(drop)
+            this.context.registry.lock().apply(id, effect)?;
+            Ok(())
         })
     }
 
@@ -205,7 +208,7 @@ impl<'a> Applier<'a> {
         copy: Effect<'_>,
         (id, key): (CollectionId, &[u8]),
         (source_id, source_key): (CollectionId, &[u8]),
-    ) -> Result<(), String> {
+    ) -> Result<(), ReplayFault> {
         self.alone(|this| {
             let (target, source) = (this.known(id)?, this.known(source_id)?);
             let (Some(target), Some(source)) = (this.known.get(target), this.known.get(source)) else {
@@ -226,13 +229,13 @@ impl<'a> Applier<'a> {
     }
 
     /// Has one applier run `body` while all others wait.
-    fn alone(&mut self, body: impl FnOnce(&mut Self) -> Result<(), String>) -> Result<(), String> {
-        if self.shared.barrier.wait().is_leader() {
+    fn alone(&mut self, body: impl FnOnce(&mut Self) -> Result<(), ReplayFault>) -> Result<(), ReplayFault> {
+        if self.context.barrier.wait().is_leader() {
             let outcome = body(self);
-            *self.shared.outcome.lock() = outcome;
+            *self.context.outcome.lock() = outcome;
             self.effects += 1;
         }
-        self.shared.barrier.wait();
-        self.shared.outcome.lock().clone()
+        self.context.barrier.wait();
+        self.context.outcome.lock().clone()
     }
 }

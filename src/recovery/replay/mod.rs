@@ -21,7 +21,7 @@ use super::{Progress, RecoveryError, Stage, Until};
 use crate::engine::registry::Registry;
 use crate::storage::Disk;
 use crate::wal::{Lsn, Reader, Tail, repair_tail};
-use applier::{Applier, Refused, Shared};
+use applier::{Applier, Context, Refused};
 use chunk::{Budget, Chunk};
 
 /// Records between two reports.
@@ -49,7 +49,7 @@ pub(super) fn replay(
 ) -> Result<Replayed, RecoveryError> {
     let mut reader = Reader::open(Arc::clone(disk), dir, from)?;
     let appliers = threads.max(1);
-    let shared = Shared {
+    let shared = Context {
         registry: Mutex::new(registry),
         barrier: Barrier::new(appliers),
         outcome: Mutex::new(Ok(())),

@@ -16,7 +16,7 @@ use crate::checkpoint::files::page_file::{read_page_at, read_page_file_id};
 use crate::checkpoint::files::persisted::MANIFEST;
 use crate::engine::field;
 use crate::fields;
-use crate::page::image;
+use crate::page::{Malformed, image};
 
 impl Inspector<'_, '_> {
     pub(super) fn page_file(&mut self, path: &Path) -> io::Result<()> {
@@ -87,7 +87,7 @@ impl Inspector<'_, '_> {
         let mut raw = Vec::new();
         let content = match unpack(header, stored, &mut raw) {
             Ok(content) => content,
-            Err(reason) => return self.fault(path, at, &reason),
+            Err(fault) => return self.fault(path, at, &fault.to_string()),
         };
         let mut written = Ok(());
         let decoded = image::decode(content, header.entries, |entry| {
@@ -97,12 +97,12 @@ impl Inspector<'_, '_> {
                     .extend(path, &mut all, field::of(&entry))
                     .and_then(|()| self.report.show("entry", all));
             }
-            Ok(())
+            Ok::<(), Malformed>(())
         });
         written?;
         match decoded {
             Ok(()) => Ok(()),
-            Err(reason) => self.fault(path, at, &reason),
+            Err(malformed) => self.fault(path, at, &malformed.to_string()),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::restore;
 use super::select::by_name;
+use crate::checkpoint::CheckpointError;
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
@@ -77,6 +78,6 @@ fn checkpoint(cx: &mut MaintenanceCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<
 }
 
 /// A failure of the checkpointer as an error reply.
-pub(super) fn error(reason: String) -> CmdError {
-    format!("ERR {reason}").into()
+pub(super) fn error(error: CheckpointError) -> CmdError {
+    format!("ERR {error}").into()
 }

@@ -6,7 +6,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::{FLAGS, error};
-use crate::checkpoint::{Checkpointer, Difference, Snapshot, SnapshotCollection, SnapshotId, Verified};
+use crate::checkpoint::{
+    CheckpointError, Checkpointer, Difference, Snapshot, SnapshotCollection, SnapshotId, Verified,
+};
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
@@ -101,7 +103,7 @@ fn id_of(arg: &[u8]) -> Result<SnapshotId, CmdError> {
 }
 
 /// Waits for what the checkpointer's thread finds, then writes it.
-fn ask<T: 'static, F: Future<Output = Result<T, String>>>(
+fn ask<T: 'static, F: Future<Output = Result<T, CheckpointError>>>(
     cx: &MaintenanceCx<'_>,
     act: impl FnOnce(Arc<Checkpointer>) -> F + 'static,
     write: impl FnOnce(&mut Reply, T) + 'static,

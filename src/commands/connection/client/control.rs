@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{ADMIN, OWN, either};
+use super::common::{ADMIN, OWN, either};
 use crate::client::{ReplyMode, Unblocked};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;

@@ -1,7 +1,7 @@
 //! CLIENT KILL: by address (the old form), or by filters that must all fit.
 
+use super::common::{ADMIN, either};
 use super::list::{ClientType, client_type};
-use super::{ADMIN, either};
 use crate::client::ClientHandle;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;

@@ -1,6 +1,6 @@
 //! What a client says of itself: its number, name, library.
 
-use super::OWN;
+use super::common::OWN;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{ADMIN, OWN};
+use super::common::{ADMIN, OWN};
 use crate::client::ClientHandle;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;

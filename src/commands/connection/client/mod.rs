@@ -1,5 +1,6 @@
 //! CLIENT: what clients there are, and what one may set of itself or ask of others.
 
+mod common;
 mod control;
 mod kill;
 mod label;
@@ -8,7 +9,7 @@ mod tracking;
 
 use crate::commands::help::help_spec;
 use crate::commands::spec::assert_sorted;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::spec::{Group, Handler, Spec};
 
 pub(super) use label::{BAD_NAME, is_label};
 pub use list::client_line;
@@ -43,17 +44,3 @@ const SUBCOMMANDS: &[Spec] = &[
 ];
 
 const _: () = assert_sorted(SUBCOMMANDS);
-
-/// Flags of subcommands that concern the caller.
-const OWN: u32 = flag::NO_SCRIPT | flag::LOADING | flag::STALE;
-/// Flags of subcommands that concern others.
-const ADMIN: u32 = OWN | flag::ADMIN;
-
-/// Reads `yes`/`no`, `on`/`off` and the like: the first word is true.
-fn either(arg: &[u8], yes: &str, no: &str) -> Option<bool> {
-    if arg.eq_ignore_ascii_case(yes.as_bytes()) {
-        Some(true)
-    } else {
-        arg.eq_ignore_ascii_case(no.as_bytes()).then_some(false)
-    }
-}

@@ -1,6 +1,6 @@
 //! CLIENT subcommands about client-side caching, which is not supported: they say so, or tell that it is off.
 
-use super::{OWN, either};
+use super::common::{OWN, either};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;

@@ -5,21 +5,25 @@ use std::sync::atomic::AtomicU64;
 use super::{DEPTH_MAX, Hmap, entries_max, prefix_mask};
 use crate::engine::index::Lsn;
 use crate::engine::index::loaded::{self, HashedPage};
+use crate::engine::index::misfit::Misfit;
 use crate::page::hash_page::{self, HashPage, LINES_MIN};
 use crate::page::image::Anchor;
 
 impl Hmap {
     /// See [`super::super::Index::begin_page`]. The first page has the size it would have grown to, all others the full one.
-    pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<HashedPage, String> {
+    pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<HashedPage, Misfit> {
         if anchor.depth > DEPTH_MAX || anchor.prefix & !prefix_mask(anchor.depth) != 0 {
-            return Err(format!("no page has the anchor {:08x}/{}", anchor.prefix, anchor.depth));
+            return Err(Misfit::Anchor {
+                prefix: anchor.prefix,
+                depth: anchor.depth,
+            });
         }
         let mut lines = if anchor.depth == 0 { LINES_MIN } else { self.lines_max };
         while lines < self.lines_max && entries as usize > entries_max(hash_page::slots_of(lines)) + 1 {
             lines = (lines * 2).min(self.lines_max);
         }
         if entries as usize > hash_page::slots_of(lines) {
-            return Err(format!("{entries} entries are more than a page holds"));
+            return Err(Misfit::TooManyEntries(entries));
         }
         let page = HashPage::new(id, anchor.depth, anchor.prefix, lines);
         page.header_mut().version = version;
@@ -27,9 +31,9 @@ impl Hmap {
     }
 
     /// See [`super::super::Index::install`].
-    pub fn install(&mut self, mut pages: Vec<HashedPage>) -> Result<(), String> {
+    pub fn install(&mut self, mut pages: Vec<HashedPage>) -> Result<(), Misfit> {
         if self.pages > 0 {
-            return Err("the shard has pages already".to_owned());
+            return Err(Misfit::HasPages);
         }
         pages.sort_unstable_by_key(|page| page.header().prefix);
         loaded::check_cover(pages.iter().map(|page| (page.header().id, page.anchor())))?;

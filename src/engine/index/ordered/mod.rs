@@ -16,6 +16,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use super::misfit::Misfit;
 use super::{IsKnown, KeyRef, Lsn, PageWrite, Visited, loaded};
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::PageImage;
@@ -341,9 +342,9 @@ impl<D: Directory> Ordered<D> {
     }
 
     /// See [`super::Index::begin_page`].
-    pub fn begin_page(&self, id: u64, version: Lsn, entries: u32) -> Result<OrderedPage, String> {
+    pub fn begin_page(&self, id: u64, version: Lsn, entries: u32) -> Result<OrderedPage, Misfit> {
         if entries as usize > self.entries_max {
-            return Err(format!("{entries} entries are more than a page holds"));
+            return Err(Misfit::TooManyEntries(entries));
         }
         let mut page = OrderedPage::new(id);
         page.header.version = version;
@@ -352,9 +353,9 @@ impl<D: Directory> Ordered<D> {
     }
 
     /// See [`super::Index::install`].
-    pub fn install(&mut self, mut pages: Vec<OrderedPage>) -> Result<(), String> {
+    pub fn install(&mut self, mut pages: Vec<OrderedPage>) -> Result<(), Misfit> {
         if self.pages.count() > 0 {
-            return Err("the shard has pages already".to_owned());
+            return Err(Misfit::HasPages);
         }
         pages.sort_unstable_by(|one, other| one.first_key().cmp(&other.first_key()));
         loaded::check_ascending(pages.iter().map(|page| (page.header.id, loaded::extent_of(page))))?;

@@ -242,7 +242,7 @@ impl<D: Directory> Run<D> {
                 let value = entry.value.as_str().unwrap().bytes().to_vec();
                 let expire_at_ms = (entry.expire_at_ms != 0).then_some(entry.expire_at_ms);
                 assert!(saved.insert(entry.key.to_vec(), (value, expire_at_ms)).is_none());
-                Ok(())
+                Ok::<(), crate::page::Malformed>(())
             })
             .unwrap();
         }
