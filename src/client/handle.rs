@@ -6,6 +6,9 @@ use std::task::Waker;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+/// What a connection costs that holds nothing.
+const CONNECTION_BYTES: u64 = 2048;
+
 /// What other threads may see of a client, and ask of it.
 pub struct ClientHandle {
     /// Number, ascending, never reused.
@@ -102,6 +105,15 @@ impl ClientHandle {
             waker,
             blocked: Mutex::default(),
         }
+    }
+
+    /// What its connection holds, as it was last told.
+    pub fn held_bytes(&self) -> u64 {
+        CONNECTION_BYTES
+            + self.query_bytes.load(Ordering::Relaxed)
+            + self.query_free_bytes.load(Ordering::Relaxed)
+            + self.output_bytes.load(Ordering::Relaxed)
+            + self.args_bytes.load(Ordering::Relaxed)
     }
 
     /// Lets CLIENT UNBLOCK reach the command that is about to block, as long as the receiver lives.

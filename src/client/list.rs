@@ -17,6 +17,8 @@ pub struct Clients {
     held_bytes: AtomicU64,
     /// Connections accepted since start.
     pub accepted: AtomicU64,
+    /// Clients closed because all held too much.
+    pub evicted: AtomicU64,
     /// Connections refused because of `maxclients`.
     pub rejected: AtomicU64,
 }
@@ -47,6 +49,31 @@ impl Clients {
     /// What all clients hold.
     pub fn held_bytes(&self) -> u64 {
         self.held_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Closes the clients that hold most until the others hold no more than `bytes_max` together. Those that are not to be
+    /// evicted stay. O(clients × log).
+    pub fn evict_to(&self, bytes_max: u64) {
+        let handles = self.handles.read();
+        let (killed, mut alive): (Vec<_>, Vec<_>) = handles.values().partition(|handle| handle.is_killed());
+        let leaving: u64 = killed.iter().map(|handle| handle.held_bytes()).sum();
+        let mut held = self.held_bytes().saturating_sub(leaving);
+        alive.retain(|handle| !handle.no_evict.load(Ordering::Relaxed));
+        alive.sort_unstable_by_key(|handle| std::cmp::Reverse(handle.held_bytes()));
+        for handle in alive {
+            if held <= bytes_max {
+                break;
+            }
+            let bytes = handle.held_bytes();
+            tracing::warn!(
+                client = handle.id,
+                bytes,
+                "closing: all clients hold more than limits.clients_bytes_max"
+            );
+            handle.kill();
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+            held = held.saturating_sub(bytes);
+        }
     }
 
     /// How many there are.

@@ -9,6 +9,7 @@ use super::{
     flat::Flat,
     keyspace_events,
     params::table::{Kind, OUTPUT_BUFFER_KEYS, Param},
+    share::ByteShare,
     size,
 };
 
@@ -49,6 +50,7 @@ pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, String> {
         Kind::Int(min, max) => Setting::Int(int(text, min, max)?),
         Kind::Memory(min) => Setting::Int(memory(text, min, i64::MAX as u64)?),
         Kind::MemoryIn(min, max) => Setting::Int(memory(text, min, max)?),
+        Kind::Share => share(text)?,
         Kind::YesNo => Setting::Bool(yes_no(text)?),
         Kind::Words(words) => Setting::Text(word(text, words)?),
         Kind::Text | Kind::List => Setting::Text(text.to_owned()),
@@ -83,6 +85,14 @@ fn memory(text: &str, min: u64, max: u64) -> Result<i64, String> {
     match i64::try_from(bytes) {
         Ok(fits) if (min..=max).contains(&bytes) => Ok(fits),
         _ => Err(format!("argument must be between {min} and {max} inclusive")),
+    }
+}
+
+fn share(text: &str) -> Result<Setting, String> {
+    match ByteShare::parse(text) {
+        Some(ByteShare::Bytes(bytes)) => Ok(Setting::Int(i64::try_from(bytes).unwrap_or(i64::MAX))),
+        Some(ByteShare::Percent(percent)) => Ok(Setting::Text(format!("{percent}%"))),
+        None => Err("argument must be a memory or percent value".to_owned()),
     }
 }
 

@@ -14,6 +14,7 @@ use parking_lot::RwLock;
 
 use crate::checkpoint::{CheckpointSettings, CheckpointValues};
 
+use super::share::ByteShare;
 use super::values::Compression;
 use super::{
     schema::{Config, Limits},
@@ -65,6 +66,7 @@ pub struct Live {
     protected_mode: AtomicBool,
     has_password: AtomicBool,
     requirepass: RwLock<Arc<str>>,
+    clients_bytes_max: AtomicI64,
     query_buffer_bytes_max: AtomicU64,
     bulk_bytes_max: AtomicU64,
     args_max: AtomicU64,
@@ -109,6 +111,8 @@ impl Live {
     }
 
     fn store_limits(&self, limits: &Limits) {
+        self.clients_bytes_max
+            .store(limits.clients_bytes_max.to_number(), Relaxed);
         self.query_buffer_bytes_max
             .store(limits.query_buffer_bytes_max, Relaxed);
         self.bulk_bytes_max.store(limits.bulk_bytes_max, Relaxed);
@@ -202,6 +206,15 @@ impl Live {
     #[inline]
     pub(crate) fn maxclients(&self) -> u64 {
         self.maxclients.load(Relaxed)
+    }
+
+    /// `limits.clients_bytes_max`; 0: no limit.
+    #[inline]
+    pub(crate) fn clients_bytes_max(&self) -> u64 {
+        match self.clients_bytes_max.load(Relaxed) {
+            0 => 0,
+            number => ByteShare::bytes_of(number, self.maxmemory()),
+        }
     }
 
     /// `limits.query_buffer_bytes_max`

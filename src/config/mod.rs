@@ -25,6 +25,7 @@ mod offline;
 mod open_files;
 pub mod params;
 pub mod schema;
+pub mod share;
 pub mod size;
 mod suggest;
 pub mod values;

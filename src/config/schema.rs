@@ -12,7 +12,8 @@ use crate::page::value::STRING_BYTES_MAX;
 
 use super::{
     de,
-    values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
+    share::ByteShare,
+    values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy, UseRing},
 };
 
 const MB: u64 = 1 << 20;
@@ -26,6 +27,8 @@ const INT_MAX: i64 = i32::MAX as i64;
 pub struct Config {
     /// `[server]`
     pub server: Server,
+    /// `[net]`
+    pub net: Net,
     /// `[tls]`
     pub tls: Tls,
     /// `[storage]`
@@ -312,7 +315,23 @@ impl Default for Encoding {
     }
 }
 
-/// What one client may take of the server's memory.
+/// How bytes get to clients and back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Net {
+    /// Whether sockets are served by an io_uring.
+    pub io_uring: UseRing,
+}
+
+impl Default for Net {
+    fn default() -> Self {
+        Self {
+            io_uring: UseRing::Auto,
+        }
+    }
+}
+
+/// What clients may take of the server's memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -343,6 +362,8 @@ pub struct Limits {
     /// The soft seconds of a subscriber.
     #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
     pub output_buffer_pubsub_soft_s: u64,
+    /// What all clients together may hold; beyond it those that hold most are closed. 0: no limit.
+    pub clients_bytes_max: ByteShare,
     /// Bytes of a request that has not been executed yet.
     #[serde(deserialize_with = "de::size::<_, 1048576>")]
     pub query_buffer_bytes_max: u64,
@@ -366,6 +387,7 @@ impl Default for Limits {
             output_buffer_pubsub_hard_bytes: 32 * MB,
             output_buffer_pubsub_soft_bytes: 8 * MB,
             output_buffer_pubsub_soft_s: 60,
+            clients_bytes_max: ByteShare::default(),
             query_buffer_bytes_max: GB,
             bulk_bytes_max: 512 * MB,
             args_max: 1 << 20,

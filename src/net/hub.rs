@@ -14,6 +14,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ use super::settling::{Settling, Verdict, judge};
 use super::socket::{Accepted, Socket};
 use super::transfers::{self, Transfer, Transfers};
 use super::worker::{Seat, Seated};
+use crate::config::values::UseRing;
 use crate::engine::worker::Dependencies;
 use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
 
@@ -89,7 +91,8 @@ struct Connected {
 impl Hub {
     /// A worker's hub, to which connections come by `arrivals`.
     pub fn new(cx: Rc<WorkerCx>, arrivals: UnboundedReceiver<Seated>, gap_max: Duration) -> Self {
-        let transfers = transfers::choose(true);
+        let transfers = transfers::choose(cx.server.params.config().net.io_uring == UseRing::Auto);
+        cx.server.uses_ring.store(transfers.is_ring(), Ordering::Relaxed);
         let ready = ReadyList::default();
         let sources = std::array::from_fn(|number| ready.slot(number));
         sources.iter().for_each(Wake::wake_by_ref);
@@ -132,10 +135,20 @@ impl Hub {
         if self.has_ended() {
             return Poll::Ready(());
         }
+        self.evict_clients();
         if self.linger.looks_on(has_worked) {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    /// Closes clients, of whichever worker, if all together hold too much.
+    fn evict_clients(&self) {
+        let server = &self.cx.server;
+        let bytes_max = server.params.live().clients_bytes_max();
+        if bytes_max > 0 && server.clients.held_bytes() > bytes_max {
+            server.clients.evict_to(bytes_max);
+        }
     }
 
     /// Serves these slots as one turn; whether requests have run.

@@ -16,7 +16,7 @@ pub fn admit(server: &Server, client: &Client, flags: u32) -> Result<(), CmdErro
     }
     if flags & flag::DENY_OOM != 0 {
         let max = server.params.live().maxmemory();
-        if max != 0 && server.engine.meter().used_bytes() > max {
+        if max != 0 && server.used_bytes() > max {
             return Err(CmdError::text(
                 "OOM command not allowed when used memory > 'maxmemory'.",
             ));

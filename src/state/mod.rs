@@ -44,4 +44,14 @@ pub struct Server {
     pub run_id: String,
     /// The port in use.
     pub port: u16,
+    /// Whether workers serve sockets by an io_uring.
+    pub uses_ring: AtomicBool,
+}
+
+impl Server {
+    /// Memory that counts: the data, and what clients hold.
+    #[inline]
+    pub fn used_bytes(&self) -> u64 {
+        self.engine.meter().used_bytes() + self.clients.held_bytes()
+    }
 }

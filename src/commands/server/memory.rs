@@ -4,7 +4,7 @@ use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::help_spec;
-use crate::commands::server::info::{Sums, client_bytes, process};
+use crate::commands::server::info::{Sums, process};
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Begin, CmdResult, Group, Handler, KeySpec, Spec, Support, first_key, flag};
 use crate::commands::support::number::parse_i64;
@@ -136,7 +136,7 @@ fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
             databases.push((format!("db.{}", slot.id), sums.index_bytes));
         }
     }
-    let clients = client_bytes(cx.server);
+    let clients = cx.server.clients.held_bytes();
     let dataset = used.saturating_sub(overhead);
     let ratio = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
     let before = allocated(engine, used, peak, clients);

@@ -16,6 +16,8 @@ pub(in crate::config) enum Kind {
     Memory(u64),
     /// A number of bytes within these bounds.
     MemoryIn(u64, u64),
+    /// Bytes, or a percentage of the memory limit.
+    Share,
     /// `yes` or `no`.
     YesNo,
     /// One of Redis's words, in Redis's order; the keys use the same words.
@@ -117,7 +119,7 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     fixed("masteruser", EMPTY),
     param("maxclients", &["server.maxclients"], Kind::Int(1, 4_294_967_295)),
     param("maxmemory", &["memory.max_bytes"], Kind::Memory(0)),
-    fixed("maxmemory-clients", Kind::Fixed("0")),
+    param("maxmemory-clients", &["limits.clients_bytes_max"], Kind::Share),
     param("maxmemory-policy", &["memory.policy"], POLICIES),
     fixed("no-appendfsync-on-rewrite", NO),
     param("notify-keyspace-events", &["notifications.keyspace_events"], Kind::Events),
@@ -182,6 +184,7 @@ const MUTABLE: &[&str] = &[
     "encoding.zset_value_bytes_max",
     "encoding.stream_node_bytes_max",
     "encoding.stream_node_entries_max",
+    "limits.clients_bytes_max",
     "limits.query_buffer_bytes_max",
     "limits.bulk_bytes_max",
     "limits.args_max",

@@ -12,9 +12,6 @@ use std::time::{Duration, Instant};
 use super::{Connection, Next};
 use crate::config::live::ClientClass;
 
-/// What a connection costs that holds nothing.
-const CONNECTION_BYTES: u64 = 2048;
-
 /// See the module.
 #[derive(Default)]
 pub(super) struct Budget {
@@ -87,7 +84,7 @@ impl Connection {
         handle.query_bytes.store(query, Relaxed);
         handle.query_free_bytes.store(query_free, Relaxed);
         handle.output_bytes.store(output, Relaxed);
-        let bytes = CONNECTION_BYTES + query + query_free + output + handle.args_bytes.load(Relaxed);
+        let bytes = handle.held_bytes();
         if bytes != self.budget.charged_bytes {
             let before = std::mem::replace(&mut self.budget.charged_bytes, bytes);
             self.cx.server.clients.recharge(before, bytes);

@@ -42,6 +42,9 @@ impl Transfer {
 
 /// A way to do a turn's transfers.
 pub trait Transfers {
+    /// Whether this is a ring.
+    fn is_ring(&self) -> bool;
+
     /// Receives, for each, what there is room for in its bytes; they get longer by what was moved. 0 = the end.
     fn receive(&mut self, transfers: &mut [Transfer]);
 

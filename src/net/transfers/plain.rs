@@ -11,6 +11,10 @@ use super::{Transfer, Transfers};
 pub struct Plain;
 
 impl Transfers for Plain {
+    fn is_ring(&self) -> bool {
+        false
+    }
+
     fn receive(&mut self, transfers: &mut [Transfer]) {
         transfers.iter_mut().for_each(receive);
     }

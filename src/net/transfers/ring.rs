@@ -101,6 +101,10 @@ fn room_bytes(transfer: &Transfer) -> u32 {
 }
 
 impl Transfers for Ring {
+    fn is_ring(&self) -> bool {
+        true
+    }
+
     fn receive(&mut self, transfers: &mut [Transfer]) {
         let entry = |transfer: &mut Transfer| {
             let len = room_bytes(transfer);

@@ -18,6 +18,7 @@ pub const EFFECTS: &[Effect] = &[
     ("limits.output_buffer_pubsub_hard_bytes", nobody_subscribes),
     ("limits.output_buffer_pubsub_soft_bytes", nobody_subscribes),
     ("limits.output_buffer_pubsub_soft_s", nobody_subscribes),
+    ("limits.clients_bytes_max", all_clients),
     ("limits.query_buffer_bytes_max", query_buffer),
     ("limits.bulk_bytes_max", bulk),
     ("limits.args_max", args),
@@ -49,6 +50,35 @@ fn hard_limit() {
     set(&mut conn, "limits.output_buffer_normal_hard_bytes", "1mb");
     let _greedy = ask_for_much(&server);
     await_that("the greedy one is closed", || clients(&mut conn) == 2);
+}
+
+/// Of two that hold much the one that holds more is closed, unless it is not to be.
+fn all_clients() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    let mut half = Vec::new();
+    encode(&["SET", "k", &"v".repeat(20 << 20)], &mut half);
+    let mut holding = |bytes: usize, no_evict: bool| {
+        let mut client = server.connect();
+        if no_evict {
+            client.call(&["CLIENT", "NO-EVICT", "ON"]);
+        }
+        client.send_raw(&half[..bytes]).expect("half a request");
+        client
+    };
+    let _clients = [holding(8 << 20, true), holding(6 << 20, false), holding(2 << 20, false)];
+    await_that("all is received", || mem_clients(&mut conn) > 15 << 20);
+    set(&mut conn, "maxmemory", "100mb");
+    set(&mut conn, "maxmemory-clients", "12%");
+    await_that("the largest that may be closed is closed", || clients(&mut conn) == 3);
+    assert!(mem_clients(&mut conn) < 12 << 20);
+    assert!(call(&mut conn, "INFO stats").text().contains("evicted_clients:1"));
+}
+
+fn mem_clients(conn: &mut Conn) -> u64 {
+    let info = call(conn, "INFO memory").text();
+    let line = info.lines().find_map(|line| line.strip_prefix("mem_clients_normal:"));
+    line.and_then(|bytes| bytes.trim().parse().ok()).expect("a number")
 }
 
 fn soft_limit() {

@@ -20,7 +20,6 @@ use crate::resp::{Args, Reply};
 use crate::state::Server;
 
 pub(super) use data::Sums;
-pub(super) use server::client_bytes;
 
 pub(super) const INFO: Spec = Spec {
     flags: flag::LOADING | flag::STALE,

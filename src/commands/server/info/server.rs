@@ -7,7 +7,6 @@ use crate::client::ClientHandle;
 use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION};
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::worker::unix_ms;
-use crate::state::Server;
 
 pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     let server = view.server;
@@ -18,6 +17,7 @@ pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     lines.put("os", process::os());
     lines.put("arch_bits", usize::BITS);
     lines.put("multiplexing_api", "epoll");
+    lines.put("io_uring", u8::from(view.server.uses_ring.load(Relaxed)));
     lines.put("process_id", std::process::id());
     lines.put("process_supervised", "no");
     lines.put("run_id", &server.run_id);
@@ -57,28 +57,17 @@ pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
 }
 
 /// Bytes that connected clients take.
-pub(in crate::commands::server) fn client_bytes(server: &Server) -> u64 {
-    let bytes_of = |client: &ClientHandle| {
-        client.query_bytes.load(Relaxed)
-            + client.query_free_bytes.load(Relaxed)
-            + client.output_bytes.load(Relaxed)
-            + client.args_bytes.load(Relaxed)
-            + size_of::<ClientHandle>() as u64
-    };
-    server.clients.all().iter().map(|client| bytes_of(client)).sum()
-}
-
 pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     let (engine, live) = (&view.server.engine, view.server.params.live());
     let (used, peak) = (engine.meter().used_bytes(), engine.meter().peak_bytes());
-    let (rss, clients) = (process::rss_bytes(), client_bytes(view.server));
+    let (rss, clients) = (process::rss_bytes(), view.server.clients.held_bytes());
     let overhead = super::data::index_bytes(engine) + clients;
     let max = live.maxmemory();
     let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * part as f64 / whole.max(1) as f64);
     let dataset = used.saturating_sub(overhead - clients);
-    lines.put_bytes("used_memory", used);
+    lines.put_bytes("used_memory", used + clients);
     lines.put_bytes("used_memory_rss", rss);
-    lines.put_bytes("used_memory_peak", peak);
+    lines.put_bytes("used_memory_peak", peak.max(used + clients));
     lines.put("used_memory_peak_perc", percent(used, peak));
     lines.put("used_memory_overhead", overhead);
     lines.put("used_memory_startup", 0);
