@@ -62,7 +62,7 @@ impl Options {
         let lokikv = self
             .lokikv()
             .map(|path| ("LokiKV", Program::LokiKv(path.to_path_buf())));
-        let programs = [("Redis", Program::Redis)].into_iter().chain(lokikv);
+        let programs = [("Redis", Program::redis())].into_iter().chain(lokikv);
         programs.map(|(name, program)| (name, self.setup(program))).collect()
     }
 
