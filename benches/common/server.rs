@@ -4,6 +4,7 @@ use super::client::{Client, Reply};
 use super::{Result, process};
 use clap::ValueEnum;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -130,8 +131,9 @@ impl Server {
 
     fn start_in(setup: &Setup, dir: TempDir) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let child = setup
-            .command(address.port(), dir.path())
+        let mut command = setup.command(address.port(), dir.path());
+        end_with_us(&mut command);
+        let child = command
             .stdin(Stdio::null())
             .stdout(std::fs::File::create(dir.path().join("server.log"))?)
             .stderr(Stdio::inherit())
@@ -241,6 +243,17 @@ impl Drop for Server {
         // Nothing is left to do about a failure here: the process is gone already, or cannot be ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A benchmark that is killed leaves no server behind, not even a stopped one.
+fn end_with_us(command: &mut Command) {
+    // SAFETY: what runs between fork and exec is one system call that takes no pointers.
+    unsafe {
+        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        });
     }
 }
 
