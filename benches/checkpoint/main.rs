@@ -68,7 +68,7 @@ fn main() -> Result<()> {
     let built = PathBuf::from(env!("CARGO_BIN_EXE_lokikv"));
     let mut rows = Vec::new();
     if !options.alone {
-        rows.extend(measure(&options, "Redis", Program::Redis)?);
+        rows.extend(measure(&options, "Redis", Program::redis())?);
     }
     rows.extend(measure(&options, "LokiKV", Program::LokiKv(built.clone()))?);
     let header = [
@@ -99,7 +99,7 @@ fn main() -> Result<()> {
 }
 
 fn measure(options: &Options, name: &str, program: Program) -> Result<[Vec<String>; 2]> {
-    let is_redis = program == Program::Redis;
+    let is_redis = matches!(program, Program::Redis(_));
     let server = Server::start(&Setup {
         program,
         durability: options.durability,

@@ -4,9 +4,32 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// One Markdown list: processor, memory, system, versions.
+/// One Markdown list: processor, memory, system, versions, with Debian's Redis and its load generator.
 pub fn describe(lokikv: Option<&Path>) -> String {
     let mut lines = vec![
+        system(),
+        format!("- Redis: {}", first_line(Path::new("redis-server"), "--version")),
+        format!(
+            "- Load generator: {}",
+            first_line(Path::new("redis-benchmark"), "--version")
+        ),
+    ];
+    lines.extend(lokikv.map(|binary| format!("- LokiKV: {}", version(binary))));
+    lines.join("\n")
+}
+
+/// What a binary says of itself, and of which commit it is if it is the one that was built from the sources at hand.
+pub fn version(lokikv: &Path) -> String {
+    let version = first_line(lokikv, "--version");
+    if lokikv == Path::new(env!("CARGO_BIN_EXE_lokikv")) {
+        return format!("{version}, commit {}", commit());
+    }
+    version
+}
+
+/// One Markdown list: processor, memory, system.
+pub fn system() -> String {
+    let lines = [
         format!("- CPU: {} × {}", cores(), cpu_model()),
         format!("- Memory: {}", first_match("/proc/meminfo", "MemTotal:")),
         format!("- Load average at the start: {}", read_trimmed("/proc/loadavg")),
@@ -15,19 +38,7 @@ pub fn describe(lokikv: Option<&Path>) -> String {
             os_name(),
             read_trimmed("/proc/sys/kernel/osrelease")
         ),
-        format!("- Redis: {}", first_line(Path::new("redis-server"), "--version")),
-        format!(
-            "- Load generator: {}",
-            first_line(Path::new("redis-benchmark"), "--version")
-        ),
     ];
-    if let Some(binary) = lokikv {
-        lines.push(format!(
-            "- LokiKV: {}, commit {}",
-            first_line(binary, "--version"),
-            commit()
-        ));
-    }
     lines.join("\n")
 }
 

@@ -6,13 +6,20 @@
 #![allow(dead_code, reason = "compiled into each benchmark, and each uses its part")]
 
 pub mod client;
+pub mod epoll;
+pub mod histogram;
+pub mod load;
 pub mod machine;
+pub mod peers;
 pub mod process;
 pub mod server;
 pub mod stats;
 
 /// Benchmarks stop at the first thing that goes wrong, and say what it was.
-pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Whatever went wrong.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// True when `cargo bench` runs the program; `cargo test --all-targets` starts it too, without the
 /// flag, and must not pay for a benchmark.

@@ -1,6 +1,8 @@
 //! What Linux knows of a running process: CPU time used and memory held.
 
 use super::Result;
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -74,5 +76,32 @@ impl ThreadClock {
             nanos += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
         Ok(Duration::from_nanos(nanos))
+    }
+}
+
+/// The CPU time of every thread of a process; threads may come and go.
+pub struct ThreadTimes(HashMap<OsString, u64>);
+
+impl ThreadTimes {
+    /// Now.
+    pub fn of(pid: u32) -> Result<Self> {
+        let mut times = HashMap::new();
+        for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+            let thread = thread?;
+            // A thread may end between being listed and being read.
+            let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+            let nanos = text.split(' ').next().and_then(|field| field.parse().ok());
+            times.insert(thread.file_name(), nanos.unwrap_or(0));
+        }
+        Ok(Self(times))
+    }
+
+    /// What they have used since then.
+    pub fn since(&self, earlier: &Self) -> Duration {
+        let used = self.0.iter().map(|(thread, now)| {
+            let then = earlier.0.get(thread).copied().unwrap_or(0);
+            now.saturating_sub(then)
+        });
+        Duration::from_nanos(used.sum())
     }
 }

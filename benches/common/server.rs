@@ -4,6 +4,7 @@ use super::client::{Client, Reply};
 use super::{Result, process};
 use clap::ValueEnum;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -12,8 +13,8 @@ use tempfile::TempDir;
 /// Which program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// `redis-server` from the path.
-    Redis,
+    /// A Redis or a Valkey: the program at this path.
+    Redis(PathBuf),
     /// The binary at this path.
     LokiKv(PathBuf),
 }
@@ -50,6 +51,13 @@ pub struct Server {
     setup: Setup,
 }
 
+impl Program {
+    /// `redis-server` from the path.
+    pub fn redis() -> Self {
+        Self::Redis(PathBuf::from("redis-server"))
+    }
+}
+
 impl Durability {
     /// All of them, weakest first.
     pub const ALL: [Self; 3] = [Self::Off, Self::Everysec, Self::Always];
@@ -67,19 +75,19 @@ impl Durability {
 impl Setup {
     fn command(&self, port: u16, dir: &Path) -> Command {
         match &self.program {
-            Program::Redis => self.redis(port, dir),
+            Program::Redis(binary) => self.redis(binary, port, dir),
             Program::LokiKv(binary) => self.lokikv(binary, port, dir),
         }
     }
 
     /// No snapshots and no log rewrites: neither has its counterpart switched on in the other program.
-    fn redis(&self, port: u16, dir: &Path) -> Command {
+    fn redis(&self, binary: &Path, port: u16, dir: &Path) -> Command {
         let (appendonly, appendfsync) = match self.durability {
             Durability::Off => ("no", "everysec"),
             Durability::Everysec => ("yes", "everysec"),
             Durability::Always => ("yes", "always"),
         };
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(binary);
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", appendonly]);
         command.args(["--appendfsync", appendfsync, "--auto-aof-rewrite-percentage", "0"]);
         command.args(["--maxclients", "12000", "--port"]).arg(port.to_string());
@@ -123,8 +131,9 @@ impl Server {
 
     fn start_in(setup: &Setup, dir: TempDir) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let child = setup
-            .command(address.port(), dir.path())
+        let mut command = setup.command(address.port(), dir.path());
+        end_with_us(&mut command);
+        let child = command
             .stdin(Stdio::null())
             .stdout(std::fs::File::create(dir.path().join("server.log"))?)
             .stderr(Stdio::inherit())
@@ -167,10 +176,39 @@ impl Server {
         process::cpu_time(self.child.id())
     }
 
+    /// CPU time that each of its threads has used so far.
+    pub fn thread_times(&self) -> Result<process::ThreadTimes> {
+        process::ThreadTimes::of(self.child.id())
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Stops the process where it is: it uses no CPU until [`Self::resume`].
+    pub fn pause(&self) -> Result<()> {
+        self.signal(libc::SIGSTOP)
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(libc::SIGCONT)
+    }
+
+    fn signal(&self, signal: i32) -> Result<()> {
+        let pid = libc::pid_t::try_from(self.child.id())?;
+        // SAFETY: the child has not been waited for, so its process id still names it.
+        match unsafe { libc::kill(pid, signal) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error().into()),
+        }
+    }
+
     /// The clock of the threads that run commands.
     pub fn command_clock(&self) -> Result<process::ThreadClock> {
         let threads = match self.setup.program {
-            Program::Redis => "redis-server",
+            Program::Redis(_) => "redis-server",
             Program::LokiKv(_) => "worker-",
         };
         process::ThreadClock::of(self.child.id(), threads)
@@ -189,9 +227,7 @@ impl Server {
     /// Asks it to stop (SIGTERM) and waits for that: how long it took and how it ended.
     pub fn terminate(&mut self, limit: Duration) -> Result<(Duration, ExitStatus)> {
         let start = Instant::now();
-        let pid = libc::pid_t::try_from(self.child.id())?;
-        // SAFETY: the child has not been waited for, so its process id still names it.
-        unsafe { libc::kill(pid, libc::SIGTERM) };
+        self.signal(libc::SIGTERM)?;
         while start.elapsed() < limit {
             if let Some(status) = self.child.try_wait()? {
                 return Ok((start.elapsed(), status));
@@ -207,6 +243,17 @@ impl Drop for Server {
         // Nothing is left to do about a failure here: the process is gone already, or cannot be ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A benchmark that is killed leaves no server behind, not even a stopped one.
+fn end_with_us(command: &mut Command) {
+    // SAFETY: what runs between fork and exec is one system call that takes no pointers.
+    unsafe {
+        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        });
     }
 }
 

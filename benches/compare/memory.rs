@@ -1,10 +1,11 @@
 //! Resident memory per key: 16-byte keys, 32-byte values.
 
 use super::common::Result;
-use super::common::server::{Durability, Server, Setup};
+use super::common::server::Durability;
 use super::common::stats::thousands;
 use super::loader;
-use super::options::{Options, SIDES};
+use super::options::Options;
+use super::sides::{Side, Sides};
 use super::table::{self, Align};
 use std::thread::sleep;
 use std::time::Duration;
@@ -17,19 +18,15 @@ struct Footprint {
     full: u64,
 }
 
-/// Measures both servers and renders the section.
-pub fn run(options: &Options) -> Result<String> {
+/// Measures all servers and renders the section.
+pub fn run(options: &Options, sides: &Sides) -> Result<String> {
     let keys = options.keys();
     let mut rows = Vec::new();
-    let mut per_key = Vec::new();
-    for (side, setup) in SIDES.iter().zip(options.setups(Durability::Off)) {
-        eprintln!("memory: {side}, {keys} keys");
-        let footprint = measure(&setup, keys)?;
-        let (row, bytes) = row(side, &footprint, keys);
-        rows.push(row);
-        per_key.push(bytes);
+    for side in &sides.all {
+        eprintln!("memory: {}, {keys} keys", side.title);
+        let footprint = measure(options, side, keys)?;
+        rows.push(row(&side.title, &footprint, keys));
     }
-    let ratio = table::ratio(&per_key);
     let header = [
         ("Server", Align::Left),
         ("RSS empty, MiB", Align::Right),
@@ -38,14 +35,14 @@ pub fn run(options: &Options) -> Result<String> {
         ("Bytes per key (whole RSS)", Align::Right),
     ];
     Ok(format!(
-        "## Memory\n\n{} unique keys of 16 bytes with values of 32 bytes, no log.\n\n{}\n\nLokiKV/Redis: {ratio}",
+        "## Memory\n\n{} unique keys of 16 bytes with values of 32 bytes, no log.\n\n{}",
         thousands(to_float(keys)),
         table::render(&header, &rows),
     ))
 }
 
-fn measure(setup: &Setup, keys: u64) -> Result<Footprint> {
-    let server = Server::start(setup)?;
+fn measure(options: &Options, side: &Side, keys: u64) -> Result<Footprint> {
+    let server = side.start(options, Durability::Off)?;
     sleep(SETTLE);
     let empty = server.resident_bytes()?;
     loader::load(server.address(), keys, loader::scattered_key)?;
@@ -56,16 +53,15 @@ fn measure(setup: &Setup, keys: u64) -> Result<Footprint> {
     })
 }
 
-fn row(side: &str, footprint: &Footprint, keys: u64) -> (Vec<String>, f64) {
+fn row(side: &str, footprint: &Footprint, keys: u64) -> Vec<String> {
     let added = to_float(footprint.full.saturating_sub(footprint.empty)) / to_float(keys);
-    let cells = vec![
+    vec![
         side.to_owned(),
         mebibytes(footprint.empty),
         mebibytes(footprint.full),
         format!("{added:.1}"),
         format!("{:.1}", to_float(footprint.full) / to_float(keys)),
-    ];
-    (cells, added)
+    ]
 }
 
 fn mebibytes(bytes: u64) -> String {

@@ -90,7 +90,7 @@ pub fn run(options: &Options) -> Result<String> {
             shape.fill(server.address(), 1, options.scaled(ELEMENTS))?;
         }
         let snapshot: &[&[u8]] = match setup.program {
-            Program::Redis => &[b"BGSAVE"],
+            Program::Redis(_) => &[b"BGSAVE"],
             Program::LokiKv(_) => &[b"CHECKPOINT"],
         };
         sides.push(measure(&server, snapshot, options.scaled(CALLS))?);

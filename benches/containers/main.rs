@@ -75,7 +75,7 @@ impl Options {
     /// How to start each of [`SIDES`].
     pub fn setups(&self) -> [Setup; 2] {
         let built = PathBuf::from(env!("CARGO_BIN_EXE_lokikv"));
-        [Program::Redis, Program::LokiKv(built)].map(|program| Setup {
+        [Program::redis(), Program::LokiKv(built)].map(|program| Setup {
             program,
             durability: Durability::Off,
             workers: self.workers,

@@ -1,7 +1,9 @@
 //! The command line of the abuse benchmark.
 
 use super::common::machine;
+use super::common::peers::{self, Found, Peer, Wanted};
 use super::common::server::{Durability, Program, Setup};
+use super::hoards;
 use super::scenarios::Scenario;
 use clap::Parser;
 use std::path::{Path, PathBuf};
@@ -11,9 +13,9 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(name = "stress")]
 pub struct Options {
-    /// Only these scenarios.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    only: Vec<Scenario>,
+    /// Only these ways to misbehave, or those of a part: "abuse", "memory".
+    #[arg(long, value_delimiter = ',', value_parser = known_name)]
+    only: Vec<String>,
     /// Seconds that the lasting scenarios last.
     #[arg(long, default_value_t = 3.0, value_parser = seconds)]
     seconds: f64,
@@ -29,9 +31,15 @@ pub struct Options {
     /// The LokiKV binary [default: the one cargo has just built]
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// Only Redis.
+    /// The peer: redis7, redis8 or valkey, with =PATH of its program or without [default: redis8, else redis7]
+    #[arg(long)]
+    peer: Option<Wanted>,
+    /// Only the peer.
     #[arg(long)]
     control: bool,
+    /// Only LokiKV.
+    #[arg(long, conflicts_with = "control")]
+    alone: bool,
     /// Directory for the servers' files.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     scratch: PathBuf,
@@ -41,9 +49,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// Whether this scenario is to be run.
-    pub fn wants(&self, scenario: Scenario) -> bool {
-        self.only.is_empty() || self.only.contains(&scenario)
+    /// Whether this way to misbehave, of this part, is to be tried.
+    pub fn wants(&self, part: &str, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part || only == name)
     }
 
     /// How long the lasting scenarios last.
@@ -57,12 +65,27 @@ impl Options {
         (!self.control).then(|| self.binary.as_deref().unwrap_or(built))
     }
 
+    /// The peer, or a line that says which one is missing.
+    pub fn peer(&self) -> Result<Option<Found>, String> {
+        if self.alone {
+            return Ok(None);
+        }
+        let wanted = match &self.peer {
+            Some(peer) => vec![peer.clone()],
+            None => [Peer::Redis8, Peer::Redis7].map(Wanted::from).to_vec(),
+        };
+        let search = peers::search(&wanted);
+        let found = search.found.into_iter().next();
+        found.map(Some).ok_or_else(|| search.missing.join("\n"))
+    }
+
     /// The servers and how to start them.
-    pub fn setups(&self) -> Vec<(&'static str, Setup)> {
+    pub fn setups(&self, peer: Option<&Found>) -> Vec<(String, Setup)> {
+        let peer = peer.map(|found| (found.title.clone(), Program::Redis(found.program.clone())));
         let lokikv = self
             .lokikv()
-            .map(|path| ("LokiKV", Program::LokiKv(path.to_path_buf())));
-        let programs = [("Redis", Program::Redis)].into_iter().chain(lokikv);
+            .map(|path| ("LokiKV".to_owned(), Program::LokiKv(path.to_path_buf())));
+        let programs = peer.into_iter().chain(lokikv);
         programs.map(|(name, program)| (name, self.setup(program))).collect()
     }
 
@@ -82,4 +105,18 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(value) if (0.1..=10.0).contains(&value) => Ok(value),
         _ => Err("a number from 0.1 to 10".to_owned()),
     }
+}
+
+fn known_name(text: &str) -> Result<String, String> {
+    let scenarios = Scenario::ALL.into_iter().map(Scenario::name);
+    let hoards = hoards::all().map(|hoard| hoard.name.to_owned());
+    let names: Vec<String> = ["abuse".to_owned(), "memory".to_owned()]
+        .into_iter()
+        .chain(scenarios)
+        .chain(hoards)
+        .collect();
+    if names.iter().any(|name| name == text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("there are {}", names.join(", ")))
 }

@@ -9,7 +9,7 @@ use super::common::Result;
 use super::common::server::Server;
 use super::common::stats::Latencies;
 use super::options::Options;
-use super::prober::Prober;
+use super::prober::{Mix, Prober};
 use clap::ValueEnum;
 
 /// One way to misbehave.
@@ -102,7 +102,7 @@ pub fn run(scenario: Scenario, server: Server, options: &Options) -> Result<Outc
 
 /// Misbehaves while the bystander probes.
 fn watched(server: &Server, misbehave: impl FnOnce() -> Result<String>) -> Result<Outcome> {
-    let prober = Prober::start(server.address())?;
+    let prober = Prober::start(server.address(), Mix::ReadsAndWrites)?;
     let done = misbehave();
     let latencies = prober.finish().map_err(|error| format!("the bystander: {error}"))?;
     Ok(Outcome {
