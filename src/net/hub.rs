@@ -213,7 +213,7 @@ impl Hub {
         let mut count = 0;
         self.cx.look_ahead(|ahead| {
             for runs in running.iter_mut() {
-                if ahead.len() >= CHUNK_REQUESTS {
+                if ahead.requests() >= CHUNK_REQUESTS {
                     break;
                 }
                 let connected = self.connections.get(runs.index);

@@ -388,21 +388,61 @@ fn the_protocol_can_change_between_replies() {
 }
 
 #[test]
+fn a_small_part_of_a_long_value_does_not_keep_it() {
+    let shared: Shared = Arc::new(vec![b'v'; 1 << 20]);
+    let mut reply = Reply::default();
+    reply.bulk_shared_range(&shared, 10..100_010);
+    assert_eq!((Arc::strong_count(&shared), reply.len_bytes()), (1, 100_011));
+}
+
+#[test]
+fn replies_over_the_limit_are_dropped_and_those_behind_them_too() {
+    let shared: Shared = Arc::new(vec![b'v'; 300_000]);
+    let mut reply = Reply::default();
+    reply.set_held_bytes_max(1 << 20);
+    let mark = reply.mark();
+    let deferred = reply.deferred_array();
+    (0..3).for_each(|_| reply.bulk_shared(&shared));
+    assert!(!reply.is_over_limit() && reply.is_full(800_000) && !reply.is_full(1 << 20));
+    reply.bulk_shared(&shared);
+    assert!(reply.is_over_limit() && reply.is_full(1 << 20));
+    assert_eq!((Arc::strong_count(&shared), reply.len_bytes()), (1, 0));
+    // Whoever was in the middle of a reply may go on.
+    (0..100_000).for_each(|_| reply.bulk(b"a value that goes nowhere"));
+    reply.finish_array(deferred, 100_004);
+    reply.truncate(mark);
+    assert!(reply.held_bytes() < 200_000);
+}
+
+#[test]
+fn copied_replies_count_as_well() {
+    let mut reply = Reply::default();
+    reply.set_held_bytes_max(1 << 20);
+    let mut count = 0;
+    while !reply.is_over_limit() {
+        reply.bulk(&[b'v'; 1000]);
+        count += 1;
+    }
+    assert!((1000..1100).contains(&count), "{count}");
+}
+
+#[test]
 fn long_shared_values_are_linked() {
     let shared: Shared = Arc::new(vec![b'v'; 1 << 20]);
     let mut reply = Reply::default();
     reply.bulk_shared(&shared);
-    reply.bulk_shared_range(&shared, 10..20_010);
+    reply.bulk_shared_range(&shared, 10..600_010);
     reply.bulk_shared_range(&shared, 10..20);
     reply.bulk_shared_range(&shared, 5_000_000..6_000_000);
     assert_eq!(Arc::strong_count(&shared), 3);
-    assert!(reply.held_bytes() < 10_000 && reply.len_bytes() > 1 << 20);
+    // A link counts as what is sent of it, whoever owns the value.
+    assert!(reply.held_bytes() > (1 << 20) + 600_000 && reply.held_bytes() < (1 << 20) + 610_000);
     let mut slices = [IoSlice::new(&[]); 16];
     let used = reply.io_slices(&mut slices);
     assert!(
         slices[..used]
             .iter()
-            .any(|slice| slice.as_ptr() == shared[10..].as_ptr() && slice.len() == 20_000)
+            .any(|slice| slice.as_ptr() == shared[10..].as_ptr() && slice.len() == 600_000)
     );
     reply.advance((1 << 20) + 20);
     assert_eq!(Arc::strong_count(&shared), 2);

@@ -31,7 +31,7 @@ pub struct WorkerCx {
     /// What has been found out of requests that are about to run.
     pub(super) ahead: RefCell<Ahead>,
     buffers: RefCell<Vec<Vec<u8>>>,
-    batches: RefCell<Vec<Box<Batch>>>,
+    batches: RefCell<Vec<Batch>>,
 }
 
 impl WorkerCx {
@@ -70,12 +70,12 @@ impl WorkerCx {
     }
 
     /// An empty batch.
-    pub fn take_batch(&self) -> Box<Batch> {
+    pub fn take_batch(&self) -> Batch {
         self.batches.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Gives a batch back.
-    pub fn give_batch(&self, mut batch: Box<Batch>) {
+    pub fn give_batch(&self, mut batch: Batch) {
         let mut batches = self.batches.borrow_mut();
         if batches.len() < BATCHES_KEPT {
             batch.clear();

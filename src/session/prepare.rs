@@ -73,7 +73,7 @@ impl Ahead {
     }
 
     /// How many requests have been looked at.
-    pub fn len(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.0.len()
     }
 

@@ -12,7 +12,7 @@ const LOOKED_REQUESTS_MAX: usize = 16;
 
 /// A batch that is being run.
 pub(super) struct Work {
-    pub batch: Box<Batch>,
+    pub batch: Batch,
     /// Where its requests begin in the connection's buffer.
     start: usize,
     /// How many bytes they took, or what is wrong behind them.

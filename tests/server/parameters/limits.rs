@@ -58,7 +58,7 @@ fn all_clients() {
     let mut conn = server.connect();
     let mut half = Vec::new();
     encode(&["SET", "k", &"v".repeat(20 << 20)], &mut half);
-    let mut holding = |bytes: usize, no_evict: bool| {
+    let holding = |bytes: usize, no_evict: bool| {
         let mut client = server.connect();
         if no_evict {
             client.call(&["CLIENT", "NO-EVICT", "ON"]);
