@@ -43,8 +43,8 @@ pub trait Waiter: Send + Sync {
     /// What it waits for.
     fn wanted(&self) -> Wanted;
 
-    /// Tries again, since `key` has changed, or its collection has gone. The caller holds a pass and no lock.
-    fn try_again(&self, engine: &Engine, kit: &mut Kit, key: Option<&[u8]>) -> Tried;
+    /// Tries again, with all of its keys. The caller holds a pass and no lock.
+    fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried;
 }
 
 /// A waiter with its number; smaller numbers came first.
@@ -223,7 +223,7 @@ pub fn serve(engine: &Engine, kit: &mut Kit) {
 fn serve_all(engine: &Engine, kit: &mut Kit) {
     loop {
         for orphan in std::mem::take(&mut kit.ready.orphans).into_values() {
-            orphan.try_again(engine, kit, None);
+            orphan.try_again(engine, kit);
         }
         let Some(((id, key), change)) = kit.ready.next() else {
             kit.ready.tried = HashMap::new();
@@ -257,7 +257,7 @@ fn serve_key(engine: &Engine, kit: &mut Kit, collection: &Collection, bytes: &[u
         if !kit.ready.begins_try(id, change) {
             continue;
         }
-        if waiter.try_again(engine, kit, Some(bytes)) == Tried::Over {
+        if waiter.try_again(engine, kit) == Tried::Over {
             shard.lock().waiters.remove(bytes, id);
         }
     }
@@ -275,7 +275,7 @@ mod tests {
             self.0
         }
 
-        fn try_again(&self, _: &Engine, _: &mut Kit, _: Option<&[u8]>) -> Tried {
+        fn try_again(&self, _: &Engine, _: &mut Kit) -> Tried {
             Tried::Waits
         }
     }

@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::effect::DatabaseId;
 use crate::engine::scope::Scope;
-use crate::engine::txn::Txn;
+use crate::engine::txn::ReadTxn;
 use crate::engine::waiters::{Numbered, Tried, Waiter, Wanted};
 use crate::engine::worker::{Dependencies, Kit};
 use crate::resp::{Proto, Reply};
@@ -40,6 +40,7 @@ struct Blocked {
     database: DatabaseId,
     proto: Proto,
     client: Arc<ClientHandle>,
+    keys: Vec<Box<[u8]>>,
     wanted: Wanted,
     /// Where to answer; `None` once it is over.
     answer: Mutex<Option<oneshot::Sender<Served>>>,
@@ -50,7 +51,7 @@ impl Waiter for Blocked {
         self.wanted
     }
 
-    fn try_again(&self, engine: &Engine, kit: &mut Kit, key: Option<&[u8]>) -> Tried {
+    fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried {
         let mut answer = self.answer.lock();
         if answer.is_none() {
             return Tried::Over;
@@ -60,7 +61,6 @@ impl Waiter for Blocked {
             engine,
             kit,
             blocked: self,
-            woken_by: key,
             found_nothing: false,
         };
         let result = execute(&mut again, &self.call.call(), &mut reply);
@@ -83,8 +83,6 @@ struct Again<'a> {
     engine: &'a Engine,
     kit: &'a mut Kit,
     blocked: &'a Blocked,
-    /// The key that has changed; `None`: its collection has gone.
-    woken_by: Option<&'a [u8]>,
     found_nothing: bool,
 }
 
@@ -108,13 +106,10 @@ impl Place for Again<'_> {
         reply: &mut Reply,
         body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
     ) -> Result<Flow<Waiting>, CmdError> {
-        let (wanted, woken_by) = (self.blocked.wanted, self.woken_by);
+        let blocked = self.blocked;
         let attempt = self.on_keys(call, |scope, collection, quiet| {
-            if let (Wanted::Value(wanted), Some(key)) = (wanted, woken_by) {
-                let mut txn = Txn::new(scope, collection, quiet);
-                if txn.peek(key).map(|entry| entry.value().value_type()) != Some(wanted) {
-                    return Ok(None);
-                }
+            if !blocked.is_due(&mut ReadTxn::new(scope, collection, quiet)) {
+                return Ok(None);
             }
             body(scope, collection, quiet, reply).map(Some)
         })?;
@@ -124,6 +119,16 @@ impl Place for Again<'_> {
 }
 
 impl Blocked {
+    /// Whether one of its keys has what it waits for: all are looked at, since this try counts for all of them, and the
+    /// key that it is because of may have changed once more meanwhile.
+    fn is_due(&self, txn: &mut ReadTxn<'_, '_>) -> bool {
+        let Wanted::Value(wanted) = self.wanted else {
+            return true;
+        };
+        let mut keys = self.keys.iter();
+        keys.any(|key| txn.peek(key).is_some_and(|entry| entry.value().value_type() == wanted))
+    }
+
     /// Gives up, unless it has been served.
     fn give_up(&self) -> bool {
         self.answer.lock().take().is_some()
@@ -135,7 +140,6 @@ struct Entered {
     server: Arc<Server>,
     /// The gate's cell of the connection's worker.
     cell: usize,
-    keys: Vec<Box<[u8]>>,
     id: u64,
     blocked: Arc<Blocked>,
 }
@@ -148,7 +152,7 @@ impl Drop for Entered {
         let Some(slot) = engine.registry().slot(self.blocked.database).cloned() else {
             return;
         };
-        for key in &self.keys {
+        for key in &self.blocked.keys {
             let shard = slot.collection.shard_of(slot.collection.key(key).hash);
             if let Some(shard) = slot.collection.shards_if_any().get(shard) {
                 shard.lock().waiters.remove(key, self.id);
@@ -194,18 +198,18 @@ pub(super) fn enter(
         database: blocker.database,
         proto: blocker.proto,
         client: Arc::clone(blocker.client),
+        keys,
         wanted,
         answer: Mutex::new(Some(sender)),
     });
     let id = scope.next_waiter_id();
-    for key in &keys {
+    for key in &blocked.keys {
         let waiter: Arc<dyn Waiter> = blocked.clone();
         scope.add_waiter(collection, key, Numbered { id, waiter });
     }
     let entered = Entered {
         server: Arc::clone(blocker.server),
         cell: scope.worker().cell(),
-        keys,
         id,
         blocked,
     };

@@ -31,7 +31,7 @@ impl Waiter for Taker {
         Wanted::Value(ValueType::Str)
     }
 
-    fn try_again(&self, engine: &Engine, kit: &mut Kit, _key: Option<&[u8]>) -> Tried {
+    fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried {
         let mut is_over = self.is_over.lock();
         let Some(slot) = engine.registry().slot(self.database).cloned() else {
             self.taken.lock().push((self.name, b"gone".to_vec()));
@@ -156,7 +156,7 @@ impl Waiter for Looker {
         Wanted::AnyChange
     }
 
-    fn try_again(&self, engine: &Engine, worker: &mut Kit, _: Option<&[u8]>) -> Tried {
+    fn try_again(&self, engine: &Engine, worker: &mut Kit) -> Tried {
         self.tries.fetch_add(1, Relaxed);
         let slot = engine.registry().slot(0).cloned().unwrap();
         let mut scope = Scope::for_keys(engine, worker, &slot.collection, self.keys.iter().map(Vec::as_slice));
