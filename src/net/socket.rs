@@ -1,7 +1,7 @@
 //! A client's socket, TCP or Unix: readiness is tokio's, sending and receiving are plain calls that never wait.
 //!
-//! **Invariant:** readiness is cleared only with a guard that was taken before the call which found nothing: what
-//! arrived in between has set it anew.
+//! **Invariant:** readiness is cleared with a guard that was taken before the call which found nothing, or in the same
+//! turn as that call: bytes that arrive in between set it anew.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
