@@ -36,6 +36,7 @@ impl LateCall {
 }
 
 /// Notes a call that took `nanos`; `args` are asked for when the slow log takes it.
+#[inline]
 pub(super) fn note(
     cx: &WorkerCx,
     worker: &Worker,

@@ -46,7 +46,7 @@ pub(super) fn resolve(cx: &WorkerCx, database: DatabaseId) -> Result<Pinned, Cmd
 }
 
 /// A scope over the keys of `call`; the shard of a single one stays locked in `held`.
-#[inline]
+#[inline(always)]
 fn scope<'s, 'c>(
     engine: &'s Engine,
     kit: &'s mut Kit,

@@ -87,7 +87,9 @@ impl Ahead {
         collection: Option<Pinned>,
     ) -> Looked {
         let start = self.0.len();
-        find(commands, batch, buf, range, collection.as_deref(), true, &mut self.0);
+        find(commands, batch, buf, range, collection.as_deref(), true, |found| {
+            self.0.push(found)
+        });
         Looked {
             range: start..self.0.len(),
             collection,
@@ -126,7 +128,9 @@ pub(super) fn prepare(
 ) -> Chunk {
     let mut prepared = Chunk::new();
     let fetches = range.len() > 1;
-    find(commands, batch, buf, range, collection, fetches, &mut prepared);
+    find(commands, batch, buf, range, collection, fetches, |found| {
+        prepared.push(found)
+    });
     if let (true, Some(collection)) = (fetches, collection) {
         fetch_entries(&prepared, collection);
     }
@@ -134,6 +138,7 @@ pub(super) fn prepare(
 }
 
 /// The first stage: the commands and the hashes of single keys; `fetches`: their buckets, too.
+#[inline]
 fn find(
     commands: &'static Table,
     batch: &Batch,
@@ -141,14 +146,14 @@ fn find(
     range: Range<usize>,
     collection: Option<&Collection>,
     fetches: bool,
-    prepared: &mut impl Extend<Prepared>,
+    mut push: impl FnMut(Prepared),
 ) {
     let mut last = Last {
         commands,
         command: None,
         hash: None,
     };
-    prepared.extend(range.map(|at| {
+    for at in range {
         let args = batch.args(at, buf);
         let command = args.get(0).and_then(|name| last.command(name));
         let key = command
@@ -163,8 +168,8 @@ fn find(
                 hash
             })
         });
-        Prepared { command, hash }
-    }));
+        push(Prepared { command, hash });
+    }
 }
 
 /// The second stage: the entries.
