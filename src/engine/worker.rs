@@ -111,7 +111,7 @@ impl Worker {
 
     /// Runs `body` while nobody else runs. The worker must not hold a pass.
     pub fn with_exclusive<R>(&mut self, engine: &Engine, body: impl FnOnce(&mut Kit, &ExclusivePass<'_>) -> R) -> R {
-        let pass = engine.exclusive();
+        let pass = engine.exclusive(self);
         body(&mut self.kit, &pass)
     }
 
