@@ -8,6 +8,7 @@
 pub mod across;
 pub mod apply;
 pub mod background;
+pub mod blocked;
 pub mod collection;
 pub mod effect;
 mod error;
@@ -28,7 +29,6 @@ pub mod tap;
 #[cfg(test)]
 mod tests;
 pub mod txn;
-pub mod waiters;
 pub mod watch;
 pub mod worker;
 

@@ -13,9 +13,9 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::Engine;
+use super::blocked::Ready;
 use super::gate::{ExclusivePass, Pass};
 use super::settings::Traits;
-use super::waiters::Ready;
 use crate::metrics::Counters;
 use crate::wal::{Lsn, WorkerLog};
 
