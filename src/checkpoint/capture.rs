@@ -83,15 +83,20 @@ struct Captured {
 
 impl<'e> Capture<'e> {
     /// Stops everybody for the instant, and begins the epoch. `only`: the one collection wanted.
-    pub fn begin(engine: &'e Engine, only: Option<&str>) -> Self {
-        Self::begin_with(engine, only, |_| ())
+    pub fn begin(engine: &'e Engine, worker: &mut Worker, only: Option<&str>) -> Self {
+        Self::begin_with(engine, worker, only, |_| ())
     }
 
     /// The same; `at_instant` is told of each collection within the instant.
-    pub fn begin_with(engine: &'e Engine, only: Option<&str>, mut at_instant: impl FnMut(&Slot)) -> Self {
+    pub fn begin_with(
+        engine: &'e Engine,
+        worker: &mut Worker,
+        only: Option<&str>,
+        mut at_instant: impl FnMut(&Slot),
+    ) -> Self {
         // From the first thread that has to wait for the others to the last that goes on: an upper bound for each.
         let stopped = Instant::now();
-        let exclusive = engine.exclusive();
+        let exclusive = engine.exclusive(worker);
         let (epoch, lsn) = engine.begin_checkpoint(&exclusive);
         let (next_collection, collections): (_, Vec<Captured>) = {
             let registry = engine.registry();

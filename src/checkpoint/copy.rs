@@ -45,7 +45,7 @@ impl Runner {
         let kind = request.kind.unwrap_or(placement.kind);
         let entries = self.with_hidden((kind, settings), |runner, hidden| {
             let engine = Arc::clone(&runner.shared.engine);
-            let mut capture = Capture::begin(&engine, Some(&request.source));
+            let mut capture = Capture::begin(&engine, &mut runner.worker, Some(&request.source));
             let entries = runner.put_captured(&mut capture, &request.source, hidden)?;
             drop(capture);
             runner.publish_at(&request.target, hidden.id())?;
@@ -120,7 +120,9 @@ impl Runner {
     /// Brings `hidden` to what collection `name` is, and exchanges them.
     fn follow(&mut self, name: &str, hidden: &mut Arc<Collection>) -> Result<u64> {
         let engine = Arc::clone(&self.shared.engine);
-        let mut capture = Capture::begin_with(&engine, Some(name), |slot| engine.open_tap(&slot.collection));
+        let mut capture = Capture::begin_with(&engine, &mut self.worker, Some(name), |slot| {
+            engine.open_tap(&slot.collection)
+        });
         let source = capture.first_id();
         let entries = self.put_captured(&mut capture, name, hidden)?;
         drop(capture);

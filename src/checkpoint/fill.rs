@@ -15,6 +15,7 @@ use super::files::refusal::Refusal;
 use super::request::Target;
 use super::runner::Runner;
 use crate::engine::CollectionError;
+use crate::engine::blocked;
 use crate::engine::collection::Collection;
 use crate::engine::effect::{CollectionId, Effect};
 use crate::engine::index::Kind;
@@ -22,7 +23,6 @@ use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
 use crate::engine::settings::Settings;
 use crate::engine::txn::Txn;
-use crate::engine::waiters;
 use crate::page::image::{self, EntryImage};
 use crate::page::value::INLINE_BYTES_MAX;
 use crate::page::{Malformed, Shared, StrRef, ValueRef};
@@ -203,7 +203,7 @@ impl Runner {
         });
         {
             let _pass = self.worker.enter(&shared.engine);
-            waiters::serve(&shared.engine, &mut self.worker);
+            blocked::serve(&shared.engine, &mut self.worker);
         }
         self.worker.submit();
         result.map_err(Into::into)

@@ -106,7 +106,7 @@ impl Runner {
         let is_lz4 = shared.settings.is_lz4();
         let compression = if is_lz4 { Compression::Lz4 } else { Compression::None };
         let mut file = PageFileWriter::create(shared.disk.as_ref(), path.to_owned(), id, compression)?;
-        let mut capture = Capture::begin(&shared.engine, Some(name));
+        let mut capture = Capture::begin(&shared.engine, &mut self.worker, Some(name));
         shared.status.note_pause(capture.pause);
         if capture.is_empty() {
             return Ok(None);

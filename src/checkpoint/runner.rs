@@ -194,7 +194,7 @@ impl Runner {
         let mut file = catalog.create_page_file(id)?;
         fault_point("checkpoint.page_file_created");
         let wal_mark = wal.stats().written_bytes;
-        let mut capture = Capture::begin(&shared.engine, None).build_on(base);
+        let mut capture = Capture::begin(&shared.engine, &mut self.worker, None).build_on(base);
         shared.status.note_pause(capture.pause);
         fault_point("checkpoint.after_instant");
         let (lsn, wall_ms) = (capture.lsn, capture.wall_ms);

@@ -52,7 +52,7 @@ impl Harness {
         let engine = Engine::new(Registry::default(), Wal::disabled(1), 1, 0).unwrap();
         let mut worker = engine.worker().unwrap();
         worker.set_clock(START_MS);
-        let pass = engine.exclusive();
+        let pass = engine.exclusive(&mut worker);
         let mut scope = Scope::exclusive(&engine, &mut worker, &pass);
         ExclusiveTxn::new(&mut scope, 0)
             .create(Some(0), &numbered_name(0), kind)

@@ -11,11 +11,11 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::blocked::WaitTable;
 use super::effect::{CollectionId, Placement};
 use super::index::loaded::LoadedPage;
 use super::index::{Index, KeyRef, Kind, Misfit, hmap};
 use super::settings::{Carried, Settings, Traits};
-use super::waiters::WaitTable;
 use super::watch::WatchTable;
 
 /// What a shard's lock protects.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::blocked::Numbered;
 use super::collection::Collection;
 use super::effect::{CollectionId, DatabaseId, Effect, Placement};
 use super::error::CollectionError;
@@ -13,7 +14,6 @@ use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
 use super::settings::Settings;
 use super::txn::Txn;
-use super::waiters::Numbered;
 use super::watch::Watcher;
 use crate::page::entry::EntryRef;
 

@@ -8,6 +8,7 @@
 pub mod across;
 pub mod apply;
 pub mod background;
+pub mod blocked;
 pub mod collection;
 pub mod effect;
 mod error;
@@ -28,7 +29,6 @@ pub mod tap;
 #[cfg(test)]
 mod tests;
 pub mod txn;
-pub mod waiters;
 pub mod watch;
 pub mod worker;
 
@@ -193,8 +193,9 @@ impl Engine {
         &self.gate
     }
 
-    /// Keeps everybody else out until the pass is dropped. The caller must not hold a pass.
-    pub fn exclusive(&self) -> ExclusivePass<'_> {
+    /// Keeps everybody else out until the pass is dropped. The worker must not hold a pass; work under one has none to
+    /// ask with.
+    pub fn exclusive(&self, _worker: &mut Worker) -> ExclusivePass<'_> {
         self.gate.exclusive()
     }
 

@@ -15,12 +15,12 @@ use smallvec::SmallVec;
 
 use super::Engine;
 use super::apply::apply;
+use super::blocked::Numbered;
 use super::collection::{Collection, Shard, ShardState};
 use super::effect::{CollectionId, Effect};
 use super::gate::ExclusivePass;
 use super::index::KeyRef;
 use super::settings::Traits;
-use super::waiters::Numbered;
 use super::worker::Kit;
 use crate::page::codec::Sink;
 use crate::page::entry::EntryRef;

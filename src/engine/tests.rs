@@ -1,10 +1,10 @@
 //! Model-based tests of the engine: random operations against the obvious structure, from printed seeds.
 
+mod blocked;
 mod containers;
 mod fields;
 mod guarantees;
 mod model;
-mod waiters;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -13,9 +13,9 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::Engine;
+use super::blocked::Ready;
 use super::gate::{ExclusivePass, Pass};
 use super::settings::Traits;
-use super::waiters::Ready;
 use crate::metrics::Counters;
 use crate::wal::{Lsn, WorkerLog};
 
@@ -111,7 +111,7 @@ impl Worker {
 
     /// Runs `body` while nobody else runs. The worker must not hold a pass.
     pub fn with_exclusive<R>(&mut self, engine: &Engine, body: impl FnOnce(&mut Kit, &ExclusivePass<'_>) -> R) -> R {
-        let pass = engine.exclusive();
+        let pass = engine.exclusive(self);
         body(&mut self.kit, &pass)
     }
 

@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::EXPIRY_TICKS_PER_S;
+use crate::engine::blocked;
 use crate::engine::collection::Collection;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
-use crate::engine::waiters;
 use crate::engine::worker::Worker;
 use crate::state::Server;
 
@@ -85,7 +85,7 @@ fn sweep_shard(server: &Server, worker: &mut Worker, collection: &Collection, sh
             let mut scope = Scope::visiting(&server.engine, worker);
             KeyspaceTxn::new(&mut scope, collection).expire(&dead);
         }
-        waiters::serve(&server.engine, worker);
+        blocked::serve(&server.engine, worker);
         drop(pass);
         worker.submit();
         if !more || started.elapsed() > BUDGET {

@@ -80,7 +80,7 @@ impl Run<'_, '_, '_> {
             return Ok(());
         }
         let quiet = client.handle.no_touch.load(Ordering::Relaxed);
-        let mut place = Locked {
+        let mut place = LockedRun {
             scope: &mut scope,
             collection: &collection,
             quiet,
@@ -105,7 +105,7 @@ impl Run<'_, '_, '_> {
                 }
                 reply.array(queue.calls().len());
                 kit.as_transaction(|kit| {
-                    let mut place = Alone {
+                    let mut place = ExclusiveRun {
                         cx,
                         client,
                         kit,
@@ -154,13 +154,13 @@ fn is_stale(client: &Client, engine: &Engine, kit: &mut Kit, gate: &ExclusivePas
 }
 
 /// Within a transaction whose keys are locked.
-struct Locked<'a, 's> {
+struct LockedRun<'a, 's> {
     scope: &'a mut Scope<'s>,
     collection: &'a Collection,
     quiet: bool,
 }
 
-impl Place for Locked<'_, '_> {
+impl Place for LockedRun<'_, '_> {
     fn on_keys<R>(
         &mut self,
         _: &Call<'_>,
@@ -189,7 +189,7 @@ fn without_waiting(attempt: Attempt, reply: &mut Reply) -> Flow<Waiting> {
 }
 
 /// Within a transaction that runs alone.
-struct Alone<'r> {
+struct ExclusiveRun<'r> {
     cx: &'r WorkerCx,
     client: &'r mut Client,
     kit: &'r mut Kit,
@@ -197,7 +197,7 @@ struct Alone<'r> {
     gate: &'r ExclusivePass<'r>,
 }
 
-impl Alone<'_> {
+impl ExclusiveRun<'_> {
     /// SELECT within the transaction may have led to a collection that takes no changes.
     fn check(&self, call: &Call<'_>) -> CmdResult {
         check_collection(self.engine, self.client.database, call.flags_on_selected())
@@ -208,7 +208,7 @@ impl Alone<'_> {
     }
 }
 
-impl Place for Alone<'_> {
+impl Place for ExclusiveRun<'_> {
     fn on_keys<R>(
         &mut self,
         call: &Call<'_>,

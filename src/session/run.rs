@@ -23,8 +23,8 @@ use crate::commands::flow::{Flow, Waiting};
 use crate::commands::spec::{Command, KeyUses, flag};
 use crate::commands::transactions::forget_watches;
 use crate::engine::Engine;
+use crate::engine::blocked;
 use crate::engine::gate::Pass;
-use crate::engine::waiters;
 use crate::engine::worker::Worker;
 use crate::resp::{Args, Batch};
 
@@ -181,11 +181,11 @@ impl Run<'_, '_, '_> {
         let number = u32::from(call.command.id) + 1;
         self.session.client.handle.last_command.store(number, Ordering::Relaxed);
         let outcome = self.run(&call);
-        if waiters::are_ready(self.worker) {
+        if blocked::are_ready(self.worker) {
             self.held.release();
             // What they find may have died while the command ran.
             self.worker.refresh_clock();
-            waiters::serve(self.engine, self.worker);
+            blocked::serve(self.engine, self.worker);
         }
         self.finish(&call, outcome, mark, clock, at)
     }

@@ -35,10 +35,10 @@ fn survives_in(kind: Kind, change: impl FnOnce(&mut Server)) {
     let mut catalog = Catalog::open(Arc::new(disk.clone()), CHECKPOINTS.into()).unwrap();
     let id = catalog.take_id();
     let mut file = catalog.create_page_file(id).unwrap();
-    let mut capture = Capture::begin(&engine, None);
+    let mut walker = engine.worker().unwrap();
+    let mut capture = Capture::begin(&engine, &mut walker, None);
     let lsn = capture.lsn;
     change(&mut server);
-    let walker = engine.worker().unwrap();
     capture.walk(&walker, &mut file, &AtomicBool::new(false)).unwrap();
     let mut manifest = capture.into_manifest(ManifestKind::Checkpoint, (id, 0), &file);
     file.finish().unwrap();
@@ -101,8 +101,8 @@ fn a_stop_gives_up_the_walk_and_the_next_one_is_whole() {
     let mut catalog = Catalog::open(Arc::new(disk.clone()), CHECKPOINTS.into()).unwrap();
     let id = catalog.take_id();
     let mut file = catalog.create_page_file(id).unwrap();
-    let mut capture = Capture::begin(&engine, None);
-    let walker = engine.worker().unwrap();
+    let mut walker = engine.worker().unwrap();
+    let mut capture = Capture::begin(&engine, &mut walker, None);
     assert!(capture.walk(&walker, &mut file, &AtomicBool::new(true)).is_err());
     drop(capture);
     catalog.discard(id);

@@ -137,7 +137,7 @@ mod tests {
         let engine = Engine::new(Registry::default(), Wal::disabled(1), 1, 0).unwrap();
         let mut worker = engine.worker().unwrap();
         {
-            let pass = engine.exclusive();
+            let pass = engine.exclusive(&mut worker);
             let mut scope = Scope::exclusive(&engine, &mut worker, &pass);
             ExclusiveTxn::new(&mut scope, 0).create_numbered(1).unwrap();
         }

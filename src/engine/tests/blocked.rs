@@ -7,12 +7,12 @@ use parking_lot::Mutex;
 
 use super::Harness;
 use crate::engine::Engine;
+use crate::engine::blocked::{self, Numbered, Tried, Waiter, Wanted};
 use crate::engine::effect::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::registry::numbered_name;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
-use crate::engine::waiters::{self, Numbered, Tried, Waiter, Wanted};
 use crate::engine::worker::Kit;
 use crate::page::StrRef;
 use crate::page::value::ValueType;
@@ -78,7 +78,7 @@ fn enter(harness: &mut Harness, taken: &Taken, name: &'static str, database: Dat
 fn serve(harness: &mut Harness) {
     let engine = Arc::clone(&harness.engine);
     let _pass = harness.worker.enter(&engine);
-    waiters::serve(&engine, &mut harness.worker);
+    blocked::serve(&engine, &mut harness.worker);
 }
 
 fn put(harness: &mut Harness, database: DatabaseId, text: &[u8]) {
