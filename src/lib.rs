@@ -1,6 +1,7 @@
 //! LokiKV: a durable Redis-protocol server whose engine is collections made of pages.
 //!
-//! The modules follow the way of a SET, left to right; a layer calls only what is to its right:
+//! The modules follow the way of a SET, left to right; a module imports only modules to its right (ARCHITECTURE.md has
+//! all layers):
 //! [`net`] → [`session`] → [`commands`] → [`state`] → [`client`] → [`checkpoint`] / [`recovery`] → [`engine`] → [`wal`]
 //! → [`page`], with [`resp`] beside it. All file access goes through [`storage`]. [`server`] stands above all and
 //! assembles them. [`rdb`] reads and writes Redis's own format of files and values, [`migrate`] moves whole data sets

@@ -16,8 +16,8 @@ pub fn compact(unix_ms: u64) -> String {
     format!("{}Z", seconds.replace(['-', ':'], ""))
 }
 
-/// Year, month and day of a day counted from 1970-01-01. Counts eras of 400 years from 0000-03-01, so that a leap day is
-/// the last of its year.
+/// Year, month and day of a day counted from 1970-01-01. Counts eras of 400 years from 0000-03-01, so that a leap day
+/// is the last of its year.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

@@ -5,7 +5,8 @@
 //! - `everysec` and `no`: what is recovered is a prefix of the history: if a write is there, so is everything that was
 //!   acknowledged before it began, from whichever client.
 //!
-//! Each round has the keys in a collection of another kind. `LOKIKV_ROUNDS` sets the number of kills (4 by default), `LOKIKV_SEED` repeats a run's choices.
+//! Each round has the keys in a collection of another kind. `LOKIKV_ROUNDS` sets the number of kills (4 by default),
+//! `LOKIKV_SEED` repeats a run's choices.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

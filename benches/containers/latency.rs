@@ -1,6 +1,6 @@
-//! The slowest of commands that Redis does not document as O(n), on containers of a million elements, while a checkpoint
-//! (a snapshot, there) runs now and then: as a client feels them, by the server's own clock, and in CPU time of the
-//! threads that run commands, which a busy machine does not lengthen.
+//! The slowest of commands that Redis does not document as O(n), on containers of a million elements, while a
+//! checkpoint (a snapshot, there) runs now and then: as a client feels them, by the server's own clock, and in CPU time
+//! of the threads that run commands, which a busy machine does not lengthen.
 
 use super::common::Result;
 use super::common::client::Client;

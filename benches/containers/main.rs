@@ -1,10 +1,11 @@
-//! Containers beside Redis's: memory per element, throughput, the slowest command on a million elements, blocked clients.
+//! Containers beside Redis's: memory per element, throughput, the slowest command on a million elements, blocked
+//! clients.
 //!
 //! `cargo bench --bench containers -- [--quick] [--rounds N] [--only SECTION] [--markdown FILE]`.
 //! Needs `redis-server` and `redis-benchmark` in the path.
 //!
-//! **Invariants**: the two servers never run at the same time; both get the same load from the same generator; nothing is
-//! written but `--markdown FILE`.
+//! **Invariants**: the two servers never run at the same time; both get the same load from the same generator; nothing
+//! is written but `--markdown FILE`.
 
 mod blocked;
 #[path = "../common/mod.rs"]

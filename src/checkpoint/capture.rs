@@ -1,7 +1,7 @@
 //! The instant of a checkpoint, and the walk that saves every page as it was then.
 //!
-//! A writer that changes a page which the walk has not reached hands over the page as it was, under the shard's lock
-//! and before it lets go of it. So once the walk has visited every shard, each page that existed at the instant is
+//! A writer that changes a page which the walk has not reached hands over the page as it was, before it releases the
+//! shard's lock. So once the walk has visited every shard, each page that existed at the instant is
 //! either among those the walk imaged or in the queue of pre-images; the queue is drained a last time after that.
 //!
 //! **Invariants**

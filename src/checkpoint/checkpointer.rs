@@ -108,8 +108,8 @@ impl Checkpointer {
         self.job(|reply| Job::Persist(name.to_owned(), reply)).await
     }
 
-    /// Loads what was persisted as `name` into collection `as_name`, made one of `kind`, all at once and in the log when
-    /// this returns. A collection that has keys is replaced only with `replace`.
+    /// Loads what was persisted as `name` into collection `as_name`, made one of `kind`, all at once and in the log
+    /// when this returns. A collection that has keys is replaced only with `replace`.
     ///
     /// # Errors
     /// Why it failed; nothing has changed.

@@ -1,4 +1,4 @@
-//! `COLLECTION COPY` and `COLLECTION CONVERT`: a running collection into another one, of whichever kind.
+//! `COLLECTION COPY` and `COLLECTION CONVERT`: a running collection into another one, of any kind.
 //!
 //! A copy is the collection at one instant, by the same walk as a checkpoint's. A conversion goes on from there: the
 //! collection's tap has what happened since, which is applied round after round; the last, short round is done while

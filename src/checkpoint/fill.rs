@@ -1,8 +1,8 @@
 //! Filling a collection that nobody sees yet, through the log, and putting it in its place.
 //!
-//! Whatever brings a whole collection in works this way (`LOAD`, `COLLECTION COPY`, `CONVERT`, `CHECKPOINT RESTORE`): a
-//! collection in no slot is made, entries are put into it, each page a few records of the log; one more record puts it in
-//! its place. A crash before that record leaves what was there, a crash after it has everything.
+//! `LOAD`, `COLLECTION COPY`, `CONVERT` and `CHECKPOINT RESTORE` all work this way. They make a collection in no slot
+//! and put entries into it, each page by a few records of the log. One more record puts it in its place. A crash before
+//! that record leaves what was there, a crash after it has everything.
 //!
 //! **Invariant:** no pass is held while a file is read or the log is waited for.
 
@@ -34,8 +34,8 @@ const RECORD_BYTES: usize = 256 << 10;
 const ROOM_POLL: Duration = Duration::from_millis(1);
 
 impl Runner {
-    /// Whether the place is free, or may be taken; the settings of what is there. Looked at before the work, and again at
-    /// its end.
+    /// Whether the place is free, or may be taken; the settings of what is there. Looked at before the work, and again
+    /// at its end.
     pub(super) fn check_target(&self, target: &Target) -> Result<Option<Settings>> {
         let slot = self.shared.engine.registry().by_name(&target.name).cloned();
         let _pass = self.worker.enter(&self.shared.engine);
@@ -75,7 +75,7 @@ impl Runner {
     /// Lets go of collections that were not put in their places.
     pub(super) fn give_up(&mut self, hidden: &[CollectionId]) {
         for id in hidden {
-            // With a failed log nothing can be said any more; the next start lets go of it.
+            // With a failed log nothing can be said any more; the next start deletes it.
             if !self.shared.engine.refuses_writes()
                 && let Err(error) = self.exclusive(|txn| txn.abandon_load(*id))
             {

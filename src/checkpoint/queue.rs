@@ -1,6 +1,6 @@
 //! The requests that wait for the checkpointer's thread.
 //!
-//! **Invariant:** once closed no request is taken, and whoever waits for one is told.
+//! **Invariant:** once closed no request is taken, and every thread that waits for one is told.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

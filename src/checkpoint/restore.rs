@@ -1,7 +1,7 @@
 //! `CHECKPOINT RESTORE` and `COLLECTION ATTACH`: what was, brought back or shown.
 //!
-//! What is brought back goes through the log as whatever is loaded: a crash leaves all that was there or all that was
-//! restored. An attached collection is neither logged nor in checkpoints.
+//! Restored collections go through the log like loaded ones: a crash leaves all the old data or all the restored data.
+//! An attached collection is neither logged nor in checkpoints.
 //!
 //! **Invariants**
 //! - A whole restore is published by one record.

@@ -1,7 +1,7 @@
 //! The settings that the checkpointer follows, as they are now.
 //!
 //! **Invariants**
-//! - Whoever changes the configuration stores here; the checkpointer only reads.
+//! - `CONFIG SET` stores here; the checkpointer only reads.
 //! - Every value is read by its getter: one that nobody reads any more, so that setting it would be in vain, fails the
 //!   build. (The tests set single values.)
 

@@ -1,5 +1,5 @@
-//! Checkpoints as snapshots that one lists, verifies, compares, pins and deletes. All of it on the checkpointer's thread,
-//! between checkpoints, so that no file goes while it is read.
+//! Checkpoints as snapshots that one lists, verifies, compares, pins and deletes. All of it on the checkpointer's
+//! thread, between checkpoints, so that no file goes while it is read.
 //!
 //! **Invariants**
 //! - The newest checkpoint is never deleted, nor a pinned one.

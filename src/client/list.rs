@@ -51,8 +51,8 @@ impl Clients {
         self.held_bytes.load(Ordering::Relaxed)
     }
 
-    /// Closes the clients that hold most until the others hold no more than `bytes_max` together. Those that are not to be
-    /// evicted stay. O(clients × log).
+    /// Closes the clients that hold most until the others hold no more than `bytes_max` together. Those that are not to
+    /// be evicted stay. O(clients × log).
     pub fn evict_to(&self, bytes_max: u64) {
         let handles = self.handles.read();
         let (killed, mut alive): (Vec<_>, Vec<_>) = handles.values().partition(|handle| handle.is_killed());

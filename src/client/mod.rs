@@ -1,7 +1,6 @@
 //! A connected client: what its commands know of it, and what others may see of it and ask of it.
 //!
-//! **Invariant:** a [`Client`] belongs to its connection's worker; what other threads may see or ask of it is in its
-//! [`ClientHandle`].
+//! **Invariant:** a [`Client`] belongs to its connection's worker; other threads have its [`ClientHandle`] only.
 
 mod handle;
 mod list;

@@ -1,5 +1,5 @@
-//! Batches take time in proportion to what is in them, whatever the type: with as many elements as here, looking through
-//! all for each would take minutes.
+//! Batches take time in proportion to what is in them, whatever the type: with as many elements as here, looking
+//! through all for each would take minutes.
 
 use super::testing::Harness;
 use crate::resp::OwnedRequest;

@@ -1,4 +1,4 @@
-//! What happens after the handler of a command on the connection or the server.
+//! What happens after the handler of a command has returned.
 
 use std::convert::Infallible;
 use std::future::Future;

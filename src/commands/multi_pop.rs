@@ -59,8 +59,8 @@ impl<E> MultiPop<E> {
         })
     }
 
-    /// Begins the answer with the first key that has something: its name, and an array for as many elements as are to be
-    /// taken off it. Gives both.
+    /// Begins the answer with the first key that has something: its name, and an array for as many elements as are to
+    /// be taken off it. Gives both.
     ///
     /// # Errors
     /// [`WrongType`] when a key before that one holds another type.

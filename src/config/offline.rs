@@ -39,7 +39,8 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "NEWDIR", required_unless_present = "in_place")]
     pub into: Option<String>,
 
-    /// Put the restored data into DIR itself; its checkpoints and log are set aside under other names, nothing is deleted
+    /// Put the restored data into DIR itself; its checkpoints and log are set aside under other names, nothing is
+    /// deleted
     #[arg(long, conflicts_with = "into")]
     pub in_place: bool,
 

@@ -1,5 +1,5 @@
-//! The typed configuration: one struct per section of `config.toml`, with the default of every key. What follows from the
-//! values is in [`super::derived`].
+//! The typed configuration: one struct per section of `config.toml`, with the default of every key. What follows from
+//! the values is in [`super::derived`].
 //!
 //! **Invariants**
 //! - A key's name, type, range and default are stated here and nowhere else; `config.toml` explains them to users.
@@ -68,7 +68,8 @@ pub struct Server {
     /// Threads that run connections; 0: one per core but one, and at least one.
     #[serde(deserialize_with = "de::int::<_, _, 0, 1024>")]
     pub workers: usize,
-    /// Microseconds for which a worker looks for more requests before it sleeps, where there are cores to spare; 0: not.
+    /// Microseconds for which a worker looks for more requests before it sleeps, where there are cores to spare; 0:
+    /// not.
     #[serde(deserialize_with = "de::int::<_, _, 0, 1000>")]
     pub linger_us: u64,
     /// Numbered databases that SELECT reaches.

@@ -1,7 +1,8 @@
 //! How an effect changes a shard: the one way in which data changes, live and on replay.
 //!
-//! **Invariant:** [`apply`] depends on the shard, the effect and nothing else (the access clock is not data), so replay
-//! of a history gives the same data.
+//! **Invariant:** [`apply`] depends on the shard, the effect and the encoding thresholds (the access clock is not
+//! data), so replay of a history gives the same data. Replay takes the default thresholds; others can change how a
+//! container is named, whether it keeps -0, and where a stream's nodes end.
 
 use super::collection::{Shard, ShardState};
 use super::effect::Effect;

@@ -1,7 +1,7 @@
 //! Threads whose work can wait: checkpoints, dropping of what is large.
 //!
-//! Where there are not cores enough for all, a scheduler lets a thread that computes run on for some milliseconds before
-//! one that has just been woken gets its turn. A client would feel that; so these threads give way by themselves.
+//! With too few cores, a scheduler lets a computing thread run on for some milliseconds before a thread that has just
+//! been woken gets its turn. A client would feel that, so these threads give way by themselves.
 //!
 //! **Invariant:** nothing that a client waits for in the common course runs on such a thread.
 

@@ -123,11 +123,12 @@ impl WaitTable {
         queue.is_some_and(|queue| queue.line.iter().any(|n| n.waiter.wanted() == Wanted::Value(value)))
     }
 
-    /// The first waiter for `key` with a number above `id` that may find something now; `found`: the type of what is there.
+    /// The first waiter for `key` with a number above `id` that may find something now; `found`: the type of what is
+    /// there.
     fn after(&self, key: &[u8], id: u64, found: Option<ValueType>) -> Option<Numbered> {
         let queue = self.0.as_ref()?.get(key)?;
         if found.is_none() && queue.of_any_change == 0 {
-            // Thousands may wait, and whoever takes the last of something changes the key once more.
+            // Thousands may wait, and the waiter that takes the last element changes the key once more.
             return None;
         }
         let may_find = |numbered: &&Numbered| match numbered.waiter.wanted() {
@@ -150,8 +151,8 @@ type ReadyKey = (CollectionId, Arc<[u8]>);
 
 /// What a worker has to serve when what it is doing is over.
 ///
-/// Changes to keys that somebody waits for are numbered: whoever has tried since the last change of a key has seen it
-/// and need not try again, for however many keys it waits.
+/// Changes to keys that somebody waits for are numbered: a waiter that has tried since the last change of a key has
+/// seen it and need not try again, for however many keys it waits.
 #[derive(Default)]
 pub struct Ready {
     /// Keys in the order in which they were noted, each once.

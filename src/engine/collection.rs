@@ -2,9 +2,9 @@
 //!
 //! **Invariants**
 //! - A key's shard and page follow from `placement` alone, which never changes.
-//! - The shards appear with the first write; a collection never written costs only this struct.
-//! - Emptying a collection replaces this object by a new one of the same id (under the exclusive gate), so that whoever
-//!   still reads the old pages (a checkpoint, a background drop) has them to itself.
+//! - The shards appear when a key is first looked up or written; until then a collection costs only this struct.
+//! - Emptying a collection replaces this object by a new one of the same id (under the exclusive gate), so that a
+//!   thread that still reads the old pages (a checkpoint, a background drop) has them to itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

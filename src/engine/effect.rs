@@ -159,8 +159,8 @@ pub enum Effect<'a> {
         /// All of them.
         settings: Settings,
     },
-    /// The key now has the value that another key has at this point of the log; it is gone if that is not there. This is
-    /// how a value too large to be written again gets to another key.
+    /// The key now has the value that another key has at this point of the log; it is gone if that is not there. This
+    /// is how a value too large to be written again gets to another key.
     Copy {
         /// The key.
         #[serde(with = "serde_bytes")]

@@ -1,4 +1,4 @@
-//! What can be wrong with a change to collections as such.
+//! What can be wrong with a change to whole collections.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! `LOAD`: a collection is filled out of sight, then put in its place by one record.
 //!
 //! **Invariants**
-//! - A collection that is being loaded is in no slot: nobody but the loader sees it, and recovery lets go of one whose
+//! - A collection that is being loaded is in no slot: only the loader sees it, and recovery deletes one whose
 //!   publication the log does not have.
 //! - Publication is one record: after a crash the slot holds what it held before, or all that was loaded.
 
@@ -83,7 +83,7 @@ impl ExclusiveTxn<'_, '_> {
         self.publish_in(id, database, name)
     }
 
-    /// Puts loaded collection `id` in slot `database`. Whoever watches a key that was or is there is told.
+    /// Puts loaded collection `id` in slot `database`. Clients that watch a key that was or is there are told.
     pub(super) fn publish_in(
         &mut self,
         id: CollectionId,
@@ -122,8 +122,8 @@ impl ExclusiveTxn<'_, '_> {
         Ok(())
     }
 
-    /// Makes the loaded collections all that there are, in the slots and with the names that they had; what else there is
-    /// goes. Attached collections stay.
+    /// Makes the loaded collections all that there are, in the slots and with the names that they had; what else there
+    /// is goes. Attached collections stay.
     ///
     /// # Errors
     /// When something is in the way; nothing has changed then.
@@ -188,8 +188,8 @@ impl ExclusiveTxn<'_, '_> {
         Ok(())
     }
 
-    /// Gives what is being loaded the settings of the slot that it goes to. What the log has of it follows from its being
-    /// a cache or not, so that alone cannot change.
+    /// Gives what is being loaded the settings of the slot that it goes to. What the log has of it follows from its
+    /// being a cache or not, so that alone cannot change.
     fn take_settings(&mut self, id: CollectionId, slot: &Slot, is_cache: bool) -> Result<(), CollectionError> {
         if slot.collection.traits().is_read_only() {
             return Err(CollectionError::Irreplaceable(slot.name.to_string()));

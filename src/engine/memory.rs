@@ -1,4 +1,4 @@
-//! Exact accounting of what the data takes: every heap byte the engine asked for, by whoever asked.
+//! Exact accounting of what the data takes: every heap byte the engine asked for, by thread.
 //!
 //! Each thread adds to a cell of its own, so that accounting costs no shared cache line; the sum is exact whenever
 //! nothing is running, and at most a batch behind otherwise.

@@ -1,7 +1,6 @@
-//! Whether writers may go on at full speed: what takes their changes elsewhere must keep up with them.
+//! Whether writers may go on at full speed: the log's writer, a checkpoint and a conversion must keep up with them.
 //!
-//! **Invariant:** writers are held back only while there is somebody who works off what they wait for: the log's
-//! writer, a checkpoint, a conversion. Readers never are.
+//! **Invariant:** writers are held back only while one of these is at work on the backlog. Readers never are.
 
 /// While a checkpoint has more than this to write that writers handed over, they wait.
 pub(super) const PRE_IMAGE_BYTES_MAX: u64 = 64 << 20;

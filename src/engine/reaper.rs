@@ -1,6 +1,7 @@
 //! Drops what is slow to drop, on a thread of its own: collections that were flushed or dropped, large values.
 //!
-//! **Invariant:** what waits here still counts as used memory until it is gone.
+//! **Invariant:** a value or collection that waits here still counts as used memory until this thread has dropped it. A
+//! worker that has used a collection since may hold its memory up to one tick longer.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};

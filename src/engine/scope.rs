@@ -4,8 +4,8 @@
 //! - Shards are locked in order of collection and index, all before the handler runs, and released only when the record
 //!   is complete. One shard may stay locked from a request to the next; nothing else is locked meanwhile.
 //! - All effects of a scope are one WAL record: replay sees all of them or none.
-//! - A key outside of what is locked is never touched: an empty shard is lent in its place, changes to it are ignored, and
-//!   the scope has strayed, so that whoever runs the command answers an error.
+//! - A key outside of what is locked is never touched: an empty shard is lent in its place, changes to it are ignored,
+//!   and the scope has strayed, so that the executor answers an error.
 
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;

@@ -1,11 +1,13 @@
-//! The tap: changes of one collection, kept in order for whoever converts it while it is in use.
+//! The tap: changes of one collection, kept in order for its conversion while it is in use.
 //!
-//! Whoever changes the collection appends the effect under the shard's lock, so that effects on a key are in the order
-//! in which they happened. One collection at a time.
+//! A writer appends its effect under the shard's lock, so that effects on a key are in the order in which they
+//! happened. One collection at a time.
 //!
 //! **Invariants**
-//! - From [`super::Engine::open_tap`] (under the exclusive gate) on, every change of the collection is in the queue, until it is closed.
-//! - What waits is bounded: writers are slowed, then held back, and beyond `BYTES_MAX` the conversion is lost, not a write.
+//! - From [`super::Engine::open_tap`] (under the exclusive gate) on, every change of the collection is in the queue,
+//!   until it is closed.
+//! - What waits is bounded: writers are slowed, then held back, and beyond `BYTES_MAX` the conversion is lost, not a
+//!   write.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -279,8 +279,8 @@ impl<'t, 'e> Txn<'t, 'e> {
         self.0.scope.is_promised(self.0.collection, key)
     }
 
-    /// Whether changes are impossible because the WAL has failed, or the collection is read-only. Only commands that are not refused then have to ask:
-    /// those that read, and tidy up as they go.
+    /// Whether changes are impossible because the WAL has failed, or the collection is read-only. Only commands that
+    /// are not refused then have to ask: those that read, and tidy up as they go.
     pub fn is_frozen(&self) -> bool {
         self.0.scope.engine.refuses_writes() || self.0.collection.traits().is_read_only()
     }
@@ -308,7 +308,8 @@ impl<'t, 'e> Txn<'t, 'e> {
         }
     }
 
-    /// Sets `key` to the value that `source` has, as [`Txn::put`] does. Of a large value the log gets the source's name.
+    /// Sets `key` to the value that `source` has, as [`Txn::put`] does. Of a large value the log gets the source's
+    /// name.
     pub fn put_copy(&mut self, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>, source: Source<'_>) {
         let logged = source.collection.filter(|_| value.rough_bytes() > COPIED_BYTES_MAX);
         let Some(source_collection) = logged else {

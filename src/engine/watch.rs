@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A client's "a watched key has changed", raised by whoever changes it.
+/// A client's "a watched key has changed", raised by the thread that changes it.
 #[derive(Clone, Default, Debug)]
 pub struct WatchFlag(Arc<AtomicBool>);
 

@@ -1,8 +1,8 @@
-//! What a thread needs to touch data: a [`Worker`] passes the gate, alone or beside others; what it works with then is its
-//! [`Kit`]: its end of the WAL, its clock, its counters.
+//! What a thread needs to touch data: a [`Worker`] passes the gate, alone or beside others; what it works with then is
+//! its [`Kit`]: its end of the WAL, its clock, its counters.
 //!
 //! **Invariants**
-//! - Whoever works under a pass has the kit only, which knows no way to the gate: nobody takes it twice.
+//! - Code under a pass has the kit only, which knows no way to the gate: no thread takes it twice.
 //! - A worker's clock stands still while a command (or a transaction) runs.
 
 use std::ops::{Deref, DerefMut};

@@ -1,5 +1,5 @@
-//! `import` and `export` as the command line has them: what is done goes to standard output, what is wrong or noteworthy
-//! to standard error.
+//! `import` and `export` as the command line has them: what is done goes to standard output, what is wrong or
+//! noteworthy to standard error.
 
 use std::sync::Arc;
 

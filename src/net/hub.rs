@@ -1,8 +1,8 @@
-//! A worker's turns: whoever has something to do is served together, stage by stage.
+//! A worker's turns: all connections that have something to do are served together, stage by stage.
 //!
 //! A turn takes all connections that have been woken, some tens at a time: it receives from each, runs their requests,
-//! hands the log's records over once, and sends to each. So what costs much per call (the log's hand-over, waking a
-//! client that has many connections) is paid once for many.
+//! hands the log's records over once, and sends to each. So costs per call (the log's hand-over, waking a client that
+//! has many connections) are paid once for many.
 //!
 //! **Invariants**
 //! - No reply leaves before what it depends on is stable, where that is asked for, nor before its own records have been
@@ -81,7 +81,7 @@ struct Running {
 
 /// A connection that counts among its worker's.
 struct Connected {
-    /// Given back just before the socket is closed: who has been let go can come back at once.
+    /// Given back just before the socket is closed: a closed client can come back at once.
     _place: Place,
     connection: Box<Connection>,
     /// The worker's count, which it is in.

@@ -1,8 +1,8 @@
 //! A worker that is between two turns looks for the next one for a moment before it sleeps.
 //!
-//! To be woken costs the client's core more than a short gap is long. So where there are cores to spare, and gaps have
-//! been short of late, a worker goes on asking its sockets for as long as a gap may last. Gaps are short or long for a
-//! while, so what the last ones were tells what the next one will be: a short gap earns credit, looking in vain costs it.
+//! Waking a sleeping thread costs the client's core more than a short gap lasts. So where there are cores to spare, and
+//! gaps have been short of late, a worker goes on asking its sockets for as long as a gap may last. Gaps stay short or
+//! long for a while, so the last ones predict the next: a short gap earns credit, looking in vain costs it.
 //!
 //! **Invariants**
 //! - Looking goes on for no longer than was asked for, counted from the last work.

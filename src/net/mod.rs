@@ -2,8 +2,9 @@
 //!
 //! **Invariants**
 //! - A connection lives on one worker for its life.
-//! - What a client can make the server hold is bounded: unread requests by the query buffer limit, unsent replies by
-//!   the output buffer limit; memory follows bytes received, never bytes announced.
+//! - Every buffer that a client can fill has a limit: requests that have not run and queued transactions have the query
+//!   buffer limit, unsent replies the output buffer limit, and all clients together `limits.clients_bytes_max`. Memory
+//!   follows bytes received, never bytes announced.
 
 mod connection;
 mod hub;

@@ -1,7 +1,7 @@
-//! Who on a worker has something to do: wakers that put a number on the worker's list, so that one turn serves all.
+//! The connections of a worker that have something to do: wakers put their numbers on a list, and one turn serves all.
 //!
-//! Each connection has a [`Slot`], and so has each other source of work (arrivals, the clock, …). Whatever wakes a slot
-//! notes its number and wakes the worker; the worker takes the whole list and serves it in one turn.
+//! Each connection has a [`Slot`], and so has each other source of work (arrivals, the clock, …). Waking a slot
+//! notes its number and wakes the worker. The worker takes the whole list and serves it in one turn.
 //!
 //! **Invariants**
 //! - A slot is on the list at most once. It is free to be noted again from the moment its owner begins to serve it
@@ -52,7 +52,7 @@ impl ReadyList {
     fn note(&self, number: usize) {
         let mut noted = self.0.lock();
         noted.numbers.push(number);
-        // Whoever noted the first one has woken the worker, which takes all of them.
+        // The thread that noted the first one has woken the worker, which takes all of them.
         if let ([_], Some(worker)) = (noted.numbers.as_slice(), &noted.worker) {
             let worker = worker.clone();
             drop(noted);

@@ -1,8 +1,8 @@
 //! Connections whose replies may not leave yet: until the log is stable, or until writers may go on.
 //!
 //! **Invariants**
-//! - Who has changed nothing waits for nothing but the records that its replies show.
-//! - What did not reach the log is refused, never acknowledged; with a failed log reads go on.
+//! - A connection that has changed nothing waits only for the records that its replies show.
+//! - A change that did not reach the log is refused, never acknowledged. With a failed log reads go on.
 //! - One future waits for the log, whatever the number of connections.
 
 use std::future::Future;

@@ -1,8 +1,8 @@
 //! A page of the ordered kinds: up to some hundred entries in key order.
 //!
 //! Entries are eight-byte words in one vector, the search hints of their keys ([`Hints`]) in another, so that a lookup
-//! touches a few lines of the hints and then the one entry it is after. Both grow in steps, not by doubling: a page that
-//! is half full wastes little.
+//! touches a few lines of the hints and then the one entry it is after. Both grow in steps, not by doubling: a page
+//! that is half full wastes little.
 //!
 //! **Invariants**
 //! - Keys ascend strictly.

@@ -1,8 +1,8 @@
 //! A byte buffer into which large values are linked rather than copied.
 //!
-//! Page images and WAL records are built under a shard's lock; linking keeps that time independent of value sizes. A big
-//! container is linked as a clone, which shares its structure; [`Spliced::settle`] turns those into bytes, later and
-//! elsewhere.
+//! Page images and WAL records are built under a shard's lock; linking keeps that time independent of value sizes. A
+//! big container is linked as a clone, which shares its structure; [`Spliced::settle`] turns those into bytes, later
+//! and elsewhere.
 //!
 //! **Invariant:** splice positions ascend and never exceed the inline length at the time of splicing.
 

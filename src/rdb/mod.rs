@@ -12,7 +12,7 @@
 //! **Invariants**
 //! - What is read is not trusted: bad bytes give an [`Error`] that says where, and never more memory than a small
 //!   multiple of the bytes that have arrived.
-//! - Elements are not checked for duplicates here; whoever builds a container from them does.
+//! - Elements are not checked for duplicates here, but where a container is built from them.
 
 mod blob;
 mod checksum;

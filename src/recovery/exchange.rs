@@ -1,7 +1,7 @@
 //! The exchange of a data directory's checkpoints and log for restored ones, which is done as a whole.
 //!
-//! A journal in the data directory commits it; the renames follow. Whoever opens the directory to use it finishes what a
-//! crash cut short; whoever only looks at it refuses.
+//! A journal in the data directory commits it; the renames follow. A program that opens the directory to use it
+//! finishes an exchange that a crash cut short; one that only reads refuses.
 //!
 //! **Invariants**
 //! - The journal appears when what is exchanged for is durable, and goes when all renames are.

@@ -6,8 +6,8 @@ use super::Until;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// The moment that `words` name: `lsn N`, `N` (Unix milliseconds), or `2026-11-25T08:00:00.5Z` and the like (seconds and
-/// zone may be left out, a space may stand for the `T`).
+/// The moment that `words` name: `lsn N`, `N` (Unix milliseconds), or `2026-11-25T08:00:00.5Z` and the like (seconds
+/// and zone may be left out, a space may stand for the `T`).
 pub fn parse(words: &str) -> Option<Until> {
     let words = words.trim();
     if let Some(lsn) = words.get(..4).filter(|word| word.eq_ignore_ascii_case("lsn ")) {

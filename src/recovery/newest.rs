@@ -1,6 +1,7 @@
 //! Loading the newest checkpoint.
 //!
-//! **Invariant:** it is what the control file says was committed, or newer; and it is the newest manifest by name or none: an older one is never taken in its stead.
+//! **Invariant:** it is what the control file says was committed, or newer; and it is the newest manifest by name or
+//! none: an older one is never taken in its stead.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;

@@ -1,7 +1,7 @@
 //! `lokikv verify`: everything in a data directory read back, nothing changed.
 //!
-//! Older checkpoints and persisted collections are read too, which recovery leaves alone. Whether the log's effects make
-//! sense for the data is only known by replaying them, which is not done here.
+//! Older checkpoints and persisted collections are read too, which recovery leaves alone. Whether the log's effects
+//! make sense for the data is only known by replaying them, which is not done here.
 //!
 //! **Invariant:** a file that recovery would find damaged, missing or unknown is a fault; a torn tail is none.
 

@@ -3,8 +3,9 @@
 //! # Contract with the connection
 //! `fill(buf, …)` returns how many bytes of `buf` are done with. Those may be dropped once the batch has been executed
 //! (its arguments lie in them). **The next `fill` must be given the rest from exactly there**, with whatever arrived
-//! since appended: `buf[0]` of the next call is `buf[done]` of this one. Where the buffer lies in memory does not matter.
-//! A request that is still incomplete keeps its bytes in the buffer, and the parser keeps how far it has looked.
+//! since appended: `buf[0]` of the next call is `buf[done]` of this one. Where the buffer lies in memory does not
+//! matter. A request that is still incomplete keeps its bytes in the buffer, and the parser keeps how far it has
+//! looked.
 //!
 //! An argument announced with [`BIG_BULK_BYTES`] or more is taken out of the buffer into an allocation of its own. From
 //! then until the request's end the parser holds the request's bytes itself, so all of `buf` that was looked at is done

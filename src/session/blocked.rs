@@ -1,8 +1,8 @@
-//! A command that waits for a key: entered under the locks of its first try, served by whoever changes the key.
+//! A command that waits for a key: entered under the locks of its first try, served by the thread that changes the key.
 //!
 //! **Invariants**
-//! - A blocked command ends once: it is served, or its time is over, or it is told to stop, or its client is gone; which
-//!   of them is decided under its own lock, which is held while it tries. So what it takes it also answers.
+//! - A blocked command ends once: it is served, times out, is told to stop, or loses its client. Its own lock, held
+//!   while it tries, decides which. So it answers everything that it takes.
 //! - Under `fsync = "always"` it answers only once what it has taken is stable.
 
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Waiter for Blocked {
     }
 }
 
-/// Where a blocked command runs again: under whoever changed its key.
+/// Where a blocked command runs again: on the thread that changed its key.
 struct Again<'a> {
     engine: &'a Engine,
     kit: &'a mut Kit,

@@ -1,6 +1,7 @@
 //! A request that is understood: its command, its keys and its flags, found once for all that follows.
 //!
-//! **Invariant:** keys are found here and nowhere else; admission, pause, MULTI's queue and the executor get the same call.
+//! **Invariant:** keys are found here and nowhere else; admission, pause, MULTI's queue and the executor get the same
+//! call.
 
 use super::admit::Refusal;
 use super::prepare::Prepared;

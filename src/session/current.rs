@@ -4,7 +4,7 @@
 //! has been flushed or dropped.
 //!
 //! **Invariant:** what is handed out is valid for as long as the registry's generation stands, which it does while a
-//! pass is held; [`CurrentCollections::refresh`] lets go of what is stale.
+//! pass is held; [`CurrentCollections::refresh`] drops stale ones.
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -61,7 +61,7 @@ impl CurrentCollections {
         Some(pinned)
     }
 
-    /// Lets go of everything if the registry has changed.
+    /// Drops all of them if the registry has changed.
     #[inline]
     pub fn refresh(&self, engine: &Engine) {
         let generation = engine.generation();

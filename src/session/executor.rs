@@ -1,8 +1,8 @@
 //! Runs calls: of requests, of transactions, of blocked commands that try again. The only place that asks what kind of
 //! handler a command has.
 //!
-//! Under what a call runs is its [`Place`]: beside others, under locks that are held already, or alone. A place is handed
-//! what it works with, the right to work alone above all; none can ask for more.
+//! A call runs in a [`Place`]: beside others, under locks that are held already, or alone. A place is handed all it
+//! works with, the right to work alone included, and cannot ask for more.
 //!
 //! **Invariant:** a command that touched a key outside of what its spec names answers an error.
 

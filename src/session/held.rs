@@ -1,9 +1,9 @@
 //! A shard that stays locked from one request of a chunk to the next, while they go to the same one.
 //!
-//! Pipelines of a queue's or a counter's clients go to one key: taking its lock anew for each request would hand it, and
-//! all that it guards, from core to core many times a batch.
+//! Pipelines of a queue's or a counter's clients go to one key: taking its lock anew for each request would hand it,
+//! and all that it guards, from core to core many times a batch.
 //!
-//! **Invariant:** whoever takes another lock, waits or gives up the pass has released the shard before.
+//! **Invariant:** the shard is released before another lock is taken, the pass given up, or anything waited for.
 
 use parking_lot::MutexGuard;
 

@@ -1,5 +1,5 @@
 //! Requests that are HTTP. Any page that somebody opens in a browser can send one to a port of that machine, and each
-//! line of its body would be a command. So a client that begins like one is let go before anything else of it runs.
+//! line of its body would be a command. So a client that begins like one is closed before anything else of it runs.
 
 use crate::client::ClientHandle;
 use crate::resp::Args;

@@ -3,7 +3,8 @@
 //! **Invariants**
 //! - Requests of a connection run in order, each whole; a batch holds its worker's pass, and gives it up for commands
 //!   that need the engine to themselves or that wait.
-//! - No file I/O and no waiting inside a batch.
+//! - No data file is touched and nothing is waited for inside a batch. `INFO` and `MEMORY` read `/proc`, and `CONFIG
+//!   REWRITE` inside MULTI writes its file.
 
 mod account;
 mod admit;

@@ -43,16 +43,16 @@ pub(super) enum Step {
 }
 
 impl Session {
-    /// Looks at the requests of `batch` from number `from` on, without running them: the first stage of their preparation,
-    /// together with other connections' ([`WorkerCx::look_ahead`]).
+    /// Looks at the requests of `batch` from number `from` on, without running them: the first stage of their
+    /// preparation, together with other connections' ([`WorkerCx::look_ahead`]).
     pub fn look(&self, cx: &WorkerCx, ahead: &mut Ahead, batch: &Batch, buf: &[u8], from: usize) -> Looked {
         let collection = cx.collections.resolve(&cx.server.engine, self.client.database);
         let range = from..batch.len().min(from.saturating_add(CHUNK_REQUESTS));
         ahead.look(cx.commands, batch, buf, range, collection)
     }
 
-    /// Runs the requests of `batch` from number `from` on; `buf` is the buffer they lie in. What was `looked` at before is
-    /// used as far as it still holds.
+    /// Runs the requests of `batch` from number `from` on; `buf` is the buffer they lie in. What was `looked` at before
+    /// is used as far as it still holds.
     pub fn run(&mut self, cx: &WorkerCx, batch: &Batch, buf: &[u8], from: usize, looked: Option<&Looked>) -> Ran {
         let (mut next, mut looked) = (from, looked);
         while next < batch.len() {

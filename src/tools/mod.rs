@@ -1,7 +1,8 @@
-//! What the binary does besides serving, on a directory that no server is using: `verify`, `inspect`, `repair`, `restore`.
+//! What the binary does besides serving, on a directory that no server is using: `verify`, `inspect`, `repair`,
+//! `restore`.
 //!
-//! **Invariant:** only `repair --yes` changes what is there, and `restore --in-place` sets it aside; nothing is deleted. A
-//! directory whose restore in place was interrupted is refused by all but that restore.
+//! **Invariant:** only `repair --yes` changes what is there, and `restore --in-place` sets it aside; nothing is
+//! deleted. A directory whose restore in place was interrupted is refused by all but that restore.
 
 mod cli;
 pub mod inspect;

@@ -1,8 +1,8 @@
 //! Following the log while it is written: what `WAL READ` is made of.
 //!
 //! A record is *visible* once it may be shown to somebody: under `always` when it is stable, under the other policies
-//! when it is in the file, as their replies do not wait for the disk either. So what a follower has seen under those may
-//! be lost in a power cut; a follower that is ahead of [`Wal::last_lsn`] knows that this has happened.
+//! when it is in the file, as their replies do not wait for the disk either. So what a follower has seen under those
+//! may be lost in a power cut; a follower that is ahead of [`Wal::last_lsn`] knows that this has happened.
 //!
 //! **Invariants**
 //! - Nothing beyond the visible records is read: a record half written is never taken for damage.
@@ -112,9 +112,9 @@ impl Wal {
         self.reader_threads().run(Box::new(job))
     }
 
-    /// Shows `visit` the visible records from `from` on until it breaks. Reads files: not for workers. Going on where an
-    /// earlier visit ended costs O(records), else up to 4 MiB more are read, or the segment's beginning when
-    /// that was written before the log was opened.
+    /// Shows `visit` the visible records from `from` on until it breaks. Reads files: not for workers. Going on where
+    /// an earlier visit ended costs O(records), else up to 4 MiB more are read, or the segment's beginning when that
+    /// was written before the log was opened.
     ///
     /// # Errors
     /// [`WalError::Trimmed`] when `from` is not retained any more; and what keeps a record from being read.

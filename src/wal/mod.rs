@@ -1,9 +1,10 @@
 //! The write-ahead log: records, group write and fsync, reading back. A record's payload is opaque bytes here.
 //!
-//! The way of a record: a worker's [`WorkerLog`] takes an LSN and gathers bytes in a chunk of its own; `submit`
-//! hands the chunk to the writer thread (`writer`), which merges the chunks of all workers by LSN, seals each record
-//! (CRC), writes the contiguous prefix in large writes, and syncs as the policy says. [`Reader`] reads it back,
-//! [`repair_tail`] removes what a crash left half written. `feed` follows the log while it is written. The layout on disk is in `docs/format-wal.md`.
+//! The way of a record: a worker's [`WorkerLog`] takes an LSN and gathers bytes in a chunk of its own; `submit` hands
+//! the chunk to the writer thread (`writer`), which merges the chunks of all workers by LSN, seals each record (CRC),
+//! writes the contiguous prefix in large writes, and syncs as the policy says. [`Reader`] reads it back,
+//! [`repair_tail`] removes what a crash left half written. `feed` follows the log while it is written. The layout on
+//! disk is in `docs/format-wal.md`.
 //!
 //! **Invariants**
 //! - LSNs are contiguous from 1; the files hold exactly a contiguous run of them, in order, at any instant.
@@ -68,7 +69,8 @@ pub struct WalOptions {
     pub dir: PathBuf,
     /// When to sync; [`Wal::set_fsync`] changes it later.
     pub fsync: Fsync,
-    /// A segment ends with the first record that makes it at least this long; [`Wal::set_segment_bytes`] changes it later.
+    /// A segment ends with the first record that makes it at least this long; [`Wal::set_segment_bytes`] changes it
+    /// later.
     pub segment_bytes: u64,
     /// The replication group that the records belong to.
     pub group: u16,

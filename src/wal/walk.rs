@@ -1,8 +1,8 @@
-//! [`Walk`]: one segment file frame by frame, damaged or not. For those who look at a log or rescue one; what a server
-//! reads is judged by [`Reader`](super::Reader).
+//! [`Walk`]: one segment file frame by frame, damaged or not. For tools that show or rescue a log; a server
+//! reads with [`Reader`](super::Reader).
 //!
-//! **Invariant:** what comes out as a record or a mark has a matching CRC; everything else is a fault, and after a fault it
-//! goes on with the next frame that is intact.
+//! **Invariant:** what comes out as a record or a mark has a matching CRC; everything else is a fault, and after a
+//! fault it goes on with the next frame that is intact.
 
 use std::path::Path;
 

@@ -1,7 +1,8 @@
 //! Every command with values at the ends of what can be written, from several clients at once, in both protocols: the
 //! server lives, answers each request once, and its memory stays bounded.
 //!
-//! `LOKIKV_SECONDS` says how long each run takes, `LOKIKV_SEED` repeats the requests of one (not how clients interleave).
+//! `LOKIKV_SECONDS` says how long each run takes, `LOKIKV_SEED` repeats the requests of one (not how clients
+//! interleave).
 
 #[path = "edges/catalog.rs"]
 mod catalog;

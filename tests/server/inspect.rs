@@ -1,4 +1,5 @@
-//! `lokikv inspect`: shows what is in a directory and in its files, damaged ones as far as they go, and changes nothing.
+//! `lokikv inspect`: shows what is in a directory and in its files, damaged ones as far as they go, and changes
+//! nothing.
 
 use std::fs;
 use std::path::Path;

@@ -1,10 +1,10 @@
 //! What the newest checkpoint has, for the next one to build on: the rows of its pages, and which of its page files are
 //! worth keeping.
 //!
-//! A page file is judged by what the newest checkpoint needs of it, not by what older ones kept do: they go one day, and
-//! what is carried on then is what the newest one has. When less than half of a file is needed its live pages count as
-//! changed, so that the next checkpoint writes them anew and the file goes with the last manifest that names it. Beyond
-//! [`FILES_MAX`] files the half with the fewest live bytes is treated likewise.
+//! A page file is judged by what the newest checkpoint needs of it, not by what older ones kept do: they go one day,
+//! and what is carried on then is what the newest one has. When less than half of a file is needed its live pages count
+//! as changed, so that the next checkpoint writes them anew and the file goes with the last manifest that names it.
+//! Beyond [`FILES_MAX`] files the half with the fewest live bytes is treated likewise.
 //!
 //! **Invariant:** a page of version 0 is never known: it was changed without a log, so its version says nothing.
 

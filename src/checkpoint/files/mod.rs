@@ -1,7 +1,8 @@
 //! The files of checkpoints and persisted collections: their format, how they are written, read, verified, and the
 //! directory they are in. The layout on disk is in `docs/format-checkpoint.md`.
 //!
-//! **Invariant:** nothing here knows who takes checkpoints; recovery, which the checkpointer uses, works with these alone.
+//! **Invariant:** nothing here knows who takes checkpoints; recovery, which the checkpointer uses, works with these
+//! alone.
 
 pub mod base;
 pub mod catalog;

@@ -319,8 +319,8 @@ pub fn read_page_file_id(disk: &dyn Disk, path: &Path) -> Result<u64> {
     decode_page_file_header(header.get(..read).unwrap_or_default()).map_err(|fault| header_error(path, fault))
 }
 
-/// The page that begins at `offset` of a file of `file_bytes`, by what the file alone says; `buffer` then holds it, header
-/// included.
+/// The page that begins at `offset` of a file of `file_bytes`, by what the file alone says; `buffer` then holds it,
+/// header included.
 ///
 /// # Errors
 /// A sentence when there is no whole page.

@@ -1,6 +1,7 @@
 //! Reading back all that one manifest promises, without using any of it.
 //!
-//! **Invariant:** nothing on disk is changed, and one damaged page, or page file, does not keep the others from being read.
+//! **Invariant:** nothing on disk is changed, and one damaged page, or page file, does not keep the others from being
+//! read.
 
 use std::collections::BTreeMap;
 use std::path::Path;

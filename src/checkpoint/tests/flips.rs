@@ -1,5 +1,5 @@
-//! Single flipped bytes anywhere in a data directory: `verify` finds each with its file and place, and a start on it either
-//! refuses, naming the place, or serves exactly the right data.
+//! Single flipped bytes anywhere in a data directory: `verify` finds each with its file and place, and a start on it
+//! either refuses, naming the place, or serves exactly the right data.
 //!
 //! Some bytes can be flipped without harm; they are counted, and each must be of a kind that is known:
 //! - the log's last mark, when it is the last frame: what looks torn there holds no record;
@@ -21,8 +21,8 @@ use crate::checkpoint::files::manifest::Manifest;
 use crate::recovery::verify::{Finding, Folders, verify};
 use crate::wal::Reader;
 
-/// A directory with checkpoints of which the later ones changed little, a persisted collection, and records behind them;
-/// and what a start on it must serve.
+/// A directory with checkpoints of which the later ones changed little, a persisted collection, and records behind
+/// them; and what a start on it must serve.
 fn filled() -> (FaultDisk, Dump) {
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);

@@ -1,5 +1,5 @@
-//! Long histories of a collection of each kind, compared with a B-tree: through splits and merges, checkpoints, kills and
-//! power cuts, each snapshot with what there was at its instant, and restores to moments before.
+//! Long histories of a collection of each kind, compared with a B-tree: through splits and merges, checkpoints, kills
+//! and power cuts, each snapshot with what there was at its instant, and restores to moments before.
 
 use std::sync::atomic::Ordering::Relaxed;
 

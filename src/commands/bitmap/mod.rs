@@ -1,6 +1,7 @@
 //! Strings as arrays of bits, and of small integers.
 //!
-//! **Invariant:** what is logged is the bytes that changed, however long the string; only BITOP's result is a new value.
+//! **Invariant:** what is logged is the bytes that changed, however long the string; only BITOP's result is a new
+//! value.
 
 mod bit;
 mod combine;

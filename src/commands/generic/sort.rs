@@ -1,7 +1,7 @@
 //! Sorting what a list, set or sorted set holds: SORT, SORT_RO.
 //!
-//! Patterns make keys out of elements, so nobody can say beforehand which keys are looked at: a call with patterns locks
-//! the whole collection, any other its keys.
+//! Patterns make keys out of elements, so nobody can say beforehand which keys are looked at: a call with patterns
+//! locks the whole collection, any other its keys.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;

@@ -1,6 +1,7 @@
 //! From an element to a register and a rank: the 64-bit MurmurHash2 with Redis's seed.
 //!
-//! **Invariants**: the low 14 bits choose the register; the rank is one more than the zeros that follow them, at most 51.
+//! **Invariants**: the low 14 bits choose the register; the rank is one more than the zeros that follow them, at most
+//! 51.
 
 use super::REGISTERS;
 

@@ -1,8 +1,8 @@
 //! Ranges, ranks and neighbours of keys, in ordered collections.
 //!
-//! A bound is written as in `ZRANGEBYLEX`: `-` and `+` are the ends, `[key` includes the key, `(key` does not; any other
-//! text is a key that is included. Keys compare byte by byte. A range is given from its least key to its greatest, also
-//! where `REV` turns the order of the answer around.
+//! A bound is written as in `ZRANGEBYLEX`: `-` and `+` are the ends, `[key` includes the key, `(key` does not; any
+//! other text is a key that is included. Keys compare byte by byte. A range is given from its least key to its
+//! greatest, also where `REV` turns the order of the answer around.
 //!
 //! **Invariants**
 //! - Keys whose time has come are neither shown nor counted.

@@ -122,8 +122,8 @@ fn krange(txn: &mut KeyspaceTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> C
     Ok(())
 }
 
-/// A step of a walk. The cursor is `0` at both ends, and else the last key seen, as a bound that leaves it out: it needs
-/// nothing kept here, and holds whatever happens to the keys meanwhile.
+/// A step of a walk. The cursor is `0` at both ends, and else the last key seen, as a bound that leaves it out: it
+/// needs nothing kept here, and holds whatever happens to the keys meanwhile.
 fn walk(
     txn: &mut KeyspaceTxn<'_, '_>,
     mut range: KeyRange,

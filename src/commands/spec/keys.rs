@@ -29,8 +29,8 @@ pub enum Begin {
     },
     /// Where the function says, if anywhere; `COMMAND INFO` calls it unknown.
     Unknown(fn(Args<'_>) -> Option<usize>),
-    /// Nobody can tell before the command runs, since names are made of what it reads; the function says whether the call
-    /// has such keys. `COMMAND INFO` calls it unknown, too.
+    /// Nobody can tell before the command runs, since names are made of what it reads; the function says whether the
+    /// call has such keys. `COMMAND INFO` calls it unknown, too.
     Untold(fn(Args<'_>) -> bool),
 }
 

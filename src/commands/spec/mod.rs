@@ -2,9 +2,9 @@
 //!
 //! **Invariants**
 //! - A spec stands next to its handler; no other file knows the command's name.
-//! - Whether a command reads or writes is its handler's type ([`Handler`]), so flags cannot lie about it. One exception:
-//!   a [`Handler::Write`] marked [`flag::READONLY`] answers a question and only keeps what it computed beside the value
-//!   (`PFCOUNT`), or may wait (`XREAD`); it is not refused as a write, so it asks
+//! - Whether a command reads or writes is its handler's type ([`Handler`]), so flags cannot lie about it. One
+//!   exception: a [`Handler::Write`] marked [`flag::READONLY`] answers a question and only keeps what it computed
+//!   beside the value (`PFCOUNT`), or may wait (`XREAD`); it is not refused as a write, so it asks
 //!   [`is_frozen`](crate::engine::txn::Txn::is_frozen) before it keeps anything.
 
 mod access;

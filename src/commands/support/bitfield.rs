@@ -1,7 +1,7 @@
 //! The integers of `BITFIELD`: of 1 to 64 bits, signed or not, at any bit offset, with a choice of overflow behaviour.
 //!
-//! **Invariants**: unsigned fields have at most 63 bits, so every value fits an `i64`. Fields are big-endian bit by bit, as
-//! in `SETBIT`; what lies past the end of a string reads as zero.
+//! **Invariants**: unsigned fields have at most 63 bits, so every value fits an `i64`. Fields are big-endian bit by
+//! bit, as in `SETBIT`; what lies past the end of a string reads as zero.
 
 use super::number::parse_i64;
 

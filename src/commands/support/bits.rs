@@ -1,7 +1,8 @@
 //! Bitmaps: `GETBIT`, `SETBIT`, `BITCOUNT`, `BITPOS` and `BITOP` over plain bytes.
 //!
-//! **Invariants**: bit 0 is the most significant bit of byte 0; past its end a string is all zeros. Ranges follow Redis:
-//! negative indices count from the end, both ends are included, out-of-range ends are clamped. Whole words at a time.
+//! **Invariants**: bit 0 is the most significant bit of byte 0; past its end a string is all zeros. Ranges follow
+//! Redis: negative indices count from the end, both ends are included, out-of-range ends are clamped. Whole words at a
+//! time.
 
 use super::number::parse_i64;
 

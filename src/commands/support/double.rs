@@ -1,7 +1,7 @@
 //! `f64` arguments and replies: what `ZADD` and its like accept, and how Redis prints a double.
 //!
-//! **Invariants**: reading accepts what `strtod` does (hexadecimal floats and infinities too), but no NaN and nothing that
-//! over- or underflows; printing is C's `%.17g`, so that what is printed reads back as the same double.
+//! **Invariants**: reading accepts what `strtod` does (hexadecimal floats and infinities too), but no NaN and nothing
+//! that over- or underflows; printing is C's `%.17g`, so that what is printed reads back as the same double.
 
 use super::float_text::{Digits, Literal, scan};
 use super::long_double::LongDouble;

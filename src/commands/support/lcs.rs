@@ -1,7 +1,7 @@
 //! `LCS`: the longest common subsequence of two strings, and which ranges of them it is made of.
 //!
-//! **Invariants**: of the many longest subsequences the one found is Redis's: the same table, walked back from the ends,
-//! a tie between the two directions going to the second string. The table is O(a × b) 32-bit cells and is refused
+//! **Invariants**: of the many longest subsequences the one found is Redis's: the same table, walked back from the
+//! ends, a tie between the two directions going to the second string. The table is O(a × b) 32-bit cells and is refused
 //! before it is built when it would pass the limit; a plain length needs two rows only, but obeys the same limit.
 
 /// A stretch of the subsequence: `len` equal bytes of both strings. Ends are included, as `LCS IDX` answers them.

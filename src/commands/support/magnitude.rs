@@ -1,7 +1,7 @@
 //! Exact unsigned integers of any size, and the one rounding step from them to a binary float.
 //!
-//! **Invariants**: `limbs` is little-endian and its last limb is not zero. Sizes are bounded by the 5 KiB of text that a
-//! long double may have, so the schoolbook methods here stay in the microseconds.
+//! **Invariants**: `limbs` is little-endian and its last limb is not zero. Sizes are bounded by the 5 KiB of text that
+//! a long double may have, so the schoolbook methods here stay in the microseconds.
 
 use std::cmp::Ordering;
 

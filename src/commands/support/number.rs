@@ -36,7 +36,8 @@ pub fn parse_u64_lenient(text: &[u8]) -> Option<u64> {
     Some(if negative { magnitude.wrapping_neg() } else { magnitude })
 }
 
-/// An `i64` as `strtoll` in base 10 reads it, if it reads to the end: spaces before, a sign and leading zeros are taken.
+/// An `i64` as `strtoll` in base 10 reads it, if it reads to the end: spaces before, a sign and leading zeros are
+/// taken.
 pub fn parse_i64_lenient(text: &[u8]) -> Option<i64> {
     let (negative, magnitude) = strto_digits(text)?;
     if negative {
@@ -122,7 +123,8 @@ pub fn parse_non_negative(text: &[u8]) -> Result<i64, RangeError> {
     })
 }
 
-/// An amount of memory: digits and an optional unit, `b`, `k` (1000), `kb` (1024), `m`, `mb`, `g`, `gb`, in either case.
+/// An amount of memory: digits and an optional unit, `b`, `k` (1000), `kb` (1024), `m`, `mb`, `g`, `gb`, in either
+/// case.
 ///
 /// As in Redis a bare unit is zero of it; unlike there, an amount above `u64::MAX` is refused instead of wrapping.
 pub fn parse_memory(text: &[u8]) -> Option<u64> {

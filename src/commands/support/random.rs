@@ -1,7 +1,7 @@
 //! Randomness as an input: a generator that can be seeded, so that a run can be replayed.
 //!
-//! **Invariants**: everything random a command does (`RANDOMKEY`, `SRANDMEMBER`, eviction samples …) is drawn from a
-//! [`Random`] it was given; the same seed gives the same draws. Not for secrets.
+//! **Invariants**: the same seed gives the same draws. Not for secrets. Commands on keys draw from their thread instead
+//! (`Kit::dice`).
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, RngExt, SeedableRng};

@@ -47,7 +47,8 @@ impl Interval {
         }
     }
 
-    /// What is left of it behind its first `offset` members, at most `count` (negative: all); from its end if `reverse`.
+    /// What is left of it behind its first `offset` members, at most `count` (negative: all); from its end if
+    /// `reverse`.
     pub fn limited(self, reverse: bool, offset: i64, count: i64) -> Self {
         let offset = u64::try_from(offset).unwrap_or(u64::MAX).min(self.len);
         let left = self.len - offset;

@@ -118,8 +118,8 @@ impl Options {
 }
 
 impl Query<'_> {
-    /// As in Redis, whose result grows member by member, from a small one unless it is known to become large: those that
-    /// come while it is small lose the sign of a zero.
+    /// As in Redis, whose result grows member by member, from a small one unless it is known to become large: those
+    /// that come while it is small lose the sign of a zero.
     fn lose_signs(&self, members: &mut [Scored<'_>], thresholds: &Thresholds) {
         let is_known = matches!(self.bounds, Bounds::Ranks(..));
         if is_known && !thresholds.zset_fits(members.len() as u64) {

@@ -105,8 +105,8 @@ impl Params {
 
     /// CONFIG GET: every parameter that one of `patterns` names, each once, in the order found.
     ///
-    /// `matches(pattern, text)` is the glob matcher; it is given both in lower case. As in Redis a pattern without
-    /// `*`, `?` or `[` is a name, and comes back as it was written. Dotted keys are found by patterns with a dot only, so
+    /// `matches(pattern, text)` is the glob matcher; it is given both in lower case. As in Redis a pattern without `*`,
+    /// `?` or `[` is a name, and comes back as it was written. Dotted keys are found by patterns with a dot only, so
     /// that clients see what they know. O(patterns × parameters).
     pub fn get(&self, patterns: &[&[u8]], matches: impl Fn(&[u8], &[u8]) -> bool) -> Vec<(String, String)> {
         let state = self.state.read();
@@ -264,7 +264,8 @@ fn find(name: &str) -> Option<Name> {
     })
 }
 
-/// The parameters of `pairs`, in order, when all are known, settable and different; Redis reports the first that is not.
+/// The parameters of `pairs`, in order, when all are known, settable and different; Redis reports the first that is
+/// not.
 fn settable(pairs: &[(&[u8], &[u8])]) -> Result<Vec<Name>, String> {
     let mut names: Vec<Name> = Vec::with_capacity(pairs.len());
     for (given, _) in pairs {

@@ -47,8 +47,8 @@ impl PageWrite<'_> {
         version == self.lsn && self.lsn != 0
     }
 
-    /// Before a change to a page of this version, saved in `saved_epoch`: hands over its image if a checkpoint still needs
-    /// it. Returns whether the page is to be stamped with this record and this epoch.
+    /// Before a change to a page of this version, saved in `saved_epoch`: hands over its image if a checkpoint still
+    /// needs it. Returns whether the page is to be stamped with this record and this epoch.
     #[inline]
     pub fn hand_over(&self, version: Lsn, saved_epoch: u64, image: impl FnOnce() -> PageImage) -> bool {
         if self.has_stamped(version) {

@@ -135,7 +135,7 @@ pub fn check_fit(pages: &mut [Outline]) -> Result<(), Misfit> {
     }))
 }
 
-/// Whether anchors, in the order of their prefixes, cover all hashes, each once. None at all is well, too.
+/// Whether anchors, in the order of their prefixes, cover all hashes, each once. An empty list is valid.
 pub fn check_cover(pages: impl Iterator<Item = (u64, Anchor)>) -> Result<(), Misfit> {
     let mut covered = None;
     for (id, anchor) in pages {

@@ -1,5 +1,5 @@
-//! What a client holds in the server's memory, and whether it may: what it has sent and is not run, its queued
-//! transaction, its replies.
+//! What a client holds in the server's memory, and whether it may: requests that have not run, its queued transaction,
+//! its replies.
 //!
 //! **Invariants**
 //! - Judging costs O(1), and is done whenever something has been added: after each receive, and by the reply buffer

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! A key of 255 bytes or more sets the first `key_len` to 255 and stores its length in the second. A string longer than
-//! [`INLINE_BYTES_MAX`] is a pointer to its [`Shared`] allocation instead of bytes at the end, a container that does not
-//! stay packed a pointer to its [`Big`]. The upper half of `flags` is the container's kind, 0 for a string.
+//! [`INLINE_BYTES_MAX`] is a pointer to its [`Shared`] allocation instead of bytes at the end, a container that does
+//! not stay packed a pointer to its [`Big`]. The upper half of `flags` is the container's kind, 0 for a string.
 //!
 //! **Invariants:** the allocation is exactly as long as its shape says, computed from the header alone; the header
 //! of a live entry changes only through `&mut Entry`.

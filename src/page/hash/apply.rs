@@ -23,8 +23,8 @@ pub fn apply<'a>(form: Form<'a>, op: &HashOp<'a>, thresholds: &Thresholds) -> Ne
     }
 }
 
-/// Hashes that may become longer than this are not packed again. Twice what stays packed: changing all fields of a small
-/// one leaves it small.
+/// Hashes that may become longer than this are not packed again. Twice what stays packed: changing all fields of a
+/// small one leaves it small.
 const LONG: usize = 256;
 
 fn packed_next<'a>(mut fields: Fields<'a>, op: &HashOp<'a>, thresholds: &Thresholds) -> Next {

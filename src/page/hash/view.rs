@@ -88,8 +88,8 @@ impl<'a> HashRef<'a> {
         alive
     }
 
-    /// Visits about `count` fields, dead or alive, from `cursor` on (0 = start); returns where to go on, 0 at the end. A
-    /// small hash is visited whole.
+    /// Visits about `count` fields, dead or alive, from `cursor` on (0 = start); returns where to go on, 0 at the end.
+    /// A small hash is visited whole.
     pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(Field<'a>)) -> u64 {
         match self {
             Self::Packed(packed) => {

@@ -17,7 +17,8 @@ pub enum SetRef<'a> {
     Big(&'a BigSet),
 }
 
-/// A set kept beyond its lookup, so that several can be looked at together: a copy of a small one, a share of a big one.
+/// A set kept beyond its lookup, so that several can be looked at together: a copy of a small one, a share of a big
+/// one.
 #[derive(Clone, Debug)]
 pub enum HeldSet {
     /// A small one.

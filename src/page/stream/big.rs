@@ -221,7 +221,8 @@ impl BigStream {
         });
     }
 
-    /// Lets the list of groups be changed, and counts its bytes anew; `change` tells by how many those of the groups grow.
+    /// Lets the list of groups be changed, and counts its bytes anew; `change` tells by how many those of the groups
+    /// grow.
     fn change_list(&mut self, change: impl FnOnce(&mut Vec<Group>) -> i64) {
         let before = self.list_bytes() as i64;
         // Only a list that is shared is copied: one that grows group by group must not be copied for each.

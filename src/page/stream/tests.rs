@@ -1,4 +1,5 @@
-//! Streams against a plain model, from printed seeds: both orders, trims, groups, clones, and the way to the wire and back.
+//! Streams against a plain model, from printed seeds: both orders, trims, groups, clones, and the way to the wire and
+//! back.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;

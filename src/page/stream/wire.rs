@@ -12,8 +12,8 @@
 //!             pending:   number, each: id, delivered (ms), deliveries, place of its consumer
 //! ```
 //!
-//! All numbers are varints; an id is two of them. The head reads as that of any packed container. Nodes are kept as they
-//! are, deleted entries included, so that trimming goes on as before.
+//! All numbers are varints; an id is two of them. The head reads as that of any packed container. Nodes are kept as
+//! they are, deleted entries included, so that trimming goes on as before.
 //!
 //! **Invariants:** reading never panics, whatever the bytes; what [`check`] lets through is a whole stream.
 

@@ -52,8 +52,8 @@ pub(super) fn make_room<T: TreeItem>(
     })
 }
 
-/// Sees to child `at` if it has become small: empty, it goes; else it is joined with a neighbour if both fit one node, or
-/// takes from it. At an end of the tree it may be small, so that what is worked off or built up there is not moved
+/// Sees to child `at` if it has become small: empty, it goes; else it is joined with a neighbour if both fit one node,
+/// or takes from it. At an end of the tree it may be small, so that what is worked off or built up there is not moved
 /// about. Whether anything was done.
 pub(super) fn mend_child<T: TreeItem>(children: &mut Children<T>, at: usize, edge: Edge, nodes: &mut Nodes) -> bool {
     let Some(child) = children.get(at) else { return false };

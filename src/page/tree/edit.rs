@@ -20,8 +20,8 @@ impl<T: TreeItem> Tree<T> {
         self.insert_at(&path, item);
     }
 
-    /// Puts an item where it belongs among items in ascending order, `compare` telling how those are to it: its index. If
-    /// there is an equal one, that one's index and the item. O(log n).
+    /// Puts an item where it belongs among items in ascending order, `compare` telling how those are to it: its index.
+    /// If there is an equal one, that one's index and the item. O(log n).
     pub fn insert_by(&mut self, mut compare: impl FnMut(&T) -> Ordering, item: T) -> Result<usize, (usize, T)> {
         let (path, index) = self.path_by(&mut compare);
         if self.is_equal_at(index, &path, compare) {
@@ -146,8 +146,8 @@ fn insert<T: TreeItem>(node: &mut Node<T>, path: &[u8], item: T, edge: Edge, nod
     }
 }
 
-/// Inserts into a node's own; what stands behind it then, if there was no room. That is split near an end of the tree, so
-/// that runs leave full nodes behind, else in the middle.
+/// Inserts into a node's own; what stands behind it then, if there was no room. That is split near an end of the tree,
+/// so that runs leave full nodes behind, else in the middle.
 fn put<A: Array>(own: &mut SmallVec<A>, max: usize, at: usize, new: A::Item, is_end: bool) -> Option<SmallVec<A>> {
     if own.len() < max {
         own.insert(at, new);

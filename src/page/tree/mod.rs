@@ -1,9 +1,9 @@
-//! A sequence as a counted B+-tree whose nodes are shared until they change: what big lists, the order of sorted sets and
-//! streams are made of.
+//! A sequence as a counted B+-tree whose nodes are shared until they change: what big lists, the order of sorted sets
+//! and streams are made of.
 //!
 //! Every child is kept with the number of items below it and the sum of their weights, so that the item at an index or
-//! at an offset in weight is found in O(log n), and so is a place by comparison. A clone shares all nodes; a change copies
-//! the nodes on its path that are shared, and none otherwise.
+//! at an offset in weight is found in O(log n), and so is a place by comparison. A clone shares all nodes; a change
+//! copies the nodes on its path that are shared, and none otherwise.
 //!
 //! **Invariants**
 //! - All leaves are equally deep; no node is empty, but for the root leaf of an empty tree; the root has more than one

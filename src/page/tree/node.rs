@@ -2,8 +2,8 @@
 //!
 //! **Invariants**
 //! - A node never has more items or children than its inline room, so it is one allocation of a fixed size.
-//! - Where items allow separators, every child of a node has one but for the first: no search ever asks for that, and so
-//!   changes at the front of a tree leave the nodes above alone.
+//! - Where items allow separators, every child of a node has one but for the first: no search ever asks for that, and
+//!   so changes at the front of a tree leave the nodes above alone.
 
 use smallvec::SmallVec;
 use triomphe::Arc;

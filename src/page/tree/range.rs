@@ -1,7 +1,7 @@
 //! Removal of many items at once.
 //!
-//! Whole nodes are dropped, the two at the range's ends are cut; then the seam is mended from the root down, so that small
-//! nodes find neighbours, and up again.
+//! Whole nodes are dropped, the two at the range's ends are cut; then the seam is mended from the root down, so that
+//! small nodes find neighbours, and up again.
 
 use triomphe::Arc;
 

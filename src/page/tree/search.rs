@@ -1,5 +1,5 @@
-//! Binary search that has several looks under way at once: what it compares is mostly in no cache, and a look that waits
-//! for the one before costs more than all else.
+//! Binary search that has several looks under way at once: what it compares is mostly in no cache, and a look that
+//! waits for the one before costs more than all else.
 
 /// Places looked at together. They take as many comparisons as a plain binary search would: one for each doubling.
 const PARTS: usize = 8;

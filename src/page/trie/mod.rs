@@ -1,8 +1,9 @@
 //! A hash trie: what big hashes and sets are, and how big sorted sets find a member.
 //!
 //! Elements lie in *leaves* of up to 46, each leaf holding those whose hashes begin with the same bits. *Inner nodes*
-//! tell leaves apart, 6 bits of the hash at a time. Leaves split and merge one by one, so no change ever costs more than
-//! a path and two leaves, whatever the size. Nodes are shared by clones of the trie and copied when one of those changes.
+//! tell leaves apart, 6 bits of the hash at a time. Leaves split and merge one by one, so no change ever costs more
+//! than a path and two leaves, whatever the size. Nodes are shared by clones of the trie and copied when one of those
+//! changes.
 //!
 //! **Invariants**
 //! - An element's place follows from its hash; the order of leaves is the order of hashes, all 64 bits of them.

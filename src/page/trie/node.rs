@@ -5,8 +5,8 @@
 //! grows child by child, as its leaves split.
 //!
 //! **Invariants**
-//! - An item in a leaf under a node of level n is tagged with 16 bits of its hash behind the first 6n (in a root leaf: n
-//!   is 0). They tell it from others, and which half it goes to when the leaf splits, without a look at its memory.
+//! - An item in a leaf under a node of level n is tagged with 16 bits of its hash behind the first 6n (in a root leaf:
+//!   n is 0). They tell it from others, and which half it goes to when the leaf splits, without a look at its memory.
 //! - All leaves have the same size, but those that hold more than [`LEAF_MAX`] items of one hash: what one gives back,
 //!   any other can use. Sizes that follow the number of items would leave memory in pieces of all of them.
 //! - An inner node is a child of one slot.

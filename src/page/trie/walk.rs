@@ -50,11 +50,12 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
         }
     }
 
-    /// Visits about `count` items from `cursor` on, 0 for the beginning; returns the cursor to go on with, 0 at the end.
+    /// Visits about `count` items from `cursor` on, 0 for the beginning; returns the cursor to go on with, 0 at the
+    /// end.
     ///
     /// Cursors are hashes, visited in their order. So, whatever is put in or taken out between two calls, an item that
-    /// stays is visited exactly once in a walk from 0 to 0. Items of equal hashes are visited together, even if they are
-    /// more than `count`.
+    /// stays is visited exactly once in a walk from 0 to 0. Items of equal hashes are visited together, even if they
+    /// are more than `count`.
     pub fn scan<'a>(&'a self, mut cursor: u64, count: usize, mut visit: impl FnMut(&'a T)) -> u64 {
         let mut left = count.max(1);
         loop {

@@ -1,5 +1,5 @@
-//! Values that are not streams: compact encodings for what is small, plain ones for the rest. Redis chooses anew when it
-//! loads them.
+//! Values that are not streams: compact encodings for what is small, plain ones for the rest. Redis chooses anew when
+//! it loads them.
 
 use crate::page::packed::Item;
 

@@ -6,8 +6,8 @@
 //! **Invariants**
 //! - A shard is one applier's alone, so that the order of changes to a key is that of the log.
 //! - An effect on collections is a barrier: all before it has been applied when it is, and nothing after it.
-//! - Whether a record can be applied is judged from the record and the collections alone, so that all appliers stop at the
-//!   same one and none is left waiting at a barrier.
+//! - Whether a record can be applied is judged from the record and the collections alone, so that all appliers stop at
+//!   the same one and none is left waiting at a barrier.
 
 use std::path::Path;
 use std::sync::Arc;

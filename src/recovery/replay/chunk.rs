@@ -14,7 +14,8 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// Bytes of records that may wait to be applied.
 const UNDER_WAY_BYTES_MAX: usize = 64 << 20;
 
-/// Emptied buffers that are kept: fresh memory has to be cleared by the kernel first, which costs as much as the reading.
+/// Emptied buffers that are kept: fresh memory has to be cleared by the kernel first, which costs as much as the
+/// reading.
 const SPARE_MAX: usize = 32;
 
 /// Lets only so many bytes be under way.

@@ -98,7 +98,8 @@ fn refused(refused: Refused) -> RecoveryError {
     }
 }
 
-/// Hands all records until then out; returns the bytes of their payloads and the LSN after the last one. Ends early when nobody takes them.
+/// Hands all records until then out; returns the bytes of their payloads and the LSN after the last one. Ends early
+/// when nobody takes them.
 fn read(
     reader: &mut Reader,
     (dir, until): (&Path, Until),

@@ -299,7 +299,8 @@ impl Reply {
         self.out.io_slices(out)
     }
 
-    /// Lends all that is unsent, if it is one piece; it is to be [put back](Self::put_back) before anything else is done.
+    /// Lends all that is unsent, if it is one piece; it is to be [put back](Self::put_back) before anything else is
+    /// done.
     pub fn lend(&mut self) -> Option<Vec<u8>> {
         self.out.lend_tail()
     }

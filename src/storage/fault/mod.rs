@@ -8,7 +8,8 @@
 //! **Invariants**
 //! - Synced data in a file whose entry was synced is never lost or changed by a crash.
 //! - Everything random comes from the seed: the same calls give the same disk.
-//! - A hole is at least [`HOLE_BYTES_MIN`] long: shorter ones nobody could tell from damage.
+//! - A hole is at least [`HOLE_BYTES_MIN`] long: the log's reader cannot distinguish a shorter one from damage. A real
+//!   disk can leave shorter ones.
 
 mod model;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `lokikv inspect`: what is in a data directory or in one of its files. Reads only.
 //!
-//! A file is known by its first bytes, or else by its name, so that a damaged one is told as what it was. Damaged files are
-//! shown as far as they can be read, with the place of each fault.
+//! A file is known by its first bytes, or else by its name, so that a damaged one is told as what it was. Damaged files
+//! are shown as far as they can be read, with the place of each fault.
 //!
 //! **Invariant:** of records, rows, pages and entries at most [`Options::limit`] are shown for each path, and a note
 //! tells when there is more.

@@ -1,7 +1,7 @@
 //! Page files: header, pages, and with `--page` a page's entries.
 //!
-//! Behind a damaged page the next one is found by the manifests beside the file, since a page that is not whole does not
-//! tell where it ends.
+//! Behind a damaged page the next one is found by the manifests beside the file, since a page that is not whole does
+//! not tell where it ends.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -1,7 +1,7 @@
 //! Checkpoints and persisted collections: which can be used, and what must go.
 //!
-//! In this order: the newest checkpoint as it is; an older one that the log still brings up to date; the newest one without
-//! its damaged pages; an older one without what came after it.
+//! In this order: the newest checkpoint as it is; an older one that the log still brings up to date; the newest one
+//! without its damaged pages; an older one without what came after it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

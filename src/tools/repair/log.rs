@@ -1,7 +1,7 @@
 //! The log: what of it can be read, and what must go.
 //!
-//! **Invariant:** intact records behind damage are dropped too, since changes after a gap would be applied to other data
-//! than they were made for; they are counted.
+//! **Invariant:** intact records behind damage are dropped too, since changes after a gap would be applied to other
+//! data than they were made for; they are counted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,8 +56,8 @@ impl<'a> Log<'a> {
         self.segments.first().map(|(first, _)| *first)
     }
 
-    /// Whether a checkpoint at `base` can be brought up to `target`, or where that is not known to the log's end, without a
-    /// fault on the way.
+    /// Whether a checkpoint at `base` can be brought up to `target`, or where that is not known to the log's end,
+    /// without a fault on the way.
     pub fn reaches(&mut self, base: Lsn, target: Option<Lsn>) -> Result<bool, String> {
         if self.segments.is_empty() {
             return Ok(target.is_some_and(|target| target <= base));

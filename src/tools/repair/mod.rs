@@ -1,11 +1,11 @@
 //! `lokikv repair`: makes a damaged data directory startable, by dropping what cannot be read and saying what that is.
 //!
-//! First a plan is made, which reads everything and changes nothing; then, if asked to, it is carried out. What is dropped
-//! is moved to a quarantine folder in the data directory.
+//! First a plan is made, which reads everything and changes nothing; then, if asked to, it is carried out. What is
+//! dropped is moved to a quarantine folder in the data directory.
 //!
 //! **Invariants**
-//! - Nothing that a server could serve is dropped: of checkpoints the newest usable one stays, of the log all up to the first
-//!   damage behind it.
+//! - Nothing that a server could serve is dropped: of checkpoints the newest usable one stays, of the log all up to the
+//!   first damage behind it.
 //! - A step that loses what was once acknowledged says so ([`Step::loses`]), and is not taken without consent.
 //! - A file is first copied or moved to the quarantine, durably, and only then changed.
 

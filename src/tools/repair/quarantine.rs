@@ -1,6 +1,7 @@
 //! The folder that what is dropped goes to.
 //!
-//! **Invariant:** files keep their place relative to the data directory; one from outside of it lies under its folder's name.
+//! **Invariant:** files keep their place relative to the data directory; one from outside of it lies under its folder's
+//! name.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

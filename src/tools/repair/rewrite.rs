@@ -1,7 +1,7 @@
 //! A manifest without its damaged pages.
 //!
-//! Pages of hashed collections cover all hashes; where one is dropped, an empty one takes its place, in a page file of its
-//! own.
+//! Pages of hashed collections cover all hashes; where one is dropped, an empty one takes its place, in a page file of
+//! its own.
 //!
 //! **Invariant:** the page file is durable before the manifest that names it.
 

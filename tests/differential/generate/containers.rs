@@ -54,7 +54,8 @@ impl Generator {
         }
     }
 
-    /// A small number: how many elements by chance, of which a huge negative number would fill the memory of both servers.
+    /// A small number: how many elements by chance, of which a huge negative number would fill the memory of both
+    /// servers.
     pub fn small_count(&mut self) -> String {
         (self.rng.below(14) as i64 - 7).to_string()
     }

@@ -1,7 +1,7 @@
 //! A weighted random generator of command sequences, the same for the same seed.
 //!
-//! **Invariants**: steps are made without looking at replies, so any part of a sequence can be run again by itself;
-//! no reply depends on when exactly a step runs: times to live are over 100 s, in the past, or tiny and then waited out.
+//! **Invariants**: steps are made without looking at replies, so any part of a sequence can be run again by itself; no
+//! reply depends on when exactly a step runs: times to live are over 100 s, in the past, or tiny and then waited out.
 
 mod bits;
 mod blocking;

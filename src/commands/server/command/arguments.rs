@@ -1,9 +1,11 @@
-//! Arguments of a command, read from its syntax line (`key value [NX | XX] [EX seconds | KEEPTTL] [field [field ...]]`).
+//! Arguments of a command, read from its syntax line (`key value [NX | XX] [EX seconds | KEEPTTL] [field [field
+//! ...]]`).
 //!
 //! Upper-case words are tokens, others values; `[…]` is optional, `<…>` groups, `|` separates alternatives, and `...`
 //! repeats what stands before it.
 //!
-//! **Invariant:** any text gives some result; a syntax line that is not well-formed is found by the test over all specs.
+//! **Invariant:** any text gives some result; a syntax line that is not well-formed is found by the test over all
+//! specs.
 
 /// One argument as COMMAND DOCS shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! The `bcust` kind: our counted B+-tree. Its leaves are the pages; inner nodes hold, for each child, the separator from
-//! which it covers keys and the number of entries below it, so that ranks, counts and the n-th key take O(log n).
+//! The `bcust` kind: our counted B+-tree. Its leaves are the pages; inner nodes hold, for each child, the separator
+//! from which it covers keys and the number of entries below it, so that ranks, counts and the n-th key take O(log n).
 //!
 //! **Invariants:** see `node.rs`; the root is absent only when there is no page.
 

@@ -265,7 +265,8 @@ impl<const FANOUT: usize> Node<FANOUT> {
         }
     }
 
-    /// Takes over the lower bound of child `at`, whose first child may have gone: its keys are the left neighbour's now.
+    /// Takes over the lower bound of child `at`, whose first child may have gone: its keys are the left neighbour's
+    /// now.
     fn raise_lower(&mut self, at: usize, sizes: &mut Sizes) {
         let Children::Nodes(nodes) = &self.children else {
             return;

@@ -10,7 +10,8 @@ use crate::page::hash_page::{self, HashPage, LINES_MIN};
 use crate::page::image::Anchor;
 
 impl Hmap {
-    /// See [`super::super::Index::begin_page`]. The first page has the size it would have grown to, all others the full one.
+    /// See [`super::super::Index::begin_page`]. The first page has the size it would have grown to, all others the full
+    /// one.
     pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<HashedPage, Misfit> {
         if anchor.depth > DEPTH_MAX || anchor.prefix & !prefix_mask(anchor.depth) != 0 {
             return Err(Misfit::Anchor {

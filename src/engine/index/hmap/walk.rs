@@ -53,7 +53,8 @@ impl Hmap {
         let (start, depth, mut tag_min) = unpack_cursor(cursor);
         let mut left = count.max(1);
         for page in self.pages_from(position(start, self.depth)) {
-            // A page that has grown by a merge since then holds entries from before `start` that were not seen.
+            // Pages never merge, but the collection may have been emptied or loaded since: a page of less depth than the
+            // cursor's holds entries from before `start` that were not seen.
             if page.header().depth < depth {
                 tag_min = 0;
             }

@@ -1,4 +1,5 @@
-//! What both ordered kinds do with their pages. How a page is found by a key is their [`Directory`]: all they differ in.
+//! What both ordered kinds do with their pages. How a page is found by a key is their [`Directory`]: all they differ
+//! in.
 //!
 //! **Invariants**
 //! - A page holds the keys from its separator (the first page: from the least key) up to the next page's.
@@ -226,7 +227,8 @@ impl<D: Directory> Ordered<D> {
         }
     }
 
-    /// Moves what is in `right` to the page before it, and lets it go. `key` is one that the emptier of them might hold.
+    /// Moves what is in `right` to the page before it, and lets it go. `key` is one that the emptier of them might
+    /// hold.
     fn swallow(&mut self, left: Place, right: Place, key: &[u8], write: &PageWrite<'_>) {
         let moved = self.pages.page(right).len();
         self.change_page(right, write, |_| ());
@@ -286,7 +288,8 @@ impl<D: Directory> Ordered<D> {
         None
     }
 
-    /// See [`super::Index::random`]. Every page is equally likely, then every place in one; empty places are drawn again.
+    /// See [`super::Index::random`]. Every page is equally likely, then every place in one; empty places are drawn
+    /// again.
     pub fn random(&self, random: &mut dyn FnMut(usize) -> usize) -> Option<EntryRef<'_>> {
         if self.entries == 0 {
             return None;

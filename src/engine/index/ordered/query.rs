@@ -1,7 +1,7 @@
 //! What only ordered kinds can tell: entries between two edges, how many there are, which is the n-th.
 //!
-//! The directory counts the dead as well until somebody removes them; here they are found and left out. Only pages whose
-//! earliest expiry has passed are looked at for that, of which the expiry sweep leaves few.
+//! The directory counts the dead as well until somebody removes them; here they are found and left out. Only pages
+//! whose earliest expiry has passed are looked at for that, of which the expiry sweep leaves few.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
