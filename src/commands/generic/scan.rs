@@ -135,7 +135,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Answers with what `visit` finds in the container, if there is one: it is given the cursor and a reply for the
-    /// elements, and tells where to go on and how many it has written. `flag`: see [`WalkOptions::parse`].
+    /// elements, and tells where to go on and how many it has written. `flag`: see `WalkOptions::parse`.
     ///
     /// # Errors
     /// When an option is wrong, of which nothing is said where there is no container.
