@@ -71,7 +71,8 @@ pub struct Slot {
 impl Slot {
     /// Its owner is about to see what there is to do: what comes from here on is noted anew.
     pub fn rest(&self) {
-        self.is_noted.store(false, Ordering::SeqCst);
+        // A swap, not a store: what came with a wake-up that noted nothing is seen from here on.
+        self.is_noted.swap(false, Ordering::SeqCst);
     }
 }
 
