@@ -57,6 +57,8 @@ mod startup;
 mod stopping;
 #[path = "server/transactions.rs"]
 mod transactions;
+#[path = "server/turns.rs"]
+mod turns;
 #[path = "server/verify.rs"]
 mod verify;
 

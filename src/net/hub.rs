@@ -25,7 +25,7 @@ use tokio::time::{Interval, Sleep};
 use super::connection::{Connection, Next};
 use super::linger::Linger;
 use super::places::Place;
-use super::ready::{ReadyList, Slot};
+use super::ready::{ReadyList, Slot, Ticket};
 use super::settling::{Settling, Verdict, judge};
 use super::socket::{Accepted, Socket};
 use super::transfers::{self, Transfer, Transfers};
@@ -36,6 +36,8 @@ use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
 
 /// Connections served together.
 const GROUP_CONNECTIONS: usize = 64;
+/// Connections that a turn takes on.
+const ARRIVALS_MAX: usize = 16;
 /// How often a worker looks after what no event tells of.
 const TICK: Duration = Duration::from_millis(100);
 /// Ticks in which every connection is looked after once.
@@ -53,7 +55,7 @@ pub struct Hub {
     cx: Rc<WorkerCx>,
     ready: ReadyList,
     /// The list that is served, kept for its room.
-    serving: Vec<usize>,
+    serving: Vec<Ticket>,
     sources: [Arc<Slot>; SOURCES],
     connections: Slab<Connected>,
     /// Who runs in this turn, and what it will owe; empty between turns, as is what is being moved.
@@ -81,6 +83,8 @@ struct Running {
 
 /// A connection that counts among its worker's.
 struct Connected {
+    /// Its slot's.
+    ticket: Ticket,
     /// Given back just before the socket is closed: a closed client can come back at once.
     _place: Place,
     connection: Box<Connection>,
@@ -127,8 +131,8 @@ impl Hub {
         let mut serving = std::mem::take(&mut self.serving);
         self.ready.take(&mut serving);
         let mut has_worked = false;
-        for numbers in serving.chunks(GROUP_CONNECTIONS) {
-            has_worked |= self.serve(numbers);
+        for tickets in serving.chunks(GROUP_CONNECTIONS) {
+            has_worked |= self.serve(tickets);
         }
         serving.clear();
         self.serving = serving;
@@ -152,14 +156,16 @@ impl Hub {
     }
 
     /// Serves these slots as one turn; whether requests have run.
-    fn serve(&mut self, numbers: &[usize]) -> bool {
+    fn serve(&mut self, tickets: &[Ticket]) -> bool {
         // These may end connections, whose numbers new ones get: not once something is under way.
-        numbers
-            .iter()
-            .filter(|number| **number < SOURCES)
-            .for_each(|source| self.see(*source));
-        for index in numbers.iter().filter_map(|number| number.checked_sub(SOURCES)) {
-            if let Some(connected) = self.connections.get_mut(index) {
+        let sources = tickets.iter().filter(|ticket| ticket.number < SOURCES);
+        sources.for_each(|source| self.see(source.number));
+        for ticket in tickets {
+            let Some(index) = ticket.number.checked_sub(SOURCES) else {
+                continue;
+            };
+            let connected = self.connections.get_mut(index);
+            if let Some(connected) = connected.filter(|connected| connected.ticket == *ticket) {
                 let next = connected.connection.wake_up();
                 self.go_on(index, next);
             }
@@ -275,7 +281,10 @@ impl Hub {
             Verdict::Free | Verdict::Waits(_) => connected.connection.settled(),
         };
         match next {
-            Next::Run | Next::Receive => connected.connection.wake_later(),
+            Next::Run | Next::Receive => {
+                connected.connection.charge();
+                connected.connection.wake_later();
+            }
             next => self.go_on(index, next),
         }
     }
@@ -317,7 +326,15 @@ impl Hub {
 
     fn see_arrivals(&mut self) {
         let waker = self.waker(ARRIVALS);
-        while let Poll::Ready(Some(arrived)) = self.arrivals.poll_recv(&mut Context::from_waker(&waker)) {
+        for seated in 0.. {
+            if seated == ARRIVALS_MAX {
+                // Those that are here already come first.
+                waker.wake_by_ref();
+                return;
+            }
+            let Poll::Ready(Some(arrived)) = self.arrivals.poll_recv(&mut Context::from_waker(&waker)) else {
+                return;
+            };
             let (accepted, seat, place) = arrived;
             if let Err(error) = self.seat(accepted, seat, place) {
                 tracing::warn!(%error, "cannot take over a connection");
@@ -333,10 +350,12 @@ impl Hub {
         let (socket, addresses) = Socket::adopt(accepted, config.server.unixsocket.as_str())?;
         let entry = self.connections.vacant_entry();
         let slot = self.ready.slot(entry.key() + SOURCES);
+        let ticket = slot.ticket();
         let connection = Connection::new(socket, addresses, slot, Rc::clone(&self.cx));
         connection.wake_later();
         entry.insert(Connected {
             connection: Box::new(connection),
+            ticket,
             _place: place,
             _seat: seat,
         });

@@ -4,6 +4,7 @@
 //! notes its number and wakes the worker. The worker takes the whole list and serves it in one turn.
 //!
 //! **Invariants**
+//! - A number may belong to another source later, a [`Ticket`] to one for ever: what an old slot notes late is nobody's.
 //! - A slot is on the list at most once. It is free to be noted again from the moment its owner begins to serve it
 //!   ([`Slot::rest`]), so no wake-up is lost.
 //! - The worker is woken when the list gets its first number, from whichever thread.
@@ -14,9 +15,19 @@ use std::task::{Wake, Waker};
 
 use parking_lot::Mutex;
 
+/// A slot's number, and which of those that have had it this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The number.
+    pub number: usize,
+    generation: u64,
+}
+
 #[derive(Default)]
 struct Noted {
-    numbers: Vec<usize>,
+    tickets: Vec<Ticket>,
+    /// Slots made so far.
+    generations: u64,
     /// The worker's task, which waits for the first number; `None` before its first turn.
     worker: Option<Waker>,
 }
@@ -28,8 +39,12 @@ pub struct ReadyList(Arc<Mutex<Noted>>);
 impl ReadyList {
     /// A slot with this number.
     pub fn slot(&self, number: usize) -> Arc<Slot> {
+        let mut noted = self.0.lock();
+        noted.generations += 1;
+        let generation = noted.generations;
+        drop(noted);
         Arc::new(Slot {
-            number,
+            ticket: Ticket { number, generation },
             is_noted: AtomicBool::new(false),
             list: self.clone(),
         })
@@ -44,16 +59,16 @@ impl ReadyList {
         }
     }
 
-    /// Moves the numbers noted so far into `numbers`, which is empty.
-    pub fn take(&self, numbers: &mut Vec<usize>) {
-        std::mem::swap(&mut self.0.lock().numbers, numbers);
+    /// Moves the tickets noted so far into `tickets`, which is empty.
+    pub fn take(&self, tickets: &mut Vec<Ticket>) {
+        std::mem::swap(&mut self.0.lock().tickets, tickets);
     }
 
-    fn note(&self, number: usize) {
+    fn note(&self, ticket: Ticket) {
         let mut noted = self.0.lock();
-        noted.numbers.push(number);
+        noted.tickets.push(ticket);
         // The thread that noted the first one has woken the worker, which takes all of them.
-        if let ([_], Some(worker)) = (noted.numbers.as_slice(), &noted.worker) {
+        if let ([_], Some(worker)) = (noted.tickets.as_slice(), &noted.worker) {
             let worker = worker.clone();
             drop(noted);
             worker.wake();
@@ -63,12 +78,17 @@ impl ReadyList {
 
 /// One source of work; see the module.
 pub struct Slot {
-    number: usize,
+    ticket: Ticket,
     is_noted: AtomicBool,
     list: ReadyList,
 }
 
 impl Slot {
+    /// What it notes.
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
     /// Its owner is about to see what there is to do: what comes from here on is noted anew.
     pub fn rest(&self) {
         // A swap, not a store: what came with a wake-up that noted nothing is seen from here on.
@@ -83,7 +103,7 @@ impl Wake for Slot {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.is_noted.swap(true, Ordering::SeqCst) {
-            self.list.note(self.number);
+            self.list.note(self.ticket);
         }
     }
 }
@@ -110,18 +130,32 @@ mod tests {
         one.wake_by_ref();
         two.wake_by_ref();
         one.wake_by_ref();
-        let mut numbers = Vec::new();
-        list.take(&mut numbers);
-        assert_eq!((numbers.as_slice(), count.0.load(Ordering::SeqCst)), (&[1, 2][..], 1));
+        let take = || {
+            let mut tickets = Vec::new();
+            list.take(&mut tickets);
+            tickets
+        };
+        assert_eq!(take(), [one.ticket(), two.ticket()]);
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
         // Taken, but not served yet: it will see what came.
         one.wake_by_ref();
-        numbers.clear();
-        list.take(&mut numbers);
-        assert!(numbers.is_empty());
+        assert_eq!(take(), []);
         one.rest();
         one.wake_by_ref();
-        list.take(&mut numbers);
-        assert_eq!((numbers.as_slice(), count.0.load(Ordering::SeqCst)), (&[1][..], 2));
+        assert_eq!(take(), [one.ticket()]);
+        assert_eq!(count.0.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_number_that_has_another_owner_is_told_apart() {
+        let list = ReadyList::default();
+        let (old, new) = (list.slot(7), list.slot(7));
+        old.wake_by_ref();
+        new.wake_by_ref();
+        let mut tickets = Vec::new();
+        list.take(&mut tickets);
+        assert_eq!(tickets, [old.ticket(), new.ticket()]);
+        assert_ne!(old.ticket(), new.ticket());
     }
 
     #[test]
@@ -138,11 +172,11 @@ mod tests {
                 }
             })
         };
-        let (mut seen, mut numbers) = (0, Vec::new());
+        let (mut seen, mut tickets) = (0, Vec::new());
         while seen < 20_000 {
-            list.take(&mut numbers);
-            for number in numbers.drain(..) {
-                assert_eq!(number, slot.number);
+            list.take(&mut tickets);
+            for ticket in tickets.drain(..) {
+                assert_eq!(ticket, slot.ticket());
                 slot.rest();
                 seen = sent.load(Ordering::SeqCst);
             }

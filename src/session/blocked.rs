@@ -53,7 +53,8 @@ impl Waiter for Blocked {
 
     fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried {
         let mut answer = self.answer.lock();
-        if answer.is_none() {
+        // Nothing is taken for a client that has been killed and has not noticed yet.
+        if answer.is_none() || self.client.is_killed() {
             return Tried::Over;
         }
         let mut reply = Reply::new(self.proto);

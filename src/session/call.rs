@@ -199,7 +199,7 @@ impl OwnedCall {
     /// What it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         let spilled = if self.uses.spilled() { self.uses.capacity() } else { 0 };
-        self.request.heap_bytes() + spilled * size_of::<KeyUse>()
+        size_of::<Self>() + self.request.heap_bytes() + spilled * size_of::<KeyUse>()
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Ran {
         /// The call to account for when it is done, unless that has been done.
         call: Option<LateCall>,
     },
-    /// Replies enough to be sent first; the run goes on at `next`.
+    /// It has taken long, or there are replies enough to be sent first; the run goes on at `next`.
     Full {
         /// Where to go on.
         next: usize,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::account::{self, LateCall};
 use super::admit;
@@ -33,6 +33,8 @@ const HELD_NANOS_MAX: u64 = 20_000;
 /// After a request that takes longer the clock is read again; else once a chunk.
 const CLOCK_NANOS_MAX: u64 = 1_000_000;
 
+/// After so long it is the turn of other connections.
+const RUN_MAX: Duration = Duration::from_millis(1);
 /// So many bytes of replies are sent before further requests run.
 const FULL_BYTES: usize = 256 * 1024;
 
@@ -88,6 +90,7 @@ impl Session {
         let chunk = found.unwrap_or(&own);
         let mut held = HeldShard::of(pinned.as_deref());
         let mut clock = Instant::now();
+        let started = clock;
         for (at, prepared) in range.clone().zip(chunk) {
             let args = batch.args(at, buf);
             let mut run = Run {
@@ -99,7 +102,8 @@ impl Session {
                 engine: &engine,
             };
             let mut step = run.request(*prepared, args, &mut clock, at);
-            if matches!(step, Step::Done) && self.reply.is_full(FULL_BYTES) {
+            let is_long = clock.duration_since(started) > RUN_MAX;
+            if matches!(step, Step::Done) && (is_long || self.reply.is_full(FULL_BYTES)) {
                 step = Step::Stop(Ran::Full { next: at + 1 });
             }
             if let Step::Stop(ran) = step {

@@ -41,7 +41,11 @@ impl Pause {
 
     /// Returns when the pause may have ended.
     pub async fn wait(&self, now_ms: u64) {
+        // From here on no end of the pause is missed.
+        let ended = self.notify.notified();
+        tokio::pin!(ended);
+        ended.as_mut().enable();
         let left_ms = self.until_ms.load(Ordering::Acquire).saturating_sub(now_ms);
-        let _ = tokio::time::timeout(Duration::from_millis(left_ms), self.notify.notified()).await;
+        let _ = tokio::time::timeout(Duration::from_millis(left_ms), ended).await;
     }
 }

@@ -204,6 +204,9 @@ impl Connection {
             return self.close();
         }
         if !has_ended {
+            if self.has_left() {
+                return self.close();
+            }
             return self.send_or_end();
         }
         self.state = State::Running;
@@ -226,6 +229,7 @@ impl Connection {
         let call = blocked.call.take();
         self.state = State::Running;
         self.session.reply_late(&self.cx, call, result);
+        self.note_active();
         Next::Run
     }
 
@@ -320,6 +324,11 @@ impl Connection {
     fn note_error(&self, error: &std::io::Error) -> Next {
         tracing::debug!(client = self.handle.id, %error, "connection ended");
         Next::End
+    }
+
+    /// The client takes or gives something, though no request runs.
+    fn note_active(&self) {
+        self.handle.active_ms.store(unix_ms(), Ordering::Relaxed);
     }
 
     fn is_idle_too_long(&self) -> bool {

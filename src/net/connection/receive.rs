@@ -106,6 +106,7 @@ impl Connection {
                 Some(mut ready) if is_room_left => ready.clear_ready(),
                 _ => self.is_unread = true,
             }
+            self.note_active();
             self.cx.worker.borrow().counters().net_input_bytes.add(count as u64);
             return Ok(if count == 0 { Received::End } else { Received::Bytes });
         }

@@ -50,6 +50,7 @@ impl Connection {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(sent) => {
                     self.is_stuck = false;
+                    self.note_active();
                     self.session.reply().advance(sent);
                     self.cx.worker.borrow().counters().net_output_bytes.add(sent as u64);
                 }

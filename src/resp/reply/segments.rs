@@ -76,7 +76,7 @@ impl Segment {
     fn held_bytes(&self) -> usize {
         size_of::<Self>()
             + match self {
-                Self::Bytes(bytes) => bytes.capacity(),
+                Self::Bytes(bytes) => bytes.len(),
                 Self::Link(_, range) => range.len(),
             }
     }
@@ -87,9 +87,9 @@ impl Segments {
         self.len
     }
 
-    /// Memory held, linked values included. O(1).
+    /// Bytes held, those of linked values included, and those that have been sent of the first piece. O(1).
     pub(super) const fn held_bytes(&self) -> usize {
-        self.sealed_bytes + self.tail.capacity()
+        self.sealed_bytes + self.tail.len()
     }
 
     /// How much may be held from now on; see the module.
@@ -168,9 +168,8 @@ impl Segments {
         let (offset, added) = (position.offset, bytes.len());
         match self.sealed.get_mut(index) {
             Some(Segment::Bytes(segment)) if offset <= segment.len() => {
-                let before = segment.capacity();
                 segment.splice(offset..offset, bytes.iter().copied());
-                self.sealed_bytes += segment.capacity() - before;
+                self.sealed_bytes += added;
             }
             // The tail was empty when the position was taken, and what followed was linked: a segment of its own.
             Some(_) => {
@@ -197,7 +196,10 @@ impl Segments {
         }
         let sent = std::mem::take(&mut other.sent);
         match other.sealed.front_mut() {
-            Some(Segment::Bytes(bytes)) => drop(bytes.drain(..sent)),
+            Some(Segment::Bytes(bytes)) => {
+                bytes.drain(..sent);
+                other.sealed_bytes -= sent;
+            }
             Some(Segment::Link(_, range)) => {
                 range.start += sent;
                 other.sealed_bytes -= sent;
