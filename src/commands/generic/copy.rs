@@ -39,9 +39,9 @@ pub const MOVE: Spec = Spec {
 };
 
 const COPY_ACROSS: Across = Across {
-    target: |registry, selected, args| match CopyOptions::parse(args)?.database {
-        Some(named) => database(registry, named),
-        None => Ok(selected),
+    target: |registry, selected, args| {
+        let options = CopyOptions::parse(args, |named| database(registry, named))?;
+        Ok(options.database.unwrap_or(selected))
     },
     source_key: 1,
     target_key: 2,
@@ -56,20 +56,23 @@ const MOVE_ACROSS: Across = Across {
 };
 
 /// What COPY is asked for beside its keys.
-#[derive(Default)]
-struct CopyOptions<'a> {
-    database: Option<&'a [u8]>,
+struct CopyOptions<D> {
+    database: Option<D>,
     replace: bool,
 }
 
-impl<'a> CopyOptions<'a> {
-    fn parse(args: Args<'a>) -> Result<Self, CmdError> {
-        let mut options = Self::default();
+impl<D> CopyOptions<D> {
+    /// `find` a database where it is named: what is wrong with it is told before what is wrong behind it.
+    fn parse(args: Args<'_>, find: impl Fn(&[u8]) -> Result<D, CmdError>) -> Result<Self, CmdError> {
+        let mut options = Self {
+            database: None,
+            replace: false,
+        };
         let mut rest = args.skip(3).iter();
         while let Some(option) = rest.next() {
             match option.to_ascii_lowercase().as_slice() {
                 b"replace" => options.replace = true,
-                b"db" => options.database = Some(rest.next().ok_or(CmdError::Syntax)?),
+                b"db" => options.database = Some(find(rest.next().ok_or(CmdError::Syntax)?)?),
                 _ => return Err(CmdError::Syntax),
             }
         }
@@ -82,7 +85,7 @@ fn copy(txn: &mut AcrossTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRe
     if txn.source_slot().id == txn.target_slot().id && from == to {
         return Err(SAME);
     }
-    let replace = CopyOptions::parse(args)?.replace;
+    let replace = CopyOptions::parse(args, |_| Ok(()))?.replace;
     let mut keys = txn.source();
     let (taken, from) = (keys.get(from).map(Taken::from), keys.source(from));
     check_slot(txn.target_slot(), flag::WRITE | flag::DENY_OOM)?;
