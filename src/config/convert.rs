@@ -247,7 +247,12 @@ mod tests {
             (
                 "proto-max-bulk-len",
                 "1kb",
-                "argument must be between 1048576 and 9223372036854775807 inclusive",
+                "argument must be between 1048576 and 2147483648 inclusive",
+            ),
+            (
+                "maxmemory-clients",
+                "101%",
+                "argument must be a memory or percent value",
             ),
             ("appendonly", "maybe", "argument must be 'yes' or 'no'"),
             (
