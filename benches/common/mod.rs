@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "compiled into each benchmark, and each uses its part")]
 
 pub mod client;
+pub mod cores;
 pub mod epoll;
 pub mod histogram;
 pub mod load;

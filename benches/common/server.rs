@@ -181,6 +181,15 @@ impl Server {
         process::ThreadTimes::of(self.child.id())
     }
 
+    /// Its threads, as the system numbers them.
+    pub fn threads(&self) -> Result<Vec<libc::pid_t>> {
+        let mut threads = Vec::new();
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            threads.push(thread?.file_name().to_string_lossy().parse()?);
+        }
+        Ok(threads)
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -1,8 +1,10 @@
 //! The command line of the comparison.
 
-use super::common::machine;
+use super::common::cores::Cores;
+use super::common::load::Generator;
 use super::common::peers::{self, Peer, Wanted};
 use super::common::server::Durability;
+use super::common::{Result, machine};
 use super::rows::{self, Row};
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -52,6 +54,9 @@ pub struct Options {
     /// Threads of the load generator [default: half of the cores]
     #[arg(long)]
     threads: Option<usize>,
+    /// Let the system choose the cores [default: the generator's threads have the last ones, the server the others]
+    #[arg(long)]
+    unpinned: bool,
     /// Threads LokiKV executes on [default: what it takes by itself]
     #[arg(long, default_value_t = machine::default_workers(), hide_default_value = true)]
     pub workers: usize,
@@ -94,10 +99,15 @@ impl Options {
         self.keys.unwrap_or(if self.quick { 200_000 } else { 2_000_000 })
     }
 
-    /// Threads of the generator.
-    pub fn threads(&self) -> usize {
+    /// How load is made.
+    pub fn generator(&self) -> Result<Generator> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.unwrap_or(cores / 2).max(1)
+        let threads = self.threads.unwrap_or(cores / 2).max(1);
+        Ok(Generator {
+            seconds: self.seconds(),
+            threads,
+            cores: if self.unpinned { None } else { Cores::split(threads)? },
+        })
     }
 
     /// Logs to measure with.

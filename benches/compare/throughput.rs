@@ -4,7 +4,7 @@
 //! is stopped by SIGSTOP.
 
 use super::common::Result;
-use super::common::load::{self, Sample};
+use super::common::load::{self, Generator, Sample};
 use super::common::server::{Durability, Server};
 use super::common::stats::{median, thousands};
 use super::loader;
@@ -25,9 +25,10 @@ struct Cell {
 
 /// Measures everything and renders the section.
 pub fn run(options: &Options, sides: &Sides) -> Result<String> {
+    let generator = options.generator()?;
     let mut rows = Vec::new();
     for durability in options.durabilities() {
-        for cell in measure(options, sides, durability)? {
+        for cell in measure(options, sides, &generator, durability)? {
             rows.extend((0..sides.all.len()).map(|side| line(durability, &cell, sides, side)));
         }
     }
@@ -46,14 +47,18 @@ pub fn run(options: &Options, sides: &Sides) -> Result<String> {
     ];
     Ok(format!(
         "## Throughput\n\n{}\n\n{}",
-        notes(options),
+        notes(options, &generator),
         table::render(&header, &rows)
     ))
 }
 
-fn notes(options: &Options) -> String {
+fn notes(options: &Options, generator: &Generator) -> String {
+    let cores = match &generator.cores {
+        Some(_) => "on cores that the servers do not use",
+        None => "on cores that the servers use, too",
+    };
     format!(
-        "Medians of {} rounds, {} s a measurement, servers in turn, {} generator thread(s). A row is what is asked, by \
+        "Medians of {} rounds, {} s a measurement, servers in turn, {} generator thread(s) {cores}. A row is what is asked, by \
          how many connections (c), at which pipeline depth (p), at which even rate (r, requests a second; without it: \
          as many as are answered), with values of how many bytes (d, 32 if not said). CPU is that of all the server's \
          threads. Times are of whole pipelines; at a rate they count from when each was due. Where the generator uses a \
@@ -61,12 +66,12 @@ fn notes(options: &Options) -> String {
          more is better for req/s, less for CPU, in brackets the least and the most of the rounds. Redis, Valkey: no \
          snapshots, no AOF rewrites; LokiKV: no checkpoints.",
         options.rounds(),
-        options.seconds(),
-        options.threads(),
+        generator.seconds,
+        generator.threads,
     )
 }
 
-fn measure(options: &Options, sides: &Sides, durability: Durability) -> Result<Vec<Cell>> {
+fn measure(options: &Options, sides: &Sides, generator: &Generator, durability: Durability) -> Result<Vec<Cell>> {
     let rows = options.rows(durability).into_iter();
     let mut cells: Vec<Cell> = rows
         .map(|row| Cell {
@@ -85,7 +90,7 @@ fn measure(options: &Options, sides: &Sides, durability: Durability) -> Result<V
             for side in sides.order(round) {
                 let server = servers.get(side).ok_or("no such server")?;
                 server.resume()?;
-                let sample = load::measure(server, &cell.row.0, options.seconds(), options.threads())
+                let sample = load::measure(server, &cell.row.0, generator)
                     .map_err(|error| format!("{}, {}: {error}", cell.row, name(sides, side)))?;
                 server.pause()?;
                 samples.push((side, sample));

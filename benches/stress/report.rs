@@ -74,6 +74,9 @@ fn limit(limit: &Limit) -> String {
         .iter()
         .map(|(name, value)| format!("`{name} {value}`"))
         .collect();
+    if limit.bytes == 0 {
+        return "–".to_owned();
+    }
     if settings.is_empty() {
         return "64 KiB a line (protocol)".to_owned();
     }

@@ -10,6 +10,7 @@ pub mod requests;
 mod scanner;
 
 use super::Result;
+use super::cores::Cores;
 use super::histogram::Histogram;
 use super::process::ThreadTimes;
 use super::server::Server;
@@ -80,9 +81,23 @@ impl Reading {
     }
 }
 
-/// Loads a server for `seconds`, by `threads` threads.
-pub fn measure(server: &Server, load: &Load, seconds: f64, threads: usize) -> Result<Sample> {
-    let lanes = threads.clamp(1, load.connections.max(1));
+/// How a load is made.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    /// How long what is measured lasts.
+    pub seconds: f64,
+    /// Threads.
+    pub threads: usize,
+    /// Which cores are whose; `None`: as the system likes it.
+    pub cores: Option<Cores>,
+}
+
+/// Loads a server.
+pub fn measure(server: &Server, load: &Load, generator: &Generator) -> Result<Sample> {
+    let lanes = generator.threads.clamp(1, load.connections.max(1));
+    if let Some(cores) = &generator.cores {
+        cores.confine_server(server)?;
+    }
     let shared = Shared {
         phase: AtomicU8::new(WARM),
         answered: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
@@ -91,8 +106,12 @@ pub fn measure(server: &Server, load: &Load, seconds: f64, threads: usize) -> Re
         .map(|number| Lane::connect(server.address(), load, number, lanes, &shared))
         .collect::<Result<_>>()?;
     let (readings, times) = std::thread::scope(|scope| {
-        let running: Vec<_> = ready.into_iter().map(|lane| scope.spawn(|| lane.run())).collect();
-        let readings = window(server, &shared, seconds);
+        let start = |lane: Lane| {
+            generator.cores.as_ref().map_or(Ok(()), Cores::take_generator)?;
+            lane.run()
+        };
+        let running: Vec<_> = ready.into_iter().map(|lane| scope.spawn(move || start(lane))).collect();
+        let readings = window(server, &shared, generator.seconds);
         shared.phase.store(STOP, Ordering::Relaxed);
         let mut times = Histogram::new();
         for lane in running {

@@ -178,6 +178,7 @@ impl Progress {
 impl std::fmt::Display for Fates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.members, self.closed) {
+            (0, _) => write!(f, "–")?,
             (1, 0) => write!(f, "left open")?,
             (1, _) => write!(f, "closed")?,
             (all, closed) => write!(f, "{closed} of {all} closed")?,

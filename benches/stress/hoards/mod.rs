@@ -65,7 +65,7 @@ pub struct Outcome {
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Hoard> {
-    let families = [replies::HOARDS, requests::HOARDS, waiting::HOARDS, names::HOARDS];
+    let families = [names::HOARDS, replies::HOARDS, requests::HOARDS, waiting::HOARDS];
     families.into_iter().flatten()
 }
 

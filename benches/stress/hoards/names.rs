@@ -16,6 +16,17 @@ const BURST: usize = 3000;
 /// The family.
 pub const HOARDS: &[Hoard] = &[
     Hoard {
+        name: "nobody",
+        title: "nobody: what this machine does by itself",
+        limit: Limit {
+            settings: &[],
+            bytes: 0,
+        },
+        prepare: nothing,
+        act: |_| Ok(Crowd::default()),
+        mix: Mix::ReadsAndWrites,
+    },
+    Hoard {
         name: "names",
         title: "100 × CLIENT SETNAME of 5 MiB",
         limit: ALL_CLIENTS,
@@ -80,9 +91,10 @@ fn slow_log(address: SocketAddr) -> Result<Crowd> {
 /// While somebody keeps the server busy with long commands, as many connect as the system lets.
 fn burst(address: SocketAddr) -> Result<Crowd> {
     let over = AtomicBool::new(false);
+    let mut client = Client::connect(address)?;
+    client.call(&[b"PING"])?;
     std::thread::scope(|scope| {
         let busy = scope.spawn(|| -> Result<()> {
-            let mut client = Client::connect(address)?;
             while !over.load(Ordering::Relaxed) {
                 client.call(&[b"LRANGE", b"list", b"0", b"-1"])?;
             }
