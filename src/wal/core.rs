@@ -9,7 +9,6 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -72,7 +71,7 @@ pub(super) struct Control {
     pub nudged: bool,
     /// Sync at least up to here, whatever the policy.
     pub sync_to: Lsn,
-    pub closing: Option<Instant>,
+    pub closing: bool,
 }
 
 #[derive(Default)]

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -304,7 +303,7 @@ impl Inner {
     fn close(&self) -> Result<(), WalError> {
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
-            self.core.request(|control| control.closing = Some(Instant::now()));
+            self.core.request(|control| control.closing = true);
             if thread.join().is_err() {
                 self.core.fail("WAL: the writer thread panicked");
             }

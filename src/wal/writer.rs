@@ -48,6 +48,8 @@ pub(super) struct Writer {
     last_sync: Instant,
     mark_due: bool,
     noted: Noted,
+    /// How far a closing log was when it last had something to write, and when that was.
+    last_drained: (Lsn, Instant),
 }
 
 /// The last place that was noted for readers.
@@ -104,6 +106,7 @@ impl Writer {
             last_sync: Instant::now(),
             mark_due: next > 1,
             noted: Noted::default(),
+            last_drained: (0, Instant::now()),
         }
     }
 
@@ -135,7 +138,7 @@ impl Writer {
         self.sweep();
         self.write_prefix()?;
         self.sync_if_due()?;
-        let closing = self.core.control.lock().closing.is_some();
+        let closing = self.core.control.lock().closing;
         Ok(Turn {
             wrote: self.core.written.0.load(Ordering::Relaxed) > before,
             closing,
@@ -379,15 +382,18 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether a closing log has written all that it will.
-    fn drained(&self) -> bool {
-        let overdue = self
-            .core
-            .control
-            .lock()
-            .closing
-            .is_some_and(|since| since.elapsed() >= CLOSE_GRACE);
-        overdue || self.core.next.0.load(Ordering::Acquire) == self.next
+    /// Whether a closing log has written all that it will. The grace begins anew with each record that is written: it is
+    /// for those that nobody submits, and a disk that is slow loses none.
+    fn drained(&mut self) -> bool {
+        if self.core.next.0.load(Ordering::Acquire) == self.next {
+            return true;
+        }
+        let (next, since) = self.last_drained;
+        if next != self.next {
+            self.last_drained = (self.next, Instant::now());
+            return false;
+        }
+        since.elapsed() >= CLOSE_GRACE
     }
 
     /// The end of the log: all durable, and marked so.
