@@ -52,7 +52,12 @@ const LAX_EXCLUDED: &[(&str, &str)] = &[
     ("CLIENT PAUSE", "holds up the request that would end it"),
 ];
 /// Parameters whose change would lock the test out.
-const PARAMETERS_EXCLUDED: &[&str] = &["requirepass", "server.requirepass"];
+const PARAMETERS_EXCLUDED: &[&str] = &[
+    "requirepass",
+    "server.requirepass",
+    "maxmemory-clients",
+    "limits.clients_bytes_max",
+];
 
 /// How strictly a run judges.
 #[derive(Clone, Copy, PartialEq, Eq)]
