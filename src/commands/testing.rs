@@ -6,9 +6,7 @@
 //! assert_eq!(server.say("GET k"), "$1 v");
 //! ```
 
-use super::blocking::Attempt;
 use super::error::CmdError;
-use super::flow::{Flow, Waiting};
 use super::spec::{Across, CmdResult, Command, KeyUses, Spec};
 use super::table::table;
 use crate::engine::Engine;
@@ -177,19 +175,6 @@ impl Place for Tested<'_> {
             (_, keys) => Scope::for_keys(self.engine, self.worker, collection, keys.iter().copied()),
         };
         body(&mut scope, collection, false)
-    }
-
-    fn blocking(
-        &mut self,
-        call: &Call<'_>,
-        reply: &mut Reply,
-        body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
-    ) -> Result<Flow<Waiting>, CmdError> {
-        let attempt = self.on_keys(call, |scope, collection, quiet| body(scope, collection, quiet, reply))?;
-        if let Attempt::Nothing(wait) = attempt {
-            (wait.in_transaction)(reply);
-        }
-        Ok(Flow::Done)
     }
 
     fn across(

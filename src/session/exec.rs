@@ -11,11 +11,10 @@ use super::cx::WorkerCx;
 use super::executor::{Place, execute, two_slots};
 use super::run::Run;
 use crate::client::{Client, Multi};
-use crate::commands::blocking::Attempt;
 use crate::commands::collections::check_collection;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, Waiting};
+use crate::commands::flow::Flow;
 use crate::commands::spec::{Across, CmdResult};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
@@ -168,24 +167,6 @@ impl Place for LockedRun<'_, '_> {
     ) -> Result<R, CmdError> {
         body(self.scope, self.collection, self.quiet)
     }
-
-    fn blocking(
-        &mut self,
-        call: &Call<'_>,
-        reply: &mut Reply,
-        body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
-    ) -> Result<Flow<Waiting>, CmdError> {
-        let attempt = self.on_keys(call, |scope, collection, quiet| body(scope, collection, quiet, reply))?;
-        Ok(without_waiting(attempt, reply))
-    }
-}
-
-/// What a blocking command answers that may not wait.
-fn without_waiting(attempt: Attempt, reply: &mut Reply) -> Flow<Waiting> {
-    if let Attempt::Nothing(wait) = attempt {
-        (wait.in_transaction)(reply);
-    }
-    Flow::Done
 }
 
 /// Within a transaction that runs alone.
@@ -219,16 +200,6 @@ impl Place for ExclusiveRun<'_> {
         let collection = resolve(self.cx, self.client.database)?;
         let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
         body(&mut scope, &collection, quiet)
-    }
-
-    fn blocking(
-        &mut self,
-        call: &Call<'_>,
-        reply: &mut Reply,
-        body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
-    ) -> Result<Flow<Waiting>, CmdError> {
-        let attempt = self.on_keys(call, |scope, collection, quiet| body(scope, collection, quiet, reply))?;
-        Ok(without_waiting(attempt, reply))
     }
 
     fn across(

@@ -43,13 +43,20 @@ pub trait Place {
         body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
     ) -> Result<R, CmdError>;
 
-    /// Under the locks of the call's keys, and what is done if there is nothing yet.
+    /// Under the locks of the call's keys, and what is done if there is nothing yet: where nothing is waited for, that is
+    /// answered at once.
     fn blocking(
         &mut self,
         call: &Call<'_>,
         reply: &mut Reply,
         body: impl FnOnce(&mut Scope<'_>, &Collection, bool, &mut Reply) -> Result<Attempt, CmdError>,
-    ) -> Result<Flow<Waiting>, CmdError>;
+    ) -> Result<Flow<Waiting>, CmdError> {
+        let attempt = self.on_keys(call, |scope, collection, quiet| body(scope, collection, quiet, reply))?;
+        if let Attempt::Nothing(wait) = attempt {
+            (wait.in_transaction)(reply);
+        }
+        Ok(Flow::Done)
+    }
 
     /// Under the locks of the call's keys in two collections.
     fn across(
