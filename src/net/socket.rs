@@ -13,6 +13,9 @@ use std::task::{Context, Poll};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
+/// How sockets are sent to: without waiting, and without a signal when the client is gone.
+pub const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+
 /// An accepted socket that has not been given to a worker yet.
 pub enum Accepted {
     /// TCP.
@@ -78,8 +81,7 @@ impl Socket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when nothing is there, and what the socket says.
     pub fn receive(&self, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        let count = again(|| recv(self.fd.as_fd(), &mut *room, RecvFlags::DONTWAIT).map(|(_, count)| count))?;
-        Ok(count)
+        again(|| recv(self.fd.as_fd(), &mut *room, RecvFlags::DONTWAIT).map(|(_, count)| count))
     }
 
     /// Sends as much of `slices` as there is room for. One slice goes by the plain call, which costs the kernel less.
@@ -87,16 +89,15 @@ impl Socket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none, and what the socket says.
     pub fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        const FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
         match slices {
-            [slice] => again(|| send(self.fd.as_fd(), slice, FLAGS)),
-            _ => again(|| sendmsg(self.fd.as_fd(), slices, &mut SendAncillaryBuffer::default(), FLAGS)),
+            [slice] => again(|| send(self.fd.as_fd(), slice, SEND_FLAGS)),
+            _ => again(|| sendmsg(self.fd.as_fd(), slices, &mut SendAncillaryBuffer::default(), SEND_FLAGS)),
         }
     }
 }
 
 /// Repeats a call that a signal has interrupted.
-fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
+pub fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(rustix::io::Errno::INTR) => {}

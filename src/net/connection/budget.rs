@@ -31,11 +31,16 @@ impl Connection {
         }
     }
 
+    /// What the client has sent and is not run.
+    fn query_bytes(&self) -> u64 {
+        (self.buf.len() + self.parser.held_bytes()) as u64
+    }
+
     /// Whether the client holds no more than it may.
     pub(super) fn judge(&mut self) -> bool {
         let live = self.cx.server.params.live();
         let queued = self.handle.args_bytes.load(Relaxed);
-        let query = (self.buf.len() + self.parser.held_bytes()) as u64;
+        let query = self.query_bytes();
         if query.saturating_add(queued) > live.query_buffer_bytes_max() {
             tracing::warn!(
                 client = self.handle.id,
@@ -77,8 +82,7 @@ impl Connection {
 
     /// Tells others what the client holds, and charges it for that.
     pub fn charge(&mut self) {
-        let handle = &self.handle;
-        let query = (self.buf.len() + self.parser.held_bytes()) as u64;
+        let (handle, query) = (&self.handle, self.query_bytes());
         let query_free = (self.buf.capacity() - self.buf.len()) as u64;
         let output = self.session.reply().held_bytes() as u64;
         handle.query_bytes.store(query, Relaxed);

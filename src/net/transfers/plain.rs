@@ -1,11 +1,11 @@
 //! Transfers by plain calls, one after the other.
 
-use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, recv, send};
 
 use super::{Transfer, Transfers};
+use crate::net::socket::{SEND_FLAGS, again};
 
 /// See the module.
 pub struct Plain;
@@ -35,22 +35,11 @@ pub(super) fn receive(transfer: &mut Transfer) {
 
 /// Sends by a plain call.
 pub(super) fn send_one(transfer: &mut Transfer) {
-    const FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
     let fd = borrow(transfer.fd);
-    transfer.moved = again(|| send(fd, &transfer.bytes, FLAGS));
+    transfer.moved = again(|| send(fd, &transfer.bytes, SEND_FLAGS));
 }
 
 fn borrow<'a>(fd: RawFd) -> BorrowedFd<'a> {
     // SAFETY: a transfer's socket is open until its call has returned.
     unsafe { BorrowedFd::borrow_raw(fd) }
-}
-
-/// Repeats a call that a signal has interrupted.
-fn again(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match call() {
-            Err(rustix::io::Errno::INTR) => {}
-            moved => return moved.map_err(io::Error::from),
-        }
-    }
 }
