@@ -13,7 +13,7 @@ use crate::page::value::STRING_BYTES_MAX;
 use super::{
     de,
     share::ByteShare,
-    values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy, UseRing},
+    values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
 };
 
 const MB: u64 = 1 << 20;
@@ -27,8 +27,6 @@ const INT_MAX: i64 = i32::MAX as i64;
 pub struct Config {
     /// `[server]`
     pub server: Server,
-    /// `[net]`
-    pub net: Net,
     /// `[tls]`
     pub tls: Tls,
     /// `[storage]`
@@ -312,22 +310,6 @@ impl Default for Encoding {
             zset_value_bytes_max: 64,
             stream_node_bytes_max: 4096,
             stream_node_entries_max: 100,
-        }
-    }
-}
-
-/// How bytes get to clients and back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Net {
-    /// Whether sockets are served by an io_uring.
-    pub io_uring: UseRing,
-}
-
-impl Default for Net {
-    fn default() -> Self {
-        Self {
-            io_uring: UseRing::Auto,
         }
     }
 }

@@ -68,16 +68,6 @@ words! {
 }
 
 words! {
-    /// Whether sockets are served by an io_uring.
-    UseRing {
-        /// Where the system has one for us.
-        Auto = "auto",
-        /// Never.
-        No = "no",
-    }
-}
-
-words! {
     /// How pages are packed in checkpoint files.
     Compression {
         /// As they are.

@@ -7,7 +7,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -24,6 +24,9 @@ pub fn unix_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since_epoch.as_millis() as u64
 }
+
+/// How old a worker's clock gets before it is read again.
+const CLOCK_AGE_MAX: Duration = Duration::from_millis(1);
 
 /// What replies depend on; 0 = nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +71,8 @@ pub struct Kit {
     pub(super) cell: usize,
     pub(super) log: WorkerLog,
     pub(super) now_ms: u64,
+    /// When that was read.
+    now_since: Instant,
     pub(super) counters: Arc<Counters>,
     /// Highest LSN that a reply of this batch depends on: written, or read from a page changed that late.
     pub(super) observed_lsn: Lsn,
@@ -91,6 +96,7 @@ impl Worker {
             cell,
             log,
             now_ms: unix_ms(),
+            now_since: Instant::now(),
             counters,
             observed_lsn: 0,
             strict_lsn: 0,
@@ -144,6 +150,16 @@ impl Kit {
     /// Reads the wall clock; called between commands.
     pub fn refresh_clock(&mut self) {
         self.now_ms = unix_ms();
+        self.now_since = Instant::now();
+    }
+
+    /// Reads the wall clock if, `now`, that was done too long ago; called between commands.
+    #[inline]
+    pub fn follow(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.now_since) >= CLOCK_AGE_MAX {
+            self.now_ms = unix_ms();
+            self.now_since = now;
+        }
     }
 
     /// Sets the clock by hand.

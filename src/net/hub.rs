@@ -14,7 +14,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -28,9 +27,7 @@ use super::places::Place;
 use super::ready::{ReadyList, Slot, Ticket};
 use super::settling::{Settling, Verdict, judge};
 use super::socket::{Accepted, Socket};
-use super::transfers::{self, Transfer, Transfers};
 use super::worker::{Seat, Seated};
-use crate::config::values::UseRing;
 use crate::engine::worker::Dependencies;
 use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
 
@@ -58,10 +55,8 @@ pub struct Hub {
     serving: Vec<Ticket>,
     sources: [Arc<Slot>; SOURCES],
     connections: Slab<Connected>,
-    /// Who runs in this turn, and what it will owe; empty between turns, as is what is being moved.
+    /// Who runs in this turn, and what it will owe; empty between turns.
     running: Vec<Running>,
-    moving: Vec<Transfer>,
-    transfers: Box<dyn Transfers>,
     arrivals: UnboundedReceiver<Seated>,
     clock: Interval,
     tick: usize,
@@ -95,8 +90,6 @@ struct Connected {
 impl Hub {
     /// A worker's hub, to which connections come by `arrivals`.
     pub fn new(cx: Rc<WorkerCx>, arrivals: UnboundedReceiver<Seated>, gap_max: Duration) -> Self {
-        let transfers = transfers::choose(cx.server.params.config().net.io_uring == UseRing::Auto);
-        cx.server.uses_ring.store(transfers.is_ring(), Ordering::Relaxed);
         let ready = ReadyList::default();
         let sources = std::array::from_fn(|number| ready.slot(number));
         sources.iter().for_each(Wake::wake_by_ref);
@@ -108,8 +101,6 @@ impl Hub {
             sources,
             connections: Slab::new(),
             running: Vec::new(),
-            moving: Vec::new(),
-            transfers,
             arrivals,
             clock: tokio::time::interval(TICK),
             tick: 0,
@@ -170,7 +161,6 @@ impl Hub {
                 self.go_on(index, next);
             }
         }
-        self.receive_all();
         if self.running.is_empty() {
             return false;
         }
@@ -178,22 +168,10 @@ impl Hub {
         true
     }
 
-    fn receive_all(&mut self) {
-        let mut receiving = std::mem::take(&mut self.moving);
-        self.transfers.receive(&mut receiving);
-        for transfer in receiving.drain(..) {
-            let index = transfer.index;
-            if let Some(connected) = self.connections.get_mut(index) {
-                let next = connected.connection.end_receive(transfer);
-                self.go_on(index, next);
-            }
-        }
-        self.moving = receiving;
-    }
-
     fn run_all(&mut self) {
         let mut running = std::mem::take(&mut self.running);
         let mut rest = running.as_mut_slice();
+        self.cx.begin_turn();
         while !rest.is_empty() {
             let count = self.look_ahead(rest);
             let (window, behind) = rest.split_at_mut(count);
@@ -204,7 +182,7 @@ impl Hub {
                 }
             }
         }
-        self.cx.worker.borrow_mut().submit();
+        self.cx.end_turn();
         self.settle_all(&running);
         running.clear();
         self.running = running;
@@ -245,30 +223,12 @@ impl Hub {
                     self.settling.add(index, connected.connection.id(), owed, reason);
                     has_added = true;
                 }
-                Verdict::Free => match connected.connection.start_send(index) {
-                    Some(transfer) => self.moving.push(transfer),
-                    None => self.release(index, &Verdict::Free),
-                },
-                refused @ Verdict::Refused(_) => self.release(index, &refused),
+                verdict => self.release(index, &verdict),
             }
         }
-        self.send_all();
         if has_added {
             self.see_settling();
         }
-    }
-
-    fn send_all(&mut self) {
-        let mut sending = std::mem::take(&mut self.moving);
-        self.transfers.send(&mut sending);
-        for transfer in sending.drain(..) {
-            let index = transfer.index;
-            if let Some(connected) = self.connections.get_mut(index) {
-                connected.connection.end_send(transfer);
-                self.release(index, &Verdict::Free);
-            }
-        }
-        self.moving = sending;
     }
 
     /// A connection's replies may leave, or it is refused.
@@ -281,7 +241,7 @@ impl Hub {
             Verdict::Free | Verdict::Waits(_) => connected.connection.settled(),
         };
         match next {
-            Next::Run | Next::Receive => {
+            Next::Run => {
                 connected.connection.charge();
                 connected.connection.wake_later();
             }
@@ -296,7 +256,6 @@ impl Hub {
         };
         match next {
             Next::Rest => connected.connection.charge(),
-            Next::Receive => self.moving.push(connected.connection.start_receive(index)),
             Next::Run => self.running.push(Running {
                 index,
                 looked: None,

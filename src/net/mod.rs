@@ -14,7 +14,6 @@ mod places;
 mod ready;
 mod settling;
 mod socket;
-mod transfers;
 mod worker;
 
 pub use listener::{Listeners, accept_all, bind};

@@ -92,6 +92,14 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Bytes that the arguments came in, those of big ones included. O(big arguments).
+    #[inline]
+    #[must_use]
+    pub fn len_bytes(self) -> usize {
+        let bigs = self.bigs.iter().map(|big| big.len());
+        self.bytes.len().saturating_add(bigs.sum())
+    }
+
     /// Whether an argument with its own allocation has more than `max` bytes; others are far shorter.
     #[inline]
     #[must_use]

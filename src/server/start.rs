@@ -141,7 +141,6 @@ fn assemble(
             .as_secs(),
         run_id: run_id(),
         port,
-        uses_ring: AtomicBool::new(false),
     }))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a call is noted once: when its handler has returned, or when what it waited for is done.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::cx::WorkerCx;
 use crate::client::ClientHandle;
@@ -30,23 +30,23 @@ impl LateCall {
     }
 
     pub(super) fn note(self, cx: &WorkerCx, worker: &Worker, handle: &ClientHandle) {
-        let nanos = self.started.elapsed().as_nanos() as u64;
-        note(cx, worker, handle, self.command, nanos, || self.args);
+        worker.counters().commands.add(1);
+        note(cx, worker, handle, self.command, self.started.elapsed(), || self.args);
     }
 }
 
-/// Notes a call that took `nanos`; `args` are asked for when the slow log takes it.
+/// Notes how long a call took; `args` are asked for when the slow log takes it.
 #[inline]
 pub(super) fn note(
     cx: &WorkerCx,
     worker: &Worker,
     handle: &ClientHandle,
     command: Command,
-    nanos: u64,
+    took: Duration,
     args: impl FnOnce() -> Vec<Vec<u8>>,
 ) {
     let stats = &cx.server.stats;
-    worker.counters().commands.add(1);
+    let nanos = took.as_nanos() as u64;
     if let Some(stats) = stats.command(worker.cell(), command.id) {
         stats.record(nanos);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::current::CurrentCollections;
 use super::prepare::Ahead;
+use super::stopwatch::Stopwatch;
 use crate::commands::spec::Table;
 use crate::commands::table::table;
 use crate::engine::worker::Worker;
@@ -30,6 +31,7 @@ pub struct WorkerCx {
     pub collections: CurrentCollections,
     /// What has been found out of requests that are about to run.
     pub(super) ahead: RefCell<Ahead>,
+    pub(super) stopwatch: RefCell<Stopwatch>,
     buffers: RefCell<Vec<Vec<u8>>>,
     batches: RefCell<Vec<Batch>>,
 }
@@ -43,9 +45,24 @@ impl WorkerCx {
             worker: RefCell::new(worker),
             collections: CurrentCollections::default(),
             ahead: RefCell::default(),
+            stopwatch: RefCell::default(),
             buffers: RefCell::default(),
             batches: RefCell::default(),
         }
+    }
+
+    /// A turn of the worker begins: its clock is read.
+    pub fn begin_turn(&self) {
+        self.stopwatch
+            .borrow_mut()
+            .begin_turn(self, &mut self.worker.borrow_mut());
+    }
+
+    /// All requests of a turn have run: what they changed is handed over to the log, and their times are noted.
+    pub fn end_turn(&self) {
+        let worker = &mut *self.worker.borrow_mut();
+        worker.submit();
+        self.stopwatch.borrow_mut().settle(self, worker);
     }
 
     /// The first stages of the preparation of several connections' requests, all under one pass: `look` asks each.

@@ -10,6 +10,7 @@ use super::call::{Call, Keys, OwnedCall, Queue};
 use super::cx::WorkerCx;
 use super::executor::{Place, execute, two_slots};
 use super::run::Run;
+use super::stopwatch::Replied;
 use crate::client::{Client, Multi};
 use crate::commands::collections::check_collection;
 use crate::commands::context::SessionCx;
@@ -86,8 +87,11 @@ impl Run<'_, '_, '_> {
         };
         reply.array(queue.calls().len());
         for call in queue.calls() {
-            let outcome = run(&mut place, &call.call(), reply);
-            note(self.cx, place.scope.worker(), call, outcome);
+            let call = call.call();
+            let began = self.watch.begin(self.cx, place.scope.worker(), &call);
+            let replied = run(self.cx, &mut place, &call, reply);
+            self.watch
+                .note_queued(self.cx, place.scope.worker(), call.command, began, replied);
         }
         Ok(())
     }
@@ -95,7 +99,7 @@ impl Run<'_, '_, '_> {
     fn exec_alone(&mut self, queue: &Queue) {
         let session = &mut *self.session;
         let (client, reply) = (&mut session.client, &mut session.reply);
-        let (cx, engine) = (self.cx, self.engine);
+        let (cx, engine, watch) = (self.cx, self.engine, &mut *self.watch);
         self.worker.outside(engine, self.pass, |worker| {
             worker.with_exclusive(engine, |kit, gate| {
                 if is_stale(client, engine, kit, gate) {
@@ -112,8 +116,10 @@ impl Run<'_, '_, '_> {
                         gate,
                     };
                     for call in queue.calls() {
-                        let outcome = run(&mut place, &call.call(), reply);
-                        note(cx, place.kit, call, outcome);
+                        let call = call.call();
+                        let began = watch.begin(cx, place.kit, &call);
+                        let replied = run(cx, &mut place, &call, reply);
+                        watch.note_queued(cx, place.kit, call.command, began, replied);
                     }
                 });
             });
@@ -122,23 +128,19 @@ impl Run<'_, '_, '_> {
     }
 }
 
-/// Runs one call and writes its reply; what error it was, if one.
-fn run<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> Option<CmdError> {
+/// Runs one call and writes its reply.
+fn run<P: Place>(cx: &WorkerCx, place: &mut P, call: &Call<'_>, reply: &mut Reply) -> Replied {
     let mark = reply.mark();
-    let error = execute(place, call, reply).err()?;
-    reply.truncate(mark);
-    reply.error_bytes(&error.bytes());
-    Some(error)
-}
-
-fn note(cx: &WorkerCx, kit: &Kit, call: &OwnedCall, outcome: Option<CmdError>) {
-    kit.counters().commands.add(1);
-    if let Some(stats) = cx.server.stats.command(kit.cell(), call.call().command.id) {
-        stats.record(0);
+    let error = execute(place, call, reply).err();
+    if let Some(error) = &error {
+        let text = error.bytes();
+        reply.truncate(mark);
+        reply.error_bytes(&text);
+        cx.server.stats.count_error(&text);
     }
-    if let Some(error) = outcome {
-        cx.server.stats.count_error(&error.bytes());
-        kit.counters().errors.add(1);
+    Replied {
+        bytes: reply.bytes_since(mark),
+        is_error: error.is_some(),
     }
 }
 

@@ -20,6 +20,7 @@ mod held;
 mod http;
 pub mod prepare;
 mod run;
+mod stopwatch;
 
 pub use crate::commands::flow::Waiting;
 pub use account::LateCall;

@@ -16,6 +16,7 @@ use super::executor::execute;
 use super::held::HeldShard;
 use super::http;
 use super::prepare::{Ahead, CHUNK_REQUESTS, Chunk, Looked, Prepared, prepare};
+use super::stopwatch::Stopwatch;
 use crate::client::ReplyMode;
 use crate::commands::collections::check_collection;
 use crate::commands::error::CmdError;
@@ -29,9 +30,7 @@ use crate::engine::worker::Worker;
 use crate::resp::{Args, Batch};
 
 /// A request that takes longer does not keep its shard for the next one.
-const HELD_NANOS_MAX: u64 = 20_000;
-/// After a request that takes longer the clock is read again; else once a chunk.
-const CLOCK_NANOS_MAX: u64 = 1_000_000;
+const HELD_MAX: Duration = Duration::from_micros(20);
 
 /// After so long it is the turn of other connections.
 const RUN_MAX: Duration = Duration::from_millis(1);
@@ -76,7 +75,7 @@ impl Session {
         looked: Option<&Looked>,
     ) -> Step {
         let worker = &mut *cx.worker.borrow_mut();
-        worker.refresh_clock();
+        let watch = &mut *cx.stopwatch.borrow_mut();
         let engine = Arc::clone(&cx.server.engine);
         let mut pass = worker.enter(&engine);
         // Kept for the whole chunk, so that its address stands for it.
@@ -89,8 +88,7 @@ impl Session {
         );
         let chunk = found.unwrap_or(&own);
         let mut held = HeldShard::of(pinned.as_deref());
-        let mut clock = Instant::now();
-        let started = clock;
+        let until = watch.at() + RUN_MAX;
         for (at, prepared) in range.clone().zip(chunk) {
             let args = batch.args(at, buf);
             let mut run = Run {
@@ -100,9 +98,10 @@ impl Session {
                 pass: &mut pass,
                 held: &mut held,
                 engine: &engine,
+                watch,
             };
-            let mut step = run.request(*prepared, args, &mut clock, at);
-            let is_long = clock.duration_since(started) > RUN_MAX;
+            let mut step = run.request(*prepared, args, at);
+            let is_long = watch.at() > until;
             if matches!(step, Step::Done) && (is_long || self.reply.is_full(FULL_BYTES)) {
                 step = Step::Stop(Ran::Full { next: at + 1 });
             }
@@ -151,10 +150,11 @@ pub(super) struct Run<'r, 'e, 'c> {
     pub pass: &'r mut Pass<'e>,
     pub held: &'r mut HeldShard<'c>,
     pub engine: &'e Engine,
+    pub watch: &'r mut Stopwatch,
 }
 
 impl Run<'_, '_, '_> {
-    fn request(&mut self, prepared: Prepared, args: Args<'_>, clock: &mut Instant, at: usize) -> Step {
+    fn request(&mut self, prepared: Prepared, args: Args<'_>, at: usize) -> Step {
         if self.session.client.handle.is_killed() {
             return Step::Stop(Ran::Close);
         }
@@ -181,6 +181,7 @@ impl Run<'_, '_, '_> {
         if self.session.client.multi.is_some() && !call.has(flag::NOT_QUEUED) {
             return self.queue(&call);
         }
+        let began = self.watch.begin(self.cx, self.worker, &call);
         let mark = self.session.reply.mark();
         let number = u32::from(call.command.id) + 1;
         self.session.client.handle.last_command.store(number, Ordering::Relaxed);
@@ -191,7 +192,7 @@ impl Run<'_, '_, '_> {
             self.worker.refresh_clock();
             blocked::serve(self.engine, self.worker);
         }
-        self.finish(&call, outcome, mark, clock, at)
+        self.finish(&call, outcome, mark, began, at)
     }
 
     /// What a request inside MULTI needs beside its own: EXEC what it runs, all that do not end it memory.
@@ -303,30 +304,22 @@ impl Run<'_, '_, '_> {
         call: &Call<'_>,
         outcome: Result<Flow<Waiting>, CmdError>,
         mark: crate::resp::Mark,
-        clock: &mut Instant,
+        began: Option<Instant>,
         at: usize,
     ) -> Step {
-        let now = Instant::now();
-        let started = std::mem::replace(clock, now);
-        let nanos = now.duration_since(started).as_nanos() as u64;
-        if nanos > HELD_NANOS_MAX {
-            self.held.release();
-            if nanos > CLOCK_NANOS_MAX {
-                self.worker.refresh_clock();
-            }
-        }
         if let Ok(Flow::Later(waiting)) = outcome {
-            let call = Some(LateCall::new(call.command, call.args, started));
+            let began = began.unwrap_or_else(|| self.watch.at());
+            let call = Some(LateCall::new(call.command, call.args, began));
+            self.watch.look(self.worker);
             return Step::Stop(Ran::Waiting {
                 next: at + 1,
                 waiting,
                 call,
             });
         }
-        let handle = &self.session.client.handle;
-        account::note(self.cx, self.worker, handle, call.command, nanos, || {
-            account::shorten(call.command, call.args)
-        });
+        if self.note(call, mark, began) > HELD_MAX {
+            self.held.release();
+        }
         match outcome {
             Ok(Flow::Blocked(waiting) | Flow::Later(waiting)) => {
                 return Step::Stop(Ran::Waiting {
@@ -347,6 +340,25 @@ impl Run<'_, '_, '_> {
         }
         self.session.mute(mark);
         Step::Done
+    }
+
+    /// Accounts for a call that has run; how long it took, if that is known yet.
+    #[inline]
+    fn note(&mut self, call: &Call<'_>, mark: crate::resp::Mark, began: Option<Instant>) -> Duration {
+        self.worker.counters().commands.add(1);
+        let Some(began) = began else {
+            let replied = self.session.reply.bytes_since(mark);
+            let share = self.watch.share(self.cx, self.worker, call.command, replied);
+            return share.unwrap_or_default();
+        };
+        // EXEC's own time is that of all it ran.
+        self.watch.look(self.worker);
+        let took = self.watch.at().saturating_duration_since(began);
+        let handle = &self.session.client.handle;
+        account::note(self.cx, self.worker, handle, call.command, took, || {
+            account::shorten(call.command, call.args)
+        });
+        took
     }
 
     /// Leaves MULTI and forgets watched keys.

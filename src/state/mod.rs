@@ -44,8 +44,6 @@ pub struct Server {
     pub run_id: String,
     /// The port in use.
     pub port: u16,
-    /// Whether workers serve sockets by an io_uring.
-    pub uses_ring: AtomicBool,
 }
 
 impl Server {

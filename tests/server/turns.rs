@@ -135,3 +135,57 @@ fn a_pipeline_of_long_requests_lets_others_go_first() {
         .expect("a number");
     assert!(done < REQUESTS / 2, "{done} of {REQUESTS} ran before a PING");
 }
+
+/// The figure `name` of a command in `INFO commandstats`.
+fn stat(conn: &mut Conn, command: &str, name: &str) -> u64 {
+    let stats = conn.call(&["INFO", "commandstats"]).text();
+    let line = stats
+        .lines()
+        .find(|line| line.starts_with(&format!("cmdstat_{command}:")));
+    let line = line.unwrap_or_else(|| panic!("{command} in {stats}"));
+    let figure = line
+        .split([':', ','])
+        .find_map(|part| part.strip_prefix(&format!("{name}=")));
+    figure.and_then(|figure| figure.parse().ok()).expect("a number")
+}
+
+#[test]
+fn commands_within_a_transaction_have_their_own_times() {
+    let server = one_worker();
+    let mut conn = server.connect();
+    conn.call(&["SETRANGE", "big", "8000000", "x"]);
+    for request in [
+        &["MULTI"][..],
+        &["BITCOUNT", "big"],
+        &["INCR", "big"],
+        &["GET", "other"],
+        &["EXEC"],
+    ] {
+        conn.call(request);
+    }
+    let (bitcount, exec) = (stat(&mut conn, "bitcount", "usec"), stat(&mut conn, "exec", "usec"));
+    assert!(
+        bitcount > 50 && exec >= bitcount,
+        "BITCOUNT {bitcount}, EXEC {exec} microseconds"
+    );
+    assert_eq!(stat(&mut conn, "incr", "failed_calls"), 1);
+    assert_eq!(stat(&mut conn, "get", "calls"), 1);
+}
+
+#[test]
+fn a_slow_log_that_keeps_everything_keeps_each_small_call() {
+    const GETS: usize = 50;
+    let server = one_worker();
+    let mut conn = server.connect();
+    conn.call(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
+    conn.send_raw(&requests(&[&["GET", "key"]]).repeat(GETS))
+        .expect("requests");
+    for _ in 0..GETS {
+        conn.recv().expect("a reply");
+    }
+    conn.call(&["CONFIG", "SET", "slowlog-log-slower-than", "-1"]);
+    // And the first CONFIG SET, which began before.
+    let kept = conn.call(&["SLOWLOG", "LEN"]).int().expect("a length") as usize;
+    assert!((GETS..=GETS + 2).contains(&kept), "{kept}");
+    assert_eq!(stat(&mut conn, "get", "calls"), GETS as u64);
+}

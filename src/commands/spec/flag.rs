@@ -47,6 +47,9 @@ pub const RUNS_QUEUE: u32 = 1 << 20;
 /// Ours: the command ends a transaction (EXEC, DISCARD, RESET), so that it is not refused for want of memory.
 pub const ENDS_MULTI: u32 = 1 << 21;
 
+/// Ours, follows from the rest: what it costs is bounded by the bytes it is sent and answers.
+pub const BRIEF: u32 = 1 << 22;
+
 /// All flags that `COMMAND INFO` shows, with their names; Redis does not show `may_replicate`.
 pub const NAMES: &[(u32, &str)] = &[
     (WRITE, "write"),

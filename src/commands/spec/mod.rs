@@ -150,7 +150,13 @@ impl Spec {
     /// Flags including those that follow from the handler.
     #[inline]
     pub const fn all_flags(&self) -> u32 {
-        self.flags | self.handler.flags(self.flags)
+        let brief = if self.is_brief() { flag::BRIEF } else { 0 };
+        self.flags | self.handler.flags(self.flags) | brief
+    }
+
+    const fn is_brief(&self) -> bool {
+        let is_on_keys = matches!(self.handler, Handler::Read(_) | Handler::Write(_));
+        self.flags & flag::FAST != 0 || (is_on_keys && matches!(self.complexity.as_bytes(), b"O(1)"))
     }
 
     /// Whether `count` arguments (name included) fit.

@@ -63,8 +63,6 @@ struct Blocked {
 pub enum Next {
     /// Nothing, until it is woken.
     Rest,
-    /// To receive, together with others.
-    Receive,
     /// To run.
     Run,
     /// To be dropped.
@@ -182,13 +180,6 @@ impl Connection {
         }
         if self.is_ending {
             return self.close();
-        }
-        if self.receives_afresh() {
-            return match self.may_receive() {
-                Ok(true) => Next::Receive,
-                Ok(false) => Next::Rest,
-                Err(error) => self.note_error(&error),
-            };
         }
         match self.receive() {
             Ok(Received::Nothing) => Next::Rest,

@@ -6,12 +6,13 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use super::{Connection, Next};
+use super::Connection;
 use crate::net::socket::Socket;
-use crate::net::transfers::{RECEIVE_BYTES, Transfer};
 use crate::resp::RequestParser;
 use crate::session::WorkerCx;
 
+/// Bytes received at once.
+const RECEIVE_BYTES: usize = 64 * 1024;
 /// So much of a request that is not whole yet is moved from buffer to buffer, rather than that it keeps a large one.
 const MOVED_BYTES_MAX: usize = 16 * 1024;
 
@@ -25,58 +26,6 @@ pub(super) enum Received {
 }
 
 impl Connection {
-    /// Whether something may have arrived; else the connection is woken once it has.
-    pub(super) fn may_receive(&self) -> io::Result<bool> {
-        let mut cx = Context::from_waker(&self.waker);
-        Ok(self.is_unread || matches!(self.socket.poll_readable(&mut cx)?, Poll::Ready(_)))
-    }
-
-    /// Whether what arrives goes to a fresh buffer, rather than behind what has come of a request before.
-    pub(super) fn receives_afresh(&mut self) -> bool {
-        self.buf.is_empty() && self.parser.big_bulk().is_none()
-    }
-
-    /// A receive into a fresh buffer, to be done together with others'.
-    pub fn start_receive(&self, index: usize) -> Transfer {
-        let mut room = self.cx.take_buffer();
-        room.reserve(RECEIVE_BYTES);
-        Transfer::new(index, self.socket.number(), room)
-    }
-
-    /// The receive has been done.
-    pub fn end_receive(&mut self, transfer: Transfer) -> Next {
-        let Transfer { bytes, moved, .. } = transfer;
-        let is_room_left = bytes.len() < bytes.capacity();
-        self.is_unread = !is_room_left;
-        if is_room_left && let Err(error) = self.note_drained() {
-            return self.note_error(&error);
-        }
-        match moved {
-            Ok(0) => self.close(),
-            Ok(count) => {
-                self.cx.worker.borrow().counters().net_input_bytes.add(count as u64);
-                self.buf = bytes;
-                self.begin_work()
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.cx.give_buffer(bytes);
-                self.watch()
-                    .map_or_else(|error| self.note_error(&error), |()| Next::Rest)
-            }
-            Err(error) => self.note_error(&error),
-        }
-    }
-
-    /// All that had arrived was received. The runtime notes what arrives on this very thread, between its turns, so
-    /// readiness tells of what has come before.
-    fn note_drained(&mut self) -> io::Result<()> {
-        let mut cx = Context::from_waker(&self.waker);
-        if let Poll::Ready(ready) = self.socket.poll_readable(&mut cx) {
-            ready?.clear_ready();
-        }
-        Ok(())
-    }
-
     /// Receives what has arrived, as much as there is room for. Where the room was filled there may be more: the
     /// connection is woken for it.
     pub(super) fn receive(&mut self) -> io::Result<Received> {
@@ -114,7 +63,9 @@ impl Connection {
 
     /// Has the connection woken when something arrives; at once if something may be there already.
     pub(super) fn watch(&mut self) -> io::Result<()> {
-        if self.may_receive()? {
+        let mut cx = Context::from_waker(&self.waker);
+        let may_receive = self.is_unread || matches!(self.socket.poll_readable(&mut cx)?, Poll::Ready(_));
+        if may_receive {
             self.waker.wake_by_ref();
         }
         Ok(())

@@ -4,31 +4,11 @@ use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
 use super::Connection;
-use crate::net::transfers::Transfer;
 
 /// Slices sent at once.
 const SLICES_MAX: usize = 64;
 
 impl Connection {
-    /// A send of all replies, to be done together with others', if they are in one piece and there may be room.
-    pub fn start_send(&mut self, index: usize) -> Option<Transfer> {
-        if self.is_stuck || self.handle.is_killed() || self.session.reply().is_over_limit() {
-            return None;
-        }
-        let lent = self.session.reply().lend()?;
-        Some(Transfer::new(index, self.socket.number(), lent))
-    }
-
-    /// The send has been done. What it did not send, or why, the next one will tell.
-    pub fn end_send(&mut self, transfer: Transfer) {
-        let reply = self.session.reply();
-        reply.put_back(transfer.bytes);
-        if let Ok(sent) = transfer.moved {
-            reply.advance(sent);
-            self.cx.worker.borrow().counters().net_output_bytes.add(sent as u64);
-        }
-    }
-
     /// Sends what the socket has room for; the connection is woken when there is room for the rest.
     ///
     /// # Errors

@@ -253,6 +253,13 @@ impl Reply {
         self.out.len()
     }
 
+    /// Bytes written after `mark`; no bound if they are so many that they are in several pieces.
+    #[inline]
+    #[must_use]
+    pub fn bytes_since(&self, mark: Mark) -> usize {
+        self.out.bytes_since(mark.0)
+    }
+
     /// Memory held, linked values included. O(1).
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
@@ -297,17 +304,6 @@ impl Reply {
     /// Puts what is to be sent into `out`, from the front, as many chunks as fit; says how many.
     pub fn io_slices<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
         self.out.io_slices(out)
-    }
-
-    /// Lends all that is unsent, if it is one piece; it is to be [put back](Self::put_back) before anything else is
-    /// done.
-    pub fn lend(&mut self) -> Option<Vec<u8>> {
-        self.out.lend_tail()
-    }
-
-    /// Takes back what was lent.
-    pub fn put_back(&mut self, lent: Vec<u8>) {
-        self.out.put_tail(lent);
     }
 
     /// Forgets the first `n` bytes, which have been sent.

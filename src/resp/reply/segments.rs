@@ -140,6 +140,16 @@ impl Segments {
         }
     }
 
+    /// Bytes after `position`; no bound if they are in several segments.
+    #[inline]
+    pub(super) fn bytes_since(&self, position: Position) -> usize {
+        if self.position().segment == position.segment {
+            self.tail.len().saturating_sub(position.offset)
+        } else {
+            usize::MAX
+        }
+    }
+
     /// Drops everything after `position`.
     pub(super) fn truncate(&mut self, position: Position) {
         let Some(keep) = self.index(position) else { return };
@@ -229,17 +239,6 @@ impl Segments {
             .zip(self.chunks())
             .map(|(slot, chunk)| *slot = IoSlice::new(chunk))
             .count()
-    }
-
-    /// Lends all that is unsent, if it is one piece from its beginning on; to be put back before anything else is done.
-    pub(super) fn lend_tail(&mut self) -> Option<Vec<u8>> {
-        let is_whole = self.sealed.is_empty() && self.sent == 0 && !self.tail.is_empty();
-        is_whole.then(|| std::mem::take(&mut self.tail))
-    }
-
-    /// Takes back what was lent.
-    pub(super) fn put_tail(&mut self, tail: Vec<u8>) {
-        self.tail = tail;
     }
 
     /// Forgets the first `n` unsent bytes: they have been sent.

@@ -17,7 +17,6 @@ pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     lines.put("os", process::os());
     lines.put("arch_bits", usize::BITS);
     lines.put("multiplexing_api", "epoll");
-    lines.put("io_uring", u8::from(view.server.uses_ring.load(Relaxed)));
     lines.put("process_id", std::process::id());
     lines.put("process_supervised", "no");
     lines.put("run_id", &server.run_id);

@@ -1,0 +1,136 @@
+//! How long calls take, told with as few looks at the clock as the slow log allows: a look costs a tenth of a small
+//! call.
+//!
+//! Small calls of brief commands that follow one another share a look, of whichever connections of the worker they are.
+//! Each is taken to have lasted its even share.
+//!
+//! **Invariants**
+//! - A call that may take long begins and ends with looks of its own, and so does every call while the slow log or the
+//!   latency monitor asks for times that small calls may reach.
+//! - The counts of calls are complete when a call begins that may show them, and at the end of a turn.
+
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::call::Call;
+use super::cx::WorkerCx;
+use crate::commands::spec::{Command, flag};
+use crate::engine::worker::Kit;
+use crate::metrics::stats::CommandStats;
+
+/// Calls that share a look.
+const SHARED_MAX: usize = 8;
+/// Bytes that a small call takes, and that it answers.
+const SMALL_BYTES_MAX: usize = 4 * 1024;
+/// A slow log that keeps shorter calls has each call timed by itself.
+const SHARED_TIME_MAX: Duration = Duration::from_millis(1);
+
+/// See the module.
+pub(super) struct Stopwatch {
+    /// The last look.
+    at: Instant,
+    /// Commands whose calls have ended since.
+    shared: SmallVec<[u16; SHARED_MAX]>,
+    /// Whether calls may share a look at all.
+    may_share: bool,
+}
+
+/// What a call within a transaction has answered.
+#[derive(Clone, Copy)]
+pub(super) struct Replied {
+    pub bytes: usize,
+    pub is_error: bool,
+}
+
+impl Default for Stopwatch {
+    fn default() -> Self {
+        Self {
+            at: Instant::now(),
+            shared: SmallVec::new(),
+            may_share: false,
+        }
+    }
+}
+
+impl Stopwatch {
+    /// A turn begins.
+    pub fn begin_turn(&mut self, cx: &WorkerCx, kit: &mut Kit) {
+        self.at = Instant::now();
+        kit.follow(self.at);
+        let slowlog_us = cx.server.params.live().slowlog_us();
+        self.may_share = u64::try_from(slowlog_us).map_or(true, |us| Duration::from_micros(us) >= SHARED_TIME_MAX);
+    }
+
+    /// The last look.
+    #[inline]
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// A call begins: when that is, if it is one that has looks of its own.
+    #[inline]
+    pub fn begin(&mut self, cx: &WorkerCx, kit: &mut Kit, call: &Call<'_>) -> Option<Instant> {
+        if self.may_share && call.command.has(flag::BRIEF) && call.args.len_bytes() <= SMALL_BYTES_MAX {
+            return None;
+        }
+        self.settle(cx, kit);
+        Some(self.at)
+    }
+
+    /// Notes a small call, which answered so many bytes; how long the calls that shared a look took each, if it was time
+    /// for one.
+    #[inline]
+    pub fn share(&mut self, cx: &WorkerCx, kit: &mut Kit, command: Command, bytes: usize) -> Option<Duration> {
+        self.shared.push(command.id);
+        (self.shared.len() == SHARED_MAX || bytes > SMALL_BYTES_MAX).then(|| self.settle(cx, kit))
+    }
+
+    /// Looks at the clock for the calls that wait for that; how long each took.
+    pub fn settle(&mut self, cx: &WorkerCx, kit: &mut Kit) -> Duration {
+        if self.shared.is_empty() {
+            return Duration::ZERO;
+        }
+        let share = self.look(kit) / self.shared.len() as u32;
+        for id in self.shared.drain(..) {
+            if let Some(stats) = cx.server.stats.command(kit.cell(), id) {
+                stats.record(share.as_nanos() as u64);
+            }
+        }
+        share
+    }
+
+    /// Notes a call within a transaction.
+    pub fn note_queued(
+        &mut self,
+        cx: &WorkerCx,
+        kit: &mut Kit,
+        command: Command,
+        began: Option<Instant>,
+        replied: Replied,
+    ) {
+        kit.counters().commands.add(1);
+        let stats = cx.server.stats.command(kit.cell(), command.id);
+        if replied.is_error {
+            kit.counters().errors.add(1);
+            stats.into_iter().for_each(CommandStats::fail);
+        }
+        if began.is_none() {
+            self.share(cx, kit, command, replied.bytes);
+            return;
+        }
+        let took = self.look(kit);
+        if let Some(stats) = stats {
+            stats.record(took.as_nanos() as u64);
+        }
+    }
+
+    /// Looks at the clock; how much time has passed since the last look.
+    #[inline]
+    pub fn look(&mut self, kit: &mut Kit) -> Duration {
+        let now = Instant::now();
+        let passed = now.saturating_duration_since(std::mem::replace(&mut self.at, now));
+        kit.follow(now);
+        passed
+    }
+}
