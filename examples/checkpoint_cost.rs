@@ -15,7 +15,7 @@ use lokikv::engine::worker::Worker;
 use lokikv::page::StrRef;
 use lokikv::recovery::{RecoverOptions, recover};
 use lokikv::storage::{Disk, RealDisk};
-use lokikv::wal::{Wal, WalOptions};
+use lokikv::wal::{Lsn, Wal, WalOptions};
 
 /// As in the binary: allocation is much of what recovery costs.
 #[global_allocator]
@@ -104,7 +104,7 @@ fn main() -> Outcome<()> {
         txn.create(None, NAME, kind).map(drop)
     })?;
     fill(&engine, &mut worker, 0..keys, &value)?;
-    engine.wal().sync_blocking(u64::MAX)?;
+    engine.wal().sync_blocking(Lsn::MAX)?;
 
     let (from_log, took) = timed(|| recover(Arc::clone(&disk), recover_options.clone(), |_| ()));
     let from_log = from_log?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lokikv::storage::RealDisk;
-use lokikv::wal::{Fsync, Wal, WalOptions};
+use lokikv::wal::{Fsync, Lsn, Wal, WalOptions};
 
 /// Records in a batch, as of a pipelining client.
 const BATCH: u64 = 64;
@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             fsync,
             ..WalOptions::new(dir)
         },
-        1,
+        Lsn::FIRST,
     )?;
     let stop = AtomicBool::new(false);
     // Two producers of 500,000 records a second each: what a busy server makes.

@@ -13,6 +13,7 @@ pub mod commands;
 pub mod config;
 pub mod engine;
 pub mod logging;
+pub mod lsn;
 pub mod metrics;
 pub mod migrate;
 pub mod net;

@@ -348,7 +348,7 @@ fn insert(
         value: entry.value,
     };
     let write = PageWrite {
-        lsn: 1,
+        lsn: Lsn::FIRST,
         epoch: 0,
         sink: None,
         collection_id: attached.id(),

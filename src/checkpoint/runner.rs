@@ -18,6 +18,7 @@ use super::request::CheckpointDone;
 use crate::engine::background::step_back;
 use crate::engine::worker::{Worker, unix_ms};
 use crate::storage::fault_point::fault_point;
+use crate::wal::Lsn;
 
 /// How often the thread looks whether a checkpoint is due.
 const TICK: Duration = Duration::from_millis(250);
@@ -115,7 +116,7 @@ impl Runner {
             return false;
         }
         let (engine, settings) = (&self.shared.engine, &self.shared.settings);
-        let last_lsn = self.shared.status.last().map_or(0, |last| last.lsn);
+        let last_lsn = self.shared.status.last().map_or(Lsn::ZERO, |last| last.lsn);
         if engine.wal().last_lsn() == last_lsn || engine.refuses_writes() {
             return false;
         }
@@ -231,7 +232,7 @@ impl Runner {
     fn clean_up(&self, catalog: &mut Catalog) {
         let settings = &self.shared.settings;
         let now_ms = unix_ms();
-        let keep_from = self.shared.status.last().map_or(0, |last| last.lsn + 1);
+        let keep_from = self.shared.status.last().map_or(Lsn::ZERO, |last| last.lsn.next());
         let keep_age_s = settings.wal_keep_age_s();
         fault_point("checkpoint.before_trim");
         if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {

@@ -199,7 +199,7 @@ impl Runner {
         };
         let (mut old, mut new) = (rows(before), rows(after));
         // A version of 0 says nothing of the content.
-        old.retain(|key, _| key.1 == 0 || new.remove(key).is_none());
+        old.retain(|key, _| key.1 == Lsn::ZERO || new.remove(key).is_none());
         let name = after.or(before).map_or(String::new(), |part| part.row.name.clone());
         let mut difference = Difference {
             name,

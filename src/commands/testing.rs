@@ -21,7 +21,7 @@ use crate::resp::{Args, OwnedRequest, Proto, Reply};
 use crate::session::call::{Call, Keys};
 use crate::session::executor::{Place, execute};
 use crate::session::prepare::Prepared;
-use crate::wal::Wal;
+use crate::wal::{Lsn, Wal};
 
 /// Where the harness's clock stands at first, Unix milliseconds.
 pub const START_MS: u64 = 1_700_000_000_000;
@@ -47,7 +47,7 @@ impl Harness {
 
     /// The same with a collection of another kind.
     pub fn of(kind: Kind) -> Self {
-        let engine = Engine::new(Registry::default(), Wal::disabled(1), 1, 0).unwrap();
+        let engine = Engine::new(Registry::default(), Wal::disabled(Lsn::FIRST), 1, 0).unwrap();
         let mut worker = engine.worker().unwrap();
         worker.set_clock(START_MS);
         let pass = engine.exclusive(&mut worker);

@@ -1,5 +1,6 @@
 //! The command line of what is done on a directory without a server: `verify`, `inspect`, `repair`, `restore`.
 
+use crate::lsn::Lsn;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -90,22 +91,22 @@ pub struct InspectArgs {
 
     /// Show only records of these LSNs: one, or FIRST..LAST, where either may be left out
     #[arg(long, value_name = "LSN", value_parser = lsn_range)]
-    pub lsn: Option<(u64, u64)>,
+    pub lsn: Option<(Lsn, Lsn)>,
 
     /// Show only the page with this id, with its entries
     #[arg(long, value_name = "ID")]
     pub page: Option<u64>,
 }
 
-fn lsn_range(text: &str) -> Result<(u64, u64), String> {
-    let number = |text: &str, default: u64| match text.trim() {
+fn lsn_range(text: &str) -> Result<(Lsn, Lsn), String> {
+    let number = |text: &str, default: Lsn| match text.trim() {
         "" => Ok(default),
         text => text.parse().map_err(|_| format!("{text:?} is not an LSN")),
     };
     match text.split_once("..") {
-        Some((first, last)) => Ok((number(first, 0)?, number(last, u64::MAX)?)),
+        Some((first, last)) => Ok((number(first, Lsn::ZERO)?, number(last, Lsn::MAX)?)),
         None if text.trim().is_empty() => Err("write LSN or FIRST..LAST".to_owned()),
-        None => number(text, 0).map(|lsn| (lsn, lsn)),
+        None => number(text, Lsn::ZERO).map(|lsn| (lsn, lsn)),
     }
 }
 
@@ -115,10 +116,10 @@ mod tests {
 
     #[test]
     fn ranges_of_lsns() {
-        assert_eq!(lsn_range("7"), Ok((7, 7)));
-        assert_eq!(lsn_range("7..9"), Ok((7, 9)));
-        assert_eq!(lsn_range("..9"), Ok((0, 9)));
-        assert_eq!(lsn_range("7.."), Ok((7, u64::MAX)));
+        assert_eq!(lsn_range("7"), Ok((Lsn::new(7), Lsn::new(7))));
+        assert_eq!(lsn_range("7..9"), Ok((Lsn::new(7), Lsn::new(9))));
+        assert_eq!(lsn_range("..9"), Ok((Lsn::ZERO, Lsn::new(9))));
+        assert_eq!(lsn_range("7.."), Ok((Lsn::new(7), Lsn::MAX)));
         assert!(lsn_range("").is_err() && lsn_range("x").is_err() && lsn_range("1..y").is_err());
     }
 }

@@ -17,6 +17,7 @@ use super::index::loaded::LoadedPage;
 use super::index::{Index, KeyRef, Kind, Misfit, hmap};
 use super::settings::{Carried, Settings, Traits};
 use super::watch::WatchTable;
+use crate::wal::Lsn;
 
 /// What a shard's lock protects.
 pub struct ShardState {
@@ -310,7 +311,7 @@ impl Collection {
     }
 
     /// Sums over the shards, each locked in turn. `since`: pages changed after this LSN count as dirty.
-    pub fn totals(&self, since: u64) -> Totals {
+    pub fn totals(&self, since: Lsn) -> Totals {
         let mut totals = Totals::default();
         for shard in self.shards_if_any() {
             let state = shard.lock();

@@ -27,7 +27,7 @@ use crate::page::entry::EntryRef;
 use crate::page::hash::{HashOp, HashRef};
 use crate::page::packed::pack;
 use crate::page::{Entry, Shared};
-use crate::wal::WorkerLog;
+use crate::wal::{Lsn, WorkerLog};
 
 /// Dead fields of one hash that are removed at once.
 const DEAD_FIELDS_MAX: usize = 1000;
@@ -386,7 +386,11 @@ impl<'e> Scope<'e> {
         self.found = None;
         // Under the shard's lock: LSN order is execution order per key.
         let traits = collection.traits();
-        let lsn = if traits.is_cache() { 0 } else { self.worker.record_lsn() };
+        let lsn = if traits.is_cache() {
+            Lsn::ZERO
+        } else {
+            self.worker.record_lsn()
+        };
         self.worker.observe(traits, lsn);
         let write = self
             .engine
@@ -396,7 +400,7 @@ impl<'e> Scope<'e> {
         if state.waiters.has(key.bytes) {
             self.worker.ready.note(collection.id(), key.bytes);
         }
-        if lsn != 0 && self.worker.log.is_enabled() {
+        if lsn != Lsn::ZERO && self.worker.log.is_enabled() {
             effect.encode(collection.id(), &mut LogSink(&mut self.worker.log));
         }
         if !traits.is_plain() {

@@ -20,7 +20,7 @@ use super::scope::Scope;
 use super::txn::Txn;
 use super::worker::Worker;
 use crate::page::{Shared, StrRef};
-use crate::wal::Wal;
+use crate::wal::{Lsn, Wal};
 
 /// What a model knows of a key: its value, and when it dies.
 type Value = (Vec<u8>, Option<u64>);
@@ -43,7 +43,7 @@ impl Harness {
 
     /// With numbered databases of these kinds.
     fn of(kinds: &[Kind]) -> Self {
-        let engine = Arc::new(Engine::new(Registry::default(), Wal::disabled(1), 1, 0).unwrap());
+        let engine = Arc::new(Engine::new(Registry::default(), Wal::disabled(Lsn::FIRST), 1, 0).unwrap());
         let worker = engine.worker().unwrap();
         let mut harness = Self {
             engine,
@@ -144,6 +144,6 @@ impl Harness {
     /// Bytes that the collections say they hold.
     fn held_bytes(&self) -> u64 {
         let slots: Vec<_> = self.engine.registry().slots().cloned().collect();
-        slots.iter().map(|slot| slot.collection.totals(0).bytes).sum()
+        slots.iter().map(|slot| slot.collection.totals(Lsn::ZERO).bytes).sum()
     }
 }

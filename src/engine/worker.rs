@@ -98,10 +98,10 @@ impl Worker {
             now_ms: unix_ms(),
             now_since: Instant::now(),
             counters,
-            observed_lsn: 0,
-            strict_lsn: 0,
-            written_lsn: 0,
-            record: 0,
+            observed_lsn: Lsn::ZERO,
+            strict_lsn: Lsn::ZERO,
+            written_lsn: Lsn::ZERO,
+            record: Lsn::ZERO,
             in_transaction: false,
             ready: Ready::default(),
             random,
@@ -213,7 +213,7 @@ impl Kit {
     /// The LSN of the open record, begun now if there is none.
     #[inline]
     pub(super) fn record_lsn(&mut self) -> Lsn {
-        if self.record == 0 {
+        if self.record == Lsn::ZERO {
             self.record = self.log.begin();
         }
         self.record
@@ -222,7 +222,7 @@ impl Kit {
     /// Completes the record at the end of a scope, unless a transaction goes on.
     #[inline]
     pub(super) fn end_record(&mut self) {
-        if self.record != 0 && !self.in_transaction {
+        if self.record != Lsn::ZERO && !self.in_transaction {
             self.log.commit(self.now_ms);
             self.written_lsn = std::mem::take(&mut self.record);
         }

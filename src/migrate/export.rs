@@ -16,6 +16,7 @@ use crate::page::entry::EntryRef;
 use crate::rdb::convert::object_of;
 use crate::rdb::{VERSION_TIMED_HASH, VERSION_WRITTEN, Writer};
 use crate::storage::Disk;
+use crate::wal::Lsn;
 
 /// How many keys between two words to the observer.
 const BATCH_KEYS: u64 = 1024;
@@ -156,7 +157,7 @@ impl<W: Write> Export<'_, W> {
         let now_s = offline.worker.now_ms() / 1000;
         self.writer.remark(b"ctime", now_s.to_string().as_bytes())?;
         for (db, slot) in databases {
-            let totals = slot.collection.totals(u64::MAX);
+            let totals = slot.collection.totals(Lsn::MAX);
             self.writer.database(u64::from(*db), totals.keys, totals.expires)?;
             let now_ms = offline.worker.now_ms();
             let mut result = Ok(());

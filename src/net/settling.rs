@@ -66,11 +66,11 @@ pub fn judge(engine: &Engine, owed: &Dependencies, slowed: bool) -> Verdict {
     if wal.stable_lsn() < due {
         return match wal.failure() {
             None => Verdict::Waits(Reason::Stable(due)),
-            Some(why) if owed.written > 0 => Verdict::Refused(why),
+            Some(why) if owed.written > Lsn::ZERO => Verdict::Refused(why),
             Some(_) => Verdict::Free,
         };
     }
-    if owed.written == 0 {
+    if owed.written == Lsn::ZERO {
         return Verdict::Free;
     }
     if let Some(why) = wal.failure()

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::entry::{Entry, EntryMut, EntryRef};
 use super::prefetch::prefetch;
+use crate::lsn::Lsn;
 
 /// Slots in a bucket: one cache line.
 pub const BUCKET_SLOTS: usize = 8;
@@ -35,7 +36,7 @@ const ADDRESS_MASK: u64 = (1 << TAG_SHIFT) - 1;
 #[derive(Debug, Default)]
 pub struct Header {
     /// LSN of the last change.
-    pub version: u64,
+    pub version: Lsn,
     /// Last checkpoint epoch for which this page needs no pre-image any more.
     pub saved_epoch: u64,
     /// Identity within the collection, never reused.

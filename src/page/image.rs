@@ -9,6 +9,7 @@ use super::entry::EntryRef;
 use super::malformed::Malformed;
 use super::value::wire_code;
 use super::{Spliced, ValueRef, codec};
+use crate::lsn::Lsn;
 
 /// One entry as it is written.
 #[derive(Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub struct PageImage {
     /// The page's identity within its collection.
     pub page_id: u64,
     /// LSN of the page's last change.
-    pub version: u64,
+    pub version: Lsn,
     /// Where the page belongs.
     pub anchor: Anchor,
     /// Entries in the image.
@@ -49,7 +50,7 @@ pub struct PageImage {
 
 impl PageImage {
     /// Encodes `entries`, linking their large values; [`Spliced::settle`] is left to do.
-    pub fn of<'a>(page_id: u64, version: u64, entries: impl Iterator<Item = EntryRef<'a>>) -> Self {
+    pub fn of<'a>(page_id: u64, version: Lsn, entries: impl Iterator<Item = EntryRef<'a>>) -> Self {
         let mut image = Self {
             page_id,
             version,

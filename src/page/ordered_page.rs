@@ -12,6 +12,7 @@
 use super::entry::{Entry, EntryMut, EntryRef};
 use super::hints::{Hints, shared_bytes};
 use super::prefetch::prefetch_ref;
+use crate::lsn::Lsn;
 
 /// Small pages grow by so many entries.
 const STEP_SMALL: usize = 16;
@@ -23,7 +24,7 @@ const STEP_AT: usize = 64;
 #[derive(Debug)]
 pub struct Header {
     /// LSN of the last change.
-    pub version: u64,
+    pub version: Lsn,
     /// Last checkpoint epoch for which this page needs no pre-image any more.
     pub saved_epoch: u64,
     /// Identity within the collection, never reused.
@@ -58,7 +59,7 @@ impl OrderedPage {
     pub fn new(id: u64) -> Self {
         Self {
             header: Header {
-                version: 0,
+                version: Lsn::ZERO,
                 saved_epoch: 0,
                 id,
                 expire_min_ms: u64::MAX,

@@ -286,7 +286,7 @@ mod tests {
     fn exchange() -> Exchange {
         Exchange {
             to: "lsn 7".to_owned(),
-            lsn: 7,
+            lsn: Lsn::new(7),
             keys: 3,
             stamp: "now".to_owned(),
             checkpoints: "checkpoint".into(),

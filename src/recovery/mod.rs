@@ -140,11 +140,11 @@ pub fn recover(
         progress: &mut progress,
     }
     .run()?;
-    let after = checkpoint.map_or(0, |checkpoint| checkpoint.lsn);
+    let after = checkpoint.map_or(Lsn::ZERO, |checkpoint| checkpoint.lsn);
     let dir = &options.wal_dir;
     let replayed = if disk.exists(dir).map_err(|error| wal_io(dir, error))? {
         let appliers = (options.threads, access_s, Until::End);
-        replay::replay(&disk, dir, after + 1, &mut registry, appliers, &mut progress)?
+        replay::replay(&disk, dir, after.next(), &mut registry, appliers, &mut progress)?
     } else {
         replay::Replayed::default()
     };
@@ -159,7 +159,7 @@ pub fn recover(
     let totals = sum(&registry);
     Ok(Recovered {
         registry,
-        next_lsn: replayed.next_lsn.max(after + 1),
+        next_lsn: replayed.next_lsn.max(after.next()),
         checkpoint,
         keys: totals.keys,
         pages: totals.pages,
@@ -178,7 +178,7 @@ fn wal_io(dir: &Path, error: std::io::Error) -> RecoveryError {
 fn sum(registry: &Registry) -> Totals {
     let mut sum = Totals::default();
     for slot in registry.slots() {
-        let totals = slot.collection.totals(u64::MAX);
+        let totals = slot.collection.totals(Lsn::MAX);
         sum.keys += totals.keys;
         sum.pages += totals.pages;
         sum.bytes += totals.bytes;

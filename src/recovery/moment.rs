@@ -3,6 +3,7 @@
 //! **Invariant:** a text means one moment or none; a time without a zone is UTC.
 
 use super::Until;
+use crate::wal::Lsn;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -12,7 +13,7 @@ pub fn parse(words: &str) -> Option<Until> {
     let words = words.trim();
     if let Some(lsn) = words.get(..4).filter(|word| word.eq_ignore_ascii_case("lsn ")) {
         let lsn = words.get(lsn.len()..)?.trim();
-        return number(lsn).map(Until::Lsn);
+        return number(lsn).map(|lsn| Until::Lsn(Lsn::new(lsn)));
     }
     number(words).or_else(|| unix_ms(words)).map(Until::Time)
 }
@@ -96,8 +97,8 @@ mod tests {
     #[test]
     fn moments_are_read() {
         for (text, moment) in [
-            ("lsn 4711", Some(Until::Lsn(4711))),
-            ("LSN 1", Some(Until::Lsn(1))),
+            ("lsn 4711", Some(Until::Lsn(Lsn::new(4711)))),
+            ("LSN 1", Some(Until::Lsn(Lsn::FIRST))),
             ("1700000000000", Some(Until::Time(1_700_000_000_000))),
             ("2023-11-14T22:13:20Z", Some(Until::Time(1_700_000_000_000))),
             ("2023-11-14 22:13:20.25", Some(Until::Time(1_700_000_000_250))),

@@ -45,7 +45,7 @@ pub fn recover_past(
     let access_s = (unix_ms() / 1000) as u32;
     let base = known.checkpoints.iter().rev();
     let base = base.clone().find(|(info, _)| until.covers(info.lsn, info.wall_ms));
-    let mut lsn = 0;
+    let mut lsn = Lsn::ZERO;
     if let Some((info, path)) = base {
         newest::Loading {
             disk: disk.as_ref(),
@@ -59,15 +59,15 @@ pub fn recover_past(
         lsn = info.lsn;
     }
     if !until.is_met_by(lsn) {
-        if known.oldest.is_none_or(|oldest| oldest > lsn + 1) {
+        if known.oldest.is_none_or(|oldest| oldest > lsn.next()) {
             return Err(known.out_of_reach(until));
         }
         let how = (options.threads, access_s, until);
-        let replayed = replay::replay(disk, &options.wal_dir, lsn + 1, &mut registry, how, &mut progress)?;
-        lsn = replayed.next_lsn - 1;
+        let replayed = replay::replay(disk, &options.wal_dir, lsn.next(), &mut registry, how, &mut progress)?;
+        lsn = replayed.next_lsn.before();
     }
     // Before the first record there was no server yet.
-    let reached = lsn > 0
+    let reached = lsn > Lsn::ZERO
         && match until {
             Until::Lsn(wanted) => lsn == wanted,
             Until::Time(_) | Until::End => true,
@@ -137,15 +137,15 @@ impl Known {
         let mut possible = Vec::new();
         // The log continues the first checkpoint that it reaches back to.
         let continued = |oldest: Lsn| {
-            let first = self.checkpoints.iter().find(|(info, _)| info.lsn + 1 >= oldest);
+            let first = self.checkpoints.iter().find(|(info, _)| info.lsn.next() >= oldest);
             first.map(|(info, _)| format!("LSN {} ({}) and later", info.lsn, moment::show(info.wall_ms)))
         };
         match self.oldest {
-            Some(oldest) if oldest <= 1 => possible.push("LSN 1 and later".to_owned()),
+            Some(oldest) if oldest <= Lsn::FIRST => possible.push("LSN 1 and later".to_owned()),
             Some(oldest) => possible.extend(continued(oldest)),
             None => {}
         }
-        let reach = |info: &CheckpointInfo| self.oldest.is_some_and(|oldest| info.lsn + 1 >= oldest);
+        let reach = |info: &CheckpointInfo| self.oldest.is_some_and(|oldest| info.lsn.next() >= oldest);
         let apart = self.checkpoints.iter().filter(|(info, _)| !reach(info));
         possible.extend(apart.map(|(info, _)| {
             let time = moment::show(info.wall_ms);

@@ -84,11 +84,11 @@ impl Verifier<'_> {
             Ok(manifests) => manifests,
             Err(error) => {
                 self.fault(&error);
-                return 0;
+                return Lsn::ZERO;
             }
         };
         let control = self.control(dir, &manifests);
-        let mut last = 0;
+        let mut last = Lsn::ZERO;
         for (id, path) in manifests {
             let expected = Expected {
                 kind: ManifestKind::Checkpoint,
@@ -178,7 +178,7 @@ impl Verifier<'_> {
                 {
                     self.before(&error);
                 }
-                if let Err(error) = self.records(dir, last + 1, Lsn::MAX) {
+                if let Err(error) = self.records(dir, last.next(), Lsn::MAX) {
                     self.fault(&error);
                 }
             }
@@ -236,7 +236,7 @@ impl Verifier<'_> {
             )));
         }
         if records > 0 {
-            let last = from + records - 1;
+            let last = from.saturating_add(records - 1);
             (self.tell)(Finding::Good(format!(
                 "log: LSN {from} to {last}, {records} records, {effects} effects"
             )));

@@ -26,7 +26,7 @@ use crate::recovery::exchange::{Exchange, ExchangeError};
 use crate::recovery::{self, RecoverOptions, Recovered, Stage};
 use crate::state::{Pause, Server, Shutdown};
 use crate::storage::{Disk, RealDisk, lock_dir};
-use crate::wal::{Wal, WalOptions};
+use crate::wal::{Lsn, Wal, WalOptions};
 
 /// The replication term: constant as long as there is no replication.
 const TERM: u32 = 0;
@@ -202,7 +202,7 @@ fn recover_data(config: &Config, disk: &Arc<dyn Disk>) -> Result<Recovered, Star
     Ok(recovered)
 }
 
-fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: u64) -> Result<Wal, StartError> {
+fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: Lsn) -> Result<Wal, StartError> {
     if !config.wal.enabled {
         return Ok(Wal::disabled(next_lsn));
     }

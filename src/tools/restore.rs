@@ -143,7 +143,7 @@ pub fn restore_in_place(
     };
     let mut exchange = Exchange {
         to: to.to_owned(),
-        lsn: 0,
+        lsn: Lsn::ZERO,
         keys: 0,
         stamp: format!("{}-{}", time::compact(unix_ms()), std::process::id()),
         checkpoints: place(from.checkpoint_path())?,
@@ -177,7 +177,7 @@ fn write_past(
     });
     let past = past.map_err(|error| error.to_string())?;
     let (lsn, keys) = (past.lsn, past.keys);
-    let engine = Engine::new(past.registry, Wal::disabled(lsn + 1), 1, past.data_bytes);
+    let engine = Engine::new(past.registry, Wal::disabled(lsn.next()), 1, past.data_bytes);
     let engine = Arc::new(engine.map_err(|error| format!("cannot start a thread: {error}"))?);
     let options = CheckpointOptions {
         dir: dir.to_owned(),

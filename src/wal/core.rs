@@ -121,13 +121,13 @@ pub(super) struct Core {
 
 impl Core {
     pub fn new(enabled: bool, next: Lsn, options: &WalOptions) -> Self {
-        let before = next.saturating_sub(1);
+        let before = next.before().get();
         Core {
             enabled,
             group: options.group,
             term: options.term,
             pending_bytes_max: options.pending_bytes_max,
-            next: Padded(AtomicU64::new(next)),
+            next: Padded(AtomicU64::new(next.get())),
             queued: Padded::default(),
             pending: Padded::default(),
             written: Padded(AtomicU64::new(before)),
@@ -154,12 +154,12 @@ impl Core {
     }
 
     pub fn last_lsn(&self) -> Lsn {
-        self.next.0.load(Ordering::Acquire).saturating_sub(1)
+        Lsn::new(self.next.0.load(Ordering::Acquire).saturating_sub(1))
     }
 
     pub fn written_lsn(&self) -> Lsn {
         if self.enabled {
-            self.written.0.load(Ordering::SeqCst)
+            Lsn::new(self.written.0.load(Ordering::SeqCst))
         } else {
             self.last_lsn()
         }
@@ -167,7 +167,7 @@ impl Core {
 
     pub fn stable_lsn(&self) -> Lsn {
         if self.enabled {
-            self.stable.load(Ordering::SeqCst)
+            Lsn::new(self.stable.load(Ordering::SeqCst))
         } else {
             self.last_lsn()
         }
@@ -243,13 +243,13 @@ impl Core {
 
     /// Moves `written_lsn` and wakes those it passed.
     pub fn advance_written(&self, lsn: Lsn) {
-        self.written.0.store(lsn, Ordering::SeqCst);
+        self.written.0.store(lsn.get(), Ordering::SeqCst);
         self.written_waiters.wake_passed(lsn);
     }
 
     /// Moves `stable_lsn` and wakes those it passed.
     pub fn advance_stable(&self, lsn: Lsn) {
-        self.stable.store(lsn, Ordering::SeqCst);
+        self.stable.store(lsn.get(), Ordering::SeqCst);
         self.waiters.wake_passed(lsn);
         let _control = self.control.lock();
         self.synced.notify_all();

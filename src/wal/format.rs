@@ -59,7 +59,7 @@ impl RecordHeader {
         let [a, b, c, d] = [
             u64::from(self.len) | u64::from(self.crc) << 32,
             meta_word(self.flags, self.group, self.term) & !0xff | u64::from(self.version),
-            self.lsn,
+            self.lsn.get(),
             self.wall_ms,
         ]
         .map(u64::to_le_bytes);
@@ -81,7 +81,7 @@ impl RecordHeader {
             flags: (meta >> 8) as u8,
             group: (meta >> 16) as u16,
             term: (meta >> 32) as u32,
-            lsn: word(2),
+            lsn: Lsn::new(word(2)),
             wall_ms: word(3),
         }
     }
@@ -143,7 +143,7 @@ impl SegmentHeader {
         bytes.extend(MAGIC);
         bytes.extend(SEGMENT_VERSION.to_le_bytes());
         bytes.extend(self.salt.to_le_bytes());
-        bytes.extend(self.first_lsn.to_le_bytes());
+        bytes.extend(self.first_lsn.get().to_le_bytes());
         bytes.extend(0u32.to_le_bytes());
         bytes.extend(crc32c::crc32c(&bytes).to_le_bytes());
         let mut header = [0; SEGMENT_HEADER_BYTES];
@@ -168,7 +168,7 @@ impl SegmentHeader {
         }
         Ok(SegmentHeader {
             salt: word(3),
-            first_lsn: u64::from(word(4)) | u64::from(word(5)) << 32,
+            first_lsn: Lsn::new(u64::from(word(4)) | u64::from(word(5)) << 32),
         })
     }
 }
@@ -186,7 +186,7 @@ mod tests {
             flags: 10,
             group: 0x0b0c,
             term: 0x0d0e_0f10,
-            lsn: 0x1112_1314_1516_1718,
+            lsn: Lsn::new(0x1112_1314_1516_1718),
             wall_ms: 0x191a_1b1c_1d1e_1f20,
         };
         let bytes = header.encode();
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(bytes[FLAGS_AT], 10);
         let segment = SegmentHeader {
             salt: 77,
-            first_lsn: 1 << 40,
+            first_lsn: Lsn::new(1 << 40),
         };
         let bytes = segment.encode();
         assert_eq!(SegmentHeader::decode(&bytes), Ok(segment));
@@ -209,7 +209,11 @@ mod tests {
 
     #[test]
     fn unknown_segment_version_is_named() {
-        let mut bytes = SegmentHeader { salt: 1, first_lsn: 1 }.encode();
+        let mut bytes = SegmentHeader {
+            salt: 1,
+            first_lsn: Lsn::FIRST,
+        }
+        .encode();
         bytes[8] = 2;
         let crc = crc32c::crc32c(&bytes[..28]).to_le_bytes();
         bytes[28..].copy_from_slice(&crc);

@@ -70,7 +70,7 @@ impl Wal {
     pub fn open(disk: Arc<dyn Disk>, options: WalOptions, next_lsn: Lsn) -> Result<Wal, WalError> {
         disk.create_dir_all(&options.dir)
             .map_err(WalError::io("create", &options.dir))?;
-        let next = next_lsn.max(1);
+        let next = next_lsn.max(Lsn::FIRST);
         let (segment, files, last_wall_ms) = open_segment(&disk, &options, next)?;
         let core = Arc::new(Core::new(true, next, &options));
         *core.segments.lock() = describe(disk.as_ref(), &files, last_wall_ms)?;
@@ -97,7 +97,7 @@ impl Wal {
             pending_bytes_max: u64::MAX,
             ..WalOptions::new("")
         };
-        let core = Arc::new(Core::new(false, next_lsn.max(1), &options));
+        let core = Arc::new(Core::new(false, next_lsn.max(Lsn::FIRST), &options));
         Wal {
             inner: Arc::new(Inner {
                 core,
@@ -263,7 +263,7 @@ impl Wal {
     /// The first LSN that the segment files still hold (the next one, if none).
     pub fn first_lsn(&self) -> Lsn {
         let segments = self.inner.core.segments.lock();
-        segments.first().map_or(self.last_lsn() + 1, |segment| segment.first)
+        segments.first().map_or(self.last_lsn().next(), |segment| segment.first)
     }
 
     /// Numbers for INFO and metrics.
@@ -334,7 +334,10 @@ fn open_segment(
     let (end, last_wall_ms) = end_of(disk, options, &files)?;
     if let Some(last) = files.last() {
         if end > next {
-            return Err(WalError::Behind { next, last: end - 1 });
+            return Err(WalError::Behind {
+                next,
+                last: end.before(),
+            });
         }
         let segment = continue_segment(disk.as_ref(), dir, last)?;
         if end == next {
@@ -352,7 +355,7 @@ fn open_segment(
 /// The LSN after the last record, and when that was written. A last segment without a record does not tell when: then
 /// the one before it does. Zeros if there are no segments.
 fn end_of(disk: &Arc<dyn Disk>, options: &WalOptions, files: &[SegmentFile]) -> Result<(Lsn, u64), WalError> {
-    let mut end = 0;
+    let mut end = Lsn::ZERO;
     for file in files.iter().rev() {
         let mut reader = Reader::open(disk.clone(), &options.dir, file.first)?;
         let mut last_wall_ms = None;

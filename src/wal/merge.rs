@@ -58,7 +58,7 @@ impl Merge {
                     at: 0,
                     splice_at: 0,
                 });
-                self.heads.push(u64::MAX);
+                self.heads.push(Lsn::MAX);
             }
         }
     }
@@ -102,7 +102,7 @@ impl Merge {
 
     /// Whether anything is here at all (above a gap).
     pub fn is_empty(&self) -> bool {
-        self.heads.iter().all(|head| *head == u64::MAX)
+        self.heads.iter().all(|head| *head == Lsn::MAX)
     }
 
     /// The next record of a stream.
@@ -128,7 +128,7 @@ impl Merge {
     /// Steps over the record that `peek` showed; returns the stream's next LSN.
     pub fn advance(&mut self, index: usize, inline_bytes: usize, splices: usize) -> Lsn {
         let (Some(stream), Some(head)) = (self.streams.get_mut(index), self.heads.get_mut(index)) else {
-            return u64::MAX;
+            return Lsn::MAX;
         };
         stream.at += inline_bytes;
         stream.splice_at += splices;
@@ -146,7 +146,7 @@ impl Stream {
             .chunks
             .front()
             .and_then(|chunk| chunk.buf.get(self.at..)?.first_chunk());
-        record.map_or(u64::MAX, |bytes| RecordHeader::decode(bytes).lsn)
+        record.map_or(Lsn::MAX, |bytes| RecordHeader::decode(bytes).lsn)
     }
 
     /// Returns the first chunk, now empty, to its producer.

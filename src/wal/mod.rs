@@ -44,8 +44,7 @@ pub use segment_reader::Tail;
 pub use waiters::{WaitLsn, WaitRoom};
 pub use walk::{Found, SegmentSummary, Walk};
 
-/// A log sequence number: contiguous, from 1; 0 is "before the first record".
-pub type Lsn = u64;
+pub use crate::lsn::Lsn;
 
 /// A large value that a record links to instead of copying; the writer thread copies it to disk.
 pub type Shared = Arc<Vec<u8>>;

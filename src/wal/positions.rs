@@ -67,42 +67,51 @@ mod tests {
     fn the_nearest_before_in_the_same_segment() {
         let mut positions = Positions::default();
         positions.note(
-            10,
+            Lsn::new(10),
             Place {
-                segment: 1,
+                segment: Lsn::FIRST,
                 offset: 900,
             },
         );
         positions.note(
-            101,
+            Lsn::new(101),
             Place {
-                segment: 1,
+                segment: Lsn::FIRST,
                 offset: 7000,
             },
         );
-        assert_eq!(positions.find(9, 1), None);
-        assert_eq!(positions.find(10, 1), Some((10, 900)));
-        assert_eq!(positions.find(100, 1), Some((10, 900)));
+        assert_eq!(positions.find(Lsn::new(9), Lsn::FIRST), None);
+        assert_eq!(positions.find(Lsn::new(10), Lsn::FIRST), Some((Lsn::new(10), 900)));
+        assert_eq!(positions.find(Lsn::new(100), Lsn::FIRST), Some((Lsn::new(10), 900)));
         // The end of segment 1 is no place in segment 101.
-        assert_eq!(positions.find(150, 101), None);
-        assert_eq!(positions.find(9, 20), None);
+        assert_eq!(positions.find(Lsn::new(150), Lsn::new(101)), None);
+        assert_eq!(positions.find(Lsn::new(9), Lsn::new(20)), None);
     }
 
     #[test]
     fn what_is_used_stays() {
         let mut positions = Positions::default();
-        positions.note(5, Place { segment: 1, offset: 32 });
+        positions.note(
+            Lsn::new(5),
+            Place {
+                segment: Lsn::FIRST,
+                offset: 32,
+            },
+        );
         for lsn in 10..20_000 {
             positions.note(
-                lsn,
+                Lsn::new(lsn),
                 Place {
-                    segment: 1,
+                    segment: Lsn::FIRST,
                     offset: lsn,
                 },
             );
-            assert_eq!(positions.find(5, 1), Some((5, 32)));
+            assert_eq!(positions.find(Lsn::new(5), Lsn::FIRST), Some((Lsn::new(5), 32)));
         }
         assert!(positions.known.len() <= POSITIONS_MAX);
-        assert_eq!(positions.find(19_999, 1), Some((19_999, 19_999)));
+        assert_eq!(
+            positions.find(Lsn::new(19_999), Lsn::FIRST),
+            Some((Lsn::new(19_999), 19_999))
+        );
     }
 }

@@ -86,7 +86,7 @@ impl WorkerLog {
             open: false,
             start: 0,
             spliced_before: 0,
-            last: 0,
+            last: Lsn::ZERO,
         }
     }
 
@@ -94,13 +94,13 @@ impl WorkerLog {
     #[inline]
     pub fn begin(&mut self) -> Lsn {
         debug_assert!(!self.open, "a record is open");
-        let lsn = self.core.next.0.fetch_add(1, Ordering::AcqRel);
+        let lsn = Lsn::new(self.core.next.0.fetch_add(1, Ordering::AcqRel));
         self.last = lsn;
         self.open = true;
         if self.enabled {
             self.start = self.chunk.buf.len();
             self.spliced_before = self.chunk.spliced_bytes;
-            let words = [0, self.meta, lsn, 0].map(u64::to_le_bytes);
+            let words = [0, self.meta, lsn.get(), 0].map(u64::to_le_bytes);
             self.chunk.buf.extend_from_slice(words.as_flattened());
         }
         lsn
@@ -182,7 +182,7 @@ impl WorkerLog {
             self.core.fail("WAL: a record was begun and not committed");
         }
         let last = std::mem::take(&mut self.last);
-        if last == 0 || !self.enabled {
+        if last == Lsn::ZERO || !self.enabled {
             return last;
         }
         if self.core.is_open() {

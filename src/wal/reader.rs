@@ -82,7 +82,7 @@ impl Reader {
     /// Positions a reader on the log in `dir` so that its first record is `from`. An empty directory is an empty log;
     /// a log that begins after `from` is an error, one that ends before it has nothing to read.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, from: Lsn) -> Result<Reader, WalError> {
-        let from = from.max(1);
+        let from = from.max(Lsn::FIRST);
         let mut files = segment::list(disk.as_ref(), dir)?;
         let before = files.iter().take_while(|file| file.first <= from).count();
         if let (0, Some(file)) = (before, files.first()) {
@@ -127,7 +127,7 @@ impl Reader {
             index: 0,
             current: None,
             next: first,
-            from: 1,
+            from: Lsn::FIRST,
             tail: None,
             done_bytes: 0,
             total_bytes: 0,
@@ -235,7 +235,7 @@ impl Reader {
         match frame {
             Frame::Record(header) => {
                 segment.offset += frame_bytes(header);
-                self.next = header.lsn + 1;
+                self.next = header.lsn.next();
                 (header.lsn >= self.from).then_some(*header)
             }
             Frame::Mark(header) => {

@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn names_sort_and_parse() {
-        assert_eq!(segment_name(42), "wal-00000000000000000042.log");
-        assert_eq!(parse_name(OsStr::new(&segment_name(u64::MAX))), Some(u64::MAX));
+        assert_eq!(segment_name(Lsn::new(42)), "wal-00000000000000000042.log");
+        assert_eq!(parse_name(OsStr::new(&segment_name(Lsn::MAX))), Some(Lsn::MAX));
         for bad in [
             "wal-42.log",
             "wal-0000000000000000004x.log",

@@ -202,7 +202,7 @@ impl SegmentReader {
             let reason = format!(
                 "a mark says that record {} was synced, the records before it end at {}",
                 header.lsn,
-                next - 1
+                next.before()
             );
             return Err(WalError::damaged(&self.path, self.offset, reason));
         }

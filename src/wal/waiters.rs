@@ -43,14 +43,14 @@ impl Hub {
     fn change<T>(&self, run: impl FnOnce(&mut BTreeMap<(Lsn, u64), Waker>) -> T) -> T {
         let mut waiting = self.waiting.lock();
         let result = run(&mut waiting);
-        let lowest = waiting.first_key_value().map_or(u64::MAX, |(key, _)| key.0);
-        self.lowest.store(lowest, Ordering::SeqCst);
+        let lowest = waiting.first_key_value().map_or(Lsn::MAX, |(key, _)| key.0);
+        self.lowest.store(lowest.get(), Ordering::SeqCst);
         result
     }
 
     /// Wakes up to `count_max` waiters at or below `lsn`.
     fn wake(&self, lsn: Lsn, count_max: usize) {
-        if self.lowest.load(Ordering::SeqCst) > lsn {
+        if self.lowest.load(Ordering::SeqCst) > lsn.get() {
             return;
         }
         let wakers: SmallVec<[Waker; 8]> = self.change(|waiting| {
@@ -107,7 +107,7 @@ impl LsnWaiters {
         self.hubs
             .lock()
             .iter()
-            .for_each(|hub| hub.wake(u64::MAX - 1, usize::MAX));
+            .for_each(|hub| hub.wake(Lsn::MAX.before(), usize::MAX));
     }
 }
 

@@ -104,9 +104,9 @@ impl Writer {
             next,
             last_wall_ms,
             last_sync: Instant::now(),
-            mark_due: next > 1,
+            mark_due: next > Lsn::FIRST,
             noted: Noted::default(),
-            last_drained: (0, Instant::now()),
+            last_drained: (Lsn::ZERO, Instant::now()),
         }
     }
 
@@ -175,7 +175,7 @@ impl Writer {
                 let record = merge.peek(stream).ok_or_else(|| self.lost_record())?;
                 self.write_record(&record)?;
                 let (inline, splices) = (record.inline.len(), record.splices.len());
-                self.next += 1;
+                self.next = self.next.next();
                 if merge.advance(stream, inline, splices) != self.next {
                     break;
                 }
@@ -248,8 +248,13 @@ impl Writer {
         self.mark_due = false;
         let stable = self.core.stable.load(Ordering::Relaxed);
         let (group, term) = (self.options.group, self.options.term);
-        self.gather
-            .extend(format::mark(self.segment.salt, group, term, stable, self.last_wall_ms));
+        self.gather.extend(format::mark(
+            self.segment.salt,
+            group,
+            term,
+            Lsn::new(stable),
+            self.last_wall_ms,
+        ));
     }
 
     /// Before a record: writes what is gathered if it is much, and turns to a new segment if this one is full.
@@ -301,7 +306,7 @@ impl Writer {
             return Ok(());
         }
         let core = &self.core;
-        core.advance_written(self.next - 1);
+        core.advance_written(self.next.before());
         core.counters
             .records_written
             .fetch_add(std::mem::take(&mut self.gathered_records), Ordering::Relaxed);
@@ -356,7 +361,7 @@ impl Writer {
             Fsync::EverySec => self.last_sync.elapsed() >= SYNC_INTERVAL,
             Fsync::No => false,
         };
-        if due || self.core.control.lock().sync_to > stable {
+        if due || self.core.control.lock().sync_to > Lsn::new(stable) {
             self.sync()
         } else {
             Ok(())
@@ -378,14 +383,14 @@ impl Writer {
         counters.fsync_last_us.store(took_us, Ordering::Relaxed);
         counters.fsync_max_us.fetch_max(took_us, Ordering::Relaxed);
         self.mark_due = true;
-        self.core.advance_stable(written);
+        self.core.advance_stable(Lsn::new(written));
         Ok(())
     }
 
     /// Whether a closing log has written all that it will. The grace begins anew with each record that is written: it is
     /// for those that nobody submits, and a disk that is slow loses none.
     fn drained(&mut self) -> bool {
-        if self.core.next.0.load(Ordering::Acquire) == self.next {
+        if self.core.next.0.load(Ordering::Acquire) == self.next.get() {
             return true;
         }
         let (next, since) = self.last_drained;

@@ -48,7 +48,7 @@ impl Control {
         Self {
             data_set: rand::random::<u128>().max(1),
             checkpoint: 0,
-            lsn: 0,
+            lsn: Lsn::ZERO,
             pins: BTreeSet::new(),
         }
     }
@@ -87,7 +87,7 @@ impl Control {
         bytes.extend_from_slice(&u32::from(codec::FORMAT_VERSION).to_le_bytes());
         bytes.extend_from_slice(&self.data_set.to_le_bytes());
         bytes.extend_from_slice(&self.checkpoint.to_le_bytes());
-        bytes.extend_from_slice(&self.lsn.to_le_bytes());
+        bytes.extend_from_slice(&self.lsn.get().to_le_bytes());
         bytes.extend_from_slice(&(self.pins.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend(self.pins.iter().flat_map(|pin| pin.to_le_bytes()));
@@ -116,7 +116,7 @@ impl Control {
         Ok(Self {
             data_set: u128::from(u64_at(body, 16)) | u128::from(u64_at(body, 24)) << 64,
             checkpoint: u64_at(body, 32),
-            lsn: u64_at(body, 40),
+            lsn: Lsn::new(u64_at(body, 40)),
             pins: pins.chunks(PIN_BYTES).map(|pin| u64_at(pin, 0)).collect(),
         })
     }
@@ -170,7 +170,7 @@ mod tests {
         let control = Control {
             data_set: 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef,
             checkpoint: 7,
-            lsn: 99,
+            lsn: Lsn::new(99),
             pins: [3, 7].into(),
         };
         let bytes = control.encode();

@@ -10,6 +10,7 @@ use crate::engine::effect::{CollectionId, DatabaseId, Placement};
 use crate::engine::settings::Settings;
 use crate::page::codec;
 use crate::page::image::Anchor;
+use crate::wal::Lsn;
 
 /// Version of both files' layout.
 pub const FORMAT_VERSION: u32 = 2;
@@ -133,7 +134,7 @@ pub struct PageHeader {
     /// The page's identity within the collection.
     pub page_id: u64,
     /// LSN of its last change.
-    pub version: u64,
+    pub version: Lsn,
     /// Bytes of content once unpacked; `len` when it is not packed.
     pub raw_len: u64,
     /// Where in its shard it belongs.
@@ -150,7 +151,7 @@ impl PageHeader {
             self.len,
             u64::from(self.collection) | u64::from(self.shard) << 32,
             self.page_id,
-            self.version,
+            self.version.get(),
             self.raw_len,
             u64::from(self.anchor.prefix) | u64::from(self.anchor.depth) << 32 | u64::from(self.flags) << 40,
         ];
@@ -176,7 +177,7 @@ impl PageHeader {
             collection: u32_at(bytes, 16),
             shard: u32_at(bytes, 20),
             page_id: u64_at(bytes, 24),
-            version: u64_at(bytes, 32),
+            version: Lsn::new(u64_at(bytes, 32)),
             raw_len: u64_at(bytes, 40),
             anchor: Anchor {
                 prefix: u32_at(bytes, 48),
@@ -197,7 +198,7 @@ pub struct ManifestHead {
     /// Its identity; ascending in a directory.
     pub id: u64,
     /// The instant: all records up to this LSN are in it, none after.
-    pub lsn: u64,
+    pub lsn: Lsn,
     /// Wall clock at the instant, Unix milliseconds.
     pub wall_ms: u64,
     /// Pages in all.
@@ -237,7 +238,7 @@ impl ManifestHead {
             self.term,
         ];
         bytes.extend(versions.iter().flat_map(|word| word.to_le_bytes()));
-        let words = [self.id, self.lsn, self.wall_ms, self.pages, self.entries];
+        let words = [self.id, self.lsn.get(), self.wall_ms, self.pages, self.entries];
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         let counts = [self.next_collection, self.collections, self.files.len() as u32, 0];
         bytes.extend(counts.iter().flat_map(|word| word.to_le_bytes()));
@@ -286,7 +287,7 @@ impl ManifestHead {
             kind,
             term: u32_at(body, 20),
             id: u64_at(body, 24),
-            lsn: u64_at(body, 32),
+            lsn: Lsn::new(u64_at(body, 32)),
             wall_ms: u64_at(body, 40),
             pages: u64_at(body, 48),
             entries: u64_at(body, 56),
@@ -326,7 +327,7 @@ pub struct PageRow {
     /// The page's identity within the collection.
     pub page_id: u64,
     /// LSN of its last change: with the identity it says which content this is.
-    pub version: u64,
+    pub version: Lsn,
     /// Where its header begins in the file.
     pub offset: u64,
     /// Bytes of content behind the header, as stored.
@@ -353,7 +354,7 @@ mod tests {
             kind: ManifestKind::Persisted,
             term: 3,
             id: 9,
-            lsn: 1 << 40,
+            lsn: Lsn::new(1 << 40),
             wall_ms: 5,
             pages: 6,
             entries: 7,
@@ -398,7 +399,7 @@ mod tests {
             collection: 4,
             shard: 5,
             page_id: 6,
-            version: 7,
+            version: Lsn::new(7),
             raw_len: 8,
             anchor: Anchor { prefix: 9, depth: 10 },
             flags: FLAG_LZ4,

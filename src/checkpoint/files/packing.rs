@@ -82,6 +82,7 @@ pub fn unpack<'a>(header: &PageHeader, stored: &'a [u8], raw: &'a mut Vec<u8>) -
 mod tests {
     use super::*;
     use crate::page::Shared;
+    use crate::wal::Lsn;
 
     fn spliced(bytes: &[u8]) -> Spliced {
         let mut content = Spliced::default();
@@ -99,7 +100,7 @@ mod tests {
             collection: 0,
             shard: 0,
             page_id: 0,
-            version: 0,
+            version: Lsn::ZERO,
             raw_len: raw as u64,
             anchor: Default::default(),
             flags: FLAG_LZ4,

@@ -107,7 +107,10 @@ fn a_checkpoint_under_load_is_the_data_at_its_lsn() {
 }
 
 fn exact_bytes(registry: &Registry) -> u64 {
-    registry.slots().map(|slot| slot.collection.totals(0).bytes).sum()
+    registry
+        .slots()
+        .map(|slot| slot.collection.totals(Lsn::ZERO).bytes)
+        .sum()
 }
 
 #[test]

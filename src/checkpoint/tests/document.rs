@@ -9,6 +9,7 @@ use super::super::files::format::{
 };
 use crate::page::codec;
 use crate::page::image::Anchor;
+use crate::wal::Lsn;
 
 const DOCUMENT: &str = include_str!("../../../docs/format-checkpoint.md");
 
@@ -83,7 +84,7 @@ fn pages() {
         collection: 0xd1d2_d3d4,
         shard: 0xe1e2_e3e4,
         page_id: 0xf1f2_f3f4_f5f6_f7f8,
-        version: 0x0102_0304_0506_0708,
+        version: Lsn::new(0x0102_0304_0506_0708),
         raw_len: 0x1112_1314_1516_1718,
         anchor: Anchor {
             prefix: 0x2122_2324,
@@ -98,7 +99,7 @@ fn pages() {
     check(&fields, &bytes, "collection", &header.collection.to_le_bytes());
     check(&fields, &bytes, "shard", &header.shard.to_le_bytes());
     check(&fields, &bytes, "page id", &header.page_id.to_le_bytes());
-    check(&fields, &bytes, "version", &header.version.to_le_bytes());
+    check(&fields, &bytes, "version", &header.version.get().to_le_bytes());
     check(&fields, &bytes, "raw len", &header.raw_len.to_le_bytes());
     check(&fields, &bytes, "prefix", &header.anchor.prefix.to_le_bytes());
     check(&fields, &bytes, "depth", &[header.anchor.depth]);
@@ -114,7 +115,7 @@ fn manifests() {
         kind: ManifestKind::Persisted,
         term: 0xa1a2_a3a4,
         id: 0xb1b2_b3b4_b5b6_b7b8,
-        lsn: 0xc1c2_c3c4_c5c6_c7c8,
+        lsn: Lsn::new(0xc1c2_c3c4_c5c6_c7c8),
         wall_ms: 0xd1d2_d3d4_d5d6_d7d8,
         pages: 0xe1e2_e3e4_e5e6_e7e8,
         entries: 0xf1f2_f3f4_f5f6_f7f8,
@@ -131,7 +132,7 @@ fn manifests() {
     check(&fields, &bytes, "kind", &1_u32.to_le_bytes());
     check(&fields, &bytes, "term", &head.term.to_le_bytes());
     check(&fields, &bytes, "id", &head.id.to_le_bytes());
-    check(&fields, &bytes, "lsn", &head.lsn.to_le_bytes());
+    check(&fields, &bytes, "lsn", &head.lsn.get().to_le_bytes());
     check(&fields, &bytes, "wall_ms", &head.wall_ms.to_le_bytes());
     check(&fields, &bytes, "pages", &head.pages.to_le_bytes());
     check(&fields, &bytes, "entries", &head.entries.to_le_bytes());
@@ -165,14 +166,14 @@ fn the_control_file() {
     let control = Control {
         data_set: 0x2122_2324_2526_2728_2930_3132_3334_3536,
         checkpoint: 0xb1b2_b3b4_b5b6_b7b8,
-        lsn: 0xc1c2_c3c4_c5c6_c7c8,
+        lsn: Lsn::new(0xc1c2_c3c4_c5c6_c7c8),
         pins: [0x7172_7374_7576_7778].into(),
     };
     let bytes = control.encode();
     check_versions(&fields, &bytes, b"LOKICTL\n");
     check(&fields, &bytes, "data set", &control.data_set.to_le_bytes());
     check(&fields, &bytes, "checkpoint", &control.checkpoint.to_le_bytes());
-    check(&fields, &bytes, "lsn", &control.lsn.to_le_bytes());
+    check(&fields, &bytes, "lsn", &control.lsn.get().to_le_bytes());
     check(&fields, &bytes, "pins", &1_u32.to_le_bytes());
     check(&fields, &bytes, "reserved", &[0; 4]);
     check(&fields, &bytes, "pinned", &0x7172_7374_7576_7778_u64.to_le_bytes());

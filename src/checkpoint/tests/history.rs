@@ -69,7 +69,7 @@ impl Run {
             random: SmallRng::seed_from_u64(seed),
             step: 0,
             model: Model::new(),
-            durable: (0, Model::new()),
+            durable: (Lsn::ZERO, Model::new()),
             since: Vec::new(),
             copies: BTreeMap::new(),
             taken: BTreeMap::new(),
@@ -222,7 +222,7 @@ impl Run {
         assert!(found == self.model, "{what}: {keys} keys, {expected} expected");
         let collection = Arc::clone(&self.server.engine.registry().slot(0).unwrap().collection);
         assert_eq!(collection.placement().kind, self.kind);
-        assert_eq!(collection.totals(u64::MAX).keys, self.model.len() as u64, "{what}");
+        assert_eq!(collection.totals(Lsn::MAX).keys, self.model.len() as u64, "{what}");
     }
 
     fn checkpoint(&mut self) {
@@ -250,7 +250,7 @@ impl Run {
         kept.take_while(|(at, _)| *at <= lsn)
             .for_each(|(_, change)| change.apply(&mut model));
         self.model = model;
-        self.copies.split_off(&(lsn + 1));
+        self.copies.split_off(&lsn.next());
         self.compare("after a power cut");
         self.sync();
     }

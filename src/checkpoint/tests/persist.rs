@@ -88,7 +88,7 @@ fn memory_figures_stay_exact_through_loads() {
         .engine
         .registry()
         .slots()
-        .map(|slot| slot.collection.totals(0).bytes)
+        .map(|slot| slot.collection.totals(Lsn::ZERO).bytes)
         .sum();
     assert_eq!(server.engine.meter().used_bytes(), slots);
 }

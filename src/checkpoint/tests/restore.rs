@@ -204,9 +204,9 @@ fn what_is_out_of_reach_is_told_with_what_is_not() {
     server.set("after", "v");
     let (last, before) = (server.engine.wal().last_lsn(), server.dump());
     for (moment, expected) in [
-        (Moment::Lsn(0), "LSN 0 is out of reach"),
-        (Moment::Lsn(5), "LSN 5 is out of reach"),
-        (Moment::Lsn(last + 1), "is out of reach"),
+        (Moment::Lsn(Lsn::ZERO), "LSN 0 is out of reach"),
+        (Moment::Lsn(Lsn::new(5)), "LSN 5 is out of reach"),
+        (Moment::Lsn(last.next()), "is out of reach"),
         (Moment::Time(5), "1970-01-01T00:00:00.005Z is out of reach"),
         (Moment::Time(u64::MAX), "future"),
         (Moment::Checkpoint(1), "there is no checkpoint 1"),

@@ -66,7 +66,7 @@ fn keys_of_a_cache_are_not_in_the_log() {
     assert_eq!(server.engine.wal().last_lsn(), before);
     put_in(&mut server, 0, "kept");
     server.sync();
-    let mut reader = Reader::open(Arc::new(disk.clone()), Path::new(LOG), before + 1).unwrap();
+    let mut reader = Reader::open(Arc::new(disk.clone()), Path::new(LOG), before.next()).unwrap();
     let mut effects = 0;
     while let Some(record) = reader.next().unwrap() {
         effects += decode_all(record.payload).count();

@@ -106,7 +106,7 @@ fn last_effects(
     names: &BTreeMap<CollectionId, Arc<str>>,
 ) -> Result<VecDeque<String>, String> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let from = (until + 1).saturating_sub(count as u64).max(first);
+    let from = until.next().saturating_sub(count as u64).max(first);
     let mut reader = Reader::open(disk, dir, from).map_err(|error| error.to_string())?;
     let mut lines = VecDeque::new();
     while let Some(record) = reader.next().map_err(|error| error.to_string())? {

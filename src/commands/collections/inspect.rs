@@ -11,6 +11,7 @@ use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::engine::effect::NAMED_FIRST;
 use crate::engine::registry::Slot;
 use crate::resp::{Args, Reply};
+use crate::wal::Lsn;
 
 /// `COLLECTION INFO name`
 pub const INFO: Spec = Spec {
@@ -48,7 +49,7 @@ pub(super) fn list(cx: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Re
 fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let slot = by_name(cx.server, args.at(2))?;
     let collection = &slot.collection;
-    let last_lsn = cx.server.checkpoints.stats().last.map_or(0, |last| last.lsn);
+    let last_lsn = cx.server.checkpoints.stats().last.map_or(Lsn::ZERO, |last| last.lsn);
     let totals = collection.totals(last_lsn);
     let is_attached = collection.traits().is_read_only();
     let settings = config::describe(&collection.settings());
@@ -70,7 +71,7 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
         ("writes", totals.counts.writes),
         ("expired", totals.counts.expired),
         ("last_persist_ms", persisted.wall_ms),
-        ("last_persist_lsn", persisted.lsn),
+        ("last_persist_lsn", persisted.lsn.get()),
         ("shards", collection.shard_count() as u64),
         ("id", u64::from(collection.id())),
     ];

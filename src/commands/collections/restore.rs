@@ -13,6 +13,7 @@ use crate::commands::support::number::parse_u64;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::recovery::{Until, moment};
 use crate::resp::{Args, Reply};
+use crate::wal::Lsn;
 
 const FLAGS: u32 = flag::DENY_OOM | flag::ADMIN | flag::NO_SCRIPT | flag::NO_MULTI;
 
@@ -80,7 +81,7 @@ fn moment_of(args: Args<'_>) -> Result<(Moment, usize), CmdError> {
     let word = args.get(3).ok_or(CmdError::Syntax)?;
     if word.eq_ignore_ascii_case(b"lsn") {
         let lsn = args.get(4).ok_or(CmdError::Syntax)?;
-        return Ok((Moment::Lsn(parse_u64(lsn).ok_or(CmdError::NotInteger)?), 5));
+        return Ok((Moment::Lsn(Lsn::new(parse_u64(lsn).ok_or(CmdError::NotInteger)?)), 5));
     }
     match std::str::from_utf8(word).ok().and_then(moment::parse) {
         Some(Until::Time(at_ms)) => Ok((Moment::Time(at_ms), 4)),

@@ -125,7 +125,7 @@ mod tests {
     use crate::engine::txn::Txn;
     use crate::engine::worker::Worker;
     use crate::page::{StrRef, ValueRef};
-    use crate::wal::Wal;
+    use crate::wal::{Lsn, Wal};
 
     struct Fixture {
         engine: Engine,
@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn fixture() -> Fixture {
-        let engine = Engine::new(Registry::default(), Wal::disabled(1), 1, 0).unwrap();
+        let engine = Engine::new(Registry::default(), Wal::disabled(Lsn::FIRST), 1, 0).unwrap();
         let mut worker = engine.worker().unwrap();
         {
             let pass = engine.exclusive(&mut worker);

@@ -22,11 +22,11 @@ fn info(cx: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, 
     let wal = enabled_wal(cx.server)?;
     let stats = wal.stats();
     let numbers = [
-        ("oldest-lsn", wal.first_lsn()),
-        ("last-lsn", stats.last_lsn),
-        ("written-lsn", stats.written_lsn),
-        ("stable-lsn", stats.stable_lsn),
-        ("visible-lsn", wal.visible_lsn()),
+        ("oldest-lsn", wal.first_lsn().get()),
+        ("last-lsn", stats.last_lsn.get()),
+        ("written-lsn", stats.written_lsn.get()),
+        ("stable-lsn", stats.stable_lsn.get()),
+        ("visible-lsn", wal.visible_lsn().get()),
         ("segments", stats.segments),
         ("bytes", stats.disk_bytes),
         ("pending-bytes", stats.pending_bytes),

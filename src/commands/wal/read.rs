@@ -56,7 +56,7 @@ struct Request {
 
 fn parse(args: Args<'_>) -> Result<Request, CmdError> {
     let mut request = Request {
-        from: parse_u64(args.at(2)).ok_or(CmdError::NotInteger)?,
+        from: Lsn::new(parse_u64(args.at(2)).ok_or(CmdError::NotInteger)?),
         count: COUNT_DEFAULT,
         block_ms: None,
     };
@@ -194,7 +194,7 @@ impl Encoder<'_> {
         match effects {
             Ok(effects) => {
                 self.reply.array(3);
-                self.reply.int(record.lsn as i64);
+                self.reply.int(record.lsn.get() as i64);
                 self.reply.int(record.wall_ms as i64);
                 self.reply.array(effects.len());
                 effects.iter().for_each(|effect| self.effect(effect));
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn arguments() {
         let plain = Request {
-            from: 7,
+            from: Lsn::new(7),
             count: COUNT_DEFAULT,
             block_ms: None,
         };

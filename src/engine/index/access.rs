@@ -44,7 +44,7 @@ impl PageWrite<'_> {
     /// Whether a page of this version has seen this record already. Changes that are not logged (LSN 0) are never seen.
     #[inline]
     pub fn has_stamped(&self, version: Lsn) -> bool {
-        version == self.lsn && self.lsn != 0
+        version == self.lsn && self.lsn != Lsn::ZERO
     }
 
     /// Before a change to a page of this version, saved in `saved_epoch`: hands over its image if a checkpoint still

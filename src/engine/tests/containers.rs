@@ -9,6 +9,7 @@ use crate::page::hash::HashOp;
 use crate::page::image::{self, PageImage};
 use crate::page::packed::pack;
 use crate::page::{Malformed, Packed, ValueRef};
+use crate::wal::Lsn;
 
 fn packed(pairs: usize, value: &[u8]) -> Vec<u8> {
     let fields: Vec<Vec<u8>> = (0..pairs).map(|n| format!("field:{n}").into_bytes()).collect();
@@ -31,7 +32,7 @@ fn a_container_is_made_grows_big_and_goes_when_empty() {
             assert_eq!((value.len(), matches!(value, ValueRef::Big(_))), (pairs as u64, is_big));
         });
     }
-    let before = harness.collection(0).totals(0);
+    let before = harness.collection(0).totals(Lsn::ZERO);
     assert_eq!(before.keys, 1);
     harness.with_keys(0, &[b"h"], |txn| {
         let fields = pack([&b"field:0"[..], b"field:1"]);
@@ -39,7 +40,7 @@ fn a_container_is_made_grows_big_and_goes_when_empty() {
         txn.apply(&Effect::Hash { key: b"h", op });
         assert!(txn.peek(b"h").is_none());
     });
-    let after = harness.collection(0).totals(0);
+    let after = harness.collection(0).totals(Lsn::ZERO);
     assert_eq!(after.keys, 0);
     assert_eq!(harness.engine.meter().used_bytes(), after.bytes);
 }
@@ -64,7 +65,7 @@ fn a_page_image_has_big_containers_as_they_were() {
         let key = collection.key(key);
         states[collection.shard_of(key.hash)].index.get(key).unwrap()
     });
-    let mut image = PageImage::of(1, 1, entries.into_iter());
+    let mut image = PageImage::of(1, Lsn::FIRST, entries.into_iter());
     drop(states);
     harness.with_keys(0, &[b"l"], |txn| assert!(txn.delete(b"l")));
     image.content.settle();

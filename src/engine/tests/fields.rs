@@ -6,6 +6,7 @@ use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
 use crate::page::hash::{HashOp, HashRef};
 use crate::page::packed::pack;
+use crate::wal::Lsn;
 
 fn sweep(harness: &mut Harness) {
     let collection = harness.collection(0);
@@ -63,7 +64,7 @@ fn the_sweep_finds_dead_fields_of_small_and_big_hashes() {
         let timed: u64 = collection.shards().iter().map(|shard| shard.lock().timed).sum();
         assert_eq!(
             (timed, harness.engine.meter().used_bytes()),
-            (0, collection.totals(0).bytes)
+            (0, collection.totals(Lsn::ZERO).bytes)
         );
     }
 }

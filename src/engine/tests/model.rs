@@ -7,6 +7,7 @@ use super::{Harness, Model, START_MS};
 use crate::engine::effect::DatabaseId;
 use crate::engine::index::Kind;
 use crate::test_histories::{each, seed};
+use crate::wal::Lsn;
 
 /// One database of each kind.
 const DATABASES: u32 = Kind::ALL.len() as u32;
@@ -165,7 +166,7 @@ impl Run {
                 model.len()
             );
             // Looking has removed what was dead, so that the figures are exact.
-            let totals = self.harness.collection(database).totals(u64::MAX);
+            let totals = self.harness.collection(database).totals(Lsn::MAX);
             assert_eq!(totals.keys, model.len() as u64);
             let expires = model
                 .values()

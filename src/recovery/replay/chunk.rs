@@ -104,9 +104,12 @@ impl Chunk {
     /// Its records in order: LSN, place in the file, payload.
     pub fn records(&self) -> impl Iterator<Item = (Lsn, u64, &[u8])> {
         let mut start = 0;
-        self.records.iter().zip(self.first..).map(move |(record, lsn)| {
+        let mut next = self.first;
+        self.records.iter().map(move |record| {
             let payload = self.bytes.get(start..record.end).unwrap_or_default();
             start = record.end;
+            let lsn = next;
+            next = lsn.next();
             (lsn, record.offset, payload)
         })
     }

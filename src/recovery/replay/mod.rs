@@ -115,7 +115,7 @@ fn read(
         if !until.covers(lsn, record.wall_ms) {
             break;
         }
-        next_lsn = lsn + 1;
+        next_lsn = lsn.next();
         let is_new_file = offset <= last_offset;
         if is_new_file {
             let next = Chunk::new(&budget, Arc::clone(&chunk.file), lsn);
@@ -130,7 +130,7 @@ fn read(
             chunk.file = Arc::from(file);
         }
         if chunk.is_full() {
-            let next = Chunk::new(&budget, Arc::clone(&chunk.file), lsn + 1);
+            let next = Chunk::new(&budget, Arc::clone(&chunk.file), lsn.next());
             if !send(std::mem::replace(&mut chunk, next), senders) {
                 break;
             }

@@ -24,7 +24,7 @@ fn open(disk: &FaultDisk) -> Wal {
         fsync: Fsync::No,
         ..WalOptions::new(DIR)
     };
-    Wal::open(Arc::new(disk.clone()), options, 1).unwrap()
+    Wal::open(Arc::new(disk.clone()), options, Lsn::FIRST).unwrap()
 }
 
 fn replayed(disk: &FaultDisk, threads: usize) -> (Registry, Result<Replayed, RecoveryError>) {
@@ -33,7 +33,7 @@ fn replayed(disk: &FaultDisk, threads: usize) -> (Registry, Result<Replayed, Rec
     let outcome = replay(
         &disk,
         Path::new(DIR),
-        1,
+        Lsn::FIRST,
         &mut registry,
         (threads, 0, Until::End),
         &mut |_| (),
@@ -170,7 +170,7 @@ fn any_number_of_threads_gives_the_same_data() {
     for threads in [1, 2, 3, 7] {
         let (registry, outcome) = replayed(&disk, threads);
         let outcome = outcome.unwrap();
-        assert_eq!(outcome.next_lsn, 20_006);
+        assert_eq!(outcome.next_lsn, Lsn::new(20_006));
         assert_eq!(*effects.get_or_insert(outcome.effects), outcome.effects);
         assert!(contents(&registry) == model, "{threads} threads");
         let keys: u64 = registry.slots().map(|slot| slot.collection.key_count()).sum();
@@ -198,7 +198,7 @@ fn a_record_that_cannot_be_applied_is_named_by_any_number_of_threads() {
         for threads in [1, 2, 5] {
             match replayed(&disk, threads).1 {
                 Err(RecoveryError::Replay { lsn, file, offset, .. }) => {
-                    assert_eq!(lsn, 1502);
+                    assert_eq!(lsn, Lsn::new(1502));
                     assert!(
                         offset > 32 && file.to_string_lossy().ends_with(".log"),
                         "{file:?} {offset}"

@@ -94,7 +94,7 @@ impl Inspector<'_, '_> {
 
     fn segment_header(&self, path: &Path) -> Result<Fields, String> {
         let walk = Walk::open(self.disk.as_ref(), path).map_err(|error| error.to_string())?;
-        Ok(fields!["first-lsn" => walk.summary().first_lsn])
+        Ok(fields!["first-lsn" => walk.summary().first_lsn.get()])
     }
 
     /// What a control file says.
@@ -104,7 +104,7 @@ impl Inspector<'_, '_> {
         Ok(fields![
             "data-set" => format!("{:032x}", control.data_set),
             "checkpoint" => control.checkpoint,
-            "lsn" => control.lsn,
+            "lsn" => control.lsn.get(),
             "pins" => Field::List(control.pins.iter().map(|pin| Field::from(*pin)).collect()),
         ])
     }

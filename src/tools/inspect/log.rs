@@ -9,7 +9,7 @@ use crate::engine::field::{Field, of_effect};
 use crate::fields;
 use crate::time::utc;
 use crate::tools::report::Fields;
-use crate::wal::{Found, Record, Walk};
+use crate::wal::{Found, Lsn, Record, Walk};
 
 /// Bytes between two looks at the progress bar.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -26,7 +26,7 @@ impl Inspector<'_, '_> {
             fields![
                 "path" => path,
                 "bytes" => summary.bytes,
-                "first-lsn" => summary.first_lsn,
+                "first-lsn" => summary.first_lsn.get(),
                 "salt" => summary.salt,
             ],
         )?;
@@ -45,7 +45,7 @@ impl Inspector<'_, '_> {
                 Ok(Some(Found::Mark { offset, lsn, wall_ms })) => {
                     marks += 1;
                     if self.wants(lsn) && self.may_show() {
-                        let fields = fields!["offset" => offset, "lsn" => lsn, "wall" => utc(wall_ms)];
+                        let fields = fields!["offset" => offset, "lsn" => lsn.get(), "wall" => utc(wall_ms)];
                         self.report.show("mark", fields)?;
                     }
                 }
@@ -64,7 +64,7 @@ impl Inspector<'_, '_> {
             "segment-end",
             fields![
                 "path" => path,
-                "next-lsn" => walk.next_lsn(),
+                "next-lsn" => walk.next_lsn().get(),
                 "records" => records,
                 "effects" => effects,
                 "marks" => marks,
@@ -82,7 +82,7 @@ impl Inspector<'_, '_> {
         ])
     }
 
-    fn wants(&self, lsn: u64) -> bool {
+    fn wants(&self, lsn: Lsn) -> bool {
         self.options
             .lsn
             .is_none_or(|(first, last)| (first..=last).contains(&lsn))
@@ -120,7 +120,7 @@ impl Inspector<'_, '_> {
 
 fn header(record: &Record<'_>, effects: Vec<Field>) -> Fields {
     fields![
-        "lsn" => record.lsn,
+        "lsn" => record.lsn.get(),
         "offset" => record.offset,
         "bytes" => record.payload.len(),
         "wall" => utc(record.wall_ms),

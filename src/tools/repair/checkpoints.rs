@@ -127,7 +127,7 @@ impl Found {
 pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &mut Plan) -> Result<Lsn, String> {
     let found = Found::read(disk.as_ref(), dir)?;
     if found.candidates.is_empty() && found.lost.is_none() && found.fault.is_none() {
-        return Ok(0);
+        return Ok(Lsn::ZERO);
     }
     if let Some(newest) = found.candidates.first()
         && let Some(CheckpointError::UnknownVersion { .. }) = newest.manifest.as_ref().err()
@@ -137,9 +137,13 @@ pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &m
     let chosen = choose(&found.candidates, found.lost.map(|(_, lsn)| lsn), log)?;
     let (index, base) = match chosen {
         Choice::Keep(index, base) => (index, base),
-        Choice::Nothing => (found.candidates.len(), 0),
+        Choice::Nothing => (found.candidates.len(), Lsn::ZERO),
         Choice::DropPages(index) => {
-            let lsn = found.candidates.get(index).and_then(Candidate::lsn).unwrap_or(0);
+            let lsn = found
+                .candidates
+                .get(index)
+                .and_then(Candidate::lsn)
+                .unwrap_or(Lsn::ZERO);
             (index, lsn)
         }
         Choice::Lose(index, base) => {
@@ -276,7 +280,7 @@ fn choose(candidates: &[Candidate], lost: Option<Lsn>, log: &mut Log<'_>) -> Res
             return Ok(Choice::Keep(index, base));
         }
     }
-    if log.oldest() == Some(1) && log.reaches(0, target)? {
+    if log.oldest() == Some(Lsn::FIRST) && log.reaches(Lsn::ZERO, target)? {
         return Ok(Choice::Nothing);
     }
     if candidates.is_empty() && lost.is_none() {

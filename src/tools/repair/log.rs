@@ -62,7 +62,7 @@ impl<'a> Log<'a> {
         if self.segments.is_empty() {
             return Ok(target.is_some_and(|target| target <= base));
         }
-        let reading = self.read_from(base + 1)?;
+        let reading = self.read_from(base.next())?;
         Ok(match target {
             Some(target) => reading.next > target,
             None => reading.error.is_none(),
@@ -124,7 +124,7 @@ impl<'a> Log<'a> {
             self.drop_from(0, why, true, plan);
             return Ok(());
         }
-        let reading = self.read_from(base + 1)?;
+        let reading = self.read_from(base.next())?;
         match (reading.error, reading.tail) {
             (Some(error), _) => self.plan_end(reading.next, &error, plan)?,
             (None, Some(tail)) => plan.add(
@@ -152,7 +152,7 @@ impl<'a> Log<'a> {
         };
         let index = self.segments.iter().position(|(_, path)| *path == file).unwrap_or(0);
         let behind = self.intact_behind(index, offset);
-        let why = format!("{error}. The log then ends with record {}", next - 1);
+        let why = format!("{error}. The log then ends with record {}", next.before());
         // A header's damage is told with the offset of a field of it; the segment is lost as a whole.
         if offset < SEGMENT_HEADER_BYTES as u64 {
             let why = format!("{why}; {behind} intact records behind are lost, too");

@@ -78,11 +78,11 @@ impl Life {
     fn check(&mut self, seed: u64) {
         let disk = shared(&self.disk);
         repair_tail(&disk, Path::new(DIR)).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-        let from = self.keep_from.max(1);
+        let from = self.keep_from.max(Lsn::FIRST);
         let (records, tail) = read_from(&self.disk, from).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         assert_eq!(tail, None, "seed {seed}");
         assert_prefix(&records, from);
-        let end = from + records.len() as u64;
+        let end = from.saturating_add(records.len() as u64);
         assert!(
             end > self.stable,
             "seed {seed}: {} was acknowledged, the log ends before {end}",
@@ -104,9 +104,9 @@ fn every_life_ends_in_a_prefix_with_all_that_was_acknowledged() {
         disk.create_dir_all(Path::new(DIR)).unwrap();
         let mut life = Life {
             disk,
-            next: 1,
-            stable: 0,
-            keep_from: 1,
+            next: Lsn::FIRST,
+            stable: Lsn::ZERO,
+            keep_from: Lsn::FIRST,
         };
         for _ in 0..6 {
             life.live(&mut random);

@@ -13,24 +13,24 @@ fn last_record(bytes: &[u8], last: Lsn) -> (usize, usize) {
 #[test]
 fn cut_at_every_byte_of_the_last_record() {
     let disk = written(1, 10, 1 << 20);
-    let whole = disk.read(&segment_path(1)).unwrap();
-    let (start, end) = last_record(&whole, 10);
+    let whole = disk.read(&segment_path(Lsn::FIRST)).unwrap();
+    let (start, end) = last_record(&whole, Lsn::new(10));
     for cut in start..whole.len() {
         let disk = FaultDisk::new(1);
-        disk.put(segment_path(1), &whole[..cut]);
+        disk.put(segment_path(Lsn::FIRST), &whole[..cut]);
         let (records, tail) = read_all(&disk).unwrap();
         let kept = if cut >= end { 10 } else { 9 };
         assert_eq!(records.len(), kept, "cut at {cut}");
-        assert_prefix(&records, 1);
+        assert_prefix(&records, Lsn::FIRST);
         let clean = if cut >= end { cut == end } else { cut == start };
         assert_eq!(tail.is_none(), clean, "cut at {cut}");
-        let wal = open(&disk, options(Fsync::Always), kept as u64 + 1).unwrap();
+        let wal = open(&disk, options(Fsync::Always), Lsn::new(kept as u64 + 1)).unwrap();
         append(&mut wal.log());
         wal.close().unwrap();
         let disk = disk.crash();
         let (records, tail) = read_all(&disk).unwrap();
         assert_eq!((records.len(), tail), (kept + 1, None), "cut at {cut}");
-        assert_prefix(&records, 1);
+        assert_prefix(&records, Lsn::FIRST);
     }
 }
 
@@ -60,19 +60,19 @@ fn every_flipped_byte_of_a_closed_log_is_noticed() {
 #[test]
 fn without_any_mark_a_flip_is_damage_or_the_tail() {
     let disk = FaultDisk::new(1);
-    let wal = open(&disk, options(Fsync::No), 1).unwrap();
+    let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
     let mut log = wal.log();
     for _ in 0..20 {
         append(&mut log);
     }
     log.submit();
-    while wal.written_lsn() < 20 {
+    while wal.written_lsn() < Lsn::new(20) {
         std::thread::yield_now();
     }
     let disk = disk.kill();
-    let path = segment_path(1);
+    let path = segment_path(Lsn::FIRST);
     let len = disk.len(&path).unwrap() as usize;
-    let last_start = len - RECORD_HEADER_BYTES - payload(20).len();
+    let last_start = len - RECORD_HEADER_BYTES - payload(Lsn::new(20)).len();
     for at in 0..len {
         disk.flip(&path, at, 0xff).unwrap();
         match read_all(&disk) {
@@ -96,17 +96,17 @@ fn damage_is_not_repaired_unless_asked() {
     assert_eq!(repair.kept.len(), names.len() - 1);
     let disk = disk.crash();
     let (records, tail) = read_all(&disk).unwrap();
-    assert_eq!((records.len() as u64 + 1, tail), (repair.next_lsn, None));
-    assert_prefix(&records, 1);
+    assert_eq!((Lsn::new(records.len() as u64 + 1), tail), (repair.next_lsn, None));
+    assert_prefix(&records, Lsn::FIRST);
     assert_eq!(repair_damage(&shared(&disk), Path::new(DIR)).unwrap(), None);
 }
 
 #[test]
 fn damage_in_the_last_segment_stops_the_open() {
     let disk = written(1, 40, 1 << 20);
-    disk.flip(&segment_path(1), 100, 1).unwrap();
+    disk.flip(&segment_path(Lsn::FIRST), 100, 1).unwrap();
     assert!(matches!(
-        open(&disk, options(Fsync::No), 41),
+        open(&disk, options(Fsync::No), Lsn::new(41)),
         Err(WalError::Damaged { .. })
     ));
     assert!(matches!(
@@ -127,11 +127,15 @@ fn a_missing_segment_is_noticed() {
 fn a_torn_new_segment_is_removed() {
     for cut in 0..SEGMENT_HEADER_BYTES {
         let disk = written(1, 5, 1 << 20);
-        let header = SegmentHeader { salt: 5, first_lsn: 6 }.encode();
-        disk.put(segment_path(6), &header[..cut]);
+        let header = SegmentHeader {
+            salt: 5,
+            first_lsn: Lsn::new(6),
+        }
+        .encode();
+        disk.put(segment_path(Lsn::new(6)), &header[..cut]);
         let (records, tail) = read_all(&disk).unwrap();
         assert_eq!((records.len(), tail.unwrap().offset), (5, 0));
-        let wal = open(&disk, options(Fsync::Always), 6).unwrap();
+        let wal = open(&disk, options(Fsync::Always), Lsn::new(6)).unwrap();
         append(&mut wal.log());
         wal.close().unwrap();
         assert_eq!(read_all(&disk).unwrap().0.len(), 6);
@@ -141,14 +145,19 @@ fn a_torn_new_segment_is_removed() {
 #[test]
 fn an_unknown_record_version_is_named() {
     let disk = FaultDisk::new(1);
-    let mut bytes = SegmentHeader { salt: 5, first_lsn: 1 }.encode().to_vec();
+    let mut bytes = SegmentHeader {
+        salt: 5,
+        first_lsn: Lsn::FIRST,
+    }
+    .encode()
+    .to_vec();
     let mut record = vec![0; RECORD_HEADER_BYTES];
     record[..4].copy_from_slice(&(RECORD_COVERED_BYTES as u32).to_le_bytes());
     record[8] = 77;
     let crc = crc32c::crc32c_append(5, &record[8..]).to_le_bytes();
     record[4..8].copy_from_slice(&crc);
     bytes.extend(record);
-    disk.put(segment_path(1), &bytes);
+    disk.put(segment_path(Lsn::FIRST), &bytes);
     assert!(matches!(
         read_all(&disk),
         Err(WalError::UnknownVersion {
@@ -161,18 +170,18 @@ fn an_unknown_record_version_is_named() {
 
 #[test]
 fn a_stored_segment_does_not_look_like_records() {
-    let inner = written(1, 30, 1 << 20).read(&segment_path(1)).unwrap();
+    let inner = written(1, 30, 1 << 20).read(&segment_path(Lsn::FIRST)).unwrap();
     let disk = FaultDisk::new(2);
-    let wal = open(&disk, options(Fsync::No), 1).unwrap();
+    let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
     let mut log = wal.log();
     log.begin();
     log.write(&inner);
     log.commit(1);
     log.submit();
-    wal.sync_blocking(1).unwrap();
+    wal.sync_blocking(Lsn::FIRST).unwrap();
     let disk = disk.kill();
-    let len = disk.len(&segment_path(1)).unwrap();
-    let path = segment_path(1);
+    let len = disk.len(&segment_path(Lsn::FIRST)).unwrap();
+    let path = segment_path(Lsn::FIRST);
     disk.truncate(&path, len - 40).unwrap();
     let (records, tail) = read_all(&disk).unwrap();
     assert_eq!((records.len(), tail.is_some()), (0, true));

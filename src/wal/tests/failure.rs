@@ -6,10 +6,10 @@ use super::*;
 fn a_failed_sync_is_sticky() {
     for nth in 0..5 {
         let disk = FaultDisk::new(nth);
-        let wal = open(&disk, options(Fsync::Always), 1).unwrap();
+        let wal = open(&disk, options(Fsync::Always), Lsn::FIRST).unwrap();
         let mut log = wal.log();
         disk.fail_sync(nth);
-        let mut acknowledged = 0;
+        let mut acknowledged = Lsn::ZERO;
         for _ in 0..20 {
             append(&mut log);
             let last = log.submit();
@@ -21,15 +21,14 @@ fn a_failed_sync_is_sticky() {
                 Err(error) => assert!(matches!(error, WalError::Failed(_)), "{error}"),
             }
         }
-        assert_eq!(acknowledged, nth);
-        assert_eq!(wal.stable_lsn(), nth);
+        assert_eq!((acknowledged, wal.stable_lsn()), (Lsn::new(nth), Lsn::new(nth)));
         assert!(wal.failure().unwrap().contains("cannot sync"), "{:?}", wal.failure());
         assert!(!wal.over_pending());
         assert!(wal.close().is_err());
         let disk = disk.crash();
         let (records, _) = read_all(&disk).unwrap();
-        assert!(records.len() as u64 >= acknowledged);
-        assert_prefix(&records, 1);
+        assert!(records.len() as u64 >= acknowledged.get());
+        assert_prefix(&records, Lsn::FIRST);
     }
 }
 
@@ -44,11 +43,11 @@ fn a_full_disk_refuses_and_the_log_stays_readable() {
                 segment_bytes: 1_200,
                 ..options(Fsync::Always)
             },
-            1,
+            Lsn::FIRST,
         )
         .unwrap();
         let mut log = wal.log();
-        let mut acknowledged = 0;
+        let mut acknowledged = Lsn::ZERO;
         for _ in 0..100 {
             append(&mut log);
             let last = log.submit();
@@ -58,15 +57,15 @@ fn a_full_disk_refuses_and_the_log_stays_readable() {
         }
         assert!(wal.is_failed() && wal.failure().unwrap().contains("no space left"));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        assert!(runtime.block_on(wal.wait_stable(100)).is_err());
+        assert!(runtime.block_on(wal.wait_stable(Lsn::new(100))).is_err());
         runtime.block_on(wal.wait_room());
         drop(wal);
         let disk = disk.kill();
         let (records, _) = read_all(&disk).unwrap();
-        assert!(records.len() as u64 >= acknowledged);
-        assert_prefix(&records, 1);
+        assert!(records.len() as u64 >= acknowledged.get());
+        assert_prefix(&records, Lsn::FIRST);
         let next = records.len() as u64 + 1;
-        let wal = open(&disk, options(Fsync::Always), next).unwrap();
+        let wal = open(&disk, options(Fsync::Always), Lsn::new(next)).unwrap();
         append(&mut wal.log());
         wal.close().unwrap();
         assert_eq!(read_all(&disk).unwrap().0.len() as u64, next);
@@ -76,7 +75,7 @@ fn a_full_disk_refuses_and_the_log_stays_readable() {
 #[test]
 fn waiters_learn_of_the_failure() {
     let disk = FaultDisk::new(5);
-    let wal = open(&disk, options(Fsync::EverySec), 1).unwrap();
+    let wal = open(&disk, options(Fsync::EverySec), Lsn::FIRST).unwrap();
     let mut log = wal.log();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -94,7 +93,7 @@ fn waiters_learn_of_the_failure() {
 #[test]
 fn a_record_begun_and_not_committed_fails_the_log() {
     let disk = FaultDisk::new(5);
-    let wal = open(&disk, options(Fsync::EverySec), 1).unwrap();
+    let wal = open(&disk, options(Fsync::EverySec), Lsn::FIRST).unwrap();
     let mut log = wal.log();
     log.begin();
     drop(log);

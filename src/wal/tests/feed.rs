@@ -36,7 +36,7 @@ fn all_records_come_once_while_segments_are_rotated() {
             segment_bytes: 3000,
             ..options(fsync)
         };
-        let wal = open(&disk, options, 1).unwrap();
+        let wal = open(&disk, options, Lsn::FIRST).unwrap();
         let writer = std::thread::spawn({
             let wal = wal.clone();
             move || {
@@ -51,11 +51,11 @@ fn all_records_come_once_while_segments_are_rotated() {
         });
         let mut next = 1;
         while next <= 4000 {
-            block_on(wal.wait_visible(next)).unwrap();
-            let seen = follow(&wal, next, (next % 50 + 1) as usize).unwrap();
+            block_on(wal.wait_visible(Lsn::new(next))).unwrap();
+            let seen = follow(&wal, Lsn::new(next), (next % 50 + 1) as usize).unwrap();
             assert!(!seen.is_empty(), "{next} is visible");
             for lsn in seen {
-                assert_eq!(lsn, next);
+                assert_eq!(lsn, Lsn::new(next));
                 next += 1;
             }
         }
@@ -63,58 +63,64 @@ fn all_records_come_once_while_segments_are_rotated() {
         assert!(wal.stats().segments > 10, "{:?}", wal.stats());
         // From anywhere, with and without a place known nearby.
         for from in (1..4000).step_by(37) {
-            assert_eq!(follow(&wal, from, 3).unwrap()[0], from);
+            assert_eq!(follow(&wal, Lsn::new(from), 3).unwrap()[0], Lsn::new(from));
         }
-        assert_eq!(follow(&wal, 4001, 3).unwrap(), [0; 0]);
-        assert_eq!(follow(&wal, 9000, 3).unwrap(), [0; 0]);
+        assert_eq!(follow(&wal, Lsn::new(4001), 3).unwrap(), []);
+        assert_eq!(follow(&wal, Lsn::new(9000), 3).unwrap(), []);
     }
 }
 
 #[test]
 fn what_is_not_stable_is_not_shown_under_always() {
     let disk = FaultDisk::new(1);
-    let wal = open(&disk, options(Fsync::No), 1).unwrap();
+    let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
     let mut log = wal.log();
     append(&mut log);
     log.submit();
-    block_on(wal.wait_visible(1)).unwrap();
-    assert_eq!((wal.written_lsn(), wal.stable_lsn(), wal.visible_lsn()), (1, 0, 1));
-    assert_eq!(follow(&wal, 1, 9).unwrap(), [1]);
+    block_on(wal.wait_visible(Lsn::FIRST)).unwrap();
+    assert_eq!(
+        [wal.written_lsn(), wal.stable_lsn(), wal.visible_lsn()].map(Lsn::get),
+        [1, 0, 1]
+    );
+    assert_eq!(follow(&wal, Lsn::FIRST, 9).unwrap(), [Lsn::FIRST]);
     disk.fail_sync(0);
     wal.set_fsync(Fsync::Always);
-    assert_eq!(wal.visible_lsn(), 0);
-    assert_eq!(follow(&wal, 1, 9).unwrap(), [0; 0]);
-    let refused = block_on(wal.wait_visible(1)).unwrap_err();
+    assert_eq!(wal.visible_lsn(), Lsn::ZERO);
+    assert_eq!(follow(&wal, Lsn::FIRST, 9).unwrap(), []);
+    let refused = block_on(wal.wait_visible(Lsn::FIRST)).unwrap_err();
     assert!(matches!(refused, WalError::Failed(_)), "{refused}");
 }
 
 #[test]
 fn what_is_trimmed_is_told() {
     let disk = written(3, 500, 1000);
-    let wal = open(&disk, options(Fsync::Always), 501).unwrap();
-    assert_eq!(follow(&wal, 1, 1).unwrap(), [1]);
-    assert!(wal.trim(300, 0, u64::MAX).unwrap() > 3);
+    let wal = open(&disk, options(Fsync::Always), Lsn::new(501)).unwrap();
+    assert_eq!(follow(&wal, Lsn::FIRST, 1).unwrap(), [Lsn::FIRST]);
+    assert!(wal.trim(Lsn::new(300), 0, u64::MAX).unwrap() > 3);
     let oldest = wal.first_lsn();
-    assert!(oldest > 1 && oldest <= 300);
-    let gone = follow(&wal, oldest - 1, 1).unwrap_err();
+    assert!(oldest > Lsn::FIRST && oldest <= Lsn::new(300));
+    let gone = follow(&wal, oldest.before(), 1).unwrap_err();
     assert!(
-        matches!(gone, WalError::Trimmed { from, oldest: told } if from == oldest - 1 && told == oldest),
+        matches!(gone, WalError::Trimmed { from, oldest: told } if from == oldest.before() && told == oldest),
         "{gone}"
     );
-    assert_eq!(follow(&wal, oldest, 2).unwrap(), [oldest, oldest + 1]);
-    assert!(matches!(follow(&wal, 0, 1), Err(WalError::Trimmed { from: 0, .. })));
+    assert_eq!(follow(&wal, oldest, 2).unwrap(), [oldest, oldest.next()]);
+    assert!(matches!(
+        follow(&wal, Lsn::ZERO, 1),
+        Err(WalError::Trimmed { from: Lsn::ZERO, .. })
+    ));
 }
 
 #[test]
 fn damage_in_what_was_written_is_told() {
     let disk = written(3, 100, 1 << 20);
-    let wal = open(&disk, options(Fsync::Always), 101).unwrap();
-    let path = segment_path(1);
+    let wal = open(&disk, options(Fsync::Always), Lsn::new(101)).unwrap();
+    let path = segment_path(Lsn::FIRST);
     let mut bytes = shared(&disk).read(&path).unwrap();
     bytes[400] ^= 1;
     disk.put(path, &bytes);
     let mut seen = 0;
-    let told = wal.visit(1, &mut |_| {
+    let told = wal.visit(Lsn::FIRST, &mut |_| {
         seen += 1;
         ControlFlow::Continue(())
     });
@@ -125,7 +131,7 @@ fn damage_in_what_was_written_is_told() {
 #[test]
 fn readers_are_bounded() {
     let disk = FaultDisk::new(1);
-    let wal = open(&disk, options(Fsync::No), 1).unwrap();
+    let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
     let (release, held) = std::sync::mpsc::channel::<()>();
     let held = Arc::new(parking_lot::Mutex::new(held));
     let mut taken = 0;

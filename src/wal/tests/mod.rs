@@ -60,26 +60,27 @@ fn read_from(disk: &FaultDisk, from: Lsn) -> Result<(Vec<Read>, Option<Tail>), W
 }
 
 fn read_all(disk: &FaultDisk) -> Result<(Vec<Read>, Option<Tail>), WalError> {
-    read_from(disk, 1)
+    read_from(disk, Lsn::FIRST)
 }
 
 /// The payload that tests give to record `lsn`: its length and bytes follow from the LSN.
 fn payload(lsn: Lsn) -> Vec<u8> {
-    let len = (lsn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as usize;
+    let len = (lsn.get().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as usize;
     (0..len)
-        .map(|at| (lsn as u8).wrapping_mul(31).wrapping_add(at as u8) | 1)
+        .map(|at| (lsn.get() as u8).wrapping_mul(31).wrapping_add(at as u8) | 1)
         .collect()
 }
 
 fn append(log: &mut WorkerLog) -> Lsn {
     let lsn = log.begin();
     log.write(&payload(lsn));
-    log.commit(1_000 + lsn);
+    log.commit(1_000 + lsn.get());
     lsn
 }
 
 fn assert_prefix(records: &[Read], from: Lsn) {
-    for (record, lsn) in records.iter().zip(from..) {
+    for (record, number) in records.iter().zip(from.get()..) {
+        let lsn = Lsn::new(number);
         assert_eq!(record.lsn, lsn);
         assert_eq!(record.payload, payload(lsn), "payload of {lsn}");
     }
@@ -98,7 +99,7 @@ fn written(seed: u64, count: u64, segment_bytes: u64) -> FaultDisk {
             segment_bytes,
             ..options(Fsync::Always)
         },
-        1,
+        Lsn::FIRST,
     )
     .unwrap();
     let mut log = wal.log();

@@ -58,12 +58,12 @@ fn mutate(rng: &mut SmallRng, bytes: &mut Vec<u8>, other: &[u8]) {
 
 /// Reads as far as it goes; what comes out is in order.
 fn read_to_end(disk: &FaultDisk) -> Option<Lsn> {
-    let mut reader = Reader::open(shared(disk), Path::new(DIR), 1).ok()?;
-    let mut next = 1;
+    let mut reader = Reader::open(shared(disk), Path::new(DIR), Lsn::FIRST).ok()?;
+    let mut next = Lsn::FIRST;
     while let Ok(Some(record)) = reader.next() {
         assert_eq!(record.lsn, next);
         assert_eq!(record.payload, payload(next), "a record that was not written");
-        next += 1;
+        next = next.next();
     }
     Some(next)
 }

@@ -25,33 +25,36 @@ fn records_come_back_in_order_with_their_fields() {
             term: 9,
             ..options(Fsync::No)
         },
-        1,
+        Lsn::FIRST,
     )
     .unwrap();
     let mut log = wal.log();
     for lsn in 1..=3 {
-        assert_eq!(append(&mut log), lsn);
+        assert_eq!(append(&mut log), Lsn::new(lsn));
     }
-    assert_eq!(log.submit(), 3);
-    assert_eq!(log.submit(), 0);
+    assert_eq!(log.submit(), Lsn::new(3));
+    assert_eq!(log.submit(), Lsn::ZERO);
     wal.close().unwrap();
-    assert_eq!((wal.last_lsn(), wal.written_lsn(), wal.stable_lsn()), (3, 3, 3));
+    assert_eq!([wal.last_lsn(), wal.written_lsn(), wal.stable_lsn()], [Lsn::new(3); 3]);
     let (records, tail) = read_all(&disk).unwrap();
-    assert_prefix(&records, 1);
+    assert_prefix(&records, Lsn::FIRST);
     assert_eq!(
         records.iter().map(|r| r.batch_end).collect::<Vec<_>>(),
         [false, false, true]
     );
     assert_eq!(tail, None);
-    let mut reader = Reader::open(shared(&disk), Path::new(DIR), 2).unwrap();
+    let mut reader = Reader::open(shared(&disk), Path::new(DIR), Lsn::new(2)).unwrap();
     let record = reader.next().unwrap().unwrap();
-    assert_eq!((record.lsn, record.group, record.term, record.wall_ms), (2, 7, 9, 1002));
+    assert_eq!(
+        (record.lsn.get(), record.group, record.term, record.wall_ms),
+        (2, 7, 9, 1002)
+    );
 }
 
 #[test]
 fn splices_are_linked_and_written_in_place() {
     let disk = FaultDisk::new(1);
-    let wal = open(&disk, options(Fsync::Always), 1).unwrap();
+    let wal = open(&disk, options(Fsync::Always), Lsn::FIRST).unwrap();
     let mut log = wal.log();
     let (small, large) = (Arc::new(vec![1u8; 100]), Arc::new(vec![2u8; 3 << 20]));
     let mut expected = Vec::new();
@@ -71,7 +74,7 @@ fn splices_are_linked_and_written_in_place() {
             bytes.extend(b"end");
         }
         assert_eq!(log.payload_bytes(), bytes.len() as u64);
-        log.commit(lsn);
+        log.commit(lsn.get());
         expected.push(bytes);
         append(&mut log);
         if round == 1 {
@@ -97,30 +100,30 @@ fn splices_are_linked_and_written_in_place() {
 #[test]
 fn a_record_above_a_gap_waits_and_closing_does_not_hang() {
     let disk = FaultDisk::new(1);
-    let wal = open(&disk, options(Fsync::Always), 1).unwrap();
+    let wal = open(&disk, options(Fsync::Always), Lsn::FIRST).unwrap();
     let (mut slow, mut fast) = (wal.log(), wal.log());
     append(&mut fast);
     slow.begin();
     append(&mut fast);
     fast.submit();
-    wal.sync_blocking(1).unwrap();
-    assert_eq!(wal.written_lsn(), 1);
+    wal.sync_blocking(Lsn::FIRST).unwrap();
+    assert_eq!(wal.written_lsn(), Lsn::FIRST);
     wal.close().unwrap();
-    assert_eq!(wal.stable_lsn(), 1);
-    assert!(matches!(block_on(wal.wait_stable(3)), Err(WalError::Closed)));
+    assert_eq!(wal.stable_lsn(), Lsn::FIRST);
+    assert!(matches!(block_on(wal.wait_stable(Lsn::new(3))), Err(WalError::Closed)));
     slow.commit(1);
-    assert_eq!(slow.submit(), 2);
+    assert_eq!(slow.submit(), Lsn::new(2));
     assert_eq!(read_all(&disk).unwrap().0.len(), 1);
 }
 
 #[test]
 fn dropping_a_worker_log_submits_and_its_slot_goes() {
     let disk = FaultDisk::new(1);
-    let wal = open(&disk, options(Fsync::Always), 1).unwrap();
+    let wal = open(&disk, options(Fsync::Always), Lsn::FIRST).unwrap();
     for _ in 0..20 {
         append(&mut wal.log());
     }
-    wal.sync_blocking(20).unwrap();
+    wal.sync_blocking(Lsn::new(20)).unwrap();
     let mut log = wal.log();
     append(&mut log);
     log.submit();
@@ -138,7 +141,7 @@ fn many_threads_one_order() {
                 segment_bytes: 40_000,
                 ..options(fsync)
             },
-            1,
+            Lsn::FIRST,
         )
         .unwrap();
         std::thread::scope(|scope| {
@@ -165,20 +168,20 @@ fn many_threads_one_order() {
         let stats = wal.stats();
         assert_eq!(
             (stats.stable_lsn, stats.pending_bytes, stats.written_records),
-            (last, 0, last)
+            (last, 0, last.get())
         );
         assert!(stats.segments > 5, "{stats:?}");
         wal.close().unwrap();
         let (records, tail) = read_all(&disk).unwrap();
-        assert_eq!((records.len() as u64, tail), (last, None));
-        assert_prefix(&records, 1);
+        assert_eq!((records.len() as u64, tail), (last.get(), None));
+        assert_prefix(&records, Lsn::FIRST);
     }
 }
 
 #[test]
 fn thousands_of_waiters_are_all_woken() {
     let disk = FaultDisk::new(3);
-    let wal = open(&disk, options(Fsync::EverySec), 1).unwrap();
+    let wal = open(&disk, options(Fsync::EverySec), Lsn::FIRST).unwrap();
     let local = tokio::task::LocalSet::new();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -214,14 +217,14 @@ fn thousands_of_waiters_are_all_woken() {
 #[test]
 fn everysec_syncs_by_itself_and_no_does_not() {
     let disk = FaultDisk::new(3);
-    let wal = open(&disk, options(Fsync::No), 1).unwrap();
+    let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
     let mut log = wal.log();
     append(&mut log);
     log.submit();
     std::thread::sleep(Duration::from_millis(100));
-    assert_eq!((wal.written_lsn(), wal.stable_lsn()), (1, 0));
+    assert_eq!((wal.written_lsn(), wal.stable_lsn()), (Lsn::FIRST, Lsn::ZERO));
     wal.set_fsync(Fsync::EverySec);
-    block_on(wal.wait_stable(1)).unwrap();
+    block_on(wal.wait_stable(Lsn::FIRST)).unwrap();
     assert_eq!(wal.fsync(), Fsync::EverySec);
     assert_eq!(wal.stats().fsyncs, 1);
 }
@@ -229,7 +232,7 @@ fn everysec_syncs_by_itself_and_no_does_not() {
 #[test]
 fn continues_where_it_ended() {
     let disk = FaultDisk::new(3);
-    let mut next = 1;
+    let mut next = Lsn::FIRST;
     for round in 0..10 {
         let wal = open(
             &disk,
@@ -246,26 +249,22 @@ fn continues_where_it_ended() {
         }
         log.submit();
         wal.close().unwrap();
-        next = wal.last_lsn() + 1;
+        next = wal.last_lsn().next();
         let (records, tail) = read_all(&disk).unwrap();
-        assert_eq!((records.len() as u64 + 1, tail), (next, None));
-        assert_prefix(&records, 1);
+        assert_eq!((Lsn::new(records.len() as u64 + 1), tail), (next, None));
+        assert_prefix(&records, Lsn::FIRST);
     }
     assert!(matches!(
-        open(&disk, options(Fsync::No), 5),
-        Err(WalError::Behind { next: 5, last: 45 })
+        open(&disk, options(Fsync::No), Lsn::new(5)),
+        Err(WalError::Behind { next, last }) if (next.get(), last.get()) == (5, 45)
     ));
-    let wal = open(&disk, options(Fsync::No), 100).unwrap();
+    let wal = open(&disk, options(Fsync::No), Lsn::new(100)).unwrap();
     append(&mut wal.log());
     wal.close().unwrap();
-    assert_eq!(read_from(&disk, 100).unwrap().0.len(), 1);
+    assert_eq!(read_from(&disk, Lsn::new(100)).unwrap().0.len(), 1);
     assert!(matches!(
         read_all(&disk),
-        Err(WalError::Missing {
-            expected: 46,
-            found: 100,
-            ..
-        })
+        Err(WalError::Missing { expected, found, .. }) if (expected.get(), found.get()) == (46, 100)
     ));
 }
 
@@ -278,21 +277,31 @@ fn trim_keeps_what_is_needed_and_what_is_young() {
             segment_bytes: 600,
             ..options(Fsync::No)
         },
-        101,
+        Lsn::new(101),
     )
     .unwrap();
     let before = wal.stats().segments;
     assert!(before > 8);
-    assert_eq!(wal.trim(50, 10, 1_060).unwrap(), 0, "all are younger than ten seconds");
-    let removed = wal.trim(50, 0, 2_000).unwrap();
-    assert!(removed > 2 && wal.first_lsn() <= 50);
+    assert_eq!(
+        wal.trim(Lsn::new(50), 10, 1_060).unwrap(),
+        0,
+        "all are younger than ten seconds"
+    );
+    let removed = wal.trim(Lsn::new(50), 0, 2_000).unwrap();
+    assert!(removed > 2 && wal.first_lsn() <= Lsn::new(50));
     assert_eq!(wal.stats().segments, before - removed);
-    assert_prefix(&read_from(&disk, 50).unwrap().0, 50);
-    assert!(matches!(read_all(&disk), Err(WalError::Missing { expected: 1, .. })));
-    wal.trim(1_000, 0, 2_000).unwrap();
+    assert_prefix(&read_from(&disk, Lsn::new(50)).unwrap().0, Lsn::new(50));
+    assert!(matches!(
+        read_all(&disk),
+        Err(WalError::Missing {
+            expected: Lsn::FIRST,
+            ..
+        })
+    ));
+    wal.trim(Lsn::new(1_000), 0, 2_000).unwrap();
     assert_eq!(wal.stats().segments, 1, "the last segment stays");
     let disk = disk.crash();
-    assert_eq!(read_from(&disk, 101).unwrap().0.len(), 0);
+    assert_eq!(read_from(&disk, Lsn::new(101)).unwrap().0.len(), 0);
 }
 
 #[test]
@@ -303,13 +312,13 @@ fn what_is_young_stays_after_a_restart_at_the_end_of_a_segment() {
     };
     for count in 20..60 {
         let disk = written(3, count, 600);
-        let wal = open(&disk, options(), count + 1).unwrap();
+        let wal = open(&disk, options(), Lsn::new(count + 1)).unwrap();
         let mut log = wal.log();
         append(&mut log);
         log.submit();
-        wal.sync_blocking(count + 1).unwrap();
+        wal.sync_blocking(Lsn::new(count + 1)).unwrap();
         assert_eq!(
-            wal.trim(1_000, 10, 11_000).unwrap(),
+            wal.trim(Lsn::new(1_000), 10, 11_000).unwrap(),
             0,
             "all are younger than ten seconds"
         );
@@ -322,7 +331,7 @@ fn what_is_young_stays_after_a_restart_at_the_end_of_a_segment() {
         .unwrap();
     disk.truncate(&path, crate::wal::SEGMENT_HEADER_BYTES as u64).unwrap();
     let wal = open(&disk, options(), first).unwrap();
-    assert_eq!(wal.trim(1_000, 10, 11_000).unwrap(), 0);
+    assert_eq!(wal.trim(Lsn::new(1_000), 10, 11_000).unwrap(), 0);
 }
 
 #[test]
@@ -335,7 +344,7 @@ fn back_pressure_holds_and_lets_go() {
             pending_bytes_max: 50_000,
             ..options(Fsync::Always)
         },
-        1,
+        Lsn::FIRST,
     )
     .unwrap();
     let mut log = wal.log();
@@ -355,13 +364,16 @@ fn back_pressure_holds_and_lets_go() {
 
 #[test]
 fn a_disabled_log_counts_and_writes_nothing() {
-    let wal = Wal::disabled(11);
+    let wal = Wal::disabled(Lsn::new(11));
     let mut log = wal.log();
-    assert_eq!(append(&mut log), 11);
-    assert_eq!(log.submit(), 11);
-    assert_eq!((wal.last_lsn(), wal.stable_lsn(), wal.is_enabled()), (11, 11, false));
-    block_on(wal.wait_stable(11)).unwrap();
-    wal.sync_blocking(11).unwrap();
-    assert_eq!(wal.trim(11, 0, 0).unwrap(), 0);
+    assert_eq!(append(&mut log), Lsn::new(11));
+    assert_eq!(log.submit(), Lsn::new(11));
+    assert_eq!(
+        (wal.last_lsn(), wal.stable_lsn(), wal.is_enabled()),
+        (Lsn::new(11), Lsn::new(11), false)
+    );
+    block_on(wal.wait_stable(Lsn::new(11))).unwrap();
+    wal.sync_blocking(Lsn::new(11)).unwrap();
+    assert_eq!(wal.trim(Lsn::new(11), 0, 0).unwrap(), 0);
     wal.close().unwrap();
 }

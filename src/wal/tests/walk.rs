@@ -31,20 +31,20 @@ fn whole_segments_have_no_faults() {
     for name in names {
         let path = Path::new(DIR).join(name);
         let summary = Walk::open(&disk, &path).unwrap().summary();
-        assert_eq!(summary.first_lsn, all.len() as u64 + 1);
+        assert_eq!(summary.first_lsn, Lsn::new(all.len() as u64 + 1));
         let (lsns, marks, faults) = walk(&disk, &path);
         assert!(faults.is_empty(), "{faults:?}");
         all_marks += marks;
         all.extend(lsns);
     }
-    assert_eq!(all, (1..=200).collect::<Vec<_>>());
+    assert_eq!(all, (1..=200).map(Lsn::new).collect::<Vec<_>>());
     assert!(all_marks > 0);
 }
 
 #[test]
 fn it_goes_on_behind_damage() {
     let disk = written(3, 100, 1 << 20);
-    let path = segment_path(1);
+    let path = segment_path(Lsn::FIRST);
     let whole = shared(&disk).read(&path).unwrap();
     for at in (40..whole.len() - 200).step_by(97) {
         let mut bytes = whole.clone();

@@ -198,7 +198,7 @@ fn diff(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flo
 fn numbers(snapshot: &Snapshot) -> [(&'static str, u64); 10] {
     [
         ("id", snapshot.id),
-        ("lsn", snapshot.lsn),
+        ("lsn", snapshot.lsn.get()),
         ("time-ms", snapshot.wall_ms),
         ("keys", snapshot.keys),
         ("pages", snapshot.pages),

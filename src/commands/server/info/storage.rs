@@ -2,14 +2,14 @@
 
 use super::data::{Sums, slots};
 use super::{Lines, View};
-use crate::wal::Fsync;
+use crate::wal::{Fsync, Lsn};
 
 pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
     let (checkpoints, engine) = (&view.server.checkpoints, &view.server.engine);
     let stats = checkpoints.stats();
     let running = u8::from(stats.running);
     let seconds_or_never = |known: bool, ms: u64| if known { (ms / 1000).cast_signed() } else { -1 };
-    let saved_lsn = stats.last.map_or(0, |last| last.lsn);
+    let saved_lsn = stats.last.map_or(Lsn::ZERO, |last| last.lsn);
     let status = if checkpoints.last_error().is_some() {
         "err"
     } else {
@@ -22,7 +22,7 @@ pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
     lines.put("loading", 0);
     lines.put("async_loading", 0);
     // In records of the log: a record is a command's change, or a transaction's.
-    let unsaved = engine.wal().last_lsn().saturating_sub(saved_lsn);
+    let unsaved = engine.wal().last_lsn().records_since(saved_lsn);
     lines.put("rdb_changes_since_last_save", unsaved);
     lines.put("rdb_bgsave_in_progress", running);
     lines.put("rdb_last_save_time", saved_s);
@@ -77,7 +77,10 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
     let checkpoint = checkpoints.stats();
     lines.put("checkpoint_running", u8::from(checkpoint.running));
     lines.put("checkpoint_last_id", checkpoint.last.map_or(0, |last| last.id));
-    lines.put("checkpoint_last_lsn", checkpoint.last.map_or(0, |last| last.lsn));
+    lines.put(
+        "checkpoint_last_lsn",
+        checkpoint.last.map_or(Lsn::ZERO, |last| last.lsn),
+    );
     lines.put(
         "checkpoint_last_time_ms",
         checkpoint.last.map_or(0, |last| last.wall_ms),

@@ -118,7 +118,7 @@ impl Hmap {
 
     /// See [`super::Index::version_of`].
     pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
-        self.locate(key).map_or(0, |(page, _)| page.header().version)
+        self.locate(key).map_or(Lsn::ZERO, |(page, _)| page.header().version)
     }
 
     /// See [`super::Index::touch`].

@@ -71,7 +71,7 @@ impl<D: Directory> Ordered<D> {
 
     /// See [`super::Index::version_of`].
     pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
-        self.page_of(key.bytes).map_or(0, |page| page.header.version)
+        self.page_of(key.bytes).map_or(Lsn::ZERO, |page| page.header.version)
     }
 
     /// See [`super::Index::touch`].

@@ -33,7 +33,7 @@ struct Run<D> {
     random: SmallRng,
     page_ids: AtomicU64,
     images: Images,
-    lsn: u64,
+    lsn: Lsn,
     epoch: u64,
     is_saving: bool,
     keys: usize,
@@ -61,7 +61,7 @@ impl<D: Directory> Run<D> {
             random: SmallRng::seed_from_u64(seed),
             page_ids: AtomicU64::new(1),
             images: Images::default(),
-            lsn: 0,
+            lsn: Lsn::ZERO,
             epoch: 0,
             is_saving: false,
             keys,
@@ -78,7 +78,7 @@ impl<D: Directory> Run<D> {
 
     /// Runs a change as one record.
     fn write<R>(&mut self, change: impl FnOnce(&mut Ordered<D>, &PageWrite<'_>) -> R) -> R {
-        self.lsn += 1;
+        self.lsn = self.lsn.next();
         let write = PageWrite {
             lsn: self.lsn,
             epoch: self.epoch,
@@ -117,7 +117,7 @@ impl<D: Directory> Run<D> {
     fn step(&mut self) {
         let key = self.some_key();
         // Growing and shrinking take turns.
-        let grows = (self.lsn / 2_000).is_multiple_of(2);
+        let grows = (self.lsn.get() / 2_000).is_multiple_of(2);
         match self.below(100) {
             0..60 if grows => self.put_some(&key),
             0..20 => self.put_some(&key),
@@ -329,7 +329,7 @@ fn history<D: Directory>(
     run.check();
     verify(&run.index);
     assert_eq!(run.index.pages(), 1);
-    run.lsn
+    run.lsn.get()
 }
 
 #[test]
