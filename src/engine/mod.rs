@@ -34,6 +34,7 @@ pub mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
@@ -295,9 +296,9 @@ impl Engine {
     }
 
     /// What writers are to do. A few loads.
-    pub fn pace(&self) -> Pace {
+    pub fn pace(&self, now: Instant) -> Pace {
         let is_checkpoint_behind = self.is_checkpointing() && self.pre_images().waiting_bytes() > PRE_IMAGE_BYTES_MAX;
-        if self.wal().over_pending() || is_checkpoint_behind {
+        if self.wal.over_pending() || self.wal.is_late(now) || is_checkpoint_behind {
             return Pace::Hold;
         }
         self.tap().pace()

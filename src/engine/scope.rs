@@ -464,7 +464,7 @@ impl<'e> Scope<'e> {
     /// Logs an effect that the registry applied.
     pub(super) fn log_registry_effect(&mut self, collection: CollectionId, effect: &Effect<'_>) {
         let lsn = self.worker.record_lsn();
-        self.worker.observed_lsn = self.worker.observed_lsn.max(lsn);
+        self.worker.observe_registry(lsn);
         if self.worker.log.is_enabled() {
             effect.encode(collection, &mut LogSink(&mut self.worker.log));
         }

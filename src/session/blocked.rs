@@ -254,11 +254,13 @@ async fn sleep(timeout: Option<Duration>) {
 async fn answer(entered: &Entered, served: Option<Served>) -> Result<LateReply, CmdError> {
     let Served { result, depends_on } = served.ok_or(CmdError::text("ERR the blocked command was lost"))?;
     let engine = &entered.server.engine;
-    let due = depends_on.due(engine);
-    if engine.wal().stable_lsn() < due {
-        let stable = engine.wal().make_stable(due).await;
-        stable.map_err(|error| CmdError::from(format!("MISCONF Errors writing to the AOF file: {error}")))?;
-    }
+    let (wal, due) = (engine.wal(), depends_on.due(engine));
+    let is_logged = async {
+        wal.wait_written(depends_on.seen).await?;
+        wal.make_stable(due).await
+    };
+    let logged = is_logged.await;
+    logged.map_err(|error| CmdError::from(format!("MISCONF Errors writing to the AOF file: {error}")))?;
     let reply = result?;
     Ok(Box::new(move |out: &mut Reply| out.extend(reply)))
 }

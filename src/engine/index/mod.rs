@@ -66,9 +66,10 @@ impl Index {
         on_each!(self, index => index.get(key))
     }
 
-    /// LSN of the last change to the page that `key` belongs to; 0 when there is none.
-    pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
-        on_each!(self, index => index.version_of(key))
+    /// The entry of `key`, with the LSN of the last change to the page that the key belongs to (0 when there is none).
+    #[inline]
+    pub fn get_versioned(&self, key: KeyRef<'_>) -> (Option<EntryRef<'_>>, Lsn) {
+        on_each!(self, index => index.get_versioned(key))
     }
 
     /// Marks `key` as read at `access_s` seconds; not a change to the data.

@@ -116,9 +116,13 @@ impl Hmap {
         unsafe { std::mem::transmute::<Option<EntryRef<'_>>, Option<EntryRef<'_>>>(page.get(slot)) }
     }
 
-    /// See [`super::Index::version_of`].
-    pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
-        self.locate(key).map_or(Lsn::ZERO, |(page, _)| page.header().version)
+    /// See [`super::Index::get_versioned`].
+    #[inline]
+    pub fn get_versioned(&self, key: KeyRef<'_>) -> (Option<EntryRef<'_>>, Lsn) {
+        match self.locate(key) {
+            Some((page, slot)) => (slot.and_then(|slot| self.lend(page, slot)), page.header().version),
+            None => (None, Lsn::ZERO),
+        }
     }
 
     /// See [`super::Index::touch`].

@@ -69,9 +69,13 @@ impl<D: Directory> Ordered<D> {
         page.get(page.find(key.bytes)?)
     }
 
-    /// See [`super::Index::version_of`].
-    pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
-        self.page_of(key.bytes).map_or(Lsn::ZERO, |page| page.header.version)
+    /// See [`super::Index::get_versioned`].
+    #[inline]
+    pub fn get_versioned(&self, key: KeyRef<'_>) -> (Option<EntryRef<'_>>, Lsn) {
+        match self.page_of(key.bytes) {
+            Some(page) => (page.find(key.bytes).and_then(|at| page.get(at)), page.header.version),
+            None => (None, Lsn::ZERO),
+        }
     }
 
     /// See [`super::Index::touch`].

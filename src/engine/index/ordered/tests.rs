@@ -136,7 +136,7 @@ impl<D: Directory> Run<D> {
     fn look(&mut self, key: &[u8]) {
         let found = self.index.get(key_ref(key)).map(|entry| entry.expire_at_ms());
         assert_eq!(found, self.model.get(key).map(|(_, expire_at_ms)| *expire_at_ms));
-        assert!(self.index.version_of(key_ref(key)) <= self.lsn);
+        assert!(self.index.get_versioned(key_ref(key)).1 <= self.lsn);
     }
 
     fn edge(&mut self) -> Edge {
