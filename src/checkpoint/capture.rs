@@ -23,7 +23,7 @@ use super::files::page_file::PageFileWriter;
 use super::files::refusal::Refusal;
 use crate::engine::Engine;
 use crate::engine::background::give_way;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
 use crate::engine::index::Visited;
 use crate::engine::preimage::Located;
 use crate::engine::registry::Slot;
@@ -152,7 +152,7 @@ impl<'e> Capture<'e> {
     /// The identity of the first collection captured.
     pub fn first_id(&self) -> CollectionId {
         let first = self.collections.first();
-        first.map_or(0, |captured| captured.slot.collection.id())
+        first.map_or(CollectionId::new(0), |captured| captured.slot.collection.id())
     }
 
     /// Writes every page of the instant that the base does not have to `file`. Gives up when `stop` is set.

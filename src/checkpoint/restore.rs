@@ -23,7 +23,8 @@ use super::runner::Runner;
 use crate::engine::Engine;
 use crate::engine::apply::apply;
 use crate::engine::collection::Collection;
-use crate::engine::effect::{CollectionId, DatabaseId, Effect, Placement};
+use crate::engine::effect::{Effect, Placement};
+use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::{Misfit, PageWrite};
 use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
@@ -311,8 +312,8 @@ impl Runner {
     fn next_attached_id(&self) -> CollectionId {
         let registry = self.shared.engine.registry();
         let used = registry.collections().map(|collection| collection.id());
-        let lowest = used.filter(|id| *id >= CollectionId::MAX / 2).min();
-        lowest.unwrap_or(CollectionId::MAX) - 1
+        let lowest = used.filter(|id| *id >= CollectionId::ATTACHED_FIRST).min();
+        lowest.unwrap_or(CollectionId::MAX).before()
     }
 
     /// Fills a collection that is in no registry from files; `counted`: its bytes as the meter has them.

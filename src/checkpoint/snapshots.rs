@@ -17,7 +17,7 @@ use super::files::manifest::{CollectionPart, Manifest};
 use super::files::page_file::{PageBuffer, PageFileReader, file_of};
 use super::files::verify::{Event, Expected, verify_manifest};
 use super::runner::Runner;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
 use crate::engine::index::Kind;
 use crate::page::codec;
 use crate::wal::Lsn;

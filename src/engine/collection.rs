@@ -12,7 +12,8 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::blocked::WaitTable;
-use super::effect::{CollectionId, Placement};
+use super::effect::Placement;
+use super::ids::CollectionId;
 use super::index::loaded::LoadedPage;
 use super::index::{Index, KeyRef, Kind, Misfit, hmap};
 use super::settings::{Carried, Settings, Traits};

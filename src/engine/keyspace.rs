@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::blocked::Numbered;
 use super::collection::Collection;
-use super::effect::{CollectionId, DatabaseId, Effect, Placement};
+use super::effect::{Effect, Placement};
 use super::error::CollectionError;
+use super::ids::{CollectionId, DatabaseId};
 use super::index::{Kind, hmap};
 use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
@@ -239,7 +240,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// # Errors
     /// As for [`ExclusiveTxn::create`].
     pub fn create_numbered(&mut self, databases: u32) -> Result<(), CollectionError> {
-        for id in 0..databases {
+        for id in (0..databases).map(DatabaseId::new) {
             if self.slot(id).is_none() {
                 self.create(Some(id), &numbered_name(id), Kind::Hmap)?;
             }

@@ -14,6 +14,7 @@ pub mod effect;
 mod error;
 pub mod field;
 pub mod gate;
+pub mod ids;
 pub mod index;
 pub mod keyspace;
 pub mod load;

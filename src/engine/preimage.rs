@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::effect::CollectionId;
+use super::ids::CollectionId;
 use super::index::PreImageSink;
 use crate::page::image::PageImage;
 
@@ -45,7 +45,7 @@ impl PreImages {
 }
 
 impl PreImageSink for PreImages {
-    fn take(&self, collection_id: u32, shard: u32, image: PageImage) {
+    fn take(&self, collection_id: CollectionId, shard: u32, image: PageImage) {
         self.bytes.fetch_add(image.content.len() as u64, Ordering::Relaxed);
         self.queue.lock().push(Located {
             collection_id,

@@ -21,7 +21,7 @@ use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::engine::Engine;
 use crate::engine::blocked::{Numbered, Tried, Waiter, Wanted};
 use crate::engine::collection::Collection;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::scope::Scope;
 use crate::engine::txn::ReadTxn;
 use crate::engine::worker::{Dependencies, Kit};

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use super::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageRow};
 use super::manifest::Manifest;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
 use crate::wal::Lsn;
 
 /// Most page files that a manifest names, one checkpoint more or less.

@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::effect::{CollectionId, DatabaseId, Placement};
+use crate::engine::effect::Placement;
+use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::settings::Settings;
 use crate::page::codec;
 use crate::page::image::Anchor;
@@ -149,7 +150,7 @@ impl PageHeader {
         let words = [
             u64::from(self.crc) | u64::from(self.entries) << 32,
             self.len,
-            u64::from(self.collection) | u64::from(self.shard) << 32,
+            u64::from(self.collection.get()) | u64::from(self.shard) << 32,
             self.page_id,
             self.version.get(),
             self.raw_len,
@@ -174,7 +175,7 @@ impl PageHeader {
             crc: u32_at(bytes, 0),
             entries: u32_at(bytes, 4),
             len: u64_at(bytes, 8),
-            collection: u32_at(bytes, 16),
+            collection: CollectionId::new(u32_at(bytes, 16)),
             shard: u32_at(bytes, 20),
             page_id: u64_at(bytes, 24),
             version: Lsn::new(u64_at(bytes, 32)),
@@ -240,7 +241,7 @@ impl ManifestHead {
         bytes.extend(versions.iter().flat_map(|word| word.to_le_bytes()));
         let words = [self.id, self.lsn.get(), self.wall_ms, self.pages, self.entries];
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-        let counts = [self.next_collection, self.collections, self.files.len() as u32, 0];
+        let counts = [self.next_collection.get(), self.collections, self.files.len() as u32, 0];
         bytes.extend(counts.iter().flat_map(|word| word.to_le_bytes()));
         bytes.extend_from_slice(&self.data_set.to_le_bytes());
         let sizes = [self.referenced_bytes, self.written_pages, self.written_bytes];
@@ -291,7 +292,7 @@ impl ManifestHead {
             wall_ms: u64_at(body, 40),
             pages: u64_at(body, 48),
             entries: u64_at(body, 56),
-            next_collection: u32_at(body, 64),
+            next_collection: CollectionId::new(u32_at(body, 64)),
             collections: u32_at(body, 68),
             data_set: u128::from(u64_at(body, 80)) | u128::from(u64_at(body, 88)) << 64,
             referenced_bytes: u64_at(body, 96),
@@ -358,7 +359,7 @@ mod tests {
             wall_ms: 5,
             pages: 6,
             entries: 7,
-            next_collection: 8,
+            next_collection: CollectionId::new(8),
             collections: 2,
             data_set: 0x1234_5678_9abc_def0_1234_5678_9abc_def1,
             referenced_bytes: 10,
@@ -396,7 +397,7 @@ mod tests {
             crc: 1,
             entries: 2,
             len: 3,
-            collection: 4,
+            collection: CollectionId::new(4),
             shard: 5,
             page_id: 6,
             version: Lsn::new(7),

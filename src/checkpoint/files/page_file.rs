@@ -17,7 +17,7 @@ use super::packing::{Compression, Packer, unpack};
 use super::refusal::Refusal;
 use crate::engine::background::give_way;
 use crate::engine::collection::Collection;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
 use crate::engine::index::loaded::LoadedPage;
 use crate::page::Entry;
 use crate::page::image::{self, EntryImage, PageImage};

@@ -12,7 +12,7 @@ use super::format::{ManifestKind, PageRow};
 use super::manifest::{CollectionPart, Manifest};
 use super::page_file::{PageBuffer, PageFileReader};
 use crate::engine::collection::Collection;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
 use crate::engine::index::loaded::{Outline, check_fit};
 use crate::page::image::Anchor;
 use crate::storage::Disk;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::engine::ids::CollectionId;
 use crate::page::image::PageImage;
 use crate::page::thresholds::Thresholds;
 use crate::wal::Lsn;
@@ -18,7 +19,7 @@ pub struct KeyRef<'a> {
 /// Receives pre-images while a checkpoint runs.
 pub trait PreImageSink {
     /// Takes the image of a page of collection `collection_id`, shard `shard`.
-    fn take(&self, collection_id: u32, shard: u32, image: PageImage);
+    fn take(&self, collection_id: CollectionId, shard: u32, image: PageImage);
 }
 
 /// What a change to a page must know: its LSN, and whether a checkpoint still needs the page as it was.
@@ -31,7 +32,7 @@ pub struct PageWrite<'a> {
     /// Where pre-images go; `None` when no checkpoint runs.
     pub sink: Option<&'a dyn PreImageSink>,
     /// The collection the page is in.
-    pub collection_id: u32,
+    pub collection_id: CollectionId,
     /// The shard the page is in.
     pub shard: u32,
     /// Source of page identities of the collection.

@@ -20,7 +20,8 @@ use super::chunk::Chunk;
 use crate::engine::CollectionError;
 use crate::engine::apply::apply;
 use crate::engine::collection::Collection;
-use crate::engine::effect::{CollectionId, Effect, decode_all};
+use crate::engine::effect::{Effect, decode_all};
+use crate::engine::ids::CollectionId;
 use crate::engine::index::{KeyRef, PageWrite};
 use crate::engine::registry::Registry;
 use crate::page::{Entry, thresholds};
@@ -137,7 +138,7 @@ impl<'a> Applier<'a> {
         };
         let key = collection.key(key);
         let shard = collection.shard_of(key.hash);
-        if (shard + id as usize) % self.of != self.number {
+        if (shard + id.get() as usize) % self.of != self.number {
             return Ok(());
         }
         collection.prefetch_page(key.hash);

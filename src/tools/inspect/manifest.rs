@@ -39,7 +39,7 @@ impl Inspector<'_, '_> {
                 continue;
             }
             let file_id = files.get(row.file as usize).map_or(Field::Null, |id| Field::Uint(*id));
-            let mut all = fields!["collection-id" => part.row.id, "file-id" => file_id];
+            let mut all = fields!["collection-id" => part.row.id.get(), "file-id" => file_id];
             self.extend(path, &mut all, field::of(row))?;
             self.report.show("page-row", all)?;
         }

@@ -12,6 +12,7 @@ use super::super::bcust::Bcust;
 use super::super::bdef::Bdef;
 use super::super::{PageWrite, PreImageSink};
 use super::*;
+use crate::engine::ids::CollectionId;
 use crate::page::{StrRef, ValueRef, image, thresholds};
 use crate::test_histories::each;
 
@@ -22,7 +23,7 @@ type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 struct Images(RefCell<Vec<PageImage>>);
 
 impl PreImageSink for Images {
-    fn take(&self, _: u32, _: u32, image: PageImage) {
+    fn take(&self, _: CollectionId, _: u32, image: PageImage) {
         self.0.borrow_mut().push(image);
     }
 }
@@ -83,7 +84,7 @@ impl<D: Directory> Run<D> {
             lsn: self.lsn,
             epoch: self.epoch,
             sink: self.is_saving.then_some(&self.images as &dyn PreImageSink),
-            collection_id: 0,
+            collection_id: CollectionId::new(0),
             shard: 0,
             page_ids: &self.page_ids,
             thresholds: &thresholds::DEFAULT,
