@@ -24,6 +24,7 @@ use crate::engine::Engine;
 use crate::engine::apply::apply;
 use crate::engine::collection::Collection;
 use crate::engine::effect::{Effect, Placement};
+use crate::engine::ids::ShardNo;
 use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::{Misfit, PageWrite};
 use crate::engine::load::Restored;
@@ -338,7 +339,7 @@ impl Runner {
 
 fn insert(
     attached: &Collection,
-    shard: u32,
+    shard: ShardNo,
     entry: &EntryImage<'_>,
     access_s: u32,
 ) -> std::result::Result<i64, Misfit> {
@@ -357,6 +358,6 @@ fn insert(
         page_ids: attached.page_ids(),
         thresholds: &thresholds::DEFAULT,
     };
-    let shard = attached.shard(shard as usize);
+    let shard = attached.shard(shard);
     Ok(apply(shard, &mut shard.lock(), key, &effect, &write, access_s).bytes)
 }

@@ -1,4 +1,4 @@
-//! The numbers by which collections, database slots and shards are known.
+//! The numbers by which collections, their shards, and database slots are known.
 //!
 //! **Invariant:** on disk each is the bare `u32`: serde passes it through.
 
@@ -92,7 +92,52 @@ impl DatabaseId {
     }
 }
 
+/// Which shard of its collection, from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ShardNo(u32);
+
+impl ShardNo {
+    /// The first, which every collection has.
+    pub const FIRST: ShardNo = ShardNo(0);
+
+    /// The shard of this number.
+    #[inline]
+    pub const fn new(number: u32) -> Self {
+        ShardNo(number)
+    }
+
+    /// Its number.
+    #[inline]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Its place among a collection's shards.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The one behind.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        ShardNo(self.0 + 1)
+    }
+
+    /// The first `count` ones.
+    pub fn first(count: usize) -> impl Iterator<Item = Self> {
+        (0..count as u32).map(ShardNo)
+    }
+}
+
 impl fmt::Display for CollectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ShardNo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -120,6 +165,7 @@ mod tests {
         for number in [0, 1, 250, 251, 65_536, u32::MAX] {
             assert_eq!(encoded(CollectionId::new(number)), encoded(number));
             assert_eq!(encoded(DatabaseId::new(number)), encoded(number));
+            assert_eq!(encoded(ShardNo::new(number)), encoded(number));
             assert_eq!(CollectionId::new(number).to_string(), number.to_string());
             assert_eq!(DatabaseId::new(number).to_string(), number.to_string());
         }

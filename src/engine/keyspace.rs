@@ -128,7 +128,8 @@ impl<'t, 'e> KeyspaceTxn<'t, 'e> {
             let worker = &mut *self.scope.worker;
             let picked = self
                 .collection
-                .shard(shard)
+                .shards_if_any()
+                .get(shard)?
                 .lock()
                 .index
                 .random(&mut |n| worker.random_below(n))
@@ -426,9 +427,8 @@ pub(super) type Watched = (Box<[u8]>, Vec<Watcher>);
 
 fn has_key(collection: &Collection, key: &[u8]) -> bool {
     let key = collection.key(key);
-    let shards = collection.shards_if_any();
-    shards
-        .get(collection.shard_of(key.hash))
+    collection
+        .shard_if_any(collection.shard_of(key.hash))
         .is_some_and(|shard| shard.lock().index.get(key).is_some())
 }
 

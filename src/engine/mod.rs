@@ -38,6 +38,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+use crate::engine::ids::ShardNo;
 use crate::metrics::Counters;
 use crate::page::thresholds::Thresholds;
 use crate::wal::{Fsync, Lsn, Wal};
@@ -279,7 +280,7 @@ impl Engine {
     }
 
     #[inline]
-    fn page_write<'a>(&'a self, collection: &'a Collection, shard: u32, lsn: Lsn) -> PageWrite<'a> {
+    fn page_write<'a>(&'a self, collection: &'a Collection, shard: ShardNo, lsn: Lsn) -> PageWrite<'a> {
         let sink = self
             .checkpointing
             .load(Ordering::Relaxed)

@@ -155,7 +155,7 @@ impl Drop for Entered {
         };
         for key in &self.blocked.keys {
             let shard = slot.collection.shard_of(slot.collection.key(key).hash);
-            if let Some(shard) = slot.collection.shards_if_any().get(shard) {
+            if let Some(shard) = slot.collection.shard_if_any(shard) {
                 shard.lock().waiters.remove(key, self.id);
             }
         }

@@ -7,8 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::effect::Placement;
+use crate::engine::ids::ShardNo;
 use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::settings::Settings;
+use crate::page::PageId;
 use crate::page::codec;
 use crate::page::image::Anchor;
 use crate::wal::Lsn;
@@ -131,9 +133,9 @@ pub struct PageHeader {
     /// The collection.
     pub collection: CollectionId,
     /// The shard.
-    pub shard: u32,
+    pub shard: ShardNo,
     /// The page's identity within the collection.
-    pub page_id: u64,
+    pub page_id: PageId,
     /// LSN of its last change.
     pub version: Lsn,
     /// Bytes of content once unpacked; `len` when it is not packed.
@@ -150,8 +152,8 @@ impl PageHeader {
         let words = [
             u64::from(self.crc) | u64::from(self.entries) << 32,
             self.len,
-            u64::from(self.collection.get()) | u64::from(self.shard) << 32,
-            self.page_id,
+            u64::from(self.collection.get()) | u64::from(self.shard.get()) << 32,
+            self.page_id.get(),
             self.version.get(),
             self.raw_len,
             u64::from(self.anchor.prefix) | u64::from(self.anchor.depth) << 32 | u64::from(self.flags) << 40,
@@ -176,8 +178,8 @@ impl PageHeader {
             entries: u32_at(bytes, 4),
             len: u64_at(bytes, 8),
             collection: CollectionId::new(u32_at(bytes, 16)),
-            shard: u32_at(bytes, 20),
-            page_id: u64_at(bytes, 24),
+            shard: ShardNo::new(u32_at(bytes, 20)),
+            page_id: PageId::new(u64_at(bytes, 24)),
             version: Lsn::new(u64_at(bytes, 32)),
             raw_len: u64_at(bytes, 40),
             anchor: Anchor {
@@ -315,7 +317,7 @@ pub struct CollectionRow {
     /// How keys are placed.
     pub placement: Placement,
     /// No page of it has had this id or a higher one.
-    pub next_page_id: u64,
+    pub next_page_id: PageId,
     /// What is set of it.
     pub settings: Settings,
     /// How many pages follow.
@@ -326,7 +328,7 @@ pub struct CollectionRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRow {
     /// The page's identity within the collection.
-    pub page_id: u64,
+    pub page_id: PageId,
     /// LSN of its last change: with the identity it says which content this is.
     pub version: Lsn,
     /// Where its header begins in the file.
@@ -334,7 +336,7 @@ pub struct PageRow {
     /// Bytes of content behind the header, as stored.
     pub len: u64,
     /// Which shard.
-    pub shard: u32,
+    pub shard: ShardNo,
     /// Index into the manifest's file table.
     pub file: u32,
     /// As in the page's header.
@@ -398,8 +400,8 @@ mod tests {
             entries: 2,
             len: 3,
             collection: CollectionId::new(4),
-            shard: 5,
-            page_id: 6,
+            shard: ShardNo::new(5),
+            page_id: PageId::new(6),
             version: Lsn::new(7),
             raw_len: 8,
             anchor: Anchor { prefix: 9, depth: 10 },

@@ -82,6 +82,8 @@ pub fn unpack<'a>(header: &PageHeader, stored: &'a [u8], raw: &'a mut Vec<u8>) -
 mod tests {
     use super::*;
     use crate::engine::ids::CollectionId;
+    use crate::engine::ids::ShardNo;
+    use crate::page::PageId;
     use crate::page::Shared;
     use crate::wal::Lsn;
 
@@ -99,8 +101,8 @@ mod tests {
             entries: 0,
             len: stored as u64,
             collection: CollectionId::new(0),
-            shard: 0,
-            page_id: 0,
+            shard: ShardNo::FIRST,
+            page_id: PageId::new(0),
             version: Lsn::ZERO,
             raw_len: raw as u64,
             anchor: Default::default(),

@@ -8,6 +8,8 @@ use super::super::files::format::{
     PAGE_HEADER_BYTES, PageHeader, encode_page_file_header,
 };
 use crate::engine::ids::CollectionId;
+use crate::engine::ids::ShardNo;
+use crate::page::PageId;
 use crate::page::codec;
 use crate::page::image::Anchor;
 use crate::wal::Lsn;
@@ -83,8 +85,8 @@ fn pages() {
         entries: 0xb1b2_b3b4,
         len: 0xc1c2_c3c4_c5c6_c7c8,
         collection: CollectionId::new(0xd1d2_d3d4),
-        shard: 0xe1e2_e3e4,
-        page_id: 0xf1f2_f3f4_f5f6_f7f8,
+        shard: ShardNo::new(0xe1e2_e3e4),
+        page_id: PageId::new(0xf1f2_f3f4_f5f6_f7f8),
         version: Lsn::new(0x0102_0304_0506_0708),
         raw_len: 0x1112_1314_1516_1718,
         anchor: Anchor {
@@ -98,8 +100,8 @@ fn pages() {
     check(&fields, &bytes, "entries", &header.entries.to_le_bytes());
     check(&fields, &bytes, "len", &header.len.to_le_bytes());
     check(&fields, &bytes, "collection", &header.collection.get().to_le_bytes());
-    check(&fields, &bytes, "shard", &header.shard.to_le_bytes());
-    check(&fields, &bytes, "page id", &header.page_id.to_le_bytes());
+    check(&fields, &bytes, "shard", &header.shard.get().to_le_bytes());
+    check(&fields, &bytes, "page id", &header.page_id.get().to_le_bytes());
     check(&fields, &bytes, "version", &header.version.get().to_le_bytes());
     check(&fields, &bytes, "raw len", &header.raw_len.to_le_bytes());
     check(&fields, &bytes, "prefix", &header.anchor.prefix.to_le_bytes());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Harness;
 use crate::engine::effect::Effect;
 use crate::engine::ids::DatabaseId;
+use crate::page::PageId;
 use crate::page::container::Kind;
 use crate::page::hash::HashOp;
 use crate::page::image::{self, PageImage};
@@ -64,9 +65,9 @@ fn a_page_image_has_big_containers_as_they_were() {
     let states: Vec<_> = collection.shards().iter().map(|shard| shard.lock()).collect();
     let entries = [b"s", b"l"].map(|key| {
         let key = collection.key(key);
-        states[collection.shard_of(key.hash)].index.get(key).unwrap()
+        states[collection.shard_of(key.hash).index()].index.get(key).unwrap()
     });
-    let mut image = PageImage::of(1, Lsn::FIRST, entries.into_iter());
+    let mut image = PageImage::of(PageId::FIRST, Lsn::FIRST, entries.into_iter());
     drop(states);
     harness.with_keys(DatabaseId::DEFAULT, &[b"l"], |txn| assert!(txn.delete(b"l")));
     image.content.settle();

@@ -35,7 +35,7 @@ impl Inspector<'_, '_> {
         self.extend(path, &mut all, field::of(&part.row))?;
         self.report.show("collection", all)?;
         for row in &part.pages {
-            if self.options.page.is_some_and(|page| page != row.page_id) || !self.may_show() {
+            if self.options.page.is_some_and(|page| page != row.page_id.get()) || !self.may_show() {
                 continue;
             }
             let file_id = files.get(row.file as usize).map_or(Field::Null, |id| Field::Uint(*id));
