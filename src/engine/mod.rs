@@ -14,6 +14,7 @@ pub mod effect;
 mod error;
 pub mod field;
 pub mod gate;
+pub mod ids;
 pub mod index;
 pub mod keyspace;
 pub mod load;
@@ -38,6 +39,7 @@ use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+use crate::engine::ids::ShardNo;
 use crate::metrics::Counters;
 use crate::page::thresholds::Thresholds;
 use crate::wal::{Fsync, Lsn, Wal};
@@ -279,7 +281,7 @@ impl Engine {
     }
 
     #[inline]
-    fn page_write<'a>(&'a self, collection: &'a Collection, shard: u32, lsn: Lsn) -> PageWrite<'a> {
+    fn page_write<'a>(&'a self, collection: &'a Collection, shard: ShardNo, lsn: Lsn) -> PageWrite<'a> {
         let sink = self
             .checkpointing
             .load(Ordering::Relaxed)

@@ -8,7 +8,8 @@
 use std::ops::{Deref, DerefMut};
 
 use super::collection::Collection;
-use super::effect::{CollectionId, Effect};
+use super::effect::Effect;
+use super::ids::CollectionId;
 use super::index::Lsn;
 use super::scope::Scope;
 use super::worker::Dice;

@@ -21,7 +21,7 @@ use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::engine::Engine;
 use crate::engine::blocked::{Numbered, Tried, Waiter, Wanted};
 use crate::engine::collection::Collection;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::scope::Scope;
 use crate::engine::txn::ReadTxn;
 use crate::engine::worker::{Dependencies, Kit};
@@ -155,7 +155,7 @@ impl Drop for Entered {
         };
         for key in &self.blocked.keys {
             let shard = slot.collection.shard_of(slot.collection.key(key).hash);
-            if let Some(shard) = slot.collection.shards_if_any().get(shard) {
+            if let Some(shard) = slot.collection.shard_if_any(shard) {
                 shard.lock().waiters.remove(key, self.id);
             }
         }

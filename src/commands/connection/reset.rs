@@ -8,6 +8,7 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::commands::transactions;
+use crate::engine::ids::DatabaseId;
 use crate::resp::{Args, Proto, Reply};
 
 const FLAGS: u32 = flag::NO_SCRIPT
@@ -41,7 +42,7 @@ pub(super) const RESET: Spec = Spec {
 
 fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     transactions::discard_transaction(cx);
-    cx.client.select(0);
+    cx.client.select(DatabaseId::DEFAULT);
     cx.client.reply_mode = ReplyMode::On;
     cx.client.authenticated = !cx.server.params.live().has_password();
     let handle = &cx.client.handle;
