@@ -14,19 +14,6 @@ use crate::engine::watch::WatchFlag;
 pub use handle::{ClientHandle, Labels, Unblocked};
 pub use list::Clients;
 
-/// CLIENT REPLY.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyMode {
-    /// Replies are sent.
-    On,
-    /// No replies.
-    Off,
-    /// No reply to the next command.
-    SkipNext,
-    /// No reply to this command.
-    Skip,
-}
-
 /// A transaction being queued.
 #[derive(Default)]
 pub struct Multi {
@@ -52,8 +39,6 @@ pub struct Client {
     pub database: DatabaseId,
     /// Whether it may run commands.
     pub authenticated: bool,
-    /// CLIENT REPLY.
-    pub reply_mode: ReplyMode,
     /// MULTI, when inside one.
     pub multi: Option<Multi>,
     /// Watched keys.
@@ -69,7 +54,6 @@ impl Client {
             handle,
             database: 0,
             authenticated,
-            reply_mode: ReplyMode::On,
             multi: None,
             watches: Vec::new(),
             watch_flag: WatchFlag::default(),

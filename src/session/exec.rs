@@ -15,7 +15,7 @@ use crate::client::{Client, Multi};
 use crate::commands::collections::check_collection;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::Flow;
+use crate::commands::flow::{Flow, Waiting};
 use crate::commands::spec::{Across, CmdResult};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
@@ -27,8 +27,8 @@ use crate::engine::worker::Kit;
 use crate::resp::Reply;
 
 impl Run<'_, '_, '_> {
-    /// Runs the transaction and writes its reply.
-    pub(super) fn exec(&mut self) -> Result<(), CmdError> {
+    /// Runs the transaction and writes its reply; a command of it may close the connection.
+    pub(super) fn exec(&mut self) -> Result<Flow<Waiting>, CmdError> {
         let Some(multi) = self.session.client.multi.take() else {
             return Err(CmdError::text("ERR EXEC without MULTI"));
         };
@@ -38,7 +38,7 @@ impl Run<'_, '_, '_> {
         result
     }
 
-    fn exec_queue(&mut self, multi: &Multi, queue: &Queue) -> Result<(), CmdError> {
+    fn exec_queue(&mut self, multi: &Multi, queue: &Queue) -> Result<Flow<Waiting>, CmdError> {
         if multi.aborted {
             return Err(CmdError::text(
                 "EXECABORT Transaction discarded because of previous errors.",
@@ -47,14 +47,14 @@ impl Run<'_, '_, '_> {
         let client = &self.session.client;
         let is_here = client.watches.iter().all(|watch| watch.database == client.database);
         if is_here && queue.calls().iter().all(OwnedCall::locks_keys) {
-            self.exec_locked(queue)
+            self.exec_locked(queue).map(|()| Flow::Done)
         } else {
-            self.exec_alone(queue);
-            Ok(())
+            Ok(self.exec_alone(queue))
         }
     }
 
-    fn exec_locked(&mut self, queue: &Queue) -> Result<(), CmdError> {
+    /// No command on keys has anything to say of the connection.
+    fn exec_locked(&mut self, queue: &Queue) -> CmdResult {
         let session = &mut *self.session;
         let (client, reply) = (&session.client, &mut session.reply);
         let collection = resolve(self.cx, client.database)?;
@@ -89,17 +89,19 @@ impl Run<'_, '_, '_> {
         for call in queue.calls() {
             let call = call.call();
             let began = self.watch.begin(self.cx, place.scope.worker(), &call);
-            let replied = run(self.cx, &mut place, &call, reply);
+            let (replied, _) = run(self.cx, &mut place, &call, reply);
             self.watch
                 .note_queued(self.cx, place.scope.worker(), call.command, began, replied);
         }
         Ok(())
     }
 
-    fn exec_alone(&mut self, queue: &Queue) {
+    fn exec_alone(&mut self, queue: &Queue) -> Flow<Waiting> {
         let session = &mut *self.session;
         let (client, reply) = (&mut session.client, &mut session.reply);
         let (cx, engine, watch) = (self.cx, self.engine, &mut *self.watch);
+        // Where the replies end, once a command has closed the connection: the others run, and are not answered.
+        let mut end = None;
         self.worker.outside(engine, self.pass, |worker| {
             worker.with_exclusive(engine, |kit, gate| {
                 if is_stale(client, engine, kit, gate) {
@@ -118,30 +120,37 @@ impl Run<'_, '_, '_> {
                     for call in queue.calls() {
                         let call = call.call();
                         let began = watch.begin(cx, place.kit, &call);
-                        let replied = run(cx, &mut place, &call, reply);
+                        let (replied, closes) = run(cx, &mut place, &call, reply);
                         watch.note_queued(cx, place.kit, call.command, began, replied);
+                        if closes && end.is_none() {
+                            end = Some(reply.mark());
+                        }
                     }
                 });
             });
         });
         self.worker.observe_all(self.engine);
+        let Some(end) = end else { return Flow::Done };
+        self.session.reply.truncate(end);
+        Flow::Close
     }
 }
 
-/// Runs one call and writes its reply.
-fn run<P: Place>(cx: &WorkerCx, place: &mut P, call: &Call<'_>, reply: &mut Reply) -> Replied {
+/// Runs one call and writes its reply; whether the connection is to be closed behind that.
+fn run<P: Place>(cx: &WorkerCx, place: &mut P, call: &Call<'_>, reply: &mut Reply) -> (Replied, bool) {
     let mark = reply.mark();
-    let error = execute(place, call, reply).err();
-    if let Some(error) = &error {
+    let outcome = execute(place, call, reply);
+    if let Err(error) = &outcome {
         let text = error.bytes();
         reply.truncate(mark);
         reply.error_bytes(&text);
         cx.server.stats.count_error(&text);
     }
-    Replied {
+    let replied = Replied {
         bytes: reply.bytes_since(mark),
-        is_error: error.is_some(),
-    }
+        is_error: outcome.is_err(),
+    };
+    (replied, matches!(outcome, Ok(Flow::Close)))
 }
 
 /// Whether a watched key has changed or died, in whichever database.

@@ -2,13 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::client::ReplyMode;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::commands::transactions;
-use crate::resp::{Args, Proto, Reply};
+use crate::resp::{Args, Proto, Reply, Wants};
 
 const FLAGS: u32 = flag::NO_SCRIPT
     | flag::LOADING
@@ -42,7 +41,10 @@ pub(super) const RESET: Spec = Spec {
 fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     transactions::discard_transaction(cx);
     cx.client.select(0);
-    cx.client.reply_mode = ReplyMode::On;
+    // A reply that is being skipped still is.
+    if reply.wants() != Wants::SkipsThis {
+        reply.set_wants(Wants::All);
+    }
     cx.client.authenticated = !cx.server.params.live().has_password();
     let handle = &cx.client.handle;
     handle.labels.lock().name.clear();
