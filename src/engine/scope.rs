@@ -38,7 +38,7 @@ type Guards<'e> = SmallVec<[(CollectionId, u32, MutexGuard<'e, ShardState>); 1]>
 enum Locks<'e> {
     /// One shard, which the caller has locked.
     One(CollectionId, u32, &'e mut ShardState),
-    /// Only the shards locked at the start.
+    /// Only the shards locked at the start, in order.
     These(Guards<'e>),
     /// Each shard is locked when it is visited, and released again.
     Visiting,
@@ -65,11 +65,12 @@ impl Locks<'_> {
                 (*number as usize == shard).then_some(&mut **state)
             }
             Self::These(guards) => {
-                let is = |(id, number, _): &(CollectionId, u32, _)| *id == collection.id() && *number as usize == shard;
+                let wanted = (collection.id(), shard as u32);
+                let place = |(id, number, _): &(CollectionId, u32, _)| (*id, *number);
                 // Where all shards of a collection are locked a shard's place is its number.
-                let at = match guards.get(shard).is_some_and(is) {
+                let at = match guards.get(shard).is_some_and(|guard| place(guard) == wanted) {
                     true => Some(shard),
-                    false => guards.iter().position(is),
+                    false => guards.binary_search_by_key(&wanted, place).ok(),
                 };
                 at.and_then(|at| guards.get_mut(at)).map(|(_, _, guard)| &mut **guard)
             }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
+use super::ready::Ticket;
 use crate::engine::Engine;
 use crate::engine::pace::Pace;
 use crate::engine::worker::Dependencies;
@@ -24,10 +25,17 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// What becomes of a connection that has run.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Its replies may leave.
-    Free,
+    /// It goes on.
+    Settled(Settled),
     /// Not yet.
     Waits(Reason),
+}
+
+/// How a connection that has run goes on.
+#[derive(Debug)]
+pub enum Settled {
+    /// Its replies may leave.
+    Free,
     /// Its changes are not in the log, for this reason.
     Refused(Arc<str>),
 }
@@ -45,8 +53,7 @@ pub enum Reason {
 
 /// A connection that waits.
 struct Entry {
-    index: usize,
-    id: u64,
+    ticket: Ticket,
     owed: Dependencies,
     reason: Reason,
 }
@@ -66,39 +73,33 @@ pub fn judge(engine: &Engine, owed: &Dependencies, slowed: bool) -> Verdict {
     if wal.stable_lsn() < due {
         return match wal.failure() {
             None => Verdict::Waits(Reason::Stable(due)),
-            Some(why) if owed.written > Lsn::ZERO => Verdict::Refused(why),
-            Some(_) => Verdict::Free,
+            Some(why) if owed.written > Lsn::ZERO => Verdict::Settled(Settled::Refused(why)),
+            Some(_) => Verdict::Settled(Settled::Free),
         };
     }
     if owed.written == Lsn::ZERO {
-        return Verdict::Free;
+        return Verdict::Settled(Settled::Free);
     }
     if let Some(why) = wal.failure()
         && wal.written_lsn() < owed.written
     {
-        return Verdict::Refused(why);
+        return Verdict::Settled(Settled::Refused(why));
     }
     match engine.pace() {
         Pace::Hold => Verdict::Waits(Reason::Held),
         Pace::Slow if !slowed => Verdict::Waits(Reason::Slowed),
-        Pace::Slow | Pace::Free => Verdict::Free,
+        Pace::Slow | Pace::Free => Verdict::Settled(Settled::Free),
     }
 }
 
 impl Settling {
-    /// Has connection `index`, of client `id`, wait. [`poll`](Self::poll) is to follow.
-    pub fn add(&mut self, index: usize, id: u64, owed: Dependencies, reason: Reason) {
-        self.entries.push(Entry {
-            index,
-            id,
-            owed,
-            reason,
-        });
+    /// Has a connection wait. [`poll`](Self::poll) is to follow.
+    pub fn add(&mut self, ticket: Ticket, owed: Dependencies, reason: Reason) {
+        self.entries.push(Entry { ticket, owed, reason });
     }
 
-    /// Hands over those that need not wait any more, by index and client; the others are asked for again when the waker
-    /// is woken.
-    pub fn poll(&mut self, engine: &Engine, cx: &mut Context<'_>, mut release: impl FnMut(usize, u64, Verdict)) {
+    /// Hands over those that need not wait any more; the others are asked for again when the waker is woken.
+    pub fn poll(&mut self, engine: &Engine, cx: &mut Context<'_>, mut release: impl FnMut(Ticket, Settled)) {
         let is_paused = self
             .pause
             .as_mut()
@@ -121,8 +122,8 @@ impl Settling {
                         entry.reason = reason;
                         true
                     }
-                    verdict => {
-                        release(entry.index, entry.id, verdict);
+                    Verdict::Settled(settled) => {
+                        release(entry.ticket, settled);
                         false
                     }
                 }

@@ -246,7 +246,7 @@ impl Run<'_, '_, '_> {
         let queued = OwnedCall::new(call, handler);
         let handle = &session.client.handle;
         handle
-            .args_bytes
+            .queued_bytes
             .fetch_add(queued.heap_bytes() as u64, Ordering::Relaxed);
         session.queue.push(queued);
         handle
@@ -347,7 +347,7 @@ impl Run<'_, '_, '_> {
         let client = &mut self.session.client;
         client.multi = None;
         client.handle.queued.store(-1, Ordering::Relaxed);
-        client.handle.args_bytes.store(0, Ordering::Relaxed);
+        client.handle.queued_bytes.store(0, Ordering::Relaxed);
         forget_watches(self.engine, client, self.pass);
     }
 }
