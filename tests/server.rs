@@ -29,6 +29,8 @@ mod copies;
 mod edges;
 #[path = "server/feed.rs"]
 mod feed;
+#[path = "server/holding.rs"]
+mod holding;
 #[path = "server/http.rs"]
 mod http;
 #[path = "server/inspect.rs"]
@@ -43,6 +45,8 @@ mod pipelines;
 mod places;
 #[path = "server/repair.rs"]
 mod repair;
+#[path = "server/replies.rs"]
+mod replies;
 #[path = "server/restore.rs"]
 mod restore;
 #[path = "server/secrets.rs"]
@@ -59,6 +63,8 @@ mod stopping;
 mod transactions;
 #[path = "server/turns.rs"]
 mod turns;
+#[path = "server/unblocking.rs"]
+mod unblocking;
 #[path = "server/verify.rs"]
 mod verify;
 

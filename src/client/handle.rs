@@ -1,10 +1,13 @@
 //! What other threads may see of a client, and ask of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+
+use super::ending::{Ending, Unblocked, Waiter};
+use crate::resp::Shared;
 
 /// What a connection costs that holds nothing.
 const CONNECTION_BYTES: u64 = 2048;
@@ -25,8 +28,6 @@ pub struct ClientHandle {
     pub connected_ms: u64,
     /// When it last sent a command, Unix milliseconds.
     pub active_ms: AtomicU64,
-    /// Name, library name and version as it gave them.
-    pub labels: Mutex<Labels>,
     /// Selected database.
     pub database: AtomicU32,
     /// Commands queued by MULTI; -1 outside.
@@ -41,40 +42,38 @@ pub struct ClientHandle {
     pub no_touch: AtomicBool,
     /// The last command's number in the table, plus one; 0 = none.
     pub last_command: AtomicU32,
-    /// Bytes of the query buffer and of its free part, of the output buffer, and all bytes the client takes.
+    /// What it has sent and has not run, an argument that is still arriving included.
     pub query_bytes: AtomicU64,
     /// Free bytes in the query buffer.
     pub query_free_bytes: AtomicU64,
     /// Bytes of replies waiting to be sent.
     pub output_bytes: AtomicU64,
-    /// Bytes of arguments of an incomplete or queued command.
-    pub args_bytes: AtomicU64,
+    /// What the calls take that MULTI has queued.
+    pub queued_bytes: AtomicU64,
+    /// What the keys take that WATCH was called for.
+    pub watched_bytes: AtomicU64,
+    /// What a command takes that waits for keys.
+    pub waiting_bytes: AtomicU64,
     /// Commands executed.
     pub commands: AtomicU64,
+    labels: Mutex<Labels>,
+    label_bytes: AtomicU64,
     killed: AtomicBool,
     /// Wakes its connection, in whichever state that is.
     waker: Waker,
-    blocked: Mutex<Option<oneshot::Sender<Unblocked>>>,
-}
-
-/// How CLIENT UNBLOCK ends a blocking command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unblocked {
-    /// As if its time were over.
-    TimedOut,
-    /// With an error.
-    Refused,
+    /// The end of what it waits for, or waited for last.
+    ending: Mutex<Option<Arc<Ending>>>,
 }
 
 /// Names a client gave itself.
 #[derive(Default, Clone)]
 pub struct Labels {
     /// CLIENT SETNAME.
-    pub name: Vec<u8>,
+    pub name: Shared,
     /// CLIENT SETINFO LIB-NAME.
-    pub lib_name: Vec<u8>,
+    pub lib_name: Shared,
     /// CLIENT SETINFO LIB-VER.
-    pub lib_version: Vec<u8>,
+    pub lib_version: Shared,
 }
 
 impl ClientHandle {
@@ -88,7 +87,6 @@ impl ClientHandle {
             is_unix,
             connected_ms: now_ms,
             active_ms: AtomicU64::new(now_ms),
-            labels: Mutex::default(),
             database: AtomicU32::new(0),
             queued: AtomicI64::new(-1),
             watched: AtomicU32::new(0),
@@ -99,11 +97,15 @@ impl ClientHandle {
             query_bytes: AtomicU64::new(0),
             query_free_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
-            args_bytes: AtomicU64::new(0),
+            queued_bytes: AtomicU64::new(0),
+            watched_bytes: AtomicU64::new(0),
+            waiting_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
+            labels: Mutex::default(),
+            label_bytes: AtomicU64::new(0),
             killed: AtomicBool::new(false),
             waker,
-            blocked: Mutex::default(),
+            ending: Mutex::default(),
         }
     }
 
@@ -113,27 +115,48 @@ impl ClientHandle {
             + self.query_bytes.load(Ordering::Relaxed)
             + self.query_free_bytes.load(Ordering::Relaxed)
             + self.output_bytes.load(Ordering::Relaxed)
-            + self.args_bytes.load(Ordering::Relaxed)
+            + self.kept_bytes()
     }
 
-    /// Lets CLIENT UNBLOCK reach the command that is about to block, as long as the receiver lives.
-    pub fn block(&self) -> oneshot::Receiver<Unblocked> {
-        let (sender, receiver) = oneshot::channel();
-        *self.blocked.lock() = Some(sender);
-        receiver
+    /// What is kept of what it has sent, beyond the requests it came with: queued, watched and waiting, and its labels.
+    pub fn kept_bytes(&self) -> u64 {
+        self.queued_bytes.load(Ordering::Relaxed)
+            + self.watched_bytes.load(Ordering::Relaxed)
+            + self.waiting_bytes.load(Ordering::Relaxed)
+            + self.label_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Name, library name and version as it gave them.
+    pub fn labels(&self) -> Labels {
+        self.labels.lock().clone()
+    }
+
+    /// Changes what the client is called.
+    pub fn relabel(&self, change: impl FnOnce(&mut Labels)) {
+        let mut labels = self.labels.lock();
+        change(&mut labels);
+        let all = [&labels.name, &labels.lib_name, &labels.lib_version];
+        let bytes: usize = all.iter().map(|label| label.capacity()).sum();
+        self.label_bytes.store(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// A command is about to block; CLIENT UNBLOCK reaches it as long as the waiter lives.
+    pub fn block(&self) -> Waiter {
+        let (ending, waiter) = Ending::begin();
+        *self.ending.lock() = Some(ending);
+        waiter
     }
 
     /// Whether a blocking command is waiting.
     pub fn is_blocked(&self) -> bool {
-        self.blocked.lock().as_ref().is_some_and(|sender| !sender.is_closed())
+        self.ending.lock().as_ref().is_some_and(|ending| ending.is_open())
     }
 
-    /// Ends a blocking command; whether there was one.
+    /// Ends a blocking command; whether this did.
     pub fn unblock(&self, how: Unblocked) -> bool {
-        self.blocked
-            .lock()
-            .take()
-            .is_some_and(|sender| sender.send(how).is_ok())
+        // Not while it is held: a wait that is being served takes as long as its command does.
+        let ending = self.ending.lock().clone();
+        ending.is_some_and(|ending| ending.unblock(how))
     }
 
     /// Closes the connection, from any thread.

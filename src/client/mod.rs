@@ -2,46 +2,26 @@
 //!
 //! **Invariant:** a [`Client`] belongs to its connection's worker; other threads have its [`ClientHandle`] only.
 
+mod ending;
 mod handle;
 mod list;
+mod watches;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::engine::ids::DatabaseId;
-use crate::engine::watch::WatchFlag;
 
-pub use handle::{ClientHandle, Labels, Unblocked};
+pub use ending::{Ending, HasEnded, Unblocked, Waiter};
+pub use handle::{ClientHandle, Labels};
 pub use list::Clients;
-
-/// CLIENT REPLY.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyMode {
-    /// Replies are sent.
-    On,
-    /// No replies.
-    Off,
-    /// No reply to the next command.
-    SkipNext,
-    /// No reply to this command.
-    Skip,
-}
+pub use watches::Watches;
 
 /// A transaction being queued.
 #[derive(Default)]
 pub struct Multi {
     /// A command was refused while queueing: EXEC will abort.
     pub aborted: bool,
-}
-
-/// One watched key.
-pub struct Watch {
-    /// In which database.
-    pub database: DatabaseId,
-    /// The key.
-    pub key: Vec<u8>,
-    /// It was dead already when WATCH was called.
-    pub was_expired: bool,
 }
 
 /// The state of one connection.
@@ -52,14 +32,10 @@ pub struct Client {
     pub database: DatabaseId,
     /// Whether it may run commands.
     pub authenticated: bool,
-    /// CLIENT REPLY.
-    pub reply_mode: ReplyMode,
     /// MULTI, when inside one.
     pub multi: Option<Multi>,
     /// Watched keys.
-    pub watches: Vec<Watch>,
-    /// Raised when a watched key changes.
-    pub watch_flag: WatchFlag,
+    pub watches: Watches,
 }
 
 impl Client {
@@ -69,10 +45,8 @@ impl Client {
             handle,
             database: DatabaseId::DEFAULT,
             authenticated,
-            reply_mode: ReplyMode::On,
             multi: None,
-            watches: Vec::new(),
-            watch_flag: WatchFlag::default(),
+            watches: Watches::default(),
         }
     }
 

@@ -15,6 +15,9 @@ use crate::page::container::Kind;
 use crate::page::value::ValueType;
 use crate::resp::{Args, OwnedRequest, Reply};
 
+/// What CLIENT UNBLOCK has a blocked command answer that is to fail.
+pub const UNBLOCKED: CmdError = CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+
 /// What a blocking command's handler has come to.
 pub enum Attempt {
     /// The reply is written.
@@ -107,6 +110,14 @@ fn timeout_of(millis: i64) -> Result<Option<Duration>, CmdError> {
         return Err(CmdError::text("ERR timeout is out of range"));
     }
     Ok((millis > 0).then(|| Duration::from_millis(millis)))
+}
+
+/// Returns when the time is over, which may be never.
+pub async fn sleep(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
 }
 
 #[cfg(test)]

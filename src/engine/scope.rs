@@ -40,7 +40,7 @@ type Guards<'e> = SmallVec<[(CollectionId, ShardNo, MutexGuard<'e, ShardState>);
 enum Locks<'e> {
     /// One shard, which the caller has locked.
     One(CollectionId, ShardNo, &'e mut ShardState),
-    /// Only the shards locked at the start.
+    /// Only the shards locked at the start, in order.
     These(Guards<'e>),
     /// Each shard is locked when it is visited, and released again.
     Visiting,
@@ -67,11 +67,12 @@ impl Locks<'_> {
                 (*number == shard).then_some(&mut **state)
             }
             Self::These(guards) => {
-                let is = |(id, number, _): &(CollectionId, ShardNo, _)| *id == collection.id() && *number == shard;
+                let wanted = (collection.id(), shard);
+                let place = |(id, number, _): &(CollectionId, ShardNo, _)| (*id, *number);
                 // Where all shards of a collection are locked a shard's place is its number.
-                let at = match guards.get(shard.index()).is_some_and(is) {
+                let at = match guards.get(shard.index()).is_some_and(|guard| place(guard) == wanted) {
                     true => Some(shard.index()),
-                    false => guards.iter().position(is),
+                    false => guards.binary_search_by_key(&wanted, place).ok(),
                 };
                 at.and_then(|at| guards.get_mut(at)).map(|(_, _, guard)| &mut **guard)
             }

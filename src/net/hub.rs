@@ -18,14 +18,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use tokio::time::{Interval, Sleep};
 
 use super::connection::{Connection, Next};
 use super::linger::Linger;
 use super::places::Place;
 use super::ready::{ReadyList, Slot, Ticket};
-use super::settling::{Settling, Verdict, judge};
+use super::settling::{Settled, Settling, Verdict, judge};
 use super::socket::{Accepted, Socket};
 use super::worker::{Seat, Seated};
 use crate::engine::worker::Dependencies;
@@ -57,7 +57,7 @@ pub struct Hub {
     connections: Slab<Connected>,
     /// Who runs in this turn, and what it will owe; empty between turns.
     running: Vec<Running>,
-    arrivals: UnboundedReceiver<Seated>,
+    arrivals: Receiver<Seated>,
     clock: Interval,
     tick: usize,
     ending: Pin<Box<dyn Future<Output = ()>>>,
@@ -89,7 +89,7 @@ struct Connected {
 
 impl Hub {
     /// A worker's hub, to which connections come by `arrivals`.
-    pub fn new(cx: Rc<WorkerCx>, arrivals: UnboundedReceiver<Seated>, gap_max: Duration) -> Self {
+    pub fn new(cx: Rc<WorkerCx>, arrivals: Receiver<Seated>, gap_max: Duration) -> Self {
         let ready = ReadyList::default();
         let sources = std::array::from_fn(|number| ready.slot(number));
         sources.iter().for_each(Wake::wake_by_ref);
@@ -152,11 +152,10 @@ impl Hub {
         let sources = tickets.iter().filter(|ticket| ticket.number < SOURCES);
         sources.for_each(|source| self.see(source.number));
         for ticket in tickets {
-            let Some(index) = ticket.number.checked_sub(SOURCES) else {
+            let Some(index) = self.index(*ticket) else {
                 continue;
             };
-            let connected = self.connections.get_mut(index);
-            if let Some(connected) = connected.filter(|connected| connected.ticket == *ticket) {
+            if let Some(connected) = self.connections.get_mut(index) {
                 let next = connected.connection.wake_up();
                 self.go_on(index, next);
             }
@@ -166,6 +165,13 @@ impl Hub {
         }
         self.run_all();
         true
+    }
+
+    /// Where the connection is that has this ticket, unless it has gone.
+    fn index(&self, ticket: Ticket) -> Option<usize> {
+        let index = ticket.number.checked_sub(SOURCES)?;
+        let connected = self.connections.get(index)?;
+        (connected.ticket == ticket).then_some(index)
     }
 
     fn run_all(&mut self) {
@@ -222,10 +228,10 @@ impl Hub {
             };
             match judge(&engine, &owed, false, now) {
                 Verdict::Waits(reason) => {
-                    self.settling.add(index, connected.connection.id(), owed, reason);
+                    self.settling.add(connected.ticket, owed, reason);
                     has_added = true;
                 }
-                verdict => self.release(index, &verdict),
+                Verdict::Settled(settled) => self.release(index, &settled),
             }
         }
         if has_added {
@@ -234,13 +240,13 @@ impl Hub {
     }
 
     /// A connection's replies may leave, or it is refused.
-    fn release(&mut self, index: usize, verdict: &Verdict) {
+    fn release(&mut self, index: usize, settled: &Settled) {
         let Some(connected) = self.connections.get_mut(index) else {
             return;
         };
-        let next = match verdict {
-            Verdict::Refused(why) => connected.connection.refuse(why),
-            Verdict::Free | Verdict::Waits(_) => connected.connection.settled(),
+        let next = match settled {
+            Settled::Refused(why) => connected.connection.refuse(why),
+            Settled::Free => connected.connection.settled(),
         };
         match next {
             Next::Run => {
@@ -364,13 +370,12 @@ impl Hub {
         let engine = Arc::clone(&self.cx.server.engine);
         let mut released = Vec::new();
         self.settling
-            .poll(&engine, &mut Context::from_waker(&waker), |index, id, verdict| {
-                released.push((index, id, verdict));
+            .poll(&engine, &mut Context::from_waker(&waker), |ticket, settled| {
+                released.push((ticket, settled));
             });
-        for (index, id, verdict) in released {
-            let connected = self.connections.get(index);
-            if connected.is_some_and(|connected| connected.connection.id() == id) {
-                self.release(index, &verdict);
+        for (ticket, settled) in released {
+            if let Some(index) = self.index(ticket) {
+                self.release(index, &settled);
             }
         }
     }

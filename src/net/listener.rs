@@ -1,4 +1,7 @@
 //! Listening sockets, and who may come in.
+//!
+//! **Invariant:** as long as no worker keeps up, nobody is accepted: who comes waits in the system's queue
+//! (`server.tcp_backlog`), not in memory of ours, and those who are here keep their turns.
 
 use std::io;
 use std::net::SocketAddr;
@@ -126,7 +129,7 @@ pub async fn accept_all(listeners: Listeners, server: Arc<Server>, workers: Arc<
         tasks.spawn_local(async move {
             loop {
                 match listener.accept().await {
-                    Ok((socket, _)) => door.admit_tcp(socket),
+                    Ok((socket, _)) => door.admit_tcp(socket).await,
                     Err(error) => note_accept_error(&error).await,
                 }
             }
@@ -142,7 +145,7 @@ pub async fn accept_all(listeners: Listeners, server: Arc<Server>, workers: Arc<
                 match listener.accept().await {
                     Ok((socket, _)) => {
                         if let Ok(socket) = socket.into_std() {
-                            door.admit(Accepted::Unix(socket));
+                            door.admit(Accepted::Unix(socket)).await;
                         }
                     }
                     Err(error) => note_accept_error(&error).await,
@@ -170,7 +173,7 @@ async fn note_accept_error(error: &io::Error) {
 }
 
 impl Door {
-    fn admit_tcp(&self, socket: tokio::net::TcpStream) {
+    async fn admit_tcp(&self, socket: tokio::net::TcpStream) {
         let keepalive_s = self.server.params.live().tcp_keepalive_s();
         // Failing to set an option is no reason to refuse the client.
         let _ = socket.set_nodelay(true);
@@ -190,15 +193,15 @@ impl Door {
         if !is_local && open && live.protected_mode() {
             return refuse(&Accepted::Tcp(socket), PROTECTED);
         }
-        self.admit(Accepted::Tcp(socket));
+        self.admit(Accepted::Tcp(socket)).await;
     }
 
-    fn admit(&self, accepted: Accepted) {
+    async fn admit(&self, accepted: Accepted) {
         let Some(place) = self.places.take(self.server.params.live().maxclients()) else {
             self.server.clients.rejected.fetch_add(1, Ordering::Relaxed);
             return refuse(&accepted, b"-ERR max number of clients reached\r\n");
         };
-        self.workers.assign(accepted, place);
+        self.workers.assign(accepted, place).await;
     }
 }
 

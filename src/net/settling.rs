@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
+use super::ready::Ticket;
 use crate::engine::Engine;
 use crate::engine::pace::Pace;
 use crate::engine::worker::Dependencies;
@@ -25,10 +26,17 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// What becomes of a connection that has run.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Its replies may leave.
-    Free,
+    /// It goes on.
+    Settled(Settled),
     /// Not yet.
     Waits(Reason),
+}
+
+/// How a connection that has run goes on.
+#[derive(Debug)]
+pub enum Settled {
+    /// Its replies may leave.
+    Free,
     /// Its changes are not in the log, for this reason.
     Refused(Arc<str>),
 }
@@ -48,8 +56,7 @@ pub enum Reason {
 
 /// A connection that waits.
 struct Entry {
-    index: usize,
-    id: u64,
+    ticket: Ticket,
     owed: Dependencies,
     reason: Reason,
 }
@@ -99,34 +106,31 @@ pub fn judge(engine: &Engine, owed: &Dependencies, slowed: bool, now: Instant) -
     };
     if let Some(reason) = waits_for {
         return match wal.is_closed() {
-            true => Verdict::Refused(wal.failure().unwrap_or_else(|| Arc::from("the log is closed"))),
+            true => {
+                let why = wal.failure().unwrap_or_else(|| Arc::from("the log is closed"));
+                Verdict::Settled(Settled::Refused(why))
+            }
             false => Verdict::Waits(reason),
         };
     }
     if owed.written == Lsn::ZERO {
-        return Verdict::Free;
+        return Verdict::Settled(Settled::Free);
     }
     match engine.pace(now) {
         Pace::Hold => Verdict::Waits(Reason::Held),
         Pace::Slow if !slowed => Verdict::Waits(Reason::Slowed),
-        Pace::Slow | Pace::Free => Verdict::Free,
+        Pace::Slow | Pace::Free => Verdict::Settled(Settled::Free),
     }
 }
 
 impl Settling {
-    /// Has connection `index`, of client `id`, wait. [`poll`](Self::poll) is to follow.
-    pub fn add(&mut self, index: usize, id: u64, owed: Dependencies, reason: Reason) {
-        self.entries.push(Entry {
-            index,
-            id,
-            owed,
-            reason,
-        });
+    /// Has a connection wait. [`poll`](Self::poll) is to follow.
+    pub fn add(&mut self, ticket: Ticket, owed: Dependencies, reason: Reason) {
+        self.entries.push(Entry { ticket, owed, reason });
     }
 
-    /// Hands over those that need not wait any more, by index and client; the others are asked for again when the waker
-    /// is woken.
-    pub fn poll(&mut self, engine: &Engine, cx: &mut Context<'_>, mut release: impl FnMut(usize, u64, Verdict)) {
+    /// Hands over those that need not wait any more; the others are asked for again when the waker is woken.
+    pub fn poll(&mut self, engine: &Engine, cx: &mut Context<'_>, mut release: impl FnMut(Ticket, Settled)) {
         let is_paused = self
             .pause
             .as_mut()
@@ -152,8 +156,8 @@ impl Settling {
                         entry.reason = reason;
                         true
                     }
-                    verdict => {
-                        release(entry.index, entry.id, verdict);
+                    Verdict::Settled(settled) => {
+                        release(entry.ticket, settled);
                         false
                     }
                 }

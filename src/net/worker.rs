@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Sender, channel};
 
 use super::hub::Hub;
 use super::linger;
@@ -18,6 +18,9 @@ use super::socket::Accepted;
 use crate::config::core_count;
 use crate::session::WorkerCx;
 use crate::state::Server;
+
+/// Connections on their way to a worker; more stay with the system until it has come to these.
+const ARRIVALS_QUEUED: usize = 64;
 
 /// A connection on its way to its worker, among whose it is counted, as it is among all clients.
 pub type Seated = (Accepted, Seat, Place);
@@ -40,7 +43,7 @@ impl Drop for Seat {
 
 /// The way to a worker.
 struct Inbox {
-    arrivals: UnboundedSender<Seated>,
+    arrivals: Sender<Seated>,
     connections: Arc<AtomicUsize>,
 }
 
@@ -51,15 +54,17 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Gives a connection to the worker that has the fewest.
-    pub fn assign(&self, accepted: Accepted, place: Place) {
-        let inbox = self
-            .inboxes
-            .iter()
-            .min_by_key(|inbox| inbox.connections.load(Ordering::Relaxed));
+    /// Gives a connection to the worker that has the fewest, of those that keep up. Where none does it waits, and so
+    /// does whoever accepts.
+    pub async fn assign(&self, accepted: Accepted, place: Place) {
+        let inbox = self.inboxes.iter().min_by_key(|inbox| {
+            let is_full = inbox.arrivals.capacity() == 0;
+            (is_full, inbox.connections.load(Ordering::Relaxed))
+        });
         if let Some(inbox) = inbox {
             // A worker that has ended takes nobody; the socket closes.
-            let _ = inbox.arrivals.send((accepted, Seat::take(&inbox.connections), place));
+            let seat = Seat::take(&inbox.connections);
+            let _ = inbox.arrivals.send((accepted, seat, place)).await;
         }
     }
 
@@ -85,7 +90,7 @@ pub fn start_workers(server: &Arc<Server>, count: usize) -> io::Result<Arc<Worke
     };
     let gap_max = Duration::from_micros(linger_us);
     for number in 0..count {
-        let (arrivals, arrived) = unbounded_channel();
+        let (arrivals, arrived) = channel(ARRIVALS_QUEUED);
         inboxes.push(Inbox {
             arrivals,
             connections: Arc::default(),

@@ -82,6 +82,47 @@ impl Batch {
         )
     }
 
+    /// The requests from number `at` on, in memory of their own size; the others stay.
+    #[must_use]
+    pub fn split_off(&mut self, at: usize) -> Self {
+        let (spans_at, bigs_at) = match at.checked_sub(1).and_then(|before| self.requests.get(before)) {
+            Some(before) => (before.spans_end, before.bigs_end),
+            None => (0, 0),
+        };
+        let mut requests: Vec<Request> = self.requests.drain(at.min(self.requests.len())..).collect();
+        let side_at = requests.iter().find(|request| request.in_side);
+        let side_at = side_at.map_or(self.side.len(), |request| request.start);
+        for request in &mut requests {
+            request.spans_end -= spans_at;
+            request.bigs_end -= bigs_at;
+            if request.in_side {
+                request.start -= side_at;
+                request.end -= side_at;
+            }
+        }
+        Self {
+            requests,
+            spans: self.spans.drain(spans_at..).collect(),
+            bigs: self.bigs.drain(bigs_at..).collect(),
+            side: self.side.drain(side_at..).collect(),
+        }
+    }
+
+    /// Where in the read buffer the first request that lies there begins.
+    #[must_use]
+    pub fn start_in_buffer(&self) -> Option<usize> {
+        let first = self.requests.iter().find(|request| !request.in_side);
+        first.map(|request| request.start)
+    }
+
+    /// The first `count` bytes of the read buffer, in which no request lies, have gone.
+    pub fn shift(&mut self, count: usize) {
+        for request in self.requests.iter_mut().filter(|request| !request.in_side) {
+            request.start -= count;
+            request.end -= count;
+        }
+    }
+
     /// How many bytes request `i` took on the wire.
     #[must_use]
     pub fn request_bytes(&self, i: usize) -> u64 {

@@ -60,7 +60,7 @@ pub(super) fn note(
             micros,
             args: args(),
             addr: handle.addr.clone(),
-            name: handle.labels.lock().name.clone(),
+            name: start_of(&handle.labels().name, SLOWLOG_ARG_BYTES_MAX).to_vec(),
         };
         stats.add_slow(slow, live.slowlog_len_max() as usize);
     }
@@ -70,6 +70,10 @@ pub(super) fn note(
         let event = if is_fast { "fast-command" } else { "command" };
         stats.add_latency(event, worker.now_ms() / 1000, (micros / 1000) as u32);
     }
+}
+
+fn start_of(bytes: &[u8], max: usize) -> &[u8] {
+    bytes.get(..max).unwrap_or(bytes)
 }
 
 /// A request's arguments as the slow log keeps them: without secrets, and not all of each, nor all of them.

@@ -1,8 +1,8 @@
 //! A command that waits for a key: entered under the locks of its first try, served by the thread that changes the key.
 //!
 //! **Invariants**
-//! - A blocked command ends once: it is served, times out, is told to stop, or loses its client. Its own lock, held
-//!   while it tries, decides which. So it answers everything that it takes.
+//! - A blocked command ends once: it is served, times out, is told to stop, or loses its client. Its `Ending`, held while
+//!   it tries, decides which. So it answers everything that it takes.
 //! - Under `fsync = "always"` it answers only once what it has taken is stable.
 
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 
 use super::call::{Call, OwnedCall};
 use super::executor::{NO_COLLECTION, Place, execute};
-use crate::client::{ClientHandle, Unblocked};
-use crate::commands::blocking::{Attempt, Wait};
+use crate::client::{ClientHandle, Ending, HasEnded, Unblocked, Waiter as ClientWaiter};
+use crate::commands::blocking::{Attempt, UNBLOCKED, Wait, sleep};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::engine::Engine;
@@ -27,6 +27,9 @@ use crate::engine::txn::ReadTxn;
 use crate::engine::worker::{Dependencies, Kit};
 use crate::resp::{Proto, Reply};
 use crate::state::Server;
+
+/// What a key takes that is waited for, beside its bytes, here and in its shard's table.
+const KEY_BYTES: usize = 128;
 
 /// What a blocked command was served with.
 struct Served {
@@ -42,7 +45,8 @@ struct Blocked {
     client: Arc<ClientHandle>,
     keys: Vec<Box<[u8]>>,
     wanted: Wanted,
-    /// Where to answer; `None` once it is over.
+    ending: Arc<Ending>,
+    /// Where to answer what it is served with.
     answer: Mutex<Option<oneshot::Sender<Served>>>,
 }
 
@@ -52,11 +56,20 @@ impl Waiter for Blocked {
     }
 
     fn try_again(&self, engine: &Engine, kit: &mut Kit) -> Tried {
-        let mut answer = self.answer.lock();
         // Nothing is taken for a client that has been killed and has not noticed yet.
-        if answer.is_none() || self.client.is_killed() {
+        if self.client.is_killed() {
             return Tried::Over;
         }
+        match self.ending.end_by(|| self.serve(engine, kit)) {
+            Ok(None) => Tried::Waits,
+            Ok(Some(())) | Err(_) => Tried::Over,
+        }
+    }
+}
+
+impl Blocked {
+    /// Runs again, and answers; `None`: there is still nothing for it.
+    fn serve(&self, engine: &Engine, kit: &mut Kit) -> Option<()> {
         let mut reply = Reply::new(self.proto);
         let mut again = Again {
             engine,
@@ -66,16 +79,16 @@ impl Waiter for Blocked {
         };
         let result = execute(&mut again, &self.call.call(), &mut reply);
         if again.found_nothing {
-            return Tried::Waits;
+            return None;
         }
-        if let Some(answer) = answer.take() {
+        if let Some(answer) = self.answer.lock().take() {
             // The client may have gone in this very moment; what it took went with it, as with any reply.
             let _ = answer.send(Served {
                 result: result.map(|_| reply),
                 depends_on: kit.dependencies(),
             });
         }
-        Tried::Over
+        Some(())
     }
 }
 
@@ -130,9 +143,10 @@ impl Blocked {
         keys.any(|key| txn.peek(key).is_some_and(|entry| entry.value().value_type() == wanted))
     }
 
-    /// Gives up, unless it has been served.
-    fn give_up(&self) -> bool {
-        self.answer.lock().take().is_some()
+    /// What it takes, its places in the shards' tables included. O(keys).
+    fn held_bytes(&self) -> u64 {
+        let keys: usize = self.keys.iter().map(|key| 2 * key.len() + KEY_BYTES).sum();
+        (self.call.heap_bytes() + keys) as u64
     }
 }
 
@@ -147,7 +161,8 @@ struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.blocked.give_up();
+        self.blocked.ending.end();
+        self.blocked.client.waiting_bytes.store(0, Ordering::Relaxed);
         let engine = &self.server.engine;
         let _pass = engine.gate().enter(self.cell);
         let Some(slot) = engine.registry().slot(self.blocked.database).cloned() else {
@@ -190,7 +205,7 @@ pub(super) fn enter(
     let mut keys: Vec<Box<[u8]>> = keys.iter().filter_map(|at| call.args.get(*at)).map(Box::from).collect();
     keys.sort();
     keys.dedup();
-    let unblocked = blocker.client.block();
+    let waiter = blocker.client.block();
     let blocked = Arc::new(Blocked {
         call: match retry_as {
             Some(request) => OwnedCall::of_request(call, request),
@@ -201,8 +216,11 @@ pub(super) fn enter(
         client: Arc::clone(blocker.client),
         keys,
         wanted,
+        ending: waiter.ending(),
         answer: Mutex::new(Some(sender)),
     });
+    let bytes = blocked.held_bytes();
+    blocked.client.waiting_bytes.store(bytes, Ordering::Relaxed);
     let id = scope.next_waiter_id();
     for key in &blocked.keys {
         let waiter: Arc<dyn Waiter> = blocked.clone();
@@ -214,40 +232,26 @@ pub(super) fn enter(
         id,
         blocked,
     };
-    Flow::Blocked(wait_for(entered, served, unblocked, timeout, on_timeout))
+    Flow::Blocked(wait_for(entered, served, waiter, timeout, on_timeout))
 }
 
 fn wait_for(
     entered: Entered,
-    mut served: oneshot::Receiver<Served>,
-    unblocked: oneshot::Receiver<Unblocked>,
+    served: oneshot::Receiver<Served>,
+    waiter: ClientWaiter,
     timeout: Option<Duration>,
     on_timeout: fn(&mut Reply),
 ) -> Waiting {
     Box::pin(async move {
-        let ended = tokio::select! {
-            biased;
-            served = &mut served => return answer(&entered, served.ok()).await,
-            Ok(how) = unblocked => how,
-            () = sleep(timeout) => Unblocked::TimedOut,
-        };
-        if !entered.blocked.give_up() {
-            // It was served just before.
-            return answer(&entered, served.await.ok()).await;
+        match waiter.until(sleep(timeout)).await {
+            Err(HasEnded::Otherwise) => answer(&entered, served.await.ok()).await,
+            Err(HasEnded::Unblocked(Unblocked::Refused)) => Err(UNBLOCKED),
+            Ok(()) | Err(HasEnded::Unblocked(Unblocked::TimedOut)) => {
+                let late: LateReply = Box::new(on_timeout);
+                Ok(late)
+            }
         }
-        if ended == Unblocked::Refused {
-            return Err(CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
-        }
-        let late: LateReply = Box::new(on_timeout);
-        Ok(late)
     })
-}
-
-async fn sleep(timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => tokio::time::sleep(timeout).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// The answer that came, once it may go.

@@ -73,7 +73,6 @@ impl Session {
             worker.refresh_clock();
             call.note(cx, &worker, &self.client.handle);
         }
-        let mark = self.reply.mark();
         match result {
             Ok(write) => write(&mut self.reply),
             Err(error) => {
@@ -83,7 +82,7 @@ impl Session {
                 cx.worker.borrow().counters().errors.add(1);
             }
         }
-        self.mute(mark);
+        self.reply.end_request();
     }
 
     /// Lets go of what the session holds in the engine, when its connection ends.

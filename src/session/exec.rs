@@ -15,7 +15,7 @@ use crate::client::{Client, Multi};
 use crate::commands::collections::check_collection;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::Flow;
+use crate::commands::flow::{Flow, Waiting};
 use crate::commands::spec::{Across, CmdResult};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
@@ -27,8 +27,8 @@ use crate::engine::worker::Kit;
 use crate::resp::Reply;
 
 impl Run<'_, '_, '_> {
-    /// Runs the transaction and writes its reply.
-    pub(super) fn exec(&mut self) -> Result<(), CmdError> {
+    /// Runs the transaction and writes its reply; a command of it may close the connection.
+    pub(super) fn exec(&mut self) -> Result<Flow<Waiting>, CmdError> {
         let Some(multi) = self.session.client.multi.take() else {
             return Err(CmdError::text("ERR EXEC without MULTI"));
         };
@@ -38,23 +38,23 @@ impl Run<'_, '_, '_> {
         result
     }
 
-    fn exec_queue(&mut self, multi: &Multi, queue: &Queue) -> Result<(), CmdError> {
+    fn exec_queue(&mut self, multi: &Multi, queue: &Queue) -> Result<Flow<Waiting>, CmdError> {
         if multi.aborted {
             return Err(CmdError::text(
                 "EXECABORT Transaction discarded because of previous errors.",
             ));
         }
         let client = &self.session.client;
-        let is_here = client.watches.iter().all(|watch| watch.database == client.database);
+        let is_here = client.watches.are_in(client.database);
         if is_here && queue.calls().iter().all(OwnedCall::locks_keys) {
-            self.exec_locked(queue)
+            self.exec_locked(queue).map(|()| Flow::Done)
         } else {
-            self.exec_alone(queue);
-            Ok(())
+            Ok(self.exec_alone(queue))
         }
     }
 
-    fn exec_locked(&mut self, queue: &Queue) -> Result<(), CmdError> {
+    /// No command on keys has anything to say of the connection.
+    fn exec_locked(&mut self, queue: &Queue) -> CmdResult {
         let session = &mut *self.session;
         let (client, reply) = (&session.client, &mut session.reply);
         let collection = resolve(self.cx, client.database)?;
@@ -65,16 +65,13 @@ impl Run<'_, '_, '_> {
         {
             Scope::for_all(self.engine, self.worker, &collection)
         } else {
-            let watched = client.watches.iter().map(|watch| watch.key.as_slice());
+            let watched = client.watches.by_database().flat_map(|(_, keys)| keys);
             let queued = queue.calls().iter().flat_map(|call| call.call().key_uses());
             let keys = watched.chain(queued.map(|(key, _)| key));
             Scope::for_keys(self.engine, self.worker, &collection, keys)
         };
-        let is_stale = client.watch_flag.is_raised()
-            || client
-                .watches
-                .iter()
-                .any(|watch| !watch.was_expired && scope.is_dead(&collection, &watch.key));
+        let mut alive = client.watches.alive();
+        let is_stale = client.watches.flag().is_raised() || alive.any(|(_, key)| scope.is_dead(&collection, key));
         if is_stale {
             reply.null_array();
             return Ok(());
@@ -89,17 +86,19 @@ impl Run<'_, '_, '_> {
         for call in queue.calls() {
             let call = call.call();
             let began = self.watch.begin(self.cx, place.scope.worker(), &call);
-            let replied = run(self.cx, &mut place, &call, reply);
+            let (replied, _) = run(self.cx, &mut place, &call, reply);
             self.watch
                 .note_queued(self.cx, place.scope.worker(), call.command, began, replied);
         }
         Ok(())
     }
 
-    fn exec_alone(&mut self, queue: &Queue) {
+    fn exec_alone(&mut self, queue: &Queue) -> Flow<Waiting> {
         let session = &mut *self.session;
         let (client, reply) = (&mut session.client, &mut session.reply);
         let (cx, engine, watch) = (self.cx, self.engine, &mut *self.watch);
+        // Where the replies end, once a command has closed the connection: the others run, and are not answered.
+        let mut end = None;
         self.worker.outside(engine, self.pass, |worker| {
             worker.with_exclusive(engine, |kit, gate| {
                 if is_stale(client, engine, kit, gate) {
@@ -118,39 +117,47 @@ impl Run<'_, '_, '_> {
                     for call in queue.calls() {
                         let call = call.call();
                         let began = watch.begin(cx, place.kit, &call);
-                        let replied = run(cx, &mut place, &call, reply);
+                        let (replied, closes) = run(cx, &mut place, &call, reply);
                         watch.note_queued(cx, place.kit, call.command, began, replied);
+                        if closes && end.is_none() {
+                            end = Some(reply.mark());
+                        }
                     }
                 });
             });
         });
         self.worker.observe_all(self.engine);
+        let Some(end) = end else { return Flow::Done };
+        self.session.reply.truncate(end);
+        Flow::Close
     }
 }
 
-/// Runs one call and writes its reply.
-fn run<P: Place>(cx: &WorkerCx, place: &mut P, call: &Call<'_>, reply: &mut Reply) -> Replied {
+/// Runs one call and writes its reply; whether the connection is to be closed behind that.
+fn run<P: Place>(cx: &WorkerCx, place: &mut P, call: &Call<'_>, reply: &mut Reply) -> (Replied, bool) {
     let mark = reply.mark();
-    let error = execute(place, call, reply).err();
-    if let Some(error) = &error {
+    let outcome = execute(place, call, reply);
+    if let Err(error) = &outcome {
         let text = error.bytes();
         reply.truncate(mark);
         reply.error_bytes(&text);
         cx.server.stats.count_error(&text);
     }
-    Replied {
+    let replied = Replied {
         bytes: reply.bytes_since(mark),
-        is_error: error.is_some(),
-    }
+        is_error: outcome.is_err(),
+    };
+    (replied, matches!(outcome, Ok(Flow::Close)))
 }
 
 /// Whether a watched key has changed or died, in whichever database.
 fn is_stale(client: &Client, engine: &Engine, kit: &mut Kit, gate: &ExclusivePass<'_>) -> bool {
     let mut scope = Scope::exclusive(engine, kit, gate);
-    client.watch_flag.is_raised()
-        || client.watches.iter().filter(|watch| !watch.was_expired).any(|watch| {
-            let slot = engine.registry().slot(watch.database).cloned();
-            slot.is_some_and(|slot| scope.is_dead(&slot.collection, &watch.key))
+    let mut alive = client.watches.alive();
+    client.watches.flag().is_raised()
+        || alive.any(|(database, key)| {
+            let slot = engine.registry().slot(database).cloned();
+            slot.is_some_and(|slot| scope.is_dead(&slot.collection, key))
         })
 }
 

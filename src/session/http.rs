@@ -1,5 +1,5 @@
 //! Requests that are HTTP. Any page that somebody opens in a browser can send one to a port of that machine, and each
-//! line of its body would be a command. So a client that begins like one is closed before anything else of it runs.
+//! line of its body would be a command. So a client that sends such a line is closed, and nothing behind it runs.
 
 use crate::client::ClientHandle;
 use crate::resp::Args;
@@ -21,10 +21,10 @@ pub(super) fn abort(server: &Server, client: &ClientHandle, now_ms: u64) {
     client.kill();
     if server.stats.http_warnings.is_due(now_ms / 1000, WARNING_GAP_S) {
         tracing::warn!(
-            "possible SECURITY ATTACK: somebody sends POST or Host: commands, as a web page does that wants to reach \
-             LokiKV through the browser of somebody who looks at it (cross protocol scripting); the connection from \
-             {} has been closed",
-            client.addr
+            client = client.id,
+            addr = client.addr,
+            "closing: possible SECURITY ATTACK: the client has sent POST or Host:, as a web page does that wants to reach \
+             LokiKV through the browser of somebody who looks at it (cross protocol scripting)"
         );
     }
 }

@@ -17,7 +17,6 @@ use super::held::HeldShard;
 use super::http;
 use super::prepare::{Ahead, CHUNK_REQUESTS, Chunk, Looked, Prepared, prepare};
 use super::stopwatch::Stopwatch;
-use crate::client::ReplyMode;
 use crate::commands::collections::check_collection;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
@@ -114,24 +113,6 @@ impl Session {
         Step::Done
     }
 
-    /// CLIENT REPLY: drops the reply since `mark` if the client does not want it.
-    pub(super) fn mute(&mut self, mark: crate::resp::Mark) {
-        match self.client.reply_mode {
-            ReplyMode::On => return,
-            ReplyMode::Off | ReplyMode::Skip => self.reply.truncate(mark),
-            ReplyMode::SkipNext => {}
-        }
-        self.after_reply();
-    }
-
-    fn after_reply(&mut self) {
-        self.client.reply_mode = match self.client.reply_mode {
-            ReplyMode::SkipNext => ReplyMode::Skip,
-            ReplyMode::Skip => ReplyMode::On,
-            other => other,
-        };
-    }
-
     fn note_activity(&self, worker: &Worker, requests: usize) {
         let handle = &self.client.handle;
         handle.active_ms.store(worker.now_ms(), Ordering::Relaxed);
@@ -225,7 +206,6 @@ impl Run<'_, '_, '_> {
 
     /// Answers an error to a request that did not run; inside MULTI the transaction is lost.
     fn refuse(&mut self, command: Option<Command>, error: CmdError) -> Step {
-        let mark = self.session.reply.mark();
         if command.is_some_and(|command| command.has(flag::RUNS_QUEUE)) {
             // Outside of MULTI, too, as in Redis.
             self.discard();
@@ -239,7 +219,7 @@ impl Run<'_, '_, '_> {
             }
             self.write_error(command, &error, true);
         }
-        self.session.mute(mark);
+        self.session.reply.end_request();
         Step::Done
     }
 
@@ -266,15 +246,14 @@ impl Run<'_, '_, '_> {
         let queued = OwnedCall::new(call, handler);
         let handle = &session.client.handle;
         handle
-            .args_bytes
+            .queued_bytes
             .fetch_add(queued.heap_bytes() as u64, Ordering::Relaxed);
         session.queue.push(queued);
         handle
             .queued
             .store(session.queue.calls().len() as i64, Ordering::Relaxed);
-        let mark = session.reply.mark();
         session.reply.simple("QUEUED");
-        session.mute(mark);
+        session.reply.end_request();
         Step::Done
     }
 
@@ -294,7 +273,7 @@ impl Run<'_, '_, '_> {
             self.session.queue = Queue::default();
         }
         match flow {
-            Flow::Exec => self.exec().map(|()| Flow::Done),
+            Flow::Exec => self.exec(),
             other => Ok(other),
         }
     }
@@ -329,7 +308,7 @@ impl Run<'_, '_, '_> {
                 });
             }
             Ok(Flow::Close) => {
-                self.session.mute(mark);
+                self.session.reply.end_request();
                 return Step::Stop(Ran::Close);
             }
             Ok(Flow::Done | Flow::Exec) => {}
@@ -338,7 +317,7 @@ impl Run<'_, '_, '_> {
                 self.write_error(Some(call.command), &error, false);
             }
         }
-        self.session.mute(mark);
+        self.session.reply.end_request();
         Step::Done
     }
 
@@ -368,7 +347,7 @@ impl Run<'_, '_, '_> {
         let client = &mut self.session.client;
         client.multi = None;
         client.handle.queued.store(-1, Ordering::Relaxed);
-        client.handle.args_bytes.store(0, Ordering::Relaxed);
+        client.handle.queued_bytes.store(0, Ordering::Relaxed);
         forget_watches(self.engine, client, self.pass);
     }
 }

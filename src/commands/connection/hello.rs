@@ -49,7 +49,8 @@ fn is_login(args: Args<'_>, at: usize) -> bool {
 struct Options<'a> {
     proto: Option<Proto>,
     login: Option<(&'a [u8], &'a [u8])>,
-    name: Option<&'a [u8]>,
+    /// Which argument it is.
+    name: Option<usize>,
 }
 
 fn hello(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
@@ -61,7 +62,7 @@ fn hello(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
         return Err(NO_AUTH);
     }
     if let Some(name) = options.name {
-        cx.client.handle.labels.lock().name = name.to_vec();
+        cx.client.handle.relabel(|labels| labels.name = args.to_shared(name));
     }
     if let Some(proto) = options.proto {
         reply.set_proto(proto);
@@ -89,8 +90,8 @@ fn parse(args: Args<'_>) -> Result<Options<'_>, CmdError> {
         if option.eq_ignore_ascii_case(b"AUTH") && rest.len() >= 2 {
             options.login = rest.next().zip(rest.next());
         } else if option.eq_ignore_ascii_case(b"SETNAME") && rest.len() >= 1 {
-            options.name = rest.next();
-            if !options.name.is_some_and(is_label) {
+            options.name = Some(args.len() - rest.len());
+            if !rest.next().is_some_and(is_label) {
                 return Err(BAD_NAME);
             }
         } else {

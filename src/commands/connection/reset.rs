@@ -2,14 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::client::ReplyMode;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::commands::transactions;
 use crate::engine::ids::DatabaseId;
-use crate::resp::{Args, Proto, Reply};
+use crate::resp::{Args, Proto, Reply, Shared, Wants};
 
 const FLAGS: u32 = flag::NO_SCRIPT
     | flag::LOADING
@@ -43,10 +42,13 @@ pub(super) const RESET: Spec = Spec {
 fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     transactions::discard_transaction(cx);
     cx.client.select(DatabaseId::DEFAULT);
-    cx.client.reply_mode = ReplyMode::On;
+    // A reply that is being skipped still is.
+    if reply.wants() != Wants::SkipsThis {
+        reply.set_wants(Wants::All);
+    }
     cx.client.authenticated = !cx.server.params.live().has_password();
     let handle = &cx.client.handle;
-    handle.labels.lock().name.clear();
+    handle.relabel(|labels| labels.name = Shared::default());
     handle.no_touch.store(false, Ordering::Relaxed);
     handle.no_evict.store(false, Ordering::Relaxed);
     reply.set_proto(Proto::Resp2);

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::client::Unblocked;
+use crate::client::{HasEnded, Unblocked};
+use crate::commands::blocking::{UNBLOCKED, sleep};
 use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
@@ -50,17 +51,11 @@ fn wait(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result
         reply.int(0);
         return Ok(Flow::Done);
     }
-    let unblocked = cx.client.handle.block();
+    let waiter = cx.client.handle.block();
     Ok(Flow::Blocked(Box::pin(async move {
-        let ended = match timeout_ms {
-            0 => unblocked.await.ok(),
-            ms => tokio::time::timeout(Duration::from_millis(ms), unblocked)
-                .await
-                .ok()
-                .and_then(Result::ok),
-        };
-        if ended == Some(Unblocked::Refused) {
-            return Err(CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
+        let timeout = (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms));
+        if waiter.until(sleep(timeout)).await == Err(HasEnded::Unblocked(Unblocked::Refused)) {
+            return Err(UNBLOCKED);
         }
         let late: LateReply = Box::new(|reply| reply.int(0));
         Ok(late)

@@ -67,6 +67,6 @@ fn discard(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result
 pub fn discard_transaction(cx: &mut SessionCx<'_>) {
     cx.client.multi = None;
     cx.client.handle.queued.store(-1, Ordering::Relaxed);
-    cx.client.handle.args_bytes.store(0, Ordering::Relaxed);
+    cx.client.handle.queued_bytes.store(0, Ordering::Relaxed);
     forget_watches(&cx.server.engine, cx.client, cx.pass);
 }

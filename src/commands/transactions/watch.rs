@@ -1,11 +1,10 @@
 //! WATCH and UNWATCH.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::QUICK;
-use crate::client::{Client, Watch};
+use crate::client::Client;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -46,19 +45,13 @@ fn watch_keys<'a>(
 ) -> Result<(), CmdError> {
     let database = client.database;
     let collection = collection_in(engine, database).ok_or(CmdError::text("ERR no such database"))?;
-    let mut added = Vec::new();
-    {
-        let known = client.watches.iter().filter(|watch| watch.database == database);
-        let mut seen: HashSet<&[u8]> = known.map(|watch| watch.key.as_slice()).collect();
-        for key in keys.filter(|key| seen.insert(key)) {
-            added.push(Watch {
-                database,
-                key: key.to_vec(),
-                was_expired: register(&collection, key, &client.watch_flag, now_ms),
-            });
+    let watches = &mut client.watches;
+    for key in keys {
+        if !watches.has(database, key) {
+            let was_expired = register(&collection, key, watches.flag(), now_ms);
+            watches.add(database, key, was_expired);
         }
     }
-    client.watches.append(&mut added);
     note_count(client);
     Ok(())
 }
@@ -91,15 +84,17 @@ pub fn forget_watches(engine: &Engine, client: &mut Client, _pass: &Pass<'_>) {
     if client.watches.is_empty() {
         return;
     }
-    for watch in std::mem::take(&mut client.watches) {
+    let watches = client.watches.take();
+    for (database, keys) in watches.by_database() {
         // A collection that was dropped has taken its table with it.
-        if let Some(collection) = collection_in(engine, watch.database) {
-            let shard = collection.shard_of(collection.key(&watch.key).hash);
-            let mut state = collection.shard(shard).lock();
-            state.watches.remove(&watch.key, &client.watch_flag);
+        let Some(collection) = collection_in(engine, database) else {
+            continue;
+        };
+        for key in keys {
+            let shard = collection.shard_of(collection.key(key).hash);
+            collection.shard(shard).lock().watches.remove(key, watches.flag());
         }
     }
-    client.watch_flag = WatchFlag::default();
     note_count(client);
 }
 
@@ -113,6 +108,8 @@ fn collection_in(engine: &Engine, database: DatabaseId) -> Option<Arc<Collection
 fn note_count(client: &Client) {
     let count = u32::try_from(client.watches.len()).unwrap_or(u32::MAX);
     client.handle.watched.store(count, Ordering::Relaxed);
+    let bytes = client.watches.held_bytes();
+    client.handle.watched_bytes.store(bytes, Ordering::Relaxed);
 }
 
 #[cfg(test)]
@@ -182,16 +179,16 @@ mod tests {
         fixture.watch(&[b"b"]);
         assert_eq!(fixture.client.watches.len(), 2);
         fixture.set(b"c", 0);
-        assert!(!fixture.client.watch_flag.is_raised());
+        assert!(!fixture.client.watches.flag().is_raised());
         fixture.set(b"b", 0);
-        assert!(fixture.client.watch_flag.is_raised());
+        assert!(fixture.client.watches.flag().is_raised());
 
         let pass = fixture.worker.enter(&fixture.engine);
         forget_watches(&fixture.engine, &mut fixture.client, &pass);
         drop(pass);
         assert!(fixture.client.watches.is_empty());
         fixture.set(b"a", 0);
-        assert!(!fixture.client.watch_flag.is_raised());
+        assert!(!fixture.client.watches.flag().is_raised());
     }
 
     #[test]
@@ -200,7 +197,8 @@ mod tests {
         fixture.set(b"dead", 1);
         fixture.set(b"alive", 0);
         fixture.watch(&[b"dead", b"alive", b"absent"]);
-        let expired: Vec<bool> = fixture.client.watches.iter().map(|watch| watch.was_expired).collect();
-        assert_eq!(expired, [true, false, false]);
+        let mut alive: Vec<_> = fixture.client.watches.alive().collect();
+        alive.sort();
+        assert_eq!(alive, [(0, &b"absent"[..]), (0, b"alive")]);
     }
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::enabled_wal;
-use crate::client::Unblocked;
+use crate::client::{HasEnded, Unblocked};
+use crate::commands::blocking::{UNBLOCKED, sleep};
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
@@ -96,29 +97,25 @@ fn read(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result
         reply.array(0);
         return Ok(Flow::Done);
     };
-    let unblocked = cx.client.handle.block();
+    let block = (block_ms > 0).then(|| Duration::from_millis(block_ms));
+    let waiter = cx.client.handle.block();
     Ok(Flow::Blocked(Box::pin(async move {
-        tokio::select! {
-            there = wal.wait_visible(from) => there.map_err(error)?,
-            how = unblocked => return match how {
-                Ok(Unblocked::Refused) => Err(CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
-                Ok(Unblocked::TimedOut) | Err(_) => Ok(nothing()),
-            },
-            () = sleep(block_ms) => return Ok(nothing()),
+        let event = async {
+            tokio::select! {
+                there = wal.wait_visible(from) => Some(there),
+                () = sleep(block) => None,
+            }
+        };
+        match waiter.until(event).await {
+            Ok(Some(there)) => there.map_err(error)?,
+            Err(HasEnded::Unblocked(Unblocked::Refused)) => return Err(UNBLOCKED),
+            Ok(None) | Err(_) => {
+                let nothing: LateReply = Box::new(|reply| reply.array(0));
+                return Ok(nothing);
+            }
         }
         reading.await
     })))
-}
-
-fn nothing() -> LateReply {
-    Box::new(|reply| reply.array(0))
-}
-
-async fn sleep(ms: u64) {
-    match ms {
-        0 => std::future::pending().await,
-        ms => tokio::time::sleep(Duration::from_millis(ms)).await,
-    }
 }
 
 /// The records as a reply, made on a reader thread.

@@ -1,5 +1,5 @@
-//! What a client holds in the server's memory, and whether it may: requests that have not run, its queued transaction,
-//! its replies.
+//! What a client holds in the server's memory, and whether it may: requests that have not run, what is kept of others
+//! (queued, watched, waiting, its name), its replies.
 //!
 //! **Invariants**
 //! - Judging costs O(1), and is done whenever something has been added: after each receive, and by the reply buffer
@@ -33,20 +33,16 @@ impl Connection {
 
     /// What the client has sent and is not run.
     fn query_bytes(&self) -> u64 {
-        (self.buf.len() + self.parser.held_bytes()) as u64
+        let waiting = self.work.as_ref().map_or(0, |work| work.waiting_bytes);
+        (self.buf.len() + self.parser.held_bytes() + waiting) as u64
     }
 
     /// Whether the client holds no more than it may.
     pub(super) fn judge(&mut self) -> bool {
         let live = self.cx.server.params.live();
-        let queued = self.handle.args_bytes.load(Relaxed);
-        let query = self.query_bytes();
-        if query.saturating_add(queued) > live.query_buffer_bytes_max() {
-            tracing::warn!(
-                client = self.handle.id,
-                bytes = query + queued,
-                "closing: query buffer limit"
-            );
+        let held = self.query_bytes().saturating_add(self.handle.kept_bytes());
+        if held > live.query_buffer_bytes_max() {
+            tracing::warn!(client = self.handle.id, bytes = held, "closing: query buffer limit");
             return false;
         }
         if self.session.reply().is_empty() {

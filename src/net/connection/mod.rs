@@ -32,7 +32,7 @@ use crate::engine::worker::{Dependencies, unix_ms};
 use crate::resp::{Limits, RequestParser};
 use crate::session::{LateCall, Looked, Ran, Session, Waiting, WorkerCx};
 
-/// How long a closing connection waits for its last replies to be taken.
+/// How long a closing connection waits for some of its last replies to be taken.
 const LAST_REPLIES_MAX: Duration = Duration::from_secs(5);
 
 /// What a connection is in the middle of.
@@ -47,7 +47,7 @@ enum State {
     Blocked(Box<Blocked>),
     /// CLIENT PAUSE holds the next request back.
     Paused(Pin<Box<dyn Future<Output = ()>>>),
-    /// The last replies are sent until then.
+    /// The last replies are sent; until then some of them have to be taken.
     Closing(Instant),
 }
 
@@ -150,11 +150,6 @@ impl Connection {
         }
     }
 
-    /// Its client's number.
-    pub fn id(&self) -> u64 {
-        self.handle.id
-    }
-
     /// The server ends; whatever the connection does, it is to be woken.
     pub fn end_soon(&mut self) {
         self.is_ending = true;
@@ -164,7 +159,11 @@ impl Connection {
     /// Looks after what no event tells of: clients that are idle, or slow for too long.
     pub fn tick(&mut self, now: Instant) -> Next {
         let is_over = match self.state {
-            State::Closing(until) => now >= until,
+            State::Closing(_) => {
+                // A socket tells of room only when there is much of it, and a slow reader makes little.
+                self.is_stuck = false;
+                self.close() == Next::End || matches!(self.state, State::Closing(until) if now >= until)
+            }
             State::Reading => self.is_idle_too_long(),
             _ => false,
         };
@@ -259,19 +258,20 @@ impl Connection {
         match ran {
             Ran::All => self.end_batch(),
             Ran::Full { next } => {
-                self.set_next(next);
+                if let Some(work) = &mut self.work {
+                    work.next = next;
+                }
                 Next::Run
             }
             Ran::Close => self.close(),
             Ran::Paused { next } => {
-                self.set_next(next);
+                self.keep_from(next);
                 let server = Arc::clone(&self.cx.server);
                 self.state = State::Paused(Box::pin(async move { server.pause.wait(unix_ms()).await }));
                 self.wake_up()
             }
             Ran::Waiting { next, waiting, call } => {
-                self.slim();
-                self.set_next(next);
+                self.keep_from(next);
                 self.state = State::Blocked(Box::new(Blocked { waiting, call }));
                 self.wake_up()
             }
@@ -283,21 +283,18 @@ impl Connection {
         self.waker.wake_by_ref();
     }
 
-    fn set_next(&mut self, next: usize) {
-        if let Some(work) = &mut self.work {
-            work.next = next;
-        }
-    }
-
-    /// Sends what is left for a bounded time, then ends.
+    /// Sends what is left as long as the client takes some of it now and then, and ends.
     fn close(&mut self) -> Next {
         if self.handle.is_killed() || self.session.reply().is_over_limit() {
             return Next::End;
         }
-        if !matches!(self.state, State::Closing(_)) {
+        let left = self.session.reply().len_bytes();
+        let sent = self.send();
+        let takes_some = self.session.reply().len_bytes() < left;
+        if takes_some || !matches!(self.state, State::Closing(_)) {
             self.state = State::Closing(Instant::now() + LAST_REPLIES_MAX);
         }
-        match self.send() {
+        match sent {
             Ok(()) if self.session.reply().is_empty() => Next::End,
             Ok(()) => Next::Rest,
             Err(error) => self.note_error(&error),

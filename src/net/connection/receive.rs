@@ -89,7 +89,14 @@ impl Connection {
 
     /// Lets go of the buffer, but for what is not run yet.
     pub(super) fn slim(&mut self) {
-        if self.buf.capacity() == 0 || self.buf.len() > MOVED_BYTES_MAX {
+        if self.buf.len() > MOVED_BYTES_MAX {
+            // Not for little: a request that is not whole may go on arriving.
+            if self.buf.capacity() / 2 > self.buf.len() {
+                self.buf.shrink_to_fit();
+            }
+            return;
+        }
+        if self.buf.capacity() == 0 {
             return;
         }
         let rest = self.buf.as_slice().to_vec();

@@ -21,6 +21,24 @@ pub(super) struct Work {
     is_more: bool,
     /// The request to run next.
     pub next: usize,
+    /// What the requests take beside the buffer while they wait for something.
+    pub waiting_bytes: usize,
+}
+
+impl Work {
+    /// Lets go of the requests before `next`, in `buf`, too; the batch that had them is left over.
+    fn forget_before(&mut self, next: usize, buf: &mut Vec<u8>) -> Batch {
+        let rest = self.batch.split_off(next);
+        let had = std::mem::replace(&mut self.batch, rest);
+        let behind = *self.taken.as_ref().unwrap_or(&buf.len().saturating_sub(self.start));
+        let gone = self.batch.start_in_buffer().unwrap_or(behind);
+        buf.drain(..buf.len().min(self.start + gone));
+        self.batch.shift(gone);
+        self.taken = self.taken.map(|taken| taken - gone);
+        (self.start, self.next) = (0, 0);
+        self.waiting_bytes = self.batch.held_bytes();
+        had
+    }
 }
 
 impl Connection {
@@ -57,6 +75,7 @@ impl Connection {
             taken,
             is_more,
             next: 0,
+            waiting_bytes: 0,
         });
         self.state = State::Running;
         Next::Run
@@ -79,6 +98,15 @@ impl Connection {
         let Some(work) = &self.work else { return Ran::All };
         let buf = self.buf.get(work.start..).unwrap_or_default();
         self.session.run(&self.cx, &work.batch, buf, work.next, looked)
+    }
+
+    /// The request before `next`, or that one, waits for something: what has run is let go of.
+    pub(super) fn keep_from(&mut self, next: usize) {
+        if let Some(work) = &mut self.work {
+            let had = work.forget_before(next, &mut self.buf);
+            self.cx.give_batch(had);
+        }
+        self.slim();
     }
 
     /// All requests of the batch have run, and their replies may have left.

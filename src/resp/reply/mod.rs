@@ -4,6 +4,7 @@
 //! - What is announced follows: whoever writes `array(n)` writes `n` replies after it (`map(n)`: `2n`).
 //! - No reply text contains CR or LF except its own end: errors and simple strings are cleaned.
 //! - Only what has been written as a whole is sent: nothing is drained while a [`Deferred`] or a [`Mark`] is open.
+//! - What the client does not want is not written at all: it takes no memory and counts for no limit.
 
 mod double;
 mod segments;
@@ -28,10 +29,25 @@ pub enum Proto {
     Resp3,
 }
 
+/// Which replies the client wants: CLIENT REPLY.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wants {
+    /// All.
+    #[default]
+    All,
+    /// None.
+    Nothing,
+    /// All but the one to the next request.
+    SkipsNext,
+    /// All but the one to this request.
+    SkipsThis,
+}
+
 /// The replies to a batch of requests, written in the client's protocol.
 #[derive(Debug, Default)]
 pub struct Reply {
     proto: Proto,
+    wants: Wants,
     out: Segments,
 }
 
@@ -50,6 +66,7 @@ impl Reply {
     pub fn new(proto: Proto) -> Self {
         Self {
             proto,
+            wants: Wants::All,
             out: Segments::default(),
         }
     }
@@ -63,6 +80,28 @@ impl Reply {
     /// Switches the protocol of what is written from now on.
     pub const fn set_proto(&mut self, proto: Proto) {
         self.proto = proto;
+    }
+
+    /// Which replies the client wants.
+    #[must_use]
+    pub const fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    /// Has what is written from now on sent, or left out.
+    pub const fn set_wants(&mut self, wants: Wants) {
+        self.wants = wants;
+        self.out.set_shut(matches!(wants, Wants::Nothing | Wants::SkipsThis));
+    }
+
+    /// A request has been answered: the next one is another.
+    #[inline]
+    pub fn end_request(&mut self) {
+        match self.wants {
+            Wants::All | Wants::Nothing => {}
+            Wants::SkipsNext => self.set_wants(Wants::SkipsThis),
+            Wants::SkipsThis => self.set_wants(Wants::All),
+        }
     }
 
     /// `+OK`

@@ -6,6 +6,7 @@
 //!   it, and stays valid while the segment is not sent and nothing before it is cut off.
 //! - What is held is known without counting, and judged whenever a segment is sealed or linked: beyond `held_bytes_max`
 //!   all of it is dropped, and what is still written goes nowhere. So a reply that nobody may be sent costs no memory.
+//! - While it is shut nothing is written, whatever is asked.
 //! - Of the front segment the first `sent` bytes are gone already (of the tail, if nothing is sealed).
 
 use crate::resp::Shared;
@@ -34,6 +35,7 @@ pub(super) struct Segments {
     held_bytes_max: usize,
     /// More was held than may be: the client is lost.
     is_over: bool,
+    is_shut: bool,
 }
 
 impl Default for Segments {
@@ -47,6 +49,7 @@ impl Default for Segments {
             front: 0,
             held_bytes_max: usize::MAX,
             is_over: false,
+            is_shut: false,
         }
     }
 }
@@ -102,15 +105,25 @@ impl Segments {
         self.is_over
     }
 
+    /// Whether what is asked to be written from now on is left out.
+    pub(super) const fn set_shut(&mut self, is_shut: bool) {
+        self.is_shut = is_shut;
+    }
+
     #[inline]
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.is_shut {
+            return;
+        }
         self.tail.extend_from_slice(bytes);
         self.len += bytes.len();
     }
 
     #[inline]
     pub(super) fn reserve(&mut self, bytes: usize) {
-        self.tail.reserve(bytes);
+        if !self.is_shut {
+            self.tail.reserve(bytes);
+        }
     }
 
     /// To be called between values: seals the tail if it has grown long.
@@ -124,7 +137,7 @@ impl Segments {
 
     /// Adds a range of a shared value without copying it.
     pub(super) fn link(&mut self, shared: Shared, range: Range<usize>) {
-        if range.is_empty() {
+        if range.is_empty() || self.is_shut {
             return;
         }
         self.seal(0);
@@ -174,6 +187,9 @@ impl Segments {
 
     /// Puts `bytes` in at `position`. O(bytes after it in its segment).
     pub(super) fn insert(&mut self, position: Position, bytes: &[u8]) {
+        if self.is_shut {
+            return;
+        }
         let Some(index) = self.index(position) else { return };
         let (offset, added) = (position.offset, bytes.len());
         match self.sealed.get_mut(index) {
@@ -197,7 +213,7 @@ impl Segments {
 
     /// Appends all that `other` has not sent. O(segments), or O(bytes) if they are few.
     pub(super) fn extend(&mut self, mut other: Self) {
-        if self.is_over {
+        if self.is_over || self.is_shut {
             return;
         }
         if other.sealed.is_empty() && other.len < KEPT_BYTES {

@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use super::common::{ADMIN, OWN, either};
-use crate::client::{ReplyMode, Unblocked};
+use crate::client::Unblocked;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::subcommand_syntax;
 use crate::commands::spec::{Group, Handler, Spec};
 use crate::commands::support::number::parse_i64;
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, Wants};
 
 pub(super) const NO_EVICT: Spec = Spec {
     since: "7.0.0",
@@ -96,17 +96,16 @@ pub(super) const REPLY: Spec = Spec {
     ..Spec::new("reply", Group::Connection, 3, Handler::Session(set_reply))
 };
 
-fn set_reply(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let client = &mut *cx.client;
+fn set_reply(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     match args.at(2).to_ascii_lowercase().as_slice() {
         b"on" => {
-            client.reply_mode = ReplyMode::On;
+            reply.set_wants(Wants::All);
             reply.ok();
         }
-        b"off" => client.reply_mode = ReplyMode::Off,
+        b"off" => reply.set_wants(Wants::Nothing),
         // Without replies there is none to skip.
-        b"skip" if client.reply_mode == ReplyMode::Off => {}
-        b"skip" => client.reply_mode = ReplyMode::SkipNext,
+        b"skip" if reply.wants() == Wants::Nothing => {}
+        b"skip" => reply.set_wants(Wants::SkipsNext),
         _ => return Err(CmdError::Syntax),
     }
     Ok(Flow::Done)

@@ -13,7 +13,9 @@ pub(in crate::commands::connection) const BAD_NAME: CmdError =
 
 /// Whether a name may stand in a line of CLIENT LIST: printable ASCII without blanks.
 pub(in crate::commands::connection) fn is_label(text: &[u8]) -> bool {
-    text.iter().all(u8::is_ascii_graphic)
+    // Each chunk as a whole: many bytes are compared at once.
+    let mut chunks = text.chunks(256);
+    chunks.all(|chunk| chunk.iter().fold(true, |so_far, byte| so_far & byte.is_ascii_graphic()))
 }
 
 pub(super) const GETNAME: Spec = Spec {
@@ -25,9 +27,11 @@ pub(super) const GETNAME: Spec = Spec {
 };
 
 fn getname(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    match cx.client.handle.labels.lock().name.as_slice() {
-        [] => reply.null(),
-        name => reply.bulk(name),
+    let name = cx.client.handle.labels().name;
+    if name.is_empty() {
+        reply.null();
+    } else {
+        reply.bulk_shared(&name);
     }
     Ok(Flow::Done)
 }
@@ -57,23 +61,27 @@ pub(super) const SETINFO: Spec = Spec {
 
 fn setinfo(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let (attribute, value) = (args.at(2), args.at(3));
-    let mut labels = cx.client.handle.labels.lock();
-    let (field, shown) = if attribute.eq_ignore_ascii_case(b"lib-name") {
-        (&mut labels.lib_name, "lib-name")
-    } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
-        (&mut labels.lib_version, "lib-ver")
-    } else {
+    let is_name = attribute.eq_ignore_ascii_case(b"lib-name");
+    if !is_name && !attribute.eq_ignore_ascii_case(b"lib-ver") {
         return Err(CmdError::quoting(
             "ERR Unrecognized option '",
             attribute,
             usize::MAX,
             "'",
         ));
-    };
+    }
     if !is_label(value) {
+        let shown = if is_name { "lib-name" } else { "lib-ver" };
         return Err(format!("ERR {shown} cannot contain spaces, newlines or special characters.").into());
     }
-    *field = value.to_vec();
+    cx.client.handle.relabel(|labels| {
+        let label = if is_name {
+            &mut labels.lib_name
+        } else {
+            &mut labels.lib_version
+        };
+        *label = args.to_shared(3);
+    });
     reply.ok();
     Ok(Flow::Done)
 }
@@ -91,7 +99,7 @@ fn setname(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<
     if !is_label(args.at(2)) {
         return Err(BAD_NAME);
     }
-    cx.client.handle.labels.lock().name = args.at(2).to_vec();
+    cx.client.handle.relabel(|labels| labels.name = args.to_shared(2));
     reply.ok();
     Ok(Flow::Done)
 }

@@ -93,18 +93,18 @@ pub(super) fn client_type(arg: &[u8]) -> Result<ClientType, CmdError> {
 
 /// A client in one line, as CLIENT LIST shows it.
 pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> String {
-    let labels = client.labels.lock().clone();
+    let labels = client.labels();
     let seconds_since = |ms: u64| now_ms.saturating_sub(ms) / 1000;
     let (query, free) = (client.query_bytes.load(Relaxed), client.query_free_bytes.load(Relaxed));
-    let (output, args) = (client.output_bytes.load(Relaxed), client.args_bytes.load(Relaxed));
+    let output = client.output_bytes.load(Relaxed);
     let multi = client.queued.load(Relaxed);
-    let queued_bytes = if multi >= 0 { args } else { 0 };
+    let multi_bytes = client.queued_bytes.load(Relaxed) + client.watched_bytes.load(Relaxed);
     let mut line = String::with_capacity(320);
     // Writing to a String cannot fail.
     let _ = write!(
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} \
-         qbuf={query} qbuf-free={free} argv-mem={} multi-mem={queued_bytes} rbs={output} rbp={output} obl={output} \
+         qbuf={query} qbuf-free={free} argv-mem=0 multi-mem={multi_bytes} rbs={output} rbp={output} obl={output} \
          oll=0 omem=0 tot-mem={} events={} cmd={} user=default redir=-1 resp={}",
         client.id,
         client.addr,
@@ -115,8 +115,7 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
         seconds_since(client.active_ms.load(Relaxed)),
         flags(client),
         client.database.load(Relaxed),
-        args - queued_bytes,
-        query + free + output + args + size_of::<ClientHandle>() as u64,
+        client.held_bytes(),
         if output > 0 { "rw" } else { "r" },
         last_command(commands, client),
         client.proto.load(Relaxed),

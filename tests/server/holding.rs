@@ -1,0 +1,211 @@
+//! What clients hold that watch, wait, queue or have a name: it counts, it is limited, and it is given back.
+
+use std::time::{Duration, Instant};
+
+use crate::in_memory;
+use crate::support::conn::encode;
+use crate::support::{Conn, Server, Value};
+
+/// A field of a client's line.
+fn field(conn: &mut Conn, id: &str, name: &str) -> u64 {
+    let line = conn.call(&["CLIENT", "LIST", "ID", id]).text();
+    let mut fields = line.split_whitespace();
+    let value = fields.find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    value
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_else(|| panic!("no {name} in {line}"))
+}
+
+fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(20), "not: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn id(conn: &mut Conn) -> String {
+    conn.call(&["CLIENT", "ID"]).int().expect("a number").to_string()
+}
+
+fn is_waiting(conn: &mut Conn) -> bool {
+    conn.call(&["INFO", "clients"]).text().contains("blocked_clients:1")
+}
+
+fn with_keys(command: &str, count: usize, last: &[&str]) -> Vec<Vec<u8>> {
+    let mut words = vec![command.as_bytes().to_vec()];
+    words.extend((0..count).map(|n| format!("some-key-to-wait-for:{n}").into_bytes()));
+    words.extend(last.iter().map(|word| word.as_bytes().to_vec()));
+    words
+}
+
+#[test]
+fn watching_one_key_more_costs_the_same_however_many_there_are() {
+    const STEP: usize = 4_000;
+    let server = in_memory();
+    let mut conn = server.connect();
+    let mut watch = |from: usize| {
+        let mut batch = Vec::new();
+        (from..from + STEP).for_each(|n| encode(&["WATCH", &format!("key:{n}")], &mut batch));
+        let started = Instant::now();
+        conn.send_raw(&batch).expect("send");
+        (0..STEP).for_each(|_| drop(conn.recv().expect("OK")));
+        started.elapsed()
+    };
+    let first = watch(0) + watch(STEP);
+    (2..18).for_each(|step| {
+        watch(step * STEP);
+    });
+    let last = watch(18 * STEP) + watch(19 * STEP);
+    assert!(last < first * 5, "the first took {first:?}, the last {last:?}");
+    assert_eq!(conn.call(&["UNWATCH"]), Value::ok());
+}
+
+#[test]
+fn watched_keys_count() {
+    const KEYS: usize = 20_000;
+    let server = in_memory();
+    let (mut conn, mut watching) = (server.connect(), server.connect());
+    let watcher = id(&mut watching);
+    let before = field(&mut conn, &watcher, "tot-mem");
+    assert_eq!(watching.call(&with_keys("WATCH", KEYS, &[])), Value::ok());
+    // Again: they are watched already.
+    assert_eq!(watching.call(&with_keys("WATCH", KEYS, &[])), Value::ok());
+    let held = field(&mut conn, &watcher, "tot-mem") - before;
+    assert!(
+        (50..250).contains(&(held as usize / KEYS)),
+        "{held} bytes for {KEYS} keys"
+    );
+    assert!(field(&mut conn, &watcher, "multi-mem") > 1_000_000);
+    assert_eq!(watching.call(&["MULTI"]), Value::ok());
+    assert_eq!(watching.call(&["EXEC"]), Value::Array(Vec::new()));
+    await_that("they are forgotten", || {
+        field(&mut conn, &watcher, "tot-mem") < before + 10_000
+    });
+
+    conn.call(&["CONFIG", "SET", "client-query-buffer-limit", "2mb"]);
+    let mut batch = Vec::new();
+    for from in 0..200 {
+        let mut watch = vec!["WATCH".to_owned()];
+        watch.extend((0..100).map(|n| format!("key:{from}:{n}")));
+        encode(&watch, &mut batch);
+    }
+    let _ = watching.send_raw(&batch);
+    let replies = watching.read_to_close().expect("it is closed");
+    assert!(replies.len() < 200 * 5, "{} bytes", replies.len());
+}
+
+#[test]
+fn who_waits_for_many_keys_holds_them_and_no_more() {
+    const KEYS: usize = 20_000;
+    let server = in_memory();
+    let (mut conn, mut waiting) = (server.connect(), server.connect());
+    let waiter = id(&mut waiting);
+    let before = field(&mut conn, &waiter, "tot-mem");
+    waiting.send(&with_keys("BLPOP", KEYS, &["0"])).expect("send");
+    await_that("it waits", || is_waiting(&mut conn));
+    await_that("what has run is let go of", || {
+        field(&mut conn, &waiter, "qbuf") + field(&mut conn, &waiter, "qbuf-free") < 1_000
+    });
+    assert!(field(&mut conn, &waiter, "tot-mem") > before + 1_000_000);
+    assert_eq!(conn.call(&["CLIENT", "UNBLOCK", &waiter]), Value::Int(1));
+    assert_eq!(waiting.recv().expect("a reply").value, Value::NullArray);
+    await_that("all is given back", || {
+        field(&mut conn, &waiter, "tot-mem") < before + 10_000
+    });
+
+    conn.call(&["CONFIG", "SET", "client-query-buffer-limit", "1mb"]);
+    let _ = waiting.send(&with_keys("BLPOP", KEYS, &["0"]));
+    assert_eq!(waiting.read_to_close().expect("it is closed"), b"");
+}
+
+#[test]
+fn what_has_not_run_is_kept_while_something_before_it_waits() {
+    let server = in_memory();
+    let (mut conn, mut waiting) = (server.connect(), server.connect());
+    let waiter = id(&mut waiting);
+    let big = "v".repeat(300_000);
+    let small = "w".repeat(900);
+    let mut batch = Vec::new();
+    (0..20).for_each(|_| encode(&["APPEND", "small", &small], &mut batch));
+    encode(&["SET", "big", &big], &mut batch);
+    encode(&["BLPOP", "list", "0"], &mut batch);
+    (0..20).for_each(|_| encode(&["APPEND", "small", &small], &mut batch));
+    encode(&["BLPOP", "list", "0"], &mut batch);
+    encode(&["STRLEN", "small"], &mut batch);
+    encode(&["STRLEN", "big"], &mut batch);
+    waiting.send_raw(&batch).expect("send");
+    for left in [24_000, 3_000] {
+        await_that("it waits", || is_waiting(&mut conn));
+        await_that("little is kept", || {
+            field(&mut conn, &waiter, "qbuf") + field(&mut conn, &waiter, "qbuf-free") < left
+        });
+        conn.call(&["RPUSH", "list", "v"]);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let replies: Vec<Value> = (0..45).map(|_| waiting.recv().expect("a reply").value).collect();
+    assert_eq!(replies[43..], [Value::Int(40 * 900), Value::Int(300_000)]);
+
+    conn.call(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    let mut batch = Vec::new();
+    (0..100).for_each(|_| encode(&["APPEND", "big", &small], &mut batch));
+    waiting.send_raw(&batch).expect("send");
+    await_that("it is held", || field(&mut conn, &waiter, "qbuf") > 50_000);
+    assert_eq!(conn.call(&["CLIENT", "UNPAUSE"]), Value::ok());
+    let last = (0..100).map(|_| waiting.recv().expect("a length").value).last();
+    assert_eq!(last, Some(Value::Int(390_000)));
+}
+
+#[test]
+fn names_count_and_are_shared() {
+    let server = in_memory();
+    let (mut conn, mut named) = (server.connect(), server.connect());
+    let number = id(&mut named);
+    let before = field(&mut conn, &number, "tot-mem");
+    let name = "n".repeat(1_000_000);
+    assert_eq!(named.call(&["CLIENT", "SETNAME", &name]), Value::ok());
+    assert_eq!(named.call(&["CLIENT", "GETNAME"]).text(), name);
+    await_that("the name counts", || {
+        (1_000_000..1_100_000).contains(&(field(&mut conn, &number, "tot-mem") - before))
+    });
+    assert_eq!(named.call(&["CLIENT", "SETNAME", &format!("{name} ")]).kind(), "error");
+    assert_eq!(named.call(&["HELLO", "2", "SETNAME", &name[..900_000]]).kind(), "array");
+    await_that("the shorter name counts", || {
+        field(&mut conn, &number, "tot-mem") < before + 950_000
+    });
+    // The slow log keeps its beginning.
+    conn.call(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
+    named.call(&["PING"]);
+    let slow = conn.call(&["SLOWLOG", "GET", "10"]);
+    let names: Vec<usize> = slow.items().iter().map(|entry| entry.items()[5].text().len()).collect();
+    assert!(names.contains(&128) && names.iter().all(|len| *len <= 128), "{names:?}");
+    named.call(&["RESET"]);
+    await_that("it is let go of", || {
+        field(&mut conn, &number, "tot-mem") < before + 10_000
+    });
+}
+
+#[test]
+fn nobody_is_accepted_whom_no_worker_has_time_for() {
+    const CLIENTS: usize = 300;
+    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "server.workers=1"]);
+    let mut busy = server.connect();
+    busy.call(&["SETRANGE", "big", "100000000", "x"]);
+    let open_files = || {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", server.pid()));
+        files.expect("its files").count()
+    };
+    let before = open_files();
+    busy.send(&["BITCOUNT", "big"]).expect("send");
+    std::thread::sleep(Duration::from_millis(20));
+    let mut waiting: Vec<Conn> = (0..CLIENTS).map(|_| server.connect()).collect();
+    std::thread::sleep(Duration::from_millis(20));
+    let accepted = open_files() - before;
+    assert!(
+        accepted <= 100,
+        "{accepted} have been accepted while the worker was busy"
+    );
+    for conn in &mut waiting {
+        assert_eq!(conn.call(&["PING"]).text(), "PONG");
+    }
+}
