@@ -87,15 +87,20 @@ impl Watches {
 #[cfg(test)]
 mod tests {
     use super::Watches;
+    use crate::engine::ids::DatabaseId;
 
     #[test]
     fn keys_are_counted_with_what_they_take() {
         let mut watches = Watches::default();
-        watches.add(0, b"alive", false);
-        watches.add(0, b"dead", true);
-        assert!(watches.are_in(0) && watches.has(0, b"dead") && !watches.has(1, b"dead"));
-        watches.add(1, b"alive", false);
-        assert!(!watches.are_in(0) && watches.len() == 3 && watches.held_bytes() > 28);
+        watches.add(DatabaseId::new(0), b"alive", false);
+        watches.add(DatabaseId::new(0), b"dead", true);
+        assert!(
+            watches.are_in(DatabaseId::new(0))
+                && watches.has(DatabaseId::new(0), b"dead")
+                && !watches.has(DatabaseId::new(1), b"dead")
+        );
+        watches.add(DatabaseId::new(1), b"alive", false);
+        assert!(!watches.are_in(DatabaseId::new(0)) && watches.len() == 3 && watches.held_bytes() > 28);
         assert_eq!(watches.alive().collect::<Vec<_>>(), [(0, &b"alive"[..]), (1, b"alive")]);
         watches.flag().raise();
         let taken = watches.take();

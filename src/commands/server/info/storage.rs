@@ -44,6 +44,7 @@ pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
         let wal = engine.wal().stats();
         lines.put("aof_current_size", wal.disk_bytes);
         lines.put("aof_buffer_length", wal.pending_bytes);
+        lines.put("aof_delayed_fsync", wal.delayed_fsyncs);
     }
 }
 
