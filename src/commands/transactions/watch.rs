@@ -199,6 +199,7 @@ mod tests {
         fixture.watch(&[b"dead", b"alive", b"absent"]);
         let mut alive: Vec<_> = fixture.client.watches.alive().collect();
         alive.sort();
-        assert_eq!(alive, [(0, &b"absent"[..]), (0, b"alive")]);
+        let zero = DatabaseId::DEFAULT;
+        assert_eq!(alive, [(zero, &b"absent"[..]), (zero, b"alive")]);
     }
 }
