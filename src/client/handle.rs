@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 /// What a connection costs that holds nothing.
@@ -25,8 +25,7 @@ pub struct ClientHandle {
     pub connected_ms: u64,
     /// When it last sent a command, Unix milliseconds.
     pub active_ms: AtomicU64,
-    /// Name, library name and version as it gave them.
-    pub labels: Mutex<Labels>,
+    labels: Mutex<Labels>,
     /// Selected database.
     pub database: AtomicU32,
     /// Commands queued by MULTI; -1 outside.
@@ -49,6 +48,10 @@ pub struct ClientHandle {
     pub output_bytes: AtomicU64,
     /// Bytes of arguments of an incomplete or queued command.
     pub args_bytes: AtomicU64,
+    /// What its session keeps beside requests and replies: names, watched keys, keys that it is blocked at.
+    kept_bytes: AtomicU64,
+    /// What of the sum over all clients is its own.
+    pub(super) charged_bytes: AtomicU64,
     /// Commands executed.
     pub commands: AtomicU64,
     killed: AtomicBool,
@@ -77,6 +80,12 @@ pub struct Labels {
     pub lib_version: Vec<u8>,
 }
 
+impl Labels {
+    fn bytes(&self) -> u64 {
+        (self.name.len() + self.lib_name.len() + self.lib_version.len()) as u64
+    }
+}
+
 impl ClientHandle {
     /// A handle for a new connection.
     pub fn new(id: u64, addr: String, laddr: String, (fd, is_unix): (i32, bool), waker: Waker, now_ms: u64) -> Self {
@@ -100,6 +109,8 @@ impl ClientHandle {
             query_free_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             args_bytes: AtomicU64::new(0),
+            kept_bytes: AtomicU64::new(0),
+            charged_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
             killed: AtomicBool::new(false),
             waker,
@@ -114,6 +125,36 @@ impl ClientHandle {
             + self.query_free_bytes.load(Ordering::Relaxed)
             + self.output_bytes.load(Ordering::Relaxed)
             + self.args_bytes.load(Ordering::Relaxed)
+            + self.kept_bytes()
+    }
+
+    /// What its session keeps beside requests and replies.
+    pub fn kept_bytes(&self) -> u64 {
+        self.kept_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Its session keeps so much more.
+    pub fn keep(&self, bytes: u64) {
+        self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Its session has let go of so much that it [kept](Self::keep).
+    pub fn let_go(&self, bytes: u64) {
+        self.kept_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Name, library name and version as it gave them.
+    pub fn labels(&self) -> MutexGuard<'_, Labels> {
+        self.labels.lock()
+    }
+
+    /// Changes them.
+    pub fn relabel(&self, change: impl FnOnce(&mut Labels)) {
+        let mut labels = self.labels.lock();
+        let before = labels.bytes();
+        change(&mut labels);
+        self.keep(labels.bytes());
+        self.let_go(before);
     }
 
     /// Lets CLIENT UNBLOCK reach the command that is about to block, as long as the receiver lives.

@@ -12,7 +12,7 @@ use crate::engine::worker::Worker;
 use crate::metrics::stats::SlowCommand;
 use crate::resp::Args;
 
-/// Arguments, and bytes of each, that the slow log keeps.
+/// Arguments, and bytes of each (and of the client's name), that the slow log keeps.
 const SLOWLOG_ARGS_MAX: usize = 32;
 const SLOWLOG_ARG_BYTES_MAX: usize = 128;
 
@@ -33,6 +33,12 @@ impl LateCall {
         worker.counters().commands.add(1);
         note(cx, worker, handle, self.command, self.started.elapsed(), || self.args);
     }
+}
+
+/// The client's name, or what the slow log keeps of it.
+fn shown_name(handle: &ClientHandle) -> Vec<u8> {
+    let name = &handle.labels().name;
+    name.get(..SLOWLOG_ARG_BYTES_MAX).unwrap_or(name).to_vec()
 }
 
 /// Notes how long a call took; `args` are asked for when the slow log takes it.
@@ -60,7 +66,7 @@ pub(super) fn note(
             micros,
             args: args(),
             addr: handle.addr.clone(),
-            name: handle.labels.lock().name.clone(),
+            name: shown_name(handle),
         };
         stats.add_slow(slow, live.slowlog_len_max() as usize);
     }

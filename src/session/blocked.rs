@@ -28,6 +28,9 @@ use crate::engine::worker::{Dependencies, Kit};
 use crate::resp::{Proto, Reply};
 use crate::state::Server;
 
+/// What a key that is waited for takes beside its bytes, which are kept twice: by the command and in the shard's table.
+const KEY_BYTES: u64 = 144;
+
 /// What a blocked command was served with.
 struct Served {
     result: Result<Reply, CmdError>,
@@ -42,6 +45,8 @@ struct Blocked {
     client: Arc<ClientHandle>,
     keys: Vec<Box<[u8]>>,
     wanted: Wanted,
+    /// What it takes of memory, roughly.
+    kept_bytes: u64,
     /// Where to answer; `None` once it is over.
     answer: Mutex<Option<oneshot::Sender<Served>>>,
 }
@@ -148,6 +153,7 @@ struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         self.blocked.give_up();
+        self.blocked.client.let_go(self.blocked.kept_bytes);
         let engine = &self.server.engine;
         let _pass = engine.gate().enter(self.cell);
         let Some(slot) = engine.registry().slot(self.blocked.database).cloned() else {
@@ -191,11 +197,16 @@ pub(super) fn enter(
     keys.sort();
     keys.dedup();
     let unblocked = blocker.client.block();
+    let call = match retry_as {
+        Some(request) => OwnedCall::of_request(call, request),
+        None => OwnedCall::new(call, call.handler),
+    };
+    let of_keys = keys.iter().map(|key| KEY_BYTES + 2 * key.len() as u64);
+    let kept_bytes = call.heap_bytes() as u64 + of_keys.sum::<u64>();
+    blocker.client.keep(kept_bytes);
     let blocked = Arc::new(Blocked {
-        call: match retry_as {
-            Some(request) => OwnedCall::of_request(call, request),
-            None => OwnedCall::new(call, call.handler),
-        },
+        call,
+        kept_bytes,
         database: blocker.database,
         proto: blocker.proto,
         client: Arc::clone(blocker.client),

@@ -208,3 +208,41 @@ fn broken_requests() {
     );
     others_are_served(&server);
 }
+
+/// What a client remembers in the server beside requests and replies is charged, and given back.
+#[test]
+fn what_a_session_keeps_counts_among_what_clients_hold() {
+    const KEYS: usize = 40_000;
+    let server = in_memory();
+    let mut conn = server.connect();
+    conn.call(&["CLIENT", "NO-EVICT", "ON"]);
+    conn.call(&["CONFIG", "SET", "maxmemory-clients", "6mb"]);
+    let names: Vec<String> = (0..KEYS).map(|number| format!("key:{number:08}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let request = |head: &[&str], names: &[&str], tail: &[&str]| {
+        let mut request = Vec::new();
+        encode(&[head, names, tail].concat(), &mut request);
+        request
+    };
+    let mut modest = server.connect();
+    for _ in 0..100 {
+        modest
+            .send_raw(&request(&["WATCH"], &names[..1000], &[]))
+            .expect("a request");
+        assert_eq!(modest.recv().expect("WATCH").value, Value::ok());
+        assert_eq!(modest.call(&["UNWATCH"]), Value::ok());
+        modest
+            .send_raw(&request(&["BLPOP"], &names[..1000], &["0.001"]))
+            .expect("a request");
+        assert_eq!(modest.recv().expect("BLPOP").value, Value::NullArray);
+        assert_eq!(modest.call(&["CLIENT", "SETNAME", &"x".repeat(4000)]), Value::ok());
+    }
+    for greedy in [request(&["WATCH"], &names, &[]), request(&["BLPOP"], &names, &["0"])] {
+        let mut watching = server.connect();
+        watching.send_raw(&greedy).expect("a request");
+        let ended = std::iter::from_fn(|| watching.recv().ok().map(|_| ())).count();
+        assert!(ended <= 1, "its end comes after one reply at most");
+    }
+    assert_eq!(modest.call(&["PING"]).text(), "PONG");
+    assert!(conn.call(&["INFO", "stats"]).text().contains("evicted_clients:2"));
+}

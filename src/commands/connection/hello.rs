@@ -3,7 +3,7 @@
 //! **Invariant:** all arguments are checked before anything changes.
 
 use super::auth::authenticate;
-use super::client::{BAD_NAME, is_label};
+use super::client::check_name;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -61,7 +61,7 @@ fn hello(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
         return Err(NO_AUTH);
     }
     if let Some(name) = options.name {
-        cx.client.handle.labels.lock().name = name.to_vec();
+        cx.client.handle.relabel(|labels| labels.name = name.to_vec());
     }
     if let Some(proto) = options.proto {
         reply.set_proto(proto);
@@ -90,9 +90,7 @@ fn parse(args: Args<'_>) -> Result<Options<'_>, CmdError> {
             options.login = rest.next().zip(rest.next());
         } else if option.eq_ignore_ascii_case(b"SETNAME") && rest.len() >= 1 {
             options.name = rest.next();
-            if !options.name.is_some_and(is_label) {
-                return Err(BAD_NAME);
-            }
+            check_name(options.name.unwrap_or_default())?;
         } else {
             let before = "ERR Syntax error in HELLO option '";
             return Err(CmdError::quoting(before, option, usize::MAX, "'"));

@@ -45,7 +45,7 @@ fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     cx.client.reply_mode = ReplyMode::On;
     cx.client.authenticated = !cx.server.params.live().has_password();
     let handle = &cx.client.handle;
-    handle.labels.lock().name.clear();
+    handle.relabel(|labels| labels.name = Vec::new());
     handle.no_touch.store(false, Ordering::Relaxed);
     handle.no_evict.store(false, Ordering::Relaxed);
     reply.set_proto(Proto::Resp2);

@@ -1,6 +1,5 @@
 //! WATCH and UNWATCH.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +15,9 @@ use crate::engine::effect::DatabaseId;
 use crate::engine::gate::Pass;
 use crate::engine::watch::WatchFlag;
 use crate::resp::{Args, Reply};
+
+/// What a watched key takes beside its bytes, which are kept twice: in the client's list and in the shard's table.
+const WATCH_BYTES: u64 = 144;
 
 pub(super) const WATCH: Spec = Spec {
     since: "2.2.0",
@@ -46,30 +48,34 @@ fn watch_keys<'a>(
 ) -> Result<(), CmdError> {
     let database = client.database;
     let collection = collection_in(engine, database).ok_or(CmdError::text("ERR no such database"))?;
-    let mut added = Vec::new();
-    {
-        let known = client.watches.iter().filter(|watch| watch.database == database);
-        let mut seen: HashSet<&[u8]> = known.map(|watch| watch.key.as_slice()).collect();
-        for key in keys.filter(|key| seen.insert(key)) {
-            added.push(Watch {
+    let mut kept_bytes = 0;
+    for key in keys {
+        if let Some(was_expired) = register(&collection, key, &client.watch_flag, now_ms) {
+            let key = key.to_vec();
+            kept_bytes += bytes_of(&key);
+            client.watches.push(Watch {
                 database,
-                key: key.to_vec(),
-                was_expired: register(&collection, key, &client.watch_flag, now_ms),
+                key,
+                was_expired,
             });
         }
     }
-    client.watches.append(&mut added);
+    client.handle.keep(kept_bytes);
     note_count(client);
     Ok(())
 }
 
-/// Registers one key; whether it was dead already, so that its removal is no change.
-fn register(collection: &Collection, bytes: &[u8], flag: &WatchFlag, now_ms: u64) -> bool {
+/// What a watched key takes of memory, roughly.
+fn bytes_of(key: &[u8]) -> u64 {
+    WATCH_BYTES + 2 * key.len() as u64
+}
+
+/// Registers one key, unless it is watched: whether it was dead already, so that its removal is no change.
+fn register(collection: &Collection, bytes: &[u8], flag: &WatchFlag, now_ms: u64) -> Option<bool> {
     let key = collection.key(bytes);
     let mut state = collection.shard(collection.shard_of(key.hash)).lock();
     let is_dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
-    state.watches.add(bytes, flag, is_dead);
-    is_dead
+    state.watches.add(bytes, flag, is_dead).then_some(is_dead)
 }
 
 pub(super) const UNWATCH: Spec = Spec {
@@ -91,7 +97,11 @@ pub fn forget_watches(engine: &Engine, client: &mut Client, _pass: &Pass<'_>) {
     if client.watches.is_empty() {
         return;
     }
-    for watch in std::mem::take(&mut client.watches) {
+    let watches = std::mem::take(&mut client.watches);
+    client
+        .handle
+        .let_go(watches.iter().map(|watch| bytes_of(&watch.key)).sum());
+    for watch in watches {
         // A collection that was dropped has taken its table with it.
         if let Some(collection) = collection_in(engine, watch.database) {
             let shard = collection.shard_of(collection.key(&watch.key).hash);

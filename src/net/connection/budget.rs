@@ -15,8 +15,6 @@ use crate::config::live::ClientClass;
 /// See the module.
 #[derive(Default)]
 pub(super) struct Budget {
-    /// What the client has been charged for.
-    charged_bytes: u64,
     /// Since when its output is over the soft limit.
     soft_since: Option<Instant>,
 }
@@ -32,7 +30,7 @@ impl Connection {
     }
 
     /// What the client has sent and is not run.
-    fn query_bytes(&self) -> u64 {
+    pub(super) fn query_bytes(&self) -> u64 {
         (self.buf.len() + self.parser.held_bytes()) as u64
     }
 
@@ -88,15 +86,10 @@ impl Connection {
         handle.query_bytes.store(query, Relaxed);
         handle.query_free_bytes.store(query_free, Relaxed);
         handle.output_bytes.store(output, Relaxed);
-        let bytes = handle.held_bytes();
-        if bytes != self.budget.charged_bytes {
-            let before = std::mem::replace(&mut self.budget.charged_bytes, bytes);
-            self.cx.server.clients.recharge(before, bytes);
-        }
+        self.cx.server.clients.recharge(handle, handle.held_bytes());
     }
 
     pub(super) fn uncharge(&mut self) {
-        let before = std::mem::take(&mut self.budget.charged_bytes);
-        self.cx.server.clients.recharge(before, 0);
+        self.cx.server.clients.recharge(&self.handle, 0);
     }
 }

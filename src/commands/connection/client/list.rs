@@ -93,7 +93,7 @@ pub(super) fn client_type(arg: &[u8]) -> Result<ClientType, CmdError> {
 
 /// A client in one line, as CLIENT LIST shows it.
 pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> String {
-    let labels = client.labels.lock().clone();
+    let labels = client.labels().clone();
     let seconds_since = |ms: u64| now_ms.saturating_sub(ms) / 1000;
     let (query, free) = (client.query_bytes.load(Relaxed), client.query_free_bytes.load(Relaxed));
     let (output, args) = (client.output_bytes.load(Relaxed), client.args_bytes.load(Relaxed));
@@ -116,7 +116,7 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
         flags(client),
         client.database.load(Relaxed),
         args - queued_bytes,
-        query + free + output + args + size_of::<ClientHandle>() as u64,
+        query + free + output + args + client.kept_bytes() + size_of::<ClientHandle>() as u64,
         if output > 0 { "rw" } else { "r" },
         last_command(commands, client),
         client.proto.load(Relaxed),
