@@ -1,6 +1,7 @@
 //! What checkpoints, full and incremental, their instant, their memory and a recovery cost: 1M keys of 100 bytes in an
 //! hmap, or `-- KEYS VALUE_BYTES KIND`.
 
+use lokikv::engine::ids::DatabaseId;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -99,7 +100,7 @@ fn main() -> Outcome<()> {
     let mut worker = engine.worker().ok_or("no cell")?;
     worker.with_exclusive(&engine, |worker, pass| {
         let mut scope = Scope::exclusive(&engine, worker, pass);
-        let mut txn = ExclusiveTxn::new(&mut scope, 0);
+        let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
         txn.create_numbered(16)?;
         txn.create(None, NAME, kind).map(drop)
     })?;

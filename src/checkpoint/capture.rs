@@ -23,12 +23,14 @@ use super::files::page_file::PageFileWriter;
 use super::files::refusal::Refusal;
 use crate::engine::Engine;
 use crate::engine::background::give_way;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
+use crate::engine::ids::ShardNo;
 use crate::engine::index::Visited;
 use crate::engine::preimage::Located;
 use crate::engine::registry::Slot;
 use crate::engine::settings::Settings;
 use crate::engine::worker::{Worker, unix_ms};
+use crate::page::PageId;
 use crate::page::image::PageImage;
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
@@ -64,7 +66,7 @@ pub struct Saved {
     /// Which of the collections.
     pub at: usize,
     /// Which shard.
-    pub shard: u32,
+    pub shard: ShardNo,
     /// Its content.
     pub image: PageImage,
 }
@@ -74,7 +76,7 @@ struct Captured {
     settings: Settings,
     /// Its pages are not wanted.
     is_left_out: bool,
-    next_page_id: u64,
+    next_page_id: PageId,
     /// Pages written, in the new page file.
     pages: Vec<PageRow>,
     /// Pages that are where the base has them.
@@ -106,7 +108,7 @@ impl<'e> Capture<'e> {
                 None => !slot.collection.traits().is_read_only(),
             });
             let captured = wanted.map(|slot| Captured {
-                next_page_id: slot.collection.page_ids().load(Ordering::Relaxed),
+                next_page_id: slot.collection.page_ids().peek(),
                 settings: slot.collection.settings(),
                 // A cache is kept on disk only when it is asked for by name.
                 is_left_out: only.is_none() && slot.collection.settings().is_cache,
@@ -152,7 +154,7 @@ impl<'e> Capture<'e> {
     /// The identity of the first collection captured.
     pub fn first_id(&self) -> CollectionId {
         let first = self.collections.first();
-        first.map_or(0, |captured| captured.slot.collection.id())
+        first.map_or(CollectionId::new(0), |captured| captured.slot.collection.id())
     }
 
     /// Writes every page of the instant that the base does not have to `file`. Gives up when `stop` is set.
@@ -202,7 +204,7 @@ impl<'e> Capture<'e> {
         };
         let _pass = worker.enter(self.engine);
         let (started, mut bytes) = (Instant::now(), 0);
-        while let Some(shard) = shards.get(self.position.shard) {
+        while let Some(shard) = shards.get(self.position.shard.index()) {
             let visited = shard
                 .lock()
                 .index
@@ -213,7 +215,7 @@ impl<'e> Capture<'e> {
                     bytes += image.content.len();
                     batch.push(Saved {
                         at: self.at,
-                        shard: self.position.shard as u32,
+                        shard: self.position.shard,
                         image,
                     });
                 }
@@ -353,7 +355,7 @@ impl Captured {
 /// Where the walk is within a collection.
 #[derive(Clone, Copy, Default)]
 struct Position {
-    shard: usize,
+    shard: ShardNo,
     cursor: u64,
 }
 
@@ -362,7 +364,7 @@ impl Position {
         match next {
             Some(cursor) => Self { cursor, ..self },
             None => Self {
-                shard: self.shard + 1,
+                shard: self.shard.next(),
                 cursor: 0,
             },
         }

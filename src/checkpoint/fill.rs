@@ -17,7 +17,9 @@ use super::runner::Runner;
 use crate::engine::CollectionError;
 use crate::engine::blocked;
 use crate::engine::collection::Collection;
-use crate::engine::effect::{CollectionId, Effect};
+use crate::engine::effect::Effect;
+use crate::engine::ids::CollectionId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
@@ -199,7 +201,7 @@ impl Runner {
         self.worker.refresh_clock();
         let result = self.worker.with_exclusive(&shared.engine, |worker, pass| {
             let mut scope = Scope::exclusive(&shared.engine, worker, pass);
-            body(&mut ExclusiveTxn::new(&mut scope, 0))
+            body(&mut ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT))
         });
         {
             let _pass = self.worker.enter(&shared.engine);

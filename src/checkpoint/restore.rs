@@ -23,7 +23,9 @@ use super::runner::Runner;
 use crate::engine::Engine;
 use crate::engine::apply::apply;
 use crate::engine::collection::Collection;
-use crate::engine::effect::{CollectionId, DatabaseId, Effect, Placement};
+use crate::engine::effect::{Effect, Placement};
+use crate::engine::ids::ShardNo;
+use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::{Misfit, PageWrite};
 use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
@@ -311,8 +313,8 @@ impl Runner {
     fn next_attached_id(&self) -> CollectionId {
         let registry = self.shared.engine.registry();
         let used = registry.collections().map(|collection| collection.id());
-        let lowest = used.filter(|id| *id >= CollectionId::MAX / 2).min();
-        lowest.unwrap_or(CollectionId::MAX) - 1
+        let lowest = used.filter(|id| *id >= CollectionId::ATTACHED_FIRST).min();
+        lowest.unwrap_or(CollectionId::MAX).before()
     }
 
     /// Fills a collection that is in no registry from files; `counted`: its bytes as the meter has them.
@@ -337,7 +339,7 @@ impl Runner {
 
 fn insert(
     attached: &Collection,
-    shard: u32,
+    shard: ShardNo,
     entry: &EntryImage<'_>,
     access_s: u32,
 ) -> std::result::Result<i64, Misfit> {
@@ -356,6 +358,6 @@ fn insert(
         page_ids: attached.page_ids(),
         thresholds: &thresholds::DEFAULT,
     };
-    let shard = attached.shard(shard as usize);
+    let shard = attached.shard(shard);
     Ok(apply(shard, &mut shard.lock(), key, &effect, &write, access_s).bytes)
 }

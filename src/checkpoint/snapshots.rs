@@ -17,8 +17,9 @@ use super::files::manifest::{CollectionPart, Manifest};
 use super::files::page_file::{PageBuffer, PageFileReader, file_of};
 use super::files::verify::{Event, Expected, verify_manifest};
 use super::runner::Runner;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
 use crate::engine::index::Kind;
+use crate::page::PageId;
 use crate::page::codec;
 use crate::wal::Lsn;
 
@@ -193,7 +194,7 @@ impl Runner {
 
     fn compare_collection(&self, id: CollectionId, first: &Side, second: &Side) -> Result<Option<Difference>> {
         let (before, after) = (first.part(id), second.part(id));
-        let rows = |part: Option<&CollectionPart>| -> HashMap<(u64, Lsn), PageRow> {
+        let rows = |part: Option<&CollectionPart>| -> HashMap<(PageId, Lsn), PageRow> {
             let rows = part.into_iter().flat_map(|part| &part.pages);
             rows.map(|row| ((row.page_id, row.version), *row)).collect()
         };

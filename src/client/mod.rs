@@ -9,7 +9,7 @@ mod list;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::watch::WatchFlag;
 
 pub use ending::{Ending, HasEnded, Unblocked, Waiter};
@@ -54,7 +54,7 @@ impl Client {
     pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
         Self {
             handle,
-            database: 0,
+            database: DatabaseId::DEFAULT,
             authenticated,
             multi: None,
             watches: Vec::new(),
@@ -65,6 +65,6 @@ impl Client {
     /// Selects a database.
     pub fn select(&mut self, database: DatabaseId) {
         self.database = database;
-        self.handle.database.store(database, Ordering::Relaxed);
+        self.handle.database.store(database.get(), Ordering::Relaxed);
     }
 }

@@ -11,7 +11,7 @@ use super::spec::{Across, CmdResult, Command, KeyUses, Spec};
 use super::table::table;
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::{Registry, Slot, numbered_name};
@@ -52,8 +52,8 @@ impl Harness {
         worker.set_clock(START_MS);
         let pass = engine.exclusive(&mut worker);
         let mut scope = Scope::exclusive(&engine, &mut worker, &pass);
-        ExclusiveTxn::new(&mut scope, 0)
-            .create(Some(0), &numbered_name(0), kind)
+        ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT)
+            .create(Some(DatabaseId::DEFAULT), &numbered_name(DatabaseId::DEFAULT), kind)
             .unwrap();
         drop(scope);
         drop(pass);
@@ -156,7 +156,7 @@ struct Tested<'h> {
 
 impl Tested<'_> {
     fn slot(&self) -> Slot {
-        self.engine.registry().slot(0).unwrap().clone()
+        self.engine.registry().slot(DatabaseId::DEFAULT).unwrap().clone()
     }
 }
 
@@ -203,7 +203,8 @@ impl Place for Tested<'_> {
 
     fn alone(&mut self, body: impl FnOnce(&mut Scope<'_>, DatabaseId) -> CmdResult) -> CmdResult {
         let engine = self.engine;
-        self.worker
-            .with_exclusive(engine, |kit, gate| body(&mut Scope::exclusive(engine, kit, gate), 0))
+        self.worker.with_exclusive(engine, |kit, gate| {
+            body(&mut Scope::exclusive(engine, kit, gate), DatabaseId::DEFAULT)
+        })
     }
 }

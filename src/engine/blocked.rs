@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::collection::Collection;
-use super::effect::CollectionId;
+use super::ids::CollectionId;
 use super::worker::Kit;
 use crate::page::value::ValueType;
 

@@ -12,11 +12,14 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::blocked::WaitTable;
-use super::effect::{CollectionId, Placement};
+use super::effect::Placement;
+use super::ids::CollectionId;
 use super::index::loaded::LoadedPage;
 use super::index::{Index, KeyRef, Kind, Misfit, hmap};
 use super::settings::{Carried, Settings, Traits};
 use super::watch::WatchTable;
+use crate::engine::ids::ShardNo;
+use crate::page::{PageId, PageIds};
 use crate::wal::Lsn;
 
 /// What a shard's lock protects.
@@ -43,7 +46,7 @@ pub struct ShardState {
 
 impl ShardState {
     /// The state of a shard without keys.
-    pub(super) fn new(placement: Placement, number: usize) -> Self {
+    pub(super) fn new(placement: Placement, number: ShardNo) -> Self {
         Self {
             index: Index::new(placement.kind, number, placement.shard_bits, placement.seed),
             keys: 0,
@@ -78,7 +81,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    fn new(placement: Placement, number: usize) -> Self {
+    fn new(placement: Placement, number: ShardNo) -> Self {
         Self {
             prefetch_word: AtomicU64::new(0),
             state: Mutex::new(ShardState::new(placement, number)),
@@ -168,7 +171,7 @@ pub struct Totals {
 pub struct Collection {
     id: CollectionId,
     placement: Placement,
-    page_ids: AtomicU64,
+    page_ids: PageIds,
     carried: Carried,
     /// Counts of what was in its place before.
     before: Mutex<Counts>,
@@ -181,7 +184,7 @@ impl Collection {
         Self {
             id,
             placement,
-            page_ids: AtomicU64::new(1),
+            page_ids: PageIds::from(PageId::FIRST),
             carried: Carried::default(),
             before: Mutex::default(),
             shards: OnceLock::new(),
@@ -191,7 +194,7 @@ impl Collection {
     /// An empty one that takes this one's place; page identities go on.
     pub fn emptied(&self) -> Self {
         let emptied = Self {
-            page_ids: AtomicU64::new(self.page_ids.load(Ordering::Relaxed)),
+            page_ids: PageIds::from(self.page_ids.peek()),
             ..Self::new(self.id, self.placement)
         };
         emptied.configure(self.settings());
@@ -245,7 +248,7 @@ impl Collection {
 
     /// The source of page identities.
     #[inline]
-    pub fn page_ids(&self) -> &AtomicU64 {
+    pub fn page_ids(&self) -> &PageIds {
         &self.page_ids
     }
 
@@ -267,18 +270,18 @@ impl Collection {
 
     /// Which shard a hash belongs to.
     #[inline]
-    pub fn shard_of(&self, hash: u64) -> usize {
+    pub fn shard_of(&self, hash: u64) -> ShardNo {
         // In two steps, since one shard means zero bits and a shift by 64 would overflow.
-        ((hash >> 1) >> (63 - self.placement.shard_bits)) as usize
+        ShardNo::new(((hash >> 1) >> (63 - self.placement.shard_bits)) as u32)
     }
 
     /// A key that was read from a page of `shard`, with its hash.
     ///
     /// # Errors
     /// When it belongs elsewhere.
-    pub fn key_in<'a>(&self, bytes: &'a [u8], shard: u32) -> Result<KeyRef<'a>, Misfit> {
+    pub fn key_in<'a>(&self, bytes: &'a [u8], shard: ShardNo) -> Result<KeyRef<'a>, Misfit> {
         let key = self.key(bytes);
-        if self.shard_of(key.hash) == shard as usize {
+        if self.shard_of(key.hash) == shard {
             Ok(key)
         } else {
             Err(Misfit::WrongShard(shard))
@@ -289,7 +292,7 @@ impl Collection {
     #[inline]
     pub fn shards(&self) -> &[Shard] {
         self.shards.get_or_init(|| {
-            (0..self.shard_count())
+            ShardNo::first(self.shard_count())
                 .map(|number| Shard::new(self.placement, number))
                 .collect()
         })
@@ -300,14 +303,19 @@ impl Collection {
         self.shards.get().map_or(&[], |shards| shards)
     }
 
+    /// One shard, if anything was ever written.
+    pub fn shard_if_any(&self, number: ShardNo) -> Option<&Shard> {
+        self.shards_if_any().get(number.index())
+    }
+
     /// One shard.
     #[inline]
-    pub fn shard(&self, index: usize) -> &Shard {
+    pub fn shard(&self, number: ShardNo) -> &Shard {
         #[expect(
             clippy::indexing_slicing,
-            reason = "indices come from shard_of, below the shard count"
+            reason = "numbers come from shard_of, below the shard count"
         )]
-        &self.shards()[index]
+        &self.shards()[number.index()]
     }
 
     /// Sums over the shards, each locked in turn. `since`: pages changed after this LSN count as dirty.
@@ -373,7 +381,7 @@ impl Collection {
 
     #[inline]
     fn page_word(&self, hash: u64) -> u64 {
-        let Some(shard) = self.shards.get().and_then(|shards| shards.get(self.shard_of(hash))) else {
+        let Some(shard) = self.shard_if_any(self.shard_of(hash)) else {
             return 0;
         };
         match self.placement.kind {

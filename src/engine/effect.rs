@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::{CollectionId, DatabaseId};
 use super::index::Kind;
 use super::settings::Settings;
 use crate::page::hash::HashOp;
@@ -15,15 +16,6 @@ use crate::page::set::SetOp;
 use crate::page::stream::StreamOp;
 use crate::page::zset::ZsetOp;
 use crate::page::{Malformed, Shared, ValueRef, codec};
-
-/// What identifies a collection for ever; never reused.
-pub type CollectionId = u32;
-/// A database slot that clients select: numbered ones are their number, named ones follow from [`NAMED_FIRST`].
-pub type DatabaseId = u32;
-/// First [`DatabaseId`] of named collections; numbered databases stay below.
-pub const NAMED_FIRST: DatabaseId = 1 << 20;
-/// First [`DatabaseId`] of collections attached from snapshots, which no log and no checkpoint knows of.
-pub const ATTACHED_FIRST: DatabaseId = 1 << 30;
 
 /// How a collection places its keys; fixed at creation, kept on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,7 +280,9 @@ mod tests {
             Effect::CollectionFlush,
         ];
         let mut spliced = Spliced::default();
-        effects.iter().for_each(|effect| effect.encode(3, &mut spliced));
+        effects
+            .iter()
+            .for_each(|effect| effect.encode(CollectionId::new(3), &mut spliced));
         let mut payload = Vec::new();
         spliced
             .for_each_piece(|piece| {
@@ -298,7 +292,7 @@ mod tests {
             .unwrap();
         let read: Vec<_> = decode_all(&payload).collect::<Result<_, _>>().unwrap();
         assert_eq!(read.len(), 3);
-        assert!(read.iter().all(|(collection, _)| *collection == 3));
+        assert!(read.iter().all(|(collection, _)| *collection == CollectionId::new(3)));
         assert!(matches!(read[0].1, Effect::Put { value: ValueRef::Str(text), .. } if text.bytes() == &**shared));
         assert!(matches!(
             read[1].1,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::effect::{CollectionId, DatabaseId};
+use super::ids::{CollectionId, DatabaseId};
 
 /// Why the registry refuses a change. On replay it means a damaged history.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -426,6 +426,7 @@ impl SerializeMap for MapOf {
 mod tests {
     use super::*;
     use crate::engine::effect::Placement;
+    use crate::engine::ids::DatabaseId;
     use crate::engine::index::Kind;
     use crate::page::container::Kind as Container;
     use crate::page::hash::HashOp;
@@ -474,7 +475,7 @@ mod tests {
         let dropped = of_effect(&Effect::CollectionDrop).unwrap();
         assert_eq!(dropped, ("collection-drop".to_owned(), Vec::new()));
         let create = Effect::CollectionCreate {
-            database: 3,
+            database: DatabaseId::new(3),
             name: "n",
             placement: Placement {
                 kind: Kind::Hmap,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::blocked::Numbered;
 use super::collection::Collection;
-use super::effect::{CollectionId, DatabaseId, Effect, Placement};
+use super::effect::{Effect, Placement};
 use super::error::CollectionError;
+use super::ids::{CollectionId, DatabaseId};
 use super::index::{Kind, hmap};
 use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
@@ -127,7 +128,8 @@ impl<'t, 'e> KeyspaceTxn<'t, 'e> {
             let worker = &mut *self.scope.worker;
             let picked = self
                 .collection
-                .shard(shard)
+                .shards_if_any()
+                .get(shard)?
                 .lock()
                 .index
                 .random(&mut |n| worker.random_below(n))
@@ -239,7 +241,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// # Errors
     /// As for [`ExclusiveTxn::create`].
     pub fn create_numbered(&mut self, databases: u32) -> Result<(), CollectionError> {
-        for id in 0..databases {
+        for id in (0..databases).map(DatabaseId::new) {
             if self.slot(id).is_none() {
                 self.create(Some(id), &numbered_name(id), Kind::Hmap)?;
             }
@@ -425,9 +427,8 @@ pub(super) type Watched = (Box<[u8]>, Watching);
 
 fn has_key(collection: &Collection, key: &[u8]) -> bool {
     let key = collection.key(key);
-    let shards = collection.shards_if_any();
-    shards
-        .get(collection.shard_of(key.hash))
+    collection
+        .shard_if_any(collection.shard_of(key.hash))
         .is_some_and(|shard| shard.lock().index.get(key).is_some())
 }
 

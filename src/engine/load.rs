@@ -9,8 +9,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::collection::Collection;
-use super::effect::{ATTACHED_FIRST, CollectionId, DatabaseId, Effect, NAMED_FIRST, Placement};
+use super::effect::{Effect, Placement};
 use super::error::CollectionError;
+use super::ids::{CollectionId, DatabaseId};
 use super::index::Kind;
 use super::keyspace::{ExclusiveTxn, take_watches};
 use super::registry::Slot;
@@ -134,7 +135,7 @@ impl ExclusiveTxn<'_, '_> {
             if slot.collection.traits().is_read_only() || was_there(&slot) {
                 continue;
             }
-            if slot.id >= NAMED_FIRST {
+            if !slot.id.is_numbered() {
                 self.drop_collection(slot.collection.id())?;
             } else if !slot.collection.shards_if_any().is_empty() {
                 self.flush(slot.collection.id())?;
@@ -168,7 +169,7 @@ impl ExclusiveTxn<'_, '_> {
         for restored in restored {
             let name = &restored.name;
             self.loaded(restored.id)?;
-            if restored.database >= ATTACHED_FIRST || !slots.insert(restored.database) || !names.insert(name) {
+            if restored.database.is_attached() || !slots.insert(restored.database) || !names.insert(name) {
                 return Err(CollectionError::ImpossiblePlace(name.clone()));
             }
             let there = self.slot_named(name);
@@ -176,7 +177,7 @@ impl ExclusiveTxn<'_, '_> {
                 return Err(CollectionError::Attached(name.clone()));
             }
         }
-        let numbers = self.slots().into_iter().filter(|slot| slot.id < NAMED_FIRST);
+        let numbers = self.slots().into_iter().filter(|slot| slot.id.is_numbered());
         for slot in numbers {
             if restored
                 .iter()

@@ -14,6 +14,7 @@ pub mod effect;
 mod error;
 pub mod field;
 pub mod gate;
+pub mod ids;
 pub mod index;
 pub mod keyspace;
 pub mod load;
@@ -34,9 +35,11 @@ pub mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+use crate::engine::ids::ShardNo;
 use crate::metrics::Counters;
 use crate::page::thresholds::Thresholds;
 use crate::wal::{Fsync, Lsn, Wal};
@@ -278,7 +281,7 @@ impl Engine {
     }
 
     #[inline]
-    fn page_write<'a>(&'a self, collection: &'a Collection, shard: u32, lsn: Lsn) -> PageWrite<'a> {
+    fn page_write<'a>(&'a self, collection: &'a Collection, shard: ShardNo, lsn: Lsn) -> PageWrite<'a> {
         let sink = self
             .checkpointing
             .load(Ordering::Relaxed)
@@ -295,9 +298,9 @@ impl Engine {
     }
 
     /// What writers are to do. A few loads.
-    pub fn pace(&self) -> Pace {
+    pub fn pace(&self, now: Instant) -> Pace {
         let is_checkpoint_behind = self.is_checkpointing() && self.pre_images().waiting_bytes() > PRE_IMAGE_BYTES_MAX;
-        if self.wal().over_pending() || is_checkpoint_behind {
+        if self.wal.over_pending() || self.wal.is_late(now) || is_checkpoint_behind {
             return Pace::Hold;
         }
         self.tap().pace()

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::effect::CollectionId;
+use super::ids::CollectionId;
 use super::index::PreImageSink;
+use crate::engine::ids::ShardNo;
 use crate::page::image::PageImage;
 
 /// An image with where it belongs.
@@ -17,7 +18,7 @@ pub struct Located {
     /// Which collection.
     pub collection_id: CollectionId,
     /// Which shard.
-    pub shard: u32,
+    pub shard: ShardNo,
     /// The page's content.
     pub image: PageImage,
 }
@@ -45,7 +46,7 @@ impl PreImages {
 }
 
 impl PreImageSink for PreImages {
-    fn take(&self, collection_id: u32, shard: u32, image: PageImage) {
+    fn take(&self, collection_id: CollectionId, shard: ShardNo, image: PageImage) {
         self.bytes.fetch_add(image.content.len() as u64, Ordering::Relaxed);
         self.queue.lock().push(Located {
             collection_id,

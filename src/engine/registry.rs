@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::collection::Collection;
-use super::effect::{ATTACHED_FIRST, CollectionId, DatabaseId, Effect, NAMED_FIRST, Placement};
+use super::effect::{Effect, Placement};
 use super::error::CollectionError;
+use super::ids::{CollectionId, DatabaseId};
 use super::settings::Settings;
 
 /// A database slot.
@@ -33,7 +34,11 @@ pub struct Registry {
 
 /// The name of numbered database `id`.
 pub fn numbered_name(id: DatabaseId) -> String {
-    if id == 0 { "default".to_owned() } else { id.to_string() }
+    if id == DatabaseId::DEFAULT {
+        "default".to_owned()
+    } else {
+        id.to_string()
+    }
 }
 
 impl Registry {
@@ -94,8 +99,10 @@ impl Registry {
 
     /// A slot number for a new named collection.
     pub fn next_named_id(&self) -> DatabaseId {
-        let last = self.slots.range(..ATTACHED_FIRST).next_back();
-        last.map_or(NAMED_FIRST, |(last, _)| (last + 1).max(NAMED_FIRST))
+        let last = self.slots.range(..DatabaseId::ATTACHED_FIRST).next_back();
+        last.map_or(DatabaseId::NAMED_FIRST, |(last, _)| {
+            last.next().max(DatabaseId::NAMED_FIRST)
+        })
     }
 
     /// Shows a collection that is no data of this server, in a slot of its own.
@@ -106,8 +113,8 @@ impl Registry {
         if self.by_name(name).is_some() {
             return Err(CollectionError::Exists(name.to_owned()));
         }
-        let last = self.slots.range(ATTACHED_FIRST..).next_back();
-        let id = last.map_or(ATTACHED_FIRST, |(last, _)| last + 1);
+        let last = self.slots.range(DatabaseId::ATTACHED_FIRST..).next_back();
+        let id = last.map_or(DatabaseId::ATTACHED_FIRST, |(last, _)| last.next());
         let slot = Slot {
             id,
             name: name.into(),
@@ -119,7 +126,7 @@ impl Registry {
 
     /// Takes it away again.
     pub fn detach(&mut self, id: DatabaseId) -> Option<Arc<Collection>> {
-        if id < ATTACHED_FIRST {
+        if !id.is_attached() {
             return None;
         }
         self.slots.remove(&id).map(|slot| slot.collection)
@@ -141,7 +148,7 @@ impl Registry {
             collection: Arc::new(Collection::new(id, placement)),
         };
         self.slots.insert(database, slot);
-        self.reserve_collection_ids(id + 1);
+        self.reserve_collection_ids(id.next());
         Ok(None)
     }
 
@@ -186,7 +193,7 @@ impl Registry {
             }
             Effect::CollectionLoad { placement } => {
                 self.loading.insert(id, Arc::new(Collection::new(id, placement)));
-                self.reserve_collection_ids(id + 1);
+                self.reserve_collection_ids(id.next());
                 Ok(None)
             }
             Effect::CollectionPublish { database, name } => self.publish(id, database, name),

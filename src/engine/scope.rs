@@ -17,11 +17,13 @@ use super::Engine;
 use super::apply::apply;
 use super::blocked::Numbered;
 use super::collection::{Collection, Shard, ShardState};
-use super::effect::{CollectionId, Effect};
+use super::effect::Effect;
 use super::gate::ExclusivePass;
+use super::ids::CollectionId;
 use super::index::KeyRef;
 use super::settings::Traits;
 use super::worker::Kit;
+use crate::engine::ids::ShardNo;
 use crate::page::codec::Sink;
 use crate::page::entry::EntryRef;
 use crate::page::hash::{HashOp, HashRef};
@@ -32,12 +34,12 @@ use crate::wal::{Lsn, WorkerLog};
 /// Dead fields of one hash that are removed at once.
 const DEAD_FIELDS_MAX: usize = 1000;
 
-type Guards<'e> = SmallVec<[(CollectionId, u32, MutexGuard<'e, ShardState>); 1]>;
+type Guards<'e> = SmallVec<[(CollectionId, ShardNo, MutexGuard<'e, ShardState>); 1]>;
 
 /// How a scope may reach shards.
 enum Locks<'e> {
     /// One shard, which the caller has locked.
-    One(CollectionId, u32, &'e mut ShardState),
+    One(CollectionId, ShardNo, &'e mut ShardState),
     /// Only the shards locked at the start, in order.
     These(Guards<'e>),
     /// Each shard is locked when it is visited, and released again.
@@ -58,18 +60,18 @@ enum Reach<'a> {
 
 impl Locks<'_> {
     #[inline]
-    fn reach(&mut self, collection: &Collection, shard: usize) -> Reach<'_> {
+    fn reach(&mut self, collection: &Collection, shard: ShardNo) -> Reach<'_> {
         let found = match self {
             Self::One(id, number, state) => {
                 debug_assert_eq!(*id, collection.id(), "the scope is of one collection");
-                (*number as usize == shard).then_some(&mut **state)
+                (*number == shard).then_some(&mut **state)
             }
             Self::These(guards) => {
-                let wanted = (collection.id(), shard as u32);
-                let place = |(id, number, _): &(CollectionId, u32, _)| (*id, *number);
+                let wanted = (collection.id(), shard);
+                let place = |(id, number, _): &(CollectionId, ShardNo, _)| (*id, *number);
                 // Where all shards of a collection are locked a shard's place is its number.
-                let at = match guards.get(shard).is_some_and(|guard| place(guard) == wanted) {
-                    true => Some(shard),
+                let at = match guards.get(shard.index()).is_some_and(|guard| place(guard) == wanted) {
+                    true => Some(shard.index()),
                     false => guards.binary_search_by_key(&wanted, place).ok(),
                 };
                 at.and_then(|at| guards.get_mut(at)).map(|(_, _, guard)| &mut **guard)
@@ -83,7 +85,7 @@ impl Locks<'_> {
 /// Lends an empty shard instead of one that may not be touched.
 #[cold]
 fn stray<'a>(strayed: &'a mut Option<Box<ShardState>>, collection: &Collection) -> &'a mut ShardState {
-    strayed.get_or_insert_with(|| Box::new(ShardState::new(collection.placement(), 0)))
+    strayed.get_or_insert_with(|| Box::new(ShardState::new(collection.placement(), ShardNo::FIRST)))
 }
 
 /// See the module.
@@ -147,7 +149,7 @@ impl<'e> Scope<'e> {
     pub fn for_key(engine: &'e Engine, worker: &'e mut Kit, collection: &'e Collection, key: KeyRef<'_>) -> Self {
         let shard = collection.shard_of(key.hash);
         let mut guards = Guards::new();
-        guards.push((collection.id(), shard as u32, collection.shard(shard).lock()));
+        guards.push((collection.id(), shard, collection.shard(shard).lock()));
         Self::new(engine, worker, Locks::These(guards)).primed(key)
     }
 
@@ -160,7 +162,7 @@ impl<'e> Scope<'e> {
         state: &'e mut ShardState,
         key: KeyRef<'_>,
     ) -> Self {
-        let shard = collection.shard_of(key.hash) as u32;
+        let shard = collection.shard_of(key.hash);
         Self::new(engine, worker, Locks::One(collection.id(), shard, state)).primed(key)
     }
 
@@ -193,22 +195,22 @@ impl<'e> Scope<'e> {
 
     /// A scope over all keys of one collection.
     pub fn for_all(engine: &'e Engine, worker: &'e mut Kit, collection: &'e Collection) -> Self {
-        let shards = (0..collection.shard_count()).map(|shard| (collection, shard));
+        let shards = ShardNo::first(collection.shard_count()).map(|shard| (collection, shard));
         Self::for_shards(engine, worker, shards)
     }
 
     fn for_shards(
         engine: &'e Engine,
         worker: &'e mut Kit,
-        shards: impl Iterator<Item = (&'e Collection, usize)>,
+        shards: impl Iterator<Item = (&'e Collection, ShardNo)>,
     ) -> Self {
-        let mut shards: SmallVec<[(&Collection, usize); 16]> = shards.collect();
-        let order = |place: &mut (&Collection, usize)| (place.0.id(), place.1);
+        let mut shards: SmallVec<[(&Collection, ShardNo); 16]> = shards.collect();
+        let order = |place: &mut (&Collection, ShardNo)| (place.0.id(), place.1);
         shards.sort_unstable_by_key(|(collection, shard)| (collection.id(), *shard));
         shards.dedup_by_key(order);
         let guards = shards
             .into_iter()
-            .map(|(collection, shard)| (collection.id(), shard as u32, collection.shard(shard).lock()))
+            .map(|(collection, shard)| (collection.id(), shard, collection.shard(shard).lock()))
             .collect();
         Self::new(engine, worker, Locks::These(guards))
     }
@@ -393,9 +395,7 @@ impl<'e> Scope<'e> {
             self.worker.record_lsn()
         };
         self.worker.observe(traits, lsn);
-        let write = self
-            .engine
-            .page_write(collection, collection.shard_of(key.hash) as u32, lsn);
+        let write = self.engine.page_write(collection, collection.shard_of(key.hash), lsn);
         let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
         tell(state, key.bytes);
         if state.waiters.has(key.bytes) {
@@ -465,7 +465,7 @@ impl<'e> Scope<'e> {
     /// Logs an effect that the registry applied.
     pub(super) fn log_registry_effect(&mut self, collection: CollectionId, effect: &Effect<'_>) {
         let lsn = self.worker.record_lsn();
-        self.worker.observed_lsn = self.worker.observed_lsn.max(lsn);
+        self.worker.observe_registry(lsn);
         if self.worker.log.is_enabled() {
             effect.encode(collection, &mut LogSink(&mut self.worker.log));
         }

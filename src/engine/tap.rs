@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::effect::{CollectionId, Effect};
+use super::effect::Effect;
+use super::ids::CollectionId;
 use super::pace::Pace;
 use crate::page::Spliced;
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::collection::Collection;
-use super::effect::DatabaseId;
+use super::ids::DatabaseId;
 use super::index::Kind;
 use super::keyspace::{ExclusiveTxn, KeyspaceTxn};
 use super::registry::{Registry, numbered_name};
@@ -53,7 +53,9 @@ impl Harness {
         harness.set_clock(START_MS);
         for (id, kind) in (0..).zip(kinds) {
             harness
-                .exclusive(0, |txn| txn.create(Some(id), &numbered_name(id), *kind))
+                .exclusive(DatabaseId::DEFAULT, |txn| {
+                    txn.create(Some(DatabaseId::new(id)), &numbered_name(DatabaseId::new(id)), *kind)
+                })
                 .unwrap();
         }
         harness

@@ -8,7 +8,8 @@
 use std::ops::{Deref, DerefMut};
 
 use super::collection::Collection;
-use super::effect::{CollectionId, Effect};
+use super::effect::Effect;
+use super::ids::CollectionId;
 use super::index::Lsn;
 use super::scope::Scope;
 use super::worker::Dice;
@@ -195,13 +196,12 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         let key = self.scope.key(self.collection, bytes);
         let now_ms = self.scope.worker.now_ms;
         let traits = self.collection.traits();
-        if traits.waits(self.scope.engine.waits_for_stable()) {
-            self.scope.with_state(self.collection, key, |state, worker| {
-                worker.observe(traits, state.index.version_of(key));
-            });
-        }
-        let entry = self.scope.state(self.collection, key).index.get(key);
-        let Some((address, is_dead)) = entry.map(|entry| (entry.address(), entry.is_expired(now_ms))) else {
+        let found = self.scope.with_state(self.collection, key, |state, worker| {
+            let (entry, version) = state.index.get_versioned(key);
+            worker.observe(traits, version);
+            entry.map(|entry| (entry.address(), entry.is_expired(now_ms)))
+        });
+        let Some((address, is_dead)) = found else {
             return false;
         };
         if is_dead {

@@ -33,7 +33,9 @@ const CLOCK_AGE_MAX: Duration = Duration::from_millis(1);
 pub struct Dependencies {
     /// The last record that was written meanwhile.
     pub written: Lsn,
-    /// The last record whose effect its replies may show, its own included.
+    /// The last record whose effect its replies may show, its own included: no reply leaves before that is written.
+    pub seen: Lsn,
+    /// The last such record of a collection that follows the server's policy.
     pub observed: Lsn,
     /// The last such record of a collection whose replies wait whatever the server's policy is.
     pub strict: Lsn,
@@ -75,6 +77,8 @@ pub struct Kit {
     now_since: Instant,
     pub(super) counters: Arc<Counters>,
     /// Highest LSN that a reply of this batch depends on: written, or read from a page changed that late.
+    pub(super) seen_lsn: Lsn,
+    /// The same of collections that follow the server's policy.
     pub(super) observed_lsn: Lsn,
     /// The same of collections whose replies wait whatever the server's policy is.
     pub(super) strict_lsn: Lsn,
@@ -98,6 +102,7 @@ impl Worker {
             now_ms: unix_ms(),
             now_since: Instant::now(),
             counters,
+            seen_lsn: Lsn::ZERO,
             observed_lsn: Lsn::ZERO,
             strict_lsn: Lsn::ZERO,
             written_lsn: Lsn::ZERO,
@@ -233,10 +238,16 @@ impl Kit {
         self.log.submit();
     }
 
+    /// The same where there is nothing else to do until they are durable.
+    pub fn submit_alone(&mut self) {
+        self.log.submit_alone();
+    }
+
     /// What has been done since this was last called depends on these.
     pub fn take_dependencies(&mut self) -> Dependencies {
         Dependencies {
             written: std::mem::take(&mut self.written_lsn),
+            seen: std::mem::take(&mut self.seen_lsn),
             observed: std::mem::take(&mut self.observed_lsn),
             strict: std::mem::take(&mut self.strict_lsn),
         }
@@ -246,6 +257,7 @@ impl Kit {
     pub fn dependencies(&self) -> Dependencies {
         Dependencies {
             written: self.written_lsn,
+            seen: self.seen_lsn,
             observed: self.observed_lsn,
             strict: self.strict_lsn,
         }
@@ -254,6 +266,7 @@ impl Kit {
     /// Notes that a reply shows record `lsn` of a collection with these traits.
     #[inline]
     pub(super) fn observe(&mut self, traits: Traits, lsn: Lsn) {
+        self.seen_lsn = self.seen_lsn.max(lsn);
         if traits.waits(true) {
             self.observed_lsn = self.observed_lsn.max(lsn);
         }
@@ -262,10 +275,17 @@ impl Kit {
         }
     }
 
+    /// Notes that a reply shows record `lsn`, which is of no single collection.
+    pub(super) fn observe_registry(&mut self, lsn: Lsn) {
+        self.seen_lsn = self.seen_lsn.max(lsn);
+        self.observed_lsn = self.observed_lsn.max(lsn);
+    }
+
     /// The batch's replies may show anything that has happened so far.
     pub fn observe_all(&mut self, engine: &Engine) {
+        self.seen_lsn = engine.wal().last_lsn();
         if engine.waits_for_stable() {
-            self.observed_lsn = engine.wal().last_lsn();
+            self.observed_lsn = self.seen_lsn;
         }
         if engine.is_strict() {
             self.strict_lsn = engine.wal().last_lsn();

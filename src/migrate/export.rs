@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use super::file::OutputFile;
 use super::offline::Offline;
 use super::{Observer, Outcome};
-use crate::engine::effect::NAMED_FIRST;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
@@ -97,9 +96,9 @@ fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32
     let has_keys = |slot: &&Slot| slot.collection.key_count() > 0;
     let mut databases: BTreeMap<u32, Slot> = registry
         .slots()
-        .filter(|slot| slot.id < NAMED_FIRST)
+        .filter(|slot| slot.id.is_numbered())
         .filter(has_keys)
-        .map(|slot| (slot.id, slot.clone()))
+        .map(|slot| (slot.id.get(), slot.clone()))
         .collect();
     for (name, db) in &options.named {
         let slot = registry

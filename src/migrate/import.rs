@@ -11,7 +11,7 @@ use super::offline::Offline;
 use super::{Observer, Outcome};
 use crate::checkpoint::CheckpointDone;
 use crate::engine::collection::Collection;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::{Slot, numbered_name};
@@ -175,7 +175,8 @@ impl Import<'_> {
         }
         let (id, name, kind) = match &self.options.into {
             Into::Numbers => {
-                let id = DatabaseId::try_from(db).ok().filter(|id| *id < self.offline.databases);
+                let number = u32::try_from(db).ok().filter(|number| *number < self.offline.databases);
+                let id = number.map(DatabaseId::new);
                 let id = id.ok_or_else(|| {
                     let databases = self.offline.databases;
                     format!("it has keys in database {db}, but server.databases is {databases}")
@@ -203,7 +204,7 @@ impl Import<'_> {
         let existing = self.options.existing;
         worker.with_exclusive(engine, |worker, pass| {
             let mut scope = Scope::exclusive(engine, worker, pass);
-            let mut txn = ExclusiveTxn::new(&mut scope, 0);
+            let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
             let slot = match txn.slot_named(name) {
                 Some(slot) => slot,
                 None => txn.create(id, name, kind).map_err(|error| error.to_string())?,

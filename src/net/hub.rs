@@ -216,10 +216,12 @@ impl Hub {
             for runs in window {
                 if let Some(connected) = self.connections.get_mut(runs.index) {
                     runs.owed = connected.connection.run(runs.looked.as_ref());
+                    self.cx.go_on();
                 }
             }
         }
-        self.cx.end_turn();
+        let is_alone = running.len() == 1 && self.ready.is_empty();
+        self.cx.end_turn(is_alone);
         self.settle_all(&running);
         running.clear();
         self.running = running;
@@ -250,12 +252,12 @@ impl Hub {
     /// Sends the replies that may leave; the others wait.
     fn settle_all(&mut self, ran: &[Running]) {
         let engine = Arc::clone(&self.cx.server.engine);
-        let mut has_added = false;
+        let (mut has_added, now) = (false, self.cx.last_look());
         for &Running { index, owed, .. } in ran {
             let Some(connected) = self.connections.get_mut(index) else {
                 continue;
             };
-            match judge(&engine, &owed, false) {
+            match judge(&engine, &owed, false, now) {
                 Verdict::Waits(reason) => {
                     self.settling.add(connected.ticket, owed, reason);
                     has_added = true;

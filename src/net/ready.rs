@@ -64,6 +64,11 @@ impl ReadyList {
         std::mem::swap(&mut self.0.lock().tickets, tickets);
     }
 
+    /// Whether nothing has been noted since.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().tickets.is_empty()
+    }
+
     fn note(&self, ticket: Ticket) {
         let mut noted = self.0.lock();
         noted.tickets.push(ticket);

@@ -1,15 +1,16 @@
-//! Connections whose replies may not leave yet: until the log is stable, or until writers may go on.
+//! Connections whose replies may not leave yet: until what they show is in the log, or until writers may go on.
 //!
 //! **Invariants**
 //! - A connection that has changed nothing waits only for the records that its replies show.
-//! - A change that did not reach the log is refused, never acknowledged. With a failed log reads go on.
-//! - One future waits for the log, whatever the number of connections.
+//! - A change that has not reached the log is not acknowledged. When the log has failed, it waits until the log goes on;
+//!   so does a reply that would show it. Other reads go on.
+//! - One future waits for the log to be written and one for it to be stable, whatever the number of connections.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
@@ -43,6 +44,8 @@ pub enum Settled {
 /// Why replies wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
+    /// For this record to be written.
+    Written(Lsn),
     /// For this record to be stable.
     Stable(Lsn),
     /// Writers are held back.
@@ -62,30 +65,58 @@ struct Entry {
 #[derive(Default)]
 pub struct Settling {
     entries: Vec<Entry>,
-    /// Waits for the lowest record that somebody waits for.
-    stable: Option<(Lsn, WaitLsn)>,
+    /// Wait for the lowest record that somebody waits for.
+    written: Awaited,
+    stable: Awaited,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
+/// A record that is waited for.
+#[derive(Default)]
+struct Awaited(Option<(Lsn, WaitLsn)>);
+
+impl Awaited {
+    /// Waits for `lowest`, if there is one; whether there is none, or it has not come.
+    fn poll(&mut self, lowest: Option<Lsn>, cx: &mut Context<'_>, wait: impl FnOnce(Lsn) -> WaitLsn) -> bool {
+        let Some(lowest) = lowest else {
+            self.0 = None;
+            return true;
+        };
+        if self.0.as_ref().is_none_or(|(lsn, _)| *lsn != lowest) {
+            self.0 = Some((lowest, wait(lowest)));
+        }
+        let is_pending = self
+            .0
+            .as_mut()
+            .is_some_and(|(_, waiting)| Pin::new(waiting).poll(cx).is_pending());
+        if !is_pending {
+            self.0 = None;
+        }
+        is_pending
+    }
+}
+
 /// What replies that depend on `owed` are to do; `slowed`: they have been slowed down already.
-pub fn judge(engine: &Engine, owed: &Dependencies, slowed: bool) -> Verdict {
+pub fn judge(engine: &Engine, owed: &Dependencies, slowed: bool, now: Instant) -> Verdict {
     let (wal, due) = (engine.wal(), owed.due(engine));
-    if wal.stable_lsn() < due {
-        return match wal.failure() {
-            None => Verdict::Waits(Reason::Stable(due)),
-            Some(why) if owed.written > Lsn::ZERO => Verdict::Settled(Settled::Refused(why)),
-            Some(_) => Verdict::Settled(Settled::Free),
+    let waits_for = if wal.written_lsn() < owed.seen {
+        Some(Reason::Written(owed.seen))
+    } else {
+        (wal.stable_lsn() < due).then_some(Reason::Stable(due))
+    };
+    if let Some(reason) = waits_for {
+        return match wal.is_closed() {
+            true => {
+                let why = wal.failure().unwrap_or_else(|| Arc::from("the log is closed"));
+                Verdict::Settled(Settled::Refused(why))
+            }
+            false => Verdict::Waits(reason),
         };
     }
     if owed.written == Lsn::ZERO {
         return Verdict::Settled(Settled::Free);
     }
-    if let Some(why) = wal.failure()
-        && wal.written_lsn() < owed.written
-    {
-        return Verdict::Settled(Settled::Refused(why));
-    }
-    match engine.pace() {
+    match engine.pace(now) {
         Pace::Hold => Verdict::Waits(Reason::Held),
         Pace::Slow if !slowed => Verdict::Waits(Reason::Slowed),
         Pace::Slow | Pace::Free => Verdict::Settled(Settled::Free),
@@ -107,17 +138,20 @@ impl Settling {
         if !is_paused {
             self.pause = None;
         }
+        let now = Instant::now();
         loop {
-            let (stable, has_failed) = (engine.wal().stable_lsn(), engine.wal().is_failed());
+            let wal = engine.wal();
+            let (written, stable, is_closed) = (wal.written_lsn(), wal.stable_lsn(), wal.is_closed());
             self.entries.retain_mut(|entry| {
                 let still_waits = match entry.reason {
-                    Reason::Stable(lsn) => lsn > stable && !has_failed,
+                    Reason::Written(lsn) => lsn > written && !is_closed,
+                    Reason::Stable(lsn) => lsn > stable && !is_closed,
                     Reason::Held | Reason::Slowed => is_paused,
                 };
                 if still_waits {
                     return true;
                 }
-                match judge(engine, &entry.owed, entry.reason == Reason::Slowed) {
+                match judge(engine, &entry.owed, entry.reason == Reason::Slowed, now) {
                     Verdict::Waits(reason) => {
                         entry.reason = reason;
                         true
@@ -128,7 +162,10 @@ impl Settling {
                     }
                 }
             });
-            if self.poll_stable(engine, cx) {
+            let (written, stable) = self.lowest();
+            let is_written_awaited = self.written.poll(written, cx, |lsn| wal.wait_written(lsn));
+            let is_stable_awaited = self.stable.poll(stable, cx, |lsn| wal.make_stable(lsn));
+            if is_written_awaited && is_stable_awaited {
                 break;
             }
         }
@@ -136,7 +173,7 @@ impl Settling {
             && self
                 .entries
                 .iter()
-                .any(|entry| !matches!(entry.reason, Reason::Stable(_)))
+                .any(|entry| matches!(entry.reason, Reason::Held | Reason::Slowed))
         {
             let mut pause = Box::pin(tokio::time::sleep(PAUSE));
             if pause.as_mut().poll(cx).is_ready() {
@@ -146,26 +183,16 @@ impl Settling {
         }
     }
 
-    /// Waits for the lowest record that somebody waits for; whether that has not come, or nobody does.
-    fn poll_stable(&mut self, engine: &Engine, cx: &mut Context<'_>) -> bool {
-        let lowest = self.entries.iter().filter_map(|entry| match entry.reason {
-            Reason::Stable(lsn) => Some(lsn),
-            Reason::Held | Reason::Slowed => None,
-        });
-        let Some(lowest) = lowest.min() else {
-            self.stable = None;
-            return true;
-        };
-        if self.stable.as_ref().is_none_or(|(lsn, _)| *lsn != lowest) {
-            self.stable = Some((lowest, engine.wal().make_stable(lowest)));
+    /// The lowest records that somebody waits for: to be written, and to be stable.
+    fn lowest(&self) -> (Option<Lsn>, Option<Lsn>) {
+        let (mut written, mut stable) = (None::<Lsn>, None::<Lsn>);
+        for entry in &self.entries {
+            match entry.reason {
+                Reason::Written(lsn) => written = Some(written.map_or(lsn, |lowest| lowest.min(lsn))),
+                Reason::Stable(lsn) => stable = Some(stable.map_or(lsn, |lowest| lowest.min(lsn))),
+                Reason::Held | Reason::Slowed => {}
+            }
         }
-        let is_pending = self
-            .stable
-            .as_mut()
-            .is_some_and(|(_, stable)| Pin::new(stable).poll(cx).is_pending());
-        if !is_pending {
-            self.stable = None;
-        }
-        is_pending
+        (written, stable)
     }
 }

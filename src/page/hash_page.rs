@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::entry::{Entry, EntryMut, EntryRef};
 use super::prefetch::prefetch;
 use crate::lsn::Lsn;
+use crate::page::PageId;
 
 /// Slots in a bucket: one cache line.
 pub const BUCKET_SLOTS: usize = 8;
@@ -40,7 +41,7 @@ pub struct Header {
     /// Last checkpoint epoch for which this page needs no pre-image any more.
     pub saved_epoch: u64,
     /// Identity within the collection, never reused.
-    pub id: u64,
+    pub id: PageId,
     /// No entry of the page dies before this, Unix milliseconds; a lower bound.
     pub expire_min_ms: u64,
     /// The hash bits all keys of the page share, left-aligned behind the shard bits.
@@ -96,7 +97,7 @@ fn buckets_of(lines: u8) -> usize {
 
 impl HashPage {
     /// Allocates an empty page of `lines` cache lines.
-    pub fn new(id: u64, depth: u8, prefix: u32, lines: u8) -> Self {
+    pub fn new(id: PageId, depth: u8, prefix: u32, lines: u8) -> Self {
         let layout = layout(lines);
         // SAFETY: the layout is not zero-sized.
         let raw = unsafe { alloc_zeroed(layout) }.cast::<Header>();
@@ -402,7 +403,7 @@ mod tests {
         println!("seed {seed}");
         let mut random = StdRng::seed_from_u64(seed);
         for lines in LINES_MIN..=LINES_MAX {
-            let mut page = HashPage::new(1, 0, 0, lines);
+            let mut page = HashPage::new(PageId::FIRST, 0, 0, lines);
             let mut model = BTreeMap::new();
             for step in 0..20_000_u32 {
                 let key = random.random_range(0..page.slots() * 5 / 4).to_string();

@@ -10,6 +10,7 @@ use super::malformed::Malformed;
 use super::value::wire_code;
 use super::{Spliced, ValueRef, codec};
 use crate::lsn::Lsn;
+use crate::page::PageId;
 
 /// One entry as it is written.
 #[derive(Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct Anchor {
 #[derive(Debug)]
 pub struct PageImage {
     /// The page's identity within its collection.
-    pub page_id: u64,
+    pub page_id: PageId,
     /// LSN of the page's last change.
     pub version: Lsn,
     /// Where the page belongs.
@@ -50,7 +51,7 @@ pub struct PageImage {
 
 impl PageImage {
     /// Encodes `entries`, linking their large values; [`Spliced::settle`] is left to do.
-    pub fn of<'a>(page_id: u64, version: Lsn, entries: impl Iterator<Item = EntryRef<'a>>) -> Self {
+    pub fn of<'a>(page_id: PageId, version: Lsn, entries: impl Iterator<Item = EntryRef<'a>>) -> Self {
         let mut image = Self {
             page_id,
             version,

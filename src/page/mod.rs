@@ -11,6 +11,7 @@ pub mod hash_page;
 #[cfg(test)]
 pub mod held;
 pub mod hints;
+mod id;
 pub mod image;
 pub mod kind;
 pub mod list;
@@ -30,6 +31,7 @@ pub mod zset;
 
 pub use container::Big;
 pub use entry::Entry;
+pub use id::{PageId, PageIds};
 pub use malformed::Malformed;
 pub use packed::Packed;
 pub use spliced::Spliced;

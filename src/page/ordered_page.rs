@@ -13,6 +13,7 @@ use super::entry::{Entry, EntryMut, EntryRef};
 use super::hints::{Hints, shared_bytes};
 use super::prefetch::prefetch_ref;
 use crate::lsn::Lsn;
+use crate::page::PageId;
 
 /// Small pages grow by so many entries.
 const STEP_SMALL: usize = 16;
@@ -28,7 +29,7 @@ pub struct Header {
     /// Last checkpoint epoch for which this page needs no pre-image any more.
     pub saved_epoch: u64,
     /// Identity within the collection, never reused.
-    pub id: u64,
+    pub id: PageId,
     /// No entry of the page dies before this, Unix milliseconds; a lower bound.
     pub expire_min_ms: u64,
     /// Entries with an expiry.
@@ -56,7 +57,7 @@ pub fn separator(left_last: &[u8], right_first: &[u8]) -> Box<[u8]> {
 
 impl OrderedPage {
     /// An empty page.
-    pub fn new(id: u64) -> Self {
+    pub fn new(id: PageId) -> Self {
         Self {
             header: Header {
                 version: Lsn::ZERO,
@@ -290,7 +291,7 @@ mod tests {
         let seed: u64 = rand::random();
         println!("seed {seed}");
         let mut random = SmallRng::seed_from_u64(seed);
-        let (mut page, mut model) = (OrderedPage::new(1), BTreeMap::new());
+        let (mut page, mut model) = (OrderedPage::new(PageId::FIRST), BTreeMap::new());
         for step in 0..30_000_u64 {
             let key = format!("key:{:04}", random.random_range(0..400)).into_bytes();
             let expire_at_ms = random.random_bool(0.3).then_some(step);
@@ -309,7 +310,7 @@ mod tests {
                     model.remove(&key);
                 }
                 (Err(at), 7) => {
-                    let mut right = OrderedPage::new(2);
+                    let mut right = OrderedPage::new(PageId::new(2));
                     page.split_to(at, &mut right);
                     let above = model.split_off(&key);
                     check(&page, &model);

@@ -4,7 +4,6 @@
 //! none: an older one is never taken in its stead.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use super::{Progress, RecoveryError, pages};
 use crate::checkpoint::files::catalog;
@@ -95,7 +94,7 @@ impl Loading<'_> {
             let collection = self.registry.collection(row.id);
             let collection = collection.ok_or_else(|| refused(CollectionError::Missing(row.id)))?;
             collection.configure(row.settings);
-            collection.page_ids().store(row.next_page_id.max(1), Ordering::Relaxed);
+            collection.page_ids().continue_with(row.next_page_id);
             collections.push(collection);
         }
         self.registry.reserve_collection_ids(manifest.head.next_collection);

@@ -21,6 +21,7 @@ use crate::checkpoint::files::format::PageRow;
 use crate::checkpoint::files::manifest::Manifest;
 use crate::checkpoint::files::page_file::{PageBuffer, PageFileReader, file_of};
 use crate::engine::collection::Collection;
+use crate::engine::ids::ShardNo;
 use crate::engine::index::loaded::LoadedPage;
 use crate::storage::Disk;
 
@@ -32,7 +33,7 @@ const CHUNK: usize = 32;
 /// A shard whose pages are being built.
 struct Target<'a> {
     collection: &'a Collection,
-    shard: u32,
+    shard: ShardNo,
     /// Pages built, and how many there will be.
     built: Mutex<Vec<LoadedPage>>,
     pages: usize,
@@ -121,7 +122,7 @@ fn plan<'a>(manifest: &'a Manifest, collections: &'a [Arc<Collection>]) -> (Vec<
             let target = targets.len();
             targets.push(Target {
                 collection,
-                shard: rows.first().map_or(0, |row| row.shard),
+                shard: rows.first().map_or(ShardNo::FIRST, |row| row.shard),
                 built: Mutex::new(Vec::with_capacity(rows.len())),
                 pages: rows.len(),
             });
@@ -162,13 +163,9 @@ impl Loader<'_> {
             }
             std::mem::take(&mut *built)
         };
-        target
-            .collection
-            .shard(target.shard as usize)
-            .install(all)
-            .map_err(|reason| {
-                let (shard, id) = (target.shard, target.collection.id());
-                CheckpointError::damaged(self.path, 0, format!("shard {shard} of collection {id}: {reason}"))
-            })
+        target.collection.shard(target.shard).install(all).map_err(|reason| {
+            let (shard, id) = (target.shard, target.collection.id());
+            CheckpointError::damaged(self.path, 0, format!("shard {shard} of collection {id}: {reason}"))
+        })
     }
 }

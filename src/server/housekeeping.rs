@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::blocked;
 use crate::engine::collection::Collection;
+use crate::engine::ids::ShardNo;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
@@ -55,7 +56,7 @@ fn tick(server: &Server, worker: &mut Worker) {
         .map(|slot| Arc::clone(&slot.collection))
         .collect();
     for collection in collections {
-        for shard in 0..collection.shards_if_any().len() {
+        for shard in ShardNo::first(collection.shards_if_any().len()) {
             if started.elapsed() > BUDGET {
                 return;
             }
@@ -65,7 +66,7 @@ fn tick(server: &Server, worker: &mut Worker) {
 }
 
 /// Goes on where the last tick left this shard, to the shard's end at most.
-fn sweep_shard(server: &Server, worker: &mut Worker, collection: &Collection, shard: usize, started: Instant) {
+fn sweep_shard(server: &Server, worker: &mut Worker, collection: &Collection, shard: ShardNo, started: Instant) {
     loop {
         worker.refresh_clock();
         let pass = worker.enter(&server.engine);

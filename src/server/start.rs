@@ -15,6 +15,7 @@ use crate::client::Clients;
 use crate::commands::table::table;
 use crate::config::core_count;
 use crate::config::{Config, Loaded, Params, values};
+use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
@@ -225,7 +226,7 @@ fn create_databases(engine: &Engine, config: &Config) -> Result<(), StartError> 
     let mut worker = helper(engine)?;
     worker.with_exclusive(engine, |worker, pass| {
         let mut scope = Scope::exclusive(engine, worker, pass);
-        ExclusiveTxn::new(&mut scope, 0).create_numbered(config.server.databases as u32)
+        ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT).create_numbered(config.server.databases as u32)
     })?;
     worker.submit();
     Ok(())

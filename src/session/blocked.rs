@@ -21,7 +21,7 @@ use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::engine::Engine;
 use crate::engine::blocked::{Numbered, Tried, Waiter, Wanted};
 use crate::engine::collection::Collection;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::scope::Scope;
 use crate::engine::txn::ReadTxn;
 use crate::engine::worker::{Dependencies, Kit};
@@ -166,7 +166,7 @@ impl Drop for Entered {
         };
         for key in &self.blocked.keys {
             let shard = slot.collection.shard_of(slot.collection.key(key).hash);
-            if let Some(shard) = slot.collection.shards_if_any().get(shard) {
+            if let Some(shard) = slot.collection.shard_if_any(shard) {
                 shard.lock().waiters.remove(key, self.id);
             }
         }
@@ -257,11 +257,13 @@ fn wait_for(
 async fn answer(entered: &Entered, served: Option<Served>) -> Result<LateReply, CmdError> {
     let Served { result, depends_on } = served.ok_or(CmdError::text("ERR the blocked command was lost"))?;
     let engine = &entered.server.engine;
-    let due = depends_on.due(engine);
-    if engine.wal().stable_lsn() < due {
-        let stable = engine.wal().make_stable(due).await;
-        stable.map_err(|error| CmdError::from(format!("MISCONF Errors writing to the AOF file: {error}")))?;
-    }
+    let (wal, due) = (engine.wal(), depends_on.due(engine));
+    let is_logged = async {
+        wal.wait_written(depends_on.seen).await?;
+        wal.make_stable(due).await
+    };
+    let logged = is_logged.await;
+    logged.map_err(|error| CmdError::from(format!("MISCONF Errors writing to the AOF file: {error}")))?;
     let reply = result?;
     Ok(Box::new(move |out: &mut Reply| out.extend(reply)))
 }

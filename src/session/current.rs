@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 
 /// A collection for the time of a batch. Cloning it touches nothing that other threads see.
 #[derive(Clone)]

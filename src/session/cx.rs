@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::current::CurrentCollections;
 use super::prepare::Ahead;
@@ -58,10 +59,27 @@ impl WorkerCx {
             .begin_turn(self, &mut self.worker.borrow_mut());
     }
 
-    /// All requests of a turn have run: what they changed is handed over to the log, and their times are noted.
-    pub fn end_turn(&self) {
+    /// The requests of a connection have run, and others' are to follow.
+    pub fn go_on(&self) {
+        self.stopwatch
+            .borrow_mut()
+            .submit_if_late(&mut self.worker.borrow_mut());
+    }
+
+    /// When the worker last looked at the clock.
+    pub fn last_look(&self) -> Instant {
+        self.stopwatch.borrow().at()
+    }
+
+    /// All requests of a turn have run: what they changed goes to the log, and their times are noted. `is_alone`: their
+    /// clients are all that the worker has to do.
+    pub fn end_turn(&self, is_alone: bool) {
         let worker = &mut *self.worker.borrow_mut();
-        worker.submit();
+        if is_alone {
+            worker.submit_alone();
+        } else {
+            worker.submit();
+        }
         self.stopwatch.borrow_mut().settle(self, worker);
     }
 

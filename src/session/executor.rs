@@ -14,7 +14,7 @@ use crate::commands::spec::{Across, CmdResult, Handler};
 use crate::engine::Engine;
 use crate::engine::across::AcrossTxn;
 use crate::engine::collection::Collection;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
 use crate::engine::ranges::RangeTxn;
 use crate::engine::registry::Slot;

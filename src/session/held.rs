@@ -8,11 +8,12 @@
 use parking_lot::MutexGuard;
 
 use crate::engine::collection::{Collection, ShardState};
+use crate::engine::ids::ShardNo;
 
 /// See the module.
 pub(super) struct HeldShard<'c> {
     collection: Option<&'c Collection>,
-    held: Option<(usize, MutexGuard<'c, ShardState>)>,
+    held: Option<(ShardNo, MutexGuard<'c, ShardState>)>,
 }
 
 impl<'c> HeldShard<'c> {
@@ -29,7 +30,7 @@ impl<'c> HeldShard<'c> {
 
     /// The state of a shard of `collection`, the one this was made for; locked from here on, unless it is already.
     #[inline]
-    pub fn lock(&mut self, collection: &'c Collection, shard: usize) -> &mut ShardState {
+    pub fn lock(&mut self, collection: &'c Collection, shard: ShardNo) -> &mut ShardState {
         let kept = self.held.take().filter(|(held, _)| *held == shard);
         let (_, guard) = self
             .held

@@ -25,11 +25,15 @@ const SHARED_MAX: usize = 8;
 const SMALL_BYTES_MAX: usize = 4 * 1024;
 /// A slow log that keeps shorter calls has each call timed by itself.
 const SHARED_TIME_MAX: Duration = Duration::from_millis(1);
+/// Records go to the log after so long, although the turn goes on.
+const SUBMIT_DELAY_MAX: Duration = Duration::from_millis(1);
 
 /// See the module.
 pub(super) struct Stopwatch {
     /// The last look.
     at: Instant,
+    /// When records were last handed to the log, at the latest: the turn's begin.
+    submitted: Instant,
     /// Commands whose calls have ended since.
     shared: SmallVec<[u16; SHARED_MAX]>,
     /// Whether calls may share a look at all.
@@ -47,6 +51,7 @@ impl Default for Stopwatch {
     fn default() -> Self {
         Self {
             at: Instant::now(),
+            submitted: Instant::now(),
             shared: SmallVec::new(),
             may_share: false,
         }
@@ -57,9 +62,19 @@ impl Stopwatch {
     /// A turn begins.
     pub fn begin_turn(&mut self, cx: &WorkerCx, kit: &mut Kit) {
         self.at = Instant::now();
+        self.submitted = self.at;
         kit.follow(self.at);
         let slowlog_us = cx.server.params.live().slowlog_us();
         self.may_share = u64::try_from(slowlog_us).map_or(true, |us| Duration::from_micros(us) >= SHARED_TIME_MAX);
+    }
+
+    /// Hands records to the log within a turn that takes long: others' may wait for them.
+    #[inline]
+    pub fn submit_if_late(&mut self, kit: &mut Kit) {
+        if self.at.saturating_duration_since(self.submitted) > SUBMIT_DELAY_MAX {
+            self.submitted = self.at;
+            kit.submit();
+        }
     }
 
     /// The last look.

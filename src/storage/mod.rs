@@ -17,6 +17,7 @@ mod real;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use error::FileError;
 pub use lock::{DirLock, lock_dir};
@@ -94,6 +95,9 @@ pub trait DiskFile: Send {
     /// Makes all that was written durable (data and length; `fdatasync`).
     fn sync_data(&mut self) -> io::Result<()>;
 
+    /// A way to sync the file while it is written to.
+    fn syncer(&self) -> io::Result<Arc<dyn DiskSync>>;
+
     /// Has what was written go to the disk soon, without waiting for it; a hint that makes nothing durable.
     fn start_writeback(&mut self) {}
 
@@ -102,6 +106,12 @@ pub trait DiskFile: Send {
 
     /// The length of the file.
     fn len(&self) -> io::Result<u64>;
+}
+
+/// Syncs a file beside its writer.
+pub trait DiskSync: Send + Sync {
+    /// Makes all durable that had been written when this was called (data and length; `fdatasync`).
+    fn sync_data(&self) -> io::Result<()>;
 }
 
 /// A file open for reading.

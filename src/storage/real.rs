@@ -7,8 +7,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::{Disk, DiskFile, DiskRead};
+use super::{Disk, DiskFile, DiskRead, DiskSync};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,6 +91,10 @@ impl DiskFile for RealFile {
         self.0.sync_data()
     }
 
+    fn syncer(&self) -> io::Result<Arc<dyn DiskSync>> {
+        Ok(Arc::new(RealFile(self.0.try_clone()?)))
+    }
+
     fn start_writeback(&mut self) {
         #[cfg(target_os = "linux")]
         // SAFETY: the descriptor is open as long as the file lives; 0, 0 means the whole file, of which only dirty parts
@@ -106,6 +111,12 @@ impl DiskFile for RealFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+}
+
+impl DiskSync for RealFile {
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
     }
 }
 

@@ -1,31 +1,20 @@
-//! What producers, waiters and the writer thread share.
+//! What producers, waiters and the log's keeper share.
 //!
 //! **Invariants**
-//! - A producer's slot is filled by that producer only and emptied by the writer only; within it LSNs ascend.
+//! - A producer's slot is filled by that producer only and emptied by whoever writes; within it LSNs ascend.
 //! - `queued` counts the bytes in slots, `pending` those not yet written; both change inside a slot's lock or in the
 //!   writer.
-//! - The writer publishes `parked` before it looks at `queued` a last time; a producer adds to `queued` before it
-//!   looks at `parked`. Sequential consistency lets at least one of them see the other: no chunk waits for long.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::positions::Positions;
 use super::producer::Chunk;
-use super::waiters::{LsnWaiters, RoomWaiters};
+use super::unsynced::Unsynced;
+use super::waiters::LsnWaiters;
 use super::{Fsync, Lsn, WalError, WalOptions};
-
-/// While gathering, the writer is woken early when this much is queued.
-pub(super) const GATHER_BYTES: u64 = 256 << 10;
-
-/// The writer is at work and will look at the slots by itself.
-pub(super) const BUSY: u8 = 0;
-/// The writer sleeps until something comes.
-pub(super) const IDLE: u8 = 1;
-/// The writer sleeps a few milliseconds to gather more.
-pub(super) const GATHERING: u8 = 2;
 
 /// What a record has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +54,10 @@ pub(super) struct SegmentInfo {
     pub last_wall_ms: u64,
 }
 
-/// Requests to the writer thread.
+/// Requests to the keeper.
 #[derive(Default)]
 pub(super) struct Control {
+    /// There is something to be done.
     pub nudged: bool,
     /// Sync at least up to here, whatever the policy.
     pub sync_to: Lsn,
@@ -94,7 +84,6 @@ pub(super) struct Core {
     pub pending: Padded<AtomicU64>,
     pub written: Padded<AtomicU64>,
     pub stable: AtomicU64,
-    pub parked: AtomicU8,
     pub fsync: AtomicU8,
     /// A record goes to a new segment where the one in use is at least this long.
     pub segment_bytes: AtomicU64,
@@ -102,18 +91,23 @@ pub(super) struct Core {
     pub floor: AtomicU8,
     pub failed: AtomicBool,
     pub closed: AtomicBool,
-    pub failure: OnceLock<Arc<str>>,
+    /// Why it has failed, if it has.
+    pub failure: Mutex<Option<Arc<str>>>,
+    /// The segment is full: nothing is written until the keeper has begun another.
+    pub is_full: AtomicBool,
+    /// There has been a sync that no mark tells of.
+    pub mark_due: AtomicBool,
+    pub unsynced: Unsynced,
     pub slots: Mutex<Vec<Arc<Slot>>>,
     /// Changes whenever `slots` does.
     pub slots_version: AtomicU64,
     pub control: Mutex<Control>,
-    /// The writer waits on it.
+    /// The keeper waits on it.
     pub work: Condvar,
     /// `sync_blocking` waits on it.
     pub synced: Condvar,
     pub waiters: LsnWaiters,
     pub written_waiters: LsnWaiters,
-    pub room: RoomWaiters,
     pub segments: Mutex<Vec<SegmentInfo>>,
     pub positions: Mutex<Positions>,
     pub counters: Counters,
@@ -132,13 +126,15 @@ impl Core {
             pending: Padded::default(),
             written: Padded(AtomicU64::new(before)),
             stable: AtomicU64::new(before),
-            parked: AtomicU8::new(BUSY),
             fsync: AtomicU8::new(options.fsync as u8),
             segment_bytes: AtomicU64::new(options.segment_bytes),
             floor: AtomicU8::new(Fsync::No as u8),
             failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            failure: OnceLock::new(),
+            failure: Mutex::default(),
+            is_full: AtomicBool::new(false),
+            mark_due: AtomicBool::new(next > Lsn::FIRST),
+            unsynced: Unsynced::new(),
             slots: Mutex::default(),
             slots_version: AtomicU64::new(0),
             control: Mutex::default(),
@@ -146,7 +142,6 @@ impl Core {
             synced: Condvar::new(),
             waiters: LsnWaiters::default(),
             written_waiters: LsnWaiters::default(),
-            room: RoomWaiters::default(),
             segments: Mutex::default(),
             positions: Mutex::default(),
             counters: Counters::default(),
@@ -207,36 +202,58 @@ impl Core {
         !self.is_failed() && !self.closed.load(Ordering::SeqCst)
     }
 
-    /// Why nothing becomes stable any more, if so.
+    /// Why nothing becomes stable any more, or not for the time being, if so.
     pub fn refusal(&self) -> Option<WalError> {
         if self.is_failed() {
-            return Some(WalError::Failed(
-                self.failure.get().cloned().unwrap_or_else(|| Arc::from("unknown")),
-            ));
+            return Some(WalError::Failed(self.failure().unwrap_or_else(|| Arc::from("unknown"))));
         }
-        self.closed.load(Ordering::SeqCst).then_some(WalError::Closed)
+        self.is_closed().then_some(WalError::Closed)
+    }
+
+    /// Why it has failed, if it has.
+    pub fn failure(&self) -> Option<Arc<str>> {
+        self.failure.lock().clone()
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 
     pub fn over_pending(&self) -> bool {
         self.pending.0.load(Ordering::SeqCst) > self.pending_bytes_max && self.is_open()
     }
 
-    /// Makes the log refuse from now on; the first reason stays.
+    /// Makes the log refuse from now on; of several reasons the first stays.
     pub fn fail(&self, why: &str) {
-        let why: Arc<str> = Arc::from(why);
-        if self.failure.set(why.clone()).is_ok() {
-            tracing::error!("{why}; nothing is written to the log any more");
+        let mut failure = self.failure.lock();
+        if failure.is_none() {
+            tracing::error!("{why}; nothing is written to the log until this is mended");
+            *failure = Some(Arc::from(why));
         }
         self.failed.store(true, Ordering::SeqCst);
+        drop(failure);
         self.wake_all();
     }
 
-    /// Wakes everyone who waits for progress that will not come.
+    /// The log goes on: everything up to `lsn` is stable by other means.
+    pub fn mend(&self, lsn: Lsn) {
+        self.written.0.store(lsn.get(), Ordering::SeqCst);
+        self.unsynced.forget();
+        self.is_full.store(false, Ordering::SeqCst);
+        let mut failure = self.failure.lock();
+        *failure = None;
+        self.failed.store(false, Ordering::SeqCst);
+        drop(failure);
+        self.advance_stable(lsn);
+        self.wake_all();
+    }
+
+    /// Wakes everyone who waits for something.
     pub fn wake_all(&self) {
         self.waiters.wake_all();
         self.written_waiters.wake_all();
-        self.room.wake_all();
-        let _control = self.control.lock();
+        let mut control = self.control.lock();
+        control.nudged = true;
         self.synced.notify_all();
         self.work.notify_all();
     }
@@ -247,35 +264,25 @@ impl Core {
         self.written_waiters.wake_passed(lsn);
     }
 
-    /// Moves `stable_lsn` and wakes those it passed.
+    /// Moves `stable_lsn`, unless it is there already, and wakes those it passed.
     pub fn advance_stable(&self, lsn: Lsn) {
-        self.stable.store(lsn.get(), Ordering::SeqCst);
+        self.stable.fetch_max(lsn.get(), Ordering::SeqCst);
         self.waiters.wake_passed(lsn);
         let _control = self.control.lock();
         self.synced.notify_all();
     }
 
-    /// Called by a producer after it queued something.
-    pub fn announce(&self, queued: u64) {
-        let parked = self.parked.load(Ordering::SeqCst);
-        if parked == IDLE || (parked == GATHERING && queued >= GATHER_BYTES) {
-            self.nudge(parked);
-        }
+    /// Whether records are written that are not synced.
+    pub fn is_unsynced(&self) -> bool {
+        self.written.0.load(Ordering::SeqCst) > self.stable.load(Ordering::SeqCst)
     }
 
-    /// Wakes the writer; of many producers one does it.
-    fn nudge(&self, parked: u8) {
-        if self
-            .parked
-            .compare_exchange(parked, BUSY, Ordering::SeqCst, Ordering::Relaxed)
-            .is_ok()
-        {
-            self.control.lock().nudged = true;
-            self.work.notify_one();
-        }
+    /// Wakes the keeper.
+    pub fn nudge(&self) {
+        self.request(|_| ());
     }
 
-    /// Gives the writer a request.
+    /// Gives the keeper a request.
     pub fn request(&self, ask: impl FnOnce(&mut Control)) {
         let mut control = self.control.lock();
         ask(&mut control);

@@ -7,16 +7,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::appender::{Appender, Fresh};
 use super::core::{Core, Progress, SegmentInfo, Slot};
 use super::feed::ReaderThreads;
 use super::format::{RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES};
+use super::keeper::Keeper;
 use super::reader::Reader;
 use super::repair::repair_tail;
 use super::segment::{self, OpenSegment, SegmentFile};
-use super::waiters::{WaitLsn, WaitRoom};
+use super::waiters::WaitLsn;
 use super::writer::Writer;
 use super::{Fsync, Lsn, WalError, WalOptions, WorkerLog};
 use crate::storage::Disk;
@@ -29,6 +32,8 @@ pub struct Wal {
 
 struct Inner {
     core: Arc<Core>,
+    /// `None` for a disabled log.
+    appender: Option<Arc<Appender>>,
     /// `None` for a disabled log.
     disk: Option<Arc<dyn Disk>>,
     dir: std::path::PathBuf,
@@ -61,6 +66,8 @@ pub struct WalStats {
     pub fsync_last_us: u64,
     /// How long the longest one took.
     pub fsync_max_us: u64,
+    /// How often writers were held back because a sync took too long.
+    pub delayed_fsyncs: u64,
 }
 
 impl Wal {
@@ -75,13 +82,16 @@ impl Wal {
         let core = Arc::new(Core::new(true, next, &options));
         *core.segments.lock() = describe(disk.as_ref(), &files, last_wall_ms)?;
         let dir = options.dir.clone();
-        let writer = Writer::new(core.clone(), disk.clone(), options, segment, (next, last_wall_ms));
+        let writer = Writer::new(core.clone(), &options, segment, (next, last_wall_ms));
+        let appender = Arc::new(Appender::new(core.clone(), disk.clone(), dir.clone(), writer)?);
+        let keeper = Keeper::new(core.clone(), appender.clone());
         let builder = std::thread::Builder::new().name("wal".to_owned());
         let thread = builder
-            .spawn(|| writer.run())
+            .spawn(|| keeper.run())
             .map_err(WalError::io("start a thread for", &dir))?;
         let inner = Inner {
             core,
+            appender: Some(appender),
             disk: Some(disk),
             dir,
             thread: Mutex::new(Some(thread)),
@@ -101,6 +111,7 @@ impl Wal {
         Wal {
             inner: Arc::new(Inner {
                 core,
+                appender: None,
                 disk: None,
                 dir: options.dir,
                 thread: Mutex::new(None),
@@ -134,7 +145,7 @@ impl Wal {
             core.slots.lock().push(slot.clone());
             core.slots_version.fetch_add(1, Ordering::AcqRel);
         }
-        WorkerLog::new(core.clone(), slot)
+        WorkerLog::new(core.clone(), self.inner.appender.clone(), slot)
     }
 
     /// The last LSN handed out.
@@ -152,7 +163,12 @@ impl Wal {
         self.inner.core.stable_lsn()
     }
 
-    /// Waits until `lsn` (0: at once) is stable, or until it is clear that it never will be. Thousands may wait: one
+    /// Waits until `lsn` (0: at once) is written, as [`Wal::wait_stable`] waits for it to be stable.
+    pub fn wait_written(&self, lsn: Lsn) -> WaitLsn {
+        WaitLsn::new(self.inner.core.clone(), lsn, Progress::Written)
+    }
+
+    /// Waits until `lsn` (0: at once) is stable, or until the log is closed; a log that has failed may go on. Thousands may wait: one
     /// cross-thread wake-up per worker and sync, the rest is passed on inside the worker's own thread.
     pub fn wait_stable(&self, lsn: Lsn) -> WaitLsn {
         WaitLsn::new(self.inner.core.clone(), lsn, Progress::Stable)
@@ -210,15 +226,21 @@ impl Wal {
         }
     }
 
-    /// Whether a write or sync has failed; from then on nothing is written and nothing more becomes stable.
+    /// Whether a write or sync has failed: until the log [goes on](Self::resume) nothing is written and nothing more
+    /// becomes stable.
     #[inline]
     pub fn is_failed(&self) -> bool {
         self.inner.core.is_failed()
     }
 
+    /// Whether the log has been closed: nothing is written any more.
+    pub fn is_closed(&self) -> bool {
+        self.inner.core.is_closed()
+    }
+
     /// What failed first.
     pub fn failure(&self) -> Option<Arc<str>> {
-        self.inner.core.failure.get().cloned()
+        self.inner.core.failure()
     }
 
     /// Whether more is submitted and unwritten than `pending_bytes_max`: sessions should wait before executing more.
@@ -227,9 +249,29 @@ impl Wal {
         self.inner.core.over_pending()
     }
 
-    /// Waits until [`Wal::over_pending`] is false.
-    pub fn wait_room(&self) -> WaitRoom {
-        WaitRoom::new(self.inner.core.clone())
+    /// Whether, `now`, written records have been waiting for a sync for so long that writers should wait, too.
+    #[inline]
+    pub fn is_late(&self, now: Instant) -> bool {
+        let core = &self.inner.core;
+        core.policy() == Fsync::EverySec && core.unsynced.is_late(now) && core.is_open()
+    }
+
+    /// Creates the segment that a log that has failed is to go on with behind `lsn`, durably; `None` where nothing is
+    /// logged.
+    ///
+    /// # Errors
+    /// When that is not possible yet.
+    pub fn prepare_resume(&self, lsn: Lsn) -> Result<Option<Fresh>, WalError> {
+        let appender = self.inner.appender.as_ref();
+        appender.map(|appender| appender.create(lsn.next())).transpose()
+    }
+
+    /// Goes on after a failure, with the segment that [`Wal::prepare_resume`] made: all before it is durable by other
+    /// means, and those who wait for it are told so.
+    pub fn resume(&self, fresh: Fresh) {
+        if let Some(appender) = &self.inner.appender {
+            appender.resume(fresh);
+        }
     }
 
     /// Deletes the oldest segments that hold only records below `keep_from` and whose last record is at least
@@ -289,10 +331,11 @@ impl Wal {
             fsyncs: counters.fsyncs.load(Ordering::Relaxed),
             fsync_last_us: counters.fsync_last_us.load(Ordering::Relaxed),
             fsync_max_us: counters.fsync_max_us.load(Ordering::Relaxed),
+            delayed_fsyncs: core.unsynced.late_count(),
         }
     }
 
-    /// Writes and syncs all that was submitted and ends the writer thread. Records that are begun and not submitted
+    /// Writes and syncs all that was submitted and ends the keeper. Records that are begun and not submitted
     /// are waited for two seconds; what is above a gap then is not written. Later submits are dropped.
     pub fn close(&self) -> Result<(), WalError> {
         self.inner.close()
@@ -305,7 +348,7 @@ impl Inner {
         if let Some(thread) = thread {
             self.core.request(|control| control.closing = true);
             if thread.join().is_err() {
-                self.core.fail("WAL: the writer thread panicked");
+                self.core.fail("WAL: the log's thread panicked");
             }
         }
         match self.core.refusal() {

@@ -95,6 +95,21 @@ impl Merge {
         gone
     }
 
+    /// Steps over all records below `floor`; returns how many bytes they had.
+    pub fn skip_below(&mut self, floor: Lsn) -> u64 {
+        let mut bytes = 0;
+        for index in 0..self.streams.len() {
+            while self.heads.get(index).is_some_and(|head| *head < floor) {
+                let Some(record) = self.peek(index) else { break };
+                let (inline, splices) = (record.inline.len(), record.splices.len());
+                let spliced: usize = record.splices.iter().map(|splice| splice.data.len()).sum();
+                bytes += (inline + spliced) as u64;
+                self.advance(index, inline, splices);
+            }
+        }
+        bytes
+    }
+
     /// The stream that holds `lsn`, if it is here.
     pub fn find(&self, lsn: Lsn) -> Option<usize> {
         self.heads.iter().position(|head| *head == lsn)

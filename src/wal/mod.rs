@@ -1,8 +1,8 @@
 //! The write-ahead log: records, group write and fsync, reading back. A record's payload is opaque bytes here.
 //!
-//! The way of a record: a worker's [`WorkerLog`] takes an LSN and gathers bytes in a chunk of its own; `submit` hands
-//! the chunk to the writer thread (`writer`), which merges the chunks of all workers by LSN, seals each record (CRC),
-//! writes the contiguous prefix in large writes, and syncs as the policy says. [`Reader`] reads it back,
+//! The way of a record: a worker's [`WorkerLog`] takes an LSN and gathers bytes in a chunk of its own. `submit` hands
+//! the chunk over, and writes it, too, with those of all workers that wait (`appender`): merged by LSN, each record
+//! sealed (CRC), the contiguous prefix in one write. The `keeper` syncs as the policy says. [`Reader`] reads it back,
 //! [`repair_tail`] removes what a crash left half written. `feed` follows the log while it is written. The layout on
 //! disk is in `docs/format-wal.md`.
 //!
@@ -10,13 +10,16 @@
 //! - LSNs are contiguous from 1; the files hold exactly a contiguous run of them, in order, at any instant.
 //! - Every begun record is committed and submitted: there is no abandoning, an LSN taken is an LSN written.
 //! - `stable_lsn ≤ written_lsn ≤ last_lsn`; a record at or below `stable_lsn` survives a power cut.
-//! - After a failed write or sync nothing is retried and `stable_lsn` never moves again.
+//! - After a failed write or sync nothing is retried. Nothing moves until all that was begun is durable by other means
+//!   (a checkpoint); then the log goes on in a new segment.
 
+mod appender;
 mod core;
 mod error;
 mod feed;
 mod format;
 mod handle;
+mod keeper;
 mod merge;
 mod positions;
 mod producer;
@@ -26,6 +29,7 @@ mod segment;
 mod segment_reader;
 #[cfg(test)]
 mod tests;
+mod unsynced;
 mod waiters;
 mod walk;
 mod writer;
@@ -33,6 +37,7 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use appender::Fresh;
 pub use error::WalError;
 pub use format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES};
 pub use handle::{Wal, WalStats};
@@ -41,12 +46,12 @@ pub use reader::{Reader, Record};
 pub use repair::{Repair, repair_damage, repair_tail};
 pub use segment::{segment_name, segments};
 pub use segment_reader::Tail;
-pub use waiters::{WaitLsn, WaitRoom};
+pub use waiters::WaitLsn;
 pub use walk::{Found, SegmentSummary, Walk};
 
 pub use crate::lsn::Lsn;
 
-/// A large value that a record links to instead of copying; the writer thread copies it to disk.
+/// A large value that a record links to instead of copying; it is copied when it is written.
 pub type Shared = Arc<Vec<u8>>;
 
 /// When the log is made durable.

@@ -1,7 +1,7 @@
 //! [`WorkerLog`]: how a worker appends records, without lock, CRC or I/O per record.
 //!
 //! A record in a chunk has its header in place, except that the field of the CRC holds the count of bytes that are
-//! inline (the rest are splices); the writer thread puts the CRC there.
+//! inline (the rest are splices); whoever writes it puts the CRC there.
 //!
 //! **Invariants**
 //! - `begin` is called under the lock that orders the change it logs, so LSN order is execution order per key.
@@ -11,12 +11,16 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::appender::Appender;
 use super::core::{Core, Slot};
 use super::format::{FLAG_BATCH_END, FLAGS_AT, RECORD_BYTES_MAX, RECORD_COVERED_BYTES, RECORD_HEADER_BYTES, meta_word};
-use super::{Lsn, Shared};
+use super::{Fsync, Lsn, Shared};
 
 /// Chunks in a slot are joined up to this size.
 const CHUNK_BYTES_MAX: usize = 256 << 10;
+
+/// A disk whose last sync took longer is waited for by the keeper only.
+const SYNC_HERE_US_MAX: u64 = 2_000;
 
 /// A value linked into a chunk.
 pub(super) struct Splice {
@@ -61,6 +65,8 @@ impl Chunk {
 /// One worker's end of the log; not shared.
 pub struct WorkerLog {
     core: Arc<Core>,
+    /// `None` where nothing is logged.
+    appender: Option<Arc<Appender>>,
     slot: Arc<Slot>,
     chunk: Chunk,
     meta: u64,
@@ -76,11 +82,12 @@ pub struct WorkerLog {
 }
 
 impl WorkerLog {
-    pub(super) fn new(core: Arc<Core>, slot: Arc<Slot>) -> Self {
+    pub(super) fn new(core: Arc<Core>, appender: Option<Arc<Appender>>, slot: Arc<Slot>) -> Self {
         WorkerLog {
             meta: meta_word(0, core.group, core.term),
-            enabled: core.enabled,
+            enabled: appender.is_some(),
             core,
+            appender,
             slot,
             chunk: Chunk::default(),
             open: false,
@@ -175,25 +182,44 @@ impl WorkerLog {
         self.chunk.clear();
     }
 
-    /// Hands the batch to the writer thread; returns its highest LSN, 0 if nothing was logged since the last submit.
+    /// Hands the batch over, and writes what is there; returns its highest LSN, 0 if nothing was logged since the last
+    /// submit. Under `always` the keeper syncs.
     pub fn submit(&mut self) -> Lsn {
+        let last = self.hand_over();
+        if last > Lsn::ZERO && self.core.policy() == Fsync::Always {
+            self.core.nudge();
+        }
+        last
+    }
+
+    /// The same for one who has nothing else to do: under `always` it syncs itself, which saves the keeper's wake-up,
+    /// unless somebody is at it, or the disk is slow.
+    pub fn submit_alone(&mut self) -> Lsn {
+        let last = self.hand_over();
+        if last > Lsn::ZERO && self.core.policy() == Fsync::Always {
+            let is_fast = self.core.counters.fsync_last_us.load(Ordering::Relaxed) < SYNC_HERE_US_MAX;
+            let has_synced = is_fast && self.appender.as_ref().is_some_and(|appender| appender.try_sync());
+            if !has_synced {
+                self.core.nudge();
+            }
+        }
+        last
+    }
+
+    fn hand_over(&mut self) -> Lsn {
         if self.open {
             self.open = false;
             self.core.fail("WAL: a record was begun and not committed");
         }
         let last = std::mem::take(&mut self.last);
-        if last == Lsn::ZERO || !self.enabled {
+        let Some(appender) = self.appender.as_ref().filter(|_| last > Lsn::ZERO) else {
+            return last;
+        };
+        // A log that has failed may go on with these.
+        if self.core.is_closed() {
+            self.chunk.clear();
             return last;
         }
-        if self.core.is_open() {
-            self.hand_over();
-        } else {
-            self.chunk.clear();
-        }
-        last
-    }
-
-    fn hand_over(&mut self) {
         if let Some(flags) = self.chunk.buf.get_mut(self.start + FLAGS_AT) {
             *flags |= FLAG_BATCH_END;
         }
@@ -207,9 +233,10 @@ impl WorkerLog {
                 queue.chunks.push(std::mem::replace(&mut self.chunk, spare));
             }
         }
-        let queued = self.core.queued.0.fetch_add(bytes, Ordering::SeqCst) + bytes;
+        self.core.queued.0.fetch_add(bytes, Ordering::SeqCst);
         drop(queue);
-        self.core.announce(queued);
+        appender.write();
+        last
     }
 }
 

@@ -1,19 +1,19 @@
-//! Futures that wait for the log: for `stable_lsn` or `written_lsn` to pass a record, and for room.
+//! Futures that wait for the log: for `stable_lsn` or `written_lsn` to pass a record.
 //!
 //! Waiting for a record is cheap with thousands of waiters: each thread has a hub of its own, ordered by LSN. When
-//! `stable_lsn` (or `written_lsn`, with hubs of its own) moves, the writer thread wakes *one* future per hub that has
+//! `stable_lsn` (or `written_lsn`, with hubs of its own) moves, who moved it wakes *one* future per hub that has
 //! any ready (one cross-thread wake-up per worker, not per connection), and that one wakes the others of its hub, on
 //! their own thread. A waiter whose LSN was not reached is not touched.
 //!
 //! **Invariants**
-//! - An entry taken out of a hub is woken. The one the writer woke passes the rest on when it is polled or dropped.
+//! - An entry taken out of a hub is woken. The one that was woken passes the rest on when it is polled or dropped.
 //! - A future is in its hub at most once, and not at all once it is finished or dropped.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -140,7 +140,9 @@ impl WaitLsn {
         if self.core.reached(self.progress) >= self.lsn {
             return Some(Ok(()));
         }
-        self.core.refusal().map(Err)
+        // A log that has failed may go on; one that is closed does not.
+        let is_over = self.core.is_closed();
+        is_over.then(|| Err(self.core.refusal().unwrap_or(WalError::Closed)))
     }
 
     fn register(&mut self, waker: &Waker) {
@@ -191,75 +193,5 @@ impl Future for WaitLsn {
 impl Drop for WaitLsn {
     fn drop(&mut self) {
         self.leave();
-    }
-}
-
-/// Those who wait for room; few, and woken together.
-#[derive(Default)]
-pub(super) struct RoomWaiters {
-    waiting: Mutex<BTreeMap<u64, Waker>>,
-    count: AtomicUsize,
-    next_id: AtomicU64,
-}
-
-impl RoomWaiters {
-    fn change(&self, run: impl FnOnce(&mut BTreeMap<u64, Waker>)) {
-        let mut waiting = self.waiting.lock();
-        run(&mut waiting);
-        self.count.store(waiting.len(), Ordering::SeqCst);
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.count.load(Ordering::SeqCst) == 0
-    }
-
-    pub fn wake_all(&self) {
-        let mut taken = BTreeMap::new();
-        self.change(|waiting| taken = std::mem::take(waiting));
-        taken.into_values().for_each(Waker::wake);
-    }
-}
-
-/// Waits until the writer has caught up; see [`Wal::wait_room`](super::Wal::wait_room).
-#[must_use = "futures do nothing unless polled"]
-pub struct WaitRoom {
-    core: Arc<Core>,
-    id: Option<u64>,
-}
-
-impl WaitRoom {
-    pub(super) fn new(core: Arc<Core>) -> Self {
-        WaitRoom { core, id: None }
-    }
-}
-
-impl Future for WaitRoom {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.core.over_pending() {
-            let id = self
-                .id
-                .unwrap_or_else(|| self.core.room.next_id.fetch_add(1, Ordering::Relaxed));
-            self.id = Some(id);
-            self.core.room.change(|waiting| {
-                waiting.insert(id, context.waker().clone());
-            });
-        }
-        if self.core.over_pending() {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    }
-}
-
-impl Drop for WaitRoom {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.core.room.change(|waiting| {
-                waiting.remove(&id);
-            });
-        }
     }
 }

@@ -1,42 +1,42 @@
-//! The writer thread: merges, seals, writes, rotates, syncs.
+//! The writing end of the log: merges, seals, writes.
 //!
 //! **Invariants**
-//! - One thread writes; what it writes is the contiguous run after `written_lsn`.
-//! - A segment is synced before the next is created, under every policy: only the last can have a torn tail.
+//! - What is written is the contiguous run after `written_lsn`.
+//! - A segment is synced before the next is begun, under every policy: only the last can have a torn tail.
 //! - After a sync a mark follows, before the next record or after a short idle time: damage below a mark is never
 //!   taken for a torn tail.
-//! - The first error ends the thread; nothing is retried.
+//! - After an error nothing more is written to the segment.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
-use super::core::{BUSY, Core, GATHER_BYTES, GATHERING, IDLE, SegmentInfo};
+use super::core::{Core, SegmentInfo};
 use super::format::{self, RECORD_PREFIX_BYTES, covered};
 use super::merge::{Merge, Next};
 use super::positions::{Place, SPACING_BYTES};
-use super::segment::{self, OpenSegment};
-use super::{Fsync, Lsn, WalError, WalOptions};
-use crate::storage::Disk;
+use super::segment::OpenSegment;
+use super::{Lsn, WalError, WalOptions};
 use crate::storage::fault_point::fault_point;
 
 /// A write to the file is at most about this large (a spliced value apart).
 const WRITE_BYTES_MAX: usize = 1 << 20;
 /// Splices up to this size are copied into the gathered write.
 const SPLICE_COPY_BYTES_MAX: usize = 64 << 10;
-/// How long everysec and no gather before they write.
-const GATHER_TIME: Duration = Duration::from_millis(2);
-/// The rhythm of everysec.
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-/// After a sync and this much idle time the mark is written by itself.
-const MARK_IDLE_TIME: Duration = Duration::from_millis(50);
-/// A closing log waits this long for records that are begun and not yet submitted.
-const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// Memory for gathering that is kept.
+const GATHER_BYTES_KEPT: usize = 128 << 10;
+
+/// Whether all that was contiguous has been written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrote {
+    All,
+    /// The segment is full.
+    Full,
+}
 
 pub(super) struct Writer {
     core: Arc<Core>,
-    disk: Arc<dyn Disk>,
-    options: WalOptions,
+    group: u16,
+    term: u32,
     segment: OpenSegment,
     merge: Merge,
     gather: Vec<u8>,
@@ -45,11 +45,9 @@ pub(super) struct Writer {
     gathered_records: u64,
     next: Lsn,
     last_wall_ms: u64,
-    last_sync: Instant,
-    mark_due: bool,
     noted: Noted,
-    /// How far a closing log was when it last had something to write, and when that was.
-    last_drained: (Lsn, Instant),
+    /// Records below are durable by other means, and not written.
+    floor: Lsn,
 }
 
 /// The last place that was noted for readers.
@@ -77,72 +75,83 @@ impl Noted {
     }
 }
 
-/// What a turn of the loop found.
-struct Turn {
-    wrote: bool,
-    closing: bool,
-}
-
 impl Writer {
     /// `next`: the LSN of the next record, and when the last one was written.
-    pub fn new(
-        core: Arc<Core>,
-        disk: Arc<dyn Disk>,
-        options: WalOptions,
-        segment: OpenSegment,
-        (next, last_wall_ms): (Lsn, u64),
-    ) -> Self {
+    pub fn new(core: Arc<Core>, options: &WalOptions, segment: OpenSegment, (next, last_wall_ms): (Lsn, u64)) -> Self {
         Writer {
             core,
-            disk,
-            options,
+            group: options.group,
+            term: options.term,
             segment,
             merge: Merge::default(),
-            gather: Vec::with_capacity(WRITE_BYTES_MAX + SPLICE_COPY_BYTES_MAX),
+            gather: Vec::new(),
             gathered_bytes: 0,
             gathered_records: 0,
             next,
             last_wall_ms,
-            last_sync: Instant::now(),
-            mark_due: next > Lsn::FIRST,
             noted: Noted::default(),
-            last_drained: (Lsn::ZERO, Instant::now()),
+            floor: Lsn::FIRST,
         }
     }
 
-    /// Runs until the close or the first error.
-    pub fn run(mut self) {
-        if let Err(error) = self.work() {
-            self.core.fail(&error.to_string());
-        }
-        self.core.closed.store(true, Ordering::SeqCst);
-        self.core.pending.0.store(0, Ordering::SeqCst);
-        self.core.wake_all();
+    /// The LSN of the next record to be written.
+    pub fn next(&self) -> Lsn {
+        self.next
     }
 
-    fn work(&mut self) -> Result<(), WalError> {
-        loop {
-            let turn = self.turn()?;
-            if self.core.is_failed() {
-                return Ok(());
-            }
-            if turn.closing && self.drained() {
-                return self.finish();
-            }
-            self.pause(&turn)?;
-        }
+    /// Whether a record above a gap is here.
+    pub fn is_stuck(&self) -> bool {
+        !self.merge.is_empty()
     }
 
-    fn turn(&mut self) -> Result<Turn, WalError> {
-        let before = self.core.written.0.load(Ordering::Relaxed);
+    /// The segment in use.
+    pub fn segment(&self) -> &OpenSegment {
+        &self.segment
+    }
+
+    /// Writes all records up to the first gap, or to the end of the segment.
+    pub fn write(&mut self) -> Result<Wrote, WalError> {
         self.sweep();
-        self.write_prefix()?;
-        self.sync_if_due()?;
-        let closing = self.core.control.lock().closing;
-        Ok(Turn {
-            wrote: self.core.written.0.load(Ordering::Relaxed) > before,
-            closing,
-        })
+        let mut merge = std::mem::take(&mut self.merge);
+        let result = self.write_merged(&mut merge);
+        self.merge = merge;
+        let wrote = result?;
+        self.flush()?;
+        Ok(wrote)
+    }
+
+    /// Writes a mark by itself, if one is due.
+    pub fn write_mark(&mut self) -> Result<(), WalError> {
+        if self.core.mark_due.swap(false, Ordering::SeqCst) {
+            self.gather_mark();
+        }
+        self.write_gathered()
+    }
+
+    /// Goes on in `segment`, which begins with the next record.
+    pub fn turn_to(&mut self, segment: OpenSegment) {
+        self.segment = segment;
+        let mut segments = self.core.segments.lock();
+        if let Some(last) = segments.last_mut() {
+            last.last_wall_ms = self.last_wall_ms;
+        }
+        segments.push(SegmentInfo {
+            first: self.next,
+            path: self.segment.path.clone(),
+            bytes: self.segment.bytes,
+            last_wall_ms: 0,
+        });
+    }
+
+    /// Forgets the records below `next`, written or not: they are durable by other means.
+    pub fn skip_to(&mut self, next: Lsn) {
+        self.gather.clear();
+        let unwritten = std::mem::take(&mut self.gathered_bytes);
+        self.core.pending.0.fetch_sub(unwritten, Ordering::SeqCst);
+        self.gathered_records = 0;
+        self.floor = next;
+        self.next = next;
+        self.sweep();
     }
 
     fn sweep(&mut self) {
@@ -157,21 +166,20 @@ impl Writer {
                 .lock()
                 .retain(|slot| !gone.iter().any(|gone| Arc::ptr_eq(gone, slot)));
         }
+        let skipped = self.merge.skip_below(self.floor);
+        core.pending.0.fetch_sub(skipped, Ordering::SeqCst);
     }
 
-    /// Writes all records up to the first gap.
-    fn write_prefix(&mut self) -> Result<(), WalError> {
-        let mut merge = std::mem::take(&mut self.merge);
-        let result = self.write_merged(&mut merge);
-        self.merge = merge;
-        result?;
-        self.flush()
-    }
-
-    fn write_merged(&mut self, merge: &mut Merge) -> Result<(), WalError> {
+    fn write_merged(&mut self, merge: &mut Merge) -> Result<Wrote, WalError> {
         while let Some(stream) = merge.find(self.next) {
             // A run: the records of one stream as long as they follow each other.
             loop {
+                if self.is_full() {
+                    return Ok(Wrote::Full);
+                }
+                if self.gather.len() >= WRITE_BYTES_MAX {
+                    self.flush()?;
+                }
                 let record = merge.peek(stream).ok_or_else(|| self.lost_record())?;
                 self.write_record(&record)?;
                 let (inline, splices) = (record.inline.len(), record.splices.len());
@@ -181,7 +189,17 @@ impl Writer {
                 }
             }
         }
-        Ok(())
+        Ok(Wrote::All)
+    }
+
+    /// Whether the segment is long enough, and holds a record.
+    fn is_full(&self) -> bool {
+        let full_bytes = self.core.segment_bytes.load(Ordering::Relaxed);
+        if self.segment.bytes + (self.gather.len() as u64) < full_bytes {
+            return false;
+        }
+        let segments = self.core.segments.lock();
+        segments.last().is_some_and(|last| last.first < self.next)
     }
 
     /// The chunks are not what the producers promise; must never happen.
@@ -190,8 +208,7 @@ impl Writer {
     }
 
     fn write_record(&mut self, record: &Next<'_>) -> Result<(), WalError> {
-        self.make_room()?;
-        if self.mark_due {
+        if self.core.mark_due.swap(false, Ordering::SeqCst) {
             self.gather_mark();
         }
         let at = self.gather.len();
@@ -245,9 +262,8 @@ impl Writer {
     }
 
     fn gather_mark(&mut self) {
-        self.mark_due = false;
         let stable = self.core.stable.load(Ordering::Relaxed);
-        let (group, term) = (self.options.group, self.options.term);
+        let (group, term) = (self.group, self.term);
         self.gather.extend(format::mark(
             self.segment.salt,
             group,
@@ -257,48 +273,6 @@ impl Writer {
         ));
     }
 
-    /// Before a record: writes what is gathered if it is much, and turns to a new segment if this one is full.
-    fn make_room(&mut self) -> Result<(), WalError> {
-        let full_bytes = self.core.segment_bytes.load(Ordering::Relaxed);
-        if self.segment.bytes + self.gather.len() as u64 >= full_bytes && !self.segment_is_new() {
-            self.flush()?;
-            return self.rotate();
-        }
-        if self.gather.len() >= WRITE_BYTES_MAX {
-            self.flush()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Whether the segment holds no record yet.
-    fn segment_is_new(&self) -> bool {
-        self.gathered_records == 0
-            && self
-                .core
-                .segments
-                .lock()
-                .last()
-                .is_some_and(|last| last.first == self.next)
-    }
-
-    fn rotate(&mut self) -> Result<(), WalError> {
-        self.sync()?;
-        self.segment = segment::create(self.disk.as_ref(), &self.options.dir, self.next)?;
-        let mut segments = self.core.segments.lock();
-        if let Some(last) = segments.last_mut() {
-            last.last_wall_ms = self.last_wall_ms;
-        }
-        let (path, bytes) = (self.segment.path.clone(), self.segment.bytes);
-        segments.push(SegmentInfo {
-            first: self.next,
-            path,
-            bytes,
-            last_wall_ms: 0,
-        });
-        Ok(())
-    }
-
     /// Writes what is gathered and tells how far it goes.
     fn flush(&mut self) -> Result<(), WalError> {
         self.write_gathered()?;
@@ -306,20 +280,18 @@ impl Writer {
             return Ok(());
         }
         let core = &self.core;
-        core.advance_written(self.next.before());
+        if let Some(last) = core.segments.lock().last_mut() {
+            last.bytes = self.segment.bytes;
+            self.noted.note(core, self.next, last);
+        }
         core.counters
             .records_written
             .fetch_add(std::mem::take(&mut self.gathered_records), Ordering::Relaxed);
         core.pending
             .0
             .fetch_sub(std::mem::take(&mut self.gathered_bytes), Ordering::SeqCst);
-        if let Some(last) = core.segments.lock().last_mut() {
-            last.bytes = self.segment.bytes;
-            self.noted.note(core, self.next, last);
-        }
-        if !core.room.is_empty() && !core.over_pending() {
-            core.room.wake_all();
-        }
+        core.unsynced.note_written();
+        core.advance_written(self.next.before());
         Ok(())
     }
 
@@ -331,6 +303,7 @@ impl Writer {
             self.write_out(&gather)
         };
         gather.clear();
+        gather.shrink_to(GATHER_BYTES_KEPT);
         self.gather = gather;
         result
     }
@@ -349,126 +322,6 @@ impl Writer {
             .fetch_add(bytes.len() as u64, Ordering::Relaxed);
         fault_point("wal.written");
         Ok(())
-    }
-
-    fn sync_if_due(&mut self) -> Result<(), WalError> {
-        if !self.unsynced() {
-            return Ok(());
-        }
-        let stable = self.core.stable.load(Ordering::Relaxed);
-        let due = match self.core.policy() {
-            Fsync::Always => true,
-            Fsync::EverySec => self.last_sync.elapsed() >= SYNC_INTERVAL,
-            Fsync::No => false,
-        };
-        if due || self.core.control.lock().sync_to > Lsn::new(stable) {
-            self.sync()
-        } else {
-            Ok(())
-        }
-    }
-
-    fn sync(&mut self) -> Result<(), WalError> {
-        let written = self.core.written.0.load(Ordering::Relaxed);
-        let start = Instant::now();
-        self.segment
-            .file
-            .sync_data()
-            .map_err(WalError::io("sync", &self.segment.path))?;
-        fault_point("wal.synced");
-        self.last_sync = Instant::now();
-        let took_us = u64::try_from((self.last_sync - start).as_micros()).unwrap_or(u64::MAX);
-        let counters = &self.core.counters;
-        counters.fsyncs.fetch_add(1, Ordering::Relaxed);
-        counters.fsync_last_us.store(took_us, Ordering::Relaxed);
-        counters.fsync_max_us.fetch_max(took_us, Ordering::Relaxed);
-        self.mark_due = true;
-        self.core.advance_stable(Lsn::new(written));
-        Ok(())
-    }
-
-    /// Whether a closing log has written all that it will. The grace begins anew with each record that is written: it is
-    /// for those that nobody submits, and a disk that is slow loses none.
-    fn drained(&mut self) -> bool {
-        if self.core.next.0.load(Ordering::Acquire) == self.next.get() {
-            return true;
-        }
-        let (next, since) = self.last_drained;
-        if next != self.next {
-            self.last_drained = (self.next, Instant::now());
-            return false;
-        }
-        since.elapsed() >= CLOSE_GRACE
-    }
-
-    /// The end of the log: all durable, and marked so.
-    fn finish(&mut self) -> Result<(), WalError> {
-        if !self.merge.is_empty() {
-            tracing::warn!("WAL: closed while record {} was begun and not submitted", self.next);
-        }
-        if self.unsynced() {
-            self.sync()?;
-        }
-        if self.mark_due {
-            self.gather_mark();
-            self.write_gathered()?;
-            self.segment
-                .file
-                .sync_data()
-                .map_err(WalError::io("sync", &self.segment.path))?;
-        }
-        Ok(())
-    }
-
-    /// Sleeps until there is something to do.
-    fn pause(&mut self, turn: &Turn) -> Result<(), WalError> {
-        let gathers = self.core.policy() != Fsync::Always && !turn.closing;
-        if turn.wrote && gathers {
-            self.park(GATHERING, Some(Instant::now() + GATHER_TIME));
-            return Ok(());
-        }
-        let timed_out = self.park(IDLE, self.deadline(Instant::now(), turn.closing));
-        if gathers && self.core.queued.0.load(Ordering::SeqCst) > 0 {
-            self.park(GATHERING, Some(Instant::now() + GATHER_TIME));
-        } else if timed_out && self.mark_due && !self.unsynced() {
-            self.gather_mark();
-            self.write_gathered()?;
-        }
-        Ok(())
-    }
-
-    /// Whether records are written that are not synced.
-    fn unsynced(&self) -> bool {
-        self.core.written.0.load(Ordering::Relaxed) > self.core.stable.load(Ordering::Relaxed)
-    }
-
-    /// When an idle writer has something to do by itself.
-    fn deadline(&self, now: Instant, closing: bool) -> Option<Instant> {
-        if closing {
-            return Some(now + Duration::from_millis(1));
-        }
-        if self.unsynced() {
-            return (self.core.policy() == Fsync::EverySec).then(|| self.last_sync + SYNC_INTERVAL);
-        }
-        self.mark_due.then(|| now + MARK_IDLE_TIME)
-    }
-
-    /// Sleeps; returns whether that was for the whole time.
-    fn park(&self, state: u8, until: Option<Instant>) -> bool {
-        let core = &self.core;
-        core.parked.store(state, Ordering::SeqCst);
-        let mut control = core.control.lock();
-        let enough = if state == GATHERING { GATHER_BYTES } else { 1 };
-        let mut timed_out = false;
-        if core.queued.0.load(Ordering::SeqCst) < enough && !control.nudged && !core.is_failed() {
-            match until {
-                Some(until) => timed_out = core.work.wait_until(&mut control, until).timed_out(),
-                None => core.work.wait(&mut control),
-            }
-        }
-        control.nudged = false;
-        core.parked.store(BUSY, Ordering::SeqCst);
-        timed_out
     }
 }
 

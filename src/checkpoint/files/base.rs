@@ -12,7 +12,8 @@ use std::collections::HashMap;
 
 use super::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageRow};
 use super::manifest::Manifest;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
+use crate::page::PageId;
 use crate::wal::Lsn;
 
 /// Most page files that a manifest names, one checkpoint more or less.
@@ -73,13 +74,13 @@ pub struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// Where the page of this identity and version is.
-    pub fn find(&self, page_id: u64, version: Lsn) -> Option<&'a PageRow> {
+    pub fn find(&self, page_id: PageId, version: Lsn) -> Option<&'a PageRow> {
         let row = self.rows.get(self.place(page_id)?)?;
         let is_sparse = self.base.is_sparse.get(row.file as usize).copied();
         (row.version == version && version != Lsn::ZERO && is_sparse == Some(false)).then_some(row)
     }
 
-    fn place(&self, page_id: u64) -> Option<usize> {
+    fn place(&self, page_id: PageId) -> Option<usize> {
         self.rows.binary_search_by_key(&page_id, |row| row.page_id).ok()
     }
 }

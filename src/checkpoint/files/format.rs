@@ -6,8 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::effect::{CollectionId, DatabaseId, Placement};
+use crate::engine::effect::Placement;
+use crate::engine::ids::ShardNo;
+use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::settings::Settings;
+use crate::page::PageId;
 use crate::page::codec;
 use crate::page::image::Anchor;
 use crate::wal::Lsn;
@@ -130,9 +133,9 @@ pub struct PageHeader {
     /// The collection.
     pub collection: CollectionId,
     /// The shard.
-    pub shard: u32,
+    pub shard: ShardNo,
     /// The page's identity within the collection.
-    pub page_id: u64,
+    pub page_id: PageId,
     /// LSN of its last change.
     pub version: Lsn,
     /// Bytes of content once unpacked; `len` when it is not packed.
@@ -149,8 +152,8 @@ impl PageHeader {
         let words = [
             u64::from(self.crc) | u64::from(self.entries) << 32,
             self.len,
-            u64::from(self.collection) | u64::from(self.shard) << 32,
-            self.page_id,
+            u64::from(self.collection.get()) | u64::from(self.shard.get()) << 32,
+            self.page_id.get(),
             self.version.get(),
             self.raw_len,
             u64::from(self.anchor.prefix) | u64::from(self.anchor.depth) << 32 | u64::from(self.flags) << 40,
@@ -174,9 +177,9 @@ impl PageHeader {
             crc: u32_at(bytes, 0),
             entries: u32_at(bytes, 4),
             len: u64_at(bytes, 8),
-            collection: u32_at(bytes, 16),
-            shard: u32_at(bytes, 20),
-            page_id: u64_at(bytes, 24),
+            collection: CollectionId::new(u32_at(bytes, 16)),
+            shard: ShardNo::new(u32_at(bytes, 20)),
+            page_id: PageId::new(u64_at(bytes, 24)),
             version: Lsn::new(u64_at(bytes, 32)),
             raw_len: u64_at(bytes, 40),
             anchor: Anchor {
@@ -240,7 +243,7 @@ impl ManifestHead {
         bytes.extend(versions.iter().flat_map(|word| word.to_le_bytes()));
         let words = [self.id, self.lsn.get(), self.wall_ms, self.pages, self.entries];
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-        let counts = [self.next_collection, self.collections, self.files.len() as u32, 0];
+        let counts = [self.next_collection.get(), self.collections, self.files.len() as u32, 0];
         bytes.extend(counts.iter().flat_map(|word| word.to_le_bytes()));
         bytes.extend_from_slice(&self.data_set.to_le_bytes());
         let sizes = [self.referenced_bytes, self.written_pages, self.written_bytes];
@@ -291,7 +294,7 @@ impl ManifestHead {
             wall_ms: u64_at(body, 40),
             pages: u64_at(body, 48),
             entries: u64_at(body, 56),
-            next_collection: u32_at(body, 64),
+            next_collection: CollectionId::new(u32_at(body, 64)),
             collections: u32_at(body, 68),
             data_set: u128::from(u64_at(body, 80)) | u128::from(u64_at(body, 88)) << 64,
             referenced_bytes: u64_at(body, 96),
@@ -314,7 +317,7 @@ pub struct CollectionRow {
     /// How keys are placed.
     pub placement: Placement,
     /// No page of it has had this id or a higher one.
-    pub next_page_id: u64,
+    pub next_page_id: PageId,
     /// What is set of it.
     pub settings: Settings,
     /// How many pages follow.
@@ -325,7 +328,7 @@ pub struct CollectionRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRow {
     /// The page's identity within the collection.
-    pub page_id: u64,
+    pub page_id: PageId,
     /// LSN of its last change: with the identity it says which content this is.
     pub version: Lsn,
     /// Where its header begins in the file.
@@ -333,7 +336,7 @@ pub struct PageRow {
     /// Bytes of content behind the header, as stored.
     pub len: u64,
     /// Which shard.
-    pub shard: u32,
+    pub shard: ShardNo,
     /// Index into the manifest's file table.
     pub file: u32,
     /// As in the page's header.
@@ -358,7 +361,7 @@ mod tests {
             wall_ms: 5,
             pages: 6,
             entries: 7,
-            next_collection: 8,
+            next_collection: CollectionId::new(8),
             collections: 2,
             data_set: 0x1234_5678_9abc_def0_1234_5678_9abc_def1,
             referenced_bytes: 10,
@@ -396,9 +399,9 @@ mod tests {
             crc: 1,
             entries: 2,
             len: 3,
-            collection: 4,
-            shard: 5,
-            page_id: 6,
+            collection: CollectionId::new(4),
+            shard: ShardNo::new(5),
+            page_id: PageId::new(6),
             version: Lsn::new(7),
             raw_len: 8,
             anchor: Anchor { prefix: 9, depth: 10 },

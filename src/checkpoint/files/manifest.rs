@@ -135,7 +135,7 @@ impl Rows<'_> {
         let mut pages = Vec::with_capacity((row.pages as usize).min(self.body.len() / 8));
         for _ in 0..row.pages {
             let page: PageRow = self.next()?;
-            if page.file as usize >= head.files.len() || page.shard >> row.placement.shard_bits != 0 {
+            if page.file as usize >= head.files.len() || page.shard.get() >> row.placement.shard_bits != 0 {
                 return Err(self.error(format!("page {} points nowhere", page.page_id)));
             }
             pages.push(page);

@@ -81,6 +81,9 @@ pub fn unpack<'a>(header: &PageHeader, stored: &'a [u8], raw: &'a mut Vec<u8>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ids::CollectionId;
+    use crate::engine::ids::ShardNo;
+    use crate::page::PageId;
     use crate::page::Shared;
     use crate::wal::Lsn;
 
@@ -97,9 +100,9 @@ mod tests {
             crc: 0,
             entries: 0,
             len: stored as u64,
-            collection: 0,
-            shard: 0,
-            page_id: 0,
+            collection: CollectionId::new(0),
+            shard: ShardNo::FIRST,
+            page_id: PageId::new(0),
             version: Lsn::ZERO,
             raw_len: raw as u64,
             anchor: Default::default(),

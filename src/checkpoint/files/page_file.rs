@@ -17,7 +17,8 @@ use super::packing::{Compression, Packer, unpack};
 use super::refusal::Refusal;
 use crate::engine::background::give_way;
 use crate::engine::collection::Collection;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
+use crate::engine::ids::ShardNo;
 use crate::engine::index::loaded::LoadedPage;
 use crate::page::Entry;
 use crate::page::image::{self, EntryImage, PageImage};
@@ -59,7 +60,7 @@ impl PageFileWriter {
     }
 
     /// Appends a page; the row says where it is, in file 0 of the manifest.
-    pub fn append(&mut self, collection: CollectionId, shard: u32, image: &mut PageImage) -> Result<PageRow> {
+    pub fn append(&mut self, collection: CollectionId, shard: ShardNo, image: &mut PageImage) -> Result<PageRow> {
         image.content.settle();
         let raw_len = image.content.len() as u64;
         let mut header = PageHeader {
@@ -211,7 +212,7 @@ impl<'a> ReadPage<'a> {
             ..
         } = self.header;
         let begun = collection
-            .shard(shard as usize)
+            .shard(shard)
             .lock()
             .index
             .begin_page(page_id, version, anchor, entries);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::names::manifest_name;
+use crate::page::PageId;
 use crate::wal::Lsn;
 
 /// See the module.
@@ -56,7 +57,7 @@ pub enum Refusal {
         max: u64,
     },
     /// The page is in none of the manifest's files.
-    PageInNoFile(u64),
+    PageInNoFile(PageId),
     /// The control file is missing beside checkpoint files.
     ControlMissing(PathBuf),
     /// What was committed last is not there.

@@ -12,7 +12,8 @@ use super::format::{ManifestKind, PageRow};
 use super::manifest::{CollectionPart, Manifest};
 use super::page_file::{PageBuffer, PageFileReader};
 use crate::engine::collection::Collection;
-use crate::engine::effect::CollectionId;
+use crate::engine::ids::CollectionId;
+use crate::engine::ids::ShardNo;
 use crate::engine::index::loaded::{Outline, check_fit};
 use crate::page::image::Anchor;
 use crate::storage::Disk;
@@ -100,7 +101,7 @@ fn verify_collection(
 ) {
     // Never written to: it only tells where keys belong.
     let collection = Collection::new(part.row.id, part.row.placement);
-    let mut shards: BTreeMap<u32, Vec<Outline>> = BTreeMap::new();
+    let mut shards: BTreeMap<ShardNo, Vec<Outline>> = BTreeMap::new();
     let mut whole = true;
     let mut buffer = PageBuffer::default();
     for row in &part.pages {
@@ -148,7 +149,7 @@ pub struct Hole {
     /// The collection's identity.
     pub collection: CollectionId,
     /// The shard.
-    pub shard: u32,
+    pub shard: ShardNo,
     /// Which hashes, as a page would have them.
     pub anchor: Anchor,
 }
@@ -171,7 +172,7 @@ pub fn damage(disk: &dyn Disk, path: &Path, manifest: &Manifest) -> Damage {
     let mut buffer = PageBuffer::default();
     for part in &manifest.collections {
         let collection = Collection::new(part.row.id, part.row.placement);
-        let mut shards: BTreeMap<u32, Vec<Anchor>> = BTreeMap::new();
+        let mut shards: BTreeMap<ShardNo, Vec<Anchor>> = BTreeMap::new();
         for row in &part.pages {
             let built = match files.get(row.file as usize) {
                 Some(Ok(file)) => file
@@ -233,6 +234,7 @@ fn holes(mut anchors: Vec<Anchor>) -> Vec<Anchor> {
 mod tests {
     use super::*;
     use crate::engine::index::loaded::check_cover;
+    use crate::page::PageId;
 
     #[test]
     fn holes_are_filled_by_as_few_pages_as_fit() {
@@ -248,7 +250,7 @@ mod tests {
             let left: Vec<Anchor> = whole.iter().filter(is_left).copied().collect();
             let mut all = [left.clone(), holes(left)].concat();
             all.sort_unstable_by_key(|anchor| anchor.prefix);
-            check_cover(all.iter().map(|anchor| (1, *anchor))).unwrap();
+            check_cover(all.iter().map(|anchor| (PageId::FIRST, *anchor))).unwrap();
         }
         let right = Anchor {
             prefix: 1 << 31,

@@ -12,7 +12,7 @@ fn fill(server: &mut Server) {
         server.set(&format!("key:{i}"), &format!("value {i}"));
     }
     server.set("large", &"x".repeat(100_000));
-    server.change(1, b"other", |txn| put(txn, b"other", b"1"));
+    server.change(DatabaseId::new(1), b"other", |txn| put(txn, b"other", b"1"));
     server.exclusive(|txn| txn.create(None, "named", Kind::Hmap).unwrap());
     let named = server.engine.registry().by_name("named").unwrap().id;
     for i in 0..50 {
@@ -55,10 +55,12 @@ fn writes_and_splits_during_the_walk() {
         for i in 0..9000 {
             server.set(&format!("key:{i}"), "changed");
         }
-        server.change(0, b"large", |txn| txn.write_range(b"large", 50_000, b"changed"));
+        server.change(DatabaseId::DEFAULT, b"large", |txn| {
+            txn.write_range(b"large", 50_000, b"changed")
+        });
         for i in (0..9000).step_by(2) {
             let key = format!("key:{i}");
-            server.change(0, key.as_bytes(), |txn| txn.delete(key.as_bytes()));
+            server.change(DatabaseId::DEFAULT, key.as_bytes(), |txn| txn.delete(key.as_bytes()));
         }
     });
 }
@@ -66,7 +68,13 @@ fn writes_and_splits_during_the_walk() {
 #[test]
 fn flush_during_the_walk() {
     survives(|server| {
-        let id = server.engine.registry().slot(0).unwrap().collection.id();
+        let id = server
+            .engine
+            .registry()
+            .slot(DatabaseId::DEFAULT)
+            .unwrap()
+            .collection
+            .id();
         server.exclusive(|txn| txn.flush(id).unwrap());
         for i in 0..500 {
             server.set(&format!("key:{i}"), "after the flush");
@@ -78,15 +86,23 @@ fn flush_during_the_walk() {
 fn drop_swap_and_rename_during_the_walk() {
     survives(|server| {
         let named = server.engine.registry().by_name("named").unwrap().collection.id();
-        let first = server.engine.registry().slot(0).unwrap().collection.id();
+        let first = server
+            .engine
+            .registry()
+            .slot(DatabaseId::DEFAULT)
+            .unwrap()
+            .collection
+            .id();
         server.exclusive(|txn| {
-            txn.swap(0, 1).unwrap();
+            txn.swap(DatabaseId::DEFAULT, DatabaseId::new(1)).unwrap();
             txn.drop_collection(named).unwrap();
         });
         server.exclusive(|txn| txn.create(None, "named", Kind::Hmap).unwrap());
         for i in 0..500 {
             let key = format!("key:{i}");
-            server.change(1, key.as_bytes(), |txn| put(txn, key.as_bytes(), b"swapped"));
+            server.change(DatabaseId::new(1), key.as_bytes(), |txn| {
+                put(txn, key.as_bytes(), b"swapped")
+            });
         }
         server.exclusive(|txn| txn.drop_collection(first).unwrap());
     });

@@ -20,7 +20,7 @@ fn write(engine: &Engine, mut random: SmallRng, writer: usize, stop: &AtomicBool
             20 => Some(vec![b'x'; random.random_range(0..60_000)]),
             _ => Some(format!("{}", history.len()).into_bytes()),
         };
-        let lsn = change(engine, &mut worker, 0, &key, |txn| {
+        let lsn = change(engine, &mut worker, DatabaseId::DEFAULT, &key, |txn| {
             match &value {
                 Some(value) => put(txn, &key, value),
                 None => drop(txn.delete(&key)),

@@ -50,7 +50,9 @@ fn filled(disk: &FaultDisk, fsync: Option<Fsync>) -> Server {
         server.set(&format!("key:{i}"), &format!("value {i}"));
     }
     server.set("large", &"x".repeat(70_000));
-    server.change(0, b"key:1", |txn| txn.expire_at(b"key:1", Some(u64::MAX / 4)));
+    server.change(DatabaseId::DEFAULT, b"key:1", |txn| {
+        txn.expire_at(b"key:1", Some(u64::MAX / 4))
+    });
     server
 }
 
@@ -92,7 +94,7 @@ fn memory_stays_exact_and_watchers_are_not_told() {
     let flag = WatchFlag::default();
     {
         let registry = server.engine.registry();
-        let collection = &registry.slot(0).unwrap().collection;
+        let collection = &registry.slot(DatabaseId::DEFAULT).unwrap().collection;
         let shard = collection.shard_of(collection.key(b"key:5").hash);
         collection.shard(shard).lock().watches.add(b"key:5", &flag, false);
     }
@@ -131,7 +133,7 @@ fn write_until(engine: &Engine, worker: &mut Worker, (number, seed): (u64, u64),
             random.random_range(0..80)
         };
         let value: Vec<u8> = (0..len).map(|_| random.random()).collect();
-        change(engine, worker, 0, &key, |txn| match choice {
+        change(engine, worker, DatabaseId::DEFAULT, &key, |txn| match choice {
             0..6 if !copies => {
                 put(txn, &key, &value);
                 model.insert(key.clone(), (value.clone(), 0));
@@ -227,7 +229,7 @@ fn a_copy_is_of_one_instant() {
                         return;
                     }
                     let key = format!("key:{i:03}").into_bytes();
-                    change(engine, &mut worker, 0, &key, |txn| {
+                    change(engine, &mut worker, DatabaseId::DEFAULT, &key, |txn| {
                         put(txn, &key, round.to_string().as_bytes())
                     });
                 }
@@ -278,7 +280,7 @@ fn what_happens_to_the_whole_collection_meanwhile() {
             worker
                 .with_exclusive(&engine, |worker, pass| {
                     let mut scope = Scope::exclusive(&engine, worker, pass);
-                    let mut txn = ExclusiveTxn::new(&mut scope, 0);
+                    let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
                     let id = txn.slot(database).unwrap().collection.id();
                     if flushes {
                         txn.flush(id)
@@ -322,7 +324,7 @@ fn a_cache_with_keys_becomes_one_that_is_kept() {
     };
     server
         .exclusive(|txn| {
-            let id = txn.slot(0).unwrap().collection.id();
+            let id = txn.slot(DatabaseId::DEFAULT).unwrap().collection.id();
             txn.configure(id, cache)
         })
         .unwrap();
@@ -388,6 +390,7 @@ fn a_power_cut_while_copying_leaves_all_or_nothing() {
 
 #[test]
 fn a_power_cut_while_converting_leaves_the_old_or_the_new() {
-    let is_after = |registry: &Registry| registry.slot(0).unwrap().collection.placement().kind == Kind::Bdef;
+    let is_after =
+        |registry: &Registry| registry.slot(DatabaseId::DEFAULT).unwrap().collection.placement().kind == Kind::Bdef;
     cut_off(|server| convert(&server.checkpoints, "default", Kind::Bdef), is_after);
 }

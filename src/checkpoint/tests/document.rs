@@ -7,6 +7,9 @@ use super::super::files::format::{
     FLAG_LZ4, FORMAT_VERSION, MANIFEST_FIXED_BYTES, ManifestHead, ManifestKind, PAGE_FILE_HEADER_BYTES,
     PAGE_HEADER_BYTES, PageHeader, encode_page_file_header,
 };
+use crate::engine::ids::CollectionId;
+use crate::engine::ids::ShardNo;
+use crate::page::PageId;
 use crate::page::codec;
 use crate::page::image::Anchor;
 use crate::wal::Lsn;
@@ -81,9 +84,9 @@ fn pages() {
         crc: 0xa1a2_a3a4,
         entries: 0xb1b2_b3b4,
         len: 0xc1c2_c3c4_c5c6_c7c8,
-        collection: 0xd1d2_d3d4,
-        shard: 0xe1e2_e3e4,
-        page_id: 0xf1f2_f3f4_f5f6_f7f8,
+        collection: CollectionId::new(0xd1d2_d3d4),
+        shard: ShardNo::new(0xe1e2_e3e4),
+        page_id: PageId::new(0xf1f2_f3f4_f5f6_f7f8),
         version: Lsn::new(0x0102_0304_0506_0708),
         raw_len: 0x1112_1314_1516_1718,
         anchor: Anchor {
@@ -96,9 +99,9 @@ fn pages() {
     check(&fields, &bytes, "crc32c", &header.crc.to_le_bytes());
     check(&fields, &bytes, "entries", &header.entries.to_le_bytes());
     check(&fields, &bytes, "len", &header.len.to_le_bytes());
-    check(&fields, &bytes, "collection", &header.collection.to_le_bytes());
-    check(&fields, &bytes, "shard", &header.shard.to_le_bytes());
-    check(&fields, &bytes, "page id", &header.page_id.to_le_bytes());
+    check(&fields, &bytes, "collection", &header.collection.get().to_le_bytes());
+    check(&fields, &bytes, "shard", &header.shard.get().to_le_bytes());
+    check(&fields, &bytes, "page id", &header.page_id.get().to_le_bytes());
     check(&fields, &bytes, "version", &header.version.get().to_le_bytes());
     check(&fields, &bytes, "raw len", &header.raw_len.to_le_bytes());
     check(&fields, &bytes, "prefix", &header.anchor.prefix.to_le_bytes());
@@ -119,7 +122,7 @@ fn manifests() {
         wall_ms: 0xd1d2_d3d4_d5d6_d7d8,
         pages: 0xe1e2_e3e4_e5e6_e7e8,
         entries: 0xf1f2_f3f4_f5f6_f7f8,
-        next_collection: 0x0102_0304,
+        next_collection: CollectionId::new(0x0102_0304),
         collections: 0x1112_1314,
         data_set: 0x2122_2324_2526_2728_2930_3132_3334_3536,
         referenced_bytes: 0x4142_4344_4546_4748,
@@ -140,7 +143,7 @@ fn manifests() {
         &fields,
         &bytes,
         "next collection id",
-        &head.next_collection.to_le_bytes(),
+        &head.next_collection.get().to_le_bytes(),
     );
     check(&fields, &bytes, "collections", &head.collections.to_le_bytes());
     check(&fields, &bytes, "files", &1_u32.to_le_bytes());

@@ -5,6 +5,7 @@
 use std::fs;
 
 use super::*;
+use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-2");
@@ -19,7 +20,7 @@ fn key(i: usize) -> Vec<u8> {
     format!("key:{i:04}").into_bytes()
 }
 
-fn fill(server: &mut Server, database: u32, range: std::ops::Range<usize>, word: &str) {
+fn fill(server: &mut Server, database: DatabaseId, range: std::ops::Range<usize>, word: &str) {
     for i in range {
         let (key, value) = (key(i), format!("{word} {i} ").repeat(1 + i % 5));
         server.change(database, &key, |txn| {
@@ -39,7 +40,7 @@ fn write() -> (FaultDisk, Dump) {
     server.exclusive(|txn| txn.create(None, "ordered", Kind::Bcust).unwrap());
     server.exclusive(|txn| txn.create(None, "empty", Kind::Bdef).unwrap());
     let ordered = server.engine.registry().by_name("ordered").unwrap().id;
-    fill(&mut server, 0, 0..300, "first");
+    fill(&mut server, DatabaseId::DEFAULT, 0..300, "first");
     fill(&mut server, ordered, 0..600, "first");
     settings.keep_count.store(2, std::sync::atomic::Ordering::Relaxed);
     server.checkpoints.checkpoint_blocking().unwrap();
@@ -49,8 +50,8 @@ fn write() -> (FaultDisk, Dump) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(server.checkpoints.persist("ordered")).unwrap();
     server.checkpoints.checkpoint_blocking().unwrap();
-    fill(&mut server, 0, 290..310, "third");
-    server.change(0, &key(0), |txn| txn.delete(&key(0)));
+    fill(&mut server, DatabaseId::DEFAULT, 290..310, "third");
+    server.change(DatabaseId::DEFAULT, &key(0), |txn| txn.delete(&key(0)));
     server.sync();
     let dump = server.dump();
     server.checkpoints.stop();

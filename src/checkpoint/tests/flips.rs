@@ -42,7 +42,7 @@ fn filled() -> (FaultDisk, Dump) {
     for key in 0..250 {
         server.set(&format!("later:{key}"), "v");
     }
-    server.change(0, b"key:3", |txn| txn.delete(b"key:3"));
+    server.change(DatabaseId::DEFAULT, b"key:3", |txn| txn.delete(b"key:3"));
     let expected = server.dump();
     server.checkpoints.stop();
     server.engine.wal().close().unwrap();

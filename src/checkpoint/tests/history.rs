@@ -134,7 +134,8 @@ impl Run {
 
     fn put(&mut self) {
         let (key, value) = (self.key(), self.value());
-        self.server.change(0, &key, |txn| put(txn, &key, &value));
+        self.server
+            .change(DatabaseId::DEFAULT, &key, |txn| put(txn, &key, &value));
         self.model.insert(key.clone(), (value, 0));
         self.note(key);
     }
@@ -147,7 +148,8 @@ impl Run {
             return;
         };
         let (source, entry) = (source.clone(), entry.clone());
-        self.server.change(0, &key, |txn| put_copy(txn, &key, &source, &entry));
+        self.server
+            .change(DatabaseId::DEFAULT, &key, |txn| put_copy(txn, &key, &source, &entry));
         self.model.insert(key.clone(), entry);
         self.note(key);
     }
@@ -158,7 +160,7 @@ impl Run {
     }
 
     fn remove(&mut self, key: Vec<u8>) {
-        let existed = self.server.change(0, &key, |txn| txn.delete(&key));
+        let existed = self.server.change(DatabaseId::DEFAULT, &key, |txn| txn.delete(&key));
         assert_eq!(existed, self.model.remove(&key).is_some());
         self.note(key);
     }
@@ -178,7 +180,7 @@ impl Run {
         value.resize(value.len().max(offset + 5), 0);
         value[offset..offset + 5].copy_from_slice(b"range");
         self.server
-            .change(0, &key, |txn| txn.write_range(&key, offset, b"range"));
+            .change(DatabaseId::DEFAULT, &key, |txn| txn.write_range(&key, offset, b"range"));
         self.note(key);
     }
 
@@ -188,18 +190,26 @@ impl Run {
             return;
         };
         entry.1 = at_ms;
-        self.server.change(0, &key, |txn| txn.expire_at(&key, Some(at_ms)));
+        self.server
+            .change(DatabaseId::DEFAULT, &key, |txn| txn.expire_at(&key, Some(at_ms)));
         self.note(key);
     }
 
     fn look(&mut self) {
         let key = self.key();
-        let found = self.server.change(0, &key, |txn| txn.exists(&key));
+        let found = self.server.change(DatabaseId::DEFAULT, &key, |txn| txn.exists(&key));
         assert_eq!(found, self.model.contains_key(&key));
     }
 
     fn flush(&mut self) {
-        let id = self.server.engine.registry().slot(0).unwrap().collection.id();
+        let id = self
+            .server
+            .engine
+            .registry()
+            .slot(DatabaseId::DEFAULT)
+            .unwrap()
+            .collection
+            .id();
         self.server.exclusive(|txn| txn.flush(id).unwrap());
         self.model.clear();
         self.since.push((self.last_lsn(), Change::Flush));
@@ -220,7 +230,15 @@ impl Run {
         let found = self.server.dump().remove("default").unwrap().1;
         let (keys, expected) = (found.len(), self.model.len());
         assert!(found == self.model, "{what}: {keys} keys, {expected} expected");
-        let collection = Arc::clone(&self.server.engine.registry().slot(0).unwrap().collection);
+        let collection = Arc::clone(
+            &self
+                .server
+                .engine
+                .registry()
+                .slot(DatabaseId::DEFAULT)
+                .unwrap()
+                .collection,
+        );
         assert_eq!(collection.placement().kind, self.kind);
         assert_eq!(collection.totals(Lsn::MAX).keys, self.model.len() as u64, "{what}");
     }

@@ -73,10 +73,10 @@ fn start(disk: &FaultDisk, keep: u64) -> Server {
     server
 }
 
-fn databases(server: &Server) -> Vec<u32> {
+fn databases(server: &Server) -> Vec<DatabaseId> {
     let registry = server.engine.registry();
     let named = [Kind::Bdef, Kind::Bcust].map(|kind| registry.by_name(kind.name()).unwrap().id);
-    [0, 1].into_iter().chain(named).collect()
+    [0, 1].map(DatabaseId::new).into_iter().chain(named).collect()
 }
 
 /// Changes keys: anywhere, in a run, or none at all; returns how many.
@@ -102,7 +102,13 @@ fn churn(server: &mut Server, random: &mut SmallRng) -> u64 {
         });
     }
     if random.random_range(0..20) == 0 {
-        let id = server.engine.registry().slot(1).unwrap().collection.id();
+        let id = server
+            .engine
+            .registry()
+            .slot(DatabaseId::new(1))
+            .unwrap()
+            .collection
+            .id();
         server.exclusive(|txn| txn.flush(id).unwrap());
     }
     steps

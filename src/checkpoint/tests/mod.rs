@@ -22,6 +22,7 @@ use std::sync::Arc;
 use super::{CheckpointOptions, Checkpointer};
 use crate::checkpoint::CheckpointSettings;
 use crate::engine::Engine;
+use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::{Registry, Slot};
@@ -56,7 +57,7 @@ pub(super) fn dump(registry: &Registry) -> Dump {
     };
     let slots = registry.slots();
     slots
-        .map(|slot| (slot.name.to_string(), (slot.id, keys_of(slot))))
+        .map(|slot| (slot.name.to_string(), (slot.id.get(), keys_of(slot))))
         .collect()
 }
 
@@ -147,8 +148,8 @@ impl Server {
             worker,
         };
         server.exclusive(|txn| {
-            if txn.slot(0).is_none() {
-                txn.create(Some(0), "default", kind).unwrap();
+            if txn.slot(DatabaseId::DEFAULT).is_none() {
+                txn.create(Some(DatabaseId::DEFAULT), "default", kind).unwrap();
             }
             txn.create_numbered(2).unwrap();
         });
@@ -159,18 +160,20 @@ impl Server {
         let engine = Arc::clone(&self.engine);
         let result = self.worker.with_exclusive(&engine, |worker, pass| {
             let mut scope = Scope::exclusive(&engine, worker, pass);
-            body(&mut ExclusiveTxn::new(&mut scope, 0))
+            body(&mut ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT))
         });
         self.worker.submit();
         result
     }
 
-    pub fn change<R>(&mut self, database: u32, key: &[u8], body: impl FnOnce(&mut Txn<'_, '_>) -> R) -> R {
+    pub fn change<R>(&mut self, database: DatabaseId, key: &[u8], body: impl FnOnce(&mut Txn<'_, '_>) -> R) -> R {
         change(&self.engine, &mut self.worker, database, key, body)
     }
 
     pub fn set(&mut self, key: &str, value: &str) {
-        self.change(0, key.as_bytes(), |txn| put(txn, key.as_bytes(), value.as_bytes()));
+        self.change(DatabaseId::DEFAULT, key.as_bytes(), |txn| {
+            put(txn, key.as_bytes(), value.as_bytes())
+        });
     }
 
     /// All that was changed is on disk.
@@ -187,7 +190,7 @@ impl Server {
 pub(super) fn change<R>(
     engine: &Engine,
     worker: &mut Worker,
-    database: u32,
+    database: DatabaseId,
     key: &[u8],
     body: impl FnOnce(&mut Txn<'_, '_>) -> R,
 ) -> R {

@@ -24,7 +24,9 @@ fn filled(disk: &FaultDisk) -> Server {
         server.set(&format!("key:{i}"), &format!("value {i}"));
     }
     server.set("large", &"x".repeat(70_000));
-    server.change(0, b"key:1", |txn| txn.expire_at(b"key:1", Some(u64::MAX / 4)));
+    server.change(DatabaseId::DEFAULT, b"key:1", |txn| {
+        txn.expire_at(b"key:1", Some(u64::MAX / 4))
+    });
     server
 }
 
@@ -36,7 +38,7 @@ fn a_collection_goes_there_and_back_and_is_in_the_log() {
     let done = persist(&server, "default").unwrap();
     assert_eq!(done.entries, 701);
     server.set("key:0", "changed");
-    server.change(0, b"key:2", |txn| txn.delete(b"key:2"));
+    server.change(DatabaseId::DEFAULT, b"key:2", |txn| txn.delete(b"key:2"));
     assert_eq!(load(&server, "default", "copy", false).unwrap().entries, 701);
     assert_eq!(server.dump()["copy"].1, before);
     let refused = load(&server, "default", "default", false).unwrap_err();

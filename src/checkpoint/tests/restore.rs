@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 use crate::checkpoint::{AttachRequest, Moment, Only, RestoreDone, RestoreRequest, Target};
-use crate::engine::effect::NAMED_FIRST;
+use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::settings::Settings;
 use crate::test_histories::each;
@@ -79,8 +79,8 @@ fn step(server: &mut Server, random: &mut SmallRng) {
             match choice {
                 90 => txn.flush(id).unwrap(),
                 91 => txn.swap(slot.id, slots[0].id).unwrap(),
-                92 if slot.id >= NAMED_FIRST => txn.drop_collection(id).unwrap(),
-                93 | 94 if slot.id >= NAMED_FIRST && is_free => txn.rename(id, &name).unwrap(),
+                92 if !slot.id.is_numbered() => txn.drop_collection(id).unwrap(),
+                93 | 94 if !slot.id.is_numbered() && is_free => txn.rename(id, &name).unwrap(),
                 95 => txn
                     .configure(
                         id,
@@ -172,7 +172,7 @@ fn one_collection_under_its_own_or_another_name() {
     server.checkpoints.checkpoint_blocking().unwrap();
     let then = server.dump()["default"].1.clone();
     server.set("key", "second");
-    server.change(1, b"other", |txn| put(txn, b"other", b"stays"));
+    server.change(DatabaseId::new(1), b"other", |txn| put(txn, b"other", b"stays"));
     restore_one(&server, Moment::Lsn(first), "default", "then", false).unwrap();
     assert_eq!(server.dump()["then"].1, then);
     let refused = restore_one(&server, Moment::Checkpoint(1), "default", "then", false).unwrap_err();
@@ -318,7 +318,7 @@ fn an_attached_collection_needs_no_file_and_leaves_no_trace() {
     for i in 0..500 {
         server.set(&format!("key:{i}"), &"v".repeat(i));
     }
-    server.change(0, b"key:1", |txn| {
+    server.change(DatabaseId::DEFAULT, b"key:1", |txn| {
         txn.expire_at(b"key:1", Some(crate::engine::worker::unix_ms() + 1))
     });
     server.checkpoints.checkpoint_blocking().unwrap();
@@ -343,7 +343,7 @@ fn an_attached_collection_needs_no_file_and_leaves_no_trace() {
     server.exclusive(|txn| {
         let slot = txn.slot_named("old").unwrap();
         txn.detach(&slot).unwrap();
-        assert!(txn.detach(&txn.slot(0).unwrap()).is_err());
+        assert!(txn.detach(&txn.slot(DatabaseId::DEFAULT).unwrap()).is_err());
     });
     server.set("key:0", "");
     server.engine.reaper().stop();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::effect::decode_all;
+use crate::engine::ids::DatabaseId;
 use crate::engine::settings::{FsyncClass, Settings};
 use crate::wal::Reader;
 
@@ -11,22 +12,22 @@ const CACHE: Settings = Settings {
     is_cache: true,
 };
 
-fn configure(server: &mut Server, database: u32, settings: Settings) {
+fn configure(server: &mut Server, database: DatabaseId, settings: Settings) {
     server.exclusive(|txn| {
         let id = txn.slot(database).unwrap().collection.id();
         txn.configure(id, settings).unwrap();
     });
 }
 
-fn settings_of(registry: &Registry, database: u32) -> Settings {
+fn settings_of(registry: &Registry, database: DatabaseId) -> Settings {
     registry.slot(database).unwrap().collection.settings()
 }
 
-fn put_in(server: &mut Server, database: u32, key: &str) {
+fn put_in(server: &mut Server, database: DatabaseId, key: &str) {
     server.change(database, key.as_bytes(), |txn| put(txn, key.as_bytes(), b"v"));
 }
 
-fn keys_in(registry: &Registry, database: u32) -> u64 {
+fn keys_in(registry: &Registry, database: DatabaseId) -> u64 {
     registry.slot(database).unwrap().collection.key_count()
 }
 
@@ -35,20 +36,29 @@ fn settings_and_an_empty_cache_come_back() {
     for checkpointed in [false, true] {
         let disk = FaultDisk::new(1);
         let mut server = Server::start(&disk);
-        put_in(&mut server, 0, "kept");
-        put_in(&mut server, 1, "before");
-        configure(&mut server, 1, CACHE);
-        put_in(&mut server, 1, "unlogged");
+        put_in(&mut server, DatabaseId::DEFAULT, "kept");
+        put_in(&mut server, DatabaseId::new(1), "before");
+        configure(&mut server, DatabaseId::new(1), CACHE);
+        put_in(&mut server, DatabaseId::new(1), "unlogged");
         if checkpointed {
             server.checkpoints.checkpoint_blocking().unwrap();
-            put_in(&mut server, 1, "after");
+            put_in(&mut server, DatabaseId::new(1), "after");
         }
         server.sync();
-        assert_eq!(keys_in(&server.engine.registry(), 1), if checkpointed { 3 } else { 2 });
+        assert_eq!(
+            keys_in(&server.engine.registry(), DatabaseId::new(1)),
+            if checkpointed { 3 } else { 2 }
+        );
         let found = read_back(&disk.crash()).unwrap();
-        assert_eq!(settings_of(&found.registry, 1), CACHE);
-        assert_eq!(settings_of(&found.registry, 0), Settings::default());
-        assert_eq!((keys_in(&found.registry, 0), keys_in(&found.registry, 1)), (1, 0));
+        assert_eq!(settings_of(&found.registry, DatabaseId::new(1)), CACHE);
+        assert_eq!(settings_of(&found.registry, DatabaseId::DEFAULT), Settings::default());
+        assert_eq!(
+            (
+                keys_in(&found.registry, DatabaseId::DEFAULT),
+                keys_in(&found.registry, DatabaseId::new(1))
+            ),
+            (1, 0)
+        );
         let held: u64 = found.registry.slots().map(|slot| slot.collection.bytes()).sum();
         assert_eq!(found.data_bytes, held);
     }
@@ -58,13 +68,13 @@ fn settings_and_an_empty_cache_come_back() {
 fn keys_of_a_cache_are_not_in_the_log() {
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);
-    configure(&mut server, 1, CACHE);
+    configure(&mut server, DatabaseId::new(1), CACHE);
     let before = server.engine.wal().last_lsn();
     for i in 0..100 {
-        put_in(&mut server, 1, &format!("key {i}"));
+        put_in(&mut server, DatabaseId::new(1), &format!("key {i}"));
     }
     assert_eq!(server.engine.wal().last_lsn(), before);
-    put_in(&mut server, 0, "kept");
+    put_in(&mut server, DatabaseId::DEFAULT, "kept");
     server.sync();
     let mut reader = Reader::open(Arc::new(disk.clone()), Path::new(LOG), before.next()).unwrap();
     let mut effects = 0;
@@ -78,11 +88,11 @@ fn keys_of_a_cache_are_not_in_the_log() {
 fn a_cache_that_is_kept_again_begins_empty_on_disk_too() {
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);
-    put_in(&mut server, 1, "logged before");
-    configure(&mut server, 1, CACHE);
-    server.change(1, b"logged before", |txn| txn.delete(b"logged before"));
-    configure(&mut server, 1, Settings::default());
-    put_in(&mut server, 1, "logged after");
+    put_in(&mut server, DatabaseId::new(1), "logged before");
+    configure(&mut server, DatabaseId::new(1), CACHE);
+    server.change(DatabaseId::new(1), b"logged before", |txn| txn.delete(b"logged before"));
+    configure(&mut server, DatabaseId::new(1), Settings::default());
+    put_in(&mut server, DatabaseId::new(1), "logged after");
     server.sync();
     let found = read_back(&disk.fork().crash()).unwrap();
     assert_eq!(dump(&found.registry), server.dump());
@@ -94,9 +104,9 @@ fn a_cache_that_is_kept_again_begins_empty_on_disk_too() {
 fn a_cache_is_persisted_exactly_when_asked_for_by_name() {
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);
-    configure(&mut server, 0, CACHE);
+    configure(&mut server, DatabaseId::DEFAULT, CACHE);
     for i in 0..500 {
-        put_in(&mut server, 0, &format!("key {i}"));
+        put_in(&mut server, DatabaseId::DEFAULT, &format!("key {i}"));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let persisted = runtime.block_on(server.checkpoints.persist("default")).unwrap();
@@ -115,18 +125,18 @@ fn a_cache_is_persisted_exactly_when_asked_for_by_name() {
 fn the_used_bytes_of_a_limit_are_exact() {
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);
-    put_in(&mut server, 0, "one");
+    put_in(&mut server, DatabaseId::DEFAULT, "one");
     let limit = Settings {
         max_bytes: 1,
         ..Settings::default()
     };
-    configure(&mut server, 0, limit);
+    configure(&mut server, DatabaseId::DEFAULT, limit);
     for i in 0..300 {
-        put_in(&mut server, 0, &format!("key {}", i % 200));
+        put_in(&mut server, DatabaseId::DEFAULT, &format!("key {}", i % 200));
         if i % 3 == 0 {
-            server.change(0, b"key 7", |txn| txn.delete(b"key 7"));
+            server.change(DatabaseId::DEFAULT, b"key 7", |txn| txn.delete(b"key 7"));
         }
-        let collection = Arc::clone(&server.engine.registry().slot(0).unwrap().collection);
+        let collection = Arc::clone(&server.engine.registry().slot(DatabaseId::DEFAULT).unwrap().collection);
         assert_eq!(collection.carried().over_limit(), Some((collection.bytes(), 1)));
     }
     // Also after a restart.
@@ -134,6 +144,6 @@ fn the_used_bytes_of_a_limit_are_exact() {
     let found = read_back(&disk.crash()).unwrap();
     let engine = Engine::new(found.registry, Wal::disabled(found.next_lsn), 1, found.data_bytes).unwrap();
     assert!(engine.is_restricted());
-    let collection = Arc::clone(&engine.registry().slot(0).unwrap().collection);
+    let collection = Arc::clone(&engine.registry().slot(DatabaseId::DEFAULT).unwrap().collection);
     assert_eq!(collection.carried().over_limit(), Some((collection.bytes(), 1)));
 }

@@ -11,7 +11,7 @@ use crate::commands::flow::{Flow, Waiting};
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::glob::{Case, glob_match};
 use crate::config::size;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
 use crate::engine::settings::{FsyncClass, Settings};
@@ -125,7 +125,7 @@ fn set(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<
     }
     let must_convert = cx.worker.with_exclusive(&engine, |worker, pass| {
         let mut scope = Scope::exclusive(&engine, worker, pass);
-        configure(&mut ExclusiveTxn::new(&mut scope, 0), slot.id, pairs)
+        configure(&mut ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT), slot.id, pairs)
     })?;
     cx.worker.observe_all(&engine);
     if must_convert {

@@ -5,7 +5,7 @@
 use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, flag};
 use crate::engine::Engine;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::registry::Slot;
 
 /// Whether a command with these flags may run in `database`. O(1), and nothing at all while no collection has limits.

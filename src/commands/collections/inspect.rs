@@ -8,7 +8,7 @@ use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};
-use crate::engine::effect::NAMED_FIRST;
+use crate::engine::ids::DatabaseId;
 use crate::engine::registry::Slot;
 use crate::resp::{Args, Reply};
 use crate::wal::Lsn;
@@ -39,7 +39,8 @@ pub const LIST: Spec = Spec {
 pub(super) fn list(cx: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let engine = Arc::clone(&cx.server.engine);
     let slots: Vec<Slot> = engine.registry().slots().cloned().collect();
-    let shown = |slot: &&Slot| slot.id == 0 || slot.id >= NAMED_FIRST || slot.collection.key_count() > 0;
+    let shown =
+        |slot: &&Slot| slot.id == DatabaseId::DEFAULT || !slot.id.is_numbered() || slot.collection.key_count() > 0;
     let names: Vec<&str> = slots.iter().filter(shown).map(|slot| &*slot.name).collect();
     reply.array(names.len());
     names.iter().for_each(|name| reply.bulk(name.as_bytes()));
@@ -61,7 +62,7 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
     texts.extend(settings);
     let persisted = cx.server.checkpoints.persisted(&slot.name).unwrap_or_default();
     let numbers = [
-        ("database", u64::from(slot.id)),
+        ("database", u64::from(slot.id.get())),
         ("keys", totals.keys),
         ("expires", totals.expires),
         ("bytes", totals.bytes),
@@ -73,7 +74,7 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
         ("last_persist_ms", persisted.wall_ms),
         ("last_persist_lsn", persisted.lsn.get()),
         ("shards", collection.shard_count() as u64),
-        ("id", u64::from(collection.id())),
+        ("id", u64::from(collection.id().get())),
     ];
     reply.map(texts.len() + numbers.len());
     for (name, text) in texts {

@@ -3,7 +3,6 @@
 use super::name;
 use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, Group, Handler, Spec, flag};
-use crate::engine::effect::NAMED_FIRST;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::Slot;
@@ -116,7 +115,7 @@ fn named(txn: &ExclusiveTxn<'_, '_>, name: &[u8], what: &str) -> Result<Slot, Cm
             format!("ERR collection '{name}' is attached from a snapshot, COLLECTION DETACH lets go of it").into(),
         );
     }
-    if slot.id < NAMED_FIRST {
+    if slot.id.is_numbered() {
         return Err(format!(
             "ERR collection '{}' is a numbered database and cannot be {what}",
             slot.name

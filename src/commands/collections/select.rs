@@ -5,6 +5,7 @@ use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::engine::ids::DatabaseId;
 use crate::engine::registry::Slot;
 use crate::resp::{Args, Reply};
 use crate::state::Server;
@@ -46,7 +47,7 @@ pub(super) fn by_name(server: &Server, argument: &[u8]) -> Result<Slot, CmdError
     // Database 0 is called `default`; its number is understood, too.
     let slot = slot.or_else(|| {
         (name == "0")
-            .then(|| server.engine.registry().slot(0).cloned())
+            .then(|| server.engine.registry().slot(DatabaseId::DEFAULT).cloned())
             .flatten()
     });
     slot.ok_or_else(|| name::no_such(argument))

@@ -7,6 +7,7 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::commands::transactions;
+use crate::engine::ids::DatabaseId;
 use crate::resp::{Args, Proto, Reply, Wants};
 
 const FLAGS: u32 = flag::NO_SCRIPT
@@ -40,7 +41,7 @@ pub(super) const RESET: Spec = Spec {
 
 fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     transactions::discard_transaction(cx);
-    cx.client.select(0);
+    cx.client.select(DatabaseId::DEFAULT);
     // A reply that is being skipped still is.
     if reply.wants() != Wants::SkipsThis {
         reply.set_wants(Wants::All);

@@ -5,7 +5,7 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::commands::support::number::parse_i64;
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::resp::{Args, Reply};
 
 pub(super) const SELECT: Spec = Spec {
@@ -31,8 +31,9 @@ fn numbered(cx: &SessionCx<'_>, number: i64) -> Result<DatabaseId, CmdError> {
     if i32::try_from(number).is_err() {
         return Err(CmdError::NotInteger);
     }
-    DatabaseId::try_from(number)
+    u32::try_from(number)
         .ok()
+        .map(DatabaseId::new)
         .filter(|id| cx.server.engine.registry().slot(*id).is_some())
         .ok_or(CmdError::text("ERR DB index is out of range"))
 }

@@ -9,7 +9,7 @@ use crate::commands::error::CmdError;
 use crate::commands::spec::{Across, CmdResult, Group, Handler, Spec, first_key, flag};
 use crate::commands::support::number::{parse_i64, parse_i64_in};
 use crate::engine::across::AcrossTxn;
-use crate::engine::effect::{DatabaseId, NAMED_FIRST};
+use crate::engine::ids::DatabaseId;
 use crate::engine::registry::{Registry, Slot};
 use crate::resp::{Args, Reply};
 
@@ -132,9 +132,7 @@ fn database(registry: &Registry, argument: &[u8]) -> Result<Slot, CmdError> {
         return Ok(slot.clone());
     }
     let index = parse_i64_in(argument, i64::from(i32::MIN), i64::from(i32::MAX)).map_err(|error| error.to_string())?;
-    DatabaseId::try_from(index)
-        .ok()
-        .filter(|id| *id < NAMED_FIRST)
+    DatabaseId::numbered(index)
         .and_then(|id| registry.slot(id).cloned())
         .ok_or(NO_SUCH_DB)
 }

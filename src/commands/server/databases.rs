@@ -7,7 +7,7 @@ use crate::commands::collections::check_slot;
 use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, Group, Handler, Spec, Support, flag};
 use crate::commands::support::number::parse_i64;
-use crate::engine::effect::{DatabaseId, NAMED_FIRST};
+use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
 use crate::engine::registry::Slot;
 use crate::resp::{Args, Reply};
@@ -129,6 +129,6 @@ fn database(
         return named.map(|slot| Some(slot.id)).ok_or(CmdError::text(invalid));
     };
     let index = i32::try_from(index).map_err(|_| CmdError::text(invalid))?;
-    let id = DatabaseId::try_from(index).ok().filter(|id| *id < NAMED_FIRST);
+    let id = DatabaseId::numbered(i64::from(index));
     Ok(id.filter(|id| txn.slot(*id).is_some()))
 }

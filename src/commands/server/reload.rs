@@ -9,6 +9,7 @@ use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
+use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
@@ -21,7 +22,7 @@ const FAILED: CmdError = CmdError::text("ERR Error trying to load the RDB dump, 
 pub(super) fn reload_values(cx: &mut MaintenanceCx<'_>) -> Result<(), CmdError> {
     let engine = Arc::clone(&cx.server.engine);
     cx.worker.with_exclusive(&engine, |kit, pass| {
-        let slots = ExclusiveTxn::new(&mut Scope::exclusive(&engine, kit, pass), 0).slots();
+        let slots = ExclusiveTxn::new(&mut Scope::exclusive(&engine, kit, pass), DatabaseId::DEFAULT).slots();
         for slot in slots {
             for key in keys(&engine, kit, &slot.collection) {
                 // A scope for each key, so that no record holds more than one value.

@@ -11,8 +11,8 @@ use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, all_keys, flag};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
-use crate::engine::effect::DatabaseId;
 use crate::engine::gate::Pass;
+use crate::engine::ids::DatabaseId;
 use crate::engine::watch::WatchFlag;
 use crate::resp::{Args, Reply};
 
@@ -149,7 +149,9 @@ mod tests {
         {
             let pass = engine.exclusive(&mut worker);
             let mut scope = Scope::exclusive(&engine, &mut worker, &pass);
-            ExclusiveTxn::new(&mut scope, 0).create_numbered(1).unwrap();
+            ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT)
+                .create_numbered(1)
+                .unwrap();
         }
         let handle = ClientHandle::new(
             1,
@@ -171,7 +173,7 @@ mod tests {
         }
 
         fn set(&mut self, key: &[u8], expire_at_ms: u64) {
-            let collection = collection_in(&self.engine, 0).unwrap();
+            let collection = collection_in(&self.engine, DatabaseId::DEFAULT).unwrap();
             let _pass = self.worker.enter(&self.engine);
             let mut scope = Scope::for_key(&self.engine, &mut self.worker, &collection, collection.key(key));
             let mut txn = Txn::new(&mut scope, &collection, true);

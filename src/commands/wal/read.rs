@@ -19,8 +19,9 @@ use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::{parse_i64, parse_u64};
 use crate::engine::Engine;
-use crate::engine::effect::{CollectionId, Effect, decode_all};
+use crate::engine::effect::{Effect, decode_all};
 use crate::engine::field::{Field, of_effect};
+use crate::engine::ids::CollectionId;
 use crate::page::Malformed;
 use crate::resp::{Args, Proto, Reply};
 use crate::wal::{Lsn, Record, WalError};
@@ -211,7 +212,7 @@ impl Encoder<'_> {
             None => reply.null(),
         }
         reply.bulk(b"collection-id");
-        reply.int(i64::from(*id));
+        reply.int(i64::from(id.get()));
         reply.bulk(b"effect");
         reply.bulk(kind.as_bytes());
         for (name, value) in fields {

@@ -1,9 +1,10 @@
 //! What the operations of every index are given, and what they give.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use crate::engine::ids::CollectionId;
+use crate::engine::ids::ShardNo;
 use crate::page::image::PageImage;
 use crate::page::thresholds::Thresholds;
+use crate::page::{PageId, PageIds};
 use crate::wal::Lsn;
 
 /// A key with what its collection's placement needs.
@@ -18,7 +19,7 @@ pub struct KeyRef<'a> {
 /// Receives pre-images while a checkpoint runs.
 pub trait PreImageSink {
     /// Takes the image of a page of collection `collection_id`, shard `shard`.
-    fn take(&self, collection_id: u32, shard: u32, image: PageImage);
+    fn take(&self, collection_id: CollectionId, shard: ShardNo, image: PageImage);
 }
 
 /// What a change to a page must know: its LSN, and whether a checkpoint still needs the page as it was.
@@ -31,11 +32,11 @@ pub struct PageWrite<'a> {
     /// Where pre-images go; `None` when no checkpoint runs.
     pub sink: Option<&'a dyn PreImageSink>,
     /// The collection the page is in.
-    pub collection_id: u32,
+    pub collection_id: CollectionId,
     /// The shard the page is in.
-    pub shard: u32,
+    pub shard: ShardNo,
     /// Source of page identities of the collection.
-    pub page_ids: &'a AtomicU64,
+    pub page_ids: &'a PageIds,
     /// Up to which size containers keep the name of their compact encoding.
     pub thresholds: &'a Thresholds,
 }
@@ -63,8 +64,8 @@ impl PageWrite<'_> {
     }
 
     /// A page identity never used before in this collection.
-    pub fn new_page_id(&self) -> u64 {
-        self.page_ids.fetch_add(1, Ordering::Relaxed)
+    pub fn new_page_id(&self) -> PageId {
+        self.page_ids.take()
     }
 }
 
@@ -75,11 +76,11 @@ pub enum Visited {
     /// The newest checkpoint has it already.
     Known {
         /// Its identity.
-        page_id: u64,
+        page_id: PageId,
         /// Its version.
         version: Lsn,
     },
 }
 
 /// Tells whether the newest checkpoint has the page of this identity in this version.
-pub type IsKnown<'a> = &'a dyn Fn(u64, Lsn) -> bool;
+pub type IsKnown<'a> = &'a dyn Fn(PageId, Lsn) -> bool;

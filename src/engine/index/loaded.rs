@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 use super::KeyRef;
 use super::hmap::prefix_mask;
 use super::misfit::{Cover, Misfit};
+use crate::page::PageId;
 use crate::page::entry::Entry;
 use crate::page::hash_page::{HashPage, Header};
 use crate::page::image::Anchor;
@@ -76,7 +77,7 @@ impl LoadedPage {
 /// What of a page says where it belongs among those of its shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
-    id: u64,
+    id: PageId,
     extent: Extent,
 }
 
@@ -136,7 +137,7 @@ pub fn check_fit(pages: &mut [Outline]) -> Result<(), Misfit> {
 }
 
 /// Whether anchors, in the order of their prefixes, cover all hashes, each once. An empty list is valid.
-pub fn check_cover(pages: impl Iterator<Item = (u64, Anchor)>) -> Result<(), Misfit> {
+pub fn check_cover(pages: impl Iterator<Item = (PageId, Anchor)>) -> Result<(), Misfit> {
     let mut covered = None;
     for (id, anchor) in pages {
         let (from, up_to) = (u64::from(anchor.prefix), covered.unwrap_or(0));
@@ -158,9 +159,9 @@ pub fn check_cover(pages: impl Iterator<Item = (u64, Anchor)>) -> Result<(), Mis
 
 /// Whether pages in the order of their keys are apart from each other. Only a sole page may be empty.
 pub(super) fn check_ascending<'a>(
-    pages: impl Iterator<Item = (u64, Option<(&'a [u8], &'a [u8])>)>,
+    pages: impl Iterator<Item = (PageId, Option<(&'a [u8], &'a [u8])>)>,
 ) -> Result<(), Misfit> {
-    let mut before: Option<(u64, Option<&[u8]>)> = None;
+    let mut before: Option<(PageId, Option<&[u8]>)> = None;
     for (id, extent) in pages {
         match (before, extent) {
             (Some((empty, None)), _) => return Err(Misfit::Empty(empty)),
@@ -275,8 +276,8 @@ impl Drop for HashedPage {
 mod tests {
     use super::*;
 
-    fn anchor(prefix: u32, depth: u8) -> (u64, Anchor) {
-        (u64::from(prefix >> 28), Anchor { prefix, depth })
+    fn anchor(prefix: u32, depth: u8) -> (PageId, Anchor) {
+        (PageId::new(u64::from(prefix >> 28)), Anchor { prefix, depth })
     }
 
     #[test]
@@ -300,14 +301,18 @@ mod tests {
 
     #[test]
     fn key_ranges_are_apart_and_only_a_sole_page_is_empty() {
-        let keys = |id: u64, range: Option<(&'static str, &'static str)>| {
+        let keys = |id: PageId, range: Option<(&'static str, &'static str)>| {
             (id, range.map(|(first, last)| (first.as_bytes(), last.as_bytes())))
         };
-        let (one, two, empty) = (keys(1, Some(("a", "c"))), keys(2, Some(("d", "d"))), keys(3, None));
+        let (one, two, empty) = (
+            keys(PageId::FIRST, Some(("a", "c"))),
+            keys(PageId::new(2), Some(("d", "d"))),
+            keys(PageId::new(3), None),
+        );
         for good in [&[one, two][..], &[empty], &[]] {
             assert_eq!(check_ascending(good.iter().copied()), Ok(()));
         }
-        let touching = keys(4, Some(("c", "x")));
+        let touching = keys(PageId::new(4), Some(("c", "x")));
         for bad in [
             &[one, touching][..],
             &[two, one],

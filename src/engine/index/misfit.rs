@@ -1,5 +1,7 @@
 //! What can be wrong with pages that were read from disk, beside their bytes: they do not make an index.
 
+use crate::engine::ids::ShardNo;
+use crate::page::PageId;
 use std::fmt;
 
 /// Why a page, or an entry of one, does not fit where it is said to be.
@@ -17,7 +19,7 @@ pub enum Misfit {
     /// There are more entries than the page said.
     MoreThanSaid,
     /// The key is not of this shard.
-    WrongShard(u32),
+    WrongShard(ShardNo),
     /// The key is not of this page.
     WrongPage,
     /// The key is in the page already.
@@ -29,13 +31,13 @@ pub enum Misfit {
     /// The shard has pages already.
     HasPages,
     /// The page is empty and not the only one.
-    Empty(u64),
+    Empty(PageId),
     /// The keys of two pages overlap.
     KeysOverlap {
         /// The page behind.
-        page: u64,
+        page: PageId,
         /// The page before.
-        left: u64,
+        left: PageId,
     },
     /// The page begins below where the one before it ends.
     HashesOverlap(Cover),
@@ -49,7 +51,7 @@ pub enum Misfit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cover {
     /// The page.
-    pub page: u64,
+    pub page: PageId,
     /// The hashes up to this one have pages.
     pub up_to: u64,
     /// It begins here.

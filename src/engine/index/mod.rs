@@ -16,6 +16,8 @@ pub mod ordered;
 
 use std::ops::ControlFlow;
 
+use crate::engine::ids::ShardNo;
+use crate::page::PageId;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::Anchor;
 use bcust::Bcust;
@@ -52,7 +54,7 @@ macro_rules! on_each {
 
 impl Index {
     /// An empty index for shard number `shard` of a collection; it owns no page yet.
-    pub fn new(kind: Kind, shard: usize, shard_bits: u8, seed: u64) -> Self {
+    pub fn new(kind: Kind, shard: ShardNo, shard_bits: u8, seed: u64) -> Self {
         match kind {
             Kind::Hmap => Self::Hmap(Hmap::new(shard, shard_bits, seed)),
             Kind::Bdef => Self::Bdef(Ordered::default()),
@@ -66,9 +68,10 @@ impl Index {
         on_each!(self, index => index.get(key))
     }
 
-    /// LSN of the last change to the page that `key` belongs to; 0 when there is none.
-    pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
-        on_each!(self, index => index.version_of(key))
+    /// The entry of `key`, with the LSN of the last change to the page that the key belongs to (0 when there is none).
+    #[inline]
+    pub fn get_versioned(&self, key: KeyRef<'_>) -> (Option<EntryRef<'_>>, Lsn) {
+        on_each!(self, index => index.get_versioned(key))
     }
 
     /// Marks `key` as read at `access_s` seconds; not a change to the data.
@@ -127,7 +130,7 @@ impl Index {
     ///
     /// # Errors
     /// When this index has no such page.
-    pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<LoadedPage, Misfit> {
+    pub fn begin_page(&self, id: PageId, version: Lsn, anchor: Anchor, entries: u32) -> Result<LoadedPage, Misfit> {
         match self {
             Self::Hmap(index) => index.begin_page(id, version, anchor, entries).map(LoadedPage::hashed),
             Self::Bdef(index) => index.begin_page(id, version, entries).map(LoadedPage::ordered),

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::Harness;
 use crate::engine::Engine;
 use crate::engine::blocked::{self, Numbered, Tried, Waiter, Wanted};
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::registry::numbered_name;
 use crate::engine::scope::Scope;
@@ -92,52 +92,56 @@ fn put(harness: &mut Harness, database: DatabaseId, text: &[u8]) {
 fn the_first_who_came_is_served_first_and_once() {
     let (mut harness, taken) = (Harness::new(1), Taken::default());
     for name in ["a", "b", "c"] {
-        enter(&mut harness, &taken, name, 0, None);
+        enter(&mut harness, &taken, name, DatabaseId::DEFAULT, None);
     }
     for text in [&b"1"[..], b"2", b"3", b"4"] {
-        put(&mut harness, 0, text);
+        put(&mut harness, DatabaseId::DEFAULT, text);
     }
     let expected = [("a", b"1".to_vec()), ("b", b"2".to_vec()), ("c", b"3".to_vec())];
     assert_eq!(*taken.lock(), expected);
-    harness.with_keys(0, &[b"key"], |txn| assert!(txn.exists(b"key")));
+    harness.with_keys(DatabaseId::DEFAULT, &[b"key"], |txn| assert!(txn.exists(b"key")));
 }
 
 #[test]
 fn what_one_puts_back_serves_the_next() {
     let (mut harness, taken) = (Harness::new(1), Taken::default());
-    enter(&mut harness, &taken, "a", 0, Some(b"key"));
-    enter(&mut harness, &taken, "b", 0, None);
-    put(&mut harness, 0, b"1");
+    enter(&mut harness, &taken, "a", DatabaseId::DEFAULT, Some(b"key"));
+    enter(&mut harness, &taken, "b", DatabaseId::DEFAULT, None);
+    put(&mut harness, DatabaseId::DEFAULT, b"1");
     assert_eq!(*taken.lock(), [("a", b"1".to_vec()), ("b", b"1".to_vec())]);
 }
 
 #[test]
 fn waiters_stay_with_their_database() {
     let (mut harness, taken) = (Harness::new(2), Taken::default());
-    enter(&mut harness, &taken, "zero", 0, None);
-    enter(&mut harness, &taken, "one", 1, None);
-    harness.exclusive(0, |txn| {
-        let id = txn.slot(0).unwrap().collection.id();
+    enter(&mut harness, &taken, "zero", DatabaseId::DEFAULT, None);
+    enter(&mut harness, &taken, "one", DatabaseId::new(1), None);
+    harness.exclusive(DatabaseId::DEFAULT, |txn| {
+        let id = txn.slot(DatabaseId::DEFAULT).unwrap().collection.id();
         txn.flush(id).unwrap();
-        txn.swap(0, 1).unwrap();
+        txn.swap(DatabaseId::DEFAULT, DatabaseId::new(1)).unwrap();
     });
     serve(&mut harness);
     assert!(taken.lock().is_empty());
-    put(&mut harness, 1, b"x");
-    put(&mut harness, 0, b"y");
+    put(&mut harness, DatabaseId::new(1), b"x");
+    put(&mut harness, DatabaseId::DEFAULT, b"y");
     assert_eq!(*taken.lock(), [("one", b"x".to_vec()), ("zero", b"y".to_vec())]);
 }
 
 #[test]
 fn a_swap_that_brings_the_key_serves_and_a_drop_tells() {
     let (mut harness, taken) = (Harness::new(2), Taken::default());
-    enter(&mut harness, &taken, "zero", 0, None);
-    put(&mut harness, 1, b"x");
-    harness.exclusive(0, |txn| txn.swap(0, 1)).unwrap();
+    enter(&mut harness, &taken, "zero", DatabaseId::DEFAULT, None);
+    put(&mut harness, DatabaseId::new(1), b"x");
+    harness
+        .exclusive(DatabaseId::DEFAULT, |txn| {
+            txn.swap(DatabaseId::DEFAULT, DatabaseId::new(1))
+        })
+        .unwrap();
     serve(&mut harness);
-    enter(&mut harness, &taken, "one", 1, None);
-    harness.exclusive(0, |txn| {
-        let id = txn.slot(1).unwrap().collection.id();
+    enter(&mut harness, &taken, "one", DatabaseId::new(1), None);
+    harness.exclusive(DatabaseId::DEFAULT, |txn| {
+        let id = txn.slot(DatabaseId::new(1)).unwrap().collection.id();
         txn.drop_collection(id).unwrap();
     });
     serve(&mut harness);
@@ -158,7 +162,7 @@ impl Waiter for Looker {
 
     fn try_again(&self, engine: &Engine, worker: &mut Kit) -> Tried {
         self.tries.fetch_add(1, Relaxed);
-        let slot = engine.registry().slot(0).cloned().unwrap();
+        let slot = engine.registry().slot(DatabaseId::DEFAULT).cloned().unwrap();
         let mut scope = Scope::for_keys(engine, worker, &slot.collection, self.keys.iter().map(Vec::as_slice));
         let mut txn = Txn::new(&mut scope, &slot.collection, false);
         if !txn.exists(self.keys.last().unwrap()) {
@@ -176,7 +180,7 @@ fn look(harness: &mut Harness, keys: &[&[u8]]) -> Arc<Looker> {
         is_over: AtomicBool::new(false),
     });
     let _pass = harness.worker.enter(&harness.engine);
-    let collection = harness.collection(0);
+    let collection = harness.collection(DatabaseId::DEFAULT);
     let mut scope = Scope::for_keys(&harness.engine, &mut harness.worker, &collection, keys.iter().copied());
     let id = scope.next_waiter_id();
     for key in keys {
@@ -193,7 +197,7 @@ fn who_waits_for_many_keys_looks_once_for_all_that_have_changed() {
     let keys: Vec<&[u8]> = names.iter().map(String::as_bytes).chain([&b"last"[..]]).collect();
     let lookers = [look(&mut harness, &keys), look(&mut harness, &keys)];
     for round in 1..=2 {
-        harness.with_keys(0, &keys, |txn| {
+        harness.with_keys(DatabaseId::DEFAULT, &keys, |txn| {
             // Twice each, and not the one that they want.
             for key in keys.iter().chain(&keys).filter(|key| **key != b"last") {
                 txn.put_str(key, StrRef::Inline(b"v"), None);
@@ -203,12 +207,18 @@ fn who_waits_for_many_keys_looks_once_for_all_that_have_changed() {
         let tries = lookers.each_ref().map(|looker| looker.tries.load(Relaxed));
         assert_eq!(tries, [round; 2]);
     }
-    harness.exclusive(0, |txn| {
-        let id = txn.slot(0).unwrap().collection.id();
+    harness.exclusive(DatabaseId::DEFAULT, |txn| {
+        let id = txn.slot(DatabaseId::DEFAULT).unwrap().collection.id();
         txn.flush(id).unwrap();
-        txn.create(Some(1), &numbered_name(1), Kind::Hmap).unwrap();
+        txn.create(Some(DatabaseId::new(1)), &numbered_name(DatabaseId::new(1)), Kind::Hmap)
+            .unwrap();
         txn.drop_collection(id).unwrap();
-        txn.create(Some(0), &numbered_name(0), Kind::Hmap).unwrap();
+        txn.create(
+            Some(DatabaseId::DEFAULT),
+            &numbered_name(DatabaseId::DEFAULT),
+            Kind::Hmap,
+        )
+        .unwrap();
     });
     serve(&mut harness);
     assert_eq!(lookers.map(|looker| looker.tries.load(Relaxed)), [3; 2]);
@@ -218,8 +228,8 @@ fn who_waits_for_many_keys_looks_once_for_all_that_have_changed() {
 fn who_has_looked_in_vain_looks_again_when_a_key_changes_meanwhile() {
     let (mut harness, taken) = (Harness::new(1), Taken::default());
     let looker = look(&mut harness, &[b"key", b"other"]);
-    enter(&mut harness, &taken, "mover", 0, Some(b"other"));
-    harness.with_keys(0, &[b"key", b"other"], |txn| {
+    enter(&mut harness, &taken, "mover", DatabaseId::DEFAULT, Some(b"other"));
+    harness.with_keys(DatabaseId::DEFAULT, &[b"key", b"other"], |txn| {
         txn.put_str(b"key", StrRef::Inline(b"1"), None);
         txn.put_str(b"other", StrRef::Inline(b"2"), None);
         txn.delete(b"other");

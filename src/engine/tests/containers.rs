@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Harness;
 use crate::engine::effect::Effect;
+use crate::engine::ids::DatabaseId;
+use crate::page::PageId;
 use crate::page::container::Kind;
 use crate::page::hash::HashOp;
 use crate::page::image::{self, PageImage};
@@ -21,7 +23,7 @@ fn a_container_is_made_grows_big_and_goes_when_empty() {
     let mut harness = Harness::new(1);
     for (pairs, is_big) in [(1, false), (3, false), (1000, true), (2, false)] {
         let content = packed(pairs, b"value");
-        harness.with_keys(0, &[b"h"], |txn| {
+        harness.with_keys(DatabaseId::DEFAULT, &[b"h"], |txn| {
             let put = Effect::Put {
                 key: b"h",
                 expire_at_ms: 0,
@@ -32,15 +34,15 @@ fn a_container_is_made_grows_big_and_goes_when_empty() {
             assert_eq!((value.len(), matches!(value, ValueRef::Big(_))), (pairs as u64, is_big));
         });
     }
-    let before = harness.collection(0).totals(Lsn::ZERO);
+    let before = harness.collection(DatabaseId::DEFAULT).totals(Lsn::ZERO);
     assert_eq!(before.keys, 1);
-    harness.with_keys(0, &[b"h"], |txn| {
+    harness.with_keys(DatabaseId::DEFAULT, &[b"h"], |txn| {
         let fields = pack([&b"field:0"[..], b"field:1"]);
         let op = HashOp::Remove { fields: &fields };
         txn.apply(&Effect::Hash { key: b"h", op });
         assert!(txn.peek(b"h").is_none());
     });
-    let after = harness.collection(0).totals(Lsn::ZERO);
+    let after = harness.collection(DatabaseId::DEFAULT).totals(Lsn::ZERO);
     assert_eq!(after.keys, 0);
     assert_eq!(harness.engine.meter().used_bytes(), after.bytes);
 }
@@ -57,17 +59,17 @@ fn a_page_image_has_big_containers_as_they_were() {
         });
     };
     harness.set_clock(1);
-    harness.with_keys(0, &[b"s"], |txn| put(txn, b"s", &small));
-    harness.with_keys(0, &[b"l"], |txn| put(txn, b"l", &large));
-    let collection = harness.collection(0);
+    harness.with_keys(DatabaseId::DEFAULT, &[b"s"], |txn| put(txn, b"s", &small));
+    harness.with_keys(DatabaseId::DEFAULT, &[b"l"], |txn| put(txn, b"l", &large));
+    let collection = harness.collection(DatabaseId::DEFAULT);
     let states: Vec<_> = collection.shards().iter().map(|shard| shard.lock()).collect();
     let entries = [b"s", b"l"].map(|key| {
         let key = collection.key(key);
-        states[collection.shard_of(key.hash)].index.get(key).unwrap()
+        states[collection.shard_of(key.hash).index()].index.get(key).unwrap()
     });
-    let mut image = PageImage::of(1, Lsn::FIRST, entries.into_iter());
+    let mut image = PageImage::of(PageId::FIRST, Lsn::FIRST, entries.into_iter());
     drop(states);
-    harness.with_keys(0, &[b"l"], |txn| assert!(txn.delete(b"l")));
+    harness.with_keys(DatabaseId::DEFAULT, &[b"l"], |txn| assert!(txn.delete(b"l")));
     image.content.settle();
     let mut bytes = Vec::new();
     image

@@ -2,6 +2,7 @@
 
 use super::Harness;
 use crate::engine::effect::Effect;
+use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
 use crate::page::hash::{HashOp, HashRef};
@@ -9,7 +10,7 @@ use crate::page::packed::pack;
 use crate::wal::Lsn;
 
 fn sweep(harness: &mut Harness) {
-    let collection = harness.collection(0);
+    let collection = harness.collection(DatabaseId::DEFAULT);
     for shard in collection.shards() {
         let (mut cursor, now_ms) = (0, harness.now_ms);
         loop {
@@ -27,7 +28,7 @@ fn sweep(harness: &mut Harness) {
 }
 
 fn fields_left(harness: &mut Harness) -> Option<u64> {
-    harness.with_keys(0, &[b"h"], |txn| {
+    harness.with_keys(DatabaseId::DEFAULT, &[b"h"], |txn| {
         let value = txn.peek(b"h")?.value();
         HashRef::of(value).map(|hash| hash.len())
     })
@@ -42,7 +43,7 @@ fn the_sweep_finds_dead_fields_of_small_and_big_hashes() {
         let pairs = pack(names.iter().flat_map(|name| [name.as_slice(), b"v"]));
         let timed = pack(half.iter().map(Vec::as_slice));
         let dies_at_ms = harness.now_ms + 100;
-        harness.with_keys(0, &[b"h"], |txn| {
+        harness.with_keys(DatabaseId::DEFAULT, &[b"h"], |txn| {
             let op = HashOp::Set {
                 pairs: &pairs,
                 keeps_expiry: false,
@@ -60,7 +61,7 @@ fn the_sweep_finds_dead_fields_of_small_and_big_hashes() {
         // A long list goes in several turns.
         (0..5).for_each(|_| sweep(&mut harness));
         assert_eq!(fields_left(&mut harness), Some(fields - half.len() as u64));
-        let collection = harness.collection(0);
+        let collection = harness.collection(DatabaseId::DEFAULT);
         let timed: u64 = collection.shards().iter().map(|shard| shard.lock().timed).sum();
         assert_eq!(
             (timed, harness.engine.meter().used_bytes()),

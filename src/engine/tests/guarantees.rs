@@ -6,7 +6,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::{Harness, START_MS};
-use crate::engine::effect::NAMED_FIRST;
+use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 
 fn steady(number: usize) -> Vec<u8> {
@@ -18,7 +18,7 @@ fn scan_all(harness: &mut Harness, count: usize, mut between: impl FnMut(&mut Ha
     let mut seen = BTreeMap::new();
     let mut cursor = 0;
     loop {
-        cursor = harness.keyspace(0, |txn| {
+        cursor = harness.keyspace(DatabaseId::DEFAULT, |txn| {
             txn.scan(cursor, count, |entry| {
                 *seen.entry(entry.key().to_vec()).or_default() += 1
             })
@@ -41,7 +41,7 @@ fn a_scan_sees_what_stays_in(kind: Kind) {
     let mut random = SmallRng::seed_from_u64(seed);
     for (keys, churn) in [(10, 3), (1_000, 40), (5_000, 400)] {
         let mut harness = Harness::of(&[kind]);
-        (0..keys).for_each(|number| harness.put(0, &steady(number), b"v", None));
+        (0..keys).for_each(|number| harness.put(DatabaseId::DEFAULT, &steady(number), b"v", None));
         let mut next = 0_u32;
         let count = random.random_range(1..60);
         let seen = scan_all(&mut harness, count, |harness| {
@@ -49,9 +49,9 @@ fn a_scan_sees_what_stays_in(kind: Kind) {
             for _ in 0..random.random_range(0..churn.min(count + 1)) {
                 // Growth splits pages under the walk; deletions leave holes in them.
                 let passing = format!("passing:{next}").into_bytes();
-                harness.put(0, &passing, b"v", None);
+                harness.put(DatabaseId::DEFAULT, &passing, b"v", None);
                 let victim = format!("passing:{}", random.random_range(0..=next)).into_bytes();
-                harness.with_keys(0, &[&victim], |txn| txn.delete(&victim));
+                harness.with_keys(DatabaseId::DEFAULT, &[&victim], |txn| txn.delete(&victim));
                 next += u32::from(random.random_bool(0.8));
             }
         });
@@ -67,7 +67,7 @@ fn a_quiet_scan_sees_each_key_once() {
 
 fn a_quiet_scan_sees_each_key_once_in(kind: Kind) {
     let mut harness = Harness::of(&[kind]);
-    (0..20_000).for_each(|number| harness.put(0, &steady(number), b"v", None));
+    (0..20_000).for_each(|number| harness.put(DatabaseId::DEFAULT, &steady(number), b"v", None));
     for count in [1_000, 7, 100_000] {
         let seen = scan_all(&mut harness, count, |_| {});
         assert_eq!(seen.len(), 20_000);
@@ -84,18 +84,18 @@ fn scans_and_walks_skip_the_dead_in(kind: Kind) {
     let mut harness = Harness::of(&[kind]);
     for number in 0..1_000 {
         let expire_at_ms = (number % 2 == 0).then_some(START_MS + 5);
-        harness.put(0, &steady(number), b"v", expire_at_ms);
+        harness.put(DatabaseId::DEFAULT, &steady(number), b"v", expire_at_ms);
     }
     harness.set_clock(START_MS + 5);
     assert_eq!(scan_all(&mut harness, 10, |_| {}).len(), 500);
-    assert_eq!(harness.collection(0).key_count(), 500);
+    assert_eq!(harness.collection(DatabaseId::DEFAULT).key_count(), 500);
 }
 
 /// Chi-square of the picks against equal chances, for `keys` keys.
 fn chi_square(harness: &mut Harness, keys: usize, picks: usize) -> f64 {
     let mut counts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for _ in 0..picks {
-        let key = harness.keyspace(0, |txn| txn.random_key()).unwrap();
+        let key = harness.keyspace(DatabaseId::DEFAULT, |txn| txn.random_key()).unwrap();
         *counts.entry(key).or_default() += 1;
     }
     assert!(counts.len() <= keys);
@@ -116,10 +116,10 @@ fn random_keys_are_fair_in(kind: Kind) {
     for keys in [1, 2, 100, 2_000] {
         let mut harness = Harness::of(&[kind]);
         // Holes, so that pages differ in how full they are.
-        (0..3 * keys).for_each(|number| harness.put(0, &steady(number), b"v", None));
+        (0..3 * keys).for_each(|number| harness.put(DatabaseId::DEFAULT, &steady(number), b"v", None));
         for number in keys..3 * keys {
             let key = steady(number);
-            harness.with_keys(0, &[&key], |txn| txn.delete(&key));
+            harness.with_keys(DatabaseId::DEFAULT, &[&key], |txn| txn.delete(&key));
         }
         let chi = chi_square(&mut harness, keys, 40 * keys);
         let freedom = (keys - 1) as f64;
@@ -136,55 +136,65 @@ fn a_random_key_is_never_dead() {
 
 fn a_random_key_is_never_dead_in(kind: Kind) {
     let mut harness = Harness::of(&[kind]);
-    (0..200).for_each(|number| harness.put(0, &steady(number), b"v", Some(START_MS + 5)));
-    harness.put(0, b"alive", b"v", None);
+    (0..200).for_each(|number| harness.put(DatabaseId::DEFAULT, &steady(number), b"v", Some(START_MS + 5)));
+    harness.put(DatabaseId::DEFAULT, b"alive", b"v", None);
     harness.set_clock(START_MS + 6);
     assert_eq!(
-        harness.keyspace(0, |txn| txn.random_key()).as_deref(),
+        harness.keyspace(DatabaseId::DEFAULT, |txn| txn.random_key()).as_deref(),
         Some(&b"alive"[..])
     );
-    harness.with_keys(0, &[b"alive"], |txn| txn.delete(b"alive"));
-    assert_eq!(harness.keyspace(0, |txn| txn.random_key()), None);
+    harness.with_keys(DatabaseId::DEFAULT, &[b"alive"], |txn| txn.delete(b"alive"));
+    assert_eq!(harness.keyspace(DatabaseId::DEFAULT, |txn| txn.random_key()), None);
 }
 
 #[test]
 fn collections_come_and_go() {
     let mut harness = Harness::new(2);
     let users = harness
-        .exclusive(0, |txn| txn.create(None, "users", Kind::Hmap))
+        .exclusive(DatabaseId::DEFAULT, |txn| txn.create(None, "users", Kind::Hmap))
         .unwrap();
-    assert_eq!(users.id, NAMED_FIRST);
+    assert_eq!(users.id, DatabaseId::NAMED_FIRST);
     assert!(
         harness
-            .exclusive(0, |txn| txn.create(None, "users", Kind::Hmap))
+            .exclusive(DatabaseId::DEFAULT, |txn| txn.create(None, "users", Kind::Hmap))
             .is_err()
     );
     harness.put(users.id, b"k", b"users", None);
-    harness.put(0, b"k", b"default", None);
+    harness.put(DatabaseId::DEFAULT, b"k", b"default", None);
     let id = users.collection.id();
-    harness.exclusive(0, |txn| txn.rename(id, "people")).unwrap();
+    harness
+        .exclusive(DatabaseId::DEFAULT, |txn| txn.rename(id, "people"))
+        .unwrap();
     assert!(harness.engine.registry().by_name("users").is_none());
-    harness.exclusive(0, |txn| txn.swap(0, users.id)).unwrap();
+    harness
+        .exclusive(DatabaseId::DEFAULT, |txn| txn.swap(DatabaseId::DEFAULT, users.id))
+        .unwrap();
     // Names stay with the slots.
     assert_eq!(
         &*harness.engine.registry().slot(users.id).cloned().unwrap().name,
         "people"
     );
-    assert_eq!(harness.get(0, b"k").unwrap().0, b"users");
+    assert_eq!(harness.get(DatabaseId::DEFAULT, b"k").unwrap().0, b"users");
     assert_eq!(harness.get(users.id, b"k").unwrap().0, b"default");
     let id = harness.collection(users.id).id();
-    harness.exclusive(0, |txn| txn.drop_collection(id)).unwrap();
+    harness
+        .exclusive(DatabaseId::DEFAULT, |txn| txn.drop_collection(id))
+        .unwrap();
     assert!(harness.engine.registry().slot(users.id).is_none());
-    assert!(harness.exclusive(0, |txn| txn.drop_collection(id)).is_err());
+    assert!(
+        harness
+            .exclusive(DatabaseId::DEFAULT, |txn| txn.drop_collection(id))
+            .is_err()
+    );
     // Neither a dropped collection's identity nor that of a living one is handed out again.
     let ids: BTreeSet<_> = ["a", "b"]
         .map(|name| {
             harness
-                .exclusive(0, |txn| txn.create(None, name, Kind::Hmap))
+                .exclusive(DatabaseId::DEFAULT, |txn| txn.create(None, name, Kind::Hmap))
                 .unwrap()
                 .collection
                 .id()
         })
         .into();
-    assert!(ids.len() == 2 && !ids.contains(&id) && !ids.contains(&harness.collection(0).id()));
+    assert!(ids.len() == 2 && !ids.contains(&id) && !ids.contains(&harness.collection(DatabaseId::DEFAULT).id()));
 }

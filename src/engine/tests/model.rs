@@ -4,7 +4,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::{Harness, Model, START_MS};
-use crate::engine::effect::DatabaseId;
+use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::test_histories::{each, seed};
 use crate::wal::Lsn;
@@ -87,7 +87,8 @@ impl Run {
 
     fn put(&mut self, database: usize) {
         let (key, value, expire_at_ms) = (self.key(), self.value(), self.expiry());
-        self.harness.put(database as DatabaseId, &key, &value, expire_at_ms);
+        self.harness
+            .put(DatabaseId::new(database as u32), &key, &value, expire_at_ms);
         if expire_at_ms.is_some_and(|at_ms| at_ms <= self.harness.now_ms) {
             self.models[database].remove(&key);
         } else {
@@ -99,17 +100,18 @@ impl Run {
         let key = self.key();
         let existed = self
             .harness
-            .with_keys(database as DatabaseId, &[&key], |txn| txn.delete(&key));
+            .with_keys(DatabaseId::new(database as u32), &[&key], |txn| txn.delete(&key));
         assert_eq!(existed, self.models[database].remove(&key).is_some());
     }
 
     fn expire(&mut self, database: usize) {
         let (key, expire_at_ms) = (self.key(), self.expiry());
-        self.harness.with_keys(database as DatabaseId, &[&key], |txn| {
-            if txn.exists(&key) {
-                txn.expire_at(&key, expire_at_ms);
-            }
-        });
+        self.harness
+            .with_keys(DatabaseId::new(database as u32), &[&key], |txn| {
+                if txn.exists(&key) {
+                    txn.expire_at(&key, expire_at_ms);
+                }
+            });
         if let Some(entry) = self.models[database].get_mut(&key) {
             entry.1 = expire_at_ms;
         }
@@ -118,11 +120,12 @@ impl Run {
 
     fn write_range(&mut self, database: usize) {
         let (key, offset, bytes) = (self.key(), self.below(100), self.value());
-        self.harness.with_keys(database as DatabaseId, &[&key], |txn| {
-            if txn.exists(&key) {
-                txn.write_range(&key, offset, &bytes);
-            }
-        });
+        self.harness
+            .with_keys(DatabaseId::new(database as u32), &[&key], |txn| {
+                if txn.exists(&key) {
+                    txn.write_range(&key, offset, &bytes);
+                }
+            });
         if let Some((value, _)) = self.models[database].get_mut(&key) {
             let end = offset + bytes.len();
             value.resize(value.len().max(end), 0);
@@ -132,7 +135,7 @@ impl Run {
 
     fn look(&mut self, database: usize) {
         let key = self.key();
-        let found = self.harness.get(database as DatabaseId, &key);
+        let found = self.harness.get(DatabaseId::new(database as u32), &key);
         assert_eq!(
             found.as_ref(),
             self.models[database].get(&key),
@@ -142,22 +145,26 @@ impl Run {
     }
 
     fn flush(&mut self, database: usize) {
-        let id = self.harness.collection(database as DatabaseId).id();
-        self.harness.exclusive(0, |txn| txn.flush(id)).unwrap();
+        let id = self.harness.collection(DatabaseId::new(database as u32)).id();
+        self.harness
+            .exclusive(DatabaseId::DEFAULT, |txn| txn.flush(id))
+            .unwrap();
         self.models[database].clear();
     }
 
     fn swap(&mut self, database: usize) {
         let other = self.below(DATABASES as usize);
         self.harness
-            .exclusive(0, |txn| txn.swap(database as DatabaseId, other as DatabaseId))
+            .exclusive(DatabaseId::DEFAULT, |txn| {
+                txn.swap(DatabaseId::new(database as u32), DatabaseId::new(other as u32))
+            })
             .unwrap();
         self.models.swap(database, other);
     }
 
     fn compare(&mut self) {
         for database in 0..DATABASES {
-            let content = self.harness.content(database);
+            let content = self.harness.content(DatabaseId::new(database));
             let model = &self.models[database as usize];
             assert!(
                 content == *model,
@@ -166,7 +173,7 @@ impl Run {
                 model.len()
             );
             // Looking has removed what was dead, so that the figures are exact.
-            let totals = self.harness.collection(database).totals(Lsn::MAX);
+            let totals = self.harness.collection(DatabaseId::new(database)).totals(Lsn::MAX);
             assert_eq!(totals.keys, model.len() as u64);
             let expires = model
                 .values()
@@ -201,7 +208,7 @@ fn memory_returns_to_zero() {
     }
     let named = run
         .harness
-        .exclusive(0, |txn| txn.create(None, "named", Kind::Hmap))
+        .exclusive(DatabaseId::DEFAULT, |txn| txn.create(None, "named", Kind::Hmap))
         .unwrap();
     for number in 0..2_000_u32 {
         run.harness.put(named.id, &number.to_le_bytes(), &[1; 5000], None);
@@ -213,7 +220,9 @@ fn memory_returns_to_zero() {
     assert!(run.harness.held_bytes() > 2_000 * 5_000);
     let id = named.collection.id();
     drop(named);
-    run.harness.exclusive(0, |txn| txn.drop_collection(id)).unwrap();
+    run.harness
+        .exclusive(DatabaseId::DEFAULT, |txn| txn.drop_collection(id))
+        .unwrap();
     (0..DATABASES as usize).for_each(|database| run.flush(database));
     run.harness.wait_for_used(0);
 }
@@ -221,11 +230,11 @@ fn memory_returns_to_zero() {
 #[test]
 fn the_clock_alone_kills() {
     let mut harness = Harness::new(1);
-    harness.put(0, b"k", b"v", Some(START_MS + 10));
+    harness.put(DatabaseId::DEFAULT, b"k", b"v", Some(START_MS + 10));
     harness.set_clock(START_MS + 9);
-    assert!(harness.get(0, b"k").is_some());
+    assert!(harness.get(DatabaseId::DEFAULT, b"k").is_some());
     harness.set_clock(START_MS + 10);
-    assert_eq!(harness.collection(0).key_count(), 1);
-    assert!(harness.get(0, b"k").is_none());
-    assert_eq!(harness.collection(0).key_count(), 0);
+    assert_eq!(harness.collection(DatabaseId::DEFAULT).key_count(), 1);
+    assert!(harness.get(DatabaseId::DEFAULT, b"k").is_none());
+    assert_eq!(harness.collection(DatabaseId::DEFAULT).key_count(), 0);
 }

@@ -20,7 +20,9 @@ use super::chunk::Chunk;
 use crate::engine::CollectionError;
 use crate::engine::apply::apply;
 use crate::engine::collection::Collection;
-use crate::engine::effect::{CollectionId, Effect, decode_all};
+use crate::engine::effect::{Effect, decode_all};
+use crate::engine::ids::CollectionId;
+use crate::engine::ids::ShardNo;
 use crate::engine::index::{KeyRef, PageWrite};
 use crate::engine::registry::Registry;
 use crate::page::{Entry, thresholds};
@@ -52,7 +54,7 @@ struct Staged<'c> {
     lsn: Lsn,
     /// Which of the known collections.
     collection: usize,
-    shard: usize,
+    shard: ShardNo,
     key: KeyRef<'c>,
     effect: Effect<'c>,
 }
@@ -137,7 +139,7 @@ impl<'a> Applier<'a> {
         };
         let key = collection.key(key);
         let shard = collection.shard_of(key.hash);
-        if (shard + id as usize) % self.of != self.number {
+        if (shard.index() + id.get() as usize) % self.of != self.number {
             return Ok(());
         }
         collection.prefetch_page(key.hash);
@@ -178,13 +180,13 @@ impl<'a> Applier<'a> {
         }
     }
 
-    fn apply(&self, collection: &Collection, shard: usize, key: KeyRef<'_>, (lsn, effect): (Lsn, &Effect<'_>)) {
+    fn apply(&self, collection: &Collection, shard: ShardNo, key: KeyRef<'_>, (lsn, effect): (Lsn, &Effect<'_>)) {
         let write = PageWrite {
             lsn,
             epoch: 0,
             sink: None,
             collection_id: collection.id(),
-            shard: shard as u32,
+            shard,
             page_ids: collection.page_ids(),
             thresholds: &thresholds::DEFAULT,
         };

@@ -7,7 +7,8 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::engine::effect::{CollectionId, Effect, NAMED_FIRST, Placement};
+use crate::engine::effect::{Effect, Placement};
+use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::Kind;
 use crate::page::{StrRef, ValueRef};
 use crate::recovery::Until;
@@ -57,7 +58,7 @@ fn contents(registry: &Registry) -> Model {
     model
 }
 
-fn create<'a>(database: u32, name: &'a str, seed: u64) -> Effect<'a> {
+fn create<'a>(database: DatabaseId, name: &'a str, seed: u64) -> Effect<'a> {
     Effect::CollectionCreate {
         database,
         name,
@@ -154,9 +155,10 @@ fn any_number_of_threads_gives_the_same_data() {
     let mut model = Model::new();
     for id in 0..5 {
         let mut payload = Vec::new();
-        create(NAMED_FIRST + id, &format!("c{id}"), u64::from(id)).encode(id, &mut payload);
+        let database = DatabaseId::new(DatabaseId::NAMED_FIRST.get() + id);
+        create(database, &format!("c{id}"), u64::from(id)).encode(CollectionId::new(id), &mut payload);
         append(&wal, &payload);
-        model.insert(id, BTreeMap::new());
+        model.insert(CollectionId::new(id), BTreeMap::new());
     }
     for _ in 0..20_000 {
         let mut payload = Vec::new();
@@ -181,9 +183,9 @@ fn any_number_of_threads_gives_the_same_data() {
 #[test]
 fn a_record_that_cannot_be_applied_is_named_by_any_number_of_threads() {
     let mut unknown = Vec::new();
-    Effect::Delete { key: b"k" }.encode(99, &mut unknown);
+    Effect::Delete { key: b"k" }.encode(CollectionId::new(99), &mut unknown);
     let mut twice = Vec::new();
-    create(0, "default", 1).encode(0, &mut twice);
+    create(DatabaseId::DEFAULT, "default", 1).encode(CollectionId::new(0), &mut twice);
     for bad in [&unknown, &twice, &vec![0xff; 9]] {
         let disk = FaultDisk::new(1);
         let wal = open(&disk);
@@ -191,7 +193,7 @@ fn a_record_that_cannot_be_applied_is_named_by_any_number_of_threads() {
         for n in 0..3000 {
             let mut payload = Vec::new();
             let key = format!("k{n}");
-            Effect::Delete { key: key.as_bytes() }.encode(0, &mut payload);
+            Effect::Delete { key: key.as_bytes() }.encode(CollectionId::new(0), &mut payload);
             append(&wal, if n == 1500 { bad } else { &payload });
         }
         wal.close().unwrap();

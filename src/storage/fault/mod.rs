@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Disk, DiskFile, DiskRead};
+use super::{Disk, DiskFile, DiskRead, DiskSync};
 use model::{Op, State};
 
 /// The shortest hole that a crash leaves.
@@ -205,11 +205,14 @@ impl DiskFile for FaultFile {
     }
 
     fn sync_data(&mut self) -> io::Result<()> {
-        let pause = self.disk.state.lock().sync_pause;
-        if !pause.is_zero() {
-            std::thread::sleep(pause);
-        }
-        self.disk.with(Op::Sync, |state| state.sync(self.id))
+        DiskSync::sync_data(self)
+    }
+
+    fn syncer(&self) -> io::Result<Arc<dyn DiskSync>> {
+        Ok(Arc::new(FaultFile {
+            disk: self.disk.clone(),
+            id: self.id,
+        }))
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
@@ -219,6 +222,22 @@ impl DiskFile for FaultFile {
     fn len(&self) -> io::Result<u64> {
         self.disk
             .with(Op::Look, |state| Ok(state.inode(self.id)?.live.len() as u64))
+    }
+}
+
+impl DiskSync for FaultFile {
+    fn sync_data(&self) -> io::Result<()> {
+        let (pause, len) = {
+            let mut state = self.disk.state.lock();
+            (
+                state.sync_pause,
+                state.inode(self.id).map_or(0, |inode| inode.live.len()),
+            )
+        };
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
+        self.disk.with(Op::Sync, |state| state.sync(self.id, len))
     }
 }
 

@@ -174,12 +174,16 @@ impl State {
         Ok(())
     }
 
-    pub fn sync(&mut self, id: u64) -> io::Result<()> {
+    /// What is written behind the first `len` bytes, since the sync began, stays unsynced.
+    pub fn sync(&mut self, id: u64, len: usize) -> io::Result<()> {
         self.syncs += 1;
         let inode = self.inode(id)?;
-        inode.durable.truncate(inode.common);
-        inode.durable.extend(inode.live.iter().skip(inode.common));
-        inode.common = inode.live.len();
+        let len = len.min(inode.live.len());
+        if len >= inode.common {
+            inode.durable.truncate(inode.common);
+            inode.durable.extend(inode.live.iter().take(len).skip(inode.common));
+            inode.common = len;
+        }
         Ok(())
     }
 

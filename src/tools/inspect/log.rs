@@ -99,7 +99,7 @@ impl Inspector<'_, '_> {
                 Ok(_) if !shows => {}
                 Ok((collection, effect)) => match of_effect(&effect) {
                     Ok((kind, fields)) => {
-                        let mut all = fields!["effect" => kind, "collection-id" => collection];
+                        let mut all = fields!["effect" => kind, "collection-id" => collection.get()];
                         all.extend(fields);
                         effects.push(Field::Map(all));
                     }

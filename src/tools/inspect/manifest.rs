@@ -35,11 +35,11 @@ impl Inspector<'_, '_> {
         self.extend(path, &mut all, field::of(&part.row))?;
         self.report.show("collection", all)?;
         for row in &part.pages {
-            if self.options.page.is_some_and(|page| page != row.page_id) || !self.may_show() {
+            if self.options.page.is_some_and(|page| page != row.page_id.get()) || !self.may_show() {
                 continue;
             }
             let file_id = files.get(row.file as usize).map_or(Field::Null, |id| Field::Uint(*id));
-            let mut all = fields!["collection-id" => part.row.id, "file-id" => file_id];
+            let mut all = fields!["collection-id" => part.row.id.get(), "file-id" => file_id];
             self.extend(path, &mut all, field::of(row))?;
             self.report.show("page-row", all)?;
         }

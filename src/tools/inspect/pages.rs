@@ -66,7 +66,7 @@ impl Inspector<'_, '_> {
     }
 
     fn page(&mut self, path: &Path, at: u64, header: &PageHeader, buffer: &[u8]) -> io::Result<()> {
-        let is_asked_for = self.options.page == Some(header.page_id);
+        let is_asked_for = self.options.page == Some(header.page_id.get());
         if self.options.page.is_some() && !is_asked_for {
             return Ok(());
         }

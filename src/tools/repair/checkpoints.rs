@@ -17,6 +17,8 @@ use crate::checkpoint::files::format::{ManifestKind, PAGE_HEADER_BYTES};
 use crate::checkpoint::files::manifest::Manifest;
 use crate::checkpoint::files::persisted::persisted_manifests;
 use crate::checkpoint::files::verify::{Damage, Event, Expected, damage, read_expected, verify_manifest};
+use crate::engine::ids::CollectionId;
+use crate::page::PageId;
 use crate::storage::Disk;
 use crate::time::utc;
 use crate::wal::Lsn;
@@ -302,7 +304,7 @@ fn choose(candidates: &[Candidate], lost: Option<Lsn>, log: &mut Log<'_>) -> Res
 
 /// The manifest without some of its pages, and without page files that then have none.
 fn without_pages(manifest: &Manifest, damage: &Damage) -> Manifest {
-    let gone: BTreeSet<(u32, u64)> = damage
+    let gone: BTreeSet<(CollectionId, PageId)> = damage
         .pages
         .iter()
         .map(|page| (page.collection, page.row.page_id))

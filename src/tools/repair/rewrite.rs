@@ -67,7 +67,7 @@ impl Rewriting {
                 continue;
             };
             let page_id = part.row.next_page_id;
-            part.row.next_page_id += 1;
+            part.row.next_page_id = page_id.next();
             let mut image = PageImage::of(page_id, manifest.head.lsn, std::iter::empty()).anchored(hole.anchor);
             let mut row = writer
                 .append(hole.collection, hole.shard, &mut image)

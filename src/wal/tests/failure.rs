@@ -1,5 +1,7 @@
 //! Failing writes and syncs: sticky, told to everyone, nothing acknowledged after.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -56,9 +58,7 @@ fn a_full_disk_refuses_and_the_log_stays_readable() {
             }
         }
         assert!(wal.is_failed() && wal.failure().unwrap().contains("no space left"));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        assert!(runtime.block_on(wal.wait_stable(Lsn::new(100))).is_err());
-        runtime.block_on(wal.wait_room());
+        assert!(!wal.over_pending());
         drop(wal);
         let disk = disk.kill();
         let (records, _) = read_all(&disk).unwrap();
@@ -72,22 +72,104 @@ fn a_full_disk_refuses_and_the_log_stays_readable() {
     }
 }
 
-#[test]
-fn waiters_learn_of_the_failure() {
-    let disk = FaultDisk::new(5);
-    let wal = open(&disk, options(Fsync::EverySec), Lsn::FIRST).unwrap();
-    let mut log = wal.log();
+/// Whether a future ends within a moment, and how.
+fn ends<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap();
-    runtime.block_on(async {
-        let lsn = append(&mut log);
-        let waiting = wal.wait_stable(lsn);
-        disk.fail_write(0);
+    runtime.block_on(async { tokio::time::timeout(Duration::from_millis(50), future).await.ok() })
+}
+
+#[test]
+fn waiters_wait_for_the_log_to_go_on_or_to_close() {
+    for closes in [false, true] {
+        let disk = FaultDisk::new(5);
+        let wal = open(&disk, options(Fsync::EverySec), Lsn::FIRST).unwrap();
+        let mut log = wal.log();
+        append(&mut log);
         log.submit();
-        assert!(matches!(waiting.await, Err(WalError::Failed(_))));
-    });
+        disk.fail_write(0);
+        let lsn = append(&mut log);
+        log.submit();
+        assert!(wal.is_failed());
+        assert!(wal.sync_blocking(lsn).is_err());
+        let (mut written, mut stable) = (wal.wait_written(lsn), wal.wait_stable(lsn));
+        assert!(ends(&mut written).is_none() && ends(&mut stable).is_none());
+        if closes {
+            assert!(wal.close().is_err());
+            assert!(matches!(ends(&mut written), Some(Err(WalError::Failed(_)))));
+            assert!(matches!(ends(&mut stable), Some(Err(WalError::Failed(_)))));
+            continue;
+        }
+        let fresh = wal.prepare_resume(lsn).unwrap().unwrap();
+        wal.resume(fresh);
+        assert!(ends(&mut written).unwrap().is_ok() && ends(&mut stable).unwrap().is_ok());
+    }
+}
+
+/// What a log does after it has failed and somebody has made all that was begun durable by other means.
+#[test]
+fn a_log_goes_on_behind_what_is_durable_by_other_means() {
+    for seed in 0..40 {
+        let disk = FaultDisk::new(seed);
+        let wal = open(
+            &disk,
+            WalOptions {
+                segment_bytes: 1_000,
+                ..options([Fsync::Always, Fsync::EverySec, Fsync::No][seed as usize % 3])
+            },
+            Lsn::FIRST,
+        )
+        .unwrap();
+        let (mut one, mut two) = (wal.log(), wal.log());
+        for _ in 0..seed {
+            append(&mut one);
+            append(&mut two);
+            one.submit();
+            two.submit();
+        }
+        match seed % 4 {
+            0 => disk.fail_write(0),
+            1 => disk.fail_sync(0),
+            2 => disk.limit_bytes(1_000 + seed * 100),
+            _ => disk.fail_sync_dir(0),
+        }
+        // Of both some is queued, some still with the worker, and some lies behind a gap.
+        let mut count = 0;
+        while !wal.is_failed() && count < 2_000 {
+            append(&mut two);
+            append(&mut one);
+            one.submit();
+            let _ = wal.sync_blocking(wal.written_lsn());
+            two.submit();
+            count += 1;
+        }
+        append(&mut two);
+        assert!(wal.is_failed(), "seed {seed}");
+        let durable = wal.last_lsn();
+        append(&mut one);
+        one.submit();
+        disk.clear_faults();
+        let fresh = wal.prepare_resume(durable).unwrap().unwrap();
+        append(&mut two);
+        wal.resume(fresh);
+        assert!(!wal.is_failed() && wal.stable_lsn() >= durable);
+        two.submit();
+        append(&mut one);
+        one.submit();
+        let last = wal.last_lsn();
+        wal.sync_blocking(last).unwrap();
+        assert_eq!((wal.written_lsn(), wal.stats().pending_bytes), (last, 0), "seed {seed}");
+        wal.close().unwrap();
+        let (records, tail) = read_from(&disk.crash(), durable.next()).unwrap();
+        assert_eq!(
+            (records.len() as u64, tail),
+            (last.get() - durable.get(), None),
+            "seed {seed}"
+        );
+        assert_prefix(&records, durable.next());
+    }
 }
 
 #[test]

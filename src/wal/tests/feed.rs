@@ -87,6 +87,7 @@ fn what_is_not_stable_is_not_shown_under_always() {
     wal.set_fsync(Fsync::Always);
     assert_eq!(wal.visible_lsn(), Lsn::ZERO);
     assert_eq!(follow(&wal, Lsn::FIRST, 9).unwrap(), []);
+    assert!(wal.close().is_err());
     let refused = block_on(wal.wait_visible(Lsn::FIRST)).unwrap_err();
     assert!(matches!(refused, WalError::Failed(_)), "{refused}");
 }

@@ -7,7 +7,7 @@ use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::commands::spec::{Group, Handler, Maintenance, Spec};
-use crate::engine::effect::NAMED_FIRST;
+use crate::engine::ids::DatabaseId;
 use crate::resp::{Args, Reply};
 use crate::state::Server;
 
@@ -37,7 +37,7 @@ pub fn persistable(server: &Server, name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
     let registry = server.engine.registry();
     let slot = registry.by_name(name)?;
-    (slot.id == 0 || slot.id >= NAMED_FIRST).then(|| slot.name.to_string())
+    (slot.id == DatabaseId::DEFAULT || !slot.id.is_numbered()).then(|| slot.name.to_string())
 }
 
 /// Persists a collection, then writes the reply.

@@ -229,7 +229,7 @@ fn write_collection(reply: &mut Reply, collection: &SnapshotCollection) {
     write_numbers(
         reply,
         &[
-            ("id", u64::from(id)),
+            ("id", u64::from(id.get())),
             ("keys", keys),
             ("pages", pages),
             ("bytes", bytes),

@@ -3,7 +3,6 @@
 use super::{Lines, View};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
-use crate::engine::effect::NAMED_FIRST;
 use crate::engine::registry::Slot;
 
 /// Sums over a collection's shards, none of which needs a walk over pages.
@@ -52,7 +51,7 @@ pub(super) fn index_bytes(engine: &Engine) -> u64 {
 
 pub(super) fn keyspace(view: &View<'_>, lines: &mut Lines) {
     // Collections with names are in the section of our own: clients read `db<number>` here.
-    for slot in slots(&view.server.engine).iter().filter(|slot| slot.id < NAMED_FIRST) {
+    for slot in slots(&view.server.engine).iter().filter(|slot| slot.id.is_numbered()) {
         let sums = Sums::of(&slot.collection);
         if sums.keys > 0 {
             lines.put(

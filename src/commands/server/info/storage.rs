@@ -2,6 +2,7 @@
 
 use super::data::{Sums, slots};
 use super::{Lines, View};
+use crate::engine::ids::DatabaseId;
 use crate::wal::{Fsync, Lsn};
 
 pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
@@ -98,7 +99,7 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
     lines.put("changes", engine.count(|counters| counters.changes.get()));
     for slot in slots(engine) {
         let sums = Sums::of(&slot.collection);
-        if sums.keys == 0 && slot.id > 0 && slot.id < crate::engine::effect::NAMED_FIRST {
+        if sums.keys == 0 && slot.id != DatabaseId::DEFAULT && slot.id.is_numbered() {
             continue;
         }
         lines.put(

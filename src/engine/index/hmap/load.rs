@@ -6,13 +6,14 @@ use super::{DEPTH_MAX, Hmap, entries_max, prefix_mask};
 use crate::engine::index::Lsn;
 use crate::engine::index::loaded::{self, HashedPage};
 use crate::engine::index::misfit::Misfit;
+use crate::page::PageId;
 use crate::page::hash_page::{self, HashPage, LINES_MIN};
 use crate::page::image::Anchor;
 
 impl Hmap {
     /// See [`super::super::Index::begin_page`]. The first page has the size it would have grown to, all others the full
     /// one.
-    pub fn begin_page(&self, id: u64, version: Lsn, anchor: Anchor, entries: u32) -> Result<HashedPage, Misfit> {
+    pub fn begin_page(&self, id: PageId, version: Lsn, anchor: Anchor, entries: u32) -> Result<HashedPage, Misfit> {
         if anchor.depth > DEPTH_MAX || anchor.prefix & !prefix_mask(anchor.depth) != 0 {
             return Err(Misfit::Anchor {
                 prefix: anchor.prefix,

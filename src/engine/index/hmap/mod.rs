@@ -16,6 +16,7 @@ mod walk;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{KeyRef, Lsn, PageWrite};
+use crate::engine::ids::ShardNo;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::hash_page::{self, HashPage, LINES_MAX, LINES_MIN};
 use crate::page::image::{Anchor, PageImage};
@@ -69,9 +70,9 @@ fn entries_max(slots: usize) -> usize {
 
 impl Hmap {
     /// An empty index for shard number `shard`; `shard_bits` top bits of every hash are the same in it.
-    pub fn new(shard: usize, shard_bits: u8, seed: u64) -> Self {
+    pub fn new(shard: ShardNo, shard_bits: u8, seed: u64) -> Self {
         Self {
-            lines_max: LINES_MAX - LINES_STEP * (shard % SHARD_SIZES) as u8,
+            lines_max: LINES_MAX - LINES_STEP * (shard.index() % SHARD_SIZES) as u8,
             shard_bits,
             depth: 0,
             seed,
@@ -116,9 +117,13 @@ impl Hmap {
         unsafe { std::mem::transmute::<Option<EntryRef<'_>>, Option<EntryRef<'_>>>(page.get(slot)) }
     }
 
-    /// See [`super::Index::version_of`].
-    pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
-        self.locate(key).map_or(Lsn::ZERO, |(page, _)| page.header().version)
+    /// See [`super::Index::get_versioned`].
+    #[inline]
+    pub fn get_versioned(&self, key: KeyRef<'_>) -> (Option<EntryRef<'_>>, Lsn) {
+        match self.locate(key) {
+            Some((page, slot)) => (slot.and_then(|slot| self.lend(page, slot)), page.header().version),
+            None => (None, Lsn::ZERO),
+        }
     }
 
     /// See [`super::Index::touch`].

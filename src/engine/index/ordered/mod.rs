@@ -19,6 +19,7 @@ use std::ops::ControlFlow;
 
 use super::misfit::Misfit;
 use super::{IsKnown, KeyRef, Lsn, PageWrite, Visited, loaded};
+use crate::page::PageId;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::PageImage;
 use crate::page::ordered_page::{OrderedPage, separator};
@@ -69,9 +70,13 @@ impl<D: Directory> Ordered<D> {
         page.get(page.find(key.bytes)?)
     }
 
-    /// See [`super::Index::version_of`].
-    pub fn version_of(&self, key: KeyRef<'_>) -> Lsn {
-        self.page_of(key.bytes).map_or(Lsn::ZERO, |page| page.header.version)
+    /// See [`super::Index::get_versioned`].
+    #[inline]
+    pub fn get_versioned(&self, key: KeyRef<'_>) -> (Option<EntryRef<'_>>, Lsn) {
+        match self.page_of(key.bytes) {
+            Some(page) => (page.find(key.bytes).and_then(|at| page.get(at)), page.header.version),
+            None => (None, Lsn::ZERO),
+        }
     }
 
     /// See [`super::Index::touch`].
@@ -274,11 +279,11 @@ impl<D: Directory> Ordered<D> {
     pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
         let mut visited = 0;
         // Whoever comes with a page that nobody remembers starts over.
-        let mut place = self.pages.by_id(cursor).or(self.pages.first());
+        let mut place = self.pages.by_id(PageId::new(cursor)).or(self.pages.first());
         while let Some(here) = place {
             let page = self.pages.page(here);
             if visited >= count.max(1) {
-                return Some(page.header.id);
+                return Some(page.header.id.get());
             }
             page.prefetch_entries();
             page.entries().for_each(&mut *visit);
@@ -345,7 +350,7 @@ impl<D: Directory> Ordered<D> {
     }
 
     /// See [`super::Index::begin_page`].
-    pub fn begin_page(&self, id: u64, version: Lsn, entries: u32) -> Result<OrderedPage, Misfit> {
+    pub fn begin_page(&self, id: PageId, version: Lsn, entries: u32) -> Result<OrderedPage, Misfit> {
         if entries as usize > self.entries_max {
             return Err(Misfit::TooManyEntries(entries));
         }

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::page::PageId;
 use crate::page::ordered_page::OrderedPage;
 
 /// Where a page is kept.
@@ -31,8 +32,8 @@ pub struct Pages {
     slots: Vec<Option<Box<Kept>>>,
     vacant: Vec<Place>,
     live: Vec<Place>,
-    places: HashMap<u64, Place>,
-    forwards: BTreeMap<u64, u64>,
+    places: HashMap<PageId, Place>,
+    forwards: BTreeMap<PageId, PageId>,
     first: Option<Place>,
     last: Option<Place>,
     block_bytes: usize,
@@ -150,7 +151,7 @@ impl Pages {
     }
 
     /// The page of that identity, or the one that has swallowed it.
-    pub fn by_id(&self, mut id: u64) -> Option<Place> {
+    pub fn by_id(&self, mut id: PageId) -> Option<Place> {
         loop {
             if let Some(place) = self.places.get(&id) {
                 return Some(*place);

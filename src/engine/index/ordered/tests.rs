@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicU64;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -12,6 +11,9 @@ use super::super::bcust::Bcust;
 use super::super::bdef::Bdef;
 use super::super::{PageWrite, PreImageSink};
 use super::*;
+use crate::engine::ids::CollectionId;
+use crate::engine::ids::ShardNo;
+use crate::page::{PageId, PageIds};
 use crate::page::{StrRef, ValueRef, image, thresholds};
 use crate::test_histories::each;
 
@@ -22,7 +24,7 @@ type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 struct Images(RefCell<Vec<PageImage>>);
 
 impl PreImageSink for Images {
-    fn take(&self, _: u32, _: u32, image: PageImage) {
+    fn take(&self, _: CollectionId, _: ShardNo, image: PageImage) {
         self.0.borrow_mut().push(image);
     }
 }
@@ -31,7 +33,7 @@ struct Run<D> {
     index: Ordered<D>,
     model: Model,
     random: SmallRng,
-    page_ids: AtomicU64,
+    page_ids: PageIds,
     images: Images,
     lsn: Lsn,
     epoch: u64,
@@ -59,7 +61,7 @@ impl<D: Directory> Run<D> {
             index: Ordered::new(entries_max),
             model: Model::new(),
             random: SmallRng::seed_from_u64(seed),
-            page_ids: AtomicU64::new(1),
+            page_ids: PageIds::from(PageId::FIRST),
             images: Images::default(),
             lsn: Lsn::ZERO,
             epoch: 0,
@@ -83,8 +85,8 @@ impl<D: Directory> Run<D> {
             lsn: self.lsn,
             epoch: self.epoch,
             sink: self.is_saving.then_some(&self.images as &dyn PreImageSink),
-            collection_id: 0,
-            shard: 0,
+            collection_id: CollectionId::new(0),
+            shard: ShardNo::FIRST,
             page_ids: &self.page_ids,
             thresholds: &thresholds::DEFAULT,
         };
@@ -136,7 +138,7 @@ impl<D: Directory> Run<D> {
     fn look(&mut self, key: &[u8]) {
         let found = self.index.get(key_ref(key)).map(|entry| entry.expire_at_ms());
         assert_eq!(found, self.model.get(key).map(|(_, expire_at_ms)| *expire_at_ms));
-        assert!(self.index.version_of(key_ref(key)) <= self.lsn);
+        assert!(self.index.get_versioned(key_ref(key)).1 <= self.lsn);
     }
 
     fn edge(&mut self) -> Edge {

@@ -1,0 +1,197 @@
+//! Writing and syncing by whoever comes first: no thread has to be woken up for a record to reach the file.
+//!
+//! A producer that has handed records over writes whatever is there, its own and others'. Who finds somebody at it
+//! goes on: the one who writes looks again before it leaves. A sync takes no lock that a write needs, so writing goes on
+//! beside it.
+//!
+//! **Invariants**
+//! - What is queued is written by the one who queued it or by somebody who is at it, unless the log has failed or the
+//!   segment is full: then by the keeper.
+//! - `written_lsn` is read before the file to be synced: what it covers is in that file, or in one before, which was
+//!   synced when it was left.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+use std::time::Instant;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::core::Core;
+use super::segment::{self, OpenSegment};
+use super::writer::{Writer, Wrote};
+use super::{Lsn, WalError};
+use crate::storage::fault_point::fault_point;
+use crate::storage::{Disk, DiskSync};
+
+/// See the module.
+pub(super) struct Appender {
+    core: Arc<Core>,
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    writer: Mutex<Writer>,
+    /// One sync at a time, and none while the segment is exchanged.
+    syncing: Mutex<()>,
+    current: Mutex<Current>,
+}
+
+/// The segment in use, as a sync needs it.
+#[derive(Clone)]
+struct Current {
+    file: Arc<dyn DiskSync>,
+    path: Arc<PathBuf>,
+}
+
+impl Current {
+    fn of(segment: &OpenSegment) -> Result<Self, WalError> {
+        let path = &segment.path;
+        Ok(Self {
+            file: segment.file.syncer().map_err(WalError::io("open", path))?,
+            path: Arc::new(path.clone()),
+        })
+    }
+}
+
+/// A new segment that the log is to go on with.
+pub struct Fresh {
+    segment: OpenSegment,
+    first: Lsn,
+    current: Current,
+}
+
+impl Appender {
+    pub fn new(core: Arc<Core>, disk: Arc<dyn Disk>, dir: PathBuf, writer: Writer) -> Result<Self, WalError> {
+        let current = Current::of(writer.segment())?;
+        Ok(Self {
+            core,
+            disk,
+            dir,
+            writer: Mutex::new(writer),
+            syncing: Mutex::new(()),
+            current: Mutex::new(current),
+        })
+    }
+
+    /// Writes what is queued, unless somebody else is at it.
+    pub fn write(&self) {
+        let core = &self.core;
+        while core.queued.0.load(Ordering::SeqCst) > 0 && core.is_open() && !core.is_full.load(Ordering::SeqCst) {
+            // Orders the look at the lock behind what was queued, and the look at the queue behind the unlocking: one of
+            // two threads sees what the other has done.
+            fence(Ordering::SeqCst);
+            let Some(mut writer) = self.writer.try_lock() else {
+                return;
+            };
+            self.write_under(&mut writer);
+            drop(writer);
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    fn write_under(&self, writer: &mut Writer) {
+        match writer.write() {
+            Ok(Wrote::All) => {}
+            Ok(Wrote::Full) => {
+                self.core.is_full.store(true, Ordering::SeqCst);
+                self.core.nudge();
+            }
+            Err(error) => self.core.fail(&error.to_string()),
+        }
+    }
+
+    /// Syncs what is written, after a sync that is under way.
+    pub fn sync(&self) -> Result<(), WalError> {
+        let _role = self.syncing.lock();
+        self.sync_under()
+    }
+
+    /// Syncs what is written, unless somebody else is syncing; whether it did.
+    pub fn try_sync(&self) -> bool {
+        let Some(_role) = self.syncing.try_lock() else {
+            return false;
+        };
+        if let Err(error) = self.sync_under() {
+            self.core.fail(&error.to_string());
+        }
+        true
+    }
+
+    fn sync_under(&self) -> Result<(), WalError> {
+        let core = &self.core;
+        if !core.is_unsynced() || core.is_failed() {
+            return Ok(());
+        }
+        core.unsynced.begin_sync();
+        let written = core.written_lsn();
+        let start = Instant::now();
+        self.sync_file()?;
+        fault_point("wal.synced");
+        core.unsynced.end_sync();
+        let took_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let counters = &core.counters;
+        counters.fsyncs.fetch_add(1, Ordering::Relaxed);
+        counters.fsync_last_us.store(took_us, Ordering::Relaxed);
+        counters.fsync_max_us.fetch_max(took_us, Ordering::Relaxed);
+        core.advance_stable(written);
+        // After that: the mark is to tell of this sync, not of the one before.
+        core.mark_due.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Syncs the segment in use, whatever is in it.
+    pub fn sync_file(&self) -> Result<(), WalError> {
+        let current = self.current.lock().clone();
+        current.file.sync_data().map_err(WalError::io("sync", &current.path))
+    }
+
+    /// Begins another segment after the one that is full, and writes what waited for that.
+    pub fn rotate(&self) -> Result<(), WalError> {
+        let _role = self.syncing.lock();
+        // Most of it while others may still wait for nothing but this.
+        self.sync_under()?;
+        let mut writer = self.writer.lock();
+        self.sync_under()?;
+        let fresh = self.create(writer.next())?;
+        *self.current.lock() = fresh.current;
+        writer.turn_to(fresh.segment);
+        self.core.is_full.store(false, Ordering::SeqCst);
+        // It has been taken from the queue already.
+        self.write_under(&mut writer);
+        Ok(())
+    }
+
+    /// Creates the segment that begins with `first`, durably.
+    pub fn create(&self, first: Lsn) -> Result<Fresh, WalError> {
+        let segment = segment::create(self.disk.as_ref(), &self.dir, first)?;
+        let current = Current::of(&segment)?;
+        Ok(Fresh {
+            segment,
+            first,
+            current,
+        })
+    }
+
+    /// The log, which has failed, goes on with `fresh`: all before is durable by other means.
+    pub fn resume(&self, fresh: Fresh) {
+        let _role = self.syncing.lock();
+        let mut writer = self.writer.lock();
+        writer.skip_to(fresh.first);
+        *self.current.lock() = fresh.current;
+        writer.turn_to(fresh.segment);
+        self.core.mend(fresh.first.before());
+        self.write_under(&mut writer);
+    }
+
+    /// The writer, for the keeper's own work.
+    pub fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock()
+    }
+
+    /// The log's mark by itself, if one is due and nothing is being written.
+    pub fn write_mark(&self) -> Result<(), WalError> {
+        match self.writer.try_lock() {
+            Some(mut writer) => writer.write_mark(),
+            None => Ok(()),
+        }
+    }
+}

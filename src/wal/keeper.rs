@@ -1,0 +1,172 @@
+//! The log's own thread: syncs by time and on request, new segments, marks of an idle log, the close.
+//!
+//! Records are written by those who hand them over (`appender`). The keeper does what takes long, or what nobody else
+//! would do.
+//!
+//! **Invariant:** while the log has failed nothing is written or synced; the keeper waits until it goes on or closes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::appender::Appender;
+use super::core::Core;
+use super::{Fsync, Lsn, WalError};
+
+/// The rhythm of everysec.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// After a sync and this much idle time the mark is written by itself.
+const MARK_IDLE_TIME: Duration = Duration::from_millis(50);
+/// A closing log waits this long for records that are begun and not yet submitted.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// How often a closing log looks for them.
+const CLOSE_LOOK: Duration = Duration::from_millis(1);
+
+pub(super) struct Keeper {
+    core: Arc<Core>,
+    appender: Arc<Appender>,
+    last_sync: Instant,
+    /// How far a closing log was when it last had something to write, and when that was.
+    last_drained: (Lsn, Instant),
+}
+
+impl Keeper {
+    pub fn new(core: Arc<Core>, appender: Arc<Appender>) -> Self {
+        Keeper {
+            core,
+            appender,
+            last_sync: Instant::now(),
+            last_drained: (Lsn::ZERO, Instant::now()),
+        }
+    }
+
+    /// Runs until the close.
+    pub fn run(mut self) {
+        loop {
+            let closing = self.core.control.lock().closing;
+            if self.core.is_failed() {
+                if closing {
+                    break;
+                }
+                self.park(None);
+                continue;
+            }
+            match self.work(closing) {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(error) => {
+                    self.core.fail(&error.to_string());
+                    continue;
+                }
+            }
+            let timed_out = self.park(self.deadline(closing));
+            if timed_out
+                && !self.core.is_unsynced()
+                && let Err(error) = self.appender.write_mark()
+            {
+                self.core.fail(&error.to_string());
+            }
+        }
+        self.core.closed.store(true, Ordering::SeqCst);
+        self.core.pending.0.store(0, Ordering::SeqCst);
+        self.core.wake_all();
+    }
+
+    /// Does what is due; whether the log is closed by that.
+    fn work(&mut self, closing: bool) -> Result<bool, WalError> {
+        if self.core.is_full.load(Ordering::SeqCst) {
+            self.appender.rotate()?;
+        }
+        self.appender.write();
+        if self.is_sync_due() {
+            self.last_sync = Instant::now();
+            self.appender.sync()?;
+        }
+        if self.core.is_failed() || self.core.is_full.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
+        if closing && self.is_drained() {
+            self.finish()?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn is_sync_due(&self) -> bool {
+        if !self.core.is_unsynced() {
+            return false;
+        }
+        let is_due = match self.core.policy() {
+            Fsync::Always => true,
+            Fsync::EverySec => self.last_sync.elapsed() >= SYNC_INTERVAL,
+            Fsync::No => false,
+        };
+        is_due || self.core.control.lock().sync_to > self.core.stable_lsn()
+    }
+
+    /// Whether a closing log has written all that it will. The grace begins anew with each record that is written: it is
+    /// for those that nobody submits, and a disk that is slow loses none.
+    fn is_drained(&mut self) -> bool {
+        let next = self.appender.writer().next();
+        if self.core.next.0.load(Ordering::Acquire) == next.get() {
+            return true;
+        }
+        let (last, since) = self.last_drained;
+        if last != next {
+            self.last_drained = (next, Instant::now());
+            return false;
+        }
+        since.elapsed() >= CLOSE_GRACE
+    }
+
+    /// The end of the log: all durable, and marked so.
+    fn finish(&mut self) -> Result<(), WalError> {
+        self.appender.sync()?;
+        let mut writer = self.appender.writer();
+        if writer.is_stuck() {
+            tracing::warn!("WAL: closed while record {} was begun and not submitted", writer.next());
+        }
+        if !self.core.mark_due.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        writer.write_mark()?;
+        drop(writer);
+        self.appender.sync_file()
+    }
+
+    /// When there is something to do that nobody asks for.
+    fn deadline(&self, closing: bool) -> Option<Instant> {
+        let now = Instant::now();
+        if closing {
+            return Some(now + CLOSE_LOOK);
+        }
+        match self.core.policy() {
+            Fsync::EverySec if self.core.is_unsynced() => Some(self.last_sync + SYNC_INTERVAL),
+            // What is written meanwhile is synced then.
+            Fsync::EverySec => Some(now + SYNC_INTERVAL),
+            Fsync::Always | Fsync::No => None,
+        }
+    }
+
+    /// Sleeps; returns whether that was for the whole time.
+    fn park(&self, until: Option<Instant>) -> bool {
+        let core = &self.core;
+        let is_mark_due = core.mark_due.load(Ordering::SeqCst) && !core.is_unsynced();
+        let until = if is_mark_due {
+            let soon = Instant::now() + MARK_IDLE_TIME;
+            Some(until.map_or(soon, |until| until.min(soon)))
+        } else {
+            until
+        };
+        let mut control = core.control.lock();
+        let mut timed_out = false;
+        if !control.nudged {
+            match until {
+                Some(until) => timed_out = core.work.wait_until(&mut control, until).timed_out(),
+                None => core.work.wait(&mut control),
+            }
+        }
+        control.nudged = false;
+        timed_out
+    }
+}
