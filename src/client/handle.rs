@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::ending::{Ending, Unblocked, Waiter};
-use crate::resp::Shared;
 
 /// What a connection costs that holds nothing.
 const CONNECTION_BYTES: u64 = 2048;
@@ -28,6 +27,7 @@ pub struct ClientHandle {
     pub connected_ms: u64,
     /// When it last sent a command, Unix milliseconds.
     pub active_ms: AtomicU64,
+    labels: Mutex<Labels>,
     /// Selected database.
     pub database: AtomicU32,
     /// Commands queued by MULTI; -1 outside.
@@ -50,14 +50,12 @@ pub struct ClientHandle {
     pub output_bytes: AtomicU64,
     /// What the calls take that MULTI has queued.
     pub queued_bytes: AtomicU64,
-    /// What the keys take that WATCH was called for.
-    pub watched_bytes: AtomicU64,
-    /// What a command takes that waits for keys.
-    pub waiting_bytes: AtomicU64,
+    /// What its session keeps beside requests and replies: names, watched keys, keys that it is blocked at.
+    kept_bytes: AtomicU64,
+    /// What of the sum over all clients is its own.
+    pub(super) charged_bytes: AtomicU64,
     /// Commands executed.
     pub commands: AtomicU64,
-    labels: Mutex<Labels>,
-    label_bytes: AtomicU64,
     killed: AtomicBool,
     /// Wakes its connection, in whichever state that is.
     waker: Waker,
@@ -69,11 +67,17 @@ pub struct ClientHandle {
 #[derive(Default, Clone)]
 pub struct Labels {
     /// CLIENT SETNAME.
-    pub name: Shared,
+    pub name: Vec<u8>,
     /// CLIENT SETINFO LIB-NAME.
-    pub lib_name: Shared,
+    pub lib_name: Vec<u8>,
     /// CLIENT SETINFO LIB-VER.
-    pub lib_version: Shared,
+    pub lib_version: Vec<u8>,
+}
+
+impl Labels {
+    fn bytes(&self) -> u64 {
+        (self.name.len() + self.lib_name.len() + self.lib_version.len()) as u64
+    }
 }
 
 impl ClientHandle {
@@ -87,6 +91,7 @@ impl ClientHandle {
             is_unix,
             connected_ms: now_ms,
             active_ms: AtomicU64::new(now_ms),
+            labels: Mutex::default(),
             database: AtomicU32::new(0),
             queued: AtomicI64::new(-1),
             watched: AtomicU32::new(0),
@@ -98,11 +103,9 @@ impl ClientHandle {
             query_free_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             queued_bytes: AtomicU64::new(0),
-            watched_bytes: AtomicU64::new(0),
-            waiting_bytes: AtomicU64::new(0),
+            kept_bytes: AtomicU64::new(0),
+            charged_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
-            labels: Mutex::default(),
-            label_bytes: AtomicU64::new(0),
             killed: AtomicBool::new(false),
             waker,
             ending: Mutex::default(),
@@ -115,29 +118,37 @@ impl ClientHandle {
             + self.query_bytes.load(Ordering::Relaxed)
             + self.query_free_bytes.load(Ordering::Relaxed)
             + self.output_bytes.load(Ordering::Relaxed)
+            + self.queued_bytes.load(Ordering::Relaxed)
             + self.kept_bytes()
     }
 
-    /// What is kept of what it has sent, beyond the requests it came with: queued, watched and waiting, and its labels.
+    /// What its session keeps beside requests and replies.
     pub fn kept_bytes(&self) -> u64 {
-        self.queued_bytes.load(Ordering::Relaxed)
-            + self.watched_bytes.load(Ordering::Relaxed)
-            + self.waiting_bytes.load(Ordering::Relaxed)
-            + self.label_bytes.load(Ordering::Relaxed)
+        self.kept_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Its session keeps so much more.
+    pub fn keep(&self, bytes: u64) {
+        self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Its session has let go of so much that it [kept](Self::keep).
+    pub fn let_go(&self, bytes: u64) {
+        self.kept_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Name, library name and version as it gave them.
-    pub fn labels(&self) -> Labels {
-        self.labels.lock().clone()
+    pub fn labels(&self) -> MutexGuard<'_, Labels> {
+        self.labels.lock()
     }
 
-    /// Changes what the client is called.
+    /// Changes them.
     pub fn relabel(&self, change: impl FnOnce(&mut Labels)) {
         let mut labels = self.labels.lock();
+        let before = labels.bytes();
         change(&mut labels);
-        let all = [&labels.name, &labels.lib_name, &labels.lib_version];
-        let bytes: usize = all.iter().map(|label| label.capacity()).sum();
-        self.label_bytes.store(bytes as u64, Ordering::Relaxed);
+        self.keep(labels.bytes());
+        self.let_go(before);
     }
 
     /// A command is about to block; CLIENT UNBLOCK reaches it as long as the waiter lives.

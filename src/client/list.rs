@@ -1,6 +1,6 @@
 //! All connected clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,10 +40,14 @@ impl Clients {
         self.handles.write().remove(&id);
     }
 
-    /// What a client holds has changed.
-    pub fn recharge(&self, before_bytes: u64, bytes: u64) {
-        self.held_bytes
-            .fetch_add(bytes.wrapping_sub(before_bytes), Ordering::Relaxed);
+    /// A client holds so much by now. Its connection alone says so.
+    pub fn recharge(&self, handle: &ClientHandle, bytes: u64) {
+        let before_bytes = handle.charged_bytes.load(Ordering::Relaxed);
+        if bytes != before_bytes {
+            self.held_bytes
+                .fetch_add(bytes.wrapping_sub(before_bytes), Ordering::Relaxed);
+            handle.charged_bytes.store(bytes, Ordering::Relaxed);
+        }
     }
 
     /// What all clients hold.
@@ -52,19 +56,27 @@ impl Clients {
     }
 
     /// Closes the clients that hold most until the others hold no more than `bytes_max` together. Those that are not to
-    /// be evicted stay. O(clients × log).
+    /// be evicted stay; those on their way out count no more, by what of the sum is theirs. O(clients).
     pub fn evict_to(&self, bytes_max: u64) {
         let handles = self.handles.read();
-        let (killed, mut alive): (Vec<_>, Vec<_>) = handles.values().partition(|handle| handle.is_killed());
-        let leaving: u64 = killed.iter().map(|handle| handle.held_bytes()).sum();
-        let mut held = self.held_bytes().saturating_sub(leaving);
-        alive.retain(|handle| !handle.no_evict.load(Ordering::Relaxed));
-        alive.sort_unstable_by_key(|handle| std::cmp::Reverse(handle.held_bytes()));
-        for handle in alive {
-            if held <= bytes_max {
-                break;
+        let mut held = self.held_bytes();
+        let mut alive = Vec::new();
+        for handle in handles.values() {
+            let bytes = handle.charged_bytes.load(Ordering::Relaxed);
+            if handle.is_killed() {
+                held = held.saturating_sub(bytes);
+            } else if !handle.no_evict.load(Ordering::Relaxed) {
+                alive.push((bytes, handle.id));
             }
-            let bytes = handle.held_bytes();
+        }
+        if held <= bytes_max {
+            return;
+        }
+        let mut most_first = BinaryHeap::from(alive);
+        while held > bytes_max
+            && let Some((bytes, id)) = most_first.pop()
+        {
+            let Some(handle) = handles.get(&id) else { continue };
             tracing::warn!(
                 client = handle.id,
                 bytes,
@@ -94,5 +106,39 @@ impl Clients {
     /// All clients, by number.
     pub fn all(&self) -> Vec<Arc<ClientHandle>> {
         self.handles.read().values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[test]
+    fn nobody_else_is_evicted_while_one_is_on_its_way_out() {
+        let clients = Clients::default();
+        let [greedy, modest] = [9_000, 5_000].map(|bytes| {
+            let handle = ClientHandle::new(
+                bytes,
+                String::new(),
+                String::new(),
+                (0, false),
+                Waker::noop().clone(),
+                0,
+            );
+            let handle = Arc::new(handle);
+            handle.keep(bytes);
+            clients.add(Arc::clone(&handle));
+            clients.recharge(&handle, bytes);
+            handle
+        });
+        clients.evict_to(6_000);
+        assert!(greedy.is_killed() && !modest.is_killed());
+        // Its session has ended, its connection has not told the sum yet.
+        greedy.let_go(9_000);
+        clients.evict_to(6_000);
+        assert!(!modest.is_killed());
+        clients.recharge(&greedy, 0);
+        assert_eq!(clients.held_bytes(), 5_000);
     }
 }

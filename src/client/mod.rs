@@ -5,23 +5,32 @@
 mod ending;
 mod handle;
 mod list;
-mod watches;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::engine::ids::DatabaseId;
+use crate::engine::watch::WatchFlag;
 
 pub use ending::{Ending, HasEnded, Unblocked, Waiter};
 pub use handle::{ClientHandle, Labels};
 pub use list::Clients;
-pub use watches::Watches;
 
 /// A transaction being queued.
 #[derive(Default)]
 pub struct Multi {
     /// A command was refused while queueing: EXEC will abort.
     pub aborted: bool,
+}
+
+/// One watched key.
+pub struct Watch {
+    /// In which database.
+    pub database: DatabaseId,
+    /// The key.
+    pub key: Vec<u8>,
+    /// It was dead already when WATCH was called.
+    pub was_expired: bool,
 }
 
 /// The state of one connection.
@@ -35,7 +44,9 @@ pub struct Client {
     /// MULTI, when inside one.
     pub multi: Option<Multi>,
     /// Watched keys.
-    pub watches: Watches,
+    pub watches: Vec<Watch>,
+    /// Raised when a watched key changes.
+    pub watch_flag: WatchFlag,
 }
 
 impl Client {
@@ -46,7 +57,8 @@ impl Client {
             database: DatabaseId::DEFAULT,
             authenticated,
             multi: None,
-            watches: Watches::default(),
+            watches: Vec::new(),
+            watch_flag: WatchFlag::default(),
         }
     }
 

@@ -57,7 +57,6 @@ pub struct Numbered {
 }
 
 /// Who waits for one key.
-#[derive(Default)]
 struct Queue {
     /// In the order of their numbers.
     line: VecDeque<Numbered>,
@@ -66,6 +65,14 @@ struct Queue {
 }
 
 impl Queue {
+    /// With room for one: most keys have no other.
+    fn of_one() -> Self {
+        Self {
+            line: VecDeque::with_capacity(1),
+            of_any_change: 0,
+        }
+    }
+
     fn add(&mut self, numbered: Numbered) {
         self.of_any_change += usize::from(numbered.waiter.wanted() == Wanted::AnyChange);
         let at = self.line.partition_point(|other| other.id <= numbered.id);
@@ -93,7 +100,7 @@ impl WaitTable {
         self.0
             .get_or_insert_default()
             .entry(key.into())
-            .or_default()
+            .or_insert_with(Queue::of_one)
             .add(numbered);
     }
 

@@ -15,7 +15,7 @@ use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
 use super::settings::Settings;
 use super::txn::Txn;
-use super::watch::Watcher;
+use super::watch::{Watcher, Watching};
 use crate::page::entry::EntryRef;
 
 /// A command's view of a whole collection, one shard at a time, without a common instant.
@@ -423,7 +423,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
 }
 
 pub(super) type Waited = (Box<[u8]>, VecDeque<Numbered>);
-pub(super) type Watched = (Box<[u8]>, Vec<Watcher>);
+pub(super) type Watched = (Box<[u8]>, Watching);
 
 fn has_key(collection: &Collection, key: &[u8]) -> bool {
     let key = collection.key(key);

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use smallvec::SmallVec;
+
 /// A client's "a watched key has changed", raised by the thread that changes it.
 #[derive(Clone, Default, Debug)]
 pub struct WatchFlag(Arc<AtomicBool>);
@@ -41,17 +43,28 @@ impl Watcher {
     }
 }
 
-type Watchers = HashMap<Box<[u8]>, Vec<Watcher>>;
+/// Those who watch a key; most have one.
+pub type Watching = SmallVec<[Watcher; 1]>;
+type Watchers = HashMap<Box<[u8]>, Watching>;
 
 /// Watched keys and their watchers. Empty tables own nothing.
 #[derive(Default)]
 pub struct WatchTable(Option<Box<Watchers>>);
 
 impl WatchTable {
-    /// Adds a watcher of a key, which is dead already or not.
-    pub fn add(&mut self, key: &[u8], flag: &WatchFlag, sees_dead: bool) {
+    /// Adds a watcher of a key, which is dead already or not, unless it watches the key; whether it was added.
+    pub fn add(&mut self, key: &[u8], flag: &WatchFlag, sees_dead: bool) -> bool {
+        if self.has(key, flag) {
+            return false;
+        }
         let flag = flag.clone();
         self.add_again(key, Watcher { flag, sees_dead });
+        true
+    }
+
+    fn has(&self, key: &[u8], flag: &WatchFlag) -> bool {
+        let watchers = self.0.as_ref().and_then(|table| table.get(key));
+        watchers.is_some_and(|watchers| watchers.iter().any(|watcher| watcher.flag.is_same(flag)))
     }
 
     /// Adds a watcher that was taken out.
@@ -101,7 +114,7 @@ impl WatchTable {
     }
 
     /// Takes everything out, for a collection that changes place.
-    pub fn take(&mut self) -> Vec<(Box<[u8]>, Vec<Watcher>)> {
+    pub fn take(&mut self) -> Vec<(Box<[u8]>, Watching)> {
         self.0.take().map_or_else(Vec::new, |table| table.into_iter().collect())
     }
 }

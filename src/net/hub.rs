@@ -10,6 +10,7 @@
 //! - Every wait ends when its reason does: writers are held back only while the engine says so.
 //! - A connection is dropped outside of any pass.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -37,6 +38,8 @@ const GROUP_CONNECTIONS: usize = 64;
 const ARRIVALS_MAX: usize = 16;
 /// How often a worker looks after what no event tells of.
 const TICK: Duration = Duration::from_millis(100);
+/// So long a turn goes on with requests that are large and not whole yet.
+const GATHER_MAX: Duration = Duration::from_micros(250);
 /// Ticks in which every connection is looked after once.
 const TICKS_PER_ROUND: usize = 10;
 
@@ -55,6 +58,9 @@ pub struct Hub {
     serving: Vec<Ticket>,
     sources: [Arc<Slot>; SOURCES],
     connections: Slab<Connected>,
+    /// Connections in the middle of a large request. They receive when the others have been served, in rotation, as many
+    /// as a turn has time for: however much is on its way, others do not wait for it.
+    gathering: VecDeque<Ticket>,
     /// Who runs in this turn, and what it will owe; empty between turns.
     running: Vec<Running>,
     arrivals: Receiver<Seated>,
@@ -80,6 +86,8 @@ struct Running {
 struct Connected {
     /// Its slot's.
     ticket: Ticket,
+    /// Whether it is among those that gather.
+    gathers: bool,
     /// Given back just before the socket is closed: a closed client can come back at once.
     _place: Place,
     connection: Box<Connection>,
@@ -100,6 +108,7 @@ impl Hub {
             serving: Vec::new(),
             sources,
             connections: Slab::new(),
+            gathering: VecDeque::new(),
             running: Vec::new(),
             arrivals,
             clock: tokio::time::interval(TICK),
@@ -127,11 +136,12 @@ impl Hub {
         }
         serving.clear();
         self.serving = serving;
+        has_worked |= self.gather();
         if self.has_ended() {
             return Poll::Ready(());
         }
         self.evict_clients();
-        if self.linger.looks_on(has_worked) {
+        if self.linger.looks_on(has_worked) || !self.gathering.is_empty() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -157,6 +167,27 @@ impl Hub {
             };
             if let Some(connected) = self.connections.get_mut(index) {
                 let next = connected.connection.wake_up();
+                self.go_on(index, next);
+            }
+        }
+        if self.running.is_empty() {
+            return false;
+        }
+        self.run_all();
+        true
+    }
+
+    /// Receives more of large requests; whether requests have run.
+    fn gather(&mut self) -> bool {
+        let begun = (!self.gathering.is_empty()).then(Instant::now);
+        while begun.is_some_and(|begun| begun.elapsed() < GATHER_MAX)
+            && let Some(ticket) = self.gathering.pop_front()
+        {
+            if let Some(index) = self.index(ticket)
+                && let Some(connected) = self.connections.get_mut(index)
+            {
+                connected.gathers = false;
+                let next = connected.connection.gather();
                 self.go_on(index, next);
             }
         }
@@ -269,6 +300,11 @@ impl Hub {
                 looked: None,
                 owed: Dependencies::default(),
             }),
+            Next::Gather if connected.gathers => {}
+            Next::Gather => {
+                connected.gathers = true;
+                self.gathering.push_back(connected.ticket);
+            }
             Next::End => drop(self.connections.remove(index)),
         }
     }
@@ -323,6 +359,7 @@ impl Hub {
         entry.insert(Connected {
             connection: Box::new(connection),
             ticket,
+            gathers: false,
             _place: place,
             _seat: seat,
         });

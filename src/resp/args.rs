@@ -100,12 +100,6 @@ impl<'a> Args<'a> {
         self.bytes.len().saturating_add(bigs.sum())
     }
 
-    /// Argument `i` as shared bytes; a short one is copied. There is such an argument: see [`at`](Self::at).
-    #[must_use]
-    pub fn to_shared(self, i: usize) -> Shared {
-        self.shared(i).cloned().unwrap_or_else(|| Arc::new(self.at(i).to_vec()))
-    }
-
     /// Whether an argument with its own allocation has more than `max` bytes; others are far shorter.
     #[inline]
     #[must_use]

@@ -12,7 +12,7 @@ use crate::engine::worker::Worker;
 use crate::metrics::stats::SlowCommand;
 use crate::resp::Args;
 
-/// Arguments, and bytes of each, that the slow log keeps.
+/// Arguments, and bytes of each (and of the client's name), that the slow log keeps.
 const SLOWLOG_ARGS_MAX: usize = 32;
 const SLOWLOG_ARG_BYTES_MAX: usize = 128;
 
@@ -33,6 +33,12 @@ impl LateCall {
         worker.counters().commands.add(1);
         note(cx, worker, handle, self.command, self.started.elapsed(), || self.args);
     }
+}
+
+/// The client's name, or what the slow log keeps of it.
+fn shown_name(handle: &ClientHandle) -> Vec<u8> {
+    let name = &handle.labels().name;
+    name.get(..SLOWLOG_ARG_BYTES_MAX).unwrap_or(name).to_vec()
 }
 
 /// Notes how long a call took; `args` are asked for when the slow log takes it.
@@ -60,7 +66,7 @@ pub(super) fn note(
             micros,
             args: args(),
             addr: handle.addr.clone(),
-            name: start_of(&handle.labels().name, SLOWLOG_ARG_BYTES_MAX).to_vec(),
+            name: shown_name(handle),
         };
         stats.add_slow(slow, live.slowlog_len_max() as usize);
     }
@@ -70,10 +76,6 @@ pub(super) fn note(
         let event = if is_fast { "fast-command" } else { "command" };
         stats.add_latency(event, worker.now_ms() / 1000, (micros / 1000) as u32);
     }
-}
-
-fn start_of(bytes: &[u8], max: usize) -> &[u8] {
-    bytes.get(..max).unwrap_or(bytes)
 }
 
 /// A request's arguments as the slow log keeps them: without secrets, and not all of each, nor all of them.

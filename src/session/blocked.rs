@@ -28,8 +28,8 @@ use crate::engine::worker::{Dependencies, Kit};
 use crate::resp::{Proto, Reply};
 use crate::state::Server;
 
-/// What a key takes that is waited for, beside its bytes, here and in its shard's table.
-const KEY_BYTES: usize = 128;
+/// What a key that is waited for takes beside its bytes, which are kept twice: by the command and in the shard's table.
+const KEY_BYTES: u64 = 144;
 
 /// What a blocked command was served with.
 struct Served {
@@ -45,6 +45,8 @@ struct Blocked {
     client: Arc<ClientHandle>,
     keys: Vec<Box<[u8]>>,
     wanted: Wanted,
+    /// What it takes of memory, roughly.
+    kept_bytes: u64,
     ending: Arc<Ending>,
     /// Where to answer what it is served with.
     answer: Mutex<Option<oneshot::Sender<Served>>>,
@@ -142,12 +144,6 @@ impl Blocked {
         let mut keys = self.keys.iter();
         keys.any(|key| txn.peek(key).is_some_and(|entry| entry.value().value_type() == wanted))
     }
-
-    /// What it takes, its places in the shards' tables included. O(keys).
-    fn held_bytes(&self) -> u64 {
-        let keys: usize = self.keys.iter().map(|key| 2 * key.len() + KEY_BYTES).sum();
-        (self.call.heap_bytes() + keys) as u64
-    }
 }
 
 /// The places where a blocked command is entered; they are left when this is dropped, which must be outside of a pass.
@@ -162,7 +158,7 @@ struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         self.blocked.ending.end();
-        self.blocked.client.waiting_bytes.store(0, Ordering::Relaxed);
+        self.blocked.client.let_go(self.blocked.kept_bytes);
         let engine = &self.server.engine;
         let _pass = engine.gate().enter(self.cell);
         let Some(slot) = engine.registry().slot(self.blocked.database).cloned() else {
@@ -206,11 +202,16 @@ pub(super) fn enter(
     keys.sort();
     keys.dedup();
     let waiter = blocker.client.block();
+    let call = match retry_as {
+        Some(request) => OwnedCall::of_request(call, request),
+        None => OwnedCall::new(call, call.handler),
+    };
+    let of_keys = keys.iter().map(|key| KEY_BYTES + 2 * key.len() as u64);
+    let kept_bytes = call.heap_bytes() as u64 + of_keys.sum::<u64>();
+    blocker.client.keep(kept_bytes);
     let blocked = Arc::new(Blocked {
-        call: match retry_as {
-            Some(request) => OwnedCall::of_request(call, request),
-            None => OwnedCall::new(call, call.handler),
-        },
+        call,
+        kept_bytes,
         database: blocker.database,
         proto: blocker.proto,
         client: Arc::clone(blocker.client),
@@ -219,8 +220,6 @@ pub(super) fn enter(
         ending: waiter.ending(),
         answer: Mutex::new(Some(sender)),
     });
-    let bytes = blocked.held_bytes();
-    blocked.client.waiting_bytes.store(bytes, Ordering::Relaxed);
     let id = scope.next_waiter_id();
     for key in &blocked.keys {
         let waiter: Arc<dyn Waiter> = blocked.clone();

@@ -45,7 +45,7 @@ impl Run<'_, '_, '_> {
             ));
         }
         let client = &self.session.client;
-        let is_here = client.watches.are_in(client.database);
+        let is_here = client.watches.iter().all(|watch| watch.database == client.database);
         if is_here && queue.calls().iter().all(OwnedCall::locks_keys) {
             self.exec_locked(queue).map(|()| Flow::Done)
         } else {
@@ -65,13 +65,16 @@ impl Run<'_, '_, '_> {
         {
             Scope::for_all(self.engine, self.worker, &collection)
         } else {
-            let watched = client.watches.by_database().flat_map(|(_, keys)| keys);
+            let watched = client.watches.iter().map(|watch| watch.key.as_slice());
             let queued = queue.calls().iter().flat_map(|call| call.call().key_uses());
             let keys = watched.chain(queued.map(|(key, _)| key));
             Scope::for_keys(self.engine, self.worker, &collection, keys)
         };
-        let mut alive = client.watches.alive();
-        let is_stale = client.watches.flag().is_raised() || alive.any(|(_, key)| scope.is_dead(&collection, key));
+        let is_stale = client.watch_flag.is_raised()
+            || client
+                .watches
+                .iter()
+                .any(|watch| !watch.was_expired && scope.is_dead(&collection, &watch.key));
         if is_stale {
             reply.null_array();
             return Ok(());
@@ -153,11 +156,10 @@ fn run<P: Place>(cx: &WorkerCx, place: &mut P, call: &Call<'_>, reply: &mut Repl
 /// Whether a watched key has changed or died, in whichever database.
 fn is_stale(client: &Client, engine: &Engine, kit: &mut Kit, gate: &ExclusivePass<'_>) -> bool {
     let mut scope = Scope::exclusive(engine, kit, gate);
-    let mut alive = client.watches.alive();
-    client.watches.flag().is_raised()
-        || alive.any(|(database, key)| {
-            let slot = engine.registry().slot(database).cloned();
-            slot.is_some_and(|slot| scope.is_dead(&slot.collection, key))
+    client.watch_flag.is_raised()
+        || client.watches.iter().filter(|watch| !watch.was_expired).any(|watch| {
+            let slot = engine.registry().slot(watch.database).cloned();
+            slot.is_some_and(|slot| scope.is_dead(&slot.collection, &watch.key))
         })
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::in_memory;
 use crate::support::conn::encode;
+use crate::support::server::signal;
 use crate::support::{Args, Conn, Server, Value};
 
 /// Fails if the server does not answer somebody else at once.
@@ -207,4 +208,97 @@ fn broken_requests() {
         "{reply:?}"
     );
     others_are_served(&server);
+}
+
+/// What a client remembers in the server beside requests and replies is charged, and given back.
+#[test]
+fn what_a_session_keeps_counts_among_what_clients_hold() {
+    const KEYS: usize = 40_000;
+    let server = in_memory();
+    let mut conn = server.connect();
+    conn.call(&["CLIENT", "NO-EVICT", "ON"]);
+    conn.call(&["CONFIG", "SET", "maxmemory-clients", "6mb"]);
+    let names: Vec<String> = (0..KEYS).map(|number| format!("key:{number:08}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let request = |head: &[&str], names: &[&str], tail: &[&str]| {
+        let mut request = Vec::new();
+        encode(&[head, names, tail].concat(), &mut request);
+        request
+    };
+    let mut modest = server.connect();
+    for _ in 0..100 {
+        modest
+            .send_raw(&request(&["WATCH"], &names[..1000], &[]))
+            .expect("a request");
+        assert_eq!(modest.recv().expect("WATCH").value, Value::ok());
+        assert_eq!(modest.call(&["UNWATCH"]), Value::ok());
+        modest
+            .send_raw(&request(&["BLPOP"], &names[..1000], &["0.001"]))
+            .expect("a request");
+        assert_eq!(modest.recv().expect("BLPOP").value, Value::NullArray);
+        assert_eq!(modest.call(&["CLIENT", "SETNAME", &"x".repeat(4000)]), Value::ok());
+    }
+    for greedy in [request(&["WATCH"], &names, &[]), request(&["BLPOP"], &names, &["0"])] {
+        let mut watching = server.connect();
+        watching.send_raw(&greedy).expect("a request");
+        let ended = std::iter::from_fn(|| watching.recv().ok().map(|_| ())).count();
+        assert!(ended <= 1, "its end comes after one reply at most");
+    }
+    assert_eq!(modest.call(&["PING"]).text(), "PONG");
+    assert!(conn.call(&["INFO", "stats"]).text().contains("evicted_clients:2"));
+}
+
+/// Whether each of its threads has been stopped.
+fn stands_still(server: &Server) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("its threads");
+    threads.flatten().all(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        status.contains("State:\tT")
+    })
+}
+
+/// Those who are in the middle of a large request are received from after everybody else, a little at a time.
+#[test]
+fn large_requests_on_their_way_do_not_hold_up_others() {
+    const UPLOADS: usize = 256;
+    let server = in_memory();
+    let mut conn = server.connect();
+    let received = |conn: &mut Conn| {
+        let info = conn.call(&["INFO", "stats"]).text();
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("total_net_input_bytes:"));
+        line.and_then(|bytes| bytes.parse::<u64>().ok()).expect("a number")
+    };
+    let mut uploads: Vec<Conn> = (0..UPLOADS).map(|_| server.connect()).collect();
+    for upload in &mut uploads {
+        upload
+            .send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000000\r\n")
+            .expect("its head");
+        upload.send_raw(&[b'x'; 300_000]).expect("its first bytes");
+    }
+    let started = Instant::now();
+    while received(&mut conn) < UPLOADS as u64 * 300_000 {
+        assert!(started.elapsed() < Duration::from_secs(20), "they are received");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let before = received(&mut conn);
+    signal(server.pid(), libc::SIGSTOP);
+    while !stands_still(&server) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    for upload in &mut uploads {
+        // As much as the system takes while the server stands still.
+        upload.stream().set_nonblocking(true).expect("a socket");
+        let _ = upload.send_raw(&vec![b'x'; 1 << 20]);
+    }
+    conn.send(&["INFO", "stats"]).expect("a question");
+    signal(server.pid(), libc::SIGCONT);
+    let info = conn.recv().expect("an answer").value.text();
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("total_net_input_bytes:"));
+    let after: u64 = line.and_then(|bytes| bytes.parse().ok()).expect("a number");
+    let first = after - before;
+    assert!(first < 24 << 20, "{first} bytes were received first");
 }

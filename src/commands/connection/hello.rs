@@ -3,7 +3,7 @@
 //! **Invariant:** all arguments are checked before anything changes.
 
 use super::auth::authenticate;
-use super::client::{BAD_NAME, is_label};
+use super::client::check_name;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -49,8 +49,7 @@ fn is_login(args: Args<'_>, at: usize) -> bool {
 struct Options<'a> {
     proto: Option<Proto>,
     login: Option<(&'a [u8], &'a [u8])>,
-    /// Which argument it is.
-    name: Option<usize>,
+    name: Option<&'a [u8]>,
 }
 
 fn hello(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
@@ -62,7 +61,7 @@ fn hello(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
         return Err(NO_AUTH);
     }
     if let Some(name) = options.name {
-        cx.client.handle.relabel(|labels| labels.name = args.to_shared(name));
+        cx.client.handle.relabel(|labels| labels.name = name.to_vec());
     }
     if let Some(proto) = options.proto {
         reply.set_proto(proto);
@@ -90,10 +89,8 @@ fn parse(args: Args<'_>) -> Result<Options<'_>, CmdError> {
         if option.eq_ignore_ascii_case(b"AUTH") && rest.len() >= 2 {
             options.login = rest.next().zip(rest.next());
         } else if option.eq_ignore_ascii_case(b"SETNAME") && rest.len() >= 1 {
-            options.name = Some(args.len() - rest.len());
-            if !rest.next().is_some_and(is_label) {
-                return Err(BAD_NAME);
-            }
+            options.name = rest.next();
+            check_name(options.name.unwrap_or_default())?;
         } else {
             let before = "ERR Syntax error in HELLO option '";
             return Err(CmdError::quoting(before, option, usize::MAX, "'"));

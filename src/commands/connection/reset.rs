@@ -8,7 +8,7 @@ use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::commands::transactions;
 use crate::engine::ids::DatabaseId;
-use crate::resp::{Args, Proto, Reply, Shared, Wants};
+use crate::resp::{Args, Proto, Reply, Wants};
 
 const FLAGS: u32 = flag::NO_SCRIPT
     | flag::LOADING
@@ -48,7 +48,7 @@ fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     }
     cx.client.authenticated = !cx.server.params.live().has_password();
     let handle = &cx.client.handle;
-    handle.relabel(|labels| labels.name = Shared::default());
+    handle.relabel(|labels| labels.name = Vec::new());
     handle.no_touch.store(false, Ordering::Relaxed);
     handle.no_evict.store(false, Ordering::Relaxed);
     reply.set_proto(Proto::Resp2);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::QUICK;
-use crate::client::Client;
+use crate::client::{Client, Watch};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -15,6 +15,9 @@ use crate::engine::gate::Pass;
 use crate::engine::ids::DatabaseId;
 use crate::engine::watch::WatchFlag;
 use crate::resp::{Args, Reply};
+
+/// What a watched key takes beside its bytes, which are kept twice: in the client's list and in the shard's table.
+const WATCH_BYTES: u64 = 144;
 
 pub(super) const WATCH: Spec = Spec {
     since: "2.2.0",
@@ -45,24 +48,34 @@ fn watch_keys<'a>(
 ) -> Result<(), CmdError> {
     let database = client.database;
     let collection = collection_in(engine, database).ok_or(CmdError::text("ERR no such database"))?;
-    let watches = &mut client.watches;
+    let mut kept_bytes = 0;
     for key in keys {
-        if !watches.has(database, key) {
-            let was_expired = register(&collection, key, watches.flag(), now_ms);
-            watches.add(database, key, was_expired);
+        if let Some(was_expired) = register(&collection, key, &client.watch_flag, now_ms) {
+            let key = key.to_vec();
+            kept_bytes += bytes_of(&key);
+            client.watches.push(Watch {
+                database,
+                key,
+                was_expired,
+            });
         }
     }
+    client.handle.keep(kept_bytes);
     note_count(client);
     Ok(())
 }
 
-/// Registers one key; whether it was dead already, so that its removal is no change.
-fn register(collection: &Collection, bytes: &[u8], flag: &WatchFlag, now_ms: u64) -> bool {
+/// What a watched key takes of memory, roughly.
+fn bytes_of(key: &[u8]) -> u64 {
+    WATCH_BYTES + 2 * key.len() as u64
+}
+
+/// Registers one key, unless it is watched: whether it was dead already, so that its removal is no change.
+fn register(collection: &Collection, bytes: &[u8], flag: &WatchFlag, now_ms: u64) -> Option<bool> {
     let key = collection.key(bytes);
     let mut state = collection.shard(collection.shard_of(key.hash)).lock();
     let is_dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
-    state.watches.add(bytes, flag, is_dead);
-    is_dead
+    state.watches.add(bytes, flag, is_dead).then_some(is_dead)
 }
 
 pub(super) const UNWATCH: Spec = Spec {
@@ -84,17 +97,19 @@ pub fn forget_watches(engine: &Engine, client: &mut Client, _pass: &Pass<'_>) {
     if client.watches.is_empty() {
         return;
     }
-    let watches = client.watches.take();
-    for (database, keys) in watches.by_database() {
+    let watches = std::mem::take(&mut client.watches);
+    client
+        .handle
+        .let_go(watches.iter().map(|watch| bytes_of(&watch.key)).sum());
+    for watch in watches {
         // A collection that was dropped has taken its table with it.
-        let Some(collection) = collection_in(engine, database) else {
-            continue;
-        };
-        for key in keys {
-            let shard = collection.shard_of(collection.key(key).hash);
-            collection.shard(shard).lock().watches.remove(key, watches.flag());
+        if let Some(collection) = collection_in(engine, watch.database) {
+            let shard = collection.shard_of(collection.key(&watch.key).hash);
+            let mut state = collection.shard(shard).lock();
+            state.watches.remove(&watch.key, &client.watch_flag);
         }
     }
+    client.watch_flag = WatchFlag::default();
     note_count(client);
 }
 
@@ -108,8 +123,6 @@ fn collection_in(engine: &Engine, database: DatabaseId) -> Option<Arc<Collection
 fn note_count(client: &Client) {
     let count = u32::try_from(client.watches.len()).unwrap_or(u32::MAX);
     client.handle.watched.store(count, Ordering::Relaxed);
-    let bytes = client.watches.held_bytes();
-    client.handle.watched_bytes.store(bytes, Ordering::Relaxed);
 }
 
 #[cfg(test)]
@@ -179,16 +192,16 @@ mod tests {
         fixture.watch(&[b"b"]);
         assert_eq!(fixture.client.watches.len(), 2);
         fixture.set(b"c", 0);
-        assert!(!fixture.client.watches.flag().is_raised());
+        assert!(!fixture.client.watch_flag.is_raised());
         fixture.set(b"b", 0);
-        assert!(fixture.client.watches.flag().is_raised());
+        assert!(fixture.client.watch_flag.is_raised());
 
         let pass = fixture.worker.enter(&fixture.engine);
         forget_watches(&fixture.engine, &mut fixture.client, &pass);
         drop(pass);
         assert!(fixture.client.watches.is_empty());
         fixture.set(b"a", 0);
-        assert!(!fixture.client.watches.flag().is_raised());
+        assert!(!fixture.client.watch_flag.is_raised());
     }
 
     #[test]
@@ -197,9 +210,7 @@ mod tests {
         fixture.set(b"dead", 1);
         fixture.set(b"alive", 0);
         fixture.watch(&[b"dead", b"alive", b"absent"]);
-        let mut alive: Vec<_> = fixture.client.watches.alive().collect();
-        alive.sort();
-        let zero = DatabaseId::DEFAULT;
-        assert_eq!(alive, [(zero, &b"absent"[..]), (zero, b"alive")]);
+        let expired: Vec<bool> = fixture.client.watches.iter().map(|watch| watch.was_expired).collect();
+        assert_eq!(expired, [true, false, false]);
     }
 }

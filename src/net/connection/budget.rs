@@ -15,8 +15,6 @@ use crate::config::live::ClientClass;
 /// See the module.
 #[derive(Default)]
 pub(super) struct Budget {
-    /// What the client has been charged for.
-    charged_bytes: u64,
     /// Since when its output is over the soft limit.
     soft_since: Option<Instant>,
 }
@@ -32,7 +30,7 @@ impl Connection {
     }
 
     /// What the client has sent and is not run.
-    fn query_bytes(&self) -> u64 {
+    pub(super) fn query_bytes(&self) -> u64 {
         let waiting = self.work.as_ref().map_or(0, |work| work.waiting_bytes);
         (self.buf.len() + self.parser.held_bytes() + waiting) as u64
     }
@@ -40,7 +38,8 @@ impl Connection {
     /// Whether the client holds no more than it may.
     pub(super) fn judge(&mut self) -> bool {
         let live = self.cx.server.params.live();
-        let held = self.query_bytes().saturating_add(self.handle.kept_bytes());
+        let kept = self.handle.queued_bytes.load(Relaxed) + self.handle.kept_bytes();
+        let held = self.query_bytes().saturating_add(kept);
         if held > live.query_buffer_bytes_max() {
             tracing::warn!(client = self.handle.id, bytes = held, "closing: query buffer limit");
             return false;
@@ -84,15 +83,10 @@ impl Connection {
         handle.query_bytes.store(query, Relaxed);
         handle.query_free_bytes.store(query_free, Relaxed);
         handle.output_bytes.store(output, Relaxed);
-        let bytes = handle.held_bytes();
-        if bytes != self.budget.charged_bytes {
-            let before = std::mem::replace(&mut self.budget.charged_bytes, bytes);
-            self.cx.server.clients.recharge(before, bytes);
-        }
+        self.cx.server.clients.recharge(handle, handle.held_bytes());
     }
 
     pub(super) fn uncharge(&mut self) {
-        let before = std::mem::take(&mut self.budget.charged_bytes);
-        self.cx.server.clients.recharge(before, 0);
+        self.cx.server.clients.recharge(&self.handle, 0);
     }
 }

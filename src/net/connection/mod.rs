@@ -63,6 +63,8 @@ struct Blocked {
 pub enum Next {
     /// Nothing, until it is woken.
     Rest,
+    /// To go on receiving a large request, after others.
+    Gather,
     /// To run.
     Run,
     /// To be dropped.
@@ -180,6 +182,22 @@ impl Connection {
         if self.is_ending {
             return self.close();
         }
+        if self.is_large() {
+            return Next::Gather;
+        }
+        self.receive_more()
+    }
+
+    /// Goes on receiving a large request, unless it has been told of something else meanwhile.
+    pub fn gather(&mut self) -> Next {
+        match self.state {
+            _ if self.handle.is_killed() => Next::End,
+            State::Reading => self.receive_more(),
+            _ => Next::Rest,
+        }
+    }
+
+    fn receive_more(&mut self) -> Next {
         match self.receive() {
             Ok(Received::Nothing) => Next::Rest,
             Ok(Received::Bytes) => self.begin_work(),

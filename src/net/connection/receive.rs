@@ -16,6 +16,11 @@ const RECEIVE_BYTES: usize = 64 * 1024;
 /// So much of a request that is not whole yet is moved from buffer to buffer, rather than that it keeps a large one.
 const MOVED_BYTES_MAX: usize = 16 * 1024;
 
+/// A request of which so much has come is large, unless it is whole.
+const LARGE_BYTES: u64 = 64 * 1024;
+/// At most so much of a big argument is received at a time.
+const BIG_RECEIVE_BYTES: usize = 256 * 1024;
+
 /// What receiving brought.
 pub(super) enum Received {
     /// Nothing; the connection is woken once something is there.
@@ -26,6 +31,11 @@ pub(super) enum Received {
 }
 
 impl Connection {
+    /// Whether it is in the middle of a large request.
+    pub(super) fn is_large(&mut self) -> bool {
+        self.parser.big_bulk().is_some() || self.query_bytes() > LARGE_BYTES
+    }
+
     /// Receives what has arrived, as much as there is room for. Where the room was filled there may be more: the
     /// connection is woken for it.
     pub(super) fn receive(&mut self) -> io::Result<Received> {
@@ -147,9 +157,10 @@ fn receive_big(socket: &Socket, parser: &mut RequestParser) -> io::Result<(usize
         return Ok((0, true));
     };
     let received = big.fill_with(|room| {
-        let offered = room.remaining();
+        let offered = room.remaining().min(BIG_RECEIVE_BYTES);
         // SAFETY: the socket only ever writes initialised bytes into the room.
-        let count = socket.receive(unsafe { room.unfilled_mut() })?;
+        let unfilled = unsafe { room.unfilled_mut() };
+        let count = socket.receive(unfilled.get_mut(..offered).unwrap_or_default())?;
         // SAFETY: the first `count` bytes of the room have been received.
         unsafe { room.assume_init(count) };
         room.advance(count);

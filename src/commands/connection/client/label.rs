@@ -4,18 +4,29 @@ use super::common::OWN;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec};
+use crate::commands::spec::{CmdResult, Group, Handler, Spec};
 use crate::resp::{Args, Reply};
 
-/// The refusal of a name.
-pub(in crate::commands::connection) const BAD_NAME: CmdError =
-    CmdError::text("ERR Client names cannot contain spaces, newlines or special characters.");
+/// A name is written out for every client whenever somebody asks for all of them.
+const LABEL_BYTES_MAX: usize = 4096;
 
-/// Whether a name may stand in a line of CLIENT LIST: printable ASCII without blanks.
-pub(in crate::commands::connection) fn is_label(text: &[u8]) -> bool {
-    // Each chunk as a whole: many bytes are compared at once.
-    let mut chunks = text.chunks(256);
-    chunks.all(|chunk| chunk.iter().fold(true, |so_far, byte| so_far & byte.is_ascii_graphic()))
+/// Whether a client may be called this.
+pub(in crate::commands::connection) fn check_name(name: &[u8]) -> CmdResult {
+    check_label(name, || {
+        CmdError::text("ERR Client names cannot contain spaces, newlines or special characters.")
+    })
+}
+
+/// Whether a text may stand in a line of CLIENT LIST: printable ASCII without blanks, not too long.
+fn check_label(text: &[u8], refusal: impl FnOnce() -> CmdError) -> CmdResult {
+    if text.len() > LABEL_BYTES_MAX {
+        return Err(CmdError::text("ERR Client names cannot be longer than 4096 bytes"));
+    }
+    if text.iter().all(u8::is_ascii_graphic) {
+        Ok(())
+    } else {
+        Err(refusal())
+    }
 }
 
 pub(super) const GETNAME: Spec = Spec {
@@ -27,11 +38,9 @@ pub(super) const GETNAME: Spec = Spec {
 };
 
 fn getname(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let name = cx.client.handle.labels().name;
-    if name.is_empty() {
-        reply.null();
-    } else {
-        reply.bulk_shared(&name);
+    match cx.client.handle.labels().name.as_slice() {
+        [] => reply.null(),
+        name => reply.bulk(name),
     }
     Ok(Flow::Done)
 }
@@ -62,25 +71,28 @@ pub(super) const SETINFO: Spec = Spec {
 fn setinfo(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let (attribute, value) = (args.at(2), args.at(3));
     let is_name = attribute.eq_ignore_ascii_case(b"lib-name");
-    if !is_name && !attribute.eq_ignore_ascii_case(b"lib-ver") {
+    let shown = if is_name {
+        "lib-name"
+    } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
+        "lib-ver"
+    } else {
         return Err(CmdError::quoting(
             "ERR Unrecognized option '",
             attribute,
             usize::MAX,
             "'",
         ));
-    }
-    if !is_label(value) {
-        let shown = if is_name { "lib-name" } else { "lib-ver" };
-        return Err(format!("ERR {shown} cannot contain spaces, newlines or special characters.").into());
-    }
+    };
+    check_label(value, || {
+        format!("ERR {shown} cannot contain spaces, newlines or special characters.").into()
+    })?;
     cx.client.handle.relabel(|labels| {
-        let label = if is_name {
+        let field = if is_name {
             &mut labels.lib_name
         } else {
             &mut labels.lib_version
         };
-        *label = args.to_shared(3);
+        *field = value.to_vec();
     });
     reply.ok();
     Ok(Flow::Done)
@@ -96,23 +108,25 @@ pub(super) const SETNAME: Spec = Spec {
 };
 
 fn setname(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    if !is_label(args.at(2)) {
-        return Err(BAD_NAME);
-    }
-    cx.client.handle.relabel(|labels| labels.name = args.to_shared(2));
+    check_name(args.at(2))?;
+    cx.client.handle.relabel(|labels| labels.name = args.at(2).to_vec());
     reply.ok();
     Ok(Flow::Done)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_label;
+    use super::{LABEL_BYTES_MAX, check_name};
 
     #[test]
     fn labels_have_no_blanks() {
-        assert!(is_label(b"") && is_label(b"worker-1:~"));
-        for bad in [&b"a b"[..], b"a\n", b"\x7f", b"\xc3\xa4", b"\0"] {
-            assert!(!is_label(bad));
+        let longest = [b'x'; LABEL_BYTES_MAX];
+        for good in [&b""[..], b"worker-1:~", &longest] {
+            assert!(check_name(good).is_ok());
+        }
+        let too_long = [b'x'; LABEL_BYTES_MAX + 1];
+        for bad in [&b"a b"[..], b"a\n", b"\x7f", b"\xc3\xa4", b"\0", &too_long] {
+            assert!(check_name(bad).is_err());
         }
     }
 }

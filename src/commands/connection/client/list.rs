@@ -93,18 +93,18 @@ pub(super) fn client_type(arg: &[u8]) -> Result<ClientType, CmdError> {
 
 /// A client in one line, as CLIENT LIST shows it.
 pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> String {
-    let labels = client.labels();
+    let labels = client.labels().clone();
     let seconds_since = |ms: u64| now_ms.saturating_sub(ms) / 1000;
     let (query, free) = (client.query_bytes.load(Relaxed), client.query_free_bytes.load(Relaxed));
     let output = client.output_bytes.load(Relaxed);
     let multi = client.queued.load(Relaxed);
-    let multi_bytes = client.queued_bytes.load(Relaxed) + client.watched_bytes.load(Relaxed);
+    let queued_bytes = client.queued_bytes.load(Relaxed);
     let mut line = String::with_capacity(320);
     // Writing to a String cannot fail.
     let _ = write!(
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} \
-         qbuf={query} qbuf-free={free} argv-mem=0 multi-mem={multi_bytes} rbs={output} rbp={output} obl={output} \
+         qbuf={query} qbuf-free={free} argv-mem=0 multi-mem={queued_bytes} rbs={output} rbp={output} obl={output} \
          oll=0 omem=0 tot-mem={} events={} cmd={} user=default redir=-1 resp={}",
         client.id,
         client.addr,

@@ -11,7 +11,7 @@ use crate::commands::help::help_spec;
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Spec};
 
-pub(super) use label::{BAD_NAME, is_label};
+pub(super) use label::check_name;
 pub use list::client_line;
 
 pub(super) const CLIENT: Spec = Spec {
