@@ -24,11 +24,15 @@ use crate::wal::Lsn;
 const TICK: Duration = Duration::from_millis(250);
 /// Before another attempt by itself after a failure.
 const RETRY: Duration = Duration::from_secs(10);
+/// How often it is tried to have a log go on that has failed.
+const MEND_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What there is to do.
 enum Work {
     Checkpoint(Vec<Reply<CheckpointDone>>),
     Job(Job),
+    /// The log has failed, and may be able to go on.
+    Mend,
     End,
 }
 
@@ -42,6 +46,8 @@ pub(super) struct Runner {
     /// When the last attempt began, and whether it failed.
     last_attempt: Instant,
     failed: bool,
+    /// When it was last tried to have the log go on, and why that was not possible.
+    last_mend: (Option<Instant>, String),
     /// WAL bytes written when the last good checkpoint began.
     wal_mark: u64,
     behind_bytes: u64,
@@ -67,6 +73,7 @@ pub(super) fn run(shared: Arc<Context>, worker: Worker) {
         base: None,
         last_attempt: Instant::now(),
         failed: false,
+        last_mend: (None, String::new()),
     };
     loop {
         match runner.next_work() {
@@ -78,6 +85,7 @@ pub(super) fn run(shared: Arc<Context>, worker: Worker) {
             Work::Job(Job::Restore(request, reply)) => reply(runner.restore(&request).map_err(told)),
             Work::Job(Job::Attach(request, reply)) => reply(runner.attach(&request).map_err(told)),
             Work::Job(Job::Act(act)) => act(&mut runner),
+            Work::Mend => runner.mend(),
             Work::End => return,
         }
     }
@@ -100,6 +108,10 @@ impl Runner {
                 self.shared.status.begin();
                 requests.checkpoint = false;
                 return Work::Checkpoint(std::mem::take(&mut requests.waiters));
+            }
+            if self.is_mend_due() {
+                self.shared.status.begin();
+                return Work::Mend;
             }
             if let Some(job) = requests.jobs.pop_front() {
                 return Work::Job(job);
@@ -124,6 +136,27 @@ impl Runner {
         let bytes_max = settings.wal_bytes_max();
         let by_time = interval_s > 0 && since >= Duration::from_secs(interval_s);
         by_time || bytes_max > 0 && self.wal_growth() > bytes_max
+    }
+
+    fn is_mend_due(&self) -> bool {
+        let is_time = self.last_mend.0.is_none_or(|last| last.elapsed() >= MEND_INTERVAL);
+        is_time && self.shared.engine.wal().is_failed()
+    }
+
+    /// Has a log go on that has failed: behind a checkpoint of all that its clients wait for, in a new segment.
+    fn mend(&mut self) {
+        self.last_mend.0 = Some(Instant::now());
+        match self.try_checkpoint() {
+            Ok(_) => self.last_mend.1.clear(),
+            Err(error) => {
+                let why = error.to_string();
+                self.shared.status.fail(&why);
+                if self.last_mend.1 != why {
+                    tracing::error!("the log cannot go on yet, tried every second: {why}");
+                    self.last_mend.1 = why;
+                }
+            }
+        }
     }
 
     fn wal_growth(&self) -> u64 {
@@ -203,9 +236,17 @@ impl Runner {
         let mut manifest = capture.into_manifest(ManifestKind::Checkpoint, (id, shared.options.term), &file);
         let mut bytes = file.finish()?;
         fault_point("checkpoint.page_file_durable");
-        wal.sync_blocking(lsn)?;
+        let had_failed = wal.is_failed();
+        if !had_failed {
+            wal.sync_blocking(lsn)?;
+        }
         fault_point("checkpoint.wal_durable");
         bytes += catalog.publish(&mut manifest)?;
+        if had_failed {
+            fault_point("checkpoint.before_resume");
+            wal.resume_behind(lsn)?;
+            tracing::warn!("the log had failed and goes on behind LSN {lsn}; writes are accepted again");
+        }
         self.wal_mark = wal_mark;
         self.behind_bytes = 0;
         let done = CheckpointDone {

@@ -25,7 +25,10 @@ pub fn admit(server: &Server, client: &Client, flags: u32) -> Result<(), CmdErro
     if flags & flag::WRITE != 0 && server.engine.refuses_writes() {
         let reason = server.engine.wal().failure();
         let reason = reason.as_deref().unwrap_or("the write-ahead log has failed");
-        return Err(format!("MISCONF Errors writing to the AOF file: {reason}").into());
+        let text = format!(
+            "MISCONF Errors writing to the AOF file: {reason}. Writes are accepted again once it can be written"
+        );
+        return Err(text.into());
     }
     Ok(())
 }

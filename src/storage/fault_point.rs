@@ -37,6 +37,9 @@ pub const LOG: &[&str] = &[
     "wal.segment_durable",
 ];
 
+/// What passes a log that goes on after it has failed.
+pub const MENDING: &[&str] = &["checkpoint.before_resume"];
+
 /// What passes `LOAD`, `COLLECTION COPY`, `CONVERT` and `CHECKPOINT RESTORE`.
 pub const FILLS: &[&str] = &[
     "fill.begun",

@@ -52,16 +52,10 @@ impl Current {
     }
 }
 
-/// A new segment that the log is to go on with.
-pub struct Fresh {
-    segment: OpenSegment,
-    first: Lsn,
-    current: Current,
-}
-
 impl Appender {
     pub fn new(core: Arc<Core>, disk: Arc<dyn Disk>, dir: PathBuf, writer: Writer) -> Result<Self, WalError> {
         let current = Current::of(writer.segment())?;
+        core.stable_bytes.store(writer.segment().bytes, Ordering::SeqCst);
         Ok(Self {
             core,
             disk,
@@ -123,6 +117,7 @@ impl Appender {
         }
         core.unsynced.begin_sync();
         let written = core.written_lsn();
+        let bytes = core.segments.lock().last().map_or(0, |last| last.bytes);
         let start = Instant::now();
         self.sync_file()?;
         fault_point("wal.synced");
@@ -132,6 +127,7 @@ impl Appender {
         counters.fsyncs.fetch_add(1, Ordering::Relaxed);
         counters.fsync_last_us.store(took_us, Ordering::Relaxed);
         counters.fsync_max_us.fetch_max(took_us, Ordering::Relaxed);
+        core.stable_bytes.store(bytes, Ordering::SeqCst);
         core.advance_stable(written);
         // After that: the mark is to tell of this sync, not of the one before.
         core.mark_due.store(true, Ordering::SeqCst);
@@ -151,35 +147,58 @@ impl Appender {
         self.sync_under()?;
         let mut writer = self.writer.lock();
         self.sync_under()?;
-        let fresh = self.create(writer.next())?;
-        *self.current.lock() = fresh.current;
-        writer.turn_to(fresh.segment);
+        let (segment, current) = self.create(writer.next())?;
+        self.turn_to(&mut writer, segment, current);
         self.core.is_full.store(false, Ordering::SeqCst);
         // It has been taken from the queue already.
         self.write_under(&mut writer);
         Ok(())
     }
 
-    /// Creates the segment that begins with `first`, durably.
-    pub fn create(&self, first: Lsn) -> Result<Fresh, WalError> {
+    fn create(&self, first: Lsn) -> Result<(OpenSegment, Current), WalError> {
         let segment = segment::create(self.disk.as_ref(), &self.dir, first)?;
         let current = Current::of(&segment)?;
-        Ok(Fresh {
-            segment,
-            first,
-            current,
-        })
+        Ok((segment, current))
     }
 
-    /// The log, which has failed, goes on with `fresh`: all before is durable by other means.
-    pub fn resume(&self, fresh: Fresh) {
+    /// The log, which has failed, goes on behind `lsn`: all up to there is durable by other means.
+    pub fn resume_behind(&self, lsn: Lsn) -> Result<(), WalError> {
         let _role = self.syncing.lock();
         let mut writer = self.writer.lock();
-        writer.skip_to(fresh.first);
-        *self.current.lock() = fresh.current;
-        writer.turn_to(fresh.segment);
-        self.core.mend(fresh.first.before());
+        self.leave(&writer, lsn.next());
+        let (segment, current) = self.create(lsn.next())?;
+        writer.skip_to(lsn.next());
+        self.turn_to(&mut writer, segment, current);
+        self.core.mend(lsn);
         self.write_under(&mut writer);
+        Ok(())
+    }
+
+    /// Leaves the segment in which the log has failed as it is known to be good, or not at all. It holds nothing that is
+    /// needed, so that the log goes on even if neither can be done.
+    fn leave(&self, writer: &Writer, next: Lsn) {
+        let (path, bytes) = (&writer.segment().path, self.core.stable_bytes.load(Ordering::SeqCst));
+        let is_empty = self.core.segments.lock().last().is_none_or(|last| last.first >= next);
+        let left = if is_empty {
+            self.disk.remove(path)
+        } else {
+            self.disk
+                .truncate(path, bytes)
+                .or_else(|_| self.disk.remove(path))
+                .and_then(|()| self.disk.sync_dir(&self.dir))
+        };
+        if let Err(error) = left {
+            tracing::warn!(
+                "the segment {} in which the log failed stays as it is: {error}",
+                path.display()
+            );
+        }
+    }
+
+    fn turn_to(&self, writer: &mut Writer, segment: OpenSegment, current: Current) {
+        *self.current.lock() = current;
+        self.core.stable_bytes.store(segment.bytes, Ordering::SeqCst);
+        writer.turn_to(segment);
     }
 
     /// The writer, for the keeper's own work.

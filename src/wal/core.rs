@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::chunk::Slot;
 use super::positions::Positions;
-use super::producer::Chunk;
 use super::unsynced::Unsynced;
 use super::waiters::LsnWaiters;
 use super::{Fsync, Lsn, WalError, WalOptions};
@@ -29,21 +29,6 @@ pub(super) enum Progress {
 #[derive(Default)]
 #[repr(align(128))]
 pub(super) struct Padded<T>(pub T);
-
-/// Where one producer leaves its chunks.
-#[derive(Default)]
-pub(super) struct Slot {
-    pub queue: Mutex<SlotQueue>,
-}
-
-#[derive(Default)]
-pub(super) struct SlotQueue {
-    pub chunks: Vec<Chunk>,
-    /// Emptied chunks on their way back to the producer.
-    pub spare: Vec<Chunk>,
-    /// The producer is gone; the slot goes when it is empty.
-    pub closed: bool,
-}
 
 /// One segment as trimming sees it.
 pub(super) struct SegmentInfo {
@@ -84,6 +69,8 @@ pub(super) struct Core {
     pub pending: Padded<AtomicU64>,
     pub written: Padded<AtomicU64>,
     pub stable: AtomicU64,
+    /// How much of the segment in use is synced, up to the end of a record.
+    pub stable_bytes: AtomicU64,
     pub fsync: AtomicU8,
     /// A record goes to a new segment where the one in use is at least this long.
     pub segment_bytes: AtomicU64,
@@ -126,6 +113,7 @@ impl Core {
             pending: Padded::default(),
             written: Padded(AtomicU64::new(before)),
             stable: AtomicU64::new(before),
+            stable_bytes: AtomicU64::new(0),
             fsync: AtomicU8::new(options.fsync as u8),
             segment_bytes: AtomicU64::new(options.segment_bytes),
             floor: AtomicU8::new(Fsync::No as u8),

@@ -11,8 +11,9 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::appender::{Appender, Fresh};
-use super::core::{Core, Progress, SegmentInfo, Slot};
+use super::appender::Appender;
+use super::chunk::Slot;
+use super::core::{Core, Progress, SegmentInfo};
 use super::feed::ReaderThreads;
 use super::format::{RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES};
 use super::keeper::Keeper;
@@ -256,21 +257,15 @@ impl Wal {
         core.policy() == Fsync::EverySec && core.unsynced.is_late(now) && core.is_open()
     }
 
-    /// Creates the segment that a log that has failed is to go on with behind `lsn`, durably; `None` where nothing is
-    /// logged.
+    /// Has a log go on that has failed, in a new segment behind `lsn`: all up to there is durable by other means, and
+    /// those who wait for it are told so. Nothing happens where nothing is logged.
     ///
     /// # Errors
     /// When that is not possible yet.
-    pub fn prepare_resume(&self, lsn: Lsn) -> Result<Option<Fresh>, WalError> {
-        let appender = self.inner.appender.as_ref();
-        appender.map(|appender| appender.create(lsn.next())).transpose()
-    }
-
-    /// Goes on after a failure, with the segment that [`Wal::prepare_resume`] made: all before it is durable by other
-    /// means, and those who wait for it are told so.
-    pub fn resume(&self, fresh: Fresh) {
-        if let Some(appender) = &self.inner.appender {
-            appender.resume(fresh);
+    pub fn resume_behind(&self, lsn: Lsn) -> Result<(), WalError> {
+        match &self.inner.appender {
+            Some(appender) => appender.resume_behind(lsn),
+            None => Ok(()),
         }
     }
 
@@ -398,19 +393,26 @@ fn open_segment(
 /// The LSN after the last record, and when that was written. A last segment without a record does not tell when: then
 /// the one before it does. Zeros if there are no segments.
 fn end_of(disk: &Arc<dyn Disk>, options: &WalOptions, files: &[SegmentFile]) -> Result<(Lsn, u64), WalError> {
-    let mut end = Lsn::ZERO;
-    for file in files.iter().rev() {
+    let Some(last) = files.last() else {
+        return Ok((Lsn::ZERO, 0));
+    };
+    let mut reader = Reader::open(disk.clone(), &options.dir, last.first)?;
+    let mut last_wall_ms = None;
+    while let Some(record) = reader.next()? {
+        last_wall_ms = Some(record.wall_ms);
+    }
+    let end = reader.next_lsn();
+    for file in files.iter().rev().skip(1) {
+        if last_wall_ms.is_some() {
+            break;
+        }
+        // It may end before the last one begins, or in what a failure has left: the times are all that is wanted.
         let mut reader = Reader::open(disk.clone(), &options.dir, file.first)?;
-        let mut last_wall_ms = None;
-        while let Some(record) = reader.next()? {
+        while let Ok(Some(record)) = reader.next() {
             last_wall_ms = Some(record.wall_ms);
         }
-        end = reader.next_lsn();
-        if let Some(last_wall_ms) = last_wall_ms {
-            return Ok((end, last_wall_ms));
-        }
     }
-    Ok((end, 0))
+    Ok((end, last_wall_ms.unwrap_or(0)))
 }
 
 /// Opens a whole segment for more. What a killed process left of it in the page cache only, its directory entry

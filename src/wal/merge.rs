@@ -6,9 +6,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Lsn;
-use super::core::Slot;
+use super::chunk::{Chunk, Slot, Splice};
 use super::format::{RECORD_HEADER_BYTES, RecordHeader};
-use super::producer::{Chunk, Splice};
 
 /// Chunks given back keep at most this much memory.
 const SPARE_BYTES_MAX: usize = 1 << 20;

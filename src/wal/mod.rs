@@ -14,6 +14,7 @@
 //!   (a checkpoint); then the log goes on in a new segment.
 
 mod appender;
+mod chunk;
 mod core;
 mod error;
 mod feed;
@@ -37,7 +38,6 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use appender::Fresh;
 pub use error::WalError;
 pub use format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES};
 pub use handle::{Wal, WalStats};

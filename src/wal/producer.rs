@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::appender::Appender;
-use super::core::{Core, Slot};
+use super::chunk::{Chunk, Slot, Splice};
+use super::core::Core;
 use super::format::{FLAG_BATCH_END, FLAGS_AT, RECORD_BYTES_MAX, RECORD_COVERED_BYTES, RECORD_HEADER_BYTES, meta_word};
 use super::{Fsync, Lsn, Shared};
 
@@ -21,46 +22,6 @@ const CHUNK_BYTES_MAX: usize = 256 << 10;
 
 /// A disk whose last sync took longer is waited for by the keeper only.
 const SYNC_HERE_US_MAX: u64 = 2_000;
-
-/// A value linked into a chunk.
-pub(super) struct Splice {
-    /// It comes before the inline byte at this offset of the chunk.
-    pub at: usize,
-    pub data: Shared,
-}
-
-/// Records of one producer in ascending LSN order.
-#[derive(Default)]
-pub(super) struct Chunk {
-    pub buf: Vec<u8>,
-    pub splices: Vec<Splice>,
-    /// Bytes of all splices.
-    pub spliced_bytes: u64,
-}
-
-impl Chunk {
-    pub fn bytes(&self) -> u64 {
-        self.buf.len() as u64 + self.spliced_bytes
-    }
-
-    pub fn clear(&mut self) {
-        self.buf.clear();
-        self.splices.clear();
-        self.spliced_bytes = 0;
-    }
-
-    /// Appends the records of `other` and leaves it empty.
-    fn join(&mut self, other: &mut Chunk) {
-        let base = self.buf.len();
-        self.buf.extend_from_slice(&other.buf);
-        self.splices.extend(other.splices.drain(..).map(|splice| Splice {
-            at: splice.at + base,
-            data: splice.data,
-        }));
-        self.spliced_bytes += other.spliced_bytes;
-        other.clear();
-    }
-}
 
 /// One worker's end of the log; not shared.
 pub struct WorkerLog {

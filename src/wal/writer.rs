@@ -135,6 +135,8 @@ impl Writer {
         if let Some(last) = segments.last_mut() {
             last.last_wall_ms = self.last_wall_ms;
         }
+        // One in which the log failed before its first record is there no more.
+        segments.retain(|known| known.first < self.next);
         segments.push(SegmentInfo {
             first: self.next,
             path: self.segment.path.clone(),

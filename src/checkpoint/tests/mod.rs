@@ -8,6 +8,7 @@ mod damage;
 mod document;
 mod fixture;
 mod flips;
+mod healing;
 mod history;
 mod incremental;
 mod persist;

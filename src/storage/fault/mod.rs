@@ -69,6 +69,11 @@ impl FaultDisk {
         self.state.lock().faults.bytes_max = Some(bytes);
     }
 
+    /// Every changing operation fails, until the faults are cleared.
+    pub fn break_down(&self) {
+        self.state.lock().faults.is_broken = true;
+    }
+
     /// From the `nth` changing operation (write, sync, create, rename, …) on, each fails: the world stops there.
     /// A write that hits it is done in part. Follow it with [`FaultDisk::crash`].
     pub fn stop_at(&self, nth: u64) {

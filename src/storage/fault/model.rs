@@ -37,6 +37,7 @@ pub(super) struct Faults {
     pub sync_dir: Option<u64>,
     pub stop: Option<u64>,
     pub bytes_max: Option<u64>,
+    pub is_broken: bool,
 }
 
 #[derive(Clone, Default)]
@@ -121,6 +122,9 @@ impl State {
         self.operations += 1;
         if self.stopped() {
             return Err(io_error("the power is off"));
+        }
+        if self.faults.is_broken {
+            return Err(io_error("the device does not answer"));
         }
         let countdown = match op {
             Op::Rename => &mut self.faults.rename,

@@ -102,8 +102,7 @@ fn waiters_wait_for_the_log_to_go_on_or_to_close() {
             assert!(matches!(ends(&mut stable), Some(Err(WalError::Failed(_)))));
             continue;
         }
-        let fresh = wal.prepare_resume(lsn).unwrap().unwrap();
-        wal.resume(fresh);
+        wal.resume_behind(lsn).unwrap();
         assert!(ends(&mut written).unwrap().is_ok() && ends(&mut stable).unwrap().is_ok());
     }
 }
@@ -151,9 +150,8 @@ fn a_log_goes_on_behind_what_is_durable_by_other_means() {
         append(&mut one);
         one.submit();
         disk.clear_faults();
-        let fresh = wal.prepare_resume(durable).unwrap().unwrap();
         append(&mut two);
-        wal.resume(fresh);
+        wal.resume_behind(durable).unwrap();
         assert!(!wal.is_failed() && wal.stable_lsn() >= durable);
         two.submit();
         append(&mut one);
