@@ -15,8 +15,8 @@ use serde::ser::{
 use serde::{Serialize, Serializer};
 
 use super::effect::Effect;
-use crate::page::Shared;
 use crate::page::packed::{Item, Packed};
+use crate::shared::Shared;
 
 /// A field's value.
 #[derive(Clone, Debug, PartialEq)]
