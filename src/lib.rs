@@ -23,6 +23,7 @@ pub mod recovery;
 pub mod resp;
 pub mod server;
 pub mod session;
+pub mod shared;
 pub mod state;
 pub mod storage;
 #[cfg(test)]

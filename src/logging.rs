@@ -1,6 +1,8 @@
 //! The log: what the server says about itself, on standard output or in a file.
 
+use std::fmt;
 use std::fs::OpenOptions;
+use std::io;
 use std::sync::OnceLock;
 
 use tracing_subscriber::filter::LevelFilter;
@@ -17,11 +19,26 @@ fn filter(level: LogLevel) -> LevelFilter {
     level.filter().parse().unwrap_or(LevelFilter::INFO)
 }
 
+/// The log's own file cannot be opened.
+#[derive(Debug)]
+pub struct LogFileError {
+    path: String,
+    error: io::Error,
+}
+
+impl fmt::Display for LogFileError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "log.file: cannot open {}: {}", self.path, self.error)
+    }
+}
+
+impl std::error::Error for LogFileError {}
+
 /// Starts logging. A second call in one process (an embedded server) leaves the first one's destination.
 ///
 /// # Errors
 /// When the log file cannot be opened.
-pub fn start(config: &Config) -> Result<(), String> {
+pub fn start(config: &Config) -> Result<(), LogFileError> {
     let (level, handle) = reload::Layer::new(filter(config.log.level));
     let plain = tracing_subscriber::fmt::layer()
         .with_target(false)
@@ -37,7 +54,10 @@ pub fn start(config: &Config) -> Result<(), String> {
         }
     } else {
         let file = OpenOptions::new().create(true).append(true).open(path);
-        let file = file.map_err(|error| format!("log.file: cannot open {path}: {error}"))?;
+        let file = file.map_err(|error| LogFileError {
+            path: path.to_owned(),
+            error,
+        })?;
         let layer = plain.with_ansi(false).with_writer(file);
         if compact {
             layer.compact().boxed()

@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lokikv::resp::{Batch, Limits, ProtocolError, RequestParser};
+use lokikv::resp::{Batch, ParserLimits, ProtocolError, RequestParser};
 
 #[derive(PartialEq, Debug)]
 struct Outcome {
@@ -18,10 +18,10 @@ struct Outcome {
 fuzz_target!(|data: &[u8]| {
     let Some((choices, input)) = data.split_first_chunk::<4>() else { return };
     let [limit, max, cut, step] = *choices;
-    let limits = Limits {
+    let limits = ParserLimits {
         authenticated: limit & 1 == 0,
         inline_bytes_max: if limit & 2 == 0 { 64 * 1024 } else { 32 },
-        ..Limits::default()
+        ..ParserLimits::default()
     };
     let whole = feed(limits, input, usize::MAX, || usize::MAX);
     // A small generator: cuts of 1 to 256 bytes, or up to 64 KiB with the high bit of `step`.
@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// Feeds `input` as a connection does, in pieces of the lengths that `cut` gives.
-fn feed(limits: Limits, input: &[u8], max: usize, mut cut: impl FnMut() -> usize) -> Outcome {
+fn feed(limits: ParserLimits, input: &[u8], max: usize, mut cut: impl FnMut() -> usize) -> Outcome {
     let mut parser = RequestParser::new(limits);
     let mut batch = Batch::new();
     let mut outcome = Outcome { requests: Vec::new(), wire_bytes: 0, error: None };

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use lokikv::storage::Disk;
 use lokikv::storage::fault::FaultDisk;
-use lokikv::wal::{Reader, repair_damage, repair_tail, segment_name};
+use lokikv::wal::{Lsn, Reader, repair_damage, repair_tail, segment_name};
 
 const DIR: &str = "/wal";
 
 fn read_to_end(disk: &Arc<dyn Disk>) {
-    let Ok(mut reader) = Reader::open(disk.clone(), Path::new(DIR), 1) else { return };
-    let mut next = 1;
+    let Ok(mut reader) = Reader::open(disk.clone(), Path::new(DIR), Lsn::FIRST) else { return };
+    let mut next = Lsn::FIRST;
     while let Ok(Some(record)) = reader.next() {
         assert_eq!(record.lsn, next);
-        next += 1;
+        next = next.next();
     }
 }
 
@@ -46,7 +46,7 @@ fn segment(data: &[u8]) -> Vec<u8> {
 
 fuzz_target!(|data: &[u8]| {
     let disk = FaultDisk::new(0);
-    disk.put(Path::new(DIR).join(segment_name(1)), &segment(data));
+    disk.put(Path::new(DIR).join(segment_name(Lsn::FIRST)), &segment(data));
     let disk: Arc<dyn Disk> = Arc::new(disk);
     read_to_end(&disk);
     let _ = repair_tail(&disk, Path::new(DIR));

@@ -27,7 +27,8 @@ use crate::engine::settings::Settings;
 use crate::engine::txn::Txn;
 use crate::page::image::{self, EntryImage};
 use crate::page::value::INLINE_BYTES_MAX;
-use crate::page::{Malformed, Shared, StrRef, ValueRef};
+use crate::page::{Malformed, StrRef, ValueRef};
+use crate::shared::Shared;
 use crate::storage::fault_point::fault_point;
 
 /// Content of a record, roughly; a single entry may be longer.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::config::refusal::ParamsError;
 use crate::engine::txn::WrongType;
 
 /// An error reply. `Display` gives the text clients match on, prefix included.
@@ -77,6 +78,12 @@ impl fmt::Display for CmdError {
 impl From<WrongType> for CmdError {
     fn from(_: WrongType) -> Self {
         Self::WrongType
+    }
+}
+
+impl From<ParamsError> for CmdError {
+    fn from(error: ParamsError) -> Self {
+        error.to_string().into()
     }
 }
 

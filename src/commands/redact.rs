@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** whatever keeps or shows arguments (the slow log, a log line) takes them from [`shown_args`].
 
-use super::spec::Spec;
 use crate::resp::Args;
 
 /// What stands in a secret's place.
@@ -22,8 +21,7 @@ pub const fn all_arguments(_args: Args<'_>, at: usize) -> bool {
 }
 
 /// The arguments of a request, as they may be shown.
-pub fn shown_args<'a>(spec: &'static Spec, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> {
-    let is_secret = spec.is_secret;
+pub fn shown_args(is_secret: IsSecret, args: Args<'_>) -> impl Iterator<Item = &[u8]> {
     args.iter()
         .enumerate()
         .map(move |(at, arg)| if is_secret(args, at) { REDACTED } else { arg })

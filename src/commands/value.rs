@@ -8,9 +8,10 @@ use super::support::expire::ExpireError;
 use super::support::number::parse_i64;
 use super::{CmdError, CmdResult};
 use crate::engine::txn::Txn;
+use crate::page::StrRef;
 use crate::page::packed::Item;
-use crate::page::{Shared, StrRef};
 use crate::resp::{Args, Reply};
+use crate::shared::Shared;
 
 /// Longest string that `OBJECT ENCODING` calls `embstr`; longer ones are `raw` in any case.
 const EMBEDDED_BYTES_MAX: usize = 44;

@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use super::load::{ConfigError, Loaded, Override, load};
 use super::migrate_args::{ExportArgs, ImportArgs};
 pub use super::offline::{InspectArgs, RepairArgs, RestoreArgs, VerifyArgs};
+use super::refusal::ArgumentError;
 
 /// A clean end.
 pub const EXIT_OK: u8 = 0;
@@ -178,8 +179,8 @@ pub(super) fn overrides(port: Option<&String>, data_dir: Option<&String>, set: &
     port.into_iter().chain(data_dir).chain(set).collect()
 }
 
-pub(super) fn key_and_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write SECTION.KEY=VALUE")?;
+pub(super) fn key_and_value(text: &str) -> Result<(String, String), ArgumentError> {
+    let (key, value) = text.split_once('=').ok_or(ArgumentError::Form("SECTION.KEY=VALUE"))?;
     Ok((key.trim().to_owned(), value.to_owned()))
 }
 

@@ -9,6 +9,7 @@ use super::{
     flat::Flat,
     keyspace_events,
     params::table::{Kind, OUTPUT_BUFFER_KEYS, Param},
+    refusal::Refusal,
     share::ByteShare,
     size,
 };
@@ -45,7 +46,7 @@ fn output_buffers_text(flat: &Flat) -> String {
 }
 
 /// The values that CONFIG SET gives to the keys of `param`, or Redis's refusal.
-pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, String> {
+pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, Refusal> {
     let setting = match param.kind {
         Kind::Int(min, max) => Setting::Int(int(text, min, max)?),
         Kind::Memory(min) => Setting::Int(memory(text, min, i64::MAX as u64)?),
@@ -57,7 +58,7 @@ pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, String> {
         Kind::Events => Setting::Text(events(text)?),
         Kind::Save => Setting::Int(save_interval_s(text)?),
         Kind::OutputBuffers => return output_buffers(text),
-        Kind::Fixed(_) => return Err("can't set immutable config".to_owned()),
+        Kind::Fixed(_) => return Err(Refusal::Immutable),
     };
     Ok(param
         .keys
@@ -71,84 +72,85 @@ fn strict_int(text: &str) -> Option<i64> {
     text.parse::<i64>().ok().filter(|number| number.to_string() == text)
 }
 
-fn int(text: &str, min: i64, max: i64) -> Result<i64, String> {
-    let number = strict_int(text).ok_or("argument couldn't be parsed into an integer")?;
+fn int(text: &str, min: i64, max: i64) -> Result<i64, Refusal> {
+    let number = strict_int(text).ok_or(Refusal::NotInteger)?;
     if (min..=max).contains(&number) {
-        Ok(number)
-    } else {
-        Err(format!("argument must be between {min} and {max} inclusive"))
+        return Ok(number);
     }
+    Err(Refusal::OutOfRange {
+        min: min.into(),
+        max: max.into(),
+    })
 }
 
-fn memory(text: &str, min: u64, max: u64) -> Result<i64, String> {
-    let bytes = size::parse(text).ok_or("argument must be a memory value")?;
+fn memory(text: &str, min: u64, max: u64) -> Result<i64, Refusal> {
+    let bytes = size::parse(text).ok_or(Refusal::NotMemory)?;
     match i64::try_from(bytes) {
         Ok(fits) if (min..=max).contains(&bytes) => Ok(fits),
-        _ => Err(format!("argument must be between {min} and {max} inclusive")),
+        _ => Err(Refusal::OutOfRange {
+            min: min.into(),
+            max: max.into(),
+        }),
     }
 }
 
-fn share(text: &str) -> Result<Setting, String> {
+fn share(text: &str) -> Result<Setting, Refusal> {
     match ByteShare::parse(text) {
         Some(ByteShare::Bytes(bytes)) => Ok(Setting::Int(i64::try_from(bytes).unwrap_or(i64::MAX))),
         Some(ByteShare::Percent(percent)) => Ok(Setting::Text(format!("{percent}%"))),
-        None => Err("argument must be a memory or percent value".to_owned()),
+        None => Err(Refusal::NotShare),
     }
 }
 
-fn yes_no(text: &str) -> Result<bool, String> {
+fn yes_no(text: &str) -> Result<bool, Refusal> {
     match text.to_ascii_lowercase().as_str() {
         "yes" => Ok(true),
         "no" => Ok(false),
-        _ => Err("argument must be 'yes' or 'no'".to_owned()),
+        _ => Err(Refusal::NotYesNo),
     }
 }
 
-fn word(text: &str, words: &[&str]) -> Result<String, String> {
+fn word(text: &str, words: &'static [&'static str]) -> Result<String, Refusal> {
     let lower = text.to_ascii_lowercase();
     if words.contains(&lower.as_str()) {
         return Ok(lower);
     }
-    Err(format!(
-        "argument(s) must be one of the following: {}",
-        words.join(", ")
-    ))
+    Err(Refusal::NotAmong(words))
 }
 
-fn events(text: &str) -> Result<String, String> {
-    let flags = keyspace_events::from_text(text).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+fn events(text: &str) -> Result<String, Refusal> {
+    let flags = keyspace_events::from_text(text).ok_or(Refusal::Events)?;
     Ok(keyspace_events::to_text(flags))
 }
 
 /// The shortest of the save points: a checkpoint at that interval keeps the promise of every one of them.
-fn save_interval_s(text: &str) -> Result<i64, String> {
-    const INVALID: &str = "Invalid save parameters";
+fn save_interval_s(text: &str) -> Result<i64, Refusal> {
     if text.is_empty() {
         return Ok(0);
     }
     let numbers: Option<Vec<i64>> = text.split(' ').map(strict_int).collect();
     let numbers = numbers
         .filter(|numbers| numbers.len().is_multiple_of(2))
-        .ok_or(INVALID)?;
+        .ok_or(Refusal::SavePoints)?;
     let valid = |point: &[i64]| match point {
         [seconds, changes] => (1..=i64::from(i32::MAX)).contains(seconds) && *changes >= 0,
         _ => false,
     };
     if !numbers.chunks(2).all(valid) {
-        return Err(INVALID.to_owned());
+        return Err(Refusal::SavePoints);
     }
     Ok(numbers.iter().step_by(2).copied().min().unwrap_or(0))
 }
 
 /// Any number of `class hard soft seconds`; classes that are not named stay as they are.
-fn output_buffers(text: &str) -> Result<Changes, String> {
+fn output_buffers(text: &str) -> Result<Changes, Refusal> {
     let words: Vec<&str> = if text.is_empty() {
         Vec::new()
     } else {
         text.split(' ').collect()
     };
     if !words.len().is_multiple_of(4) {
-        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+        return Err(Refusal::LimitWords);
     }
     let mut changes = Changes::new();
     for limit in words.chunks(4) {
@@ -157,14 +159,13 @@ fn output_buffers(text: &str) -> Result<Changes, String> {
             "normal" => 0,
             "slave" | "replica" => 1,
             "pubsub" => 2,
-            _ => return Err("Invalid client class specified in buffer limit configuration.".to_owned()),
+            _ => return Err(Refusal::LimitClass),
         };
         let bytes = |text| size::parse(text).and_then(|bytes| i64::try_from(bytes).ok());
         let soft_s = strict_int(seconds).filter(|s| (0..=i64::from(i32::MAX)).contains(s));
         let values = [bytes(hard), bytes(soft), soft_s];
         for (key, value) in OUTPUT_BUFFER_KEYS.iter().skip(place * 3).zip(values) {
-            let wrong = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
-            changes.push(((*key).to_owned(), Setting::Int(value.ok_or(wrong)?)));
+            changes.push(((*key).to_owned(), Setting::Int(value.ok_or(Refusal::LimitValue)?)));
         }
     }
     Ok(changes)
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
     use crate::config::{flat::DEFAULTS, params::table};
 
-    fn set(name: &str, text: &str) -> Result<String, String> {
+    fn set(name: &str, text: &str) -> Result<String, Refusal> {
         let param = table::find(name).unwrap();
         let mut flat = DEFAULTS.clone();
         flat.extend(from_text(param, text)?);
@@ -226,7 +227,7 @@ mod tests {
                 "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
             ),
         ] {
-            assert_eq!(set(name, text).as_deref(), Ok(shown), "{name} {text}");
+            assert_eq!(set(name, text).unwrap(), shown, "{name} {text}");
         }
     }
 
@@ -283,7 +284,7 @@ mod tests {
             ("client-output-buffer-limit", "normal a 0 0", wrong_limit),
             ("client-output-buffer-limit", "normal 1 2 -3", wrong_limit),
         ] {
-            assert_eq!(set(name, text).unwrap_err(), refusal, "{name} {text}");
+            assert_eq!(set(name, text).unwrap_err().to_string(), refusal, "{name} {text}");
         }
     }
 }

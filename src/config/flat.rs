@@ -6,10 +6,10 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use ::config::{ConfigError as LayerError, Source, Value, ValueKind};
+use ::config::{Source, Value, ValueKind};
 use serde::Deserialize;
 
-use super::{de::Setting, schema::Config};
+use super::{de::Setting, refusal::Refusal, schema::Config};
 
 /// Dotted key (`section.key`) → value, sorted.
 pub(super) type Flat = BTreeMap<String, Setting>;
@@ -42,21 +42,16 @@ pub(super) fn is_section(section: &str) -> bool {
 }
 
 /// The defaults with the known keys of `changes` laid over them.
-pub(super) fn build<'a>(changes: impl IntoIterator<Item = (&'a String, &'a Setting)>) -> Result<Config, String> {
+pub(super) fn build<'a>(changes: impl IntoIterator<Item = (&'a String, &'a Setting)>) -> Result<Config, Refusal> {
     let mut builder = ::config::Config::builder();
     for (key, setting) in changes {
-        builder = builder
-            .set_override(key.as_str(), to_value(setting))
-            .map_err(|error| reason(&error))?;
+        builder = builder.set_override(key.as_str(), to_value(setting))?;
     }
-    builder
-        .build()
-        .and_then(::config::Config::try_deserialize)
-        .map_err(|error| reason(&error))
+    Ok(builder.build().and_then(::config::Config::try_deserialize)?)
 }
 
 /// Why `setting` cannot be the value of `key`, if it cannot.
-pub(super) fn check_one(key: &str, setting: &Setting) -> Result<(), String> {
+pub(super) fn check_one(key: &str, setting: &Setting) -> Result<(), Refusal> {
     build([(&key.to_owned(), setting)]).map(drop)
 }
 
@@ -71,14 +66,6 @@ pub(super) fn to_value(setting: &Setting) -> Value {
     Value::new(None, kind)
 }
 
-/// The bare reason of an error: the place is known better by the caller.
-pub(super) fn reason(error: &LayerError) -> String {
-    match error {
-        LayerError::At { error, .. } => reason(error),
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,15 +76,13 @@ mod tests {
         config.server.bind = vec!["::1".to_owned(), "127.0.0.1".to_owned()];
         config.server.requirepass = "007".to_owned();
         config.slowlog.log_slower_than_us = -1;
-        assert_eq!(build(&flatten(&config)), Ok(config));
+        assert_eq!(build(&flatten(&config)).unwrap(), config);
     }
 
     #[test]
     fn the_reason_is_bare() {
         let port = Setting::Int(70_000);
-        assert_eq!(
-            check_one("server.port", &port),
-            Err("70000 is not a port (0..=65535)".to_owned())
-        );
+        let refused = check_one("server.port", &port).unwrap_err();
+        assert_eq!(refused.to_string(), "70000 is not a port (0..=65535)");
     }
 }

@@ -16,7 +16,7 @@ use super::{
     check,
     de::Setting,
     flat::{self, DEFAULTS},
-    locate,
+    locate, refusal,
     schema::Config,
     suggest,
 };
@@ -96,7 +96,7 @@ fn layers(text: &str, name: &str, overrides: &[Override]) -> Result<Config, Conf
         }
         note(&mut places, key, flag.clone(), &setting)?;
         let set = builder.set_override(key.as_str(), flat::to_value(&setting));
-        builder = set.map_err(|error| at(flag, key, &flat::reason(&error)))?;
+        builder = set.map_err(|error| at(flag, key, &refusal::bare(&error).to_string()))?;
     }
     let config: Config = builder
         .build()
@@ -111,7 +111,7 @@ fn layers(text: &str, name: &str, overrides: &[Override]) -> Result<Config, Conf
 
 /// Checks one value alone and remembers where it came from.
 fn note(places: &mut Places, key: &str, place: String, setting: &Setting) -> Result<(), ConfigError> {
-    flat::check_one(key, setting).map_err(|reason| at(&place, key, &reason))?;
+    flat::check_one(key, setting).map_err(|why| at(&place, key, &why.to_string()))?;
     places.insert(key.to_owned(), place);
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! **Invariants**
 //! - Only known keys come out; a mistake is reported with the line of the key, not of its section.
 
+use std::fmt;
+
 use toml_edit::{Document, Item, Key, Value};
 
 use super::{
@@ -78,8 +80,26 @@ fn did_you_mean(meant: Option<String>) -> String {
     meant.map_or_else(String::new, |key| format!(" (did you mean {key}?)"))
 }
 
+/// Why a TOML value is none that the schema can have.
+#[derive(Debug)]
+pub(super) enum Unsuitable {
+    /// A list of something else than strings.
+    NotStrings,
+    /// A value of this type.
+    Type(&'static str),
+}
+
+impl fmt::Display for Unsuitable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStrings => out.write_str("is not a list of strings"),
+            Self::Type(name) => write!(out, "a {name} is not accepted here"),
+        }
+    }
+}
+
 /// The plain form of a TOML value; the schema has no floats, dates or tables.
-pub(super) fn to_setting(item: &Item) -> Result<Setting, String> {
+pub(super) fn to_setting(item: &Item) -> Result<Setting, Unsuitable> {
     match item {
         Item::Value(Value::Boolean(value)) => Ok(Setting::Bool(*value.value())),
         Item::Value(Value::Integer(value)) => Ok(Setting::Int(*value.value())),
@@ -89,9 +109,9 @@ pub(super) fn to_setting(item: &Item) -> Result<Setting, String> {
             strings
                 .collect::<Option<_>>()
                 .map(Setting::List)
-                .ok_or_else(|| "is not a list of strings".to_owned())
+                .ok_or(Unsuitable::NotStrings)
         }
-        other => Err(format!("a {} is not accepted here", other.type_name())),
+        other => Err(Unsuitable::Type(other.type_name())),
     }
 }
 

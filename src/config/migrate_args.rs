@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::cli::{key_and_value, overrides, present_file};
 use super::load::{ConfigError, Loaded, load};
+use super::refusal::ArgumentError;
 
 /// Which data directory, and how it is configured.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -88,10 +89,8 @@ pub struct ExportArgs {
     pub force: bool,
 }
 
-fn name_and_number(text: &str) -> Result<(String, u32), String> {
-    let (name, db) = text.rsplit_once('=').ok_or("write NAME=DB")?;
-    let db = db
-        .parse()
-        .map_err(|_| format!("{db:?} is not the number of a database"))?;
+fn name_and_number(text: &str) -> Result<(String, u32), ArgumentError> {
+    let (name, db) = text.rsplit_once('=').ok_or(ArgumentError::Form("NAME=DB"))?;
+    let db = db.parse().map_err(|_| ArgumentError::NotADatabase(db.to_owned()))?;
     Ok((name.to_owned(), db))
 }

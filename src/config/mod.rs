@@ -24,6 +24,7 @@ pub mod migrate_args;
 mod offline;
 mod open_files;
 pub mod params;
+pub mod refusal;
 pub mod schema;
 pub mod share;
 pub mod size;

@@ -1,5 +1,6 @@
 //! The command line of what is done on a directory without a server: `verify`, `inspect`, `repair`, `restore`.
 
+use super::refusal::ArgumentError;
 use crate::lsn::Lsn;
 use std::path::PathBuf;
 
@@ -98,14 +99,14 @@ pub struct InspectArgs {
     pub page: Option<u64>,
 }
 
-fn lsn_range(text: &str) -> Result<(Lsn, Lsn), String> {
+fn lsn_range(text: &str) -> Result<(Lsn, Lsn), ArgumentError> {
     let number = |text: &str, default: Lsn| match text.trim() {
         "" => Ok(default),
-        text => text.parse().map_err(|_| format!("{text:?} is not an LSN")),
+        text => text.parse().map_err(|_| ArgumentError::NotAnLsn(text.to_owned())),
     };
     match text.split_once("..") {
         Some((first, last)) => Ok((number(first, Lsn::ZERO)?, number(last, Lsn::MAX)?)),
-        None if text.trim().is_empty() => Err("write LSN or FIRST..LAST".to_owned()),
+        None if text.trim().is_empty() => Err(ArgumentError::Form("LSN or FIRST..LAST")),
         None => number(text, Lsn::ZERO).map(|lsn| (lsn, lsn)),
     }
 }

@@ -3,9 +3,31 @@
 //! **Invariants**
 //! - A word that is valid but belongs to a later version is refused with that reason, never silently accepted.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::wal;
+
+/// Why a word stands for no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotAWord {
+    /// It is none of these.
+    Unknown(String, &'static [&'static str]),
+    /// It comes in a later version: what it needs.
+    Later(String, &'static str),
+}
+
+impl fmt::Display for NotAWord {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(word, words) => write!(out, "\"{word}\" is not one of: {}", words.join(", ")),
+            Self::Later(word, why) => write!(out, "\"{word}\" {why}"),
+        }
+    }
+}
+
+impl std::error::Error for NotAWord {}
 
 /// Declares an enum of words: the enum, its parser, its `Display` and its serde forms.
 macro_rules! words {
@@ -26,11 +48,11 @@ macro_rules! words {
             }
 
             /// The value that `word` stands for, or why there is none.
-            pub fn parse(word: &str) -> Result<Self, String> {
+            pub fn parse(word: &str) -> Result<Self, NotAWord> {
                 match word {
                     $($word $(| $alias)* => Ok(Self::$variant),)+
-                    $($($later)|+ => Err(format!("\"{word}\" {}", $why)),)?
-                    _ => Err(format!("\"{word}\" is not one of: {}", [$($word),+].join(", "))),
+                    $($($later)|+ => Err(NotAWord::Later(word.to_owned(), $why)),)?
+                    _ => Err(NotAWord::Unknown(word.to_owned(), &[$($word),+])),
                 }
             }
         }
@@ -174,7 +196,7 @@ mod tests {
         }
         assert_eq!(LogLevel::parse("info"), Ok(LogLevel::Notice));
         assert_eq!(
-            Fsync::parse("sometimes").unwrap_err(),
+            Fsync::parse("sometimes").unwrap_err().to_string(),
             "\"sometimes\" is not one of: always, everysec, no"
         );
     }
@@ -184,11 +206,13 @@ mod tests {
         assert!(
             MemoryPolicy::parse("allkeys-lru")
                 .unwrap_err()
+                .to_string()
                 .contains("eviction, which comes in a later version")
         );
         assert!(
             MemoryPolicy::parse("lru")
                 .unwrap_err()
+                .to_string()
                 .ends_with("is not one of: noeviction")
         );
     }

@@ -10,7 +10,8 @@ use super::index::{KeyRef, PageWrite};
 use crate::page::container::{Form, Kind, Next};
 use crate::page::entry::{Entry, EntryMut};
 use crate::page::value::INLINE_BYTES_MAX;
-use crate::page::{Packed, Shared, StrRef, ValueRef, hash, list, set, stream, zset};
+use crate::page::{Packed, StrRef, ValueRef, hash, list, set, stream, zset};
+use crate::shared::Shared;
 
 /// What applying an effect left behind.
 #[derive(Default)]

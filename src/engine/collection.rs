@@ -16,7 +16,7 @@ use super::effect::Placement;
 use super::ids::CollectionId;
 use super::index::loaded::LoadedPage;
 use super::index::{Index, KeyRef, Kind, Misfit, hmap};
-use super::settings::{Carried, Settings, Traits};
+use super::settings::{CarriedSettings, Settings, Traits};
 use super::watch::WatchTable;
 use crate::engine::ids::ShardNo;
 use crate::page::{PageId, PageIds};
@@ -172,7 +172,7 @@ pub struct Collection {
     id: CollectionId,
     placement: Placement,
     page_ids: PageIds,
-    carried: Carried,
+    carried: CarriedSettings,
     /// Counts of what was in its place before.
     before: Mutex<Counts>,
     shards: OnceLock<Box<[Shard]>>,
@@ -185,7 +185,7 @@ impl Collection {
             id,
             placement,
             page_ids: PageIds::from(PageId::FIRST),
-            carried: Carried::default(),
+            carried: CarriedSettings::default(),
             before: Mutex::default(),
             shards: OnceLock::new(),
         }
@@ -225,7 +225,7 @@ impl Collection {
     }
 
     /// Its settings and state as it carries them.
-    pub fn carried(&self) -> &Carried {
+    pub fn carried(&self) -> &CarriedSettings {
         &self.carried
     }
 

@@ -15,7 +15,8 @@ use crate::page::list::ListOp;
 use crate::page::set::SetOp;
 use crate::page::stream::StreamOp;
 use crate::page::zset::ZsetOp;
-use crate::page::{Malformed, Shared, ValueRef, codec};
+use crate::page::{Malformed, ValueRef, codec};
+use crate::shared::Shared;
 
 /// How a collection places its keys; fixed at creation, kept on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,8 +15,8 @@ use serde::ser::{
 use serde::{Serialize, Serializer};
 
 use super::effect::Effect;
-use crate::page::Shared;
 use crate::page::packed::{Item, Packed};
+use crate::shared::Shared;
 
 /// A field's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,25 +86,25 @@ impl From<&std::path::Path> for Field {
 /// An effect: its kind and its fields.
 ///
 /// # Errors
-/// A sentence when it cannot be put as a tree, which is a mistake in the effect's type.
-pub fn of_effect(effect: &Effect<'_>) -> Result<(String, Vec<(String, Field)>), String> {
+/// When it cannot be put as a tree.
+pub fn of_effect(effect: &Effect<'_>) -> Result<(String, Vec<(String, Field)>), Unfit> {
     match of(effect)? {
         Field::Text(kind) => Ok((kind, Vec::new())),
         Field::Map(mut variant) => match variant.pop() {
             Some((kind, Field::Map(fields))) => Ok((kind, fields)),
             Some((kind, other)) => Ok((kind, vec![("value".to_owned(), other)])),
-            None => Err("an effect without a kind".to_owned()),
+            None => Err(Unfit("an effect without a kind".to_owned())),
         },
-        other => Err(format!("an effect that is no variant: {other:?}")),
+        other => Err(Unfit(format!("an effect that is no variant: {other:?}"))),
     }
 }
 
 /// Any value as a tree.
 ///
 /// # Errors
-/// A sentence when it cannot be one.
-pub fn of(value: &impl Serialize) -> Result<Field, String> {
-    value.serialize(Tree).map_err(|error| error.0)
+/// When it cannot be one.
+pub fn of(value: &impl Serialize) -> Result<Field, Unfit> {
+    value.serialize(Tree)
 }
 
 /// The name under which values serialise themselves, and that of fields that hold a packed container.
@@ -140,8 +140,9 @@ fn hyphenated(name: &str) -> String {
     out
 }
 
+/// Why a value cannot be a tree, which is a mistake in its type.
 #[derive(Debug)]
-struct Unfit(String);
+pub struct Unfit(String);
 
 impl fmt::Display for Unfit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

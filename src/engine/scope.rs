@@ -24,11 +24,12 @@ use super::index::KeyRef;
 use super::settings::Traits;
 use super::worker::Kit;
 use crate::engine::ids::ShardNo;
+use crate::page::Entry;
 use crate::page::codec::Sink;
 use crate::page::entry::EntryRef;
 use crate::page::hash::{HashOp, HashRef};
 use crate::page::packed::pack;
-use crate::page::{Entry, Shared};
+use crate::shared::Shared;
 use crate::wal::{Lsn, WorkerLog};
 
 /// Dead fields of one hash that are removed at once.

@@ -111,13 +111,13 @@ impl Traits {
 
 /// A collection's settings as it carries them.
 #[derive(Default)]
-pub struct Carried {
+pub struct CarriedSettings {
     traits: AtomicU8,
     max_bytes: AtomicU64,
     used_bytes: AtomicI64,
 }
 
-impl Carried {
+impl CarriedSettings {
     /// The traits.
     #[inline]
     pub fn traits(&self) -> Traits {
@@ -187,7 +187,7 @@ mod tests {
     fn settings_are_carried_as_they_are() {
         for fsync in FsyncClass::ALL {
             for (max_bytes, is_cache) in [(0, false), (7, false), (0, true), (u64::MAX / 4, true)] {
-                let carried = Carried::default();
+                let carried = CarriedSettings::default();
                 assert!(carried.traits().is_plain());
                 let settings = Settings {
                     max_bytes,
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn who_waits() {
         let waits = |fsync, is_cache, by_server| {
-            let carried = Carried::default();
+            let carried = CarriedSettings::default();
             carried.set(
                 Settings {
                     max_bytes: 0,
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_limit() {
-        let carried = Carried::default();
+        let carried = CarriedSettings::default();
         carried.note_bytes(100);
         assert_eq!(carried.over_limit(), None);
         let settings = Settings {

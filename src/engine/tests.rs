@@ -19,7 +19,8 @@ use super::registry::{Registry, numbered_name};
 use super::scope::Scope;
 use super::txn::Txn;
 use super::worker::Worker;
-use crate::page::{Shared, StrRef};
+use crate::page::StrRef;
+use crate::shared::Shared;
 use crate::wal::{Lsn, Wal};
 
 /// What a model knows of a key: its value, and when it dies.

@@ -3,6 +3,7 @@
 //! **Invariant:** as long as no worker keeps up, nobody is accepted: who comes waits in the system's queue
 //! (`server.tcp_backlog`), not in memory of ours, and those who are here keep their turns.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -46,22 +47,43 @@ impl Listeners {
     }
 }
 
+/// Why the server cannot listen.
+#[derive(Debug)]
+pub enum BindError {
+    /// `server.bind` has something that is no address.
+    Address(io::Error),
+    /// An address, or the path of a Unix socket, cannot be had.
+    Listen(String, io::Error),
+    /// There is none.
+    Nowhere,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(error) => write!(out, "server.bind: {error}"),
+            Self::Listen(address, error) => write!(out, "cannot listen on {address}: {error}"),
+            Self::Nowhere => {
+                out.write_str("there is no address to listen on: see server.bind, server.port and server.unixsocket")
+            }
+        }
+    }
+}
+
+impl std::error::Error for BindError {}
+
 /// Binds what the configuration asks for.
 ///
 /// # Errors
-/// One line that names the address and what is wrong.
-pub fn bind(config: &Config) -> Result<Listeners, String> {
+/// Which address is wrong, or in use.
+pub fn bind(config: &Config) -> Result<Listeners, BindError> {
     let mut tcp = Vec::new();
     if config.server.tcp_enabled() {
-        for listen in config
-            .server
-            .listen_addrs()
-            .map_err(|error| format!("server.bind: {error}"))?
-        {
+        for listen in config.server.listen_addrs().map_err(BindError::Address)? {
             match bind_tcp(listen.addr, config.server.tcp_backlog) {
                 Ok(listener) => tcp.push(listener),
                 Err(error) if listen.optional && error.kind() == io::ErrorKind::AddrNotAvailable => {}
-                Err(error) => return Err(format!("cannot listen on {}: {error}", listen.addr)),
+                Err(error) => return Err(BindError::Listen(listen.addr.to_string(), error)),
             }
         }
     }
@@ -69,13 +91,13 @@ pub fn bind(config: &Config) -> Result<Listeners, String> {
         Some(path) => {
             let mode = config.server.unixsocket_mode();
             let listener =
-                bind_unix(path, mode).map_err(|error| format!("cannot listen on {}: {error}", path.display()))?;
+                bind_unix(path, mode).map_err(|error| BindError::Listen(path.display().to_string(), error))?;
             Some((listener, path.to_owned()))
         }
         None => None,
     };
     if tcp.is_empty() && unix.is_none() {
-        return Err("there is no address to listen on: see server.bind, server.port and server.unixsocket".to_owned());
+        return Err(BindError::Nowhere);
     }
     Ok(Listeners { tcp, unix })
 }

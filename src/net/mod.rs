@@ -16,5 +16,5 @@ mod settling;
 mod socket;
 mod worker;
 
-pub use listener::{Listeners, accept_all, bind};
+pub use listener::{BindError, Listeners, accept_all, bind};
 pub use worker::start_workers;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::malformed::Malformed;
 use super::spliced::SPLICE_BYTES_MIN;
-use super::value::Shared;
+use crate::shared::Shared;
 
 /// Version of the byte encoding below, stored in every WAL record and page file.
 pub const FORMAT_VERSION: u8 = 2;

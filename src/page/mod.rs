@@ -35,4 +35,4 @@ pub use id::{PageId, PageIds};
 pub use malformed::Malformed;
 pub use packed::Packed;
 pub use spliced::Spliced;
-pub use value::{Shared, StrRef, ValueRef};
+pub use value::{StrRef, ValueRef};

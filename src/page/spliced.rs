@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use super::codec;
 use super::container::Big;
-use super::value::Shared;
+use crate::shared::Shared;
 
 /// Values at least this long are linked instead of copied.
 pub const SPLICE_BYTES_MIN: usize = 32 * 1024;

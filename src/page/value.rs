@@ -3,15 +3,11 @@
 //! **Invariant:** a string longer than [`INLINE_BYTES_MAX`] is always [`StrRef::Shared`] in an entry, a shorter one
 //! always [`StrRef::Inline`], so that no write, reply or pre-image ever copies a large value under a lock.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::container::{Big, Kind};
 use super::packed::Packed;
-
-/// A large byte string in its own allocation, linked (not copied) by requests, entries, replies and the WAL.
-pub type Shared = Arc<Vec<u8>>;
+use crate::shared::Shared;
 
 /// Longest string value, in bytes, that lives inside its entry.
 pub const INLINE_BYTES_MAX: usize = 4096;

@@ -5,11 +5,9 @@
 //!   bytes it was made for.
 //! - An argument is either small (a span of the bytes) or big (its own allocation), never split over both.
 
+use crate::shared::Shared;
 use std::ops::Index;
 use std::sync::Arc;
-
-/// Bytes in an allocation of their own, shared between a request, the engine and replies without copying.
-pub type Shared = Arc<Vec<u8>>;
 
 /// Where one argument lies: an offset and a length, or the number of a big argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@
 //!   put together from several reads (inline, or with big arguments), to its first byte in `side`.
 //! - Where one request's spans and bigs end, the next one's begin.
 
-use super::args::{Args, Shared, Span};
+use super::args::{Args, Span};
+use crate::shared::Shared;
 
 /// What a cleared batch keeps of its capacity: enough for a long pipeline.
 const REQUESTS_KEPT: usize = 1024;

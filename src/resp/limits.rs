@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The limits of requests on one connection. `Default` is what Redis allows, except `args_max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ParserLimits {
     /// Most arguments in a request.
     pub args_max: usize,
     /// Longest argument (`proto-max-bulk-len`).
@@ -15,14 +15,14 @@ pub struct Limits {
     pub authenticated: bool,
 }
 
-impl Limits {
+impl ParserLimits {
     /// Most arguments before authentication.
     pub const UNAUTHENTICATED_ARGS_MAX: usize = 10;
     /// Longest argument before authentication.
     pub const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
 }
 
-impl Default for Limits {
+impl Default for ParserLimits {
     fn default() -> Self {
         Self {
             args_max: 1024 * 1024,

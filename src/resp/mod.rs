@@ -15,11 +15,11 @@ mod number;
 mod parser;
 mod reply;
 
-pub use args::{Args, OwnedRequest, Shared, Span};
+pub use args::{Args, OwnedRequest, Span};
 pub use batch::Batch;
 pub use big_bulk::{BIG_BULK_BYTES, BigBulk};
 pub use client::Client;
-pub use limits::{Limits, ProtocolError};
+pub use limits::{ParserLimits, ProtocolError};
 pub use number::parse_i64;
 pub use parser::RequestParser;
 pub use reply::{Deferred, Mark, Proto, Reply, Wants, format_double};

@@ -18,12 +18,13 @@
 //! - Memory follows bytes received, never a count or length that was only announced.
 //! - Before authentication one request is taken at a time, since it may be the one that authenticates.
 
-use super::args::{Shared, Span};
+use super::args::Span;
 use super::batch::Batch;
 use super::big_bulk::{BIG_BULK_BYTES, BigBulk};
 use super::inline;
-use super::limits::{Limits, ProtocolError};
+use super::limits::{ParserLimits, ProtocolError};
 use super::number::parse_i64;
+use crate::shared::Shared;
 use std::sync::Arc;
 
 /// Small arguments of one request must end below this offset, so that every [`Span`] can name them.
@@ -32,7 +33,7 @@ const OFFSET_MAX: usize = Span::BIG as usize - 1;
 /// A resumable scanner for the requests of one connection. See the module for its contract.
 #[derive(Debug, Default)]
 pub struct RequestParser {
-    limits: Limits,
+    limits: ParserLimits,
     stage: Stage,
     /// How far the current request has been scanned, from its first byte still in the buffer.
     pos: usize,
@@ -83,7 +84,7 @@ enum Step {
 impl RequestParser {
     /// A parser at the beginning of a connection.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: ParserLimits) -> Self {
         Self {
             limits,
             ..Self::default()
@@ -92,12 +93,12 @@ impl RequestParser {
 
     /// The limits in force.
     #[must_use]
-    pub const fn limits(&self) -> &Limits {
+    pub const fn limits(&self) -> &ParserLimits {
         &self.limits
     }
 
     /// The limits, to change them: they hold from the next line that is read.
-    pub const fn limits_mut(&mut self) -> &mut Limits {
+    pub const fn limits_mut(&mut self) -> &mut ParserLimits {
         &mut self.limits
     }
 
@@ -419,7 +420,7 @@ impl RequestParser {
     }
 
     fn args_max(&self) -> usize {
-        let unauthenticated_max = Limits::UNAUTHENTICATED_ARGS_MAX;
+        let unauthenticated_max = ParserLimits::UNAUTHENTICATED_ARGS_MAX;
         self.limits.args_max.min(if self.limits.authenticated {
             usize::MAX
         } else {
@@ -428,7 +429,7 @@ impl RequestParser {
     }
 
     fn bulk_bytes_max(&self) -> usize {
-        let unauthenticated_max = Limits::UNAUTHENTICATED_BULK_BYTES_MAX;
+        let unauthenticated_max = ParserLimits::UNAUTHENTICATED_BULK_BYTES_MAX;
         self.limits.bulk_bytes_max.min(if self.limits.authenticated {
             usize::MAX
         } else {

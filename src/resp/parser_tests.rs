@@ -1,6 +1,6 @@
 //! Tests of the request scanner: texts, limits, cuts into reads, cost.
 
-use super::{BIG_BULK_BYTES, Batch, Limits, OwnedRequest, ProtocolError, RequestParser};
+use super::{BIG_BULK_BYTES, Batch, OwnedRequest, ParserLimits, ProtocolError, RequestParser};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 type Outcome = (Vec<Vec<Vec<u8>>>, u64, Option<ProtocolError>);
 
 /// A connection: feeds pieces of `input` as they are cut, executing at most `max` requests at a time.
-fn feed(limits: Limits, input: &[u8], max: usize, mut cut: impl FnMut() -> usize) -> Outcome {
+fn feed(limits: ParserLimits, input: &[u8], max: usize, mut cut: impl FnMut() -> usize) -> Outcome {
     let mut parser = RequestParser::new(limits);
     let mut batch = Batch::new();
     let (mut buf, mut rest) = (Vec::new(), input);
@@ -53,12 +53,12 @@ fn feed(limits: Limits, input: &[u8], max: usize, mut cut: impl FnMut() -> usize
     }
 }
 
-fn whole(limits: Limits, input: &[u8]) -> Outcome {
+fn whole(limits: ParserLimits, input: &[u8]) -> Outcome {
     feed(limits, input, usize::MAX, || usize::MAX)
 }
 
 fn words(input: &[u8]) -> Vec<Vec<Vec<u8>>> {
-    let (requests, _, error) = whole(Limits::default(), input);
+    let (requests, _, error) = whole(ParserLimits::default(), input);
     assert_eq!(error, None);
     requests
 }
@@ -82,7 +82,7 @@ fn requests_of_all_forms() {
         vec![b"QUIT".to_vec()],
     ];
     assert_eq!(words(input), expected);
-    let bytes = feed(Limits::default(), input, 1, || 1);
+    let bytes = feed(ParserLimits::default(), input, 1, || 1);
     assert_eq!((bytes.0, bytes.2), (expected, None));
 }
 
@@ -95,13 +95,13 @@ fn line_ends_are_as_lax_as_in_redis() {
 /// Every text, as redis-server 7.0 sent it for the same bytes (`args_max` and the last two apart, which are ours).
 #[test]
 fn every_protocol_error() {
-    let open = Limits::default();
-    let closed = Limits {
+    let open = ParserLimits::default();
+    let closed = ParserLimits {
         authenticated: false,
         ..open
     };
     let long = |prefix: &str, byte: &str, len: usize| [prefix, &byte.repeat(len)].concat().into_bytes();
-    let cases: Vec<(Limits, Vec<u8>, &str)> = vec![
+    let cases: Vec<(ParserLimits, Vec<u8>, &str)> = vec![
         (open, b"*a\r\n".into(), "invalid multibulk length"),
         (open, b"*\r\n".into(), "invalid multibulk length"),
         (open, b"*01\r\n".into(), "invalid multibulk length"),
@@ -163,7 +163,7 @@ fn the_longest_lines_allowed() {
         ["*1\r\n$", &"1".repeat(65_535)].concat(),
         "a".repeat(65_536),
     ] {
-        let (requests, _, error) = whole(Limits::default(), input.as_bytes());
+        let (requests, _, error) = whole(ParserLimits::default(), input.as_bytes());
         assert!(requests.is_empty() && error.is_none());
     }
     assert_eq!(
@@ -174,7 +174,7 @@ fn the_longest_lines_allowed() {
 
 #[test]
 fn requests_before_an_error_are_kept_and_the_error_stays() {
-    let mut parser = RequestParser::new(Limits::default());
+    let mut parser = RequestParser::new(ParserLimits::default());
     let mut batch = Batch::new();
     let buf = b"PING\r\n*1\r\n$4\r\nPING\r\n*1\r\nx\r\nPING\r\n";
     let error = Err(ProtocolError::ExpectedDollar(b'x'));
@@ -186,9 +186,9 @@ fn requests_before_an_error_are_kept_and_the_error_stays() {
 
 #[test]
 fn before_authentication_one_request_at_a_time() {
-    let mut parser = RequestParser::new(Limits {
+    let mut parser = RequestParser::new(ParserLimits {
         authenticated: false,
-        ..Limits::default()
+        ..ParserLimits::default()
     });
     let mut batch = Batch::new();
     let buf = b"AUTH secret\r\n*11\r\n";
@@ -200,7 +200,7 @@ fn before_authentication_one_request_at_a_time() {
 
 #[test]
 fn max_requests_and_sizes_on_the_wire() {
-    let mut parser = RequestParser::new(Limits::default());
+    let mut parser = RequestParser::new(ParserLimits::default());
     let mut batch = Batch::new();
     let buf = b"*1\r\n$4\r\nPING\r\nPING\r\n*1\r\n$4\r\nQUIT\r\n";
     assert_eq!(parser.fill(buf, &mut batch, 0), Ok(0));
@@ -262,10 +262,10 @@ fn cuts_do_not_matter() {
     let mut rng = StdRng::seed_from_u64(seed);
     for round in 0..1500 {
         let input = random_input(&mut rng);
-        let limits = Limits {
+        let limits = ParserLimits {
             authenticated: rng.random_bool(0.9),
             inline_bytes_max: 100,
-            ..Limits::default()
+            ..ParserLimits::default()
         };
         let expected = whole(limits, &input);
         let longest = [1, 3, 50, 5000, 100_000][rng.random_range(0..5)];
@@ -302,8 +302,8 @@ fn byte_by_byte_equals_whole() {
             &mut input,
         );
     }
-    let bytes = feed(Limits::default(), &input, 3, || 1);
-    assert!(bytes == whole(Limits::default(), &input));
+    let bytes = feed(ParserLimits::default(), &input, 3, || 1);
+    assert!(bytes == whole(ParserLimits::default(), &input));
     assert_eq!((bytes.0.len(), bytes.1), (10, input.len() as u64));
 }
 
@@ -312,7 +312,7 @@ fn a_million_arguments_in_small_pieces_take_linear_time() {
     let args: Vec<&[u8]> = vec![b"x"; 1_000_000];
     let mut input = Vec::new();
     encode(&args, &mut input);
-    let mut parser = RequestParser::new(Limits::default());
+    let mut parser = RequestParser::new(ParserLimits::default());
     let (mut batch, mut end) = (Batch::new(), 0);
     let begun = Instant::now();
     while batch.is_empty() {
@@ -331,9 +331,9 @@ fn a_million_arguments_in_small_pieces_take_linear_time() {
 
 #[test]
 fn an_endless_line_in_single_bytes_is_searched_once() {
-    let mut parser = RequestParser::new(Limits {
+    let mut parser = RequestParser::new(ParserLimits {
         inline_bytes_max: 1 << 20,
-        ..Limits::default()
+        ..ParserLimits::default()
     });
     let input = vec![b'a'; 1 << 20];
     let mut batch = Batch::new();
@@ -353,7 +353,7 @@ fn big_arguments_get_their_own_allocation() {
         &mut input,
     );
     input.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
-    let mut parser = RequestParser::new(Limits::default());
+    let mut parser = RequestParser::new(ParserLimits::default());
     let mut batch = Batch::new();
     assert_eq!(parser.fill(&input, &mut batch, 10), Ok(input.len()));
     let args = batch.args(0, &input);
@@ -367,7 +367,7 @@ fn big_arguments_get_their_own_allocation() {
 
 #[test]
 fn announcing_costs_no_memory() {
-    let mut parser = RequestParser::new(Limits::default());
+    let mut parser = RequestParser::new(ParserLimits::default());
     let mut batch = Batch::new();
     assert_eq!(
         parser.fill(b"*1000000\r\n$3\r\nSET\r\n$536870912\r\nabc", &mut batch, 10),
@@ -381,7 +381,7 @@ fn announcing_costs_no_memory() {
 fn owned_request_equals_its_source() {
     let input = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
     let mut batch = Batch::new();
-    RequestParser::new(Limits::default())
+    RequestParser::new(ParserLimits::default())
         .fill(input, &mut batch, 1)
         .unwrap();
     let same = OwnedRequest::from_slices(&[b"GET", b"key"]);

@@ -1,6 +1,7 @@
 //! Tests of the reply writer, with the crate `redis-protocol` as the independent decoder.
 
-use super::{Proto, Reply, Shared, format_double};
+use super::{Proto, Reply, format_double};
+use crate::shared::Shared;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use redis_protocol::resp2::types::OwnedFrame as Resp2;

@@ -21,7 +21,9 @@ use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
 use crate::engine::{CollectionError, Engine};
 use crate::logging;
+use crate::logging::LogFileError;
 use crate::metrics::Stats;
+use crate::net::BindError;
 use crate::net::{self, Listeners};
 use crate::recovery::exchange::{Exchange, ExchangeError};
 use crate::recovery::{self, RecoverOptions, Recovered, Stage};
@@ -59,6 +61,18 @@ impl From<CollectionError> for StartError {
 impl From<String> for StartError {
     fn from(text: String) -> Self {
         Self(text)
+    }
+}
+
+impl From<LogFileError> for StartError {
+    fn from(error: LogFileError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<BindError> for StartError {
+    fn from(error: BindError) -> Self {
+        Self(error.to_string())
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn shorten(command: Command, args: Args<'_>) -> Vec<Vec<u8>> {
     } else {
         args.len()
     };
-    let mut kept: Vec<Vec<u8>> = shown_args(command.spec, args)
+    let mut kept: Vec<Vec<u8>> = shown_args(command.spec.is_secret, args)
         .take(shown)
         .map(|arg| match arg.get(..SLOWLOG_ARG_BYTES_MAX) {
             Some(head) if arg.len() > SLOWLOG_ARG_BYTES_MAX => [

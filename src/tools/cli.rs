@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Progress;
+use super::error::ToolError;
 use super::inspect::{self, Options};
 use super::repair::{self, Plan};
 use super::report::Report;
@@ -18,21 +19,21 @@ use crate::recovery::verify::{self, Finding};
 use crate::storage::{DirLock, Disk, RealDisk, lock_dir};
 
 /// The data directory for this process alone.
-fn lock(dir: &str) -> Result<DirLock, String> {
+fn lock(dir: &str) -> Result<DirLock, ToolError> {
     let lock = lock_any(dir)?;
-    match Exchange::pending(&RealDisk, Path::new(dir)).map_err(|error| error.to_string())? {
-        Some(pending) => Err(pending.refusal(Path::new(dir))),
+    match Exchange::pending(&RealDisk, Path::new(dir))? {
+        Some(pending) => Err(ToolError::Interrupted(Box::new(pending), dir.into())),
         None => Ok(lock),
     }
 }
 
 /// The data directory for this process alone, also one whose restore in place has still to be finished.
-pub(super) fn lock_any(dir: &str) -> Result<DirLock, String> {
+pub(super) fn lock_any(dir: &str) -> Result<DirLock, ToolError> {
     let path = Path::new(dir);
     if !path.is_dir() {
-        return Err(format!("{dir}: no such directory"));
+        return Err(ToolError::NoDirectory(dir.to_owned()));
     }
-    lock_dir(path).map_err(|error| format!("data directory {dir}: {error}"))
+    lock_dir(path).map_err(|error| ToolError::Locked(dir.to_owned(), error))
 }
 
 /// Where the parts of the data are.
@@ -49,7 +50,7 @@ fn storage(args: &VerifyArgs) -> Storage {
 pub fn verify(args: &VerifyArgs) -> u8 {
     let _lock = match lock(&args.dir) {
         Ok(lock) => lock,
-        Err(why) => return fail(&why),
+        Err(why) => return fail(&why.to_string()),
     };
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let progress = Progress::new();
@@ -85,11 +86,11 @@ pub fn inspect(args: &InspectArgs) -> u8 {
 pub fn repair(args: &RepairArgs) -> u8 {
     match try_repair(args) {
         Ok(code) => code,
-        Err(why) => fail(&why),
+        Err(why) => fail(&why.to_string()),
     }
 }
 
-fn try_repair(args: &RepairArgs) -> Result<u8, String> {
+fn try_repair(args: &RepairArgs) -> Result<u8, ToolError> {
     let dir = &args.dirs.dir;
     let _lock = lock(dir)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);

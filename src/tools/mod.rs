@@ -5,6 +5,7 @@
 //! deleted. A directory whose restore in place was interrupted is refused by all but that restore.
 
 mod cli;
+mod error;
 pub mod inspect;
 mod progress;
 pub mod repair;
@@ -12,5 +13,6 @@ pub mod report;
 pub mod restore;
 
 pub use cli::{inspect, repair, verify};
+pub use error::ToolError;
 pub use progress::Progress;
 pub use restore::restore;

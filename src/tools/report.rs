@@ -186,7 +186,7 @@ fn quoted(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::Shared;
+    use crate::shared::Shared;
 
     fn shown(as_json: bool) -> String {
         let mut out = Vec::new();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Progress;
 use super::cli::{fail, lock_any};
+use super::error::ToolError;
 use crate::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer};
 use crate::config::cli::{EXIT_OK, EXIT_USAGE, RestoreArgs};
 use crate::config::core_count;
@@ -42,7 +43,7 @@ pub fn restore(args: &RestoreArgs) -> u8 {
     let data_dir = Path::new(&args.from);
     let _lock = match lock_any(&args.from) {
         Ok(lock) => lock,
-        Err(why) => return fail(&why),
+        Err(why) => return fail(&why.to_string()),
     };
     match Exchange::pending(&RealDisk, data_dir) {
         Ok(None) => {}
@@ -52,7 +53,7 @@ pub fn restore(args: &RestoreArgs) -> u8 {
                 pending
                     .finish(&RealDisk, data_dir)
                     .map(|aside| (restored(&pending), aside))
-                    .map_err(|error| error.to_string()),
+                    .map_err(ToolError::from),
             );
         }
         Ok(Some(pending)) => return fail(&pending.refusal(data_dir)),
@@ -81,7 +82,7 @@ pub fn restore(args: &RestoreArgs) -> u8 {
     tell(args, outcome)
 }
 
-fn tell(args: &RestoreArgs, outcome: Result<(Restored, Vec<PathBuf>), String>) -> u8 {
+fn tell(args: &RestoreArgs, outcome: Result<(Restored, Vec<PathBuf>), ToolError>) -> u8 {
     match outcome {
         Ok((Restored { lsn, keys }, aside)) => {
             let place = args.into.as_ref().unwrap_or(&args.from);
@@ -89,7 +90,7 @@ fn tell(args: &RestoreArgs, outcome: Result<(Restored, Vec<PathBuf>), String>) -
             aside.iter().for_each(|path| println!("set aside: {}", path.display()));
             EXIT_OK
         }
-        Err(why) => fail(&why),
+        Err(why) => fail(&why.to_string()),
     }
 }
 
@@ -106,17 +107,17 @@ type Show<'a> = &'a mut dyn FnMut(Stage, u64, u64);
 /// Makes `into`, which must not hold anything, a data directory with the data of that moment.
 ///
 /// # Errors
-/// A sentence; `into` then holds no checkpoint.
+/// Why; `into` then holds no checkpoint.
 pub fn restore_into(
     disk: &Arc<dyn Disk>,
     from: &Storage,
     into: &Path,
     until: Until,
     show: Show<'_>,
-) -> Result<Restored, String> {
-    let io = |error: std::io::Error| format!("{}: {error}", into.display());
+) -> Result<Restored, ToolError> {
+    let io = |error| ToolError::At(into.to_owned(), error);
     if disk.exists(into).map_err(io)? && !disk.list(into).map_err(io)?.is_empty() {
-        return Err(format!("{} is not empty, and nothing is overwritten", into.display()));
+        return Err(ToolError::NotEmpty(into.to_owned()));
     }
     let storage = Storage {
         data_dir: into.display().to_string(),
@@ -129,18 +130,15 @@ pub fn restore_into(
 /// returns where the old ones are now. The moment comes with the words it was asked for with.
 ///
 /// # Errors
-/// A sentence; see [`Exchange::carry_out`].
+/// Why; see [`Exchange::carry_out`].
 pub fn restore_in_place(
     disk: &Arc<dyn Disk>,
     from: &Storage,
     (until, to): (Until, &str),
     show: Show<'_>,
-) -> Result<(Restored, Vec<PathBuf>), String> {
+) -> Result<(Restored, Vec<PathBuf>), ToolError> {
     let data_dir = from.data_path();
-    let place = |path: PathBuf| {
-        let told = |error| format!("{}: {error}", path.display());
-        Exchange::place(&data_dir, &path).map_err(told)
-    };
+    let place = |path: PathBuf| Exchange::place(&data_dir, &path).map_err(|error| ToolError::At(path, error));
     let mut exchange = Exchange {
         to: to.to_owned(),
         lsn: Lsn::ZERO,
@@ -152,9 +150,7 @@ pub fn restore_in_place(
     let done = write_past(disk, from, &exchange.built(&data_dir), until, show)?;
     fault_point("exchange.built");
     (exchange.lsn, exchange.keys) = (done.lsn, done.keys);
-    let aside = exchange
-        .carry_out(disk.as_ref(), &data_dir)
-        .map_err(|error| error.to_string())?;
+    let aside = exchange.carry_out(disk.as_ref(), &data_dir)?;
     Ok((done, aside))
 }
 
@@ -165,7 +161,7 @@ fn write_past(
     dir: &Path,
     until: Until,
     show: Show<'_>,
-) -> Result<Restored, String> {
+) -> Result<Restored, ToolError> {
     let options = RecoverOptions {
         checkpoint_dir: from.checkpoint_path(),
         wal_dir: from.wal_path(),
@@ -175,10 +171,10 @@ fn write_past(
     let past = recover_past(disk, &options, until, |progress| {
         show(progress.stage, progress.done, progress.total);
     });
-    let past = past.map_err(|error| error.to_string())?;
+    let past = past?;
     let (lsn, keys) = (past.lsn, past.keys);
     let engine = Engine::new(past.registry, Wal::disabled(lsn.next()), 1, past.data_bytes);
-    let engine = Arc::new(engine.map_err(|error| format!("cannot start a thread: {error}"))?);
+    let engine = Arc::new(engine.map_err(|error| ToolError::Start("a thread", error))?);
     let options = CheckpointOptions {
         dir: dir.to_owned(),
         // Nothing is persisted or logged here.
@@ -196,11 +192,14 @@ fn write_past(
     );
     checkpoints
         .start()
-        .map_err(|error| format!("cannot start the checkpointer: {error}"))?;
-    let done = checkpoints.checkpoint_blocking().map_err(|error| error.to_string())?;
+        .map_err(|error| ToolError::Start("the checkpointer", error))?;
+    let done = checkpoints.checkpoint_blocking()?;
     checkpoints.stop();
     if done.lsn != lsn {
-        return Err(format!("the checkpoint is at LSN {} and not {lsn}", done.lsn));
+        return Err(ToolError::OtherMoment {
+            found: done.lsn,
+            wanted: lsn,
+        });
     }
     Ok(Restored { lsn, keys })
 }

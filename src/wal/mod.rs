@@ -36,7 +36,6 @@ mod walk;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 pub use error::WalError;
 pub use format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES};
@@ -50,9 +49,6 @@ pub use waiters::WaitLsn;
 pub use walk::{Found, SegmentSummary, Walk};
 
 pub use crate::lsn::Lsn;
-
-/// A large value that a record links to instead of copying; it is copied when it is written.
-pub type Shared = Arc<Vec<u8>>;
 
 /// When the log is made durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

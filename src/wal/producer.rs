@@ -15,7 +15,8 @@ use super::appender::Appender;
 use super::chunk::{Chunk, Slot, Splice};
 use super::core::Core;
 use super::format::{FLAG_BATCH_END, FLAGS_AT, RECORD_BYTES_MAX, RECORD_COVERED_BYTES, RECORD_HEADER_BYTES, meta_word};
-use super::{Fsync, Lsn, Shared};
+use super::{Fsync, Lsn};
+use crate::shared::Shared;
 
 /// Chunks in a slot are joined up to this size.
 const CHUNK_BYTES_MAX: usize = 256 << 10;

@@ -84,7 +84,7 @@ mod tests {
     use crate::engine::ids::CollectionId;
     use crate::engine::ids::ShardNo;
     use crate::page::PageId;
-    use crate::page::Shared;
+    use crate::shared::Shared;
     use crate::wal::Lsn;
 
     fn spliced(bytes: &[u8]) -> Spliced {

@@ -320,26 +320,62 @@ pub fn read_page_file_id(disk: &dyn Disk, path: &Path) -> Result<u64> {
     decode_page_file_header(header.get(..read).unwrap_or_default()).map_err(|fault| header_error(path, fault))
 }
 
+/// Why there is no whole page at a place of a file.
+#[derive(Debug)]
+pub enum NoPage {
+    /// It would go beyond the end.
+    BeyondEnd,
+    /// The file lost its end meanwhile.
+    Shorter,
+    /// The file system refused.
+    Io(std::io::Error),
+    /// The bytes are not what was written.
+    Checksum {
+        /// What they sum up to.
+        found: u32,
+        /// What they should.
+        stored: u32,
+    },
+}
+
+impl fmt::Display for NoPage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BeyondEnd => out.write_str("the page goes beyond the end of the file"),
+            Self::Shorter => out.write_str("the file became shorter while it was read"),
+            Self::Io(error) => error.fmt(out),
+            Self::Checksum { found, stored } => {
+                write!(
+                    out,
+                    "the page's checksum is {found:08x}, stored with it is {stored:08x}"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoPage {}
+
 /// The page that begins at `offset` of a file of `file_bytes`, by what the file alone says; `buffer` then holds it,
 /// header included.
 ///
 /// # Errors
-/// A sentence when there is no whole page.
+/// When there is no whole page.
 pub fn read_page_at(
     file: &dyn DiskRead,
     file_bytes: u64,
     offset: u64,
     buffer: &mut Vec<u8>,
-) -> std::result::Result<PageHeader, String> {
+) -> std::result::Result<PageHeader, NoPage> {
     let read = |buffer: &mut Vec<u8>, bytes: u64| {
         if bytes > file_bytes.saturating_sub(offset) {
-            return Err("the page goes beyond the end of the file".to_owned());
+            return Err(NoPage::BeyondEnd);
         }
         buffer.resize(bytes as usize, 0);
         match file.read_at(offset, buffer) {
             Ok(read) if read == buffer.len() => Ok(()),
-            Ok(_) => Err("the file became shorter while it was read".to_owned()),
-            Err(error) => Err(error.to_string()),
+            Ok(_) => Err(NoPage::Shorter),
+            Err(error) => Err(NoPage::Io(error)),
         }
     };
     read(buffer, PAGE_HEADER_BYTES as u64)?;
@@ -347,10 +383,10 @@ pub fn read_page_at(
     read(buffer, header.len.saturating_add(PAGE_HEADER_BYTES as u64))?;
     let crc = crc32c::crc32c(buffer.get(4..).unwrap_or_default());
     if crc != header.crc {
-        return Err(format!(
-            "the page's checksum is {crc:08x}, stored with it is {:08x}",
-            header.crc
-        ));
+        return Err(NoPage::Checksum {
+            found: crc,
+            stored: header.crc,
+        });
     }
     Ok(header)
 }

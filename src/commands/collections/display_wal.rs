@@ -3,6 +3,7 @@
 //! **Invariant:** the files are read on a thread of its own, never on a worker.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,10 +16,11 @@ use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::parse_u64;
 use crate::engine::effect::decode_all;
 use crate::engine::ids::CollectionId;
+use crate::page::Malformed;
 use crate::resp::{Args, Reply};
 use crate::state::Server;
 use crate::storage::{Disk, RealDisk};
-use crate::wal::{Lsn, Reader, Wal};
+use crate::wal::{Lsn, Reader, Wal, WalError};
 
 const COUNT_DEFAULT: usize = 10;
 const COUNT_MAX: u64 = 100_000;
@@ -97,6 +99,32 @@ fn wait_written(wal: &Wal, until: Lsn) {
     }
 }
 
+/// Why the log's last effects cannot be shown.
+#[derive(Debug)]
+enum Unread {
+    /// The log is damaged, or the file system refused.
+    Log(WalError),
+    /// A record is not understood.
+    Record(Lsn, Malformed),
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(error) => error.fmt(out),
+            Self::Record(lsn, error) => write!(out, "record {lsn}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Unread {}
+
+impl From<WalError> for Unread {
+    fn from(error: WalError) -> Self {
+        Self::Log(error)
+    }
+}
+
 /// The last `count` effects up to record `until`, a line each. A record holds at least one, so that the last `count`
 /// records are enough.
 fn last_effects(
@@ -105,17 +133,17 @@ fn last_effects(
     first: Lsn,
     count: usize,
     names: &BTreeMap<CollectionId, Arc<str>>,
-) -> Result<VecDeque<String>, String> {
+) -> Result<VecDeque<String>, Unread> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let from = until.next().saturating_sub(count as u64).max(first);
-    let mut reader = Reader::open(disk, dir, from).map_err(|error| error.to_string())?;
+    let mut reader = Reader::open(disk, dir, from)?;
     let mut lines = VecDeque::new();
-    while let Some(record) = reader.next().map_err(|error| error.to_string())? {
+    while let Some(record) = reader.next()? {
         if record.lsn > until {
             break;
         }
         for effect in decode_all(record.payload) {
-            let (collection, effect) = effect.map_err(|error| format!("record {}: {error}", record.lsn))?;
+            let (collection, effect) = effect.map_err(|error| Unread::Record(record.lsn, error))?;
             let name = names
                 .get(&collection)
                 .map_or_else(|| format!("#{collection}"), ToString::to_string);

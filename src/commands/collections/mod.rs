@@ -12,10 +12,10 @@ mod display_wal;
 mod guard;
 mod help;
 mod inspect;
+mod legacy;
 mod load;
 mod manage;
 mod name;
-mod original;
 mod restore;
 mod select;
 
@@ -55,12 +55,12 @@ const _: () = assert_sorted(SUBCOMMANDS);
 
 /// The family, sorted by name.
 pub const COMMANDS: &[Spec] = &[
-    original::C_BCOL,
-    original::C_BCUST,
-    original::C_HCOL,
-    original::GETCUR_COLNAME,
-    original::LISTCOLNAMES,
-    original::SELECTCOL,
+    legacy::C_BCOL,
+    legacy::C_BCUST,
+    legacy::C_HCOL,
+    legacy::GETCUR_COLNAME,
+    legacy::LISTCOLNAMES,
+    legacy::SELECTCOL,
     checkpoint::CHECKPOINT,
     COLLECTION,
     manage::DELCOL,

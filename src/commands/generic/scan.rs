@@ -37,8 +37,9 @@ pub const SCAN: Spec = Spec {
     acl: &["keyspace"],
     tips: &["nondeterministic_output", "request_policy:special"],
     summary: "Walks over the keys, some with each call",
-    complexity: "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to \
-                 return back to 0. N is the number of elements inside the collection.",
+    complexity: "O(M) for every call, where M is the count asked for and the pages on the way that deletions have left \
+                 empty. O(N) for a complete iteration, including enough command calls for the cursor to return back to \
+                 0. N is the number of elements inside the collection.",
     syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
     ..Spec::new("scan", Group::Generic, -2, Handler::Keyspace(scan))
 };

@@ -1,6 +1,6 @@
 //! HyperLogLogs as clients see them.
 
-use super::{add, count, empty, invalidate_cache, set_cached_count};
+use super::hll::{add, count, empty, invalidate_cache, set_cached_count};
 use crate::commands::testing::Harness;
 
 fn check(server: &mut Harness, dialogue: &[(&str, &str)]) {
@@ -78,7 +78,7 @@ fn bytes_are_those_of_the_algorithm() {
     server.say("PFADD h");
     for round in 0..3000u32 {
         let element = format!("element-{round}");
-        let changed = add(&mut model, element.as_bytes(), super::SPARSE_BYTES_MAX_DEFAULT).unwrap();
+        let changed = add(&mut model, element.as_bytes(), super::hll::SPARSE_BYTES_MAX_DEFAULT).unwrap();
         assert_eq!(
             server.say(&format!("PFADD h {element}")),
             format!(":{}", u8::from(changed))

@@ -3,7 +3,7 @@
 //! **Invariant:** what is logged is what changed: two bytes a register of a dense value, and from the first to the last
 //! byte that differs of a sparse one.
 
-use super::{
+use super::hll::{
     CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, STALE, STALE_CACHE_OFFSET, Union, add, cached_count, check, count,
     dense_patch, empty, invalidate_cache, set_cached_count,
 };

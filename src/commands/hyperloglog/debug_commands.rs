@@ -2,7 +2,7 @@
 
 use super::commands::store;
 use super::debug::{decode, encoding_name, register_values, self_test};
-use super::{HllError, REGISTERS, check, to_dense};
+use super::hll::{HllError, REGISTERS, check, to_dense};
 use crate::commands::context::SessionCx;
 use crate::commands::spec::{Access, Begin, Find, Group, KeySpec, flag};
 use crate::commands::support::random::Random;

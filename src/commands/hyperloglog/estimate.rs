@@ -3,8 +3,8 @@
 //!
 //! **Invariants**: the sums are done in Redis's order, so that the doubles, and so the counts, are the same.
 
-use super::REGISTERS;
 use super::hash::RANK_BITS;
+use super::hll::REGISTERS;
 
 /// How many registers have each rank; ranks above 51 cannot come from the hash, but fit.
 pub(super) type Histogram = [u32; 64];

@@ -3,7 +3,7 @@
 //! **Invariants**: the low 14 bits choose the register; the rank is one more than the zeros that follow them, at most
 //! 51.
 
-use super::REGISTERS;
+use super::hll::REGISTERS;
 
 const SEED: u64 = 0xadc8_3b19;
 const MULTIPLIER: u64 = 0xc6a4_a793_5bd1_e995;

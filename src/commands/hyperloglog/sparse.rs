@@ -10,7 +10,7 @@
 //! (only five opcodes around the change are looked at), so that the bytes are the same. Valid runs add up to 16384.
 
 use super::estimate::{Histogram, record};
-use super::{HEADER_BYTES, HllError, REGISTERS};
+use super::hll::{HEADER_BYTES, HllError, REGISTERS};
 
 /// The opcodes of an empty value: one XZERO over everything.
 pub(super) const EMPTY: [u8; 2] = [0x7f, 0xff];

@@ -1,6 +1,7 @@
 //! Against values recorded from a Redis 7.0 server, and sparse against dense.
 
-use super::*;
+use super::debug;
+use super::hll::*;
 use crate::commands::support::random::Random;
 
 /// FNV-1a, to record long values in few digits.
@@ -45,7 +46,7 @@ fn elements(count: u32) -> Vec<u8> {
 /// As the server counts: the count is stored.
 fn counted(count: u32) -> Vec<u8> {
     let mut bytes = elements(count);
-    let estimate = super::count(&bytes).unwrap();
+    let estimate = super::hll::count(&bytes).unwrap();
     set_cached_count(&mut bytes, estimate);
     bytes
 }
@@ -126,15 +127,15 @@ fn recorded_runs() {
 #[test]
 fn cached_count() {
     let mut bytes = empty();
-    assert_eq!(super::cached_count(&bytes), Some(0));
+    assert_eq!(super::hll::cached_count(&bytes), Some(0));
     assert_eq!(add(&mut bytes, b"a", SPARSE_BYTES_MAX_DEFAULT), Ok(true));
-    assert_eq!(super::cached_count(&bytes), None);
+    assert_eq!(super::hll::cached_count(&bytes), None);
     set_cached_count(&mut bytes, 77);
     assert_eq!(add(&mut bytes, b"a", SPARSE_BYTES_MAX_DEFAULT), Ok(false));
-    assert_eq!((super::cached_count(&bytes), count(&bytes)), (Some(77), Ok(77)));
+    assert_eq!((super::hll::cached_count(&bytes), count(&bytes)), (Some(77), Ok(77)));
     assert_eq!(to_dense(&mut bytes), Ok(true));
     assert_eq!(to_dense(&mut bytes), Ok(false));
-    assert_eq!(super::cached_count(&bytes), Some(77));
+    assert_eq!(super::hll::cached_count(&bytes), Some(77));
     invalidate_cache(&mut bytes);
     assert_eq!(count(&bytes), Ok(1));
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a value is replaced by what was read back in one step; whatever happens in between, none is missing.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::engine::worker::Kit;
-use crate::rdb;
+use crate::rdb::{self, Reason, RestoreError};
 
 const FAILED: CmdError = CmdError::text("ERR Error trying to load the RDB dump, check server logs.");
 
@@ -48,15 +49,41 @@ fn keys(engine: &Engine, kit: &mut Kit, collection: &Collection) -> Vec<Vec<u8>>
     keys
 }
 
-fn reload(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<(), String> {
+/// Why a value does not come back from Redis's format.
+#[derive(Debug)]
+enum NotReloaded {
+    /// It has no form in it, or what was read has none here.
+    Form(Reason),
+    /// What was written cannot be read.
+    Read(RestoreError),
+}
+
+impl fmt::Display for NotReloaded {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(reason) => reason.fmt(out),
+            Self::Read(error) => write!(out, "{error:?}"),
+        }
+    }
+}
+
+impl std::error::Error for NotReloaded {}
+
+impl From<Reason> for NotReloaded {
+    fn from(reason: Reason) -> Self {
+        Self::Form(reason)
+    }
+}
+
+fn reload(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<(), NotReloaded> {
     let (now_ms, now_s) = (txn.now_ms(), txn.access_s());
     let Some(entry) = txn.peek(key) else { return Ok(()) };
     let (expire_at_ms, idle_s) = (entry.expire_at_ms(), now_s.saturating_sub(entry.access_s()));
-    let object = rdb::convert::object_of(entry.value(), now_ms).map_err(|reason| reason.to_string())?;
+    let object = rdb::convert::object_of(entry.value(), now_ms)?;
     let reloaded = match object {
         Some(object) => {
-            let read = rdb::restore(&rdb::dump(&object)).map_err(|error| format!("{error:?}"))?;
-            rdb::convert::stored(read, txn.thresholds(), now_ms).map_err(|reason| reason.to_string())?
+            let read = rdb::restore(&rdb::dump(&object)).map_err(NotReloaded::Read)?;
+            rdb::convert::stored(read, txn.thresholds(), now_ms)?
         }
         None => None,
     };

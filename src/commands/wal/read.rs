@@ -20,7 +20,7 @@ use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::{parse_i64, parse_u64};
 use crate::engine::Engine;
 use crate::engine::effect::{Effect, decode_all};
-use crate::engine::field::{Field, of_effect};
+use crate::engine::field::{Field, Unfit, of_effect};
 use crate::engine::ids::CollectionId;
 use crate::page::Malformed;
 use crate::resp::{Args, Proto, Reply};
@@ -187,7 +187,7 @@ impl Encoder<'_> {
         let effects: Result<Vec<_>, Malformed> = decode_all(record.payload).collect();
         let effects = effects.map_err(|error| error.to_string()).and_then(|effects| {
             let trees = effects.iter().map(|(id, effect)| tree(*id, effect));
-            trees.collect::<Result<Vec<_>, _>>()
+            trees.collect::<Result<Vec<_>, _>>().map_err(|unfit| unfit.to_string())
         });
         match effects {
             Ok(effects) => {
@@ -235,7 +235,7 @@ impl Encoder<'_> {
 
 type EffectTree = (CollectionId, String, Vec<(String, Field)>);
 
-fn tree(id: CollectionId, effect: &Effect<'_>) -> Result<EffectTree, String> {
+fn tree(id: CollectionId, effect: &Effect<'_>) -> Result<EffectTree, Unfit> {
     let (kind, fields) = of_effect(effect)?;
     Ok((id, kind, fields))
 }

@@ -21,6 +21,7 @@ use super::{
     flat::{self, DEFAULTS, Flat},
     load::Loaded,
     open_files,
+    refusal::{ParamsError, Refusal},
 };
 
 /// What a set changed.
@@ -134,16 +135,16 @@ impl Params {
     /// CONFIG SET: gives every parameter its value, or none of them. The error is the whole reply, `ERR` included.
     ///
     /// An odd number of arguments is the caller's `ERR syntax error`.
-    pub fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<ChangedKey>, String> {
+    pub fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<ChangedKey>, ParamsError> {
         let names = settable(pairs)?;
         let mut changes: Vec<(String, Changes)> = Vec::with_capacity(pairs.len());
         let mut save = None;
         for ((_, value), name) in pairs.iter().zip(names) {
             // Never lossy: a password must not become another one.
-            let value = str::from_utf8(value).map_err(|_| failed(name.shown(), "argument must be UTF-8 text"))?;
+            let value = str::from_utf8(value).map_err(|_| refused(name.shown(), Refusal::NotText))?;
             changes.push((
                 name.shown().to_owned(),
-                name.changes(value).map_err(|why| failed(name.shown(), &why))?,
+                name.changes(value).map_err(|why| refused(name.shown(), why))?,
             ));
             if name.shown() == "save" && !value.is_empty() {
                 save = Some(value.to_owned());
@@ -153,7 +154,7 @@ impl Params {
     }
 
     /// Checks the changes as a whole and makes them at once.
-    fn commit(&self, changes: Vec<(String, Changes)>, save: Option<String>) -> Result<Vec<ChangedKey>, String> {
+    fn commit(&self, changes: Vec<(String, Changes)>, save: Option<String>) -> Result<Vec<ChangedKey>, ParamsError> {
         let mut state = self.state.write();
         let mut new = state.flat.clone();
         new.extend(changes.iter().flat_map(|(_, changes)| changes.clone()));
@@ -163,10 +164,10 @@ impl Params {
                 .find(|(_, changes)| changes.iter().any(|(changed, _)| changed == key));
             by_key.or(changes.first()).map_or("", |(name, _)| name.as_str())
         };
-        let config = flat::build(&new).map_err(|why| failed(blame(""), &why))?;
+        let config = flat::build(&new).map_err(|why| refused(blame(""), why))?;
         check::check(&config)
             .and_then(|()| open_files::check(&config, &state.config))
-            .map_err(|conflict| failed(blame(conflict.key), &conflict.reason))?;
+            .map_err(|conflict| refused(blame(conflict.key), Refusal::Conflict(conflict.reason)))?;
         let new = flat::flatten(&config);
         let changed = difference(&state.flat, &new);
         if let Some(text) = save {
@@ -180,17 +181,13 @@ impl Params {
 
     /// CONFIG REWRITE: writes what differs from the file back to it, comments and layout kept. The error is the whole
     /// reply, `ERR` included.
-    pub fn rewrite(&self) -> Result<(), String> {
+    pub fn rewrite(&self) -> Result<(), ParamsError> {
         let Some(file) = &self.file else {
-            return Err("ERR The server is running without a config file".to_owned());
+            return Err(ParamsError::NoFile);
         };
         // Under the write lock: two rewrites at once would race for the same temporary file.
         let state = self.state.write();
-        rewrite::rewrite(file, &state.flat).map_err(|error| {
-            let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default();
-            format!("ERR Rewriting config file: {}", text.replace(['\r', '\n'], " "))
-        })
+        rewrite::rewrite(file, &state.flat).map_err(ParamsError::Rewrite)
     }
 }
 
@@ -226,17 +223,17 @@ impl Name {
     }
 
     /// Why this cannot be set at run time, if so.
-    fn refusal(&self) -> Option<&'static str> {
+    fn refusal(&self) -> Option<Refusal> {
         let keys = self.keys();
         if keys.iter().any(|key| table::is_protected(key)) {
-            return Some("can't set protected config");
+            return Some(Refusal::Protected);
         }
         let mutable = !keys.is_empty() && keys.iter().all(|key| table::is_mutable(key));
-        (!mutable).then_some("can't set immutable config")
+        (!mutable).then_some(Refusal::Immutable)
     }
 
     /// The new values that `text` means, each checked alone.
-    fn changes(&self, text: &str) -> Result<Changes, String> {
+    fn changes(&self, text: &str) -> Result<Changes, Refusal> {
         let changes = match self {
             Self::Redis(param) => convert::from_text(param, text)?,
             Self::Dotted(key) => vec![((*key).to_owned(), Setting::Text(text.to_owned()))],
@@ -266,33 +263,34 @@ fn find(name: &str) -> Option<Name> {
 
 /// The parameters of `pairs`, in order, when all are known, settable and different; Redis reports the first that is
 /// not.
-fn settable(pairs: &[(&[u8], &[u8])]) -> Result<Vec<Name>, String> {
+fn settable(pairs: &[(&[u8], &[u8])]) -> Result<Vec<Name>, ParamsError> {
     let mut names: Vec<Name> = Vec::with_capacity(pairs.len());
     for (given, _) in pairs {
         // An error reply is one line, and in Redis a name ends at a NUL.
         let given = given.split(|byte| *byte == 0).next().unwrap_or_default();
         let text = String::from_utf8_lossy(given).replace(['\r', '\n'], " ");
         let Some(name) = find(&text) else {
-            return Err(format!(
-                "ERR Unknown option or number of arguments for CONFIG SET - '{text}'"
-            ));
+            return Err(ParamsError::Unknown(text));
         };
         if let Some(refusal) = name.refusal() {
-            return Err(failed(&text, refusal));
+            return Err(refused(&text, refusal));
         }
         if names
             .iter()
             .any(|known| known.keys().iter().any(|key| name.keys().contains(key)))
         {
-            return Err(failed(&text, "duplicate parameter"));
+            return Err(refused(&text, Refusal::Duplicate));
         }
         names.push(name);
     }
     Ok(names)
 }
 
-fn failed(name: &str, why: &str) -> String {
-    format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}")
+fn refused(name: &str, why: Refusal) -> ParamsError {
+    ParamsError::Refused {
+        name: name.to_owned(),
+        why,
+    }
 }
 
 fn difference(old: &Flat, new: &Flat) -> Vec<ChangedKey> {

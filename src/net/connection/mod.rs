@@ -29,7 +29,7 @@ use super::ready::Slot;
 use super::socket::Socket;
 use crate::client::ClientHandle;
 use crate::engine::worker::{Dependencies, unix_ms};
-use crate::resp::{Limits, RequestParser};
+use crate::resp::{ParserLimits, RequestParser};
 use crate::session::{LateCall, Looked, Ran, Session, Waiting, WorkerCx};
 
 /// How long a closing connection waits for some of its last replies to be taken.
@@ -111,9 +111,9 @@ impl Connection {
         server.clients.add(Arc::clone(&handle));
         let authenticated = !server.params.live().has_password();
         let session = Session::new(Arc::clone(&handle), authenticated);
-        let parser = RequestParser::new(Limits {
+        let parser = RequestParser::new(ParserLimits {
             authenticated,
-            ..Limits::default()
+            ..ParserLimits::default()
         });
         Self {
             socket,

@@ -26,7 +26,8 @@ use std::ptr::NonNull;
 use super::container::{Big, Kind, PACKED_BYTES_MAX};
 use super::hash::HashRef;
 use super::packed::Packed;
-use super::value::{INLINE_BYTES_MAX, Shared, StrRef, ValueRef};
+use super::value::{INLINE_BYTES_MAX, StrRef, ValueRef};
+use crate::shared::Shared;
 
 pub use borrowed::{EntryMut, EntryRef};
 

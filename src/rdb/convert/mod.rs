@@ -12,7 +12,8 @@ use crate::page::container::{Big, Kind};
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
 use crate::page::stream::BigStream;
 use crate::page::thresholds::Thresholds;
-use crate::page::{Shared, StrRef, ValueRef};
+use crate::page::{StrRef, ValueRef};
+use crate::shared::Shared;
 
 use super::error::Reason;
 use super::object::{Elements, Hash, Object};

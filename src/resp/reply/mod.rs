@@ -11,7 +11,7 @@ mod segments;
 
 pub use double::format_double;
 
-use super::args::Shared;
+use crate::shared::Shared;
 use segments::{Position, Segments};
 use std::io::IoSlice;
 use std::ops::Range;

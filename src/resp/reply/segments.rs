@@ -9,7 +9,7 @@
 //! - While it is shut nothing is written, whatever is asked.
 //! - Of the front segment the first `sent` bytes are gone already (of the tail, if nothing is sealed).
 
-use crate::resp::Shared;
+use crate::shared::Shared;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::ops::Range;

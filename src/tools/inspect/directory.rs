@@ -11,6 +11,7 @@ use crate::checkpoint::files::page_file::{header_error, read_page_file_id};
 use crate::engine::field::Field;
 use crate::fields;
 use crate::time::utc;
+use crate::tools::error::ToolError;
 use crate::tools::report::Fields;
 use crate::wal::Walk;
 
@@ -73,11 +74,11 @@ impl Inspector<'_, '_> {
                 "page-file",
                 read_page_file_id(self.disk.as_ref(), path)
                     .map(|id| fields!["id" => id])
-                    .map_err(|error| error.to_string()),
+                    .map_err(ToolError::from),
             ),
             Ok(Some(FileKind::Control)) => ("control", self.control(path)),
             Ok(None) => ("file", Ok(Vec::new())),
-            Err(error) => ("file", Err(error.to_string())),
+            Err(error) => ("file", Err(ToolError::Io(error))),
         };
         match header {
             Ok(header) => {
@@ -87,20 +88,20 @@ impl Inspector<'_, '_> {
                     self.report.show(kind, all)?;
                 }
             }
-            Err(reason) => self.fault(path, 0, &reason)?,
+            Err(error) => self.fault(path, 0, &error.to_string())?,
         }
         Ok(kind)
     }
 
-    fn segment_header(&self, path: &Path) -> Result<Fields, String> {
-        let walk = Walk::open(self.disk.as_ref(), path).map_err(|error| error.to_string())?;
+    fn segment_header(&self, path: &Path) -> Result<Fields, ToolError> {
+        let walk = Walk::open(self.disk.as_ref(), path)?;
         Ok(fields!["first-lsn" => walk.summary().first_lsn.get()])
     }
 
     /// What a control file says.
-    pub(super) fn control(&self, path: &Path) -> Result<Fields, String> {
-        let bytes = self.disk.read(path).map_err(|error| error.to_string())?;
-        let control = Control::decode(&bytes).map_err(|fault| header_error(path, fault).to_string())?;
+    pub(super) fn control(&self, path: &Path) -> Result<Fields, ToolError> {
+        let bytes = self.disk.read(path).map_err(ToolError::Io)?;
+        let control = Control::decode(&bytes).map_err(|fault| header_error(path, fault))?;
         Ok(fields![
             "data-set" => format!("{:032x}", control.data_set),
             "checkpoint" => control.checkpoint,
@@ -109,8 +110,8 @@ impl Inspector<'_, '_> {
         ])
     }
 
-    fn manifest_header(&self, path: &Path) -> Result<Fields, String> {
-        let head = Manifest::read_head(self.disk.as_ref(), path).map_err(|error| error.to_string())?;
+    fn manifest_header(&self, path: &Path) -> Result<Fields, ToolError> {
+        let head = Manifest::read_head(self.disk.as_ref(), path)?;
         let mut all = fields!["wall" => utc(head.wall_ms)];
         if let Field::Map(fields) = crate::engine::field::of(&head)? {
             all.extend(fields);

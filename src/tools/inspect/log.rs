@@ -103,7 +103,7 @@ impl Inspector<'_, '_> {
                         all.extend(fields);
                         effects.push(Field::Map(all));
                     }
-                    Err(reason) => self.fault(path, record.offset, &reason)?,
+                    Err(unfit) => self.fault(path, record.offset, &unfit.to_string())?,
                 },
                 Err(reason) => {
                     let reason = format!("record {} is intact and not understood: {reason}", record.lsn);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Inspector;
 use crate::checkpoint::files::manifest::{CollectionPart, Manifest};
-use crate::engine::field::{self, Field};
+use crate::engine::field::{self, Field, Unfit};
 use crate::fields;
 use crate::time::utc;
 use crate::tools::report::Fields;
@@ -47,11 +47,11 @@ impl Inspector<'_, '_> {
     }
 
     /// Appends the fields of a structure.
-    pub(super) fn extend(&mut self, path: &Path, all: &mut Fields, tree: Result<Field, String>) -> io::Result<()> {
+    pub(super) fn extend(&mut self, path: &Path, all: &mut Fields, tree: Result<Field, Unfit>) -> io::Result<()> {
         match tree {
             Ok(Field::Map(fields)) => all.extend(fields),
             Ok(other) => all.push(("value".to_owned(), other)),
-            Err(reason) => self.fault(path, 0, &reason)?,
+            Err(unfit) => self.fault(path, 0, &unfit.to_string())?,
         }
         Ok(())
     }

@@ -85,7 +85,7 @@ impl Inspector<'_, '_> {
                 Ok(Some(FileKind::Pages)) => self.page_file(path)?,
                 Ok(Some(FileKind::Control)) => match self.control(path) {
                     Ok(fields) => self.report.show("control", fields)?,
-                    Err(reason) => self.fault(path, 0, &reason)?,
+                    Err(error) => self.fault(path, 0, &error.to_string())?,
                 },
                 Ok(None) => self.fault(
                     path,

@@ -47,14 +47,14 @@ impl Inspector<'_, '_> {
                     self.page(path, at, &header, &buffer)?;
                     at += PAGE_HEADER_BYTES as u64 + header.len;
                 }
-                Err(reason) => {
+                Err(no_page) => {
                     let known = known.get_or_insert_with(|| self.known_offsets(path, id));
                     let next = known.range(at + 1..).next().copied();
                     let resumes_at = next.map_or(field::Field::Null, field::Field::Uint);
                     self.report.fault(fields![
                         "path" => path,
                         "offset" => at,
-                        "reason" => reason,
+                        "reason" => no_page.to_string(),
                         "resumes-at" => resumes_at,
                     ])?;
                     at = next.unwrap_or(bytes);

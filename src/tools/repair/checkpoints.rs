@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::log::Log;
 use super::rewrite::Rewriting;
-use super::{Action, Plan, at};
+use super::{Action, Plan};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::files::catalog;
 use crate::checkpoint::files::control::Control;
@@ -19,8 +19,9 @@ use crate::checkpoint::files::persisted::persisted_manifests;
 use crate::checkpoint::files::verify::{Damage, Event, Expected, damage, read_expected, verify_manifest};
 use crate::engine::ids::CollectionId;
 use crate::page::PageId;
-use crate::storage::Disk;
+use crate::storage::{Disk, FileError};
 use crate::time::utc;
+use crate::tools::error::ToolError;
 use crate::wal::Lsn;
 
 /// A checkpoint as it was found.
@@ -92,11 +93,11 @@ struct Found {
 }
 
 impl Found {
-    fn read(disk: &dyn Disk, dir: &Path) -> Result<Self, String> {
-        let manifests = catalog::manifests(disk, dir).map_err(|error| error.to_string())?;
+    fn read(disk: &dyn Disk, dir: &Path) -> Result<Self, ToolError> {
+        let manifests = catalog::manifests(disk, dir)?;
         let (control, fault) = match Control::read(disk, dir) {
             Ok(control) => (control, None),
-            Err(error @ CheckpointError::UnknownVersion { .. }) => return Err(error.to_string()),
+            Err(error @ CheckpointError::UnknownVersion { .. }) => return Err(error.into()),
             Err(error) => (None, Some(error)),
         };
         let data_set = control.as_ref().map(|control| control.data_set);
@@ -126,7 +127,7 @@ impl Found {
 }
 
 /// Decides which checkpoint stays; returns its LSN, 0 for none.
-pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &mut Plan) -> Result<Lsn, String> {
+pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &mut Plan) -> Result<Lsn, ToolError> {
     let found = Found::read(disk.as_ref(), dir)?;
     if found.candidates.is_empty() && found.lost.is_none() && found.fault.is_none() {
         return Ok(Lsn::ZERO);
@@ -134,7 +135,7 @@ pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &m
     if let Some(newest) = found.candidates.first()
         && let Some(CheckpointError::UnknownVersion { .. }) = newest.manifest.as_ref().err()
     {
-        return Err(format!("{}: not damage, so there is nothing to repair", newest.why()));
+        return Err(ToolError::NotDamage(newest.why()));
     }
     let chosen = choose(&found.candidates, found.lost.map(|(_, lsn)| lsn), log)?;
     let (index, base) = match chosen {
@@ -273,7 +274,7 @@ enum Choice {
 }
 
 /// `lost`: the LSN of a checkpoint that was committed and is not among them.
-fn choose(candidates: &[Candidate], lost: Option<Lsn>, log: &mut Log<'_>) -> Result<Choice, String> {
+fn choose(candidates: &[Candidate], lost: Option<Lsn>, log: &mut Log<'_>) -> Result<Choice, ToolError> {
     let target = lost.or_else(|| candidates.first().and_then(Candidate::lsn));
     for (index, candidate) in candidates.iter().enumerate() {
         if let Some(base) = candidate.whole()
@@ -297,9 +298,7 @@ fn choose(candidates: &[Candidate], lost: Option<Lsn>, log: &mut Log<'_>) -> Res
         }
     }
     let why = candidates.first().map(Candidate::why).unwrap_or_default();
-    Err(format!(
-        "no checkpoint can be used and the log does not go back to the beginning: {why}. Put back a copy of the directory"
-    ))
+    Err(ToolError::Hopeless(why))
 }
 
 /// The manifest without some of its pages, and without page files that then have none.
@@ -359,9 +358,9 @@ fn rewrite(path: &Path, manifest: &Manifest, without: Manifest, damage: &Damage,
 }
 
 /// Page files that no manifest names any more would be removed by the next start; they go to the quarantine instead.
-fn unnamed_files(disk: &dyn Disk, dir: &Path, kept: &[Vec<u64>], plan: &mut Plan) -> Result<(), String> {
+fn unnamed_files(disk: &dyn Disk, dir: &Path, kept: &[Vec<u64>], plan: &mut Plan) -> Result<(), ToolError> {
     let named: BTreeSet<String> = kept.iter().flatten().map(|id| catalog::page_file_name(*id)).collect();
-    for name in disk.list(dir).map_err(at("list", dir))? {
+    for name in disk.list(dir).map_err(FileError::at("list", dir))? {
         let name = name.to_string_lossy();
         if name.ends_with(".lkp") && !named.contains(&*name) {
             let why = "no manifest that stays names it";
@@ -372,8 +371,8 @@ fn unnamed_files(disk: &dyn Disk, dir: &Path, kept: &[Vec<u64>], plan: &mut Plan
 }
 
 /// Persisted collections: what is damaged in them goes.
-pub(super) fn plan_persisted(disk: &Arc<dyn Disk>, dir: &Path, plan: &mut Plan) -> Result<(), String> {
-    let found = persisted_manifests(disk.as_ref(), dir).map_err(|error| error.to_string())?;
+pub(super) fn plan_persisted(disk: &Arc<dyn Disk>, dir: &Path, plan: &mut Plan) -> Result<(), ToolError> {
+    let found = persisted_manifests(disk.as_ref(), dir)?;
     for (name, path) in found {
         let expected = Expected {
             kind: ManifestKind::Persisted,
@@ -386,10 +385,10 @@ pub(super) fn plan_persisted(disk: &Arc<dyn Disk>, dir: &Path, plan: &mut Plan) 
                 let without = without_pages(manifest, &candidate.damage);
                 rewrite(&candidate.path, manifest, without, &candidate.damage, plan);
             }
-            Err(CheckpointError::UnknownVersion { .. }) => return Err(candidate.why()),
+            Err(error @ CheckpointError::UnknownVersion { .. }) => return Err(error.clone().into()),
             Err(error) => {
                 let folder = candidate.path.parent().unwrap_or(dir);
-                for file in disk.list(folder).map_err(at("list", folder))? {
+                for file in disk.list(folder).map_err(FileError::at("list", folder))? {
                     let why = format!("the persisted collection {name:?} is lost: {error}");
                     plan.set_aside(folder.join(file), true, &why);
                 }

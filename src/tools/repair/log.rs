@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Action, Plan, at};
-use crate::storage::Disk;
+use super::{Action, Plan};
+use crate::storage::{Disk, FileError};
+use crate::tools::error::ToolError;
 use crate::wal::{Found, Lsn, Reader, SEGMENT_HEADER_BYTES, Tail, WalError, Walk, segments};
 
 /// How far a reading got, and why no farther.
@@ -35,10 +36,10 @@ impl<'a> Log<'a> {
         disk: &'a Arc<dyn Disk>,
         dir: &Path,
         read: &'a mut dyn FnMut(&'static str, u64, u64),
-    ) -> Result<Self, String> {
-        let exists = disk.exists(dir).map_err(at("look for", dir))?;
+    ) -> Result<Self, ToolError> {
+        let exists = disk.exists(dir).map_err(FileError::at("look for", dir))?;
         let segments = if exists {
-            segments(disk.as_ref(), dir).map_err(|error| error.to_string())?
+            segments(disk.as_ref(), dir)?
         } else {
             Vec::new()
         };
@@ -58,7 +59,7 @@ impl<'a> Log<'a> {
 
     /// Whether a checkpoint at `base` can be brought up to `target`, or where that is not known to the log's end,
     /// without a fault on the way.
-    pub fn reaches(&mut self, base: Lsn, target: Option<Lsn>) -> Result<bool, String> {
+    pub fn reaches(&mut self, base: Lsn, target: Option<Lsn>) -> Result<bool, ToolError> {
         if self.segments.is_empty() {
             return Ok(target.is_some_and(|target| target <= base));
         }
@@ -74,7 +75,7 @@ impl<'a> Log<'a> {
         self.given_up = true;
     }
 
-    fn read_from(&mut self, from: Lsn) -> Result<Reading, String> {
+    fn read_from(&mut self, from: Lsn) -> Result<Reading, ToolError> {
         let mut reader = match Reader::open(Arc::clone(self.disk), &self.dir, from) {
             Ok(reader) => reader,
             Err(error) => return self.stopped(from, error, None),
@@ -102,7 +103,7 @@ impl<'a> Log<'a> {
         })
     }
 
-    fn stopped(&self, next: Lsn, error: WalError, tail: Option<Tail>) -> Result<Reading, String> {
+    fn stopped(&self, next: Lsn, error: WalError, tail: Option<Tail>) -> Result<Reading, ToolError> {
         match error {
             WalError::Damaged { .. } | WalError::Missing { .. } => Ok(Reading {
                 next,
@@ -110,12 +111,12 @@ impl<'a> Log<'a> {
                 tail,
             }),
             // Neither damage nor a gap: nothing that dropping would mend.
-            other => Err(other.to_string()),
+            other => Err(other.into()),
         }
     }
 
     /// What must go so that a checkpoint at `base` can be continued.
-    pub fn plan(&mut self, base: Lsn, plan: &mut Plan) -> Result<(), String> {
+    pub fn plan(&mut self, base: Lsn, plan: &mut Plan) -> Result<(), ToolError> {
         if self.segments.is_empty() {
             return Ok(());
         }
@@ -144,11 +145,11 @@ impl<'a> Log<'a> {
     }
 
     /// The log ends at its first fault.
-    fn plan_end(&mut self, next: Lsn, error: &WalError, plan: &mut Plan) -> Result<(), String> {
+    fn plan_end(&mut self, next: Lsn, error: &WalError, plan: &mut Plan) -> Result<(), ToolError> {
         let (file, offset) = match error {
             WalError::Damaged { file, offset, .. } => (file.clone(), *offset),
             WalError::Missing { file, .. } => (file.clone(), 0),
-            other => return Err(other.to_string()),
+            other => return Err(other.clone().into()),
         };
         let index = self.segments.iter().position(|(_, path)| *path == file).unwrap_or(0);
         let behind = self.intact_behind(index, offset);
@@ -185,7 +186,7 @@ impl<'a> Log<'a> {
     }
 
     /// Damage in what is kept from before the checkpoint: those segments go, nothing that is served is lost.
-    fn plan_before(&mut self, base: Lsn, plan: &mut Plan) -> Result<(), String> {
+    fn plan_before(&mut self, base: Lsn, plan: &mut Plan) -> Result<(), ToolError> {
         let Some(oldest) = self.oldest().filter(|oldest| *oldest <= base) else {
             return Ok(());
         };

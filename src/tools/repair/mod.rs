@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 use crate::checkpoint::files::control::Control;
 use crate::config::schema::Storage;
-use crate::storage::Disk;
+use crate::storage::{Disk, FileError};
+use crate::tools::error::ToolError;
 use quarantine::Quarantine;
 pub use rewrite::Rewriting;
 
@@ -75,12 +76,12 @@ impl Plan {
 /// Reads everything in the folders of `storage` and says what is to be done; `read` is told how far that is.
 ///
 /// # Errors
-/// A sentence when it cannot be repaired, or not be read.
+/// When it cannot be repaired, or not be read.
 pub fn plan(
     disk: &Arc<dyn Disk>,
     storage: &Storage,
     read: &mut dyn FnMut(&'static str, u64, u64),
-) -> Result<Plan, String> {
+) -> Result<Plan, ToolError> {
     let mut plan = Plan::default();
     let mut log = log::Log::look(disk, &storage.wal_path(), read)?;
     let base = checkpoints::plan(disk, &storage.checkpoint_path(), &mut log, &mut plan)?;
@@ -99,14 +100,14 @@ pub fn carry_out(
     data_dir: &Path,
     now_ms: u64,
     done: &mut dyn FnMut(&Step),
-) -> Result<PathBuf, String> {
+) -> Result<PathBuf, ToolError> {
     let quarantine = Quarantine::new(disk, data_dir, now_ms)?;
     for step in &plan.steps {
         match &step.action {
             Action::SetAside(path) => quarantine.take(path)?,
             Action::Cut(path, bytes) => {
                 quarantine.copy(path)?;
-                disk.truncate(path, *bytes).map_err(at("cut", path))?;
+                disk.truncate(path, *bytes).map_err(FileError::at("cut", path))?;
             }
             Action::Rewrite(path, rewriting) => {
                 quarantine.copy(path)?;
@@ -114,19 +115,14 @@ pub fn carry_out(
             }
             Action::Control(dir, control) => {
                 let path = Control::path(dir);
-                if disk.exists(&path).map_err(at("look for", &path))? {
+                if disk.exists(&path).map_err(FileError::at("look for", &path))? {
                     quarantine.copy(&path)?;
                 }
-                control.write(disk.as_ref(), dir).map_err(|error| error.to_string())?;
+                control.write(disk.as_ref(), dir)?;
             }
             Action::Nothing => {}
         }
         done(step);
     }
     Ok(quarantine.into_dir())
-}
-
-/// What was being done when the file system refused.
-fn at(doing: &str, path: &Path) -> impl FnOnce(std::io::Error) -> String {
-    move |error| format!("cannot {doing} {}: {error}", path.display())
 }

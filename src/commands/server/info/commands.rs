@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use super::{Lines, View};
+use super::lines::{Lines, View};
 use crate::metrics::stats::CommandTotals;
 
 pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {

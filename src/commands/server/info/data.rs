@@ -1,6 +1,6 @@
 //! The keyspace section, and sums over collections.
 
-use super::{Lines, View};
+use super::lines::{Lines, View};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::registry::Slot;

@@ -5,19 +5,17 @@
 
 mod commands;
 mod data;
+mod lines;
 pub(super) mod process;
 mod server;
 mod storage;
 
-use std::fmt::{Display, Write as _};
-use std::sync::Arc;
-
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, Support, Table, flag};
+use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::resp::{Args, Reply};
-use crate::state::Server;
+use lines::{Lines, View};
 
 pub(super) use data::Sums;
 
@@ -34,30 +32,6 @@ pub(super) const INFO: Spec = Spec {
     support: Support::Partial("figures without a meaning here are left out; section lokikv is our own (D7)"),
     ..Spec::new("info", Group::Server, -1, Handler::Session(info))
 };
-
-/// The text of a section, line by line.
-struct Lines(String);
-
-impl Lines {
-    /// Adds `name:value`.
-    fn put(&mut self, name: &str, value: impl Display) {
-        // Writing to a String cannot fail.
-        let _ = write!(self.0, "{name}:{value}\r\n");
-    }
-
-    /// Adds a number of bytes, plainly and as `<name>_human`.
-    fn put_bytes(&mut self, name: &str, bytes: u64) {
-        self.put(name, bytes);
-        self.put(&format!("{name}_human"), human(bytes));
-    }
-}
-
-/// What a section looks at.
-struct View<'a> {
-    server: &'a Arc<Server>,
-    commands: &'static Table,
-    access_s: u32,
-}
 
 struct Section {
     name: &'static str,
@@ -117,9 +91,9 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
         if !text.is_empty() {
             text.push_str("\r\n");
         }
-        let mut lines = Lines(format!("# {}\r\n", section.title));
+        let mut lines = Lines::under(section.title);
         (section.write)(&view, &mut lines);
-        text.push_str(&lines.0);
+        text.push_str(&lines.into_text());
     }
     reply.verbatim(b"txt", &text);
     Ok(Flow::Done)
@@ -133,15 +107,6 @@ fn is_asked_for(section: &Section, asked: Args<'_>) -> bool {
         let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
         is(section.name) || is("everything") || (is("all") && section.in_all) || (is("default") && section.is_default)
     })
-}
-
-/// Bytes with a unit, as Redis writes them.
-fn human(bytes: u64) -> String {
-    const UNITS: [(u64, char); 4] = [(1 << 40, 'T'), (1 << 30, 'G'), (1 << 20, 'M'), (1 << 10, 'K')];
-    match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, letter)) => format!("{:.2}{letter}", bytes as f64 / *unit as f64),
-        None => format!("{bytes}B"),
-    }
 }
 
 #[cfg(test)]
@@ -165,13 +130,5 @@ mod tests {
         assert!(asked(&[b"all"]).contains(&"latencystats") && !asked(&[b"all"]).contains(&"modules"));
         assert_eq!(asked(&[b"everything"]).len(), SECTIONS.len());
         assert_eq!(asked(&[b"default", b"commandstats"]).len(), asked(&[]).len() + 1);
-    }
-
-    #[test]
-    fn bytes_with_units() {
-        assert_eq!(human(1023), "1023B");
-        assert_eq!(human(1024), "1.00K");
-        assert_eq!(human(1_064_584), "1.02M");
-        assert_eq!(human(25_276_502_016), "23.54G");
     }
 }

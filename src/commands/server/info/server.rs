@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Lines, View, human, process};
+use super::lines::{Lines, View, human};
+use super::process;
 use crate::client::ClientHandle;
 use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION};
 use crate::engine::EXPIRY_TICKS_PER_S;

@@ -1,7 +1,7 @@
 //! Sections about what is on disk: persistence in Redis's words, the log and the collections in ours; replication.
 
 use super::data::{Sums, slots};
-use super::{Lines, View};
+use super::lines::{Lines, View};
 use crate::engine::ids::DatabaseId;
 use crate::wal::{Fsync, Lsn};
 
