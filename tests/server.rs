@@ -35,6 +35,8 @@ mod holding;
 mod http;
 #[path = "server/inspect.rs"]
 mod inspect;
+#[path = "server/killing.rs"]
+mod killing;
 #[path = "server/ordered.rs"]
 mod ordered;
 #[path = "server/parameters.rs"]

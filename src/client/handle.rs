@@ -7,6 +7,7 @@ use std::task::Waker;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::ending::{Ending, Unblocked, Waiter};
+use super::mailbox::Mailbox;
 
 /// What a connection costs that holds nothing.
 const CONNECTION_BYTES: u64 = 2048;
@@ -56,9 +57,8 @@ pub struct ClientHandle {
     pub(super) charged_bytes: AtomicU64,
     /// Commands executed.
     pub commands: AtomicU64,
-    killed: AtomicBool,
-    /// Wakes its connection, in whichever state that is.
-    waker: Waker,
+    /// What others hand to its connection; closed once it has been killed.
+    pub mailbox: Mailbox,
     /// The end of what it waits for, or waited for last.
     ending: Mutex<Option<Arc<Ending>>>,
 }
@@ -106,8 +106,7 @@ impl ClientHandle {
             kept_bytes: AtomicU64::new(0),
             charged_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
-            killed: AtomicBool::new(false),
-            waker,
+            mailbox: Mailbox::new(waker),
             ending: Mutex::default(),
         }
     }
@@ -120,6 +119,7 @@ impl ClientHandle {
             + self.output_bytes.load(Ordering::Relaxed)
             + self.queued_bytes.load(Ordering::Relaxed)
             + self.kept_bytes()
+            + self.mailbox.held_bytes()
     }
 
     /// What its session keeps beside requests and replies.
@@ -172,13 +172,12 @@ impl ClientHandle {
 
     /// Closes the connection, from any thread.
     pub fn kill(&self) {
-        self.killed.store(true, Ordering::Release);
-        self.waker.wake_by_ref();
+        self.mailbox.kill();
     }
 
     /// Whether it was killed.
     #[inline]
     pub fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
+        self.mailbox.is_closed()
     }
 }

@@ -5,6 +5,7 @@
 mod ending;
 mod handle;
 mod list;
+mod mailbox;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,7 @@ use crate::engine::watch::WatchFlag;
 pub use ending::{Ending, HasEnded, Unblocked, Waiter};
 pub use handle::{ClientHandle, Labels};
 pub use list::Clients;
+pub use mailbox::{Answer, Letter, Mailbox};
 
 /// A transaction being queued.
 #[derive(Default)]

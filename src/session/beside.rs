@@ -103,7 +103,7 @@ impl Place for Beside<'_, '_, '_> {
                     server: &self.cx.server,
                     client: &self.client.handle,
                     database: self.client.database,
-                    proto: reply.proto(),
+                    blank: reply.sibling(),
                 };
                 Ok(blocked::enter(blocker, &mut scope, &collection, call, wait))
             }

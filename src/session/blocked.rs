@@ -9,12 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
-
 use super::call::{Call, OwnedCall};
 use super::executor::{NO_COLLECTION, Place, execute};
-use crate::client::{ClientHandle, Ending, HasEnded, Unblocked, Waiter as ClientWaiter};
+use crate::client::{Answer, ClientHandle, Ending, HasEnded, Letter, Unblocked, Waiter as ClientWaiter};
 use crate::commands::blocking::{Attempt, UNBLOCKED, Wait, sleep};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
@@ -24,32 +21,24 @@ use crate::engine::collection::Collection;
 use crate::engine::ids::DatabaseId;
 use crate::engine::scope::Scope;
 use crate::engine::txn::ReadTxn;
-use crate::engine::worker::{Dependencies, Kit};
-use crate::resp::{Proto, Reply};
+use crate::engine::worker::Kit;
+use crate::resp::Reply;
 use crate::state::Server;
 
 /// What a key that is waited for takes beside its bytes, which are kept twice: by the command and in the shard's table.
 const KEY_BYTES: u64 = 144;
 
-/// What a blocked command was served with.
-struct Served {
-    result: Result<Reply, CmdError>,
-    /// What the answer depends on.
-    depends_on: Dependencies,
-}
-
 struct Blocked {
     call: OwnedCall,
     database: DatabaseId,
-    proto: Proto,
+    /// What its answer is like.
+    blank: Reply,
     client: Arc<ClientHandle>,
     keys: Vec<Box<[u8]>>,
     wanted: Wanted,
     /// What it takes of memory, roughly.
     kept_bytes: u64,
     ending: Arc<Ending>,
-    /// Where to answer what it is served with.
-    answer: Mutex<Option<oneshot::Sender<Served>>>,
 }
 
 impl Waiter for Blocked {
@@ -70,9 +59,9 @@ impl Waiter for Blocked {
 }
 
 impl Blocked {
-    /// Runs again, and answers; `None`: there is still nothing for it.
+    /// Runs again, and posts the answer; `None`: there is still nothing for it.
     fn serve(&self, engine: &Engine, kit: &mut Kit) -> Option<()> {
-        let mut reply = Reply::new(self.proto);
+        let mut reply = self.blank.sibling();
         let mut again = Again {
             engine,
             kit,
@@ -83,13 +72,11 @@ impl Blocked {
         if again.found_nothing {
             return None;
         }
-        if let Some(answer) = self.answer.lock().take() {
-            // The client may have gone in this very moment; what it took went with it, as with any reply.
-            let _ = answer.send(Served {
-                result: result.map(|_| reply),
-                depends_on: kit.dependencies(),
-            });
-        }
+        // The client may have gone in this very moment; what it took went with it, as with any reply.
+        self.client.mailbox.post(Letter::Answer(Answer {
+            result: result.map(|_| reply).map_err(|error| error.bytes().to_vec()),
+            depends_on: kit.dependencies(),
+        }));
         Some(())
     }
 }
@@ -178,7 +165,8 @@ pub(super) struct Blocker<'a> {
     pub server: &'a Arc<Server>,
     pub client: &'a Arc<ClientHandle>,
     pub database: DatabaseId,
-    pub proto: Proto,
+    /// An empty buffer like the one for its replies.
+    pub blank: Reply,
 }
 
 /// Enters a waiter for each key that the command waits for; `scope` still holds the locks it looked under.
@@ -197,7 +185,6 @@ pub(super) fn enter(
         retry_as,
         in_transaction: _,
     } = wait;
-    let (sender, served) = oneshot::channel();
     let mut keys: Vec<Box<[u8]>> = keys.iter().filter_map(|at| call.args.get(*at)).map(Box::from).collect();
     keys.sort();
     keys.dedup();
@@ -213,12 +200,11 @@ pub(super) fn enter(
         call,
         kept_bytes,
         database: blocker.database,
-        proto: blocker.proto,
+        blank: blocker.blank,
         client: Arc::clone(blocker.client),
         keys,
         wanted,
         ending: waiter.ending(),
-        answer: Mutex::new(Some(sender)),
     });
     let id = scope.next_waiter_id();
     for key in &blocked.keys {
@@ -231,19 +217,13 @@ pub(super) fn enter(
         id,
         blocked,
     };
-    Flow::Blocked(wait_for(entered, served, waiter, timeout, on_timeout))
+    Flow::Blocked(wait_for(entered, waiter, timeout, on_timeout))
 }
 
-fn wait_for(
-    entered: Entered,
-    served: oneshot::Receiver<Served>,
-    waiter: ClientWaiter,
-    timeout: Option<Duration>,
-    on_timeout: fn(&mut Reply),
-) -> Waiting {
+fn wait_for(entered: Entered, waiter: ClientWaiter, timeout: Option<Duration>, on_timeout: fn(&mut Reply)) -> Waiting {
     Box::pin(async move {
         match waiter.until(sleep(timeout)).await {
-            Err(HasEnded::Otherwise) => answer(&entered, served.await.ok()).await,
+            Err(HasEnded::Otherwise) => answer(&entered).await,
             Err(HasEnded::Unblocked(Unblocked::Refused)) => Err(UNBLOCKED),
             Ok(()) | Err(HasEnded::Unblocked(Unblocked::TimedOut)) => {
                 let late: LateReply = Box::new(on_timeout);
@@ -254,8 +234,11 @@ fn wait_for(
 }
 
 /// The answer that came, once it may go.
-async fn answer(entered: &Entered, served: Option<Served>) -> Result<LateReply, CmdError> {
-    let Served { result, depends_on } = served.ok_or(CmdError::text("ERR the blocked command was lost"))?;
+async fn answer(entered: &Entered) -> Result<LateReply, CmdError> {
+    let letter = entered.blocked.client.mailbox.take().pop();
+    let Some(Letter::Answer(Answer { result, depends_on })) = letter else {
+        return Err(CmdError::text("ERR the blocked command was lost"));
+    };
     let engine = &entered.server.engine;
     let (wal, due) = (engine.wal(), depends_on.due(engine));
     let is_logged = async {
@@ -264,6 +247,6 @@ async fn answer(entered: &Entered, served: Option<Served>) -> Result<LateReply, 
     };
     let logged = is_logged.await;
     logged.map_err(|error| CmdError::from(format!("MISCONF Errors writing to the AOF file: {error}")))?;
-    let reply = result?;
+    let reply = result.map_err(CmdError::Quoting)?;
     Ok(Box::new(move |out: &mut Reply| out.extend(reply)))
 }

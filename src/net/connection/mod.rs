@@ -346,6 +346,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        // Whoever still knows the client hands it nothing more.
+        self.handle.mailbox.close();
         // What it waits for is left before what the session holds.
         self.state = State::Reading;
         if let Some(work) = self.work.take() {

@@ -71,6 +71,16 @@ impl Reply {
         }
     }
 
+    /// An empty buffer for the same client, to be [appended](Self::extend): it gets what is wanted here, as far as there
+    /// is room for it here.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        let mut sibling = Self::new(self.proto);
+        sibling.set_wants(self.wants);
+        sibling.set_held_bytes_max(self.out.room_bytes());
+        sibling
+    }
+
     /// The protocol that is written.
     #[must_use]
     pub const fn proto(&self) -> Proto {

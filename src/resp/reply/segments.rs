@@ -95,6 +95,11 @@ impl Segments {
         self.sealed_bytes + self.tail.len()
     }
 
+    /// How much more may be held.
+    pub(super) const fn room_bytes(&self) -> usize {
+        self.held_bytes_max.saturating_sub(self.held_bytes())
+    }
+
     /// How much may be held from now on; see the module.
     pub(super) const fn set_held_bytes_max(&mut self, held_bytes_max: usize) {
         self.held_bytes_max = held_bytes_max;
@@ -211,10 +216,14 @@ impl Segments {
         self.len += added;
     }
 
-    /// Appends all that `other` has not sent. O(segments), or O(bytes) if they are few.
+    /// Appends all that `other` has not sent; what is lost there is lost here. O(segments), or O(bytes) if they are few.
     pub(super) fn extend(&mut self, mut other: Self) {
         if self.is_over || self.is_shut {
             return;
+        }
+        if other.is_over {
+            self.is_over = true;
+            return self.clear();
         }
         if other.sealed.is_empty() && other.len < KEPT_BYTES {
             self.push(other.tail.get(other.sent..).unwrap_or_default());
