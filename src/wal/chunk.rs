@@ -7,7 +7,7 @@
 
 use parking_lot::Mutex;
 
-use super::Shared;
+use crate::shared::Shared;
 
 /// A value linked into a chunk.
 pub(super) struct Splice {

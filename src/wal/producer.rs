@@ -1,8 +1,5 @@
 //! [`WorkerLog`]: how a worker appends records, without lock, CRC or I/O per record.
 //!
-//! A record in a chunk has its header in place, except that the field of the CRC holds the count of bytes that are
-//! inline (the rest are splices); whoever writes it puts the CRC there.
-//!
 //! **Invariants**
 //! - `begin` is called under the lock that orders the change it logs, so LSN order is execution order per key.
 //! - Every begun record is committed, every committed record submitted; dropping a `WorkerLog` submits. A record that
