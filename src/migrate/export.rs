@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::file::OutputFile;
 use super::offline::Offline;
-use super::{Observer, Outcome};
+use super::{MigrateError, Observer, Outcome};
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
@@ -54,10 +54,10 @@ pub fn export(
     options: &ExportOptions,
     observer: &mut dyn Observer,
 ) -> Outcome<Exported> {
-    let name = options.file.display().to_string();
-    let failed = |error: io::Error| format!("{name}: cannot write: {error}");
+    let of_file = |error: MigrateError| error.of_file(options.file.display());
+    let failed = |error| of_file(MigrateError::Write(error));
     if !options.force && disk.exists(&options.file).map_err(failed)? {
-        return Err(format!("{name}: there is a file already; --force replaces it"));
+        return Err(of_file(MigrateError::Exists));
     }
     let databases = databases(&offline, options)?;
     for version in [VERSION_WRITTEN, VERSION_TIMED_HASH] {
@@ -78,7 +78,7 @@ pub fn export(
                      Redis 7.4 and later load"
                 ));
             }
-            Err(Stop::Failed(why)) => return Err(format!("{name}: {why}")),
+            Err(Stop::Failed(why)) => return Err(of_file(why)),
             Ok(()) => {
                 let keys = export.keys;
                 let file = export.writer.finish().map_err(failed)?;
@@ -87,7 +87,7 @@ pub fn export(
             }
         }
     }
-    Err(format!("{name}: no version of the format holds all of this"))
+    Err(of_file(MigrateError::NoVersion))
 }
 
 /// Which collection is which database of the file.
@@ -103,12 +103,13 @@ fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32
     for (name, db) in &options.named {
         let slot = registry
             .by_name(name)
-            .ok_or_else(|| format!("there is no collection \"{name}\""))?;
+            .ok_or_else(|| MigrateError::NoCollection(name.clone()))?;
         if let Some(other) = databases.insert(*db, slot.clone()) {
-            return Err(format!(
-                "database {db} of the file would be both \"{}\" and \"{name}\"",
-                other.name
-            ));
+            return Err(MigrateError::SameNumber {
+                db: *db,
+                one: other.name.to_string(),
+                other: name.clone(),
+            });
         }
     }
     let homeless = registry
@@ -118,11 +119,7 @@ fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32
         .map(|slot| format!("\"{}\"", slot.name))
         .collect::<Vec<_>>();
     if !options.skip_named && !homeless.is_empty() {
-        return Err(format!(
-            "Redis has no names for databases: give {} a number by --collection NAME=DB, or leave it out by \
-             --skip-named",
-            homeless.join(", ")
-        ));
+        return Err(MigrateError::Homeless(homeless));
     }
     Ok(databases)
 }
@@ -131,12 +128,12 @@ fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32
 enum Stop {
     /// This hash needs a newer version.
     Timed(Vec<u8>),
-    Failed(String),
+    Failed(MigrateError),
 }
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
-        Self::Failed(format!("cannot write: {error}"))
+        Self::Failed(MigrateError::Write(error))
     }
 }
 
@@ -178,7 +175,7 @@ impl<W: Write> Export<'_, W> {
 
     fn entry(&mut self, entry: EntryRef<'_>, now_ms: u64) -> Result<(), Stop> {
         let object = object_of(entry.value(), now_ms)
-            .map_err(|reason| Stop::Failed(format!("key \"{}\": {reason}", entry.key().escape_ascii())))?;
+            .map_err(|reason| Stop::Failed(MigrateError::Value(reason).of_key(entry.key())))?;
         // A hash all of whose fields have expired is none.
         let Some(object) = object else { return Ok(()) };
         if object.needs_timed_hash() && self.version < VERSION_TIMED_HASH {

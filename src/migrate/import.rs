@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::file::InputFile;
 use super::offline::Offline;
-use super::{Observer, Outcome};
+use super::{MigrateError, Observer, Outcome};
 use crate::checkpoint::CheckpointDone;
 use crate::engine::collection::Collection;
 use crate::engine::ids::DatabaseId;
@@ -78,18 +78,18 @@ pub fn import(
     options: &ImportOptions,
     observer: &mut dyn Observer,
 ) -> Outcome<Imported> {
-    let name = options.file.display();
-    let (file, len) = InputFile::open(disk, &options.file).map_err(|error| format!("{name}: cannot read: {error}"))?;
-    let mut reader = Reader::new(file).map_err(|error| format!("{name}: {error}"))?;
+    let of_file = |error: MigrateError| error.of_file(options.file.display());
+    let (file, len) = InputFile::open(disk, &options.file).map_err(|error| of_file(MigrateError::Read(error)))?;
+    let mut reader = Reader::new(file).map_err(|error| of_file(error.into()))?;
     let mut import = Import {
         offline: &mut offline,
         options,
         targets: BTreeMap::new(),
         counts: Counts::default(),
     };
-    while let Some(event) = reader.next().map_err(|error| format!("{name}: {error}"))? {
+    while let Some(event) = reader.next().map_err(|error| of_file(error.into()))? {
         match event {
-            Event::Entry(entry) => import.entry(entry).map_err(|why| format!("{name}: {why}"))?,
+            Event::Entry(entry) => import.entry(entry).map_err(of_file)?,
             Event::Function { title } => observer.note(&format!("skipped a library of functions: {title}")),
             Event::ModuleData { module } => observer.note(&format!("skipped data of the module type {module}")),
             Event::Remark { .. } | Event::Size { .. } => {}
@@ -136,7 +136,6 @@ impl Import<'_> {
         let collection = self.target(entry.db)?;
         let Offline { engine, worker, .. } = &mut *self.offline;
         let (key, now_ms) = (entry.key, worker.now_ms());
-        let named = |what: &dyn std::fmt::Display| format!("key \"{}\": {what}", key.escape_ascii());
         if entry.expires_at_ms.is_some_and(|at_ms| at_ms <= now_ms as i64) {
             self.counts.expired += 1;
             return Ok(());
@@ -145,7 +144,8 @@ impl Import<'_> {
             self.counts.void += 1;
             return Ok(());
         }
-        let stored = stored(entry.object, engine.thresholds(), now_ms).map_err(|reason| named(&reason))?;
+        let stored = stored(entry.object, engine.thresholds(), now_ms)
+            .map_err(|reason| MigrateError::Value(reason).of_key(&key))?;
         let Some(stored) = stored else {
             // A hash all of whose fields have expired.
             self.counts.expired += 1;
@@ -155,10 +155,7 @@ impl Import<'_> {
         let mut scope = Scope::for_key(engine, worker, &collection, collection.key(&key));
         let mut txn = Txn::new(&mut scope, &collection, true);
         if self.options.existing != Existing::Merge && txn.exists(&key) {
-            return Err(named(&format!(
-                "it is there twice, the second time in database {}",
-                entry.db
-            )));
+            return Err(MigrateError::Twice(entry.db).of_key(&key));
         }
         txn.put(&key, stored.value(), entry.expires_at_ms.map(|at_ms| at_ms as u64));
         if let Some(idle_s) = entry.idle_s {
@@ -177,10 +174,8 @@ impl Import<'_> {
             Into::Numbers => {
                 let number = u32::try_from(db).ok().filter(|number| *number < self.offline.databases);
                 let id = number.map(DatabaseId::new);
-                let id = id.ok_or_else(|| {
-                    let databases = self.offline.databases;
-                    format!("it has keys in database {db}, but server.databases is {databases}")
-                })?;
+                let databases = self.offline.databases;
+                let id = id.ok_or(MigrateError::NoDatabase { db, databases })?;
                 (Some(id), numbered_name(id), Kind::Hmap)
             }
             Into::Collection(name, kind) => (None, name.clone(), *kind),
@@ -207,16 +202,17 @@ impl Import<'_> {
             let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
             let slot = match txn.slot_named(name) {
                 Some(slot) => slot,
-                None => txn.create(id, name, kind).map_err(|error| error.to_string())?,
+                None => txn.create(id, name, kind)?,
             };
             let keys = slot.collection.key_count();
             match existing {
-                Existing::Refuse if keys > 0 => Err(format!(
-                    "collection \"{name}\" has {keys} keys already; --merge adds to them, --replace empties it first"
-                )),
+                Existing::Refuse if keys > 0 => Err(MigrateError::HasKeys {
+                    name: name.to_owned(),
+                    keys,
+                }),
                 Existing::Replace if keys > 0 => {
-                    txn.flush(slot.collection.id()).map_err(|error| error.to_string())?;
-                    let emptied = txn.slot(slot.id).ok_or("the collection vanished")?;
+                    txn.flush(slot.collection.id())?;
+                    let emptied = txn.slot(slot.id).ok_or(MigrateError::Vanished)?;
                     Ok(emptied.collection)
                 }
                 _ => Ok(slot.collection),

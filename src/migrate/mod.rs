@@ -5,6 +5,7 @@
 //! - An import shows all at once, by the checkpoint at its end; whatever goes wrong before leaves the directory's data
 //!   as it was. An export appears under its name when it is whole and synced.
 
+mod error;
 mod export;
 mod file;
 mod import;
@@ -13,6 +14,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub use error::MigrateError;
 pub use export::{ExportOptions, Exported, export};
 pub use import::{Existing, ImportOptions, Imported, Into, import};
 pub use offline::Offline;
@@ -27,5 +29,5 @@ pub trait Observer {
     fn note(&mut self, text: &str);
 }
 
-/// A result whose error is a sentence.
-pub type Outcome<T> = Result<T, String>;
+/// A result of a move.
+pub type Outcome<T> = Result<T, MigrateError>;

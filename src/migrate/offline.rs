@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Observer, Outcome};
+use super::{MigrateError, Observer, Outcome};
 use crate::checkpoint::{CheckpointDone, CheckpointOptions, Checkpointer};
 use crate::config::core_count;
 use crate::config::{Loaded, Params};
@@ -35,8 +35,8 @@ impl Offline {
     pub fn open(loaded: Loaded, disk: &Arc<dyn Disk>, observer: &mut dyn Observer) -> Outcome<Self> {
         let config = loaded.config.clone();
         let dir = config.storage.data_path();
-        let lock = lock_dir(&dir).map_err(|error| format!("data directory {}: {error}", dir.display()))?;
-        let finished = Exchange::finish_pending(disk.as_ref(), &dir).map_err(|error| error.to_string())?;
+        let lock = lock_dir(&dir).map_err(|error| MigrateError::Locked(dir.clone(), error))?;
+        let finished = Exchange::finish_pending(disk.as_ref(), &dir)?;
         if finished.is_some() {
             observer.note("a restore in place that was interrupted has been finished");
         }
@@ -52,16 +52,15 @@ impl Offline {
                 Stage::Log => "bytes of the log",
             };
             observer.progress(what, progress.done, progress.total);
-        })
-        .map_err(|error| error.to_string())?;
+        })?;
         if recovered.torn_tail.is_some() {
             observer.note("an incomplete record at the end of the log, never acknowledged, was cut off");
         }
         let wal = Wal::disabled(recovered.next_lsn);
         let engine = Engine::new(recovered.registry, wal, 1, recovered.data_bytes);
-        let engine = Arc::new(engine.map_err(|error| format!("cannot start a thread: {error}"))?);
+        let engine = Arc::new(engine.map_err(MigrateError::Thread)?);
         config.encoding.store_in(engine.thresholds());
-        let worker = engine.worker().ok_or("all places for threads are taken")?;
+        let worker = engine.worker().ok_or(MigrateError::NoPlace)?;
         let options = CheckpointOptions {
             dir: config.storage.checkpoint_path(),
             persist_dir: config.storage.persist_path(),
@@ -87,11 +86,9 @@ impl Offline {
     /// Why it failed; on disk is what was there before.
     pub fn checkpoint(&mut self) -> Outcome<CheckpointDone> {
         self.worker.submit();
-        self.checkpoints
-            .start()
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
+        self.checkpoints.start().map_err(MigrateError::Thread)?;
         let done = self.checkpoints.checkpoint_blocking();
         self.checkpoints.stop();
-        done.map_err(|error| error.to_string())
+        Ok(done?)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::export::{ExportOptions, export};
 use super::import::{Existing, ImportOptions, Into, import};
-use super::{Observer, Offline, Outcome};
+use super::{MigrateError, Observer, Offline, Outcome};
 use crate::config::Loaded;
 use crate::config::cli::{EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
 use crate::config::migrate_args::{ExportArgs, ImportArgs, Place};
@@ -63,7 +63,7 @@ fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
             let kind = Kind::ALL.into_iter().find(|kind| kind.name() == args.kind);
             Into::Collection(
                 name.clone(),
-                kind.ok_or_else(|| format!("there is no kind \"{}\"", args.kind))?,
+                kind.ok_or_else(|| MigrateError::NoKind(args.kind.clone()))?,
             )
         }
     };
@@ -79,7 +79,7 @@ fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
     };
     let dir = loaded.config.storage.data_path();
     let created = disk.create_dir_all(&dir);
-    created.map_err(|error| format!("cannot create the data directory {}: {error}", dir.display()))?;
+    created.map_err(|error| MigrateError::Create(dir.clone(), error))?;
     let mut console = Console(Progress::counting());
     let offline = Offline::open(loaded, &disk, &mut console)?;
     let done = import(offline, disk.as_ref(), &options, &mut console)?;
@@ -96,7 +96,7 @@ fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
 fn do_export(args: &ExportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<String> {
     let dir = loaded.config.storage.data_path();
     if !dir.is_dir() {
-        return Err(format!("{}: no such directory", dir.display()));
+        return Err(MigrateError::NoDirectory(dir));
     }
     let options = ExportOptions {
         file: args.file.clone(),

@@ -1,0 +1,162 @@
+//! Why a data set is not moved.
+//!
+//! **Invariant:** the text is one sentence for who runs the import or export.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::checkpoint::CheckpointError;
+use crate::engine::CollectionError;
+use crate::rdb;
+use crate::recovery::RecoveryError;
+use crate::recovery::exchange::ExchangeError;
+
+/// See the module.
+#[derive(Debug)]
+pub enum MigrateError {
+    /// It concerns this file.
+    OfFile(String, Box<MigrateError>),
+    /// It concerns this key.
+    OfKey(Vec<u8>, Box<MigrateError>),
+    /// A file cannot be read.
+    Read(io::Error),
+    /// A file cannot be written.
+    Write(io::Error),
+    /// A file is not in Redis's format.
+    Format(rdb::Error),
+    /// A value has no form there or here.
+    Value(rdb::Reason),
+    /// A key is in the file a second time, in this database.
+    Twice(u64),
+    /// There is no such database.
+    NoDatabase {
+        /// The one that the file has keys in.
+        db: u64,
+        /// How many there are.
+        databases: u32,
+    },
+    /// A collection that is to be filled has keys.
+    HasKeys {
+        /// Its name.
+        name: String,
+        /// How many.
+        keys: u64,
+    },
+    /// A collection is gone.
+    Vanished,
+    /// The file that is to be written is there.
+    Exists,
+    /// The data needs a newer format.
+    NoVersion,
+    /// There is no collection of this name.
+    NoCollection(String),
+    /// Two collections would be the same database of the file.
+    SameNumber {
+        /// The database.
+        db: u32,
+        /// One of them.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// Collections have no number in the file.
+    Homeless(Vec<String>),
+    /// There is no kind of collection of this name.
+    NoKind(String),
+    /// There is no data directory.
+    NoDirectory(PathBuf),
+    /// The data directory cannot be made.
+    Create(PathBuf, io::Error),
+    /// The data directory is in use, or cannot be taken.
+    Locked(PathBuf, io::Error),
+    /// A thread cannot be started.
+    Thread(io::Error),
+    /// All places for threads are taken.
+    NoPlace,
+    /// A restore in place cannot be finished.
+    Exchange(ExchangeError),
+    /// The data directory cannot be loaded.
+    Recovery(RecoveryError),
+    /// The data cannot be made durable.
+    Checkpoint(CheckpointError),
+    /// The registry of collections refuses.
+    Collection(CollectionError),
+}
+
+impl MigrateError {
+    /// The same, of the file `name`.
+    pub(super) fn of_file(self, name: impl fmt::Display) -> Self {
+        Self::OfFile(name.to_string(), Box::new(self))
+    }
+
+    /// The same, of a key.
+    pub(super) fn of_key(self, key: &[u8]) -> Self {
+        Self::OfKey(key.to_vec(), Box::new(self))
+    }
+}
+
+impl fmt::Display for MigrateError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfFile(name, why) => write!(out, "{name}: {why}"),
+            Self::OfKey(key, why) => write!(out, "key \"{}\": {why}", key.escape_ascii()),
+            Self::Read(error) => write!(out, "cannot read: {error}"),
+            Self::Write(error) => write!(out, "cannot write: {error}"),
+            Self::Format(error) => error.fmt(out),
+            Self::Value(reason) => reason.fmt(out),
+            Self::Twice(db) => write!(out, "it is there twice, the second time in database {db}"),
+            Self::NoDatabase { db, databases } => {
+                write!(out, "it has keys in database {db}, but server.databases is {databases}")
+            }
+            Self::HasKeys { name, keys } => write!(
+                out,
+                "collection \"{name}\" has {keys} keys already; --merge adds to them, --replace empties it first"
+            ),
+            Self::Vanished => out.write_str("the collection vanished"),
+            Self::Exists => out.write_str("there is a file already; --force replaces it"),
+            Self::NoVersion => out.write_str("no version of the format holds all of this"),
+            Self::NoCollection(name) => write!(out, "there is no collection \"{name}\""),
+            Self::SameNumber { db, one, other } => {
+                write!(out, "database {db} of the file would be both \"{one}\" and \"{other}\"")
+            }
+            Self::Homeless(names) => write!(
+                out,
+                "Redis has no names for databases: give {} a number by --collection NAME=DB, or leave it out by \
+                 --skip-named",
+                names.join(", ")
+            ),
+            Self::NoKind(name) => write!(out, "there is no kind \"{name}\""),
+            Self::NoDirectory(dir) => write!(out, "{}: no such directory", dir.display()),
+            Self::Create(dir, error) => write!(out, "cannot create the data directory {}: {error}", dir.display()),
+            Self::Locked(dir, error) => write!(out, "data directory {}: {error}", dir.display()),
+            Self::Thread(error) => write!(out, "cannot start a thread: {error}"),
+            Self::NoPlace => out.write_str("all places for threads are taken"),
+            Self::Exchange(error) => error.fmt(out),
+            Self::Recovery(error) => error.fmt(out),
+            Self::Checkpoint(error) => error.fmt(out),
+            Self::Collection(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for MigrateError {}
+
+macro_rules! from {
+    ($($variant:ident $error:ty),+) => {
+        $(impl From<$error> for MigrateError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })+
+    };
+}
+
+from!(
+    Format rdb::Error,
+    Value rdb::Reason,
+    Exchange ExchangeError,
+    Recovery RecoveryError,
+    Checkpoint CheckpointError,
+    Collection CollectionError
+);
