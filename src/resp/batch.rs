@@ -86,11 +86,12 @@ impl Batch {
     /// The requests from number `at` on, in memory of their own size; the others stay.
     #[must_use]
     pub fn split_off(&mut self, at: usize) -> Self {
+        let at = at.min(self.requests.len());
         let (spans_at, bigs_at) = match at.checked_sub(1).and_then(|before| self.requests.get(before)) {
             Some(before) => (before.spans_end, before.bigs_end),
             None => (0, 0),
         };
-        let mut requests: Vec<Request> = self.requests.drain(at.min(self.requests.len())..).collect();
+        let mut requests: Vec<Request> = self.requests.drain(at..).collect();
         let side_at = requests.iter().find(|request| request.in_side);
         let side_at = side_at.map_or(self.side.len(), |request| request.start);
         for request in &mut requests {
@@ -198,5 +199,44 @@ fn clear_keeping<T>(list: &mut Vec<T>, kept: usize) {
     list.clear();
     if list.capacity() > kept {
         list.shrink_to(kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::{ParserLimits, RequestParser};
+
+    #[test]
+    fn what_is_split_off_has_its_arguments_wherever_they_lie() {
+        let texts = ["SET a 1", "PING", "GET a", "ECHO b", "DEL a b"];
+        let mut buf = Vec::new();
+        for (number, text) in texts.iter().enumerate() {
+            // Every other request is inline, and so put together aside.
+            if number % 2 == 1 {
+                buf.extend_from_slice(format!("{text}\r\n").as_bytes());
+                continue;
+            }
+            let words: Vec<&str> = text.split(' ').collect();
+            buf.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
+            let bulks = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+            buf.extend(bulks.collect::<String>().into_bytes());
+        }
+        for at in 0..=texts.len() + 1 {
+            let mut batch = Batch::new();
+            let taken = RequestParser::new(ParserLimits::default()).fill(&buf, &mut batch, 100);
+            assert_eq!((taken, batch.len()), (Ok(buf.len()), texts.len()));
+            let mut rest = batch.split_off(at);
+            assert_eq!(batch.len(), at.min(texts.len()));
+            let gone = rest.start_in_buffer().unwrap_or(buf.len());
+            rest.shift(gone);
+            let shown = |batch: &Batch, buf: &[u8]| -> Vec<String> {
+                let requests = (0..batch.len()).map(|i| batch.args(i, buf));
+                let words = requests.map(|args| args.iter().collect::<Vec<_>>().join(&b' '));
+                words.map(|text| String::from_utf8(text).unwrap()).collect()
+            };
+            assert_eq!(shown(&batch, &buf), texts[..at.min(texts.len())]);
+            assert_eq!(shown(&rest, &buf[gone..]), texts[at.min(texts.len())..]);
+        }
     }
 }

@@ -8,6 +8,8 @@
 
 mod double;
 mod segments;
+#[cfg(test)]
+mod wants_tests;
 
 pub use double::format_double;
 
