@@ -26,6 +26,7 @@ pub mod session;
 pub mod shared;
 pub mod state;
 pub mod storage;
+pub mod sync;
 #[cfg(test)]
 mod test_histories;
 pub mod time;

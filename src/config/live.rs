@@ -141,7 +141,7 @@ impl Live {
     }
 
     /// What the checkpointer follows.
-    pub(crate) fn checkpoint(&self) -> &Arc<CheckpointSettings> {
+    pub fn checkpoint(&self) -> &Arc<CheckpointSettings> {
         &self.checkpoint
     }
 

@@ -7,7 +7,7 @@
 //! - A thread gives up its own pass before it asks for the exclusive one; exclusive sections queue under one mutex.
 //! - No shard lock is held outside a pass, so inside an exclusive section all shards are free.
 
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 
 #[repr(align(128))]
 struct Cell(Mutex<()>);

@@ -38,8 +38,8 @@ const GROUP_CONNECTIONS: usize = 64;
 const ARRIVALS_MAX: usize = 16;
 /// How often a worker looks after what no event tells of.
 const TICK: Duration = Duration::from_millis(100);
-/// So long a turn goes on with requests that are large and not whole yet.
-const GATHER_MAX: Duration = Duration::from_micros(250);
+/// So long a turn goes on with connections that have much to do.
+const LATER_MAX: Duration = Duration::from_micros(250);
 /// Ticks in which every connection is looked after once.
 const TICKS_PER_ROUND: usize = 10;
 
@@ -58,9 +58,10 @@ pub struct Hub {
     serving: Vec<Ticket>,
     sources: [Arc<Slot>; SOURCES],
     connections: Slab<Connected>,
-    /// Connections in the middle of a large request. They receive when the others have been served, in rotation, as many
-    /// as a turn has time for: however much is on its way, others do not wait for it.
-    gathering: VecDeque<Ticket>,
+    /// Connections that have much to do: a large request to receive, requests that take long, many watched keys to let
+    /// go of. They go on when the others have been served, in rotation, as many as a turn has time for: however much
+    /// there is to do for them, others do not wait for all of it.
+    later: VecDeque<Ticket>,
     /// Who runs in this turn, and what it will owe; empty between turns.
     running: Vec<Running>,
     arrivals: Receiver<Seated>,
@@ -86,8 +87,8 @@ struct Running {
 struct Connected {
     /// Its slot's.
     ticket: Ticket,
-    /// Whether it is among those that gather.
-    gathers: bool,
+    /// Whether it is among those that go on later.
+    is_later: bool,
     /// Given back just before the socket is closed: a closed client can come back at once.
     _place: Place,
     connection: Box<Connection>,
@@ -108,7 +109,7 @@ impl Hub {
             serving: Vec::new(),
             sources,
             connections: Slab::new(),
-            gathering: VecDeque::new(),
+            later: VecDeque::new(),
             running: Vec::new(),
             arrivals,
             clock: tokio::time::interval(TICK),
@@ -136,12 +137,12 @@ impl Hub {
         }
         serving.clear();
         self.serving = serving;
-        has_worked |= self.gather();
+        has_worked |= self.go_on_later();
         if self.has_ended() {
             return Poll::Ready(());
         }
         self.evict_clients();
-        if self.linger.looks_on(has_worked) || !self.gathering.is_empty() {
+        if self.linger.looks_on(has_worked) || !self.later.is_empty() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -165,29 +166,11 @@ impl Hub {
             let Some(index) = self.index(*ticket) else {
                 continue;
             };
-            if let Some(connected) = self.connections.get_mut(index) {
+            let connected = self.connections.get_mut(index);
+            // Who goes on later is not looked at now, unless it is to end: what it holds is to be free at once.
+            let is_due = |connected: &&mut Connected| !connected.is_later || connected.connection.is_to_end();
+            if let Some(connected) = connected.filter(is_due) {
                 let next = connected.connection.wake_up();
-                self.go_on(index, next);
-            }
-        }
-        if self.running.is_empty() {
-            return false;
-        }
-        self.run_all();
-        true
-    }
-
-    /// Receives more of large requests; whether requests have run.
-    fn gather(&mut self) -> bool {
-        let begun = (!self.gathering.is_empty()).then(Instant::now);
-        while begun.is_some_and(|begun| begun.elapsed() < GATHER_MAX)
-            && let Some(ticket) = self.gathering.pop_front()
-        {
-            if let Some(index) = self.index(ticket)
-                && let Some(connected) = self.connections.get_mut(index)
-            {
-                connected.gathers = false;
-                let next = connected.connection.gather();
                 self.go_on(index, next);
             }
         }
@@ -203,6 +186,27 @@ impl Hub {
         let index = ticket.number.checked_sub(SOURCES)?;
         let connected = self.connections.get(index)?;
         (connected.ticket == ticket).then_some(index)
+    }
+
+    /// Goes on with those that have much to do; whether requests have run.
+    fn go_on_later(&mut self) -> bool {
+        let begun = (!self.later.is_empty()).then(Instant::now);
+        let mut has_worked = false;
+        while begun.is_some_and(|begun| begun.elapsed() < LATER_MAX)
+            && let Some(ticket) = self.later.pop_front()
+        {
+            let Some(index) = self.index(ticket) else { continue };
+            if let Some(connected) = self.connections.get_mut(index) {
+                connected.is_later = false;
+                let next = connected.connection.go_on();
+                self.go_on(index, next);
+            }
+            if !self.running.is_empty() {
+                self.run_all();
+                has_worked = true;
+            }
+        }
+        has_worked
     }
 
     fn run_all(&mut self) {
@@ -284,6 +288,10 @@ impl Hub {
                 connected.connection.charge();
                 connected.connection.wake_later();
             }
+            Next::Later => {
+                connected.connection.charge();
+                self.go_on(index, next);
+            }
             next => self.go_on(index, next),
         }
     }
@@ -300,12 +308,12 @@ impl Hub {
                 looked: None,
                 owed: Dependencies::default(),
             }),
-            Next::Gather if connected.gathers => {}
-            Next::Gather => {
-                connected.gathers = true;
-                self.gathering.push_back(connected.ticket);
+            Next::End if connected.connection.let_go() => drop(self.connections.remove(index)),
+            Next::Later | Next::End if connected.is_later => {}
+            Next::Later | Next::End => {
+                connected.is_later = true;
+                self.later.push_back(connected.ticket);
             }
-            Next::End => drop(self.connections.remove(index)),
         }
     }
 
@@ -359,7 +367,7 @@ impl Hub {
         entry.insert(Connected {
             connection: Box::new(connection),
             ticket,
-            gathers: false,
+            is_later: false,
             _place: place,
             _seat: seat,
         });

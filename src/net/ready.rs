@@ -10,10 +10,10 @@
 //! - The worker is woken when the list gets its first number, from whichever thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// A slot's number, and which of those that have had it this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::cx::WorkerCx;
 use crate::client::{Client, ClientHandle};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{LateReply, Waiting};
-use crate::commands::transactions::forget_watches;
+use crate::commands::transactions::forget_some;
 use crate::resp::{Proto, Reply};
 
 /// How a run over a batch ended.
@@ -87,10 +87,16 @@ impl Session {
 
     /// Lets go of what the session holds in the engine, when its connection ends.
     pub fn end(&mut self, cx: &WorkerCx) {
-        if !self.client.watches.is_empty() {
-            let engine = &cx.server.engine;
-            let pass = cx.worker.borrow().enter(engine);
-            forget_watches(engine, &mut self.client, &pass);
+        while !self.let_go(cx) {}
+    }
+
+    /// Lets go of some of it; whether that was all.
+    pub fn let_go(&mut self, cx: &WorkerCx) -> bool {
+        if self.client.watches.is_empty() {
+            return true;
         }
+        let engine = &cx.server.engine;
+        let pass = cx.worker.borrow().enter(engine);
+        forget_some(engine, &mut self.client, &pass)
     }
 }

@@ -5,10 +5,9 @@
 //!
 //! **Invariant:** the shard is released before another lock is taken, the pass given up, or anything waited for.
 
-use parking_lot::MutexGuard;
-
 use crate::engine::collection::{Collection, ShardState};
 use crate::engine::ids::ShardNo;
+use crate::sync::MutexGuard;
 
 /// See the module.
 pub(super) struct HeldShard<'c> {

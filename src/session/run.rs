@@ -32,7 +32,7 @@ use crate::resp::{Args, Batch};
 const HELD_MAX: Duration = Duration::from_micros(20);
 
 /// After so long it is the turn of other connections.
-const RUN_MAX: Duration = Duration::from_millis(1);
+const RUN_MAX: Duration = Duration::from_micros(250);
 /// So many bytes of replies are sent before further requests run.
 const FULL_BYTES: usize = 256 * 1024;
 
@@ -55,9 +55,10 @@ impl Session {
     /// is used as far as it still holds.
     pub fn run(&mut self, cx: &WorkerCx, batch: &Batch, buf: &[u8], from: usize, looked: Option<&Looked>) -> Ran {
         let (mut next, mut looked) = (from, looked);
+        let until = cx.stopwatch.borrow().at() + RUN_MAX;
         while next < batch.len() {
             let end = batch.len().min(next + CHUNK_REQUESTS);
-            match self.run_chunk(cx, batch, buf, next..end, looked.take()) {
+            match self.run_chunk(cx, (batch, buf), next..end, looked.take(), until) {
                 Step::Done => next = end,
                 Step::Stop(ran) => return ran,
             }
@@ -68,10 +69,10 @@ impl Session {
     fn run_chunk(
         &mut self,
         cx: &WorkerCx,
-        batch: &Batch,
-        buf: &[u8],
+        (batch, buf): (&Batch, &[u8]),
         range: std::ops::Range<usize>,
         looked: Option<&Looked>,
+        until: Instant,
     ) -> Step {
         let worker = &mut *cx.worker.borrow_mut();
         let watch = &mut *cx.stopwatch.borrow_mut();
@@ -87,7 +88,6 @@ impl Session {
         );
         let chunk = found.unwrap_or(&own);
         let mut held = HeldShard::of(pinned.as_deref());
-        let until = watch.at() + RUN_MAX;
         for (at, prepared) in range.clone().zip(chunk) {
             let args = batch.args(at, buf);
             let mut run = Run {

@@ -8,7 +8,7 @@ mod multi;
 mod watch;
 
 pub use multi::discard_transaction;
-pub use watch::forget_watches;
+pub use watch::{forget_some, forget_watches};
 
 use super::spec::assert_sorted;
 use super::spec::{Spec, flag};

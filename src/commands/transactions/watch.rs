@@ -19,6 +19,9 @@ use crate::resp::{Args, Reply};
 /// What a watched key takes beside its bytes, which are kept twice: in the client's list and in the shard's table.
 const WATCH_BYTES: u64 = 144;
 
+/// So many watched keys are forgotten at a time.
+const FORGOTTEN_MAX: usize = 4096;
+
 pub(super) const WATCH: Spec = Spec {
     since: "2.2.0",
     flags: QUICK | flag::NOT_QUEUED,
@@ -92,16 +95,19 @@ fn unwatch(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result
     Ok(Flow::Done)
 }
 
-/// Forgets all watched keys: after EXEC and DISCARD, at RESET and when the client goes.
-pub fn forget_watches(engine: &Engine, client: &mut Client, _pass: &Pass<'_>) {
+/// Forgets all watched keys: after EXEC and DISCARD, and at RESET.
+pub fn forget_watches(engine: &Engine, client: &mut Client, pass: &Pass<'_>) {
+    while !forget_some(engine, client, pass) {}
+}
+
+/// Forgets some watched keys of a client that goes; whether those were all.
+pub fn forget_some(engine: &Engine, client: &mut Client, _pass: &Pass<'_>) -> bool {
     if client.watches.is_empty() {
-        return;
+        return true;
     }
-    let watches = std::mem::take(&mut client.watches);
-    client
-        .handle
-        .let_go(watches.iter().map(|watch| bytes_of(&watch.key)).sum());
-    for watch in watches {
+    let from = client.watches.len().saturating_sub(FORGOTTEN_MAX);
+    for watch in client.watches.drain(from..) {
+        client.handle.let_go(bytes_of(&watch.key));
         // A collection that was dropped has taken its table with it.
         if let Some(collection) = collection_in(engine, watch.database) {
             let shard = collection.shard_of(collection.key(&watch.key).hash);
@@ -109,8 +115,13 @@ pub fn forget_watches(engine: &Engine, client: &mut Client, _pass: &Pass<'_>) {
             state.watches.remove(&watch.key, &client.watch_flag);
         }
     }
-    client.watch_flag = WatchFlag::default();
+    if from == 0 {
+        // A change in flight may still raise the flag of what was watched.
+        client.watch_flag = WatchFlag::default();
+        client.watches = Vec::new();
+    }
     note_count(client);
+    from == 0
 }
 
 fn collection_in(engine: &Engine, database: DatabaseId) -> Option<Arc<Collection>> {

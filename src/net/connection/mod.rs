@@ -63,8 +63,8 @@ struct Blocked {
 pub enum Next {
     /// Nothing, until it is woken.
     Rest,
-    /// To go on receiving a large request, after others.
-    Gather,
+    /// To go on after others, since there is much to do.
+    Later,
     /// To run.
     Run,
     /// To be dropped.
@@ -133,8 +133,22 @@ impl Connection {
         }
     }
 
-    /// Sees what has happened since the last turn.
+    /// Sees what has happened since the last turn, or wants to later.
     pub fn wake_up(&mut self) -> Next {
+        if !self.is_to_end() && matches!(self.state, State::Reading) && self.is_large() {
+            return Next::Later;
+        }
+        self.go_on()
+    }
+
+    /// Whether it has been killed; what wakes it is noted from here on.
+    pub fn is_to_end(&self) -> bool {
+        self.slot.rest();
+        self.handle.is_killed()
+    }
+
+    /// Sees what has happened since it last did.
+    pub fn go_on(&mut self) -> Next {
         self.slot.rest();
         if self.handle.is_killed() {
             return Next::End;
@@ -182,22 +196,6 @@ impl Connection {
         if self.is_ending {
             return self.close();
         }
-        if self.is_large() {
-            return Next::Gather;
-        }
-        self.receive_more()
-    }
-
-    /// Goes on receiving a large request, unless it has been told of something else meanwhile.
-    pub fn gather(&mut self) -> Next {
-        match self.state {
-            _ if self.handle.is_killed() => Next::End,
-            State::Reading => self.receive_more(),
-            _ => Next::Rest,
-        }
-    }
-
-    fn receive_more(&mut self) -> Next {
         match self.receive() {
             Ok(Received::Nothing) => Next::Rest,
             Ok(Received::Bytes) => self.begin_work(),
@@ -279,7 +277,7 @@ impl Connection {
                 if let Some(work) = &mut self.work {
                     work.next = next;
                 }
-                Next::Run
+                Next::Later
             }
             Ran::Close => self.close(),
             Ran::Paused { next } => {
@@ -341,6 +339,19 @@ impl Connection {
         let timeout_s = self.cx.server.params.live().timeout_s();
         let idle_ms = unix_ms().saturating_sub(self.handle.active_ms.load(Ordering::Relaxed));
         timeout_s > 0 && idle_ms >= timeout_s.saturating_mul(1000)
+    }
+}
+
+impl Connection {
+    /// Lets go of some of what the session holds in the engine, now that the connection is over; whether that was all.
+    pub fn let_go(&mut self) -> bool {
+        let is_all = self.session.let_go(&self.cx);
+        if !is_all {
+            // Nothing else is done for it, and others see it go.
+            self.handle.kill();
+            self.charge();
+        }
+        is_all
     }
 }
 

@@ -131,7 +131,9 @@ fn receive_into(socket: &Socket, buf: &mut Vec<u8>, cx: &WorkerCx) -> io::Result
     }
     let into = pooled.as_mut().unwrap_or(&mut *buf);
     let room = into.spare_capacity_mut();
-    let (offered, received) = (room.len(), socket.receive(room));
+    // A buffer that has grown has room for more than a turn should take.
+    let offered = room.len().min(RECEIVE_BYTES);
+    let received = socket.receive(room.get_mut(..offered).unwrap_or_default());
     let before = into.len();
     match received {
         Ok(count) if count > 0 => {

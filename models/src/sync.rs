@@ -1,0 +1,27 @@
+//! What the server's `crate::sync` has, by `loom`.
+
+use loom::sync as of_loom;
+
+/// A lock that a panic does not poison.
+#[derive(Default)]
+pub struct Mutex<T>(of_loom::Mutex<T>);
+
+/// Its guard.
+pub type MutexGuard<'a, T> = of_loom::MutexGuard<'a, T>;
+
+impl<T> Mutex<T> {
+    /// An unlocked one.
+    pub fn new(value: T) -> Self {
+        Self(of_loom::Mutex::new(value))
+    }
+
+    /// Locks it.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().expect("a model that panics has ended")
+    }
+}
+
+/// Atomics.
+pub mod atomic {
+    pub use loom::sync::atomic::{AtomicBool, Ordering};
+}
