@@ -94,9 +94,9 @@ impl Appender {
     }
 
     /// Syncs what is written, after a sync that is under way.
-    pub fn sync(&self) -> Result<(), WalError> {
+    pub fn sync(&self) {
         let _role = self.syncing.lock();
-        self.sync_under()
+        self.note(self.sync_under());
     }
 
     /// Syncs what is written, unless somebody else is syncing; whether it did.
@@ -104,10 +104,15 @@ impl Appender {
         let Some(_role) = self.syncing.try_lock() else {
             return false;
         };
-        if let Err(error) = self.sync_under() {
+        self.note(self.sync_under());
+        true
+    }
+
+    /// Tells of an error while the lock is held under which it came: a log that goes on is not failed by an old one.
+    fn note(&self, outcome: Result<(), WalError>) {
+        if let Err(error) = outcome {
             self.core.fail(&error.to_string());
         }
-        true
     }
 
     fn sync_under(&self) -> Result<(), WalError> {
@@ -135,23 +140,30 @@ impl Appender {
     }
 
     /// Syncs the segment in use, whatever is in it.
-    pub fn sync_file(&self) -> Result<(), WalError> {
+    fn sync_file(&self) -> Result<(), WalError> {
         let current = self.current.lock().clone();
         current.file.sync_data().map_err(WalError::io("sync", &current.path))
     }
 
     /// Begins another segment after the one that is full, and writes what waited for that.
-    pub fn rotate(&self) -> Result<(), WalError> {
+    pub fn rotate(&self) {
         let _role = self.syncing.lock();
-        // Most of it while others may still wait for nothing but this.
-        self.sync_under()?;
+        // Without the writer's lock: what comes meanwhile waits in the queue.
+        self.note(self.sync_under());
         let mut writer = self.writer.lock();
+        if self.core.is_failed() || !self.core.is_full.load(Ordering::SeqCst) {
+            return;
+        }
+        self.note(self.rotate_under(&mut writer));
+    }
+
+    fn rotate_under(&self, writer: &mut Writer) -> Result<(), WalError> {
         self.sync_under()?;
         let (segment, current) = self.create(writer.next())?;
-        self.turn_to(&mut writer, segment, current);
+        self.turn_to(writer, segment, current);
         self.core.is_full.store(false, Ordering::SeqCst);
         // It has been taken from the queue already.
-        self.write_under(&mut writer);
+        self.write_under(writer);
         Ok(())
     }
 
@@ -207,10 +219,24 @@ impl Appender {
     }
 
     /// The log's mark by itself, if one is due and nothing is being written.
-    pub fn write_mark(&self) -> Result<(), WalError> {
-        match self.writer.try_lock() {
-            Some(mut writer) => writer.write_mark(),
-            None => Ok(()),
+    pub fn write_mark(&self) {
+        if let Some(mut writer) = self.writer.try_lock()
+            && !self.core.is_failed()
+        {
+            self.note(writer.write_mark());
+        }
+    }
+
+    /// The end of the log: all durable, and marked so.
+    pub fn finish(&self) {
+        self.sync();
+        let _role = self.syncing.lock();
+        let mut writer = self.writer.lock();
+        if writer.is_stuck() {
+            tracing::warn!("WAL: closed while record {} was begun and not submitted", writer.next());
+        }
+        if self.core.mark_due.load(Ordering::SeqCst) && !self.core.is_failed() {
+            self.note(writer.write_mark().and_then(|()| self.sync_file()));
         }
     }
 }

@@ -227,7 +227,7 @@ impl Wal {
         }
     }
 
-    /// Whether a write or sync has failed: until the log [goes on](Self::resume) nothing is written and nothing more
+    /// Whether a write or sync has failed: until the log [goes on](Self::resume_behind) nothing is written and nothing more
     /// becomes stable.
     #[inline]
     pub fn is_failed(&self) -> bool {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::appender::Appender;
 use super::core::Core;
-use super::{Fsync, Lsn, WalError};
+use super::{Fsync, Lsn};
 
 /// The rhythm of everysec.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -51,20 +51,12 @@ impl Keeper {
                 self.park(None);
                 continue;
             }
-            match self.work(closing) {
-                Ok(false) => {}
-                Ok(true) => break,
-                Err(error) => {
-                    self.core.fail(&error.to_string());
-                    continue;
-                }
+            if self.work(closing) {
+                break;
             }
             let timed_out = self.park(self.deadline(closing));
-            if timed_out
-                && !self.core.is_unsynced()
-                && let Err(error) = self.appender.write_mark()
-            {
-                self.core.fail(&error.to_string());
+            if timed_out && !self.core.is_unsynced() {
+                self.appender.write_mark();
             }
         }
         self.core.closed.store(true, Ordering::SeqCst);
@@ -73,23 +65,20 @@ impl Keeper {
     }
 
     /// Does what is due; whether the log is closed by that.
-    fn work(&mut self, closing: bool) -> Result<bool, WalError> {
+    fn work(&mut self, closing: bool) -> bool {
         if self.core.is_full.load(Ordering::SeqCst) {
-            self.appender.rotate()?;
+            self.appender.rotate();
         }
         self.appender.write();
         if self.is_sync_due() {
             self.last_sync = Instant::now();
-            self.appender.sync()?;
+            self.appender.sync();
         }
-        if self.core.is_failed() || self.core.is_full.load(Ordering::SeqCst) {
-            return Ok(false);
+        let is_over = self.core.is_open() && !self.core.is_full.load(Ordering::SeqCst) && closing && self.is_drained();
+        if is_over {
+            self.appender.finish();
         }
-        if closing && self.is_drained() {
-            self.finish()?;
-            return Ok(true);
-        }
-        Ok(false)
+        is_over
     }
 
     fn is_sync_due(&self) -> bool {
@@ -117,21 +106,6 @@ impl Keeper {
             return false;
         }
         since.elapsed() >= CLOSE_GRACE
-    }
-
-    /// The end of the log: all durable, and marked so.
-    fn finish(&mut self) -> Result<(), WalError> {
-        self.appender.sync()?;
-        let mut writer = self.appender.writer();
-        if writer.is_stuck() {
-            tracing::warn!("WAL: closed while record {} was begun and not submitted", writer.next());
-        }
-        if !self.core.mark_due.load(Ordering::SeqCst) {
-            return Ok(());
-        }
-        writer.write_mark()?;
-        drop(writer);
-        self.appender.sync_file()
     }
 
     /// When there is something to do that nobody asks for.

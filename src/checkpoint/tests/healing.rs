@@ -153,6 +153,7 @@ fn a_start_between_the_checkpoint_and_the_segment_behind_it_finds_all() {
         for _ in 0..50 {
             clients.write(&mut server, &mut random);
         }
+        server.sync();
         disk.break_down();
         while !server.engine.wal().is_failed() {
             clients.write(&mut server, &mut random);
