@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use lokikv::lsn::Lsn;
 use lokikv::storage::Disk;
 use lokikv::storage::fault::FaultDisk;
 use lokikv::wal::{Lsn, Reader, repair_damage, repair_tail, segment_name};

@@ -11,6 +11,7 @@ use lokikv::client::{ClientHandle, Clients};
 use lokikv::commands::table;
 use lokikv::config::{Params, load};
 use lokikv::engine::Engine;
+use lokikv::engine::ids::DatabaseId;
 use lokikv::engine::index::Kind;
 use lokikv::engine::keyspace::ExclusiveTxn;
 use lokikv::engine::registry::{Registry, numbered_name};
@@ -44,8 +45,9 @@ impl Bench {
         let mut worker = engine.worker().ok_or("no place")?;
         worker.with_exclusive(&engine, |worker, pass| {
             let mut scope = Scope::exclusive(&engine, worker, pass);
-            let mut txn = ExclusiveTxn::new(&mut scope, 0);
+            let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
             (0..).zip(DATABASES).try_for_each(|(id, kind)| {
+                let id = DatabaseId::new(id);
                 let created = txn.create(Some(id), &numbered_name(id), kind);
                 created.map(|_| ())
             })

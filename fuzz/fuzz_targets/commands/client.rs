@@ -1,6 +1,6 @@
 //! One client: what it has sent, what of it has run, what it waits for.
 
-use lokikv::resp::{Batch, Limits, RequestParser};
+use lokikv::resp::{Batch, ParserLimits, RequestParser};
 use lokikv::session::{LateCall, Ran, Session, Waiting};
 
 use crate::bench::Bench;
@@ -30,7 +30,7 @@ impl Client {
     pub fn new(session: Session) -> Self {
         Self {
             session,
-            parser: RequestParser::new(Limits::default()),
+            parser: RequestParser::new(ParserLimits::default()),
             sent: Vec::new(),
             work: None,
             blocked: None,

@@ -39,7 +39,7 @@ fn check_collection(collection: &Collection) {
         });
         for key in keys {
             let key = collection.key(&key);
-            assert_eq!(collection.shard_of(key.hash), number, "a key in another's shard");
+            assert_eq!(collection.shard_of(key.hash).index(), number, "a key in another's shard");
             assert!(state.index.get(key).is_some(), "a key that is not found");
         }
     }
