@@ -29,6 +29,8 @@ mod copies;
 mod edges;
 #[path = "server/feed.rs"]
 mod feed;
+#[path = "server/folders.rs"]
+mod folders;
 #[path = "server/holding.rs"]
 mod holding;
 #[path = "server/http.rs"]

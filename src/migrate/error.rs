@@ -10,7 +10,7 @@ use crate::checkpoint::CheckpointError;
 use crate::engine::CollectionError;
 use crate::rdb;
 use crate::recovery::RecoveryError;
-use crate::recovery::exchange::ExchangeError;
+use crate::recovery::folders::FolderError;
 
 /// See the module.
 #[derive(Debug)]
@@ -68,14 +68,12 @@ pub enum MigrateError {
     NoDirectory(PathBuf),
     /// The data directory cannot be made.
     Create(PathBuf, io::Error),
-    /// The data directory is in use, or cannot be taken.
-    Locked(PathBuf, io::Error),
+    /// One of the folders is in use, or cannot be taken.
+    Folders(FolderError),
     /// A thread cannot be started.
     Thread(io::Error),
     /// All places for threads are taken.
     NoPlace,
-    /// A restore in place cannot be finished.
-    Exchange(ExchangeError),
     /// The data directory cannot be loaded.
     Recovery(RecoveryError),
     /// The data cannot be made durable.
@@ -129,10 +127,9 @@ impl fmt::Display for MigrateError {
             Self::NoKind(name) => write!(out, "there is no kind \"{name}\""),
             Self::NoDirectory(dir) => write!(out, "{}: no such directory", dir.display()),
             Self::Create(dir, error) => write!(out, "cannot create the data directory {}: {error}", dir.display()),
-            Self::Locked(dir, error) => write!(out, "data directory {}: {error}", dir.display()),
+            Self::Folders(error) => error.fmt(out),
             Self::Thread(error) => write!(out, "cannot start a thread: {error}"),
             Self::NoPlace => out.write_str("all places for threads are taken"),
-            Self::Exchange(error) => error.fmt(out),
             Self::Recovery(error) => error.fmt(out),
             Self::Checkpoint(error) => error.fmt(out),
             Self::Collection(error) => error.fmt(out),
@@ -155,7 +152,7 @@ macro_rules! from {
 from!(
     Format rdb::Error,
     Value rdb::Reason,
-    Exchange ExchangeError,
+    Folders FolderError,
     Recovery RecoveryError,
     Checkpoint CheckpointError,
     Collection CollectionError

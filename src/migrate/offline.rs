@@ -10,9 +10,9 @@ use crate::config::core_count;
 use crate::config::{Loaded, Params};
 use crate::engine::Engine;
 use crate::engine::worker::Worker;
-use crate::recovery::exchange::Exchange;
+use crate::recovery::folders::FolderLocks;
 use crate::recovery::{self, RecoverOptions, Stage};
-use crate::storage::{DirLock, Disk, lock_dir};
+use crate::storage::Disk;
 use crate::wal::Wal;
 
 /// See the module.
@@ -24,7 +24,7 @@ pub struct Offline {
     /// How many numbered databases a server would offer.
     pub databases: u32,
     checkpoints: Checkpointer,
-    _lock: DirLock,
+    _locks: FolderLocks,
 }
 
 impl Offline {
@@ -35,8 +35,7 @@ impl Offline {
     pub fn open(loaded: Loaded, disk: &Arc<dyn Disk>, observer: &mut dyn Observer) -> Outcome<Self> {
         let config = loaded.config.clone();
         let dir = config.storage.data_path();
-        let lock = lock_dir(&dir).map_err(|error| MigrateError::Locked(dir.clone(), error))?;
-        let finished = Exchange::finish_pending(disk.as_ref(), &dir)?;
+        let (locks, finished) = FolderLocks::take(disk.as_ref(), &dir, &config.storage.folders())?;
         if finished.is_some() {
             observer.note("a restore in place that was interrupted has been finished");
         }
@@ -76,7 +75,7 @@ impl Offline {
             engine,
             worker,
             databases: config.server.databases as u32,
-            _lock: lock,
+            _locks: locks,
         })
     }
 

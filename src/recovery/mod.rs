@@ -14,6 +14,7 @@
 
 mod error;
 pub mod exchange;
+pub mod folders;
 pub mod moment;
 mod newest;
 mod pages;

@@ -1,7 +1,6 @@
 //! From a configuration to a running server, and back.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -25,10 +24,10 @@ use crate::logging::LogFileError;
 use crate::metrics::Stats;
 use crate::net::BindError;
 use crate::net::{self, Listeners};
-use crate::recovery::exchange::{Exchange, ExchangeError};
+use crate::recovery::folders::{FolderError, FolderLocks};
 use crate::recovery::{self, RecoverOptions, Recovered, Stage};
 use crate::state::{Pause, Server, Shutdown};
-use crate::storage::{Disk, RealDisk, lock_dir};
+use crate::storage::{Disk, RealDisk};
 use crate::wal::{Lsn, Wal, WalOptions};
 
 /// The replication term: constant as long as there is no replication.
@@ -46,8 +45,8 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-impl From<ExchangeError> for StartError {
-    fn from(error: ExchangeError) -> Self {
+impl From<FolderError> for StartError {
+    fn from(error: FolderError) -> Self {
         Self(error.to_string())
     }
 }
@@ -91,25 +90,18 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
     );
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let data_dir = config.storage.data_path();
-    disk.create_dir_all(&data_dir)
-        .map_err(|error| format!("cannot create the data directory {}: {error}", data_dir.display()))?;
-    let _lock = lock_dir(&data_dir).map_err(|error| format!("data directory {}: {error}", data_dir.display()))?;
-    finish_exchange(disk.as_ref(), &data_dir)?;
-    let listeners = net::bind(&config)?;
-    let server = assemble(loaded, &config, disk, listeners.port(), started)?;
-    serve(&server, listeners, config.server.worker_count())?;
-    finish(&server)
-}
-
-fn finish_exchange(disk: &dyn Disk, data_dir: &Path) -> Result<(), StartError> {
-    if let Some((pending, aside)) = Exchange::finish_pending(disk, data_dir)? {
+    let (_locks, finished) = FolderLocks::take(disk.as_ref(), &data_dir, &config.storage.folders())?;
+    if let Some((pending, aside)) = finished {
         tracing::warn!(
             to = pending.to,
             ?aside,
             "finished a restore in place that was interrupted"
         );
     }
-    Ok(())
+    let listeners = net::bind(&config)?;
+    let server = assemble(loaded, &config, disk, listeners.port(), started)?;
+    serve(&server, listeners, config.server.worker_count())?;
+    finish(&server)
 }
 
 fn assemble(

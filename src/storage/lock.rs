@@ -1,4 +1,4 @@
-//! One process per data directory: an advisory lock on a file in it.
+//! One process per directory: an advisory lock on a file in it.
 //!
 //! **Invariants**: the lock is the kernel's and dies with the process; the pid in the file is for people only.
 
@@ -37,10 +37,15 @@ pub fn lock_dir(dir: &Path) -> io::Result<DirLock> {
         Err(TryLockError::WouldBlock) => return Err(held_by(dir, &mut file)),
         Err(TryLockError::Error(error)) => return Err(error),
     }
+    // On a full disk there is no pid to be read, and the lock holds all the same.
+    let _ = note_holder(&mut file);
+    Ok(DirLock { _file: file, path })
+}
+
+fn note_holder(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    writeln!(file, "{}", std::process::id())?;
-    Ok(DirLock { _file: file, path })
+    writeln!(file, "{}", std::process::id())
 }
 
 fn held_by(dir: &Path, file: &mut File) -> io::Error {

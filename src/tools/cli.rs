@@ -15,25 +15,27 @@ use crate::config::cli::{
 use crate::config::schema::Storage;
 use crate::engine::worker::unix_ms;
 use crate::recovery::exchange::Exchange;
+use crate::recovery::folders::FolderLocks;
 use crate::recovery::verify::{self, Finding};
-use crate::storage::{DirLock, Disk, RealDisk, lock_dir};
+use crate::storage::{Disk, RealDisk};
 
 /// The data directory for this process alone.
-fn lock(dir: &str) -> Result<DirLock, ToolError> {
-    let lock = lock_any(dir)?;
-    match Exchange::pending(&RealDisk, Path::new(dir))? {
-        Some(pending) => Err(ToolError::Interrupted(Box::new(pending), dir.into())),
-        None => Ok(lock),
+fn lock(storage: &Storage) -> Result<FolderLocks, ToolError> {
+    let locks = lock_any(storage)?;
+    let dir = storage.data_path();
+    match Exchange::pending(&RealDisk, &dir)? {
+        Some(pending) => Err(ToolError::Interrupted(Box::new(pending), dir)),
+        None => Ok(locks),
     }
 }
 
 /// The data directory for this process alone, also one whose restore in place has still to be finished.
-pub(super) fn lock_any(dir: &str) -> Result<DirLock, ToolError> {
-    let path = Path::new(dir);
-    if !path.is_dir() {
-        return Err(ToolError::NoDirectory(dir.to_owned()));
+pub(super) fn lock_any(storage: &Storage) -> Result<FolderLocks, ToolError> {
+    let dir = storage.data_path();
+    if !dir.is_dir() {
+        return Err(ToolError::NoDirectory(storage.data_dir.clone()));
     }
-    lock_dir(path).map_err(|error| ToolError::Locked(dir.to_owned(), error))
+    Ok(FolderLocks::take_existing(&dir, &storage.folders())?)
 }
 
 /// Where the parts of the data are.
@@ -48,8 +50,8 @@ fn storage(args: &VerifyArgs) -> Storage {
 
 /// Reads a data directory back: what is whole and what is noteworthy goes to standard output, faults to standard error.
 pub fn verify(args: &VerifyArgs) -> u8 {
-    let _lock = match lock(&args.dir) {
-        Ok(lock) => lock,
+    let _locks = match lock(&storage(args)) {
+        Ok(locks) => locks,
         Err(why) => return fail(&why.to_string()),
     };
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -92,7 +94,7 @@ pub fn repair(args: &RepairArgs) -> u8 {
 
 fn try_repair(args: &RepairArgs) -> Result<u8, ToolError> {
     let dir = &args.dirs.dir;
-    let _lock = lock(dir)?;
+    let _locks = lock(&storage(&args.dirs))?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let progress = Progress::new();
     let plan = repair::plan(&disk, &storage(&args.dirs), &mut |what, done, total| {

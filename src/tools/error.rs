@@ -10,6 +10,7 @@ use crate::checkpoint::CheckpointError;
 use crate::engine::field::Unfit;
 use crate::recovery::RecoveryError;
 use crate::recovery::exchange::{Exchange, ExchangeError};
+use crate::recovery::folders::FolderError;
 use crate::storage::FileError;
 use crate::wal::{Lsn, WalError};
 
@@ -36,8 +37,8 @@ pub enum ToolError {
     Unfit(Unfit),
     /// There is no such data directory.
     NoDirectory(String),
-    /// The data directory is in use, or cannot be taken.
-    Locked(String, io::Error),
+    /// A folder is in use, or cannot be taken.
+    Locked(FolderError),
     /// The directory is to be filled and holds something.
     NotEmpty(PathBuf),
     /// Something cannot be started.
@@ -70,7 +71,7 @@ impl fmt::Display for ToolError {
             Self::Interrupted(exchange, data_dir) => out.write_str(&exchange.refusal(data_dir)),
             Self::Unfit(error) => error.fmt(out),
             Self::NoDirectory(dir) => write!(out, "{dir}: no such directory"),
-            Self::Locked(dir, error) => write!(out, "data directory {dir}: {error}"),
+            Self::Locked(error) => error.fmt(out),
             Self::NotEmpty(path) => write!(out, "{} is not empty, and nothing is overwritten", path.display()),
             Self::Start(what, error) => write!(out, "cannot start {what}: {error}"),
             Self::OtherMoment { found, wanted } => write!(out, "the checkpoint is at LSN {found} and not {wanted}"),
@@ -103,5 +104,6 @@ from!(
     Wal WalError,
     Recovery RecoveryError,
     Exchange ExchangeError,
+    Locked FolderError,
     Unfit Unfit
 );

@@ -41,8 +41,14 @@ pub fn restore(args: &RestoreArgs) -> u8 {
         return EXIT_USAGE;
     };
     let data_dir = Path::new(&args.from);
-    let _lock = match lock_any(&args.from) {
-        Ok(lock) => lock,
+    let from = Storage {
+        data_dir: args.from.clone(),
+        checkpoint_dir: args.checkpoint_dir.clone(),
+        wal_dir: args.wal_dir.clone(),
+        ..Storage::default()
+    };
+    let _locks = match lock_any(&from) {
+        Ok(locks) => locks,
         Err(why) => return fail(&why.to_string()),
     };
     match Exchange::pending(&RealDisk, data_dir) {
@@ -59,12 +65,6 @@ pub fn restore(args: &RestoreArgs) -> u8 {
         Ok(Some(pending)) => return fail(&pending.refusal(data_dir)),
         Err(why) => return fail(&why.to_string()),
     }
-    let from = Storage {
-        data_dir: args.from.clone(),
-        checkpoint_dir: args.checkpoint_dir.clone(),
-        wal_dir: args.wal_dir.clone(),
-        ..Storage::default()
-    };
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let progress = Progress::new();
     let mut show = |stage, done, total| {

@@ -1,5 +1,6 @@
 //! The directory of persisted collections: a folder for each, whose manifest is always of the same name.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::error::{CheckpointError, Result};
@@ -19,7 +20,12 @@ pub fn persisted_manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<(String, P
     }
     for name in disk.list(dir).map_err(CheckpointError::io("list", dir))? {
         let path = dir.join(&name).join(MANIFEST);
-        if disk.exists(&path).map_err(CheckpointError::io("look for", &path))? {
+        let is_there = match disk.exists(&path) {
+            // A file, such as the folder's lock.
+            Err(error) if error.kind() == ErrorKind::NotADirectory => false,
+            other => other.map_err(CheckpointError::io("look for", &path))?,
+        };
+        if is_there {
             found.push((name.to_string_lossy().into_owned(), path));
         }
     }
