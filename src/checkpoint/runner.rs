@@ -18,7 +18,7 @@ use super::request::CheckpointDone;
 use crate::engine::background::step_back;
 use crate::engine::worker::{Worker, unix_ms};
 use crate::storage::fault_point::fault_point;
-use crate::wal::Lsn;
+use crate::wal::{LogNote, Lsn};
 
 /// How often the thread looks whether a checkpoint is due.
 const TICK: Duration = Duration::from_millis(250);
@@ -239,6 +239,7 @@ impl Runner {
         let had_failed = wal.is_failed();
         if !had_failed {
             wal.sync_blocking(lsn)?;
+            wal.note_reached(lsn)?;
         }
         fault_point("checkpoint.wal_durable");
         bytes += catalog.publish(&mut manifest)?;
@@ -275,6 +276,11 @@ impl Runner {
         let now_ms = unix_ms();
         let keep_from = self.shared.status.last().map_or(Lsn::ZERO, |last| last.lsn.next());
         let keep_age_s = settings.wal_keep_age_s();
+        if !self.shared.engine.wal().is_enabled()
+            && let Err(error) = LogNote::release(self.shared.disk.as_ref(), &self.shared.options.dir)
+        {
+            tracing::warn!("the old log, which is not needed any more, is still asked for: {error}");
+        }
         fault_point("checkpoint.before_trim");
         if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {
             tracing::warn!("the WAL could not be trimmed after a checkpoint: {error}");

@@ -91,6 +91,11 @@ impl fmt::Display for RecoveryError {
                 "{error}. Nothing was changed. The log does not continue the newest checkpoint: put back the missing \
                  segments or the checkpoint that belongs to this log"
             ),
+            Self::Wal(error @ (WalError::Lost { .. } | WalError::Short { .. } | WalError::Foreign { .. })) => write!(
+                f,
+                "{error}. Nothing was changed. Put back the log that belongs to these checkpoints (storage.wal_dir); or, \
+                 to go on with what is left and lose the rest, use lokikv repair"
+            ),
             Self::Wal(error) => write!(f, "{error}. Nothing was changed"),
             Self::Replay {
                 lsn,

@@ -9,6 +9,7 @@
 //! **Invariants**
 //! - Recovery fails closed: whatever is damaged, missing or unknown stops the start and is named; a torn tail, which
 //!   was never acknowledged as durable, is cut off and reported.
+//! - A log that the folder of checkpoints tells of ([`LogNote`]) is there, is that one, and is as long as it was.
 //! - Nothing on disk is changed before all of it was read, and then only the torn tail.
 //! - The engine's figures (keys, bytes) are exact after it.
 
@@ -31,7 +32,7 @@ use crate::engine::collection::Totals;
 use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
 use crate::storage::{Disk, FileError};
-use crate::wal::{Lsn, Tail, WalError};
+use crate::wal::{LogNote, Lsn, Tail, WalError, repair_tail};
 
 pub use error::RecoveryError;
 pub use past::{Past, recover_past};
@@ -130,6 +131,10 @@ pub fn recover(
     mut progress: impl FnMut(Progress),
 ) -> Result<Recovered, RecoveryError> {
     let started = Instant::now();
+    let note = LogNote::read(disk.as_ref(), &options.checkpoint_dir)?;
+    if let Some(note) = &note {
+        note.check(disk.as_ref(), &options.checkpoint_dir, &options.wal_dir)?;
+    }
     let access_s = (unix_ms() / 1000) as u32;
     let mut registry = Registry::default();
     let checkpoint = newest::Loading {
@@ -149,6 +154,12 @@ pub fn recover(
     } else {
         replay::Replayed::default()
     };
+    if let Some(note) = &note {
+        note.check_end(&options.checkpoint_dir, replayed.end)?;
+    }
+    if replayed.torn_tail.is_some() {
+        repair_tail(&disk, dir)?;
+    }
     if !options.wal_enabled && replayed.effects > 0 {
         tracing::warn!(
             "the WAL is off, but there was one: {} changes were replayed from it; new changes are not logged",

@@ -16,7 +16,7 @@ use crate::checkpoint::files::persisted::persisted_manifests;
 use crate::checkpoint::files::verify::{Event, Expected, verify_manifest};
 use crate::engine::effect::decode_all;
 use crate::storage::Disk;
-use crate::wal::{Lsn, Reader, WalError};
+use crate::wal::{LogNote, Lsn, Reader, WalError};
 
 /// Records between two reports.
 const REPORT_RECORDS: u64 = 1 << 14;
@@ -64,7 +64,7 @@ pub fn verify(disk: &Arc<dyn Disk>, folders: &Folders, tell: &mut dyn FnMut(Find
     };
     let last = verifier.checkpoints(&folders.checkpoints);
     verifier.persisted(&folders.persisted);
-    verifier.log(&folders.log, last);
+    verifier.log(folders, last);
     faults
 }
 
@@ -169,7 +169,16 @@ impl Verifier<'_> {
     }
 
     /// The log: what recovery would read after the checkpoint at `last`, and what is kept from before it.
-    fn log(&mut self, dir: &Path, last: Lsn) {
+    fn log(&mut self, folders: &Folders, last: Lsn) {
+        let (dir, disk) = (&folders.log, self.disk.as_ref());
+        let note = LogNote::read(disk, &folders.checkpoints).unwrap_or_else(|error| {
+            self.fault(&error);
+            None
+        });
+        let checked = note.map_or(Ok(()), |note| note.check(disk, &folders.checkpoints, dir));
+        if let Err(error) = checked {
+            self.fault(&error);
+        }
         match Reader::oldest_lsn(self.disk.as_ref(), dir) {
             Ok(None) => {}
             Ok(Some(oldest)) => {
@@ -178,7 +187,12 @@ impl Verifier<'_> {
                 {
                     self.before(&error);
                 }
-                if let Err(error) = self.records(dir, last.next(), Lsn::MAX) {
+                let read = self.records(dir, last.next(), Lsn::MAX);
+                let checked = read.and_then(|next| match note {
+                    Some(note) => note.check_end(&folders.checkpoints, next),
+                    None => Ok(()),
+                });
+                if let Err(error) = checked {
                     self.fault(&error);
                 }
             }
@@ -194,8 +208,8 @@ impl Verifier<'_> {
         }
     }
 
-    /// Reads the records from `from` to `to`, effects included.
-    fn records(&mut self, dir: &Path, from: Lsn, to: Lsn) -> Result<(), WalError> {
+    /// Reads the records from `from` to `to`, effects included; returns the LSN after the last one in the log.
+    fn records(&mut self, dir: &Path, from: Lsn, to: Lsn) -> Result<Lsn, WalError> {
         let mut reader = Reader::open(Arc::clone(self.disk), dir, from)?;
         let (mut records, mut effects) = (0_u64, 0_u64);
         let mut unknown = None;
@@ -241,6 +255,6 @@ impl Verifier<'_> {
                 "log: LSN {from} to {last}, {records} records, {effects} effects"
             )));
         }
-        Ok(())
+        Ok(reader.next_lsn())
     }
 }

@@ -214,6 +214,7 @@ fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: Lsn) -> Result<Wal,
         return Ok(Wal::disabled(next_lsn));
     }
     let options = WalOptions {
+        note_dir: Some(config.storage.checkpoint_path()),
         fsync: config.wal.fsync.into(),
         segment_bytes: config.wal.segment_bytes,
         term: TERM,

@@ -35,6 +35,8 @@ pub const LOG: &[&str] = &[
     "wal.synced",
     "wal.segment_created",
     "wal.segment_durable",
+    "wal.before_note",
+    "wal.noted",
 ];
 
 /// What passes a log that goes on after it has failed.
@@ -64,7 +66,7 @@ pub const EXCHANGE: &[&str] = &[
 ];
 
 /// All points there are, by what passes them.
-pub const GROUPS: [&[&str]; 4] = [CHECKPOINTS, LOG, FILLS, EXCHANGE];
+pub const GROUPS: [&[&str]; 5] = [CHECKPOINTS, LOG, MENDING, FILLS, EXCHANGE];
 
 /// Ends the process as `kill -9` would if the environment says so for this point.
 #[cfg(feature = "fault-points")]

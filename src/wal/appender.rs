@@ -18,6 +18,7 @@ use std::time::Instant;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::core::Core;
+use super::note::NoteKeeper;
 use super::segment::{self, OpenSegment};
 use super::writer::{Writer, Wrote};
 use super::{Lsn, WalError};
@@ -33,6 +34,7 @@ pub(super) struct Appender {
     /// One sync at a time, and none while the segment is exchanged.
     syncing: Mutex<()>,
     current: Mutex<Current>,
+    notes: NoteKeeper,
 }
 
 /// The segment in use, as a sync needs it.
@@ -53,7 +55,12 @@ impl Current {
 }
 
 impl Appender {
-    pub fn new(core: Arc<Core>, disk: Arc<dyn Disk>, dir: PathBuf, writer: Writer) -> Result<Self, WalError> {
+    pub fn new(
+        (core, disk): (Arc<Core>, Arc<dyn Disk>),
+        dir: PathBuf,
+        writer: Writer,
+        notes: NoteKeeper,
+    ) -> Result<Self, WalError> {
         let current = Current::of(writer.segment())?;
         core.stable_bytes.store(writer.segment().bytes, Ordering::SeqCst);
         Ok(Self {
@@ -63,6 +70,7 @@ impl Appender {
             writer: Mutex::new(writer),
             syncing: Mutex::new(()),
             current: Mutex::new(current),
+            notes,
         })
     }
 
@@ -159,7 +167,9 @@ impl Appender {
 
     fn rotate_under(&self, writer: &mut Writer) -> Result<(), WalError> {
         self.sync_under()?;
-        let (segment, current) = self.create(writer.next())?;
+        let first = writer.next();
+        let (segment, current) = self.create(first)?;
+        self.note_segment(first);
         self.turn_to(writer, segment, current);
         self.core.is_full.store(false, Ordering::SeqCst);
         // It has been taken from the queue already.
@@ -168,17 +178,34 @@ impl Appender {
     }
 
     fn create(&self, first: Lsn) -> Result<(OpenSegment, Current), WalError> {
-        let segment = segment::create(self.disk.as_ref(), &self.dir, first)?;
+        let segment = segment::create(self.disk.as_ref(), &self.dir, first, self.notes.identity)?;
         let current = Current::of(&segment)?;
         Ok((segment, current))
+    }
+
+    /// Notes a new segment. Where that fails the note is older than the log, and tells of less than it could, until the
+    /// next one.
+    fn note_segment(&self, first: Lsn) {
+        if let Err(error) = self.notes.tell(self.disk.as_ref(), first, first.before()) {
+            tracing::warn!("the log's new segment is not noted beside the checkpoints: {error}");
+        }
+    }
+
+    /// Notes that the log is durable up to `lsn`, which it is.
+    pub fn note_reached(&self, lsn: Lsn) -> Result<(), WalError> {
+        let newest = self.core.segments.lock().last().map_or(Lsn::ZERO, |last| last.first);
+        self.notes.tell(self.disk.as_ref(), newest, lsn)
     }
 
     /// The log, which has failed, goes on behind `lsn`: all up to there is durable by other means.
     pub fn resume_behind(&self, lsn: Lsn) -> Result<(), WalError> {
         let _role = self.syncing.lock();
         let mut writer = self.writer.lock();
+        // What is left may go as a whole: from here to the new segment the log is not needed.
+        self.notes.release(self.disk.as_ref())?;
         self.leave(&writer, lsn.next());
         let (segment, current) = self.create(lsn.next())?;
+        self.note_segment(lsn.next());
         writer.skip_to(lsn.next());
         self.turn_to(&mut writer, segment, current);
         self.core.mend(lsn);

@@ -46,6 +46,29 @@ pub enum WalError {
         /// Where it was found.
         file: PathBuf,
     },
+    /// The newest segment that the log had is not there.
+    Lost {
+        /// That segment.
+        file: PathBuf,
+        /// What tells of it.
+        note: PathBuf,
+    },
+    /// The log has been longer.
+    Short {
+        /// Its last record now.
+        last: Lsn,
+        /// What was durable once.
+        reached: Lsn,
+        /// What tells of it.
+        note: PathBuf,
+    },
+    /// A segment of another log.
+    Foreign {
+        /// That segment.
+        file: PathBuf,
+        /// What tells of the log that belongs here.
+        note: PathBuf,
+    },
     /// The record is not retained any more.
     Trimmed {
         /// The LSN asked for.
@@ -100,6 +123,24 @@ impl fmt::Display for WalError {
                     f,
                     "WAL: record {expected} is missing, the next one found is {found} in {file}"
                 )
+            }
+            WalError::Lost { file, note } => {
+                let (file, note) = (file.display(), note.display());
+                write!(
+                    f,
+                    "WAL: the log's newest segment is missing: {file}, of which {note} tells"
+                )
+            }
+            WalError::Short { last, reached, note } => {
+                let note = note.display();
+                write!(
+                    f,
+                    "WAL: the log ends with record {last}, and was durable up to {reached} once, as {note} tells"
+                )
+            }
+            WalError::Foreign { file, note } => {
+                let (file, note) = (file.display(), note.display());
+                write!(f, "WAL: {file} is of another log than the one of which {note} tells")
             }
             WalError::Trimmed { from, oldest } => {
                 write!(f, "WAL: record {from} is not retained, the oldest is {oldest}")

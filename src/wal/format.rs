@@ -128,6 +128,8 @@ pub(super) fn covered(record: &[u8]) -> &[u8] {
 pub(super) struct SegmentHeader {
     pub salt: u32,
     pub first_lsn: Lsn,
+    /// That of the log; 0 in segments of programs that knew none.
+    pub identity: u32,
 }
 
 /// Why a segment's header is not one.
@@ -144,7 +146,7 @@ impl SegmentHeader {
         bytes.extend(SEGMENT_VERSION.to_le_bytes());
         bytes.extend(self.salt.to_le_bytes());
         bytes.extend(self.first_lsn.get().to_le_bytes());
-        bytes.extend(0u32.to_le_bytes());
+        bytes.extend(self.identity.to_le_bytes());
         bytes.extend(crc32c::crc32c(&bytes).to_le_bytes());
         let mut header = [0; SEGMENT_HEADER_BYTES];
         for (to, from) in header.iter_mut().zip(bytes) {
@@ -169,6 +171,7 @@ impl SegmentHeader {
         Ok(SegmentHeader {
             salt: word(3),
             first_lsn: Lsn::new(u64::from(word(4)) | u64::from(word(5)) << 32),
+            identity: word(6),
         })
     }
 }
@@ -197,6 +200,7 @@ mod tests {
         let segment = SegmentHeader {
             salt: 77,
             first_lsn: Lsn::new(1 << 40),
+            identity: 7,
         };
         let bytes = segment.encode();
         assert_eq!(SegmentHeader::decode(&bytes), Ok(segment));
@@ -212,6 +216,7 @@ mod tests {
         let mut bytes = SegmentHeader {
             salt: 1,
             first_lsn: Lsn::FIRST,
+            identity: 0,
         }
         .encode();
         bytes[8] = 2;

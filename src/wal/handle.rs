@@ -17,6 +17,7 @@ use super::core::{Core, Progress, SegmentInfo};
 use super::feed::ReaderThreads;
 use super::format::{RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES};
 use super::keeper::Keeper;
+use super::note::NoteKeeper;
 use super::reader::Reader;
 use super::repair::repair_tail;
 use super::segment::{self, OpenSegment, SegmentFile};
@@ -79,12 +80,12 @@ impl Wal {
         disk.create_dir_all(&options.dir)
             .map_err(WalError::io("create", &options.dir))?;
         let next = next_lsn.max(Lsn::FIRST);
-        let (segment, files, last_wall_ms) = open_segment(&disk, &options, next)?;
+        let (segment, files, last_wall_ms, notes) = open_segment(&disk, &options, next)?;
         let core = Arc::new(Core::new(true, next, &options));
         *core.segments.lock() = describe(disk.as_ref(), &files, last_wall_ms)?;
         let dir = options.dir.clone();
         let writer = Writer::new(core.clone(), &options, segment, (next, last_wall_ms));
-        let appender = Arc::new(Appender::new(core.clone(), disk.clone(), dir.clone(), writer)?);
+        let appender = Arc::new(Appender::new((core.clone(), disk.clone()), dir.clone(), writer, notes)?);
         let keeper = Keeper::new(core.clone(), appender.clone());
         let builder = std::thread::Builder::new().name("wal".to_owned());
         let thread = builder
@@ -269,6 +270,17 @@ impl Wal {
         }
     }
 
+    /// Notes in the folder of checkpoints that the log is durable up to `lsn`, which it is.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn note_reached(&self, lsn: Lsn) -> Result<(), WalError> {
+        match &self.inner.appender {
+            Some(appender) => appender.note_reached(lsn),
+            None => Ok(()),
+        }
+    }
+
     /// Deletes the oldest segments that hold only records below `keep_from` and whose last record is at least
     /// `keep_age_s` seconds older than `now_ms`; never the last segment. Returns how many. O(segments).
     pub fn trim(&self, keep_from: Lsn, keep_age_s: u64, now_ms: u64) -> Result<u64, WalError> {
@@ -360,16 +372,17 @@ impl Drop for Inner {
     }
 }
 
-/// The segment to write to, all segments with it, and when the last record was written.
+/// The segment to write to, all segments with it, when the last record was written, and the note of the log.
 fn open_segment(
     disk: &Arc<dyn Disk>,
     options: &WalOptions,
     next: Lsn,
-) -> Result<(OpenSegment, Vec<SegmentFile>, u64), WalError> {
+) -> Result<(OpenSegment, Vec<SegmentFile>, u64, NoteKeeper), WalError> {
     let dir = &options.dir;
     repair_tail(disk, dir)?;
     let mut files = segment::list(disk.as_ref(), dir)?;
     let (end, last_wall_ms) = end_of(disk, options, &files)?;
+    let notes = NoteKeeper::open(disk.as_ref(), options.note_dir.as_deref(), &files)?;
     if let Some(last) = files.last() {
         if end > next {
             return Err(WalError::Behind {
@@ -379,15 +392,17 @@ fn open_segment(
         }
         let segment = continue_segment(disk.as_ref(), dir, last)?;
         if end == next {
-            return Ok((segment, files, last_wall_ms));
+            notes.tell(disk.as_ref(), last.first, next.before())?;
+            return Ok((segment, files, last_wall_ms, notes));
         }
     }
-    let segment = segment::create(disk.as_ref(), dir, next)?;
+    let segment = segment::create(disk.as_ref(), dir, next, notes.identity)?;
+    notes.tell(disk.as_ref(), next, next.before())?;
     files.push(SegmentFile {
         first: next,
         path: segment.path.clone(),
     });
-    Ok((segment, files, last_wall_ms))
+    Ok((segment, files, last_wall_ms, notes))
 }
 
 /// The LSN after the last record, and when that was written. A last segment without a record does not tell when: then

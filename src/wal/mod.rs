@@ -22,6 +22,7 @@ mod format;
 mod handle;
 mod keeper;
 mod merge;
+mod note;
 mod positions;
 mod producer;
 mod reader;
@@ -40,6 +41,7 @@ use std::path::PathBuf;
 pub use error::WalError;
 pub use format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES};
 pub use handle::{Wal, WalStats};
+pub use note::{LOG_NOTE, LogNote};
 pub use producer::WorkerLog;
 pub use reader::{Reader, Record};
 pub use repair::{Repair, repair_damage, repair_tail};
@@ -67,6 +69,8 @@ pub enum Fsync {
 pub struct WalOptions {
     /// The directory of the segment files; created if missing.
     pub dir: PathBuf,
+    /// The folder of checkpoints, where a [`LogNote`] tells of the log; `None`: nowhere.
+    pub note_dir: Option<PathBuf>,
     /// When to sync; [`Wal::set_fsync`] changes it later.
     pub fsync: Fsync,
     /// A segment ends with the first record that makes it at least this long; [`Wal::set_segment_bytes`] changes it
@@ -85,6 +89,7 @@ impl WalOptions {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         WalOptions {
             dir: dir.into(),
+            note_dir: None,
             fsync: Fsync::EverySec,
             segment_bytes: 256 << 20,
             group: 0,

@@ -64,13 +64,17 @@ pub(super) struct OpenSegment {
     pub bytes: u64,
 }
 
-/// Creates the segment that begins with `first`, durably.
-pub(super) fn create(disk: &dyn Disk, dir: &Path, first: Lsn) -> Result<OpenSegment, WalError> {
+/// Creates the segment of the log `identity` that begins with `first`, durably.
+pub(super) fn create(disk: &dyn Disk, dir: &Path, first: Lsn, identity: u32) -> Result<OpenSegment, WalError> {
     let path = dir.join(segment_name(first));
     let salt = rand::random();
     let mut file = disk.create(&path).map_err(WalError::io("create", &path))?;
-    let header = SegmentHeader { salt, first_lsn: first }.encode();
-    file.write_all(&header).map_err(WalError::io("write", &path))?;
+    let header = SegmentHeader {
+        salt,
+        first_lsn: first,
+        identity,
+    };
+    file.write_all(&header.encode()).map_err(WalError::io("write", &path))?;
     file.sync_data().map_err(WalError::io("sync", &path))?;
     fault_point("wal.segment_created");
     disk.sync_dir(dir).map_err(WalError::io("sync", dir))?;

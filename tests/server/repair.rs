@@ -14,7 +14,7 @@ fn repair(dir: &Path, flags: &[&str]) -> Output {
 }
 
 /// Runs it and expects an exit code; returns what it said.
-fn repaired(dir: &Path, flags: &[&str], code: i32) -> String {
+pub fn repaired(dir: &Path, flags: &[&str], code: i32) -> String {
     let output = repair(dir, flags);
     let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{told}");
@@ -22,7 +22,7 @@ fn repaired(dir: &Path, flags: &[&str], code: i32) -> String {
 }
 
 /// All files of the directory with their bytes, the lock apart.
-fn snapshot(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub fn snapshot(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let paths = files(dir, "").into_iter().filter(|path| !path.ends_with("LOCK"));
     paths
         .map(|path| (path.clone(), fs::read(path).expect("read")))

@@ -41,6 +41,18 @@ impl Clients {
         }
     }
 
+    /// A new segment takes its moment.
+    fn await_written(&self, server: &Server, seed: u64) {
+        let (waiting, since) = (self.waiting.last().copied().unwrap_or(Lsn::ZERO), Instant::now());
+        while server.engine.wal().written_lsn() < waiting {
+            assert!(
+                since.elapsed() < HEALED_MAX,
+                "seed {seed}: LSN {waiting} is never written"
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// What a start from `disk` finds.
     fn assert_all_there(&self, disk: &FaultDisk, seed: u64) {
         let found = dump(
@@ -107,20 +119,13 @@ fn live_through(seed: u64) {
         }
         disk.clear_faults();
         await_healed(&server, seed);
-        // A new segment takes its moment.
-        let (waiting, since) = (clients.waiting.last().copied().unwrap_or(Lsn::ZERO), Instant::now());
-        while server.engine.wal().written_lsn() < waiting {
-            assert!(
-                since.elapsed() < HEALED_MAX,
-                "seed {seed}: LSN {waiting} is never written"
-            );
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        clients.await_written(&server, seed);
         await_healed(&server, seed);
     }
     let refused = clients.refused;
     clients.write(&mut server, &mut random);
     assert_eq!(clients.refused, refused, "seed {seed}: writes are accepted again");
+    clients.await_written(&server, seed);
     if random.random_bool(0.5) {
         // The process dies: all that was acknowledged is there.
         clients.assert_all_there(&disk.fork().kill(), seed);

@@ -36,7 +36,7 @@ use crate::shared::Shared;
 use crate::storage::Disk;
 use crate::storage::fault::FaultDisk;
 use crate::test_histories::seed;
-use crate::wal::{Fsync, Lsn, Wal, WalOptions};
+use crate::wal::{Fsync, LogNote, Lsn, Wal, WalOptions};
 
 pub(super) const CHECKPOINTS: &str = "/data/checkpoint";
 pub(super) const LOG: &str = "/data/wal";
@@ -76,11 +76,12 @@ pub(super) fn read_back(disk: &FaultDisk) -> Result<Recovered, RecoveryError> {
     recover(Arc::new(disk.clone()), options(2), |_| ())
 }
 
-/// A disk with nothing but the checkpoint files of `disk`.
+/// A disk with nothing but the checkpoint files of `disk`; they tell of no log.
 pub(super) fn checkpoints_only(disk: &FaultDisk) -> FaultDisk {
     let copy = FaultDisk::new(0);
     copy.create_dir_all(Path::new(CHECKPOINTS)).unwrap();
-    for path in files(disk, CHECKPOINTS) {
+    let note = LogNote::path(Path::new(CHECKPOINTS));
+    for path in files(disk, CHECKPOINTS).into_iter().filter(|path| *path != note) {
         copy.put(&path, &disk.read(&path).unwrap());
     }
     copy
@@ -123,6 +124,7 @@ impl Server {
             None => Wal::disabled(found.next_lsn),
             Some(fsync) => {
                 let options = WalOptions {
+                    note_dir: Some(CHECKPOINTS.into()),
                     fsync,
                     segment_bytes: if fsync == Fsync::No { 1 << 20 } else { 4096 },
                     ..WalOptions::new(LOG)

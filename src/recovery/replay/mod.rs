@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use super::{Progress, RecoveryError, Stage, Until};
 use crate::engine::registry::Registry;
 use crate::storage::Disk;
-use crate::wal::{Lsn, Reader, Tail, repair_tail};
+use crate::wal::{Lsn, Reader, Tail};
 use applier::{Applier, Context, Refused};
 use chunk::{Budget, Chunk};
 
@@ -33,12 +33,14 @@ const CHUNKS_WAITING: usize = 8;
 #[derive(Default)]
 pub(super) struct Replayed {
     pub next_lsn: Lsn,
+    /// Where the log ends, if it was read to there.
+    pub end: Lsn,
     pub effects: u64,
     pub bytes: u64,
     pub torn_tail: Option<Tail>,
 }
 
-/// Applies the records from `from` on; at the log's end, cuts a torn tail off.
+/// Applies the records from `from` on.
 pub(super) fn replay(
     disk: &Arc<dyn Disk>,
     dir: &Path,
@@ -76,16 +78,12 @@ pub(super) fn replay(
     }
     // A record that cannot be applied comes before what could not be read.
     let (bytes, next_lsn) = read?;
-    let torn_tail = if until == Until::End && reader.tail().is_some() {
-        repair_tail(disk, dir)?
-    } else {
-        None
-    };
     Ok(Replayed {
         next_lsn,
         effects,
         bytes,
-        torn_tail,
+        end: reader.next_lsn(),
+        torn_tail: reader.tail().cloned(),
     })
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Action, Plan};
 use crate::storage::{Disk, FileError};
 use crate::tools::error::ToolError;
-use crate::wal::{Found, Lsn, Reader, SEGMENT_HEADER_BYTES, Tail, WalError, Walk, segments};
+use crate::wal::{Found, LogNote, Lsn, Reader, SEGMENT_HEADER_BYTES, Tail, WalError, Walk, segments};
 
 /// How far a reading got, and why no farther.
 struct Reading {
@@ -26,15 +26,17 @@ pub(super) struct Log<'a> {
     /// First LSN and path of each segment, in order.
     segments: Vec<(Lsn, PathBuf)>,
     read: &'a mut dyn FnMut(&'static str, u64, u64),
-    /// All segments go, whatever is in them.
-    given_up: bool,
+    /// Why all segments go, whatever is in them.
+    given_up: Option<String>,
+    /// Where checkpoints are, with what they tell of the log.
+    noted: (PathBuf, Result<Option<LogNote>, WalError>),
 }
 
 impl<'a> Log<'a> {
     /// Lists the segments.
     pub fn look(
         disk: &'a Arc<dyn Disk>,
-        dir: &Path,
+        (dir, checkpoints): (&Path, &Path),
         read: &'a mut dyn FnMut(&'static str, u64, u64),
     ) -> Result<Self, ToolError> {
         let exists = disk.exists(dir).map_err(FileError::at("look for", dir))?;
@@ -43,24 +45,34 @@ impl<'a> Log<'a> {
         } else {
             Vec::new()
         };
-        Ok(Self {
+        let note = LogNote::read(disk.as_ref(), checkpoints);
+        if let Err(error @ (WalError::Io(_) | WalError::UnknownVersion { .. })) = &note {
+            return Err(error.clone().into());
+        }
+        let mut log = Self {
             disk,
             dir: dir.to_owned(),
             segments,
             read,
-            given_up: false,
-        })
+            given_up: None,
+            noted: (checkpoints.to_owned(), note),
+        };
+        if let Some(error @ WalError::Foreign { .. }) = log.check_segments() {
+            log.given_up = Some(error.to_string());
+        }
+        Ok(log)
     }
 
     /// The first LSN that the segments go back to.
     pub fn oldest(&self) -> Option<Lsn> {
-        self.segments.first().map(|(first, _)| *first)
+        let first = self.segments.first().filter(|_| self.given_up.is_none());
+        first.map(|(first, _)| *first)
     }
 
     /// Whether a checkpoint at `base` can be brought up to `target`, or where that is not known to the log's end,
     /// without a fault on the way.
     pub fn reaches(&mut self, base: Lsn, target: Option<Lsn>) -> Result<bool, ToolError> {
-        if self.segments.is_empty() {
+        if self.oldest().is_none() {
             return Ok(target.is_some_and(|target| target <= base));
         }
         let reading = self.read_from(base.next())?;
@@ -72,7 +84,8 @@ impl<'a> Log<'a> {
 
     /// The log does not continue what will be loaded: all of it goes.
     pub fn give_up(&mut self) {
-        self.given_up = true;
+        self.given_up
+            .get_or_insert_with(|| "the log does not continue the checkpoint that is left".to_owned());
     }
 
     fn read_from(&mut self, from: Lsn) -> Result<Reading, ToolError> {
@@ -117,15 +130,24 @@ impl<'a> Log<'a> {
 
     /// What must go so that a checkpoint at `base` can be continued.
     pub fn plan(&mut self, base: Lsn, plan: &mut Plan) -> Result<(), ToolError> {
+        let before = plan.steps.len();
+        let next = self.plan_segments(base, plan)?;
+        let is_cut = plan.steps.iter().skip(before).any(|step| step.loses);
+        self.plan_note(next, is_cut, plan);
+        Ok(())
+    }
+
+    /// Returns the LSN after the last record that can be read.
+    fn plan_segments(&mut self, base: Lsn, plan: &mut Plan) -> Result<Lsn, ToolError> {
         if self.segments.is_empty() {
-            return Ok(());
+            return Ok(base.next());
         }
-        if self.given_up {
-            let why = "the log does not continue the checkpoint that is left";
+        if let Some(why) = &self.given_up {
             self.drop_from(0, why, true, plan);
-            return Ok(());
+            return Ok(base.next());
         }
         let reading = self.read_from(base.next())?;
+        let next = reading.next;
         match (reading.error, reading.tail) {
             (Some(error), _) => self.plan_end(reading.next, &error, plan)?,
             (None, Some(tail)) => plan.add(
@@ -141,7 +163,46 @@ impl<'a> Log<'a> {
             ),
             (None, None) => {}
         }
-        self.plan_before(base, plan)
+        self.plan_before(base, plan)?;
+        Ok(next)
+    }
+
+    /// The folder of checkpoints must not ask for more of the log than is left; `is_cut`: less than there was.
+    fn plan_note(&self, next: Lsn, is_cut: bool, plan: &mut Plan) {
+        let (dir, note) = &self.noted;
+        let path = LogNote::path(dir);
+        let (note, lost) = match note {
+            Ok(None) => return,
+            Ok(Some(note)) => {
+                let lost = self.check_segments().or_else(|| note.check_end(dir, next).err());
+                (*note, lost)
+            }
+            Err(error) => {
+                let text = format!("write {} anew, asking for no log: {error}", path.display());
+                return plan.add(Action::Note(dir.clone(), LogNote::default()), false, text);
+            }
+        };
+        if is_cut {
+            let text = format!(
+                "write {} anew, asking for no more of the log than is left",
+                path.display()
+            );
+            plan.add(Action::Note(dir.clone(), note.released()), false, text);
+        } else if let Some(error) = lost {
+            let why = format!("{error}; the changes that were in it are lost");
+            let text = format!(
+                "write {} anew, asking for what is left of the log: {why}",
+                path.display()
+            );
+            plan.add(Action::Note(dir.clone(), note.released()), true, text);
+        }
+    }
+
+    /// What is wrong with the segments as a whole.
+    fn check_segments(&self) -> Option<WalError> {
+        let (dir, note) = &self.noted;
+        let note = note.as_ref().ok()?.as_ref()?;
+        note.check(self.disk.as_ref(), dir, &self.dir).err()
     }
 
     /// The log ends at its first fault.

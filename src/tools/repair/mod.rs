@@ -21,6 +21,7 @@ use crate::checkpoint::files::control::Control;
 use crate::config::schema::Storage;
 use crate::storage::{Disk, FileError};
 use crate::tools::error::ToolError;
+use crate::wal::LogNote;
 use quarantine::Quarantine;
 pub use rewrite::Rewriting;
 
@@ -35,6 +36,8 @@ pub enum Action {
     Rewrite(PathBuf, Box<Rewriting>),
     /// The control file of this directory is copied to the quarantine and replaced by this one.
     Control(PathBuf, Control),
+    /// The note of the log in this directory is copied to the quarantine and replaced by this one.
+    Note(PathBuf, LogNote),
     /// Only told: what is missing already cannot be moved.
     Nothing,
 }
@@ -83,7 +86,7 @@ pub fn plan(
     read: &mut dyn FnMut(&'static str, u64, u64),
 ) -> Result<Plan, ToolError> {
     let mut plan = Plan::default();
-    let mut log = log::Log::look(disk, &storage.wal_path(), read)?;
+    let mut log = log::Log::look(disk, (&storage.wal_path(), &storage.checkpoint_path()), read)?;
     let base = checkpoints::plan(disk, &storage.checkpoint_path(), &mut log, &mut plan)?;
     log.plan(base, &mut plan)?;
     checkpoints::plan_persisted(disk, &storage.persist_path(), &mut plan)?;
@@ -119,6 +122,10 @@ pub fn carry_out(
                     quarantine.copy(&path)?;
                 }
                 control.write(disk.as_ref(), dir)?;
+            }
+            Action::Note(dir, note) => {
+                quarantine.copy(&LogNote::path(dir))?;
+                note.write(disk.as_ref(), dir)?;
             }
             Action::Nothing => {}
         }

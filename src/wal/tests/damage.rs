@@ -130,6 +130,7 @@ fn a_torn_new_segment_is_removed() {
         let header = SegmentHeader {
             salt: 5,
             first_lsn: Lsn::new(6),
+            identity: 7,
         }
         .encode();
         disk.put(segment_path(Lsn::new(6)), &header[..cut]);
@@ -148,6 +149,7 @@ fn an_unknown_record_version_is_named() {
     let mut bytes = SegmentHeader {
         salt: 5,
         first_lsn: Lsn::FIRST,
+        identity: 0,
     }
     .encode()
     .to_vec();
