@@ -167,6 +167,8 @@ impl Appender {
 
     fn rotate_under(&self, writer: &mut Writer) -> Result<(), WalError> {
         self.sync_under()?;
+        // A mark may have followed the last sync: in a segment that is not the last one, nothing may be torn.
+        self.sync_file()?;
         let first = writer.next();
         let (segment, current) = self.create(first)?;
         self.note_segment(first);

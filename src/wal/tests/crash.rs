@@ -114,3 +114,28 @@ fn every_life_ends_in_a_prefix_with_all_that_was_acknowledged() {
         }
     }
 }
+
+/// An idle log writes its mark behind a segment that is full already; the next record begins another.
+#[test]
+fn the_mark_of_an_idle_log_is_not_torn_in_a_segment_that_is_left() {
+    for seed in 0..12 {
+        let disk = FaultDisk::new(seed);
+        let options = WalOptions {
+            segment_bytes: 200,
+            ..options(Fsync::Always)
+        };
+        let wal = open(&disk, options, Lsn::FIRST).unwrap();
+        let mut log = wal.log();
+        while wal.core().segments.lock()[0].bytes < 200 {
+            append(&mut log);
+            log.submit();
+            wal.sync_blocking(Lsn::MAX).unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        let last = append(&mut log);
+        log.submit();
+        wal.sync_blocking(last).unwrap();
+        let (records, _) = read_from(&disk.crash(), Lsn::FIRST).unwrap();
+        assert_eq!(records.len() as u64, last.get(), "seed {seed}");
+    }
+}
