@@ -228,6 +228,8 @@ impl Runner {
         let mut file = catalog.create_page_file(id)?;
         fault_point("checkpoint.page_file_created");
         let wal_mark = wal.stats().written_bytes;
+        // Before the instant: then nothing is written behind it until the log goes on.
+        let had_failed = wal.is_failed();
         let mut capture = Capture::begin(&shared.engine, &mut self.worker, None).build_on(base);
         shared.status.note_pause(capture.pause);
         fault_point("checkpoint.after_instant");
@@ -236,7 +238,6 @@ impl Runner {
         let mut manifest = capture.into_manifest(ManifestKind::Checkpoint, (id, shared.options.term), &file);
         let mut bytes = file.finish()?;
         fault_point("checkpoint.page_file_durable");
-        let had_failed = wal.is_failed();
         if !had_failed {
             wal.sync_blocking(lsn)?;
             wal.note_reached(lsn)?;

@@ -203,6 +203,11 @@ impl Appender {
     pub fn resume_behind(&self, lsn: Lsn) -> Result<(), WalError> {
         let _role = self.syncing.lock();
         let mut writer = self.writer.lock();
+        if writer.next() > lsn.next() {
+            let written = writer.next().before();
+            let why = format!("WAL: record {written} is written, the log cannot go on behind {lsn}");
+            return Err(WalError::Failed(Arc::from(why)));
+        }
         // What is left may go as a whole: from here to the new segment the log is not needed.
         self.notes.release(self.disk.as_ref())?;
         self.leave(&writer, lsn.next());

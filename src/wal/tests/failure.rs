@@ -151,6 +151,9 @@ fn a_log_goes_on_behind_what_is_durable_by_other_means() {
         one.submit();
         disk.clear_faults();
         append(&mut two);
+        // What is written has to be durable by other means.
+        let early = wal.written_lsn().before();
+        assert!(wal.resume_behind(early).is_err() && wal.is_failed());
         wal.resume_behind(durable).unwrap();
         assert!(!wal.is_failed() && wal.stable_lsn() >= durable);
         two.submit();
