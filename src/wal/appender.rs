@@ -159,6 +159,8 @@ impl Appender {
 
     fn rotate_under(&self, writer: &mut Writer) -> Result<(), WalError> {
         self.sync_under()?;
+        // Behind the last record that is synced there may be a mark that is not.
+        self.sync_file()?;
         let (segment, current) = self.create(writer.next())?;
         self.turn_to(writer, segment, current);
         self.core.is_full.store(false, Ordering::SeqCst);
