@@ -1,9 +1,9 @@
 //! Crash tests: SIGKILL under load, restart, and a check of what the server promised.
 //!
-//! - `wal.fsync=always`: every acknowledged write is there after the restart; of the writes in flight a prefix may be;
-//!   a MULTI group is there as a whole or not at all.
-//! - `everysec` and `no`: what is recovered is a prefix of the history: if a write is there, so is everything that was
-//!   acknowledged before it began, from whichever client.
+//! - Every acknowledged write is there after the restart, under every policy: the process dies, the system lives. Of
+//!   the writes in flight a prefix may be there; a MULTI group is there as a whole or not at all.
+//! - What is recovered is a prefix of the history: if a write is there, so is everything that was acknowledged before it
+//!   began, from whichever client.
 //!
 //! Each round has the keys in a collection of another kind. `LOKIKV_ROUNDS` sets the number of kills (4 by default),
 //! `LOKIKV_SEED` repeats a run's choices.
@@ -19,6 +19,8 @@ mod support;
 
 #[path = "crash/acknowledged.rs"]
 mod acknowledged;
+#[path = "crash/containers.rs"]
+mod containers;
 #[path = "crash/managing.rs"]
 mod managing;
 #[path = "crash/model.rs"]

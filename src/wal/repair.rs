@@ -1,7 +1,7 @@
 //! Removing what a crash left half written, and, on explicit demand only, what is behind damage.
 //!
 //! **Invariants**
-//! - [`repair_tail`] removes only what no sync ever covered; it refuses damage.
+//! - [`repair_tail`] removes only what no mark says was synced; it refuses damage.
 //! - [`repair_damage`] deletes no segment: what it cuts off stays beside the log under another name.
 
 use std::path::{Path, PathBuf};

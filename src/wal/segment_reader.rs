@@ -16,10 +16,6 @@ use crate::storage::{Disk, DiskRead};
 
 /// Read from the file at a time; longer records are read whole.
 const WINDOW_BYTES: usize = 1 << 20;
-/// Sectors are written whole; a hole that a power cut leaves ends where one does.
-const SECTOR_BYTES: u64 = 512;
-/// A run of zeroes this long up to the end of a sector is taken for a hole.
-const HOLE_BYTES_MIN: u64 = 64;
 
 /// What is at an offset of a segment.
 pub(super) enum Frame {
@@ -216,24 +212,16 @@ impl SegmentReader {
     /// The frame at `offset`, where record `expected` should be, is bad: a torn tail, or damage?
     ///
     /// - Not in the last segment: damage (a segment is synced before the next begins).
-    /// - Nothing intact follows: a torn tail.
     /// - A mark follows that says `expected` was synced: damage.
-    /// - Records follow, none of them marked as synced: pages reach the disk in any order, so a power cut may leave a
-    ///   hole before them. If there is a hole (zeroes up to a sector's end), a torn tail; else damage.
+    /// - Otherwise a torn tail, whatever follows: nothing tells that it was synced, and what is not synced reaches the
+    ///   disk in any order. A power cut may lose any piece of it and keep a later one.
     pub fn judge(&mut self, expected: Lsn, last: bool, reason: &'static str) -> Result<Tail, WalError> {
         let at = self.offset;
         if !last {
             return Err(WalError::damaged(&self.path, at, reason));
         }
-        let found = self.intact_after(at, expected)?;
-        if let Some(mark) = found.mark {
+        if let Some(mark) = self.mark_after(at, expected)? {
             let reason = format!("{reason}, and the mark at byte {mark} says that record {expected} was whole");
-            return Err(WalError::damaged(&self.path, at, reason));
-        }
-        if let Some(record) = found.record
-            && !self.has_hole(at, record)?
-        {
-            let reason = format!("{reason}, and an intact record follows at byte {record}");
             return Err(WalError::damaged(&self.path, at, reason));
         }
         Ok(Tail {
@@ -244,10 +232,9 @@ impl SegmentReader {
         })
     }
 
-    /// Searches behind `at` for intact frames: the first record above `expected`, and a mark that covers it.
-    /// O(bytes), plus a CRC for each place that looks like a frame.
-    fn intact_after(&mut self, at: u64, expected: Lsn) -> Result<Behind, WalError> {
-        let mut found = Behind::default();
+    /// Searches behind `at` for an intact mark that covers `expected`. O(bytes), plus a CRC for each place that looks
+    /// like a frame.
+    fn mark_after(&mut self, at: u64, expected: Lsn) -> Result<Option<u64>, WalError> {
         let mut at = at + 1;
         while let Some(header) = self.header(at)? {
             if !self.plausible(&header, at, expected) || !self.intact(&header, at)? {
@@ -255,15 +242,11 @@ impl SegmentReader {
                 continue;
             }
             if header.is_mark() && header.lsn >= expected {
-                found.mark = Some(at);
-                return Ok(found);
-            }
-            if !header.is_mark() {
-                found.record.get_or_insert(at);
+                return Ok(Some(at));
             }
             at += frame_bytes(&header);
         }
-        Ok(found)
+        Ok(None)
     }
 
     /// Whether it can be a frame of this log, before its CRC is looked at.
@@ -280,27 +263,4 @@ impl SegmentReader {
         let bytes = self.bytes(at, header.len as usize + RECORD_PREFIX_BYTES)?;
         Ok(crc32c::crc32c_append(salt, covered(bytes)) == header.crc)
     }
-
-    /// Whether a run of zeroes up to the end of a sector lies between `from` and `to`.
-    fn has_hole(&mut self, from: u64, to: u64) -> Result<bool, WalError> {
-        let (mut at, mut run) = (from, 0);
-        while at < to {
-            let count = usize::try_from(to - at).unwrap_or(usize::MAX).min(WINDOW_BYTES);
-            for byte in self.bytes(at, count)? {
-                run = if *byte == 0 { run + 1 } else { 0 };
-                at += 1;
-                if at.is_multiple_of(SECTOR_BYTES) && run >= HOLE_BYTES_MIN {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
-    }
-}
-
-/// What a search behind a bad frame has found, by offset.
-#[derive(Default)]
-struct Behind {
-    record: Option<u64>,
-    mark: Option<u64>,
 }

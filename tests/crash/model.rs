@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::args;
+use crate::containers::Change;
 use crate::support::{Args, Rng, Value};
 
-/// A key's value and whether it has a time to live.
+/// A key's value (of a container, its lines) and whether it has a time to live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub value: Vec<u8>,
@@ -24,6 +25,7 @@ pub enum Op {
     SetRange(String, usize, Vec<u8>),
     Del(String),
     ExpireFar(String),
+    Change(String, Change),
     Multi(Vec<Op>),
 }
 
@@ -40,6 +42,7 @@ impl Op {
             Op::SetRange(key, at, value) => vec![args!["SETRANGE", key, at.to_string(), value]],
             Op::Del(key) => vec![args!["DEL", key]],
             Op::ExpireFar(key) => vec![args!["EXPIRE", key, FAR_S]],
+            Op::Change(key, change) => vec![change.command(key)],
             Op::Multi(ops) => {
                 let mut commands = vec![args!["MULTI"]];
                 commands.extend(ops.iter().flat_map(Op::commands));
@@ -89,6 +92,19 @@ impl Op {
                 }
                 None => Value::Int(0),
             },
+            Op::Change(key, change) => {
+                let entry = entry(state, key);
+                let mut lines: Vec<String> = String::from_utf8_lossy(&entry.value)
+                    .lines()
+                    .map(str::to_owned)
+                    .collect();
+                let reply = change.apply(&mut lines);
+                entry.value = lines.join("\n").into_bytes();
+                if lines.is_empty() {
+                    state.remove(key);
+                }
+                reply
+            }
             Op::Multi(ops) => Value::Array(ops.iter().map(|op| op.apply(state)).collect()),
         }
     }
@@ -103,6 +119,10 @@ impl Op {
     }
 
     fn single(rng: &mut Rng, client: usize, sequence: u64) -> Op {
+        if rng.one_in(2) {
+            let (key, change) = Change::random(rng, client, sequence);
+            return Op::Change(key, change);
+        }
         let key = |name: &str, n: usize| format!("c{client}:{name}{n}");
         let mut value = sequence.to_string().into_bytes();
         if rng.one_in(10) {

@@ -1,15 +1,13 @@
 //! A disk in memory that fails on demand and can lose what was not synced: for the tests of every layer.
 //!
 //! [`FaultDisk::crash`] is a power cut: of each file the synced part stays and of the rest a random prefix, perhaps
-//! with holes of zeroes; un-synced directory entries stay or vanish. [`FaultDisk::kill`] is the end of the process
-//! only: all that was written stays. Both return the disk to start again with; the old handle is dead, so a thread
+//! without some of its pages or sectors, which hold zeroes or old bytes; un-synced directory entries stay or vanish.
+//! [`FaultDisk::kill`] is the end of the process only: all that was written stays. Both return the disk to start again with; the old handle is dead, so a thread
 //! left over from before cannot write to it.
 //!
 //! **Invariants**
 //! - Synced data in a file whose entry was synced is never lost or changed by a crash.
 //! - Everything random comes from the seed: the same calls give the same disk.
-//! - A hole is at least [`HOLE_BYTES_MIN`] long: the log's reader cannot distinguish a shorter one from damage. A real
-//!   disk can leave shorter ones.
 
 mod model;
 #[cfg(test)]
@@ -24,9 +22,6 @@ use parking_lot::Mutex;
 
 use super::{Disk, DiskFile, DiskRead, DiskSync};
 use model::{Op, State};
-
-/// The shortest hole that a crash leaves.
-pub const HOLE_BYTES_MIN: usize = 64;
 
 /// The disk; clones are the same disk.
 #[derive(Clone)]

@@ -13,10 +13,10 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::HOLE_BYTES_MIN;
-
 /// Pages of the page cache reach the disk one by one, whole.
 const PAGE_BYTES: usize = 4096;
+/// Of a page that is being written when the power goes, some sectors reach the disk; each of them whole.
+const SECTOR_BYTES: usize = 512;
 
 /// What kind of operation asks to be admitted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -373,7 +373,7 @@ fn apply(entries: &mut BTreeMap<PathBuf, u64>, op: &DirOp) {
 }
 
 /// The synced part stays (or, after an unsynced truncation, perhaps all that was synced before it);
-/// behind it a random prefix of the unsynced bytes, in one case of two with lost pages.
+/// behind it a random prefix of the unsynced bytes, in two cases of three with lost pages or sectors.
 fn crash_inode(inode: &mut Inode, random: &mut SmallRng) {
     let truncation_lost = inode.durable.len() > inode.common && random.random_bool(0.5);
     if truncation_lost {
@@ -386,20 +386,31 @@ fn crash_inode(inode: &mut Inode, random: &mut SmallRng) {
             _ => random.random_range(0..=extra),
         };
         inode.live.truncate(inode.common + kept);
-        if random.random_bool(0.5) {
-            lose_pages(&mut inode.live, inode.common, random);
+        match random.random_range(0..3) {
+            0 => {}
+            1 => lose(inode, PAGE_BYTES, random),
+            _ => lose(inode, SECTOR_BYTES, random),
         }
     }
     inode.durable = inode.live.clone();
     inode.common = inode.live.len();
 }
 
-fn lose_pages(bytes: &mut [u8], from: usize, random: &mut SmallRng) {
-    let mut start = from;
-    while start < bytes.len() {
-        let end = ((start / PAGE_BYTES + 1) * PAGE_BYTES).min(bytes.len());
-        if end - start >= HOLE_BYTES_MIN && random.random_bool(0.3) {
-            bytes.iter_mut().take(end).skip(start).for_each(|byte| *byte = 0);
+/// Some units of the unsynced part have not reached the disk: there are zeroes, what was synced before, or, where
+/// nothing was, what other files have left there.
+fn lose(inode: &mut Inode, unit: usize, random: &mut SmallRng) {
+    let share = random.random_range(0.02..0.9);
+    let mut start = inode.common;
+    while start < inode.live.len() {
+        let end = ((start / unit + 1) * unit).min(inode.live.len());
+        if random.random_bool(share) {
+            let is_zeroed = random.random_bool(0.5);
+            for at in start..end {
+                let old = inode.durable.get(at).copied().unwrap_or_else(|| random.random());
+                if let Some(byte) = inode.live.get_mut(at) {
+                    *byte = if is_zeroed { 0 } else { old };
+                }
+            }
         }
         start = end;
     }

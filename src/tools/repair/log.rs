@@ -154,7 +154,7 @@ impl<'a> Log<'a> {
                 Action::Cut(tail.file.clone(), tail.offset),
                 false,
                 format!(
-                    "cut {} at byte {}: {} bytes of a torn record, which was never durable ({})",
+                    "cut {} at byte {}: {} bytes of a torn record and what follows it, which no mark says was synced ({})",
                     tail.file.display(),
                     tail.offset,
                     tail.bytes,

@@ -57,8 +57,22 @@ fn every_flipped_byte_of_a_closed_log_is_noticed() {
     read_all(&disk).unwrap();
 }
 
-#[test]
-fn without_any_mark_a_flip_is_damage_or_the_tail() {
+/// Where each record of the first segment begins, and whether a mark is there in its place.
+fn frames(disk: &FaultDisk) -> Vec<(u64, Option<Lsn>)> {
+    let mut walk = Walk::open(disk, &segment_path(Lsn::FIRST)).unwrap();
+    let mut frames = Vec::new();
+    while let Some(found) = walk.next().unwrap() {
+        match found {
+            Found::Record(record) => frames.push((record.offset, None)),
+            Found::Mark { offset, lsn, .. } => frames.push((offset, Some(lsn))),
+            Found::Fault { .. } => panic!("{found:?}"),
+        }
+    }
+    frames
+}
+
+/// 20 records, written and not synced.
+fn unmarked() -> FaultDisk {
     let disk = FaultDisk::new(1);
     let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
     let mut log = wal.log();
@@ -69,18 +83,63 @@ fn without_any_mark_a_flip_is_damage_or_the_tail() {
     while wal.written_lsn() < Lsn::new(20) {
         std::thread::yield_now();
     }
+    disk.kill()
+}
+
+#[test]
+fn without_any_mark_a_flip_is_the_tail() {
+    let disk = unmarked();
+    let path = segment_path(Lsn::FIRST);
+    let frames = frames(&disk);
+    let len = disk.len(&path).unwrap() as usize;
+    for at in SEGMENT_HEADER_BYTES..len {
+        disk.flip(&path, at, 0xff).unwrap();
+        let (records, tail) = read_all(&disk).unwrap_or_else(|error| panic!("byte {at}: {error}"));
+        let whole = frames.iter().take_while(|(start, _)| *start <= at as u64).count() - 1;
+        assert_eq!(records.len(), whole, "byte {at}");
+        assert_prefix(&records, Lsn::FIRST);
+        assert_eq!(tail.unwrap().offset, frames[whole].0, "byte {at}");
+        disk.flip(&path, at, 0xff).unwrap();
+    }
+}
+
+/// What a power cut may leave of records that were not synced: any piece of any length is lost, later ones are there.
+#[test]
+fn any_hole_behind_the_last_mark_is_the_tail_and_before_it_damage() {
+    let disk = FaultDisk::new(1);
+    let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    for number in 1..=40 {
+        append(&mut log);
+        log.submit();
+        if number == 20 {
+            wal.sync_blocking(Lsn::new(20)).unwrap();
+        }
+    }
     let disk = disk.kill();
     let path = segment_path(Lsn::FIRST);
-    let len = disk.len(&path).unwrap() as usize;
-    let last_start = len - RECORD_HEADER_BYTES - payload(Lsn::new(20)).len();
-    for at in 0..len {
-        disk.flip(&path, at, 0xff).unwrap();
-        match read_all(&disk) {
-            Err(WalError::Damaged { .. } | WalError::UnknownVersion { .. }) if at < last_start => {}
-            Ok((records, Some(_))) if at >= last_start => assert_eq!(records.len(), 19),
-            other => panic!("byte {at}: {other:?}"),
+    let bytes = disk.read(&path).unwrap();
+    let frames = frames(&disk);
+    let marked = frames.iter().find(|(_, mark)| *mark == Some(Lsn::new(20))).unwrap().0 as usize;
+    for at in SEGMENT_HEADER_BYTES..bytes.len() {
+        for (len, fill) in [(1, 0), (7, 0xa5), (63, 0), (512, 0), (512, 0x5a)] {
+            let mut holed = bytes.clone();
+            let end = (at + len).min(bytes.len());
+            holed[at..end].fill(fill);
+            // The mark itself may be what is lost.
+            if holed == bytes || at < marked + RECORD_HEADER_BYTES && end > marked {
+                continue;
+            }
+            disk.put(path.clone(), &holed);
+            match read_all(&disk) {
+                Err(WalError::Damaged { .. }) if at < marked => {}
+                Ok((records, Some(_))) if at > marked => {
+                    assert!((20..40).contains(&records.len()), "{len} bytes at {at}");
+                    assert_prefix(&records, Lsn::FIRST);
+                }
+                other => panic!("{len} bytes at {at}, mark at {marked}: {other:?}"),
+            }
         }
-        disk.flip(&path, at, 0xff).unwrap();
     }
 }
 
@@ -187,4 +246,31 @@ fn a_stored_segment_does_not_look_like_records() {
     disk.truncate(&path, len - 40).unwrap();
     let (records, tail) = read_all(&disk).unwrap();
     assert_eq!((records.len(), tail.is_some()), (0, true));
+}
+
+/// A mark is written by itself after the last sync of its segment: it may not be torn once another segment follows.
+#[test]
+fn a_mark_at_the_end_of_a_segment_is_synced_before_the_next_begins() {
+    for seed in 0..12 {
+        let disk = FaultDisk::new(seed);
+        let options = WalOptions {
+            segment_bytes: 33,
+            ..options(Fsync::Always)
+        };
+        let wal = open(&disk, options, Lsn::FIRST).unwrap();
+        let mut log = wal.log();
+        append(&mut log);
+        log.submit();
+        wal.sync_blocking(Lsn::FIRST).unwrap();
+        let path = segment_path(Lsn::FIRST);
+        let marked = (SEGMENT_HEADER_BYTES + 2 * RECORD_HEADER_BYTES + payload(Lsn::FIRST).len()) as u64;
+        while disk.len(&path).unwrap() < marked {
+            std::thread::yield_now();
+        }
+        append(&mut log);
+        log.submit();
+        wal.sync_blocking(Lsn::new(2)).unwrap();
+        let (records, _) = read_all(&disk.crash()).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert_eq!(records.len(), 2, "seed {seed}");
+    }
 }
