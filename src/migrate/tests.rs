@@ -41,9 +41,12 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
+        let dir = tempfile::tempdir().unwrap();
+        // Files are on the fault disk; the folders are locked on the real one.
+        for folder in ["checkpoint", "wal", "persist"] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
         }
+        Self { dir }
     }
 
     fn open(&self, disk: &Arc<dyn Disk>) -> Outcome<Offline> {
