@@ -33,6 +33,14 @@ pub(super) struct Next<'a> {
     pub start: usize,
 }
 
+impl Next<'_> {
+    /// Its bytes, splices included, as its producer counted them.
+    pub fn bytes(&self) -> u64 {
+        let spliced: usize = self.splices.iter().map(|splice| splice.data.len()).sum();
+        (self.inline.len() + spliced) as u64
+    }
+}
+
 /// The streams of all producers.
 #[derive(Default)]
 pub(super) struct Merge {
@@ -101,8 +109,7 @@ impl Merge {
             while self.heads.get(index).is_some_and(|head| *head < floor) {
                 let Some(record) = self.peek(index) else { break };
                 let (inline, splices) = (record.inline.len(), record.splices.len());
-                let spliced: usize = record.splices.iter().map(|splice| splice.data.len()).sum();
-                bytes += (inline + spliced) as u64;
+                bytes += record.bytes();
                 self.advance(index, inline, splices);
             }
         }

@@ -184,6 +184,9 @@ impl Writer {
                 }
                 let record = merge.peek(stream).ok_or_else(|| self.lost_record())?;
                 self.write_record(&record)?;
+                // Not before: a record in which the log fails is still in its stream.
+                self.gathered_records += 1;
+                self.gathered_bytes += record.bytes();
                 let (inline, splices) = (record.inline.len(), record.splices.len());
                 self.next = self.next.next();
                 if merge.advance(stream, inline, splices) != self.next {
@@ -215,8 +218,6 @@ impl Writer {
         }
         let at = self.gather.len();
         self.last_wall_ms = record.header.wall_ms;
-        self.gathered_records += 1;
-        self.gathered_bytes += record.inline.len() as u64;
         if record.splices.is_empty() {
             self.gather.extend_from_slice(record.inline);
             let sealed = self
@@ -234,13 +235,7 @@ impl Writer {
         self.gather
             .extend_from_slice(record.inline.get(..RECORD_PREFIX_BYTES).unwrap_or_default());
         self.patch_crc(at, crc);
-        each_piece(record, |piece| self.gather_piece(piece))?;
-        self.gathered_bytes += record
-            .splices
-            .iter()
-            .map(|splice| splice.data.len() as u64)
-            .sum::<u64>();
-        Ok(())
+        each_piece(record, |piece| self.gather_piece(piece))
     }
 
     fn patch_crc(&mut self, at: usize, crc: u32) {

@@ -173,6 +173,33 @@ fn a_log_goes_on_behind_what_is_durable_by_other_means() {
     }
 }
 
+/// A large value is written apart from what is gathered, so that the log can fail within its record. Counted twice, or
+/// not at all, its bytes would hold writers back for ever.
+#[test]
+fn a_log_that_fails_within_a_record_has_nothing_pending_when_it_goes_on() {
+    for nth in 0..3 {
+        let disk = FaultDisk::new(nth);
+        let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
+        let mut log = wal.log();
+        append(&mut log);
+        log.begin();
+        log.write(b"before");
+        log.splice(&Arc::new(vec![1; 200 << 10]));
+        log.write(b"between");
+        log.splice(&Arc::new(vec![2; 200 << 10]));
+        log.commit(1);
+        disk.fail_write(nth);
+        log.submit();
+        assert!(wal.is_failed(), "write {nth}");
+        wal.resume_behind(wal.last_lsn()).unwrap();
+        let last = append(&mut log);
+        log.submit();
+        wal.sync_blocking(last).unwrap();
+        assert_eq!(wal.stats().pending_bytes, 0, "write {nth}");
+        assert!(!wal.over_pending());
+    }
+}
+
 #[test]
 fn a_record_begun_and_not_committed_fails_the_log() {
     let disk = FaultDisk::new(5);
