@@ -5,8 +5,7 @@
 //! has many connections) are paid once for many.
 //!
 //! **Invariants**
-//! - No reply leaves before what it depends on is stable, where that is asked for, nor before its own records have been
-//!   handed over. Readers do not wait for other clients' writes.
+//! - No reply leaves before the records that it shows are in the log's file, and stable where that is asked for.
 //! - Every wait ends when its reason does: writers are held back only while the engine says so.
 //! - A connection is dropped outside of any pass.
 

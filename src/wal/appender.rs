@@ -1,8 +1,8 @@
 //! Writing and syncing by whoever comes first: no thread has to be woken up for a record to reach the file.
 //!
 //! A producer that has handed records over writes whatever is there, its own and others'. Who finds somebody at it
-//! goes on: the one who writes looks again before it leaves. A sync takes no lock that a write needs, so writing goes on
-//! beside it.
+//! goes on: the one who writes looks again before it leaves. A sync takes no lock that a write needs, so writing goes
+//! on beside it.
 //!
 //! **Invariants**
 //! - What is queued is written by the one who queued it or by somebody who is at it, unless the log has failed or the
@@ -78,8 +78,8 @@ impl Appender {
     pub fn write(&self) {
         let core = &self.core;
         while core.queued.0.load(Ordering::SeqCst) > 0 && core.is_open() && !core.is_full.load(Ordering::SeqCst) {
-            // Orders the look at the lock behind what was queued, and the look at the queue behind the unlocking: one of
-            // two threads sees what the other has done.
+            // Orders the look at the lock behind what was queued, and the look at the queue behind the unlocking: one
+            // of two threads sees what the other has done.
             fence(Ordering::SeqCst);
             let Some(mut writer) = self.writer.try_lock() else {
                 return;
@@ -97,14 +97,14 @@ impl Appender {
                 self.core.is_full.store(true, Ordering::SeqCst);
                 self.core.nudge();
             }
-            Err(error) => self.core.fail(&error.to_string()),
+            Err(error) => self.fail_on(Err(error)),
         }
     }
 
     /// Syncs what is written, after a sync that is under way.
     pub fn sync(&self) {
         let _role = self.syncing.lock();
-        self.note(self.sync_under());
+        self.fail_on(self.sync_under());
     }
 
     /// Syncs what is written, unless somebody else is syncing; whether it did.
@@ -112,12 +112,13 @@ impl Appender {
         let Some(_role) = self.syncing.try_lock() else {
             return false;
         };
-        self.note(self.sync_under());
+        self.fail_on(self.sync_under());
         true
     }
 
-    /// Tells of an error while the lock is held under which it came: a log that goes on is not failed by an old one.
-    fn note(&self, outcome: Result<(), WalError>) {
+    /// The log fails on an error, while the lock is held under which it came: a log that goes on is not failed by an
+    /// old one.
+    fn fail_on(&self, outcome: Result<(), WalError>) {
         if let Err(error) = outcome {
             self.core.fail(&error.to_string());
         }
@@ -157,12 +158,12 @@ impl Appender {
     pub fn rotate(&self) {
         let _role = self.syncing.lock();
         // Without the writer's lock: what comes meanwhile waits in the queue.
-        self.note(self.sync_under());
+        self.fail_on(self.sync_under());
         let mut writer = self.writer.lock();
         if self.core.is_failed() || !self.core.is_full.load(Ordering::SeqCst) {
             return;
         }
-        self.note(self.rotate_under(&mut writer));
+        self.fail_on(self.rotate_under(&mut writer));
     }
 
     fn rotate_under(&self, writer: &mut Writer) -> Result<(), WalError> {
@@ -220,8 +221,8 @@ impl Appender {
         Ok(())
     }
 
-    /// Leaves the segment in which the log has failed as it is known to be good, or not at all. It holds nothing that is
-    /// needed, so that the log goes on even if neither can be done.
+    /// Leaves the segment in which the log has failed as it is known to be good, or not at all. It holds nothing that
+    /// is needed, so that the log goes on even if neither can be done.
     fn leave(&self, writer: &Writer, next: Lsn) {
         let (path, bytes) = (&writer.segment().path, self.core.stable_bytes.load(Ordering::SeqCst));
         let is_empty = self.core.segments.lock().last().is_none_or(|last| last.first >= next);
@@ -257,7 +258,7 @@ impl Appender {
         if let Some(mut writer) = self.writer.try_lock()
             && !self.core.is_failed()
         {
-            self.note(writer.write_mark());
+            self.fail_on(writer.write_mark());
         }
     }
 
@@ -270,7 +271,7 @@ impl Appender {
             tracing::warn!("WAL: closed while record {} was begun and not submitted", writer.next());
         }
         if self.core.mark_due.load(Ordering::SeqCst) && !self.core.is_failed() {
-            self.note(writer.write_mark().and_then(|()| self.sync_file()));
+            self.fail_on(writer.write_mark().and_then(|()| self.sync_file()));
         }
     }
 }

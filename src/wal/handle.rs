@@ -170,7 +170,8 @@ impl Wal {
         WaitLsn::new(self.inner.core.clone(), lsn, Progress::Written)
     }
 
-    /// Waits until `lsn` (0: at once) is stable, or until the log is closed; a log that has failed may go on. Thousands may wait: one
+    /// Waits until `lsn` (0: at once) is stable, or until the log is closed; a log that has failed may go on. Thousands
+    /// may wait: one
     /// cross-thread wake-up per worker and sync, the rest is passed on inside the worker's own thread.
     pub fn wait_stable(&self, lsn: Lsn) -> WaitLsn {
         WaitLsn::new(self.inner.core.clone(), lsn, Progress::Stable)
@@ -228,8 +229,8 @@ impl Wal {
         }
     }
 
-    /// Whether a write or sync has failed: until the log [goes on](Self::resume_behind) nothing is written and nothing more
-    /// becomes stable.
+    /// Whether a write or sync has failed: until the log [goes on](Self::resume_behind) nothing is written and nothing
+    /// more becomes stable.
     #[inline]
     pub fn is_failed(&self) -> bool {
         self.inner.core.is_failed()

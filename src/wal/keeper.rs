@@ -93,8 +93,8 @@ impl Keeper {
         is_due || self.core.control.lock().sync_to > self.core.stable_lsn()
     }
 
-    /// Whether a closing log has written all that it will. The grace begins anew with each record that is written: it is
-    /// for those that nobody submits, and a disk that is slow loses none.
+    /// Whether a closing log has written all that it will. The grace begins anew with each record that is written: it
+    /// is for those that nobody submits, and a disk that is slow loses none.
     fn is_drained(&mut self) -> bool {
         let next = self.appender.writer().next();
         if self.core.next.0.load(Ordering::Acquire) == next.get() {
@@ -110,12 +110,15 @@ impl Keeper {
 
     /// When there is something to do that nobody asks for.
     fn deadline(&self, closing: bool) -> Option<Instant> {
-        let now = Instant::now();
+        let (now, is_unsynced) = (Instant::now(), self.core.is_unsynced());
         if closing {
             return Some(now + CLOSE_LOOK);
         }
+        if !is_unsynced && self.core.mark_due.load(Ordering::SeqCst) {
+            return Some(now + MARK_IDLE_TIME);
+        }
         match self.core.policy() {
-            Fsync::EverySec if self.core.is_unsynced() => Some(self.last_sync + SYNC_INTERVAL),
+            Fsync::EverySec if is_unsynced => Some(self.last_sync + SYNC_INTERVAL),
             // What is written meanwhile is synced then.
             Fsync::EverySec => Some(now + SYNC_INTERVAL),
             Fsync::Always | Fsync::No => None,
@@ -125,13 +128,6 @@ impl Keeper {
     /// Sleeps; returns whether that was for the whole time.
     fn park(&self, until: Option<Instant>) -> bool {
         let core = &self.core;
-        let is_mark_due = core.mark_due.load(Ordering::SeqCst) && !core.is_unsynced();
-        let until = if is_mark_due {
-            let soon = Instant::now() + MARK_IDLE_TIME;
-            Some(until.map_or(soon, |until| until.min(soon)))
-        } else {
-            until
-        };
         let mut control = core.control.lock();
         let mut timed_out = false;
         if !control.nudged {

@@ -263,13 +263,8 @@ fn large_requests_on_their_way_do_not_hold_up_others() {
     const UPLOADS: usize = 256;
     let server = in_memory();
     let mut conn = server.connect();
-    let received = |conn: &mut Conn| {
-        let info = conn.call(&["INFO", "stats"]).text();
-        let line = info
-            .lines()
-            .find_map(|line| line.strip_prefix("total_net_input_bytes:"));
-        line.and_then(|bytes| bytes.parse::<u64>().ok()).expect("a number")
-    };
+    const RECEIVED: &str = "total_net_input_bytes";
+    let received = |conn: &mut Conn| conn.call(&["INFO", "stats"]).figure(RECEIVED);
     let mut uploads: Vec<Conn> = (0..UPLOADS).map(|_| server.connect()).collect();
     for upload in &mut uploads {
         upload
@@ -294,11 +289,7 @@ fn large_requests_on_their_way_do_not_hold_up_others() {
     }
     conn.send(&["INFO", "stats"]).expect("a question");
     signal(server.pid(), libc::SIGCONT);
-    let info = conn.recv().expect("an answer").value.text();
-    let line = info
-        .lines()
-        .find_map(|line| line.strip_prefix("total_net_input_bytes:"));
-    let after: u64 = line.and_then(|bytes| bytes.parse().ok()).expect("a number");
+    let after = conn.recv().expect("an answer").value.figure(RECEIVED);
     let first = after - before;
     assert!(first < 24 << 20, "{first} bytes were received first");
 }

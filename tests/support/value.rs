@@ -86,6 +86,14 @@ impl Value {
         }
     }
 
+    /// A number in a reply of `INFO`.
+    pub fn figure(&self, name: &str) -> u64 {
+        let info = self.text();
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let number = line.and_then(|figure| figure.trim().parse().ok());
+        number.unwrap_or_else(|| panic!("no number {name} in {info}"))
+    }
+
     /// What a map, or the flat array in its place, has under `name`.
     pub fn field(&self, name: &str) -> Option<Value> {
         let found = self.pairs().into_iter().find(|(key, _)| key.text() == name);

@@ -68,13 +68,7 @@ fn writes_and_splits_during_the_walk() {
 #[test]
 fn flush_during_the_walk() {
     survives(|server| {
-        let id = server
-            .engine
-            .registry()
-            .slot(DatabaseId::DEFAULT)
-            .unwrap()
-            .collection
-            .id();
+        let id = server.default_id();
         server.exclusive(|txn| txn.flush(id).unwrap());
         for i in 0..500 {
             server.set(&format!("key:{i}"), "after the flush");
@@ -86,13 +80,7 @@ fn flush_during_the_walk() {
 fn drop_swap_and_rename_during_the_walk() {
     survives(|server| {
         let named = server.engine.registry().by_name("named").unwrap().collection.id();
-        let first = server
-            .engine
-            .registry()
-            .slot(DatabaseId::DEFAULT)
-            .unwrap()
-            .collection
-            .id();
+        let first = server.default_id();
         server.exclusive(|txn| {
             txn.swap(DatabaseId::DEFAULT, DatabaseId::new(1)).unwrap();
             txn.drop_collection(named).unwrap();

@@ -202,14 +202,7 @@ impl Run {
     }
 
     fn flush(&mut self) {
-        let id = self
-            .server
-            .engine
-            .registry()
-            .slot(DatabaseId::DEFAULT)
-            .unwrap()
-            .collection
-            .id();
+        let id = self.server.default_id();
         self.server.exclusive(|txn| txn.flush(id).unwrap());
         self.model.clear();
         self.since.push((self.last_lsn(), Change::Flush));

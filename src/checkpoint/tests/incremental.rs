@@ -148,13 +148,7 @@ fn chain(seed: u64) -> u64 {
             steps += churn(&mut server, &mut random);
             server.sync();
             let expected = server.dump();
-            let before = server
-                .engine
-                .registry()
-                .by_name("bcust")
-                .unwrap()
-                .collection
-                .totals(Lsn::ZERO);
+            let before = server.totals_of("bcust");
             let killed = if random.random_bool(0.5) {
                 disk.kill()
             } else {
@@ -164,13 +158,7 @@ fn chain(seed: u64) -> u64 {
             disk = killed;
             server = start(&disk, 4);
             assert!(server.dump() == expected, "round {round}: after the restart");
-            let after = server
-                .engine
-                .registry()
-                .by_name("bcust")
-                .unwrap()
-                .collection
-                .totals(Lsn::ZERO);
+            let after = server.totals_of("bcust");
             assert_eq!((before.keys, before.expires), (after.keys, after.expires));
         }
     }

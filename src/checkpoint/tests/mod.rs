@@ -23,7 +23,8 @@ use std::sync::Arc;
 use super::{CheckpointOptions, Checkpointer};
 use crate::checkpoint::CheckpointSettings;
 use crate::engine::Engine;
-use crate::engine::ids::DatabaseId;
+use crate::engine::collection::Totals;
+use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::{Registry, Slot};
@@ -178,6 +179,18 @@ impl Server {
         self.change(DatabaseId::DEFAULT, key.as_bytes(), |txn| {
             put(txn, key.as_bytes(), value.as_bytes())
         });
+    }
+
+    /// The default collection's number.
+    pub fn default_id(&self) -> CollectionId {
+        let registry = self.engine.registry();
+        registry.slot(DatabaseId::DEFAULT).unwrap().collection.id()
+    }
+
+    /// What the collection `name` holds.
+    pub fn totals_of(&self, name: &str) -> Totals {
+        let registry = self.engine.registry();
+        registry.by_name(name).unwrap().collection.totals(Lsn::ZERO)
     }
 
     /// All that was changed is on disk.

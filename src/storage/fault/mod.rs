@@ -2,8 +2,8 @@
 //!
 //! [`FaultDisk::crash`] is a power cut: of each file the synced part stays and of the rest a random prefix, perhaps
 //! without some of its pages or sectors, which hold zeroes or old bytes; un-synced directory entries stay or vanish.
-//! [`FaultDisk::kill`] is the end of the process only: all that was written stays. Both return the disk to start again with; the old handle is dead, so a thread
-//! left over from before cannot write to it.
+//! [`FaultDisk::kill`] is the end of the process only: all that was written stays. Both return the disk to start again
+//! with; the old handle is dead, so a thread left over from before cannot write to it.
 //!
 //! **Invariants**
 //! - Synced data in a file whose entry was synced is never lost or changed by a crash.
@@ -134,8 +134,8 @@ impl FaultDisk {
         self.state.lock().flip(path, offset, mask)
     }
 
-    fn file(&self, id: u64) -> Box<FaultFile> {
-        Box::new(FaultFile { disk: self.clone(), id })
+    fn file(&self, id: u64) -> FaultFile {
+        FaultFile { disk: self.clone(), id }
     }
 
     fn with<T>(&self, op: Op, run: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
@@ -153,17 +153,17 @@ struct FaultFile {
 impl Disk for FaultDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let id = self.with(Op::Change, |state| state.create(path))?;
-        Ok(self.file(id))
+        Ok(Box::new(self.file(id)))
     }
 
     fn open_append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let id = self.with(Op::Look, |state| state.lookup(path))?;
-        Ok(self.file(id))
+        Ok(Box::new(self.file(id)))
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskRead>> {
         let id = self.with(Op::Look, |state| state.lookup(path))?;
-        Ok(self.file(id))
+        Ok(Box::new(self.file(id)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -209,10 +209,7 @@ impl DiskFile for FaultFile {
     }
 
     fn syncer(&self) -> io::Result<Arc<dyn DiskSync>> {
-        Ok(Arc::new(FaultFile {
-            disk: self.disk.clone(),
-            id: self.id,
-        }))
+        Ok(Arc::new(self.disk.file(self.id)))
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {

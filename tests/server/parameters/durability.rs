@@ -59,14 +59,7 @@ fn save(conn: &mut Conn, times: usize) {
 fn fsync() {
     let (_server, mut conn) = start(&["wal.fsync=no"]);
     let mut fsyncs_of_20 = || {
-        let fsyncs = |conn: &mut Conn| {
-            let info = call(conn, "INFO lokikv").text();
-            let line = info
-                .lines()
-                .find_map(|line| line.strip_prefix("wal_fsyncs:").map(str::to_owned));
-            line.and_then(|count| count.trim().parse::<u64>().ok())
-                .expect("a count")
-        };
+        let fsyncs = |conn: &mut Conn| call(conn, "INFO lokikv").figure("wal_fsyncs");
         let before = fsyncs(&mut conn);
         write_kb(&mut conn, 20);
         let after = fsyncs(&mut conn);

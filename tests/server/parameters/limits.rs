@@ -76,9 +76,7 @@ fn all_clients() {
 }
 
 fn mem_clients(conn: &mut Conn) -> u64 {
-    let info = call(conn, "INFO memory").text();
-    let line = info.lines().find_map(|line| line.strip_prefix("mem_clients_normal:"));
-    line.and_then(|bytes| bytes.trim().parse().ok()).expect("a number")
+    call(conn, "INFO memory").figure("mem_clients_normal")
 }
 
 fn soft_limit() {
