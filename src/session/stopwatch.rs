@@ -5,8 +5,8 @@
 //! Each is taken to have lasted its even share.
 //!
 //! **Invariants**
-//! - A call that may take long begins and ends with looks of its own, and so does every call while the slow log or the
-//!   latency monitor asks for times that small calls may reach.
+//! - A call that may take long begins and ends with looks of its own, and so does every call while the slow log asks for
+//!   times that small calls may reach.
 //! - The counts of calls are complete when a call begins that may show them, and at the end of a turn.
 
 use std::time::{Duration, Instant};

@@ -32,7 +32,7 @@ impl Life {
         );
         if let Ok(wal) = wal {
             self.work(&wal, random);
-            // The process ends here: the writer thread finds its disk gone.
+            // The process ends here: the log finds its disk gone.
             let after = if random.random_bool(0.7) {
                 self.disk.crash()
             } else {
