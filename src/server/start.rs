@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
+use super::finish::finish;
 use super::housekeeping;
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::client::Clients;
@@ -35,7 +36,7 @@ const TERM: u32 = 0;
 
 /// Why the server could not start or had to stop: one line.
 #[derive(Debug)]
-pub struct StartError(String);
+pub struct StartError(pub(super) String);
 
 impl fmt::Display for StartError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -285,28 +286,4 @@ fn end_on_signal(server: Arc<Server>) -> std::io::Result<tokio::task::JoinHandle
         tracing::info!(signal = name, "asked to end");
         server.shutdown.request(None);
     }))
-}
-
-fn finish(server: &Server) -> Result<(), StartError> {
-    let wants = server.params.live().checkpoint_on_shutdown();
-    if server.shutdown.save().unwrap_or(wants) {
-        match server.checkpoints.checkpoint_blocking() {
-            Ok(done) => tracing::info!(
-                id = done.id,
-                pages = done.pages,
-                millis = done.millis,
-                "final checkpoint"
-            ),
-            Err(error) => tracing::error!(%error, "the final checkpoint failed; the log has everything"),
-        }
-    }
-    server.checkpoints.stop();
-    server.engine.reaper().stop();
-    server
-        .engine
-        .wal()
-        .close()
-        .map_err(|error| StartError(format!("the last writes may be lost: {error}")))?;
-    tracing::info!(after_s = server.started.elapsed().as_secs(), "ended cleanly");
-    Ok(())
 }
