@@ -178,7 +178,7 @@ pub fn recover(
         effects: replayed.effects,
         wal_bytes: replayed.bytes,
         data_bytes: totals.bytes,
-        torn_tail: replayed.torn_tail,
+        torn_tail: replayed.torn_tail.filter(|tail| !tail.is_blank),
         millis: started.elapsed().as_millis() as u64,
     })
 }

@@ -240,7 +240,7 @@ impl Verifier<'_> {
             }
         }
         // Told by the reading that goes to the end.
-        if let Some(tail) = reader.tail().filter(|_| to == Lsn::MAX) {
+        if let Some(tail) = reader.tail().filter(|tail| to == Lsn::MAX && !tail.is_blank) {
             (self.tell)(Finding::Note(format!(
                 "the log ends torn: the next start cuts {} bytes off {} at byte {} ({})",
                 tail.bytes,

@@ -8,6 +8,7 @@
 //!   only after [`Disk::sync_dir`] on its directory returned `Ok`. `create_dir_all` alone is durable by itself.
 //! - After an error of a write or a sync the state of the file is unknown: callers never retry, they refuse.
 
+mod direct;
 mod error;
 pub mod fault;
 pub mod fault_point;
@@ -95,23 +96,42 @@ pub trait DiskFile: Send {
     /// Makes all that was written durable (data and length; `fdatasync`).
     fn sync_data(&mut self) -> io::Result<()>;
 
+    /// Appends all of `bytes` and makes them durable, and what was written before; one operation where the system has
+    /// one for that.
+    fn write_durable(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)?;
+        self.sync_data()
+    }
+
+    /// Whether durable writes are one operation here, as far as is known.
+    fn is_direct(&self) -> bool {
+        false
+    }
+
     /// A way to sync the file while it is written to.
     fn syncer(&self) -> io::Result<Arc<dyn DiskSync>>;
 
     /// Has what was written go to the disk soon, without waiting for it; a hint that makes nothing durable.
     fn start_writeback(&mut self) {}
 
-    /// Cuts the file to `len` bytes; the next write goes there.
+    /// Ends the file at `len` bytes; the next write goes there.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 
     /// The length of the file.
     fn len(&self) -> io::Result<u64>;
 }
 
-/// Syncs a file beside its writer.
+/// Syncs a file beside its writer, and prepares it.
 pub trait DiskSync: Send + Sync {
     /// Makes all durable that had been written when this was called (data and length; `fdatasync`).
     fn sync_data(&self) -> io::Result<()>;
+
+    /// Whether writes are cheaper where zeroes were written before.
+    fn gains_by_zeroes(&self) -> bool;
+
+    /// Writes zeroes over the bytes from `from` to before `to`, behind the end of what the writer has written; not
+    /// durable by itself.
+    fn write_zeroes(&self, from: u64, to: u64) -> io::Result<()>;
 }
 
 /// A file open for reading.

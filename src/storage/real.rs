@@ -1,31 +1,90 @@
 //! [`RealDisk`]: the operating system's files.
 //!
-//! **Invariants**: writes go to the end of the file (`O_APPEND`), so two writes can never overlap.
+//! **Invariants**
+//! - A file is written by one handle, at the end of what that has written: two writes never overlap.
+//! - A durable write goes past the page cache only when nothing else of the file waits there for a sync.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::direct::{DirectFile, overwrites_in_place};
 use super::{Disk, DiskFile, DiskRead, DiskSync};
+
+/// Zeroes are written so many at a time.
+static ZEROES: [u8; 64 << 10] = [0; 64 << 10];
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealDisk;
 
+/// A file that is read, or synced beside its writer.
 struct RealFile(File);
+
+/// A file that is written to.
+struct Appended {
+    file: File,
+    path: PathBuf,
+    /// Where the next write goes.
+    end: u64,
+    /// Something was written through the page cache and not synced by this handle.
+    is_dirty: bool,
+    direct: Direct,
+}
+
+/// The way past the page cache.
+enum Direct {
+    Untried,
+    Open(DirectFile),
+    Absent,
+}
+
+impl Appended {
+    fn new(file: File, path: &Path, end: u64) -> Box<Self> {
+        Box::new(Self {
+            file,
+            path: path.to_owned(),
+            end,
+            is_dirty: end > 0,
+            direct: Direct::Untried,
+        })
+    }
+
+    /// Whether `bytes` have gone past the page cache.
+    fn write_direct(&mut self, bytes: &[u8]) -> io::Result<bool> {
+        if matches!(self.direct, Direct::Untried) {
+            self.direct = DirectFile::open(&self.path).map_or(Direct::Absent, Direct::Open);
+        }
+        let Direct::Open(direct) = &mut self.direct else {
+            return Ok(false);
+        };
+        match direct.write(&self.file, self.end, bytes) {
+            Ok(()) => {
+                self.end += bytes.len() as u64;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.direct = Direct::Absent;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
 
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
-        Ok(Box::new(RealFile(file)))
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        Ok(Appended::new(file, path, 0))
     }
 
     fn open_append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().append(true).open(path)?;
-        Ok(Box::new(RealFile(file)))
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let end = file.metadata()?.len();
+        Ok(Appended::new(file, path, end))
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskRead>> {
@@ -82,17 +141,34 @@ impl Disk for RealDisk {
     }
 }
 
-impl DiskFile for RealFile {
+impl DiskFile for Appended {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.is_dirty = true;
+        self.file.write_all_at(bytes, self.end)?;
+        self.end += bytes.len() as u64;
+        Ok(())
     }
 
     fn sync_data(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()?;
+        self.is_dirty = false;
+        Ok(())
+    }
+
+    fn write_durable(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.is_dirty && self.write_direct(bytes)? {
+            return Ok(());
+        }
+        self.write_all(bytes)?;
+        DiskFile::sync_data(self)
+    }
+
+    fn is_direct(&self) -> bool {
+        matches!(self.direct, Direct::Open(_))
     }
 
     fn syncer(&self) -> io::Result<Arc<dyn DiskSync>> {
-        Ok(Arc::new(RealFile(self.0.try_clone()?)))
+        Ok(Arc::new(RealFile(self.file.try_clone()?)))
     }
 
     fn start_writeback(&mut self) {
@@ -101,22 +177,40 @@ impl DiskFile for RealFile {
         // are touched. The outcome does not matter: a failed write is told by the sync.
         unsafe {
             use std::os::fd::AsRawFd;
-            libc::sync_file_range(self.0.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE);
+            libc::sync_file_range(self.file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE);
         }
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.is_dirty = true;
+        self.file.set_len(len)?;
+        self.end = len;
+        Ok(())
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 }
 
 impl DiskSync for RealFile {
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn gains_by_zeroes(&self) -> bool {
+        overwrites_in_place(&self.0)
+    }
+
+    fn write_zeroes(&self, from: u64, to: u64) -> io::Result<()> {
+        let mut at = from;
+        while at < to {
+            let count = (to - at).min(ZEROES.len() as u64);
+            self.0
+                .write_all_at(ZEROES.get(..count as usize).unwrap_or_default(), at)?;
+            at += count;
+        }
+        Ok(())
     }
 }
 

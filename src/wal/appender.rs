@@ -21,7 +21,7 @@ use super::core::Core;
 use super::note::NoteKeeper;
 use super::segment::{self, OpenSegment};
 use super::writer::{Writer, Wrote};
-use super::{Lsn, WalError};
+use super::{Fsync, Lsn, WalError};
 use crate::storage::fault_point::fault_point;
 use crate::storage::{Disk, DiskSync};
 
@@ -91,7 +91,12 @@ impl Appender {
     }
 
     fn write_under(&self, writer: &mut Writer) {
-        match writer.write() {
+        let wrote = writer.write();
+        self.heed(wrote);
+    }
+
+    fn heed(&self, wrote: Result<Wrote, WalError>) {
+        match wrote {
             Ok(Wrote::All) => {}
             Ok(Wrote::Full) => {
                 self.core.is_full.store(true, Ordering::SeqCst);
@@ -101,19 +106,83 @@ impl Appender {
         }
     }
 
+    /// Writes what is queued and makes it durable, in one step where that can be, unless somebody else is at it: what is
+    /// then not stable is for the keeper.
+    pub fn commit(&self) {
+        let Some(_role) = self.syncing.try_lock() else {
+            return self.write();
+        };
+        let core = &self.core;
+        fence(Ordering::SeqCst);
+        let writer = self.writer.try_lock();
+        match writer.filter(|_| !core.is_unsynced() && !core.is_full.load(Ordering::SeqCst)) {
+            Some(mut writer) if core.is_open() => self.commit_under(&mut writer),
+            Some(_) => {}
+            None => {
+                self.write();
+                self.fail_on(self.sync_under());
+            }
+        }
+        // What was queued meanwhile.
+        self.write();
+    }
+
+    fn commit_under(&self, writer: &mut Writer) {
+        let start = Instant::now();
+        let before = writer.next();
+        let wrote = writer.commit();
+        if wrote.is_ok() && writer.next() > before {
+            fault_point("wal.synced");
+            self.core.unsynced.forget();
+            let bytes = writer.segment().bytes;
+            self.note_synced(writer.next().before(), bytes, start);
+        }
+        self.heed(wrote);
+        self.core
+            .is_direct
+            .store(writer.segment().file.is_direct(), Ordering::Relaxed);
+        let full_bytes = self.core.segment_bytes.load(Ordering::Relaxed);
+        if writer.ahead.is_due(writer.segment().bytes, full_bytes) {
+            self.core.nudge();
+        }
+    }
+
+    /// Writes zeroes ahead, if they are due.
+    pub fn write_ahead(&self) {
+        if self.core.policy() != Fsync::Always {
+            return;
+        }
+        let current = self.current.lock().clone();
+        let full_bytes = self.core.segment_bytes.load(Ordering::Relaxed);
+        let mut writer = self.writer.lock();
+        let end = writer.segment().bytes;
+        if !current.file.gains_by_zeroes() {
+            writer.ahead.refuse();
+        }
+        if !self.core.is_open() || !writer.ahead.is_due(end, full_bytes) {
+            drop(writer);
+            return self.write();
+        }
+        let at_work = writer.ahead.at_work();
+        let zeroing = writer.ahead.begin(&at_work, end, full_bytes);
+        drop(writer);
+        // A disk without room says so to a record, too, if that is still so then.
+        let refused = current.file.write_zeroes(zeroing.from, zeroing.to).is_err();
+        // Whatever a sync tells of is told once only: it may be of records.
+        let synced = current.file.sync_data();
+        self.fail_on(synced.map_err(WalError::io("sync", &current.path)));
+        drop(zeroing);
+        if refused {
+            self.writer.lock().ahead.refuse();
+        }
+        // What was queued while the writer was not to be had.
+        self.write();
+    }
+
     /// Syncs what is written, after a sync that is under way.
     pub fn sync(&self) {
         let _role = self.syncing.lock();
         self.fail_on(self.sync_under());
-    }
-
-    /// Syncs what is written, unless somebody else is syncing; whether it did.
-    pub fn try_sync(&self) -> bool {
-        let Some(_role) = self.syncing.try_lock() else {
-            return false;
-        };
-        self.fail_on(self.sync_under());
-        true
     }
 
     /// The log fails on an error, while the lock is held under which it came: a log that goes on is not failed by an
@@ -136,6 +205,13 @@ impl Appender {
         self.sync_file()?;
         fault_point("wal.synced");
         core.unsynced.end_sync();
+        self.note_synced(written, bytes, start);
+        Ok(())
+    }
+
+    /// A sync that began at `start` has reached the record `written`, which ends at `bytes` of the segment.
+    fn note_synced(&self, written: Lsn, bytes: u64, start: Instant) {
+        let core = &self.core;
         let took_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let counters = &core.counters;
         counters.fsyncs.fetch_add(1, Ordering::Relaxed);
@@ -145,7 +221,6 @@ impl Appender {
         core.advance_stable(written);
         // After that: the mark is to tell of this sync, not of the one before.
         core.mark_due.store(true, Ordering::SeqCst);
-        Ok(())
     }
 
     /// Syncs the segment in use, whatever is in it.
@@ -169,7 +244,7 @@ impl Appender {
     fn rotate_under(&self, writer: &mut Writer) -> Result<(), WalError> {
         self.sync_under()?;
         // A mark may have followed the last sync: in a segment that is not the last one, nothing may be torn.
-        self.sync_file()?;
+        writer.end_segment()?;
         let first = writer.next();
         let (segment, current) = self.create(first)?;
         self.note_segment(first);
@@ -211,6 +286,7 @@ impl Appender {
         }
         // What is left may go as a whole: from here to the new segment the log is not needed.
         self.notes.release(self.disk.as_ref())?;
+        writer.ahead.clear_way(u64::MAX);
         self.leave(&writer, lsn.next());
         let (segment, current) = self.create(lsn.next())?;
         self.note_segment(lsn.next());
@@ -260,6 +336,7 @@ impl Appender {
         {
             self.fail_on(writer.write_mark());
         }
+        self.write();
     }
 
     /// The end of the log: all durable, and marked so.
@@ -270,8 +347,8 @@ impl Appender {
         if writer.is_stuck() {
             tracing::warn!("WAL: closed while record {} was begun and not submitted", writer.next());
         }
-        if self.core.mark_due.load(Ordering::SeqCst) && !self.core.is_failed() {
-            self.fail_on(writer.write_mark().and_then(|()| self.sync_file()));
+        if !self.core.is_failed() {
+            self.fail_on(writer.write_mark().and_then(|()| writer.end_segment()));
         }
     }
 }

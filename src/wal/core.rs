@@ -84,6 +84,8 @@ pub(super) struct Core {
     pub is_full: AtomicBool,
     /// There has been a sync that no mark tells of.
     pub mark_due: AtomicBool,
+    /// Commits are one operation of the disk, as far as is known.
+    pub is_direct: AtomicBool,
     pub unsynced: Unsynced,
     pub slots: Mutex<Vec<Arc<Slot>>>,
     /// Changes whenever `slots` does.
@@ -122,6 +124,7 @@ impl Core {
             failure: Mutex::default(),
             is_full: AtomicBool::new(false),
             mark_due: AtomicBool::new(next > Lsn::FIRST),
+            is_direct: AtomicBool::new(false),
             unsynced: Unsynced::new(),
             slots: Mutex::default(),
             slots_version: AtomicU64::new(0),

@@ -70,6 +70,8 @@ pub struct WalStats {
     pub fsync_max_us: u64,
     /// How often writers were held back because a sync took too long.
     pub delayed_fsyncs: u64,
+    /// Under `always`, records have last been made durable by one write past the page cache.
+    pub is_direct: bool,
 }
 
 impl Wal {
@@ -340,6 +342,7 @@ impl Wal {
             fsync_last_us: counters.fsync_last_us.load(Ordering::Relaxed),
             fsync_max_us: counters.fsync_max_us.load(Ordering::Relaxed),
             delayed_fsyncs: core.unsynced.late_count(),
+            is_direct: core.is_direct.load(Ordering::Relaxed),
         }
     }
 

@@ -74,6 +74,9 @@ impl Keeper {
             self.last_sync = Instant::now();
             self.appender.sync();
         }
+        if !closing {
+            self.appender.write_ahead();
+        }
         let is_over = self.core.is_open() && !self.core.is_full.load(Ordering::SeqCst) && closing && self.is_drained();
         if is_over {
             self.appender.finish();

@@ -13,6 +13,7 @@
 //! - After a failed write or sync nothing is retried. Nothing moves until all that was begun is durable by other means
 //!   (a checkpoint); then the log goes on in a new segment.
 
+mod ahead;
 mod appender;
 mod chunk;
 mod core;

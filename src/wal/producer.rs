@@ -145,24 +145,35 @@ impl WorkerLog {
     /// submit. Under `always` the keeper syncs.
     pub fn submit(&mut self) -> Lsn {
         let last = self.hand_over();
-        if last > Lsn::ZERO && self.core.policy() == Fsync::Always {
-            self.core.nudge();
-        }
-        last
-    }
-
-    /// The same for one who has nothing else to do: under `always` it syncs itself, which saves the keeper's wake-up,
-    /// unless somebody is at it, or the disk is slow.
-    pub fn submit_alone(&mut self) -> Lsn {
-        let last = self.hand_over();
-        if last > Lsn::ZERO && self.core.policy() == Fsync::Always {
-            let is_fast = self.core.counters.fsync_last_us.load(Ordering::Relaxed) < SYNC_HERE_US_MAX;
-            let has_synced = is_fast && self.appender.as_ref().is_some_and(|appender| appender.try_sync());
-            if !has_synced {
+        if let Some(appender) = self.appender_for(last) {
+            appender.write();
+            if self.core.policy() == Fsync::Always {
                 self.core.nudge();
             }
         }
         last
+    }
+
+    /// The same for one who has nothing else to do: under `always` it makes the batch durable itself, which saves the
+    /// keeper's wake-up, unless somebody is at it, or the disk is slow.
+    pub fn submit_alone(&mut self) -> Lsn {
+        let is_fast = self.core.counters.fsync_last_us.load(Ordering::Relaxed) < SYNC_HERE_US_MAX;
+        if self.core.policy() != Fsync::Always || !is_fast {
+            return self.submit();
+        }
+        let last = self.hand_over();
+        if let Some(appender) = self.appender_for(last) {
+            appender.commit();
+            if self.core.stable_lsn() < last {
+                self.core.nudge();
+            }
+        }
+        last
+    }
+
+    /// Who writes the records up to `last`, if there are any.
+    fn appender_for(&self, last: Lsn) -> Option<&Appender> {
+        self.appender.as_deref().filter(|_| last > Lsn::ZERO)
     }
 
     fn hand_over(&mut self) -> Lsn {
@@ -171,9 +182,9 @@ impl WorkerLog {
             self.core.fail("WAL: a record was begun and not committed");
         }
         let last = std::mem::take(&mut self.last);
-        let Some(appender) = self.appender.as_ref().filter(|_| last > Lsn::ZERO) else {
+        if self.appender_for(last).is_none() {
             return last;
-        };
+        }
         // A log that has failed may go on with these.
         if self.core.is_closed() {
             self.chunk.clear();
@@ -193,8 +204,6 @@ impl WorkerLog {
             }
         }
         self.core.queued.0.fetch_add(bytes, Ordering::SeqCst);
-        drop(queue);
-        appender.write();
         last
     }
 }

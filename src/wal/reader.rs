@@ -215,6 +215,14 @@ impl Reader {
                     self.index += 1;
                     continue;
                 }
+                Frame::Blank if last => {
+                    self.tail = Some(segment.blank_tail());
+                    break;
+                }
+                Frame::Blank => {
+                    self.tail = Some(segment.judge(self.next, last, "zeroes where a record should be")?);
+                    break;
+                }
                 Frame::Bad(reason) => {
                     self.tail = Some(segment.judge(self.next, last, reason)?);
                     break;
@@ -242,7 +250,7 @@ impl Reader {
                 segment.offset += frame_bytes(header);
                 None
             }
-            Frame::Bad(_) | Frame::End => None,
+            Frame::Bad(_) | Frame::Blank | Frame::End => None,
         }
     }
 
@@ -266,6 +274,7 @@ impl Reader {
                 offset: 0,
                 bytes: len,
                 reason,
+                is_blank: false,
             })),
             other => other.map(Ok),
         }

@@ -21,6 +21,9 @@ pub fn repair_tail(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<Tail>, Wal
     while reader.next()?.is_some() {}
     let Some(tail) = reader.tail() else { return Ok(None) };
     cut(disk.as_ref(), dir, &tail.file, tail.offset)?;
+    if tail.is_blank {
+        return Ok(Some(tail.clone()));
+    }
     tracing::warn!(
         "WAL: removed the torn tail of {}: {} bytes from byte {} on ({})",
         tail.file.display(),

@@ -22,8 +22,22 @@ pub(super) enum Frame {
     Record(RecordHeader),
     Mark(RecordHeader),
     Bad(&'static str),
+    /// Zeroes up to the end of the file, written ahead.
+    Blank,
     End,
 }
+
+/// What the header of a frame is where nothing has been written.
+const BLANK: RecordHeader = RecordHeader {
+    len: 0,
+    crc: 0,
+    version: 0,
+    flags: 0,
+    group: 0,
+    term: 0,
+    lsn: Lsn::ZERO,
+    wall_ms: 0,
+};
 
 /// Where the whole records end in a log whose last segment has a torn tail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +50,8 @@ pub struct Tail {
     pub bytes: u64,
     /// What is wrong with the first of them.
     pub reason: String,
+    /// They are the zeroes that a log writes ahead: nothing is lost with them.
+    pub is_blank: bool,
 }
 
 pub(super) fn frame_bytes(header: &RecordHeader) -> u64 {
@@ -153,7 +169,11 @@ impl SegmentReader {
         if at >= self.len {
             return Ok(Frame::End);
         }
-        let Some(header) = self.header(at)? else {
+        let header = self.header(at)?;
+        if header.is_none_or(|header| header == BLANK) && self.is_blank_from(at)? {
+            return Ok(Frame::Blank);
+        }
+        let Some(header) = header else {
             return Ok(Frame::Bad("the record's header is cut short"));
         };
         if (header.len as usize) < RECORD_COVERED_BYTES {
@@ -187,6 +207,30 @@ impl SegmentReader {
         } else {
             Frame::Record(header)
         })
+    }
+
+    /// Whether nothing but zeroes follows. O(bytes) where that is so.
+    fn is_blank_from(&mut self, at: u64) -> Result<bool, WalError> {
+        let (mut at, window_bytes) = (at, self.window_bytes as u64);
+        while at < self.len {
+            let count = (self.len - at).min(window_bytes);
+            if self.bytes(at, count as usize)?.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += count;
+        }
+        Ok(true)
+    }
+
+    /// The rest of the segment is blank.
+    pub fn blank_tail(&self) -> Tail {
+        Tail {
+            file: self.path.clone(),
+            offset: self.offset,
+            bytes: self.len - self.offset,
+            reason: "zeroes that were written ahead".to_owned(),
+            is_blank: true,
+        }
     }
 
     /// An intact frame must be the next record, or a mark that speaks of records before it.
@@ -229,6 +273,7 @@ impl SegmentReader {
             offset: at,
             bytes: self.len - at,
             reason: reason.to_owned(),
+            is_blank: false,
         })
     }
 

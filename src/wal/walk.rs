@@ -117,7 +117,7 @@ impl Walk {
     pub fn next(&mut self) -> Result<Option<Found<'_>>, WalError> {
         let at = self.segment.offset;
         let header = match self.segment.frame(at) {
-            Ok(Frame::End) => return Ok(None),
+            Ok(Frame::End | Frame::Blank) => return Ok(None),
             Ok(Frame::Bad(reason)) => return self.fault(at, reason.to_owned(), at + 1).map(Some),
             Ok(Frame::Record(header) | Frame::Mark(header)) => header,
             // Intact, and not understood.

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::ahead::Ahead;
 use super::core::{Core, SegmentInfo};
 use super::format::{self, RECORD_PREFIX_BYTES, covered};
 use super::merge::{Merge, Next};
@@ -48,6 +49,16 @@ pub(super) struct Writer {
     noted: Noted,
     /// Records below are durable by other means, and not written.
     floor: Lsn,
+    pub ahead: Ahead,
+    /// Something was written and not made durable here.
+    is_dirty: bool,
+}
+
+/// How far the last write of a turn is to get.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    Written,
+    Durable,
 }
 
 /// The last place that was noted for readers.
@@ -91,6 +102,8 @@ impl Writer {
             last_wall_ms,
             noted: Noted::default(),
             floor: Lsn::FIRST,
+            ahead: Ahead::default(),
+            is_dirty: false,
         }
     }
 
@@ -111,12 +124,28 @@ impl Writer {
 
     /// Writes all records up to the first gap, or to the end of the segment.
     pub fn write(&mut self) -> Result<Wrote, WalError> {
+        self.write_to(Goal::Written)
+    }
+
+    /// The same, durably, and all that was written to the segment before.
+    pub fn commit(&mut self) -> Result<Wrote, WalError> {
+        let before = self.segment.bytes;
+        let wrote = self.write_to(Goal::Durable)?;
+        // The last piece may have been too large to be gathered.
+        if self.is_dirty {
+            self.sync()?;
+        }
+        self.ahead.note_commit(self.segment.bytes - before);
+        Ok(wrote)
+    }
+
+    fn write_to(&mut self, goal: Goal) -> Result<Wrote, WalError> {
         self.sweep();
         let mut merge = std::mem::take(&mut self.merge);
         let result = self.write_merged(&mut merge);
         self.merge = merge;
         let wrote = result?;
-        self.flush()?;
+        self.flush(goal)?;
         Ok(wrote)
     }
 
@@ -125,12 +154,34 @@ impl Writer {
         if self.core.mark_due.swap(false, Ordering::SeqCst) {
             self.gather_mark();
         }
-        self.write_gathered()
+        self.write_gathered(Goal::Written)
+    }
+
+    /// Cuts off what the segment has behind its last record, and syncs it: it is not written to any more.
+    pub fn end_segment(&mut self) -> Result<(), WalError> {
+        let segment = &mut self.segment;
+        self.ahead.clear_way(u64::MAX);
+        let len = segment.file.len().map_err(WalError::io("measure", &segment.path))?;
+        if len != segment.bytes {
+            segment
+                .file
+                .truncate(segment.bytes)
+                .map_err(WalError::io("truncate", &segment.path))?;
+        }
+        self.sync()
+    }
+
+    fn sync(&mut self) -> Result<(), WalError> {
+        let segment = &mut self.segment;
+        segment.file.sync_data().map_err(WalError::io("sync", &segment.path))?;
+        self.is_dirty = false;
+        Ok(())
     }
 
     /// Goes on in `segment`, which begins with the next record.
     pub fn turn_to(&mut self, segment: OpenSegment) {
         self.segment = segment;
+        self.ahead.reset();
         let mut segments = self.core.segments.lock();
         if let Some(last) = segments.last_mut() {
             last.last_wall_ms = self.last_wall_ms;
@@ -180,7 +231,7 @@ impl Writer {
                     return Ok(Wrote::Full);
                 }
                 if self.gather.len() >= WRITE_BYTES_MAX {
-                    self.flush()?;
+                    self.flush(Goal::Written)?;
                 }
                 let record = merge.peek(stream).ok_or_else(|| self.lost_record())?;
                 self.write_record(&record)?;
@@ -254,8 +305,8 @@ impl Writer {
             self.gather.extend_from_slice(piece);
             return Ok(());
         }
-        self.write_gathered()?;
-        self.write_out(piece)
+        self.write_gathered(Goal::Written)?;
+        self.write_out(piece, Goal::Written)
     }
 
     fn gather_mark(&mut self) {
@@ -271,8 +322,8 @@ impl Writer {
     }
 
     /// Writes what is gathered and tells how far it goes.
-    fn flush(&mut self) -> Result<(), WalError> {
-        self.write_gathered()?;
+    fn flush(&mut self, goal: Goal) -> Result<(), WalError> {
+        self.write_gathered(goal)?;
         if self.gathered_records == 0 {
             return Ok(());
         }
@@ -287,17 +338,19 @@ impl Writer {
         core.pending
             .0
             .fetch_sub(std::mem::take(&mut self.gathered_bytes), Ordering::SeqCst);
-        core.unsynced.note_written();
+        if goal == Goal::Written {
+            core.unsynced.note_written();
+        }
         core.advance_written(self.next.before());
         Ok(())
     }
 
-    fn write_gathered(&mut self) -> Result<(), WalError> {
+    fn write_gathered(&mut self, goal: Goal) -> Result<(), WalError> {
         let mut gather = std::mem::take(&mut self.gather);
         let result = if gather.is_empty() {
             Ok(())
         } else {
-            self.write_out(&gather)
+            self.write_out(&gather, goal)
         };
         gather.clear();
         gather.shrink_to(GATHER_BYTES_KEPT);
@@ -305,13 +358,16 @@ impl Writer {
         result
     }
 
-    fn write_out(&mut self, bytes: &[u8]) -> Result<(), WalError> {
+    fn write_out(&mut self, bytes: &[u8], goal: Goal) -> Result<(), WalError> {
         fault_point("wal.before_write");
         let segment = &mut self.segment;
-        segment
-            .file
-            .write_all(bytes)
-            .map_err(WalError::io("write", &segment.path))?;
+        self.ahead.clear_way(segment.bytes + bytes.len() as u64);
+        let written = match goal {
+            Goal::Written => segment.file.write_all(bytes),
+            Goal::Durable => segment.file.write_durable(bytes),
+        };
+        self.is_dirty = goal == Goal::Written;
+        written.map_err(WalError::io("write", &segment.path))?;
         segment.bytes += bytes.len() as u64;
         self.core
             .counters

@@ -134,8 +134,9 @@ impl FaultDisk {
         self.state.lock().flip(path, offset, mask)
     }
 
-    fn file(&self, id: u64) -> FaultFile {
-        FaultFile { disk: self.clone(), id }
+    fn file(&self, id: u64, end: usize) -> FaultFile {
+        let disk = self.clone();
+        FaultFile { disk, id, end }
     }
 
     fn with<T>(&self, op: Op, run: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
@@ -148,22 +149,27 @@ impl FaultDisk {
 struct FaultFile {
     disk: FaultDisk,
     id: u64,
+    /// Where its next write goes.
+    end: usize,
 }
 
 impl Disk for FaultDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let id = self.with(Op::Change, |state| state.create(path))?;
-        Ok(Box::new(self.file(id)))
+        Ok(Box::new(self.file(id, 0)))
     }
 
     fn open_append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let id = self.with(Op::Look, |state| state.lookup(path))?;
-        Ok(Box::new(self.file(id)))
+        let (id, end) = self.with(Op::Look, |state| {
+            let id = state.lookup(path)?;
+            Ok((id, state.inode(id)?.live.len()))
+        })?;
+        Ok(Box::new(self.file(id, end)))
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskRead>> {
         let id = self.with(Op::Look, |state| state.lookup(path))?;
-        Ok(Box::new(self.file(id)))
+        Ok(Box::new(self.file(id, 0)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -201,7 +207,7 @@ impl Disk for FaultDisk {
 impl DiskFile for FaultFile {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.disk.state.lock();
-        state.write(self.disk.boot, self.id, bytes)
+        state.write(self.disk.boot, (self.id, &mut self.end), bytes)
     }
 
     fn sync_data(&mut self) -> io::Result<()> {
@@ -209,11 +215,13 @@ impl DiskFile for FaultFile {
     }
 
     fn syncer(&self) -> io::Result<Arc<dyn DiskSync>> {
-        Ok(Arc::new(self.disk.file(self.id)))
+        Ok(Arc::new(self.disk.file(self.id, self.end)))
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.disk.with(Op::Change, |state| state.truncate(self.id, len))
+        self.disk.with(Op::Change, |state| state.truncate(self.id, len))?;
+        self.end = usize::try_from(len).unwrap_or(usize::MAX);
+        Ok(())
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -224,17 +232,24 @@ impl DiskFile for FaultFile {
 
 impl DiskSync for FaultFile {
     fn sync_data(&self) -> io::Result<()> {
-        let (pause, len) = {
+        let (pause, image) = {
             let mut state = self.disk.state.lock();
-            (
-                state.sync_pause,
-                state.inode(self.id).map_or(0, |inode| inode.live.len()),
-            )
+            (state.sync_pause, state.begin_sync(self.id)?)
         };
         if !pause.is_zero() {
             std::thread::sleep(pause);
         }
-        self.disk.with(Op::Sync, |state| state.sync(self.id, len))
+        self.disk.with(Op::Sync, |state| state.sync(self.id, &image))
+    }
+
+    fn gains_by_zeroes(&self) -> bool {
+        true
+    }
+
+    fn write_zeroes(&self, from: u64, to: u64) -> io::Result<()> {
+        self.disk.with(Op::Change, |state| {
+            state.write_zeroes(self.id, from as usize, to as usize)
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the fault disk holds: each file as it is and as it was last synced, and the directory changes not yet synced.
 //!
 //! **Invariants**
-//! - `Inode::common` bytes at the start of `live` and `durable` are equal.
+//! - `Inode::common` bytes at the start of `live` and `durable` are equal, and so is what is from `changed_to` on.
 //! - `entries` is `durable_entries` with `unsynced` applied in order.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +45,61 @@ pub(super) struct Inode {
     pub live: Vec<u8>,
     durable: Vec<u8>,
     common: usize,
+    changed_to: usize,
+}
+
+impl Inode {
+    fn new(bytes: Vec<u8>) -> Self {
+        let common = bytes.len();
+        Self {
+            durable: bytes.clone(),
+            live: bytes,
+            common,
+            changed_to: common,
+        }
+    }
+
+    /// Puts `bytes` at `at`, with zeroes before it where the file is shorter.
+    fn overwrite(&mut self, at: usize, bytes: &[u8]) {
+        let end = at + bytes.len();
+        if self.live.len() < end {
+            self.common = self.common.min(self.live.len());
+            self.live.resize(end, 0);
+        }
+        if let Some(place) = self.live.get_mut(at..end) {
+            place.copy_from_slice(bytes);
+        }
+        self.common = self.common.min(at);
+        self.changed_to = self.changed_to.max(end);
+    }
+
+    /// Makes durable what `image` has.
+    fn apply(&mut self, image: &Image) {
+        self.durable.resize(image.len, 0);
+        let end = image.at + image.bytes.len();
+        if let Some(place) = self.durable.get_mut(image.at..end) {
+            place.copy_from_slice(&image.bytes);
+        }
+        let pairs = self.live.iter().zip(&self.durable);
+        let changed = self.changed_to.saturating_sub(image.at);
+        let equal = pairs
+            .skip(image.at)
+            .take(changed)
+            .take_while(|(live, durable)| live == durable)
+            .count();
+        self.common = if equal == changed {
+            self.live.len().min(self.durable.len())
+        } else {
+            image.at + equal
+        };
+    }
+}
+
+/// What of a file a sync makes durable.
+pub(super) struct Image {
+    at: usize,
+    bytes: Vec<u8>,
+    len: usize,
 }
 
 #[derive(Clone)]
@@ -155,7 +210,8 @@ impl State {
         self.inodes.get_mut(&id).ok_or_else(|| io_error("stale file handle"))
     }
 
-    pub fn write(&mut self, boot: u64, id: u64, bytes: &[u8]) -> io::Result<()> {
+    /// Writes at `end`, and moves it. What is behind it there were zeroes.
+    pub fn write(&mut self, boot: u64, (id, end): (u64, &mut usize), bytes: &[u8]) -> io::Result<()> {
         let admitted = self.admit(boot, Op::Change);
         if boot != self.boot {
             return admitted;
@@ -163,14 +219,18 @@ impl State {
         let refused = ends(&mut self.faults.write);
         let used: u64 = self.inodes.values().map(|inode| inode.live.len() as u64).sum();
         let room = self.faults.bytes_max.map_or(u64::MAX, |max| max.saturating_sub(used));
-        let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+        let present = self.inode(id)?.live.len().saturating_sub(*end);
+        let fits = usize::try_from(room)
+            .unwrap_or(usize::MAX)
+            .saturating_add(present)
+            .min(bytes.len());
         let part = if refused || admitted.is_err() {
             self.random.random_range(0..=fits / 2)
         } else {
             fits
         };
-        let inode = self.inode(id)?;
-        inode.live.extend(bytes.iter().take(part));
+        self.inode(id)?.overwrite(*end, bytes.get(..part).unwrap_or_default());
+        *end += part;
         admitted?;
         if refused || part < bytes.len() {
             return Err(io::Error::new(ErrorKind::StorageFull, "no space left on device"));
@@ -178,16 +238,37 @@ impl State {
         Ok(())
     }
 
-    /// What is written behind the first `len` bytes, since the sync began, stays unsynced.
-    pub fn sync(&mut self, id: u64, len: usize) -> io::Result<()> {
+    /// What a sync of the file that begins now will have made durable.
+    pub fn begin_sync(&mut self, id: u64) -> io::Result<Image> {
+        let inode = self.inode(id)?;
+        let changed = inode.common..inode.changed_to.min(inode.live.len()).max(inode.common);
+        Ok(Image {
+            at: inode.common,
+            bytes: inode.live.get(changed).unwrap_or_default().to_vec(),
+            len: inode.live.len(),
+        })
+    }
+
+    /// What was written since the sync began stays unsynced.
+    pub fn sync(&mut self, id: u64, image: &Image) -> io::Result<()> {
         self.syncs += 1;
         let inode = self.inode(id)?;
-        let len = len.min(inode.live.len());
-        if len >= inode.common {
-            inode.durable.truncate(inode.common);
-            inode.durable.extend(inode.live.iter().take(len).skip(inode.common));
-            inode.common = len;
+        // A file that was cut meanwhile keeps what it has: nothing is promised of such a sync.
+        if inode.common >= image.at {
+            inode.apply(image);
         }
+        Ok(())
+    }
+
+    /// Writes zeroes to a range behind what the writer has written; where there is room for them.
+    pub fn write_zeroes(&mut self, id: u64, from: usize, to: usize) -> io::Result<()> {
+        let used: u64 = self.inodes.values().map(|inode| inode.live.len() as u64).sum();
+        let inode = self.inodes.get_mut(&id).ok_or_else(|| io_error("stale file handle"))?;
+        let more = to.saturating_sub(inode.live.len()) as u64;
+        if self.faults.bytes_max.is_some_and(|max| used + more > max) {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        inode.overwrite(from, &vec![0; to.saturating_sub(from)]);
         Ok(())
     }
 
@@ -196,6 +277,7 @@ impl State {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         inode.live.resize(len, 0);
         inode.common = inode.common.min(len);
+        inode.changed_to = len.max(inode.durable.len());
         Ok(())
     }
 
@@ -298,12 +380,7 @@ impl State {
             self.create_dir_all(dir);
         }
         let id = self.inode_new();
-        let inode = Inode {
-            live: bytes.to_vec(),
-            durable: bytes.to_vec(),
-            common: bytes.len(),
-        };
-        self.inodes.insert(id, inode);
+        self.inodes.insert(id, Inode::new(bytes.to_vec()));
         self.entries.insert(path.clone(), id);
         self.durable_entries.insert(path, id);
     }
@@ -379,21 +456,24 @@ fn crash_inode(inode: &mut Inode, random: &mut SmallRng) {
     if truncation_lost {
         inode.live = inode.durable.clone();
     } else {
-        let extra = inode.live.len() - inode.common;
+        let whole = inode.live.len();
+        let extra = whole - inode.common;
         let kept = match random.random_range(0..3) {
             0 => 0,
             1 => extra,
             _ => random.random_range(0..=extra),
         };
         inode.live.truncate(inode.common + kept);
+        // What was there already stays there, as it was.
+        let old = inode.durable.get(inode.live.len()..whole.min(inode.durable.len()));
+        inode.live.extend(old.unwrap_or_default().to_vec());
         match random.random_range(0..3) {
             0 => {}
             1 => lose(inode, PAGE_BYTES, random),
             _ => lose(inode, SECTOR_BYTES, random),
         }
     }
-    inode.durable = inode.live.clone();
-    inode.common = inode.live.len();
+    *inode = Inode::new(std::mem::take(&mut inode.live));
 }
 
 /// Some units of the unsynced part have not reached the disk: there are zeroes, what was synced before, or, where
@@ -404,7 +484,7 @@ fn lose(inode: &mut Inode, unit: usize, random: &mut SmallRng) {
     while start < inode.live.len() {
         let end = ((start / unit + 1) * unit).min(inode.live.len());
         if random.random_bool(share) {
-            let is_zeroed = random.random_bool(0.5);
+            let is_zeroed = start >= inode.durable.len() && random.random_bool(0.5);
             for at in start..end {
                 let old = inode.durable.get(at).copied().unwrap_or_else(|| random.random());
                 if let Some(byte) = inode.live.get_mut(at) {

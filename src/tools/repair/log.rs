@@ -112,7 +112,7 @@ impl<'a> Log<'a> {
         Ok(Reading {
             next: reader.next_lsn(),
             error: None,
-            tail: reader.tail().cloned(),
+            tail: reader.tail().filter(|tail| !tail.is_blank).cloned(),
         })
     }
 

@@ -75,6 +75,7 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
     lines.put("wal_fsyncs", stats.fsyncs);
     lines.put("wal_fsync_last_us", stats.fsync_last_us);
     lines.put("wal_fsync_max_us", stats.fsync_max_us);
+    lines.put("wal_commit", if stats.is_direct { "direct" } else { "sync" });
     lines.put("wal_failure", one_line(wal.failure().as_deref().unwrap_or_default()));
     let checkpoint = checkpoints.stats();
     lines.put("checkpoint_running", u8::from(checkpoint.running));
