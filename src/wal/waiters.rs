@@ -6,7 +6,8 @@
 //! their own thread. A waiter whose LSN was not reached is not touched.
 //!
 //! **Invariants**
-//! - An entry taken out of a hub is woken. The one that was woken passes the rest on when it is polled or dropped.
+//! - An entry taken out of a hub is woken, and has what it waits for. The one that was woken passes the rest on when it
+//!   is polled or dropped.
 //! - A future is in its hub at most once, and not at all once it is finished or dropped.
 
 use std::cell::RefCell;
@@ -64,6 +65,14 @@ impl Hub {
         });
         wakers.into_iter().for_each(Waker::wake);
     }
+
+    /// Wakes all to look again. They stay: not all of them have what they wait for.
+    fn wake_all(&self) {
+        let waiting = self.waiting.lock();
+        let wakers: SmallVec<[Waker; 8]> = waiting.values().cloned().collect();
+        drop(waiting);
+        wakers.into_iter().for_each(Waker::wake);
+    }
 }
 
 thread_local! {
@@ -102,12 +111,9 @@ impl LsnWaiters {
         self.hubs.lock().iter().for_each(|hub| hub.wake(reached, 1));
     }
 
-    /// Wakes everyone.
+    /// Wakes everyone to look again, whether their records have been passed or not.
     pub fn wake_all(&self) {
-        self.hubs
-            .lock()
-            .iter()
-            .for_each(|hub| hub.wake(Lsn::MAX.before(), usize::MAX));
+        self.hubs.lock().iter().for_each(|hub| hub.wake_all());
     }
 }
 

@@ -1,5 +1,7 @@
 //! Failing writes and syncs: sticky, told to everyone, nothing acknowledged after.
 
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -105,6 +107,42 @@ fn waiters_wait_for_the_log_to_go_on_or_to_close() {
         wal.resume_behind(lsn).unwrap();
         assert!(ends(&mut written).unwrap().is_ok() && ends(&mut stable).unwrap().is_ok());
     }
+}
+
+/// Woken by the failure, those who wait are woken again when the log goes on.
+#[test]
+fn waiters_from_before_a_failure_are_woken_when_the_log_goes_on() {
+    let disk = FaultDisk::new(5);
+    let wal = open(&disk, options(Fsync::EverySec), Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    let lsn = append(&mut log);
+    let waiting = wal.clone();
+    let (polled, is_polled) = std::sync::mpsc::channel();
+    let waiter = std::thread::spawn(move || {
+        let (mut written, mut stable) = (waiting.wait_written(lsn), waiting.wait_stable(lsn));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let both = std::future::poll_fn(|cx| {
+            let outcome = (Pin::new(&mut written).poll(cx), Pin::new(&mut stable).poll(cx));
+            polled.send(()).unwrap();
+            match outcome {
+                (Poll::Pending, Poll::Pending) => Poll::Pending,
+                // The log goes on in one moment.
+                _ => Poll::Ready(()),
+            }
+        });
+        // A timeout polls for the last time.
+        let since = Instant::now();
+        let within = async { tokio::time::timeout(Duration::from_secs(5), both).await };
+        runtime.unwrap().block_on(within).unwrap();
+        since.elapsed()
+    });
+    is_polled.recv().unwrap();
+    disk.fail_write(0);
+    log.submit();
+    assert!(wal.is_failed());
+    is_polled.recv().unwrap();
+    wal.resume_behind(lsn).unwrap();
+    assert!(waiter.join().unwrap() < Duration::from_secs(4), "nobody wakes them");
 }
 
 /// What a log does after it has failed and somebody has made all that was begun durable by other means.
