@@ -19,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::core::Core;
 use super::note::NoteKeeper;
-use super::segment::{self, OpenSegment};
+use super::segment::{self, OpenSegment, SegmentFile};
 use super::writer::{Writer, Wrote};
 use super::{Fsync, Lsn, WalError};
 use crate::storage::fault_point::fault_point;
@@ -302,13 +302,15 @@ impl Appender {
     fn leave(&self, writer: &Writer, next: Lsn) {
         let (path, bytes) = (&writer.segment().path, self.core.stable_bytes.load(Ordering::SeqCst));
         let is_empty = self.core.segments.lock().last().is_none_or(|last| last.first >= next);
-        let left = if is_empty {
-            self.disk.remove(path)
-        } else {
-            self.disk
+        let left = match self.disk.exists(path) {
+            // An earlier attempt has removed it.
+            Ok(false) => Ok(()),
+            _ if is_empty => self.disk.remove(path),
+            _ => self
+                .disk
                 .truncate(path, bytes)
                 .or_else(|_| self.disk.remove(path))
-                .and_then(|()| self.disk.sync_dir(&self.dir))
+                .and_then(|()| self.disk.sync_dir(&self.dir)),
         };
         if let Err(error) = left {
             tracing::warn!(
@@ -316,6 +318,21 @@ impl Appender {
                 path.display()
             );
         }
+        if let Err(error) = self.remove_leftovers() {
+            tracing::warn!("a segment that was never used stays: {error}");
+        }
+    }
+
+    /// Removes segments that were begun in vain.
+    fn remove_leftovers(&self) -> Result<(), WalError> {
+        let files = segment::list(self.disk.as_ref(), &self.dir)?;
+        let segments = self.core.segments.lock();
+        let is_known = |file: &SegmentFile| segments.iter().any(|known| known.first == file.first);
+        let unknown: Vec<SegmentFile> = files.into_iter().filter(|file| !is_known(file)).collect();
+        drop(segments);
+        unknown
+            .iter()
+            .try_for_each(|file| segment::remove_leftover(self.disk.as_ref(), &file.path))
     }
 
     fn turn_to(&self, writer: &mut Writer, segment: OpenSegment, current: Current) {

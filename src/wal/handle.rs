@@ -3,7 +3,8 @@
 //! **Invariants**: opening leaves the directory without a torn tail and its last segment synced, before the first new
 //! record; the last handle that goes closes the log.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -38,7 +39,7 @@ struct Inner {
     appender: Option<Arc<Appender>>,
     /// `None` for a disabled log.
     disk: Option<Arc<dyn Disk>>,
-    dir: std::path::PathBuf,
+    dir: PathBuf,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: ReaderThreads,
 }
@@ -288,7 +289,7 @@ impl Wal {
     /// `keep_age_s` seconds older than `now_ms`; never the last segment. Returns how many. O(segments).
     pub fn trim(&self, keep_from: Lsn, keep_age_s: u64, now_ms: u64) -> Result<u64, WalError> {
         let Some(disk) = &self.inner.disk else { return Ok(0) };
-        let mut segments = self.inner.core.segments.lock();
+        let segments = self.inner.core.segments.lock();
         let age_ms = keep_age_s.saturating_mul(1000);
         let mut count = 0;
         let successors = segments.iter().skip(1).map(|next| next.first);
@@ -299,11 +300,20 @@ impl Wal {
             }
             count += 1;
         }
-        let doomed: Vec<SegmentInfo> = segments.drain(..count).collect();
+        let doomed: Vec<(Lsn, PathBuf)> = segments
+            .iter()
+            .take(count)
+            .map(|segment| (segment.first, segment.path.clone()))
+            .collect();
         drop(segments);
-        for segment in &doomed {
-            disk.remove(&segment.path)
-                .map_err(WalError::io("remove", &segment.path))?;
+        for (first, path) in &doomed {
+            match disk.remove(path) {
+                // One in which the log failed may be gone.
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(WalError::io("remove", path)(error)),
+                _ => {}
+            }
+            // Not before: one that stays is tried again.
+            self.inner.core.segments.lock().retain(|known| known.first != *first);
         }
         if count > 0 {
             disk.sync_dir(&self.inner.dir)

@@ -64,24 +64,42 @@ pub(super) struct OpenSegment {
     pub bytes: u64,
 }
 
-/// Creates the segment of the log `identity` that begins with `first`, durably.
+/// Creates the segment of the log `identity` that begins with `first`, durably. Where that fails nothing stays, if the
+/// disk lets it go; what an earlier attempt has left is replaced.
 pub(super) fn create(disk: &dyn Disk, dir: &Path, first: Lsn, identity: u32) -> Result<OpenSegment, WalError> {
     let path = dir.join(segment_name(first));
+    remove_leftover(disk, &path)?;
+    create_at(disk, dir, &path, first, identity).inspect_err(|_| {
+        // What stays is replaced by the next attempt, or removed with it.
+        let _ = disk.remove(&path);
+    })
+}
+
+/// Removes a segment that never held a record, as its length tells, if it is there.
+pub(super) fn remove_leftover(disk: &dyn Disk, path: &Path) -> Result<(), WalError> {
+    let is_there = disk.exists(path).map_err(WalError::io("look for", path))?;
+    if is_there && disk.len(path).map_err(WalError::io("measure", path))? <= SEGMENT_HEADER_BYTES as u64 {
+        disk.remove(path).map_err(WalError::io("remove", path))?;
+    }
+    Ok(())
+}
+
+fn create_at(disk: &dyn Disk, dir: &Path, path: &Path, first: Lsn, identity: u32) -> Result<OpenSegment, WalError> {
     let salt = rand::random();
-    let mut file = disk.create(&path).map_err(WalError::io("create", &path))?;
+    let mut file = disk.create(path).map_err(WalError::io("create", path))?;
     let header = SegmentHeader {
         salt,
         first_lsn: first,
         identity,
     };
-    file.write_all(&header.encode()).map_err(WalError::io("write", &path))?;
-    file.sync_data().map_err(WalError::io("sync", &path))?;
+    file.write_all(&header.encode()).map_err(WalError::io("write", path))?;
+    file.sync_data().map_err(WalError::io("sync", path))?;
     fault_point("wal.segment_created");
     disk.sync_dir(dir).map_err(WalError::io("sync", dir))?;
     fault_point("wal.segment_durable");
     Ok(OpenSegment {
         file,
-        path,
+        path: path.to_owned(),
         salt,
         bytes: SEGMENT_HEADER_BYTES as u64,
     })

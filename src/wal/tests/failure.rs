@@ -211,6 +211,90 @@ fn a_log_goes_on_behind_what_is_durable_by_other_means() {
     }
 }
 
+/// A segment that could not be begun is in nobody's way: not in that of the next attempt, and not in the log.
+#[test]
+fn a_segment_that_was_begun_in_vain_is_begun_anew() {
+    for stop in 1..8 {
+        let disk = FaultDisk::new(stop);
+        let wal = open(&disk, options(Fsync::EverySec), Lsn::FIRST).unwrap();
+        let mut log = wal.log();
+        append(&mut log);
+        log.submit();
+        disk.fail_write(0);
+        append(&mut log);
+        log.submit();
+        assert!(wal.is_failed());
+        disk.stop_at(stop);
+        let behind = wal.last_lsn();
+        let first = wal.resume_behind(behind);
+        disk.clear_faults();
+        if first.is_err() {
+            wal.resume_behind(behind).unwrap();
+        }
+        let last = append(&mut log);
+        log.submit();
+        wal.sync_blocking(last).unwrap();
+        assert_eq!(read_from(&disk, last).unwrap().0.len(), 1, "stopped at {stop}");
+    }
+}
+
+/// The same where the log is full, and goes on further behind.
+#[test]
+fn a_segment_that_was_begun_in_vain_and_is_not_needed_any_more_goes() {
+    for stop in 1..8 {
+        let disk = FaultDisk::new(stop);
+        let small = WalOptions {
+            segment_bytes: 1_000,
+            ..options(Fsync::No)
+        };
+        let wal = open(&disk, small, Lsn::FIRST).unwrap();
+        let mut log = wal.log();
+        // The next one is for another segment.
+        while wal.stats().disk_bytes < 1_000 {
+            append(&mut log);
+            log.submit();
+        }
+        disk.stop_at(stop);
+        append(&mut log);
+        log.submit();
+        while !wal.is_failed() {
+            append(&mut log);
+            log.submit();
+            std::thread::yield_now();
+        }
+        let last = append(&mut log);
+        log.submit();
+        disk.clear_faults();
+        wal.resume_behind(last).unwrap();
+        let there = segment::list(&disk, Path::new(DIR)).unwrap().len() as u64;
+        assert_eq!(there, wal.stats().segments, "stopped at {stop}");
+    }
+}
+
+#[test]
+fn a_segment_that_cannot_be_removed_is_removed_later() {
+    let disk = FaultDisk::new(1);
+    let small = WalOptions {
+        segment_bytes: 1_000,
+        ..options(Fsync::Always)
+    };
+    let wal = open(&disk, small, Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    while wal.stats().segments < 5 {
+        append(&mut log);
+        let last = log.submit();
+        wal.sync_blocking(last).unwrap();
+    }
+    let last = wal.last_lsn();
+    disk.stop_at(2);
+    assert!(wal.trim(last, 0, u64::MAX).is_err());
+    disk.clear_faults();
+    let there = || segment::list(&disk, Path::new(DIR)).unwrap().len() as u64;
+    assert_eq!(there(), wal.stats().segments);
+    wal.trim(last, 0, u64::MAX).unwrap();
+    assert_eq!((there(), wal.stats().segments), (1, 1));
+}
+
 /// A large value is written apart from what is gathered, so that the log can fail within its record. Counted twice, or
 /// not at all, its bytes would hold writers back for ever.
 #[test]
