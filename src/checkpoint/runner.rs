@@ -15,7 +15,7 @@ use super::files::error::{CheckpointError, Result};
 use super::files::format::ManifestKind;
 use super::queue::{Context, Job, Reply};
 use super::request::CheckpointDone;
-use crate::engine::background::step_back;
+use crate::engine::background::{Urgent, step_back};
 use crate::engine::worker::{Worker, unix_ms};
 use crate::storage::fault_point::fault_point;
 use crate::wal::{LogNote, Lsn};
@@ -190,6 +190,8 @@ impl Runner {
     }
 
     fn try_checkpoint(&mut self) -> Result<CheckpointDone> {
+        // All who write wait for a log that has failed.
+        let _urgent = self.shared.engine.wal().is_failed().then(Urgent::begin);
         let mut catalog = self.take_catalog()?;
         catalog.is_lz4 = self.shared.settings.is_lz4();
         let base = match self.base.take() {

@@ -21,12 +21,33 @@ const SLICE: Duration = Duration::from_millis(20);
 
 thread_local! {
     static BEGUN: Cell<Option<Instant>> = const { Cell::new(None) };
+    static IS_URGENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives the thread that made it gives way to nobody: clients wait for what it does.
+pub struct Urgent(());
+
+impl Urgent {
+    /// From now on.
+    pub fn begin() -> Self {
+        IS_URGENT.set(true);
+        Self(())
+    }
+}
+
+impl Drop for Urgent {
+    fn drop(&mut self) {
+        IS_URGENT.set(false);
+    }
 }
 
 /// Lets others run, if this thread has run for long enough. To be called between one piece of work and the next, with
 /// no lock held.
 #[inline]
 pub fn give_way() {
+    if IS_URGENT.get() {
+        return;
+    }
     let now = Instant::now();
     match BEGUN.get() {
         Some(begun) if now.duration_since(begun) < TURN => {}
