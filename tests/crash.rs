@@ -19,6 +19,8 @@ mod support;
 
 #[path = "crash/acknowledged.rs"]
 mod acknowledged;
+#[path = "crash/client.rs"]
+mod client;
 #[path = "crash/containers.rs"]
 mod containers;
 #[path = "crash/managing.rs"]

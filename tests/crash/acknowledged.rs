@@ -1,136 +1,14 @@
 //! A killed process loses no acknowledged write, whatever `wal.fsync` says; groups are atomic.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::model::{Entry, Op, State};
-use crate::support::{Args, Conn, Rng, Server, Value, seed};
-use crate::{args, checkpoint_at_random, containers, rounds, start_lokikv, turn_kind};
+use crate::client::Client;
+use crate::support::{Rng, Server, seed};
+use crate::{checkpoint_at_random, rounds, start_lokikv, turn_kind};
 
 /// Clients writing at the same time.
 const CLIENTS: usize = 20;
-
-/// What one client knows: the state all its acknowledged writes make, and the writes sent but not answered.
-#[derive(Debug)]
-struct Client {
-    number: usize,
-    rng: Rng,
-    sequence: u64,
-    acknowledged: State,
-    in_flight: VecDeque<Op>,
-}
-
-impl Client {
-    fn new(number: usize, seed: u64) -> Client {
-        let rng = Rng::new(seed.wrapping_mul(31).wrapping_add(number as u64));
-        Client {
-            number,
-            rng,
-            sequence: 0,
-            acknowledged: State::new(),
-            in_flight: VecDeque::new(),
-        }
-    }
-
-    /// Writes until the server is gone.
-    fn write_until_killed(&mut self, port: u16) {
-        let Ok(mut conn) = Conn::connect(port) else { return };
-        while self.write_batch(&mut conn).is_ok() {}
-    }
-
-    fn write_batch(&mut self, conn: &mut Conn) -> std::io::Result<()> {
-        let mut request = Vec::new();
-        for _ in 0..=self.rng.below(4) {
-            self.sequence += 1;
-            let op = Op::random(&mut self.rng, self.number, self.sequence);
-            op.commands()
-                .iter()
-                .for_each(|command| crate::support::conn::encode(command, &mut request));
-            self.in_flight.push_back(op);
-        }
-        conn.send_raw(&request)?;
-        while let Some(op) = self.in_flight.front() {
-            // MULTI and the queued commands are answered first; what counts is EXEC's reply.
-            for _ in 1..op.commands().len() {
-                let queued = conn.recv()?.value;
-                assert!(!queued.is_error(), "{op:?}: {queued}");
-            }
-            let reply = conn.recv()?.value;
-            let expected = op.apply(&mut self.acknowledged);
-            assert_eq!(reply, expected, "client {}: {op:?}", self.number);
-            self.in_flight.pop_front();
-        }
-        Ok(())
-    }
-
-    /// Compares what is there with what must be, and goes on from it.
-    fn check(&mut self, conn: &mut Conn) {
-        let found = read_state(conn, self.number);
-        let mut allowed = self.acknowledged.clone();
-        let mut matches = allowed == found;
-        for op in self.in_flight.drain(..) {
-            if matches {
-                break;
-            }
-            op.apply(&mut allowed);
-            matches = allowed == found;
-        }
-        assert!(
-            matches,
-            "client {}: {}",
-            self.number,
-            describe(&self.acknowledged, &found)
-        );
-        self.acknowledged = found;
-    }
-}
-
-fn describe(acknowledged: &State, found: &State) -> String {
-    let short = |entry: Option<&Entry>| match entry {
-        Some(e) => format!(
-            "{} expires={}",
-            crate::support::text::quote(&e.value[..e.value.len().min(60)]),
-            e.expires
-        ),
-        None => "nothing".to_string(),
-    };
-    let keys: std::collections::BTreeSet<&String> = acknowledged.keys().chain(found.keys()).collect();
-    let differing = keys.into_iter().filter(|k| acknowledged.get(*k) != found.get(*k));
-    let lines = differing.map(|k| {
-        format!(
-            "\n  {k}: acknowledged {}, found {}",
-            short(acknowledged.get(k)),
-            short(found.get(k))
-        )
-    });
-    format!(
-        "neither the acknowledged state nor one with a prefix of the writes in flight:{}",
-        lines.collect::<String>()
-    )
-}
-
-/// All keys of a client, as they are on the server.
-fn read_state(conn: &mut Conn, client: usize) -> State {
-    let mut state = State::new();
-    for key in conn.call(&["KEYS", &format!("c{client}:*")]).items() {
-        let name = key.text();
-        let commands: Vec<Args> = vec![args!["TYPE", name], args!["TTL", name]];
-        let replies = conn.pipeline(&commands).expect("read back");
-        let value = match replies[0].text().as_str() {
-            "string" => conn.call(&["GET", &name]).bytes().expect("a value").to_vec(),
-            kind => containers::read(conn, &name, kind).join("\n").into_bytes(),
-        };
-        state.insert(
-            name,
-            Entry {
-                value,
-                expires: replies[1] != Value::Int(-1),
-            },
-        );
-    }
-    state
-}
 
 fn kill_rounds(mut server: Server, checkpoint_command: &str, rounds: u64) {
     let seed = seed();
@@ -143,7 +21,7 @@ fn kill_rounds(mut server: Server, checkpoint_command: &str, rounds: u64) {
         std::thread::scope(|scope| {
             let writers: Vec<_> = clients
                 .iter_mut()
-                .map(|client| scope.spawn(move || client.write_until_killed(port)))
+                .map(|client| scope.spawn(move || client.write_while(port, Duration::ZERO, || false)))
                 .collect();
             let checkpoints = (!rng.one_in(4)).then(|| Rng::new(rng.next()));
             if let Some(rng) = checkpoints {
@@ -187,7 +65,7 @@ fn kill_during_recovery() {
     for _ in 0..rounds() {
         let port = server.port();
         std::thread::scope(|scope| {
-            let writer = scope.spawn(|| client.write_until_killed(port));
+            let writer = scope.spawn(|| client.write_while(port, Duration::ZERO, || false));
             std::thread::sleep(Duration::from_millis(200));
             server.kill9();
             writer.join().expect("the writer");

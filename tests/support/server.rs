@@ -57,10 +57,16 @@ impl Server {
         Server::start(Program::LokiKv, flags)
     }
 
-    /// The same, not started yet, over a copy of the data directory `data`.
-    pub fn lokikv_over(data: &Path, settings: &[&str]) -> Server {
+    /// The same, not started yet.
+    pub fn lokikv_stopped(settings: &[&str]) -> Server {
         let mut server = Server::stopped(Program::LokiKv, Vec::new());
         server.set_settings(settings);
+        server
+    }
+
+    /// The same, over a copy of the data directory `data`.
+    pub fn lokikv_over(data: &Path, settings: &[&str]) -> Server {
+        let server = Server::lokikv_stopped(settings);
         copy_all(data, &server.data_dir());
         server
     }
@@ -78,8 +84,7 @@ impl Server {
 
     /// Starts LokiKV with these settings where a process may have so many files open (`ulimit -n`).
     pub fn lokikv_with_open_files(max: u64, settings: &[&str]) -> Server {
-        let mut server = Server::stopped(Program::LokiKv, Vec::new());
-        server.set_settings(settings);
+        let mut server = Server::lokikv_stopped(settings);
         server.open_files_max = Some(max);
         server.restart();
         server
