@@ -80,17 +80,18 @@ impl Inode {
         if let Some(place) = self.durable.get_mut(image.at..end) {
             place.copy_from_slice(&image.bytes);
         }
-        let pairs = self.live.iter().zip(&self.durable);
-        let changed = self.changed_to.saturating_sub(image.at);
-        let equal = pairs
-            .skip(image.at)
-            .take(changed)
-            .take_while(|(live, durable)| live == durable)
-            .count();
-        self.common = if equal == changed {
+        let (live, durable) = (self.live.get(image.at..), self.durable.get(image.at..));
+        let (live, durable) = (live.unwrap_or_default(), durable.unwrap_or_default());
+        let count = live
+            .len()
+            .min(durable.len())
+            .min(self.changed_to.saturating_sub(image.at));
+        let (live, durable) = (live.get(..count), durable.get(..count));
+        self.common = if live == durable {
             self.live.len().min(self.durable.len())
         } else {
-            image.at + equal
+            let pairs = live.into_iter().flatten().zip(durable.into_iter().flatten());
+            image.at + pairs.take_while(|(live, durable)| live == durable).count()
         };
     }
 }
