@@ -123,8 +123,11 @@ impl Appender {
                 self.fail_on(self.sync_under());
             }
         }
-        // What was queued meanwhile.
+        // What was queued meanwhile. The keeper may have been woken for it before it was written.
         self.write();
+        if core.is_unsynced() {
+            core.nudge();
+        }
     }
 
     fn commit_under(&self, writer: &mut Writer) {
@@ -294,6 +297,8 @@ impl Appender {
         self.turn_to(&mut writer, segment, current);
         self.core.mend(lsn);
         self.write_under(&mut writer);
+        // Woken before, the keeper may have found nothing to sync.
+        self.core.nudge();
         Ok(())
     }
 

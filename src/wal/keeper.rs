@@ -124,6 +124,8 @@ impl Keeper {
             Fsync::EverySec if is_unsynced => Some(self.last_sync + SYNC_INTERVAL),
             // What is written meanwhile is synced then.
             Fsync::EverySec => Some(now + SYNC_INTERVAL),
+            // It has written them itself, after it looked whether there is anything to sync.
+            Fsync::Always if is_unsynced => Some(now),
             Fsync::Always | Fsync::No => None,
         }
     }

@@ -1,6 +1,6 @@
 //! The log when nothing goes wrong.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -212,6 +212,32 @@ fn thousands_of_waiters_are_all_woken() {
                 .unwrap();
         }
     });
+}
+
+/// What somebody writes for others after its own commit is synced, whoever was woken for that too early.
+#[test]
+fn what_comes_while_another_one_commits_becomes_stable() {
+    let disk = FaultDisk::new(3);
+    // No room for zeroes ahead, which would have the keeper look again.
+    let small = WalOptions {
+        segment_bytes: 4_000,
+        ..options(Fsync::Always)
+    };
+    let wal = open(&disk, small, Lsn::FIRST).unwrap();
+    let (mut one, mut two) = (wal.log(), wal.log());
+    disk.slow_sync(Duration::from_millis(200));
+    append(&mut one);
+    let committing = std::thread::spawn(move || one.submit_alone());
+    std::thread::sleep(Duration::from_millis(50));
+    let last = append(&mut two);
+    two.submit_alone();
+    committing.join().unwrap();
+    disk.slow_sync(Duration::ZERO);
+    let since = Instant::now();
+    while wal.stable_lsn() < last {
+        assert!(since.elapsed() < Duration::from_secs(5), "nobody syncs record {last}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
