@@ -7,12 +7,12 @@
 //! - Only file systems that overwrite blocks in place are written to in this way.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::fstatfs;
-use rustix::io::{Errno, ReadWriteFlags, pwritev2};
+use rustix::fs::{OFlags, fstatfs};
+use rustix::io::Errno;
 
 /// A multiple of the block size of every device in use, and of every page.
 const BLOCK_BYTES: usize = 4096;
@@ -44,7 +44,7 @@ pub(super) struct DirectFile {
 impl DirectFile {
     /// Opens the file at `path` once more, if its system takes such writes.
     pub fn open(path: &Path) -> Option<Self> {
-        let flags = rustix::fs::OFlags::DIRECT.bits().try_into().ok()?;
+        let flags = (OFlags::DIRECT | OFlags::DSYNC).bits().try_into().ok()?;
         let file = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
         overwrites_in_place(&file).then(|| Self {
             file,
@@ -80,9 +80,11 @@ impl DirectFile {
         let (new, padding) = rest.split_at_mut(piece.len());
         new.copy_from_slice(piece);
         padding.fill(0);
-        write_blocks(&self.file, blocks, start).map_err(|error| match error {
-            Errno::INVAL | Errno::OPNOTSUPP if !self.has_written => ErrorKind::Unsupported.into(),
-            other => io::Error::from(other),
+        // A short write ends between two blocks: it goes on from there.
+        let written = self.file.write_all_at(blocks, start);
+        written.map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::INVAL | Errno::OPNOTSUPP) if !self.has_written => ErrorKind::Unsupported.into(),
+            _ => error,
         })?;
         self.has_written = true;
         self.tail.clear();
@@ -91,22 +93,6 @@ impl DirectFile {
         self.end = at + piece.len() as u64;
         Ok(())
     }
-}
-
-/// A short write ends between two blocks: it goes on from there.
-fn write_blocks(file: &File, mut blocks: &[u8], mut at: u64) -> Result<(), Errno> {
-    while !blocks.is_empty() {
-        match pwritev2(file, &[IoSlice::new(blocks)], at, ReadWriteFlags::DSYNC) {
-            Ok(0) => return Err(Errno::IO),
-            Ok(count) => {
-                blocks = blocks.get(count..).unwrap_or_default();
-                at += count as u64;
-            }
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Memory that begins at a multiple of the block size.

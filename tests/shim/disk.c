@@ -140,16 +140,46 @@ static ssize_t admit_write(int fd, size_t len) {
     return taken == 0 && len > 0 ? -1 : (ssize_t)taken;
 }
 
-ssize_t write(int fd, const void *bytes, size_t len) {
+static int note_sync(const char *path, uint64_t begun, int outcome) {
+    if (control && outcome == 0 && strstr(path, "/wal/")) {
+        uint64_t at = __atomic_fetch_add(&control->syncs, 1, __ATOMIC_SEQ_CST) % SYNCS;
+        control->sync[at].begun_ns = begun;
+        __atomic_store_n(&control->sync[at].ended_ns, now_ns(), __ATOMIC_SEQ_CST);
+    }
+    return outcome;
+}
+
+static ssize_t put(int fd, const void *bytes, size_t len, off64_t at) {
+    return at < 0 ? REAL(write, fd, bytes, len) : REAL(pwrite64, fd, bytes, len, at);
+}
+
+/* A write, which a durable one is a sync as well. `at`: negative is the file's own position. */
+static ssize_t write_at(int fd, const void *bytes, size_t len, off64_t at) {
+    char path[PATH_MAX];
+    uint64_t begun = now_ns();
     ssize_t admitted = admit_write(fd, len);
     if (admitted < 0) {
         int error = errno;
         if (error == EIO)
-            REAL(write, fd, bytes, len / 2);
+            put(fd, bytes, len / 2, at);
         errno = error;
         return -1;
     }
-    return REAL(write, fd, bytes, (size_t)admitted);
+    ssize_t written = put(fd, bytes, (size_t)admitted, at);
+    if (!control || written < 0 || !(REAL(fcntl, fd, F_GETFL) & O_DSYNC))
+        return written;
+    if (admit(SYNC, path_of(fd, path)) < 0)
+        return -1;
+    note_sync(path, begun, 0);
+    return written;
+}
+
+ssize_t write(int fd, const void *bytes, size_t len) {
+    return write_at(fd, bytes, len, -1);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t at) {
+    return write_at(fd, bytes, len, at);
 }
 
 ssize_t writev(int fd, const struct iovec *pieces, int count) {
@@ -162,26 +192,12 @@ ssize_t writev(int fd, const struct iovec *pieces, int count) {
     return count > 0 ? write(fd, pieces->iov_base, pieces->iov_len) : 0;
 }
 
-ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t at) {
-    ssize_t admitted = admit_write(fd, len);
-    return admitted < 0 ? -1 : REAL(pwrite64, fd, bytes, (size_t)admitted, at);
-}
-
 static int admit_sync(int fd, char path[PATH_MAX]) {
     struct stat about;
     if (!control)
         return 0;
     path_of(fd, path);
     return admit(fstat(fd, &about) == 0 && S_ISDIR(about.st_mode) ? SYNC_DIR : SYNC, path);
-}
-
-static int note_sync(const char *path, uint64_t begun, int outcome) {
-    if (control && outcome == 0 && strstr(path, "/wal/")) {
-        uint64_t at = __atomic_fetch_add(&control->syncs, 1, __ATOMIC_SEQ_CST) % SYNCS;
-        control->sync[at].begun_ns = begun;
-        __atomic_store_n(&control->sync[at].ended_ns, now_ns(), __ATOMIC_SEQ_CST);
-    }
-    return outcome;
 }
 
 int fsync(int fd) {
