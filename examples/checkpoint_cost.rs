@@ -2,11 +2,11 @@
 //! hmap, or `-- KEYS VALUE_BYTES KIND`.
 
 use lokikv::engine::ids::DatabaseId;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lokikv::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer};
+use lokikv::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer, Origin};
 use lokikv::engine::Engine;
 use lokikv::engine::index::Kind;
 use lokikv::engine::keyspace::ExclusiveTxn;
@@ -94,7 +94,11 @@ fn main() -> Outcome<()> {
         wal_enabled: true,
         threads: 2,
     };
-    let found = recover(Arc::clone(&disk), recover_options.clone(), |_| ())?;
+    let found = recover(
+        Arc::clone(&disk),
+        recover_options.clone(),
+        |_| ControlFlow::Continue(()),
+    )?;
     let wal = Wal::open(Arc::clone(&disk), WalOptions::new(root.join("wal")), found.next_lsn)?;
     let engine = Arc::new(Engine::new(found.registry, wal, 2, 0)?);
     let mut worker = engine.worker().ok_or("no cell")?;
@@ -107,7 +111,13 @@ fn main() -> Outcome<()> {
     fill(&engine, &mut worker, 0..keys, &value)?;
     engine.wal().sync_blocking(Lsn::MAX)?;
 
-    let (from_log, took) = timed(|| recover(Arc::clone(&disk), recover_options.clone(), |_| ()));
+    let (from_log, took) = timed(|| {
+        recover(
+            Arc::clone(&disk),
+            recover_options.clone(),
+            |_| ControlFlow::Continue(()),
+        )
+    });
     let from_log = from_log?;
     println!(
         "recovery from the WAL: {} effects, {} keys, {took}",
@@ -119,8 +129,6 @@ fn main() -> Outcome<()> {
         dir: root.join("checkpoint"),
         persist_dir: root.join("persist"),
         wal_dir: root.join("wal"),
-        last: None,
-        behind_bytes: 0,
         term: 0,
     };
     let checkpointer = Checkpointer::new(
@@ -129,7 +137,7 @@ fn main() -> Outcome<()> {
         options,
         Arc::new(CheckpointSettings::default()),
     );
-    checkpointer.start()?;
+    checkpointer.start(Origin::default())?;
     // Writing 5 there makes the peak begin anew.
     std::fs::write("/proc/self/clear_refs", "5")?;
     let (before, _) = memory_mb()?;
@@ -166,7 +174,7 @@ fn main() -> Outcome<()> {
     checkpointer.checkpoint_blocking()?;
     checkpointer.stop();
 
-    let (found, took) = timed(|| recover(disk, recover_options, |_| ()));
+    let (found, took) = timed(|| recover(disk, recover_options, |_| ControlFlow::Continue(())));
     let found = found?;
     println!(
         "recovery from the checkpoint: {} keys, {} pages, {} effects, {took}",

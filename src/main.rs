@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use lokikv::config::Loaded;
-use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, PingArgs};
+use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_LOADING, EXIT_OK, EXIT_USAGE, PingArgs};
 use lokikv::migrate;
 use lokikv::resp::Client;
 use lokikv::tools;
@@ -52,7 +52,8 @@ fn check(loaded: &Loaded) -> ExitCode {
     ExitCode::from(EXIT_OK)
 }
 
-/// Asks a running server whether it is alive; one that asks for a password is.
+/// Asks a running server whether it is ready; one that asks for a password is taken to be. One that is loading has an
+/// exit code of its own, so that who restarts what is dead does not end a load, and who sends clients waits for its end.
 fn ping(args: &PingArgs) -> u8 {
     let target = match &args.unixsocket {
         Some(path) => path.display().to_string(),
@@ -64,8 +65,13 @@ fn ping(args: &PingArgs) -> u8 {
     });
     match answer {
         Ok(frame) => {
-            println!("{target}: {}", frame.as_str().unwrap_or("alive"));
-            EXIT_OK
+            let text = frame.as_str().unwrap_or("alive");
+            println!("{target}: {text}");
+            if text.starts_with("LOADING") {
+                EXIT_LOADING
+            } else {
+                EXIT_OK
+            }
         }
         Err(error) => {
             eprintln!("lokikv: {target}: {error}");

@@ -39,6 +39,8 @@ mod http;
 mod inspect;
 #[path = "server/killing.rs"]
 mod killing;
+#[path = "server/loading.rs"]
+mod loading;
 #[path = "server/ordered.rs"]
 mod ordered;
 #[path = "server/parameters.rs"]

@@ -12,8 +12,8 @@ use super::files::refusal::Refusal;
 use super::persist;
 use super::queue::{Context, Job, Reply};
 use super::request::{
-    AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, LoadRequest, PersistDone,
-    RestoreDone, RestoreRequest, Target,
+    AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, LoadRequest, Origin,
+    PersistDone, RestoreDone, RestoreRequest, Target,
 };
 use super::runner::{self, Runner};
 use super::settings::CheckpointSettings;
@@ -39,7 +39,7 @@ impl Checkpointer {
     ) -> Self {
         Self {
             shared: Arc::new(Context {
-                status: Status::new(options.last),
+                status: Status::new(),
                 engine,
                 disk,
                 options,
@@ -52,18 +52,19 @@ impl Checkpointer {
         }
     }
 
-    /// Starts the thread. Requests made before wait for it.
+    /// Starts the thread, over data of this origin. Requests made before wait for it.
     ///
     /// # Errors
     /// When the thread cannot be started, or the engine has no cell left for it.
-    pub fn start(&self) -> std::io::Result<()> {
+    pub fn start(&self, origin: Origin) -> std::io::Result<()> {
         let worker = self.shared.engine.worker();
         let worker = worker.ok_or_else(|| std::io::Error::other("the engine has no cell left for the checkpointer"))?;
         let shared = Arc::clone(&self.shared);
         // Before anybody can ask.
+        shared.status.note_origin(origin.checkpoint);
         persist::note_persisted(&shared);
         let builder = std::thread::Builder::new().name("checkpointer".to_owned());
-        *self.thread.lock() = Some(builder.spawn(move || runner::run(shared, worker))?);
+        *self.thread.lock() = Some(builder.spawn(move || runner::run(shared, worker, origin.wal_bytes))?);
         Ok(())
     }
 

@@ -30,8 +30,8 @@ pub use checkpointer::Checkpointer;
 pub use files::catalog::{CheckpointInfo, SnapshotId};
 pub use files::error::CheckpointError;
 pub use request::{
-    AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, Moment, Only, PersistDone,
-    RestoreDone, RestoreRequest, Target,
+    AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, Moment, Only, Origin,
+    PersistDone, RestoreDone, RestoreRequest, Target,
 };
 pub use settings::{CheckpointSettings, CheckpointValues};
 pub use snapshots::{Difference, Snapshot, SnapshotCollection, Verified};

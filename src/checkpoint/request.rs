@@ -6,7 +6,7 @@ use super::files::catalog::CheckpointInfo;
 use crate::engine::index::Kind;
 use crate::wal::Lsn;
 
-/// What a [`super::Checkpointer`] begins with.
+/// Where a [`super::Checkpointer`] keeps its files.
 #[derive(Clone, Debug)]
 pub struct CheckpointOptions {
     /// Where checkpoints are.
@@ -15,12 +15,17 @@ pub struct CheckpointOptions {
     pub persist_dir: PathBuf,
     /// Where the log is.
     pub wal_dir: PathBuf,
-    /// The checkpoint that the data was recovered from.
-    pub last: Option<CheckpointInfo>,
-    /// Bytes of WAL replayed after it; they count towards `checkpoint.wal_bytes_max`.
-    pub behind_bytes: u64,
     /// The replication term, noted in manifests.
     pub term: u32,
+}
+
+/// What the data of a [`super::Checkpointer`] was made from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin {
+    /// The checkpoint that it was recovered from.
+    pub checkpoint: Option<CheckpointInfo>,
+    /// Bytes of WAL replayed after it; they count towards `checkpoint.wal_bytes_max`.
+    pub wal_bytes: u64,
 }
 
 /// What a checkpoint did.

@@ -8,7 +8,9 @@
 //! - All pages of a snapshot are verified before anything changes, and once a collection is attached its files are not
 //!   needed any more.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::files::catalog::{manifest_name, open_page_files};
@@ -31,7 +33,7 @@ use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
 use crate::page::image::EntryImage;
 use crate::page::{Entry, thresholds};
-use crate::recovery::{Past, RecoverOptions, RecoveryError, Stage, Until, recover_past};
+use crate::recovery::{Past, RecoverOptions, RecoveryError, Until, recover_past};
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
 
@@ -154,15 +156,17 @@ impl Runner {
         let past = recover_past(&self.shared.disk, &options, until, |progress| {
             if told.elapsed() >= REPORT {
                 told = Instant::now();
-                let what = match progress.stage {
-                    Stage::Pages => "pages",
-                    Stage::Log => "bytes of the log",
-                };
+                let what = progress.stage.what();
                 tracing::info!("restore: read {} of {} {what}", progress.done, progress.total);
+            }
+            match self.shared.stop.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
         });
         let Past { registry, lsn, .. } = past.map_err(|error| match error {
             RecoveryError::Checkpoint { error, .. } => error,
+            RecoveryError::CalledOff => Refusal::ShuttingDown.into(),
             other => Refusal::Past(other.to_string()).into(),
         })?;
         let mut found = Vec::new();

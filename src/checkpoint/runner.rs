@@ -54,7 +54,7 @@ pub(super) struct Runner {
 }
 
 /// The thread's body.
-pub(super) fn run(shared: Arc<Context>, worker: Worker) {
+pub(super) fn run(shared: Arc<Context>, worker: Worker, behind_bytes: u64) {
     /// However the thread ends, nobody waits for it any more.
     struct Close(Arc<Context>);
     impl Drop for Close {
@@ -66,7 +66,7 @@ pub(super) fn run(shared: Arc<Context>, worker: Worker) {
     step_back();
     let mut runner = Runner {
         wal_mark: shared.engine.wal().stats().written_bytes,
-        behind_bytes: shared.options.behind_bytes,
+        behind_bytes,
         shared,
         worker,
         catalog: None,

@@ -60,17 +60,23 @@ struct State {
 pub(super) struct Status(Mutex<State>);
 
 impl Status {
-    pub fn new(last: Option<CheckpointInfo>) -> Self {
+    pub fn new() -> Self {
         Self(Mutex::new(State {
-            last_save_s: last.map_or_else(unix_ms, |last| last.wall_ms) / 1000,
-            stats: CheckpointStats {
-                last,
-                ..CheckpointStats::default()
-            },
+            last_save_s: unix_ms() / 1000,
+            stats: CheckpointStats::default(),
             begun_ms: 0,
             last_error: None,
             persisted: HashMap::new(),
         }))
+    }
+
+    /// What the data was recovered from.
+    pub fn note_origin(&self, checkpoint: Option<CheckpointInfo>) {
+        let mut state = self.0.lock();
+        state.stats.last = checkpoint;
+        if let Some(checkpoint) = checkpoint {
+            state.last_save_s = checkpoint.wall_ms / 1000;
+        }
     }
 
     pub fn note_persisted(&self, name: String, persisted: Persisted) {

@@ -33,6 +33,9 @@ pub enum CmdError {
 pub const QUOTED_BYTES_MAX: usize = 128;
 
 impl CmdError {
+    /// The data is not there yet.
+    pub const LOADING: Self = Self::text("LOADING Redis is loading the dataset in memory");
+
     /// A fixed text, prefix included.
     pub const fn text(text: &'static str) -> Self {
         Self::Text(Cow::Borrowed(text))

@@ -16,13 +16,15 @@ use super::refusal::ArgumentError;
 
 /// A clean end.
 pub const EXIT_OK: u8 = 0;
-/// The server could not start or go on, `ping` got no answer, or `verify` or `inspect` found a fault.
+/// The server could not start, go on or end in good order, `ping` got no answer, or `verify` or `inspect` found a fault.
 pub const EXIT_FAILURE: u8 = 1;
 /// A mistake in flags or configuration.
 pub const EXIT_USAGE: u8 = 2;
 
 /// `repair` would change something, and was not told to.
 pub const EXIT_REPAIRABLE: u8 = 3;
+/// `ping` was answered by a server that is loading its data: alive, and not ready.
+pub const EXIT_LOADING: u8 = 5;
 /// `repair` would lose what was acknowledged, and was not told to accept that.
 pub const EXIT_NEEDS_CONSENT: u8 = 4;
 

@@ -3,6 +3,7 @@
 //! **Invariants**
 //! - A thread touches shards only while it holds a [`gate::Pass`] (or the exclusive one).
 //! - Data changes only by an [`effect::Effect`], applied and logged in one step by a [`scope::Scope`].
+//! - Before the data is installed nothing changes ([`Engine::install`]).
 //! - Once the WAL has failed, nothing changes any more ([`Engine::refuses_writes`]).
 
 pub mod across;
@@ -16,6 +17,7 @@ pub mod field;
 pub mod gate;
 pub mod ids;
 pub mod index;
+mod install;
 pub mod keyspace;
 pub mod load;
 pub mod memory;
@@ -33,8 +35,8 @@ pub mod txn;
 pub mod watch;
 pub mod worker;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -75,7 +77,9 @@ pub struct Engine {
     gate: Gate,
     meter: Arc<Meter>,
     reaper: Reaper,
-    wal: Wal,
+    /// Set with the data.
+    wal: OnceLock<Wal>,
+    no_wal: Wal,
     waits_for_stable: AtomicBool,
     /// Whether some collection refuses writes, or may come to.
     is_restricted: AtomicBool,
@@ -99,16 +103,26 @@ impl Engine {
     /// # Errors
     /// When the background thread cannot be started.
     pub fn new(registry: Registry, wal: Wal, workers: usize, data_bytes: u64) -> std::io::Result<Self> {
+        let engine = Self::awaiting_data(Registry::default(), workers)?;
+        engine.install(registry, wal, data_bytes, &engine.gate.exclusive());
+        Ok(engine)
+    }
+
+    /// An engine whose data comes later ([`Engine::install`]); `registry` stands in for it.
+    ///
+    /// # Errors
+    /// When the background thread cannot be started.
+    pub fn awaiting_data(registry: Registry, workers: usize) -> std::io::Result<Self> {
         let cells = workers + HELPERS;
         let meter = Arc::new(Meter::new(cells + 1));
-        meter.add(cells, data_bytes as i64);
-        let engine = Self {
+        Ok(Self {
             registry: RwLock::new(registry),
             generation: AtomicU64::new(1),
             gate: Gate::new(cells),
             reaper: Reaper::start(Arc::clone(&meter), cells)?,
             meter,
-            wal,
+            wal: OnceLock::new(),
+            no_wal: Wal::disabled(Lsn::FIRST),
             waits_for_stable: AtomicBool::new(false),
             is_restricted: AtomicBool::new(false),
             is_strict: AtomicBool::new(false),
@@ -122,22 +136,14 @@ impl Engine {
             counters: (0..cells).map(|_| Arc::default()).collect(),
             free_cells: Mutex::new((0..cells).rev().collect()),
             waiter_ids: AtomicU64::new(1),
-        };
-        // Recovery does not count bytes towards limits.
-        let registry = engine.registry.read();
-        registry
-            .collections()
-            .for_each(|collection| collection.configure(collection.settings()));
-        engine.note_settings(&registry);
-        drop(registry);
-        Ok(engine)
+        })
     }
 
     /// A way into the engine for the calling thread; `None` when all are taken.
     pub fn worker(&self) -> Option<Worker> {
         let cell = self.free_cells.lock().pop()?;
         let counters = Arc::clone(self.counters.get(cell)?);
-        Some(Worker::new(cell, self.wal.log(), counters))
+        Some(Worker::new(cell, self.wal().log(), self.has_data(), counters))
     }
 
     /// Which collection is where. Changes only under the exclusive gate.
@@ -175,7 +181,7 @@ impl Engine {
         }
         self.is_restricted.store(is_restricted, Ordering::Relaxed);
         self.is_strict.store(is_strict, Ordering::Relaxed);
-        self.wal.set_fsync_floor(floor);
+        self.wal().set_fsync_floor(floor);
     }
 
     /// Whether some collection refuses writes, or may come to: then each has to be asked.
@@ -218,9 +224,10 @@ impl Engine {
         &self.reaper
     }
 
-    /// The write-ahead log.
+    /// The write-ahead log; before the data is there, one that writes nothing.
+    #[inline]
     pub fn wal(&self) -> &Wal {
-        &self.wal
+        self.wal.get().unwrap_or(&self.no_wal)
     }
 
     /// How many threads may touch data.
@@ -241,7 +248,7 @@ impl Engine {
     /// Whether the WAL has failed, so that nothing may change any more.
     #[inline]
     pub fn refuses_writes(&self) -> bool {
-        self.wal.is_failed()
+        self.wal().is_failed()
     }
 
     /// Whether replies wait until what they show is on disk (`fsync = "always"`).
@@ -300,7 +307,8 @@ impl Engine {
     /// What writers are to do. A few loads.
     pub fn pace(&self, now: Instant) -> Pace {
         let is_checkpoint_behind = self.is_checkpointing() && self.pre_images().waiting_bytes() > PRE_IMAGE_BYTES_MAX;
-        if self.wal.over_pending() || self.wal.is_late(now) || is_checkpoint_behind {
+        let wal = self.wal();
+        if wal.over_pending() || wal.is_late(now) || is_checkpoint_behind {
             return Pace::Hold;
         }
         self.tap().pace()
@@ -313,7 +321,7 @@ impl Engine {
         // A writer may have handed over an image just after the last checkpoint ended.
         self.pre_images.drain();
         self.checkpointing.store(true, Ordering::Relaxed);
-        (epoch, self.wal.last_lsn())
+        (epoch, self.wal().last_lsn())
     }
 
     /// Whether a checkpoint takes images of pages.

@@ -10,6 +10,7 @@ use super::collection::Collection;
 use super::effect::{Effect, Placement};
 use super::error::CollectionError;
 use super::ids::{CollectionId, DatabaseId};
+use super::index::Kind;
 use super::settings::Settings;
 
 /// A database slot.
@@ -42,6 +43,27 @@ pub fn numbered_name(id: DatabaseId) -> String {
 }
 
 impl Registry {
+    /// Empty numbered databases, `count` of them, that stand in for those still to be loaded.
+    ///
+    /// # Errors
+    /// Never: their names and numbers differ.
+    pub fn numbered(count: u32) -> Result<Self, CollectionError> {
+        let mut registry = Self::default();
+        for database in (0..count).map(DatabaseId::new) {
+            let effect = Effect::CollectionCreate {
+                database,
+                name: &numbered_name(database),
+                placement: Placement {
+                    kind: Kind::Hmap,
+                    seed: 0,
+                    shard_bits: 0,
+                },
+            };
+            registry.apply(registry.next_collection_id(), &effect)?;
+        }
+        Ok(registry)
+    }
+
     /// The slot of a database.
     pub fn slot(&self, id: DatabaseId) -> Option<&Slot> {
         self.slots.get(&id)

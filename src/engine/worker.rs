@@ -72,6 +72,8 @@ pub struct Worker {
 pub struct Kit {
     pub(super) cell: usize,
     pub(super) log: WorkerLog,
+    /// Whether that is the end of the log behind the data.
+    pub(super) sees_data: bool,
     pub(super) now_ms: u64,
     /// When that was read.
     now_since: Instant,
@@ -94,11 +96,12 @@ pub struct Kit {
 }
 
 impl Worker {
-    pub(super) fn new(cell: usize, log: WorkerLog, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(cell: usize, log: WorkerLog, sees_data: bool, counters: Arc<Counters>) -> Self {
         let random = SmallRng::seed_from_u64(rand::random());
         let kit = Kit {
             cell,
             log,
+            sees_data,
             now_ms: unix_ms(),
             now_since: Instant::now(),
             counters,
@@ -218,6 +221,7 @@ impl Kit {
     /// The LSN of the open record, begun now if there is none.
     #[inline]
     pub(super) fn record_lsn(&mut self) -> Lsn {
+        debug_assert!(self.sees_data, "a change before the data is there");
         if self.record == Lsn::ZERO {
             self.record = self.log.begin();
         }

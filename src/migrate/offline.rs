@@ -2,16 +2,17 @@
 //!
 //! What changes is not logged: it is in the next checkpoint or nowhere.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{MigrateError, Observer, Outcome};
-use crate::checkpoint::{CheckpointDone, CheckpointOptions, Checkpointer};
+use crate::checkpoint::{CheckpointDone, CheckpointOptions, Checkpointer, Origin};
 use crate::config::core_count;
 use crate::config::{Loaded, Params};
 use crate::engine::Engine;
 use crate::engine::worker::Worker;
 use crate::recovery::folders::FolderLocks;
-use crate::recovery::{self, RecoverOptions, Stage};
+use crate::recovery::{self, RecoverOptions};
 use crate::storage::Disk;
 use crate::wal::Wal;
 
@@ -24,6 +25,7 @@ pub struct Offline {
     /// How many numbered databases a server would offer.
     pub databases: u32,
     checkpoints: Checkpointer,
+    origin: Origin,
     _locks: FolderLocks,
 }
 
@@ -46,11 +48,8 @@ impl Offline {
             threads: core_count(),
         };
         let recovered = recovery::recover(Arc::clone(disk), options, |progress| {
-            let what = match progress.stage {
-                Stage::Pages => "pages of the checkpoint",
-                Stage::Log => "bytes of the log",
-            };
-            observer.progress(what, progress.done, progress.total);
+            observer.progress(progress.stage.what(), progress.done, progress.total);
+            ControlFlow::Continue(())
         })?;
         if recovered.torn_tail.is_some() {
             observer.note("an incomplete record at the end of the log, never acknowledged, was cut off");
@@ -64,8 +63,6 @@ impl Offline {
             dir: config.storage.checkpoint_path(),
             persist_dir: config.storage.persist_path(),
             wal_dir: config.storage.wal_path(),
-            last: recovered.checkpoint,
-            behind_bytes: recovered.wal_bytes,
             term: 0,
         };
         let params = Params::new(loaded);
@@ -74,6 +71,10 @@ impl Offline {
             checkpoints: Checkpointer::new(Arc::clone(&engine), Arc::clone(disk), options, settings),
             engine,
             worker,
+            origin: Origin {
+                checkpoint: recovered.checkpoint,
+                wal_bytes: recovered.wal_bytes,
+            },
             databases: config.server.databases as u32,
             _locks: locks,
         })
@@ -85,7 +86,7 @@ impl Offline {
     /// Why it failed; on disk is what was there before.
     pub fn checkpoint(&mut self) -> Outcome<CheckpointDone> {
         self.worker.submit();
-        self.checkpoints.start().map_err(MigrateError::Thread)?;
+        self.checkpoints.start(self.origin).map_err(MigrateError::Thread)?;
         let done = self.checkpoints.checkpoint_blocking();
         self.checkpoints.stop();
         Ok(done?)

@@ -396,8 +396,10 @@ impl Hub {
         let waker = self.waker(SHUTDOWN);
         let mut cx = Context::from_waker(&waker);
         if self.patience.is_none() && self.ending.as_mut().poll(&mut cx).is_ready() {
-            let patience = Duration::from_secs(self.cx.server.params.live().shutdown_timeout_s());
-            self.patience = Some(Box::pin(tokio::time::sleep(patience)));
+            // The other half is for what comes when all clients have gone.
+            let patience = Duration::from_secs(self.cx.server.params.live().shutdown_timeout_s()) / 2;
+            let until = self.cx.server.shutdown.after(patience);
+            self.patience = Some(Box::pin(tokio::time::sleep_until(until.into())));
             for (_, connected) in &mut self.connections {
                 connected.connection.end_soon();
             }

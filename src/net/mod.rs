@@ -17,4 +17,4 @@ mod socket;
 mod worker;
 
 pub use listener::{BindError, Listeners, accept_all, bind};
-pub use worker::start_workers;
+pub use worker::{Workers, start_workers};

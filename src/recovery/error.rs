@@ -39,6 +39,8 @@ pub enum RecoveryError {
     },
     /// A thread could not be started, or died.
     Thread(String),
+    /// Whoever wanted it wants it no longer.
+    CalledOff,
 }
 
 /// What is wrong with an intact record.
@@ -110,6 +112,7 @@ impl fmt::Display for RecoveryError {
             ),
             Self::OutOfReach(why) => f.write_str(why),
             Self::Thread(why) => write!(f, "recovery: {why}"),
+            Self::CalledOff => f.write_str("recovery: called off; nothing was changed"),
         }
     }
 }
@@ -119,7 +122,7 @@ impl std::error::Error for RecoveryError {
         match self {
             Self::Checkpoint { error, .. } | Self::Control(error) => Some(error),
             Self::Wal(error) => Some(error),
-            Self::Replay { .. } | Self::OutOfReach(_) | Self::Thread(_) => None,
+            Self::Replay { .. } | Self::OutOfReach(_) | Self::Thread(_) | Self::CalledOff => None,
         }
     }
 }

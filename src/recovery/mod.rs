@@ -18,11 +18,13 @@ pub mod exchange;
 pub mod folders;
 pub mod moment;
 mod newest;
+mod observer;
 mod pages;
 mod past;
 mod replay;
 pub mod verify;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,8 +35,10 @@ use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
 use crate::storage::{Disk, FileError};
 use crate::wal::{LogNote, Lsn, Tail, WalError, repair_tail};
+use observer::Observer;
 
 pub use error::RecoveryError;
+pub use observer::{Progress, Stage};
 pub use past::{Past, recover_past};
 
 /// Where the data is.
@@ -77,26 +81,6 @@ impl Until {
     }
 }
 
-/// What recovery is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Loading a checkpoint; counted in pages.
-    Pages,
-    /// Replaying the log; counted in bytes.
-    Log,
-}
-
-/// How far it is; told about twice a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// With what.
-    pub stage: Stage,
-    /// So much of it.
-    pub done: u64,
-    /// Of so much.
-    pub total: u64,
-}
-
 /// What was on disk.
 pub struct Recovered {
     /// All collections.
@@ -121,14 +105,14 @@ pub struct Recovered {
     pub millis: u64,
 }
 
-/// Reads everything back.
+/// Reads everything back. `progress` is told how far it is, and may call it off.
 ///
 /// # Errors
-/// What is damaged, missing or unknown, and where.
+/// What is damaged, missing or unknown, and where; or that it was called off.
 pub fn recover(
     disk: Arc<dyn Disk>,
     options: RecoverOptions,
-    mut progress: impl FnMut(Progress),
+    mut progress: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Recovered, RecoveryError> {
     let started = Instant::now();
     let note = LogNote::read(disk.as_ref(), &options.checkpoint_dir)?;
@@ -137,20 +121,23 @@ pub fn recover(
     }
     let access_s = (unix_ms() / 1000) as u32;
     let mut registry = Registry::default();
-    let checkpoint = newest::Loading {
+    let mut observer = Observer::new(&options.wal_dir, &mut progress);
+    let loaded = newest::Loading {
         disk: disk.as_ref(),
         dir: &options.checkpoint_dir,
         threads: options.threads,
         access_s,
         registry: &mut registry,
-        progress: &mut progress,
+        observer: &mut observer,
     }
-    .run()?;
+    .run();
+    let checkpoint = observer.check(loaded)?;
     let after = checkpoint.map_or(Lsn::ZERO, |checkpoint| checkpoint.lsn);
     let dir = &options.wal_dir;
     let replayed = if disk.exists(dir).map_err(|error| wal_io(dir, error))? {
         let appliers = (options.threads, access_s, Until::End);
-        replay::replay(&disk, dir, after.next(), &mut registry, appliers, &mut progress)?
+        let replayed = replay::replay(&disk, dir, after.next(), &mut registry, appliers, &mut observer);
+        observer.check(replayed)?
     } else {
         replay::Replayed::default()
     };

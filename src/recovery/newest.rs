@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use super::{Progress, RecoveryError, pages};
+use super::observer::Observer;
+use super::{RecoveryError, pages};
 use crate::checkpoint::files::catalog;
 use crate::checkpoint::files::error::Result;
 use crate::checkpoint::files::format::{DATA_SET_AT, ManifestKind};
@@ -15,22 +16,24 @@ use crate::engine::CollectionError;
 use crate::engine::effect::Effect;
 use crate::engine::registry::Registry;
 use crate::storage::Disk;
+use crate::wal::Lsn;
 
 /// What is needed for it.
-pub(super) struct Loading<'a> {
+pub(super) struct Loading<'a, 'o> {
     pub disk: &'a dyn Disk,
     pub dir: &'a Path,
     pub threads: usize,
     pub access_s: u32,
     pub registry: &'a mut Registry,
-    pub progress: &'a mut dyn FnMut(Progress),
+    pub observer: &'a mut Observer<'o>,
 }
 
-impl Loading<'_> {
+impl Loading<'_, '_> {
     /// Fills the registry; `None` when there is no checkpoint.
     pub fn run(mut self) -> std::result::Result<Option<CheckpointInfo>, RecoveryError> {
         let newest = catalog::committed(self.disk, self.dir).map_err(RecoveryError::Control)?;
         let Some((control, id, path)) = newest else {
+            self.observer.begin(self.disk, 0, Lsn::ZERO);
             return Ok(None);
         };
         match self.load(id, &path, control.data_set) {
@@ -105,7 +108,7 @@ impl Loading<'_> {
             manifest,
             &collections,
             (self.threads, access_s),
-            self.progress,
+            self.observer,
         )?;
         let keys: u64 = collections.iter().map(|collection| collection.key_count()).sum();
         if keys != manifest.head.entries {

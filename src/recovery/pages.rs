@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{Progress, Stage};
+use super::observer::{Observer, Stage};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::files::catalog::open_page_files;
 use crate::checkpoint::files::error::Result;
@@ -25,7 +25,7 @@ use crate::engine::ids::ShardNo;
 use crate::engine::index::loaded::LoadedPage;
 use crate::storage::Disk;
 
-const REPORT: Duration = Duration::from_millis(500);
+const REPORT: Duration = Duration::from_millis(100);
 
 /// So many pages are taken at a time.
 const CHUNK: usize = 32;
@@ -51,7 +51,9 @@ struct Loader<'a> {
     chunks: Vec<Chunk<'a>>,
     files: Vec<PageFileReader>,
     next: AtomicUsize,
+    /// Bytes of pages that are there.
     done: AtomicU64,
+    /// The others are to end.
     failed: AtomicBool,
     access_s: u32,
 }
@@ -63,9 +65,11 @@ pub(super) fn load(
     manifest: &mut Manifest,
     collections: &[Arc<Collection>],
     (threads, access_s): (usize, u32),
-    progress: &mut dyn FnMut(Progress),
+    observer: &mut Observer<'_>,
 ) -> Result<()> {
-    let pages_in_all = manifest.head.pages;
+    let pages = manifest.collections.iter().flat_map(|part| &part.pages);
+    let bytes: u64 = pages.map(|page| page.len).sum();
+    observer.begin(disk, bytes, manifest.head.lsn);
     for part in &mut manifest.collections {
         // As they lie in the files.
         part.pages
@@ -92,13 +96,14 @@ pub(super) fn load(
             });
         }
         drop(sender);
-        wait(&results, || {
-            progress(Progress {
-                stage: Stage::Pages,
-                done: loader.done.load(Ordering::Relaxed),
-                total: pages_in_all,
-            });
-        })
+        let mut note = || {
+            let goes_on = observer.note(Stage::Pages, loader.done.load(Ordering::Relaxed), bytes);
+            // Threads that are to end find nothing to do.
+            loader.failed.fetch_or(!goes_on, Ordering::Relaxed);
+        };
+        let outcome = wait(&results, &mut note);
+        note();
+        outcome
     })
 }
 
@@ -141,7 +146,8 @@ impl Loader<'_> {
             }
             self.chunk(chunk, &mut buffer)
                 .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
-            self.done.fetch_add(chunk.rows.len() as u64, Ordering::Relaxed);
+            let bytes = chunk.rows.iter().map(|row| row.len).sum();
+            self.done.fetch_add(bytes, Ordering::Relaxed);
         }
         Ok(())
     }

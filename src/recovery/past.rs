@@ -4,9 +4,11 @@
 //! - Nothing on disk is changed, and a server may go on with the same files meanwhile.
 //! - It is the data exactly at that moment, or an error that tells which moments are possible.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::observer::Observer;
 use super::{Progress, RecoverOptions, RecoveryError, Until, moment, newest, replay, sum, wal_io};
 use crate::checkpoint::CheckpointInfo;
 use crate::checkpoint::files::catalog;
@@ -38,7 +40,7 @@ pub fn recover_past(
     disk: &Arc<dyn Disk>,
     options: &RecoverOptions,
     until: Until,
-    mut progress: impl FnMut(Progress),
+    mut progress: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Past, RecoveryError> {
     let known = known(disk, options)?;
     let mut registry = Registry::default();
@@ -46,16 +48,18 @@ pub fn recover_past(
     let base = known.checkpoints.iter().rev();
     let base = base.clone().find(|(info, _)| until.covers(info.lsn, info.wall_ms));
     let mut lsn = Lsn::ZERO;
+    let mut observer = Observer::new(&options.wal_dir, &mut progress);
     if let Some((info, path)) = base {
-        newest::Loading {
+        let loaded = newest::Loading {
             disk: disk.as_ref(),
             dir: &options.checkpoint_dir,
             threads: options.threads,
             access_s,
             registry: &mut registry,
-            progress: &mut progress,
+            observer: &mut observer,
         }
-        .run_from(info.id, path, known.data_set)?;
+        .run_from(info.id, path, known.data_set);
+        observer.check(loaded)?;
         lsn = info.lsn;
     }
     if !until.is_met_by(lsn) {
@@ -63,7 +67,8 @@ pub fn recover_past(
             return Err(known.out_of_reach(until));
         }
         let how = (options.threads, access_s, until);
-        let replayed = replay::replay(disk, &options.wal_dir, lsn.next(), &mut registry, how, &mut progress)?;
+        let replayed = replay::replay(disk, &options.wal_dir, lsn.next(), &mut registry, how, &mut observer);
+        let replayed = observer.check(replayed)?;
         lsn = replayed.next_lsn.before();
     }
     // Before the first record there was no server yet.

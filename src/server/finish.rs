@@ -1,6 +1,6 @@
 //! The end of a server whose clients and workers are gone: the last checkpoint, then the log's end.
 
-use super::start::StartError;
+use super::error::StartError;
 use crate::state::Server;
 
 /// Leaves everything on disk as it was asked for.

@@ -29,6 +29,10 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
         std::thread::sleep(TICK);
         server.engine.meter().note_peak();
         sample_rates(server);
+        if server.loading.is_on() {
+            continue;
+        }
+        worker.see_data(&server.engine);
         if server.active_expire.load(Ordering::Relaxed) && !server.engine.refuses_writes() {
             tick(server, &mut worker);
         }

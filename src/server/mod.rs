@@ -1,11 +1,15 @@
-//! Assembly: opens the data directory, recovers, starts workers and threads, shuts down in order.
+//! Assembly: opens the data directory, starts workers and threads, loads the data beside them, shuts down in order.
 //!
 //! **Invariants**
-//! - Order of start: directory lock, listening sockets (a busy port is told at once), recovery, threads, clients.
+//! - Order of start: directory lock, listening sockets (a busy port is told at once), threads and clients, the data.
 //! - Order of end: no new clients, batches finish, workers end, final checkpoint, WAL flushed and closed.
 
+mod ending;
+mod error;
 mod finish;
 mod housekeeping;
+mod open;
 mod start;
 
-pub use start::{StartError, run};
+pub use error::StartError;
+pub use start::run;

@@ -54,9 +54,11 @@ impl WorkerCx {
 
     /// A turn of the worker begins: its clock is read.
     pub fn begin_turn(&self) {
-        self.stopwatch
-            .borrow_mut()
-            .begin_turn(self, &mut self.worker.borrow_mut());
+        let worker = &mut *self.worker.borrow_mut();
+        if worker.awaits_data() && !self.server.loading.is_on() {
+            worker.see_data(&self.server.engine);
+        }
+        self.stopwatch.borrow_mut().begin_turn(self, worker);
     }
 
     /// The requests of a connection have run, and others' are to follow.

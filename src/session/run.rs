@@ -155,7 +155,7 @@ impl Run<'_, '_, '_> {
         if pause.holds(changes, self.worker.now_ms()) && !call.command.has(flag::NO_AUTH | flag::ADMIN) {
             return Step::Stop(Ran::Paused { next: at });
         }
-        let admitted = admit::admit(&self.cx.server, &self.session.client, call.flags);
+        let admitted = admit::admit(&self.cx.server, &self.session.client, self.worker, call.flags);
         if let Err(error) = admitted.and_then(|()| self.check_collection(&call)) {
             return self.refuse(Some(call.command), error);
         }

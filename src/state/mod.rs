@@ -1,20 +1,24 @@
-//! What all threads of a server share: the engine and its helpers, the clients, and how it is paused or told to end.
+//! What all threads of a server share: the engine and its helpers, the clients, and how it loads, is paused, or is told
+//! to end.
 //!
 //! Commands work on it, `server` assembles it; so it is a layer of its own below both.
 
+mod loading;
 mod pause;
 mod shutdown;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::client::Clients;
 use crate::config::params::Params;
 use crate::engine::Engine;
 use crate::metrics::Stats;
+use crate::storage::Disk;
 
+pub use loading::{Loading, LoadingNow};
 pub use pause::Pause;
 pub use shutdown::Shutdown;
 
@@ -30,6 +34,8 @@ pub struct Server {
     pub stats: Stats,
     /// Takes checkpoints.
     pub checkpoints: Arc<Checkpointer>,
+    /// The load of the data at the start.
+    pub loading: Loading,
     /// Ends the server.
     pub shutdown: Shutdown,
     /// CLIENT PAUSE.
@@ -46,7 +52,48 @@ pub struct Server {
     pub port: u16,
 }
 
+/// What a server is made of.
+pub struct Parts {
+    /// Its engine.
+    pub engine: Engine,
+    /// Its configuration.
+    pub params: Params,
+    /// Where all files are.
+    pub disk: Arc<dyn Disk>,
+    /// Where checkpoints are.
+    pub checkpoints: CheckpointOptions,
+    /// How many commands there are, to count calls of.
+    pub commands: usize,
+    /// The port it listens on.
+    pub port: u16,
+    /// When the process started.
+    pub started: Instant,
+}
+
 impl Server {
+    /// A server over these; nothing runs yet.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let engine = Arc::new(parts.engine);
+        let settings = Arc::clone(parts.params.live().checkpoint());
+        let checkpoints = Checkpointer::new(Arc::clone(&engine), parts.disk, parts.checkpoints, settings);
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Arc::new(Self {
+            stats: Stats::new(parts.commands, engine.cells()),
+            engine,
+            params: Arc::new(parts.params),
+            clients: Clients::default(),
+            checkpoints: Arc::new(checkpoints),
+            loading: Loading::default(),
+            shutdown: Shutdown::default(),
+            pause: Pause::default(),
+            active_expire: AtomicBool::new(true),
+            started: parts.started,
+            started_s: since_epoch.as_secs(),
+            run_id: (0..5).map(|_| format!("{:08x}", rand::random::<u32>())).collect(),
+            port: parts.port,
+        })
+    }
+
     /// Memory that counts: the data, and what clients hold.
     #[inline]
     pub fn used_bytes(&self) -> u64 {

@@ -5,13 +5,14 @@
 //! - Where the restored data goes there was nothing before. It is complete, by a checkpoint, before it is in place.
 //! - In place it is all or nothing, by the journal of [`crate::recovery::exchange`].
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Progress;
 use super::cli::{fail, lock_any};
 use super::error::ToolError;
-use crate::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer};
+use crate::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer, Origin};
 use crate::config::cli::{EXIT_OK, EXIT_USAGE, RestoreArgs};
 use crate::config::core_count;
 use crate::config::schema::Storage;
@@ -68,11 +69,7 @@ pub fn restore(args: &RestoreArgs) -> u8 {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let progress = Progress::new();
     let mut show = |stage, done, total| {
-        let what = match stage {
-            Stage::Pages => "pages",
-            Stage::Log => "log",
-        };
-        progress.show(what, done, total);
+        progress.show(Stage::what(stage), done, total);
     };
     let outcome = match &args.into {
         Some(into) => restore_into(&disk, &from, Path::new(into), until, &mut show).map(|done| (done, Vec::new())),
@@ -170,6 +167,7 @@ fn write_past(
     };
     let past = recover_past(disk, &options, until, |progress| {
         show(progress.stage, progress.done, progress.total);
+        ControlFlow::Continue(())
     });
     let past = past?;
     let (lsn, keys) = (past.lsn, past.keys);
@@ -180,8 +178,6 @@ fn write_past(
         // Nothing is persisted or logged here.
         persist_dir: dir.to_owned(),
         wal_dir: dir.to_owned(),
-        last: None,
-        behind_bytes: 0,
         term: 0,
     };
     let checkpoints = Checkpointer::new(
@@ -191,7 +187,7 @@ fn write_past(
         Arc::new(CheckpointSettings::default()),
     );
     checkpoints
-        .start()
+        .start(Origin::default())
         .map_err(|error| ToolError::Start("the checkpointer", error))?;
     let done = checkpoints.checkpoint_blocking()?;
     checkpoints.stop();

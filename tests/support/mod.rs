@@ -6,12 +6,14 @@
 #![allow(unused_imports, reason = "the same")]
 
 pub mod conn;
+pub mod lease;
 pub mod rng;
 pub mod server;
 pub mod text;
 pub mod value;
 
 pub use conn::{Conn, Reply};
+pub use lease::Lease;
 pub use rng::Rng;
 pub use server::{Program, Server};
 pub use value::Value;

@@ -178,8 +178,19 @@ impl Server {
 
     /// One attempt to start; `Err` holds what it said.
     pub fn try_start(&mut self) -> Result<(), String> {
+        self.launch();
+        self.wait_until_ready()
+    }
+
+    /// Starts it, and does not wait.
+    pub fn launch(&mut self) {
         assert!(self.child.is_none(), "already running");
-        self.child = Some(self.command().spawn().map_err(|e| format!("{:?}: {e}", self.program))?);
+        let child = self.command().spawn();
+        self.child = Some(child.unwrap_or_else(|error| panic!("{:?}: {error}", self.program)));
+    }
+
+    /// Waits until it serves data; `Err` holds what it said instead.
+    pub fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + START_TIME_MAX;
         loop {
             if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().ok().flatten()) {
@@ -201,10 +212,36 @@ impl Server {
         }
     }
 
+    /// A connection to a server that was just launched, as soon as it accepts one.
+    pub fn connect_early(&self) -> Conn {
+        let deadline = Instant::now() + START_TIME_MAX;
+        loop {
+            match Conn::connect(self.port) {
+                Ok(conn) => return conn,
+                Err(error) => assert!(Instant::now() < deadline, "not accepted: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("a running server");
+        wait_for_exit(&mut child, Duration::from_secs(60))
+    }
+
     fn answers_ping(&self) -> bool {
         let Ok(mut conn) = Conn::connect(self.port) else {
             return false;
         };
+        // Without the password nobody can tell whether it is loading.
+        let password = self
+            .settings
+            .iter()
+            .find_map(|set| set.strip_prefix("server.requirepass="));
+        if let Some(password) = password.filter(|password| !password.is_empty()) {
+            let _ = conn.try_call(&["AUTH", password]);
+        }
         let answers = conn
             .try_call(&["PING"])
             .is_ok_and(|v| v.text() == "PONG" || v.text().starts_with("NOAUTH"));

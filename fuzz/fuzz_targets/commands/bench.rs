@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
-use lokikv::checkpoint::{CheckpointOptions, Checkpointer};
-use lokikv::client::{ClientHandle, Clients};
+use lokikv::checkpoint::CheckpointOptions;
+use lokikv::client::ClientHandle;
 use lokikv::commands::table;
 use lokikv::config::{Params, load};
 use lokikv::engine::Engine;
@@ -17,9 +16,8 @@ use lokikv::engine::keyspace::ExclusiveTxn;
 use lokikv::engine::registry::{Registry, numbered_name};
 use lokikv::engine::scope::Scope;
 use lokikv::lsn::Lsn;
-use lokikv::metrics::Stats;
 use lokikv::session::{Session, WorkerCx};
-use lokikv::state::{Pause, Server, Shutdown};
+use lokikv::state::{Parts, Server};
 use lokikv::storage::fault::FaultDisk;
 use lokikv::wal::Wal;
 
@@ -40,7 +38,7 @@ pub struct Bench {
 impl Bench {
     /// With empty databases.
     pub fn new() -> Result<Self, Box<dyn std::error::Error>> {
-        let engine = Arc::new(Engine::new(Registry::default(), Wal::disabled(Lsn::FIRST), 1, 0)?);
+        let engine = Engine::new(Registry::default(), Wal::disabled(Lsn::FIRST), 1, 0)?;
         engine.set_string_bytes_max(STRING_BYTES_MAX);
         let mut worker = engine.worker().ok_or("no place")?;
         worker.with_exclusive(&engine, |worker, pass| {
@@ -94,35 +92,19 @@ impl Bench {
     }
 }
 
-fn server(engine: Arc<Engine>) -> Result<Arc<Server>, Box<dyn std::error::Error>> {
-    let params = Params::new(load(None, &[])?);
-    let options = CheckpointOptions {
-        dir: PathBuf::from("/checkpoints"),
-        persist_dir: PathBuf::from("/persisted"),
-        wal_dir: PathBuf::from("/wal"),
-        last: None,
-        behind_bytes: 0,
-        term: 1,
-    };
-    let disk = Arc::new(FaultDisk::new(0));
-    let checkpoints = Checkpointer::new(
-        Arc::clone(&engine),
-        disk,
-        options,
-        Arc::clone(params.live().checkpoint()),
-    );
-    Ok(Arc::new(Server {
-        stats: Stats::new(table::table().all().len(), engine.cells()),
+fn server(engine: Engine) -> Result<Arc<Server>, Box<dyn std::error::Error>> {
+    Ok(Server::new(Parts {
         engine,
-        params: Arc::new(params),
-        clients: Clients::default(),
-        checkpoints: Arc::new(checkpoints),
-        shutdown: Shutdown::default(),
-        pause: Pause::default(),
-        active_expire: AtomicBool::new(true),
-        started: Instant::now(),
-        started_s: 0,
-        run_id: "0".repeat(40),
+        params: Params::new(load(None, &[])?),
+        disk: Arc::new(FaultDisk::new(0)),
+        checkpoints: CheckpointOptions {
+            dir: PathBuf::from("/checkpoints"),
+            persist_dir: PathBuf::from("/persisted"),
+            wal_dir: PathBuf::from("/wal"),
+            term: 1,
+        },
+        commands: table::table().all().len(),
         port: 0,
+        started: Instant::now(),
     }))
 }

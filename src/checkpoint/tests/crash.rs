@@ -43,7 +43,7 @@ fn power_cuts(kind: Kind) {
         let after = disk.crash();
         drop(server);
         for threads in [1, 2] {
-            let found = recover(Arc::new(after.clone()), options(threads), |_| ());
+            let found = recover(Arc::new(after.clone()), options(threads), |_| ControlFlow::Continue(()));
             let found = found.unwrap_or_else(|error| panic!("operation {nth}: {error}"));
             assert_eq!(dump(&found.registry), expected, "operation {nth}");
             let id = found.checkpoint.unwrap().id;

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{CheckpointOptions, Checkpointer};
-use crate::checkpoint::CheckpointSettings;
+use crate::checkpoint::{CheckpointSettings, Origin};
 use crate::engine::Engine;
 use crate::engine::collection::Totals;
 use crate::engine::ids::{CollectionId, DatabaseId};
@@ -74,7 +74,7 @@ pub(super) fn options(threads: usize) -> RecoverOptions {
 }
 
 pub(super) fn read_back(disk: &FaultDisk) -> Result<Recovered, RecoveryError> {
-    recover(Arc::new(disk.clone()), options(2), |_| ())
+    recover(Arc::new(disk.clone()), options(2), |_| ControlFlow::Continue(()))
 }
 
 /// A disk with nothing but the checkpoint files of `disk`; they tell of no log.
@@ -138,13 +138,16 @@ impl Server {
             dir: CHECKPOINTS.into(),
             persist_dir: "/data/persist".into(),
             wal_dir: LOG.into(),
-            last: found.checkpoint,
-            behind_bytes: found.wal_bytes,
             term: 0,
         };
         let settings = Arc::new(CheckpointSettings::default());
         let checkpoints = Checkpointer::new(Arc::clone(&engine), shared, options, Arc::clone(&settings));
-        checkpoints.start().unwrap();
+        checkpoints
+            .start(Origin {
+                checkpoint: found.checkpoint,
+                wal_bytes: found.wal_bytes,
+            })
+            .unwrap();
         let worker = engine.worker().unwrap();
         let mut server = Self {
             engine,

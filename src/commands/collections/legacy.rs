@@ -42,7 +42,7 @@ pub const C_HCOL: Spec = Spec {
 /// `/getcur_colname`
 pub const GETCUR_COLNAME: Spec = Spec {
     since: "0.1.0",
-    flags: flag::FAST | flag::LOADING | flag::STALE,
+    flags: flag::FAST | flag::STALE,
     acl: &["connection"],
     summary: "Tells the name of the selected collection, as COLLECTION CURRENT",
     ..Spec::new(
@@ -66,7 +66,7 @@ pub const LISTCOLNAMES: Spec = Spec {
 /// `/selectcol name`
 pub const SELECTCOL: Spec = Spec {
     since: "0.1.0",
-    flags: flag::FAST | flag::LOADING | flag::STALE,
+    flags: flag::FAST | flag::STALE,
     acl: &["connection"],
     summary: "Selects a collection for this connection, as COLLECTION USE",
     syntax: "name",

@@ -13,7 +13,7 @@ use crate::state::Server;
 /// `COLLECTION CURRENT`
 pub const CURRENT: Spec = Spec {
     since: "0.1.0",
-    flags: flag::FAST | flag::LOADING | flag::STALE,
+    flags: flag::FAST | flag::STALE,
     acl: &["connection"],
     summary: "Tells the name of the selected collection",
     ..Spec::new("current", Group::Collection, 2, Handler::Session(current))
@@ -22,7 +22,7 @@ pub const CURRENT: Spec = Spec {
 /// `COLLECTION USE name`
 pub const USE: Spec = Spec {
     since: "0.1.0",
-    flags: flag::FAST | flag::LOADING | flag::STALE,
+    flags: flag::FAST | flag::STALE,
     acl: &["connection"],
     summary: "Selects a collection for this connection",
     syntax: "name",

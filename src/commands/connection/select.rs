@@ -19,12 +19,22 @@ pub(super) const SELECT: Spec = Spec {
 
 fn select(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let database = match parse_i64(args.at(1)) {
-        Some(number) => numbered(cx, number)?,
-        None => named(cx, args.at(1))?,
+        Some(number) => numbered(cx, number),
+        None => named(cx, args.at(1)),
     };
+    let database = database.map_err(|error| told_of_loading(cx, error))?;
     cx.client.select(database);
     reply.ok();
     Ok(Flow::Done)
+}
+
+/// What is not there may be among what is still to be loaded.
+fn told_of_loading(cx: &SessionCx<'_>, error: CmdError) -> CmdError {
+    match (cx.kit.awaits_data(), error) {
+        (true, CmdError::NotInteger) => CmdError::NotInteger,
+        (true, _) => CmdError::LOADING,
+        (false, error) => error,
+    }
 }
 
 fn numbered(cx: &SessionCx<'_>, number: i64) -> Result<DatabaseId, CmdError> {

@@ -72,7 +72,9 @@ fn is(args: Args<'_>, subcommand: &[u8]) -> bool {
 
 fn debug(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     check_allowed(cx.server, cx.client)?;
+    let needs_data = is(args, b"reload") || is(args, b"object");
     match args.len() {
+        _ if needs_data && cx.worker.awaits_data() => Err(CmdError::LOADING),
         3 if is(args, b"sleep") => Ok(sleep(args.at(2))),
         _ if is(args, b"reload") => reload(cx, args),
         _ => cx.as_session(|cx| at_once(cx, args, reply)).map(Flow::may_wait),

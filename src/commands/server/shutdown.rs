@@ -35,6 +35,11 @@ fn shutdown(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _reply: &mut Reply) -> R
     if options.abort {
         return Err(CmdError::text("ERR No shutdown in progress."));
     }
+    if cx.worker.awaits_data() {
+        // There is nothing to save that is not on disk.
+        cx.server.shutdown.request(Some(false));
+        return Ok(Flow::Close);
+    }
     if options.save != Some(true) || options.force {
         cx.server.shutdown.request(options.save);
         return Ok(Flow::Close);

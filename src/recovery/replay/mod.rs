@@ -17,7 +17,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use super::{Progress, RecoveryError, Stage, Until};
+use super::observer::{Observer, Stage};
+use super::{RecoveryError, Until};
 use crate::engine::registry::Registry;
 use crate::storage::Disk;
 use crate::wal::{Lsn, Reader, Tail};
@@ -25,7 +26,7 @@ use applier::{Applier, Context, Refused};
 use chunk::{Budget, Chunk};
 
 /// Records between two reports.
-const REPORT_RECORDS: u64 = 1 << 16;
+const REPORT_RECORDS: u64 = 1 << 14;
 /// Chunks that may wait for an applier.
 const CHUNKS_WAITING: usize = 8;
 
@@ -47,7 +48,7 @@ pub(super) fn replay(
     from: Lsn,
     registry: &mut Registry,
     (threads, access_s, until): (usize, u32, Until),
-    progress: &mut dyn FnMut(Progress),
+    observer: &mut Observer<'_>,
 ) -> Result<Replayed, RecoveryError> {
     let mut reader = Reader::open(Arc::clone(disk), dir, from)?;
     let appliers = threads.max(1);
@@ -66,7 +67,7 @@ pub(super) fn replay(
             let applier = Applier::new(&shared, number, appliers);
             threads.push(scope.spawn(move || applier.run(&chunks)));
         }
-        let read = read(&mut reader, (dir, until), &senders, progress);
+        let read = read(&mut reader, (dir, until), &senders, observer);
         drop(senders);
         let applied: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
         (read, applied)
@@ -97,12 +98,12 @@ fn refused(refused: Refused) -> RecoveryError {
 }
 
 /// Hands all records until then out; returns the bytes of their payloads and the LSN after the last one. Ends early
-/// when nobody takes them.
+/// when nobody takes them, or wants them.
 fn read(
     reader: &mut Reader,
     (dir, until): (&Path, Until),
     senders: &[SyncSender<Arc<Chunk>>],
-    progress: &mut dyn FnMut(Progress),
+    observer: &mut Observer<'_>,
 ) -> Result<(u64, Lsn), RecoveryError> {
     let budget = Arc::new(Budget::default());
     let mut next_lsn = reader.next_lsn();
@@ -136,14 +137,14 @@ fn read(
         records += 1;
         if records.is_multiple_of(REPORT_RECORDS) {
             let (done, total) = reader.progress();
-            progress(Progress {
-                stage: Stage::Log,
-                done,
-                total,
-            });
+            if !observer.note(Stage::Log, done, total) {
+                break;
+            }
         }
     }
     send(chunk, senders);
+    let (done, total) = reader.progress();
+    observer.note(Stage::Log, done, total);
     Ok((bytes, next_lsn))
 }
 

@@ -12,6 +12,7 @@ use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::Kind;
 use crate::page::{StrRef, ValueRef};
 use crate::recovery::Until;
+use crate::recovery::observer::Observer;
 use crate::storage::fault::FaultDisk;
 use crate::wal::{Fsync, Wal, WalOptions};
 
@@ -37,7 +38,7 @@ fn replayed(disk: &FaultDisk, threads: usize) -> (Registry, Result<Replayed, Rec
         Lsn::FIRST,
         &mut registry,
         (threads, 0, Until::End),
-        &mut |_| (),
+        &mut Observer::new(Path::new(DIR), &mut |_| ControlFlow::Continue(())),
     );
     (registry, outcome)
 }

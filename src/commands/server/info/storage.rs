@@ -3,6 +3,8 @@
 use super::data::{Sums, slots};
 use super::lines::{Lines, View};
 use crate::engine::ids::DatabaseId;
+use crate::engine::worker::unix_ms;
+use crate::state::LoadingNow;
 use crate::wal::{Fsync, Lsn};
 
 pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
@@ -20,7 +22,8 @@ pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
         0 => view.server.started_s,
         at_s => at_s,
     };
-    lines.put("loading", 0);
+    let loading = view.server.loading.now();
+    lines.put("loading", u8::from(loading.is_some()));
     lines.put("async_loading", 0);
     // In records of the log: a record is a command's change, or a transaction's.
     let unsaved = engine.wal().last_lsn().records_since(saved_lsn);
@@ -34,18 +37,33 @@ pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
     lines.put("rdb_current_bgsave_time_sec", current_s);
     lines.put("rdb_saves", stats.completed);
     lines.put("rdb_last_cow_size", 0);
-    lines.put("aof_enabled", u8::from(engine.wal().is_enabled()));
+    // The log itself is opened behind the data.
+    let is_logged = view.server.params.config().wal.enabled;
+    lines.put("aof_enabled", u8::from(is_logged));
     lines.put("aof_rewrite_in_progress", running);
     lines.put("aof_rewrite_scheduled", 0);
     lines.put("aof_last_bgrewrite_status", status);
     let write_status = if engine.refuses_writes() { "err" } else { "ok" };
     lines.put("aof_last_write_status", write_status);
-    if engine.wal().is_enabled() {
+    if is_logged {
         let wal = engine.wal().stats();
         lines.put("aof_current_size", wal.disk_bytes);
         lines.put("aof_buffer_length", wal.pending_bytes);
         lines.put("aof_delayed_fsync", wal.delayed_fsyncs);
     }
+    if let Some(now) = loading {
+        put_loading(lines, now);
+    }
+}
+
+fn put_loading(lines: &mut Lines, now: LoadingNow) {
+    lines.put("loading_start_time", now.since_s);
+    lines.put("loading_total_bytes", now.total_bytes);
+    // Nobody knows before it is there.
+    lines.put("loading_rdb_used_mem", 0);
+    lines.put("loading_loaded_bytes", now.done_bytes);
+    lines.put("loading_loaded_perc", format!("{:.2}", now.percent()));
+    lines.put("loading_eta_seconds", now.eta_s(unix_ms() / 1000));
 }
 
 pub(super) fn replication(view: &View<'_>, lines: &mut Lines) {
