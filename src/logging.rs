@@ -42,6 +42,8 @@ pub fn start(config: &Config) -> Result<(), LogFileError> {
     let (level, handle) = reload::Layer::new(filter(config.log.level));
     let plain = tracing_subscriber::fmt::layer()
         .with_target(false)
+        // It would panic where standard error cannot be written either.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::NONE);
     let compact = config.log.format == LogFormat::Compact;
     let path = config.log.file.as_str();

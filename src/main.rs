@@ -1,5 +1,6 @@
 //! The `lokikv` binary: parses flags and hands over to the library.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -7,6 +8,7 @@ use lokikv::config::Loaded;
 use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_LOADING, EXIT_OK, EXIT_USAGE, PingArgs};
 use lokikv::migrate;
 use lokikv::resp::Client;
+use lokikv::storage::make_file_limit_an_error;
 use lokikv::tools;
 use redis_protocol::resp3::types::Resp3Frame;
 
@@ -14,6 +16,7 @@ use redis_protocol::resp3::types::Resp3Frame;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    make_file_limit_an_error();
     let cli = Cli::parse();
     if let Some(command) = &cli.command {
         return ExitCode::from(match command {
@@ -40,7 +43,8 @@ fn main() -> ExitCode {
 }
 
 fn fail(code: u8, why: &str) -> ExitCode {
-    eprintln!("lokikv: {why}");
+    // Where that cannot be written, the code still tells.
+    let _ = writeln!(std::io::stderr(), "lokikv: {why}");
     ExitCode::from(code)
 }
 

@@ -14,6 +14,7 @@ pub mod fault;
 pub mod fault_point;
 mod lock;
 mod real;
+mod signals;
 
 use std::ffi::OsString;
 use std::io;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub use error::FileError;
 pub use lock::{DirLock, lock_dir};
 pub use real::RealDisk;
+pub use signals::make_file_limit_an_error;
 
 /// All that the WAL and the checkpoints need of a file system.
 pub trait Disk: Send + Sync {
@@ -55,6 +57,12 @@ pub trait Disk: Send + Sync {
 
     /// Makes the entries of `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// How many bytes can still be written to the file system of `dir`, which need not be there yet; `None` where that
+    /// is not known.
+    fn free_bytes(&self, _dir: &Path) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
 
     /// The length of a file.
     fn len(&self, path: &Path) -> io::Result<u64> {

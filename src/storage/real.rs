@@ -136,6 +136,15 @@ impl Disk for RealDisk {
         File::open(dir)?.sync_all()
     }
 
+    fn free_bytes(&self, dir: &Path) -> io::Result<Option<u64>> {
+        let is_there = |dir: &&Path| !dir.as_os_str().is_empty() && dir.exists();
+        let dir = dir.ancestors().find(is_there).unwrap_or(Path::new("."));
+        let found = rustix::fs::statvfs(dir)?;
+        // Some file systems do not count.
+        let counts = found.f_blocks > 0;
+        Ok(counts.then(|| found.f_bavail.saturating_mul(found.f_frsize)))
+    }
+
     fn len(&self, path: &Path) -> io::Result<u64> {
         Ok(std::fs::metadata(path)?.len())
     }
@@ -262,6 +271,9 @@ mod tests {
         assert_eq!(RealDisk.list(&sub).unwrap(), ["g"]);
         assert_eq!(RealDisk.len(&sub.join("g")).unwrap(), 2);
         assert!(!RealDisk.exists(&path).unwrap());
+        let free = RealDisk.free_bytes(&sub).unwrap();
+        assert!(free.is_some() && RealDisk.free_bytes(&sub.join("not/there")).unwrap().is_some());
+        assert!(RealDisk.free_bytes(Path::new("not-there")).unwrap().is_some());
         RealDisk.remove(&sub.join("g")).unwrap();
         RealDisk.remove_dir(&sub).unwrap();
     }

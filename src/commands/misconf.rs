@@ -1,0 +1,43 @@
+//! `MISCONF`: why changes are refused for the time being. Redis's texts where it has one.
+//!
+//! **Invariant:** no other file spells them.
+
+use std::fmt::Display;
+
+use super::error::CmdError;
+use crate::state::{Purpose, Server};
+use crate::wal::Wal;
+
+/// Checkpoints fail, and nothing else would keep what is written.
+pub const CHECKPOINTS_FAIL: CmdError = CmdError::text(
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+     Commands that may modify the data set are disabled, because this instance is configured to report errors \
+     during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). \
+     Please check the Redis logs for details about the RDB error.",
+);
+
+/// Something did not reach the log.
+pub fn not_logged(why: &dyn Display) -> CmdError {
+    format!("MISCONF Errors writing to the AOF file: {why}").into()
+}
+
+/// The log has failed.
+#[cold]
+pub fn log_has_failed(wal: &Wal) -> CmdError {
+    let why = wal.failure();
+    let why = why.as_deref().unwrap_or("the write-ahead log has failed");
+    not_logged(&format_args!("{why}. Writes are accepted again once it can be written"))
+}
+
+/// There is too little room where a folder for one of `purposes` is.
+#[cold]
+pub fn no_room(server: &Server, purposes: &[Purpose]) -> Option<CmdError> {
+    let room = server.space.lacking(purposes)?;
+    let (free, path) = (room.free_bytes.unwrap_or_default(), room.path.display());
+    let bytes_min = server.params.live().free_bytes_min();
+    let text = format!(
+        "MISCONF Only {free} bytes are free in {path}, less than storage.free_bytes_min = {bytes_min}. Commands that \
+         add data are refused until there are more; deleting and taking a checkpoint are possible"
+    );
+    Some(text.into())
+}

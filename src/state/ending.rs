@@ -1,0 +1,169 @@
+//! Whether the server may end: not while that would lose something that was acknowledged. The table of all cases is in
+//! ARCHITECTURE.md.
+//!
+//! **Invariants**
+//! - Clients are served until it is known that nothing is lost, so that the end can still be refused.
+//! - Where only a checkpoint keeps what was written, nothing is written behind it: writes wait for the end.
+//! - No step waits for a disk that does not answer for longer than `server.shutdown_timeout_s`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Server;
+use super::shutdown::{Rest, Way};
+
+/// A disk gets at least so much time to answer.
+const PATIENCE_MIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether the log has failed meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Why the server goes on.
+#[derive(Debug)]
+pub enum Refused {
+    /// Something would be lost, or could not be done.
+    Loss(String),
+    /// `SHUTDOWN ABORT`.
+    CalledOff,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loss(why) => out.write_str(why),
+            Self::CalledOff => out.write_str("the shutdown was called off"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Ends the server, if nothing is lost by that.
+///
+/// # Errors
+/// Why it goes on instead.
+pub async fn end(server: &Arc<Server>, way: Way) -> Result<(), Refused> {
+    let _turn = server.shutdown.turn.lock().await;
+    if server.shutdown.is_requested() {
+        return Ok(());
+    }
+    let outcome = server.shutdown.preparing(prepare(server, way)).await;
+    match outcome.unwrap_or(Err(Refused::CalledOff)) {
+        Ok(rest) => {
+            server.shutdown.request(rest);
+            Ok(())
+        }
+        Err(refused) => {
+            tracing::error!("the server does not end: {refused}");
+            Err(refused)
+        }
+    }
+}
+
+async fn prepare(server: &Server, way: Way) -> Result<Rest, Refused> {
+    let live = server.params.live();
+    let (wal, wants) = (server.engine.wal(), way.save.unwrap_or(live.checkpoint_on_shutdown()));
+    if way.save == Some(false) {
+        note_what_is_let_go(server);
+        return Ok(Rest::default());
+    }
+    let patience = Duration::from_secs(live.shutdown_timeout_s()).max(PATIENCE_MIN);
+    let log_has_all = if wal.is_enabled() {
+        sync_log(server, patience).await
+    } else {
+        Ok(false)
+    };
+    let is_asked_for = way.save == Some(true);
+    match log_has_all {
+        Ok(true) if !is_asked_for => Ok(Rest {
+            takes_checkpoint: wants,
+            loss: None,
+        }),
+        Ok(false) if !wants => {
+            note_what_is_let_go(server);
+            Ok(Rest::default())
+        }
+        Err(why) if !way.is_forced => Err(Refused::Loss(why)),
+        Err(why) => Ok(Rest {
+            takes_checkpoint: false,
+            loss: Some(why),
+        }),
+        Ok(log_has_all) => save(server, way, patience, log_has_all).await,
+    }
+}
+
+/// Whether the log has everything on the disk, or has failed; an error if that cannot be found out.
+async fn sync_log(server: &Server, patience: Duration) -> Result<bool, String> {
+    let wal = server.engine.wal();
+    let until = Instant::now() + patience;
+    let mut synced = std::pin::pin!(wal.make_stable(wal.last_lsn()));
+    while !wal.is_failed() {
+        match tokio::time::timeout(LOOK, &mut synced).await {
+            Ok(outcome) => return Ok(outcome.is_ok()),
+            Err(_) if Instant::now() >= until => {
+                return Err(format!("the log could not be synced within {} s", patience.as_secs()));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(false)
+}
+
+/// Takes the checkpoint that is asked for, or that alone keeps what was written.
+async fn save(server: &Server, way: Way, patience: Duration, log_has_all: bool) -> Result<Rest, Refused> {
+    let held = (!log_has_all).then(|| server.pause.before_the_end());
+    let why = match server.checkpoints.checkpoint_while_it_moves(patience).await {
+        Some(Ok(done)) => {
+            tracing::info!(
+                id = done.id,
+                pages = done.pages,
+                millis = done.millis,
+                "final checkpoint"
+            );
+            if let Some(held) = held {
+                held.for_good();
+            }
+            return Ok(Rest::default());
+        }
+        Some(Err(error)) => error.to_string(),
+        None => format!("nothing could be written for {} s", patience.as_secs()),
+    };
+    let loss = match (log_has_all, unkept(server)) {
+        (true, _) | (false, 0) => None,
+        (false, count) => Some(format!("{count} changes are on no disk")),
+    };
+    let why = match &loss {
+        Some(loss) => format!("the last checkpoint failed, and {loss}: {why}"),
+        None => format!("the last checkpoint failed: {why}"),
+    };
+    let must_be_taken = loss.is_some() || way.save == Some(true);
+    if must_be_taken && !way.is_forced {
+        return Err(Refused::Loss(why));
+    }
+    tracing::error!("{why}");
+    if let Some(held) = held {
+        held.for_good();
+    }
+    Ok(Rest {
+        takes_checkpoint: false,
+        loss,
+    })
+}
+
+/// How many records neither the log nor a checkpoint has for good.
+fn unkept(server: &Server) -> u64 {
+    let (wal, unsaved) = (server.engine.wal(), server.checkpoints.unsaved());
+    if wal.is_enabled() {
+        unsaved.min(wal.last_lsn().records_since(wal.stable_lsn()))
+    } else {
+        unsaved
+    }
+}
+
+/// Ending without a checkpoint is what was asked for; it is told what that means.
+fn note_what_is_let_go(server: &Server) {
+    let count = server.checkpoints.unsaved();
+    if !server.engine.wal().is_enabled() && count > 0 {
+        tracing::warn!("{count} changes since the last checkpoint are let go, as asked");
+    }
+}
