@@ -27,6 +27,8 @@ mod collections;
 mod copies;
 #[path = "server/edges.rs"]
 mod edges;
+#[path = "server/ending.rs"]
+mod ending;
 #[path = "server/feed.rs"]
 mod feed;
 #[path = "server/folders.rs"]
@@ -49,6 +51,8 @@ mod parameters;
 mod pipelines;
 #[path = "server/places.rs"]
 mod places;
+#[path = "server/refusing.rs"]
+mod refusing;
 #[path = "server/repair.rs"]
 mod repair;
 #[path = "server/replies.rs"]

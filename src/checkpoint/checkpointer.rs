@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -61,17 +63,32 @@ impl Checkpointer {
         let worker = worker.ok_or_else(|| std::io::Error::other("the engine has no cell left for the checkpointer"))?;
         let shared = Arc::clone(&self.shared);
         // Before anybody can ask.
-        shared.status.note_origin(origin.checkpoint);
+        shared.status.note_origin(origin.checkpoint, shared.engine.wal().last_lsn());
         persist::note_persisted(&shared);
         let builder = std::thread::Builder::new().name("checkpointer".to_owned());
         *self.thread.lock() = Some(builder.spawn(move || runner::run(shared, worker, origin.wal_bytes))?);
         Ok(())
     }
 
-    /// Ends the thread. A running act is given up, waiting requests are refused.
-    pub fn stop(&self) {
+    /// Has the thread end, and waits for that at most so long; whether it has ended.
+    pub fn stop_within(&self, patience: Duration) -> bool {
+        self.begin_stop();
+        let until = Instant::now() + patience;
+        let is_over = || self.thread.lock().as_ref().is_none_or(JoinHandle::is_finished);
+        while !is_over() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        is_over()
+    }
+
+    fn begin_stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.shared.close();
+    }
+
+    /// Ends the thread. A running act is given up, waiting requests are refused.
+    pub fn stop(&self) {
+        self.begin_stop();
         if let Some(thread) = self.thread.lock().take() {
             // A panic there has been reported by the panic hook.
             let _ = thread.join();
@@ -94,11 +111,22 @@ impl Checkpointer {
     /// # Errors
     /// As there.
     pub fn checkpoint_blocking(&self) -> Result<CheckpointDone> {
+        let outcome = self.checkpoint_within(Duration::MAX);
+        outcome.unwrap_or_else(|| Err(Refusal::ShuttingDown.into()))
+    }
+
+    /// [`Checkpointer::checkpoint`] for a thread that may block, for so long at most: `None` if it takes longer.
+    pub fn checkpoint_within(&self, patience: Duration) -> Option<Result<CheckpointDone>> {
         let (reply, done) = std::sync::mpsc::sync_channel(1);
         let reply: Reply<CheckpointDone> = Box::new(move |outcome| drop(reply.send(outcome)));
-        self.shared.ask(|requests| requests.want(reply))?;
-        done.recv()
-            .unwrap_or_else(|_| Err(CheckpointError::from(Refusal::ShuttingDown)))
+        if let Err(error) = self.shared.ask(|requests| requests.want(reply)) {
+            return Some(Err(error));
+        }
+        match done.recv_timeout(patience) {
+            Ok(outcome) => Some(outcome),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(Refusal::ShuttingDown.into())),
+        }
     }
 
     /// Writes collection `name` as it is now under `persist_dir/name/`, replacing what was persisted there before.
@@ -224,6 +252,42 @@ impl Checkpointer {
     /// When one of them is not there, or a page that differs is damaged.
     pub async fn compare_snapshots(&self, first: SnapshotId, second: SnapshotId) -> Result<Vec<Difference>> {
         self.act(move |runner| runner.compare_snapshots(first, second)).await
+    }
+
+    /// [`Checkpointer::checkpoint`], for as long as it gets on: `None` once nothing has been written for `patience`.
+    pub async fn checkpoint_while_it_moves(&self, patience: Duration) -> Option<Result<CheckpointDone>> {
+        let mut done = std::pin::pin!(self.checkpoint());
+        let steps = || self.shared.status.steps().load(Ordering::Relaxed);
+        loop {
+            let before = steps();
+            match tokio::time::timeout(patience, &mut done).await {
+                Ok(outcome) => return Some(outcome),
+                Err(_) if steps() == before => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Whether the last checkpoint failed. One load.
+    #[inline]
+    pub fn is_failing(&self) -> bool {
+        self.shared.status.is_failing()
+    }
+
+    /// Whether that is a reason to refuse writes: nothing else would keep them.
+    pub fn stops_writes(&self) -> bool {
+        self.shared.stops_writes()
+    }
+
+    /// Whether checkpoints are taken by time.
+    pub fn are_regular(&self) -> bool {
+        self.shared.settings.interval_s() > 0
+    }
+
+    /// How many records no checkpoint has, of those that were written since the start.
+    pub fn unsaved(&self) -> u64 {
+        let last = self.shared.engine.wal().last_lsn();
+        last.records_since(self.shared.status.kept_lsn().min(last))
     }
 
     /// Asks for a checkpoint and does not wait for it.

@@ -75,6 +75,14 @@ impl Context {
         Ok(())
     }
 
+    /// Whether failing checkpoints are a reason to refuse writes, as they are in Redis: they are to be taken by time, and
+    /// there is no log.
+    pub fn stops_writes(&self) -> bool {
+        let settings = &self.settings;
+        let is_alone = !self.engine.wal().is_enabled() && settings.interval_s() > 0;
+        self.status.is_failing() && is_alone && settings.stops_writes()
+    }
+
     /// Refuses all requests from now on; dropping their replies tells those who wait.
     pub fn close(&self) {
         let mut requests = self.requests.lock();

@@ -24,6 +24,8 @@ use crate::wal::{LogNote, Lsn};
 const TICK: Duration = Duration::from_millis(250);
 /// Before another attempt by itself after a failure.
 const RETRY: Duration = Duration::from_secs(10);
+/// The same while writes are refused because of it: not less than this, nor than twice what the attempt took.
+const RETRY_MIN: Duration = Duration::from_secs(1);
 /// How often it is tried to have a log go on that has failed.
 const MEND_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,8 @@ pub(super) struct Runner {
     /// When the last attempt began, and whether it failed.
     last_attempt: Instant,
     failed: bool,
+    /// After a failure: how long to wait, and what was said of it.
+    retry: (Duration, String),
     /// When it was last tried to have the log go on, and why that was not possible.
     last_mend: (Option<Instant>, String),
     /// WAL bytes written when the last good checkpoint began.
@@ -73,6 +77,7 @@ pub(super) fn run(shared: Arc<Context>, worker: Worker, behind_bytes: u64) {
         base: None,
         last_attempt: Instant::now(),
         failed: false,
+        retry: (RETRY, String::new()),
         last_mend: (None, String::new()),
     };
     loop {
@@ -124,17 +129,18 @@ impl Runner {
     /// Whether a checkpoint is due by time or by the WAL's growth.
     fn is_due(&self) -> bool {
         let since = self.last_attempt.elapsed();
-        if self.failed && since < RETRY {
+        if self.failed && since < self.retry.0 {
             return false;
         }
         let (engine, settings) = (&self.shared.engine, &self.shared.settings);
         let last_lsn = self.shared.status.last().map_or(Lsn::ZERO, |last| last.lsn);
-        if engine.wal().last_lsn() == last_lsn || engine.refuses_writes() {
+        // One that has failed is repeated, too, if nothing has changed since: writes may be refused until it is well.
+        if engine.wal().last_lsn() == last_lsn && !self.failed || engine.refuses_writes() {
             return false;
         }
         let interval_s = settings.interval_s();
         let bytes_max = settings.wal_bytes_max();
-        let by_time = interval_s > 0 && since >= Duration::from_secs(interval_s);
+        let by_time = interval_s > 0 && (self.failed || since >= Duration::from_secs(interval_s));
         by_time || bytes_max > 0 && self.wal_growth() > bytes_max
     }
 
@@ -165,14 +171,37 @@ impl Runner {
 
     fn checkpoint(&mut self, waiters: Vec<Reply<CheckpointDone>>) {
         self.last_attempt = Instant::now();
-        let outcome = self.try_checkpoint().map_err(|error| {
-            tracing::error!("checkpoint failed, the previous one stays valid: {error}");
-            self.shared.status.fail(&error.to_string());
-            error
-        });
+        let outcome = self.try_checkpoint();
+        if let Err(error) = &outcome {
+            self.note_failure(&error.to_string(), waiters.is_empty());
+        } else {
+            self.retry.1.clear();
+        }
         self.failed = outcome.is_err();
         for waiter in waiters {
             waiter(outcome.clone());
+        }
+    }
+
+    /// Tells of a checkpoint that has failed; of one taken `by_itself` only once for each reason.
+    fn note_failure(&mut self, why: &str, by_itself: bool) {
+        self.shared.status.fail(why);
+        let stops_writes = self.shared.stops_writes();
+        let took = self.last_attempt.elapsed();
+        let patience = if stops_writes {
+            (took * 2).clamp(RETRY_MIN, RETRY)
+        } else {
+            RETRY
+        };
+        let is_known = std::mem::replace(&mut self.retry, (patience, why.to_owned())).1 == why;
+        if is_known && by_itself {
+            return;
+        }
+        tracing::error!("checkpoint failed, the previous one stays valid: {why}");
+        if stops_writes {
+            tracing::error!("writes are refused until a checkpoint can be taken, which is tried again and again");
+        } else if self.shared.engine.wal().is_enabled() {
+            tracing::error!("the log has everything since then, and grows until a checkpoint can be taken");
         }
     }
 
@@ -227,7 +256,7 @@ impl Runner {
         let shared = Arc::clone(&self.shared);
         let started = Instant::now();
         let wal = shared.engine.wal();
-        let mut file = catalog.create_page_file(id)?;
+        let mut file = catalog.create_page_file(id)?.count_in(shared.status.steps());
         fault_point("checkpoint.page_file_created");
         let wal_mark = wal.stats().written_bytes;
         // Before the instant: then nothing is written behind it until the log goes on.

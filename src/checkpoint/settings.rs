@@ -17,6 +17,7 @@ pub struct CheckpointSettings {
     pub(super) is_lz4: AtomicBool,
     pub(super) wal_keep_age_s: AtomicU64,
     pub(super) memory_bytes_max: AtomicU64,
+    pub(super) stops_writes: AtomicBool,
 }
 
 /// All settings at one time.
@@ -35,6 +36,8 @@ pub struct CheckpointValues {
     pub wal_keep_age_s: u64,
     /// `memory.max_bytes`; 0: no limit.
     pub memory_bytes_max: u64,
+    /// `checkpoint.stop_writes_on_error`
+    pub stops_writes: bool,
 }
 
 impl CheckpointSettings {
@@ -47,6 +50,7 @@ impl CheckpointSettings {
         self.is_lz4.store(values.is_lz4, Relaxed);
         self.wal_keep_age_s.store(values.wal_keep_age_s, Relaxed);
         self.memory_bytes_max.store(values.memory_bytes_max, Relaxed);
+        self.stops_writes.store(values.stops_writes, Relaxed);
     }
 
     pub(super) fn interval_s(&self) -> u64 {
@@ -71,6 +75,10 @@ impl CheckpointSettings {
 
     pub(super) fn wal_keep_age_s(&self) -> u64 {
         self.wal_keep_age_s.load(Relaxed)
+    }
+
+    pub(super) fn stops_writes(&self) -> bool {
+        self.stops_writes.load(Relaxed)
     }
 
     pub(super) fn memory_bytes_max(&self) -> u64 {

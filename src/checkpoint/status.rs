@@ -3,6 +3,8 @@
 //! **Invariant:** one lock, held for copying only; the act itself never waits for a reader.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -57,22 +59,54 @@ struct State {
 }
 
 /// See the module.
-pub(super) struct Status(Mutex<State>);
+pub(super) struct Status {
+    state: Mutex<State>,
+    /// Whether the last one failed.
+    is_failing: AtomicBool,
+    /// Moves while one is being written.
+    steps: Arc<AtomicU64>,
+    /// The last record at the start: up to there nothing is lost with this process.
+    begun: AtomicU64,
+}
 
 impl Status {
     pub fn new() -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             last_save_s: unix_ms() / 1000,
             stats: CheckpointStats::default(),
             begun_ms: 0,
             last_error: None,
             persisted: HashMap::new(),
-        }))
+        };
+        Self {
+            state: Mutex::new(state),
+            is_failing: AtomicBool::new(false),
+            steps: Arc::default(),
+            begun: AtomicU64::new(0),
+        }
     }
 
-    /// What the data was recovered from.
-    pub fn note_origin(&self, checkpoint: Option<CheckpointInfo>) {
-        let mut state = self.0.lock();
+    /// Whether the last one failed. One load.
+    #[inline]
+    pub fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Relaxed)
+    }
+
+    /// Counts the writes to a checkpoint's files.
+    pub fn steps(&self) -> &Arc<AtomicU64> {
+        &self.steps
+    }
+
+    /// The last record that a checkpoint has, or that was there before this process.
+    pub fn kept_lsn(&self) -> Lsn {
+        let begun = Lsn::new(self.begun.load(Ordering::Relaxed));
+        self.last().map_or(begun, |last| last.lsn.max(begun))
+    }
+
+    /// What the data was recovered from, and its last record.
+    pub fn note_origin(&self, checkpoint: Option<CheckpointInfo>, last: Lsn) {
+        self.begun.store(last.get(), Ordering::Relaxed);
+        let mut state = self.state.lock();
         state.stats.last = checkpoint;
         if let Some(checkpoint) = checkpoint {
             state.last_save_s = checkpoint.wall_ms / 1000;
@@ -80,31 +114,31 @@ impl Status {
     }
 
     pub fn note_persisted(&self, name: String, persisted: Persisted) {
-        self.0.lock().persisted.insert(name, persisted);
+        self.state.lock().persisted.insert(name, persisted);
     }
 
     pub fn persisted(&self, name: &str) -> Option<Persisted> {
-        self.0.lock().persisted.get(name).copied()
+        self.state.lock().persisted.get(name).copied()
     }
 
     pub fn is_running(&self) -> bool {
-        self.0.lock().stats.running
+        self.state.lock().stats.running
     }
 
     pub fn last(&self) -> Option<CheckpointInfo> {
-        self.0.lock().stats.last
+        self.state.lock().stats.last
     }
 
     pub fn last_save_s(&self) -> u64 {
-        self.0.lock().last_save_s
+        self.state.lock().last_save_s
     }
 
     pub fn last_error(&self) -> Option<String> {
-        self.0.lock().last_error.clone()
+        self.state.lock().last_error.clone()
     }
 
     pub fn stats(&self) -> CheckpointStats {
-        let state = self.0.lock();
+        let state = self.state.lock();
         let mut stats = state.stats.clone();
         if stats.running {
             stats.running_ms = unix_ms().saturating_sub(state.begun_ms);
@@ -113,24 +147,25 @@ impl Status {
     }
 
     pub fn begin(&self) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.stats.running = true;
         state.begun_ms = unix_ms();
     }
 
     pub fn note_pause(&self, pause: Duration) {
-        let stats = &mut self.0.lock().stats;
+        let stats = &mut self.state.lock().stats;
         stats.last_pause_us = pause.as_micros() as u64;
         stats.max_pause_us = stats.max_pause_us.max(stats.last_pause_us);
     }
 
     pub fn note_kept(&self, kept: usize) {
-        self.0.lock().stats.kept = kept as u64;
+        self.state.lock().stats.kept = kept as u64;
     }
 
     pub fn succeed(&self, done: CheckpointDone, wall_ms: u64) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.last_error = None;
+        self.is_failing.store(false, Ordering::Relaxed);
         state.last_save_s = wall_ms / 1000;
         let stats = &mut state.stats;
         stats.running = false;
@@ -144,8 +179,9 @@ impl Status {
     }
 
     pub fn fail(&self, error: &str) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.last_error = Some(error.to_owned());
+        self.is_failing.store(true, Ordering::Relaxed);
         state.stats.running = false;
         state.stats.failed += 1;
     }

@@ -19,6 +19,7 @@ pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod list;
+pub mod misconf;
 pub mod multi_pop;
 pub mod ordered;
 pub mod redact;

@@ -11,7 +11,7 @@ use super::{
     params::table::{Kind, OUTPUT_BUFFER_KEYS, Param},
     refusal::Refusal,
     share::ByteShare,
-    size,
+    size, stop,
 };
 
 /// New values of keys.
@@ -56,6 +56,7 @@ pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, Refusal> {
         Kind::Words(words) => Setting::Text(word(text, words)?),
         Kind::Text | Kind::List => Setting::Text(text.to_owned()),
         Kind::Events => Setting::Text(events(text)?),
+        Kind::Stop => Setting::Text(stop_words(text)?),
         Kind::Save => Setting::Int(save_interval_s(text)?),
         Kind::OutputBuffers => return output_buffers(text),
         Kind::Fixed(_) => return Err(Refusal::Immutable),
@@ -121,6 +122,14 @@ fn word(text: &str, words: &'static [&'static str]) -> Result<String, Refusal> {
 fn events(text: &str) -> Result<String, Refusal> {
     let flags = keyspace_events::from_text(text).ok_or(Refusal::Events)?;
     Ok(keyspace_events::to_text(flags))
+}
+
+fn stop_words(text: &str) -> Result<String, Refusal> {
+    let bits = stop::from_text(text).map_err(|fault| match fault {
+        stop::NotAWay::Unknown => Refusal::NotAmong(stop::WORDS),
+        stop::NotAWay::Both => Refusal::SaveAndNot,
+    })?;
+    Ok(stop::to_text(bits))
 }
 
 /// The shortest of the save points: a checkpoint at that interval keeps the promise of every one of them.
@@ -216,6 +225,8 @@ mod tests {
             ("save", "300 0", "300 1"),
             ("slowlog-log-slower-than", "-1", "-1"),
             ("notify-keyspace-events", "KEA", "AKE"),
+            ("shutdown-on-sigterm", "Force now", "now force"),
+            ("stop-writes-on-bgsave-error", "no", "no"),
             (
                 "client-output-buffer-limit",
                 "REPLICA 1mb 1k 5 normal 7 0 0",

@@ -11,7 +11,7 @@ use serde::{
     de::{Error, SeqAccess, Visitor},
 };
 
-use super::{bind, keyspace_events, size};
+use super::{bind, keyspace_events, size, stop};
 
 /// A value of the configuration, whatever its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,6 +243,18 @@ pub(super) fn events<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
         ))
     })?;
     Ok(keyspace_events::to_text(flags))
+}
+
+/// Words for how a signal ends the server, brought into canonical order.
+pub(super) fn stop<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = word(deserializer)?;
+    let bits = stop::from_text(&text).map_err(|fault| {
+        D::Error::custom(match fault {
+            stop::NotAWay::Unknown => format!("{text:?} is not made of: {}", stop::WORDS.join(", ")),
+            stop::NotAWay::Both => format!("{text:?} asks for a checkpoint and for none"),
+        })
+    })?;
+    Ok(stop::to_text(bits))
 }
 
 /// A path that must be given.

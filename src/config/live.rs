@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 use crate::checkpoint::{CheckpointSettings, CheckpointValues};
 
 use super::share::ByteShare;
+use super::stop;
 use super::values::Compression;
 use super::{
     schema::{Config, Limits},
@@ -62,6 +63,8 @@ pub struct Live {
     timeout_s: AtomicU64,
     tcp_keepalive_s: AtomicU64,
     shutdown_timeout_s: AtomicU64,
+    stop_on_sigterm: AtomicU8,
+    stop_on_sigint: AtomicU8,
     maxclients: AtomicU64,
     protected_mode: AtomicBool,
     has_password: AtomicBool,
@@ -76,6 +79,7 @@ pub struct Live {
     fsync: AtomicU8,
     checkpoint: Arc<CheckpointSettings>,
     checkpoint_on_shutdown: AtomicBool,
+    free_bytes_min: AtomicU64,
 }
 
 impl Live {
@@ -104,6 +108,10 @@ impl Live {
         self.timeout_s.store(server.timeout_s, Relaxed);
         self.tcp_keepalive_s.store(server.tcp_keepalive_s, Relaxed);
         self.shutdown_timeout_s.store(server.shutdown_timeout_s, Relaxed);
+        // They were checked when they were read.
+        let bits = |words: &str| stop::from_text(words).unwrap_or_default();
+        self.stop_on_sigterm.store(bits(&server.shutdown_on_sigterm), Relaxed);
+        self.stop_on_sigint.store(bits(&server.shutdown_on_sigint), Relaxed);
         self.maxclients.store(server.maxclients, Relaxed);
         self.protected_mode.store(server.protected_mode, Relaxed);
         *self.requirepass.write() = Arc::from(server.requirepass.as_str());
@@ -136,8 +144,10 @@ impl Live {
             is_lz4: checkpoint.compression == Compression::Lz4,
             wal_keep_age_s: config.wal.keep_age_s,
             memory_bytes_max: config.memory.max_bytes,
+            stops_writes: checkpoint.stop_writes_on_error,
         });
         self.checkpoint_on_shutdown.store(checkpoint.on_shutdown, Relaxed);
+        self.free_bytes_min.store(config.storage.free_bytes_min, Relaxed);
     }
 
     /// What the checkpointer follows.
@@ -202,6 +212,16 @@ impl Live {
         self.shutdown_timeout_s.load(Relaxed)
     }
 
+    /// `server.shutdown_on_sigterm`, bits of [`stop`].
+    pub(crate) fn stop_on_sigterm(&self) -> u8 {
+        self.stop_on_sigterm.load(Relaxed)
+    }
+
+    /// `server.shutdown_on_sigint`, likewise.
+    pub(crate) fn stop_on_sigint(&self) -> u8 {
+        self.stop_on_sigint.load(Relaxed)
+    }
+
     /// `server.maxclients`
     #[inline]
     pub(crate) fn maxclients(&self) -> u64 {
@@ -251,6 +271,11 @@ impl Live {
     #[inline]
     pub(crate) fn checkpoint_on_shutdown(&self) -> bool {
         self.checkpoint_on_shutdown.load(Relaxed)
+    }
+
+    /// `storage.free_bytes_min`; 0: not looked at.
+    pub(crate) fn free_bytes_min(&self) -> u64 {
+        self.free_bytes_min.load(Relaxed)
     }
 
     /// The output buffer limits of `class`.

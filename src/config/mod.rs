@@ -28,6 +28,7 @@ pub mod refusal;
 pub mod schema;
 pub mod share;
 pub mod size;
+pub mod stop;
 mod suggest;
 pub mod values;
 

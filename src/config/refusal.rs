@@ -37,6 +37,8 @@ pub enum Refusal {
     NotAmong(&'static [&'static str]),
     /// It has a character that stands for no class of keyspace events.
     Events,
+    /// It asks for a last checkpoint, and for none.
+    SaveAndNot,
     /// It has something that is no save point.
     SavePoints,
     /// A limit on replies is not of four words.
@@ -69,6 +71,7 @@ impl fmt::Display for Refusal {
                 return write!(out, "argument(s) must be one of the following: {}", words.join(", "));
             }
             Self::Events => "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
+            Self::SaveAndNot => "shutdown options SAVE and NOSAVE can't be used simultaneously",
             Self::SavePoints => "Invalid save parameters",
             Self::LimitWords => "Wrong number of arguments in buffer limit configuration.",
             Self::LimitClass => "Invalid client class specified in buffer limit configuration.",

@@ -102,6 +102,12 @@ pub struct Server {
     /// Seconds that a shutdown may wait for clients and a last checkpoint.
     #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
     pub shutdown_timeout_s: u64,
+    /// How SIGTERM ends the server: words of SHUTDOWN.
+    #[serde(deserialize_with = "de::stop")]
+    pub shutdown_on_sigterm: String,
+    /// How SIGINT ends it.
+    #[serde(deserialize_with = "de::stop")]
+    pub shutdown_on_sigint: String,
 }
 
 impl Default for Server {
@@ -122,6 +128,8 @@ impl Default for Server {
             tcp_backlog: 511,
             enable_debug_command: DebugCommand::No,
             shutdown_timeout_s: 10,
+            shutdown_on_sigterm: "default".to_owned(),
+            shutdown_on_sigint: "default".to_owned(),
         }
     }
 }
@@ -175,6 +183,9 @@ pub struct Storage {
     /// WAL segments; empty: `wal` under `data_dir`.
     #[serde(deserialize_with = "de::word")]
     pub wal_dir: String,
+    /// Writes are refused while less than this is free where the log or checkpoints are; 0: never.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub free_bytes_min: u64,
 }
 
 impl Default for Storage {
@@ -185,6 +196,7 @@ impl Default for Storage {
             checkpoint_dir: none(),
             persist_dir: none(),
             wal_dir: none(),
+            free_bytes_min: 64 * MB,
         }
     }
 }
@@ -210,6 +222,9 @@ pub struct Checkpoint {
     /// Whether a clean shutdown takes a last checkpoint.
     #[serde(deserialize_with = "de::switch")]
     pub on_shutdown: bool,
+    /// Whether writes are refused while checkpoints fail, when nothing else keeps them.
+    #[serde(deserialize_with = "de::switch")]
+    pub stop_writes_on_error: bool,
 }
 
 impl Default for Checkpoint {
@@ -221,6 +236,7 @@ impl Default for Checkpoint {
             keep_age_s: 0,
             compression: Compression::None,
             on_shutdown: true,
+            stop_writes_on_error: true,
         }
     }
 }

@@ -17,7 +17,7 @@ use super::finish::finish;
 use super::open::{Opened, Opening};
 use crate::net::Workers;
 use crate::state::Server;
-use crate::wal::{Fsync, Lsn};
+use crate::wal::Fsync;
 
 /// A load that was called off has this long: it changes nothing, so there is nothing to wait for.
 const CALLED_OFF: Duration = Duration::from_secs(1);
@@ -67,7 +67,7 @@ fn deadline(server: &Server) -> Instant {
     }
 }
 
-fn end_each(server: &Server, running: Running, step: &Mutex<&'static str>) -> Result<(), StartError> {
+fn end_each(server: &Arc<Server>, running: Running, step: &Mutex<&'static str>) -> Result<(), StartError> {
     *step.lock() = "the load of the data";
     let opened = running.opening.join();
     let opened = opened.map_err(|_| StartError("the thread that loads the data died".to_owned()))??;
@@ -102,21 +102,16 @@ fn leave(server: &Server, step: &'static str) -> Result<(), StartError> {
 
 /// What was acknowledged and is not as durable as promised.
 fn lost(server: &Server) -> Option<String> {
-    let wal = server.engine.wal();
-    if wal.is_enabled() {
-        // Under `always` nothing was acknowledged that is not stable; under `no` the kernel's copy is what is promised.
-        let (written, stable) = (wal.written_lsn(), wal.stable_lsn());
-        let is_late = wal.fsync() == Fsync::EverySec && stable < written;
-        return is_late.then(|| {
-            let count = written.records_since(stable);
-            format!("{count} records are written to the log, but not synced")
-        });
+    let loss = server.shutdown.rest().loss;
+    if loss.is_some() {
+        return loss;
     }
-    let saves = server
-        .shutdown
-        .save()
-        .unwrap_or(server.params.live().checkpoint_on_shutdown());
-    let saved = server.checkpoints.stats().last.map_or(Lsn::ZERO, |last| last.lsn);
-    let count = wal.last_lsn().records_since(saved);
-    (saves && count > 0).then(|| format!("there is no log, and {count} changes are in no checkpoint"))
+    let wal = server.engine.wal();
+    // Under `always` nothing was acknowledged that is not stable; under `no` the kernel's copy is what is promised.
+    let (written, stable) = (wal.written_lsn(), wal.stable_lsn());
+    let is_late = wal.fsync() == Fsync::EverySec && stable < written;
+    is_late.then(|| {
+        let count = written.records_since(stable);
+        format!("{count} records are written to the log, but not synced")
+    })
 }

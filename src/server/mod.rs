@@ -9,6 +9,8 @@ mod error;
 mod finish;
 mod housekeeping;
 mod open;
+mod signals;
+mod space;
 mod start;
 
 pub use error::StartError;

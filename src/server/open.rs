@@ -18,7 +18,7 @@ use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Worker;
 use crate::recovery::{self, Progress, RecoverOptions, Recovered, RecoveryError};
-use crate::state::Server;
+use crate::state::{Rest, Server};
 use crate::storage::Disk;
 use crate::wal::{Lsn, Wal, WalOptions};
 
@@ -46,7 +46,7 @@ pub(super) fn start(server: &Arc<Server>, disk: Arc<dyn Disk>, worker: Worker) -
     let thread = std::thread::Builder::new().name("loader".to_owned()).spawn(move || {
         let outcome = open(&server, &disk, worker);
         if outcome.is_err() {
-            server.shutdown.request(Some(false));
+            server.shutdown.request(Rest::default());
         }
         outcome
     });

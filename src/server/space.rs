@@ -138,7 +138,7 @@ fn tell(before: &[Room], now: &[Room], bytes_min: u64) {
         let (path, free) = (room.path.display(), room.free_bytes.unwrap_or_default());
         if room.is_low && !was_low {
             tracing::error!(
-                "{free} bytes are free in {path}, less than storage.free_bytes_min = {bytes_min}: what adds data is refused"
+                "only {free} bytes are free in {path}, storage.free_bytes_min = {bytes_min}: what adds data is refused"
             );
         } else if was_low && !room.is_low {
             tracing::warn!("there is room in {path} again, {free} bytes: nothing is refused for want of it any more");

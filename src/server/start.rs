@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 use super::ending::{self, Running};
 use super::error::StartError;
+use super::signals::end_on_signal;
+use super::space;
 use super::{housekeeping, open};
 use crate::checkpoint::CheckpointOptions;
 use crate::commands::table::table;
@@ -121,6 +122,7 @@ fn start(server: &Arc<Server>, disk: Arc<dyn Disk>, workers: usize) -> Result<Ru
         .name("housekeeping".to_owned())
         .spawn(move || housekeeping::run(&for_sweeper, sweeper))
         .map_err(|error| format!("cannot start a thread: {error}"))?;
+    space::watch(server).map_err(|error| format!("cannot start a thread: {error}"))?;
     let workers = net::start_workers(server, workers).map_err(|error| format!("cannot start workers: {error}"))?;
     let opening = open::start(server, disk, helper(&server.engine)?)?;
     Ok(Running {
@@ -147,17 +149,4 @@ fn serve(server: &Arc<Server>, listeners: Listeners, workers: &Arc<Workers>) -> 
         .map_err(|error| format!("cannot accept clients: {error}"))?;
     tracing::info!("ending: no new clients, finishing what is under way");
     Ok(())
-}
-
-fn end_on_signal(server: Arc<Server>) -> std::io::Result<tokio::task::JoinHandle<()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::task::spawn_local(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!(signal = name, "asked to end");
-        server.shutdown.request(None);
-    }))
 }

@@ -1,10 +1,11 @@
-//! Whether a call may run at all, in Redis's order of checks: authenticated, memory, log, data.
+//! Whether a call may run at all, in Redis's order of checks: authenticated, memory, disk, data.
 
 use crate::client::Client;
 use crate::commands::error::CmdError;
+use crate::commands::misconf;
 use crate::commands::spec::{Command, flag};
 use crate::engine::worker::Kit;
-use crate::state::Server;
+use crate::state::{Purpose, Server};
 
 /// Why a request cannot run, and the command that it asked for, if there is such a one.
 pub type Refusal = (Option<Command>, CmdError);
@@ -23,17 +24,30 @@ pub fn admit(server: &Server, client: &Client, kit: &Kit, flags: u32) -> Result<
                 "OOM command not allowed when used memory > 'maxmemory'.",
             ));
         }
+        if server.space.refuses_writes()
+            && let Some(error) = misconf::no_room(server, &[Purpose::Log, Purpose::Checkpoints])
+        {
+            return Err(error);
+        }
     }
-    if flags & flag::WRITE != 0 && server.engine.refuses_writes() {
-        let reason = server.engine.wal().failure();
-        let reason = reason.as_deref().unwrap_or("the write-ahead log has failed");
-        let text = format!(
-            "MISCONF Errors writing to the AOF file: {reason}. Writes are accepted again once it can be written"
-        );
-        return Err(text.into());
+    let keeps_nothing = server.engine.refuses_writes() || server.checkpoints.is_failing();
+    if flags & (flag::WRITE | flag::TELLS_OF_DISK) != 0 && keeps_nothing {
+        check_disk(server)?;
     }
     if kit.awaits_data() && flags & flag::LOADING == 0 {
         return Err(CmdError::LOADING);
+    }
+    Ok(())
+}
+
+/// Whether what is written now would be kept.
+#[cold]
+fn check_disk(server: &Server) -> Result<(), CmdError> {
+    if server.engine.refuses_writes() {
+        return Err(misconf::log_has_failed(server.engine.wal()));
+    }
+    if server.checkpoints.stops_writes() {
+        return Err(misconf::CHECKPOINTS_FAIL);
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::client::{Answer, ClientHandle, Ending, HasEnded, Letter, Unblocked, W
 use crate::commands::blocking::{Attempt, UNBLOCKED, Wait, sleep};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::misconf;
 use crate::engine::Engine;
 use crate::engine::blocked::{Numbered, Tried, Waiter, Wanted};
 use crate::engine::collection::Collection;
@@ -246,7 +247,7 @@ async fn answer(entered: &Entered) -> Result<LateReply, CmdError> {
         wal.make_stable(due).await
     };
     let logged = is_logged.await;
-    logged.map_err(|error| CmdError::from(format!("MISCONF Errors writing to the AOF file: {error}")))?;
+    logged.map_err(|error| misconf::not_logged(&error))?;
     let reply = result.map_err(CmdError::Quoting)?;
     Ok(Box::new(move |out: &mut Reply| out.extend(reply)))
 }

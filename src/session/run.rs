@@ -152,7 +152,8 @@ impl Run<'_, '_, '_> {
         call.flags |= self.needs_in_transaction(&call);
         let pause = &self.cx.server.pause;
         let changes = call.has(flag::WRITE | flag::MAY_REPLICATE);
-        if pause.holds(changes, self.worker.now_ms()) && !call.command.has(flag::NO_AUTH | flag::ADMIN) {
+        let is_paused = pause.holds(changes, self.worker.now_ms()) && !call.command.has(flag::NO_AUTH | flag::ADMIN);
+        if is_paused || changes && pause.is_before_the_end() {
             return Step::Stop(Ran::Paused { next: at });
         }
         let admitted = admit::admit(&self.cx.server, &self.session.client, self.worker, call.flags);

@@ -61,6 +61,10 @@ pub async fn end(server: &Arc<Server>, way: Way) -> Result<(), Refused> {
 }
 
 async fn prepare(server: &Server, way: Way) -> Result<Rest, Refused> {
+    if server.loading.is_on() {
+        // There is nothing to save that is not on disk.
+        return Ok(Rest::default());
+    }
     let live = server.params.live();
     let (wal, wants) = (server.engine.wal(), way.save.unwrap_or(live.checkpoint_on_shutdown()));
     if way.save == Some(false) {

@@ -3,9 +3,11 @@
 //!
 //! Commands work on it, `server` assembles it; so it is a layer of its own below both.
 
+mod ending;
 mod loading;
 mod pause;
 mod shutdown;
+mod space;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,9 +20,11 @@ use crate::engine::Engine;
 use crate::metrics::Stats;
 use crate::storage::Disk;
 
+pub use ending::{Refused, end};
 pub use loading::{Loading, LoadingNow};
 pub use pause::Pause;
-pub use shutdown::Shutdown;
+pub use shutdown::{Rest, Shutdown, Way};
+pub use space::{Purpose, Room, Space};
 
 /// Everything the threads share.
 pub struct Server {
@@ -40,6 +44,8 @@ pub struct Server {
     pub shutdown: Shutdown,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// Whether the file systems have room.
+    pub space: Space,
     /// Whether the expiry sweep runs (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expire: AtomicBool,
     /// When the process started.
@@ -86,6 +92,7 @@ impl Server {
             loading: Loading::default(),
             shutdown: Shutdown::default(),
             pause: Pause::default(),
+            space: Space::default(),
             active_expire: AtomicBool::new(true),
             started: parts.started,
             started_s: since_epoch.as_secs(),

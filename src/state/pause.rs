@@ -1,4 +1,4 @@
-//! CLIENT PAUSE: commands that are held back for a time.
+//! Commands that are held back for a time: by CLIENT PAUSE, and while the server makes sure that it may end.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,26 @@ use tokio::sync::Notify;
 pub struct Pause {
     until_ms: AtomicU64,
     all: AtomicBool,
+    /// What is written from now on would not be kept: it waits for the end, or for its being called off.
+    before_the_end: AtomicBool,
     notify: Notify,
+}
+
+/// Holds writes back; they go on when it is dropped.
+pub struct Held<'a>(&'a Pause);
+
+impl Held<'_> {
+    /// They do not go on: the server ends.
+    pub fn for_good(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.before_the_end.store(false, Ordering::SeqCst);
+        self.0.notify.notify_waiters();
+    }
 }
 
 impl Pause {
@@ -33,10 +52,22 @@ impl Pause {
         self.notify.notify_waiters();
     }
 
-    /// Whether a command must wait now.
+    /// Holds back writes that begin from now on, before the end of the server.
+    pub fn before_the_end(&self) -> Held<'_> {
+        self.before_the_end.store(true, Ordering::SeqCst);
+        Held(self)
+    }
+
+    /// Whether CLIENT PAUSE has a command wait now.
     #[inline]
     pub fn holds(&self, is_write: bool, now_ms: u64) -> bool {
         self.until_ms.load(Ordering::Acquire) > now_ms && (is_write || self.all.load(Ordering::Relaxed))
+    }
+
+    /// Whether what is written now waits for the end.
+    #[inline]
+    pub fn is_before_the_end(&self) -> bool {
+        self.before_the_end.load(Ordering::SeqCst)
     }
 
     /// Returns when the pause may have ended.
@@ -45,6 +76,9 @@ impl Pause {
         let ended = self.notify.notified();
         tokio::pin!(ended);
         ended.as_mut().enable();
+        if self.before_the_end.load(Ordering::SeqCst) {
+            return ended.await;
+        }
         let left_ms = self.until_ms.load(Ordering::Acquire).saturating_sub(now_ms);
         let _ = tokio::time::timeout(Duration::from_millis(left_ms), ended).await;
     }

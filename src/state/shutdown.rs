@@ -1,29 +1,51 @@
 //! The end of the server: asked for by a signal or SHUTDOWN, waited for by everything that runs.
+//!
+//! It begins with a question: is there anything that would be lost? `ending` answers it while clients are still served,
+//! so that the end can be refused. Once [`Shutdown::request`] was called there is no way back.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Longer than anybody waits.
 const LONG: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How the server is told to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Take a last checkpoint (`SAVE`), or none (`NOSAVE`); `None`: as configured.
+    pub save: Option<bool>,
+    /// End even if something is lost by that (`FORCE`).
+    pub is_forced: bool,
+}
+
+/// What is left to do, and to tell, at the end.
+#[derive(Clone, Debug, Default)]
+pub struct Rest {
+    /// Whether a last checkpoint is still to be taken.
+    pub takes_checkpoint: bool,
+    /// What ending costs, where that was not refused.
+    pub loss: Option<String>,
+}
+
+/// See the module.
 #[derive(Default)]
 pub struct Shutdown {
-    /// When that was.
-    asked: OnceLock<Instant>,
-    /// Skip the final checkpoint (`SHUTDOWN NOSAVE`), or demand it (`SAVE`).
-    save: Mutex<Option<bool>>,
+    /// When that was, and what is left to do.
+    asked: OnceLock<(Instant, Rest)>,
     notify: Notify,
+    /// Whoever finds out whether the server may end.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    is_being_prepared: AtomicBool,
+    called_off: Notify,
 }
 
 impl Shutdown {
-    /// Asks the server to end. `save`: whether to take a final checkpoint, `None` = as configured.
-    pub fn request(&self, save: Option<bool>) {
-        *self.save.lock() = save;
-        self.asked.get_or_init(Instant::now);
+    /// Has the server end, with no way back. The first that says so counts.
+    pub fn request(&self, rest: Rest) {
+        self.asked.get_or_init(|| (Instant::now(), rest));
         self.notify.notify_waiters();
     }
 
@@ -34,12 +56,17 @@ impl Shutdown {
 
     /// When the server has been ending for `time`; from now on, if it is not ending.
     pub fn after(&self, time: Duration) -> Instant {
-        self.asked.get().copied().unwrap_or_else(Instant::now) + time.min(LONG)
+        self.asked.get().map_or_else(Instant::now, |(since, _)| *since) + time.min(LONG)
     }
 
-    /// What was said about the final checkpoint.
-    pub fn save(&self) -> Option<bool> {
-        *self.save.lock()
+    /// What is left to do.
+    pub fn rest(&self) -> Rest {
+        self.asked.get().map(|(_, rest)| rest.clone()).unwrap_or_default()
+    }
+
+    /// How much is left of `patience`, which began when the server was told to end.
+    pub fn left_of(&self, patience: Duration) -> Duration {
+        self.after(patience).saturating_duration_since(Instant::now())
     }
 
     /// Returns once the server is ending.
@@ -49,6 +76,33 @@ impl Shutdown {
         notified.as_mut().enable();
         if !self.is_requested() {
             notified.await;
+        }
+    }
+
+    /// Calls off an end that is being prepared; whether one was.
+    pub fn call_off(&self) -> bool {
+        let was = self.is_being_prepared.load(Ordering::Acquire);
+        self.called_off.notify_waiters();
+        was
+    }
+
+    /// Runs `prepare`; `None` when the end is called off meanwhile.
+    pub(super) async fn preparing<T>(&self, prepare: impl Future<Output = T>) -> Option<T> {
+        /// Whoever asked may go away meanwhile.
+        struct Over<'a>(&'a AtomicBool);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.store(false, Ordering::Release);
+            }
+        }
+        let called_off = self.called_off.notified();
+        tokio::pin!(called_off);
+        called_off.as_mut().enable();
+        self.is_being_prepared.store(true, Ordering::Release);
+        let _over = Over(&self.is_being_prepared);
+        tokio::select! {
+            () = called_off => None,
+            outcome = prepare => Some(outcome),
         }
     }
 }

@@ -45,6 +45,7 @@ fn storage(args: &VerifyArgs) -> Storage {
         checkpoint_dir: args.checkpoint_dir.clone(),
         persist_dir: args.persist_dir.clone(),
         wal_dir: args.wal_dir.clone(),
+        ..Storage::default()
     }
 }
 

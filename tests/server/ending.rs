@@ -1,4 +1,4 @@
-//! A shutdown that would lose something is refused, and never claims otherwise: each case of the table in ARCHITECTURE.md.
+//! A shutdown that would lose something is refused, and never claims otherwise: each case of ARCHITECTURE.md's table.
 //!
 //! The disk is "full" through the limit on the length of files: data of three megabytes, files of one.
 

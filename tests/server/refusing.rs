@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use crate::support::{Conn, Server, Value};
 
 /// Redis 8.2's text.
-const CHECKPOINTS_FAIL: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
-     disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during \
-     writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about \
-     the RDB error.";
+const CHECKPOINTS_FAIL: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
+     to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors \
+     during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for \
+     details about the RDB error.";
 
 /// How soon writes are accepted again.
 const HEALED: Duration = Duration::from_secs(3);

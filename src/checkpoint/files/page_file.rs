@@ -6,6 +6,8 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{CheckpointError, Result};
 use super::fault::PageFault;
@@ -40,6 +42,8 @@ pub struct PageFileWriter {
     unsynced: u64,
     pages: u64,
     packer: Packer,
+    /// Told of each write, for those who want to know whether it gets on.
+    steps: Option<Arc<AtomicU64>>,
 }
 
 impl PageFileWriter {
@@ -56,7 +60,14 @@ impl PageFileWriter {
             unsynced: 0,
             pages: 0,
             packer: Packer::new(compression),
+            steps: None,
         })
+    }
+
+    /// Has `steps` count its writes.
+    pub fn count_in(mut self, steps: &Arc<AtomicU64>) -> Self {
+        self.steps = Some(Arc::clone(steps));
+        self
     }
 
     /// Appends a page; the row says where it is, in file 0 of the manifest.
@@ -135,6 +146,9 @@ impl PageFileWriter {
         self.file
             .write_all(bytes)
             .map_err(CheckpointError::io("write", &self.path))?;
+        if let Some(steps) = &self.steps {
+            steps.fetch_add(1, Ordering::Relaxed);
+        }
         self.unsynced += bytes.len() as u64;
         if self.unsynced >= SYNC_BYTES {
             return self.sync();

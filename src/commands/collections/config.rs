@@ -8,6 +8,7 @@ use crate::checkpoint::ConvertRequest;
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
+use crate::commands::misconf;
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::glob::{Case, glob_match};
 use crate::config::size;
@@ -119,9 +120,7 @@ fn set(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<
     apply(slot.collection.settings(), pairs)?;
     let engine = Arc::clone(&cx.server.engine);
     if engine.refuses_writes() {
-        return Err(CmdError::text(
-            "MISCONF Errors writing to the AOF file: the write-ahead log has failed",
-        ));
+        return Err(misconf::log_has_failed(engine.wal()));
     }
     let must_convert = cx.worker.with_exclusive(&engine, |worker, pass| {
         let mut scope = Scope::exclusive(&engine, worker, pass);

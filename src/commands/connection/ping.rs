@@ -20,7 +20,7 @@ fn echo(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
 }
 
 pub(super) const PING: Spec = Spec {
-    flags: flag::FAST,
+    flags: flag::FAST | flag::TELLS_OF_DISK,
     acl: &["connection"],
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     summary: "Answers PONG, or its argument",

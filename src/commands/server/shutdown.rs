@@ -7,13 +7,14 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
 use crate::resp::{Args, Reply};
+use crate::state::{self, Way};
 
 pub(super) const SHUTDOWN: Spec = Spec {
     flags: flag::ADMIN | flag::NO_SCRIPT | flag::LOADING | flag::STALE | flag::NO_MULTI | flag::ALLOW_BUSY,
-    summary: "Ends the server, after a checkpoint if asked or configured",
+    summary: "Ends the server, after a checkpoint if asked or configured, unless data would be lost",
     complexity: "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
     syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
-    support: Support::Partial("there are no replicas to wait for, so that NOW changes nothing and ABORT finds nothing"),
+    support: Support::Partial("there are no replicas to wait for, so that NOW changes nothing"),
     ..Spec::new(
         "shutdown",
         Group::Server,
@@ -30,28 +31,24 @@ struct Options {
     abort: bool,
 }
 
-fn shutdown(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
+fn shutdown(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let options = parse(args.skip(1))?;
     if options.abort {
-        return Err(CmdError::text("ERR No shutdown in progress."));
+        if !cx.server.shutdown.call_off() {
+            return Err(CmdError::text("ERR No shutdown in progress."));
+        }
+        reply.ok();
+        return Ok(Flow::Done);
     }
-    if cx.worker.awaits_data() {
-        // There is nothing to save that is not on disk.
-        cx.server.shutdown.request(Some(false));
-        return Ok(Flow::Close);
-    }
-    if options.save != Some(true) || options.force {
-        cx.server.shutdown.request(options.save);
-        return Ok(Flow::Close);
-    }
-    // Only now can a failure still be told, and the end refused. The final checkpoint then writes what came between.
+    let way = Way {
+        save: options.save,
+        is_forced: options.force,
+    };
     let server = Arc::clone(cx.server);
     Ok(Flow::Later(Box::pin(async move {
-        if let Err(error) = server.checkpoints.checkpoint().await {
-            tracing::error!("SHUTDOWN SAVE: the checkpoint failed: {error}");
+        if state::end(&server, way).await.is_err() {
             return Err(CmdError::text("ERR Errors trying to SHUTDOWN. Check logs."));
         }
-        server.shutdown.request(Some(true));
         let nothing: LateReply = Box::new(|_| {});
         Ok(nothing)
     })))

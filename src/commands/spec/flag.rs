@@ -50,6 +50,10 @@ pub const ENDS_MULTI: u32 = 1 << 21;
 /// Ours, follows from the rest: what it costs is bounded by the bytes it is sent and answers.
 pub const BRIEF: u32 = 1 << 22;
 
+/// Ours: refused like a write while nothing that is written would be kept (PING), so that whoever looks after the server
+/// sees it.
+pub const TELLS_OF_DISK: u32 = 1 << 23;
+
 /// All flags that `COMMAND INFO` shows, with their names; Redis does not show `may_replicate`.
 pub const NAMES: &[(u32, &str)] = &[
     (WRITE, "write"),

@@ -28,6 +28,7 @@ use self::work::Work;
 use super::ready::Slot;
 use super::socket::Socket;
 use crate::client::ClientHandle;
+use crate::commands::misconf;
 use crate::engine::worker::{Dependencies, unix_ms};
 use crate::resp::{ParserLimits, RequestParser};
 use crate::session::{LateCall, Looked, Ran, Session, Waiting, WorkerCx};
@@ -250,7 +251,7 @@ impl Connection {
     pub fn refuse(&mut self, why: &str) -> Next {
         let reply = self.session.reply();
         reply.clear();
-        reply.error(&format!("MISCONF Errors writing to the AOF file: {why}"));
+        reply.error_bytes(&misconf::not_logged(&why).bytes());
         self.close()
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Effect, await_that, call, set};
+use crate::support::server::signal;
 use crate::support::{Conn, Server, Value};
 
 pub const EFFECTS: &[Effect] = &[
@@ -15,7 +16,11 @@ pub const EFFECTS: &[Effect] = &[
     ("checkpoint.keep_age_s", keep_age),
     ("checkpoint.compression", compression),
     ("checkpoint.on_shutdown", on_shutdown),
+    ("checkpoint.stop_writes_on_error", stop_writes),
     ("server.shutdown_timeout_s", shutdown_timeout),
+    ("server.shutdown_on_sigterm", on_sigterm),
+    ("server.shutdown_on_sigint", on_sigint),
+    ("storage.free_bytes_min", free_bytes_min),
 ];
 
 /// A server that takes no checkpoint by itself.
@@ -164,4 +169,42 @@ fn shutdown_timeout() {
     let started = Instant::now();
     server.terminate();
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+}
+
+fn stop_writes() {
+    let (server, mut conn) = start(&["wal.enabled=no"]);
+    write_kb(&mut conn, 1000);
+    server.limit_files(Some(100_000));
+    set(&mut conn, "checkpoint.interval_s", "1");
+    await_that("a refusal", || call(&mut conn, "SET k v").text().starts_with("MISCONF"));
+    set(&mut conn, "checkpoint.stop_writes_on_error", "no");
+    assert_eq!(call(&mut conn, "SET k v"), Value::ok());
+}
+
+/// Whether a server that is ended by `number` takes a last checkpoint.
+fn saves(parameter: &str, words: &str, number: i32) -> bool {
+    let (mut server, mut conn) = start(&[]);
+    set(&mut conn, parameter, words);
+    write_kb(&mut conn, 1);
+    signal(server.pid(), number);
+    assert!(server.wait().success());
+    server.stdout().contains("final checkpoint")
+}
+
+fn on_sigterm() {
+    let saves = |words| saves("server.shutdown_on_sigterm", words, libc::SIGTERM);
+    assert!(saves("default") && !saves("nosave"));
+}
+
+fn on_sigint() {
+    let saves = |words| saves("shutdown-on-sigint", words, libc::SIGINT);
+    assert!(saves("save") && !saves("nosave now"));
+}
+
+fn free_bytes_min() {
+    let (_server, mut conn) = start(&[]);
+    set(&mut conn, "storage.free_bytes_min", "1000000gb");
+    await_that("a refusal", || call(&mut conn, "SET k v").text().starts_with("MISCONF"));
+    set(&mut conn, "storage.free_bytes_min", "0");
+    await_that("an end of it", || call(&mut conn, "SET k v") == Value::ok());
 }

@@ -6,10 +6,11 @@ use super::{FLAGS, by_name, error};
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::misconf;
 use crate::commands::spec::{Group, Handler, Maintenance, Spec};
 use crate::engine::ids::DatabaseId;
 use crate::resp::{Args, Reply};
-use crate::state::Server;
+use crate::state::{Purpose, Server};
 
 /// `COLLECTION PERSIST name`
 pub const PERSIST: Spec = Spec {
@@ -43,7 +44,11 @@ pub fn persistable(server: &Server, name: &[u8]) -> Option<String> {
 /// Persists a collection, then writes the reply.
 pub fn persist_then(server: &Server, name: String, write: impl FnOnce(&mut Reply) + 'static) -> Flow<Waiting> {
     let checkpoints = Arc::clone(&server.checkpoints);
+    let refusal = misconf::no_room(server, &[Purpose::Persisted]);
     Flow::Later(Box::pin(async move {
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
         checkpoints.persist(&name).await.map_err(error)?;
         Ok(Box::new(write) as LateReply)
     }))

@@ -116,6 +116,9 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
     lines.put("checkpoints_kept", checkpoint.kept);
     let error = checkpoints.last_error().unwrap_or_default();
     lines.put("checkpoint_last_error", one_line(&error));
+    lines.put("checkpoint_stops_writes", u8::from(checkpoints.stops_writes()));
+    lines.put("checkpoint_unsaved_records", checkpoints.unsaved());
+    room(view, lines);
     lines.put("changes", engine.count(|counters| counters.changes.get()));
     for slot in slots(engine) {
         let sums = Sums::of(&slot.collection);
@@ -133,6 +136,17 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
                 sums.entry_bytes + sums.index_bytes
             ),
         );
+    }
+}
+
+/// What the file systems have left.
+fn room(view: &View<'_>, lines: &mut Lines) {
+    let server = view.server;
+    lines.put("storage_free_bytes_min", server.params.live().free_bytes_min());
+    lines.put("storage_refuses_writes", u8::from(server.space.refuses_writes()));
+    for room in server.space.rooms() {
+        let free = room.free_bytes.map_or(-1, u64::cast_signed);
+        lines.put(&format!("storage_{}_free_bytes", room.purpose.name()), free);
     }
 }
 
