@@ -150,6 +150,9 @@ impl Runner {
                     Change::Keys(keys) => apply_all(&mut txn.keys(&hidden), &flat(&keys))?,
                 }
             }
+            if txn.take_overflow() {
+                return Err(Refusal::TooLarge.into());
+            }
             engine.close_tap();
             Ok::<(), CheckpointError>(txn.publish_converted(source, id)?)
         })?;
@@ -167,7 +170,7 @@ impl Runner {
             Change::Keys(keys) => {
                 self.wait_for_room()?;
                 let bytes = flat(&keys);
-                Ok(self.as_record(hidden, |txn| apply_all(txn, &bytes))?)
+                Ok(self.as_record(hidden, |txn| apply_all(txn, &bytes))??)
             }
         }
     }

@@ -140,14 +140,14 @@ impl Runner {
         while !rest.is_empty() {
             self.wait_for_room()?;
             self.check_memory()?;
-            rest = self.put_some(hidden, rest);
+            rest = self.put_some(hidden, rest)?;
             fault_point("fill.within");
         }
         Ok(())
     }
 
     /// Puts the first of `entries` as one record; returns the others.
-    fn put_some<'a>(&mut self, hidden: &Collection, entries: &'a [EntryImage<'a>]) -> &'a [EntryImage<'a>] {
+    fn put_some<'a>(&mut self, hidden: &Collection, entries: &'a [EntryImage<'a>]) -> Result<&'a [EntryImage<'a>]> {
         let mut rest = entries;
         self.as_record(hidden, |txn| {
             let mut bytes = 0;
@@ -156,18 +156,26 @@ impl Runner {
                 put_entry(txn, entry);
                 rest = behind;
             }
-        });
-        rest
+        })?;
+        Ok(rest)
     }
 
     /// Changes keys of `hidden`, as one record.
-    pub(super) fn as_record<R>(&mut self, hidden: &Collection, body: impl FnOnce(&mut Txn<'_, '_>) -> R) -> R {
+    ///
+    /// # Errors
+    /// When the log has no record as long as that.
+    pub(super) fn as_record<R>(&mut self, hidden: &Collection, body: impl FnOnce(&mut Txn<'_, '_>) -> R) -> Result<R> {
         let shared = Arc::clone(&self.shared);
         self.worker.refresh_clock();
         let result = {
             let _pass = self.worker.enter(&shared.engine);
             let mut scope = Scope::visiting(&shared.engine, &mut self.worker);
-            body(&mut Txn::new(&mut scope, hidden, true))
+            let result = body(&mut Txn::new(&mut scope, hidden, true));
+            if scope.take_overflow() {
+                Err(Refusal::TooLarge.into())
+            } else {
+                Ok(result)
+            }
         };
         self.worker.submit();
         result

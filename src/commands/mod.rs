@@ -22,6 +22,8 @@ pub mod list;
 pub mod misconf;
 pub mod multi_pop;
 pub mod ordered;
+#[cfg(test)]
+mod record_tests;
 pub mod redact;
 pub mod server;
 pub mod set;

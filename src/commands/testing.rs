@@ -47,7 +47,16 @@ impl Harness {
 
     /// The same with a collection of another kind.
     pub fn of(kind: Kind) -> Self {
-        let engine = Engine::new(Registry::default(), Wal::disabled(Lsn::FIRST), 1, 0).unwrap();
+        Self::with(kind, Wal::disabled(Lsn::FIRST))
+    }
+
+    /// An empty engine that logs to `wal`.
+    pub fn over(wal: Wal) -> Self {
+        Self::with(Kind::Hmap, wal)
+    }
+
+    fn with(kind: Kind, wal: Wal) -> Self {
+        let engine = Engine::new(Registry::default(), wal, 1, 0).unwrap();
         let mut worker = engine.worker().unwrap();
         worker.set_clock(START_MS);
         let pass = engine.exclusive(&mut worker);
@@ -91,6 +100,13 @@ impl Harness {
     pub fn advance_ms(&mut self, by_ms: u64) {
         let now_ms = self.worker.now_ms() + by_ms;
         self.worker.set_clock(now_ms);
+    }
+
+    /// Runs `body`, all of whose commands are one record, as those of a transaction are.
+    pub fn as_transaction(&mut self, body: impl FnOnce(&mut Self)) {
+        self.worker.begin_transaction();
+        body(self);
+        self.worker.end_transaction();
     }
 
     /// Lookups that found something, and that did not.

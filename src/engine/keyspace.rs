@@ -178,6 +178,11 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         Self { scope, database }
     }
 
+    /// Whether changes were left out since the log has no record as long as that.
+    pub fn take_overflow(&mut self) -> bool {
+        self.scope.take_overflow()
+    }
+
     /// The client's database.
     pub fn database(&self) -> DatabaseId {
         self.database

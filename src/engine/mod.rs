@@ -20,6 +20,7 @@ pub mod index;
 mod install;
 pub mod keyspace;
 pub mod load;
+mod locks;
 pub mod memory;
 pub mod pace;
 pub mod preimage;

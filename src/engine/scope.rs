@@ -4,13 +4,14 @@
 //! - Shards are locked in order of collection and index, all before the handler runs, and released only when the record
 //!   is complete. One shard may stay locked from a request to the next; nothing else is locked meanwhile.
 //! - All effects of a scope are one WAL record: replay sees all of them or none.
+//! - An effect with which the record would be too long for the log is not applied, and neither is anything behind it: the
+//!   scope has overflowed, and the executor answers an error.
 //! - A key outside of what is locked is never touched: an empty shard is lent in its place, changes to it are ignored,
 //!   and the scope has strayed, so that the executor answers an error.
 
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
 
-use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::Engine;
@@ -21,6 +22,7 @@ use super::effect::Effect;
 use super::gate::ExclusivePass;
 use super::ids::CollectionId;
 use super::index::KeyRef;
+use super::locks::{Guards, Locks, Reach, stray};
 use super::settings::Traits;
 use super::worker::Kit;
 use crate::engine::ids::ShardNo;
@@ -35,58 +37,19 @@ use crate::wal::{Lsn, WorkerLog};
 /// Dead fields of one hash that are removed at once.
 const DEAD_FIELDS_MAX: usize = 1000;
 
-type Guards<'e> = SmallVec<[(CollectionId, ShardNo, MutexGuard<'e, ShardState>); 1]>;
+/// The bytes of them beyond which others are left for later.
+const DEAD_BYTES_MAX: usize = 64 << 20;
 
-/// How a scope may reach shards.
-enum Locks<'e> {
-    /// One shard, which the caller has locked.
-    One(CollectionId, ShardNo, &'e mut ShardState),
-    /// Only the shards locked at the start, in order.
-    These(Guards<'e>),
-    /// Each shard is locked when it is visited, and released again.
-    Visiting,
-    /// Everything: nobody else is running, for as long as the pass is held.
-    Exclusive(PhantomData<&'e ExclusivePass<'e>>),
-}
-
-/// How a scope reaches one shard.
-enum Reach<'a> {
-    /// It is locked for the whole scope.
-    Locked(&'a mut ShardState),
-    /// By locking it.
-    Free,
-    /// Not at all.
-    Never,
-}
-
-impl Locks<'_> {
-    #[inline]
-    fn reach(&mut self, collection: &Collection, shard: ShardNo) -> Reach<'_> {
-        let found = match self {
-            Self::One(id, number, state) => {
-                debug_assert_eq!(*id, collection.id(), "the scope is of one collection");
-                (*number == shard).then_some(&mut **state)
-            }
-            Self::These(guards) => {
-                let wanted = (collection.id(), shard);
-                let place = |(id, number, _): &(CollectionId, ShardNo, _)| (*id, *number);
-                // Where all shards of a collection are locked a shard's place is its number.
-                let at = match guards.get(shard.index()).is_some_and(|guard| place(guard) == wanted) {
-                    true => Some(shard.index()),
-                    false => guards.binary_search_by_key(&wanted, place).ok(),
-                };
-                at.and_then(|at| guards.get_mut(at)).map(|(_, _, guard)| &mut **guard)
-            }
-            Self::Visiting | Self::Exclusive(_) => return Reach::Free,
-        };
-        found.map_or(Reach::Never, Reach::Locked)
-    }
-}
-
-/// Lends an empty shard instead of one that may not be touched.
-#[cold]
-fn stray<'a>(strayed: &'a mut Option<Box<ShardState>>, collection: &Collection) -> &'a mut ShardState {
-    strayed.get_or_insert_with(|| Box::new(ShardState::new(collection.placement(), ShardNo::FIRST)))
+/// Leaves the first of `fields`, at least one, up to so many bytes as one record takes easily.
+fn keep_short(fields: &mut Vec<Vec<u8>>) {
+    let mut bytes = 0;
+    let few = fields.iter().take_while(|field| {
+        let before = bytes;
+        bytes += field.len();
+        before < DEAD_BYTES_MAX
+    });
+    let count = few.count();
+    fields.truncate(count);
 }
 
 /// See the module.
@@ -101,6 +64,8 @@ pub struct Scope<'e> {
     strayed: Option<Box<ShardState>>,
     /// Whether what those who wait already have been promised is left to them.
     gives_way: bool,
+    /// The log has no record as long as what was to be changed: nothing more is.
+    has_overflowed: bool,
 }
 
 struct LogSink<'a>(&'a mut WorkerLog);
@@ -126,6 +91,7 @@ impl<'e> Scope<'e> {
             found: None,
             strayed: None,
             gives_way: false,
+            has_overflowed: false,
         }
     }
 
@@ -244,6 +210,25 @@ impl<'e> Scope<'e> {
     #[inline]
     pub fn has_strayed(&self) -> bool {
         self.strayed.is_some()
+    }
+
+    /// Whether changes were left out because the record would have been too long, since this was last asked.
+    #[inline]
+    pub fn take_overflow(&mut self) -> bool {
+        std::mem::take(&mut self.has_overflowed)
+    }
+
+    /// Whether a command whose arguments have so many bytes can begin: what it writes fits into the record then, even if
+    /// it moves an element of the greatest length as well.
+    pub fn has_room(&self, args_bytes: u64) -> bool {
+        let (log, so_far) = (&self.worker.log, self.worker.record_bytes());
+        so_far <= log.bytes_max() / 8 * 3 && so_far.saturating_add(args_bytes) <= log.bytes_max() / 4 * 3
+    }
+
+    /// Whether the record is open already, by what a transaction did before.
+    #[inline]
+    pub fn continues(&self) -> bool {
+        self.worker.record_bytes() > 0
     }
 
     /// Whether nobody else is running.
@@ -388,6 +373,9 @@ impl<'e> Scope<'e> {
         tell: fn(&mut ShardState, &[u8]),
     ) -> i64 {
         self.found = None;
+        if self.has_overflowed {
+            return 0;
+        }
         // Under the shard's lock: LSN order is execution order per key.
         let traits = collection.traits();
         let lsn = if traits.is_cache() {
@@ -395,15 +383,20 @@ impl<'e> Scope<'e> {
         } else {
             self.worker.record_lsn()
         };
+        // Before anything changes: it may not fit.
+        if lsn != Lsn::ZERO && self.worker.log.is_enabled() {
+            let encode = |log: &mut WorkerLog| effect.encode(collection.id(), &mut LogSink(log));
+            if !self.worker.log.append(encode) {
+                self.has_overflowed = true;
+                return 0;
+            }
+        }
         self.worker.observe(traits, lsn);
         let write = self.engine.page_write(collection, collection.shard_of(key.hash), lsn);
         let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
         tell(state, key.bytes);
         if state.waiters.has(key.bytes) {
             self.worker.ready.note(collection.id(), key.bytes);
-        }
-        if lsn != Lsn::ZERO && self.worker.log.is_enabled() {
-            effect.encode(collection.id(), &mut LogSink(&mut self.worker.log));
         }
         if !traits.is_plain() {
             self.heed(collection, traits, applied.bytes, effect);
@@ -442,7 +435,8 @@ impl<'e> Scope<'e> {
         let fields = hash
             .filter(|hash| hash.may_have_dead(now_ms))
             .map(|hash| hash.dead(now_ms, DEAD_FIELDS_MAX));
-        if let Some(fields) = fields {
+        if let Some(mut fields) = fields {
+            keep_short(&mut fields);
             // The others when the sweep comes back.
             let fields = pack(fields.iter().map(Vec::as_slice));
             let op = HashOp::Remove { fields: &fields };

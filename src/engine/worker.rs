@@ -209,6 +209,19 @@ impl Kit {
         Dice(SmallRng::seed_from_u64(self.random.random()))
     }
 
+    /// What is done from now on is one WAL record, up to the end.
+    #[cfg(test)]
+    pub fn begin_transaction(&mut self) {
+        self.in_transaction = true;
+    }
+
+    /// See there.
+    #[cfg(test)]
+    pub fn end_transaction(&mut self) {
+        self.in_transaction = false;
+        self.end_record();
+    }
+
     /// Runs `body` as one transaction: the effects of all its scopes are one WAL record.
     pub fn as_transaction<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> R {
         self.in_transaction = true;
@@ -226,6 +239,15 @@ impl Kit {
             self.record = self.log.begin();
         }
         self.record
+    }
+
+    /// The payload of the open record so far; 0 if there is none.
+    #[inline]
+    pub(super) fn record_bytes(&self) -> u64 {
+        if self.record == Lsn::ZERO {
+            return 0;
+        }
+        self.log.payload_bytes()
     }
 
     /// Completes the record at the end of a scope, unless a transaction goes on.

@@ -30,6 +30,12 @@ pub(super) const NO_COLLECTION: CmdError =
 
 const NOT_HERE: CmdError = CmdError::text("ERR the command cannot run here");
 
+const TOO_LARGE: CmdError = CmdError::text(
+    "ERR the change is larger than what the log keeps as one (a command or transaction of up to 4 GiB); it was left out",
+);
+
+const ARGS_OF_ONE_CHANGE: usize = 3;
+
 const STRAYED: CmdError =
     CmdError::text("ERR the command touched a key that it does not declare; this is a fault of the server");
 
@@ -111,28 +117,34 @@ pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> R
             check(scope, call, result)
         }),
         Handler::Write(run) => place.on_keys(call, |scope, collection, quiet| {
+            check_room(scope, call)?;
             let result = run(&mut Txn::new(scope, collection, quiet), args, reply);
             check(scope, call, result)
         }),
         Handler::Blocking(run) => {
             return place.blocking(call, reply, |scope, collection, quiet, reply| {
+                check_room(scope, call)?;
                 let result = run(&mut Txn::new(scope, collection, quiet), args, reply);
                 check(scope, call, result)
             });
         }
         Handler::Across(across) => place.across(call, across, |scope, source, target, quiet| {
+            check_room(scope, call)?;
             let result = (across.run)(&mut AcrossTxn::new(scope, source, target, quiet), args, reply);
             check(scope, call, result)
         }),
         Handler::Keyspace(run) => place.on_collection(call, |scope, collection| {
+            check_room(scope, call)?;
             let result = run(&mut KeyspaceTxn::new(scope, collection), args, reply);
             check(scope, call, result)
         }),
         Handler::Range(run) => place.on_collection(call, |scope, collection| {
+            check_room(scope, call)?;
             let result = run(&mut RangeTxn::new(scope, collection), args, reply);
             check(scope, call, result)
         }),
         Handler::Exclusive(run) => place.alone(|scope, database| {
+            check_room(scope, call)?;
             let result = run(&mut ExclusiveTxn::new(scope, database), args, reply);
             check(scope, call, result)
         }),
@@ -144,11 +156,38 @@ pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> R
 }
 
 #[inline]
-fn check<R>(scope: &Scope<'_>, call: &Call<'_>, result: Result<R, CmdError>) -> Result<R, CmdError> {
+fn check<R>(scope: &mut Scope<'_>, call: &Call<'_>, result: Result<R, CmdError>) -> Result<R, CmdError> {
     if scope.has_strayed() {
         return Err(strayed(call));
     }
+    if scope.take_overflow() {
+        return Err(TOO_LARGE);
+    }
     result
+}
+
+/// Refuses a command before its first change when the log has no record as long as what it, with all that its transaction
+/// did before, may write. What it takes from elsewhere is judged when it is about to be changed.
+#[inline]
+fn check_room(scope: &Scope<'_>, call: &Call<'_>) -> CmdResult {
+    // Fewer arguments make one change.
+    if scope.continues() || call.args.len() > ARGS_OF_ONE_CHANGE {
+        return check_long(scope, call);
+    }
+    Ok(())
+}
+
+fn check_long(scope: &Scope<'_>, call: &Call<'_>) -> CmdResult {
+    // Those of the whole batch, in no time; only where that is too much they are counted.
+    let mut bytes = call.args.len_bytes();
+    if !scope.has_room(bytes as u64) {
+        bytes = call.args.iter().map(<[u8]>::len).sum();
+    }
+    if scope.has_room(bytes as u64) {
+        Ok(())
+    } else {
+        Err(TOO_LARGE)
+    }
 }
 
 #[cold]

@@ -63,6 +63,7 @@ pub(super) struct Core {
     pub group: u16,
     pub term: u32,
     pub pending_bytes_max: u64,
+    pub record_bytes_max: u64,
     /// The next LSN to be handed out.
     pub next: Padded<AtomicU64>,
     pub queued: Padded<AtomicU64>,
@@ -110,6 +111,7 @@ impl Core {
             group: options.group,
             term: options.term,
             pending_bytes_max: options.pending_bytes_max,
+            record_bytes_max: options.record_bytes_max,
             next: Padded(AtomicU64::new(next.get())),
             queued: Padded::default(),
             pending: Padded::default(),

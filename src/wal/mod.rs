@@ -83,6 +83,8 @@ pub struct WalOptions {
     pub term: u32,
     /// Above this much submitted and not yet written, sessions wait before they execute more.
     pub pending_bytes_max: u64,
+    /// The longest payload of a record: [`RECORD_BYTES_MAX`], less in tests.
+    pub record_bytes_max: u64,
 }
 
 impl WalOptions {
@@ -96,6 +98,7 @@ impl WalOptions {
             group: 0,
             term: 0,
             pending_bytes_max: 256 << 20,
+            record_bytes_max: RECORD_BYTES_MAX,
         }
     }
 }

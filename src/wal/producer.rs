@@ -2,6 +2,7 @@
 //!
 //! **Invariants**
 //! - `begin` is called under the lock that orders the change it logs, so LSN order is execution order per key.
+//! - A record is never longer than the format can express: what would make it so is taken back before anything changes.
 //! - Every begun record is committed, every committed record submitted; dropping a `WorkerLog` submits. A record that
 //!   is begun and never committed would be a hole that nothing above it can pass: the log fails instead.
 
@@ -11,7 +12,7 @@ use std::sync::atomic::Ordering;
 use super::appender::Appender;
 use super::chunk::{Chunk, Slot, Splice};
 use super::core::Core;
-use super::format::{FLAG_BATCH_END, FLAGS_AT, RECORD_BYTES_MAX, RECORD_COVERED_BYTES, RECORD_HEADER_BYTES, meta_word};
+use super::format::{FLAG_BATCH_END, FLAGS_AT, RECORD_COVERED_BYTES, RECORD_HEADER_BYTES, meta_word};
 use super::{Fsync, Lsn};
 use crate::shared::Shared;
 
@@ -30,6 +31,8 @@ pub struct WorkerLog {
     chunk: Chunk,
     meta: u64,
     enabled: bool,
+    /// The longest payload of a record.
+    bytes_max: u64,
     /// A record is begun and not committed.
     open: bool,
     /// Where the open record, or else the last one, begins in the chunk.
@@ -45,6 +48,7 @@ impl WorkerLog {
         WorkerLog {
             meta: meta_word(0, core.group, core.term),
             enabled: appender.is_some(),
+            bytes_max: core.record_bytes_max,
             core,
             appender,
             slot,
@@ -104,7 +108,28 @@ impl WorkerLog {
         }
     }
 
-    /// The open record's payload so far; beyond [`RECORD_BYTES_MAX`] the log fails.
+    /// Appends to the open record's payload what `write` writes, or nothing of it if the record would be too long; whether
+    /// it did.
+    #[inline]
+    pub fn append(&mut self, write: impl FnOnce(&mut Self)) -> bool {
+        let (bytes, splices, spliced_bytes) =
+            (self.chunk.buf.len(), self.chunk.splices.len(), self.chunk.spliced_bytes);
+        write(self);
+        let fits = self.payload_bytes() <= self.bytes_max;
+        if !fits {
+            self.chunk.buf.truncate(bytes);
+            self.chunk.splices.truncate(splices);
+            self.chunk.spliced_bytes = spliced_bytes;
+        }
+        fits
+    }
+
+    /// The longest payload that a record can have.
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
+    /// The open record's payload so far.
     pub fn payload_bytes(&self) -> u64 {
         let inline = self.chunk.buf.len().saturating_sub(self.start + RECORD_HEADER_BYTES);
         inline as u64 + (self.chunk.spliced_bytes - self.spliced_before)
@@ -119,10 +144,7 @@ impl WorkerLog {
             return;
         }
         let payload = self.payload_bytes();
-        if payload > RECORD_BYTES_MAX {
-            self.refuse(payload);
-            return;
-        }
+        debug_assert!(payload <= self.bytes_max, "{payload} bytes in a record");
         let inline = (self.chunk.buf.len() - self.start) as u64;
         let prefix = (payload + RECORD_COVERED_BYTES as u64) | inline << 32;
         let record = self.chunk.buf.get_mut(self.start..);
@@ -130,15 +152,6 @@ impl WorkerLog {
             header[..8].copy_from_slice(&prefix.to_le_bytes());
             header[24..].copy_from_slice(&wall_ms.to_le_bytes());
         }
-    }
-
-    /// A record that the format cannot express: nothing after it may be acknowledged.
-    #[cold]
-    fn refuse(&mut self, payload: u64) {
-        self.core.fail(&format!(
-            "WAL: a record of {payload} bytes is beyond the limit of {RECORD_BYTES_MAX}"
-        ));
-        self.chunk.clear();
     }
 
     /// Hands the batch over, and writes what is there; returns its highest LSN, 0 if nothing was logged since the last

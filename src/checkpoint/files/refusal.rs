@@ -56,6 +56,8 @@ pub enum Refusal {
         /// Bytes allowed.
         max: u64,
     },
+    /// A value is larger than what the log keeps as one change.
+    TooLarge,
     /// The page is in none of the manifest's files.
     PageInNoFile(PageId),
     /// The control file is missing beside checkpoint files.
@@ -77,6 +79,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ShuttingDown => out.write_str("the server is shutting down"),
+            Self::TooLarge => out.write_str("a value is larger than what the log keeps as one change (4 GiB)"),
             Self::NoCollection(name) => write!(out, "there is no collection {name:?}"),
             Self::NoCollectionThen(name) => write!(out, "there was no collection {name:?} then"),
             Self::NoCollectionIn { name, checkpoint } => {
