@@ -116,9 +116,7 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
     lines.put("checkpoints_kept", checkpoint.kept);
     let error = checkpoints.last_error().unwrap_or_default();
     lines.put("checkpoint_last_error", one_line(&error));
-    lines.put("checkpoint_stops_writes", u8::from(checkpoints.stops_writes()));
-    lines.put("checkpoint_unsaved_records", checkpoints.unsaved());
-    room(view, lines);
+    refusing(view, lines);
     lines.put("changes", engine.count(|counters| counters.changes.get()));
     for slot in slots(engine) {
         let sums = Sums::of(&slot.collection);
@@ -139,9 +137,11 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
     }
 }
 
-/// What the file systems have left.
-fn room(view: &View<'_>, lines: &mut Lines) {
+/// What writes may be refused for.
+fn refusing(view: &View<'_>, lines: &mut Lines) {
     let server = view.server;
+    lines.put("checkpoint_stops_writes", u8::from(server.checkpoints.stops_writes()));
+    lines.put("checkpoint_unsaved_records", server.checkpoints.unsaved());
     lines.put("storage_free_bytes_min", server.params.live().free_bytes_min());
     lines.put("storage_refuses_writes", u8::from(server.space.refuses_writes()));
     for room in server.space.rooms() {
