@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -63,32 +62,18 @@ impl Checkpointer {
         let worker = worker.ok_or_else(|| std::io::Error::other("the engine has no cell left for the checkpointer"))?;
         let shared = Arc::clone(&self.shared);
         // Before anybody can ask.
-        shared.status.note_origin(origin.checkpoint, shared.engine.wal().last_lsn());
+        let begun = shared.engine.wal().last_lsn();
+        shared.status.note_origin(origin.checkpoint, begun);
         persist::note_persisted(&shared);
         let builder = std::thread::Builder::new().name("checkpointer".to_owned());
         *self.thread.lock() = Some(builder.spawn(move || runner::run(shared, worker, origin.wal_bytes))?);
         Ok(())
     }
 
-    /// Has the thread end, and waits for that at most so long; whether it has ended.
-    pub fn stop_within(&self, patience: Duration) -> bool {
-        self.begin_stop();
-        let until = Instant::now() + patience;
-        let is_over = || self.thread.lock().as_ref().is_none_or(JoinHandle::is_finished);
-        while !is_over() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        is_over()
-    }
-
-    fn begin_stop(&self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        self.shared.close();
-    }
-
     /// Ends the thread. A running act is given up, waiting requests are refused.
     pub fn stop(&self) {
-        self.begin_stop();
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.close();
         if let Some(thread) = self.thread.lock().take() {
             // A panic there has been reported by the panic hook.
             let _ = thread.join();
@@ -111,22 +96,11 @@ impl Checkpointer {
     /// # Errors
     /// As there.
     pub fn checkpoint_blocking(&self) -> Result<CheckpointDone> {
-        let outcome = self.checkpoint_within(Duration::MAX);
-        outcome.unwrap_or_else(|| Err(Refusal::ShuttingDown.into()))
-    }
-
-    /// [`Checkpointer::checkpoint`] for a thread that may block, for so long at most: `None` if it takes longer.
-    pub fn checkpoint_within(&self, patience: Duration) -> Option<Result<CheckpointDone>> {
         let (reply, done) = std::sync::mpsc::sync_channel(1);
         let reply: Reply<CheckpointDone> = Box::new(move |outcome| drop(reply.send(outcome)));
-        if let Err(error) = self.shared.ask(|requests| requests.want(reply)) {
-            return Some(Err(error));
-        }
-        match done.recv_timeout(patience) {
-            Ok(outcome) => Some(outcome),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Err(Refusal::ShuttingDown.into())),
-        }
+        self.shared.ask(|requests| requests.want(reply))?;
+        done.recv()
+            .unwrap_or_else(|_| Err(CheckpointError::from(Refusal::ShuttingDown)))
     }
 
     /// Writes collection `name` as it is now under `persist_dir/name/`, replacing what was persisted there before.

@@ -67,7 +67,7 @@ fn deadline(server: &Server) -> Instant {
     }
 }
 
-fn end_each(server: &Arc<Server>, running: Running, step: &Mutex<&'static str>) -> Result<(), StartError> {
+fn end_each(server: &Server, running: Running, step: &Mutex<&'static str>) -> Result<(), StartError> {
     *step.lock() = "the load of the data";
     let opened = running.opening.join();
     let opened = opened.map_err(|_| StartError("the thread that loads the data died".to_owned()))??;

@@ -64,11 +64,6 @@ impl Shutdown {
         self.asked.get().map(|(_, rest)| rest.clone()).unwrap_or_default()
     }
 
-    /// How much is left of `patience`, which began when the server was told to end.
-    pub fn left_of(&self, patience: Duration) -> Duration {
-        self.after(patience).saturating_duration_since(Instant::now())
-    }
-
     /// Returns once the server is ending.
     pub async fn wait(&self) {
         let notified = self.notify.notified();
