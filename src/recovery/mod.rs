@@ -54,31 +54,14 @@ pub struct RecoverOptions {
     pub threads: usize,
 }
 
-/// How far a recovery goes.
+/// A moment of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// To the end of the log.
-    End,
-    /// To this record, it included.
+    /// When this record was the last one.
     Lsn(Lsn),
-    /// To the last record before the first one that is later than this, Unix milliseconds.
+    /// When the last record that is not later than this had been written, Unix milliseconds. Where clocks went back that
+    /// may include records that bear later times, but nothing is missing that was written by then.
     Time(u64),
-}
-
-impl Until {
-    /// Whether a record, or a checkpoint, is within.
-    fn covers(self, lsn: Lsn, wall_ms: u64) -> bool {
-        match self {
-            Self::End => true,
-            Self::Lsn(last) => lsn <= last,
-            Self::Time(at_ms) => wall_ms <= at_ms,
-        }
-    }
-
-    /// Whether nothing is missing once record `lsn` is there.
-    fn is_met_by(self, lsn: Lsn) -> bool {
-        self == Self::Lsn(lsn)
-    }
 }
 
 /// What was on disk.
@@ -135,7 +118,7 @@ pub fn recover(
     let after = checkpoint.map_or(Lsn::ZERO, |checkpoint| checkpoint.lsn);
     let dir = &options.wal_dir;
     let replayed = if disk.exists(dir).map_err(|error| wal_io(dir, error))? {
-        let appliers = (options.threads, access_s, Until::End);
+        let appliers = (options.threads, access_s, Lsn::MAX);
         let replayed = replay::replay(&disk, dir, after.next(), &mut registry, appliers, &mut observer);
         observer.check(replayed)?
     } else {

@@ -5,7 +5,7 @@
 //! - It is the data exactly at that moment, or an error that tells which moments are possible.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::observer::Observer;
@@ -16,7 +16,7 @@ use crate::checkpoint::files::manifest::Manifest;
 use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
 use crate::storage::Disk;
-use crate::wal::{Lsn, Reader};
+use crate::wal::{Lsn, Reader, WalError};
 
 /// What there was.
 pub struct Past {
@@ -45,8 +45,15 @@ pub fn recover_past(
     let known = known(disk, options)?;
     let mut registry = Registry::default();
     let access_s = (unix_ms() / 1000) as u32;
-    let base = known.checkpoints.iter().rev();
-    let base = base.clone().find(|(info, _)| until.covers(info.lsn, info.wall_ms));
+    let last = match until {
+        Until::Lsn(lsn) => Some(lsn),
+        Until::Time(at_ms) => known.last_by(at_ms, disk, &options.wal_dir)?,
+    };
+    // Before the first record there was no server yet.
+    let Some(last) = last.filter(|last| *last > Lsn::ZERO) else {
+        return Err(known.out_of_reach(until));
+    };
+    let base = known.checkpoints.iter().rfind(|(info, _)| info.lsn <= last);
     let mut lsn = Lsn::ZERO;
     let mut observer = Observer::new(&options.wal_dir, &mut progress);
     if let Some((info, path)) = base {
@@ -62,22 +69,16 @@ pub fn recover_past(
         observer.check(loaded)?;
         lsn = info.lsn;
     }
-    if !until.is_met_by(lsn) {
+    if lsn != last {
         if known.oldest.is_none_or(|oldest| oldest > lsn.next()) {
             return Err(known.out_of_reach(until));
         }
-        let how = (options.threads, access_s, until);
+        let how = (options.threads, access_s, last);
         let replayed = replay::replay(disk, &options.wal_dir, lsn.next(), &mut registry, how, &mut observer);
         let replayed = observer.check(replayed)?;
         lsn = replayed.next_lsn.before();
     }
-    // Before the first record there was no server yet.
-    let reached = lsn > Lsn::ZERO
-        && match until {
-            Until::Lsn(wanted) => lsn == wanted,
-            Until::Time(_) | Until::End => true,
-        };
-    if !reached {
+    if lsn != last {
         return Err(known.out_of_reach(until));
     }
     registry.drop_unfinished_loads();
@@ -90,6 +91,36 @@ pub fn recover_past(
         keys: totals.keys,
         data_bytes: totals.bytes,
     })
+}
+
+/// The last record of these that was written by `at_ms`. It is told if some before it bear later times.
+fn last_within(disk: &Arc<dyn Disk>, log: &Path, (from, to): (Lsn, Lsn), at_ms: u64) -> Result<Option<Lsn>, WalError> {
+    let (mut last, mut first_later) = (None, None);
+    if from > to {
+        return Ok(None);
+    }
+    let mut reader = Reader::open(Arc::clone(disk), log, from)?;
+    loop {
+        match reader.next() {
+            Ok(Some(record)) if record.lsn < from => {}
+            Ok(Some(record)) if record.lsn <= to && record.wall_ms <= at_ms => last = Some(record.lsn),
+            Ok(Some(record)) if record.lsn <= to => first_later = first_later.or(Some(record.lsn)),
+            Ok(_) => break,
+            // Where the log had failed, records are missing up to the checkpoint behind which it went on.
+            Err(WalError::Missing { expected, .. }) if to < Lsn::MAX && expected <= to => break,
+            Err(error) => return Err(error),
+        }
+    }
+    if let (Some(first), Some(last)) = (first_later, last)
+        && first < last
+    {
+        tracing::warn!(
+            "the clock went back: records from LSN {first} on bear later times than {}, and LSN {last} behind them does \
+             not; all of them are in what is restored",
+            moment::show(at_ms)
+        );
+    }
+    Ok(last)
 }
 
 /// What there is to build from.
@@ -133,11 +164,30 @@ fn known(disk: &Arc<dyn Disk>, options: &RecoverOptions) -> Result<Known, Recove
 }
 
 impl Known {
+    /// The last record that was written by `at_ms`; `None` when that is out of reach. Reads the log from its end back,
+    /// a checkpoint's part after the other: behind it clocks may have gone back.
+    fn last_by(&self, at_ms: u64, disk: &Arc<dyn Disk>, log: &Path) -> Result<Option<Lsn>, RecoveryError> {
+        let Some(oldest) = self.oldest else { return Ok(None) };
+        let mut end = Lsn::MAX;
+        for (info, _) in self.checkpoints.iter().rev() {
+            let from = info.lsn.next();
+            if let Some(last) = last_within(disk, log, (from.max(oldest), end), at_ms)? {
+                return Ok(Some(last));
+            }
+            if info.wall_ms <= at_ms {
+                // What came next is not kept, and may have been written by then, too.
+                let is_whole = from >= oldest || end == info.lsn;
+                return Ok(is_whole.then_some(info.lsn));
+            }
+            end = info.lsn;
+        }
+        Ok(last_within(disk, log, (oldest, end), at_ms)?)
+    }
+
     fn out_of_reach(&self, until: Until) -> RecoveryError {
         let wanted = match until {
             Until::Lsn(lsn) => format!("LSN {lsn}"),
             Until::Time(at_ms) => moment::show(at_ms),
-            Until::End => "the end of the log".to_owned(),
         };
         let mut possible = Vec::new();
         // The log continues the first checkpoint that it reaches back to.

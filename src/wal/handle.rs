@@ -287,18 +287,21 @@ impl Wal {
 
     /// Deletes the oldest segments that hold only records below `keep_from` and whose last record is at least
     /// `keep_age_s` seconds older than `now_ms`; never the last segment. Returns how many. O(segments).
+    ///
+    /// Clocks may have gone back. A time to come counts as `now_ms`, so that the segment's age begins now; and no
+    /// segment is older than the one before it.
     pub fn trim(&self, keep_from: Lsn, keep_age_s: u64, now_ms: u64) -> Result<u64, WalError> {
         let Some(disk) = &self.inner.disk else { return Ok(0) };
-        let segments = self.inner.core.segments.lock();
+        let mut segments = self.inner.core.segments.lock();
         let age_ms = keep_age_s.saturating_mul(1000);
-        let mut count = 0;
-        let successors = segments.iter().skip(1).map(|next| next.first);
-        for (segment, next_first) in segments.iter().zip(successors) {
+        let (mut count, mut goes, mut before_ms) = (0, true, 0);
+        let successors: Vec<Lsn> = segments.iter().skip(1).map(|next| next.first).collect();
+        for (segment, next_first) in segments.iter_mut().zip(successors) {
+            segment.last_wall_ms = segment.last_wall_ms.min(now_ms).max(before_ms);
+            before_ms = segment.last_wall_ms;
             let old = now_ms.saturating_sub(segment.last_wall_ms) >= age_ms;
-            if next_first > keep_from || !old {
-                break;
-            }
-            count += 1;
+            goes &= next_first <= keep_from && old;
+            count += usize::from(goes);
         }
         let doomed: Vec<(Lsn, PathBuf)> = segments
             .iter()

@@ -184,6 +184,22 @@ impl Server {
         });
     }
 
+    /// The same while the clock shows `at_ms`.
+    pub fn set_at(&mut self, key: &str, value: &str, at_ms: u64) {
+        let engine = Arc::clone(&self.engine);
+        let _pass = self.worker.enter(&engine);
+        self.worker.set_clock(at_ms);
+        let collection = Arc::clone(&engine.registry().slot(DatabaseId::DEFAULT).unwrap().collection);
+        let mut scope = Scope::for_key(&engine, &mut self.worker, &collection, collection.key(key.as_bytes()));
+        put(
+            &mut Txn::new(&mut scope, &collection, true),
+            key.as_bytes(),
+            value.as_bytes(),
+        );
+        drop(scope);
+        self.worker.submit();
+    }
+
     /// The default collection's number.
     pub fn default_id(&self) -> CollectionId {
         let registry = self.engine.registry();

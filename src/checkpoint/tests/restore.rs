@@ -356,3 +356,34 @@ fn an_attached_collection_needs_no_file_and_leaves_no_trace() {
     assert_eq!(server.engine.meter().used_bytes(), held);
     assert!(held <= used + 4096, "{held} {used}");
 }
+
+/// What the clock showed at each change, in order: it goes back twice, and forth once.
+const CLOCK_S: [u64; 9] = [10, 20, 30, 15, 25, 99, 40, 35, 50];
+
+#[test]
+fn a_time_where_clocks_went_back_has_all_that_was_written_by_then() {
+    for checkpoint_after in 0..=CLOCK_S.len() {
+        let disk = FaultDisk::new(1);
+        let mut server = keeping(&disk);
+        let base_ms = crate::engine::worker::unix_ms() - 1_000_000;
+        let mut copies = Vec::new();
+        for (at, second) in CLOCK_S.iter().enumerate() {
+            if at == checkpoint_after {
+                server.checkpoints.checkpoint_blocking().unwrap();
+            }
+            server.set_at("key", &at.to_string(), base_ms + second * 1000);
+            copies.push(server.dump());
+        }
+        for second in (0..22).rev().map(|five| five * 5) {
+            let expected = CLOCK_S.iter().rposition(|shown| *shown <= second);
+            let restored = restore(&server, Moment::Time(base_ms + second * 1000));
+            match expected {
+                Some(at) => {
+                    restored.unwrap();
+                    assert_eq!(server.dump(), copies[at], "{second} s, checkpoint {checkpoint_after}");
+                }
+                None => assert!(restored.unwrap_err().contains("out of reach"), "{second} s"),
+            }
+        }
+    }
+}

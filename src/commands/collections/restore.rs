@@ -86,7 +86,7 @@ fn moment_of(args: Args<'_>) -> Result<(Moment, usize), CmdError> {
     match std::str::from_utf8(word).ok().and_then(moment::parse) {
         Some(Until::Time(at_ms)) => Ok((Moment::Time(at_ms), 4)),
         Some(Until::Lsn(lsn)) => Ok((Moment::Lsn(lsn), 4)),
-        Some(Until::End) | None => Err(CmdError::quoting(
+        None => Err(CmdError::quoting(
             "ERR invalid moment '",
             word,
             128,

@@ -17,8 +17,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
+use super::RecoveryError;
 use super::observer::{Observer, Stage};
-use super::{RecoveryError, Until};
 use crate::engine::registry::Registry;
 use crate::storage::Disk;
 use crate::wal::{Lsn, Reader, Tail};
@@ -41,13 +41,13 @@ pub(super) struct Replayed {
     pub torn_tail: Option<Tail>,
 }
 
-/// Applies the records from `from` on.
+/// Applies the records from `from` to `last`.
 pub(super) fn replay(
     disk: &Arc<dyn Disk>,
     dir: &Path,
     from: Lsn,
     registry: &mut Registry,
-    (threads, access_s, until): (usize, u32, Until),
+    (threads, access_s, last): (usize, u32, Lsn),
     observer: &mut Observer<'_>,
 ) -> Result<Replayed, RecoveryError> {
     let mut reader = Reader::open(Arc::clone(disk), dir, from)?;
@@ -67,7 +67,7 @@ pub(super) fn replay(
             let applier = Applier::new(&shared, number, appliers);
             threads.push(scope.spawn(move || applier.run(&chunks)));
         }
-        let read = read(&mut reader, (dir, until), &senders, observer);
+        let read = read(&mut reader, (dir, last), &senders, observer);
         drop(senders);
         let applied: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
         (read, applied)
@@ -97,11 +97,11 @@ fn refused(refused: Refused) -> RecoveryError {
     }
 }
 
-/// Hands all records until then out; returns the bytes of their payloads and the LSN after the last one. Ends early
+/// Hands all records up to `last` out; returns the bytes of their payloads and the LSN after the last one. Ends early
 /// when nobody takes them, or wants them.
 fn read(
     reader: &mut Reader,
-    (dir, until): (&Path, Until),
+    (dir, last): (&Path, Lsn),
     senders: &[SyncSender<Arc<Chunk>>],
     observer: &mut Observer<'_>,
 ) -> Result<(u64, Lsn), RecoveryError> {
@@ -111,7 +111,7 @@ fn read(
     let (mut bytes, mut records, mut last_offset) = (0, 0_u64, u64::MAX);
     while let Some(record) = reader.next()? {
         let (lsn, offset) = (record.lsn, record.offset);
-        if !until.covers(lsn, record.wall_ms) {
+        if lsn > last {
             break;
         }
         next_lsn = lsn.next();

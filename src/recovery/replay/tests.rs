@@ -11,7 +11,6 @@ use crate::engine::effect::{Effect, Placement};
 use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::Kind;
 use crate::page::{StrRef, ValueRef};
-use crate::recovery::Until;
 use crate::recovery::observer::Observer;
 use crate::storage::fault::FaultDisk;
 use crate::wal::{Fsync, Wal, WalOptions};
@@ -37,7 +36,7 @@ fn replayed(disk: &FaultDisk, threads: usize) -> (Registry, Result<Replayed, Rec
         Path::new(DIR),
         Lsn::FIRST,
         &mut registry,
-        (threads, 0, Until::End),
+        (threads, 0, Lsn::MAX),
         &mut Observer::new(Path::new(DIR), &mut |_| ControlFlow::Continue(())),
     );
     (registry, outcome)

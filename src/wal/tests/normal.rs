@@ -407,3 +407,35 @@ fn a_disabled_log_counts_and_writes_nothing() {
     assert_eq!(wal.trim(Lsn::new(11), 0, 0).unwrap(), 0);
     wal.close().unwrap();
 }
+
+/// A segment each, whose times are those of clocks that were wrong for a while: they are kept as long as others, neither
+/// for ever nor for no time.
+#[test]
+fn segments_have_an_age_where_clocks_went_back() {
+    let disk = FaultDisk::new(1);
+    let options = WalOptions {
+        segment_bytes: 200,
+        ..options(Fsync::Always)
+    };
+    let wal = open(&disk, options, Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    for wall_ms in [100_000, 100_000, 9_000_000_000, 9_000_000_000, 50, 50, 130_000, 130_000] {
+        let lsn = log.begin();
+        log.write(&[7; 300]);
+        log.commit(wall_ms);
+        log.submit();
+        wal.sync_blocking(lsn).unwrap();
+    }
+    let trim = |now_ms| wal.trim(Lsn::new(1_000), 100, now_ms).unwrap();
+    let before = wal.stats().segments;
+    assert!(before >= 7, "{before}");
+    assert_eq!(trim(150_000), 0, "all are young");
+    let first = trim(205_000);
+    assert!((1..=2).contains(&first), "those of 100 s, {first}");
+    assert_eq!(
+        trim(249_000),
+        0,
+        "those to come count from 150 s on, and the others are not older"
+    );
+    assert_eq!(trim(251_000), before - first - 1);
+}
