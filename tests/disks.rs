@@ -22,6 +22,8 @@ mod client;
 mod containers;
 #[path = "disks/control.rs"]
 mod control;
+#[path = "disks/ending.rs"]
+mod ending;
 #[path = "disks/failing.rs"]
 mod failing;
 #[path = "disks/full.rs"]

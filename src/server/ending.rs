@@ -1,7 +1,7 @@
 //! The end of all that runs beside the main thread, within `server.shutdown_timeout_s` of the moment it is asked for.
 //!
-//! A thread ends one after the other; the main thread waits for it until the time is over, then says what it does not
-//! wait for and leaves. What is acknowledged is in the kernel by then, so a process that ends loses nothing of it.
+//! A thread ends one after the other. The main thread waits for it; when the time is over it says what it does not wait
+//! for, and leaves. What is acknowledged is in the kernel by then, so a process that ends loses nothing of it.
 //!
 //! **Invariant:** the exit code says whether what was acknowledged is as durable as the policy promises.
 
@@ -21,8 +21,8 @@ use crate::wal::Fsync;
 
 /// A load that was called off has this long: it changes nothing, so there is nothing to wait for.
 const CALLED_OFF: Duration = Duration::from_secs(1);
-
-const CALLED_OFF_TEXT: &str = "ended while data was loading: on disk is what was there before";
+/// What is left, in the end, for a last sync of the log; less where there is less time in all.
+const LAST_SYNC: Duration = Duration::from_secs(1);
 
 /// What runs beside the main thread.
 pub(super) struct Running {
@@ -31,43 +31,37 @@ pub(super) struct Running {
     pub keeper: JoinHandle<()>,
 }
 
-/// What is being waited for, in words.
-type Step = Arc<Mutex<&'static str>>;
-
-/// Ends it, once the server has been asked to end.
+/// Ends it, once the server has been asked to end, and leaves everything on disk as it was asked for.
 ///
 /// # Errors
 /// Why the server could not start, or what may be lost.
 pub(super) fn end(server: &Arc<Server>, running: Running) -> Result<(), StartError> {
-    let until = deadline(server);
-    let step = Step::default();
+    let timeout = Duration::from_secs(server.params.live().shutdown_timeout_s()).max(LAST_SYNC);
+    let mut until = server.shutdown.after(timeout - LAST_SYNC.min(timeout / 4));
+    if server.loading.is_on() {
+        until = until.min(Instant::now() + CALLED_OFF);
+    }
+    let step = Arc::new(Mutex::new(""));
     let (sender, ended) = sync_channel(1);
-    let (at, with) = (Arc::clone(&step), Arc::clone(server));
+    let at = Arc::clone(&step);
     let thread = std::thread::Builder::new().name("ending".to_owned()).spawn(move || {
         // Nobody listens any more once the time is over.
-        let _ = sender.send(end_each(&with, running, &at));
+        let _ = sender.send(end_each(running, &at));
     });
     thread.map_err(|error| format!("cannot start a thread: {error}"))?;
     match ended.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        Ok(outcome) => outcome,
-        Err(RecvTimeoutError::Timeout) => leave(server, *step.lock()),
+        Ok(Ok(Opened::Yes)) => finish(server),
+        Ok(Err(error)) => Err(error),
         Err(RecvTimeoutError::Disconnected) => Err(StartError("the thread that ends the others died".to_owned())),
+        Err(RecvTimeoutError::Timeout) if !server.loading.is_on() => leave(server, *step.lock()),
+        Ok(Ok(Opened::CalledOff)) | Err(RecvTimeoutError::Timeout) => {
+            tracing::info!("ended while data was loading: on disk is what was there before");
+            Ok(())
+        }
     }
 }
 
-fn deadline(server: &Server) -> Instant {
-    let live = server.params.live();
-    // Some time for the log, even where no client is waited for.
-    let until = server
-        .shutdown
-        .after(Duration::from_secs(live.shutdown_timeout_s().max(1)));
-    match server.loading.is_on() {
-        true => until.min(Instant::now() + CALLED_OFF),
-        false => until,
-    }
-}
-
-fn end_each(server: &Server, running: Running, step: &Mutex<&'static str>) -> Result<(), StartError> {
+fn end_each(running: Running, step: &Mutex<&'static str>) -> Result<Opened, StartError> {
     *step.lock() = "the load of the data";
     let opened = running.opening.join();
     let opened = opened.map_err(|_| StartError("the thread that loads the data died".to_owned()))??;
@@ -76,27 +70,33 @@ fn end_each(server: &Server, running: Running, step: &Mutex<&'static str>) -> Re
     *step.lock() = "housekeeping";
     // A panic there has been reported by the panic hook.
     let _ = running.keeper.join();
-    if opened == Opened::CalledOff {
-        tracing::info!("{CALLED_OFF_TEXT}");
-        return Ok(());
-    }
-    *step.lock() = "the last checkpoint, or the end of the log";
-    finish(server)
+    Ok(opened)
 }
 
 /// The time is over.
-fn leave(server: &Server, step: &'static str) -> Result<(), StartError> {
-    if server.loading.is_on() {
-        tracing::info!("{CALLED_OFF_TEXT}");
-        return Ok(());
-    }
-    let waited_s = server.params.live().shutdown_timeout_s();
-    tracing::warn!(waited_s, "the time for the shutdown is over: not waited for {step}");
+fn leave(server: &Arc<Server>, step: &'static str) -> Result<(), StartError> {
+    tracing::warn!("the time for the shutdown is over: not waited for {step}, and there is no last checkpoint");
+    sync_once_more(server);
     match lost(server) {
         None => Ok(()),
         Some(what) => Err(StartError(format!(
             "the shutdown took longer than server.shutdown_timeout_s and did not wait for {step}: {what}"
         ))),
+    }
+}
+
+/// Has the log synced, if its disk answers.
+fn sync_once_more(server: &Arc<Server>) {
+    let (sender, synced) = sync_channel(1);
+    let with = Arc::clone(server);
+    let thread = std::thread::Builder::new().name("last-sync".to_owned()).spawn(move || {
+        let wal = with.engine.wal();
+        // Whether it was synced is looked at anyway.
+        let _ = wal.sync_blocking(wal.written_lsn());
+        let _ = sender.send(());
+    });
+    if thread.is_ok() {
+        let _ = synced.recv_timeout(LAST_SYNC);
     }
 }
 

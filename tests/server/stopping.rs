@@ -1,9 +1,9 @@
 //! SIGTERM under load, SHUTDOWN and restart: a stop in good order loses nothing that was acknowledged.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::args;
-use crate::support::{Args, Conn, Server};
+use crate::support::{Args, Conn, Server, Value};
 
 /// Writes `<client>:<n>` one after the other until the server stops; returns how many were acknowledged.
 fn write_until_stopped(client: usize, port: u16) -> u64 {
@@ -94,4 +94,80 @@ fn restart_keeps_everything() {
         conn.call(&["SELECT", "1"]);
         assert_eq!(conn.call(&["DBSIZE"]).int(), Some(0));
     }
+}
+
+/// Asks it to end, and checks how long that takes and that the exit code is 0; what it has said of it.
+fn ends_within(server: &mut Server, time: Duration) -> String {
+    let asked = Instant::now();
+    let status = server.terminate();
+    let took = asked.elapsed();
+    assert!(status.success(), "{status}: {}", server.stderr());
+    assert!(took < time + Duration::from_millis(500), "{took:?}");
+    server.stdout()
+}
+
+#[test]
+fn clients_that_do_not_read_are_waited_for_half_of_the_time() {
+    let mut server = Server::lokikv(&["server.shutdown_timeout_s=4"]);
+    let mut deaf = server.connect();
+    deaf.call(&["SET", "large", &"v".repeat(1 << 20)]);
+    for _ in 0..64 {
+        deaf.send(&["GET", "large"]).expect("send");
+    }
+    let mut blocked = server.connect();
+    blocked.send(&["BLPOP", "list", "0"]).expect("send");
+    let mut queueing = server.connect();
+    queueing.call(&["MULTI"]);
+    queueing.call(&["SET", "queued", "1"]);
+    let mut half = server.connect();
+    half.send_raw(b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$100\r\nx")
+        .expect("send");
+    assert_eq!(
+        server.connect().call(&["CLIENT", "PAUSE", "100000", "WRITE"]).text(),
+        "OK"
+    );
+    let mut paused = server.connect();
+    paused.send(&["SET", "paused", "1"]).expect("send");
+    std::thread::sleep(Duration::from_millis(100));
+    let said = ends_within(&mut server, Duration::from_secs(3));
+    assert!(said.contains("ended cleanly"), "{said}");
+    for conn in [&mut blocked, &mut queueing, &mut half, &mut paused] {
+        assert_eq!(conn.read_to_close().expect("closed"), b"");
+    }
+    server.restart();
+    assert_eq!(server.connect().call(&["DBSIZE"]), Value::Int(1));
+}
+
+/// A transaction that sleeps has a worker, and everybody who waits for it, hang.
+#[test]
+fn a_worker_that_hangs_is_left_behind() {
+    let mut server = Server::lokikv(&["server.shutdown_timeout_s=2", "server.enable_debug_command=yes"]);
+    let mut conn = server.connect();
+    assert_eq!(conn.call(&["SET", "k", "v"]).text(), "OK");
+    for line in [&["MULTI"][..], &["DEBUG", "SLEEP", "100"], &["EXEC"]] {
+        conn.send(line).expect("send");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let said = ends_within(&mut server, Duration::from_secs(2));
+    assert!(said.contains("not waited for workers and their clients"), "{said}");
+    server.restart();
+    assert_eq!(server.connect().call(&["GET", "k"]).text(), "v");
+}
+
+#[test]
+fn a_conversion_under_way_is_given_up() {
+    let mut server = Server::lokikv(&["server.shutdown_timeout_s=4", "checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    for from in (0..200_000).step_by(10_000) {
+        let sets: Vec<Args> = (from..from + 10_000)
+            .map(|n| args!["SET", format!("key:{n}"), "v"])
+            .collect();
+        conn.pipeline(&sets).expect("filled");
+    }
+    conn.send(&["COLLECTION", "CONVERT", "default", "KIND", "bcust"])
+        .expect("send");
+    std::thread::sleep(Duration::from_millis(200));
+    ends_within(&mut server, Duration::from_secs(4));
+    server.restart();
+    assert_eq!(server.connect().call(&["DBSIZE"]), Value::Int(200_000));
 }
