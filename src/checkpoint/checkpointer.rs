@@ -62,8 +62,9 @@ impl Checkpointer {
         let worker = worker.ok_or_else(|| std::io::Error::other("the engine has no cell left for the checkpointer"))?;
         let shared = Arc::clone(&self.shared);
         // Before anybody can ask.
-        let begun = shared.engine.wal().last_lsn();
-        shared.status.note_origin(origin.checkpoint, begun);
+        shared
+            .status
+            .note_origin(origin.checkpoint, shared.engine.wal().last_lsn());
         persist::note_persisted(&shared);
         let builder = std::thread::Builder::new().name("checkpointer".to_owned());
         *self.thread.lock() = Some(builder.spawn(move || runner::run(shared, worker, origin.wal_bytes))?);

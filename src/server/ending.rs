@@ -24,6 +24,8 @@ const CALLED_OFF: Duration = Duration::from_secs(1);
 /// What is left, in the end, for a last sync of the log; less where there is less time in all.
 const LAST_SYNC: Duration = Duration::from_secs(1);
 
+const CALLED_OFF_TEXT: &str = "ended while data was loading: on disk is what was there before";
+
 /// What runs beside the main thread.
 pub(super) struct Running {
     pub opening: Opening,
@@ -43,25 +45,24 @@ pub(super) fn end(server: &Arc<Server>, running: Running) -> Result<(), StartErr
     }
     let step = Arc::new(Mutex::new(""));
     let (sender, ended) = sync_channel(1);
-    let at = Arc::clone(&step);
+    let (at, with) = (Arc::clone(&step), Arc::clone(server));
     let thread = std::thread::Builder::new().name("ending".to_owned()).spawn(move || {
         // Nobody listens any more once the time is over.
-        let _ = sender.send(end_each(running, &at));
+        let _ = sender.send(end_each(&with, running, &at));
     });
     thread.map_err(|error| format!("cannot start a thread: {error}"))?;
     match ended.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        Ok(Ok(Opened::Yes)) => finish(server),
-        Ok(Err(error)) => Err(error),
+        Ok(outcome) => outcome,
         Err(RecvTimeoutError::Disconnected) => Err(StartError("the thread that ends the others died".to_owned())),
-        Err(RecvTimeoutError::Timeout) if !server.loading.is_on() => leave(server, *step.lock()),
-        Ok(Ok(Opened::CalledOff)) | Err(RecvTimeoutError::Timeout) => {
-            tracing::info!("ended while data was loading: on disk is what was there before");
+        Err(RecvTimeoutError::Timeout) if server.loading.is_on() => {
+            tracing::info!("{CALLED_OFF_TEXT}");
             Ok(())
         }
+        Err(RecvTimeoutError::Timeout) => leave(server, *step.lock()),
     }
 }
 
-fn end_each(running: Running, step: &Mutex<&'static str>) -> Result<Opened, StartError> {
+fn end_each(server: &Server, running: Running, step: &Mutex<&'static str>) -> Result<(), StartError> {
     *step.lock() = "the load of the data";
     let opened = running.opening.join();
     let opened = opened.map_err(|_| StartError("the thread that loads the data died".to_owned()))??;
@@ -70,12 +71,17 @@ fn end_each(running: Running, step: &Mutex<&'static str>) -> Result<Opened, Star
     *step.lock() = "housekeeping";
     // A panic there has been reported by the panic hook.
     let _ = running.keeper.join();
-    Ok(opened)
+    if opened == Opened::CalledOff {
+        tracing::info!("{CALLED_OFF_TEXT}");
+        return Ok(());
+    }
+    *step.lock() = "the last checkpoint, or the end of the log";
+    finish(server)
 }
 
 /// The time is over.
 fn leave(server: &Arc<Server>, step: &'static str) -> Result<(), StartError> {
-    tracing::warn!("the time for the shutdown is over: not waited for {step}, and there is no last checkpoint");
+    tracing::warn!("the time for the shutdown is over: not waited for {step}");
     sync_once_more(server);
     match lost(server) {
         None => Ok(()),
