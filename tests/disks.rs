@@ -28,6 +28,9 @@ mod ending;
 mod failing;
 #[path = "disks/full.rs"]
 mod full;
+#[cfg(feature = "fault-points")]
+#[path = "disks/mending.rs"]
+mod mending;
 #[path = "crash/model.rs"]
 mod model;
 #[path = "disks/slow.rs"]

@@ -265,21 +265,48 @@ impl Appender {
     }
 
     /// Notes a new segment. Where that fails the note is older than the log, and tells of less than it could, until the
-    /// next one.
+    /// keeper has noted it.
     fn note_segment(&self, first: Lsn) {
         if let Err(error) = self.notes.tell(self.disk.as_ref(), first, first.before()) {
-            tracing::warn!("the log's new segment is not noted beside the checkpoints: {error}");
+            tracing::warn!("the log's new segment is not noted beside the checkpoints yet: {error}");
+        }
+    }
+
+    fn newest_segment(&self) -> Lsn {
+        self.core.segments.lock().last().map_or(Lsn::ZERO, |last| last.first)
+    }
+
+    /// Whether the newest segment is not noted.
+    pub fn is_note_behind(&self) -> bool {
+        self.notes.is_behind(self.newest_segment())
+    }
+
+    /// Notes the newest segment, if that is due: a start could not tell that it is missing.
+    pub fn note_again(&self) {
+        // While a log goes on that has failed its segments come and go.
+        let Some(_role) = self.syncing.try_lock() else { return };
+        let newest = self.newest_segment();
+        if self.core.is_open() && self.notes.is_behind(newest) {
+            // It is tried again.
+            let _ = self.notes.tell(self.disk.as_ref(), newest, newest.before());
         }
     }
 
     /// Notes that the log is durable up to `lsn`, which it is.
     pub fn note_reached(&self, lsn: Lsn) -> Result<(), WalError> {
-        let newest = self.core.segments.lock().last().map_or(Lsn::ZERO, |last| last.first);
-        self.notes.tell(self.disk.as_ref(), newest, lsn)
+        self.notes.tell(self.disk.as_ref(), self.newest_segment(), lsn)
     }
 
     /// The log, which has failed, goes on behind `lsn`: all up to there is durable by other means.
     pub fn resume_behind(&self, lsn: Lsn) -> Result<(), WalError> {
+        self.resume_under_locks(lsn)?;
+        // What was queued while the writer was not to be had. Woken before, the keeper may have found nothing to do.
+        self.write();
+        self.core.nudge();
+        Ok(())
+    }
+
+    fn resume_under_locks(&self, lsn: Lsn) -> Result<(), WalError> {
         let _role = self.syncing.lock();
         let mut writer = self.writer.lock();
         if writer.next() > lsn.next() {
@@ -296,9 +323,6 @@ impl Appender {
         writer.skip_to(lsn.next());
         self.turn_to(&mut writer, segment, current);
         self.core.mend(lsn);
-        self.write_under(&mut writer);
-        // Woken before, the keeper may have found nothing to sync.
-        self.core.nudge();
         Ok(())
     }
 

@@ -15,6 +15,8 @@ use super::{Fsync, Lsn};
 
 /// The rhythm of everysec.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is tried to note a segment that could not be noted.
+const NOTE_INTERVAL: Duration = Duration::from_secs(1);
 /// After a sync and this much idle time the mark is written by itself.
 const MARK_IDLE_TIME: Duration = Duration::from_millis(50);
 /// A closing log waits this long for records that are begun and not yet submitted.
@@ -26,6 +28,7 @@ pub(super) struct Keeper {
     core: Arc<Core>,
     appender: Arc<Appender>,
     last_sync: Instant,
+    last_note: Instant,
     /// How far a closing log was when it last had something to write, and when that was.
     last_drained: (Lsn, Instant),
 }
@@ -36,6 +39,7 @@ impl Keeper {
             core,
             appender,
             last_sync: Instant::now(),
+            last_note: Instant::now(),
             last_drained: (Lsn::ZERO, Instant::now()),
         }
     }
@@ -76,12 +80,21 @@ impl Keeper {
         }
         if !closing {
             self.appender.write_ahead();
+            self.note();
         }
         let is_over = self.core.is_open() && !self.core.is_full.load(Ordering::SeqCst) && closing && self.is_drained();
         if is_over {
             self.appender.finish();
         }
         is_over
+    }
+
+    /// Notes a segment that could not be noted when it was begun.
+    fn note(&mut self) {
+        if self.last_note.elapsed() >= NOTE_INTERVAL && self.appender.is_note_behind() {
+            self.last_note = Instant::now();
+            self.appender.note_again();
+        }
     }
 
     fn is_sync_due(&self) -> bool {
@@ -113,6 +126,11 @@ impl Keeper {
 
     /// When there is something to do that nobody asks for.
     fn deadline(&self, closing: bool) -> Option<Instant> {
+        let note = self.appender.is_note_behind().then(|| self.last_note + NOTE_INTERVAL);
+        self.work_deadline(closing).into_iter().chain(note).min()
+    }
+
+    fn work_deadline(&self, closing: bool) -> Option<Instant> {
         let (now, is_unsynced) = (Instant::now(), self.core.is_unsynced());
         if closing {
             return Some(now + CLOSE_LOOK);

@@ -88,16 +88,23 @@ impl LogNote {
         if !disk.exists(&path).map_err(WalError::io("look for", &path))? {
             return Ok(None);
         }
-        let bytes = disk.read(&path).map_err(WalError::io("read", &path))?;
-        match Self::decode(&bytes) {
-            Ok(note) => Ok(Some(note)),
-            Err(HeaderFault::Bad(reason)) => Err(WalError::damaged(&path, 0, reason)),
-            Err(HeaderFault::Version(version)) => Err(WalError::UnknownVersion {
-                file: path,
+        Self::read_file(disk, &path).map(Some)
+    }
+
+    /// The one in this file.
+    ///
+    /// # Errors
+    /// When it is damaged, or cannot be read.
+    pub fn read_file(disk: &dyn Disk, path: &Path) -> Result<Self, WalError> {
+        let bytes = disk.read(path).map_err(WalError::io("read", path))?;
+        Self::decode(&bytes).map_err(|fault| match fault {
+            HeaderFault::Bad(reason) => WalError::damaged(path, 0, reason),
+            HeaderFault::Version(version) => WalError::UnknownVersion {
+                file: path.to_owned(),
                 offset: 8,
                 version,
-            }),
-        }
+            },
+        })
     }
 
     /// Puts it into `dir`, which is there, atomically and durably.
@@ -237,6 +244,11 @@ impl NoteKeeper {
             reached: noted.reached.max(reached),
         };
         self.replace(disk, &mut noted, next)
+    }
+
+    /// Whether a segment that begins with `newest` is not noted.
+    pub fn is_behind(&self, newest: Lsn) -> bool {
+        self.note.lock().newest < newest
     }
 
     /// Notes that the log is not needed.

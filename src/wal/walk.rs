@@ -21,6 +21,8 @@ pub struct SegmentSummary {
     pub first_lsn: Lsn,
     /// Where its records' CRCs start from.
     pub salt: u32,
+    /// That of the log which it belongs to; 0: not known.
+    pub identity: u32,
     /// The file's length.
     pub bytes: u64,
 }
@@ -54,6 +56,7 @@ pub enum Found<'a> {
 pub struct Walk {
     segment: SegmentReader,
     first: Lsn,
+    identity: u32,
     next: Lsn,
 }
 
@@ -86,6 +89,7 @@ impl Walk {
         Ok(Self {
             segment: SegmentReader::open(file, len, &named)?,
             first,
+            identity: header.identity,
             next: first,
         })
     }
@@ -95,6 +99,7 @@ impl Walk {
         SegmentSummary {
             first_lsn: self.first,
             salt: self.segment.salt,
+            identity: self.identity,
             bytes: self.segment.len,
         }
     }

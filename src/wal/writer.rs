@@ -157,7 +157,8 @@ impl Writer {
         self.write_gathered(Goal::Written)
     }
 
-    /// Cuts off what the segment has behind its last record, and syncs it: it is not written to any more.
+    /// Cuts off what the segment has behind its last record, and syncs it, unless that is how it is: it is not written
+    /// to any more.
     pub fn end_segment(&mut self) -> Result<(), WalError> {
         let segment = &mut self.segment;
         self.ahead.clear_way(u64::MAX);
@@ -167,6 +168,8 @@ impl Writer {
                 .file
                 .truncate(segment.bytes)
                 .map_err(WalError::io("truncate", &segment.path))?;
+        } else if self.core.stable_bytes.load(Ordering::SeqCst) == segment.bytes {
+            return Ok(());
         }
         self.sync()
     }

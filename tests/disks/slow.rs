@@ -52,8 +52,7 @@ fn live_slowly(fsync: &str, segment_bytes: u64, time: Duration, rng: &mut Rng) -
         control.clear();
         (delayed, said_so, syncs)
     });
-    server.restart();
-    writers.check(&mut server.connect());
+    writers.start_and_check(&mut server);
     let acks = writers.acks().flatten();
     let mut acks: Vec<Ack> = acks.copied().filter(|ack| ack.sent_ns > since_ns).collect();
     acks.sort_by_key(|ack| ack.came_ns);

@@ -113,14 +113,15 @@ impl Writers {
             std::thread::sleep(time);
             server.kill9();
         });
-        verify(server);
-        server.restart();
-        self.check(&mut server.connect());
+        self.start_and_check(server);
     }
 
-    /// Compares what is there, after the server has died, with what must be.
-    pub fn check(&mut self, conn: &mut Conn) {
-        self.clients.iter_mut().for_each(|client| client.check(conn));
+    /// What a server that has died has left is in order, and it starts with all that must be there.
+    pub fn start_and_check(&mut self, server: &mut Server) {
+        verify(server);
+        server.restart();
+        let mut conn = server.connect();
+        self.clients.iter_mut().for_each(|client| client.check(&mut conn));
     }
 
     /// What was acknowledged to each client, when.

@@ -245,8 +245,20 @@ impl Server {
         let answers = conn
             .try_call(&["PING"])
             .is_ok_and(|v| v.text() == "PONG" || v.text().starts_with("NOAUTH"));
+        if !self.is_this(&mut conn) {
+            return false;
+        }
         // Gone from CLIENT LIST before anybody looks there.
         answers && conn.try_call(&["QUIT"]).is_ok() && conn.read_to_close().is_ok()
+    }
+
+    /// Whether it is this server that answers: the port may have gone to one that another test has started.
+    fn is_this(&self, conn: &mut Conn) -> bool {
+        let info = conn.try_call(&["INFO", "server"]).map(|info| info.text());
+        let Ok(info) = info else { return false };
+        let pid = info.lines().find_map(|line| line.strip_prefix("process_id:"));
+        // To a stranger it does not tell.
+        pid.is_none_or(|pid| pid.trim().parse() == Ok(self.pid()))
     }
 
     fn command(&self) -> Command {

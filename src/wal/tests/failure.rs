@@ -211,6 +211,41 @@ fn a_log_goes_on_behind_what_is_durable_by_other_means() {
     }
 }
 
+/// A record that comes at the very moment at which the log goes on is written by somebody.
+#[test]
+fn what_comes_while_the_log_goes_on_is_written() {
+    for seed in 0..400 {
+        let disk = FaultDisk::new(seed);
+        let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
+        let mut log = wal.log();
+        disk.fail_write(0);
+        append(&mut log);
+        log.submit();
+        assert!(wal.is_failed());
+        let (behind, others) = (wal.last_lsn(), wal.clone());
+        let writing = std::thread::spawn(move || {
+            while others.is_failed() {
+                std::hint::spin_loop();
+            }
+            for _ in 0..seed {
+                std::hint::spin_loop();
+            }
+            append(&mut log);
+            log.submit();
+        });
+        wal.resume_behind(behind).unwrap();
+        writing.join().unwrap();
+        let since = Instant::now();
+        while wal.written_lsn() == behind {
+            assert!(
+                since.elapsed() < Duration::from_secs(5),
+                "seed {seed}: nobody writes it"
+            );
+            std::thread::yield_now();
+        }
+    }
+}
+
 /// A segment that could not be begun is in nobody's way: not in that of the next attempt, and not in the log.
 #[test]
 fn a_segment_that_was_begun_in_vain_is_begun_anew() {
@@ -268,6 +303,32 @@ fn a_segment_that_was_begun_in_vain_and_is_not_needed_any_more_goes() {
         wal.resume_behind(last).unwrap();
         let there = segment::list(&disk, Path::new(DIR)).unwrap().len() as u64;
         assert_eq!(there, wal.stats().segments, "stopped at {stop}");
+    }
+}
+
+/// Not noted, a segment that is lost would not be missed.
+#[test]
+fn a_segment_that_could_not_be_noted_is_noted_later() {
+    let disk = FaultDisk::new(1);
+    let notes = Path::new("/data/checkpoint");
+    let noting = WalOptions {
+        segment_bytes: 1_000,
+        note_dir: Some(notes.to_owned()),
+        ..options(Fsync::No)
+    };
+    let wal = open(&disk, noting, Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    disk.fail_rename(0);
+    while wal.stats().segments == 1 {
+        append(&mut log);
+        log.submit();
+        std::thread::yield_now();
+    }
+    let newest = segment::list(&disk, Path::new(DIR)).unwrap().last().unwrap().first;
+    let since = Instant::now();
+    while LogNote::read(&disk, notes).unwrap().unwrap().newest < newest {
+        assert!(since.elapsed() < Duration::from_secs(5), "it is never noted");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

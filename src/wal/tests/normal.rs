@@ -214,6 +214,25 @@ fn thousands_of_waiters_are_all_woken() {
     });
 }
 
+#[test]
+fn a_segment_that_is_left_is_synced_once() {
+    let disk = FaultDisk::new(3);
+    let small = WalOptions {
+        segment_bytes: 1_000,
+        ..options(Fsync::No)
+    };
+    let wal = open(&disk, small, Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    let before = disk.syncs();
+    while wal.stats().segments == 1 {
+        append(&mut log);
+        let last = log.submit();
+        block_on(wal.wait_written(last)).unwrap();
+    }
+    // The new one as well, with its header.
+    assert_eq!(disk.syncs() - before, 2);
+}
+
 /// What somebody writes for others after its own commit is synced, whoever was woken for that too early.
 #[test]
 fn what_comes_while_another_one_commits_becomes_stable() {
