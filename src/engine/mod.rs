@@ -75,6 +75,8 @@ const HLL_SPARSE_BYTES_MAX_DEFAULT: u64 = 3000;
 pub struct Engine {
     registry: RwLock<Registry>,
     generation: AtomicU64,
+    /// The last record that changed the registry.
+    registry_lsn: AtomicU64,
     gate: Gate,
     meter: Arc<Meter>,
     reaper: Reaper,
@@ -119,6 +121,7 @@ impl Engine {
         Ok(Self {
             registry: RwLock::new(registry),
             generation: AtomicU64::new(1),
+            registry_lsn: AtomicU64::new(0),
             gate: Gate::new(cells),
             reaper: Reaper::start(Arc::clone(&meter), cells)?,
             meter,
@@ -156,6 +159,13 @@ impl Engine {
     #[inline]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// The last record that changed the registry: any look at a key may show it. A key that is missing has no page
+    /// that would tell of a flush, and the pages of a collection that was swapped are as old as before.
+    #[inline]
+    pub(super) fn registry_lsn(&self) -> Lsn {
+        Lsn::new(self.registry_lsn.load(Ordering::Relaxed))
     }
 
     fn change_registry<R>(&self, change: impl FnOnce(&mut Registry) -> R) -> R {

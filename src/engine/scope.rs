@@ -461,6 +461,8 @@ impl<'e> Scope<'e> {
     pub(super) fn log_registry_effect(&mut self, collection: CollectionId, effect: &Effect<'_>) {
         let lsn = self.worker.record_lsn();
         self.worker.observe_registry(lsn);
+        // Nobody else runs.
+        self.engine.registry_lsn.store(lsn.get(), Ordering::Relaxed);
         if self.worker.log.is_enabled() {
             effect.encode(collection, &mut LogSink(&mut self.worker.log));
         }

@@ -196,9 +196,10 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         let key = self.scope.key(self.collection, bytes);
         let now_ms = self.scope.worker.now_ms;
         let traits = self.collection.traits();
+        let registry_lsn = self.scope.engine.registry_lsn();
         let found = self.scope.with_state(self.collection, key, |state, worker| {
             let (entry, version) = state.index.get_versioned(key);
-            worker.observe(traits, version);
+            worker.observe(traits, version.max(registry_lsn));
             entry.map(|entry| (entry.address(), entry.is_expired(now_ms)))
         });
         let Some((address, is_dead)) = found else {

@@ -198,3 +198,29 @@ fn collections_come_and_go() {
         .into();
     assert!(ids.len() == 2 && !ids.contains(&id) && !ids.contains(&harness.collection(DatabaseId::DEFAULT).id()));
 }
+
+/// A reply that shows a flush, or a swap, waits for its record: the pages that would tell of it are gone, or as old as
+/// before.
+#[test]
+fn a_look_at_a_key_depends_on_changes_of_the_registry() {
+    let mut harness = Harness::new(2);
+    let mut other = harness.engine.worker().unwrap();
+    harness.put(DatabaseId::DEFAULT, b"key", b"v", None);
+    let id = harness.collection(DatabaseId::DEFAULT).id();
+    harness.exclusive(DatabaseId::DEFAULT, |txn| txn.flush(id)).unwrap();
+    let flushed = harness.worker.take_dependencies().written;
+    std::mem::swap(&mut harness.worker, &mut other);
+    assert_eq!(harness.get(DatabaseId::DEFAULT, b"key"), None);
+    let owed = harness.worker.take_dependencies();
+    assert_eq!((owed.seen, owed.observed), (flushed, flushed));
+
+    let one = DatabaseId::new(1);
+    harness.put(one, b"key", b"v", None);
+    harness
+        .exclusive(one, |txn| txn.swap(DatabaseId::DEFAULT, one))
+        .unwrap();
+    let swapped = harness.worker.take_dependencies().written;
+    std::mem::swap(&mut harness.worker, &mut other);
+    assert!(harness.get(DatabaseId::DEFAULT, b"key").is_some());
+    assert_eq!(harness.worker.take_dependencies().seen, swapped);
+}
