@@ -50,7 +50,15 @@ fn a_directory_is_overseen() {
         && manifest["entries"] == 600
         && manifest["lsn"].as_u64() > Some(0)));
     assert_eq!(of_kind(&found, "page-file").len(), files(&dir, ".lkp").len());
-    assert_eq!(of_kind(&found, "segment").len(), files(&dir, ".log").len());
+    let segments = of_kind(&found, "segment");
+    assert_eq!(segments.len(), files(&dir, ".log").len());
+    let note = of_kind(&found, "log-note")[0];
+    let newest = segments.iter().map(|segment| segment["first-lsn"].as_u64()).max();
+    assert_eq!(newest, Some(note["newest-segment"].as_u64()));
+    assert!(segments.iter().all(|segment| segment["identity"] == note["identity"]));
+    assert!(note["identity"].as_u64() > Some(0));
+    let (alone, code) = documents(&[path(&dir.join("checkpoint/log.lkn"))]);
+    assert_eq!((code, &alone[0]["durable-lsn"]), (0, &note["durable-lsn"]));
     let output = inspect(&[path(&dir), "--limit", "1"]);
     assert!(text(&output.stdout).contains("more are not shown, see --limit"));
     assert_eq!(inspect(&[]).status.code(), Some(2));

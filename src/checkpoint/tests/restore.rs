@@ -228,6 +228,19 @@ fn what_is_out_of_reach_is_told_with_what_is_not() {
 }
 
 #[test]
+fn a_log_that_has_lost_its_newest_segment_is_not_restored_from() {
+    let disk = FaultDisk::new(1);
+    let mut server = keeping(&disk);
+    while server.engine.wal().stats().segments < 3 {
+        server.set("key", &"x".repeat(200));
+    }
+    let newest = files(&disk, LOG).pop().unwrap();
+    disk.remove(&newest).unwrap();
+    let error = restore(&server, Moment::Time(crate::engine::worker::unix_ms())).unwrap_err();
+    assert!(error.contains(newest.to_str().unwrap()), "{error}");
+}
+
+#[test]
 fn a_time_between_records_gives_what_was_then() {
     let disk = FaultDisk::new(1);
     let mut server = keeping(&disk);

@@ -13,7 +13,7 @@ use crate::fields;
 use crate::time::utc;
 use crate::tools::error::ToolError;
 use crate::tools::report::Fields;
-use crate::wal::Walk;
+use crate::wal::{LogNote, Walk};
 
 /// Directories within directories that are looked into: `persist/NAME` is two deep.
 const DEPTH_MAX: usize = 3;
@@ -77,6 +77,7 @@ impl Inspector<'_, '_> {
                     .map_err(ToolError::from),
             ),
             Ok(Some(FileKind::Control)) => ("control", self.control(path)),
+            Ok(Some(FileKind::Note)) => ("log-note", self.log_note(path)),
             Ok(None) => ("file", Ok(Vec::new())),
             Err(error) => ("file", Err(ToolError::Io(error))),
         };
@@ -95,7 +96,18 @@ impl Inspector<'_, '_> {
 
     fn segment_header(&self, path: &Path) -> Result<Fields, ToolError> {
         let walk = Walk::open(self.disk.as_ref(), path)?;
-        Ok(fields!["first-lsn" => walk.summary().first_lsn.get()])
+        let summary = walk.summary();
+        Ok(fields!["first-lsn" => summary.first_lsn.get(), "identity" => summary.identity])
+    }
+
+    /// What a note of the log says.
+    pub(super) fn log_note(&self, path: &Path) -> Result<Fields, ToolError> {
+        let note = LogNote::read_file(self.disk.as_ref(), path)?;
+        Ok(fields![
+            "identity" => note.identity,
+            "newest-segment" => note.newest.get(),
+            "durable-lsn" => note.reached.get(),
+        ])
     }
 
     /// What a control file says.

@@ -28,6 +28,7 @@ impl Inspector<'_, '_> {
                 "bytes" => summary.bytes,
                 "first-lsn" => summary.first_lsn.get(),
                 "salt" => summary.salt,
+                "identity" => summary.identity,
             ],
         )?;
         let (mut records, mut marks, mut effects, mut shown_at) = (0_u64, 0_u64, 0_u64, 0);

@@ -39,6 +39,7 @@ enum FileKind {
     Manifest,
     Pages,
     Control,
+    Note,
 }
 
 /// One inspection.
@@ -87,10 +88,14 @@ impl Inspector<'_, '_> {
                     Ok(fields) => self.report.show("control", fields)?,
                     Err(error) => self.fault(path, 0, &error.to_string())?,
                 },
+                Ok(Some(FileKind::Note)) => match self.log_note(path) {
+                    Ok(fields) => self.report.show("log-note", fields)?,
+                    Err(error) => self.fault(path, 0, &error.to_string())?,
+                },
                 Ok(None) => self.fault(
                     path,
                     0,
-                    "neither a log segment, nor a manifest, nor a page file, nor a control file",
+                    "neither a log segment, nor a manifest, nor a page file, nor a control file, nor a note of a log",
                 )?,
                 Err(error) => self.fault(path, 0, &error.to_string())?,
             }
@@ -113,6 +118,8 @@ impl Inspector<'_, '_> {
             b"LOKIMAN\n" => Some(FileKind::Manifest),
             b"LOKIPGS\n" => Some(FileKind::Pages),
             b"LOKICTL\n" => Some(FileKind::Control),
+            b"LOKILOG\n" => Some(FileKind::Note),
+            _ if name.contains(".lkn") => Some(FileKind::Note),
             _ if name.contains(".log") => Some(FileKind::Segment),
             _ if name.contains(".lkm") => Some(FileKind::Manifest),
             _ if name.contains(".lkp") => Some(FileKind::Pages),
