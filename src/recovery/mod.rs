@@ -88,6 +88,15 @@ pub struct Recovered {
     pub millis: u64,
 }
 
+/// What the folder of checkpoints tells of the log, if anything; the log is that one, and its newest segment is there.
+fn log_note(disk: &dyn Disk, options: &RecoverOptions) -> Result<Option<LogNote>, RecoveryError> {
+    let note = LogNote::read(disk, &options.checkpoint_dir)?;
+    if let Some(note) = &note {
+        note.check(disk, &options.checkpoint_dir, &options.wal_dir)?;
+    }
+    Ok(note)
+}
+
 /// Reads everything back. `progress` is told how far it is, and may call it off.
 ///
 /// # Errors
@@ -98,10 +107,7 @@ pub fn recover(
     mut progress: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Recovered, RecoveryError> {
     let started = Instant::now();
-    let note = LogNote::read(disk.as_ref(), &options.checkpoint_dir)?;
-    if let Some(note) = &note {
-        note.check(disk.as_ref(), &options.checkpoint_dir, &options.wal_dir)?;
-    }
+    let note = log_note(disk.as_ref(), &options)?;
     let access_s = (unix_ms() / 1000) as u32;
     let mut registry = Registry::default();
     let mut observer = Observer::new(&options.wal_dir, &mut progress);

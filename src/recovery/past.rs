@@ -3,21 +3,21 @@
 //! **Invariants**
 //! - Nothing on disk is changed, and a server may go on with the same files meanwhile.
 //! - It is the data exactly at that moment, or an error that tells which moments are possible.
-//! - A log that the folder of checkpoints tells of ([`LogNote`]) is that one, and is as long as it was, as at a start.
+//! - A log that the folder of checkpoints tells of (`log_note`) is that one, and is as long as it was, as at a start.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::observer::Observer;
-use super::{Progress, RecoverOptions, RecoveryError, Until, moment, newest, replay, sum, wal_io};
+use super::{Progress, RecoverOptions, RecoveryError, Until, log_note, moment, newest, replay, sum, wal_io};
 use crate::checkpoint::CheckpointInfo;
 use crate::checkpoint::files::catalog;
 use crate::checkpoint::files::manifest::Manifest;
 use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
 use crate::storage::Disk;
-use crate::wal::{LogNote, Lsn, Reader, WalError};
+use crate::wal::{Lsn, Reader, WalError};
 
 /// What there was.
 pub struct Past {
@@ -43,11 +43,7 @@ pub fn recover_past(
     until: Until,
     mut progress: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Past, RecoveryError> {
-    let dir = &options.checkpoint_dir;
-    let note = LogNote::read(disk.as_ref(), dir)?;
-    if let Some(note) = &note {
-        note.check(disk.as_ref(), dir, &options.wal_dir)?;
-    }
+    let note = log_note(disk.as_ref(), options)?;
     let known = known(disk, options)?;
     let mut registry = Registry::default();
     let access_s = (unix_ms() / 1000) as u32;
@@ -65,7 +61,7 @@ pub fn recover_past(
     if let Some((info, path)) = base {
         let loaded = newest::Loading {
             disk: disk.as_ref(),
-            dir,
+            dir: &options.checkpoint_dir,
             threads: options.threads,
             access_s,
             registry: &mut registry,
@@ -83,11 +79,9 @@ pub fn recover_past(
         let replayed = replay::replay(disk, &options.wal_dir, lsn.next(), &mut registry, how, &mut observer);
         let replayed = observer.check(replayed)?;
         lsn = replayed.next_lsn.before();
-        // Up to its end, whatever that is, where no record is wanted by its number.
-        if let (Some(note), Until::Time(_) | Until::End) = (&note, until)
-            && replayed.end == replayed.next_lsn
-        {
-            note.check_end(dir, replayed.end)?;
+        let is_whole = replayed.end == replayed.next_lsn && !matches!(until, Until::Lsn(_));
+        if let Some(note) = note.filter(|_| is_whole) {
+            note.check_end(&options.checkpoint_dir, replayed.end)?;
         }
     }
     if lsn != last {
