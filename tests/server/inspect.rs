@@ -132,15 +132,17 @@ fn damaged_files_are_shown_around_the_fault() {
         let file = files(&dir, suffix).pop().expect("a file");
         let whole = fs::read(&file).expect("read");
         let (before, _) = documents(&[path(&file), "--limit", "0"]);
+        // Zeroes may have been written ahead of a log's end.
+        let used = whole.iter().rposition(|byte| *byte != 0).expect("more than zeroes");
         let mut flipped = whole.clone();
-        flipped[whole.len() / 2] ^= 8;
+        flipped[used / 2] ^= 8;
         fs::write(&file, &flipped).expect("write");
         let (found, code) = documents(&[path(&file), "--limit", "0"]);
         assert_eq!(code, 1, "{suffix}");
         let faults = of_kind(&found, "fault");
         let offset = faults[0]["offset"].as_u64().expect("an offset") as usize;
         assert!(
-            offset <= whole.len() / 2 && faults[0]["resumes-at"].as_u64().is_some(),
+            offset <= used / 2 && faults[0]["resumes-at"].as_u64().is_some(),
             "{faults:?}"
         );
         assert!(found.len() + 8 > before.len(), "what is behind the fault is shown, too");
