@@ -34,6 +34,8 @@ pub fn server_on(control: &Control, fsync: &str, segment_bytes: u64) -> Server {
         &format!("wal.segment_bytes={segment_bytes}"),
         "checkpoint.interval_s=0",
         "checkpoint.keep_count=2",
+        // What a full disk does is to be seen, not what is done before.
+        "storage.free_bytes_min=0",
     ]);
     for (name, value) in control.env() {
         server.set_env(name, Some(&value));
