@@ -17,7 +17,7 @@ use crate::checkpoint::files::manifest::Manifest;
 use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
 use crate::storage::Disk;
-use crate::wal::{Lsn, Reader, WalError};
+use crate::wal::{LogNote, Lsn, Reader, WalError};
 
 /// What there was.
 pub struct Past {
@@ -79,9 +79,8 @@ pub fn recover_past(
         let replayed = replay::replay(disk, &options.wal_dir, lsn.next(), &mut registry, how, &mut observer);
         let replayed = observer.check(replayed)?;
         lsn = replayed.next_lsn.before();
-        let is_whole = replayed.end == replayed.next_lsn && !matches!(until, Until::Lsn(_));
-        if let Some(note) = note.filter(|_| is_whole) {
-            note.check_end(&options.checkpoint_dir, replayed.end)?;
+        if matches!(until, Until::Time(_)) && replayed.end == replayed.next_lsn {
+            check_end(note, options, replayed.end)?;
         }
     }
     if lsn != last {
@@ -97,6 +96,11 @@ pub fn recover_past(
         keys: totals.keys,
         data_bytes: totals.bytes,
     })
+}
+
+/// What a time asks for may have been behind the end of a log that was cut short.
+fn check_end(note: Option<LogNote>, options: &RecoverOptions, end: Lsn) -> Result<(), WalError> {
+    note.map_or(Ok(()), |note| note.check_end(&options.checkpoint_dir, end))
 }
 
 /// The last record of these that was written by `at_ms`. It is told if some before it bear later times.
