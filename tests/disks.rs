@@ -31,6 +31,8 @@ mod full;
 #[cfg(feature = "fault-points")]
 #[path = "disks/mending.rs"]
 mod mending;
+#[path = "disks/hanging.rs"]
+mod hanging;
 #[path = "crash/model.rs"]
 mod model;
 #[path = "disks/slow.rs"]

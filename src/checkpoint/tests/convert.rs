@@ -7,9 +7,12 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 use crate::checkpoint::{ConvertRequest, CopyRequest, LoadDone, Target};
+use crate::engine::effect::Effect;
 use crate::engine::index::Kind;
 use crate::engine::settings::Settings;
 use crate::engine::watch::WatchFlag;
+use crate::page::list::ListOp;
+use crate::page::packed::pack;
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, u64)>;
 
@@ -393,4 +396,40 @@ fn a_power_cut_while_converting_leaves_the_old_or_the_new() {
     let is_after =
         |registry: &Registry| registry.slot(DatabaseId::DEFAULT).unwrap().collection.placement().kind == Kind::Bdef;
     cut_off(|server| convert(&server.checkpoints, "default", Kind::Bdef), is_after);
+}
+
+/// What is too long for one record is told before anything is there, and the log goes on.
+#[test]
+fn a_value_that_no_record_can_hold_is_refused() {
+    let disk = FaultDisk::new(1);
+    let options = WalOptions {
+        note_dir: Some(CHECKPOINTS.into()),
+        fsync: Fsync::Always,
+        record_bytes_max: 4000,
+        ..WalOptions::new(LOG)
+    };
+    let mut server = Server::start_over(&disk, Some(options), Kind::Hmap);
+    let elements = pack([[b'x'; 1000].as_slice()]);
+    for _ in 0..10 {
+        server.change(DatabaseId::DEFAULT, b"list", |txn| {
+            let op = ListOp::Push {
+                front: false,
+                elements: &elements,
+            };
+            txn.apply(&Effect::List { key: b"list", op })
+        });
+    }
+    let why = "a value is larger than what the log keeps as one change";
+    let copied = copy(&server, "default", "to", None, false);
+    assert!(copied.unwrap_err().contains(why));
+    let converted = convert(&server.checkpoints, "default", Kind::Bcust);
+    assert!(converted.unwrap_err().contains(why));
+    assert!(server.engine.registry().by_name("to").is_none());
+    server.set("after", "1");
+    server.sync();
+    assert!(!server.engine.refuses_writes());
+    assert_eq!(server.totals_of("default").keys, 2);
+    drop(server);
+    let server = Server::start(&disk);
+    assert_eq!(server.totals_of("default").keys, 2);
 }

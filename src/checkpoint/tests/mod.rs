@@ -119,19 +119,22 @@ impl Server {
 
     /// `kind`: of the default collection, where there is none yet.
     pub fn start_of(disk: &FaultDisk, fsync: Option<Fsync>, kind: Kind) -> Self {
+        let options = fsync.map(|fsync| WalOptions {
+            note_dir: Some(CHECKPOINTS.into()),
+            fsync,
+            segment_bytes: if fsync == Fsync::No { 1 << 20 } else { 4096 },
+            ..WalOptions::new(LOG)
+        });
+        Self::start_over(disk, options, kind)
+    }
+
+    /// `options`: of the log.
+    pub fn start_over(disk: &FaultDisk, options: Option<WalOptions>, kind: Kind) -> Self {
         let found = read_back(disk).unwrap();
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-        let wal = match fsync {
+        let wal = match options {
             None => Wal::disabled(found.next_lsn),
-            Some(fsync) => {
-                let options = WalOptions {
-                    note_dir: Some(CHECKPOINTS.into()),
-                    fsync,
-                    segment_bytes: if fsync == Fsync::No { 1 << 20 } else { 4096 },
-                    ..WalOptions::new(LOG)
-                };
-                Wal::open(Arc::clone(&shared), options, found.next_lsn).unwrap()
-            }
+            Some(options) => Wal::open(Arc::clone(&shared), options, found.next_lsn).unwrap(),
         };
         let engine = Arc::new(Engine::new(found.registry, wal, 4, found.data_bytes).unwrap());
         let options = CheckpointOptions {
