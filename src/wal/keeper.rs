@@ -21,8 +21,8 @@ const NOTE_INTERVAL: Duration = Duration::from_secs(1);
 const MARK_IDLE_TIME: Duration = Duration::from_millis(50);
 /// A closing log waits this long for records that are begun and not yet submitted.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
-/// How often a closing log looks for them.
-const CLOSE_LOOK: Duration = Duration::from_millis(1);
+/// How often it is looked for records that are not written yet, and that somebody waits for: nobody tells of them.
+const LOOK: Duration = Duration::from_millis(1);
 
 pub(super) struct Keeper {
     core: Arc<Core>,
@@ -106,7 +106,13 @@ impl Keeper {
             Fsync::EverySec => self.last_sync.elapsed() >= SYNC_INTERVAL,
             Fsync::No => false,
         };
-        is_due || self.core.control.lock().sync_to > self.core.stable_lsn()
+        is_due || self.is_sync_wanted()
+    }
+
+    /// Whether somebody has asked for a sync beyond what is stable; it may not be written yet.
+    fn is_sync_wanted(&self) -> bool {
+        let wanted = self.core.control.lock().sync_to;
+        wanted > self.core.stable_lsn()
     }
 
     /// Whether a closing log has written all that it will. The grace begins anew with each record that is written: it
@@ -132,8 +138,8 @@ impl Keeper {
 
     fn work_deadline(&self, closing: bool) -> Option<Instant> {
         let (now, is_unsynced) = (Instant::now(), self.core.is_unsynced());
-        if closing {
-            return Some(now + CLOSE_LOOK);
+        if closing || self.is_sync_wanted() {
+            return Some(now + LOOK);
         }
         if !is_unsynced && self.core.mark_due.load(Ordering::SeqCst) {
             return Some(now + MARK_IDLE_TIME);

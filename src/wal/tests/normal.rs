@@ -215,6 +215,21 @@ fn thousands_of_waiters_are_all_woken() {
 }
 
 #[test]
+fn a_sync_that_is_asked_for_waits_for_records_that_are_not_written_yet() {
+    let disk = FaultDisk::new(3);
+    let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    let last = append(&mut log);
+    let (asking, (done, is_done)) = (wal.clone(), std::sync::mpsc::channel());
+    std::thread::spawn(move || done.send(asking.sync_blocking(last)));
+    std::thread::sleep(Duration::from_millis(50));
+    log.submit();
+    let synced = is_done.recv_timeout(Duration::from_secs(5));
+    synced.expect("the keeper sleeps").unwrap();
+    assert_eq!(wal.stable_lsn(), last);
+}
+
+#[test]
 fn a_segment_that_is_left_is_synced_once() {
     let disk = FaultDisk::new(3);
     let small = WalOptions {
