@@ -28,11 +28,11 @@ mod ending;
 mod failing;
 #[path = "disks/full.rs"]
 mod full;
+#[path = "disks/hanging.rs"]
+mod hanging;
 #[cfg(feature = "fault-points")]
 #[path = "disks/mending.rs"]
 mod mending;
-#[path = "disks/hanging.rs"]
-mod hanging;
 #[path = "crash/model.rs"]
 mod model;
 #[path = "disks/slow.rs"]
