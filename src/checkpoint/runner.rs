@@ -149,9 +149,19 @@ impl Runner {
         is_time && self.shared.engine.wal().is_failed()
     }
 
-    /// Has a log go on that has failed: behind a checkpoint of all that its clients wait for, in a new segment.
+    /// Has a log go on that has failed: where it was, if it only wanted room; else behind a checkpoint of all that its
+    /// clients wait for, in a new segment.
     fn mend(&mut self) {
         self.last_mend.0 = Some(Instant::now());
+        match self.shared.engine.wal().go_on() {
+            Ok(true) => {
+                tracing::info!("there is room again: the log goes on");
+                self.last_mend.1.clear();
+                return;
+            }
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "the log cannot go on where it was"),
+        }
         match self.try_checkpoint() {
             Ok(_) => self.last_mend.1.clear(),
             Err(error) => {

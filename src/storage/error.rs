@@ -17,6 +17,14 @@ pub struct FileError {
 }
 
 impl FileError {
+    /// Whether there was no room for it.
+    pub fn is_want_of_room(&self) -> bool {
+        matches!(
+            self.error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    }
+
     /// Makes errors of what was being done to `path`.
     pub fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self {

@@ -104,14 +104,13 @@ pub trait DiskFile: Send {
     /// Makes all that was written durable (data and length; `fdatasync`).
     fn sync_data(&mut self) -> io::Result<()>;
 
-    /// Appends all of `bytes` and makes them durable, and what was written before; one operation where the system has
-    /// one for that.
-    fn write_durable(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)?;
-        self.sync_data()
+    /// Appends all of `bytes` durably by one operation of the disk, if it has such a one and nothing that was written
+    /// before waits for a sync; whether it did. If not, nothing is written.
+    fn write_direct(&mut self, _bytes: &[u8]) -> io::Result<bool> {
+        Ok(false)
     }
 
-    /// Whether durable writes are one operation here, as far as is known.
+    /// Whether [`DiskFile::write_direct`] has been done, and is not known to be impossible.
     fn is_direct(&self) -> bool {
         false
     }

@@ -52,27 +52,6 @@ impl Appended {
             direct: Direct::Untried,
         })
     }
-
-    /// Whether `bytes` have gone past the page cache.
-    fn write_direct(&mut self, bytes: &[u8]) -> io::Result<bool> {
-        if matches!(self.direct, Direct::Untried) {
-            self.direct = DirectFile::open(&self.path).map_or(Direct::Absent, Direct::Open);
-        }
-        let Direct::Open(direct) = &mut self.direct else {
-            return Ok(false);
-        };
-        match direct.write(&self.file, self.end, bytes) {
-            Ok(()) => {
-                self.end += bytes.len() as u64;
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                self.direct = Direct::Absent;
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
-    }
 }
 
 impl Disk for RealDisk {
@@ -164,12 +143,27 @@ impl DiskFile for Appended {
         Ok(())
     }
 
-    fn write_durable(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if !self.is_dirty && self.write_direct(bytes)? {
-            return Ok(());
+    fn write_direct(&mut self, bytes: &[u8]) -> io::Result<bool> {
+        if self.is_dirty {
+            return Ok(false);
         }
-        self.write_all(bytes)?;
-        DiskFile::sync_data(self)
+        if matches!(self.direct, Direct::Untried) {
+            self.direct = DirectFile::open(&self.path).map_or(Direct::Absent, Direct::Open);
+        }
+        let Direct::Open(direct) = &mut self.direct else {
+            return Ok(false);
+        };
+        match direct.write(&self.file, self.end, bytes) {
+            Ok(()) => {
+                self.end += bytes.len() as u64;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.direct = Direct::Absent;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn is_direct(&self) -> bool {

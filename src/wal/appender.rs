@@ -92,18 +92,27 @@ impl Appender {
 
     fn write_under(&self, writer: &mut Writer) {
         let wrote = writer.write();
-        self.heed(wrote);
+        self.heed(wrote, writer);
     }
 
-    fn heed(&self, wrote: Result<Wrote, WalError>) {
+    fn heed(&self, wrote: Result<Wrote, WalError>, writer: &Writer) {
         match wrote {
             Ok(Wrote::All) => {}
             Ok(Wrote::Full) => {
                 self.core.is_full.store(true, Ordering::SeqCst);
                 self.core.nudge();
             }
-            Err(error) => self.fail_on(Err(error)),
+            Err(error) => self.fail_on_write(&error, writer),
         }
+    }
+
+    /// The log fails on an error of a write, after which it may be able to go on where it was.
+    fn fail_on_write(&self, error: &WalError, writer: &Writer) {
+        let is_first = !self.core.is_failed();
+        if is_first && error.is_want_of_room() && writer.can_write_again() {
+            self.core.wants_room.store(true, Ordering::SeqCst);
+        }
+        self.core.fail(&error.to_string());
     }
 
     /// Writes what is queued and makes it durable, in one step where that can be, unless somebody else is at it: what is
@@ -140,7 +149,7 @@ impl Appender {
             let bytes = writer.segment().bytes;
             self.note_synced(writer.next().before(), bytes, start);
         }
-        self.heed(wrote);
+        self.heed(wrote, writer);
         self.core
             .is_direct
             .store(writer.segment().file.is_direct(), Ordering::Relaxed);
@@ -192,15 +201,20 @@ impl Appender {
     /// old one.
     fn fail_on(&self, outcome: Result<(), WalError>) {
         if let Err(error) = outcome {
+            self.core.wants_room.store(false, Ordering::SeqCst);
             self.core.fail(&error.to_string());
         }
     }
 
     fn sync_under(&self) -> Result<(), WalError> {
-        let core = &self.core;
-        if !core.is_unsynced() || core.is_failed() {
+        if !self.core.is_unsynced() || self.core.is_failed() {
             return Ok(());
         }
+        self.sync_written()
+    }
+
+    fn sync_written(&self) -> Result<(), WalError> {
+        let core = &self.core;
         core.unsynced.begin_sync();
         let written = core.written_lsn();
         let bytes = core.segments.lock().last().map_or(0, |last| last.bytes);
@@ -241,20 +255,30 @@ impl Appender {
         if self.core.is_failed() || !self.core.is_full.load(Ordering::SeqCst) {
             return;
         }
-        self.fail_on(self.rotate_under(&mut writer));
+        let ended = self.sync_under().and_then(|()| {
+            // A mark may have followed the last sync: in a segment that is not the last one, nothing may be torn.
+            writer.end_segment()
+        });
+        if ended.is_err() {
+            return self.fail_on(ended);
+        }
+        match self.begin_next(&mut writer) {
+            // It has been taken from the queue already.
+            Ok(()) => self.write_under(&mut writer),
+            Err(error) => {
+                self.core.wants_room.store(error.is_want_of_room(), Ordering::SeqCst);
+                self.core.fail(&error.to_string());
+            }
+        }
     }
 
-    fn rotate_under(&self, writer: &mut Writer) -> Result<(), WalError> {
-        self.sync_under()?;
-        // A mark may have followed the last sync: in a segment that is not the last one, nothing may be torn.
-        writer.end_segment()?;
+    /// Begins the segment after the one that is full, which has ended.
+    fn begin_next(&self, writer: &mut Writer) -> Result<(), WalError> {
         let first = writer.next();
         let (segment, current) = self.create(first)?;
         self.note_segment(first);
         self.turn_to(writer, segment, current);
         self.core.is_full.store(false, Ordering::SeqCst);
-        // It has been taken from the queue already.
-        self.write_under(writer);
         Ok(())
     }
 
@@ -297,6 +321,34 @@ impl Appender {
         self.notes.tell(self.disk.as_ref(), self.newest_segment(), lsn)
     }
 
+    /// The log, which has failed for want of room, goes on where it was if there is room now; whether it does.
+    pub fn go_on(&self) -> Result<bool, WalError> {
+        let role = self.syncing.lock();
+        let mut writer = self.writer.lock();
+        if !self.core.is_failed() || !self.core.wants_room.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
+        // What was written before needs no room, and does not wait until there is some.
+        if self.core.is_unsynced()
+            && let Err(error) = self.sync_written()
+        {
+            self.fail_on(Err(error));
+            return Ok(false);
+        }
+        if self.core.is_full.load(Ordering::SeqCst) {
+            self.begin_next(&mut writer)?;
+        } else {
+            writer.write_again()?;
+        }
+        self.core.forget_failure();
+        // What had been taken from the queue.
+        self.write_under(&mut writer);
+        drop((writer, role));
+        self.core.wake_all();
+        self.write();
+        Ok(true)
+    }
+
     /// The log, which has failed, goes on behind `lsn`: all up to there is durable by other means.
     pub fn resume_behind(&self, lsn: Lsn) -> Result<(), WalError> {
         self.resume_under_locks(lsn)?;
@@ -315,6 +367,7 @@ impl Appender {
             return Err(WalError::Failed(Arc::from(why)));
         }
         // What is left may go as a whole: from here to the new segment the log is not needed.
+        self.core.wants_room.store(false, Ordering::SeqCst);
         self.notes.release(self.disk.as_ref())?;
         writer.ahead.clear_way(u64::MAX);
         self.leave(&writer, lsn.next());

@@ -78,6 +78,8 @@ pub(super) struct Core {
     /// The weakest policy allowed.
     pub floor: AtomicU8,
     pub failed: AtomicBool,
+    /// It failed for want of room, and nothing is lost that is here: it can go on where it was.
+    pub wants_room: AtomicBool,
     pub closed: AtomicBool,
     /// Why it has failed, if it has.
     pub failure: Mutex<Option<Arc<str>>>,
@@ -122,6 +124,7 @@ impl Core {
             segment_bytes: AtomicU64::new(options.segment_bytes),
             floor: AtomicU8::new(Fsync::No as u8),
             failed: AtomicBool::new(false),
+            wants_room: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             failure: Mutex::default(),
             is_full: AtomicBool::new(false),
@@ -233,12 +236,17 @@ impl Core {
         self.written.0.store(lsn.get(), Ordering::SeqCst);
         self.unsynced.forget();
         self.is_full.store(false, Ordering::SeqCst);
-        let mut failure = self.failure.lock();
-        *failure = None;
-        self.failed.store(false, Ordering::SeqCst);
-        drop(failure);
+        self.forget_failure();
         self.advance_stable(lsn);
         self.wake_all();
+    }
+
+    /// The log is as if it had not failed.
+    pub fn forget_failure(&self) {
+        let mut failure = self.failure.lock();
+        *failure = None;
+        self.wants_room.store(false, Ordering::SeqCst);
+        self.failed.store(false, Ordering::SeqCst);
     }
 
     /// Wakes everyone who waits for something.

@@ -88,6 +88,11 @@ pub enum WalError {
 }
 
 impl WalError {
+    /// Whether there was no room on the disk.
+    pub(super) fn is_want_of_room(&self) -> bool {
+        matches!(self, Self::Io(error) if error.is_want_of_room())
+    }
+
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WalError {
         move |error| WalError::Io(FileError::at(doing, path)(error))
     }

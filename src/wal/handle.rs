@@ -262,6 +262,17 @@ impl Wal {
         core.policy() == Fsync::EverySec && core.unsynced.is_late(now) && core.is_open()
     }
 
+    /// Has a log go on that has failed for want of room only, where it was; whether it does.
+    ///
+    /// # Errors
+    /// When there is no room yet.
+    pub fn go_on(&self) -> Result<bool, WalError> {
+        self.inner
+            .appender
+            .as_ref()
+            .map_or(Ok(false), |appender| appender.go_on())
+    }
+
     /// Has a log go on that has failed, in a new segment behind `lsn`: all up to there is durable by other means, and
     /// those who wait for it are told so. Nothing happens where nothing is logged.
     ///
@@ -409,7 +420,11 @@ fn open_segment(
         }
         let segment = continue_segment(disk.as_ref(), dir, last)?;
         if end == next {
-            notes.tell(disk.as_ref(), last.first, next.before())?;
+            match notes.tell(disk.as_ref(), last.first, next.before()) {
+                // It tells of less than it could. A disk that is full shall not keep a server from starting.
+                Err(error) if error.is_want_of_room() => tracing::warn!("the log's end is not noted: {error}"),
+                told => told?,
+            }
             return Ok((segment, files, last_wall_ms, notes));
         }
     }

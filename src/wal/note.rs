@@ -183,7 +183,11 @@ impl LogNote {
                 note: Self::path(dir),
             });
         }
-        Ok(())
+        // It was noted when its header was durable.
+        match files.iter().find(|file| file.first == self.newest) {
+            Some(noted) => read_segment_header(disk, noted).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// Compares it, which is in `dir`, with the end of the log: `next` would be the next record.

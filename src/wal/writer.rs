@@ -52,6 +52,10 @@ pub(super) struct Writer {
     pub ahead: Ahead,
     /// Something was written and not made durable here.
     is_dirty: bool,
+    /// A sync here has failed.
+    is_in_doubt: bool,
+    /// A record is being gathered, piece by piece.
+    is_within_record: bool,
 }
 
 /// How far the last write of a turn is to get.
@@ -104,6 +108,8 @@ impl Writer {
             floor: Lsn::FIRST,
             ahead: Ahead::default(),
             is_dirty: false,
+            is_in_doubt: false,
+            is_within_record: false,
         }
     }
 
@@ -131,7 +137,6 @@ impl Writer {
     pub fn commit(&mut self) -> Result<Wrote, WalError> {
         let before = self.segment.bytes;
         let wrote = self.write_to(Goal::Durable)?;
-        // The last piece may have been too large to be gathered.
         if self.is_dirty {
             self.sync()?;
         }
@@ -157,6 +162,23 @@ impl Writer {
         self.write_gathered(Goal::Written)
     }
 
+    /// Whether what a write has just failed to write is here as a whole, and nothing that was written before is in doubt.
+    pub fn can_write_again(&self) -> bool {
+        !self.is_within_record && !self.is_in_doubt
+    }
+
+    /// Writes once more what there was no room for, in the place of what of it has been written.
+    pub fn write_again(&mut self) -> Result<(), WalError> {
+        let segment = &mut self.segment;
+        self.ahead.clear_way(u64::MAX);
+        segment
+            .file
+            .truncate(segment.bytes)
+            .map_err(WalError::io("truncate", &segment.path))?;
+        self.ahead.reset();
+        self.flush(Goal::Written)
+    }
+
     /// Cuts off what the segment has behind its last record, and syncs it, unless that is how it is: it is not written
     /// to any more.
     pub fn end_segment(&mut self) -> Result<(), WalError> {
@@ -176,14 +198,16 @@ impl Writer {
 
     fn sync(&mut self) -> Result<(), WalError> {
         let segment = &mut self.segment;
+        self.is_in_doubt = true;
         segment.file.sync_data().map_err(WalError::io("sync", &segment.path))?;
-        self.is_dirty = false;
+        (self.is_dirty, self.is_in_doubt) = (false, false);
         Ok(())
     }
 
     /// Goes on in `segment`, which begins with the next record.
     pub fn turn_to(&mut self, segment: OpenSegment) {
         self.segment = segment;
+        (self.is_dirty, self.is_in_doubt) = (false, false);
         self.ahead.reset();
         let mut segments = self.core.segments.lock();
         if let Some(last) = segments.last_mut() {
@@ -202,6 +226,7 @@ impl Writer {
     /// Forgets the records below `next`, written or not: they are durable by other means.
     pub fn skip_to(&mut self, next: Lsn) {
         self.gather.clear();
+        self.is_within_record = false;
         let unwritten = std::mem::take(&mut self.gathered_bytes);
         self.core.pending.0.fetch_sub(unwritten, Ordering::SeqCst);
         self.gathered_records = 0;
@@ -237,7 +262,9 @@ impl Writer {
                     self.flush(Goal::Written)?;
                 }
                 let record = merge.peek(stream).ok_or_else(|| self.lost_record())?;
+                self.is_within_record = true;
                 self.write_record(&record)?;
+                self.is_within_record = false;
                 // Not before: a record in which the log fails is still in its stream.
                 self.gathered_records += 1;
                 self.gathered_bytes += record.bytes();
@@ -355,8 +382,11 @@ impl Writer {
         } else {
             self.write_out(&gather, goal)
         };
-        gather.clear();
-        gather.shrink_to(GATHER_BYTES_KEPT);
+        // What could not be written may be written again.
+        if result.is_ok() {
+            gather.clear();
+            gather.shrink_to(GATHER_BYTES_KEPT);
+        }
         self.gather = gather;
         result
     }
@@ -365,12 +395,18 @@ impl Writer {
         fault_point("wal.before_write");
         let segment = &mut self.segment;
         self.ahead.clear_way(segment.bytes + bytes.len() as u64);
-        let written = match goal {
-            Goal::Written => segment.file.write_all(bytes),
-            Goal::Durable => segment.file.write_durable(bytes),
-        };
-        self.is_dirty = goal == Goal::Written;
-        written.map_err(WalError::io("write", &segment.path))?;
+        let is_durable = goal == Goal::Durable
+            && segment
+                .file
+                .write_direct(bytes)
+                .map_err(WalError::io("write", &segment.path))?;
+        if !is_durable {
+            self.is_dirty = true;
+            segment
+                .file
+                .write_all(bytes)
+                .map_err(WalError::io("write", &segment.path))?;
+        }
         segment.bytes += bytes.len() as u64;
         self.core
             .counters

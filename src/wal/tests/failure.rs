@@ -392,3 +392,107 @@ fn a_record_begun_and_not_committed_fails_the_log() {
     drop(log);
     assert!(wal.is_failed());
 }
+
+/// What waited for room is written where the log was; nothing that was written before is touched.
+#[test]
+fn a_log_that_wants_room_goes_on_where_it_was() {
+    for seed in 0..60_u64 {
+        let disk = FaultDisk::new(seed);
+        let policy = [Fsync::Always, Fsync::EverySec, Fsync::No][seed as usize % 3];
+        let segment_bytes = [1_200, 1 << 20][seed as usize / 3 % 2];
+        let small = WalOptions {
+            segment_bytes,
+            ..options(policy)
+        };
+        let wal = open(&disk, small, Lsn::FIRST).unwrap();
+        let mut log = wal.log();
+        disk.limit_bytes(2_000 + seed * 37);
+        let since = Instant::now();
+        while !wal.is_failed() && since.elapsed() < Duration::from_secs(10) {
+            append(&mut log);
+            log.submit_alone();
+            std::thread::yield_now();
+        }
+        append(&mut log);
+        log.submit();
+        assert!(wal.is_failed(), "seed {seed}");
+        // No room yet: what is written becomes stable all the same.
+        assert!(!matches!(wal.go_on(), Ok(true)) || wal.is_failed(), "seed {seed}");
+        assert_eq!(wal.stable_lsn(), wal.written_lsn(), "seed {seed}");
+        let killed = read_all(&disk.fork().kill()).unwrap().0;
+        assert!(killed.len() as u64 >= wal.written_lsn().get(), "seed {seed}");
+        disk.clear_faults();
+        assert!(wal.go_on().unwrap() && !wal.is_failed(), "seed {seed}");
+        let last = append(&mut log);
+        log.submit();
+        wal.sync_blocking(last).unwrap();
+        wal.close().unwrap();
+        let (records, tail) = read_all(&disk.crash()).unwrap();
+        assert_prefix(&records, Lsn::FIRST);
+        assert_eq!((records.len() as u64, tail), (last.get(), None), "seed {seed}");
+    }
+}
+
+/// After a sync that has failed nothing is known of the file.
+#[test]
+fn a_log_whose_sync_has_failed_does_not_go_on_where_it_was() {
+    let disk = FaultDisk::new(1);
+    let wal = open(&disk, options(Fsync::Always), Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    disk.fail_sync(0);
+    let last = append(&mut log);
+    log.submit();
+    assert!(wal.sync_blocking(last).is_err());
+    assert!(matches!(wal.go_on(), Ok(false)) && wal.is_failed());
+}
+
+/// A server can start from a disk that is full.
+#[test]
+fn a_log_is_opened_on_a_full_disk() {
+    let disk = FaultDisk::new(1);
+    let noted = || WalOptions {
+        note_dir: Some(PathBuf::from("/data/checkpoint")),
+        ..options(Fsync::EverySec)
+    };
+    disk.create_dir_all(Path::new("/data/checkpoint")).unwrap();
+    let wal = open(&disk, noted(), Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    let last = append(&mut log);
+    log.submit();
+    wal.sync_blocking(last).unwrap();
+    let disk = disk.kill();
+    disk.limit_bytes(1);
+    let wal = open(&disk, noted(), last.next()).unwrap();
+    let mut log = wal.log();
+    let next = append(&mut log);
+    log.submit();
+    assert!(wal.is_failed());
+    disk.clear_faults();
+    assert!(wal.go_on().unwrap());
+    wal.sync_blocking(next).unwrap();
+    assert_eq!(read_all(&disk.crash()).unwrap().0.len() as u64, next.get());
+}
+
+/// It was noted when its header was durable: whatever has become of it, it held records.
+#[test]
+fn a_noted_segment_without_its_header_is_not_taken_for_one_that_was_begun() {
+    let (disk, note_dir) = (FaultDisk::new(1), Path::new("/data/checkpoint"));
+    disk.create_dir_all(note_dir).unwrap();
+    let noted = WalOptions {
+        note_dir: Some(note_dir.to_owned()),
+        ..options(Fsync::Always)
+    };
+    let wal = open(&disk, noted, Lsn::FIRST).unwrap();
+    let mut log = wal.log();
+    let last = append(&mut log);
+    log.submit();
+    wal.sync_blocking(last).unwrap();
+    let after = disk.kill();
+    let note = LogNote::read(&after, note_dir).unwrap().unwrap();
+    note.check(&after, note_dir, Path::new(DIR)).unwrap();
+    for left in [0, 31] {
+        let cut = after.fork();
+        cut.truncate(&segment_path(Lsn::FIRST), left).unwrap();
+        assert!(note.check(&cut, note_dir, Path::new(DIR)).is_err(), "{left} bytes");
+    }
+}
