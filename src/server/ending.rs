@@ -17,7 +17,7 @@ use super::finish::finish;
 use super::open::{Opened, Opening};
 use crate::net::Workers;
 use crate::state::Server;
-use crate::wal::Fsync;
+use crate::wal::{Fsync, Lsn};
 
 /// A load that was called off has this long: it changes nothing, so there is nothing to wait for.
 const CALLED_OFF: Duration = Duration::from_secs(1);
@@ -82,8 +82,10 @@ fn end_each(server: &Server, running: Running, step: &Mutex<&'static str>) -> Re
 /// The time is over.
 fn leave(server: &Arc<Server>, step: &'static str) -> Result<(), StartError> {
     tracing::warn!("the time for the shutdown is over: not waited for {step}");
-    sync_once_more(server);
-    match lost(server) {
+    // What a conversion goes on writing behind that was not acknowledged.
+    let written = server.engine.wal().written_lsn();
+    sync_once_more(server, written);
+    match lost(server, written) {
         None => Ok(()),
         Some(what) => Err(StartError(format!(
             "the shutdown took longer than server.shutdown_timeout_s and did not wait for {step}: {what}"
@@ -91,14 +93,13 @@ fn leave(server: &Arc<Server>, step: &'static str) -> Result<(), StartError> {
     }
 }
 
-/// Has the log synced, if its disk answers.
-fn sync_once_more(server: &Arc<Server>) {
+/// Has the log synced up to the record `written`, if its disk answers.
+fn sync_once_more(server: &Arc<Server>, written: Lsn) {
     let (sender, synced) = sync_channel(1);
     let with = Arc::clone(server);
     let thread = std::thread::Builder::new().name("last-sync".to_owned()).spawn(move || {
-        let wal = with.engine.wal();
         // Whether it was synced is looked at anyway.
-        let _ = wal.sync_blocking(wal.written_lsn());
+        let _ = with.engine.wal().sync_blocking(written);
         let _ = sender.send(());
     });
     if thread.is_ok() {
@@ -106,15 +107,15 @@ fn sync_once_more(server: &Arc<Server>) {
     }
 }
 
-/// What was acknowledged and is not as durable as promised.
-fn lost(server: &Server) -> Option<String> {
+/// What was acknowledged, up to the record `written`, and is not as durable as promised.
+fn lost(server: &Server, written: Lsn) -> Option<String> {
     let loss = server.shutdown.rest().loss;
     if loss.is_some() {
         return loss;
     }
     let wal = server.engine.wal();
     // Under `always` nothing was acknowledged that is not stable; under `no` the kernel's copy is what is promised.
-    let (written, stable) = (wal.written_lsn(), wal.stable_lsn());
+    let stable = wal.stable_lsn();
     let is_late = wal.fsync() == Fsync::EverySec && stable < written;
     is_late.then(|| {
         let count = written.records_since(stable);
