@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::args;
@@ -35,6 +37,8 @@ pub struct Client {
     /// Whether it is noted when changes were acknowledged.
     pub notes_acks: bool,
     pub acks: Vec<Ack>,
+    /// When a write of it was last accepted.
+    pub accepted_ns: Arc<AtomicU64>,
 }
 
 impl Client {
@@ -50,6 +54,7 @@ impl Client {
             refused: 0,
             notes_acks: false,
             acks: Vec::new(),
+            accepted_ns: Arc::default(),
         }
     }
 
@@ -85,6 +90,7 @@ impl Client {
             if self.is_refusal(&reply) {
                 self.refused += 1;
             } else {
+                self.accepted_ns.store(monotonic_ns(), Ordering::Relaxed);
                 let before = self.notes_acks.then(|| self.acknowledged.clone());
                 let expected = op.apply(&mut self.acknowledged);
                 assert_eq!(reply, expected, "client {}: {op:?}", self.number);
