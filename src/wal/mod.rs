@@ -24,6 +24,7 @@ mod handle;
 mod keeper;
 mod merge;
 mod note;
+mod open;
 mod positions;
 mod producer;
 mod reader;
