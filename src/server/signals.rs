@@ -1,5 +1,6 @@
 //! SIGTERM and SIGINT end the server as `server.shutdown_on_sigterm` and `shutdown_on_sigint` say, unless data would be
-//! lost: then it goes on, as Redis does, and can be asked again.
+//! lost: then it goes on, as Redis does, and can be asked again. SIGHUP, which a terminal sends that is closed, does
+//! nothing.
 
 use std::sync::Arc;
 
@@ -13,12 +14,14 @@ use crate::state::{self, Server, Way};
 pub(super) fn end_on_signal(server: Arc<Server>) -> std::io::Result<JoinHandle<()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(tokio::task::spawn_local(async move {
         let live = server.params.live();
         loop {
             let (name, bits) = tokio::select! {
                 _ = terminate.recv() => ("SIGTERM", live.stop_on_sigterm()),
                 _ = interrupt.recv() => ("SIGINT", live.stop_on_sigint()),
+                _ = hangup.recv() => continue,
             };
             tracing::info!(signal = name, "asked to end");
             if state::end(&server, way(bits)).await.is_ok() {

@@ -45,6 +45,16 @@ fn terminate_under_load(settings: &[&str]) {
     }
 }
 
+/// As in Redis: a terminal that is closed takes no server with it.
+#[test]
+fn a_hangup_does_nothing() {
+    let mut server = Server::lokikv(&[]);
+    crate::support::server::signal(server.pid(), libc::SIGHUP);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(server.is_running());
+    assert_eq!(server.connect().call(&["PING"]).text(), "PONG");
+}
+
 #[test]
 fn terminate_under_load_fsync_always() {
     terminate_under_load(&["wal.fsync=always"]);

@@ -46,6 +46,9 @@ pub(super) struct Inode {
     durable: Vec<u8>,
     common: usize,
     changed_to: usize,
+    /// How many syncs have begun, and which of them was the last to begin of those that have ended.
+    begun: u64,
+    ended: u64,
 }
 
 impl Inode {
@@ -56,6 +59,8 @@ impl Inode {
             live: bytes,
             common,
             changed_to: common,
+            begun: 0,
+            ended: 0,
         }
     }
 
@@ -101,6 +106,7 @@ pub(super) struct Image {
     at: usize,
     bytes: Vec<u8>,
     len: usize,
+    number: u64,
 }
 
 #[derive(Clone)]
@@ -242,11 +248,13 @@ impl State {
     /// What a sync of the file that begins now will have made durable.
     pub fn begin_sync(&mut self, id: u64) -> io::Result<Image> {
         let inode = self.inode(id)?;
+        inode.begun += 1;
         let changed = inode.common..inode.changed_to.min(inode.live.len()).max(inode.common);
         Ok(Image {
             at: inode.common,
             bytes: inode.live.get(changed).unwrap_or_default().to_vec(),
             len: inode.live.len(),
+            number: inode.begun,
         })
     }
 
@@ -254,8 +262,10 @@ impl State {
     pub fn sync(&mut self, id: u64, image: &Image) -> io::Result<()> {
         self.syncs += 1;
         let inode = self.inode(id)?;
-        // A file that was cut meanwhile keeps what it has: nothing is promised of such a sync.
-        if inode.common >= image.at {
+        // A file that was cut meanwhile keeps what it has: nothing is promised of such a sync. One that began later and
+        // has ended has made the same durable, and more.
+        if inode.common >= image.at && image.number > inode.ended {
+            inode.ended = image.number;
             inode.apply(image);
         }
         Ok(())

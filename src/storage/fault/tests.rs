@@ -94,3 +94,20 @@ fn faults_hit_what_they_name() {
     let killed = disk.kill();
     assert!(killed.read(&path("a")).unwrap().starts_with(b"one"));
 }
+
+#[test]
+fn a_sync_takes_back_nothing_that_a_later_one_has_made_durable() {
+    let disk = disk(1);
+    let mut file = disk.create(&path("a")).unwrap();
+    let zeroed = file.syncer().unwrap();
+    zeroed.write_zeroes(0, 10_000).unwrap();
+    disk.slow_sync(std::time::Duration::from_millis(100));
+    let early = std::thread::spawn(move || zeroed.sync_data());
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    disk.slow_sync(std::time::Duration::ZERO);
+    disk.sync_dir(Path::new(DIR)).unwrap();
+    file.write_all(b"record").unwrap();
+    file.sync_data().unwrap();
+    early.join().unwrap().unwrap();
+    assert!(disk.crash().read(&path("a")).unwrap().starts_with(b"record"));
+}
