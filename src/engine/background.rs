@@ -18,10 +18,10 @@ const WINDOW: Duration = Duration::from_millis(20);
 /// A thread that has run for less than this share of the time does not give way.
 const STARVED_SHARE: u32 = 3;
 
-/// Some two thirds of a worker's share where both would have all: a checkpoint under full load, of other programs too,
+/// Some four fifths of a worker's share where both would have all: a checkpoint under full load, of other programs too,
 /// still comes to its end.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 2;
+const NICENESS: i32 = 1;
 /// Longer than any slice that a scheduler gives by itself: a thread with a shorter one that is woken up takes the core
 /// at once (Linux 6.12 and later; before, this says nothing).
 #[cfg(target_os = "linux")]
