@@ -9,6 +9,7 @@
 //! - Synced data in a file whose entry was synced is never lost or changed by a crash.
 //! - Everything random comes from the seed: the same calls give the same disk.
 
+mod inode;
 mod model;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,6 @@
 //! What the fault disk holds: each file as it is and as it was last synced, and the directory changes not yet synced.
 //!
 //! **Invariants**
-//! - `Inode::common` bytes at the start of `live` and `durable` are equal, and so is what is from `changed_to` on.
 //! - `entries` is `durable_entries` with `unsynced` applied in order.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,10 +12,7 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-/// Pages of the page cache reach the disk one by one, whole.
-const PAGE_BYTES: usize = 4096;
-/// Of a page that is being written when the power goes, some sectors reach the disk; each of them whole.
-const SECTOR_BYTES: usize = 512;
+use super::inode::{Image, Inode};
 
 /// What kind of operation asks to be admitted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,75 +34,6 @@ pub(super) struct Faults {
     pub stop: Option<u64>,
     pub bytes_max: Option<u64>,
     pub is_broken: bool,
-}
-
-#[derive(Clone, Default)]
-pub(super) struct Inode {
-    pub live: Vec<u8>,
-    durable: Vec<u8>,
-    common: usize,
-    changed_to: usize,
-    /// How many syncs have begun, and which of them was the last to begin of those that have ended.
-    begun: u64,
-    ended: u64,
-}
-
-impl Inode {
-    fn new(bytes: Vec<u8>) -> Self {
-        let common = bytes.len();
-        Self {
-            durable: bytes.clone(),
-            live: bytes,
-            common,
-            changed_to: common,
-            begun: 0,
-            ended: 0,
-        }
-    }
-
-    /// Puts `bytes` at `at`, with zeroes before it where the file is shorter.
-    fn overwrite(&mut self, at: usize, bytes: &[u8]) {
-        let end = at + bytes.len();
-        if self.live.len() < end {
-            self.common = self.common.min(self.live.len());
-            self.live.resize(end, 0);
-        }
-        if let Some(place) = self.live.get_mut(at..end) {
-            place.copy_from_slice(bytes);
-        }
-        self.common = self.common.min(at);
-        self.changed_to = self.changed_to.max(end);
-    }
-
-    /// Makes durable what `image` has.
-    fn apply(&mut self, image: &Image) {
-        self.durable.resize(image.len, 0);
-        let end = image.at + image.bytes.len();
-        if let Some(place) = self.durable.get_mut(image.at..end) {
-            place.copy_from_slice(&image.bytes);
-        }
-        let (live, durable) = (self.live.get(image.at..), self.durable.get(image.at..));
-        let (live, durable) = (live.unwrap_or_default(), durable.unwrap_or_default());
-        let count = live
-            .len()
-            .min(durable.len())
-            .min(self.changed_to.saturating_sub(image.at));
-        let (live, durable) = (live.get(..count), durable.get(..count));
-        self.common = if live == durable {
-            self.live.len().min(self.durable.len())
-        } else {
-            let pairs = live.into_iter().flatten().zip(durable.into_iter().flatten());
-            image.at + pairs.take_while(|(live, durable)| live == durable).count()
-        };
-    }
-}
-
-/// What of a file a sync makes durable.
-pub(super) struct Image {
-    at: usize,
-    bytes: Vec<u8>,
-    len: usize,
-    number: u64,
 }
 
 #[derive(Clone)]
@@ -247,27 +174,13 @@ impl State {
 
     /// What a sync of the file that begins now will have made durable.
     pub fn begin_sync(&mut self, id: u64) -> io::Result<Image> {
-        let inode = self.inode(id)?;
-        inode.begun += 1;
-        let changed = inode.common..inode.changed_to.min(inode.live.len()).max(inode.common);
-        Ok(Image {
-            at: inode.common,
-            bytes: inode.live.get(changed).unwrap_or_default().to_vec(),
-            len: inode.live.len(),
-            number: inode.begun,
-        })
+        Ok(self.inode(id)?.begin_sync())
     }
 
     /// What was written since the sync began stays unsynced.
     pub fn sync(&mut self, id: u64, image: &Image) -> io::Result<()> {
         self.syncs += 1;
-        let inode = self.inode(id)?;
-        // A file that was cut meanwhile keeps what it has: nothing is promised of such a sync. One that began later and
-        // has ended has made the same durable, and more.
-        if inode.common >= image.at && image.number > inode.ended {
-            inode.ended = image.number;
-            inode.apply(image);
-        }
+        self.inode(id)?.end_sync(image);
         Ok(())
     }
 
@@ -284,11 +197,7 @@ impl State {
     }
 
     pub fn truncate(&mut self, id: u64, len: u64) -> io::Result<()> {
-        let inode = self.inode(id)?;
-        let len = usize::try_from(len).unwrap_or(usize::MAX);
-        inode.live.resize(len, 0);
-        inode.common = inode.common.min(len);
-        inode.changed_to = len.max(inode.durable.len());
+        self.inode(id)?.truncate(usize::try_from(len).unwrap_or(usize::MAX));
         Ok(())
     }
 
@@ -398,12 +307,7 @@ impl State {
 
     pub fn flip(&mut self, path: &Path, offset: usize, mask: u8) -> io::Result<()> {
         let id = self.lookup(path)?;
-        let inode = self.inode(id)?;
-        for bytes in [&mut inode.live, &mut inode.durable] {
-            if let Some(byte) = bytes.get_mut(offset) {
-                *byte ^= mask;
-            }
-        }
+        self.inode(id)?.flip(offset, mask);
         Ok(())
     }
 
@@ -418,7 +322,7 @@ impl State {
         let mut inodes = std::mem::take(&mut self.inodes);
         inodes.retain(|id, _| self.entries.values().any(|used| used == id));
         for inode in inodes.values_mut() {
-            crash_inode(inode, &mut self.random);
+            inode.crash(&mut self.random);
         }
         self.inodes = inodes;
     }
@@ -457,52 +361,5 @@ fn apply(entries: &mut BTreeMap<PathBuf, u64>, op: &DirOp) {
             entries.remove(from);
             entries.insert(to.clone(), *id);
         }
-    }
-}
-
-/// The synced part stays (or, after an unsynced truncation, perhaps all that was synced before it);
-/// behind it a random prefix of the unsynced bytes, in two cases of three with lost pages or sectors.
-fn crash_inode(inode: &mut Inode, random: &mut SmallRng) {
-    let truncation_lost = inode.durable.len() > inode.common && random.random_bool(0.5);
-    if truncation_lost {
-        inode.live = inode.durable.clone();
-    } else {
-        let whole = inode.live.len();
-        let extra = whole - inode.common;
-        let kept = match random.random_range(0..3) {
-            0 => 0,
-            1 => extra,
-            _ => random.random_range(0..=extra),
-        };
-        inode.live.truncate(inode.common + kept);
-        // What was there already stays there, as it was.
-        let old = inode.durable.get(inode.live.len()..whole.min(inode.durable.len()));
-        inode.live.extend(old.unwrap_or_default().to_vec());
-        match random.random_range(0..3) {
-            0 => {}
-            1 => lose(inode, PAGE_BYTES, random),
-            _ => lose(inode, SECTOR_BYTES, random),
-        }
-    }
-    *inode = Inode::new(std::mem::take(&mut inode.live));
-}
-
-/// Some units of the unsynced part have not reached the disk: there are zeroes, what was synced before, or, where
-/// nothing was, what other files have left there.
-fn lose(inode: &mut Inode, unit: usize, random: &mut SmallRng) {
-    let share = random.random_range(0.02..0.9);
-    let mut start = inode.common;
-    while start < inode.live.len() {
-        let end = ((start / unit + 1) * unit).min(inode.live.len());
-        if random.random_bool(share) {
-            let is_zeroed = start >= inode.durable.len() && random.random_bool(0.5);
-            for at in start..end {
-                let old = inode.durable.get(at).copied().unwrap_or_else(|| random.random());
-                if let Some(byte) = inode.live.get_mut(at) {
-                    *byte = if is_zeroed { 0 } else { old };
-                }
-            }
-        }
-        start = end;
     }
 }
