@@ -16,7 +16,7 @@ const TURN: Duration = Duration::from_micros(200);
 /// What a thread has got of a core is judged over this time.
 const WINDOW: Duration = Duration::from_millis(20);
 /// A thread that has run for less than this share of the time does not give way.
-const STARVED_SHARE: u32 = 3;
+const STARVED_SHARE: u32 = 2;
 
 /// Some four fifths of a worker's share where both would have all: a checkpoint under full load, of other programs too,
 /// still comes to its end.

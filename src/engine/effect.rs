@@ -15,7 +15,7 @@ use crate::page::list::ListOp;
 use crate::page::set::SetOp;
 use crate::page::stream::StreamOp;
 use crate::page::zset::ZsetOp;
-use crate::page::{Malformed, ValueRef, codec};
+use crate::page::{Malformed, StrRef, ValueRef, codec};
 use crate::shared::Shared;
 
 /// How a collection places its keys; fixed at creation, kept on disk.
@@ -232,8 +232,33 @@ impl<'a> Effect<'a> {
     /// Appends this effect on `collection` to a record's payload.
     #[inline]
     pub fn encode(&self, collection: CollectionId, sink: &mut impl codec::Sink) {
-        codec::encode(&(collection, self), self.large(), sink);
+        match *self {
+            Self::Put {
+                key,
+                expire_at_ms,
+                value: ValueRef::Str(StrRef::Inline(text)),
+            } => put_text(collection, key, expire_at_ms, text, sink),
+            _ => codec::encode(&(collection, self), self.large(), sink),
+        }
     }
+}
+
+/// What [`codec::encode`] would write for the most frequent effect of all, in half the time.
+#[inline]
+fn put_text(collection: CollectionId, key: &[u8], expire_at_ms: u64, text: &[u8], sink: &mut impl codec::Sink) {
+    let (put, string) = (0, 0);
+    let head = codec::Ints::default()
+        .with(collection.get().into())
+        .with(put)
+        .with(key.len() as u64);
+    let middle = codec::Ints::default()
+        .with(expire_at_ms)
+        .with(string)
+        .with(text.len() as u64);
+    sink.push(head.bytes());
+    sink.push(key);
+    sink.push(middle.bytes());
+    sink.push(text);
 }
 
 /// The effects of one record's payload, in order.
@@ -262,7 +287,29 @@ pub fn decode_all(payload: &[u8]) -> impl Iterator<Item = Result<(CollectionId, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::{Spliced, StrRef};
+    use crate::page::Spliced;
+
+    #[test]
+    fn the_short_way_writes_what_the_serializer_writes() {
+        let lengths = [0, 1, 250, 251, 300, 0xffff, 0x1_0000, 70_000];
+        let times = [0, 250, 251, 0xffff, 0x1_0000, 0xffff_ffff, 1 << 32, u64::MAX];
+        let ids = [0, 1, 250, 251, 0xffff, 0x1_0000, 70_000, u32::MAX];
+        for (at, expire_at_ms, id) in
+            (0..8).flat_map(|at| times.into_iter().flat_map(move |time| ids.map(|id| (at, time, id))))
+        {
+            let (key_bytes, text_bytes) = (lengths[at], lengths[(at + 3) % 8]);
+            let (key, text) = (vec![b'k'; key_bytes], vec![b't'; text_bytes]);
+            let effect = Effect::Put {
+                key: &key,
+                expire_at_ms,
+                value: ValueRef::Str(StrRef::Inline(&text)),
+            };
+            let (mut short, mut long) = (Vec::new(), Vec::new());
+            effect.encode(CollectionId::new(id), &mut short);
+            codec::encode(&(CollectionId::new(id), effect), None, &mut long);
+            assert!(short == long, "{key_bytes} {text_bytes} {expire_at_ms} {id}");
+        }
+    }
 
     #[test]
     fn effects_read_back_also_with_a_linked_value() {

@@ -72,6 +72,56 @@ pub fn encode<T: Serialize, S: Sink>(value: &T, large: Option<&Shared>, sink: &m
     debug_assert!(result.is_ok(), "encoding into memory failed: {result:?}");
 }
 
+/// Integers as [`encode`] writes them, lengths and the numbers of variants among them: for what is encoded so often that
+/// a serializer's calls would be felt.
+pub struct Ints {
+    bytes: [u8; INTS_BYTES],
+    len: usize,
+}
+
+/// One takes at most this many bytes.
+const INT_BYTES_MAX: usize = 9;
+/// Room for three, and for the last to be written as a whole.
+const INTS_BYTES: usize = 4 * INT_BYTES_MAX;
+
+impl Default for Ints {
+    fn default() -> Self {
+        Self {
+            bytes: [0; INTS_BYTES],
+            len: 0,
+        }
+    }
+}
+
+impl Ints {
+    /// Appends one; a fourth may not have room, and is left out.
+    #[inline]
+    #[must_use]
+    pub fn with(mut self, value: u64) -> Self {
+        let (first, rest) = match value {
+            0..=250 => (value as u8, 0),
+            251..=0xffff => (251, 2),
+            0x1_0000..=0xffff_ffff => (252, 4),
+            _ => (253, 8),
+        };
+        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+        debug_assert!(room.len() >= INT_BYTES_MAX, "too many integers");
+        if let Some((to, room)) = room.split_first_mut()
+            && let Some(field) = room.first_chunk_mut()
+        {
+            (*to, *field) = (first, value.to_le_bytes());
+            self.len += 1 + rest;
+        }
+        self
+    }
+
+    /// What they are on disk.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
 /// Decodes one value from the front of `bytes`; returns it and how many bytes it took.
 ///
 /// # Errors

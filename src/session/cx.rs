@@ -63,9 +63,7 @@ impl WorkerCx {
 
     /// The requests of a connection have run, and others' are to follow.
     pub fn go_on(&self) {
-        self.stopwatch
-            .borrow_mut()
-            .submit_if_late(&mut self.worker.borrow_mut());
+        self.stopwatch.borrow_mut().submit_if_due(&mut self.worker.borrow_mut());
     }
 
     /// When the worker last looked at the clock.

@@ -68,12 +68,14 @@ impl Stopwatch {
         self.may_share = u64::try_from(slowlog_us).map_or(true, |us| Duration::from_micros(us) >= SHARED_TIME_MAX);
     }
 
-    /// Hands records to the log within a turn that takes long: others' may wait for them.
+    /// Hands records to the log within a turn that takes long, where others' may wait for them, or that has many.
     #[inline]
-    pub fn submit_if_late(&mut self, kit: &mut Kit) {
+    pub fn submit_if_due(&mut self, kit: &mut Kit) {
         if self.at.saturating_duration_since(self.submitted) > SUBMIT_DELAY_MAX {
             self.submitted = self.at;
             kit.submit();
+        } else {
+            kit.submit_if_long();
         }
     }
 

@@ -102,15 +102,15 @@ impl Appender {
                 self.core.is_full.store(true, Ordering::SeqCst);
                 self.core.nudge();
             }
-            Err(error) => self.fail_on_write(&error, writer),
+            Err(error) => self.fail_for(&error, writer.can_write_again()),
         }
     }
 
-    /// The log fails on an error of a write, after which it may be able to go on where it was.
-    fn fail_on_write(&self, error: &WalError, writer: &Writer) {
-        let is_first = !self.core.is_failed();
-        if is_first && error.is_want_of_room() && writer.can_write_again() {
-            self.core.wants_room.store(true, Ordering::SeqCst);
+    /// The log fails on an error, for the first one it has met; `can_go_on`: where it was, if the error was want of room.
+    fn fail_for(&self, error: &WalError, can_go_on: bool) {
+        if !self.core.is_failed() {
+            let wants_room = can_go_on && error.is_want_of_room();
+            self.core.wants_room.store(wants_room, Ordering::SeqCst);
         }
         self.core.fail(&error.to_string());
     }
@@ -164,14 +164,19 @@ impl Appender {
         if self.core.policy() != Fsync::Always {
             return;
         }
-        let current = self.current.lock().clone();
         let full_bytes = self.core.segment_bytes.load(Ordering::Relaxed);
-        let mut writer = self.writer.lock();
+        // Whoever holds it asks again if they are still due then.
+        let Some(mut writer) = self.writer.try_lock() else {
+            return;
+        };
         let end = writer.segment().bytes;
+        if !self.core.is_open() || !writer.ahead.is_due(end, full_bytes) {
+            drop(writer);
+            return self.write();
+        }
+        let current = self.current.lock().clone();
         if !current.file.gains_by_zeroes() {
             writer.ahead.refuse();
-        }
-        if !self.core.is_open() || !writer.ahead.is_due(end, full_bytes) {
             drop(writer);
             return self.write();
         }
@@ -265,10 +270,7 @@ impl Appender {
         match self.begin_next(&mut writer) {
             // It has been taken from the queue already.
             Ok(()) => self.write_under(&mut writer),
-            Err(error) => {
-                self.core.wants_room.store(error.is_want_of_room(), Ordering::SeqCst);
-                self.core.fail(&error.to_string());
-            }
+            Err(error) => self.fail_for(&error, true),
         }
     }
 

@@ -123,6 +123,20 @@ pub(super) fn covered(record: &[u8]) -> &[u8] {
     record.get(RECORD_PREFIX_BYTES..).unwrap_or_default()
 }
 
+/// Puts the CRC into a record that has no splices, in a segment with this salt.
+#[inline]
+pub(super) fn seal(record: &mut [u8], salt: u32) {
+    put_crc(record, crc32c::crc32c_append(salt, covered(record)));
+}
+
+/// Puts a CRC into a record's header.
+#[inline]
+pub(super) fn put_crc(record: &mut [u8], crc: u32) {
+    if let Some(field) = record.get_mut(4..).and_then(|rest| rest.first_chunk_mut::<4>()) {
+        *field = crc.to_le_bytes();
+    }
+}
+
 /// A segment's header, decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SegmentHeader {

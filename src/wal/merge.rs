@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Lsn;
 use super::chunk::{Chunk, Slot, Splice};
-use super::format::{RECORD_HEADER_BYTES, RecordHeader};
+use super::format::{RECORD_HEADER_BYTES, RecordHeader, seal};
 
 /// Chunks given back keep at most this much memory.
 const SPARE_BYTES_MAX: usize = 1 << 20;
@@ -31,6 +31,16 @@ pub(super) struct Next<'a> {
     /// Its splices; their `at` is relative to the chunk, of which `inline` begins at `start`.
     pub splices: &'a [Splice],
     pub start: usize,
+}
+
+/// Records of one chunk that follow one another, without splices.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Run<'a> {
+    /// Headers and payloads, as they go to the file.
+    pub bytes: &'a [u8],
+    pub records: u64,
+    /// When the last one was made.
+    pub last_wall_ms: u64,
 }
 
 impl Next<'_> {
@@ -146,7 +156,42 @@ impl Merge {
         })
     }
 
-    /// Steps over the record that `peek` showed; returns the stream's next LSN.
+    /// Puts the CRCs, which start from `salt`, into the run of records that begins with `next` in a stream, and returns
+    /// it: up to a record that does not follow, one with a splice, or that with which it has `bytes_min` bytes.
+    pub fn seal_run(&mut self, stream: usize, next: Lsn, salt: u32, bytes_min: u64) -> Run<'_> {
+        let Some(stream) = self.streams.get_mut(stream) else {
+            return Run::default();
+        };
+        let (start, splice_at) = (stream.at, stream.splice_at);
+        let Some(chunk) = stream.chunks.front_mut() else {
+            return Run::default();
+        };
+        // A splice comes before the byte at its offset: it is of the record that ends there, or later.
+        let spliced = chunk.splices.get(splice_at).map_or(usize::MAX, |splice| splice.at);
+        let (mut at, mut lsn, mut last_wall_ms) = (start, next, 0);
+        while ((at - start) as u64) < bytes_min {
+            let Some(rest) = chunk.buf.get_mut(at..) else { break };
+            let Some(header) = rest.first_chunk().map(RecordHeader::decode) else {
+                break;
+            };
+            let end = at + header.crc as usize;
+            if header.lsn != lsn || end >= spliced {
+                break;
+            }
+            let Some(record) = rest.get_mut(..header.crc as usize) else {
+                break;
+            };
+            seal(record, salt);
+            (at, lsn, last_wall_ms) = (end, lsn.next(), header.wall_ms);
+        }
+        Run {
+            bytes: chunk.buf.get(start..at).unwrap_or_default(),
+            records: lsn.get() - next.get(),
+            last_wall_ms,
+        }
+    }
+
+    /// Steps over the record that `peek` showed, or over a run; returns the stream's next LSN.
     pub fn advance(&mut self, index: usize, inline_bytes: usize, splices: usize) -> Lsn {
         let (Some(stream), Some(head)) = (self.streams.get_mut(index), self.heads.get_mut(index)) else {
             return Lsn::MAX;

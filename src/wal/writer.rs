@@ -12,15 +12,17 @@ use std::sync::atomic::Ordering;
 
 use super::ahead::Ahead;
 use super::core::{Core, SegmentInfo};
-use super::format::{self, RECORD_PREFIX_BYTES, covered};
-use super::merge::{Merge, Next};
+use super::format::{self, RECORD_PREFIX_BYTES};
+use super::merge::{Merge, Next, Run};
 use super::positions::{Place, SPACING_BYTES};
 use super::segment::OpenSegment;
 use super::{Lsn, WalError, WalOptions};
 use crate::storage::fault_point::fault_point;
 
 /// A write to the file is at most about this large (a spliced value apart).
-const WRITE_BYTES_MAX: usize = 1 << 20;
+const WRITE_BYTES_MAX: u64 = 1 << 20;
+/// Runs of records from this size on are written from where they are.
+const RUN_BYTES_MIN: usize = 16 << 10;
 /// Splices up to this size are copied into the gathered write.
 const SPLICE_COPY_BYTES_MAX: usize = 64 << 10;
 /// Memory for gathering that is kept.
@@ -41,9 +43,9 @@ pub(super) struct Writer {
     segment: OpenSegment,
     merge: Merge,
     gather: Vec<u8>,
-    /// Bytes, as the producers counted them, of the records in `gather`.
-    gathered_bytes: u64,
-    gathered_records: u64,
+    /// Bytes, as the producers counted them, of the records that were taken since the last flush: gathered, or written.
+    taken_bytes: u64,
+    taken_records: u64,
     next: Lsn,
     last_wall_ms: u64,
     noted: Noted,
@@ -100,8 +102,8 @@ impl Writer {
             segment,
             merge: Merge::default(),
             gather: Vec::new(),
-            gathered_bytes: 0,
-            gathered_records: 0,
+            taken_bytes: 0,
+            taken_records: 0,
             next,
             last_wall_ms,
             noted: Noted::default(),
@@ -147,7 +149,7 @@ impl Writer {
     fn write_to(&mut self, goal: Goal) -> Result<Wrote, WalError> {
         self.sweep();
         let mut merge = std::mem::take(&mut self.merge);
-        let result = self.write_merged(&mut merge);
+        let result = self.write_merged(&mut merge, goal);
         self.merge = merge;
         let wrote = result?;
         self.flush(goal)?;
@@ -227,9 +229,9 @@ impl Writer {
     pub fn skip_to(&mut self, next: Lsn) {
         self.gather.clear();
         self.is_within_record = false;
-        let unwritten = std::mem::take(&mut self.gathered_bytes);
+        let unwritten = std::mem::take(&mut self.taken_bytes);
         self.core.pending.0.fetch_sub(unwritten, Ordering::SeqCst);
-        self.gathered_records = 0;
+        self.taken_records = 0;
         self.floor = next;
         self.next = next;
         self.sweep();
@@ -251,26 +253,30 @@ impl Writer {
         core.pending.0.fetch_sub(skipped, Ordering::SeqCst);
     }
 
-    fn write_merged(&mut self, merge: &mut Merge) -> Result<Wrote, WalError> {
+    fn write_merged(&mut self, merge: &mut Merge, goal: Goal) -> Result<Wrote, WalError> {
         while let Some(stream) = merge.find(self.next) {
-            // A run: the records of one stream as long as they follow each other.
+            // The records of one stream as long as they follow each other.
             loop {
-                if self.is_full() {
+                let Some(room_bytes) = self.room_bytes() else {
                     return Ok(Wrote::Full);
-                }
-                if self.gather.len() >= WRITE_BYTES_MAX {
+                };
+                if self.taken_bytes >= WRITE_BYTES_MAX {
                     self.flush(Goal::Written)?;
                 }
-                let record = merge.peek(stream).ok_or_else(|| self.lost_record())?;
-                self.is_within_record = true;
-                self.write_record(&record)?;
-                self.is_within_record = false;
-                // Not before: a record in which the log fails is still in its stream.
-                self.gathered_records += 1;
-                self.gathered_bytes += record.bytes();
-                let (inline, splices) = (record.inline.len(), record.splices.len());
-                self.next = self.next.next();
-                if merge.advance(stream, inline, splices) != self.next {
+                if self.core.mark_due.swap(false, Ordering::SeqCst) {
+                    self.gather_mark();
+                }
+                let run = merge.seal_run(stream, self.next, self.segment.salt, room_bytes.min(WRITE_BYTES_MAX));
+                let head = if run.records > 0 {
+                    let wrote = self.take_run(&run, goal);
+                    let bytes = run.bytes.len();
+                    let head = merge.advance(stream, bytes, 0);
+                    wrote?;
+                    head
+                } else {
+                    self.take_record(merge, stream)?
+                };
+                if head != self.next {
                     break;
                 }
             }
@@ -278,14 +284,52 @@ impl Writer {
         Ok(Wrote::All)
     }
 
-    /// Whether the segment is long enough, and holds a record.
-    fn is_full(&self) -> bool {
+    /// Takes a run into the file, if it is long and need only be written, else into what is gathered. Either way it has
+    /// been taken: one that cannot be written is gathered.
+    fn take_run(&mut self, run: &Run<'_>, goal: Goal) -> Result<(), WalError> {
+        let wrote = if goal == Goal::Written && run.bytes.len() >= RUN_BYTES_MIN {
+            self.write_gathered(Goal::Written)
+                .and_then(|()| self.write_out(run.bytes, Goal::Written))
+        } else {
+            self.gather.extend_from_slice(run.bytes);
+            Ok(())
+        };
+        if wrote.is_err() {
+            self.gather.extend_from_slice(run.bytes);
+        }
+        self.last_wall_ms = run.last_wall_ms;
+        self.note_taken(run.records, run.bytes.len() as u64);
+        wrote
+    }
+
+    /// Takes the next record, which has splices.
+    fn take_record(&mut self, merge: &mut Merge, stream: usize) -> Result<Lsn, WalError> {
+        let record = merge.peek(stream).ok_or_else(|| self.lost_record())?;
+        self.is_within_record = true;
+        self.write_record(&record)?;
+        self.is_within_record = false;
+        // Not before: a record in which the log fails is still in its stream.
+        self.note_taken(1, record.bytes());
+        let (inline, splices) = (record.inline.len(), record.splices.len());
+        Ok(merge.advance(stream, inline, splices))
+    }
+
+    fn note_taken(&mut self, records: u64, bytes: u64) {
+        self.taken_records += records;
+        self.taken_bytes += bytes;
+        self.next = Lsn::new(self.next.get() + records);
+    }
+
+    /// How many bytes the segment takes before it is full, at least one as long as it holds no record; `None`: none.
+    fn room_bytes(&self) -> Option<u64> {
         let full_bytes = self.core.segment_bytes.load(Ordering::Relaxed);
-        if self.segment.bytes + (self.gather.len() as u64) < full_bytes {
-            return false;
+        let bytes = self.segment.bytes + self.gather.len() as u64;
+        if bytes < full_bytes {
+            return Some(full_bytes - bytes);
         }
         let segments = self.core.segments.lock();
-        segments.last().is_some_and(|last| last.first < self.next)
+        let holds_record = segments.last().is_some_and(|last| last.first < self.next);
+        (!holds_record).then_some(1)
     }
 
     /// The chunks are not what the producers promise; must never happen.
@@ -294,39 +338,17 @@ impl Writer {
     }
 
     fn write_record(&mut self, record: &Next<'_>) -> Result<(), WalError> {
-        if self.core.mark_due.swap(false, Ordering::SeqCst) {
-            self.gather_mark();
-        }
-        let at = self.gather.len();
         self.last_wall_ms = record.header.wall_ms;
-        if record.splices.is_empty() {
-            self.gather.extend_from_slice(record.inline);
-            let sealed = self
-                .gather
-                .get(at..)
-                .map_or(0, |bytes| crc32c::crc32c_append(self.segment.salt, covered(bytes)));
-            self.patch_crc(at, sealed);
-            return Ok(());
-        }
         let mut crc = self.segment.salt;
         each_piece(record, |piece| {
             crc = crc32c::crc32c_append(crc, piece);
             Ok(())
         })?;
-        self.gather
-            .extend_from_slice(record.inline.get(..RECORD_PREFIX_BYTES).unwrap_or_default());
-        self.patch_crc(at, crc);
+        let at = self.gather.len();
+        let prefix = record.inline.get(..RECORD_PREFIX_BYTES).unwrap_or_default();
+        self.gather.extend_from_slice(prefix);
+        format::put_crc(self.gather.get_mut(at..).unwrap_or_default(), crc);
         each_piece(record, |piece| self.gather_piece(piece))
-    }
-
-    fn patch_crc(&mut self, at: usize, crc: u32) {
-        if let Some(field) = self
-            .gather
-            .get_mut(at + 4..)
-            .and_then(|rest| rest.first_chunk_mut::<4>())
-        {
-            *field = crc.to_le_bytes();
-        }
     }
 
     /// A large piece is written from where it is; what was gathered goes first.
@@ -354,7 +376,7 @@ impl Writer {
     /// Writes what is gathered and tells how far it goes.
     fn flush(&mut self, goal: Goal) -> Result<(), WalError> {
         self.write_gathered(goal)?;
-        if self.gathered_records == 0 {
+        if self.taken_records == 0 {
             return Ok(());
         }
         let core = &self.core;
@@ -364,10 +386,10 @@ impl Writer {
         }
         core.counters
             .records_written
-            .fetch_add(std::mem::take(&mut self.gathered_records), Ordering::Relaxed);
+            .fetch_add(std::mem::take(&mut self.taken_records), Ordering::Relaxed);
         core.pending
             .0
-            .fetch_sub(std::mem::take(&mut self.gathered_bytes), Ordering::SeqCst);
+            .fetch_sub(std::mem::take(&mut self.taken_bytes), Ordering::SeqCst);
         if goal == Goal::Written {
             core.unsynced.note_written();
         }
