@@ -28,7 +28,7 @@ use crate::engine::collection::Collection;
 use crate::engine::effect::{Effect, Placement};
 use crate::engine::ids::ShardNo;
 use crate::engine::ids::{CollectionId, DatabaseId};
-use crate::engine::index::{Misfit, PageWrite};
+use crate::engine::index::{Misfit, PageWrite, ScanBudget};
 use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
 use crate::page::image::EntryImage;
@@ -263,9 +263,12 @@ impl Runner {
             while let Some(from) = next {
                 self.check_stop()?;
                 let mut batch = Vec::with_capacity(BATCH_ENTRIES);
-                next = shard.lock().index.scan(from, BATCH_ENTRIES, &mut |entry| {
-                    batch.push(Entry::new(entry.key(), entry.value(), entry.expire_at_ms(), 0));
-                });
+                next = shard
+                    .lock()
+                    .index
+                    .scan(from, &mut ScanBudget::of_entries(BATCH_ENTRIES), &mut |entry| {
+                        batch.push(Entry::new(entry.key(), entry.value(), entry.expire_at_ms(), 0));
+                    });
                 let images: Vec<EntryImage<'_>> = batch
                     .iter()
                     .map(|entry| EntryImage {

@@ -43,6 +43,11 @@ impl ExclusivePass<'_> {
     }
 }
 
+/// Those who may still look at what was taken out of everybody's sight before this began.
+pub struct Grace {
+    waits_for: Vec<usize>,
+}
+
 impl Gate {
     /// A gate for `cells` threads.
     pub fn new(cells: usize) -> Self {
@@ -62,6 +67,20 @@ impl Gate {
         Pass {
             _cell: Some(self.cells[cell].0.lock()),
         }
+    }
+
+    /// Begins to wait for the end of the passes that are held now.
+    pub fn begin_grace(&self) -> Grace {
+        Grace {
+            waits_for: (0..self.cells.len()).collect(),
+        }
+    }
+
+    /// Whether all passes that were held when `grace` began have been given up. Waits for nobody.
+    pub fn is_over(&self, grace: &mut Grace) -> bool {
+        let is_held = |cell: &usize| self.cells.get(*cell).is_some_and(|cell| cell.0.try_lock().is_none());
+        grace.waits_for.retain(is_held);
+        grace.waits_for.is_empty()
     }
 
     /// Waits until everybody has passed, and keeps them out. The caller must not hold a pass.

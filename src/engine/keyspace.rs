@@ -10,13 +10,16 @@ use super::collection::Collection;
 use super::effect::{Effect, Placement};
 use super::error::CollectionError;
 use super::ids::{CollectionId, DatabaseId};
-use super::index::{Kind, hmap};
+use super::index::{Kind, ScanBudget, hmap};
 use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
 use super::settings::Settings;
 use super::txn::Txn;
 use super::watch::{Watcher, Watching};
 use crate::page::entry::EntryRef;
+
+/// How many pages a scan looks at for each entry that it was asked for, at most, as Redis does with buckets.
+const SCAN_PAGES: usize = 10;
 
 /// A command's view of a whole collection, one shard at a time, without a common instant.
 pub struct KeyspaceTxn<'t, 'e> {
@@ -81,26 +84,29 @@ impl<'t, 'e> KeyspaceTxn<'t, 'e> {
     pub fn scan(&mut self, cursor: u64, count: usize, mut visit: impl FnMut(EntryRef<'_>)) -> u64 {
         let now_ms = self.now_ms();
         let (mut shard, mut inner) = (cursor >> hmap::CURSOR_BITS, cursor & ((1 << hmap::CURSOR_BITS) - 1));
-        let (mut visited, mut next) = (0, 0);
+        let (mut budget, mut next) = (
+            ScanBudget {
+                entries: count.max(1),
+                pages: count.max(1).saturating_mul(SCAN_PAGES),
+            },
+            0,
+        );
         let mut dead = Vec::new();
         while let Some(current) = self.collection.shards_if_any().get(shard as usize) {
-            let on = current
-                .lock()
-                .index
-                .scan(inner, count.saturating_sub(visited), &mut |entry| {
-                    visited += 1;
-                    if entry.is_expired(now_ms) {
-                        dead.push(entry.key().to_vec());
-                    } else {
-                        visit(entry);
-                    }
-                });
+            let on = current.lock().index.scan(inner, &mut budget, &mut |entry| {
+                if entry.is_expired(now_ms) {
+                    dead.push(entry.key().to_vec());
+                } else {
+                    visit(entry);
+                }
+            });
             if let Some(on) = on {
                 next = shard << hmap::CURSOR_BITS | on;
                 break;
             }
             (shard, inner) = (shard + 1, 0);
-            if visited >= count && (shard as usize) < self.collection.shard_count() {
+            let is_spent = budget.entries == 0 || budget.pages == 0;
+            if is_spent && (shard as usize) < self.collection.shard_count() {
                 next = shard << hmap::CURSOR_BITS;
                 break;
             }

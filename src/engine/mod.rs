@@ -14,6 +14,7 @@ pub mod collection;
 pub mod effect;
 mod error;
 pub mod field;
+pub mod garbage;
 pub mod gate;
 pub mod ids;
 pub mod index;

@@ -1,4 +1,5 @@
 //! A page of the `hmap` kind: a small fixed-capacity hash table of entries, one of many behind a directory.
+//! Where keys share so many bits of their hashes that a page cannot be split, it is as large as it has to be.
 //!
 //! One allocation: a 64-byte header, then buckets of eight 8-byte slots (one cache line each). A slot is empty, a
 //! tombstone, or a 48-bit entry address under a 16-bit tag taken from the key's hash. A key is found from its home
@@ -22,9 +23,9 @@ use crate::page::PageId;
 /// Slots in a bucket: one cache line.
 pub const BUCKET_SLOTS: usize = 8;
 /// Smallest page, in 64-byte lines: the header and one bucket.
-pub const LINES_MIN: u8 = 2;
-/// Largest page, in 64-byte lines.
-pub const LINES_MAX: u8 = 31;
+pub const LINES_MIN: u32 = 2;
+/// Largest page that can be split, in 64-byte lines.
+pub const LINES_MAX: u32 = 31;
 
 const LINE_BYTES: usize = 64;
 const EMPTY: u64 = 0;
@@ -47,19 +48,19 @@ pub struct Header {
     /// The hash bits all keys of the page share, left-aligned behind the shard bits.
     pub prefix: u32,
     /// Live entries.
-    pub count: u16,
+    pub count: u32,
     /// Tombstones.
-    pub tombstones: u16,
+    pub tombstones: u32,
     /// Entries with an expiry.
-    pub expires: u16,
+    pub expires: u32,
+    /// Block size, in 64-byte lines.
+    pub lines: u32,
     /// How many bits of `prefix` count.
     pub depth: u8,
-    /// Block size, in 64-byte lines.
-    pub lines: u8,
 }
 
 const _: () = assert!(size_of::<Header>() == LINE_BYTES);
-// The size travels in the low bits of a directory word, which an aligned address leaves free.
+// The size travels in the low bits of a directory word, which an aligned address leaves free; 0 = ask the header.
 const _: () = assert!((LINES_MAX as usize) < LINE_BYTES);
 
 /// A page block. `Copy`: it is an address; the directory of its shard owns the block.
@@ -69,9 +70,9 @@ pub struct HashPage(NonNull<Header>);
 // SAFETY: a page is only read or changed under its shard's lock (see the invariants above).
 unsafe impl Send for HashPage {}
 
-fn layout(lines: u8) -> Layout {
-    #[expect(clippy::expect_used, reason = "constant sizes of at most 2048 bytes")]
-    Layout::from_size_align(LINE_BYTES * usize::from(lines), LINE_BYTES).expect("page layout")
+fn layout(lines: u32) -> Layout {
+    #[expect(clippy::expect_used, reason = "2^32 lines are 2^38 bytes")]
+    Layout::from_size_align(LINE_BYTES * lines as usize, LINE_BYTES).expect("page layout")
 }
 
 /// The tag of a hash: 16 bits independent of the home bucket and of the directory.
@@ -86,18 +87,18 @@ fn home_bucket(hash: u64, buckets: usize) -> usize {
 }
 
 /// How many slots a page of so many lines has.
-pub fn slots_of(lines: u8) -> usize {
+pub fn slots_of(lines: u32) -> usize {
     buckets_of(lines) * BUCKET_SLOTS
 }
 
 #[inline]
-fn buckets_of(lines: u8) -> usize {
-    usize::from(lines) - 1
+fn buckets_of(lines: u32) -> usize {
+    lines as usize - 1
 }
 
 impl HashPage {
     /// Allocates an empty page of `lines` cache lines.
-    pub fn new(id: PageId, depth: u8, prefix: u32, lines: u8) -> Self {
+    pub fn new(id: PageId, depth: u8, prefix: u32, lines: u32) -> Self {
         let layout = layout(lines);
         // SAFETY: the layout is not zero-sized.
         let raw = unsafe { alloc_zeroed(layout) }.cast::<Header>();
@@ -129,7 +130,8 @@ impl HashPage {
 
     /// A word for the directory: the address with the size in its low bits.
     pub fn to_word(self) -> u64 {
-        self.0.as_ptr() as u64 | u64::from(self.header().lines)
+        let lines = self.header().lines;
+        self.0.as_ptr() as u64 | if lines > LINES_MAX { 0 } else { u64::from(lines) }
     }
 
     /// The page of a directory word.
@@ -140,6 +142,15 @@ impl HashPage {
     pub unsafe fn from_word(word: u64) -> Self {
         // SAFETY: page addresses are never null.
         Self(unsafe { NonNull::new_unchecked((word & !(LINE_BYTES as u64 - 1)) as *mut Header) })
+    }
+
+    /// The block's size in lines, from the page's directory word wherever that has it.
+    #[inline]
+    pub fn lines(&self, word: u64) -> u32 {
+        match lines_in(word) {
+            0 => self.header().lines,
+            lines => lines,
+        }
     }
 
     /// The header.
@@ -167,7 +178,7 @@ impl HashPage {
 
     /// Bytes of heap the block takes.
     pub fn block_bytes(&self) -> usize {
-        LINE_BYTES * usize::from(self.header().lines)
+        LINE_BYTES * self.header().lines as usize
     }
 
     #[inline]
@@ -187,7 +198,7 @@ impl HashPage {
 
     /// Finds the slot of `key`. `lines` comes from the directory word, so that a read leaves the header cold.
     #[inline]
-    pub fn find(&self, lines: u8, hash: u64, key: &[u8]) -> Option<usize> {
+    pub fn find(&self, lines: u32, hash: u64, key: &[u8]) -> Option<usize> {
         let buckets = buckets_of(lines);
         let tag = u64::from(tag_of(hash));
         let mut bucket = home_bucket(hash, buckets);
@@ -252,7 +263,7 @@ impl HashPage {
         let expire_at_ms = entry.due_at_ms();
         let header = self.header_mut();
         header.count += 1;
-        header.tombstones -= u16::from(vacated == TOMBSTONE);
+        header.tombstones -= u32::from(vacated == TOMBSTONE);
         if let Some(at_ms) = expire_at_ms {
             header.expires += 1;
             header.expire_min_ms = header.expire_min_ms.min(at_ms);
@@ -275,7 +286,7 @@ impl HashPage {
     /// Keeps the header's expiry figures when an entry's expiry changes from `old` to `new`.
     pub fn note_expiry(&mut self, old: Option<u64>, new: Option<u64>) {
         let header = self.header_mut();
-        header.expires = header.expires + u16::from(new.is_some()) - u16::from(old.is_some());
+        header.expires = header.expires + u32::from(new.is_some()) - u32::from(old.is_some());
         if let Some(at_ms) = new {
             header.expire_min_ms = header.expire_min_ms.min(at_ms);
         }
@@ -294,8 +305,8 @@ impl HashPage {
         let entry = unsafe { Entry::from_address(word & ADDRESS_MASK) };
         let header = self.header_mut();
         header.count -= 1;
-        header.tombstones += u16::from(!has_empty);
-        header.expires -= u16::from(entry.due_at_ms().is_some());
+        header.tombstones += u32::from(!has_empty);
+        header.expires -= u32::from(entry.due_at_ms().is_some());
         Some(entry)
     }
 
@@ -355,7 +366,10 @@ fn slot_at<'a>(page: u64, index: usize) -> &'a AtomicU64 {
 /// `word` must be a directory word of a page that cannot be freed meanwhile.
 #[inline]
 pub unsafe fn prefetch_bucket(word: u64, hash: u64) {
-    let lines = (word & (LINE_BYTES as u64 - 1)) as u8;
+    let lines = lines_in(word);
+    if lines == 0 {
+        return;
+    }
     let page = word & !(LINE_BYTES as u64 - 1);
     let line = home_bucket(hash, buckets_of(lines)) + 1;
     prefetch(page + (line * LINE_BYTES) as u64);
@@ -367,7 +381,10 @@ pub unsafe fn prefetch_bucket(word: u64, hash: u64) {
 /// As for [`prefetch_bucket`].
 #[inline]
 pub unsafe fn prefetch_entry(word: u64, hash: u64) {
-    let lines = (word & (LINE_BYTES as u64 - 1)) as u8;
+    let lines = lines_in(word);
+    if lines == 0 {
+        return;
+    }
     let page = word & !(LINE_BYTES as u64 - 1);
     let tag = u64::from(tag_of(hash));
     let bucket = home_bucket(hash, buckets_of(lines)) * BUCKET_SLOTS;
@@ -382,8 +399,8 @@ pub unsafe fn prefetch_entry(word: u64, hash: u64) {
 
 /// Size bits of a directory word.
 #[inline]
-pub fn lines_of(word: u64) -> u8 {
-    (word & (LINE_BYTES as u64 - 1)) as u8
+fn lines_in(word: u64) -> u32 {
+    (word & (LINE_BYTES as u64 - 1)) as u32
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The housekeeping thread: active expiry (removes keys whose time has come though nobody looks at them), and samples
 //! for INFO.
 //!
+//! Memory that shards have let go of is freed here, too.
+//!
 //! Each page knows a lower bound of its entries' expiry, so a tick looks at page headers and opens only pages that hold
 //! something dead. Work per tick is bounded, and the pass is given up between shards.
 
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::blocked;
 use crate::engine::collection::Collection;
+use crate::engine::garbage::Garbage;
 use crate::engine::ids::ShardNo;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
@@ -25,6 +28,7 @@ const PAGES_PER_LOOK: usize = 64;
 
 /// Runs until the server ends.
 pub fn run(server: &Arc<Server>, mut worker: Worker) {
+    let mut garbage = Garbage::default();
     while !server.shutdown.is_requested() {
         std::thread::sleep(TICK);
         server.engine.meter().note_peak();
@@ -34,8 +38,9 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
         }
         worker.see_data(&server.engine);
         if server.active_expire.load(Ordering::Relaxed) && !server.engine.refuses_writes() {
-            tick(server, &mut worker);
+            tick(server, &mut worker, &mut garbage);
         }
+        garbage.free(&server.engine, worker.cell());
     }
 }
 
@@ -49,7 +54,7 @@ fn sample_rates(server: &Server) {
     server.stats.rates.sample(Instant::now(), sums);
 }
 
-fn tick(server: &Server, worker: &mut Worker) {
+fn tick(server: &Server, worker: &mut Worker, garbage: &mut Garbage) {
     let started = Instant::now();
     let collections: Vec<_> = server
         .engine
@@ -63,6 +68,10 @@ fn tick(server: &Server, worker: &mut Worker) {
         for shard in ShardNo::first(collection.shards_if_any().len()) {
             if started.elapsed() > BUDGET {
                 return;
+            }
+            {
+                let _pass = worker.enter(&server.engine);
+                garbage.gather(&collection, &mut collection.shard(shard).lock());
             }
             sweep_shard(server, worker, &collection, shard, started);
         }

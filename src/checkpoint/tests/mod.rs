@@ -11,6 +11,7 @@ mod flips;
 mod healing;
 mod history;
 mod incremental;
+mod merged;
 mod persist;
 mod restore;
 mod settings;

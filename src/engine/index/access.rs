@@ -69,6 +69,25 @@ impl PageWrite<'_> {
     }
 }
 
+/// How much one call of a scan looks at, at most; what is left of it afterwards.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanBudget {
+    /// About how many entries.
+    pub entries: usize,
+    /// How many pages: they may be empty.
+    pub pages: usize,
+}
+
+impl ScanBudget {
+    /// About so many entries, in as many pages as that takes.
+    pub const fn of_entries(entries: usize) -> Self {
+        Self {
+            entries,
+            pages: usize::MAX,
+        }
+    }
+}
+
 /// A page that the walk of a checkpoint has come to.
 pub enum Visited {
     /// As it is.

@@ -236,11 +236,6 @@ impl HashedPage {
         }
     }
 
-    /// Bytes of its block.
-    pub(super) fn block_bytes(&self) -> usize {
-        self.page().block_bytes()
-    }
-
     /// Gives the page away.
     pub(super) fn into_page(mut self) -> HashPage {
         let page = self.page();

@@ -27,7 +27,8 @@ use loaded::LoadedPage;
 use ordered::{InOrder, Ordered};
 
 pub use crate::wal::Lsn;
-pub use access::{IsKnown, KeyRef, PageWrite, PreImageSink, Visited};
+pub use access::{IsKnown, KeyRef, PageWrite, PreImageSink, ScanBudget, Visited};
+pub use hmap::Retired;
 pub use kind::Kind;
 pub use misfit::Misfit;
 
@@ -103,10 +104,10 @@ impl Index {
         on_each!(self, index => index.for_each(visit))
     }
 
-    /// Visits about `count` entries from `cursor` (0 = start); returns where to go on, or `None` at the end. An entry
-    /// present from the first call to the last is visited at least once, whatever else changes.
-    pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
-        on_each!(self, index => index.scan(cursor, count, visit))
+    /// Visits about as many entries as `budget` says from `cursor` on (0 = start); returns where to go on, or `None` at
+    /// the end. An entry present from the first call to the last is visited at least once, whatever else changes.
+    pub fn scan(&self, cursor: u64, budget: &mut ScanBudget, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
+        on_each!(self, index => index.scan(cursor, budget, visit))
     }
 
     /// A uniformly random entry. `random(n)` gives a number below `n`.
@@ -163,6 +164,14 @@ impl Index {
     /// Bytes of heap the index and its pages take, entries apart.
     pub fn heap_bytes(&self) -> usize {
         on_each!(self, index => index.heap_bytes())
+    }
+
+    /// Takes out what it has let go of, which then no longer counts among its bytes. `None` = nothing.
+    pub fn take_retired(&mut self) -> Option<Retired> {
+        match self {
+            Self::Hmap(index) => index.take_retired(),
+            Self::Bdef(_) | Self::Bcust(_) => None,
+        }
     }
 
     /// A word for prefetching without the lock; see [`hmap::page_word`]. 0 = nothing to prefetch.

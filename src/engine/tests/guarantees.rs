@@ -6,8 +6,10 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::{Harness, START_MS};
+use crate::engine::garbage::Garbage;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
+use crate::wal::Lsn;
 
 fn steady(number: usize) -> Vec<u8> {
     format!("steady:{number}").into_bytes()
@@ -223,4 +225,55 @@ fn a_look_at_a_key_depends_on_changes_of_the_registry() {
     std::mem::swap(&mut harness.worker, &mut other);
     assert!(harness.get(DatabaseId::DEFAULT, b"key").is_some());
     assert_eq!(harness.worker.take_dependencies().seen, swapped);
+}
+
+#[test]
+fn after_a_mass_deletion_walks_and_picks_cost_what_is_left() {
+    const KEYS: usize = 60_000;
+    let mut harness = Harness::new(1);
+    (0..KEYS).for_each(|number| harness.put(DatabaseId::DEFAULT, &steady(number), b"v", None));
+    let pages = |harness: &Harness| harness.collection(DatabaseId::DEFAULT).totals(Lsn::ZERO).pages;
+    let before = pages(&harness);
+    for number in 100..KEYS {
+        let key = steady(number);
+        harness.with_keys(DatabaseId::DEFAULT, &[&key], |txn| txn.delete(&key));
+    }
+    let left = pages(&harness);
+    assert_eq!(left, 64, "one for each shard, of {before}");
+    let mut seen = BTreeSet::new();
+    for _ in 0..2_000 {
+        seen.insert(harness.keyspace(DatabaseId::DEFAULT, |txn| txn.random_key()).unwrap());
+    }
+    assert!(seen.len() > 90, "{} of 100 keys drawn", seen.len());
+    // A call looks at no more than ten pages for each entry that it was asked for.
+    let mut calls = 0;
+    scan_all(&mut harness, 1, |_| calls += 1);
+    assert!(calls >= 64 / 10, "{calls} calls");
+}
+
+#[test]
+fn what_pages_and_directories_leave_behind_is_freed_once_all_have_passed() {
+    let mut harness = Harness::new(1);
+    (0..40_000).for_each(|number| harness.put(DatabaseId::DEFAULT, &steady(number), b"v", None));
+    let full = harness.engine.meter().used_bytes();
+    (0..40_000).for_each(|number| {
+        let key = steady(number);
+        harness.with_keys(DatabaseId::DEFAULT, &[&key], |txn| txn.delete(&key));
+    });
+    let engine = harness.engine.clone();
+    let other = engine.worker().unwrap();
+    let mut garbage = Garbage::default();
+    let collection = harness.collection(DatabaseId::DEFAULT);
+    let pass = other.enter(&engine);
+    for shard in collection.shards() {
+        garbage.gather(&collection, &mut shard.lock());
+    }
+    let cell = harness.worker.cell();
+    (0..3).for_each(|_| garbage.free(&engine, cell));
+    let kept = engine.meter().used_bytes() - harness.held_bytes();
+    assert!(kept > 100_000, "{kept} bytes wait for a thread that may look at them");
+    drop(pass);
+    garbage.free(&engine, cell);
+    assert_eq!(engine.meter().used_bytes(), harness.held_bytes());
+    assert!(engine.meter().used_bytes() < full / 5);
 }

@@ -24,8 +24,8 @@ impl Hmap {
         while lines < self.lines_max && entries as usize > entries_max(hash_page::slots_of(lines)) + 1 {
             lines = (lines * 2).min(self.lines_max);
         }
-        if entries as usize > hash_page::slots_of(lines) {
-            return Err(Misfit::TooManyEntries(entries));
+        if lines == self.lines_max {
+            lines = self.lines_for(entries as usize);
         }
         let page = HashPage::new(id, anchor.depth, anchor.prefix, lines);
         page.header_mut().version = version;
@@ -40,11 +40,11 @@ impl Hmap {
         pages.sort_unstable_by_key(|page| page.header().prefix);
         loaded::check_cover(pages.iter().map(|page| (page.header().id, page.anchor())))?;
         self.depth = pages.iter().map(|page| page.header().depth).max().unwrap_or(0);
-        self.pages = pages.len();
-        self.heap_bytes = pages.iter().map(|page| page.block_bytes()).sum();
         let mut directory = Vec::with_capacity(if pages.is_empty() { 0 } else { 1 << self.depth });
         for page in pages {
             let page = page.into_page();
+            self.count_in(page);
+            self.entries += page.header().count as usize;
             let span = 1_usize << (self.depth - page.header().depth);
             directory.extend((0..span).map(|_| AtomicU64::new(page.to_word())));
         }

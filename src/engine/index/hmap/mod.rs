@@ -1,16 +1,20 @@
-//! The `hmap` kind: extendible hashing. A directory of pages that split one at a time; no table-wide rehash, ever.
+//! The `hmap` kind: extendible hashing. A directory of pages that split and merge one at a time; no table-wide rehash,
+//! ever.
 //!
 //! A key's 64-bit hash is used in parts: the top bits choose the shard, the next `depth` bits the directory entry, the
 //! low 32 bits the home bucket within the page, the low 16 the slot's tag.
 //!
 //! **Invariants**
 //! - A page of depth `d` is named by `2^(depth-d)` neighbouring directory entries.
-//! - Directories and page blocks that prefetching workers may still see are kept until the index is dropped, which
-//!   happens only after an exclusive section has passed (directories at most double the final one's bytes; blocks are
-//!   replaced only while the first page grows to full size).
-//! - Splitting needs the keys' hashes again; nothing else rehashes.
+//! - Directories and page blocks that prefetching workers may still see are retired, not freed ([`Retired`]); who takes
+//!   them out frees them when each thread has passed the gate since.
+//! - Splitting and merging need the keys' hashes again; nothing else rehashes.
 
 mod load;
+mod resize;
+mod retired;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,9 +22,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{KeyRef, Lsn, PageWrite};
 use crate::engine::ids::ShardNo;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
-use crate::page::hash_page::{self, HashPage, LINES_MAX, LINES_MIN};
+use crate::page::hash_page::{HashPage, LINES_MAX};
 use crate::page::image::{Anchor, PageImage};
 
+pub use retired::Retired;
 pub use walk::CURSOR_BITS;
 
 const DEPTH_SHIFT: u32 = 58;
@@ -36,15 +41,17 @@ pub fn hash_key(key: &[u8], seed: u64) -> u64 {
 /// See the module.
 pub struct Hmap {
     /// Full size of this index's pages.
-    lines_max: u8,
+    lines_max: u32,
     shard_bits: u8,
     depth: u8,
     seed: u64,
     directory: Box<[AtomicU64]>,
     pages: usize,
+    /// How many pages there are of each depth.
+    pages_at: [u32; DEPTH_MAX as usize + 1],
+    entries: usize,
     heap_bytes: usize,
-    retired_directories: Vec<Box<[AtomicU64]>>,
-    retired_pages: Vec<HashPage>,
+    retired: Retired,
 }
 
 /// Directory position of a shard-local hash (shard bits shifted out) at `depth`.
@@ -56,7 +63,7 @@ fn position(local: u64, depth: u8) -> usize {
 /// Shards have pages of so many different full sizes: evenly filled pages of one size would all split at once, and
 /// leave the whole collection half empty every time it has doubled. Steps follow usual size classes of allocators.
 const SHARD_SIZES: usize = 4;
-const LINES_STEP: u8 = 4;
+const LINES_STEP: u32 = 4;
 
 /// The bits of a prefix that count at `depth`.
 pub fn prefix_mask(depth: u8) -> u32 {
@@ -68,19 +75,23 @@ fn entries_max(slots: usize) -> usize {
     slots - slots / 10 - 1
 }
 
+/// After a removal that leaves a multiple of this, a page looks whether it can merge: to look at another page is dear.
+const MERGE_STRIDE: u32 = 8;
+
 impl Hmap {
     /// An empty index for shard number `shard`; `shard_bits` top bits of every hash are the same in it.
     pub fn new(shard: ShardNo, shard_bits: u8, seed: u64) -> Self {
         Self {
-            lines_max: LINES_MAX - LINES_STEP * (shard.index() % SHARD_SIZES) as u8,
+            lines_max: LINES_MAX - LINES_STEP * (shard.index() % SHARD_SIZES) as u32,
             shard_bits,
             depth: 0,
             seed,
             directory: Box::default(),
             pages: 0,
+            pages_at: [0; DEPTH_MAX as usize + 1],
+            entries: 0,
             heap_bytes: 0,
-            retired_directories: Vec::new(),
-            retired_pages: Vec::new(),
+            retired: Retired::default(),
         }
     }
 
@@ -101,7 +112,7 @@ impl Hmap {
         let word = self.word_of(key.hash)?;
         // SAFETY: directory words name live pages of this index.
         let page = unsafe { HashPage::from_word(word) };
-        Some((page, page.find(hash_page::lines_of(word), key.hash, key.bytes)))
+        Some((page, page.find(page.lines(word), key.hash, key.bytes)))
     }
 
     /// See [`super::Index::get`].
@@ -166,7 +177,10 @@ impl Hmap {
         loop {
             let mut page = self.page_with_room(hash, write);
             match page.insert(hash, entry) {
-                Ok(_) => return,
+                Ok(_) => {
+                    self.entries += 1;
+                    return;
+                }
                 Err(back) => entry = back,
             }
         }
@@ -179,127 +193,12 @@ impl Hmap {
             return None;
         };
         prepare(page, write);
-        page.remove(slot)
-    }
-
-    /// The page for `hash`, made, grown or split so that one more entry fits.
-    fn page_with_room(&mut self, hash: u64, write: &PageWrite<'_>) -> HashPage {
-        loop {
-            let Some(word) = self.word_of(hash) else {
-                let page = HashPage::new(write.new_page_id(), 0, 0, LINES_MIN);
-                stamp(page, write);
-                self.directory = Box::new([AtomicU64::new(page.to_word())]);
-                self.pages = 1;
-                self.heap_bytes = page.block_bytes() + size_of::<AtomicU64>();
-                continue;
-            };
-            // SAFETY: directory words name live pages of this index.
-            let page = unsafe { HashPage::from_word(word) };
-            let header = page.header();
-            let limit = entries_max(page.slots());
-            if (header.count + header.tombstones) as usize <= limit {
-                prepare(page, write);
-                return page;
-            }
-            prepare(page, write);
-            if (header.count as usize) < limit * 3 / 4 {
-                self.rebuild(page);
-            } else if header.lines < self.lines_max {
-                self.grow(page, hash);
-            } else if header.depth < DEPTH_MAX {
-                self.split(page, hash, write);
-            } else {
-                // Astronomically unlikely: 2^26 pages in one shard. The page fills up to its last slot.
-                return page;
-            }
+        let removed = page.remove(slot);
+        self.entries -= usize::from(removed.is_some());
+        if page.header().count.is_multiple_of(MERGE_STRIDE) {
+            self.merge_from(page, write);
         }
-    }
-
-    fn refill(&self, page: &mut HashPage, entries: Vec<Entry>) {
-        for entry in entries {
-            let refused = page.insert(hash_key(entry.key(), self.seed), entry);
-            debug_assert!(refused.is_ok(), "a page must have room for what it held");
-        }
-    }
-
-    fn rebuild(&mut self, mut page: HashPage) {
-        page.prefetch_entries();
-        let entries = page.drain();
-        self.refill(&mut page, entries);
-    }
-
-    fn grow(&mut self, mut page: HashPage, hash: u64) {
-        let header = page.header();
-        let mut bigger = HashPage::new(
-            header.id,
-            header.depth,
-            header.prefix,
-            (header.lines * 2).min(self.lines_max),
-        );
-        bigger.header_mut().version = header.version;
-        bigger.header_mut().saved_epoch = header.saved_epoch;
-        page.prefetch_entries();
-        let entries = page.drain();
-        self.refill(&mut bigger, entries);
-        self.point_to(bigger, self.local(hash));
-        self.heap_bytes += bigger.block_bytes();
-        self.retired_pages.push(page);
-    }
-
-    fn split(&mut self, mut page: HashPage, hash: u64, write: &PageWrite<'_>) {
-        let depth = page.header().depth + 1;
-        if depth > self.depth {
-            self.double_directory();
-        }
-        let half = 1_u32 << (PREFIX_BITS - u32::from(depth));
-        let mut sibling = HashPage::new(
-            write.new_page_id(),
-            depth,
-            page.header().prefix | half,
-            page.header().lines,
-        );
-        stamp(sibling, write);
-        page.header_mut().depth = depth;
-        self.pages += 1;
-        self.heap_bytes += sibling.block_bytes();
-        page.prefetch_entries();
-        for entry in page.drain() {
-            let hash = hash_key(entry.key(), self.seed);
-            let upper = (self.local(hash) >> PREFIX_BITS) as u32 & half != 0;
-            let refused = if upper {
-                sibling.insert(hash, entry)
-            } else {
-                page.insert(hash, entry)
-            };
-            debug_assert!(refused.is_ok(), "half of a page fits a page");
-        }
-        let upper_half = (self.local(hash) & !(u64::MAX >> (depth - 1))) | 1 << (64 - u32::from(depth));
-        self.point_to(sibling, upper_half);
-    }
-
-    /// Makes every directory entry that the page covers name it. `local` lies in the page's range.
-    fn point_to(&mut self, page: HashPage, local: u64) {
-        let page_depth = page.header().depth;
-        let span = 1_usize << (self.depth - page_depth);
-        let first = position(local, self.depth) & !(span - 1);
-        for word in self.directory.iter().skip(first).take(span) {
-            word.store(page.to_word(), Ordering::Release);
-        }
-    }
-
-    fn double_directory(&mut self) {
-        let doubled = self
-            .directory
-            .iter()
-            .flat_map(|word| {
-                let word = word.load(Ordering::Relaxed);
-                [AtomicU64::new(word), AtomicU64::new(word)]
-            })
-            .collect();
-        self.retired_directories
-            .push(std::mem::replace(&mut self.directory, doubled));
-        self.depth += 1;
-        self.heap_bytes += size_of_val(&*self.directory);
+        removed
     }
 
     /// See [`super::Index::pages`].
@@ -312,9 +211,18 @@ impl Hmap {
         self.pages_from(0).filter(|page| page.header().version > lsn).count()
     }
 
-    /// See [`super::Index::heap_bytes`]; retired directories and blocks count, since they are kept.
+    /// See [`super::Index::heap_bytes`]; retired directories and blocks count as long as they are here.
     pub fn heap_bytes(&self) -> usize {
         self.heap_bytes
+    }
+
+    /// See [`super::Index::take_retired`].
+    pub fn take_retired(&mut self) -> Option<Retired> {
+        if self.retired.is_empty() {
+            return None;
+        }
+        self.heap_bytes -= self.retired.bytes();
+        Some(std::mem::take(&mut self.retired))
     }
 
     /// See [`super::Index::prefetch_word`]: the directory's address under its depth.
@@ -372,12 +280,10 @@ impl Drop for Hmap {
         let live: Vec<_> = self.pages_from(0).collect();
         for mut page in live {
             drop(page.drain());
-            // SAFETY: the index is going; an exclusive section has passed, so nobody prefetches from it any more.
+            // SAFETY: the index is going: nobody can find it any more, so nobody prefetches from it.
             unsafe { page.free() };
         }
-        for page in self.retired_pages.drain(..) {
-            // SAFETY: as above; retired pages are empty.
-            unsafe { page.free() };
-        }
+        // SAFETY: as above.
+        unsafe { std::mem::take(&mut self.retired).free() };
     }
 }

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::misfit::Misfit;
-use super::{IsKnown, KeyRef, Lsn, PageWrite, Visited, loaded};
+use super::{IsKnown, KeyRef, Lsn, PageWrite, ScanBudget, Visited, loaded};
 use crate::page::PageId;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::PageImage;
@@ -276,18 +276,19 @@ impl<D: Directory> Ordered<D> {
     }
 
     /// See [`super::Index::scan`]. A cursor is the identity of the page to go on with; pages are visited as wholes.
-    pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
-        let mut visited = 0;
+    pub fn scan(&self, cursor: u64, budget: &mut ScanBudget, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
+        budget.entries = budget.entries.max(1);
         // Whoever comes with a page that nobody remembers starts over.
         let mut place = self.pages.by_id(PageId::new(cursor)).or(self.pages.first());
         while let Some(here) = place {
             let page = self.pages.page(here);
-            if visited >= count.max(1) {
+            if budget.entries == 0 || budget.pages == 0 {
                 return Some(page.header.id.get());
             }
             page.prefetch_entries();
             page.entries().for_each(&mut *visit);
-            visited += page.len();
+            budget.entries = budget.entries.saturating_sub(page.len());
+            budget.pages -= 1;
             place = self.pages.next(here);
         }
         None

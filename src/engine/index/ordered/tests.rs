@@ -262,9 +262,11 @@ impl<D: Directory> Run<D> {
         let mut cursor = 0;
         for _ in 0..10_000 {
             let count = self.random.random_range(1..30);
-            let next = self.index.scan(cursor, count, &mut |entry| {
-                seen.insert(entry.key().to_vec());
-            });
+            let next = self
+                .index
+                .scan(cursor, &mut ScanBudget::of_entries(count), &mut |entry| {
+                    seen.insert(entry.key().to_vec());
+                });
             let Some(next) = next else {
                 assert!(stays.is_subset(&seen), "{} missed", stays.difference(&seen).count());
                 return;

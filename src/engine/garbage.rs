@@ -1,0 +1,49 @@
+//! Memory that indexes have let go of, until nobody can be prefetching from it any more.
+//!
+//! **Invariants**
+//! - What waits here still counts as used memory; in its collection's figures it does not.
+//! - It is freed only when each thread has passed the gate since it was taken out of its index. Nobody waits for that:
+//!   whoever has garbage asks again later.
+
+use super::Engine;
+use super::collection::{Collection, ShardState};
+use super::gate::Grace;
+use super::index::Retired;
+
+/// See the module.
+#[derive(Default)]
+pub struct Garbage {
+    gathered: Retired,
+    waiting: Option<(Grace, Retired)>,
+}
+
+impl Garbage {
+    /// Takes over what a shard of `collection`, which the caller has locked, has let go of.
+    pub fn gather(&mut self, collection: &Collection, state: &mut ShardState) {
+        let Some(retired) = state.index.take_retired() else {
+            return;
+        };
+        if collection.traits().is_limited() {
+            collection.carried().note_bytes(-(retired.bytes() as i64));
+        }
+        self.gathered.append(retired);
+    }
+
+    /// Frees what nobody can be looking at any more, for the thread of `cell`, which holds no pass.
+    pub fn free(&mut self, engine: &Engine, cell: usize) {
+        if let Some((grace, _)) = &mut self.waiting
+            && !engine.gate().is_over(grace)
+        {
+            return;
+        }
+        if let Some((_, retired)) = self.waiting.take() {
+            engine.meter().add(cell, -(retired.bytes() as i64));
+            // SAFETY: no index has named it since before the grace began, and all passes of then are over; who came
+            // later has never seen it.
+            unsafe { retired.free() };
+        }
+        if !self.gathered.is_empty() {
+            self.waiting = Some((engine.gate().begin_grace(), std::mem::take(&mut self.gathered)));
+        }
+    }
+}
