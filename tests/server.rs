@@ -57,6 +57,8 @@ mod refusing;
 mod repair;
 #[path = "server/replies.rs"]
 mod replies;
+#[path = "server/rerun.rs"]
+mod rerun;
 #[path = "server/restore.rs"]
 mod restore;
 #[path = "server/secrets.rs"]

@@ -8,6 +8,7 @@
 //! - No reply leaves before the records that it shows are in the log's file, and stable where that is asked for.
 //! - Every wait ends when its reason does: writers are held back only while the engine says so.
 //! - A connection is dropped outside of any pass.
+//! - A connection runs once in a turn: a batch that ran twice would change twice what it changes.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -166,6 +167,9 @@ impl Hub {
                 continue;
             };
             let connected = self.connections.get_mut(index);
+            if let Some(connected) = &connected {
+                connected.connection.rest();
+            }
             // Who goes on later is not looked at now, unless it is to end: what it holds is to be free at once.
             let is_due = |connected: &&mut Connected| !connected.is_later || connected.connection.is_to_end();
             if let Some(connected) = connected.filter(is_due) {
@@ -302,11 +306,17 @@ impl Hub {
         };
         match next {
             Next::Rest => connected.connection.charge(),
-            Next::Run => self.running.push(Running {
-                index,
-                looked: None,
-                owed: Dependencies::default(),
-            }),
+            Next::Run => {
+                debug_assert!(
+                    self.running.iter().all(|runs| runs.index != index),
+                    "it would run twice"
+                );
+                self.running.push(Running {
+                    index,
+                    looked: None,
+                    owed: Dependencies::default(),
+                });
+            }
             Next::End if connected.connection.let_go() => drop(self.connections.remove(index)),
             Next::Later | Next::End if connected.is_later => {}
             Next::Later | Next::End => {

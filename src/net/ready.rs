@@ -5,8 +5,9 @@
 //!
 //! **Invariants**
 //! - A number may belong to another source later, a [`Ticket`] to one for ever: what an old slot notes late is nobody's.
-//! - A slot is on the list at most once. It is free to be noted again from the moment its owner begins to serve it
-//!   ([`Slot::rest`]), so no wake-up is lost.
+//! - A slot is on the list at most once. It is free to be noted again from the moment its owner, who has taken it from
+//!   the list, begins to serve it ([`Slot::rest`]), so no wake-up is lost. An owner that looks at a source because of
+//!   something else does not rest: what comes then has the source served once more at most.
 //! - The worker is woken when the list gets its first number, from whichever thread.
 
 use std::sync::Arc;
@@ -94,7 +95,8 @@ impl Slot {
         self.ticket
     }
 
-    /// Its owner is about to see what there is to do: what comes from here on is noted anew.
+    /// Its owner has taken it from the list, and is about to see what there is to do: what comes from here on is noted
+    /// anew.
     pub fn rest(&self) {
         // A swap, not a store: what came with a wake-up that noted nothing is seen from here on.
         self.is_noted.swap(false, Ordering::SeqCst);

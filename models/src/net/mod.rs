@@ -1,4 +1,4 @@
-//! The list of what a worker has to do: no wake-up is lost.
+//! The list of what a worker has to do: no wake-up is lost, and nothing is on it twice.
 
 #[allow(dead_code, reason = "the hub uses more of it than a model")]
 #[path = "../../../src/net/ready.rs"]
@@ -57,7 +57,8 @@ impl Worker {
             if tickets.is_empty() {
                 self.sleep.0.wait();
             }
-            for ticket in tickets {
+            for (at, ticket) in tickets.iter().enumerate() {
+                assert!(!tickets[..at].contains(ticket), "it would be served twice in a turn");
                 self.slots[ticket.number].rest();
                 seen[ticket.number] = self.arrived[ticket.number].load(Ordering::Relaxed);
             }

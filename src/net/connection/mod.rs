@@ -134,6 +134,12 @@ impl Connection {
         }
     }
 
+    /// Its ticket has been taken from the list: what wakes it from here on is noted anew. Not at any other time: while the
+    /// ticket is on the list it must not come there twice.
+    pub fn rest(&self) {
+        self.slot.rest();
+    }
+
     /// Sees what has happened since the last turn, or wants to later.
     pub fn wake_up(&mut self) -> Next {
         if !self.is_to_end() && matches!(self.state, State::Reading) && self.is_large() {
@@ -142,15 +148,13 @@ impl Connection {
         self.go_on()
     }
 
-    /// Whether it has been killed; what wakes it is noted from here on.
+    /// Whether it has been killed.
     pub fn is_to_end(&self) -> bool {
-        self.slot.rest();
         self.handle.is_killed()
     }
 
-    /// Sees what has happened since it last did.
+    /// Sees what has happened since it last did. What comes meanwhile is noted, or its ticket is on the list already.
     pub fn go_on(&mut self) -> Next {
-        self.slot.rest();
         if self.handle.is_killed() {
             return Next::End;
         }

@@ -3,12 +3,13 @@
 //! **Invariants**: a batch ends with a marker that is echoed, so a reply too few or too many is noticed; a client that
 //! waits for keys is woken by a second connection.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::support::conn::encode;
-use crate::support::{Args, Conn, Rng};
+use crate::support::{Args, Conn, Rng, text};
 
 /// How long one batch may take.
 const BATCH_TIME_MAX: Duration = Duration::from_secs(60);
@@ -16,6 +17,8 @@ const BATCH_TIME_MAX: Duration = Duration::from_secs(60);
 const WAKE_AFTER: Duration = Duration::from_millis(100);
 /// How much of a reply is kept.
 const SEEN_BYTES: usize = 200;
+/// How many replies are kept for the report.
+const RECENT: usize = 60;
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct Client {
     id: String,
     replies: Skimmer,
     batches: u64,
+    /// When it was woken in this batch, by replies, and with what success.
+    wakes: Vec<(u64, &'static str, Option<i64>)>,
 }
 
 impl Client {
@@ -50,13 +55,14 @@ impl Client {
             id: String::new(),
             replies: Skimmer::default(),
             batches: 0,
+            wakes: Vec::new(),
         };
         if is_resp3 {
             client.exchange(&[crate::args!["HELLO", "3"]], BATCH_TIME_MAX, &mut Rng::new(0))?;
         }
         client.request(&crate::args!["CLIENT", "ID"])?;
         client.wait_for(1, Instant::now() + BATCH_TIME_MAX, &mut Rng::new(0))?;
-        client.id = String::from_utf8_lossy(&client.replies.last).into_owned();
+        client.id = String::from_utf8_lossy(client.replies.last()).into_owned();
         Ok(client)
     }
 
@@ -76,14 +82,25 @@ impl Client {
             return Ok(Outcome::Closed);
         }
         let deadline = Instant::now() + patience.min(BATCH_TIME_MAX);
-        if self.wait_for(batch.len() as u64 + 2, deadline, rng)? == Outcome::Closed {
+        let outcome = self.wait_for(batch.len() as u64 + 2, deadline, rng);
+        if outcome.map_err(|reason| self.with_replies(&reason))? == Outcome::Closed {
             return Ok(Outcome::Closed);
         }
-        if self.replies.last != marker.as_bytes() {
-            let last = String::from_utf8_lossy(&self.replies.last);
-            return Err(format!("{marker:?} was to be the last reply, not {last:?}"));
+        if self.replies.last() != marker.as_bytes() {
+            return Err(self.with_replies(&format!("{marker:?} was to be the last reply")));
         }
         Ok(Outcome::Answered)
+    }
+
+    /// What is wrong, and what came: which reply was one too many is seen from what they are.
+    fn with_replies(&self, reason: &str) -> String {
+        let shown = self.replies.recent.iter().enumerate();
+        let shown = shown.map(|(number, reply)| format!("  reply {number}: {}", text::quote(reply)));
+        format!(
+            "{reason}; the unblocker: {:?}\n{}",
+            self.wakes,
+            shown.collect::<Vec<_>>().join("\n")
+        )
     }
 
     fn request(&mut self, request: &Args) -> Result<(), String> {
@@ -95,7 +112,8 @@ impl Client {
     /// Reads until so many replies have come.
     fn wait_for(&mut self, count: u64, deadline: Instant, rng: &mut Rng) -> Result<Outcome, String> {
         let mut chunk = vec![0; 64 * 1024];
-        self.replies.count = 0;
+        self.replies.begin();
+        self.wakes.clear();
         while self.replies.count < count {
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Ok(Outcome::Closed),
@@ -117,7 +135,9 @@ impl Client {
     fn wake(&mut self, rng: &mut Rng) {
         let how = if rng.one_in(2) { "TIMEOUT" } else { "ERROR" };
         // It may have been killed: then the batch ends by its deadline.
-        let _ = self.waker.try_call(&["CLIENT", "UNBLOCK", &self.id, how]);
+        if let Ok(answer) = self.waker.try_call(&["CLIENT", "UNBLOCK", &self.id, how]) {
+            self.wakes.push((self.replies.count, how, answer.int()));
+        }
     }
 }
 
@@ -133,11 +153,21 @@ struct Skimmer {
     is_push: bool,
     seen: Vec<u8>,
     count: u64,
-    /// How the last reply began, without types and lengths.
-    last: Vec<u8>,
+    /// How the newest replies began, without types and lengths.
+    recent: VecDeque<Vec<u8>>,
 }
 
 impl Skimmer {
+    /// Counts anew; what came before is told apart.
+    fn begin(&mut self) {
+        self.count = 0;
+        self.recent.push_back(b"(a batch)".to_vec());
+    }
+
+    fn last(&self) -> &[u8] {
+        self.recent.back().map_or(&[], Vec::as_slice)
+    }
+
     fn feed(&mut self, mut bytes: &[u8]) -> Result<(), String> {
         while !bytes.is_empty() {
             if self.skip > 0 {
@@ -206,9 +236,13 @@ impl Skimmer {
             }
             self.open.pop();
         }
-        self.last = std::mem::take(&mut self.seen);
-        if self.last.ends_with(b"\r\n") {
-            self.last.truncate(self.last.len() - 2);
+        let mut reply = std::mem::take(&mut self.seen);
+        if reply.ends_with(b"\r\n") {
+            reply.truncate(reply.len() - 2);
+        }
+        self.recent.push_back(reply);
+        while self.recent.len() > RECENT {
+            self.recent.pop_front();
         }
         self.count += u64::from(!std::mem::take(&mut self.is_push));
     }
