@@ -27,6 +27,8 @@ mod collections;
 mod copies;
 #[path = "server/edges.rs"]
 mod edges;
+#[path = "server/encodings.rs"]
+mod encodings;
 #[path = "server/ending.rs"]
 mod ending;
 #[path = "server/feed.rs"]

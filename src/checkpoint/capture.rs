@@ -32,6 +32,7 @@ use crate::engine::settings::Settings;
 use crate::engine::worker::{Worker, unix_ms};
 use crate::page::PageId;
 use crate::page::image::PageImage;
+use crate::page::thresholds::Limits;
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
 
@@ -51,6 +52,7 @@ pub struct Capture<'e> {
     /// How long the instant kept everybody waiting.
     pub pause: Duration,
     next_collection: CollectionId,
+    limits: Limits,
     /// What need not be written again.
     base: Option<&'e Base>,
     collections: Vec<Captured>,
@@ -100,7 +102,7 @@ impl<'e> Capture<'e> {
         let stopped = Instant::now();
         let exclusive = engine.exclusive(worker);
         let (epoch, lsn) = engine.begin_checkpoint(&exclusive);
-        let (next_collection, collections): (_, Vec<Captured>) = {
+        let (next_collection, limits, collections): (_, _, Vec<Captured>) = {
             let registry = engine.registry();
             let wanted = registry.slots().filter(|slot| match only {
                 Some(name) => *slot.name == *name,
@@ -116,7 +118,8 @@ impl<'e> Capture<'e> {
                 pages: Vec::new(),
                 known: Vec::new(),
             });
-            (registry.next_collection_id(), captured.collect())
+            let limits = registry.thresholds().limits();
+            (registry.next_collection_id(), limits, captured.collect())
         };
         collections.iter().for_each(|captured| at_instant(&captured.slot));
         drop(exclusive);
@@ -132,6 +135,7 @@ impl<'e> Capture<'e> {
             wall_ms: unix_ms(),
             pause: stopped.elapsed(),
             next_collection,
+            limits,
             base: None,
             collections,
             places,
@@ -262,8 +266,14 @@ impl<'e> Capture<'e> {
         let captured = std::mem::take(&mut self.collections).into_iter();
         let collections: Vec<_> = captured.map(|captured| captured.into_part(&mut files)).collect();
         let pages = || collections.iter().flat_map(|part: &CollectionPart| &part.pages);
+        // What one collection holds means the same under all thresholds.
+        let limits = match kind {
+            ManifestKind::Checkpoint => self.limits,
+            ManifestKind::Persisted => Limits::DEFAULT,
+        };
         Manifest {
             head: ManifestHead {
+                version: Manifest::version(&limits),
                 kind,
                 term,
                 id,
@@ -279,6 +289,7 @@ impl<'e> Capture<'e> {
                 written_bytes: if file.pages() > 0 { file.bytes() } else { 0 },
                 files: files.into_ids(base_files, id),
             },
+            limits,
             collections,
         }
     }

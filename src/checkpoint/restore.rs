@@ -31,8 +31,9 @@ use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::{Misfit, PageWrite, ScanBudget};
 use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
+use crate::page::Entry;
 use crate::page::image::EntryImage;
-use crate::page::{Entry, thresholds};
+use crate::page::thresholds::Thresholds;
 use crate::recovery::{Past, RecoverOptions, RecoveryError, Until, recover_past};
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
@@ -326,14 +327,14 @@ impl Runner {
 
     /// Fills a collection that is in no registry from files; `counted`: its bytes as the meter has them.
     fn show(&mut self, attached: &Collection, filed: &Filed, counted: &mut i64) -> Result<()> {
-        let access_s = self.worker.access_s();
+        let (access_s, thresholds) = (self.worker.access_s(), self.shared.engine.thresholds());
         let mut buffer = PageBuffer::default();
         for row in &filed.part.pages {
             self.check_stop()?;
             self.check_memory()?;
             filed.page(row, &mut buffer, |entries| {
                 entries.iter().try_for_each(|entry| {
-                    let bytes = insert(attached, row.shard, entry, access_s)?;
+                    let bytes = insert(attached, row.shard, entry, (access_s, thresholds))?;
                     *counted += bytes;
                     self.shared.engine.meter().add(self.worker.cell(), bytes);
                     Ok(())
@@ -348,7 +349,7 @@ fn insert(
     attached: &Collection,
     shard: ShardNo,
     entry: &EntryImage<'_>,
-    access_s: u32,
+    (access_s, thresholds): (u32, &Thresholds),
 ) -> std::result::Result<i64, Misfit> {
     let key = attached.key_in(entry.key, shard)?;
     let effect = Effect::Put {
@@ -363,7 +364,7 @@ fn insert(
         collection_id: attached.id(),
         shard,
         page_ids: attached.page_ids(),
-        thresholds: &thresholds::DEFAULT,
+        thresholds,
     };
     let shard = attached.shard(shard);
     Ok(apply(shard, &mut shard.lock(), key, &effect, &write, access_s).bytes)

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::spec::{Command, Table};
 use crate::client::Client;
-use crate::engine::gate::Pass;
+use crate::engine::gate::{ExclusivePass, Pass};
 use crate::engine::worker::{Kit, Worker};
 use crate::resp::Proto;
 use crate::state::Server;
@@ -25,6 +25,8 @@ pub struct SessionCx<'a> {
     pub kit: &'a mut Kit,
     /// Leave to look into the engine.
     pub pass: &'a Pass<'a>,
+    /// The right to work alone, within a transaction.
+    pub alone: Option<&'a ExclusivePass<'a>>,
     /// The command's number; subcommands have their own.
     pub command: Command,
 }
@@ -61,6 +63,7 @@ impl MaintenanceCx<'_> {
             client: self.client,
             kit: self.worker,
             pass: &pass,
+            alone: None,
             command: self.command,
         })
     }

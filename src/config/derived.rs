@@ -2,11 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::bind::{self, ListenAddr};
 use super::schema::{Encoding, Server, Storage};
-use crate::page::thresholds::Thresholds;
+use crate::page::thresholds::Limits;
 use crate::recovery::verify::Folders;
 
 /// Cores that this process may use.
@@ -90,23 +89,17 @@ impl Storage {
 }
 
 impl Encoding {
-    /// Hands it to the containers.
-    pub fn store_in(&self, thresholds: &Thresholds) {
-        thresholds.hash_entries_max.store(self.hash_entries_max, Relaxed);
-        thresholds
-            .hash_value_bytes_max
-            .store(self.hash_value_bytes_max, Relaxed);
-        thresholds.intset_entries_max.store(self.intset_entries_max, Relaxed);
-        thresholds.zset_entries_max.store(self.zset_entries_max, Relaxed);
-        thresholds
-            .zset_value_bytes_max
-            .store(self.zset_value_bytes_max, Relaxed);
-        thresholds
-            .stream_node_bytes_max
-            .store(self.stream_node_bytes_max, Relaxed);
-        thresholds
-            .stream_node_entries_max
-            .store(self.stream_node_entries_max, Relaxed);
+    /// As the log and manifests carry it.
+    pub const fn limits(&self) -> Limits {
+        Limits {
+            hash_entries_max: self.hash_entries_max,
+            hash_value_bytes_max: self.hash_value_bytes_max,
+            intset_entries_max: self.intset_entries_max,
+            zset_entries_max: self.zset_entries_max,
+            zset_value_bytes_max: self.zset_value_bytes_max,
+            stream_node_bytes_max: self.stream_node_bytes_max,
+            stream_node_entries_max: self.stream_node_entries_max,
+        }
     }
 }
 

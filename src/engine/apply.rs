@@ -1,8 +1,7 @@
 //! How an effect changes a shard: the one way in which data changes, live and on replay.
 //!
-//! **Invariant:** [`apply`] depends on the shard, the effect and the encoding thresholds (the access clock is not
-//! data), so replay of a history gives the same data. Replay takes the default thresholds; others can change how a
-//! container is named, whether it keeps -0, and where a stream's nodes end.
+//! **Invariant:** [`apply`] depends on logged data only: the shard, the effect and the encoding thresholds, which an
+//! effect of their own changes (the access clock is not data). So replay of a history gives the same data.
 
 use super::collection::{Shard, ShardState};
 use super::effect::Effect;
@@ -202,7 +201,8 @@ fn change_container(
         | Effect::CollectionSwap { .. }
         | Effect::CollectionLoad { .. }
         | Effect::CollectionPublish { .. }
-        | Effect::CollectionConfigure { .. } => {
+        | Effect::CollectionConfigure { .. }
+        | Effect::EncodingChanged { .. } => {
             debug_assert!(
                 false,
                 "not an effect on a container; those on collections go to the registry"

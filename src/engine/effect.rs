@@ -14,6 +14,7 @@ use crate::page::hash::HashOp;
 use crate::page::list::ListOp;
 use crate::page::set::SetOp;
 use crate::page::stream::StreamOp;
+use crate::page::thresholds::Limits;
 use crate::page::zset::ZsetOp;
 use crate::page::{Malformed, StrRef, ValueRef, codec};
 use crate::shared::Shared;
@@ -169,6 +170,12 @@ pub enum Effect<'a> {
         #[serde(skip)]
         value: Option<ValueRef<'a>>,
     },
+    /// The encoding thresholds are these, for every change of any collection from here on. Of
+    /// [`CollectionId::NONE`].
+    EncodingChanged {
+        /// All of them.
+        limits: Limits,
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -192,7 +199,8 @@ impl<'a> Effect<'a> {
             | Self::CollectionSwap { .. }
             | Self::CollectionLoad { .. }
             | Self::CollectionPublish { .. }
-            | Self::CollectionConfigure { .. } => None,
+            | Self::CollectionConfigure { .. }
+            | Self::EncodingChanged { .. } => None,
         }
     }
 

@@ -18,6 +18,9 @@ impl CollectionId {
     /// given from the top down.
     pub const ATTACHED_FIRST: CollectionId = CollectionId(u32::MAX / 2);
 
+    /// What effects are of that concern no collection, or all; none gets this number.
+    pub const NONE: CollectionId = CollectionId::MAX;
+
     /// The collection of this number.
     #[inline]
     pub const fn new(number: u32) -> Self {

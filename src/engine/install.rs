@@ -15,7 +15,8 @@ use crate::wal::Wal;
 
 impl Engine {
     /// Puts the recovered collections, of `data_bytes` in all, and the log behind them in place. Once for each engine.
-    pub fn install(&self, registry: Registry, wal: Wal, data_bytes: u64, _pass: &ExclusivePass<'_>) {
+    pub fn install(&self, mut registry: Registry, wal: Wal, data_bytes: u64, _pass: &ExclusivePass<'_>) {
+        registry.share_thresholds(&self.thresholds);
         let is_first = self.wal.set(wal).is_ok();
         debug_assert!(is_first, "the data has been installed already");
         self.meter.add(self.cells(), data_bytes as i64);

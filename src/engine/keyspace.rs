@@ -17,6 +17,7 @@ use super::settings::Settings;
 use super::txn::Txn;
 use super::watch::{Watcher, Watching};
 use crate::page::entry::EntryRef;
+use crate::page::thresholds::Limits;
 
 /// How many pages a scan looks at for each entry that it was asked for, at most, as Redis does with buckets.
 const SCAN_PAGES: usize = 10;
@@ -286,6 +287,17 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// When there is no such collection.
     pub fn configure(&mut self, id: CollectionId, settings: Settings) -> Result<(), CollectionError> {
         self.change(id, &Effect::CollectionConfigure { settings })
+    }
+
+    /// Sets the encoding thresholds, unless they are these already.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn set_encoding(&mut self, limits: Limits) -> Result<(), CollectionError> {
+        if self.scope.engine.thresholds().limits() == limits {
+            return Ok(());
+        }
+        self.change(CollectionId::NONE, &Effect::EncodingChanged { limits })
     }
 
     /// Empties a collection; its pages are dropped in the background.

@@ -91,7 +91,8 @@ pub struct Engine {
     is_strict: AtomicBool,
     string_bytes_max: AtomicU64,
     hll_sparse_bytes_max: AtomicU64,
-    thresholds: Thresholds,
+    /// The registry's.
+    thresholds: Arc<Thresholds>,
     epoch: AtomicU64,
     checkpointing: AtomicBool,
     pre_images: PreImages,
@@ -117,6 +118,7 @@ impl Engine {
     /// # Errors
     /// When the background thread cannot be started.
     pub fn awaiting_data(registry: Registry, workers: usize) -> std::io::Result<Self> {
+        let thresholds = Arc::clone(registry.thresholds());
         let cells = workers + HELPERS;
         let meter = Arc::new(Meter::new(cells + 1));
         Ok(Self {
@@ -133,7 +135,7 @@ impl Engine {
             is_strict: AtomicBool::new(false),
             string_bytes_max: AtomicU64::new(STRING_BYTES_MAX_DEFAULT),
             hll_sparse_bytes_max: AtomicU64::new(HLL_SPARSE_BYTES_MAX_DEFAULT),
-            thresholds: Thresholds::new(),
+            thresholds,
             epoch: AtomicU64::new(0),
             checkpointing: AtomicBool::new(false),
             pre_images: PreImages::default(),
@@ -294,7 +296,7 @@ impl Engine {
         self.hll_sparse_bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
-    /// Up to which size containers keep the name of their compact encoding.
+    /// Up to which size containers keep the name of their compact encoding. They change by an effect.
     pub fn thresholds(&self) -> &Thresholds {
         &self.thresholds
     }

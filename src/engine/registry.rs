@@ -1,4 +1,4 @@
-//! Which collection is in which database slot, and under what name.
+//! Which collection is in which database slot, and under what name; and what is set for all of them.
 //!
 //! **Invariant:** changes only under the exclusive gate, through [`Registry::apply`]; a reader that holds a pass sees
 //! one state for as long as it holds it.
@@ -12,6 +12,7 @@ use super::error::CollectionError;
 use super::ids::{CollectionId, DatabaseId};
 use super::index::Kind;
 use super::settings::Settings;
+use crate::page::thresholds::Thresholds;
 
 /// A database slot.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub struct Registry {
     /// Collections that are being loaded: in no slot, seen by the loader alone.
     loading: BTreeMap<CollectionId, Arc<Collection>>,
     next_collection: CollectionId,
+    /// Shared with those who apply effects.
+    thresholds: Arc<Thresholds>,
 }
 
 /// The name of numbered database `id`.
@@ -117,6 +120,17 @@ impl Registry {
     /// Never hand out collection ids below `id` (from a checkpoint's manifest).
     pub fn reserve_collection_ids(&mut self, id: CollectionId) {
         self.next_collection = self.next_collection.max(id);
+    }
+
+    /// Up to which size containers keep the name of their compact encoding.
+    pub const fn thresholds(&self) -> &Arc<Thresholds> {
+        &self.thresholds
+    }
+
+    /// Keeps the thresholds in `shared` from here on.
+    pub fn share_thresholds(&mut self, shared: &Arc<Thresholds>) {
+        shared.set(&self.thresholds.limits());
+        self.thresholds = Arc::clone(shared);
     }
 
     /// A slot number for a new named collection.
@@ -220,6 +234,10 @@ impl Registry {
             }
             Effect::CollectionPublish { database, name } => self.publish(id, database, name),
             Effect::CollectionConfigure { settings } => self.configure(id, settings),
+            Effect::EncodingChanged { limits } => {
+                self.thresholds.set(&limits);
+                Ok(None)
+            }
             Effect::Put { .. }
             | Effect::Delete { .. }
             | Effect::ExpireAt { .. }

@@ -57,7 +57,8 @@ impl Offline {
         let wal = Wal::disabled(recovered.next_lsn);
         let engine = Engine::new(recovered.registry, wal, 1, recovered.data_bytes);
         let engine = Arc::new(engine.map_err(MigrateError::Thread)?);
-        config.encoding.store_in(engine.thresholds());
+        // Nobody else is there, and there is no log: the checkpoint tells of it.
+        engine.thresholds().set(&config.encoding.limits());
         let worker = engine.worker().ok_or(MigrateError::NoPlace)?;
         let options = CheckpointOptions {
             dir: config.storage.checkpoint_path(),

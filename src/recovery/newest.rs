@@ -101,6 +101,7 @@ impl Loading<'_, '_> {
             collections.push(collection);
         }
         self.registry.reserve_collection_ids(manifest.head.next_collection);
+        self.registry.thresholds().set(&manifest.limits);
         let access_s = self.access_s;
         pages::load(
             self.disk,

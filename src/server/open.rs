@@ -132,7 +132,8 @@ fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: Lsn) -> Result<Wal,
     Ok(Wal::open(Arc::clone(disk), options, next_lsn)?)
 }
 
-/// The data and the log take their place, and what numbered databases are missing are made, in one step.
+/// The data and the log take their place, and what is set or numbered otherwise than in the configuration is brought
+/// in line with it, in one step.
 fn install(server: &Server, recovered: Recovered, wal: Wal, worker: &mut Worker) -> Result<(), StartError> {
     let engine = &server.engine;
     worker.with_exclusive(engine, |kit, pass| {
@@ -145,7 +146,10 @@ fn install(server: &Server, recovered: Recovered, wal: Wal, worker: &mut Worker)
         }
         kit.see_data(engine);
         let mut scope = Scope::exclusive(engine, kit, pass);
-        ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT).create_numbered(config.server.databases as u32)
+        let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
+        // The log is told where it knows others.
+        txn.set_encoding(config.encoding.limits())?;
+        txn.create_numbered(config.server.databases as u32)
     })?;
     worker.submit();
     Ok(())

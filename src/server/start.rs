@@ -88,7 +88,6 @@ fn empty_engine(config: &Config) -> Result<Engine, StartError> {
     engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
     engine.set_string_bytes_max(config.limits.bulk_bytes_max);
     engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
-    config.encoding.store_in(engine.thresholds());
     Ok(engine)
 }
 

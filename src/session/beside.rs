@@ -161,6 +161,7 @@ impl Place for Beside<'_, '_, '_> {
             client: self.client,
             kit: self.worker,
             pass: self.pass,
+            alone: None,
             command: call.command,
         })
     }

@@ -253,6 +253,7 @@ impl Place for ExclusiveRun<'_> {
             client: self.client,
             kit: self.kit,
             pass: &pass,
+            alone: Some(self.gate),
             command: call.command,
         })
     }

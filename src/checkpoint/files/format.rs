@@ -17,6 +17,8 @@ use crate::wal::Lsn;
 
 /// Version of both files' layout.
 pub const FORMAT_VERSION: u32 = 2;
+/// Version of a manifest whose rows begin with the encoding thresholds.
+pub const MANIFEST_VERSION_LIMITS: u32 = 3;
 /// Header of a page file.
 pub const PAGE_FILE_HEADER_BYTES: usize = 32;
 /// Header of a page within a page file.
@@ -78,16 +80,19 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 pub(super) fn check_versions(bytes: &[u8]) -> Result<(), HeaderFault> {
-    for (at, known) in [
-        (VERSION_AT, FORMAT_VERSION),
-        (ENCODING_AT, u32::from(codec::FORMAT_VERSION)),
-    ] {
+    check_version(bytes, &[FORMAT_VERSION]).map(drop)
+}
+
+/// The version, which is to be one of `known`.
+fn check_version(bytes: &[u8], known: &[u32]) -> Result<u32, HeaderFault> {
+    let encoding = [u32::from(codec::FORMAT_VERSION)];
+    for (at, known) in [(VERSION_AT, known), (ENCODING_AT, &encoding)] {
         let found = u32_at(bytes, at);
-        if found != known {
+        if !known.contains(&found) {
             return Err(HeaderFault::Version(at as u64, found));
         }
     }
-    Ok(())
+    Ok(u32_at(bytes, VERSION_AT))
 }
 
 /// The header of page file `id`.
@@ -194,6 +199,8 @@ impl PageHeader {
 /// The first part of a manifest: what it is, and which page files it names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ManifestHead {
+    /// Version of the layout of the rows.
+    pub version: u32,
     /// What it describes.
     pub kind: ManifestKind,
     /// Replication term at the instant.
@@ -225,6 +232,11 @@ pub struct ManifestHead {
 }
 
 impl ManifestHead {
+    /// Whether the encoding thresholds are the first of the rows.
+    pub const fn has_limits(&self) -> bool {
+        self.version == MANIFEST_VERSION_LIMITS
+    }
+
     /// Bytes of the head with `files` page files.
     pub fn bytes(files: usize) -> usize {
         MANIFEST_FIXED_BYTES + files * FILE_ID_BYTES + CRC_BYTES
@@ -235,7 +247,7 @@ impl ManifestHead {
         let mut bytes = Vec::with_capacity(Self::bytes(self.files.len()));
         bytes.extend_from_slice(MANIFEST_MAGIC);
         let versions = [
-            FORMAT_VERSION,
+            self.version,
             u32::from(codec::FORMAT_VERSION),
             self.kind as u32,
             self.term,
@@ -279,7 +291,7 @@ impl ManifestHead {
         if crc32c::crc32c(body) != u32_at(crc, 0) {
             return Err(HeaderFault::Bad("the head's checksum does not match"));
         }
-        check_versions(body)?;
+        let version = check_version(body, &[FORMAT_VERSION, MANIFEST_VERSION_LIMITS])?;
         let kind = match u32_at(body, 16) {
             0 => ManifestKind::Checkpoint,
             1 => ManifestKind::Persisted,
@@ -287,6 +299,7 @@ impl ManifestHead {
         };
         let table = body.get(MANIFEST_FIXED_BYTES..).unwrap_or_default();
         Ok(Self {
+            version,
             kind,
             term: u32_at(body, 20),
             id: u64_at(body, 24),
@@ -354,6 +367,7 @@ mod tests {
         let header = encode_page_file_header(77);
         assert_eq!(decode_page_file_header(&header), Ok(77));
         let head = ManifestHead {
+            version: MANIFEST_VERSION_LIMITS,
             kind: ManifestKind::Persisted,
             term: 3,
             id: 9,

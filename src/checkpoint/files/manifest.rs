@@ -5,10 +5,11 @@
 use std::path::Path;
 
 use super::error::{CheckpointError, Result};
-use super::format::{CRC_BYTES, CollectionRow, ManifestHead, PageRow};
+use super::format::{CRC_BYTES, CollectionRow, FORMAT_VERSION, MANIFEST_VERSION_LIMITS, ManifestHead, PageRow};
 use super::page_file::header_error;
 use crate::engine::background::give_way;
 use crate::page::codec;
+use crate::page::thresholds::Limits;
 use crate::storage::Disk;
 
 /// Gathered before a write.
@@ -30,11 +31,21 @@ pub struct CollectionPart {
 pub struct Manifest {
     /// What it is.
     pub head: ManifestHead,
+    /// The encoding thresholds at the instant.
+    pub limits: Limits,
     /// What is in it.
     pub collections: Vec<CollectionPart>,
 }
 
 impl Manifest {
+    /// The version of one with these thresholds: without any it is the older one, which older programs read.
+    pub fn version(limits: &Limits) -> u32 {
+        match *limits == Limits::DEFAULT {
+            true => FORMAT_VERSION,
+            false => MANIFEST_VERSION_LIMITS,
+        }
+    }
+
     /// Writes and syncs it as a new file; returns its length. The directory entry is the caller's.
     pub fn write(&self, disk: &dyn Disk, path: &Path) -> Result<u64> {
         let mut file = disk.create(path).map_err(CheckpointError::io("create", path))?;
@@ -48,6 +59,9 @@ impl Manifest {
             give_way();
             written
         };
+        if self.head.has_limits() {
+            codec::encode(&self.limits, None, &mut buffer);
+        }
         for part in &self.collections {
             codec::encode(&part.row, None, &mut buffer);
             for page in &part.pages {
@@ -86,11 +100,20 @@ impl Manifest {
             body,
             at: 0,
         };
+        let limits = if head.has_limits() {
+            rows.next()?
+        } else {
+            Limits::DEFAULT
+        };
         let collections = (0..head.collections)
             .map(|_| rows.part(&head))
             .collect::<Result<Vec<_>>>()?;
         rows.finish(&head, &collections)?;
-        Ok(Self { head, collections })
+        Ok(Self {
+            head,
+            limits,
+            collections,
+        })
     }
 
     /// Reads and verifies the head alone.
@@ -152,5 +175,52 @@ impl Rows<'_> {
             return Err(self.error("the rows do not agree with the head"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::ManifestKind;
+    use super::*;
+    use crate::engine::ids::CollectionId;
+    use crate::storage::RealDisk;
+    use crate::wal::Lsn;
+
+    #[test]
+    fn thresholds_are_in_it_unless_they_are_the_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("manifest");
+        let changed = Limits {
+            zset_entries_max: 1,
+            stream_node_bytes_max: u64::MAX,
+            ..Limits::DEFAULT
+        };
+        for (limits, version) in [(Limits::DEFAULT, 2), (changed, 3)] {
+            let manifest = Manifest {
+                head: ManifestHead {
+                    version: Manifest::version(&limits),
+                    kind: ManifestKind::Checkpoint,
+                    term: 0,
+                    id: 1,
+                    lsn: Lsn::FIRST,
+                    wall_ms: 1,
+                    pages: 0,
+                    entries: 0,
+                    next_collection: CollectionId::new(1),
+                    collections: 0,
+                    data_set: 1,
+                    referenced_bytes: 0,
+                    written_pages: 0,
+                    written_bytes: 0,
+                    files: Vec::new(),
+                },
+                limits,
+                collections: Vec::new(),
+            };
+            manifest.write(&RealDisk, &path).unwrap();
+            assert_eq!(Manifest::read(&RealDisk, &path).unwrap(), manifest);
+            assert_eq!(Manifest::read_head(&RealDisk, &path).unwrap().version, version);
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 }

@@ -115,6 +115,7 @@ fn pages() {
 fn manifests() {
     let fields = diagram("Manifest", 0);
     let head = ManifestHead {
+        version: FORMAT_VERSION,
         kind: ManifestKind::Persisted,
         term: 0xa1a2_a3a4,
         id: 0xb1b2_b3b4_b5b6_b7b8,

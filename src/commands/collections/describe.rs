@@ -85,6 +85,7 @@ pub fn effect(effect: &Effect<'_>) -> String {
             if settings.is_cache { "no" } else { "yes" }
         ),
         Effect::CollectionPublish { name, .. } => format!("publish the loaded collection as {}", text(name.as_bytes())),
+        Effect::EncodingChanged { limits } => format!("set the encoding thresholds: {limits:?}"),
     }
 }
 

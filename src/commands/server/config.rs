@@ -1,7 +1,7 @@
 //! CONFIG over the server's parameters, and what must be told of a change at once.
 //!
-//! **Invariant:** a parameter that something keeps a copy of is listed in [`take_over`]; all others are read where they
-//! are used.
+//! **Invariant:** a parameter that something keeps a copy of is listed in [`take_over`], or in [`change_data`] where it
+//! decides what a logged change means; all others are read where they are used.
 
 use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
@@ -11,6 +11,11 @@ use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
 use crate::commands::support::glob::{Case, glob_match};
 use crate::config::params::{ChangedKey, is_secret};
+use crate::engine::gate::ExclusivePass;
+use crate::engine::ids::DatabaseId;
+use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::scope::Scope;
+use crate::engine::worker::Kit;
 use crate::logging;
 use crate::resp::{Args, Reply};
 use crate::state::Server;
@@ -126,7 +131,15 @@ const SET: Spec = Spec {
     complexity: "O(N) when N is the number of configuration parameters provided",
     syntax: "parameter value [parameter value ...]",
     is_secret: is_secret_value,
-    ..Spec::new("set", Group::Server, -4, Handler::Session(set))
+    ..Spec::new(
+        "set",
+        Group::Server,
+        -4,
+        Handler::Maintenance(Maintenance {
+            run: set,
+            in_multi: Some(|_| Some(set_in_transaction)),
+        }),
+    )
 };
 
 /// Whether argument `at` is the value of a secret parameter.
@@ -135,7 +148,30 @@ fn is_secret_value(args: Args<'_>, at: usize) -> bool {
     is_value && is_secret(args.get(at - 1).unwrap_or_default())
 }
 
-fn set(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn set(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
+    // Under a pass, so that it comes before the data does, or behind it.
+    let changes_data = cx.as_session(|cx| change(cx, args))?;
+    if changes_data {
+        let (server, worker) = (cx.server, &mut *cx.worker);
+        worker.with_exclusive(&server.engine, |kit, alone| change_data(server, kit, alone))?;
+        worker.observe_all(&server.engine);
+    }
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+fn set_in_transaction(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    if change(cx, args)?
+        && let Some(alone) = cx.alone
+    {
+        change_data(cx.server, cx.kit, alone)?;
+    }
+    reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Changes the parameters; whether some of them are data.
+fn change(cx: &mut SessionCx<'_>, args: Args<'_>) -> Result<bool, CmdError> {
     let rest: Vec<&[u8]> = args.iter().skip(2).collect();
     let (pairs, []) = rest.as_chunks::<2>() else {
         return Err(CmdError::Syntax);
@@ -143,8 +179,21 @@ fn set(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
     let changed = cx.server.params.set(&pairs)?;
     take_over(cx.server, &changed);
-    reply.ok();
-    Ok(Flow::Done)
+    Ok(changed.iter().any(|changed| changed.key.starts_with("encoding.")))
+}
+
+/// Has changes from here on follow the parameters that are data: replay and followers have to know of them.
+fn change_data(server: &Server, kit: &mut Kit, alone: &ExclusivePass<'_>) -> Result<(), CmdError> {
+    let engine = &server.engine;
+    if !engine.has_data() {
+        // It is brought in line with the parameters when it comes.
+        return Ok(());
+    }
+    kit.see_data(engine);
+    let limits = server.params.config().encoding.limits();
+    let mut scope = Scope::exclusive(engine, kit, alone);
+    let set = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT).set_encoding(limits);
+    set.map_err(|error| format!("ERR {error}").into())
 }
 
 /// Tells those who keep a copy.
@@ -167,9 +216,6 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
             server
                 .engine
                 .set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
-        }
-        if key.starts_with("encoding.") {
-            config.encoding.store_in(server.engine.thresholds());
         }
         if key == "log.level" {
             logging::set_level(config.log.level);

@@ -5,7 +5,7 @@
 //!
 //! **Invariants**
 //! - A shard is one applier's alone, so that the order of changes to a key is that of the log.
-//! - An effect on collections is a barrier: all before it has been applied when it is, and nothing after it.
+//! - An effect on collections, or on what is set for all of them, is a barrier: all before it has been applied when it is, and nothing after it.
 //! - Whether a record can be applied is judged from the record and the collections alone, so that all appliers stop at
 //!   the same one and none is left waiting at a barrier.
 
@@ -25,7 +25,8 @@ use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
 use crate::engine::index::{KeyRef, PageWrite};
 use crate::engine::registry::Registry;
-use crate::page::{Entry, thresholds};
+use crate::page::Entry;
+use crate::page::thresholds::Thresholds;
 use crate::recovery::error::ReplayFault;
 use crate::wal::Lsn;
 
@@ -38,6 +39,8 @@ pub(super) struct Context<'a> {
     pub barrier: Barrier,
     /// What became of the last effect on collections.
     pub outcome: Mutex<Result<(), ReplayFault>>,
+    /// The registry's: they change at a barrier only.
+    pub thresholds: Arc<Thresholds>,
     pub access_s: u32,
 }
 
@@ -188,7 +191,7 @@ impl<'a> Applier<'a> {
             collection_id: collection.id(),
             shard,
             page_ids: collection.page_ids(),
-            thresholds: &thresholds::DEFAULT,
+            thresholds: &self.context.thresholds,
         };
         let shard = collection.shard(shard);
         apply(shard, &mut shard.lock(), key, effect, &write, self.context.access_s);

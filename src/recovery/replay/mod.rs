@@ -53,6 +53,7 @@ pub(super) fn replay(
     let mut reader = Reader::open(Arc::clone(disk), dir, from)?;
     let appliers = threads.max(1);
     let shared = Context {
+        thresholds: Arc::clone(registry.thresholds()),
         registry: Mutex::new(registry),
         barrier: Barrier::new(appliers),
         outcome: Mutex::new(Ok(())),

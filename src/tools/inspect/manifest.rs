@@ -21,6 +21,11 @@ impl Inspector<'_, '_> {
         self.report.show("manifest", all)?;
         match Manifest::read(self.disk.as_ref(), path) {
             Ok(manifest) => {
+                if manifest.head.has_limits() {
+                    let mut all = Vec::new();
+                    self.extend(path, &mut all, field::of(&manifest.limits))?;
+                    self.report.show("encoding", all)?;
+                }
                 for part in &manifest.collections {
                     self.collection(path, part, &manifest.head.files)?;
                 }
