@@ -5,7 +5,8 @@
 //!
 //! **Invariants**
 //! - A shard is one applier's alone, so that the order of changes to a key is that of the log.
-//! - An effect on collections, or on what is set for all of them, is a barrier: all before it has been applied when it is, and nothing after it.
+//! - An effect on collections, or on what is set for all of them, is a barrier: all before it has been applied when it
+//!   is, and nothing after it.
 //! - Whether a record can be applied is judged from the record and the collections alone, so that all appliers stop at
 //!   the same one and none is left waiting at a barrier.
 
