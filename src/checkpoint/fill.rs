@@ -42,7 +42,10 @@ impl Runner {
     pub(super) fn check_target(&self, target: &Target) -> Result<Option<Settings>> {
         let slot = self.shared.engine.registry().by_name(&target.name).cloned();
         let _pass = self.worker.enter(&self.shared.engine);
-        let Some(slot) = slot else { return Ok(None) };
+        let Some(slot) = slot else {
+            self.shared.engine.check_collections()?;
+            return Ok(None);
+        };
         if slot.collection.traits().is_read_only() {
             return Err(attached(&target.name));
         }

@@ -372,6 +372,9 @@ pub struct Limits {
     /// Arguments of one request.
     #[serde(deserialize_with = "de::int::<_, _, 16, INT_MAX>")]
     pub args_max: u64,
+    /// Collections that clients may make, attached ones included; 0: no limit.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub collections_max: u64,
 }
 
 impl Default for Limits {
@@ -390,6 +393,7 @@ impl Default for Limits {
             query_buffer_bytes_max: GB,
             bulk_bytes_max: 512 * MB,
             args_max: 1 << 20,
+            collections_max: 10_000,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! - Emptying a collection replaces this object by a new one of the same id (under the exclusive gate), so that a
 //!   thread that still reads the old pages (a checkpoint, a background drop) has them to itself.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -175,6 +175,9 @@ pub struct Collection {
     carried: CarriedSettings,
     /// Counts of what was in its place before.
     before: Mutex<Counts>,
+    /// Those whose counts are not yet in there.
+    counts_from: Mutex<Vec<Arc<Collection>>>,
+    interest: AtomicBool,
     shards: OnceLock<Box<[Shard]>>,
 }
 
@@ -187,19 +190,45 @@ impl Collection {
             page_ids: PageIds::from(PageId::FIRST),
             carried: CarriedSettings::default(),
             before: Mutex::default(),
+            counts_from: Mutex::default(),
+            interest: AtomicBool::new(false),
             shards: OnceLock::new(),
         }
     }
 
-    /// An empty one that takes this one's place; page identities go on.
+    /// An empty one that takes this one's place; page identities go on. It goes on with the counts when somebody lets it
+    /// ([`Collection::succeed`]).
     pub fn emptied(&self) -> Self {
         let emptied = Self {
             page_ids: PageIds::from(self.page_ids.peek()),
             ..Self::new(self.id, self.placement)
         };
         emptied.configure(self.settings());
-        emptied.count_before(self);
         emptied
+    }
+
+    /// Goes on with the counts of `old`, in whose place this one is now, without a look at all of its shards: that comes
+    /// when somebody asks, or with [`Collection::settle_counts`].
+    pub(super) fn succeed(&self, old: &Arc<Self>) {
+        self.counts_from.lock().push(Arc::clone(old));
+    }
+
+    /// Takes over the counts of those in whose place it is, and lets go of them.
+    pub(super) fn settle_counts(&self) {
+        let old = std::mem::take(&mut *self.counts_from.lock());
+        old.iter().for_each(|old| self.count_before(old));
+    }
+
+    /// Somebody watches one of its keys, or waits for one.
+    pub fn note_interest(&self) {
+        if !self.has_interest() {
+            self.interest.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether anybody may watch or wait for a key of it. Under the exclusive gate this is exact about those who do.
+    pub(super) fn has_interest(&self) -> bool {
+        self.interest.load(Ordering::Relaxed)
     }
 
     /// Goes on with the counts of `old`, in whose place this one is now.
@@ -335,6 +364,7 @@ impl Collection {
 
     /// What has happened to its keys, each shard locked in turn.
     pub fn counts(&self) -> Counts {
+        self.settle_counts();
         let mut counts = *self.before.lock();
         let shards = self.shards_if_any().iter();
         shards.for_each(|shard| counts.add(shard.lock().counts));
@@ -347,11 +377,6 @@ impl Collection {
         shards
             .map(|state| state.entry_bytes + state.index.heap_bytes() as u64)
             .sum()
-    }
-
-    /// Lets go of it; tells how many bytes it had.
-    pub fn drop_counted(self: Arc<Self>) -> u64 {
-        self.bytes()
     }
 
     /// How many keys there are, each shard locked in turn.

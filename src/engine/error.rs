@@ -42,6 +42,8 @@ pub enum CollectionError {
     Reconfigured(String),
     /// The effect is one on a key.
     EffectOnKey,
+    /// There are as many as there may be.
+    TooMany(u64),
 }
 
 impl fmt::Display for CollectionError {
@@ -73,6 +75,10 @@ impl fmt::Display for CollectionError {
                     "the checkpoint setting of {name:?} was changed meanwhile, try again"
                 )
             }
+            Self::TooMany(max) => write!(
+                out,
+                "there are {max} collections, and 'limits.collections_max' allows no more"
+            ),
             Self::EffectOnKey => out.write_str("an effect on a key is not for the registry"),
         }
     }

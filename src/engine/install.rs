@@ -25,6 +25,7 @@ impl Engine {
             .collections()
             .for_each(|collection| collection.configure(collection.settings()));
         let stood_in = self.change_registry(|current| std::mem::replace(current, registry));
+        self.note_settings();
         // Who watched a key before it could be read is told that it has changed.
         let watched = stood_in.collections().flat_map(|collection| take_watches(collection));
         for (_, watchers) in watched {

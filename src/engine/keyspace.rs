@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::blocked::Numbered;
+use super::change::drop_if_last;
 use super::collection::Collection;
 use super::effect::{Effect, Placement};
 use super::error::CollectionError;
@@ -174,7 +175,7 @@ impl<'t, 'e> KeyspaceTxn<'t, 'e> {
 
 /// A command's view of everything, while nobody else runs.
 pub struct ExclusiveTxn<'t, 'e> {
-    scope: &'t mut Scope<'e>,
+    pub(super) scope: &'t mut Scope<'e>,
     database: DatabaseId,
 }
 
@@ -223,8 +224,11 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// Creates a numbered or named database.
     ///
     /// # Errors
-    /// When the slot or the name is taken.
+    /// When the slot or the name is taken, or there are too many.
     pub fn create(&mut self, database: Option<DatabaseId>, name: &str, kind: Kind) -> Result<Slot, CollectionError> {
+        if database.is_none() {
+            self.scope.engine.check_collections()?;
+        }
         let (id, database) = {
             let registry = self.scope.engine.registry();
             (
@@ -300,19 +304,6 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         self.change(CollectionId::NONE, &Effect::EncodingChanged { limits })
     }
 
-    /// Empties a collection; its pages are dropped in the background.
-    ///
-    /// # Errors
-    /// When there is no such collection.
-    pub fn flush(&mut self, id: CollectionId) -> Result<(), CollectionError> {
-        let watched = self.touch_watched(id);
-        let waiting = self.take_waiters(id);
-        self.change(id, &Effect::CollectionFlush)?;
-        self.watch_again(id, watched);
-        self.wait_again(id, waiting);
-        Ok(())
-    }
-
     /// Exchanges what two databases hold.
     ///
     /// # Errors
@@ -345,7 +336,10 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// When the name is taken.
     pub fn attach(&mut self, name: &str, collection: &Arc<Collection>) -> Result<(), CollectionError> {
         let engine = self.scope.engine;
-        engine.change_registry(|registry| registry.attach(name, collection))
+        engine.check_collections()?;
+        engine.change_registry(|registry| registry.attach(name, collection))?;
+        engine.note_settings();
+        Ok(())
     }
 
     /// Lets go of such a collection.
@@ -357,7 +351,8 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         let waiting = self.take_waiters(slot.collection.id());
         let gone = engine.change_registry(|registry| registry.detach(slot.id));
         let gone = gone.ok_or_else(|| CollectionError::NotAttached(slot.name.to_string()))?;
-        engine.retire_collection(gone);
+        engine.note_settings();
+        engine.reaper().retire_shared(vec![drop_if_last(gone, None)]);
         self.orphan(waiting);
         Ok(())
     }
@@ -366,25 +361,6 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     fn orphan(&mut self, waiting: Vec<Waited>) {
         let orphans = waiting.into_iter().flat_map(|(_, queue)| queue);
         orphans.for_each(|numbered| self.scope.worker.ready.note_orphan(numbered));
-    }
-
-    pub(super) fn change(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), CollectionError> {
-        let gone = self
-            .scope
-            .engine
-            .change_registry(|registry: &mut Registry| registry.apply(id, effect))?;
-        self.scope.log_registry_effect(id, effect);
-        let now = self.collection(id);
-        if self.scope.engine.tap().note(id, effect, now.is_some())
-            && let Some(now) = now
-        {
-            now.carried().set_tapped(true);
-        }
-        self.scope.worker.counters.changes.add(1);
-        if let Some(collection) = gone {
-            self.scope.engine.retire_collection(collection);
-        }
-        Ok(())
     }
 
     pub(super) fn touch_watched(&mut self, id: CollectionId) -> Vec<Watched> {
@@ -418,7 +394,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
 
     /// Takes out those who wait for keys of a collection that changes place.
     pub(super) fn take_waiters(&self, id: CollectionId) -> Vec<Waited> {
-        let collection = self.collection(id);
+        let collection = self.collection(id).filter(|found| found.has_interest());
         let shards = collection.iter().flat_map(|collection| collection.shards_if_any());
         shards.flat_map(|shard| shard.lock().waiters.take()).collect()
     }
@@ -428,6 +404,9 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         let Some(collection) = self.collection(id) else {
             return;
         };
+        if !waiting.is_empty() {
+            collection.note_interest();
+        }
         for (key, queue) in waiting {
             let shard = collection.shard_of(collection.key(&key).hash);
             let mut state = collection.shard(shard).lock();
@@ -436,7 +415,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         }
     }
 
-    fn collection(&self, id: CollectionId) -> Option<Arc<Collection>> {
+    pub(super) fn collection(&self, id: CollectionId) -> Option<Arc<Collection>> {
         self.scope
             .engine
             .registry()
@@ -456,14 +435,17 @@ fn has_key(collection: &Collection, key: &[u8]) -> bool {
 }
 
 pub(super) fn take_watches(collection: &Collection) -> Vec<Watched> {
-    collection
-        .shards_if_any()
-        .iter()
-        .flat_map(|shard| shard.lock().watches.take())
-        .collect()
+    if !collection.has_interest() {
+        return Vec::new();
+    }
+    let shards = collection.shards_if_any().iter();
+    shards.flat_map(|shard| shard.lock().watches.take()).collect()
 }
 
 fn put_watches(collection: &Collection, watched: Vec<Watched>) {
+    if !watched.is_empty() {
+        collection.note_interest();
+    }
     for (key, watchers) in watched {
         let shard = collection.shard_of(collection.key(&key).hash);
         let mut state = collection.shard(shard).lock();

@@ -78,6 +78,9 @@ impl ExclusiveTxn<'_, '_> {
         let there = self.slot_named(name);
         let database = there.as_ref().map(|slot| slot.id);
         let database = database.unwrap_or_else(|| self.registry(|registry| registry.next_named_id()));
+        if there.is_none() {
+            self.scope.engine.check_collections()?;
+        }
         if let Some(slot) = there {
             self.take_settings(id, &slot, slot.collection.settings().is_cache)?;
         }

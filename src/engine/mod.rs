@@ -10,6 +10,7 @@ pub mod across;
 pub mod apply;
 pub mod background;
 pub mod blocked;
+mod change;
 pub mod collection;
 pub mod effect;
 mod error;
@@ -34,6 +35,7 @@ pub mod tap;
 #[cfg(test)]
 mod tests;
 pub mod txn;
+pub mod walker;
 pub mod watch;
 pub mod worker;
 
@@ -91,6 +93,7 @@ pub struct Engine {
     is_strict: AtomicBool,
     string_bytes_max: AtomicU64,
     hll_sparse_bytes_max: AtomicU64,
+    collections_max: AtomicU64,
     /// The registry's.
     thresholds: Arc<Thresholds>,
     epoch: AtomicU64,
@@ -135,6 +138,7 @@ impl Engine {
             is_strict: AtomicBool::new(false),
             string_bytes_max: AtomicU64::new(STRING_BYTES_MAX_DEFAULT),
             hll_sparse_bytes_max: AtomicU64::new(HLL_SPARSE_BYTES_MAX_DEFAULT),
+            collections_max: AtomicU64::new(0),
             thresholds,
             epoch: AtomicU64::new(0),
             checkpointing: AtomicBool::new(false),
@@ -174,13 +178,13 @@ impl Engine {
     fn change_registry<R>(&self, change: impl FnOnce(&mut Registry) -> R) -> R {
         let mut registry = self.registry.write();
         let result = change(&mut registry);
-        self.note_settings(&registry);
         self.generation.fetch_add(1, Ordering::Release);
         result
     }
 
     /// Keeps what all collections' settings mean for the whole.
-    fn note_settings(&self, registry: &Registry) {
+    fn note_settings(&self) {
+        let registry = self.registry();
         let (mut is_restricted, mut is_strict, mut floor) = (false, false, Fsync::No);
         for collection in registry.collections() {
             let traits = collection.traits();
@@ -226,11 +230,6 @@ impl Engine {
     #[inline]
     pub fn meter(&self) -> &Meter {
         &self.meter
-    }
-
-    /// Drops `collection` in the background once nobody else reads it.
-    pub(super) fn retire_collection(&self, collection: Arc<Collection>) {
-        self.reaper.retire(move || collection.drop_counted());
     }
 
     /// Background drops.
@@ -294,6 +293,23 @@ impl Engine {
     /// Sets the greatest length of a sparse HyperLogLog.
     pub fn set_hll_sparse_bytes_max(&self, bytes_max: u64) {
         self.hll_sparse_bytes_max.store(bytes_max, Ordering::Relaxed);
+    }
+
+    /// Sets how many collections clients may make (`limits.collections_max`); 0 = any number.
+    pub fn set_collections_max(&self, collections_max: u64) {
+        self.collections_max.store(collections_max, Ordering::Relaxed);
+    }
+
+    /// Whether one more may be made.
+    ///
+    /// # Errors
+    /// When there are as many as there may be.
+    pub fn check_collections(&self) -> Result<(), CollectionError> {
+        let max = self.collections_max.load(Ordering::Relaxed);
+        if max > 0 && self.registry().made_count() as u64 >= max {
+            return Err(CollectionError::TooMany(max));
+        }
+        Ok(())
     }
 
     /// Up to which size containers keep the name of their compact encoding. They change by an effect.

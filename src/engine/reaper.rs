@@ -1,11 +1,14 @@
 //! Drops what is slow to drop, on a thread of its own: collections that were flushed or dropped, large values.
 //!
-//! **Invariant:** a value or collection that waits here still counts as used memory until this thread has dropped it. A
-//! worker that has used a collection since may hold its memory up to one tick longer.
+//! **Invariants**
+//! - A value or collection that waits here still counts as used memory until this thread has dropped it.
+//! - A collection is dropped here and nowhere else: this thread keeps it until nobody else does. Others let go of theirs
+//!   when they next look at the registry.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -16,10 +19,15 @@ use crate::page::Entry;
 /// Entries larger than this are dropped in the background.
 pub const LARGE_BYTES: usize = 1 << 20;
 
+/// How often a collection that others still have is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Drops what others may still have, if they do not any more: how many bytes it had. `None` = to be asked again.
+pub type DropIfLast = Box<dyn FnMut() -> Option<u64> + Send>;
+
 enum Job {
     Entry(Entry),
-    /// Drops something and tells how many bytes it had.
-    Counted(Box<dyn FnOnce() -> u64 + Send>),
+    Shared(Vec<DropIfLast>),
 }
 
 /// See the module.
@@ -34,16 +42,7 @@ impl Reaper {
         let (queue, jobs) = channel();
         let thread = std::thread::Builder::new().name("reaper".to_owned()).spawn(move || {
             step_back();
-            for job in jobs {
-                match job {
-                    Job::Entry(entry) => {
-                        let bytes = entry.heap_bytes() as i64;
-                        drop(entry);
-                        meter.add(cell, -bytes);
-                    }
-                    Job::Counted(drop_it) => meter.add(cell, -(drop_it() as i64)),
-                }
-            }
+            work(&jobs, &|bytes| meter.add(cell, -(bytes as i64)));
         })?;
         Ok(Self {
             queue: Mutex::new(Some(queue)),
@@ -56,9 +55,9 @@ impl Reaper {
         self.send(Job::Entry(entry));
     }
 
-    /// Drops something later: `drop_it` does, and tells how many bytes it had.
-    pub fn retire(&self, drop_it: impl FnOnce() -> u64 + Send + 'static) {
-        self.send(Job::Counted(Box::new(drop_it)));
+    /// Drops collections once nobody else has them.
+    pub fn retire_shared(&self, gone: Vec<DropIfLast>) {
+        self.send(Job::Shared(gone));
     }
 
     fn send(&self, job: Job) {
@@ -74,5 +73,34 @@ impl Reaper {
         if let Some(thread) = self.thread.lock().take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Does all jobs; `freed` is told of bytes that are no longer used.
+fn work(jobs: &Receiver<Job>, freed: &dyn Fn(u64)) {
+    let mut kept: Vec<DropIfLast> = Vec::new();
+    loop {
+        let job = if kept.is_empty() {
+            jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            jobs.recv_timeout(LOOK_AGAIN)
+        };
+        match job {
+            Ok(Job::Entry(entry)) => {
+                let bytes = entry.heap_bytes() as u64;
+                drop(entry);
+                freed(bytes);
+            }
+            Ok(Job::Shared(mut gone)) => kept.append(&mut gone),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        kept.retain_mut(|drop_if_last| match drop_if_last() {
+            Some(bytes) => {
+                freed(bytes);
+                false
+            }
+            None => true,
+        });
     }
 }

@@ -1,9 +1,11 @@
 //! Which collection is in which database slot, and under what name; and what is set for all of them.
 //!
-//! **Invariant:** changes only under the exclusive gate, through [`Registry::apply`]; a reader that holds a pass sees
-//! one state for as long as it holds it.
+//! **Invariants**
+//! - Changes only under the exclusive gate, through [`Registry::apply`]; a reader that holds a pass sees one state for as
+//!   long as it holds it.
+//! - `names` and `homes` say the same as `slots`. So no look-up takes time that grows with the number of collections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::collection::Collection;
@@ -29,6 +31,12 @@ pub struct Slot {
 #[derive(Default)]
 pub struct Registry {
     slots: BTreeMap<DatabaseId, Slot>,
+    /// Which slot has which name.
+    names: HashMap<Arc<str>, DatabaseId>,
+    /// Which slot each collection is in.
+    homes: BTreeMap<CollectionId, DatabaseId>,
+    /// How many of them clients have made: not the numbered ones.
+    made: usize,
     /// Collections that are being loaded: in no slot, seen by the loader alone.
     loading: BTreeMap<CollectionId, Arc<Collection>>,
     next_collection: CollectionId,
@@ -74,12 +82,59 @@ impl Registry {
 
     /// The slot with this name.
     pub fn by_name(&self, name: &str) -> Option<&Slot> {
-        self.slots.values().find(|slot| &*slot.name == name)
+        self.slot(*self.names.get(name)?)
     }
 
     /// The slot that holds this collection.
     pub fn by_collection(&self, id: CollectionId) -> Option<&Slot> {
-        self.slots.values().find(|slot| slot.collection.id() == id)
+        self.slot(*self.homes.get(&id)?)
+    }
+
+    /// The slot of the collection with the lowest id from `id` on.
+    pub fn from_collection(&self, id: CollectionId) -> Option<&Slot> {
+        let (_, database) = self.homes.range(id..).next()?;
+        self.slot(*database)
+    }
+
+    /// How many collections clients have made, attached ones included.
+    pub fn made_count(&self) -> usize {
+        self.made
+    }
+
+    /// Puts a new slot in.
+    fn fill(&mut self, slot: Slot) {
+        self.made += usize::from(!slot.id.is_numbered());
+        self.names.insert(Arc::clone(&slot.name), slot.id);
+        self.homes.insert(slot.collection.id(), slot.id);
+        self.slots.insert(slot.id, slot);
+    }
+
+    /// Takes a slot away.
+    fn vacate(&mut self, id: DatabaseId) -> Option<Arc<Collection>> {
+        let slot = self.slots.remove(&id)?;
+        self.made -= usize::from(!id.is_numbered());
+        self.forget_name(&slot.name, id);
+        self.homes.remove(&slot.collection.id());
+        Some(slot.collection)
+    }
+
+    /// Puts another collection in a slot; returns what was there.
+    fn exchange(&mut self, id: DatabaseId, collection: Arc<Collection>) -> Option<Arc<Collection>> {
+        let slot = self.slots.get_mut(&id)?;
+        if slot.collection.id() != collection.id() {
+            // Where both change places the other is at home elsewhere by now.
+            if self.homes.get(&slot.collection.id()) == Some(&id) {
+                self.homes.remove(&slot.collection.id());
+            }
+            self.homes.insert(collection.id(), id);
+        }
+        Some(std::mem::replace(&mut slot.collection, collection))
+    }
+
+    /// Empties the collection in a slot; returns it as it was.
+    fn empty(&mut self, id: DatabaseId) -> Option<Arc<Collection>> {
+        let emptied = Arc::new(self.slots.get(&id)?.collection.emptied());
+        self.exchange(id, emptied)
     }
 
     /// The collection with this id, also one that is being loaded.
@@ -156,7 +211,7 @@ impl Registry {
             name: name.into(),
             collection: Arc::clone(collection),
         };
-        self.slots.insert(id, slot);
+        self.fill(slot);
         Ok(())
     }
 
@@ -165,7 +220,7 @@ impl Registry {
         if !id.is_attached() {
             return None;
         }
-        self.slots.remove(&id).map(|slot| slot.collection)
+        self.vacate(id)
     }
 
     fn create(
@@ -183,7 +238,7 @@ impl Registry {
             name: name.into(),
             collection: Arc::new(Collection::new(id, placement)),
         };
-        self.slots.insert(database, slot);
+        self.fill(slot);
         self.reserve_collection_ids(id.next());
         Ok(None)
     }
@@ -201,11 +256,12 @@ impl Registry {
             } => self.create(id, (database, name), placement),
             Effect::CollectionDrop if self.loading.contains_key(&id) => Ok(self.loading.remove(&id)),
             Effect::CollectionDrop => {
-                let database = self.slot_mut(id)?.id;
-                Ok(self.slots.remove(&database).map(|slot| slot.collection))
+                let database = self.home(id)?;
+                Ok(self.vacate(database))
             }
             Effect::CollectionRename { name } => {
-                self.slot_mut(id)?.name = name.into();
+                let database = self.home(id)?;
+                self.rename(database, name.into());
                 Ok(None)
             }
             Effect::CollectionFlush if self.loading.contains_key(&id) => {
@@ -216,15 +272,14 @@ impl Registry {
                 Ok(self.loading.get_mut(&id).map(emptied))
             }
             Effect::CollectionFlush => {
-                let slot = self.slot_mut(id)?;
-                let emptied = Arc::new(slot.collection.emptied());
-                Ok(Some(std::mem::replace(&mut slot.collection, emptied)))
+                let database = self.home(id)?;
+                Ok(self.empty(database))
             }
             Effect::CollectionSwap { with } => {
-                let (one, other) = (self.slot_mut(id)?.id, self.slot_mut(with)?.id);
+                let (one, other) = (self.home(id)?, self.home(with)?);
                 let (first, second) = (self.collection_in(one)?, self.collection_in(other)?);
-                self.put_in(one, second);
-                self.put_in(other, first);
+                self.exchange(one, second);
+                self.exchange(other, first);
                 Ok(None)
             }
             Effect::CollectionLoad { placement } => {
@@ -263,16 +318,15 @@ impl Registry {
         }
         let collection = self.loading.remove(&id);
         let collection = collection.ok_or(CollectionError::NotLoading(id))?;
-        if let Some(slot) = self.slots.get_mut(&database) {
+        if let Some(slot) = self.slots.get(&database) {
             collection.count_before(&slot.collection);
-            return Ok(Some(std::mem::replace(&mut slot.collection, collection)));
+            return Ok(self.exchange(database, collection));
         }
-        let slot = Slot {
+        self.fill(Slot {
             id: database,
             name: name.into(),
             collection,
-        };
-        self.slots.insert(database, slot);
+        });
         Ok(None)
     }
 
@@ -282,31 +336,38 @@ impl Registry {
             loading.configure(settings);
             return Ok(None);
         }
-        let slot = self.slot_mut(id)?;
-        let was_cache = slot.collection.settings().is_cache;
-        slot.collection.configure(settings);
-        if !was_cache || settings.is_cache {
-            return Ok(None);
-        }
-        let emptied = Arc::new(slot.collection.emptied());
-        Ok(Some(std::mem::replace(&mut slot.collection, emptied)))
+        let database = self.home(id)?;
+        let collection = self.collection_in(database)?;
+        let was_cache = collection.settings().is_cache;
+        collection.configure(settings);
+        Ok(if was_cache && !settings.is_cache {
+            self.empty(database)
+        } else {
+            None
+        })
     }
 
-    fn slot_mut(&mut self, id: CollectionId) -> Result<&mut Slot, CollectionError> {
-        self.slots
-            .values_mut()
-            .find(|slot| slot.collection.id() == id)
-            .ok_or(CollectionError::Missing(id))
+    fn rename(&mut self, id: DatabaseId, name: Arc<str>) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            let old = std::mem::replace(&mut slot.name, Arc::clone(&name));
+            self.forget_name(&old, id);
+            self.names.insert(name, id);
+        }
+    }
+
+    /// A name is no longer that of slot `id`. While several slots exchange names it may be another's already.
+    fn forget_name(&mut self, name: &str, id: DatabaseId) {
+        if self.names.get(name) == Some(&id) {
+            self.names.remove(name);
+        }
+    }
+
+    fn home(&self, id: CollectionId) -> Result<DatabaseId, CollectionError> {
+        self.homes.get(&id).copied().ok_or(CollectionError::Missing(id))
     }
 
     fn collection_in(&self, id: DatabaseId) -> Result<Arc<Collection>, CollectionError> {
         let slot = self.slots.get(&id).ok_or(CollectionError::NoDatabase(id))?;
         Ok(Arc::clone(&slot.collection))
-    }
-
-    fn put_in(&mut self, id: DatabaseId, collection: Arc<Collection>) {
-        if let Some(slot) = self.slots.get_mut(&id) {
-            slot.collection = collection;
-        }
     }
 }

@@ -454,6 +454,7 @@ impl<'e> Scope<'e> {
     /// Enters somebody who waits for `key`, one of the scope's.
     pub fn add_waiter(&mut self, collection: &Collection, key: &[u8], numbered: Numbered) {
         let located = self.key(collection, key);
+        collection.note_interest();
         self.with_state(collection, located, |state, _| state.waiters.add(key, numbered));
     }
 

@@ -1,6 +1,7 @@
 //! Model-based tests of the engine: random operations against the obvious structure, from printed seeds.
 
 mod blocked;
+mod collections;
 mod containers;
 mod fields;
 mod guarantees;

@@ -17,18 +17,21 @@ use crate::engine::garbage::Garbage;
 use crate::engine::ids::ShardNo;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
+use crate::engine::walker::{Step, Walker};
 use crate::engine::worker::Worker;
 use crate::state::Server;
 
 const TICK: Duration = Duration::from_millis(1000 / EXPIRY_TICKS_PER_S as u64);
 /// Longest work in one tick.
 const BUDGET: Duration = Duration::from_millis(25);
+/// The same while nothing is found that is to be removed.
+const IDLE_BUDGET: Duration = Duration::from_millis(5);
 /// Pages looked at under one shard lock.
 const PAGES_PER_LOOK: usize = 64;
 
 /// Runs until the server ends.
 pub fn run(server: &Arc<Server>, mut worker: Worker) {
-    let mut garbage = Garbage::default();
+    let (mut walker, mut garbage) = (Walker::default(), Garbage::default());
     while !server.shutdown.is_requested() {
         std::thread::sleep(TICK);
         server.engine.meter().note_peak();
@@ -38,7 +41,7 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
         }
         worker.see_data(&server.engine);
         if server.active_expire.load(Ordering::Relaxed) && !server.engine.refuses_writes() {
-            tick(server, &mut worker, &mut garbage);
+            tick(server, &mut worker, &mut walker, &mut garbage);
         }
         garbage.free(&server.engine, worker.cell());
     }
@@ -54,32 +57,44 @@ fn sample_rates(server: &Server) {
     server.stats.rates.sample(Instant::now(), sums);
 }
 
-fn tick(server: &Server, worker: &mut Worker, garbage: &mut Garbage) {
+fn tick(server: &Server, worker: &mut Worker, walker: &mut Walker, garbage: &mut Garbage) {
     let started = Instant::now();
-    let collections: Vec<_> = server
-        .engine
-        .registry()
-        .slots()
-        // Nothing in an attached snapshot can be removed.
-        .filter(|slot| !slot.collection.traits().is_read_only())
-        .map(|slot| Arc::clone(&slot.collection))
-        .collect();
-    for collection in collections {
-        for shard in ShardNo::first(collection.shards_if_any().len()) {
-            if started.elapsed() > BUDGET {
-                return;
-            }
-            {
-                let _pass = worker.enter(&server.engine);
-                garbage.gather(&collection, &mut collection.shard(shard).lock());
-            }
-            sweep_shard(server, worker, &collection, shard, started);
+    let mut found = started;
+    while started.elapsed() < BUDGET && found.elapsed() < IDLE_BUDGET {
+        let Step::Shard(collection, shard) = walker.next(&server.engine) else {
+            return;
+        };
+        {
+            let _pass = worker.enter(&server.engine);
+            garbage.gather(&collection, &mut collection.shard(shard).lock());
+        }
+        match sweep_shard(server, worker, &collection, shard, started) {
+            Swept::Nothing => {}
+            Swept::Some => found = Instant::now(),
+            Swept::NotAll => walker.stay(shard),
         }
     }
 }
 
-/// Goes on where the last tick left this shard, to the shard's end at most.
-fn sweep_shard(server: &Server, worker: &mut Worker, collection: &Collection, shard: ShardNo, started: Instant) {
+/// What the sweep of a shard has come to.
+enum Swept {
+    /// There was nothing to remove.
+    Nothing,
+    /// Something was removed.
+    Some,
+    /// The time was over before the shard's end.
+    NotAll,
+}
+
+/// Goes on where the walk was last in this shard, to the shard's end at most.
+fn sweep_shard(
+    server: &Server,
+    worker: &mut Worker,
+    collection: &Collection,
+    shard: ShardNo,
+    started: Instant,
+) -> Swept {
+    let mut swept = Swept::Nothing;
     loop {
         worker.refresh_clock();
         let pass = worker.enter(&server.engine);
@@ -88,7 +103,7 @@ fn sweep_shard(server: &Server, worker: &mut Worker, collection: &Collection, sh
         let more = {
             let mut state = collection.shard(shard).lock();
             if state.expires + state.timed == 0 {
-                return;
+                return swept;
             }
             let cursor = state.sweep_cursor;
             let next = state.index.sweep(cursor, PAGES_PER_LOOK, now_ms, &mut dead);
@@ -96,14 +111,18 @@ fn sweep_shard(server: &Server, worker: &mut Worker, collection: &Collection, sh
             next.is_some()
         };
         if !dead.is_empty() {
+            swept = Swept::Some;
             let mut scope = Scope::visiting(&server.engine, worker);
             KeyspaceTxn::new(&mut scope, collection).expire(&dead);
         }
         blocked::serve(&server.engine, worker);
         drop(pass);
         worker.submit();
-        if !more || started.elapsed() > BUDGET {
-            return;
+        if !more {
+            return swept;
+        }
+        if started.elapsed() > BUDGET {
+            return Swept::NotAll;
         }
     }
 }

@@ -87,6 +87,7 @@ fn empty_engine(config: &Config) -> Result<Engine, StartError> {
         .map_err(|error| format!("cannot start a thread: {error}"))?;
     engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
     engine.set_string_bytes_max(config.limits.bulk_bytes_max);
+    engine.set_collections_max(config.limits.collections_max);
     engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
     Ok(engine)
 }

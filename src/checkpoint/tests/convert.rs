@@ -99,6 +99,7 @@ fn memory_stays_exact_and_watchers_are_not_told() {
         let registry = server.engine.registry();
         let collection = &registry.slot(DatabaseId::DEFAULT).unwrap().collection;
         let shard = collection.shard_of(collection.key(b"key:5").hash);
+        collection.note_interest();
         collection.shard(shard).lock().watches.add(b"key:5", &flag, false);
     }
     for kind in [Kind::Bdef, Kind::Hmap, Kind::Bcust, Kind::Bcust] {

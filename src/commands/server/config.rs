@@ -212,6 +212,9 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
         if key == "limits.bulk_bytes_max" {
             server.engine.set_string_bytes_max(config.limits.bulk_bytes_max);
         }
+        if key == "limits.collections_max" {
+            server.engine.set_collections_max(config.limits.collections_max);
+        }
         if key == "memory.hll_sparse_bytes_max" {
             server
                 .engine

@@ -75,11 +75,7 @@ fn check_flush_mode(args: Args<'_>) -> CmdResult {
 
 fn flushall(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     check_flush_mode(args)?;
-    // What is attached from a snapshot is no data of this server.
-    let is_ours = |slot: &Slot| !slot.collection.traits().is_read_only();
-    for slot in txn.slots().into_iter().filter(is_ours) {
-        flush(txn, &slot)?;
-    }
+    txn.flush_all().map_err(|error| format!("ERR {error}"))?;
     reply.ok();
     Ok(())
 }

@@ -78,6 +78,7 @@ fn register(collection: &Collection, bytes: &[u8], flag: &WatchFlag, now_ms: u64
     let key = collection.key(bytes);
     let mut state = collection.shard(collection.shard_of(key.hash)).lock();
     let is_dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
+    collection.note_interest();
     state.watches.add(bytes, flag, is_dead).then_some(is_dead)
 }
 

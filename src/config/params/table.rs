@@ -197,6 +197,7 @@ const MUTABLE: &[&str] = &[
     "limits.query_buffer_bytes_max",
     "limits.bulk_bytes_max",
     "limits.args_max",
+    "limits.collections_max",
     "slowlog.log_slower_than_us",
     "slowlog.max_len",
     "latency.monitor_threshold_ms",

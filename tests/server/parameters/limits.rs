@@ -22,6 +22,7 @@ pub const EFFECTS: &[Effect] = &[
     ("limits.query_buffer_bytes_max", query_buffer),
     ("limits.bulk_bytes_max", bulk),
     ("limits.args_max", args),
+    ("limits.collections_max", collections),
     ("memory.max_bytes", memory),
     ("memory.policy", policy),
     ("server.maxclients", maxclients),
@@ -196,4 +197,25 @@ fn maxclients() {
     );
     set(&mut conn, "maxclients", "2");
     assert_eq!(sent(&server, b""), None);
+}
+
+/// Each way to make one more is refused, and what is there goes on.
+fn collections() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "limits.collections_max", "2");
+    for name in ["one", "two"] {
+        assert_eq!(call(&mut conn, &format!("COLLECTION CREATE {name}")), Value::ok());
+    }
+    for command in ["COLLECTION CREATE three", "/c_hcol three", "COLLECTION COPY one three"] {
+        let refused = call(&mut conn, command);
+        assert!(
+            refused.is_error() && refused.text().contains("'limits.collections_max'"),
+            "{command}: {refused:?}"
+        );
+    }
+    assert_eq!(call(&mut conn, "COLLECTION DROP one"), Value::ok());
+    assert_eq!(call(&mut conn, "COLLECTION CREATE three"), Value::ok());
+    set(&mut conn, "limits.collections_max", "0");
+    assert_eq!(call(&mut conn, "COLLECTION CREATE four"), Value::ok());
 }

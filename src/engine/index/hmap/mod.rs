@@ -20,6 +20,7 @@ mod walk;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{KeyRef, Lsn, PageWrite};
+use crate::engine::background::give_way;
 use crate::engine::ids::ShardNo;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::hash_page::{HashPage, LINES_MAX};
@@ -282,6 +283,7 @@ impl Drop for Hmap {
             drop(page.drain());
             // SAFETY: the index is going: nobody can find it any more, so nobody prefetches from it.
             unsafe { page.free() };
+            give_way();
         }
         // SAFETY: as above.
         unsafe { std::mem::take(&mut self.retired).free() };
