@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use lokikv::allocator::Allocator;
 use lokikv::config::Loaded;
 use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_LOADING, EXIT_OK, EXIT_USAGE, PingArgs};
 use lokikv::migrate;
@@ -13,7 +14,7 @@ use lokikv::tools;
 use redis_protocol::resp3::types::Resp3Frame;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     make_file_limit_an_error();

@@ -45,6 +45,8 @@ mod inspect;
 mod killing;
 #[path = "server/loading.rs"]
 mod loading;
+#[path = "server/memory.rs"]
+mod memory;
 #[path = "server/ordered.rs"]
 mod ordered;
 #[path = "server/parameters.rs"]

@@ -286,14 +286,27 @@ fn entry_of(next: Next, key: &[u8], kind: Kind, expire_at_ms: Option<u64>, acces
     }
 }
 
+/// Room that a string gets beyond what it needs when it grows, at most, as in Redis: a long one would keep as much again
+/// for nothing.
+const SPARE_BYTES_MAX: usize = 1 << 20;
+
+/// Makes `text` at least `end` bytes long, with zeroes.
+fn lengthen(text: &mut Vec<u8>, end: usize) {
+    if text.len() >= end {
+        return;
+    }
+    if text.capacity() < end {
+        text.reserve_exact(end - text.len() + end.min(SPARE_BYTES_MAX));
+    }
+    text.resize(end, 0);
+}
+
 /// Writes `bytes` at `offset` of a string entry: in place where it fits, else into an entry that takes its stead.
 fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Option<Entry> {
     let end = offset + bytes.len();
     if let Some(shared) = entry.shared_mut() {
         let text = Shared::make_mut(shared);
-        if text.len() < end {
-            text.resize(end, 0);
-        }
+        lengthen(text, end);
         text.get_mut(offset..end)?.copy_from_slice(bytes);
         entry.set_raw();
         return None;
@@ -304,9 +317,9 @@ fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Option<
         return None;
     }
     let old = entry.value().as_str()?;
-    let mut text = Vec::with_capacity(end.max(old.len()));
-    text.extend_from_slice(old.bytes());
-    text.resize(end.max(old.len()), 0);
+    // Zeroes from the allocator: where there are many, they take no memory until they are written to.
+    let mut text = vec![0; end.max(old.len())];
+    text.get_mut(..old.len())?.copy_from_slice(old.bytes());
     text.get_mut(offset..end)?.copy_from_slice(bytes);
     let shared = Shared::new(text);
     let value = if shared.len() > INLINE_BYTES_MAX {

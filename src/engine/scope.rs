@@ -480,7 +480,8 @@ impl<'e> Scope<'e> {
     #[inline]
     fn retire(&mut self, entry: Entry) {
         let bytes = entry.heap_bytes();
-        if bytes > super::reaper::LARGE_BYTES {
+        // What others have a share of is not freed by this: it neither takes time nor counts.
+        if bytes > super::reaper::LARGE_BYTES && entry.is_sole_owner() {
             // Counts until it is gone.
             self.engine.meter().add(self.worker.cell, bytes as i64);
             self.engine.reaper().retire_entry(entry);

@@ -29,6 +29,7 @@ use super::ready::{ReadyList, Slot, Ticket};
 use super::settling::{Settled, Settling, Verdict, judge};
 use super::socket::{Accepted, Socket};
 use super::worker::{Seat, Seated};
+use crate::allocator::follow_purges;
 use crate::engine::worker::Dependencies;
 use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
 
@@ -389,6 +390,7 @@ impl Hub {
             self.tick = (self.tick + 1) % TICKS_PER_ROUND;
             // An idle worker must not keep flushed collections alive.
             self.cx.collections.refresh(&self.cx.server.engine);
+            follow_purges();
             let now = Instant::now();
             let (tick, mut over) = (self.tick, Vec::new());
             for (index, connected) in &mut self.connections {

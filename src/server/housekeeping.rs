@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::allocator::follow_purges;
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::blocked;
 use crate::engine::collection::Collection;
@@ -34,6 +35,7 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
     let (mut walker, mut garbage) = (Walker::default(), Garbage::default());
     while !server.shutdown.is_requested() {
         std::thread::sleep(TICK);
+        follow_purges();
         server.engine.meter().note_peak();
         sample_rates(server);
         if server.loading.is_on() {

@@ -1,5 +1,6 @@
 //! MEMORY: what the data takes.
 
+use crate::allocator;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -96,11 +97,11 @@ const PURGE: Spec = Spec {
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     summary: "Asks the allocator to give unused memory back",
     complexity: "Depends on how much memory is allocated, could be slow",
-    support: Support::Partial("the allocator gives memory back by itself: accepted, nothing to do"),
     ..Spec::new("purge", Group::Server, 2, Handler::Session(purge))
 };
 
 fn purge(_cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    allocator::purge();
     reply.ok();
     Ok(Flow::Done)
 }

@@ -386,6 +386,14 @@ impl Entry {
         shape.total_bytes() + large
     }
 
+    /// Whether its large string, if it has one, goes with it: nobody else has a share of that.
+    pub fn is_sole_owner(&self) -> bool {
+        match self.value() {
+            ValueRef::Str(StrRef::Shared(shared)) => Shared::strong_count(shared) == 1,
+            ValueRef::Str(StrRef::Inline(_)) | ValueRef::Packed(..) | ValueRef::Big(_) => true,
+        }
+    }
+
     /// The entry, borrowed as pages lend theirs.
     #[inline]
     pub fn lend(&self) -> EntryRef<'_> {
