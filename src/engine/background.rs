@@ -139,14 +139,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_that_got_less_than_a_third_is_starved_for_a_window() {
+    fn a_thread_that_got_less_than_half_is_starved_for_a_window() {
         let (mut share, start) = (Share::UNKNOWN, Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
         let ran = Duration::from_millis;
         assert!(!share.is_starved(at(0), || ran(100)));
         assert!(!share.is_starved(at(10), || panic!("not asked within a window")));
-        assert!(!share.is_starved(at(30), || ran(110)), "a third");
-        assert!(share.is_starved(at(60), || ran(119)));
+        assert!(!share.is_starved(at(30), || ran(115)), "half");
+        assert!(share.is_starved(at(60), || ran(129)));
         assert!(share.is_starved(at(70), || panic!("not asked within a window")));
         assert!(!share.is_starved(at(90), || ran(149)));
     }
