@@ -197,7 +197,7 @@ impl Collection {
     }
 
     /// An empty one that takes this one's place; page identities go on. It goes on with the counts when somebody lets it
-    /// ([`Collection::succeed`]).
+    /// (`succeed`).
     pub fn emptied(&self) -> Self {
         let emptied = Self {
             page_ids: PageIds::from(self.page_ids.peek()),
