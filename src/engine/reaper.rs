@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -21,6 +21,9 @@ pub const LARGE_BYTES: usize = 1 << 20;
 
 /// How often a collection that others still have is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// A reaper that is stopped waits so long for others to let go.
+const STOP_GRACE: Duration = Duration::from_millis(500);
 
 /// Drops what others may still have, if they do not any more: how many bytes it had. `None` = to be asked again.
 pub type DropIfLast = Box<dyn FnMut() -> Option<u64> + Send>;
@@ -79,6 +82,7 @@ impl Reaper {
 /// Does all jobs; `freed` is told of bytes that are no longer used.
 fn work(jobs: &Receiver<Job>, freed: &dyn Fn(u64)) {
     let mut kept: Vec<DropIfLast> = Vec::new();
+    let mut looked = Instant::now();
     loop {
         let job = if kept.is_empty() {
             jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -91,16 +95,38 @@ fn work(jobs: &Receiver<Job>, freed: &dyn Fn(u64)) {
                 drop(entry);
                 freed(bytes);
             }
-            Ok(Job::Shared(mut gone)) => kept.append(&mut gone),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        kept.retain_mut(|drop_if_last| match drop_if_last() {
-            Some(bytes) => {
-                freed(bytes);
-                false
+            Ok(Job::Shared(mut gone)) => {
+                drop_unshared(&mut gone, freed);
+                kept.append(&mut gone);
             }
-            None => true,
-        });
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return drop_last(kept, freed),
+        }
+        // Now and then only: there may be as many as there are jobs.
+        if looked.elapsed() >= LOOK_AGAIN {
+            drop_unshared(&mut kept, freed);
+            looked = Instant::now();
+        }
+    }
+}
+
+/// Drops those that nobody else has.
+fn drop_unshared(kept: &mut Vec<DropIfLast>, freed: &dyn Fn(u64)) {
+    kept.retain_mut(|drop_if_last| match drop_if_last() {
+        Some(bytes) => {
+            freed(bytes);
+            false
+        }
+        None => true,
+    });
+}
+
+/// Waits a while for those who still have something when the reaper stops.
+fn drop_last(mut kept: Vec<DropIfLast>, freed: &dyn Fn(u64)) {
+    let stopped = Instant::now();
+    drop_unshared(&mut kept, freed);
+    while !kept.is_empty() && stopped.elapsed() < STOP_GRACE {
+        std::thread::sleep(LOOK_AGAIN);
+        drop_unshared(&mut kept, freed);
     }
 }
