@@ -135,6 +135,8 @@ pub(super) struct Run<'r, 'e, 'c> {
 }
 
 impl Run<'_, '_, '_> {
+    // Of one caller, the loop over a batch: a call of its own takes 4 % more instructions for a small request.
+    #[inline(always)]
     fn request(&mut self, prepared: Prepared, args: Args<'_>, at: usize) -> Step {
         if self.session.client.handle.is_killed() {
             return Step::Stop(Ran::Close);
