@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::page::thresholds;
 use crate::page::value::STRING_BYTES_MAX;
 
 use super::{
@@ -318,14 +319,15 @@ pub struct Encoding {
 
 impl Default for Encoding {
     fn default() -> Self {
+        let limits = thresholds::Limits::DEFAULT;
         Self {
-            hash_entries_max: 128,
-            hash_value_bytes_max: 64,
-            intset_entries_max: 512,
-            zset_entries_max: 128,
-            zset_value_bytes_max: 64,
-            stream_node_bytes_max: 4096,
-            stream_node_entries_max: 100,
+            hash_entries_max: limits.hash_entries_max,
+            hash_value_bytes_max: limits.hash_value_bytes_max,
+            intset_entries_max: limits.intset_entries_max,
+            zset_entries_max: limits.zset_entries_max,
+            zset_value_bytes_max: limits.zset_value_bytes_max,
+            stream_node_bytes_max: limits.stream_node_bytes_max,
+            stream_node_entries_max: limits.stream_node_entries_max,
         }
     }
 }

@@ -67,7 +67,8 @@ pub struct Thresholds {
     pub stream_node_entries_max: AtomicU64,
 }
 
-/// Redis's defaults.
+/// Redis's defaults, for tests: the server's are those of its engine.
+#[cfg(test)]
 pub static DEFAULT: Thresholds = Thresholds::new();
 
 impl Thresholds {
