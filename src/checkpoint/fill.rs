@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::files::error::{CheckpointError, Result};
 use super::files::refusal::Refusal;
@@ -22,6 +22,7 @@ use crate::engine::ids::CollectionId;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::memory::{Margin, WAIT_MAX};
 use crate::engine::scope::Scope;
 use crate::engine::settings::Settings;
 use crate::engine::txn::Txn;
@@ -33,7 +34,7 @@ use crate::storage::fault_point::fault_point;
 
 /// Content of a record, roughly; a single entry may be longer.
 const RECORD_BYTES: usize = 256 << 10;
-/// Between two looks whether the log has room.
+/// Between two looks whether the log, or memory, has room.
 const ROOM_POLL: Duration = Duration::from_millis(1);
 
 impl Runner {
@@ -195,13 +196,22 @@ impl Runner {
         }
     }
 
+    /// Whether there is memory for more; waits a while for what is about to be free.
     pub(super) fn check_memory(&self) -> Result<()> {
-        let max = self.shared.settings.memory_bytes_max();
-        let used = self.shared.engine.meter().used_bytes();
-        if max == 0 || used <= max {
-            return Ok(());
+        let (engine, begun) = (&self.shared.engine, Instant::now());
+        loop {
+            let max = self.shared.settings.memory_bytes_max();
+            match engine.margin(max, 0) {
+                Margin::Some => return Ok(()),
+                Margin::Soon if begun.elapsed() < WAIT_MAX => {}
+                Margin::Soon | Margin::None => {
+                    let used = engine.meter().used_bytes();
+                    return Err(Refusal::Memory { used, max }.into());
+                }
+            }
+            self.check_stop()?;
+            std::thread::sleep(ROOM_POLL);
         }
-        Err(Refusal::Memory { used, max }.into())
     }
 
     /// Runs `body` as one record while nobody else runs.

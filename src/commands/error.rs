@@ -21,6 +21,8 @@ pub enum CmdError {
     OutOfRange,
     /// `ERR no such key`
     NoSuchKey,
+    /// There is no memory for what needs some.
+    OutOfMemory,
     /// Wrong number of arguments; holds the command's name (`config|set` for a subcommand).
     Arity(String),
     /// Any other text, prefix included.
@@ -71,6 +73,7 @@ impl fmt::Display for CmdError {
             Self::WrongType => out.write_str("WRONGTYPE Operation against a key holding the wrong kind of value"),
             Self::OutOfRange => out.write_str("ERR value is out of range, must be positive"),
             Self::NoSuchKey => out.write_str("ERR no such key"),
+            Self::OutOfMemory => out.write_str("OOM command not allowed when used memory > 'maxmemory'."),
             Self::Arity(name) => write!(out, "ERR wrong number of arguments for '{name}' command"),
             Self::Text(text) => out.write_str(text),
             Self::Quoting(bytes) => out.write_str(&String::from_utf8_lossy(bytes)),

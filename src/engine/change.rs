@@ -105,16 +105,21 @@ fn is_emptied(effect: &Effect<'_>) -> bool {
 
 /// How the reaper drops a collection that was taken out of the registry, whose counts `heir` goes on with.
 pub(super) fn drop_if_last(collection: Arc<Collection>, mut heir: Option<Arc<Collection>>) -> DropIfLast {
-    let mut kept = Some(collection);
-    Box::new(move || {
+    let (mut kept, mut bytes) = (Some(collection), None);
+    Box::new(move |freed| {
         if let Some(heir) = heir.take() {
             heir.settle_counts();
         }
         match Arc::try_unwrap(kept.take()?) {
-            Ok(collection) => Some(collection.bytes()),
-            Err(shared) => {
-                kept = Some(shared);
+            Ok(collection) => {
+                collection.drop_telling(freed);
                 None
+            }
+            Err(shared) => {
+                // Nobody changes it any more.
+                let bytes = *bytes.get_or_insert_with(|| shared.bytes());
+                kept = Some(shared);
+                Some(bytes)
             }
         }
     })

@@ -60,6 +60,11 @@ impl ShardState {
         }
     }
 
+    /// Heap bytes of entries and pages.
+    fn bytes(&self) -> u64 {
+        self.entry_bytes + self.index.heap_bytes() as u64
+    }
+
     /// A key has changed.
     pub fn note_write(&mut self, key: &[u8]) {
         self.counts.writes += 1;
@@ -354,7 +359,7 @@ impl Collection {
             let state = shard.lock();
             totals.keys += state.keys;
             totals.expires += state.expires;
-            totals.bytes += state.entry_bytes + state.index.heap_bytes() as u64;
+            totals.bytes += state.bytes();
             totals.pages += state.index.pages() as u64;
             totals.dirty_pages += state.index.pages_after(since) as u64;
         }
@@ -373,10 +378,17 @@ impl Collection {
 
     /// Heap bytes of entries and pages, each shard locked in turn.
     pub fn bytes(&self) -> u64 {
-        let shards = self.shards_if_any().iter().map(|shard| shard.lock());
-        shards
-            .map(|state| state.entry_bytes + state.index.heap_bytes() as u64)
-            .sum()
+        self.shards_if_any().iter().map(|shard| shard.lock().bytes()).sum()
+    }
+
+    /// Drops it, shard by shard; `freed` is told of the bytes of each when they are free.
+    pub(super) fn drop_telling(mut self, freed: &dyn Fn(u64)) {
+        let shards = self.shards.take().map(Vec::from).unwrap_or_default();
+        for shard in shards {
+            let bytes = shard.lock().bytes();
+            drop(shard);
+            freed(bytes);
+        }
     }
 
     /// How many keys there are, each shard locked in turn.

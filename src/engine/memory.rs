@@ -4,6 +4,21 @@
 //! nothing is running, and at most a batch behind otherwise.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The longest wait for memory that is about to be free: a checkpoint may have to write what was flushed before that goes.
+pub const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// What is left of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Margin {
+    /// There is something.
+    Some,
+    /// There is when the reaper has dropped what it has.
+    Soon,
+    /// Nothing.
+    None,
+}
 
 #[repr(align(128))]
 #[derive(Default)]

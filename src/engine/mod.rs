@@ -52,7 +52,7 @@ use crate::wal::{Fsync, Lsn, Wal};
 use collection::Collection;
 use gate::{ExclusivePass, Gate};
 use index::{PageWrite, PreImageSink};
-use memory::Meter;
+use memory::{Margin, Meter};
 use pace::{PRE_IMAGE_BYTES_MAX, Pace};
 use preimage::PreImages;
 use reaper::Reaper;
@@ -230,6 +230,20 @@ impl Engine {
     #[inline]
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// What is left of a limit of `max` bytes (0: no limit) on the data and `beside`.
+    pub fn margin(&self, max: u64, beside: u64) -> Margin {
+        // First: what has gone meanwhile is no longer among the used.
+        let owed = self.reaper.owed_bytes();
+        let used = self.meter.used_bytes() + beside;
+        if max == 0 || used <= max {
+            Margin::Some
+        } else if used.saturating_sub(owed) <= max {
+            Margin::Soon
+        } else {
+            Margin::None
+        }
     }
 
     /// Background drops.

@@ -4,8 +4,11 @@
 //! - A value or collection that waits here still counts as used memory until this thread has dropped it.
 //! - A collection is dropped here and nowhere else: this thread keeps it until nobody else does. Others let go of theirs
 //!   when they next look at the registry.
+//! - What waits here is known in bytes ([`Reaper::owed_bytes`]), never less than it is: it counts here before it counts as
+//!   used again, and as used no longer before it no longer counts here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -25,42 +28,72 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A reaper that is stopped waits so long for others to let go.
 const STOP_GRACE: Duration = Duration::from_millis(500);
 
-/// Drops what others may still have, if they do not any more: how many bytes it had. `None` = to be asked again.
-pub type DropIfLast = Box<dyn FnMut() -> Option<u64> + Send>;
+/// Drops what others may still have, if they do not any more, and tells how many bytes that frees, a part at a time;
+/// how many bytes it has if they do: it is to be asked again.
+pub type DropIfLast = Box<dyn FnMut(&dyn Fn(u64)) -> Option<u64> + Send>;
 
 enum Job {
-    Entry(Entry),
+    /// An entry, and its bytes.
+    Entry(Entry, u64),
     Shared(Vec<DropIfLast>),
+}
+
+/// What a reaper still has to drop.
+#[derive(Default)]
+struct Owed {
+    /// Bytes of entries.
+    entries: AtomicU64,
+    /// Collections that were handed over and not yet looked at.
+    unseen: AtomicU64,
+    /// Bytes of collections that others still have.
+    kept: AtomicU64,
 }
 
 /// See the module.
 pub struct Reaper {
     queue: Mutex<Option<Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    owed: Arc<Owed>,
 }
 
 impl Reaper {
     /// Starts the thread, which accounts in `cell` of `meter`.
     pub fn start(meter: Arc<Meter>, cell: usize) -> std::io::Result<Self> {
         let (queue, jobs) = channel();
+        let owed = Arc::new(Owed::default());
+        let work_off = Arc::clone(&owed);
         let thread = std::thread::Builder::new().name("reaper".to_owned()).spawn(move || {
             step_back();
-            work(&jobs, &|bytes| meter.add(cell, -(bytes as i64)));
+            work(&jobs, &work_off, &|bytes| meter.add(cell, -(bytes as i64)));
         })?;
         Ok(Self {
             queue: Mutex::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
+            owed,
         })
     }
 
-    /// Drops `entry` later. Its bytes have been subtracted already; they count again until it is gone.
-    pub fn retire_entry(&self, entry: Entry) {
-        self.send(Job::Entry(entry));
+    /// Drops `entry` of so many `bytes` later. They have been subtracted already; `count` has them count again until it
+    /// is gone.
+    pub fn retire_entry(&self, entry: Entry, bytes: u64, count: impl FnOnce()) {
+        self.owed.entries.fetch_add(bytes, Ordering::SeqCst);
+        count();
+        self.send(Job::Entry(entry, bytes));
     }
 
     /// Drops collections once nobody else has them.
     pub fn retire_shared(&self, gone: Vec<DropIfLast>) {
+        self.owed.unseen.fetch_add(1, Ordering::SeqCst);
         self.send(Job::Shared(gone));
+    }
+
+    /// How much of what counts as used will be free soon. Without limit while a collection has not been looked at.
+    pub fn owed_bytes(&self) -> u64 {
+        let owed = &self.owed;
+        if owed.unseen.load(Ordering::SeqCst) > 0 {
+            return u64::MAX;
+        }
+        owed.entries.load(Ordering::SeqCst) + owed.kept.load(Ordering::SeqCst)
     }
 
     fn send(&self, job: Job) {
@@ -80,7 +113,7 @@ impl Reaper {
 }
 
 /// Does all jobs; `freed` is told of bytes that are no longer used.
-fn work(jobs: &Receiver<Job>, freed: &dyn Fn(u64)) {
+fn work(jobs: &Receiver<Job>, owed: &Owed, freed: &dyn Fn(u64)) {
     let mut kept: Vec<DropIfLast> = Vec::new();
     let mut looked = Instant::now();
     loop {
@@ -90,13 +123,15 @@ fn work(jobs: &Receiver<Job>, freed: &dyn Fn(u64)) {
             jobs.recv_timeout(LOOK_AGAIN)
         };
         match job {
-            Ok(Job::Entry(entry)) => {
-                let bytes = entry.heap_bytes() as u64;
+            Ok(Job::Entry(entry, bytes)) => {
                 drop(entry);
                 freed(bytes);
+                owed.entries.fetch_sub(bytes, Ordering::SeqCst);
             }
             Ok(Job::Shared(mut gone)) => {
-                drop_unshared(&mut gone, freed);
+                let bytes = drop_unshared(&mut gone, freed);
+                owed.kept.fetch_add(bytes, Ordering::SeqCst);
+                owed.unseen.fetch_sub(1, Ordering::SeqCst);
                 kept.append(&mut gone);
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -104,21 +139,21 @@ fn work(jobs: &Receiver<Job>, freed: &dyn Fn(u64)) {
         }
         // Now and then only: there may be as many as there are jobs.
         if looked.elapsed() >= LOOK_AGAIN {
-            drop_unshared(&mut kept, freed);
+            owed.kept.store(drop_unshared(&mut kept, freed), Ordering::SeqCst);
             looked = Instant::now();
         }
     }
 }
 
-/// Drops those that nobody else has.
-fn drop_unshared(kept: &mut Vec<DropIfLast>, freed: &dyn Fn(u64)) {
-    kept.retain_mut(|drop_if_last| match drop_if_last() {
-        Some(bytes) => {
-            freed(bytes);
-            false
-        }
-        None => true,
+/// Drops those that nobody else has; how many bytes the others have.
+fn drop_unshared(kept: &mut Vec<DropIfLast>, freed: &dyn Fn(u64)) -> u64 {
+    let mut left = 0;
+    kept.retain_mut(|drop_if_last| {
+        let bytes = drop_if_last(freed);
+        left += bytes.unwrap_or_default();
+        bytes.is_some()
     });
+    left
 }
 
 /// Waits a while for those who still have something when the reaper stops.

@@ -482,9 +482,9 @@ impl<'e> Scope<'e> {
         let bytes = entry.heap_bytes();
         // What others have a share of is not freed by this: it neither takes time nor counts.
         if bytes > super::reaper::LARGE_BYTES && entry.is_sole_owner() {
-            // Counts until it is gone.
-            self.engine.meter().add(self.worker.cell, bytes as i64);
-            self.engine.reaper().retire_entry(entry);
+            let (meter, cell) = (self.engine.meter(), self.worker.cell);
+            let count = || meter.add(cell, bytes as i64);
+            self.engine.reaper().retire_entry(entry, bytes as u64, count);
         }
     }
 }

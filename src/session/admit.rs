@@ -18,11 +18,8 @@ pub fn admit(server: &Server, client: &Client, kit: &Kit, flags: u32) -> Result<
         return Err(CmdError::text("NOAUTH Authentication required."));
     }
     if flags & flag::DENY_OOM != 0 {
-        let max = server.params.live().maxmemory();
-        if max != 0 && server.used_bytes() > max {
-            return Err(CmdError::text(
-                "OOM command not allowed when used memory > 'maxmemory'.",
-            ));
+        if server.is_over_memory() {
+            return Err(CmdError::OutOfMemory);
         }
         if server.space.refuses_writes()
             && let Some(error) = misconf::no_room(server, &[Purpose::Log, Purpose::Checkpoints])

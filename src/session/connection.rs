@@ -1,6 +1,7 @@
 //! One connection's session: its client, MULTI's queue, the replies so far; how its runs end.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::account::LateCall;
 use super::call::Queue;
@@ -34,6 +35,11 @@ pub enum Ran {
         /// Where to go on.
         next: usize,
     },
+    /// The request at `next` needs memory, of which more is about to be free.
+    Short {
+        /// Where to go on.
+        next: usize,
+    },
     /// The connection is to be closed once the replies are sent; later requests do not run.
     Close,
 }
@@ -44,6 +50,8 @@ pub struct Session {
     /// Commands that MULTI has queued.
     pub(super) queue: Queue,
     pub(super) reply: Reply,
+    /// Since when the next request waits for memory.
+    pub(super) short_since: Option<Instant>,
 }
 
 impl Session {
@@ -53,6 +61,7 @@ impl Session {
             client: Client::new(handle, authenticated),
             queue: Queue::default(),
             reply: Reply::new(Proto::Resp2),
+            short_since: None,
         }
     }
 
@@ -64,6 +73,11 @@ impl Session {
     /// The client's state.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Since when the next request waits for memory.
+    pub fn short_since(&self) -> Option<Instant> {
+        self.short_since
     }
 
     /// Writes the reply of a command that has waited, and accounts for it.

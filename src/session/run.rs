@@ -54,6 +54,17 @@ impl Session {
     /// Runs the requests of `batch` from number `from` on; `buf` is the buffer they lie in. What was `looked` at before
     /// is used as far as it still holds.
     pub fn run(&mut self, cx: &WorkerCx, batch: &Batch, buf: &[u8], from: usize, looked: Option<&Looked>) -> Ran {
+        let ran = self.run_chunks(cx, batch, buf, from, looked);
+        match ran {
+            // The same request again: its time goes on.
+            Ran::Short { next } if next == from => {}
+            Ran::Short { .. } => self.short_since = Some(Instant::now()),
+            _ => self.short_since = None,
+        }
+        ran
+    }
+
+    fn run_chunks(&mut self, cx: &WorkerCx, batch: &Batch, buf: &[u8], from: usize, looked: Option<&Looked>) -> Ran {
         let (mut next, mut looked) = (from, looked);
         let until = cx.stopwatch.borrow().at() + RUN_MAX;
         while next < batch.len() {
@@ -160,7 +171,7 @@ impl Run<'_, '_, '_> {
         }
         let admitted = admit::admit(&self.cx.server, &self.session.client, self.worker, call.flags);
         if let Err(error) = admitted.and_then(|()| self.check_collection(&call)) {
-            return self.refuse(Some(call.command), error);
+            return self.turn_away(call.command, error, at);
         }
         if self.session.client.multi.is_some() && !call.has(flag::NOT_QUEUED) {
             return self.queue(&call);
@@ -205,6 +216,19 @@ impl Run<'_, '_, '_> {
             call.flags_on_selected()
         };
         check_collection(self.engine, self.session.client.database, flags)
+    }
+
+    /// Refuses a request, number `at`, that was not admitted; or has it wait where only memory is missing, and more is
+    /// about to be free.
+    #[cold]
+    fn turn_away(&mut self, command: Command, error: CmdError, at: usize) -> Step {
+        if error == CmdError::OutOfMemory {
+            let since = *self.session.short_since.get_or_insert_with(Instant::now);
+            if self.cx.server.awaits_memory(since) {
+                return Step::Stop(Ran::Short { next: at });
+            }
+        }
+        self.refuse(Some(command), error)
     }
 
     /// Answers an error to a request that did not run; inside MULTI the transaction is lost.

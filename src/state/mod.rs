@@ -5,6 +5,7 @@
 
 mod ending;
 mod loading;
+mod memory;
 mod pause;
 mod shutdown;
 mod space;
@@ -99,11 +100,5 @@ impl Server {
             run_id: (0..5).map(|_| format!("{:08x}", rand::random::<u32>())).collect(),
             port: parts.port,
         })
-    }
-
-    /// Memory that counts: the data, and what clients hold.
-    #[inline]
-    pub fn used_bytes(&self) -> u64 {
-        self.engine.meter().used_bytes() + self.clients.held_bytes()
     }
 }

@@ -1,6 +1,9 @@
 //! Memory goes back to the system when values go, and counts for what it is.
 
 use crate::in_memory;
+use std::time::{Duration, Instant};
+
+use crate::support::rng::Rng;
 use crate::support::{Conn, Server, Value};
 
 /// What the process has in memory, in megabytes.
@@ -31,6 +34,46 @@ fn large_values_that_come_and_go_leave_nothing_behind() {
         let now = resident_mb(&server);
         assert!(now < before + 350, "round {round}: {now} MB, {before} at first");
     }
+}
+
+#[test]
+fn a_write_waits_for_what_was_flushed_before_it() {
+    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "memory.max_bytes=200mb"]);
+    let (mut conn, mut saving, mut other) = (server.connect(), server.connect(), server.connect());
+    let value = Rng::new(1).bytes(16 << 20);
+    for round in 0..4 {
+        for n in 0..12 {
+            assert_eq!(conn.call(&[b"SET", format!("k{n}").as_bytes(), &value]), Value::ok());
+        }
+        // It has to write what is flushed meanwhile.
+        saving.send(&["CHECKPOINT"]).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(conn.call(&["FLUSHALL"]), Value::ok());
+        conn.send(&[b"SET", b"fresh".as_slice(), &value]).unwrap();
+        let asked = Instant::now();
+        assert_eq!(other.call(&["GET", "fresh:not"]), Value::Null);
+        assert!(asked.elapsed() < Duration::from_secs(2), "others are served");
+        assert_eq!(conn.recv().unwrap().value, Value::ok(), "round {round}");
+        for words in [&["MULTI"][..], &["APPEND", "fresh", "x"], &["EXEC"]] {
+            assert!(!conn.call(words).text().starts_with("OOM"), "round {round}");
+        }
+        assert_eq!(saving.recv().unwrap().value, Value::ok());
+        assert_eq!(conn.call(&["DEL", "fresh"]), Value::Int(1));
+    }
+    assert!(resident_mb(&server) < 300, "{} MB", resident_mb(&server));
+}
+
+#[test]
+fn a_write_is_refused_at_once_where_nothing_is_to_be_waited_for() {
+    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "memory.max_bytes=50mb"]);
+    let mut conn = server.connect();
+    let value = vec![b'v'; 16 << 20];
+    let set = |conn: &mut Conn, n: u32| conn.call(&[b"SET", format!("k{n}").as_bytes(), &value]);
+    let refused = (0..9).find(|n| set(&mut conn, *n).text().starts_with("OOM"));
+    assert_eq!(refused, Some(3));
+    let asked = Instant::now();
+    assert!(set(&mut conn, 9).text().starts_with("OOM"));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Harness;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
+use crate::engine::memory::Margin;
 use crate::engine::walker::{Step, Walker};
 
 /// So many collections, one key in each.
@@ -75,6 +76,44 @@ fn what_a_thread_still_reads_is_dropped_by_the_reaper_when_it_lets_go() {
         "the reaper has it, too: this thread will not be the last"
     );
     drop(collection);
+    harness.wait_for_used(harness.held_bytes());
+}
+
+#[test]
+fn what_is_on_its_way_back_is_no_reason_to_refuse() {
+    let mut harness = many(1);
+    (0..20_000_u32).for_each(|number| harness.put(DatabaseId::DEFAULT, &number.to_le_bytes(), b"v", None));
+    let collection = harness.collection(DatabaseId::DEFAULT);
+    let used = harness.engine.meter().used_bytes();
+    let (max, engine) = (used / 2, Arc::clone(&harness.engine));
+    assert_eq!(engine.margin(max, 0), Margin::None, "all of it is data");
+    assert_eq!(
+        (engine.margin(0, 0), engine.margin(used, 0)),
+        (Margin::Some, Margin::Some)
+    );
+    harness
+        .exclusive(DatabaseId::DEFAULT, |txn| txn.flush(collection.id()))
+        .unwrap();
+    for _ in 0..50 {
+        assert_eq!(engine.margin(max, 0), Margin::Soon);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(engine.margin(max, max + 1), Margin::None, "that is not enough");
+    drop(collection);
+    harness.wait_for_used(harness.held_bytes());
+    while engine.reaper().owed_bytes() > 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(engine.margin(max, 0), Margin::Some);
+}
+
+#[test]
+fn large_values_on_their_way_back_are_known() {
+    let mut harness = many(1);
+    for round in 0..20 {
+        harness.put(DatabaseId::DEFAULT, b"large", &vec![7; 3 << 20], None);
+        assert_ne!(harness.engine.margin(4 << 20, 0), Margin::None, "round {round}");
+    }
     harness.wait_for_used(harness.held_bytes());
 }
 

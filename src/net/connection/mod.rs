@@ -46,7 +46,7 @@ enum State {
     Settling(Ran),
     /// A request waits for something; the run goes on behind it.
     Blocked(Box<Blocked>),
-    /// CLIENT PAUSE holds the next request back.
+    /// CLIENT PAUSE holds the next request back, or a want of memory that is about to end.
     Paused(Pin<Box<dyn Future<Output = ()>>>),
     /// The last replies are sent; until then some of them have to be taken.
     Closing(Instant),
@@ -289,6 +289,13 @@ impl Connection {
                 self.keep_from(next);
                 let server = Arc::clone(&self.cx.server);
                 self.state = State::Paused(Box::pin(async move { server.pause.wait(unix_ms()).await }));
+                self.wake_up()
+            }
+            Ran::Short { next } => {
+                self.keep_from(next);
+                let server = Arc::clone(&self.cx.server);
+                let since = self.session.short_since().unwrap_or_else(Instant::now);
+                self.state = State::Paused(Box::pin(async move { server.wait_for_memory(since).await }));
                 self.wake_up()
             }
             Ran::Waiting { next, waiting, call } => {
