@@ -162,3 +162,91 @@ fn damaged_files_are_shown_around_the_fault() {
         "{faults:?}"
     );
 }
+
+#[test]
+fn what_a_crash_leaves_is_no_fault() {
+    let mut server = filled();
+    let dir = server.data_dir();
+    let log = files(&dir, ".log").pop().expect("a segment");
+    server.restart();
+    assert!(server.terminate().success());
+    let (found, _) = documents(&[path(&dir)]);
+    let next = of_kind(&found, "control")[0]["lsn"].as_u64().expect("a number") + 1;
+    let pages = files(&dir, ".lkp");
+    let pages = pages
+        .iter()
+        .max_by_key(|path| fs::metadata(path).map_or(0, |file| file.len()));
+    let whole = fs::read(pages.expect("a page file")).expect("read");
+    let checkpoints = dir.join("checkpoint");
+    let left = [
+        // Killed within a checkpoint, and before it had written anything.
+        (
+            checkpoints.join(format!("pages-{:020}.lkp", 998)),
+            &whole[..whole.len() * 3 / 5],
+        ),
+        (checkpoints.join(format!("pages-{:020}.lkp", 999)), &[]),
+        (checkpoints.join(format!("manifest-{:020}.lkm.tmp", 999)), &whole[..40]),
+        (checkpoints.join("control.lkc.tmp"), &[]),
+        (checkpoints.join("log.lkn.tmp"), &[]),
+        // Begun and never used.
+        (log.with_file_name(format!("wal-{next:020}.log")), &[]),
+    ];
+    for (path, bytes) in &left {
+        fs::write(path, bytes).expect("write");
+    }
+    let (found, code) = documents(&[path(&dir)]);
+    assert_eq!(code, 0, "{found:?}");
+    let told = of_kind(&found, "left-over");
+    for (left, _) in &left {
+        assert!(told.iter().any(|told| told["path"] == path(left)), "{left:?}: {told:?}");
+        let (alone, code) = documents(&[path(left)]);
+        assert_eq!(
+            (code, &alone[0]["document"]),
+            (0, &Value::from("left-over")),
+            "{alone:?}"
+        );
+    }
+    assert_eq!(told.len(), left.len());
+    let (torn, _) = documents(&[path(&left[0].0), "--limit", "0"]);
+    assert_eq!(of_kind(&torn, "page-file").len(), 1, "it is shown as far as it goes");
+    assert!(crate::verify::verify(&dir).status.success());
+    server.restart();
+    let mut conn = server.connect();
+    assert_eq!(conn.call(&["DBSIZE"]), crate::support::Value::Int(600));
+    conn.call(&["CHECKPOINT"]);
+    server.kill9();
+    for (left, _) in &left[..5] {
+        assert!(!left.exists() || left.ends_with("log.lkn.tmp"), "{left:?}");
+    }
+}
+
+#[test]
+fn what_a_manifest_names_is_not_left_over() {
+    let server: Server = filled();
+    let dir = server.data_dir();
+    let pages = files(&dir.join("checkpoint"), ".lkp");
+    for file in pages {
+        let whole = fs::read(&file).expect("read");
+        fs::write(&file, &whole[..20]).expect("write");
+        assert_eq!(documents(&[path(&dir)]).1, 1, "{file:?}");
+        assert_eq!(documents(&[path(&file)]).1, 1, "{file:?}");
+        fs::write(&file, &whole).expect("restore");
+    }
+    // A segment that is cut short, and not the last one.
+    let log = files(&dir, ".log").pop().expect("a segment");
+    fs::write(log.with_file_name(format!("wal-{:020}.log", 9999)), b"").expect("write");
+    assert_eq!(documents(&[path(&dir)]).1, 0);
+    fs::write(&log, b"LOKIWAL").expect("write");
+    assert_eq!(documents(&[path(&dir)]).1, 1);
+}
+
+#[test]
+fn a_log_that_ends_torn_is_no_fault() {
+    let server: Server = filled();
+    let log = files(&server.data_dir(), ".log").pop().expect("a segment");
+    let whole = fs::read(&log).expect("read");
+    let used = whole.iter().rposition(|byte| *byte != 0).expect("more than zeroes");
+    fs::write(&log, &whole[..used - 20]).expect("write");
+    let (found, code) = documents(&[path(&log), "--limit", "0"]);
+    assert_eq!((code, of_kind(&found, "torn-end").len()), (0, 1), "{:?}", found.last());
+}

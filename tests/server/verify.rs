@@ -10,7 +10,7 @@ use crate::support::{Server, seed};
 /// Flips tried in each kind of file.
 const FLIPS: usize = 12;
 
-fn verify(dir: &Path) -> Output {
+pub fn verify(dir: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
     command.arg("verify").arg(dir);
     command.output().expect("run lokikv verify")

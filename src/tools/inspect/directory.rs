@@ -67,7 +67,17 @@ impl Inspector<'_, '_> {
 
     /// Shows one file; returns what it is.
     fn file(&mut self, path: &Path, bytes: u64) -> io::Result<&'static str> {
-        let (kind, header) = match self.kind_of(path) {
+        let kind = self.kind_of(path);
+        if let Ok(Some(kind)) = kind
+            && let Some(text) = self.left_over(path, kind)
+        {
+            if self.may_show() {
+                let fields = fields!["path" => path, "bytes" => bytes, "text" => text];
+                self.report.show("left-over", fields)?;
+            }
+            return Ok("left-over");
+        }
+        let (kind, header) = match kind {
             Ok(Some(FileKind::Segment)) => ("segment", self.segment_header(path)),
             Ok(Some(FileKind::Manifest)) => ("manifest", self.manifest_header(path)),
             Ok(Some(FileKind::Pages)) => (

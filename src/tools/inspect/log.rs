@@ -74,6 +74,13 @@ impl Inspector<'_, '_> {
     }
 
     fn bad_frame(&mut self, path: &Path, offset: u64, reason: &str, resumes_at: Option<u64>) -> io::Result<()> {
+        let dir = path.parent().unwrap_or(Path::new("."));
+        if resumes_at.is_none() && self.is_last(dir, path) {
+            let text = format!("the log ends torn, as a crash leaves it; the next start cuts the rest off ({reason})");
+            return self
+                .report
+                .show("torn-end", fields!["path" => path, "offset" => offset, "text" => text]);
+        }
         let resumes_at = resumes_at.map_or(Field::Null, Field::Uint);
         self.report.fault(fields![
             "path" => path,

@@ -7,6 +7,7 @@
 //! tells when there is more.
 
 mod directory;
+mod leftover;
 mod log;
 mod manifest;
 mod pages;
@@ -80,10 +81,19 @@ impl Inspector<'_, '_> {
         if path.is_dir() {
             self.directory(path)?;
         } else {
-            match self.kind_of(path) {
+            let kind = self.kind_of(path);
+            let left_over = match kind {
+                Ok(Some(kind)) => self.left_over(path, kind),
+                _ => None,
+            };
+            if let Some(text) = left_over {
+                self.report.show("left-over", fields!["path" => path, "text" => text])?;
+            }
+            match kind {
+                Ok(Some(FileKind::Pages)) => self.page_file(path, left_over.is_some())?,
+                _ if left_over.is_some() => {}
                 Ok(Some(FileKind::Segment)) => self.segment(path)?,
                 Ok(Some(FileKind::Manifest)) => self.manifest(path)?,
-                Ok(Some(FileKind::Pages)) => self.page_file(path)?,
                 Ok(Some(FileKind::Control)) => match self.control(path) {
                     Ok(fields) => self.report.show("control", fields)?,
                     Err(error) => self.fault(path, 0, &error.to_string())?,

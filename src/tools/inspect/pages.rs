@@ -1,7 +1,7 @@
 //! Page files: header, pages, and with `--page` a page's entries.
 //!
 //! Behind a damaged page the next one is found by the manifests beside the file, since a page that is not whole does
-//! not tell where it ends.
+//! not tell where it ends. One that is left over is shown as far as it was written.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,13 +19,14 @@ use crate::fields;
 use crate::page::{Malformed, image};
 
 impl Inspector<'_, '_> {
-    pub(super) fn page_file(&mut self, path: &Path) -> io::Result<()> {
+    pub(super) fn page_file(&mut self, path: &Path, is_left_over: bool) -> io::Result<()> {
         let (file, bytes) = match self.disk.open_read(path).and_then(|file| Ok((file.len()?, file))) {
             Ok((bytes, file)) => (file, bytes),
             Err(error) => return self.fault(path, 0, &error.to_string()),
         };
         let id = match read_page_file_id(self.disk.as_ref(), path) {
             Ok(id) => Some(id),
+            Err(_) if is_left_over => return Ok(()),
             Err(error) => {
                 self.fault(path, 0, &error.to_string())?;
                 None
@@ -47,6 +48,7 @@ impl Inspector<'_, '_> {
                     self.page(path, at, &header, &buffer)?;
                     at += PAGE_HEADER_BYTES as u64 + header.len;
                 }
+                Err(_) if is_left_over => break,
                 Err(no_page) => {
                     let known = known.get_or_insert_with(|| self.known_offsets(path, id));
                     let next = known.range(at + 1..).next().copied();
