@@ -193,3 +193,56 @@ fn a_moment_of_the_past_is_what_it_was() {
     assert!(say(&mut conn, "OBJECT ENCODING z").contains("skiplist"));
     assert!(say(&mut conn, "ZSCORE signs m").contains("-0"));
 }
+
+/// Strings that Redis 8.2 calls `raw`, and what it calls them when it has read them from its RDB file.
+const CHANGED: &[(&[&str], &str, &str)] = &[
+    (&["PFADD hll a b c"], "hll", "embstr"),
+    (&["PFADD one a", "PFMERGE merged one"], "merged", "embstr"),
+    (&["SET number 1", "APPEND number 2"], "number", "int"),
+    (&["APPEND text ab", "APPEND text cd"], "text", "embstr"),
+    (&["SETRANGE range 1 x"], "range", "embstr"),
+    (&["SETBIT bit 7 1"], "bit", "embstr"),
+    (&["BITFIELD field SET u8 0 65"], "field", "embstr"),
+    (
+        &["APPEND timed 1", "SETRANGE timed 0 2", "EXPIRE timed 100000"],
+        "timed",
+        "int",
+    ),
+    (
+        &["APPEND source 1", "SETRANGE source 0 2", "COPY source copied"],
+        "copied",
+        "int",
+    ),
+    (
+        &["APPEND old 1", "SETRANGE old 0 2", "RENAME old renamed"],
+        "renamed",
+        "int",
+    ),
+];
+
+fn encodings_of_changed(conn: &mut Conn) -> Vec<String> {
+    let encoding = |(_, key, _): &(_, &str, _)| conn.call(&["OBJECT", "ENCODING", key]).text();
+    CHANGED.iter().map(encoding).collect()
+}
+
+#[test]
+fn the_log_keeps_that_a_string_was_changed_and_a_checkpoint_does_not() {
+    let mut server = Server::lokikv(&["checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    CHANGED.iter().for_each(|(lines, ..)| run(&mut conn, lines));
+    let raw = vec!["raw"; CHANGED.len()];
+    let afresh: Vec<_> = CHANGED.iter().map(|(_, _, afresh)| *afresh).collect();
+    assert_eq!(encodings_of_changed(&mut conn), raw);
+    server.kill9();
+    server.restart();
+    let mut conn = server.connect();
+    assert_eq!(encodings_of_changed(&mut conn), raw, "replayed");
+    run(&mut conn, &["CHECKPOINT"]);
+    assert_eq!(encodings_of_changed(&mut conn), raw, "the checkpoint is only taken");
+    run(&mut conn, &["SET late 1", "APPEND late 2"]);
+    server.kill9();
+    server.restart();
+    let mut conn = server.connect();
+    assert_eq!(encodings_of_changed(&mut conn), afresh, "loaded");
+    assert_eq!(say(&mut conn, "OBJECT ENCODING late"), "raw", "replayed behind it");
+}
