@@ -99,7 +99,8 @@ impl Client {
         bench.cx.worker.borrow_mut().take_dependencies();
         match ran {
             Ran::All => work.next = work.batch.len(),
-            Ran::Full { next } => work.next = next,
+            // Memory that is waited for comes with time.
+            Ran::Full { next } | Ran::Short { next } => work.next = next,
             Ran::Paused { next } => {
                 bench.cx.server.pause.clear();
                 work.next = next;
