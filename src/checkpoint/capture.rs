@@ -15,10 +15,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::files::base::Base;
+use super::files::base::{Base, Known};
 use super::files::error::Result;
-use super::files::format::{CollectionRow, ManifestHead, ManifestKind, PAGE_HEADER_BYTES, PageRow};
-use super::files::manifest::{CollectionPart, Manifest};
+use super::files::format::{CollectionRow, ManifestHead, ManifestKind, PAGE_HEADER_BYTES, PageRow, PartRow, Versions};
+use super::files::manifest::{CollectionPages, Manifest};
 use super::files::page_file::PageFileWriter;
 use super::files::refusal::Refusal;
 use crate::engine::Engine;
@@ -81,8 +81,12 @@ struct Captured {
     next_page_id: PageId,
     /// Pages written, in the new page file.
     pages: Vec<PageRow>,
-    /// Pages that are where the base has them.
+    /// Pages that are where the base has them, with the parts that they name.
     known: Vec<PageRow>,
+    /// Parts of containers written, in the new page file.
+    parts: Vec<PartRow>,
+    /// Parts named by pages that were written, which are where the base has them.
+    known_parts: Vec<PartRow>,
 }
 
 impl<'e> Capture<'e> {
@@ -117,6 +121,8 @@ impl<'e> Capture<'e> {
                 slot: slot.clone(),
                 pages: Vec::new(),
                 known: Vec::new(),
+                parts: Vec::new(),
+                known_parts: Vec::new(),
             });
             let limits = registry.thresholds().limits();
             (registry.next_collection_id(), limits, captured.collect())
@@ -167,10 +173,10 @@ impl<'e> Capture<'e> {
         loop {
             let more = self.next_batch(worker, stop, &mut batch)?;
             fault_point("checkpoint.within_walk");
-            for Saved { at, shard, mut image } in batch.drain(..) {
+            for Saved { at, shard, image } in batch.drain(..) {
                 if let Some(captured) = self.collections.get_mut(at) {
-                    let id = captured.slot.collection.id();
-                    captured.pages.push(file.append(id, shard, &mut image)?);
+                    let known = self.base.and_then(|base| base.of(captured.slot.collection.id()));
+                    captured.write(known, shard, image, (&mut *file, stop))?;
                 }
                 give_way();
             }
@@ -182,9 +188,7 @@ impl<'e> Capture<'e> {
 
     /// Appends pages that the walk has come to or writers have handed over since; whether there may be more.
     pub fn next_batch(&mut self, worker: &Worker, stop: &AtomicBool, batch: &mut Vec<Saved>) -> Result<bool> {
-        if stop.load(Ordering::Relaxed) {
-            return Err(Refusal::ShuttingDown.into());
-        }
+        check_stop(stop)?;
         self.gather(worker, batch);
         give_way();
         // After the walk's last step, too: what was handed over before it is in the queue by now.
@@ -198,7 +202,7 @@ impl<'e> Capture<'e> {
             return;
         };
         let collection = &captured.slot.collection;
-        let rows = self.base.map(|base| base.of(collection.id()));
+        let rows = self.base.and_then(|base| base.of(collection.id()));
         let find = |page_id, version| rows.and_then(|rows| rows.find(page_id, version));
         let is_known = |page_id, version| find(page_id, version).is_some();
         let shards = if captured.is_left_out {
@@ -247,7 +251,7 @@ impl<'e> Capture<'e> {
             let Some(at) = self.places.get(&collection_id).copied() else {
                 continue;
             };
-            let rows = self.base.map(|base| base.of(collection_id));
+            let rows = self.base.and_then(|base| base.of(collection_id));
             match rows.and_then(|rows| rows.find(image.page_id, image.version)) {
                 Some(row) => {
                     if let Some(captured) = self.collections.get_mut(at) {
@@ -264,8 +268,10 @@ impl<'e> Capture<'e> {
         let base_files = self.base.map_or(&[][..], Base::files);
         let mut files = FileTable::new(base_files.len());
         let captured = std::mem::take(&mut self.collections).into_iter();
-        let collections: Vec<_> = captured.map(|captured| captured.into_part(&mut files)).collect();
-        let pages = || collections.iter().flat_map(|part: &CollectionPart| &part.pages);
+        let base = self.base;
+        let collections: Vec<_> = captured.map(|captured| captured.into_part(base, &mut files)).collect();
+        let rows = collections.iter().flat_map(CollectionPages::rows);
+        let pages = || collections.iter().flat_map(|part: &CollectionPages| &part.pages);
         // What one collection holds means the same under all thresholds.
         let limits = match kind {
             ManifestKind::Checkpoint => self.limits,
@@ -273,7 +279,7 @@ impl<'e> Capture<'e> {
         };
         Manifest {
             head: ManifestHead {
-                version: Manifest::version(&limits),
+                versions: Versions::CURRENT,
                 kind,
                 term,
                 id,
@@ -284,7 +290,7 @@ impl<'e> Capture<'e> {
                 next_collection: self.next_collection,
                 collections: collections.len() as u32,
                 data_set: 0,
-                referenced_bytes: pages().map(|page| page.len + PAGE_HEADER_BYTES as u64).sum(),
+                referenced_bytes: rows.map(|row| row.len + PAGE_HEADER_BYTES as u64).sum(),
                 written_pages: file.pages(),
                 written_bytes: if file.pages() > 0 { file.bytes() } else { 0 },
                 files: files.into_ids(base_files, id),
@@ -336,19 +342,61 @@ impl FileTable {
     }
 }
 
+fn check_stop(stop: &AtomicBool) -> Result<()> {
+    if stop.load(Ordering::Relaxed) {
+        return Err(Refusal::ShuttingDown.into());
+    }
+    Ok(())
+}
+
 impl Captured {
-    fn into_part(self, files: &mut FileTable) -> CollectionPart {
+    /// Writes a page, and those parts of its containers that the base does not have.
+    fn write(
+        &mut self,
+        known: Option<Known<'_>>,
+        shard: ShardNo,
+        mut image: PageImage,
+        (file, stop): (&mut PageFileWriter, &AtomicBool),
+    ) -> Result<()> {
+        let (id, page_id) = (self.slot.collection.id(), image.page_id);
+        for big in image.content.parted() {
+            for (index, part) in big.parts().iter().enumerate() {
+                if let Some(row) = known.and_then(|known| known.find_part(part.id, part.version)) {
+                    self.known_parts.push(PartRow { page_id, row: *row });
+                    continue;
+                }
+                check_stop(stop)?;
+                let row = file.append_part((id, shard), part, big.pack_part(index))?;
+                self.parts.push(PartRow { page_id, row });
+                give_way();
+            }
+        }
+        self.pages.push(file.append(id, shard, &mut image)?);
+        Ok(())
+    }
+
+    fn into_part(self, base: Option<&Base>, files: &mut FileTable) -> CollectionPages {
         let new_file = files.numbers.len() - 1;
+        let known = base.and_then(|base| base.of(self.slot.collection.id()));
+        let mut parts = self.known_parts;
+        for row in &self.known {
+            parts.extend(known.into_iter().flat_map(|known| known.parts_of(row.page_id)));
+        }
         let mut pages = self.known;
-        for row in &mut pages {
+        for row in pages.iter_mut().chain(parts.iter_mut().map(|part| &mut part.row)) {
             row.file = files.number(row.file as usize);
         }
         for mut row in self.pages {
             row.file = files.number(new_file);
             pages.push(row);
         }
+        for mut part in self.parts {
+            part.row.file = files.number(new_file);
+            parts.push(part);
+        }
         pages.sort_unstable_by_key(|row| row.page_id);
-        CollectionPart {
+        parts.sort_unstable_by_key(|part| part.row.page_id);
+        CollectionPages {
             row: CollectionRow {
                 id: self.slot.collection.id(),
                 database: self.slot.id,
@@ -357,8 +405,10 @@ impl Captured {
                 next_page_id: self.next_page_id,
                 settings: self.settings,
                 pages: pages.len() as u64,
+                parts: parts.len() as u64,
             },
             pages,
+            parts,
         }
     }
 }

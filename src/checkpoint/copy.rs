@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use super::capture::{Capture, Saved};
 use super::files::error::{CheckpointError, Result};
+use super::files::fault::PageFault;
 use super::files::refusal::Refusal;
 use super::request::{ConvertRequest, CopyRequest, LoadDone};
 use super::runner::Runner;
@@ -23,6 +24,7 @@ use crate::engine::settings::Settings;
 use crate::engine::tap::{Change, Lost};
 use crate::engine::txn::Txn;
 use crate::page::Malformed;
+use crate::page::parts::Parted;
 use crate::storage::fault_point::fault_point;
 
 /// So much may be left for the round in which everybody waits.
@@ -102,6 +104,7 @@ impl Runner {
         loop {
             let more = capture.next_batch(&self.worker, &self.shared.stop, &mut batch)?;
             for Saved { mut image, .. } in batch.drain(..) {
+                let mut parted = image.content.parted().cloned().collect::<Vec<_>>().into_iter();
                 image.content.settle();
                 content.clear();
                 let Ok(()) = image.content.for_each_piece(|piece| {
@@ -109,7 +112,9 @@ impl Runner {
                     Ok::<(), std::convert::Infallible>(())
                 });
                 entries += u64::from(image.entries);
-                self.put_page(hidden, &content, image.entries)?;
+                // They stand in the content in this order; none is read from anywhere.
+                let next = |_: &Parted<'_>| parted.next().ok_or_else(|| PageFault::NoPart(image.page_id).into());
+                self.put_stored(hidden, (&content, image.entries), next)?;
             }
             if !more {
                 return Ok(entries);

@@ -27,8 +27,10 @@ use crate::engine::scope::Scope;
 use crate::engine::settings::Settings;
 use crate::engine::txn::Txn;
 use crate::page::image::{self, EntryImage};
+use crate::page::parts::Parted;
 use crate::page::value::INLINE_BYTES_MAX;
-use crate::page::{Malformed, StrRef, ValueRef};
+use crate::page::value::Stored;
+use crate::page::{Big, StrRef, ValueRef};
 use crate::shared::Shared;
 use crate::storage::fault_point::fault_point;
 
@@ -126,17 +128,28 @@ impl Runner {
         Ok(())
     }
 
-    /// Puts the entries of a page's content.
+    /// Puts the entries of a page's content; `join` gives the next container in parts.
     ///
     /// # Errors
     /// When the bytes are not exactly `entries` entries, and what keeps it from going on.
-    pub(super) fn put_page(&mut self, hidden: &Collection, content: &[u8], entries: u32) -> Result<()> {
-        let mut decoded = Vec::with_capacity((entries as usize).min(content.len()));
-        image::decode(content, entries, |entry| {
-            decoded.push(entry);
-            Ok::<(), Malformed>(())
+    pub(super) fn put_stored(
+        &mut self,
+        hidden: &Collection,
+        (content, entries): (&[u8], u32),
+        mut join: impl FnMut(&Parted<'_>) -> Result<Big>,
+    ) -> Result<()> {
+        let mut whole = Vec::with_capacity((entries as usize).min(content.len()));
+        image::decode(content, entries, |entry| match &entry.value {
+            Stored::Whole(value) => {
+                whole.push(entry.with(*value));
+                Ok(())
+            }
+            Stored::Parted(parted) => {
+                let big = join(parted)?;
+                self.put_entries(hidden, &[entry.with(ValueRef::Big(&big))])
+            }
         })?;
-        self.put_entries(hidden, &decoded)
+        self.put_entries(hidden, &whole)
     }
 
     pub(super) fn put_entries(&mut self, hidden: &Collection, entries: &[EntryImage<'_>]) -> Result<()> {

@@ -8,37 +8,31 @@ use std::time::Instant;
 use super::files::catalog::open_page_files;
 use super::files::error::{CheckpointError, Result};
 use super::files::format::{ManifestKind, PageRow};
-use super::files::manifest::{CollectionPart, Manifest};
-use super::files::page_file::{PageBuffer, PageFileReader, file_of};
+use super::files::manifest::{CollectionPages, Manifest};
+use super::files::page_file::{PageBuffer, PageFileReader, ReadPage, file_of};
+use super::files::parts::Parts;
 use super::files::persisted::MANIFEST;
 use super::files::refusal::Refusal;
 use super::request::{LoadDone, LoadRequest};
 use super::runner::Runner;
 use crate::engine::collection::Collection;
-use crate::page::image::EntryImage;
 
 /// A collection's pages in files.
 pub(super) struct Filed {
-    pub part: CollectionPart,
+    pub part: CollectionPages,
     pub entries: u64,
     pub files: Arc<Vec<PageFileReader>>,
 }
 
 impl Filed {
-    /// Reads page `row` into `buffer` and gives its entries to `visit`.
-    pub fn page(
-        &self,
-        row: &PageRow,
-        buffer: &mut PageBuffer,
-        visit: impl FnOnce(&[EntryImage<'_>]) -> Result<()>,
-    ) -> Result<()> {
-        let page = file_of(&self.files, row)?.read(self.part.row.id, row, buffer)?;
-        let mut entries = Vec::new();
-        page.for_each(|entry| {
-            entries.push(entry);
-            Ok(())
-        })?;
-        visit(&entries)
+    /// Reads page `row` into `buffer`.
+    pub fn page<'a>(&'a self, row: &PageRow, buffer: &'a mut PageBuffer) -> Result<ReadPage<'a>> {
+        file_of(&self.files, row)?.read(self.part.row.id, row, buffer)
+    }
+
+    /// Where the parts of its containers are.
+    pub fn parts(&self) -> Parts<'_> {
+        Parts::new(&self.part, self.files.iter().map(Some))
     }
 }
 
@@ -87,20 +81,21 @@ impl Runner {
 
     /// Reads every page.
     pub(super) fn verify(&self, filed: &Filed) -> Result<()> {
-        let mut buffer = PageBuffer::default();
+        let (mut buffer, parts) = (PageBuffer::default(), filed.parts());
         for row in &filed.part.pages {
             self.check_stop()?;
-            filed.page(row, &mut buffer, |_| Ok(()))?;
+            filed.page(row, &mut buffer)?.for_each(&parts, |_, _| Ok(()))?;
         }
         Ok(())
     }
 
     /// Puts every entry of `filed`.
     pub(super) fn fill(&mut self, hidden: &Collection, filed: &Filed) -> Result<()> {
-        let mut buffer = PageBuffer::default();
+        let (mut buffer, parts) = (PageBuffer::default(), filed.parts());
         for row in &filed.part.pages {
             self.check_stop()?;
-            filed.page(row, &mut buffer, |entries| self.put_entries(hidden, entries))?;
+            let page = filed.page(row, &mut buffer)?;
+            self.put_stored(hidden, page.stored()?, |parted| parts.join(row.page_id, parted))?;
         }
         Ok(())
     }

@@ -31,9 +31,9 @@ use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::{Misfit, PageWrite, ScanBudget};
 use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
-use crate::page::Entry;
 use crate::page::image::EntryImage;
 use crate::page::thresholds::Thresholds;
+use crate::page::{Change, Entry};
 use crate::recovery::{Past, RecoverOptions, RecoveryError, Until, recover_past};
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
@@ -328,17 +328,15 @@ impl Runner {
     /// Fills a collection that is in no registry from files; `counted`: its bytes as the meter has them.
     fn show(&mut self, attached: &Collection, filed: &Filed, counted: &mut i64) -> Result<()> {
         let (access_s, thresholds) = (self.worker.access_s(), self.shared.engine.thresholds());
-        let mut buffer = PageBuffer::default();
+        let (mut buffer, parts) = (PageBuffer::default(), filed.parts());
         for row in &filed.part.pages {
             self.check_stop()?;
             self.check_memory()?;
-            filed.page(row, &mut buffer, |entries| {
-                entries.iter().try_for_each(|entry| {
-                    let bytes = insert(attached, row.shard, entry, (access_s, thresholds))?;
-                    *counted += bytes;
-                    self.shared.engine.meter().add(self.worker.cell(), bytes);
-                    Ok(())
-                })
+            filed.page(row, &mut buffer)?.for_each(&parts, |entry, _| {
+                let bytes = insert(attached, row.shard, entry, (access_s, thresholds))?;
+                *counted += bytes;
+                self.shared.engine.meter().add(self.worker.cell(), bytes);
+                Ok(())
             })?;
         }
         Ok(())
@@ -358,13 +356,14 @@ fn insert(
         value: entry.value,
     };
     let write = PageWrite {
-        lsn: Lsn::FIRST,
+        change: Change {
+            mark: attached.mark(Lsn::FIRST),
+            thresholds,
+        },
         epoch: 0,
         sink: None,
         collection_id: attached.id(),
         shard,
-        page_ids: attached.page_ids(),
-        thresholds,
     };
     let shard = attached.shard(shard);
     Ok(apply(shard, &mut shard.lock(), key, &effect, &write, access_s).bytes)

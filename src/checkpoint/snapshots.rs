@@ -13,14 +13,15 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use super::files::catalog::{Catalog, SnapshotId, manifest_name, open_page_files};
 use super::files::error::Result;
 use super::files::format::{ManifestHead, ManifestKind, PageRow};
-use super::files::manifest::{CollectionPart, Manifest};
+use super::files::manifest::{CollectionPages, Manifest};
 use super::files::page_file::{PageBuffer, PageFileReader, file_of};
+use super::files::parts::Parts;
 use super::files::verify::{Event, Expected, verify_manifest};
 use super::runner::Runner;
 use crate::engine::ids::CollectionId;
 use crate::engine::index::Kind;
 use crate::page::PageId;
-use crate::page::codec;
+use crate::page::digest::digest;
 use crate::wal::Lsn;
 
 /// A checkpoint that is kept.
@@ -194,7 +195,7 @@ impl Runner {
 
     fn compare_collection(&self, id: CollectionId, first: &Side, second: &Side) -> Result<Option<Difference>> {
         let (before, after) = (first.part(id), second.part(id));
-        let rows = |part: Option<&CollectionPart>| -> HashMap<(PageId, Lsn), PageRow> {
+        let rows = |part: Option<&CollectionPages>| -> HashMap<(PageId, Lsn), PageRow> {
             let rows = part.into_iter().flat_map(|part| &part.pages);
             rows.map(|row| ((row.page_id, row.version), *row)).collect()
         };
@@ -219,37 +220,36 @@ impl Runner {
         }
         // Of keys and values only digests are kept, and only of pages that differ.
         let mut digests = HashMap::new();
-        self.for_each_digest(id, first, old.values(), |key, value| {
+        self.for_each_digest((before, first), old.values(), |key, value| {
             digests.insert(key, value);
         })?;
-        let (before, mut shared) = (digests.len() as u64, 0);
-        self.for_each_digest(id, second, new.values(), |key, value| match digests.get(&key) {
+        let (digested, mut shared) = (digests.len() as u64, 0);
+        self.for_each_digest((after, second), new.values(), |key, value| match digests.get(&key) {
             None => difference.added += 1,
             Some(before) => {
                 shared += 1;
                 difference.changed += u64::from(*before != value);
             }
         })?;
-        difference.removed = before - shared;
+        difference.removed = digested - shared;
         Ok(Some(difference))
     }
 
     /// Gives digests of each entry's key, and of its value and expiry.
     fn for_each_digest<'r>(
         &self,
-        id: CollectionId,
-        side: &Side,
+        (part, side): (Option<&CollectionPages>, &Side),
         rows: impl Iterator<Item = &'r PageRow>,
         mut visit: impl FnMut(u128, u64),
     ) -> Result<()> {
-        let (mut buffer, mut bytes) = (PageBuffer::default(), Vec::new());
+        let Some(part) = part else { return Ok(()) };
+        let (mut buffer, parts) = (PageBuffer::default(), Parts::new(part, side.files.iter().map(Some)));
         for row in rows {
             self.check_stop()?;
-            let page = file_of(&side.files, row)?.read(id, row, &mut buffer)?;
-            page.for_each(|entry| {
-                bytes.clear();
-                codec::encode(&(entry.expire_at_ms, entry.value), None, &mut bytes);
-                visit(xxh3_128(entry.key), xxh3_64(&bytes));
+            let page = file_of(&side.files, row)?.read(part.row.id, row, &mut buffer)?;
+            page.for_each(&parts, |entry, _| {
+                let value = digest(entry.value) ^ xxh3_64(&entry.expire_at_ms.to_le_bytes());
+                visit(xxh3_128(entry.key), value);
                 Ok(())
             })?;
         }
@@ -268,7 +268,7 @@ impl Side {
         self.manifest.collections.iter().map(|part| part.row.id)
     }
 
-    fn part(&self, id: CollectionId) -> Option<&CollectionPart> {
+    fn part(&self, id: CollectionId) -> Option<&CollectionPages> {
         self.manifest.collections.iter().find(|part| part.row.id == id)
     }
 }
@@ -288,13 +288,13 @@ fn snapshot_of(head: &ManifestHead, is_pinned: bool) -> Snapshot {
     }
 }
 
-fn collection_of(part: &CollectionPart) -> SnapshotCollection {
+fn collection_of(part: &CollectionPages) -> SnapshotCollection {
     SnapshotCollection {
         name: part.row.name.clone(),
         id: part.row.id,
         kind: part.row.placement.kind,
         keys: part.pages.iter().map(|row| u64::from(row.entries)).sum(),
         pages: part.row.pages,
-        bytes: part.pages.iter().map(|row| row.len).sum(),
+        bytes: part.rows().map(|row| row.len).sum(),
     }
 }

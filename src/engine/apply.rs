@@ -9,7 +9,7 @@ use super::index::{KeyRef, PageWrite};
 use crate::page::container::{Form, Kind, Next};
 use crate::page::entry::{Entry, EntryMut};
 use crate::page::value::INLINE_BYTES_MAX;
-use crate::page::{Packed, StrRef, ValueRef, hash, list, set, stream, zset};
+use crate::page::{Mark, Packed, StrRef, ValueRef, hash, list, set, stream, zset};
 use crate::shared::Shared;
 
 /// What applying an effect left behind.
@@ -44,10 +44,11 @@ pub fn apply(
             value: Some(value),
             ..
         } => {
-            let expire_at_ms = (expire_at_ms != 0).then_some(expire_at_ms);
-            state.index.upsert(key, write, |entry| {
-                put(entry, key.bytes, value, expire_at_ms, access_s, &mut tally)
-            })
+            let wanted = (key.bytes, value, (expire_at_ms != 0).then_some(expire_at_ms));
+            let (mark, tally) = (write.change.mark, &mut tally);
+            state
+                .index
+                .upsert(key, write, |entry| put(entry, wanted, (mark, access_s), tally))
         }
         Effect::Delete { .. } | Effect::Copy { value: None, .. } => {
             let removed = state.index.remove(key, write);
@@ -62,13 +63,9 @@ pub fn apply(
             }));
             None
         }
-        Effect::StrRange { offset, bytes, .. } => state.index.upsert(key, write, |entry| {
-            let entry = entry?;
-            tally.take(Some(entry));
-            let replacement = write_range(entry, offset as usize, bytes);
-            tally.add(replacement.as_ref().unwrap_or(entry));
-            replacement
-        }),
+        Effect::StrRange { offset, bytes, .. } => state
+            .index
+            .upsert(key, write, |entry| change_range(entry?, (offset, bytes), &mut tally)),
         ref on_container => change_container(state, key, on_container, (write, access_s), &mut tally),
     };
     let index_growth = state.index.heap_bytes() as i64 - index_bytes as i64;
@@ -118,10 +115,8 @@ impl Tally {
 #[inline]
 fn put(
     entry: Option<&mut EntryMut<'_>>,
-    key: &[u8],
-    value: ValueRef<'_>,
-    expire_at_ms: Option<u64>,
-    access_s: u32,
+    (key, value, expire_at_ms): (&[u8], ValueRef<'_>, Option<u64>),
+    (mark, access_s): (Mark<'_>, u32),
     tally: &mut Tally,
 ) -> Option<Entry> {
     if let Some(entry) = entry {
@@ -132,9 +127,17 @@ fn put(
             return None;
         }
     }
-    let fresh = Entry::new(key, value, expire_at_ms, access_s);
+    let fresh = adopted(Entry::new(key, value, expire_at_ms, access_s), mark);
     tally.add(&fresh);
     Some(fresh)
+}
+
+/// An entry with a value from elsewhere, whose parts are those of this collection from now on.
+fn adopted(mut entry: Entry, mark: Mark<'_>) -> Entry {
+    if let Some(big) = entry.big_mut() {
+        big.adopt(mark);
+    }
+    entry
 }
 
 /// Sets when an entry dies, in place or in an entry that takes its stead.
@@ -170,23 +173,23 @@ fn change_container(
 ) -> Option<Entry> {
     match *effect {
         Effect::List { op, .. } => {
-            let change = |form: Form<'_>| list::apply(form, &op, write.thresholds);
+            let change = |form: Form<'_>| list::apply(form, &op, &write.change);
             on_container(state, key, (write, access_s), tally, Kind::List, change)
         }
         Effect::Set { op, .. } => {
-            let change = |form: Form<'_>| set::apply(form, &op, write.thresholds);
+            let change = |form: Form<'_>| set::apply(form, &op, &write.change);
             on_container(state, key, (write, access_s), tally, Kind::Set, change)
         }
         Effect::Zset { op, .. } => {
-            let change = |form: Form<'_>| zset::apply(form, &op, write.thresholds);
+            let change = |form: Form<'_>| zset::apply(form, &op, &write.change);
             on_container(state, key, (write, access_s), tally, Kind::Zset, change)
         }
         Effect::Hash { op, .. } => {
-            let change = |form: Form<'_>| hash::apply(form, &op, write.thresholds);
+            let change = |form: Form<'_>| hash::apply(form, &op, &write.change);
             on_container(state, key, (write, access_s), tally, Kind::Hash, change)
         }
         Effect::Stream { op, .. } => {
-            let change = |form: Form<'_>| stream::apply(form, &op, write.thresholds);
+            let change = |form: Form<'_>| stream::apply(form, &op, &write.change);
             on_container(state, key, (write, access_s), tally, Kind::Stream, change)
         }
         Effect::Put { .. }
@@ -221,10 +224,10 @@ fn on_container(
     kind: Kind,
     change: impl FnOnce(Form<'_>) -> Next,
 ) -> Option<Entry> {
-    let mut is_empty = false;
+    let (mut is_empty, mark) = (false, write.change.mark);
     let retired = state.index.upsert(key, write, |entry| {
         let Some(entry) = entry else {
-            let fresh = entry_of(change(Form::Absent), key.bytes, kind, None, access_s)?;
+            let fresh = entry_of(change(Form::Absent), key.bytes, kind, None, (mark, access_s))?;
             tally.add(&fresh);
             tally.elements += elements(&fresh);
             return Some(fresh);
@@ -233,7 +236,7 @@ fn on_container(
         tally.elements -= elements(entry);
         let next = next_of(entry, change);
         is_empty = matches!(next, Next::Remove);
-        let replacement = replace_container(entry, next, key.bytes, kind, access_s);
+        let replacement = replace_container(entry, next, key.bytes, kind, (mark, access_s));
         let now = replacement.as_ref().unwrap_or(entry);
         tally.add(now);
         tally.elements += if is_empty { 0 } else { elements(now) };
@@ -264,7 +267,13 @@ fn next_of(entry: &mut EntryMut<'_>, change: impl FnOnce(Form<'_>) -> Next) -> N
 }
 
 /// Brings what an operation made of a container into its entry, or into one that takes its stead.
-fn replace_container(entry: &mut EntryMut<'_>, next: Next, key: &[u8], kind: Kind, access_s: u32) -> Option<Entry> {
+fn replace_container(
+    entry: &mut EntryMut<'_>,
+    next: Next,
+    key: &[u8],
+    kind: Kind,
+    (mark, access_s): (Mark<'_>, u32),
+) -> Option<Entry> {
     let expire_at_ms = entry.expire_at_ms();
     if let Next::Packed(packed) = &next
         && entry.try_overwrite(ValueRef::Packed(kind, Packed::new(packed)), expire_at_ms)
@@ -272,17 +281,21 @@ fn replace_container(entry: &mut EntryMut<'_>, next: Next, key: &[u8], kind: Kin
         entry.set_access_s(access_s);
         return None;
     }
-    entry_of(next, key, kind, expire_at_ms, access_s)
+    entry_of(next, key, kind, expire_at_ms, (mark, access_s))
 }
 
-fn entry_of(next: Next, key: &[u8], kind: Kind, expire_at_ms: Option<u64>, access_s: u32) -> Option<Entry> {
+fn entry_of(
+    next: Next,
+    key: &[u8],
+    kind: Kind,
+    expire_at_ms: Option<u64>,
+    (mark, access_s): (Mark<'_>, u32),
+) -> Option<Entry> {
+    let made = |value| Some(adopted(Entry::new(key, value, expire_at_ms, access_s), mark));
     match next {
         Next::Keep | Next::Remove => None,
-        Next::Packed(packed) => {
-            let value = ValueRef::Packed(kind, Packed::new(&packed));
-            Some(Entry::new(key, value, expire_at_ms, access_s))
-        }
-        Next::Big(big) => Some(Entry::new(key, ValueRef::Big(&big), expire_at_ms, access_s)),
+        Next::Packed(packed) => made(ValueRef::Packed(kind, Packed::new(&packed))),
+        Next::Big(big) => made(ValueRef::Big(&big)),
     }
 }
 
@@ -299,6 +312,14 @@ fn lengthen(text: &mut Vec<u8>, end: usize) {
         text.reserve_exact(end - text.len() + end.min(SPARE_BYTES_MAX));
     }
     text.resize(end, 0);
+}
+
+/// Writes into a string entry, and counts what has changed.
+fn change_range(entry: &mut EntryMut<'_>, (offset, bytes): (u64, &[u8]), tally: &mut Tally) -> Option<Entry> {
+    tally.take(Some(entry));
+    let replacement = write_range(entry, offset as usize, bytes);
+    tally.add(replacement.as_ref().unwrap_or(entry));
+    replacement
 }
 
 /// Writes `bytes` at `offset` of a string entry: in place where it fits, else into an entry that takes its stead.

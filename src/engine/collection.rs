@@ -19,7 +19,7 @@ use super::index::{Index, KeyRef, Kind, Misfit, hmap};
 use super::settings::{CarriedSettings, Settings, Traits};
 use super::watch::WatchTable;
 use crate::engine::ids::ShardNo;
-use crate::page::{PageId, PageIds};
+use crate::page::{Mark, PageId, PageIds};
 use crate::wal::Lsn;
 
 /// What a shard's lock protects.
@@ -278,6 +278,14 @@ impl Collection {
     /// How keys are placed.
     pub fn placement(&self) -> Placement {
         self.placement
+    }
+
+    /// What a change of record `lsn` marks pages and parts with.
+    pub fn mark(&self, lsn: Lsn) -> Mark<'_> {
+        Mark {
+            lsn,
+            page_ids: Some(&self.page_ids),
+        }
     }
 
     /// The source of page identities.

@@ -47,6 +47,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::engine::ids::ShardNo;
 use crate::metrics::Counters;
+use crate::page::Change;
 use crate::page::thresholds::Thresholds;
 use crate::wal::{Fsync, Lsn, Wal};
 use collection::Collection;
@@ -338,13 +339,14 @@ impl Engine {
             .load(Ordering::Relaxed)
             .then_some(&self.pre_images as &dyn PreImageSink);
         PageWrite {
-            lsn,
+            change: Change {
+                mark: collection.mark(lsn),
+                thresholds: &self.thresholds,
+            },
             epoch: self.epoch.load(Ordering::Relaxed),
             sink,
             collection_id: collection.id(),
             shard,
-            page_ids: collection.page_ids(),
-            thresholds: &self.thresholds,
         }
     }
 

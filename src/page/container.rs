@@ -9,6 +9,7 @@
 //! - A big container knows its length and its bytes without counting.
 //! - An effect's operation either is done whole or, on a container of another type, not at all.
 
+use super::change::Mark;
 use super::hash::{self, BigHash};
 use super::list::{self, BigList};
 use super::malformed::Malformed;
@@ -84,6 +85,17 @@ impl Big {
         }
     }
 
+    /// Makes its parts those of the collection that it is put into.
+    pub fn adopt(&mut self, mark: Mark<'_>) {
+        match self {
+            Self::List(list) => list.adopt(mark),
+            Self::Set(set) => set.adopt(mark),
+            Self::Zset(zset) => zset.adopt(mark),
+            Self::Hash(hash) => hash.adopt(mark),
+            Self::Stream(stream) => stream.adopt(mark),
+        }
+    }
+
     /// The type.
     pub fn kind(&self) -> Kind {
         match self {
@@ -92,6 +104,17 @@ impl Big {
             Self::Zset(_) => Kind::Zset,
             Self::Hash(_) => Kind::Hash,
             Self::Stream(_) => Kind::Stream,
+        }
+    }
+
+    /// Whether it is in parts of a collection. O(1).
+    pub fn is_parted(&self) -> bool {
+        match self {
+            Self::List(list) => list.is_parted(),
+            Self::Set(set) => set.trie().is_parted(),
+            Self::Zset(zset) => zset.trie().is_parted(),
+            Self::Hash(hash) => hash.trie().is_parted(),
+            Self::Stream(stream) => stream.is_parted(),
         }
     }
 

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct PageId(u64);
 
 impl PageId {
+    /// Of no page.
+    pub const NONE: PageId = PageId(0);
     /// Of a collection's first page.
     pub const FIRST: PageId = PageId(1);
 

@@ -1,28 +1,55 @@
 //! A page as bytes: what pre-images, checkpoints and `PERSIST` write.
 //!
 //! The image is a sequence of bincode tuples `(key, expire_at_ms, value)` (`expire_at_ms` 0 = never), one per entry;
-//! the number of entries, the page's identity and the checksum live in the page directory that points to it.
+//! the number of entries, the page's identity and the checksum live in the page directory that points to it. Of a
+//! container in parts it has the names of them.
 
 use serde::{Deserialize, Serialize};
 
 use super::entry::EntryRef;
 use super::malformed::Malformed;
-use super::value::wire_code;
+use super::value::{Stored, WIRE_CODE_PARTED, wire_code};
 use super::{Spliced, ValueRef, codec};
 use crate::lsn::Lsn;
 use crate::page::PageId;
 
-/// One entry as it is written.
-#[derive(Serialize, Deserialize)]
+/// One entry, as far as it is not in parts as it is written.
+#[derive(Serialize)]
 pub struct EntryImage<'a> {
+    /// The key.
+    #[serde(with = "serde_bytes")]
+    pub key: &'a [u8],
+    /// When it dies, Unix milliseconds; 0 = never.
+    pub expire_at_ms: u64,
+    /// The value.
+    pub value: ValueRef<'a>,
+}
+
+/// One entry as it is read.
+#[derive(Serialize, Deserialize)]
+pub struct StoredEntry<'a> {
     /// The key.
     #[serde(borrow, with = "serde_bytes")]
     pub key: &'a [u8],
     /// When it dies, Unix milliseconds; 0 = never.
     pub expire_at_ms: u64,
-    /// The value.
+    /// The value, or what there is of it.
     #[serde(borrow)]
-    pub value: ValueRef<'a>,
+    pub value: Stored<'a>,
+}
+
+impl<'a> StoredEntry<'a> {
+    /// The same with this value.
+    pub fn with<'v>(&self, value: ValueRef<'v>) -> EntryImage<'v>
+    where
+        'a: 'v,
+    {
+        EntryImage {
+            key: self.key,
+            expire_at_ms: self.expire_at_ms,
+            value,
+        }
+    }
 }
 
 /// Where in its shard a page belongs. Pages of ordered kinds have none: the order of their keys tells.
@@ -75,11 +102,12 @@ impl PageImage {
         let expire_at_ms = entry.expire_at_ms().unwrap_or(0);
         if let ValueRef::Big(big) = value {
             // The same bytes as below, but for the container's own, which come when the image is settled.
-            let head = (
-                serde_bytes::Bytes::new(key),
-                expire_at_ms,
-                wire_code(value.value_type()),
-            );
+            let code = if big.is_parted() {
+                WIRE_CODE_PARTED
+            } else {
+                wire_code(value.value_type())
+            };
+            let head = (serde_bytes::Bytes::new(key), expire_at_ms, code);
             codec::encode(&head, None, &mut self.content);
             self.content.link_big(big.clone());
         } else {
@@ -101,7 +129,7 @@ impl PageImage {
 pub fn decode<'a, E: From<Malformed>>(
     bytes: &'a [u8],
     entries: u32,
-    mut visit: impl FnMut(EntryImage<'a>) -> Result<(), E>,
+    mut visit: impl FnMut(StoredEntry<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut rest = bytes;
     for index in 0..entries {

@@ -1,12 +1,14 @@
 //! The types of container, and how long each may stay packed.
 
+use serde::Serialize;
+
 use super::packed::Packed;
 
 /// Longest packed form, in bytes, that lives inside an entry.
 pub const PACKED_BYTES_MAX: usize = 4096;
 
 /// The types of container; numbers as in the page format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[repr(u8)]
 pub enum Kind {
     /// A list.

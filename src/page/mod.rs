@@ -2,8 +2,10 @@
 //!
 //! **Invariant:** everything here is plain data behind its owner's lock; nothing here logs, locks or does I/O.
 
+pub mod change;
 pub mod codec;
 pub mod container;
+pub mod digest;
 pub mod entry;
 mod exact;
 pub mod hash;
@@ -13,11 +15,13 @@ pub mod held;
 pub mod hints;
 mod id;
 pub mod image;
+pub mod join;
 pub mod kind;
 pub mod list;
 mod malformed;
 pub mod ordered_page;
 pub mod packed;
+pub mod parts;
 pub mod prefetch;
 pub mod sample;
 pub mod set;
@@ -29,6 +33,7 @@ pub mod trie;
 pub mod value;
 pub mod zset;
 
+pub use change::{Change, Mark};
 pub use container::Big;
 pub use entry::Entry;
 pub use id::{PageId, PageIds};

@@ -40,11 +40,18 @@ impl Spliced {
         self.unsettled.push((self.links.len(), self.inline.len(), big));
     }
 
-    /// Turns linked containers into bytes. O(their sizes); what reads the content needs it done.
+    /// The linked containers that are in parts.
+    pub fn parted(&self) -> impl Iterator<Item = &Big> {
+        let linked = self.unsettled.iter().map(|(_, _, big)| big);
+        linked.filter(|big| big.is_parted())
+    }
+
+    /// Turns linked containers into bytes: all of each, or of one in parts its head and their names. O(what they come
+    /// to); what reads the content needs it done.
     pub fn settle(&mut self) {
         // From the back, so that places before stay what they are.
         for (links, at, big) in std::mem::take(&mut self.unsettled).into_iter().rev() {
-            let packed = big.pack();
+            let packed = if big.is_parted() { big.pack_parted() } else { big.pack() };
             let mut framed = Vec::with_capacity(packed.len() + 9);
             codec::encode(&(packed.len() as u64), None, &mut framed);
             framed.extend_from_slice(&packed);

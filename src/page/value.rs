@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::container::{Big, Kind};
 use super::packed::Packed;
+use super::parts::Parted;
 use crate::shared::Shared;
 
 /// Longest string value, in bytes, that lives inside its entry.
@@ -149,6 +150,9 @@ impl<'a> ValueRef<'a> {
 /// Names of the variants on the wire; bincode writes their numbers only.
 const WIRE_NAMES: [&str; 6] = ["Str", "List", "Set", "Zset", "Hash", "Stream"];
 
+/// The number that stands before what a page has of a container in parts.
+pub const WIRE_CODE_PARTED: u32 = 6;
+
 /// The number that stands before a value's bytes in pages and the log.
 pub fn wire_code(value_type: ValueType) -> u32 {
     match value_type {
@@ -188,13 +192,38 @@ enum Wire<'a> {
     Hash(&'a serde_bytes::Bytes),
     #[serde(borrow)]
     Stream(&'a serde_bytes::Bytes),
+    #[serde(borrow)]
+    Parted(&'a serde_bytes::Bytes),
+}
+
+/// A value as a page has it. It serializes for people to read.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub enum Stored<'a> {
+    /// All of it.
+    Whole(ValueRef<'a>),
+    /// A container in parts.
+    Parted(Parted<'a>),
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for ValueRef<'a> {
     /// A container that comes out is whole.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Stored::deserialize(deserializer)? {
+            Stored::Whole(value) => Ok(value),
+            Stored::Parted(_) => Err(serde::de::Error::custom("a container in parts stands in pages only")),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Stored<'a> {
+    /// What comes out is whole; of a container in parts, the list of them.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (kind, bytes) = match Wire::deserialize(deserializer)? {
-            Wire::Str(text) => return Ok(Self::Str(text)),
+            Wire::Str(text) => return Ok(Self::Whole(ValueRef::Str(text))),
+            Wire::Parted(bytes) => {
+                let parted = Parted::decode(bytes).map_err(serde::de::Error::custom)?;
+                return Ok(Self::Parted(parted));
+            }
             Wire::List(bytes) => (Kind::List, bytes),
             Wire::Set(bytes) => (Kind::Set, bytes),
             Wire::Zset(bytes) => (Kind::Zset, bytes),
@@ -203,6 +232,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for ValueRef<'a> {
         };
         let packed = Packed::new(bytes);
         kind.check(packed).map_err(serde::de::Error::custom)?;
-        Ok(Self::Packed(kind, packed))
+        Ok(Self::Whole(ValueRef::Packed(kind, packed)))
     }
 }

@@ -18,8 +18,9 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::files::catalog::open_page_files;
 use crate::checkpoint::files::error::Result;
 use crate::checkpoint::files::format::PageRow;
-use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::manifest::{CollectionPages, Manifest};
 use crate::checkpoint::files::page_file::{PageBuffer, PageFileReader, file_of};
+use crate::checkpoint::files::parts::Parts;
 use crate::engine::collection::Collection;
 use crate::engine::ids::ShardNo;
 use crate::engine::index::loaded::LoadedPage;
@@ -33,6 +34,7 @@ const CHUNK: usize = 32;
 /// A shard whose pages are being built.
 struct Target<'a> {
     collection: &'a Collection,
+    parts: &'a Parts<'a>,
     shard: ShardNo,
     /// Pages built, and how many there will be.
     built: Mutex<Vec<LoadedPage>>,
@@ -49,7 +51,7 @@ struct Loader<'a> {
     path: &'a Path,
     targets: Vec<Target<'a>>,
     chunks: Vec<Chunk<'a>>,
-    files: Vec<PageFileReader>,
+    files: &'a [PageFileReader],
     next: AtomicUsize,
     /// Bytes of pages that are there.
     done: AtomicU64,
@@ -67,20 +69,23 @@ pub(super) fn load(
     (threads, access_s): (usize, u32),
     observer: &mut Observer<'_>,
 ) -> Result<()> {
-    let pages = manifest.collections.iter().flat_map(|part| &part.pages);
-    let bytes: u64 = pages.map(|page| page.len).sum();
+    let rows = manifest.collections.iter().flat_map(CollectionPages::rows);
+    let bytes: u64 = rows.map(|row| row.len).sum();
     observer.begin(disk, bytes, manifest.head.lsn);
     for part in &mut manifest.collections {
         // As they lie in the files.
         part.pages
             .sort_unstable_by_key(|page| (page.shard, page.file, page.offset));
     }
-    let (targets, chunks) = plan(manifest, collections);
+    let files = open_page_files(disk, path.parent().unwrap_or(Path::new(".")), &manifest.head)?;
+    let parts = |part| Parts::new(part, files.iter().map(Some)).with_threads(threads);
+    let parts: Vec<Parts<'_>> = manifest.collections.iter().map(parts).collect();
+    let (targets, chunks) = plan(manifest, collections, &parts);
     let loader = Loader {
         path,
         targets,
         chunks,
-        files: open_page_files(disk, path.parent().unwrap_or(Path::new(".")), &manifest.head)?,
+        files: &files,
         next: AtomicUsize::new(0),
         done: AtomicU64::new(0),
         failed: AtomicBool::new(false),
@@ -120,13 +125,18 @@ fn wait(results: &Receiver<Result<()>>, mut report: impl FnMut()) -> Result<()> 
 }
 
 /// The shards that have pages, and their pages in portions.
-fn plan<'a>(manifest: &'a Manifest, collections: &'a [Arc<Collection>]) -> (Vec<Target<'a>>, Vec<Chunk<'a>>) {
+fn plan<'a>(
+    manifest: &'a Manifest,
+    collections: &'a [Arc<Collection>],
+    parts: &'a [Parts<'a>],
+) -> (Vec<Target<'a>>, Vec<Chunk<'a>>) {
     let (mut targets, mut chunks) = (Vec::new(), Vec::new());
-    for (part, collection) in manifest.collections.iter().zip(collections) {
+    for ((part, collection), parts) in manifest.collections.iter().zip(collections).zip(parts) {
         for rows in part.pages.chunk_by(|one, other| one.shard == other.shard) {
             let target = targets.len();
             targets.push(Target {
                 collection,
+                parts,
                 shard: rows.first().map_or(ShardNo::FIRST, |row| row.shard),
                 built: Mutex::new(Vec::with_capacity(rows.len())),
                 pages: rows.len(),
@@ -158,8 +168,9 @@ impl Loader<'_> {
         };
         let mut pages = Vec::with_capacity(chunk.rows.len());
         for row in chunk.rows {
-            let page = file_of(&self.files, row)?.read(target.collection.id(), row, buffer)?;
-            pages.push(page.build(target.collection, self.access_s)?);
+            let page = file_of(self.files, row)?.read(target.collection.id(), row, buffer)?;
+            pages.push(page.build(target.collection, target.parts, self.access_s)?);
+            self.done.fetch_add(target.parts.take_read_bytes(), Ordering::Relaxed);
         }
         let all = {
             let mut built = target.built.lock();

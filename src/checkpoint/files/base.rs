@@ -6,12 +6,12 @@
 //! as changed, so that the next checkpoint writes them anew and the file goes with the last manifest that names it.
 //! Beyond [`FILES_MAX`] files the half with the fewest live bytes is treated likewise.
 //!
-//! **Invariant:** a page of version 0 is never known: it was changed without a log, so its version says nothing.
+//! **Invariant:** a page or part of version 0 is never known: it was changed without a log, so its version says nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageRow};
-use super::manifest::Manifest;
+use super::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageRow, PartRow, Versions};
+use super::manifest::{CollectionPages, Manifest};
 use crate::engine::ids::CollectionId;
 use crate::page::PageId;
 use crate::wal::Lsn;
@@ -22,12 +22,53 @@ pub const FILES_MAX: usize = 64;
 /// See the module.
 #[derive(Default)]
 pub struct Base {
-    /// The rows of each collection, by page id.
-    rows: HashMap<CollectionId, Vec<PageRow>>,
+    collections: HashMap<CollectionId, Rows>,
     /// The manifest's page files.
     files: Vec<u64>,
     /// Those to be compacted away.
     is_sparse: Vec<bool>,
+}
+
+/// What there is of a collection.
+#[derive(Default)]
+struct Rows {
+    /// By page id.
+    pages: Vec<PageRow>,
+    /// By the id of the part.
+    parts: Vec<PartRow>,
+    /// Places in `parts`, by the page that has the container.
+    by_page: Vec<u32>,
+    /// Pages that name parts which are not worth keeping where they are.
+    with_sparse_parts: HashSet<PageId>,
+}
+
+impl Rows {
+    fn new(mut part: CollectionPages, is_sparse: &[bool]) -> Self {
+        part.pages.sort_unstable_by_key(|row| row.page_id);
+        part.parts.sort_unstable_by_key(|part| part.row.page_id);
+        let mut by_page: Vec<u32> = (0..part.parts.len() as u32).collect();
+        by_page.sort_by_key(|at| part.parts.get(*at as usize).map(|part| part.page_id));
+        let sparse = part
+            .parts
+            .iter()
+            .filter(|part| is_sparse.get(part.row.file as usize) != Some(&false));
+        Self {
+            with_sparse_parts: sparse.map(|part| part.page_id).collect(),
+            pages: part.pages,
+            parts: part.parts,
+            by_page,
+        }
+    }
+
+    /// The parts of the containers in a page.
+    fn parts_of(&self, page_id: PageId) -> impl Iterator<Item = &PartRow> {
+        let part = |at: &u32| self.parts.get(*at as usize);
+        let first = self
+            .by_page
+            .partition_point(|at| part(at).is_some_and(|part| part.page_id < page_id));
+        let from = self.by_page.get(first..).unwrap_or_default().iter();
+        from.map_while(part).take_while(move |part| part.page_id == page_id)
+    }
 }
 
 impl Base {
@@ -35,20 +76,22 @@ impl Base {
     pub fn new(manifest: Manifest, file_bytes: &[u64]) -> Self {
         let files = manifest.head.files;
         let mut live_bytes = vec![0_u64; files.len()];
-        let mut rows = HashMap::new();
-        for part in manifest.collections {
-            for row in &part.pages {
-                if let Some(live) = live_bytes.get_mut(row.file as usize) {
-                    *live += row.len + PAGE_HEADER_BYTES as u64;
-                }
+        for row in manifest.collections.iter().flat_map(CollectionPages::rows) {
+            if let Some(live) = live_bytes.get_mut(row.file as usize) {
+                *live += row.len + PAGE_HEADER_BYTES as u64;
             }
-            let mut pages = part.pages;
-            pages.sort_unstable_by_key(|row| row.page_id);
-            rows.insert(part.row.id, pages);
         }
+        let is_sparse = if manifest.head.versions == Versions::CURRENT {
+            sparse(&live_bytes, file_bytes)
+        } else {
+            // What is written in an older format is written anew.
+            vec![true; files.len()]
+        };
+        let collections = manifest.collections.into_iter();
+        let collections = collections.map(|part| (part.row.id, Rows::new(part, &is_sparse)));
         Self {
-            is_sparse: sparse(&live_bytes, file_bytes),
-            rows,
+            collections: collections.collect(),
+            is_sparse,
             files,
         }
     }
@@ -58,10 +101,16 @@ impl Base {
         &self.files
     }
 
-    /// The rows of a collection.
-    pub fn of(&self, collection: CollectionId) -> Known<'_> {
-        let rows = self.rows.get(&collection).map_or(&[][..], |rows| rows);
-        Known { base: self, rows }
+    /// The rows of a collection; `None`: it has none.
+    pub fn of(&self, collection: CollectionId) -> Option<Known<'_>> {
+        let rows = self.collections.get(&collection)?;
+        Some(Known { base: self, rows })
+    }
+
+    /// The row, if it is of that version and worth keeping.
+    fn kept<'a>(&self, row: &'a PageRow, version: Lsn) -> Option<&'a PageRow> {
+        let is_sparse = self.is_sparse.get(row.file as usize).copied();
+        (row.version == version && version != Lsn::ZERO && is_sparse == Some(false)).then_some(row)
     }
 }
 
@@ -69,19 +118,29 @@ impl Base {
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     base: &'a Base,
-    rows: &'a [PageRow],
+    rows: &'a Rows,
 }
 
 impl<'a> Known<'a> {
-    /// Where the page of this identity and version is.
+    /// Where the page of this identity and version is; none, if one of the parts that it names is not worth keeping
+    /// where it is.
     pub fn find(&self, page_id: PageId, version: Lsn) -> Option<&'a PageRow> {
-        let row = self.rows.get(self.place(page_id)?)?;
-        let is_sparse = self.base.is_sparse.get(row.file as usize).copied();
-        (row.version == version && version != Lsn::ZERO && is_sparse == Some(false)).then_some(row)
+        let pages = &self.rows.pages;
+        let at = pages.binary_search_by_key(&page_id, |row| row.page_id).ok()?;
+        let row = self.base.kept(pages.get(at)?, version)?;
+        (!self.rows.with_sparse_parts.contains(&page_id)).then_some(row)
     }
 
-    fn place(&self, page_id: PageId) -> Option<usize> {
-        self.rows.binary_search_by_key(&page_id, |row| row.page_id).ok()
+    /// Where the part of this identity and version is.
+    pub fn find_part(&self, id: PageId, version: Lsn) -> Option<&'a PageRow> {
+        let parts = &self.rows.parts;
+        let at = parts.binary_search_by_key(&id, |part| part.row.page_id).ok()?;
+        self.base.kept(&parts.get(at)?.row, version)
+    }
+
+    /// The parts of the containers in a page.
+    pub fn parts_of(&self, page_id: PageId) -> impl Iterator<Item = &'a PartRow> + use<'a> {
+        self.rows.parts_of(page_id)
     }
 }
 

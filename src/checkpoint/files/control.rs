@@ -10,10 +10,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::{CheckpointError, Result};
-use super::format::{CRC_BYTES, FORMAT_VERSION, HeaderFault, check_versions, u32_at, u64_at};
+use super::format::{CRC_BYTES, HeaderFault, Versions, u32_at, u64_at};
 use super::page_file::header_error;
 use super::refusal::Refusal;
-use crate::page::codec;
 use crate::storage::Disk;
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
@@ -26,6 +25,8 @@ pub const CONTROL_FIXED_BYTES: usize = 56;
 pub const PIN_BYTES: usize = 8;
 
 const MAGIC: &[u8; 8] = b"LOKICTL\n";
+/// They change only when its own layout does.
+const VERSIONS: Versions = Versions::WHOLE;
 
 const _: () = assert!(CONTROL_FIXED_BYTES == 8 + 4 + 4 + 16 + 8 + 8 + 4 + 4);
 
@@ -83,8 +84,7 @@ impl Control {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(CONTROL_FIXED_BYTES + self.pins.len() * PIN_BYTES + CRC_BYTES);
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        bytes.extend_from_slice(&u32::from(codec::FORMAT_VERSION).to_le_bytes());
+        bytes.extend_from_slice(&VERSIONS.bytes());
         bytes.extend_from_slice(&self.data_set.to_le_bytes());
         bytes.extend_from_slice(&self.checkpoint.to_le_bytes());
         bytes.extend_from_slice(&self.lsn.get().to_le_bytes());
@@ -109,7 +109,7 @@ impl Control {
         if crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
             return Err(HeaderFault::Bad("the checksum does not match"));
         }
-        check_versions(body)?;
+        Versions::of(body, &[VERSIONS])?;
         let pins = body.get(CONTROL_FIXED_BYTES..);
         let pins = pins.filter(|pins| pins.len() == u32_at(body, 48) as usize * PIN_BYTES);
         let pins = pins.ok_or(HeaderFault::Bad("its length is not what it says"))?;

@@ -106,6 +106,12 @@ impl From<CollectionError> for CheckpointError {
     }
 }
 
+impl From<PageFault> for CheckpointError {
+    fn from(fault: PageFault) -> Self {
+        Self::Page(fault)
+    }
+}
+
 impl From<Malformed> for CheckpointError {
     fn from(malformed: Malformed) -> Self {
         Self::Page(malformed.into())

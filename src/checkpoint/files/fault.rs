@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::engine::index::Misfit;
-use crate::page::Malformed;
+use crate::page::{Malformed, PageId};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub enum PageFault {
     },
     /// The bytes are not entries.
     Malformed(Malformed),
+    /// A part of a container in it is not there.
+    NoPart(PageId),
+    /// It is a part where a page should be.
+    IsPart,
     /// An entry, or the page, does not belong there.
     Misfit(Misfit),
 }
@@ -49,6 +53,8 @@ impl fmt::Display for PageFault {
             Self::UnknownWay(flags) => write!(out, "it is stored in a way unknown here ({flags})"),
             Self::DoesNotUnpack(why) => write!(out, "it does not unpack: {why}"),
             Self::Unpacked { bytes, expected } => write!(out, "it unpacks to {bytes} bytes, not {expected}"),
+            Self::NoPart(id) => write!(out, "part {id} of a container is not there"),
+            Self::IsPart => out.write_str("it is a part of a container, not a page"),
             Self::Malformed(malformed) => malformed.fmt(out),
             Self::Misfit(misfit) => misfit.fmt(out),
         }

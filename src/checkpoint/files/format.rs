@@ -11,14 +11,13 @@ use crate::engine::ids::ShardNo;
 use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::settings::Settings;
 use crate::page::PageId;
-use crate::page::codec;
 use crate::page::image::Anchor;
 use crate::wal::Lsn;
 
-/// Version of both files' layout.
-pub const FORMAT_VERSION: u32 = 2;
-/// Version of a manifest whose rows begin with the encoding thresholds.
-pub const MANIFEST_VERSION_LIMITS: u32 = 3;
+/// Version of the layout of page files and manifests, and of the encoding of entries in pages.
+pub const FORMAT_VERSION: u32 = 3;
+/// The one before: containers stand whole in their pages. It is read, and not written any more.
+pub const FORMAT_VERSION_WHOLE: u32 = 2;
 /// Header of a page file.
 pub const PAGE_FILE_HEADER_BYTES: usize = 32;
 /// Header of a page within a page file.
@@ -41,6 +40,8 @@ pub const DATA_SET_AT: u64 = 80;
 
 /// Flag of a page: its content is an LZ4 block.
 pub const FLAG_LZ4: u8 = 1;
+/// Flag of what is no page but a part of a container.
+pub const FLAG_PART: u8 = 2;
 /// Content longer than this is never compressed: what unpacking takes is bounded.
 pub const COMPRESSED_BYTES_MAX: u64 = 8 << 20;
 
@@ -79,28 +80,58 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(word.copied().unwrap_or_default())
 }
 
-pub(super) fn check_versions(bytes: &[u8]) -> Result<(), HeaderFault> {
-    check_version(bytes, &[FORMAT_VERSION]).map(drop)
+/// The versions of a file's layout and of its encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Versions {
+    /// Of the layout.
+    pub layout: u32,
+    /// Of the encoding of entries.
+    pub encoding: u32,
 }
 
-/// The version, which is to be one of `known`.
-fn check_version(bytes: &[u8], known: &[u32]) -> Result<u32, HeaderFault> {
-    let encoding = [u32::from(codec::FORMAT_VERSION)];
-    for (at, known) in [(VERSION_AT, known), (ENCODING_AT, &encoding)] {
-        let found = u32_at(bytes, at);
-        if !known.contains(&found) {
-            return Err(HeaderFault::Version(at as u64, found));
+impl Versions {
+    /// Those that are written.
+    pub const CURRENT: Self = Self::both(FORMAT_VERSION);
+    /// The ones before.
+    pub const WHOLE: Self = Self::both(FORMAT_VERSION_WHOLE);
+    /// Of manifests with encoding thresholds, for the time when nothing else had changed.
+    pub const LIMITS: Self = Self {
+        layout: FORMAT_VERSION,
+        encoding: FORMAT_VERSION_WHOLE,
+    };
+
+    const fn both(version: u32) -> Self {
+        Self {
+            layout: version,
+            encoding: version,
         }
     }
-    Ok(u32_at(bytes, VERSION_AT))
+
+    /// Those in a header, which are to be among `known`.
+    pub(super) fn of(bytes: &[u8], known: &[Self]) -> Result<Self, HeaderFault> {
+        let found = Self {
+            layout: u32_at(bytes, VERSION_AT),
+            encoding: u32_at(bytes, ENCODING_AT),
+        };
+        if known.contains(&found) {
+            return Ok(found);
+        }
+        if known.iter().any(|known| known.layout == found.layout) {
+            return Err(HeaderFault::Version(ENCODING_AT as u64, found.encoding));
+        }
+        Err(HeaderFault::Version(VERSION_AT as u64, found.layout))
+    }
+
+    pub(super) fn bytes(self) -> [u8; 8] {
+        (u64::from(self.layout) | u64::from(self.encoding) << 32).to_le_bytes()
+    }
 }
 
 /// The header of page file `id`.
 pub fn encode_page_file_header(id: u64) -> [u8; PAGE_FILE_HEADER_BYTES] {
     let mut bytes = Vec::with_capacity(PAGE_FILE_HEADER_BYTES);
     bytes.extend_from_slice(PAGE_FILE_MAGIC);
-    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-    bytes.extend_from_slice(&u32::from(codec::FORMAT_VERSION).to_le_bytes());
+    bytes.extend_from_slice(&Versions::CURRENT.bytes());
     bytes.extend_from_slice(&id.to_le_bytes());
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
@@ -122,7 +153,7 @@ pub fn decode_page_file_header(bytes: &[u8]) -> Result<u64, HeaderFault> {
     if crc32c::crc32c(body) != u32_at(bytes, covered) {
         return Err(HeaderFault::Bad("the header's checksum does not match"));
     }
-    check_versions(bytes)?;
+    Versions::of(bytes, &[Versions::CURRENT, Versions::WHOLE])?;
     Ok(u64_at(bytes, 16))
 }
 
@@ -147,7 +178,7 @@ pub struct PageHeader {
     pub raw_len: u64,
     /// Where in its shard it belongs.
     pub anchor: Anchor,
-    /// How the content is stored: [`FLAG_LZ4`] or nothing.
+    /// How the content is stored ([`FLAG_LZ4`] or as it is), and whether it is a part ([`FLAG_PART`]).
     pub flags: u8,
 }
 
@@ -199,8 +230,8 @@ impl PageHeader {
 /// The first part of a manifest: what it is, and which page files it names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ManifestHead {
-    /// Version of the layout of the rows.
-    pub version: u32,
+    /// The file's versions.
+    pub versions: Versions,
     /// What it describes.
     pub kind: ManifestKind,
     /// Replication term at the instant.
@@ -234,7 +265,12 @@ pub struct ManifestHead {
 impl ManifestHead {
     /// Whether the encoding thresholds are the first of the rows.
     pub const fn has_limits(&self) -> bool {
-        self.version == MANIFEST_VERSION_LIMITS
+        self.versions.layout == FORMAT_VERSION
+    }
+
+    /// Whether containers may be in parts.
+    pub const fn has_parts(&self) -> bool {
+        self.versions.encoding == FORMAT_VERSION
     }
 
     /// Bytes of the head with `files` page files.
@@ -246,13 +282,9 @@ impl ManifestHead {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(Self::bytes(self.files.len()));
         bytes.extend_from_slice(MANIFEST_MAGIC);
-        let versions = [
-            self.version,
-            u32::from(codec::FORMAT_VERSION),
-            self.kind as u32,
-            self.term,
-        ];
-        bytes.extend(versions.iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend_from_slice(&self.versions.bytes());
+        let words = [self.kind as u32, self.term];
+        bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         let words = [self.id, self.lsn.get(), self.wall_ms, self.pages, self.entries];
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         let counts = [self.next_collection.get(), self.collections, self.files.len() as u32, 0];
@@ -291,7 +323,7 @@ impl ManifestHead {
         if crc32c::crc32c(body) != u32_at(crc, 0) {
             return Err(HeaderFault::Bad("the head's checksum does not match"));
         }
-        let version = check_version(body, &[FORMAT_VERSION, MANIFEST_VERSION_LIMITS])?;
+        let versions = Versions::of(body, &[Versions::CURRENT, Versions::LIMITS, Versions::WHOLE])?;
         let kind = match u32_at(body, 16) {
             0 => ManifestKind::Checkpoint,
             1 => ManifestKind::Persisted,
@@ -299,7 +331,7 @@ impl ManifestHead {
         };
         let table = body.get(MANIFEST_FIXED_BYTES..).unwrap_or_default();
         Ok(Self {
-            version,
+            versions,
             kind,
             term: u32_at(body, 20),
             id: u64_at(body, 24),
@@ -335,6 +367,35 @@ pub struct CollectionRow {
     pub settings: Settings,
     /// How many pages follow.
     pub pages: u64,
+    /// How many parts of containers follow them.
+    pub parts: u64,
+}
+
+/// The same in a manifest without parts.
+#[derive(Serialize, Deserialize)]
+pub struct WholeCollectionRow {
+    id: CollectionId,
+    database: DatabaseId,
+    name: String,
+    placement: Placement,
+    next_page_id: PageId,
+    settings: Settings,
+    pages: u64,
+}
+
+impl From<WholeCollectionRow> for CollectionRow {
+    fn from(row: WholeCollectionRow) -> Self {
+        Self {
+            id: row.id,
+            database: row.database,
+            name: row.name,
+            placement: row.placement,
+            next_page_id: row.next_page_id,
+            settings: row.settings,
+            pages: row.pages,
+            parts: 0,
+        }
+    }
 }
 
 /// Where a page is.
@@ -358,6 +419,15 @@ pub struct PageRow {
     pub entries: u32,
 }
 
+/// Where a part of a container is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRow {
+    /// The page that has the container's entry.
+    pub page_id: PageId,
+    /// The part itself, without entries.
+    pub row: PageRow,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,7 +437,7 @@ mod tests {
         let header = encode_page_file_header(77);
         assert_eq!(decode_page_file_header(&header), Ok(77));
         let head = ManifestHead {
-            version: MANIFEST_VERSION_LIMITS,
+            versions: Versions::LIMITS,
             kind: ManifestKind::Persisted,
             term: 3,
             id: 9,

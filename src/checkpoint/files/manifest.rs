@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::error::{CheckpointError, Result};
-use super::format::{CRC_BYTES, CollectionRow, FORMAT_VERSION, MANIFEST_VERSION_LIMITS, ManifestHead, PageRow};
+use super::format::{CRC_BYTES, CollectionRow, ManifestHead, PageRow, PartRow, WholeCollectionRow};
 use super::page_file::header_error;
 use crate::engine::background::give_way;
 use crate::page::codec;
@@ -19,11 +19,27 @@ const SHARD_BITS_MAX: u8 = 16;
 
 /// A collection and its pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CollectionPart {
+pub struct CollectionPages {
     /// The collection.
     pub row: CollectionRow,
     /// Its pages.
     pub pages: Vec<PageRow>,
+    /// The parts of its containers.
+    pub parts: Vec<PartRow>,
+}
+
+impl CollectionPages {
+    /// All that is of it in page files.
+    pub fn rows(&self) -> impl Iterator<Item = &PageRow> {
+        self.pages.iter().chain(self.parts.iter().map(|part| &part.row))
+    }
+
+    /// The same, for changing.
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut PageRow> {
+        self.pages
+            .iter_mut()
+            .chain(self.parts.iter_mut().map(|part| &mut part.row))
+    }
 }
 
 /// See the module.
@@ -34,18 +50,10 @@ pub struct Manifest {
     /// The encoding thresholds at the instant.
     pub limits: Limits,
     /// What is in it.
-    pub collections: Vec<CollectionPart>,
+    pub collections: Vec<CollectionPages>,
 }
 
 impl Manifest {
-    /// The version of one with these thresholds: without any it is the older one, which older programs read.
-    pub fn version(limits: &Limits) -> u32 {
-        match *limits == Limits::DEFAULT {
-            true => FORMAT_VERSION,
-            false => MANIFEST_VERSION_LIMITS,
-        }
-    }
-
     /// Writes and syncs it as a new file; returns its length. The directory entry is the caller's.
     pub fn write(&self, disk: &dyn Disk, path: &Path) -> Result<u64> {
         let mut file = disk.create(path).map_err(CheckpointError::io("create", path))?;
@@ -66,6 +74,12 @@ impl Manifest {
             codec::encode(&part.row, None, &mut buffer);
             for page in &part.pages {
                 codec::encode(page, None, &mut buffer);
+                if buffer.len() >= WRITE_BYTES {
+                    flush(&mut buffer, &mut crc)?;
+                }
+            }
+            for row in &part.parts {
+                codec::encode(row, None, &mut buffer);
                 if buffer.len() >= WRITE_BYTES {
                     flush(&mut buffer, &mut crc)?;
                 }
@@ -149,8 +163,12 @@ impl Rows<'_> {
         Ok(row)
     }
 
-    fn part(&mut self, head: &ManifestHead) -> Result<CollectionPart> {
-        let row: CollectionRow = self.next()?;
+    fn part(&mut self, head: &ManifestHead) -> Result<CollectionPages> {
+        let row: CollectionRow = if head.has_parts() {
+            self.next()?
+        } else {
+            self.next::<WholeCollectionRow>()?.into()
+        };
         if row.placement.shard_bits > SHARD_BITS_MAX {
             return Err(self.error(format!("collection {:?} has impossible shards", row.name)));
         }
@@ -158,15 +176,26 @@ impl Rows<'_> {
         let mut pages = Vec::with_capacity((row.pages as usize).min(self.body.len() / 8));
         for _ in 0..row.pages {
             let page: PageRow = self.next()?;
-            if page.file as usize >= head.files.len() || page.shard.get() >> row.placement.shard_bits != 0 {
-                return Err(self.error(format!("page {} points nowhere", page.page_id)));
-            }
+            self.check(head, &row, &page)?;
             pages.push(page);
         }
-        Ok(CollectionPart { row, pages })
+        let mut parts = Vec::with_capacity((row.parts as usize).min(self.body.len() / 8));
+        for _ in 0..row.parts {
+            let part: PartRow = self.next()?;
+            self.check(head, &row, &part.row)?;
+            parts.push(part);
+        }
+        Ok(CollectionPages { row, pages, parts })
     }
 
-    fn finish(&self, head: &ManifestHead, collections: &[CollectionPart]) -> Result<()> {
+    fn check(&self, head: &ManifestHead, collection: &CollectionRow, row: &PageRow) -> Result<()> {
+        if row.file as usize >= head.files.len() || row.shard.get() >> collection.placement.shard_bits != 0 {
+            return Err(self.error(format!("page {} points nowhere", row.page_id)));
+        }
+        Ok(())
+    }
+
+    fn finish(&self, head: &ManifestHead, collections: &[CollectionPages]) -> Result<()> {
         let pages = collections.iter().flat_map(|part| &part.pages);
         let (count, entries) = pages.fold((0, 0), |(count, entries), page| {
             (count + 1, entries + u64::from(page.entries))
@@ -180,14 +209,14 @@ impl Rows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::ManifestKind;
+    use super::super::format::{ManifestKind, Versions};
     use super::*;
     use crate::engine::ids::CollectionId;
     use crate::storage::RealDisk;
     use crate::wal::Lsn;
 
     #[test]
-    fn thresholds_are_in_it_unless_they_are_the_defaults() {
+    fn thresholds_are_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("manifest");
         let changed = Limits {
@@ -195,10 +224,14 @@ mod tests {
             stream_node_bytes_max: u64::MAX,
             ..Limits::DEFAULT
         };
-        for (limits, version) in [(Limits::DEFAULT, 2), (changed, 3)] {
+        for (limits, versions) in [
+            (Limits::DEFAULT, Versions::WHOLE),
+            (changed, Versions::LIMITS),
+            (changed, Versions::CURRENT),
+        ] {
             let manifest = Manifest {
                 head: ManifestHead {
-                    version: Manifest::version(&limits),
+                    versions,
                     kind: ManifestKind::Checkpoint,
                     term: 0,
                     id: 1,
@@ -219,7 +252,7 @@ mod tests {
             };
             manifest.write(&RealDisk, &path).unwrap();
             assert_eq!(Manifest::read(&RealDisk, &path).unwrap(), manifest);
-            assert_eq!(Manifest::read_head(&RealDisk, &path).unwrap().version, version);
+            assert_eq!(Manifest::read_head(&RealDisk, &path).unwrap().versions, versions);
             std::fs::remove_file(&path).unwrap();
         }
     }

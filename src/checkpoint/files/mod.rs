@@ -14,6 +14,7 @@ pub mod manifest;
 mod names;
 pub mod packing;
 pub mod page_file;
+pub mod parts;
 pub mod persisted;
 pub mod refusal;
 pub mod verify;

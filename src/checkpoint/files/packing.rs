@@ -6,7 +6,7 @@
 //! - Checksums are over what is stored, so nothing is unpacked that was not written so.
 
 use super::fault::PageFault;
-use super::format::{COMPRESSED_BYTES_MAX, FLAG_LZ4, PageHeader};
+use super::format::{COMPRESSED_BYTES_MAX, FLAG_LZ4, FLAG_PART, PageHeader};
 use crate::page::Spliced;
 
 /// How pages are packed.
@@ -59,7 +59,7 @@ impl Packer {
 /// # Errors
 /// A sentence when it is not what the header says.
 pub fn unpack<'a>(header: &PageHeader, stored: &'a [u8], raw: &'a mut Vec<u8>) -> Result<&'a [u8], PageFault> {
-    match header.flags {
+    match header.flags & !FLAG_PART {
         0 if header.raw_len == header.len => Ok(stored),
         0 => Err(PageFault::TwoLengths),
         FLAG_LZ4 if header.raw_len <= COMPRESSED_BYTES_MAX => {

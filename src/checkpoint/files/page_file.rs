@@ -12,18 +12,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::error::{CheckpointError, Result};
 use super::fault::PageFault;
 use super::format::{
-    CRC_BYTES, FLAG_LZ4, HeaderFault, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader, PageRow,
+    CRC_BYTES, FLAG_LZ4, FLAG_PART, HeaderFault, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader, PageRow,
     decode_page_file_header, encode_page_file_header,
 };
 use super::packing::{Compression, Packer, unpack};
+use super::parts::Parts;
 use super::refusal::Refusal;
 use crate::engine::background::give_way;
 use crate::engine::collection::Collection;
 use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
 use crate::engine::index::loaded::LoadedPage;
-use crate::page::Entry;
-use crate::page::image::{self, EntryImage, PageImage};
+use crate::page::image::{self, Anchor, EntryImage, PageImage};
+use crate::page::parts::PartRef;
+use crate::page::value::Stored;
+use crate::page::{Entry, Packed, Spliced, ValueRef};
+use crate::shared::Shared;
 use crate::storage::{Disk, DiskFile, DiskRead};
 
 /// Gathered before a write.
@@ -70,50 +74,79 @@ impl PageFileWriter {
         self
     }
 
-    /// Appends a page; the row says where it is, in file 0 of the manifest.
+    /// Appends a page; the row says where it is, in file 0 of the manifest. Parts that it names are the caller's.
     pub fn append(&mut self, collection: CollectionId, shard: ShardNo, image: &mut PageImage) -> Result<PageRow> {
         image.content.settle();
-        let raw_len = image.content.len() as u64;
-        let mut header = PageHeader {
+        let header = PageHeader {
             crc: 0,
             entries: image.entries,
-            len: raw_len,
+            len: 0,
             collection,
             shard,
             page_id: image.page_id,
             version: image.version,
-            raw_len,
+            raw_len: 0,
             anchor: image.anchor,
             flags: 0,
         };
+        self.append_as(header, &image.content)
+    }
+
+    /// Appends a part of a container.
+    pub fn append_part(
+        &mut self,
+        (collection, shard): (CollectionId, ShardNo),
+        part: &PartRef,
+        packed: Vec<u8>,
+    ) -> Result<PageRow> {
+        let mut content = Spliced::default();
+        content.link(Shared::new(packed));
+        let header = PageHeader {
+            crc: 0,
+            entries: 0,
+            len: 0,
+            collection,
+            shard,
+            page_id: part.id,
+            version: part.version,
+            raw_len: 0,
+            anchor: Anchor::default(),
+            flags: FLAG_PART,
+        };
+        self.append_as(header, &content)
+    }
+
+    /// Appends content under this header, but for what follows from the content.
+    fn append_as(&mut self, mut header: PageHeader, content: &Spliced) -> Result<PageRow> {
+        (header.len, header.raw_len) = (content.len() as u64, content.len() as u64);
         let offset = self.bytes;
         let mut packer = std::mem::take(&mut self.packer);
-        if let Some(packed) = packer.pack(&image.content) {
+        if let Some(packed) = packer.pack(content) {
             header.len = packed.len() as u64;
-            header.flags = FLAG_LZ4;
+            header.flags |= FLAG_LZ4;
             header.crc = crc32c::crc32c_append(header.own_crc(), packed);
             self.push(&header.encode())?;
             self.push(packed)?;
         } else {
             header.crc = header.own_crc();
-            let Ok(()) = image.content.for_each_piece(|piece| {
+            let Ok(()) = content.for_each_piece(|piece| {
                 header.crc = crc32c::crc32c_append(header.crc, piece);
                 Ok::<(), std::convert::Infallible>(())
             });
             self.push(&header.encode())?;
-            image.content.for_each_piece(|piece| self.push(piece))?;
+            content.for_each_piece(|piece| self.push(piece))?;
         }
         self.packer = packer;
         self.pages += 1;
         Ok(PageRow {
-            page_id: image.page_id,
-            version: image.version,
+            page_id: header.page_id,
+            version: header.version,
             offset,
             len: header.len,
-            shard,
+            shard: header.shard,
             file: 0,
             crc: header.crc,
-            entries: image.entries,
+            entries: header.entries,
         })
     }
 
@@ -204,19 +237,50 @@ pub struct ReadPage<'a> {
 }
 
 impl<'a> ReadPage<'a> {
-    /// Decodes the entries, giving each to `visit`, whose error ends it.
+    /// Decodes the entries, joining containers in parts, and gives each to `visit`, whose error ends it.
     ///
     /// # Errors
-    /// When the content is not what the header says, or `visit` finds fault with it.
-    pub fn for_each(&self, visit: impl FnMut(EntryImage<'a>) -> std::result::Result<(), PageFault>) -> Result<()> {
-        image::decode(self.content, self.header.entries, visit).map_err(|fault| self.damaged(&fault))
+    /// When the content, or a part, is not what it should be; what `visit` says.
+    pub fn for_each(
+        &self,
+        parts: &Parts<'_>,
+        mut visit: impl FnMut(&EntryImage<'_>, bool) -> Result<()>,
+    ) -> Result<()> {
+        let (content, entries) = self.stored()?;
+        let outcome = image::decode(content, entries, |entry| match &entry.value {
+            Stored::Whole(value) => visit(&entry.with(*value), false),
+            Stored::Parted(parted) => {
+                let big = parts.join(self.header.page_id, parted)?;
+                visit(&entry.with(ValueRef::Big(&big)), true)
+            }
+        });
+        outcome.map_err(|error| match error {
+            CheckpointError::Page(fault) => self.damaged(&fault),
+            other => other,
+        })
+    }
+
+    /// The content and the number of entries in it.
+    ///
+    /// # Errors
+    /// When it is no page, but a part of a container.
+    pub fn stored(&self) -> Result<(&'a [u8], u32)> {
+        if self.header.flags & FLAG_PART != 0 {
+            return Err(self.damaged(&PageFault::IsPart));
+        }
+        Ok((self.content, self.header.entries))
+    }
+
+    /// The elements, if it is a part of a container.
+    pub fn packed(&self) -> Option<Packed<'a>> {
+        (self.header.flags & FLAG_PART != 0).then(|| Packed::new(self.content))
     }
 
     /// The page of `collection` as it is in memory, not installed yet; entries were last read at `access_s`.
     ///
     /// # Errors
     /// As for [`ReadPage::for_each`], and when an entry does not belong into this page.
-    pub fn build(&self, collection: &Collection, access_s: u32) -> Result<LoadedPage> {
+    pub fn build(&self, collection: &Collection, parts: &Parts<'_>, access_s: u32) -> Result<LoadedPage> {
         let PageHeader {
             shard,
             page_id,
@@ -231,10 +295,16 @@ impl<'a> ReadPage<'a> {
             .index
             .begin_page(page_id, version, anchor, entries);
         let mut page = begun.map_err(|misfit| self.damaged(&misfit))?;
-        self.for_each(|image| {
+        let mark = collection.mark(version);
+        self.for_each(parts, |image, is_joined| {
             let key = collection.key_in(image.key, shard)?;
             let expire_at_ms = (image.expire_at_ms != 0).then_some(image.expire_at_ms);
-            page.push(key, Entry::new(image.key, image.value, expire_at_ms, access_s))?;
+            let mut entry = Entry::new(image.key, image.value, expire_at_ms, access_s);
+            if let (Some(big), false) = (entry.big_mut(), is_joined) {
+                // It was written whole; it may be in parts from now on.
+                big.adopt(mark);
+            }
+            page.push(key, entry)?;
             Ok(())
         })?;
         Ok(page)

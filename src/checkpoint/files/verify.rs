@@ -9,8 +9,9 @@ use std::path::Path;
 use super::catalog::page_file_name;
 use super::error::{CheckpointError, Result};
 use super::format::{ManifestKind, PageRow};
-use super::manifest::{CollectionPart, Manifest};
+use super::manifest::{CollectionPages, Manifest};
 use super::page_file::{PageBuffer, PageFileReader};
+use super::parts::Parts;
 use crate::engine::collection::Collection;
 use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
@@ -67,7 +68,7 @@ pub fn verify_manifest(
     let total = manifest
         .collections
         .iter()
-        .flat_map(|part| &part.pages)
+        .flat_map(CollectionPages::rows)
         .map(|row| row.len)
         .sum();
     let mut progress = (0, total);
@@ -93,7 +94,7 @@ pub fn read_expected(disk: &dyn Disk, path: &Path, expected: Expected) -> Result
 
 /// Checks the pages in those files that could be opened.
 fn verify_collection(
-    part: &CollectionPart,
+    part: &CollectionPages,
     path: &Path,
     files: &[Option<PageFileReader>],
     (done, total): &mut (u64, u64),
@@ -104,8 +105,9 @@ fn verify_collection(
     let mut shards: BTreeMap<ShardNo, Vec<Outline>> = BTreeMap::new();
     let mut whole = true;
     let mut buffer = PageBuffer::default();
+    let parts = Parts::new(part, files.iter().map(Option::as_ref));
     for row in &part.pages {
-        *done += row.len;
+        *done += row.len + parts.take_read_bytes();
         tell(Event::Read {
             done: *done,
             total: *total,
@@ -115,13 +117,17 @@ fn verify_collection(
             continue;
         };
         let page = file.read(collection.id(), row, &mut buffer);
-        match page.and_then(|page| page.build(&collection, 0)) {
+        match page.and_then(|page| page.build(&collection, &parts, 0)) {
             Ok(page) => shards.entry(row.shard).or_default().push(page.outline()),
             Err(error) => {
                 whole = false;
                 tell(Event::Fault(error));
             }
         }
+    }
+    if whole && !parts.all_joined() {
+        let reason = format!("collection {} has parts that no page names", part.row.id);
+        tell(Event::Fault(CheckpointError::damaged(path, 0, reason)));
     }
     // Whether pages fit together is only known when all of them are there.
     for (shard, mut outlines) in shards.into_iter().filter(|_| whole) {
@@ -172,12 +178,13 @@ pub fn damage(disk: &dyn Disk, path: &Path, manifest: &Manifest) -> Damage {
     let mut buffer = PageBuffer::default();
     for part in &manifest.collections {
         let collection = Collection::new(part.row.id, part.row.placement);
+        let parts = Parts::new(part, files.iter().map(|file| file.as_ref().ok()));
         let mut shards: BTreeMap<ShardNo, Vec<Anchor>> = BTreeMap::new();
         for row in &part.pages {
             let built = match files.get(row.file as usize) {
                 Some(Ok(file)) => file
                     .read(part.row.id, row, &mut buffer)
-                    .and_then(|page| page.build(&collection, 0)),
+                    .and_then(|page| page.build(&collection, &parts, 0)),
                 Some(Err(error)) => Err(error.clone()),
                 None => continue,
             };

@@ -1,14 +1,26 @@
-//! Files as the first program of this format version wrote them are read, and hold what they held.
+//! Files as the first program of this format version wrote them are read, and hold what they held; so are those of the
+//! version before, which the next checkpoint writes anew.
 //!
 //! `UPDATE_FIXTURE=1` writes them anew: right only before a format version has been released.
 
 use std::fs;
 
 use super::*;
+use crate::checkpoint::files::catalog::manifest_name;
+use crate::checkpoint::files::format::Versions;
+use crate::checkpoint::files::manifest::Manifest;
+use crate::engine::effect::Effect;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
+use crate::page::hash::HashOp;
+use crate::page::list::ListOp;
+use crate::page::packed::pack;
+use crate::page::set::SetOp;
+use crate::page::stream::{StreamId, StreamOp};
+use crate::page::zset::{ZsetOp, pack_pairs};
 
-const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-2");
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-3");
+const FIXTURE_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-2");
 const PERSISTED: &str = "/data/persist/ordered";
 const DIRS: [(&str, &str); 3] = [
     (CHECKPOINTS, "checkpoint"),
@@ -32,8 +44,63 @@ fn fill(server: &mut Server, database: DatabaseId, range: std::ops::Range<usize>
     }
 }
 
+/// Containers of all types, long enough to be in parts, and then a change to each.
+fn fill_containers(server: &mut Server, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        let name = format!("name-{number:05}").into_bytes();
+        let (one, pair) = (pack([name.as_slice()]), pack([name.as_slice(), b"value"]));
+        let scored = pack_pairs([(number as f64 / 4.0, name.as_slice())].into_iter());
+        let id = StreamId::new(number + 1, 1);
+        let effects: [(&[u8], Effect<'_>); 5] = [
+            (b"hash", hash_effect(&pair)),
+            (
+                b"set",
+                Effect::Set {
+                    key: b"set",
+                    op: SetOp::Add { members: &one },
+                },
+            ),
+            (
+                b"zset",
+                Effect::Zset {
+                    key: b"zset",
+                    op: ZsetOp::Add { members: &scored },
+                },
+            ),
+            (
+                b"list",
+                Effect::List {
+                    key: b"list",
+                    op: ListOp::Push {
+                        front: false,
+                        elements: &one,
+                    },
+                },
+            ),
+            (
+                b"stream",
+                Effect::Stream {
+                    key: b"stream",
+                    op: StreamOp::Add { id, fields: &pair },
+                },
+            ),
+        ];
+        for (key, effect) in effects {
+            server.change(DatabaseId::DEFAULT, key, |txn| txn.apply(&effect));
+        }
+    }
+}
+
+fn hash_effect(pairs: &[u8]) -> Effect<'_> {
+    let keeps_expiry = false;
+    Effect::Hash {
+        key: b"hash",
+        op: HashOp::Set { pairs, keeps_expiry },
+    }
+}
+
 /// Two checkpoints, the second one packed and building on the first; a persisted collection; a log behind them.
-fn write() -> (FaultDisk, Dump) {
+fn write(containers: bool) -> (FaultDisk, Dump) {
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);
     let settings = Arc::clone(&server.settings);
@@ -42,11 +109,17 @@ fn write() -> (FaultDisk, Dump) {
     let ordered = server.engine.registry().by_name("ordered").unwrap().id;
     fill(&mut server, DatabaseId::DEFAULT, 0..300, "first");
     fill(&mut server, ordered, 0..600, "first");
+    if containers {
+        fill_containers(&mut server, 0..1000);
+    }
     settings.keep_count.store(2, std::sync::atomic::Ordering::Relaxed);
     server.checkpoints.checkpoint_blocking().unwrap();
     settings.is_lz4.store(true, std::sync::atomic::Ordering::Relaxed);
     fill(&mut server, ordered, 100..120, "second");
     server.set("large", &"x".repeat(3000));
+    if containers {
+        fill_containers(&mut server, 1000..1001);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(server.checkpoints.persist("ordered")).unwrap();
     server.checkpoints.checkpoint_blocking().unwrap();
@@ -58,11 +131,11 @@ fn write() -> (FaultDisk, Dump) {
     (disk, dump)
 }
 
-fn read() -> FaultDisk {
+fn read(fixture: &str) -> FaultDisk {
     let disk = FaultDisk::new(1);
     for (to, from) in DIRS {
         disk.create_dir_all(Path::new(to)).unwrap();
-        for entry in fs::read_dir(Path::new(FIXTURE).join(from)).unwrap() {
+        for entry in fs::read_dir(Path::new(fixture).join(from)).unwrap() {
             let entry = entry.unwrap();
             disk.put(Path::new(to).join(entry.file_name()), &fs::read(entry.path()).unwrap());
         }
@@ -83,18 +156,45 @@ fn update(disk: &FaultDisk) {
 
 #[test]
 fn what_was_written_is_read() {
-    let (disk, expected) = write();
+    let (disk, expected) = write(true);
     if std::env::var_os("UPDATE_FIXTURE").is_some() {
         update(&disk);
     }
-    let disk = read();
-    let found = read_back(&disk).unwrap();
+    let server = check(&read(FIXTURE), &expected);
+    assert_eq!(server.dump(), expected);
+}
+
+#[test]
+fn the_version_before_is_read_and_written_anew() {
+    let (_, expected) = write(false);
+    let disk = read(FIXTURE_BEFORE);
+    let server = check(&disk, &expected);
+    let done = server.checkpoints.checkpoint_blocking().unwrap();
+    drop(server);
+    let manifest = Manifest::read(&disk, &Path::new(CHECKPOINTS).join(manifest_name(done.id))).unwrap();
+    assert_eq!(manifest.head.versions, Versions::CURRENT);
+    assert_eq!(manifest.head.files, [done.id]);
+    let mut found = read_back(&disk).unwrap();
+    assert!(
+        found
+            .checkpoint
+            .take()
+            .is_some_and(|checkpoint| checkpoint.id == done.id)
+    );
+}
+
+/// Recovers what is there, and loads what is persisted.
+fn check(disk: &FaultDisk, expected: &Dump) -> Server {
+    let found = read_back(disk).unwrap();
     assert_eq!(found.checkpoint.unwrap().id, 2);
-    assert_eq!(dump(&found.registry), expected);
+    assert_eq!(dump(&found.registry), *expected);
     assert!(found.effects > 0 && found.torn_tail.is_none());
-    let server = Server::start(&disk);
+    let mut server = Server::start(disk);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let load = server.checkpoints.load("ordered", "loaded", Kind::Hmap, false);
     runtime.block_on(load).unwrap();
     assert_eq!(server.dump()["loaded"].1, expected["ordered"].1);
+    let loaded = server.engine.registry().by_name("loaded").unwrap().collection.id();
+    server.exclusive(|txn| txn.drop_collection(loaded).unwrap());
+    server
 }

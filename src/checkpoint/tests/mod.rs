@@ -32,6 +32,7 @@ use crate::engine::registry::{Registry, Slot};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::engine::worker::Worker;
+use crate::page::digest::digest;
 use crate::page::{StrRef, ValueRef};
 use crate::recovery::{RecoverOptions, Recovered, RecoveryError, recover};
 use crate::shared::Shared;
@@ -51,8 +52,7 @@ pub(super) fn dump(registry: &Registry) -> Dump {
         let mut keys = BTreeMap::new();
         for shard in slot.collection.shards_if_any() {
             let _ = shard.lock().index.for_each(|entry| {
-                let text = entry.value().as_str().unwrap();
-                let value = (text.bytes().to_vec(), entry.expire_at_ms().unwrap_or(0));
+                let value = (content_of(entry.value()), entry.expire_at_ms().unwrap_or(0));
                 assert!(keys.insert(entry.key().to_vec(), value).is_none());
                 ControlFlow::<()>::Continue(())
             });
@@ -63,6 +63,14 @@ pub(super) fn dump(registry: &Registry) -> Dump {
     slots
         .map(|slot| (slot.name.to_string(), (slot.id.get(), keys_of(slot))))
         .collect()
+}
+
+/// A string; of a container its type, its length and a digest of its elements.
+pub(super) fn content_of(value: ValueRef<'_>) -> Vec<u8> {
+    match value.as_str() {
+        Some(text) => text.bytes().to_vec(),
+        None => format!("{:?} {} {:x}", value.value_type(), value.len(), digest(value)).into_bytes(),
+    }
 }
 
 pub(super) fn options(threads: usize) -> RecoverOptions {

@@ -3,8 +3,7 @@
 use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
 use crate::page::image::PageImage;
-use crate::page::thresholds::Thresholds;
-use crate::page::{PageId, PageIds};
+use crate::page::{Change, PageId};
 use crate::wal::Lsn;
 
 /// A key with what its collection's placement needs.
@@ -25,8 +24,8 @@ pub trait PreImageSink {
 /// What a change to a page must know: its LSN, and whether a checkpoint still needs the page as it was.
 #[derive(Clone, Copy)]
 pub struct PageWrite<'a> {
-    /// LSN of the record this change belongs to.
-    pub lsn: Lsn,
+    /// The change itself.
+    pub change: Change<'a>,
     /// Epoch of the running checkpoint; pages not yet saved in it hand over a pre-image first.
     pub epoch: u64,
     /// Where pre-images go; `None` when no checkpoint runs.
@@ -35,17 +34,14 @@ pub struct PageWrite<'a> {
     pub collection_id: CollectionId,
     /// The shard the page is in.
     pub shard: ShardNo,
-    /// Source of page identities of the collection.
-    pub page_ids: &'a PageIds,
-    /// Up to which size containers keep the name of their compact encoding.
-    pub thresholds: &'a Thresholds,
 }
 
 impl PageWrite<'_> {
     /// Whether a page of this version has seen this record already. Changes that are not logged (LSN 0) are never seen.
     #[inline]
     pub fn has_stamped(&self, version: Lsn) -> bool {
-        version == self.lsn && self.lsn != Lsn::ZERO
+        let lsn = self.change.mark.lsn;
+        version == lsn && lsn != Lsn::ZERO
     }
 
     /// Before a change to a page of this version, saved in `saved_epoch`: hands over its image if a checkpoint still
@@ -65,7 +61,7 @@ impl PageWrite<'_> {
 
     /// A page identity never used before in this collection.
     pub fn new_page_id(&self) -> PageId {
-        self.page_ids.take()
+        self.change.mark.new_id()
     }
 }
 

@@ -8,9 +8,10 @@ use super::field::Field;
 use super::op::{HashOp, pairs_of};
 use super::packed_form::rows;
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
-use crate::page::thresholds::Thresholds;
+use crate::page::parts::PartedTrie;
 use crate::page::tree::{Tree, TreeItem};
-use crate::page::trie::{Item as Pair, Trie};
+use crate::page::trie::Item as Pair;
+use crate::page::{Change, Mark};
 
 /// When a field dies.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ impl TreeItem for Death {
 /// A hash that is not small.
 #[derive(Clone, Debug)]
 pub struct BigHash {
-    fields: Trie<Pair>,
+    fields: PartedTrie,
     deaths: Option<Box<Tree<Death>>>,
     is_wide: bool,
 }
@@ -38,6 +39,11 @@ pub struct BigHash {
 fn pair(name: &[u8], value: Item<'_>, at_ms: u64) -> Pair {
     let number = (at_ms != 0).then_some(at_ms);
     value.with_bytes(|value| Pair::new(name, Some(value), number))
+}
+
+/// The fields of the packed form.
+pub fn pairs(packed: Packed<'_>) -> impl Iterator<Item = Pair> {
+    rows(packed).map(|(name, value, at_ms)| name.with_bytes(|name| pair(name, value, at_ms)))
 }
 
 fn field_of(pair: &Pair) -> Field<'_> {
@@ -51,23 +57,18 @@ fn field_of(pair: &Pair) -> Field<'_> {
 impl BigHash {
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
-        let fields = rows(packed).map(|(name, value, at_ms)| name.with_bytes(|name| pair(name, value, at_ms)));
-        let mut hash = Self {
-            fields: Trie::build(rand::random(), fields),
-            deaths: None,
-            is_wide: packed.is_wide(),
-        };
-        for (name, _, at_ms) in rows(packed).filter(|row| row.2 != 0) {
-            name.with_bytes(|name| hash.note_death(name, 0, at_ms));
-        }
-        hash
+        let fields = PartedTrie::build(rand::random(), pairs(packed), Mark::APART);
+        Self::of_parts(fields, packed.is_wide())
     }
 
     /// The packed form. O(n).
     pub fn pack(&self) -> Vec<u8> {
-        let is_timed = self.deaths.is_some();
+        self.packed(self.fields.iter(), self.deaths.is_some())
+    }
+
+    fn packed<'a>(&self, fields: impl Iterator<Item = &'a Pair>, is_timed: bool) -> Vec<u8> {
         let mut builder = Builder::new((u8::from(self.is_wide) * FLAG_WIDE) | (u8::from(is_timed) * FLAG_TIMED));
-        for pair in self.fields.iter() {
+        for pair in fields {
             builder.push_bytes(pair.key());
             builder.push_bytes(pair.value().unwrap_or_default());
             if is_timed {
@@ -75,6 +76,45 @@ impl BigHash {
             }
         }
         builder.finish()
+    }
+
+    /// See [`crate::page::Big::adopt`].
+    pub fn adopt(&mut self, mark: Mark<'_>) {
+        self.fields.adopt(mark);
+    }
+
+    /// The trie of its fields.
+    pub fn trie(&self) -> &PartedTrie {
+        &self.fields
+    }
+
+    /// A part, packed.
+    pub fn pack_part(&self, index: usize) -> Vec<u8> {
+        let fields: Vec<&Pair> = self.fields.items_of(index).collect();
+        // What other parts have is no matter of this one.
+        let is_timed = fields.iter().any(|pair| pair.number().is_some());
+        self.packed(fields.into_iter(), is_timed)
+    }
+
+    /// One with these fields, which have been checked.
+    pub fn of_parts(fields: PartedTrie, is_wide: bool) -> Self {
+        let timed = fields.iter().filter_map(|pair| {
+            Some(Death {
+                at_ms: pair.number()?,
+                name: Pair::new(pair.key(), None, None),
+            })
+        });
+        let mut deaths: Vec<Death> = timed.collect();
+        deaths.sort_unstable_by(|one, other| {
+            one.at_ms
+                .cmp(&other.at_ms)
+                .then_with(|| one.name.key().cmp(other.name.key()))
+        });
+        Self {
+            deaths: (!deaths.is_empty()).then(|| Box::new(deaths.into_iter().collect())),
+            fields,
+            is_wide,
+        }
     }
 
     /// How many fields it has. O(1).
@@ -95,23 +135,24 @@ impl BigHash {
     }
 
     /// Does `op`.
-    pub(super) fn apply(&mut self, op: &HashOp<'_>, thresholds: &Thresholds) {
+    pub(super) fn apply(&mut self, op: &HashOp<'_>, change: &Change<'_>) {
         match *op {
             HashOp::Set { pairs, keeps_expiry } => {
                 for (name, value) in pairs_of(Packed::new(pairs)) {
-                    name.with_bytes(|name| self.set(name, value, keeps_expiry, thresholds));
+                    name.with_bytes(|name| self.set(name, value, keeps_expiry, change));
                 }
             }
             HashOp::Remove { fields } => Packed::new(fields)
                 .items()
-                .for_each(|name| name.with_bytes(|name| self.remove(name))),
+                .for_each(|name| name.with_bytes(|name| self.remove(name, change))),
             HashOp::ExpireAt { fields, expire_at_ms } => Packed::new(fields)
                 .items()
-                .for_each(|name| name.with_bytes(|name| self.expire_at(name, expire_at_ms))),
+                .for_each(|name| name.with_bytes(|name| self.expire_at(name, expire_at_ms, change))),
         }
     }
 
-    fn set(&mut self, name: &[u8], value: Item<'_>, keeps_expiry: bool, thresholds: &Thresholds) {
+    fn set(&mut self, name: &[u8], value: Item<'_>, keeps_expiry: bool, change: &Change<'_>) {
+        let thresholds = change.thresholds;
         let keeps = keeps_expiry && self.deaths.is_some();
         let old_ms = self
             .deaths
@@ -119,7 +160,7 @@ impl BigHash {
             .and_then(|_| self.fields.get(name)?.number())
             .unwrap_or(0);
         let new_ms = if keeps { old_ms } else { 0 };
-        self.fields.insert(pair(name, value, new_ms));
+        self.fields.insert(pair(name, value, new_ms), change.mark);
         self.note_death(name, old_ms, new_ms);
         if !self.is_wide {
             let fits = thresholds.hash_item_fits(name.len()) && thresholds.hash_item_fits(value.bytes_len());
@@ -127,15 +168,15 @@ impl BigHash {
         }
     }
 
-    fn remove(&mut self, name: &[u8]) {
-        if let Some(removed) = self.fields.remove(name) {
+    fn remove(&mut self, name: &[u8], change: &Change<'_>) {
+        if let Some(removed) = self.fields.remove(name, change.mark) {
             self.note_death(name, removed.number().unwrap_or(0), 0);
         }
     }
 
-    fn expire_at(&mut self, name: &[u8], at_ms: u64) {
+    fn expire_at(&mut self, name: &[u8], at_ms: u64, change: &Change<'_>) {
         let number = (at_ms != 0).then_some(at_ms);
-        let old = self.fields.update(name, |pair| {
+        let old = self.fields.update(name, change.mark, |pair| {
             let old = pair.number();
             pair.set_number(number);
             old

@@ -15,7 +15,7 @@ mod tests;
 mod view;
 
 pub use apply::apply;
-pub use big::BigHash;
+pub use big::{BigHash, pairs};
 pub use field::Field;
 pub use op::HashOp;
 pub use packed_form::{check, len};

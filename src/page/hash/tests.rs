@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::page::Change;
 use crate::page::container::{Big, Kind};
 use crate::page::held::Held;
 use crate::page::packed::{Packed, pack};
@@ -14,7 +15,7 @@ use crate::page::thresholds;
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, u64)>;
 
 fn step(held: &mut Held, op: &HashOp<'_>) {
-    held.change(Kind::Hash, |form| apply(form, op, &thresholds::DEFAULT));
+    held.change(Kind::Hash, |form| apply(form, op, &Change::apart(&thresholds::DEFAULT)));
 }
 
 fn view(held: &Held) -> Option<HashRef<'_>> {

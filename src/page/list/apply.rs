@@ -2,12 +2,12 @@
 
 use super::op::ListOp;
 use super::packed_form::{Edit, written};
+use crate::page::Change;
 use crate::page::container::{Big, Form, Kind, Next};
 use crate::page::packed::{Builder, Item, Packed};
-use crate::page::thresholds::Thresholds;
 
 /// Does `op` to what a key holds.
-pub fn apply(form: Form<'_>, op: &ListOp<'_>, _thresholds: &Thresholds) -> Next {
+pub fn apply(form: Form<'_>, op: &ListOp<'_>, change: &Change<'_>) -> Next {
     match form {
         Form::Absent => match *op {
             ListOp::Push { front, elements } => push_packed(&Edit::of(Packed::new(EMPTY)), front, elements),
@@ -15,7 +15,7 @@ pub fn apply(form: Form<'_>, op: &ListOp<'_>, _thresholds: &Thresholds) -> Next 
         },
         Form::Packed(Kind::List, packed) => apply_packed(packed, op),
         Form::Big(Big::List(list)) => {
-            list.apply(op);
+            list.apply(op, change);
             if list.len() == 0 { Next::Remove } else { Next::Keep }
         }
         Form::Packed(..) | Form::Big(_) => Next::Keep,

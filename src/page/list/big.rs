@@ -13,7 +13,9 @@ use super::op::ListOp;
 use super::packed_form::{offset_of, written};
 use crate::page::exact::{fit, is_loose};
 use crate::page::packed::{Builder, Item, Items, Packed};
-use crate::page::tree::{Tree, TreeItem};
+use crate::page::parts::{PartRef, PartedTree};
+use crate::page::tree::TreeItem;
+use crate::page::{Change, Mark};
 
 /// Bytes of a chunk's elements: an operation at an end moves at most so many.
 const CHUNK_BYTES_MAX: usize = 2048;
@@ -119,32 +121,41 @@ impl Content {
 
 /// A list that is not small.
 #[derive(Clone, Debug)]
-pub struct BigList(Tree<Chunk>);
+pub struct BigList(PartedTree<Chunk>);
 
 impl BigList {
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
-        let mut chunks = Vec::new();
-        let (mut count, mut bytes) = (0, Vec::new());
-        for item in packed.items() {
-            let more = item.written_bytes();
-            if count > 0 && (count == CHUNK_ITEMS_MAX || bytes.len() + more > CHUNK_BYTES_MAX) {
-                chunks.push(finished(&mut count, &mut bytes));
-            }
-            item.write(&mut bytes);
-            count += 1;
-        }
-        if count > 0 {
-            chunks.push(finished(&mut count, &mut bytes));
-        }
-        Self(chunks.into_iter().collect())
+        Self(PartedTree::build(chunks(packed), Mark::APART))
     }
 
+    /// From what parts have, one after another; how many chunks each has.
+    pub fn of_parts(chunks: Chunks, parts: &[(u64, PartRef)]) -> Self {
+        Self(PartedTree::of_parts(chunks.0, parts))
+    }
+
+    /// Whether it is in parts of a collection. O(1).
+    pub fn is_parted(&self) -> bool {
+        self.0.is_parted()
+    }
+
+    /// Its parts.
+    pub fn parts(&self) -> Vec<PartRef> {
+        self.0.parts()
+    }
+
+    /// A part, packed.
+    pub fn pack_part(&self, index: usize) -> Vec<u8> {
+        packed(self.0.items_of(index))
+    }
+
+    /// See [`crate::page::Big::adopt`].
+    pub fn adopt(&mut self, mark: Mark<'_>) {
+        self.0.adopt(mark);
+    }
     /// The packed form. O(n).
     pub fn pack(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.0.iter().for_each(|chunk| bytes.extend_from_slice(&chunk.0.bytes));
-        Builder::from_items(0, self.len(), bytes).finish()
+        packed(self.0.iter())
     }
 
     /// How many elements it has. O(1).
@@ -218,39 +229,40 @@ impl BigList {
     }
 
     /// Does `op`.
-    pub fn apply(&mut self, op: &ListOp<'_>) {
+    pub fn apply(&mut self, op: &ListOp<'_>, change: &Change<'_>) {
+        let mark = change.mark;
         match *op {
             ListOp::Push { front, elements } => {
                 let mut items = Packed::new(elements).items();
                 while let Some(element) = items.next_written() {
-                    self.push(front, element);
+                    self.push(front, element, mark);
                 }
             }
-            ListOp::Pop { front, count } => self.pop(front, count),
-            ListOp::Rotate { from_front, to_front } => self.rotate(from_front, to_front),
+            ListOp::Pop { front, count } => self.pop(front, count, mark),
+            ListOp::Rotate { from_front, to_front } => self.rotate(from_front, to_front, mark),
             ListOp::Set { index, element } if index < self.len() => {
                 let (chunk, within) = self.0.locate(index);
                 let element = written(Item::of(element));
                 self.0
-                    .update(chunk, |chunk| chunk.content().set(within as u32, &element));
-                self.fit(chunk);
+                    .update(chunk, mark, |chunk| chunk.content().set(within as u32, &element));
+                self.fit(chunk, mark);
             }
-            ListOp::Insert { index, element } => self.insert(index, &written(Item::of(element))),
+            ListOp::Insert { index, element } => self.insert(index, &written(Item::of(element)), mark),
             ListOp::Trim { start, len } => {
                 let start = start.min(self.len());
-                self.pop(true, start);
-                self.pop(false, self.len().saturating_sub(len));
+                self.pop(true, start, mark);
+                self.pop(false, self.len().saturating_sub(len), mark);
             }
-            ListOp::Remove { count, front, element } => self.remove(count, front, Item::of(element)),
+            ListOp::Remove { count, front, element } => self.remove(count, front, Item::of(element), mark),
             ListOp::Set { .. } => {}
         }
     }
 
-    fn push(&mut self, front: bool, element: &[u8]) {
+    fn push(&mut self, front: bool, element: &[u8], mark: Mark<'_>) {
         let end = if front { 0 } else { self.0.len().saturating_sub(1) };
         let has_room = self.0.get(end).is_some_and(|chunk| chunk.has_room(element.len()));
         if has_room {
-            self.0.update(end, |chunk| {
+            self.0.update(end, mark, |chunk| {
                 let at = if front { 0 } else { chunk.0.count };
                 chunk.content().insert(at, element);
             });
@@ -258,7 +270,7 @@ impl BigList {
         }
         if self.0.get(end).is_some_and(|chunk| is_loose(&chunk.0.bytes)) {
             // It takes no more at this end.
-            self.0.update(end, |chunk| fit(&mut chunk.content().bytes));
+            self.0.update(end, mark, |chunk| fit(&mut chunk.content().bytes));
         }
         let mut fresh = Content {
             count: 0,
@@ -266,29 +278,30 @@ impl BigList {
         };
         fresh.insert(0, element);
         let at = if front { 0 } else { self.0.len() };
-        self.0.insert(at, Chunk(Arc::new(fresh)));
+        self.0.insert(at, Chunk(Arc::new(fresh)), mark);
     }
 
-    fn pop(&mut self, front: bool, count: u64) {
+    fn pop(&mut self, front: bool, count: u64, mark: Mark<'_>) {
         let mut left = count.min(self.len());
         while left > 0 {
             let end = if front { 0 } else { self.0.len() - 1 };
             let here = self.0.get(end).map_or(0, TreeItem::weight);
             if here <= left {
-                self.0.remove(end);
+                self.0.remove(end, mark);
                 left -= here;
             } else if !front && left < u64::from(TAIL_ITEMS) && here > 2 * u64::from(TAIL_ITEMS) {
                 let kept = here as u32 - TAIL_ITEMS;
-                let tail = self.0.update(end, |chunk| chunk.content().split(kept));
-                self.0.insert(end + 1, tail);
+                let tail = self.0.update(end, mark, |chunk| chunk.content().split(kept));
+                self.0.insert(end + 1, tail, mark);
             } else {
-                self.0.update(end, |chunk| chunk.content().pop(front, left as u32));
+                self.0
+                    .update(end, mark, |chunk| chunk.content().pop(front, left as u32));
                 left = 0;
             }
         }
     }
 
-    fn rotate(&mut self, from_front: bool, to_front: bool) {
+    fn rotate(&mut self, from_front: bool, to_front: bool, mark: Mark<'_>) {
         if from_front == to_front || self.len() < 2 {
             return;
         }
@@ -298,33 +311,33 @@ impl BigList {
             item.write(&mut moved);
             ControlFlow::Break(())
         });
-        self.pop(from_front, 1);
-        self.push(to_front, &moved);
+        self.pop(from_front, 1, mark);
+        self.push(to_front, &moved, mark);
     }
 
-    fn insert(&mut self, index: u64, element: &[u8]) {
+    fn insert(&mut self, index: u64, element: &[u8], mark: Mark<'_>) {
         if index >= self.len() {
-            return self.push(false, element);
+            return self.push(false, element, mark);
         }
         let (chunk, within) = self.0.locate(index);
         self.0
-            .update(chunk, |chunk| chunk.content().insert(within as u32, element));
-        self.fit(chunk);
+            .update(chunk, mark, |chunk| chunk.content().insert(within as u32, element));
+        self.fit(chunk, mark);
     }
 
     /// Splits the chunk at `index` if it has become too long.
-    fn fit(&mut self, index: usize) {
+    fn fit(&mut self, index: usize, mark: Mark<'_>) {
         let too_long = |chunk: &Chunk| {
             let Content { count, bytes } = &*chunk.0;
             *count > CHUNK_ITEMS_MAX || bytes.len() > CHUNK_BYTES_MAX && *count > 1
         };
         if self.0.get(index).is_some_and(too_long) {
-            let behind = self.0.update(index, |chunk| chunk.content().halve());
-            self.0.insert(index + 1, behind);
+            let behind = self.0.update(index, mark, |chunk| chunk.content().halve());
+            self.0.insert(index + 1, behind, mark);
         }
     }
 
-    fn remove(&mut self, count: u64, front: bool, element: Item<'_>) {
+    fn remove(&mut self, count: u64, front: bool, element: Item<'_>, mark: Mark<'_>) {
         let mut left = if count == 0 { u64::MAX } else { count };
         let mut index = if front { 0 } else { self.0.len() };
         while left > 0 {
@@ -336,15 +349,15 @@ impl BigList {
             let gone = Items::new(&chunk.0.bytes).filter(|item| item.is(element)).count() as u64;
             let gone = gone.min(left);
             left -= gone;
-            let is_gone = gone > 0 && self.remove_within(index, (gone, front), element);
+            let is_gone = gone > 0 && self.remove_within(index, (gone, front), element, mark);
             index += usize::from(front && !is_gone);
         }
-        self.merge_small();
+        self.merge_small(mark);
     }
 
     /// Removes so many equal elements of one chunk, from its front or back; whether the chunk has gone with them.
-    fn remove_within(&mut self, index: usize, (gone, front): (u64, bool), element: Item<'_>) -> bool {
-        self.0.update(index, |chunk| {
+    fn remove_within(&mut self, index: usize, (gone, front): (u64, bool), element: Item<'_>, mark: Mark<'_>) -> bool {
+        self.0.update(index, mark, |chunk| {
             let content = chunk.content();
             let equal = Items::new(&content.bytes).filter(|item| item.is(element)).count() as u64;
             let first = if front { 0 } else { equal - gone };
@@ -363,13 +376,13 @@ impl BigList {
         });
         let is_empty = self.0.get(index).is_some_and(|chunk| chunk.0.count == 0);
         if is_empty {
-            self.0.remove(index);
+            self.0.remove(index, mark);
         }
         is_empty
     }
 
     /// Joins neighbouring chunks that have become small. O(chunks).
-    fn merge_small(&mut self) {
+    fn merge_small(&mut self, mark: Mark<'_>) {
         let mut index = 0;
         while let (Some(one), Some(next)) = (self.0.get(index), self.0.get(index + 1)) {
             let (count, bytes) = (one.0.count + next.0.count, one.0.bytes.len() + next.0.bytes.len());
@@ -377,8 +390,8 @@ impl BigList {
                 index += 1;
                 continue;
             }
-            let next = self.0.remove(index + 1);
-            self.0.update(index, |chunk| {
+            let next = self.0.remove(index + 1, mark);
+            self.0.update(index, mark, |chunk| {
                 let content = chunk.content();
                 content.bytes.extend_from_slice(&next.0.bytes);
                 content.count = count;
@@ -391,4 +404,50 @@ fn finished(count: &mut u32, bytes: &mut Vec<u8>) -> Chunk {
     let mut bytes = std::mem::take(bytes);
     fit(&mut bytes);
     Chunk::new(std::mem::take(count), bytes)
+}
+
+/// The chunks of a packed form.
+fn chunks(packed: Packed<'_>) -> Vec<Chunk> {
+    let mut chunks = Vec::new();
+    let (mut count, mut bytes) = (0, Vec::new());
+    for item in packed.items() {
+        let more = item.written_bytes();
+        if count > 0 && (count == CHUNK_ITEMS_MAX || bytes.len() + more > CHUNK_BYTES_MAX) {
+            chunks.push(finished(&mut count, &mut bytes));
+        }
+        item.write(&mut bytes);
+        count += 1;
+    }
+    if count > 0 {
+        chunks.push(finished(&mut count, &mut bytes));
+    }
+    chunks
+}
+
+/// Chunks one after another, packed.
+fn packed<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Vec<u8> {
+    let (mut count, mut bytes) = (0, Vec::new());
+    for chunk in chunks {
+        count += chunk.weight();
+        bytes.extend_from_slice(&chunk.0.bytes);
+    }
+    Builder::from_items(0, count, bytes).finish()
+}
+
+/// What a list is being made of.
+#[derive(Default)]
+pub struct Chunks(Vec<Chunk>);
+
+impl Chunks {
+    /// Takes the elements of a part, which have been checked; how many chunks they make.
+    pub fn push(&mut self, packed: Packed<'_>) -> u64 {
+        let before = self.0.len();
+        self.0.append(&mut chunks(packed));
+        (self.0.len() - before) as u64
+    }
+
+    /// Takes the chunks that come behind.
+    pub fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
 }

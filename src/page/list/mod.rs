@@ -11,7 +11,7 @@ mod tests;
 mod view;
 
 pub use apply::apply;
-pub use big::BigList;
+pub use big::{BigList, Chunks};
 pub use op::ListOp;
 pub use packed_form::{check, len};
 pub use view::ListRef;

@@ -6,13 +6,14 @@ use std::ops::ControlFlow;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::page::Change;
 use crate::page::container::{Big, Kind};
 use crate::page::held::Held;
 use crate::page::packed::{Packed, pack};
 use crate::page::thresholds;
 
 fn step(held: &mut Held, op: &ListOp<'_>) {
-    held.change(Kind::List, |form| apply(form, op, &thresholds::DEFAULT));
+    held.change(Kind::List, |form| apply(form, op, &Change::apart(&thresholds::DEFAULT)));
 }
 
 fn view(held: &Held) -> Option<ListRef<'_>> {

@@ -3,24 +3,24 @@
 use super::big::BigSet;
 use super::op::SetOp;
 use super::packed_form::Members;
+use crate::page::Change;
 use crate::page::container::{Big, Form, Kind, Next};
 use crate::page::packed::Packed;
-use crate::page::thresholds::Thresholds;
 
 /// Does `op` to what a key holds.
-pub fn apply(form: Form<'_>, op: &SetOp<'_>, thresholds: &Thresholds) -> Next {
+pub fn apply(form: Form<'_>, op: &SetOp<'_>, change: &Change<'_>) -> Next {
     match form {
         Form::Absent => match *op {
-            SetOp::Add { members } => packed_next(Members::default(), Packed::new(members), true, thresholds),
+            SetOp::Add { members } => packed_next(Members::default(), Packed::new(members), true, change),
             SetOp::Remove { .. } => Next::Keep,
         },
         Form::Packed(Kind::Set, packed) => {
             let (members, adds) = parts(op);
-            packed_next(Members::of(packed), members, adds, thresholds)
+            packed_next(Members::of(packed), members, adds, change)
         }
         Form::Big(Big::Set(set)) => {
             let (members, adds) = parts(op);
-            set.apply(members, adds, thresholds);
+            set.apply(members, adds, change);
             if set.len() == 0 { Next::Remove } else { Next::Keep }
         }
         Form::Packed(..) | Form::Big(_) => Next::Keep,
@@ -34,17 +34,17 @@ fn parts<'a>(op: &SetOp<'a>) -> (Packed<'a>, bool) {
     }
 }
 
-fn packed_next<'a>(mut set: Members<'a>, members: Packed<'a>, adds: bool, thresholds: &Thresholds) -> Next {
+fn packed_next<'a>(mut set: Members<'a>, members: Packed<'a>, adds: bool, change: &Change<'_>) -> Next {
     let is_long = set.len() + members.count() > LONG;
     if adds && is_long {
         // Looking through all for each would take the square of their number.
         let mut big = BigSet::unpack(Packed::new(&set.pack()));
-        big.apply(members, true, thresholds);
+        big.apply(members, true, change);
         return Next::Big(Big::Set(big));
     }
     for member in members.items() {
         if adds {
-            set.add(member, thresholds)
+            set.add(member, change.thresholds)
         } else {
             set.remove(member)
         }

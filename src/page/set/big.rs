@@ -2,13 +2,14 @@
 
 use super::packed_form::keeps_compact_name;
 use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
-use crate::page::thresholds::Thresholds;
-use crate::page::trie::{Item as Member, Trie};
+use crate::page::parts::PartedTrie;
+use crate::page::trie::Item as Member;
+use crate::page::{Change, Mark};
 
 /// A set that is not small.
 #[derive(Clone, Debug)]
 pub struct BigSet {
-    members: Trie<Member>,
+    members: PartedTrie,
     is_wide: bool,
 }
 
@@ -16,20 +17,49 @@ fn made(item: Item<'_>) -> Member {
     item.with_bytes(|bytes| Member::new(bytes, None, None))
 }
 
+/// The members of the packed form.
+pub fn members(packed: Packed<'_>) -> impl Iterator<Item = Member> {
+    packed.items().map(made)
+}
+
 impl BigSet {
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
         Self {
-            members: Trie::build(rand::random(), packed.items().map(made)),
+            members: PartedTrie::build(rand::random(), members(packed), Mark::APART),
             is_wide: packed.is_wide(),
         }
     }
 
+    /// One with these members, which have been checked.
+    pub fn of_parts(members: PartedTrie, is_wide: bool) -> Self {
+        Self { members, is_wide }
+    }
+
     /// The packed form. O(n).
     pub fn pack(&self) -> Vec<u8> {
+        self.packed(self.members.iter())
+    }
+
+    /// A part, packed.
+    pub fn pack_part(&self, index: usize) -> Vec<u8> {
+        self.packed(self.members.items_of(index))
+    }
+
+    fn packed<'a>(&self, members: impl Iterator<Item = &'a Member>) -> Vec<u8> {
         let mut builder = Builder::new(u8::from(self.is_wide) * FLAG_WIDE);
-        self.members.iter().for_each(|member| builder.push_bytes(member.key()));
+        members.for_each(|member| builder.push_bytes(member.key()));
         builder.finish()
+    }
+
+    /// See [`crate::page::Big::adopt`].
+    pub fn adopt(&mut self, mark: Mark<'_>) {
+        self.members.adopt(mark);
+    }
+
+    /// The trie of its members.
+    pub fn trie(&self) -> &PartedTrie {
+        &self.members
     }
 
     /// How many members it has. O(1).
@@ -49,20 +79,20 @@ impl BigSet {
     }
 
     /// Adds or removes members.
-    pub(super) fn apply(&mut self, members: Packed<'_>, adds: bool, thresholds: &Thresholds) {
+    pub(super) fn apply(&mut self, members: Packed<'_>, adds: bool, change: &Change<'_>) {
         for item in members.items() {
             if adds {
-                self.add(item, thresholds);
+                self.add(item, change);
             } else {
-                item.with_bytes(|bytes| drop(self.members.remove(bytes)));
+                item.with_bytes(|bytes| drop(self.members.remove(bytes, change.mark)));
             }
         }
     }
 
-    fn add(&mut self, item: Item<'_>, thresholds: &Thresholds) {
-        let is_new = self.members.insert(made(item)).is_none();
+    fn add(&mut self, item: Item<'_>, change: &Change<'_>) {
+        let is_new = self.members.insert(made(item), change.mark).is_none();
         if is_new && !self.is_wide {
-            self.is_wide = !keeps_compact_name(item, self.len(), thresholds);
+            self.is_wide = !keeps_compact_name(item, self.len(), change.thresholds);
         }
     }
 

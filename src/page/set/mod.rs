@@ -11,7 +11,7 @@ mod tests;
 mod view;
 
 pub use apply::apply;
-pub use big::BigSet;
+pub use big::{BigSet, members};
 pub use op::SetOp;
 pub use packed_form::{check, len, pack_members};
 pub use view::{HeldSet, SetRef};

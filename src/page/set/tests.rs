@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::page::Change;
 use crate::page::container::{Big, Form, Kind, Next};
 use crate::page::packed::{Packed, pack};
 use crate::page::thresholds;
@@ -15,11 +16,15 @@ fn view_of(form: &Option<HeldSet>) -> Option<SetRef<'_>> {
 
 fn step(held: &mut Option<HeldSet>, op: &SetOp<'_>) {
     let next = match held {
-        None => apply(Form::Absent, op, &thresholds::DEFAULT),
-        Some(HeldSet::Packed(bytes)) => apply(Form::Packed(Kind::Set, Packed::new(bytes)), op, &thresholds::DEFAULT),
+        None => apply(Form::Absent, op, &Change::apart(&thresholds::DEFAULT)),
+        Some(HeldSet::Packed(bytes)) => apply(
+            Form::Packed(Kind::Set, Packed::new(bytes)),
+            op,
+            &Change::apart(&thresholds::DEFAULT),
+        ),
         Some(HeldSet::Big(set)) => {
             let mut big = Big::Set(set.clone());
-            let next = apply(Form::Big(&mut big), op, &thresholds::DEFAULT);
+            let next = apply(Form::Big(&mut big), op, &Change::apart(&thresholds::DEFAULT));
             if let Big::Set(changed) = big {
                 *set = changed;
             }

@@ -12,8 +12,8 @@ use super::id::{StreamId, ids_of};
 use super::node::Entry;
 use super::op::StreamOp;
 use super::pending::Pending;
+use crate::page::Change;
 use crate::page::packed::{Item, Packed};
-use crate::page::thresholds::Thresholds;
 
 const ARC_BYTES: usize = 2 * size_of::<usize>();
 
@@ -24,8 +24,8 @@ pub struct BigStream {
     pub(super) last_id: StreamId,
     pub(super) max_deleted_id: StreamId,
     pub(super) entries_added: u64,
-    groups: Option<Arc<Vec<Group>>>,
-    groups_bytes: usize,
+    pub(super) groups: Option<Arc<Vec<Group>>>,
+    pub(super) groups_bytes: usize,
 }
 
 impl BigStream {
@@ -130,21 +130,21 @@ impl BigStream {
     }
 
     /// Does `op`.
-    pub fn apply(&mut self, op: &StreamOp<'_>, thresholds: &Thresholds) {
+    pub fn apply(&mut self, op: &StreamOp<'_>, change: &Change<'_>) {
         match *op {
             StreamOp::Create => {}
             StreamOp::Add { id, fields } => {
-                self.entries.push(id, Packed::new(fields).items(), thresholds);
+                self.entries.push(id, Packed::new(fields).items(), change);
                 self.last_id = id;
                 // Whoever restores or sets it may have begun at the end.
                 self.entries_added = self.entries_added.saturating_add(1);
             }
             StreamOp::Delete { ids } => ids_of(ids).for_each(|id| {
-                if self.entries.delete(id) {
+                if self.entries.delete(id, change.mark) {
                     self.max_deleted_id = self.max_deleted_id.max(id);
                 }
             }),
-            StreamOp::Trim { count } => self.entries.delete_first(count),
+            StreamOp::Trim { count } => self.entries.delete_first(count, change.mark),
             StreamOp::SetId {
                 last_id,
                 max_deleted_id,

@@ -7,20 +7,36 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::id::StreamId;
 use super::node::{Entry, Node};
 use crate::page::packed::Items;
+use crate::page::parts::{PartRef, PartedTree};
 use crate::page::thresholds::Thresholds;
-use crate::page::tree::Tree;
+use crate::page::{Change, Mark};
 
 /// No node grows beyond this, whatever the limits say.
 const NODE_BYTES_MAX: u64 = 1 << 30;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Entries(Tree<Node>);
+pub(super) struct Entries(PartedTree<Node>);
 
 impl Entries {
     /// Of nodes in order.
     pub fn of_nodes(nodes: Vec<Node>) -> Self {
-        Self(nodes.into_iter().collect())
+        Self(PartedTree::build(nodes, Mark::APART))
+    }
+
+    /// Of nodes in order, so many of them in each of these parts.
+    pub fn of_parts(nodes: Vec<Node>, parts: &[(u64, PartRef)]) -> Self {
+        Self(PartedTree::of_parts(nodes, parts))
+    }
+
+    /// The tree of nodes.
+    pub fn tree(&self) -> &PartedTree<Node> {
+        &self.0
+    }
+
+    /// See [`crate::page::Big::adopt`].
+    pub fn adopt(&mut self, mark: Mark<'_>) {
+        self.0.adopt(mark);
     }
 
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
@@ -41,39 +57,40 @@ impl Entries {
     }
 
     /// Appends an entry with an id above all others. O(log n).
-    pub fn push(&mut self, id: StreamId, pairs: Items<'_>, thresholds: &Thresholds) {
+    pub fn push(&mut self, id: StreamId, pairs: Items<'_>, change: &Change<'_>) {
+        let (mark, thresholds) = (change.mark, change.thresholds);
         let added: usize = pairs.clone().map(|item| item.bytes_len()).sum();
         let last = self.0.len().checked_sub(1);
         let is_full = |node: &Node| is_full(node, added, thresholds);
         match last.filter(|last| self.0.get(*last).is_some_and(|node| !is_full(node))) {
-            Some(last) => self.0.update(last, |node| node.push(id, pairs)),
+            Some(last) => self.0.update(last, mark, |node| node.push(id, pairs)),
             None => {
                 if let Some(last) = last {
-                    self.0.update(last, Node::shrink);
+                    self.0.update(last, mark, Node::shrink);
                 }
                 let mut node = Node::new(id, pairs.clone());
                 node.push(id, pairs);
-                self.0.insert(self.0.len(), node);
+                self.0.insert(self.0.len(), node, mark);
             }
         }
     }
 
     /// Deletes an entry; whether there was one. O(log n).
-    pub fn delete(&mut self, id: StreamId) -> bool {
+    pub fn delete(&mut self, id: StreamId, mark: Mark<'_>) -> bool {
         let at = self.node_of(id);
         let Some(node) = self.0.get(at) else { return false };
         let live = node.live();
         let is_there = node.entries().any(|entry| entry.id == id && !entry.is_deleted);
         if is_there && live == 1 {
-            self.0.remove(at);
+            self.0.remove(at, mark);
         } else if is_there {
-            self.0.update(at, |node| node.delete(id));
+            self.0.update(at, mark, |node| node.delete(id));
         }
         is_there
     }
 
     /// Deletes the first so many entries.
-    pub fn delete_first(&mut self, mut count: u64) {
+    pub fn delete_first(&mut self, mut count: u64, mark: Mark<'_>) {
         let mut whole = 0;
         for node in self.0.iter() {
             let live = u64::from(node.live());
@@ -83,9 +100,9 @@ impl Entries {
             count -= live;
             whole += 1;
         }
-        self.0.remove_range(0, whole);
+        self.0.remove_range(0, whole, mark);
         if count > 0 && !self.0.is_empty() {
-            self.0.update(0, |node| node.delete_first(count as u32));
+            self.0.update(0, mark, |node| node.delete_first(count as u32));
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::page::Change;
 use crate::page::container::Kind;
 use crate::page::packed::{Builder, Item, Packed, pack};
 use crate::page::thresholds::Thresholds;
@@ -110,7 +111,7 @@ fn behaves_like_a_model() {
         last_id: StreamId::MIN,
         entries_read: Some(0),
     };
-    stream.apply(&create, &thresholds);
+    stream.apply(&create, &Change::apart(&thresholds));
     let mut clones = Vec::new();
     let mut last = StreamId::new(1000, 0);
     for step in 0..6000_u64 {
@@ -131,7 +132,7 @@ fn behaves_like_a_model() {
                     id: last,
                     fields: &packed,
                 };
-                stream.apply(&op, &thresholds);
+                stream.apply(&op, &Change::apart(&thresholds));
                 model.entries.insert(last, fields);
             }
             10..13 => {
@@ -140,13 +141,13 @@ fn behaves_like_a_model() {
                     &StreamOp::Delete {
                         ids: &ids_to_bytes(ids),
                     },
-                    &thresholds,
+                    &Change::apart(&thresholds),
                 );
                 ids.iter().for_each(|id| drop(model.entries.remove(id)));
             }
             13 if random.random_range(0..8) == 0 => {
                 let count = random.random_range(0..60);
-                stream.apply(&StreamOp::Trim { count }, &thresholds);
+                stream.apply(&StreamOp::Trim { count }, &Change::apart(&thresholds));
                 (0..count).for_each(|_| drop(model.entries.pop_first()));
             }
             14 => {
@@ -173,13 +174,16 @@ fn behaves_like_a_model() {
                     at_ms: step,
                     pending: &numbers.into_iter().collect::<Builder>().finish(),
                 };
-                stream.apply(&op, &thresholds);
+                stream.apply(&op, &Change::apart(&thresholds));
                 model.pending.insert(id, (consumer, step, deliveries));
             }
             18 => {
                 let id = some_id(&mut random, &model);
                 let ids = ids_to_bytes([id]);
-                stream.apply(&StreamOp::Acknowledge { group: b"g", ids: &ids }, &thresholds);
+                stream.apply(
+                    &StreamOp::Acknowledge { group: b"g", ids: &ids },
+                    &Change::apart(&thresholds),
+                );
                 model.pending.remove(&id);
             }
             _ if random.random_range(0..40) == 0 => {
@@ -187,7 +191,7 @@ fn behaves_like_a_model() {
                     group: b"g",
                     consumer: b"c1",
                 };
-                stream.apply(&op, &thresholds);
+                stream.apply(&op, &Change::apart(&thresholds));
                 model.pending.retain(|_, (consumer, ..)| consumer != "c1");
             }
             _ => {}
@@ -214,10 +218,10 @@ fn counters_stop_at_the_end() {
         max_deleted_id: StreamId::MIN,
         entries_added: u64::MAX,
     };
-    stream.apply(&op, &thresholds);
+    stream.apply(&op, &Change::apart(&thresholds));
     let fields = pack([&b"f"[..], b"v"]);
     let id = StreamId::MAX;
-    stream.apply(&StreamOp::Add { id, fields: &fields }, &thresholds);
+    stream.apply(&StreamOp::Add { id, fields: &fields }, &Change::apart(&thresholds));
     assert_eq!(stream.entries_added(), u64::MAX);
     assert_eq!(stream.entries_up_to(id), Some(u64::MAX));
     assert_eq!(stream.entries_read_after(id, Some(u64::MAX)), Some(u64::MAX));
@@ -230,7 +234,7 @@ fn nodes_end_where_those_of_redis_do() {
     for number in 1..=250_u64 {
         let fields = pack([&b"f"[..], b"v"]);
         let id = StreamId::new(number, 0);
-        stream.apply(&StreamOp::Add { id, fields: &fields }, &thresholds);
+        stream.apply(&StreamOp::Add { id, fields: &fields }, &Change::apart(&thresholds));
     }
     let sizes: Vec<u64> = stream.entries().nodes().map(|node| node.total()).collect();
     assert_eq!(sizes, [100, 100, 50]);
@@ -252,14 +256,14 @@ fn damaged_bytes_are_refused() {
     for number in 1..=30_u64 {
         let fields = pack([&b"field"[..], number.to_string().as_bytes()]);
         let id = StreamId::new(number * 7, number % 3);
-        stream.apply(&StreamOp::Add { id, fields: &fields }, &thresholds);
+        stream.apply(&StreamOp::Add { id, fields: &fields }, &Change::apart(&thresholds));
     }
     let create = StreamOp::GroupCreate {
         group: b"g",
         last_id: StreamId::MIN,
         entries_read: None,
     };
-    stream.apply(&create, &thresholds);
+    stream.apply(&create, &Change::apart(&thresholds));
     let ids = ids_to_bytes(stream.range(StreamId::MIN, StreamId::MAX).map(|entry| entry.id));
     let deliver = StreamOp::Deliver {
         group: b"g",
@@ -269,7 +273,7 @@ fn damaged_bytes_are_refused() {
         entries_read: Some(30),
         ids: &ids,
     };
-    stream.apply(&deliver, &thresholds);
+    stream.apply(&deliver, &Change::apart(&thresholds));
     let whole = stream.pack();
     assert!(check(Packed::new(&whole)).is_ok());
     for cut in 0..whole.len() {
@@ -303,12 +307,15 @@ fn groups_come_and_go_in_place() {
             last_id: StreamId::MIN,
             entries_read: None,
         };
-        stream.apply(&create, &thresholds);
+        stream.apply(&create, &Change::apart(&thresholds));
     }
     check_bytes(&stream);
     let kept = stream.clone();
     let destroy = |stream: &mut BigStream, number| {
-        stream.apply(&StreamOp::GroupDestroy { group: &name(number) }, &thresholds);
+        stream.apply(
+            &StreamOp::GroupDestroy { group: &name(number) },
+            &Change::apart(&thresholds),
+        );
     };
     (10..COUNT).rev().for_each(|number| destroy(&mut stream, number));
     check_bytes(&stream);

@@ -201,9 +201,13 @@ fn read(packed: Packed<'_>) -> Result<BigStream, Malformed> {
     if !reader.0.is_empty() {
         return Err(Malformed::Container("there is something behind a stream"));
     }
-    let mut stream = BigStream::default();
-    stream.entries = entries;
-    (stream.last_id, stream.max_deleted_id, stream.entries_added) = (last_id, max_deleted_id, entries_added);
+    let stream = BigStream {
+        entries,
+        last_id,
+        max_deleted_id,
+        entries_added,
+        ..BigStream::default()
+    };
     Ok(stream.with_groups(groups))
 }
 

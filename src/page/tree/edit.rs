@@ -10,7 +10,7 @@ use triomphe::Arc;
 
 use super::balance::{make_room, mend_child};
 use super::node::{Child, Children, INNER_MAX, LEAF_MAX, Node, Nodes};
-use super::path::{Edge, Path, path_behind, path_to};
+use super::path::{Edge, Path, descend, path_behind, path_to};
 use super::{Tree, TreeItem};
 
 impl<T: TreeItem> Tree<T> {
@@ -72,8 +72,28 @@ impl<T: TreeItem> Tree<T> {
     pub fn update<R>(&mut self, index: usize, change: impl FnOnce(&mut T) -> R) -> R {
         assert!(index < self.count, "index {index} of {}", self.count);
         let path = path_to(&self.root, index, self.count);
+        self.update_at(&path, change)
+    }
+
+    /// Lets `change` change the last item that `is_before` is true of, which must be true of those before it; its index
+    /// and what `change` returns. O(log n).
+    pub fn update_last<R>(
+        &mut self,
+        is_before: impl FnMut(&T) -> bool,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Option<(usize, R)> {
+        let mut path = Path::new();
+        let index = descend(&self.root, is_before, |at| path.push(at as u8)).checked_sub(1)?;
+        match path.last_mut() {
+            Some(at) if *at > 0 => *at -= 1,
+            _ => path = path_to(&self.root, index, self.count),
+        }
+        Some((index, self.update_at(&path, change)))
+    }
+
+    fn update_at<R>(&mut self, path: &Path, change: impl FnOnce(&mut T) -> R) -> R {
         let mut sums = Sums::default();
-        let result = update(&mut self.root, &path, &mut sums, change);
+        let result = update(&mut self.root, path, &mut sums, change);
         self.weight = self.weight - sums.old_weight + sums.new_weight;
         self.item_bytes = self.item_bytes - sums.old_bytes + sums.new_bytes;
         result

@@ -10,7 +10,12 @@ type Hashed<T> = (u64, T);
 impl<T: Keyed, H: KeyHash> Trie<T, H> {
     /// As [`Trie::build`], hashing so.
     pub fn build_with_hasher(hasher: H, items: impl IntoIterator<Item = T>) -> Self {
-        let mut hashed: Vec<Hashed<T>> = items.into_iter().map(|item| (hasher.hash(item.key()), item)).collect();
+        let hashed = items.into_iter().map(|item| (hasher.hash(item.key()), item)).collect();
+        Self::of_hashed(hasher, hashed)
+    }
+
+    /// The same of items with their hashes.
+    pub(super) fn of_hashed(hasher: H, mut hashed: Vec<Hashed<T>>) -> Self {
         // Stable: of items with equal keys, the last one comes last.
         hashed.sort_by(|(one_hash, one), (other_hash, other)| {
             one_hash.cmp(other_hash).then_with(|| one.key().cmp(other.key()))

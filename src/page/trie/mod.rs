@@ -51,6 +51,13 @@ pub trait KeyHash: Clone {
 #[derive(Clone, Copy, Debug)]
 pub struct Seeded(u64);
 
+impl Seeded {
+    /// With this seed.
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+}
+
 impl KeyHash for Seeded {
     #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
@@ -71,6 +78,16 @@ impl<T: Keyed> Trie<T> {
     /// An empty trie that hashes with this seed.
     pub fn new(seed: u64) -> Self {
         Self::with_hasher(Seeded(seed))
+    }
+
+    /// The seed it hashes with.
+    pub fn seed(&self) -> u64 {
+        self.hasher.0
+    }
+
+    /// The trie of these items with their hashes under this seed; see [`Trie::build`].
+    pub fn build_hashed(seed: u64, items: Vec<(u64, T)>) -> Self {
+        Self::of_hashed(Seeded(seed), items)
     }
 
     /// The trie of these items, much faster than one by one. Of items with equal keys the last one stays.
@@ -121,6 +138,12 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
         self.get(key).is_some()
     }
 
+    /// Where the item of this key is, or would be: the order of items is that of their hashes.
+    #[inline]
+    pub fn hash_of(&self, key: &[u8]) -> u64 {
+        self.hasher.hash(key)
+    }
+
     /// Changes the item of this key, if there is one, all but its key; returns what `change` returns.
     pub fn update<R>(&mut self, key: &[u8], change: impl FnOnce(&mut T) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
@@ -135,7 +158,11 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
 
     /// Puts an item in; returns the one of equal key that it replaces.
     pub fn insert(&mut self, item: T) -> Option<T> {
-        let hash = self.hasher.hash(item.key());
+        self.insert_hashed(self.hash_of(item.key()), item)
+    }
+
+    /// The same for an item whose key has this hash.
+    pub fn insert_hashed(&mut self, hash: u64, item: T) -> Option<T> {
         let mut work = Work {
             hasher: &self.hasher,
             bytes: &mut self.bytes,
@@ -147,7 +174,11 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
 
     /// Takes out the item of this key.
     pub fn remove(&mut self, key: &[u8]) -> Option<T> {
-        let hash = self.hasher.hash(key);
+        self.remove_hashed(self.hash_of(key), key)
+    }
+
+    /// The same for a key of this hash.
+    pub fn remove_hashed(&mut self, hash: u64, key: &[u8]) -> Option<T> {
         // A miss must not copy what is shared.
         self.root.get(hash, key)?;
         let mut work = Work {

@@ -50,6 +50,18 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
         }
     }
 
+    /// The items of the leaf where hash `from` belongs that have hashes from there up to `end` (0: to the last), in no
+    /// order, and the hash to go on with: that behind the leaf, or `end` where that comes first.
+    pub fn leaf_in(&self, from: u64, end: u64) -> (impl Iterator<Item = &T>, u64) {
+        let range = self.range_of(from);
+        let last = end.wrapping_sub(1);
+        let is_cut = last < range.end.wrapping_sub(1);
+        let is_whole = range.begin == from && !is_cut;
+        let items = range.leaf.firsts().iter();
+        let items = items.filter(move |item| is_whole || (from..=last).contains(&self.hasher.hash(item.key())));
+        (items, if is_cut { end } else { range.end })
+    }
+
     /// Visits about `count` items from `cursor` on, 0 for the beginning; returns the cursor to go on with, 0 at the
     /// end.
     ///

@@ -3,20 +3,20 @@
 use super::big::BigZset;
 use super::op::{ZsetOp, pairs_of};
 use super::packed_form::Members;
+use crate::page::Change;
 use crate::page::container::{Big, Form, Kind, Next};
 use crate::page::packed::Packed;
-use crate::page::thresholds::Thresholds;
 
 /// Does `op` to what a key holds.
-pub fn apply<'a>(form: Form<'a>, op: &ZsetOp<'a>, thresholds: &Thresholds) -> Next {
+pub fn apply<'a>(form: Form<'a>, op: &ZsetOp<'a>, change: &Change<'_>) -> Next {
     match form {
         Form::Absent => match op {
-            ZsetOp::Add { .. } => packed_next(Members::default(), op, thresholds),
+            ZsetOp::Add { .. } => packed_next(Members::default(), op, change),
             ZsetOp::Remove { .. } | ZsetOp::RemoveRange { .. } => Next::Keep,
         },
-        Form::Packed(Kind::Zset, packed) => packed_next(Members::of(packed), op, thresholds),
+        Form::Packed(Kind::Zset, packed) => packed_next(Members::of(packed), op, change),
         Form::Big(Big::Zset(zset)) => {
-            zset.apply(op, thresholds);
+            zset.apply(op, change);
             if zset.len() == 0 { Next::Remove } else { Next::Keep }
         }
         Form::Packed(..) | Form::Big(_) => Next::Keep,
@@ -26,17 +26,17 @@ pub fn apply<'a>(form: Form<'a>, op: &ZsetOp<'a>, thresholds: &Thresholds) -> Ne
 /// Sorted sets that become longer than this are not packed again.
 const LONG: usize = 256;
 
-fn packed_next<'a>(mut zset: Members<'a>, op: &ZsetOp<'a>, thresholds: &Thresholds) -> Next {
+fn packed_next<'a>(mut zset: Members<'a>, op: &ZsetOp<'a>, change: &Change<'_>) -> Next {
     match *op {
         ZsetOp::Add { members } if zset.len() + Packed::new(members).count() / 2 > LONG => {
             // Looking through all for each would take the square of their number.
             let mut big = BigZset::unpack(Packed::new(&zset.pack()));
-            big.apply(op, thresholds);
+            big.apply(op, change);
             return Next::Big(Big::Zset(big));
         }
         ZsetOp::Add { members } => {
             for (score, member) in pairs_of(Packed::new(members)) {
-                zset.set(score, member, thresholds);
+                zset.set(score, member, change.thresholds);
             }
         }
         ZsetOp::Remove { members } => Packed::new(members).items().for_each(|member| zset.remove(member)),

@@ -7,9 +7,10 @@ use std::cmp::Ordering;
 use super::member::Member;
 use super::op::{ZsetOp, pairs_of};
 use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
-use crate::page::thresholds::Thresholds;
+use crate::page::parts::PartedTrie;
 use crate::page::tree::{Tree, TreeItem};
-use crate::page::trie::{Item as Pair, Trie};
+use crate::page::trie::Item as Pair;
+use crate::page::{Change, Mark};
 
 /// A member in its place; the score stands beside the pair so that comparing rarely goes there.
 #[derive(Clone, Debug)]
@@ -28,6 +29,13 @@ impl TreeItem for Scored {
 }
 
 impl Scored {
+    fn of(pair: &Pair) -> Self {
+        Self {
+            score: score_of(pair),
+            pair: pair.clone(),
+        }
+    }
+
     /// Its place beside that of a score and a name; no score is NaN.
     #[inline]
     fn place(&self, score: f64, name: &[u8]) -> Ordering {
@@ -47,42 +55,93 @@ fn pair(score: f64, name: &[u8]) -> Pair {
     Pair::new(name, None, Some(score.to_bits()))
 }
 
+/// The members of the packed form, in its order.
+pub fn pairs(packed: Packed<'_>) -> impl Iterator<Item = Pair> {
+    pairs_of(packed).map(|(score, name)| name.with_bytes(|name| pair(score, name)))
+}
+
 fn score_of(pair: &Pair) -> f64 {
     f64::from_bits(pair.number().unwrap_or_default())
+}
+
+/// Members in their order.
+#[derive(Default)]
+pub struct Order(Vec<Scored>);
+
+impl Order {
+    /// Takes members, in whatever order. O(n log n).
+    pub fn add<'a>(&mut self, members: impl Iterator<Item = &'a Pair>) {
+        self.0.extend(members.map(Scored::of));
+        self.0
+            .sort_unstable_by(|one, other| one.place(other.score, other.pair.key()));
+    }
+
+    /// Takes the members of another. O(n).
+    pub fn merge(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+        // It finds the two runs.
+        self.0.sort_by(|one, other| one.place(other.score, other.pair.key()));
+    }
 }
 
 /// A sorted set that is not small.
 #[derive(Clone, Debug)]
 pub struct BigZset {
     order: Tree<Scored>,
-    members: Trie<Pair>,
+    members: PartedTrie,
     is_wide: bool,
 }
 
 impl BigZset {
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
-        let scored = |(score, name): (f64, Item<'_>)| Scored {
-            score,
-            pair: name.with_bytes(|name| pair(score, name)),
-        };
-        let order: Tree<Scored> = pairs_of(packed).map(scored).collect();
+        let order: Tree<Scored> = pairs(packed).map(|pair| Scored::of(&pair)).collect();
         let pairs = order.iter().map(|scored| scored.pair.clone());
         Self {
-            members: Trie::build(rand::random(), pairs),
+            members: PartedTrie::build(rand::random(), pairs, Mark::APART),
             order,
             is_wide: packed.is_wide(),
         }
     }
 
+    /// One with these members, which have been checked, and their order.
+    pub fn of_parts(members: PartedTrie, order: Order, is_wide: bool) -> Self {
+        Self {
+            order: order.0.into_iter().collect(),
+            members,
+            is_wide,
+        }
+    }
+
     /// The packed form. O(n).
     pub fn pack(&self) -> Vec<u8> {
+        self.packed(self.order.iter())
+    }
+
+    /// A part, packed.
+    pub fn pack_part(&self, index: usize) -> Vec<u8> {
+        let mut order = Order::default();
+        order.add(self.members.items_of(index));
+        self.packed(order.0.iter())
+    }
+
+    fn packed<'a>(&self, members: impl Iterator<Item = &'a Scored>) -> Vec<u8> {
         let mut builder = Builder::new(u8::from(self.is_wide) * FLAG_WIDE);
-        for scored in self.order.iter() {
+        for scored in members {
             builder.push(Item::of_f64(scored.score));
             builder.push_bytes(scored.pair.key());
         }
         builder.finish()
+    }
+
+    /// See [`crate::page::Big::adopt`].
+    pub fn adopt(&mut self, mark: Mark<'_>) {
+        self.members.adopt(mark);
+    }
+
+    /// The trie of its members.
+    pub fn trie(&self) -> &PartedTrie {
+        &self.members
     }
 
     /// How many members it has. O(1).
@@ -102,27 +161,28 @@ impl BigZset {
     }
 
     /// Does `op`.
-    pub(super) fn apply(&mut self, op: &ZsetOp<'_>, thresholds: &Thresholds) {
+    pub(super) fn apply(&mut self, op: &ZsetOp<'_>, change: &Change<'_>) {
         match *op {
             ZsetOp::Add { members } => {
                 for (score, name) in pairs_of(Packed::new(members)) {
-                    name.with_bytes(|name| self.set(score, name, thresholds));
+                    name.with_bytes(|name| self.set(score, name, change));
                 }
             }
             ZsetOp::Remove { members } => Packed::new(members)
                 .items()
-                .for_each(|name| name.with_bytes(|name| self.remove(name))),
-            ZsetOp::RemoveRange { start, len } => self.remove_range(start, len),
+                .for_each(|name| name.with_bytes(|name| self.remove(name, change))),
+            ZsetOp::RemoveRange { start, len } => self.remove_range(start, len, change),
         }
     }
 
-    fn set(&mut self, score: f64, name: &[u8], thresholds: &Thresholds) {
+    fn set(&mut self, score: f64, name: &[u8], change: &Change<'_>) {
+        let thresholds = change.thresholds;
         if !self.is_wide && self.members.get(name).is_none() {
             self.is_wide = !(thresholds.zset_fits(self.len() + 1) && thresholds.zset_item_fits(name.len()));
         }
         let score = super::packed_form::kept_score(score, self.is_wide);
         let fresh = pair(score, name);
-        if let Some(old) = self.members.insert(fresh.clone()) {
+        if let Some(old) = self.members.insert(fresh.clone(), change.mark) {
             self.take_from_order(score_of(&old), name);
         }
         let placed = self
@@ -136,18 +196,18 @@ impl BigZset {
         debug_assert!(taken.is_some(), "tree and trie have the same members");
     }
 
-    fn remove(&mut self, name: &[u8]) {
-        if let Some(removed) = self.members.remove(name) {
+    fn remove(&mut self, name: &[u8], change: &Change<'_>) {
+        if let Some(removed) = self.members.remove(name, change.mark) {
             self.take_from_order(score_of(&removed), name);
         }
     }
 
-    fn remove_range(&mut self, start: u64, len: u64) {
+    fn remove_range(&mut self, start: u64, len: u64, change: &Change<'_>) {
         let count = self.order.len();
         let start = usize::try_from(start).unwrap_or(count).min(count);
         let len = usize::try_from(len).unwrap_or(count).min(count - start);
         for scored in self.order.iter_from(start).take(len) {
-            self.members.remove(scored.pair.key());
+            self.members.remove(scored.pair.key(), change.mark);
         }
         self.order.remove_range(start, len);
     }

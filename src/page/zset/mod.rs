@@ -15,7 +15,7 @@ mod tests;
 mod view;
 
 pub use apply::apply;
-pub use big::BigZset;
+pub use big::{BigZset, Order, pairs};
 pub use member::Member;
 pub use op::{ZsetOp, pack_pairs};
 pub use packed_form::{check, len, pack_members};

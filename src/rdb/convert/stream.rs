@@ -1,5 +1,6 @@
 //! Streams, from and to the engine's.
 
+use crate::page::Change;
 use crate::page::packed::{Builder, Item};
 use crate::page::stream::{BigStream, StreamId, StreamOp};
 use crate::page::thresholds::Thresholds;
@@ -16,6 +17,7 @@ fn to_id(id: StreamId) -> Id {
 
 /// The packed form; whether it is whole is for the caller to check.
 pub(super) fn pack(stream: &Stream, thresholds: &Thresholds) -> Vec<u8> {
+    let change = Change::apart(thresholds);
     let mut made = BigStream::default();
     for entry in stream.iter() {
         let fields = entry.pairs.into_iter().collect::<Builder>().finish();
@@ -23,30 +25,30 @@ pub(super) fn pack(stream: &Stream, thresholds: &Thresholds) -> Vec<u8> {
             id: of_id(entry.id),
             fields: &fields,
         };
-        made.apply(&op, thresholds);
+        made.apply(&op, &change);
     }
     let op = StreamOp::SetId {
         last_id: of_id(stream.last_id),
         max_deleted_id: of_id(stream.max_deleted_id),
         entries_added: stream.entries_added,
     };
-    made.apply(&op, thresholds);
+    made.apply(&op, &change);
     // In order of names, whatever the file's: each goes behind those before.
     let mut groups: Vec<&Group> = stream.groups.iter().collect();
     groups.sort_by_key(|group| &*group.name);
     for group in groups {
-        add_group(&mut made, group, thresholds);
+        add_group(&mut made, group, &change);
     }
     made.pack()
 }
 
-fn add_group(made: &mut BigStream, group: &Group, thresholds: &Thresholds) {
+fn add_group(made: &mut BigStream, group: &Group, change: &Change<'_>) {
     let op = StreamOp::GroupCreate {
         group: &group.name,
         last_id: of_id(group.last_id),
         entries_read: group.entries_read,
     };
-    made.apply(&op, thresholds);
+    made.apply(&op, change);
     let mut of_consumers: Vec<Vec<Item<'_>>> = vec![Vec::new(); group.consumers.len()];
     for pending in &group.pending {
         let Pending {
@@ -68,7 +70,7 @@ fn add_group(made: &mut BigStream, group: &Group, thresholds: &Thresholds) {
             at_ms: consumer.seen_at_ms,
             pending: &items.into_iter().collect::<Builder>().finish(),
         };
-        made.apply(&op, thresholds);
+        made.apply(&op, change);
     }
 }
 

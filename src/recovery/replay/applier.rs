@@ -26,8 +26,8 @@ use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
 use crate::engine::index::{KeyRef, PageWrite};
 use crate::engine::registry::Registry;
-use crate::page::Entry;
 use crate::page::thresholds::Thresholds;
+use crate::page::{Change, Entry};
 use crate::recovery::error::ReplayFault;
 use crate::wal::Lsn;
 
@@ -186,13 +186,14 @@ impl<'a> Applier<'a> {
 
     fn apply(&self, collection: &Collection, shard: ShardNo, key: KeyRef<'_>, (lsn, effect): (Lsn, &Effect<'_>)) {
         let write = PageWrite {
-            lsn,
+            change: Change {
+                mark: collection.mark(lsn),
+                thresholds: &self.context.thresholds,
+            },
             epoch: 0,
             sink: None,
             collection_id: collection.id(),
             shard,
-            page_ids: collection.page_ids(),
-            thresholds: &self.context.thresholds,
         };
         let shard = collection.shard(shard);
         apply(shard, &mut shard.lock(), key, effect, &write, self.context.access_s);

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use super::Inspector;
-use crate::checkpoint::files::manifest::{CollectionPart, Manifest};
+use crate::checkpoint::files::format::{PageRow, PartRow};
+use crate::checkpoint::files::manifest::{CollectionPages, Manifest};
 use crate::engine::field::{self, Field, Unfit};
 use crate::fields;
 use crate::time::utc;
@@ -35,20 +36,33 @@ impl Inspector<'_, '_> {
         }
     }
 
-    fn collection(&mut self, path: &Path, part: &CollectionPart, files: &[u64]) -> io::Result<()> {
+    fn collection(&mut self, path: &Path, part: &CollectionPages, files: &[u64]) -> io::Result<()> {
         let mut all = Vec::new();
         self.extend(path, &mut all, field::of(&part.row))?;
         self.report.show("collection", all)?;
-        for row in &part.pages {
-            if self.options.page.is_some_and(|page| page != row.page_id.get()) || !self.may_show() {
-                continue;
-            }
+        let named = |row: &PageRow| {
             let file_id = files.get(row.file as usize).map_or(Field::Null, |id| Field::Uint(*id));
-            let mut all = fields!["collection-id" => part.row.id.get(), "file-id" => file_id];
-            self.extend(path, &mut all, field::of(row))?;
-            self.report.show("page-row", all)?;
+            fields!["collection-id" => part.row.id.get(), "file-id" => file_id]
+        };
+        for row in &part.pages {
+            self.row(path, ("page-row", row), named(row))?;
+        }
+        for PartRow { page_id, row } in &part.parts {
+            let mut all = named(row);
+            all.extend(fields!["of-page" => page_id.get()]);
+            self.row(path, ("part-row", row), all)?;
         }
         Ok(())
+    }
+
+    /// Shows a row, if it is asked for.
+    fn row(&mut self, path: &Path, (what, row): (&'static str, &PageRow), mut all: Fields) -> io::Result<()> {
+        let is_asked_for = self.options.page.is_none_or(|page| page == row.page_id.get());
+        if !is_asked_for || !self.may_show() {
+            return Ok(());
+        }
+        self.extend(path, &mut all, field::of(row))?;
+        self.report.show(what, all)
     }
 
     /// Appends the fields of a structure.

@@ -9,14 +9,14 @@ use std::path::Path;
 
 use super::Inspector;
 use crate::checkpoint::files::catalog::manifests;
-use crate::checkpoint::files::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader};
-use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::format::{FLAG_PART, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader};
+use crate::checkpoint::files::manifest::{CollectionPages, Manifest};
 use crate::checkpoint::files::packing::unpack;
 use crate::checkpoint::files::page_file::{read_page_at, read_page_file_id};
 use crate::checkpoint::files::persisted::MANIFEST;
 use crate::engine::field;
 use crate::fields;
-use crate::page::{Malformed, image};
+use crate::page::{Malformed, Packed, image};
 
 impl Inspector<'_, '_> {
     pub(super) fn page_file(&mut self, path: &Path, is_left_over: bool) -> io::Result<()> {
@@ -91,6 +91,10 @@ impl Inspector<'_, '_> {
             Ok(content) => content,
             Err(fault) => return self.fault(path, at, &fault.to_string()),
         };
+        if header.flags & FLAG_PART != 0 {
+            let items = Packed::new(content).count() as u64;
+            return self.report.show("part", fields!["offset" => at, "items" => items]);
+        }
         let mut written = Ok(());
         let decoded = image::decode(content, header.entries, |entry| {
             if written.is_ok() && self.may_show() {
@@ -121,7 +125,7 @@ impl Inspector<'_, '_> {
         let mut offsets = BTreeSet::new();
         for manifest in paths.iter().filter_map(|path| Manifest::read(disk, path).ok()) {
             let index = manifest.head.files.iter().position(|file| Some(*file) == id);
-            let rows = manifest.collections.iter().flat_map(|part| &part.pages);
+            let rows = manifest.collections.iter().flat_map(CollectionPages::rows);
             let here = rows.filter(|row| Some(row.file as usize) == index);
             offsets.extend(here.map(|row| row.offset));
         }

@@ -14,7 +14,7 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::files::catalog;
 use crate::checkpoint::files::control::Control;
 use crate::checkpoint::files::format::{ManifestKind, PAGE_HEADER_BYTES};
-use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::manifest::{CollectionPages, Manifest};
 use crate::checkpoint::files::persisted::persisted_manifests;
 use crate::checkpoint::files::verify::{Damage, Event, Expected, damage, read_expected, verify_manifest};
 use crate::engine::ids::CollectionId;
@@ -313,10 +313,12 @@ fn without_pages(manifest: &Manifest, damage: &Damage) -> Manifest {
         let id = part.row.id;
         part.pages.retain(|row| !gone.contains(&(id, row.page_id)));
         part.row.pages = part.pages.len() as u64;
+        part.parts.retain(|row| !gone.contains(&(id, row.page_id)));
+        part.row.parts = part.parts.len() as u64;
     }
-    let rows = || left.collections.iter().flat_map(|part| &part.pages);
-    left.head.pages = rows().count() as u64;
-    left.head.entries = rows().map(|row| u64::from(row.entries)).sum();
+    let pages = || left.collections.iter().flat_map(|part| &part.pages);
+    (left.head.pages, left.head.entries) = (pages().count() as u64, pages().map(|row| u64::from(row.entries)).sum());
+    let rows = || left.collections.iter().flat_map(CollectionPages::rows);
     let used: BTreeSet<u32> = rows().map(|row| row.file).collect();
     let files = used
         .iter()
@@ -324,7 +326,7 @@ fn without_pages(manifest: &Manifest, damage: &Damage) -> Manifest {
         .copied();
     left.head.files = files.collect();
     left.head.referenced_bytes = rows().map(|row| row.len + PAGE_HEADER_BYTES as u64).sum();
-    for row in left.collections.iter_mut().flat_map(|part| &mut part.pages) {
+    for row in left.collections.iter_mut().flat_map(CollectionPages::rows_mut) {
         row.file = used.range(..row.file).count() as u32;
     }
     left

@@ -257,7 +257,7 @@ fn prepare(page: HashPage, write: &PageWrite<'_>) {
 
 #[inline]
 fn stamp(page: HashPage, write: &PageWrite<'_>) {
-    page.header_mut().version = write.lsn;
+    page.header_mut().version = write.change.mark.lsn;
     page.header_mut().saved_epoch = write.epoch;
 }
 

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use super::*;
 use crate::engine::ids::CollectionId;
 use crate::engine::index::{PreImageSink, ScanBudget, Visited};
-use crate::page::{PageId, PageIds, StrRef, ValueRef, image, thresholds};
+use crate::page::{Change, Mark, PageId, PageIds, StrRef, ValueRef, image, thresholds};
 use crate::test_histories::each;
 
 type Model = BTreeMap<Vec<u8>, Option<u64>>;
@@ -81,13 +81,17 @@ impl Run {
     fn write<R>(&mut self, change: impl FnOnce(&mut Hmap, &PageWrite<'_>) -> R) -> R {
         self.lsn = self.lsn.next();
         let write = PageWrite {
-            lsn: self.lsn,
+            change: Change {
+                mark: Mark {
+                    lsn: self.lsn,
+                    page_ids: Some(&self.page_ids),
+                },
+                thresholds: &thresholds::DEFAULT,
+            },
             epoch: self.epoch,
             sink: self.is_saving.then_some(&self.images as &dyn PreImageSink),
             collection_id: CollectionId::new(0),
             shard: ShardNo::FIRST,
-            page_ids: &self.page_ids,
-            thresholds: &thresholds::DEFAULT,
         };
         change(&mut self.index, &write)
     }

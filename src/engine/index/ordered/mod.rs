@@ -421,7 +421,7 @@ fn prepare(page: &mut OrderedPage, write: &PageWrite<'_>) {
 
 #[inline]
 fn stamp(page: &mut OrderedPage, write: &PageWrite<'_>) {
-    page.header.version = write.lsn;
+    page.header.version = write.change.mark.lsn;
     page.header.saved_epoch = write.epoch;
 }
 

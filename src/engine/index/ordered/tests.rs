@@ -13,8 +13,9 @@ use super::super::{PageWrite, PreImageSink};
 use super::*;
 use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
+use crate::page::value::Stored;
+use crate::page::{Change, Mark, StrRef, ValueRef, image, thresholds};
 use crate::page::{PageId, PageIds};
-use crate::page::{StrRef, ValueRef, image, thresholds};
 use crate::test_histories::each;
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
@@ -82,13 +83,17 @@ impl<D: Directory> Run<D> {
     fn write<R>(&mut self, change: impl FnOnce(&mut Ordered<D>, &PageWrite<'_>) -> R) -> R {
         self.lsn = self.lsn.next();
         let write = PageWrite {
-            lsn: self.lsn,
+            change: Change {
+                mark: Mark {
+                    lsn: self.lsn,
+                    page_ids: Some(&self.page_ids),
+                },
+                thresholds: &thresholds::DEFAULT,
+            },
             epoch: self.epoch,
             sink: self.is_saving.then_some(&self.images as &dyn PreImageSink),
             collection_id: CollectionId::new(0),
             shard: ShardNo::FIRST,
-            page_ids: &self.page_ids,
-            thresholds: &thresholds::DEFAULT,
         };
         change(&mut self.index, &write)
     }
@@ -241,7 +246,10 @@ impl<D: Directory> Run<D> {
             });
             assert!(flow.is_ok());
             image::decode(&bytes, image.entries, |entry| {
-                let value = entry.value.as_str().unwrap().bytes().to_vec();
+                let Stored::Whole(ValueRef::Str(text)) = entry.value else {
+                    panic!("no string")
+                };
+                let value = text.bytes().to_vec();
                 let expire_at_ms = (entry.expire_at_ms != 0).then_some(entry.expire_at_ms);
                 assert!(saved.insert(entry.key.to_vec(), (value, expire_at_ms)).is_none());
                 Ok::<(), crate::page::Malformed>(())

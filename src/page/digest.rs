@@ -1,0 +1,117 @@
+//! A value in 64 bits: values that read the same have the same digest, however they are kept.
+//!
+//! **Invariant:** no more than an element is held beside the value.
+
+use std::ops::ControlFlow;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::container::Big;
+use super::hash::HashRef;
+use super::list::ListRef;
+use super::packed::{Item, write_varint};
+use super::set::SetRef;
+use super::stream::BigStream;
+use super::value::ValueRef;
+use super::zset::ZsetRef;
+
+/// See the module.
+pub fn digest(value: ValueRef<'_>) -> u64 {
+    let mut sum = Sum::default();
+    let visited = match value {
+        ValueRef::Str(text) => return xxh3_64(text.bytes()),
+        ValueRef::Big(Big::Stream(stream)) => return stream_digest(stream),
+        ValueRef::Packed(..) | ValueRef::Big(_) => {
+            let hash = HashRef::of(value).map(|hash| {
+                hash.for_each(|field| {
+                    let at_ms = Item::Int(field.expire_at_ms.unwrap_or(0) as i64);
+                    sum.add([field.name, field.value, at_ms])
+                })
+            });
+            let set = SetRef::of(value).map(|set| set.for_each(|member| sum.add([member])));
+            let zset = ZsetRef::of(value).map(|zset| {
+                zset.for_each_from(0, |member| {
+                    sum.add([member.name, Item::Int(member.score.to_bits() as i64)])
+                })
+            });
+            let list = ListRef::of(value).map(|list| list.for_each_from(0, |element| sum.append(element)));
+            hash.or(set).or(zset).or(list)
+        }
+    };
+    debug_assert!(visited.is_some(), "a value of a type without a digest");
+    xxh3_64_with_seed(&sum.total.to_le_bytes(), value.len())
+}
+
+/// Digests of elements, added up.
+#[derive(Default)]
+struct Sum {
+    total: u64,
+    bytes: Vec<u8>,
+}
+
+impl Sum {
+    fn written<'a>(&mut self, items: impl IntoIterator<Item = Item<'a>>) -> u64 {
+        self.bytes.clear();
+        for item in items {
+            // The same bytes may be kept as a number or as they are.
+            item.with_bytes(|bytes| {
+                write_varint(&mut self.bytes, bytes.len() as u64);
+                self.bytes.extend_from_slice(bytes);
+            });
+        }
+        xxh3_64(&self.bytes)
+    }
+
+    /// An element whose place doesn't matter.
+    fn add<'a>(&mut self, items: impl IntoIterator<Item = Item<'a>>) -> ControlFlow<()> {
+        let one = self.written(items);
+        self.total = self.total.wrapping_add(one);
+        ControlFlow::Continue(())
+    }
+
+    /// The next one of a sequence.
+    fn append(&mut self, item: Item<'_>) -> ControlFlow<()> {
+        let one = self.written([item]);
+        self.total = xxh3_64_with_seed(&one.to_le_bytes(), self.total);
+        ControlFlow::Continue(())
+    }
+}
+
+fn stream_digest(stream: &BigStream) -> u64 {
+    let mut sum = Sum::default();
+    let mut last = xxh3_64(&stream.pack_head());
+    for (id, bytes) in stream.nodes() {
+        sum.bytes.clear();
+        write_varint(&mut sum.bytes, id.ms);
+        write_varint(&mut sum.bytes, id.seq);
+        sum.bytes.extend_from_slice(bytes);
+        last = xxh3_64_with_seed(&sum.bytes, last);
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Packed;
+    use crate::page::container::Kind;
+    use crate::page::packed::pack;
+
+    #[test]
+    fn it_follows_from_what_is_read() {
+        for kind in [Kind::Set, Kind::Hash, Kind::List] {
+            let (one, other) = ([b"a", b"1", b"b", b"2"], [b"b", b"2", b"a", b"1"]);
+            let digests = [one, other].map(|items| {
+                let bytes = pack(items.iter().map(|item| item.as_slice()));
+                let packed = Packed::new(&bytes);
+                let small = digest(ValueRef::Packed(kind, packed));
+                assert_eq!(small, digest(ValueRef::Big(&Big::unpack(kind, packed))));
+                small
+            });
+            assert_eq!(digests[0] == digests[1], kind != Kind::List);
+        }
+        let members = pack([b"1".as_slice(), b"a"]);
+        let zset = ValueRef::Packed(Kind::Zset, Packed::new(&members));
+        assert_ne!(digest(zset), digest(ValueRef::Packed(Kind::Set, Packed::new(&members))));
+    }
+}

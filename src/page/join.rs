@@ -1,0 +1,252 @@
+//! Big containers to parts, and from parts again.
+//!
+//! **Invariant:** what is joined is what was taken apart, in the same parts with the same identities; else it is an error.
+
+use super::container::{Big, Kind};
+use super::hash::{self, BigHash};
+use super::list::{BigList, Chunks};
+use super::malformed::Malformed;
+use super::packed::{FLAG_WIDE, Packed};
+use super::parts::{Part, PartList, PartRef, Parted, PartedTrie, Span};
+use super::set::{self, BigSet};
+use super::stream::{self, BigStream, Nodes};
+use super::trie::{Item, KeyHash, Seeded};
+use super::zset::{self, BigZset};
+
+impl Big {
+    /// Its parts; each has a name once it is in a collection.
+    pub fn parts(&self) -> Vec<PartRef> {
+        match self {
+            Self::List(list) => list.parts(),
+            Self::Set(set) => set.trie().parts(),
+            Self::Zset(zset) => zset.trie().parts(),
+            Self::Hash(hash) => hash.trie().parts(),
+            Self::Stream(stream) => stream.parts(),
+        }
+    }
+
+    /// The elements of a part as a packed container.
+    pub fn pack_part(&self, index: usize) -> Vec<u8> {
+        match self {
+            Self::List(list) => list.pack_part(index),
+            Self::Set(set) => set.pack_part(index),
+            Self::Zset(zset) => zset.pack_part(index),
+            Self::Hash(hash) => hash.pack_part(index),
+            Self::Stream(stream) => stream.pack_part(index),
+        }
+    }
+
+    /// All but its elements, with its parts by name: what a page has of it.
+    pub fn pack_parted(&self) -> Vec<u8> {
+        let seed = |trie: &PartedTrie| trie.seed().to_le_bytes().to_vec();
+        let head = match self {
+            Self::List(_) => Vec::new(),
+            Self::Set(set) => seed(set.trie()),
+            Self::Zset(zset) => seed(zset.trie()),
+            Self::Hash(hash) => seed(hash.trie()),
+            Self::Stream(stream) => stream.pack_head(),
+        };
+        let parted = Parted {
+            kind: self.kind(),
+            flags: u8::from(self.is_wide()) * FLAG_WIDE,
+            elements: self.len(),
+            head: &head,
+            parts: PartList::EMPTY,
+        };
+        parted.encode(self.parts().into_iter())
+    }
+}
+
+/// Makes a container of its parts, which come one after another.
+pub struct Joiner {
+    kind: Kind,
+    is_wide: bool,
+    elements: u64,
+    found: u64,
+    form: Form,
+}
+
+enum Form {
+    Hashed(Hashed),
+    List(Chunks, Vec<(u64, PartRef)>),
+    Stream(Box<BigStream>, Nodes, Vec<(u64, PartRef)>),
+}
+
+/// What a trie is being made of.
+struct Hashed {
+    seed: u64,
+    items: Vec<(u64, Item)>,
+    spans: Vec<Span>,
+    /// The greatest hash so far.
+    last: u64,
+    /// Of a sorted set, the members in their order, as far as they are settled.
+    order: Option<zset::Order>,
+}
+
+impl Joiner {
+    /// Of the container that a page has so.
+    ///
+    /// # Errors
+    /// When the head is not one.
+    pub fn new(parted: &Parted<'_>) -> Result<Self, Malformed> {
+        let form = match parted.kind {
+            Kind::Set | Kind::Zset | Kind::Hash => Form::Hashed(Hashed {
+                seed: seed_of(parted.head)?,
+                items: Vec::new(),
+                spans: Vec::new(),
+                last: 0,
+                order: (parted.kind == Kind::Zset).then(zset::Order::default),
+            }),
+            Kind::List => Form::List(Chunks::default(), Vec::new()),
+            Kind::Stream => {
+                let head = Packed::new(parted.head);
+                stream::check(head)?;
+                Form::Stream(Box::new(BigStream::unpack(head)), Nodes::default(), Vec::new())
+            }
+        };
+        Ok(Self {
+            kind: parted.kind,
+            is_wide: parted.flags & FLAG_WIDE != 0,
+            elements: parted.elements,
+            found: 0,
+            form,
+        })
+    }
+
+    /// Takes the next part.
+    ///
+    /// # Errors
+    /// When it is not that.
+    pub fn push(&mut self, part: &PartRef, packed: Packed<'_>) -> Result<(), Malformed> {
+        self.kind.check(packed)?;
+        self.found = self.found.saturating_add(self.kind.len(packed));
+        match &mut self.form {
+            Form::Hashed(hashed) => match self.kind {
+                Kind::Set => hashed.push(part, set::members(packed)),
+                Kind::Zset => hashed.push(part, zset::pairs(packed)),
+                _ => hashed.push(part, hash::pairs(packed)),
+            },
+            Form::List(chunks, parts) => {
+                parts.push((chunks.push(packed), *part));
+                Ok(())
+            }
+            Form::Stream(_, nodes, parts) => {
+                parts.push((nodes.push(packed)?, *part));
+                Ok(())
+            }
+        }
+    }
+
+    /// Does what can be done before the other parts are there: so that threads can share it.
+    pub fn settle(&mut self) {
+        if let Form::Hashed(hashed) = &mut self.form
+            && let Some(order) = &mut hashed.order
+        {
+            order.add(hashed.items.iter().map(|(_, item)| item));
+        }
+    }
+
+    /// Takes the parts behind its own, which have been joined by themselves; both are settled.
+    ///
+    /// # Errors
+    /// When they do not belong there.
+    pub fn append(&mut self, other: Self) -> Result<(), Malformed> {
+        self.found = self.found.saturating_add(other.found);
+        match (&mut self.form, other.form) {
+            (Form::Hashed(hashed), Form::Hashed(other)) => hashed.append(other),
+            (Form::List(chunks, parts), Form::List(other, mut behind)) => {
+                chunks.append(other);
+                parts.append(&mut behind);
+                Ok(())
+            }
+            (Form::Stream(_, nodes, parts), Form::Stream(_, other, mut behind)) => {
+                parts.append(&mut behind);
+                nodes.append(other)
+            }
+            _ => Err(OUT_OF_PLACE),
+        }
+    }
+
+    /// The container, once it is settled.
+    ///
+    /// # Errors
+    /// When it has not as many elements as it should.
+    pub fn finish(self) -> Result<Big, Malformed> {
+        let is_wide = self.is_wide;
+        let big = match self.form {
+            Form::Hashed(Hashed {
+                seed,
+                items,
+                spans,
+                order,
+                ..
+            }) => {
+                let trie = PartedTrie::of_parts(seed, items, spans);
+                match self.kind {
+                    Kind::Set => Big::Set(BigSet::of_parts(trie, is_wide)),
+                    Kind::Zset => Big::Zset(BigZset::of_parts(trie, order.unwrap_or_default(), is_wide)),
+                    _ => Big::Hash(BigHash::of_parts(trie, is_wide)),
+                }
+            }
+            Form::List(chunks, parts) => Big::List(BigList::of_parts(chunks, &parts)),
+            Form::Stream(head, nodes, parts) => Big::Stream(head.with_entries(nodes, &parts)?),
+        };
+        // An element that is in two parts counts once in the whole.
+        if big.len() != self.elements || self.found != self.elements {
+            return Err(Malformed::Container(
+                "a container's parts have not the elements that it says",
+            ));
+        }
+        Ok(big)
+    }
+}
+
+impl Hashed {
+    fn push(&mut self, part: &PartRef, items: impl Iterator<Item = Item>) -> Result<(), Malformed> {
+        if !self.items.is_empty() && self.last >= part.start {
+            return Err(OUT_OF_PLACE);
+        }
+        let (hasher, first, mut bytes) = (Seeded::new(self.seed), self.items.len(), 0);
+        for item in items {
+            let hash = hasher.hash(item.key());
+            if hash < part.start {
+                return Err(OUT_OF_PLACE);
+            }
+            self.last = self.last.max(hash);
+            bytes += item.heap_bytes() as u64;
+            self.items.push((hash, item));
+        }
+        // So the whole is sorted, too.
+        if let Some(own) = self.items.get_mut(first..) {
+            own.sort_unstable_by_key(|(hash, _)| *hash);
+        }
+        self.spans.push(Span {
+            start: part.start,
+            part: Part::known(part, bytes),
+        });
+        Ok(())
+    }
+
+    fn append(&mut self, mut other: Self) -> Result<(), Malformed> {
+        let start = other.spans.first().map(|span| span.start);
+        if !self.items.is_empty() && start.is_some_and(|start| self.last >= start) {
+            return Err(OUT_OF_PLACE);
+        }
+        self.last = self.last.max(other.last);
+        self.items.append(&mut other.items);
+        self.spans.append(&mut other.spans);
+        if let (Some(order), Some(other)) = (&mut self.order, other.order) {
+            order.merge(other);
+        }
+        Ok(())
+    }
+}
+
+const OUT_OF_PLACE: Malformed = Malformed::Container("an element is in a part where it does not belong");
+
+fn seed_of(head: &[u8]) -> Result<u64, Malformed> {
+    let bytes = head
+        .try_into()
+        .map_err(|_| Malformed::Container("a container in parts has no seed"))?;
+    Ok(u64::from_le_bytes(bytes))
+}

@@ -1,0 +1,225 @@
+//! A trie in parts: runs of hashes.
+//!
+//! **Invariants**
+//! - The first part begins at hash 0, each goes up to where the next one begins, and none is without an item.
+//! - A part's bytes are those of its items.
+
+use std::ops::Deref;
+
+use super::{PART_BYTES_NEW, PARTED_BYTES_MIN, Part, PartRef};
+use crate::page::PageId;
+use crate::page::change::Mark;
+use crate::page::tree::{Tree, TreeItem};
+use crate::page::trie::{Item, Trie};
+
+/// A part of a trie.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// Its first hash.
+    pub start: u64,
+    /// The part.
+    pub part: Part,
+}
+
+impl TreeItem for Span {
+    const SEPARATES: bool = true;
+
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// See the module. It is read as the trie that it is.
+#[derive(Clone, Debug)]
+pub struct PartedTrie {
+    trie: Trie<Item>,
+    spans: Option<Box<Tree<Span>>>,
+}
+
+impl Deref for PartedTrie {
+    type Target = Trie<Item>;
+
+    #[inline]
+    fn deref(&self) -> &Trie<Item> {
+        &self.trie
+    }
+}
+
+impl PartedTrie {
+    /// The trie of these items; see [`Trie::build`].
+    pub fn build(seed: u64, items: impl IntoIterator<Item = Item>, mark: Mark<'_>) -> Self {
+        let mut made = Self {
+            trie: Trie::build(seed, items),
+            spans: None,
+        };
+        made.divide_all(mark);
+        made
+    }
+
+    /// The trie of these items with their hashes in these parts.
+    pub fn of_parts(seed: u64, items: Vec<(u64, Item)>, spans: Vec<Span>) -> Self {
+        Self {
+            trie: Trie::build_hashed(seed, items),
+            spans: (!spans.is_empty()).then(|| Box::new(spans.into_iter().collect())),
+        }
+    }
+
+    /// Bytes of heap, exactly. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        let spans = self.spans.as_ref();
+        self.trie.heap_bytes() + spans.map_or(0, |spans| size_of::<Tree<Span>>() + spans.heap_bytes())
+    }
+
+    /// Whether it is in parts of a collection. O(1).
+    pub fn is_parted(&self) -> bool {
+        let first = self.spans.as_ref().and_then(|spans| spans.first());
+        first.is_some_and(|span| span.part.id != PageId::NONE)
+    }
+
+    /// Its parts.
+    pub fn parts(&self) -> Vec<PartRef> {
+        let spans = self.spans.iter().flat_map(|spans| spans.iter());
+        spans.map(|span| span.part.named(span.start)).collect()
+    }
+
+    /// The items of a part, in no order.
+    pub fn items_of(&self, index: usize) -> impl Iterator<Item = &Item> {
+        let start = |index| Some(self.spans.as_ref()?.get(index)?.start);
+        let (mut from, end) = (start(index), start(index + 1).unwrap_or(0));
+        let leaves = std::iter::from_fn(move || {
+            let (items, next) = self.trie.leaf_in(from?, end);
+            from = (next != end).then_some(next);
+            Some(items)
+        });
+        leaves.flatten()
+    }
+
+    /// Puts an item in; returns the one of equal key that it replaces.
+    pub fn insert(&mut self, item: Item, mark: Mark<'_>) -> Option<Item> {
+        let hash = self.trie.hash_of(item.key());
+        let added = item.heap_bytes() as i64;
+        let replaced = self.trie.insert_hashed(hash, item);
+        let gone = replaced.as_ref().map_or(0, |item| item.heap_bytes() as i64);
+        self.note(hash, added - gone, mark);
+        replaced
+    }
+
+    /// Takes out the item of this key.
+    pub fn remove(&mut self, key: &[u8], mark: Mark<'_>) -> Option<Item> {
+        let hash = self.trie.hash_of(key);
+        let removed = self.trie.remove_hashed(hash, key)?;
+        self.note(hash, -(removed.heap_bytes() as i64), mark);
+        Some(removed)
+    }
+
+    /// Changes the item of this key, if there is one, all but its key; returns what `body` returns.
+    pub fn update<R>(&mut self, key: &[u8], mark: Mark<'_>, body: impl FnOnce(&mut Item) -> R) -> Option<R> {
+        let before = self.trie.heap_bytes() as i64;
+        let result = self.trie.update(key, body)?;
+        let grown = self.trie.heap_bytes() as i64 - before;
+        self.note(self.trie.hash_of(key), grown, mark);
+        Some(result)
+    }
+
+    /// Gives its parts identities of the collection that it is put into.
+    pub fn adopt(&mut self, mark: Mark<'_>) {
+        if let Some(spans) = &mut self.spans {
+            let adopted = spans.iter().map(|span| {
+                let mut span = span.clone();
+                span.part.adopt(mark);
+                span
+            });
+            **spans = adopted.collect();
+        }
+    }
+
+    /// Notes that the part of this hash has changed, and has grown so much.
+    fn note(&mut self, hash: u64, grown: i64, mark: Mark<'_>) {
+        let Some(spans) = &mut self.spans else {
+            if grown > 0 && self.trie.heap_bytes() >= PARTED_BYTES_MIN {
+                self.divide_all(mark);
+            }
+            return;
+        };
+        let noted = spans.update_last(
+            |span| span.start <= hash,
+            |span| (span.part.note(grown, mark), span.part),
+        );
+        let Some((at, (is_long, part))) = noted else { return };
+        if is_long {
+            self.divide(at, mark);
+        } else if grown < 0 {
+            self.join_small(at, &part, mark);
+        }
+    }
+
+    /// Makes parts of the whole, if it is long enough for more than one.
+    fn divide_all(&mut self, mark: Mark<'_>) {
+        if self.trie.heap_bytes() < PARTED_BYTES_MIN {
+            return;
+        }
+        let (mut spans, mut start, mut bytes) = (Vec::new(), 0, 0);
+        self.for_each_leaf(0, 0, |leaf_bytes, next| {
+            bytes += leaf_bytes;
+            if bytes >= PART_BYTES_NEW || next == 0 {
+                let part = Part::new(std::mem::take(&mut bytes), mark);
+                spans.push(Span { start, part });
+                start = next;
+            }
+        });
+        self.spans = Some(Box::new(spans.into_iter().collect()));
+    }
+
+    /// Tells the bytes of each leaf's items with hashes from `start` up to `end`, and the hash behind it.
+    fn for_each_leaf(&self, start: u64, end: u64, mut visit: impl FnMut(u64, u64)) {
+        let mut from = start;
+        loop {
+            let (items, next) = self.trie.leaf_in(from, end);
+            visit(items.map(|item| item.heap_bytes() as u64).sum(), next);
+            if next == end {
+                return;
+            }
+            from = next;
+        }
+    }
+
+    /// Divides a part between two leaves, where there are two.
+    fn divide(&mut self, at: usize, mark: Mark<'_>) {
+        let Some(spans) = &self.spans else { return };
+        let Some(Span { start, part }) = spans.get(at).cloned() else {
+            return;
+        };
+        let end = spans.get(at + 1).map_or(0, |next| next.start);
+        let (mut lower, mut cut) = (0, None);
+        self.for_each_leaf(start, end, |bytes, next| {
+            if cut.is_none() && next != end {
+                lower += bytes;
+                cut = (lower >= part.bytes / 2).then_some(next);
+            }
+        });
+        let upper = part.bytes.saturating_sub(lower);
+        let (Some(cut), true, Some(spans)) = (cut, upper > 0, &mut self.spans) else {
+            return;
+        };
+        spans.update(at, |span| span.part.bytes = lower);
+        let part = Part::new(upper, mark);
+        spans.insert(at + 1, Span { start: cut, part });
+    }
+
+    /// Joins a part that has become small with a neighbour; lets go of parts where the whole has become small.
+    fn join_small(&mut self, at: usize, part: &Part, mark: Mark<'_>) {
+        let Some(spans) = &mut self.spans else { return };
+        if self.trie.heap_bytes() < PARTED_BYTES_MIN / 2 {
+            self.spans = None;
+            return;
+        }
+        let bytes_of = |at: Option<usize>| Some(spans.get(at?)?.part.bytes);
+        let front = match (bytes_of(at.checked_sub(1)), bytes_of(Some(at + 1))) {
+            (Some(before), behind) if part.joins(before) && behind.is_none_or(|behind| before <= behind) => at - 1,
+            (_, Some(behind)) if part.joins(behind) => at,
+            _ => return,
+        };
+        let gone = spans.remove(front + 1).part;
+        spans.update(front, |span| span.part.join(&gone, mark));
+    }
+}

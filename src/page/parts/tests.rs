@@ -1,0 +1,351 @@
+//! Parts of all kinds of containers under random changes, from printed seeds: they are whole, of the sizes they should
+//! have, and say truly what has changed; what is taken apart is joined to the same.
+
+use std::collections::HashMap;
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::lsn::Lsn;
+use crate::page::container::{Big, Kind};
+use crate::page::hash::{self, HashOp};
+use crate::page::held::Held;
+use crate::page::join::Joiner;
+use crate::page::list::{self, ListOp};
+use crate::page::packed::{Packed, pack};
+use crate::page::set::{self, SetOp};
+use crate::page::stream::{self, StreamId, StreamOp, ids_to_bytes};
+use crate::page::zset::{self, ZsetOp, pack_pairs};
+use crate::page::{Change, PageIds, thresholds};
+
+const KINDS: [Kind; 5] = [Kind::List, Kind::Set, Kind::Zset, Kind::Hash, Kind::Stream];
+
+/// A container under change, and all parts that it ever had.
+struct Case {
+    kind: Kind,
+    held: Held,
+    ids: PageIds,
+    lsn: u64,
+    next_entry: u64,
+    seen: HashMap<(PageId, Lsn), Vec<u8>>,
+    random: StdRng,
+}
+
+impl Case {
+    fn new(kind: Kind, seed: u64) -> Self {
+        println!("{kind:?}: seed {seed}");
+        Self {
+            kind,
+            held: Held::None,
+            ids: PageIds::from(PageId::FIRST),
+            lsn: 0,
+            next_entry: 1,
+            seen: HashMap::new(),
+            random: StdRng::seed_from_u64(seed),
+        }
+    }
+
+    /// One record: `count` elements come or change, or some go.
+    fn step(&mut self, count: usize, goes: bool) {
+        self.lsn += 1;
+        let mut held = std::mem::replace(&mut self.held, Held::None);
+        let ids = PageIds::from(self.ids.peek());
+        let change = Change {
+            mark: Mark {
+                lsn: Lsn::new(self.lsn),
+                page_ids: Some(&ids),
+            },
+            thresholds: &thresholds::DEFAULT,
+        };
+        let was_big = matches!(held, Held::Big(_));
+        self.change(&mut held, (count, goes), &change);
+        if let (Held::Big(big), false) = (&mut held, was_big) {
+            // As when it is put into an entry.
+            big.adopt(change.mark);
+        }
+        self.ids = ids;
+        self.held = held;
+    }
+
+    fn names(&mut self, count: usize) -> Vec<Vec<u8>> {
+        let name = |random: &mut StdRng| format!("name-{:06}", random.random_range(0..9_000)).into_bytes();
+        (0..count).map(|_| name(&mut self.random)).collect()
+    }
+
+    fn change(&mut self, held: &mut Held, (count, goes): (usize, bool), change: &Change<'_>) {
+        let names = self.names(count);
+        let plain = pack(names.iter().map(Vec::as_slice));
+        let value = vec![b'v'; self.random.random_range(0..90)];
+        let index = self
+            .random
+            .random_range(0..=held.value(self.kind).map_or(0, |value| value.len()));
+        let front = self.random.random();
+        match self.kind {
+            Kind::Hash => {
+                let pairs = pack(names.iter().flat_map(|name| [name.as_slice(), value.as_slice()]));
+                let op = if goes {
+                    HashOp::Remove { fields: &plain }
+                } else if self.random.random_range(0..8) == 0 {
+                    let expire_at_ms = self.random.random_range(0..3);
+                    HashOp::ExpireAt {
+                        fields: &plain,
+                        expire_at_ms,
+                    }
+                } else {
+                    let keeps_expiry = front;
+                    HashOp::Set {
+                        pairs: &pairs,
+                        keeps_expiry,
+                    }
+                };
+                held.change(self.kind, |form| hash::apply(form, &op, change));
+            }
+            Kind::Set => {
+                let op = if goes {
+                    SetOp::Remove { members: &plain }
+                } else {
+                    SetOp::Add { members: &plain }
+                };
+                held.change(self.kind, |form| set::apply(form, &op, change));
+            }
+            Kind::Zset => {
+                let score = f64::from(self.random.random_range(0..99_u8));
+                let scored = pack_pairs(names.iter().map(|name| (score, name.as_slice())));
+                let op = match (goes, front) {
+                    (false, _) => ZsetOp::Add { members: &scored },
+                    (true, false) => ZsetOp::Remove { members: &plain },
+                    (true, true) => ZsetOp::RemoveRange {
+                        start: index,
+                        len: count as u64,
+                    },
+                };
+                held.change(self.kind, |form| zset::apply(form, &op, change));
+            }
+            Kind::List => {
+                let elements: Vec<Vec<u8>> = names.iter().map(|name| [name.as_slice(), &value].concat()).collect();
+                let elements = pack(elements.iter().map(Vec::as_slice));
+                self.change_list(held, (index, front, goes), &elements, change);
+            }
+            Kind::Stream => self.change_stream(held, (count, index, goes), change),
+        }
+    }
+
+    fn change_list(&mut self, held: &mut Held, at: (u64, bool, bool), elements: &[u8], change: &Change<'_>) {
+        let (index, front, goes) = at;
+        let element = elements.get(3..20).unwrap_or(b"element");
+        let count = Packed::new(elements).count() as u64;
+        let op = match (goes, self.random.random_range(0..8)) {
+            (true, 0) => ListOp::Remove { count, front, element },
+            (true, 1) => ListOp::Trim {
+                start: 1,
+                len: u64::MAX,
+            },
+            (true, _) => ListOp::Pop { front, count },
+            (false, 0) => ListOp::Set { index, element },
+            (false, 1) => ListOp::Insert { index, element },
+            (false, 2) => ListOp::Rotate {
+                from_front: front,
+                to_front: !front,
+            },
+            (false, _) => ListOp::Push { front, elements },
+        };
+        held.change(self.kind, |form| list::apply(form, &op, change));
+    }
+
+    fn change_stream(&mut self, held: &mut Held, (count, index, goes): (usize, u64, bool), change: &Change<'_>) {
+        let id = |number: u64| StreamId::new(number, 1);
+        if goes {
+            let gone = ids_to_bytes((0..count as u64).map(|number| id(1 + index + number)));
+            let op = match self.random.random_range(0..3) {
+                0 => StreamOp::Trim { count: count as u64 },
+                _ => StreamOp::Delete { ids: &gone },
+            };
+            return held.change(self.kind, |form| stream::apply(form, &op, change));
+        }
+        for name in self.names(count) {
+            let fields = pack([b"field".as_slice(), &name]);
+            let op = StreamOp::Add {
+                id: id(self.next_entry),
+                fields: &fields,
+            };
+            self.next_entry += 1;
+            held.change(self.kind, |form| stream::apply(form, &op, change));
+        }
+        let op = StreamOp::GroupCreate {
+            group: b"group",
+            last_id: id(1),
+            entries_read: None,
+        };
+        held.change(self.kind, |form| stream::apply(form, &op, change));
+    }
+
+    /// Looks at the parts; how many there are.
+    fn check(&mut self) -> usize {
+        let Held::Big(big) = &self.held else { return 0 };
+        if !big.is_parted() {
+            assert!(big.parts().is_empty() && big.heap_bytes() < 2 * PARTED_BYTES_MIN);
+            return 0;
+        }
+        let parts = big.parts();
+        let packed: Vec<Vec<u8>> = (0..parts.len()).map(|index| big.pack_part(index)).collect();
+        for (part, packed) in parts.iter().zip(&packed) {
+            self.kind.check(Packed::new(packed)).unwrap();
+            assert!(packed.len() as u64 <= 3 * PART_BYTES_MAX, "{}", packed.len());
+            let content = sorted(self.kind, packed);
+            // The same name means the same elements, always.
+            let before = self
+                .seen
+                .entry((part.id, part.version))
+                .or_insert_with(|| content.clone());
+            assert!(
+                *before == content,
+                "part {} changed under version {}",
+                part.id,
+                part.version
+            );
+        }
+        check_join(big, &parts, &packed);
+        parts.len()
+    }
+}
+
+/// What a part has, in an order that does not follow from chance: elements of a leaf have none.
+fn sorted(kind: Kind, packed: &[u8]) -> Vec<u8> {
+    if kind == Kind::List || kind == Kind::Stream {
+        return packed.to_vec();
+    }
+    let mut items: Vec<_> = Packed::new(packed)
+        .items()
+        .map(|item| item.bytes().into_owned())
+        .collect();
+    items.sort_unstable();
+    items.concat()
+}
+
+fn check_join(big: &Big, parts: &[PartRef], packed: &[Vec<u8>]) {
+    let written = big.pack_parted();
+    let parted = Parted::decode(&written).unwrap();
+    assert_eq!(parted.parts.iter().collect::<Vec<_>>(), parts);
+    let mut joiner = Joiner::new(&parted).unwrap();
+    for (part, packed) in parts.iter().zip(packed) {
+        joiner.push(part, Packed::new(packed)).unwrap();
+    }
+    joiner.settle();
+    let joined = joiner.finish().unwrap();
+    check_same(big, &joined, parts);
+    // In two shares, as threads do it.
+    let half = parts.len() / 2;
+    let share = |range: std::ops::Range<usize>| {
+        let mut joiner = Joiner::new(&parted).unwrap();
+        range.for_each(|at| joiner.push(&parts[at], Packed::new(&packed[at])).unwrap());
+        joiner.settle();
+        joiner
+    };
+    let mut joiner = share(0..half);
+    joiner.append(share(half..parts.len())).unwrap();
+    check_same(big, &joiner.finish().unwrap(), parts);
+    check_wrong(&parted, parts, packed);
+}
+
+fn check_same(big: &Big, joined: &Big, parts: &[PartRef]) {
+    assert_eq!(joined.parts(), parts);
+    let (one, other) = (big.pack(), joined.pack());
+    match big.kind() {
+        kind @ (Kind::Set | Kind::Hash) => assert!(sorted(kind, &one) == sorted(kind, &other)),
+        _ => assert!(one == other),
+    }
+}
+
+/// A part that is missing, or is there twice, is seen.
+fn check_wrong(parted: &Parted<'_>, parts: &[PartRef], packed: &[Vec<u8>]) {
+    for wrong in [&packed[1..], &[packed, &packed[..1]].concat()] {
+        let mut joiner = Joiner::new(parted).unwrap();
+        let all = parts.iter().chain(&parts[..1]).zip(wrong);
+        let fails = all
+            .into_iter()
+            .any(|(part, packed)| joiner.push(part, Packed::new(packed)).is_err());
+        assert!(fails || joiner.finish().is_err());
+    }
+}
+
+#[test]
+fn parts_say_truly_what_has_changed() {
+    for kind in KINDS {
+        let mut case = Case::new(kind, rand::random());
+        let (mut most, mut rounds) = (0, 0);
+        for round in 0..300 {
+            let goes = if round / 100 == 1 {
+                round % 3 != 0
+            } else {
+                round % 5 == 0
+            };
+            let count = case.random.random_range(1..60);
+            case.step(count, goes);
+            if round % 5 == 0 {
+                let parts = case.check();
+                most = parts.max(most);
+                rounds += usize::from(parts > 1);
+            }
+        }
+        assert!(
+            most > 9 && rounds > 30,
+            "{kind:?}: {most} parts, {rounds} times more than one"
+        );
+    }
+}
+
+#[test]
+fn one_change_changes_one_part() {
+    for kind in KINDS {
+        let mut case = Case::new(kind, rand::random());
+        while case.held.value(kind).map_or(0, |value| value.rough_bytes()) < 128 << 10 {
+            case.random = StdRng::seed_from_u64(case.lsn);
+            case.step(100, false);
+            if case.lsn > 500 {
+                break;
+            }
+        }
+        let parts = |case: &Case| match &case.held {
+            Held::Big(big) => big.parts(),
+            _ => panic!("not big"),
+        };
+        let before = parts(&case);
+        assert!(before.len() > 5, "{kind:?}: {}", before.len());
+        for _ in 0..20 {
+            let before = parts(&case);
+            case.step(1, false);
+            let fresh = parts(&case).iter().filter(|part| !before.contains(part)).count();
+            // Rotating a list changes both its ends; a part may have been divided.
+            assert!(fresh <= 3, "{kind:?}: {fresh}");
+        }
+        case.check();
+    }
+}
+
+#[test]
+fn a_copy_elsewhere_has_names_of_its_own() {
+    for kind in KINDS {
+        let mut case = Case::new(kind, rand::random());
+        for _ in 0..40 {
+            case.step(100, false);
+        }
+        let Held::Big(big) = &case.held else { panic!("not big") };
+        let parts = big.parts();
+        let mut copy = big.clone();
+        let (ids, lsn) = (PageIds::from(PageId::new(1 << 40)), Lsn::new(1 << 30));
+        copy.adopt(Mark {
+            lsn,
+            page_ids: Some(&ids),
+        });
+        let copied = copy.parts();
+        assert_eq!(copied.len(), parts.len());
+        assert!(
+            copied
+                .iter()
+                .all(|part| part.id.get() >= 1 << 40 && part.version == lsn)
+        );
+        assert_eq!(big.parts(), parts);
+        copy.adopt(Mark::APART);
+        assert!(!copy.is_parted());
+    }
+}
