@@ -255,7 +255,7 @@ pub(super) fn attached(name: &str) -> CheckpointError {
 fn put_entry(txn: &mut Txn<'_, '_>, entry: &EntryImage<'_>) {
     // A large string is copied once, here; entry and log link it.
     let large = entry.value.as_str().filter(|text| text.len() > INLINE_BYTES_MAX);
-    let large = large.map(|text| Shared::new(text.bytes().to_vec()));
+    let large = large.map(|text| Shared::new(text.contiguous().into_owned()));
     let value = large
         .as_ref()
         .map_or(entry.value, |shared| ValueRef::Str(StrRef::Shared(shared)));

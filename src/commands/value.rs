@@ -10,6 +10,7 @@ use super::{CmdError, CmdResult};
 use crate::engine::txn::Txn;
 use crate::page::StrRef;
 use crate::page::packed::Item;
+use crate::page::text::BigText;
 use crate::resp::{Args, Reply};
 use crate::shared::Shared;
 
@@ -42,16 +43,28 @@ pub fn reply_str(reply: &mut Reply, value: Option<StrRef<'_>>) {
     match value {
         None => reply.null(),
         Some(StrRef::Inline(bytes)) => reply.bulk(bytes),
-        Some(StrRef::Shared(shared)) => reply.bulk_shared(shared),
+        Some(large) => reply_range(reply, large, 0..large.len()),
     }
 }
 
 /// Answers with a part of a value.
+#[inline(never)]
 pub fn reply_range(reply: &mut Reply, value: StrRef<'_>, range: Range<usize>) {
     match value {
         StrRef::Inline(bytes) => reply.bulk(bytes.get(range).unwrap_or_default()),
         StrRef::Shared(shared) => reply.bulk_shared_range(shared, range),
+        StrRef::Chunked(text) => reply_chunks(reply, text, range),
     }
+}
+
+/// Answers with a range that is there; what is linked of it counts as at least half of what the links keep.
+fn reply_chunks(reply: &mut Reply, text: &BigText, range: Range<usize>) {
+    let fills_its_base = text.fills_its_base(range.clone());
+    let runs = text.runs(range.clone()).map(|run| {
+        let is_link = fills_its_base && run.is_of_base() || run.len() >= run.whole().capacity() / 2;
+        (run.whole(), run.range(), is_link)
+    });
+    reply.bulk_parts(range.len(), runs);
 }
 
 /// Answers with an item of a container as a string.
@@ -66,14 +79,17 @@ pub enum Held {
     Small(Vec<u8>),
     /// A large value, shared.
     Large(Shared),
+    /// One in chunks, shared.
+    Chunked(BigText),
 }
 
 impl Held {
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
+    /// The value.
+    pub fn text(&self) -> StrRef<'_> {
         match self {
-            Self::Small(bytes) => bytes,
-            Self::Large(shared) => shared,
+            Self::Small(bytes) => StrRef::Inline(bytes),
+            Self::Large(shared) => StrRef::Shared(shared),
+            Self::Chunked(text) => StrRef::Chunked(text),
         }
     }
 }
@@ -83,6 +99,7 @@ impl From<StrRef<'_>> for Held {
         match value {
             StrRef::Inline(bytes) => Self::Small(bytes.to_vec()),
             StrRef::Shared(shared) => Self::Large(Shared::clone(shared)),
+            StrRef::Chunked(text) => Self::Chunked(text.clone()),
         }
     }
 }

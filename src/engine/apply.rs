@@ -8,7 +8,7 @@ use super::effect::Effect;
 use super::index::{KeyRef, PageWrite};
 use crate::page::container::{Form, Kind, Next};
 use crate::page::entry::{Entry, EntryMut};
-use crate::page::value::INLINE_BYTES_MAX;
+use crate::page::text::{BigText, CHUNKED_BYTES_MIN};
 use crate::page::{Mark, Packed, StrRef, ValueRef, hash, list, set, stream, zset};
 use crate::shared::Shared;
 
@@ -63,9 +63,7 @@ pub fn apply(
             }));
             None
         }
-        Effect::StrRange { offset, bytes, .. } => state
-            .index
-            .upsert(key, write, |entry| change_range(entry?, (offset, bytes), &mut tally)),
+        Effect::StrRange { offset, bytes, .. } => change_string(state, key, (offset, bytes), write, &mut tally),
         ref on_container => change_container(state, key, on_container, (write, access_s), &mut tally),
     };
     let index_growth = state.index.heap_bytes() as i64 - index_bytes as i64;
@@ -160,6 +158,27 @@ fn move_expiry(
     }
     tally.add(&moved);
     Some(moved)
+}
+
+/// Writes bytes at an offset of the string that `key` holds.
+fn change_string(
+    state: &mut ShardState,
+    key: KeyRef<'_>,
+    (offset, bytes): (u64, &[u8]),
+    write: &PageWrite<'_>,
+    tally: &mut Tally,
+) -> Option<Entry> {
+    let mut gone = None;
+    let retired = state.index.upsert(key, write, |entry| {
+        let entry = entry?;
+        tally.take(Some(entry));
+        let written = write_range(entry, offset as usize, bytes);
+        tally.add(written.replacement.as_ref().unwrap_or(entry));
+        gone = written.gone;
+        written.replacement
+    });
+    // What a string has let go of is dropped as an entry is: elsewhere, if that may be slow.
+    retired.or_else(|| gone.map(|gone| Entry::new(b"", ValueRef::Str(StrRef::Shared(&gone)), None, 0)))
 }
 
 /// Does what an effect says to the container that `key` holds.
@@ -299,61 +318,91 @@ fn entry_of(
     }
 }
 
-/// Room that a string gets beyond what it needs when it grows, at most, as in Redis: a long one would keep as much again
-/// for nothing.
-const SPARE_BYTES_MAX: usize = 1 << 20;
-
-/// Makes `text` at least `end` bytes long, with zeroes.
+/// Makes `text`, which is not long, at least `end` bytes long, with zeroes.
 fn lengthen(text: &mut Vec<u8>, end: usize) {
     if text.len() >= end {
         return;
     }
     if text.capacity() < end {
-        text.reserve_exact(end - text.len() + end.min(SPARE_BYTES_MAX));
+        text.reserve_exact(2 * end - text.len());
     }
     text.resize(end, 0);
 }
 
-/// Writes into a string entry, and counts what has changed.
-fn change_range(entry: &mut EntryMut<'_>, (offset, bytes): (u64, &[u8]), tally: &mut Tally) -> Option<Entry> {
-    tally.take(Some(entry));
-    let replacement = write_range(entry, offset as usize, bytes);
-    tally.add(replacement.as_ref().unwrap_or(entry));
-    replacement
+/// What a write of a part of a string left behind.
+struct Written {
+    /// What takes the entry's stead.
+    replacement: Option<Entry>,
+    /// The string's former allocation.
+    gone: Option<Shared>,
 }
 
-/// Writes `bytes` at `offset` of a string entry: in place where it fits, else into an entry that takes its stead.
-fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Option<Entry> {
+impl Written {
+    const IN_PLACE: Self = Self {
+        replacement: None,
+        gone: None,
+    };
+}
+
+/// Writes `bytes` at `offset` of a string entry: in place where it fits, else into an entry that takes its stead. A long
+/// string becomes chunks.
+fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Written {
+    let Some(len) = entry.value().as_str().map(|old| old.len()) else {
+        return Written::IN_PLACE;
+    };
     let end = offset + bytes.len();
+    if len.max(end) > CHUNKED_BYTES_MIN {
+        return write_chunks(entry, offset, bytes);
+    }
     if let Some(shared) = entry.shared_mut() {
         let text = Shared::make_mut(shared);
         lengthen(text, end);
-        text.get_mut(offset..end)?.copy_from_slice(bytes);
-        entry.set_raw();
-        return None;
-    }
-    if let Some(target) = entry.inline_mut().and_then(|text| text.get_mut(offset..end)) {
+        if let Some(target) = text.get_mut(offset..end) {
+            target.copy_from_slice(bytes);
+        }
+    } else if let Some(target) = entry.inline_mut().and_then(|text| text.get_mut(offset..end)) {
         target.copy_from_slice(bytes);
-        entry.set_raw();
-        return None;
-    }
-    let old = entry.value().as_str()?;
-    // Zeroes from the allocator: where there are many, they take no memory until they are written to.
-    let mut text = vec![0; end.max(old.len())];
-    text.get_mut(..old.len())?.copy_from_slice(old.bytes());
-    text.get_mut(offset..end)?.copy_from_slice(bytes);
-    let shared = Shared::new(text);
-    let value = if shared.len() > INLINE_BYTES_MAX {
-        StrRef::Shared(&shared)
     } else {
-        StrRef::Inline(&shared)
-    };
-    let mut grown = Entry::new(
-        entry.key(),
-        ValueRef::Str(value),
-        entry.expire_at_ms(),
-        entry.access_s(),
-    );
+        let mut text = Vec::with_capacity(end);
+        text.extend_from_slice(entry.inline_mut().unwrap_or_default());
+        text.resize(end, 0);
+        text.splice(offset..end, bytes.iter().copied());
+        let shared = Shared::new(text);
+        return Written {
+            replacement: Some(grown(entry, StrRef::Shared(&shared))),
+            gone: None,
+        };
+    }
+    entry.set_raw();
+    Written::IN_PLACE
+}
+
+/// Writes `bytes` at `offset` of a string that is long, or becomes so.
+fn write_chunks(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Written {
+    // What has grown so long until now may have as much room again: it is copied, what was set so long is not.
+    entry.chunk(|shared| match shared.len() {
+        0..=CHUNKED_BYTES_MIN => BigText::of(&shared),
+        _ => BigText::on(shared),
+    });
+    if let Some(text) = entry.text_mut() {
+        let gone = text.write(offset, bytes);
+        entry.set_raw();
+        return Written {
+            replacement: None,
+            gone,
+        };
+    }
+    let mut text = BigText::of(entry.inline_mut().unwrap_or_default());
+    text.write(offset, bytes);
+    Written {
+        replacement: Some(grown(entry, StrRef::Chunked(&text))),
+        gone: None,
+    }
+}
+
+/// The entry with another string, which has been changed in part.
+fn grown(entry: &Entry, text: StrRef<'_>) -> Entry {
+    let mut grown = Entry::new(entry.key(), ValueRef::Str(text), entry.expire_at_ms(), entry.access_s());
     grown.set_raw();
-    Some(grown)
+    grown
 }

@@ -245,15 +245,27 @@ impl<'a> Effect<'a> {
                 key,
                 expire_at_ms,
                 value: ValueRef::Str(StrRef::Inline(text)),
-            } => put_text(collection, key, expire_at_ms, text, sink),
+            } => {
+                put_head(collection, key, expire_at_ms, text.len(), sink);
+                sink.push(text);
+            }
+            Self::Put {
+                key,
+                expire_at_ms,
+                value: ValueRef::Str(StrRef::Chunked(text)),
+            } => {
+                put_head(collection, key, expire_at_ms, text.len(), sink);
+                text.runs(0..text.len()).for_each(|run| sink.link(run.piece()));
+            }
             _ => codec::encode(&(collection, self), self.large(), sink),
         }
     }
 }
 
-/// What [`codec::encode`] would write for the most frequent effect of all, in half the time.
+/// What [`codec::encode`] would write for a string before its bytes: in half the time for the most frequent effect of
+/// all, and without the bytes for one in chunks.
 #[inline]
-fn put_text(collection: CollectionId, key: &[u8], expire_at_ms: u64, text: &[u8], sink: &mut impl codec::Sink) {
+fn put_head(collection: CollectionId, key: &[u8], expire_at_ms: u64, text_bytes: usize, sink: &mut impl codec::Sink) {
     let (put, string) = (0, 0);
     let head = codec::Ints::default()
         .with(collection.get().into())
@@ -262,11 +274,10 @@ fn put_text(collection: CollectionId, key: &[u8], expire_at_ms: u64, text: &[u8]
     let middle = codec::Ints::default()
         .with(expire_at_ms)
         .with(string)
-        .with(text.len() as u64);
+        .with(text_bytes as u64);
     sink.push(head.bytes());
     sink.push(key);
     sink.push(middle.bytes());
-    sink.push(text);
 }
 
 /// The effects of one record's payload, in order.
@@ -349,7 +360,9 @@ mod tests {
         let read: Vec<_> = decode_all(&payload).collect::<Result<_, _>>().unwrap();
         assert_eq!(read.len(), 3);
         assert!(read.iter().all(|(collection, _)| *collection == CollectionId::new(3)));
-        assert!(matches!(read[0].1, Effect::Put { value: ValueRef::Str(text), .. } if text.bytes() == &**shared));
+        assert!(
+            matches!(read[0].1, Effect::Put { value: ValueRef::Str(text), .. } if text.contiguous() == &shared[..])
+        );
         assert!(matches!(
             read[1].1,
             Effect::StrRange {

@@ -31,7 +31,7 @@ use crate::page::codec::Sink;
 use crate::page::entry::EntryRef;
 use crate::page::hash::{HashOp, HashRef};
 use crate::page::packed::pack;
-use crate::shared::Shared;
+use crate::shared::Piece;
 use crate::wal::{Lsn, WorkerLog};
 
 /// Dead fields of one hash that are removed at once.
@@ -76,8 +76,8 @@ impl Sink for LogSink<'_> {
         self.0.write(bytes);
     }
 
-    fn link(&mut self, shared: &Shared) {
-        self.0.splice(shared);
+    fn link(&mut self, piece: Piece) {
+        self.0.splice(piece);
     }
 }
 

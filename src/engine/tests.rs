@@ -114,7 +114,7 @@ impl Harness {
         self.with_keys(database, &[key], |txn| {
             let entry = txn.get(key)?;
             let text = entry.value().as_str().unwrap();
-            Some((text.bytes().to_vec(), entry.expire_at_ms()))
+            Some((text.contiguous().into_owned(), entry.expire_at_ms()))
         })
     }
 
@@ -124,7 +124,7 @@ impl Harness {
         self.keyspace(database, |txn| {
             txn.for_each(|entry| {
                 let text = entry.value().as_str().unwrap();
-                let value = (text.bytes().to_vec(), entry.expire_at_ms());
+                let value = (text.contiguous().into_owned(), entry.expire_at_ms());
                 assert!(content.insert(entry.key().to_vec(), value).is_none(), "visited twice");
                 std::ops::ControlFlow::Continue(())
             });

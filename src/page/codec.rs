@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::malformed::Malformed;
 use super::spliced::SPLICE_BYTES_MIN;
-use crate::shared::Shared;
+use crate::shared::{Piece, Shared};
 
 /// Version of the byte encoding below, stored in every WAL record and page file.
 pub const FORMAT_VERSION: u8 = 2;
@@ -21,8 +21,8 @@ const CONFIG: Configuration = config::standard();
 pub trait Sink {
     /// Appends bytes by copying.
     fn push(&mut self, bytes: &[u8]);
-    /// Links a large value.
-    fn link(&mut self, shared: &Shared);
+    /// Links a large value, or a part of one.
+    fn link(&mut self, piece: Piece);
 }
 
 impl Sink for super::Spliced {
@@ -30,8 +30,8 @@ impl Sink for super::Spliced {
         Self::push(self, bytes);
     }
 
-    fn link(&mut self, shared: &Shared) {
-        Self::link(self, Shared::clone(shared));
+    fn link(&mut self, piece: Piece) {
+        Self::link(self, piece);
     }
 }
 
@@ -40,8 +40,8 @@ impl Sink for Vec<u8> {
         self.extend_from_slice(bytes);
     }
 
-    fn link(&mut self, shared: &Shared) {
-        self.extend_from_slice(shared);
+    fn link(&mut self, piece: Piece) {
+        self.extend_from_slice(piece.bytes());
     }
 }
 
@@ -55,7 +55,7 @@ impl<S: Sink> Writer for LinkingWriter<'_, S> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         match self.large {
-            Some(shared) if std::ptr::eq(bytes, shared.as_slice()) => self.sink.link(shared),
+            Some(shared) if std::ptr::eq(bytes, shared.as_slice()) => self.sink.link(Shared::clone(shared).into()),
             _ => self.sink.push(bytes),
         }
         Ok(())

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::EntryRef;
 use super::malformed::Malformed;
 use super::value::{Stored, WIRE_CODE_PARTED, wire_code};
-use super::{Spliced, ValueRef, codec};
+use super::{Spliced, StrRef, ValueRef, codec};
 use crate::lsn::Lsn;
 use crate::page::PageId;
 
@@ -100,23 +100,29 @@ impl PageImage {
     fn push(&mut self, entry: EntryRef<'_>) {
         let (key, value) = (entry.key(), entry.value());
         let expire_at_ms = entry.expire_at_ms().unwrap_or(0);
-        if let ValueRef::Big(big) = value {
-            // The same bytes as below, but for the container's own, which come when the image is settled.
-            let code = if big.is_parted() {
-                WIRE_CODE_PARTED
-            } else {
-                wire_code(value.value_type())
-            };
-            let head = (serde_bytes::Bytes::new(key), expire_at_ms, code);
-            codec::encode(&head, None, &mut self.content);
-            self.content.link_big(big.clone());
-        } else {
-            let image = EntryImage {
-                key,
-                expire_at_ms,
-                value,
-            };
-            codec::encode(&image, value.shared(), &mut self.content);
+        // The same bytes as of an `EntryImage`, but for the value's own.
+        let code = match value {
+            ValueRef::Big(big) if big.is_parted() => WIRE_CODE_PARTED,
+            _ => wire_code(value.value_type()),
+        };
+        let head = (serde_bytes::Bytes::new(key), expire_at_ms, code);
+        match value {
+            ValueRef::Big(big) => {
+                codec::encode(&head, None, &mut self.content);
+                self.content.link_big(big.clone());
+            }
+            ValueRef::Str(StrRef::Chunked(text)) => {
+                codec::encode(&head, None, &mut self.content);
+                self.content.link_text(text.clone());
+            }
+            ValueRef::Str(_) | ValueRef::Packed(..) => {
+                let image = EntryImage {
+                    key,
+                    expire_at_ms,
+                    value,
+                };
+                codec::encode(&image, value.shared(), &mut self.content);
+            }
         }
         self.entries += 1;
     }

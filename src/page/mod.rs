@@ -27,6 +27,7 @@ pub mod sample;
 pub mod set;
 pub mod spliced;
 pub mod stream;
+pub mod text;
 pub mod thresholds;
 pub mod tree;
 pub mod trie;

@@ -1,8 +1,8 @@
 //! A byte buffer into which large values are linked rather than copied.
 //!
 //! Page images and WAL records are built under a shard's lock; linking keeps that time independent of value sizes. A
-//! big container is linked as a clone, which shares its structure; [`Spliced::settle`] turns those into bytes, later
-//! and elsewhere.
+//! big container, or a string in chunks, is linked as a clone, which shares its structure; [`Spliced::settle`] turns
+//! containers into bytes and strings into links to their chunks, later and elsewhere.
 //!
 //! **Invariant:** splice positions ascend and never exceed the inline length at the time of splicing.
 
@@ -10,7 +10,8 @@ use std::io::{self, Write};
 
 use super::codec;
 use super::container::Big;
-use crate::shared::Shared;
+use super::text::{BigText, Run};
+use crate::shared::{Piece, Shared};
 
 /// Values at least this long are linked instead of copied.
 pub const SPLICE_BYTES_MIN: usize = 32 * 1024;
@@ -19,9 +20,15 @@ pub const SPLICE_BYTES_MIN: usize = 32 * 1024;
 #[derive(Default, Debug)]
 pub struct Spliced {
     inline: Vec<u8>,
-    links: Vec<(usize, Shared)>,
-    /// Containers that are not bytes yet: the number of links before each, its position, itself.
-    unsettled: Vec<(usize, usize, Big)>,
+    links: Vec<(usize, Piece)>,
+    /// What is no links yet: the number of links before each, its position, itself.
+    unsettled: Vec<(usize, usize, Unsettled)>,
+}
+
+#[derive(Debug)]
+enum Unsettled {
+    Container(Big),
+    Text(BigText),
 }
 
 impl Spliced {
@@ -30,47 +37,61 @@ impl Spliced {
         self.inline.extend_from_slice(bytes);
     }
 
-    /// Links `shared` at the current end.
-    pub fn link(&mut self, shared: Shared) {
-        self.links.push((self.inline.len(), shared));
+    /// Links `piece` at the current end.
+    pub fn link(&mut self, piece: Piece) {
+        self.links.push((self.inline.len(), piece));
     }
 
     /// Links a big container at the current end, to stand there as the codec writes byte strings: length, then bytes.
     pub fn link_big(&mut self, big: Big) {
-        self.unsettled.push((self.links.len(), self.inline.len(), big));
+        self.late(Unsettled::Container(big));
+    }
+
+    /// Links a string in chunks at the current end, to stand there as the codec writes byte strings.
+    pub fn link_text(&mut self, text: BigText) {
+        codec::encode(&(text.len() as u64), None, self);
+        self.late(Unsettled::Text(text));
+    }
+
+    fn late(&mut self, value: Unsettled) {
+        self.unsettled.push((self.links.len(), self.inline.len(), value));
     }
 
     /// The linked containers that are in parts.
     pub fn parted(&self) -> impl Iterator<Item = &Big> {
-        let linked = self.unsettled.iter().map(|(_, _, big)| big);
-        linked.filter(|big| big.is_parted())
+        self.unsettled.iter().filter_map(|(_, _, value)| match value {
+            Unsettled::Container(big) => Some(big).filter(|big| big.is_parted()),
+            Unsettled::Text(_) => None,
+        })
     }
 
-    /// Turns linked containers into bytes: all of each, or of one in parts its head and their names. O(what they come
-    /// to); what reads the content needs it done.
+    /// Turns linked containers into bytes, all of each, or of one in parts its head and their names; and strings into
+    /// links to their chunks. O(what they come to); what reads the content needs it done.
     pub fn settle(&mut self) {
         // From the back, so that places before stay what they are.
-        for (links, at, big) in std::mem::take(&mut self.unsettled).into_iter().rev() {
-            let packed = if big.is_parted() { big.pack_parted() } else { big.pack() };
-            let mut framed = Vec::with_capacity(packed.len() + 9);
-            codec::encode(&(packed.len() as u64), None, &mut framed);
-            framed.extend_from_slice(&packed);
-            self.links.insert(links, (at, Shared::new(framed)));
+        for (links, at, value) in std::mem::take(&mut self.unsettled).into_iter().rev() {
+            match value {
+                Unsettled::Container(big) => self.links.insert(links, (at, framed(&big).into())),
+                Unsettled::Text(text) => {
+                    let pieces = text.runs(0..text.len()).map(|run: Run<'_>| (at, run.piece()));
+                    self.links.splice(links..links, pieces);
+                }
+            }
         }
     }
 
-    /// Total length in bytes, links included; linked containers count once they are settled.
+    /// Total length in bytes, links included; what is not settled counts once it is.
     #[expect(clippy::len_without_is_empty, reason = "only sizes matter to its users")]
     pub fn len(&self) -> usize {
-        self.inline.len() + self.links.iter().map(|(_, shared)| shared.len()).sum::<usize>()
+        self.inline.len() + self.links.iter().map(|(_, piece)| piece.len()).sum::<usize>()
     }
 
     /// Calls `visit` with the pieces in order; together they are the content.
     pub fn for_each_piece<E>(&self, mut visit: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let mut from = 0;
-        for (at, shared) in &self.links {
+        for (at, piece) in &self.links {
             visit(self.inline.get(from..*at).unwrap_or_default())?;
-            visit(shared)?;
+            visit(piece.bytes())?;
             from = *at;
         }
         visit(self.inline.get(from..).unwrap_or_default())
@@ -85,6 +106,15 @@ impl Spliced {
         });
         crc
     }
+}
+
+/// A container as the codec writes byte strings.
+fn framed(big: &Big) -> Shared {
+    let packed = if big.is_parted() { big.pack_parted() } else { big.pack() };
+    let mut framed = Vec::with_capacity(packed.len() + 9);
+    codec::encode(&(packed.len() as u64), None, &mut framed);
+    framed.extend_from_slice(&packed);
+    Shared::new(framed)
 }
 
 impl Write for Spliced {
@@ -106,7 +136,7 @@ mod tests {
     fn pieces_come_in_order_and_crc_covers_them_all() {
         let mut spliced = Spliced::default();
         spliced.push(b"ab");
-        spliced.link(Shared::new(b"CDE".to_vec()));
+        spliced.link(Shared::new(b"CDE".to_vec()).into());
         spliced.push(b"f");
         let mut whole = Vec::new();
         spliced

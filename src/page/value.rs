@@ -1,13 +1,18 @@
 //! What a key holds: a string, or a container.
 //!
-//! **Invariant:** a string longer than [`INLINE_BYTES_MAX`] is always [`StrRef::Shared`] in an entry, a shorter one
-//! always [`StrRef::Inline`], so that no write, reply or pre-image ever copies a large value under a lock.
+//! **Invariant:** a string longer than [`INLINE_BYTES_MAX`] is always [`StrRef::Shared`] or [`StrRef::Chunked`] in an
+//! entry, a shorter one always [`StrRef::Inline`], so that no write, reply or pre-image ever copies a large value under a
+//! lock.
+
+use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::container::{Big, Kind};
 use super::packed::Packed;
 use super::parts::Parted;
+use super::text::{BigText, Runs};
 use crate::shared::Shared;
 
 /// Longest string value, in bytes, that lives inside its entry.
@@ -49,27 +54,90 @@ pub enum StrRef<'a> {
     Inline(&'a [u8]),
     /// A large value in its own allocation.
     Shared(&'a Shared),
+    /// A large value of which parts have changed, in chunks.
+    Chunked(&'a BigText),
 }
 
 impl<'a> StrRef<'a> {
-    /// The bytes, wherever they live.
-    pub fn bytes(&self) -> &'a [u8] {
+    /// The bytes where they lie, unless they are in chunks: no number, and nothing else that is short, is.
+    #[inline]
+    pub fn whole(&self) -> Option<&'a [u8]> {
         match self {
-            Self::Inline(bytes) => bytes,
-            Self::Shared(shared) => shared.as_slice(),
+            Self::Inline(bytes) => Some(bytes),
+            Self::Shared(shared) => Some(shared.as_slice()),
+            Self::Chunked(_) => None,
         }
+    }
+
+    /// The bytes in one piece; copied if they are in chunks.
+    pub fn contiguous(&self) -> Cow<'a, [u8]> {
+        self.part(0..self.len())
+    }
+
+    /// The bytes of `range`, as far as there are, in one piece; copied if they are in several chunks.
+    pub fn part(&self, range: Range<usize>) -> Cow<'a, [u8]> {
+        match self {
+            Self::Chunked(text) => text.part(range),
+            Self::Inline(bytes) => Cow::Borrowed(clipped(bytes, range)),
+            Self::Shared(shared) => Cow::Borrowed(clipped(shared, range)),
+        }
+    }
+
+    /// The bytes of `range`, as far as there are, in pieces as they lie.
+    pub fn pieces(&self, range: Range<usize>) -> Pieces<'a> {
+        match self {
+            Self::Chunked(text) => Pieces::Chunked(text.runs(range)),
+            Self::Inline(bytes) => Pieces::Whole(Some(clipped(bytes, range))),
+            Self::Shared(shared) => Pieces::Whole(Some(clipped(shared, range))),
+        }
+    }
+
+    /// One byte.
+    pub fn byte(&self, index: usize) -> Option<u8> {
+        let end = index.checked_add(1)?;
+        self.pieces(index..end).next()?.first().copied()
     }
 
     /// Length in bytes.
     #[expect(clippy::len_without_is_empty, reason = "an empty string is an ordinary value")]
+    #[inline]
     pub fn len(&self) -> usize {
-        self.bytes().len()
+        match self {
+            Self::Inline(bytes) => bytes.len(),
+            Self::Shared(shared) => shared.len(),
+            Self::Chunked(text) => text.len(),
+        }
+    }
+}
+
+fn clipped(bytes: &[u8], range: Range<usize>) -> &[u8] {
+    let end = range.end.min(bytes.len());
+    bytes.get(range.start..end).unwrap_or_default()
+}
+
+/// See [`StrRef::pieces`].
+pub enum Pieces<'a> {
+    /// One piece.
+    Whole(Option<&'a [u8]>),
+    /// Pieces of chunks.
+    Chunked(Runs<'a>),
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        match self {
+            Self::Whole(bytes) => bytes.take(),
+            Self::Chunked(runs) => runs.next().map(|run| run.bytes()),
+        }
     }
 }
 
 impl Serialize for StrRef<'_> {
+    /// Records and page images link chunks instead, which a serializer cannot.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.bytes())
+        serializer.serialize_bytes(&self.contiguous())
     }
 }
 
@@ -133,7 +201,7 @@ impl<'a> ValueRef<'a> {
     pub fn shared(&self) -> Option<&'a Shared> {
         match self {
             Self::Str(StrRef::Shared(shared)) => Some(shared),
-            Self::Str(StrRef::Inline(_)) | Self::Packed(..) | Self::Big(_) => None,
+            Self::Str(StrRef::Inline(_) | StrRef::Chunked(_)) | Self::Packed(..) | Self::Big(_) => None,
         }
     }
 

@@ -230,7 +230,7 @@ mod tests {
     fn wrong(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         txn.put_str(args.at(1), StrRef::Inline(b"v"), None);
         txn.put_str(args.at(2), StrRef::Inline(b"v"), None);
-        let text = txn.get_str(args.at(2))?.map(|text| text.bytes().to_vec());
+        let text = txn.get_str(args.at(2))?.map(|text| text.contiguous().into_owned());
         reply.bulk(&text.ok_or(CmdError::NoSuchKey)?);
         Ok(())
     }

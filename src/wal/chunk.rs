@@ -7,13 +7,13 @@
 
 use parking_lot::Mutex;
 
-use crate::shared::Shared;
+use crate::shared::Piece;
 
-/// A value linked into a chunk.
+/// A value, or a part of one, linked into a chunk.
 pub(super) struct Splice {
     /// It comes before the inline byte at this offset of the chunk.
     pub at: usize,
-    pub data: Shared,
+    pub data: Piece,
 }
 
 /// Records of one producer in ascending LSN order.

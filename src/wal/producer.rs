@@ -14,7 +14,7 @@ use super::chunk::{Chunk, Slot, Splice};
 use super::core::Core;
 use super::format::{FLAG_BATCH_END, FLAGS_AT, RECORD_COVERED_BYTES, RECORD_HEADER_BYTES, meta_word};
 use super::{Fsync, Lsn};
-use crate::shared::Shared;
+use crate::shared::Piece;
 
 /// Chunks in a slot are joined up to this size.
 const CHUNK_BYTES_MAX: usize = 256 << 10;
@@ -99,15 +99,15 @@ impl WorkerLog {
         }
     }
 
-    /// Appends a large value to the open record's payload by reference; it must not change any more.
-    pub fn splice(&mut self, data: &Shared) {
+    /// Appends a large value, or a part of one, to the open record's payload by reference.
+    pub fn splice(&mut self, data: Piece) {
         debug_assert!(self.open, "no record is open");
         if self.enabled && !data.is_empty() {
+            self.chunk.spliced_bytes += data.len() as u64;
             self.chunk.splices.push(Splice {
                 at: self.chunk.buf.len(),
-                data: data.clone(),
+                data,
             });
-            self.chunk.spliced_bytes += data.len() as u64;
         }
     }
 

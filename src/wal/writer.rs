@@ -445,7 +445,7 @@ fn each_piece(record: &Next<'_>, mut take: impl FnMut(&[u8]) -> Result<(), WalEr
     for splice in record.splices {
         let end = splice.at - record.start;
         take(record.inline.get(at..end).unwrap_or_default())?;
-        take(&splice.data)?;
+        take(splice.data.bytes())?;
         at = end;
     }
     take(record.inline.get(at..).unwrap_or_default())

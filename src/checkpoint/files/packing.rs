@@ -91,7 +91,7 @@ mod tests {
         let mut content = Spliced::default();
         let (head, tail) = bytes.split_at(bytes.len() / 3);
         content.push(head);
-        content.link(Shared::new(tail.to_vec()));
+        content.link(Shared::new(tail.to_vec()).into());
         content
     }
 

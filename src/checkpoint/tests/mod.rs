@@ -68,7 +68,7 @@ pub(super) fn dump(registry: &Registry) -> Dump {
 /// A string; of a container its type, its length and a digest of its elements.
 pub(super) fn content_of(value: ValueRef<'_>) -> Vec<u8> {
     match value.as_str() {
-        Some(text) => text.bytes().to_vec(),
+        Some(text) => text.contiguous().into_owned(),
         None => format!("{:?} {} {:x}", value.value_type(), value.len(), digest(value)).into_bytes(),
     }
 }

@@ -19,9 +19,7 @@ pub(super) const GETBIT: Spec = Spec {
 
 fn getbit(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let offset = bit_offset(args.at(2), txn)?;
-    let bit = txn
-        .get_str(args.at(1))?
-        .is_some_and(|text| get_bit(text.bytes(), offset));
+    let bit = txn.get_str(args.at(1))?.is_some_and(|text| get_bit(text, offset));
     reply.int(i64::from(bit));
     Ok(())
 }
@@ -45,7 +43,7 @@ fn setbit(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         _ => return Err(CmdError::text("ERR bit is not an integer or out of range")),
     };
     let index = (offset >> 3) as usize;
-    let old_byte = txn.old_str(key)?.and_then(|text| text.bytes().get(index).copied());
+    let old_byte = txn.old_str(key)?.and_then(|text| text.byte(index));
     let (byte, mask) = (old_byte.unwrap_or(0), 0x80u8 >> (offset & 7));
     let was_on = byte & mask != 0;
     if old_byte.is_none() || was_on != on {

@@ -5,6 +5,7 @@ use crate::commands::support::bits::{BitOp, bit_op};
 use crate::commands::value::{Held, put_made};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::Txn;
+use crate::page::StrRef;
 use crate::resp::{Args, Reply};
 
 pub(super) const BITOP: Spec = Spec {
@@ -42,7 +43,7 @@ fn bitop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
         let value = txn.get_str(key)?;
         held.push(value.map_or_else(|| Held::Small(Vec::new()), Held::from));
     }
-    let inputs: Vec<&[u8]> = held.iter().map(Held::bytes).collect();
+    let inputs: Vec<StrRef<'_>> = held.iter().map(Held::text).collect();
     let result = bit_op(op, &inputs);
     let len = result.len();
     if len == 0 {

@@ -36,7 +36,7 @@ fn bitcount(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
         }
         _ => return Err(CmdError::Syntax),
     };
-    reply.int(bit_count(text.bytes(), start, end, unit).cast_signed());
+    reply.int(bit_count(text, start, end, unit).cast_signed());
     Ok(())
 }
 
@@ -66,7 +66,7 @@ fn bitpos(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRe
     let start = if args.len() > 3 { int_arg(args, 3)? } else { 0 };
     let unit = unit_arg(args, 5)?;
     let end = if args.len() > 4 { Some(int_arg(args, 4)?) } else { None };
-    reply.int(bit_position(text.bytes(), bit, start, end, unit));
+    reply.int(bit_position(text, bit, start, end, unit));
     Ok(())
 }
 

@@ -4,12 +4,15 @@
 //! - All operations are read before the first one runs: a bad one changes nothing.
 //! - The string grows at once to what all operations need, even if overflow control then keeps them from writing.
 
+use std::ops::Range;
+
 use crate::commands::spec::{Access, Group, KeySpec, first_key, flag};
 use crate::commands::support::bitfield::{BAD_OVERFLOW, BAD_TYPE, FieldType, Overflow};
 use crate::commands::support::bits::BAD_BIT_OFFSET;
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::{ReadTxn, Txn};
+use crate::page::StrRef;
 use crate::resp::{Args, Reply};
 
 pub(super) const BITFIELD: Spec = Spec {
@@ -98,7 +101,13 @@ struct Step {
 impl Step {
     /// How long the string has to be for this step to write.
     fn bytes_needed(&self) -> Option<usize> {
-        (self.operation != Operation::Get).then(|| self.field.bytes_needed(self.offset))
+        (self.operation != Operation::Get).then(|| self.touched().end)
+    }
+
+    /// The bytes that the field is in.
+    fn touched(&self) -> Range<usize> {
+        let first = usize::try_from(self.offset >> 3).unwrap_or(usize::MAX);
+        first..self.field.bytes_needed(self.offset)
     }
 }
 
@@ -148,20 +157,20 @@ fn parse(args: Args<'_>, bytes_max: u64) -> Result<Vec<Step>, CmdError> {
 
 /// Answers steps that only read.
 fn answer(txn: &mut ReadTxn<'_, '_>, key: &[u8], steps: &[Step], reply: &mut Reply) -> CmdResult {
-    let text = txn.get_str(key)?;
-    let bytes = text.map_or(&b""[..], |text| text.bytes());
+    let text = txn.get_str(key)?.unwrap_or(StrRef::Inline(b""));
     reply.array(steps.len());
     for step in steps {
-        reply.int(step.field.get(bytes, step.offset));
+        reply.int(step.field.get(&text.part(step.touched()), step.offset & 7));
     }
     Ok(())
 }
 
 /// Runs one step on a string that is long enough; what it answers.
 fn change(txn: &mut Txn<'_, '_>, key: &[u8], step: &Step) -> Result<Option<i64>, CmdError> {
-    let text = txn.old_str(key)?;
-    let bytes = text.map_or(&b""[..], |text| text.bytes());
-    let old = step.field.get(bytes, step.offset);
+    let touched = step.touched();
+    let text = txn.old_str(key)?.unwrap_or(StrRef::Inline(b""));
+    let mut part = text.part(touched.clone()).into_owned();
+    let old = step.field.get(&part, step.offset & 7);
     let (new, shows_old) = match step.operation {
         Operation::Get => return Ok(Some(old)),
         Operation::Set(value) => (step.field.fit(value, step.overflow), true),
@@ -173,10 +182,7 @@ fn change(txn: &mut Txn<'_, '_>, key: &[u8], step: &Step) -> Result<Option<i64>,
     if new == old {
         return shown;
     }
-    let first = (step.offset >> 3) as usize;
-    let touched = first..step.field.bytes_needed(step.offset);
-    let mut part = bytes.get(touched).unwrap_or_default().to_vec();
     step.field.set(&mut part, step.offset & 7, new);
-    txn.write_range(key, first, &part);
+    txn.write_range(key, touched.start, &part);
     shown
 }

@@ -32,7 +32,7 @@ pub fn text(bytes: &[u8]) -> String {
 pub fn value(value: ValueRef<'_>) -> String {
     let type_name = value.value_type().name();
     match value.as_str() {
-        Some(bytes) => format!("{type_name} {}", text(bytes.bytes())),
+        Some(bytes) => format!("{type_name} {}", text(&bytes.contiguous())),
         None => format!("{type_name} ({})", value.len()),
     }
 }

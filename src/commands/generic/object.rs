@@ -122,11 +122,11 @@ fn encoding(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
 /// What Redis would answer for a string set and changed by the same commands.
 pub fn encoding_of(entry: &Entry) -> &'static str {
     match entry.value() {
-        ValueRef::Str(StrRef::Shared(_)) => "raw",
+        ValueRef::Str(StrRef::Shared(_) | StrRef::Chunked(_)) => "raw",
         ValueRef::Str(_) if entry.is_raw() => "raw",
-        ValueRef::Str(text) if integer(text.bytes()).is_some() => "int",
-        ValueRef::Str(text) if text.len() <= EMBSTR_BYTES_MAX => "embstr",
-        ValueRef::Str(_) => "raw",
+        ValueRef::Str(StrRef::Inline(text)) if integer(text).is_some() => "int",
+        ValueRef::Str(StrRef::Inline(text)) if text.len() <= EMBSTR_BYTES_MAX => "embstr",
+        ValueRef::Str(StrRef::Inline(_)) => "raw",
         container @ (ValueRef::Packed(..) | ValueRef::Big(_)) => container_encoding(container),
     }
 }

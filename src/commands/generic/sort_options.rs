@@ -119,7 +119,7 @@ impl<'a> Pattern<'a> {
         let now_ms = txn.now_ms();
         let value = txn.get(&[before, element, after].concat())?.value();
         match field {
-            None => Some(value.as_str()?.bytes().to_vec()),
+            None => Some(value.as_str()?.contiguous().into_owned()),
             Some(name) => {
                 let field = HashRef::of(value)?.get(name).filter(|field| field.is_alive(now_ms))?;
                 Some(field.value.bytes().into_owned())

@@ -52,10 +52,10 @@ fn pfadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
             put_made(txn, key, bytes, None);
             true
         }
-        Some(text) => match check(text.bytes())? {
+        Some(text) => match check(&text.contiguous())? {
             Encoding::Dense => add_dense(txn, key, elements)?,
             Encoding::Sparse => {
-                let mut bytes = text.bytes().to_vec();
+                let mut bytes = text.contiguous().into_owned();
                 let changed = add_all(&mut bytes, elements, sparse_bytes_max)?;
                 if changed {
                     store(txn, key, bytes)?;
@@ -79,15 +79,15 @@ fn add_all(bytes: &mut Vec<u8>, elements: Args<'_>, sparse_bytes_max: usize) -> 
 fn add_dense(txn: &mut Txn<'_, '_>, key: &[u8], elements: Args<'_>) -> Result<bool, CmdError> {
     let mut changed = false;
     for element in elements.iter() {
-        let patch = txn.old_str(key)?.and_then(|text| dense_patch(text.bytes(), element));
+        let patch = txn
+            .old_str(key)?
+            .and_then(|text| dense_patch(&text.contiguous(), element));
         if let Some(patch) = patch {
             changed = true;
             txn.write_range(key, patch.offset, patch.bytes.get(..patch.len).unwrap_or_default());
         }
     }
-    let last = txn
-        .old_str(key)?
-        .and_then(|text| text.bytes().get(STALE_CACHE_OFFSET).copied());
+    let last = txn.old_str(key)?.and_then(|text| text.byte(STALE_CACHE_OFFSET));
     if let Some(last) = last.filter(|last| changed && last & STALE == 0) {
         txn.write_range(key, STALE_CACHE_OFFSET, &[last | STALE]);
     }
@@ -100,7 +100,7 @@ pub(super) fn store(txn: &mut Txn<'_, '_>, key: &[u8], bytes: Vec<u8>) -> CmdRes
         put_made(txn, key, bytes, None);
         return Ok(());
     };
-    let (old, expire_at_ms) = (str_of(entry)?.bytes(), entry.expire_at_ms());
+    let (old, expire_at_ms) = (str_of(entry)?.contiguous(), entry.expire_at_ms());
     if bytes.len() < old.len() {
         put_made(txn, key, bytes, expire_at_ms);
         return Ok(());
@@ -154,10 +154,10 @@ fn pfcount(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
 
 fn count_one(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<u64, CmdError> {
     let Some(text) = txn.get_str(key)? else { return Ok(0) };
-    let bytes = text.bytes();
-    let total = count(bytes)?;
+    let bytes = text.contiguous();
+    let total = count(&bytes)?;
     // As in Redis the count is kept in the value, for the next time.
-    if cached_count(bytes).is_none() && !txn.is_frozen() {
+    if cached_count(&bytes).is_none() && !txn.is_frozen() {
         let mut header = [0; HEADER_BYTES];
         set_cached_count(&mut header, total);
         txn.write_range(key, CACHE_OFFSET, header.get(CACHE_OFFSET..).unwrap_or_default());
@@ -192,7 +192,9 @@ pub(super) const PFMERGE: Spec = Spec {
 fn pfmerge(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let target = args.at(1);
     let union = union_of(txn, args.skip(1))?;
-    let mut merged = txn.get_str(target)?.map_or_else(empty, |text| text.bytes().to_vec());
+    let mut merged = txn
+        .get_str(target)?
+        .map_or_else(empty, |text| text.contiguous().into_owned());
     union.store(&mut merged, txn.hll_sparse_bytes_max())?;
     store(txn, target, merged)?;
     reply.ok();
@@ -204,7 +206,7 @@ fn union_of(txn: &mut Txn<'_, '_>, keys: Args<'_>) -> Result<Union, CmdError> {
     let mut union = Union::default();
     for key in keys.iter() {
         if let Some(text) = txn.get_str(key)? {
-            union.add(text.bytes())?;
+            union.add(&text.contiguous())?;
         }
     }
     Ok(union)

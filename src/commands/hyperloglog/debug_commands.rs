@@ -36,18 +36,18 @@ fn pfdebug(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     let Some(text) = txn.old_str(key)? else {
         return Err(CmdError::text("ERR The specified key does not exist"));
     };
-    let bytes = text.bytes();
-    check(bytes)?;
+    let bytes = text.contiguous();
+    check(&bytes)?;
     let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
     if is(b"GETREG") {
-        let ranks = register_values(bytes)?;
+        let ranks = register_values(&bytes)?;
         make_dense(txn, key)?;
         reply.array(REGISTERS);
         ranks.iter().for_each(|rank| reply.int(i64::from(*rank)));
     } else if is(b"DECODE") {
-        reply.bulk(decode(bytes)?.as_bytes());
+        reply.bulk(decode(&bytes)?.as_bytes());
     } else if is(b"ENCODING") {
-        reply.simple(encoding_name(bytes)?);
+        reply.simple(encoding_name(&bytes)?);
     } else if is(b"TODENSE") {
         reply.int(i64::from(make_dense(txn, key)?));
     } else {
@@ -64,7 +64,7 @@ fn pfdebug(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
 /// Makes the value dense; whether it was sparse.
 fn make_dense(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<bool, CmdError> {
     let mut bytes = match txn.old_str(key)? {
-        Some(text) => text.bytes().to_vec(),
+        Some(text) => text.contiguous().into_owned(),
         None => return Err(HllError::NotHll.into()),
     };
     let was_sparse = to_dense(&mut bytes)?;

@@ -73,7 +73,7 @@ fn add(txn: &mut Txn<'_, '_>, key: &[u8], by: i64, reply: &mut Reply) -> CmdResu
     let (old, expire_at_ms) = match txn.old(key) {
         None => (0, None),
         Some(entry) => {
-            let old = parse_i64(str_of(entry)?.bytes()).ok_or(CmdError::NotInteger)?;
+            let old = str_of(entry)?.whole().and_then(parse_i64).ok_or(CmdError::NotInteger)?;
             (old, entry.expire_at_ms())
         }
     };
@@ -101,7 +101,8 @@ fn incrbyfloat(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdR
     let (old, expire_at_ms) = match txn.old(key) {
         None => (LongDouble::ZERO, None),
         Some(entry) => {
-            let old = LongDouble::parse(str_of(entry)?.bytes()).ok_or(CmdError::NotFloat)?;
+            let text = str_of(entry)?.whole();
+            let old = text.and_then(LongDouble::parse).ok_or(CmdError::NotFloat)?;
             (old, entry.expire_at_ms())
         }
     };

@@ -68,7 +68,8 @@ impl Options {
 fn lcs(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let (a, b) = (hold(txn, args.at(1))?, hold(txn, args.at(2))?);
     let options = Options::parse(args.skip(3))?;
-    let (a, b, bytes_max) = (a.bytes(), b.bytes(), txn.string_bytes_max());
+    let (a, b) = (a.text().contiguous(), b.text().contiguous());
+    let (a, b, bytes_max) = (&*a, &*b, txn.string_bytes_max());
     if options.len {
         reply.int(lcs_len(a, b, bytes_max).map_err(refusal)?.cast_signed());
     } else if options.idx {

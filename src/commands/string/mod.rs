@@ -2,8 +2,11 @@
 //!
 //! **Invariants**
 //! - A change in part (`APPEND`, `SETRANGE`) is logged as that part; only whole new values are logged whole.
+//! - No answer copies a whole long string, in one piece or in chunks, but those that need one piece (LCS).
 //! - What changes a value in place keeps its expiry; what sets it anew drops it (`SET … KEEPTTL` apart).
 
+#[cfg(test)]
+mod chunked_tests;
 mod counter;
 mod get;
 mod lcs;

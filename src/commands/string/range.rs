@@ -14,20 +14,20 @@ pub(super) const APPEND: Spec = Spec {
     acl: &["string"],
     keys: &[first_key(&["RW", "insert"])],
     summary: "Appends to the string at a key, which is created if it is missing",
-    complexity: "O(1) amortised for appending little to a value of any size: a value's allocation grows by doubling.",
+    complexity: "O(1) amortised for appending little to a value of any size.",
     syntax: "key value",
     ..Spec::new("append", Group::String, 3, Handler::Write(append))
 };
 
 fn append(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (key, tail) = (args.at(1), str_arg(args, 2));
+    let (key, tail) = (args.at(1), args.at(2));
     let Some(len) = txn.old_str(key)?.map(|text| text.len()) else {
-        txn.put_str(key, tail, None);
+        txn.put_str(key, str_arg(args, 2), None);
         reply.int(tail.len() as i64);
         return Ok(());
     };
     check_length(len as u64, tail.len(), txn.string_bytes_max())?;
-    txn.write_range(key, len, tail.bytes());
+    txn.write_range(key, len, tail);
     reply.int((len + tail.len()) as i64);
     Ok(())
 }
@@ -38,7 +38,7 @@ pub(super) const SETRANGE: Spec = Spec {
     acl: &["string"],
     keys: &[first_key(&["RW", "update"])],
     summary: "Overwrites part of the string at a key from an offset on, with zero bytes up to there if it is shorter",
-    complexity: "O(M) where M is the length of the value; O(1) for small ones. Growing a string may copy it.",
+    complexity: "O(M) where M is the length of the value; O(1) for small ones.",
     syntax: "key offset value",
     ..Spec::new("setrange", Group::String, 4, Handler::Write(setrange))
 };

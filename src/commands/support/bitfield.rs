@@ -169,6 +169,7 @@ mod tests {
     use super::*;
     use crate::commands::support::bits::{get_bit, set_bit};
     use crate::commands::support::random::Random;
+    use crate::page::StrRef;
 
     fn field(text: &str) -> FieldType {
         FieldType::parse(text.as_bytes()).unwrap()
@@ -233,7 +234,9 @@ mod tests {
             let bits = random.between(1, if signed { 64 } else { 63 });
             let kind = field(&format!("{}{bits}", if signed { 'i' } else { 'u' }));
             let offset = random.between(0, 100) as u64;
-            let model = (0..bits as u64).fold(0u64, |value, bit| value << 1 | u64::from(get_bit(&bytes, offset + bit)));
+            let model = (0..bits as u64).fold(0u64, |value, bit| {
+                value << 1 | u64::from(get_bit(StrRef::Inline(&bytes), offset + bit))
+            });
             assert_eq!(kind.get(&bytes, offset), kind.low_bits(model));
             let value = random.next_u64() as i64;
             let mut expected = bytes.clone();

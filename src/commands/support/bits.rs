@@ -1,10 +1,13 @@
-//! Bitmaps: `GETBIT`, `SETBIT`, `BITCOUNT`, `BITPOS` and `BITOP` over plain bytes.
+//! Bitmaps: `GETBIT`, `SETBIT`, `BITCOUNT`, `BITPOS` and `BITOP` over strings, whether in one piece or in chunks.
 //!
 //! **Invariants**: bit 0 is the most significant bit of byte 0; past its end a string is all zeros. Ranges follow
 //! Redis: negative indices count from the end, both ends are included, out-of-range ends are clamped. Whole words at a
 //! time.
 
+use std::ops::Range;
+
 use super::number::parse_i64;
+use crate::page::StrRef;
 
 /// What `SETBIT` and its like answer to a bad offset.
 pub const BAD_BIT_OFFSET: &str = "ERR bit offset is not an integer or out of range";
@@ -38,8 +41,8 @@ pub fn parse_bit_offset(text: &[u8], bytes_max: u64) -> Option<u64> {
 }
 
 /// The bit at `offset`. O(1).
-pub fn get_bit(bytes: &[u8], offset: u64) -> bool {
-    let byte = usize::try_from(offset >> 3).ok().and_then(|index| bytes.get(index));
+pub fn get_bit(text: StrRef<'_>, offset: u64) -> bool {
+    let byte = usize::try_from(offset >> 3).ok().and_then(|index| text.byte(index));
     byte.is_some_and(|byte| byte >> (7 - (offset & 7)) & 1 == 1)
 }
 
@@ -57,20 +60,19 @@ pub fn set_bit(bytes: &mut Vec<u8>, offset: u64, on: bool) -> bool {
 }
 
 /// The bits of a string that a range covers: whole bytes, and the bits of the first and last byte that do not count.
-struct Window<'a> {
-    bytes: &'a [u8],
-    /// Index of the first byte of `bytes` in the string.
-    first: usize,
+struct Window {
+    /// The bytes; there is one at least.
+    bytes: Range<usize>,
     /// Bits of the first byte before the range.
     head_mask: u8,
     /// Bits of the last byte behind the range.
     tail_mask: u8,
 }
 
-impl<'a> Window<'a> {
+impl Window {
     /// The window from `start` to `end`, both included; `None` when it is empty.
-    fn new(bytes: &'a [u8], start: i64, end: i64, unit: BitUnit) -> Option<Self> {
-        let len = bytes.len() as i64;
+    fn new(text: StrRef<'_>, start: i64, end: i64, unit: BitUnit) -> Option<Self> {
+        let len = text.len() as i64;
         let total = if unit == BitUnit::Bit {
             len.saturating_mul(8)
         } else {
@@ -89,8 +91,7 @@ impl<'a> Window<'a> {
         }
         let (first, last) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?);
         Some(Self {
-            bytes: bytes.get(first..=last)?,
-            first,
+            bytes: first..last + 1,
             head_mask,
             tail_mask,
         })
@@ -108,32 +109,39 @@ pub fn popcount(bytes: &[u8]) -> u64 {
 }
 
 /// `BITCOUNT`: how many bits are set from `start` to `end`, both included, in units of `unit`. O(range).
-pub fn bit_count(bytes: &[u8], start: i64, end: i64, unit: BitUnit) -> u64 {
+pub fn bit_count(text: StrRef<'_>, start: i64, end: i64, unit: BitUnit) -> u64 {
     // Two ends before the string are both clamped to its first unit; only here is their order judged before that.
     if start < 0 && end < 0 && start > end {
         return 0;
     }
-    let Some(window) = Window::new(bytes, start, end, unit) else {
+    let Some(Window {
+        bytes,
+        head_mask,
+        tail_mask,
+    }) = Window::new(text, start, end, unit)
+    else {
         return 0;
     };
-    let ignored = |byte: Option<&u8>, mask: u8| byte.map_or(0, |byte| u64::from((byte & mask).count_ones()));
-    popcount(window.bytes)
-        - ignored(window.bytes.first(), window.head_mask)
-        - ignored(window.bytes.last(), window.tail_mask)
+    let ignored = |index: usize, mask: u8| match text.byte(index) {
+        Some(byte) if mask != 0 => u64::from((byte & mask).count_ones()),
+        _ => 0,
+    };
+    text.pieces(bytes.clone()).map(popcount).sum::<u64>()
+        - ignored(bytes.start, head_mask)
+        - ignored(bytes.end - 1, tail_mask)
 }
 
 /// `BITPOS`: where the first bit equal to `bit` is between `start` and `end`, or -1.
 ///
 /// Without `end` the string counts as followed by zeros, so a search for 0 in all ones finds the bit after the last.
 /// An empty range (of an empty string, too) finds nothing. O(range).
-pub fn bit_position(bytes: &[u8], bit: bool, start: i64, end: Option<i64>, unit: BitUnit) -> i64 {
-    let Some(window) = Window::new(bytes, start, end.unwrap_or(-1), unit) else {
+pub fn bit_position(text: StrRef<'_>, bit: bool, start: i64, end: Option<i64>, unit: BitUnit) -> i64 {
+    let Some(window) = Window::new(text, start, end.unwrap_or(-1), unit) else {
         return -1;
     };
-    let base = window.first as i64 * 8;
-    match first_bit(&window, bit) {
-        Some(position) => base + position as i64,
-        None if !bit && end.is_none() => base + window.bytes.len() as i64 * 8,
+    match first_bit(text, &window, bit) {
+        Some(position) => position as i64,
+        None if !bit && end.is_none() => window.bytes.end as i64 * 8,
         None => -1,
     }
 }
@@ -143,23 +151,29 @@ pub fn bit_position_of_nothing(bit: bool) -> i64 {
     if bit { -1 } else { 0 }
 }
 
-fn first_bit(window: &Window<'_>, bit: bool) -> Option<usize> {
+fn first_bit(text: StrRef<'_>, window: &Window, bit: bool) -> Option<usize> {
     // A byte that has no such bit, and the bits to look for turned into ones.
     let flip = if bit { 0 } else { 0xff };
-    let (&first, rest) = window.bytes.split_first()?;
-    let single = rest.is_empty();
-    let tail = if single { window.tail_mask } else { 0 };
-    let hits = (first ^ flip) & !window.head_mask & !tail;
-    if hits != 0 {
-        return Some(hits.leading_zeros() as usize);
+    let found = |index: usize, byte: u8, mask: u8| {
+        let hits = (byte ^ flip) & !mask;
+        (hits != 0).then(|| index * 8 + hits.leading_zeros() as usize)
+    };
+    let (first, last) = (window.bytes.start, window.bytes.end - 1);
+    let tail_mask = if first == last { window.tail_mask } else { 0 };
+    if let Some(position) = found(first, text.byte(first)?, window.head_mask | tail_mask) {
+        return Some(position);
     }
-    let (&last, middle) = rest.split_last()?;
-    if let Some(index) = first_other(middle, flip) {
-        let hits = middle.get(index)? ^ flip;
-        return Some((1 + index) * 8 + hits.leading_zeros() as usize);
+    if first == last {
+        return None;
     }
-    let hits = (last ^ flip) & !window.tail_mask;
-    (hits != 0).then(|| (1 + middle.len()) * 8 + hits.leading_zeros() as usize)
+    let mut at = first + 1;
+    for piece in text.pieces(at..last) {
+        if let Some(index) = first_other(piece, flip) {
+            return found(at + index, *piece.get(index)?, 0);
+        }
+        at += piece.len();
+    }
+    found(last, text.byte(last)?, window.tail_mask)
 }
 
 /// The index of the first byte that is not `skip`.
@@ -174,34 +188,46 @@ fn first_other(bytes: &[u8], skip: u8) -> Option<usize> {
 }
 
 /// `BITOP`: combines the inputs, each taken as zero-padded to the longest. `Not` inverts the first. O(total length).
-pub fn bit_op(op: BitOp, inputs: &[&[u8]]) -> Vec<u8> {
-    let len = inputs.iter().map(|input| input.len()).max().unwrap_or(0);
+pub fn bit_op(op: BitOp, inputs: &[StrRef<'_>]) -> Vec<u8> {
+    let len = inputs.iter().map(StrRef::len).max().unwrap_or(0);
     let Some((first, others)) = inputs.split_first() else {
         return Vec::new();
     };
-    let mut result = first.to_vec();
+    let mut result = Vec::with_capacity(len);
+    let pieces = first.pieces(0..first.len());
+    pieces.for_each(|piece| result.extend_from_slice(piece));
     if op == BitOp::Not {
         result.iter_mut().for_each(|byte| *byte = !*byte);
         return result;
     }
     result.resize(len, 0);
     for input in others {
-        let pairs = result.iter_mut().zip(*input);
-        match op {
-            BitOp::And => {
-                pairs.for_each(|(byte, other)| *byte &= other);
-                result.iter_mut().skip(input.len()).for_each(|byte| *byte = 0);
-            }
-            BitOp::Or => pairs.for_each(|(byte, other)| *byte |= other),
-            BitOp::Xor => pairs.for_each(|(byte, other)| *byte ^= other),
-            BitOp::Not => {}
+        let mut at = 0;
+        for piece in input.pieces(0..input.len()) {
+            combine(op, result.get_mut(at..).unwrap_or_default(), piece);
+            at += piece.len();
+        }
+        if op == BitOp::And {
+            result.get_mut(at..).unwrap_or_default().fill(0);
         }
     }
     result
 }
 
+fn combine(op: BitOp, result: &mut [u8], other: &[u8]) {
+    let pairs = result.iter_mut().zip(other);
+    match op {
+        BitOp::And => pairs.for_each(|(byte, other)| *byte &= other),
+        BitOp::Or => pairs.for_each(|(byte, other)| *byte |= other),
+        BitOp::Xor => pairs.for_each(|(byte, other)| *byte ^= other),
+        BitOp::Not => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use StrRef::Inline;
+
     use super::*;
     use crate::commands::support::random::Random;
 
@@ -213,8 +239,8 @@ mod tests {
         assert_eq!(bytes, [1]);
         assert!(!set_bit(&mut bytes, 20, false));
         assert_eq!(bytes, [1, 0, 0]);
-        assert!(get_bit(&bytes, 7));
-        assert!(!get_bit(&bytes, u64::MAX));
+        assert!(get_bit(Inline(&bytes), 7));
+        assert!(!get_bit(Inline(&bytes), u64::MAX));
         assert_eq!(parse_bit_offset(b"7", 1), Some(7));
         assert_eq!(parse_bit_offset(b"8", 1), None);
         assert_eq!(parse_bit_offset(b"-1", 1), None);
@@ -222,24 +248,36 @@ mod tests {
 
     #[test]
     fn documented_examples() {
-        assert_eq!(bit_count(b"foobar", 0, -1, BitUnit::Byte), 26);
-        assert_eq!(bit_count(b"foobar", 0, 0, BitUnit::Byte), 4);
-        assert_eq!(bit_count(b"foobar", 1, 1, BitUnit::Byte), 6);
-        assert_eq!(bit_count(b"foobar", 5, 30, BitUnit::Bit), 17);
-        assert_eq!(bit_count(b"foobar", -1, -5, BitUnit::Byte), 0);
-        assert_eq!(bit_count(b"", 0, -1, BitUnit::Byte), 0);
-        assert_eq!(bit_position(b"\xff\xf0\x00", false, 0, None, BitUnit::Byte), 12);
-        assert_eq!(bit_position(b"\x00\xff\xf0", true, 2, Some(-1), BitUnit::Byte), 16);
-        assert_eq!(bit_position(b"\x00\xff\xf0", true, 7, Some(15), BitUnit::Bit), 8);
-        assert_eq!(bit_position(b"\x00\x00\x00", true, 0, None, BitUnit::Byte), -1);
-        assert_eq!(bit_position(b"\xff\xff\xff", false, 0, None, BitUnit::Byte), 24);
-        assert_eq!(bit_position(b"\xff\xff\xff", false, 0, Some(-1), BitUnit::Byte), -1);
-        assert_eq!(bit_position(b"", false, 0, None, BitUnit::Byte), -1);
-        assert_eq!(bit_op(BitOp::And, &[b"foobar", b"abcdef"]), b"`bc`ab");
-        assert_eq!(bit_op(BitOp::And, &[b"ab", b"a"]), b"a\0");
-        assert_eq!(bit_op(BitOp::Or, &[b"a", b"\x02b"]), b"cb");
-        assert_eq!(bit_op(BitOp::Xor, &[b"a", b"a", b"\0x"]), b"\0x");
-        assert_eq!(bit_op(BitOp::Not, &[b"\xf0\x01"]), b"\x0f\xfe");
+        assert_eq!(bit_count(Inline(b"foobar"), 0, -1, BitUnit::Byte), 26);
+        assert_eq!(bit_count(Inline(b"foobar"), 0, 0, BitUnit::Byte), 4);
+        assert_eq!(bit_count(Inline(b"foobar"), 1, 1, BitUnit::Byte), 6);
+        assert_eq!(bit_count(Inline(b"foobar"), 5, 30, BitUnit::Bit), 17);
+        assert_eq!(bit_count(Inline(b"foobar"), -1, -5, BitUnit::Byte), 0);
+        assert_eq!(bit_count(Inline(b""), 0, -1, BitUnit::Byte), 0);
+        assert_eq!(bit_position(Inline(b"\xff\xf0\x00"), false, 0, None, BitUnit::Byte), 12);
+        assert_eq!(
+            bit_position(Inline(b"\x00\xff\xf0"), true, 2, Some(-1), BitUnit::Byte),
+            16
+        );
+        assert_eq!(
+            bit_position(Inline(b"\x00\xff\xf0"), true, 7, Some(15), BitUnit::Bit),
+            8
+        );
+        assert_eq!(bit_position(Inline(b"\x00\x00\x00"), true, 0, None, BitUnit::Byte), -1);
+        assert_eq!(bit_position(Inline(b"\xff\xff\xff"), false, 0, None, BitUnit::Byte), 24);
+        assert_eq!(
+            bit_position(Inline(b"\xff\xff\xff"), false, 0, Some(-1), BitUnit::Byte),
+            -1
+        );
+        assert_eq!(bit_position(Inline(b""), false, 0, None, BitUnit::Byte), -1);
+        assert_eq!(bit_op(BitOp::And, &[Inline(b"foobar"), Inline(b"abcdef")]), b"`bc`ab");
+        assert_eq!(bit_op(BitOp::And, &[Inline(b"ab"), Inline(b"a")]), b"a\0");
+        assert_eq!(bit_op(BitOp::Or, &[Inline(b"a"), Inline(b"\x02b")]), b"cb");
+        assert_eq!(
+            bit_op(BitOp::Xor, &[Inline(b"a"), Inline(b"a"), Inline(b"\0x")]),
+            b"\0x"
+        );
+        assert_eq!(bit_op(BitOp::Not, &[Inline(b"\xf0\x01")]), b"\x0f\xfe");
     }
 
     /// The same by looking at each bit.
@@ -249,7 +287,7 @@ mod tests {
         let resolve = |index: i64| if index < 0 { (total + index).max(0) } else { index };
         let (start, end) = (resolve(start), resolve(end).min(total - 1));
         (start * scale..(end + 1) * scale)
-            .map(|bit| (bit, get_bit(bytes, bit as u64)))
+            .map(|bit| (bit, get_bit(Inline(bytes), bit as u64)))
             .collect()
     }
 
@@ -278,7 +316,7 @@ mod tests {
                 bits.iter().filter(|(_, on)| *on).count() as u64
             };
             assert_eq!(
-                bit_count(&bytes, start, end, unit),
+                bit_count(Inline(&bytes), start, end, unit),
                 count,
                 "{bytes:?} {start} {end} {unit:?}"
             );
@@ -287,7 +325,7 @@ mod tests {
                     .iter()
                     .find(|(_, on)| *on == bit)
                     .map_or(-1, |(position, _)| *position);
-                let found = bit_position(&bytes, bit, start, Some(end), unit);
+                let found = bit_position(Inline(&bytes), bit, start, Some(end), unit);
                 assert_eq!(found, position, "{bytes:?} {bit} {start} {end} {unit:?}");
             }
         }

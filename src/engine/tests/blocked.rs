@@ -40,7 +40,7 @@ impl Waiter for Taker {
         let keys = [Some(&b"key"[..]), self.to].into_iter().flatten();
         let mut scope = Scope::for_keys(engine, kit, &slot.collection, keys);
         let mut txn = Txn::new(&mut scope, &slot.collection, false);
-        let text = txn.get_str(b"key").unwrap().map(|text| text.bytes().to_vec());
+        let text = txn.get_str(b"key").unwrap().map(|text| text.contiguous().into_owned());
         match text {
             Some(text) if !*is_over => {
                 txn.delete(b"key");

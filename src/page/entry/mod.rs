@@ -9,45 +9,39 @@
 //! ```
 //!
 //! A key of 255 bytes or more sets the first `key_len` to 255 and stores its length in the second. A string longer than
-//! [`INLINE_BYTES_MAX`] is a pointer to its [`Shared`] allocation instead of bytes at the end, a container that does
-//! not stay packed a pointer to its [`Big`]. The upper half of `flags` is the container's kind, 0 for a string.
+//! [`INLINE_BYTES_MAX`](super::value::INLINE_BYTES_MAX) is a pointer to its [`Shared`] allocation, or to its chunks in a [`BigText`], instead of bytes at
+//! the end, a container that does not stay packed a pointer to its [`Big`]. The upper half of `flags` is the container's
+//! kind, 0 for a string.
 //!
 //! **Invariants:** the allocation is exactly as long as its shape says, computed from the header alone; the header
 //! of a live entry changes only through `&mut Entry`.
 
 mod borrowed;
+mod shape;
 #[cfg(test)]
 mod tests;
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-use super::container::{Big, Kind, PACKED_BYTES_MAX};
+use super::container::{Big, Kind};
 use super::hash::HashRef;
 use super::packed::Packed;
-use super::value::{INLINE_BYTES_MAX, StrRef, ValueRef};
-use crate::shared::Shared;
+use super::text::BigText;
+use super::value::{StrRef, ValueRef};
+use crate::shared::{self, Shared};
+use shape::{ALIGN, FLAG_CHUNKED, FLAG_EXPIRE, FLAG_RAW, FLAG_SHARED, KEY_LEN_EXTENDED, KIND_SHIFT, Shape};
 
 pub use borrowed::{EntryMut, EntryRef};
 
 const HEADER_BYTES: usize = 8;
-const EXPIRE_BYTES: usize = 8;
-const KEY_LEN_BYTES: usize = 4;
 const ACCESS_OFFSET: usize = 4;
-const ALIGN: usize = 8;
-const KEY_LEN_EXTENDED: u8 = u8::MAX;
 
-const FLAG_EXPIRE: u8 = 1;
-const FLAG_SHARED: u8 = 2;
-const FLAG_RAW: u8 = 4;
-const KIND_SHIFT: u32 = 4;
-
-const _: () = assert!(INLINE_BYTES_MAX <= u16::MAX as usize);
-const _: () = assert!(PACKED_BYTES_MAX <= u16::MAX as usize);
 const _: () = assert!(align_of::<Shared>() <= ALIGN);
-// Either pointer takes the same place.
+// Each pointer takes the same place.
 const _: () = assert!(size_of::<Shared>() == size_of::<Box<Big>>() && align_of::<Box<Big>>() <= ALIGN);
+const _: () = assert!(size_of::<Shared>() == size_of::<Box<BigText>>() && align_of::<Box<BigText>>() <= ALIGN);
 
 /// An owned entry: eight bytes that own one heap allocation.
 #[repr(transparent)]
@@ -57,83 +51,6 @@ pub struct Entry(NonNull<u8>);
 unsafe impl Send for Entry {}
 // SAFETY: `&Entry` only reads.
 unsafe impl Sync for Entry {}
-
-#[derive(Clone, Copy)]
-struct Shape {
-    flags: u8,
-    key_bytes: usize,
-    inline_bytes: usize,
-}
-
-impl Shape {
-    fn of(key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>) -> Self {
-        let expire = if expire_at_ms.is_some() { FLAG_EXPIRE } else { 0 };
-        let (kind, inline_bytes) = match value {
-            ValueRef::Str(text) => (0, Some(text.len()).filter(|len| *len <= INLINE_BYTES_MAX)),
-            ValueRef::Packed(kind, packed) => {
-                let inline = kind.stays_packed(packed).then_some(packed.bytes().len());
-                (kind as u8, inline)
-            }
-            ValueRef::Big(big) => (big.kind() as u8, None),
-        };
-        Self {
-            flags: expire | kind << KIND_SHIFT | if inline_bytes.is_none() { FLAG_SHARED } else { 0 },
-            key_bytes: key.len(),
-            inline_bytes: inline_bytes.unwrap_or(0),
-        }
-    }
-
-    /// The kind of container; `None` for a string.
-    #[inline]
-    fn kind(&self) -> Option<Kind> {
-        match self.flags >> KIND_SHIFT {
-            0 => None,
-            code => Kind::of_code(code),
-        }
-    }
-
-    /// Whether there is a pointer to a container.
-    fn has_big(&self) -> bool {
-        self.has(FLAG_SHARED) && self.kind().is_some()
-    }
-
-    fn has(&self, flag: u8) -> bool {
-        self.flags & flag != 0
-    }
-
-    fn shared_offset(&self) -> usize {
-        HEADER_BYTES + if self.has(FLAG_EXPIRE) { EXPIRE_BYTES } else { 0 }
-    }
-
-    fn key_len_offset(&self) -> usize {
-        self.shared_offset() + if self.has(FLAG_SHARED) { size_of::<Shared>() } else { 0 }
-    }
-
-    fn key_offset(&self) -> usize {
-        self.key_len_offset()
-            + if self.key_bytes >= KEY_LEN_EXTENDED as usize {
-                KEY_LEN_BYTES
-            } else {
-                0
-            }
-    }
-
-    fn value_offset(&self) -> usize {
-        self.key_offset() + self.key_bytes
-    }
-
-    fn total_bytes(&self) -> usize {
-        (self.value_offset() + self.inline_bytes).next_multiple_of(ALIGN)
-    }
-
-    fn layout(&self) -> Layout {
-        #[expect(
-            clippy::expect_used,
-            reason = "keys are bounded by the bulk limit, far below isize::MAX"
-        )]
-        Layout::from_size_align(self.total_bytes(), ALIGN).expect("entry size overflows")
-    }
-}
 
 impl Entry {
     /// Makes an entry. `expire_at_ms` is a Unix time; `None` lives for ever. `access_s` is the access clock, seconds.
@@ -168,9 +85,13 @@ impl Entry {
 
     fn write_value(&mut self, shape: &Shape, value: ValueRef<'_>) {
         let shared = match value {
-            ValueRef::Str(text) if !shape.has(FLAG_SHARED) => {
-                return self.write_at(shape.value_offset(), text.bytes());
+            ValueRef::Str(StrRef::Inline(bytes)) if !shape.has(FLAG_SHARED) => {
+                return self.write_at(shape.value_offset(), bytes);
             }
+            ValueRef::Str(StrRef::Shared(shared)) if !shape.has(FLAG_SHARED) => {
+                return self.write_at(shape.value_offset(), shared);
+            }
+            ValueRef::Str(StrRef::Chunked(text)) => return self.write_text(shape, text.clone()),
             ValueRef::Packed(_, packed) if !shape.has(FLAG_SHARED) => {
                 return self.write_at(shape.value_offset(), packed.bytes());
             }
@@ -186,6 +107,15 @@ impl Entry {
     fn write_big(&mut self, shape: &Shape, big: Big) {
         // SAFETY: as for a shared value; the shape says that this place holds a container.
         unsafe { self.big_place(shape).write(Box::new(big)) }
+    }
+
+    fn write_text(&mut self, shape: &Shape, text: BigText) {
+        // SAFETY: as for a shared value; the shape says that this place holds chunks.
+        unsafe { self.text_place(shape).write(Box::new(text)) }
+    }
+
+    fn text_place(&self, shape: &Shape) -> *mut Box<BigText> {
+        self.shared_place(shape).cast()
     }
 
     fn big_place(&self, shape: &Shape) -> *mut Box<Big> {
@@ -247,11 +177,19 @@ impl Entry {
             return self.container(&shape, kind);
         }
         ValueRef::Str(if shape.has(FLAG_SHARED) {
-            // SAFETY: FLAG_SHARED says that an initialised Arc lives at this aligned place.
-            StrRef::Shared(unsafe { &*self.shared_place(&shape) })
+            self.large(&shape)
         } else {
             StrRef::Inline(self.slice(shape.value_offset(), shape.inline_bytes))
         })
+    }
+
+    fn large(&self, shape: &Shape) -> StrRef<'_> {
+        if shape.has(FLAG_CHUNKED) {
+            // SAFETY: FLAG_CHUNKED says that an initialised box of chunks lives at this aligned place.
+            return StrRef::Chunked(unsafe { &*self.text_place(shape) });
+        }
+        // SAFETY: FLAG_SHARED without it says that an initialised Arc does.
+        StrRef::Shared(unsafe { &*self.shared_place(shape) })
     }
 
     fn container(&self, shape: &Shape, kind: Kind) -> ValueRef<'_> {
@@ -274,7 +212,31 @@ impl Entry {
     pub fn shared_mut(&mut self) -> Option<&mut Shared> {
         let shape = self.shape();
         // SAFETY: as in `value`; `&mut self` makes the access exclusive.
-        (shape.has(FLAG_SHARED) && shape.kind().is_none()).then(|| unsafe { &mut *self.shared_place(&shape) })
+        shape.has_shared().then(|| unsafe { &mut *self.shared_place(&shape) })
+    }
+
+    /// The string's chunks for changing in place, if it is in chunks.
+    pub fn text_mut(&mut self) -> Option<&mut BigText> {
+        let shape = self.shape();
+        // SAFETY: as in `large`; `&mut self` makes the access exclusive.
+        shape
+            .has(FLAG_CHUNKED)
+            .then(|| unsafe { &mut **self.text_place(&shape) })
+    }
+
+    /// Turns the string into chunks, if it is a large allocation.
+    pub fn chunk(&mut self, into_chunks: impl FnOnce(Shared) -> BigText) {
+        let Some(shared) = self.shared_mut() else { return };
+        let text = Box::new(into_chunks(std::mem::take(shared)));
+        let mut shape = self.shape();
+        // SAFETY: the place holds the empty Arc that was left there; it is dropped once, and chunks take its place and
+        // its flag before anybody looks, or anything can unwind.
+        unsafe {
+            self.shared_place(&shape).drop_in_place();
+            shape.flags |= FLAG_CHUNKED;
+            self.text_place(&shape).write(text);
+        }
+        self.write_at(0, &[shape.flags]);
     }
 
     /// The string's bytes for writing in place, if it lives inside the entry.
@@ -379,7 +341,8 @@ impl Entry {
     pub fn heap_bytes(&self) -> usize {
         let shape = self.shape();
         let large = match self.value() {
-            ValueRef::Str(StrRef::Shared(shared)) => shared.capacity() + size_of::<Vec<u8>>() + 2 * size_of::<usize>(),
+            ValueRef::Str(StrRef::Shared(shared)) => shared::heap_bytes(shared),
+            ValueRef::Str(StrRef::Chunked(text)) => size_of::<BigText>() + text.heap_bytes(),
             ValueRef::Str(StrRef::Inline(_)) | ValueRef::Packed(..) => 0,
             ValueRef::Big(big) => size_of::<Big>() + big.heap_bytes(),
         };
@@ -390,6 +353,7 @@ impl Entry {
     pub fn is_sole_owner(&self) -> bool {
         match self.value() {
             ValueRef::Str(StrRef::Shared(shared)) => Shared::strong_count(shared) == 1,
+            ValueRef::Str(StrRef::Chunked(text)) => !text.is_shared(),
             ValueRef::Str(StrRef::Inline(_)) | ValueRef::Packed(..) | ValueRef::Big(_) => true,
         }
     }
@@ -434,6 +398,8 @@ impl Drop for Entry {
         unsafe {
             if shape.has_big() {
                 self.big_place(&shape).drop_in_place();
+            } else if shape.has(FLAG_CHUNKED) {
+                self.text_place(&shape).drop_in_place();
             } else if shape.has(FLAG_SHARED) {
                 self.shared_place(&shape).drop_in_place();
             }

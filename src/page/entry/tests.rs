@@ -1,13 +1,14 @@
 //! Every shape of entry, read back and changed.
 
 use super::*;
+use crate::page::value::INLINE_BYTES_MAX;
 
 fn text(bytes: &[u8]) -> ValueRef<'_> {
     ValueRef::Str(StrRef::Inline(bytes))
 }
 
 fn bytes(entry: &Entry) -> Vec<u8> {
-    entry.value().as_str().unwrap().bytes().to_vec()
+    entry.value().as_str().unwrap().contiguous().into_owned()
 }
 
 #[test]

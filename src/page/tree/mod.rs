@@ -89,6 +89,14 @@ impl<T: TreeItem> Tree<T> {
         self.count == 0
     }
 
+    /// Whether a clone has all of it, too.
+    pub fn is_shared(&self) -> bool {
+        match &self.root {
+            Node::Leaf(items) => !items.is_unique(),
+            Node::Inner(children) => !children.is_unique(),
+        }
+    }
+
     /// The sum of the items' weights. O(1).
     pub fn weight(&self) -> u64 {
         self.weight

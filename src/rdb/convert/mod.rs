@@ -121,7 +121,7 @@ fn hash(fields: &Hash, thresholds: &Thresholds, now_ms: u64) -> Vec<u8> {
 /// What it is that the format does not know.
 pub fn object_of(value: ValueRef<'_>, now_ms: u64) -> Result<Option<Object>, Reason> {
     let object = match value {
-        ValueRef::Str(text) => Object::String(text.bytes().to_vec()),
+        ValueRef::Str(text) => Object::String(text.contiguous().into_owned()),
         ValueRef::Packed(kind, packed) => container(kind, packed, now_ms)?,
         ValueRef::Big(Big::Stream(big)) => Object::Stream(Box::new(stream::object(big))),
         ValueRef::Big(big) => container(big.kind(), Packed::new(&big.pack()), now_ms)?,

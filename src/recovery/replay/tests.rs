@@ -49,7 +49,7 @@ fn contents(registry: &Registry) -> Model {
         for shard in slot.collection.shards_if_any() {
             let state = shard.lock();
             let _ = state.index.for_each(|entry| {
-                let value = entry.value().as_str().unwrap().bytes().to_vec();
+                let value = entry.value().as_str().unwrap().contiguous().into_owned();
                 entries.insert(entry.key().to_vec(), value);
                 ControlFlow::<()>::Continue(())
             });

@@ -175,6 +175,20 @@ impl Reply {
         self.put(b"\r\n");
     }
 
+    /// Parts of shared values as one bulk string of `len` bytes: each with whether it may be linked, as a long one then
+    /// is. All that is linked has to be at least half of what the links keep.
+    pub fn bulk_parts<'a>(&mut self, len: usize, parts: impl Iterator<Item = (&'a Shared, Range<usize>, bool)>) {
+        self.len_header(b'$', len);
+        for (shared, range, is_link) in parts {
+            if is_link && range.len() >= LINK_BYTES {
+                self.out.link(Shared::clone(shared), range);
+            } else {
+                self.put(shared.get(range).unwrap_or_default());
+            }
+        }
+        self.put(b"\r\n");
+    }
+
     /// A bulk string of the number's digits.
     pub fn bulk_int(&mut self, value: i64) {
         self.bulk(itoa::Buffer::new().format(value).as_bytes());

@@ -367,9 +367,9 @@ fn a_log_that_fails_within_a_record_has_nothing_pending_when_it_goes_on() {
         append(&mut log);
         log.begin();
         log.write(b"before");
-        log.splice(&Arc::new(vec![1; 200 << 10]));
+        log.splice(Arc::new(vec![1; 200 << 10]).into());
         log.write(b"between");
-        log.splice(&Arc::new(vec![2; 200 << 10]));
+        log.splice(Arc::new(vec![2; 200 << 10]).into());
         log.commit(1);
         disk.fail_write(nth);
         log.submit();

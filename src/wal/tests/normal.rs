@@ -66,7 +66,7 @@ fn splices_are_linked_and_written_in_place() {
             bytes.extend([round; 5]);
         }
         for splice in [&small, &large, &small] {
-            log.splice(splice);
+            log.splice(splice.clone().into());
             bytes.extend(splice.iter());
         }
         if round != 2 {

@@ -199,7 +199,7 @@ impl<D: Directory> Run<D> {
             let key = entry.key().to_vec();
             assert!(last.as_ref().is_none_or(|last| *last < key), "out of order");
             last = Some(key.clone());
-            let value = entry.value().as_str().unwrap().bytes().to_vec();
+            let value = entry.value().as_str().unwrap().contiguous().into_owned();
             seen.insert(key, (value, entry.expire_at_ms()));
             ControlFlow::Continue(())
         });
@@ -249,7 +249,7 @@ impl<D: Directory> Run<D> {
                 let Stored::Whole(ValueRef::Str(text)) = entry.value else {
                     panic!("no string")
                 };
-                let value = text.bytes().to_vec();
+                let value = text.contiguous().into_owned();
                 let expire_at_ms = (entry.expire_at_ms != 0).then_some(entry.expire_at_ms);
                 assert!(saved.insert(entry.key.to_vec(), (value, expire_at_ms)).is_none());
                 Ok::<(), crate::page::Malformed>(())
