@@ -75,6 +75,8 @@ mod snapshots;
 mod startup;
 #[path = "server/stopping.rs"]
 mod stopping;
+#[path = "server/strings.rs"]
+mod strings;
 #[path = "server/transactions.rs"]
 mod transactions;
 #[path = "server/turns.rs"]

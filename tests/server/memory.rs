@@ -1,5 +1,8 @@
 //! Memory goes back to the system when values go, and counts for what it is.
 
+use std::time::{Duration, Instant};
+
+use crate::args;
 use crate::in_memory;
 use std::time::{Duration, Instant};
 
@@ -25,11 +28,13 @@ fn large_values_that_come_and_go_leave_nothing_behind() {
     let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "memory.max_bytes=500mb"]);
     let mut conn = server.connect();
     let before = resident_mb(&server);
-    for round in 0..60 {
+    let value = vec![b'v'; 100_000_000];
+    for round in 0..20 {
+        let set = conn.call(&[b"SET", &b"k"[..], &value]);
+        assert_eq!(set, Value::ok(), "round {round}");
+        // It becomes chunks.
         let grown = conn.call(&["SETRANGE", "k", "100000000", "x"]);
         assert_eq!(grown, Value::Int(100_000_001), "round {round}");
-        // All of it is there, and touched.
-        assert_eq!(conn.call(&["BITCOUNT", "k"]), Value::Int(4));
         assert_eq!(conn.call(&["DEL", "k"]), Value::Int(1));
         let now = resident_mb(&server);
         assert!(now < before + 350, "round {round}: {now} MB, {before} at first");
@@ -80,8 +85,14 @@ fn a_write_is_refused_at_once_where_nothing_is_to_be_waited_for() {
 fn shared_values_that_go_do_not_count_until_then() {
     let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "memory.max_bytes=500mb"]);
     let mut conn = server.connect();
-    conn.call(&["SETRANGE", "k", "100000000", "x"]);
-    for round in 0..60 {
+    conn.call(&[b"SET", &b"k"[..], &vec![b'v'; 100_000_000]]);
+    for (in_chunks, round) in [false, true]
+        .into_iter()
+        .flat_map(|in_chunks| (0..60).map(move |round| (in_chunks, round)))
+    {
+        if in_chunks {
+            conn.call(&["SETRANGE", "k", "100000000", "x"]);
+        }
         assert_eq!(conn.call(&["COPY", "k", "k2"]), Value::Int(1), "round {round}");
         assert_eq!(conn.call(&["DEL", "k2"]), Value::Int(1));
     }
@@ -91,8 +102,41 @@ fn shared_values_that_go_do_not_count_until_then() {
 fn a_byte_more_does_not_take_as_much_again() {
     let server = in_memory();
     let mut conn = server.connect();
-    conn.call(&["SETRANGE", "k", "70000000", "x"]);
+    conn.call(&[b"SET", &b"k"[..], &vec![b'v'; 70_000_000]]);
     conn.call(&["APPEND", "k", "y"]);
     let used = used_mb(&mut conn);
     assert!((66..70).contains(&used), "{used} MB");
+}
+
+#[test]
+fn what_chunks_of_a_shared_string_take_counts_until_it_goes() {
+    const MB: usize = 1 << 20;
+    let server = in_memory();
+    let mut conn = server.connect();
+    let (before, resident) = (used_mb(&mut conn), resident_mb(&server));
+    conn.call(&[b"SET", &b"k"[..], &vec![b'v'; 64 * MB]]);
+    conn.call(&["COPY", "k", "copy"]);
+    let write_up_to = |conn: &mut Conn, end: usize| {
+        let changes: Vec<_> = (0..end)
+            .step_by(64 << 10)
+            .map(|at| args!["SETRANGE", "k", at.to_string(), "x"])
+            .collect();
+        conn.pipeline(&changes).expect("replies");
+    };
+    write_up_to(&mut conn, 16 * MB);
+    let used = used_mb(&mut conn) - before;
+    assert!(
+        (143..147).contains(&used),
+        "two times 64 MB, and 16 that were copied: {used}"
+    );
+    // Nothing is left where it was set, and so that is the copy's alone.
+    write_up_to(&mut conn, 64 * MB);
+    let used = used_mb(&mut conn) - before;
+    assert!((127..131).contains(&used), "{used}");
+    assert_eq!(conn.call(&["DEL", "copy", "k"]), Value::Int(2));
+    let started = Instant::now();
+    while used_mb(&mut conn) > before + 1 || resident_mb(&server) > resident + 40 {
+        assert!(started.elapsed() < Duration::from_secs(20), "{} MB", used_mb(&mut conn));
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
