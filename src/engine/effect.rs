@@ -307,6 +307,7 @@ pub fn decode_all(payload: &[u8]) -> impl Iterator<Item = Result<(CollectionId, 
 mod tests {
     use super::*;
     use crate::page::Spliced;
+    use crate::page::text::BigText;
 
     #[test]
     fn the_short_way_writes_what_the_serializer_writes() {
@@ -328,6 +329,25 @@ mod tests {
             codec::encode(&(CollectionId::new(id), effect), None, &mut long);
             assert!(short == long, "{key_bytes} {text_bytes} {expire_at_ms} {id}");
         }
+    }
+
+    #[test]
+    fn chunks_are_written_as_the_same_string_in_one_piece() {
+        let mut chunked = BigText::on(Shared::new(vec![7; 300_000]));
+        let _clone = chunked.clone();
+        chunked.write(100_000, b"changed");
+        let shared = Shared::new(chunked.part(0..chunked.len()).into_owned());
+        let [of_chunks, of_one_piece] = [StrRef::Chunked(&chunked), StrRef::Shared(&shared)].map(|text| {
+            let mut written = Vec::new();
+            let effect = Effect::Put {
+                key: b"key",
+                expire_at_ms: 70_000,
+                value: ValueRef::Str(text),
+            };
+            effect.encode(CollectionId::new(3), &mut written);
+            written
+        });
+        assert!(of_chunks == of_one_piece);
     }
 
     #[test]

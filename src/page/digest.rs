@@ -19,7 +19,7 @@ use super::zset::ZsetRef;
 pub fn digest(value: ValueRef<'_>) -> u64 {
     let mut sum = Sum::default();
     let visited = match value {
-        ValueRef::Str(text) => return xxh3_64(text.bytes()),
+        ValueRef::Str(text) => return xxh3_64(&text.contiguous()),
         ValueRef::Big(Big::Stream(stream)) => return stream_digest(stream),
         ValueRef::Packed(..) | ValueRef::Big(_) => {
             let hash = HashRef::of(value).map(|hash| {

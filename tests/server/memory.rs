@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use crate::args;
 use crate::in_memory;
-use std::time::{Duration, Instant};
-
 use crate::support::rng::Rng;
 use crate::support::{Conn, Server, Value};
 

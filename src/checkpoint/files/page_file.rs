@@ -100,7 +100,7 @@ impl PageFileWriter {
         packed: Vec<u8>,
     ) -> Result<PageRow> {
         let mut content = Spliced::default();
-        content.link(Shared::new(packed));
+        content.link(Shared::new(packed).into());
         let header = PageHeader {
             crc: 0,
             entries: 0,

@@ -82,3 +82,40 @@ fn large_values_are_linked() {
     drop(entry);
     assert_eq!(Shared::strong_count(&shared), 1);
 }
+
+#[test]
+fn a_large_string_becomes_chunks_in_its_entry() {
+    for expire in [None, Some(7)] {
+        let shared = Shared::new(vec![1; 200_000]);
+        let mut entry = Entry::new(b"key", ValueRef::Str(StrRef::Shared(&shared)), expire, 3);
+        let in_one_piece = entry.heap_bytes();
+        entry.chunk(BigText::on);
+        assert_eq!((Shared::strong_count(&shared), bytes(&entry)), (2, vec![1; 200_000]));
+        assert_eq!(
+            (entry.key(), entry.expire_at_ms(), entry.access_s()),
+            (&b"key"[..], expire, 3)
+        );
+        assert!(entry.shared_mut().is_none() && entry.inline_mut().is_none() && entry.big_mut().is_none());
+        let text = entry.text_mut().map(|text| text.heap_bytes());
+        let of_shared = shared::heap_bytes(&shared);
+        assert_eq!(
+            Some(entry.heap_bytes() - in_one_piece + of_shared),
+            text.map(|bytes| bytes + size_of::<BigText>())
+        );
+        assert!(entry.is_sole_owner());
+        let copy = Entry::new(b"other", entry.value(), None, 0);
+        assert!(!entry.is_sole_owner());
+        assert!(!Entry::new(b"key", text_of_five(), None, 0).try_overwrite(copy.value(), None));
+        entry.text_mut().unwrap().write(70_000, b"x");
+        assert_eq!(bytes(&copy), vec![1; 200_000]);
+        drop((entry, copy));
+        assert_eq!(Shared::strong_count(&shared), 1);
+        let mut short = Entry::new(b"key", text_of_five(), expire, 3);
+        short.chunk(BigText::on);
+        assert!(short.text_mut().is_none());
+    }
+}
+
+fn text_of_five() -> ValueRef<'static> {
+    text(b"12345")
+}

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::page::Spliced;
+use crate::lsn::Lsn;
+use crate::page::image::PageImage;
+use crate::page::{Entry, PageId, Spliced, StrRef, ValueRef};
 
 /// Strings of the tests have a few chunks.
 const BYTES_MAX: usize = 9 * CHUNK_BYTES;
@@ -245,4 +247,25 @@ fn records_and_images_link_chunks() {
     crate::page::codec::encode(&serde_bytes::Bytes::new(&bytes_of(&text)), None, &mut expected);
     expected.extend_from_slice(b"behind");
     assert!(content == expected);
+}
+
+#[test]
+fn pages_have_the_same_bytes_as_of_one_piece() {
+    let mut text = BigText::on(Shared::new(vec![1; 5 * CHUNK_BYTES]));
+    let _clone = text.clone();
+    text.write(2 * CHUNK_BYTES, b"x");
+    let shared = Shared::new(bytes_of(&text));
+    let [of_chunks, of_one_piece] = [StrRef::Chunked(&text), StrRef::Shared(&shared)].map(|text| {
+        let [one, other] = [&b"one"[..], b"other"].map(|key| Entry::new(key, ValueRef::Str(text), Some(9), 0));
+        let entries = [one.lend(), other.lend()].into_iter();
+        let mut image = PageImage::of(PageId::FIRST, Lsn::new(1), entries);
+        image.content.settle();
+        let mut content = Vec::new();
+        let Ok(()) = image.content.for_each_piece(|piece| {
+            content.extend_from_slice(piece);
+            Ok::<(), std::convert::Infallible>(())
+        });
+        content
+    });
+    assert!(of_chunks == of_one_piece);
 }

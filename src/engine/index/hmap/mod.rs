@@ -108,7 +108,7 @@ impl Hmap {
             .map(|word| word.load(Ordering::Relaxed))
     }
 
-    #[inline]
+    #[inline(always)]
     fn locate(&self, key: KeyRef<'_>) -> Option<(HashPage, Option<usize>)> {
         let word = self.word_of(key.hash)?;
         // SAFETY: directory words name live pages of this index.
