@@ -359,14 +359,14 @@ impl Captured {
         (file, stop): (&mut PageFileWriter, &AtomicBool),
     ) -> Result<()> {
         let (id, page_id) = (self.slot.collection.id(), image.page_id);
-        for big in image.content.parted() {
-            for (index, part) in big.parts().iter().enumerate() {
+        for whole in image.content.parted() {
+            for (index, part) in whole.parts().iter().enumerate() {
                 if let Some(row) = known.and_then(|known| known.find_part(part.id, part.version)) {
                     self.known_parts.push(PartRow { page_id, row: *row });
                     continue;
                 }
                 check_stop(stop)?;
-                let row = file.append_part((id, shard), part, big.pack_part(index))?;
+                let row = file.append_part((id, shard), part, whole.part(index))?;
                 self.parts.push(PartRow { page_id, row });
                 give_way();
             }

@@ -27,10 +27,11 @@ use crate::engine::scope::Scope;
 use crate::engine::settings::Settings;
 use crate::engine::txn::Txn;
 use crate::page::image::{self, EntryImage};
+use crate::page::join::Whole;
 use crate::page::parts::Parted;
 use crate::page::value::INLINE_BYTES_MAX;
 use crate::page::value::Stored;
-use crate::page::{Big, StrRef, ValueRef};
+use crate::page::{StrRef, ValueRef};
 use crate::shared::Shared;
 use crate::storage::fault_point::fault_point;
 
@@ -136,7 +137,7 @@ impl Runner {
         &mut self,
         hidden: &Collection,
         (content, entries): (&[u8], u32),
-        mut join: impl FnMut(&Parted<'_>) -> Result<Big>,
+        mut join: impl FnMut(&Parted<'_>) -> Result<Whole>,
     ) -> Result<()> {
         let mut whole = Vec::with_capacity((entries as usize).min(content.len()));
         image::decode(content, entries, |entry| match &entry.value {
@@ -145,8 +146,8 @@ impl Runner {
                 Ok(())
             }
             Stored::Parted(parted) => {
-                let big = join(parted)?;
-                self.put_entries(hidden, &[entry.with(ValueRef::Big(&big))])
+                let whole = join(parted)?;
+                self.put_entries(hidden, &[entry.with(whole.value())])
             }
         })?;
         self.put_entries(hidden, &whole)

@@ -132,9 +132,7 @@ fn put(
 
 /// An entry with a value from elsewhere, whose parts are those of this collection from now on.
 fn adopted(mut entry: Entry, mark: Mark<'_>) -> Entry {
-    if let Some(big) = entry.big_mut() {
-        big.adopt(mark);
-    }
+    entry.adopt(mark);
     entry
 }
 
@@ -172,7 +170,7 @@ fn change_string(
     let retired = state.index.upsert(key, write, |entry| {
         let entry = entry?;
         tally.take(Some(entry));
-        let written = write_range(entry, offset as usize, bytes);
+        let written = write_range(entry, offset as usize, bytes, write.change.mark);
         tally.add(written.replacement.as_ref().unwrap_or(entry));
         gone = written.gone;
         written.replacement
@@ -346,13 +344,13 @@ impl Written {
 
 /// Writes `bytes` at `offset` of a string entry: in place where it fits, else into an entry that takes its stead. A long
 /// string becomes chunks.
-fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Written {
+fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8], mark: Mark<'_>) -> Written {
     let Some(len) = entry.value().as_str().map(|old| old.len()) else {
         return Written::IN_PLACE;
     };
     let end = offset + bytes.len();
     if len.max(end) > CHUNKED_BYTES_MIN {
-        return write_chunks(entry, offset, bytes);
+        return write_chunks(entry, offset, bytes, mark);
     }
     if let Some(shared) = entry.shared_mut() {
         let text = Shared::make_mut(shared);
@@ -378,14 +376,15 @@ fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Written
 }
 
 /// Writes `bytes` at `offset` of a string that is long, or becomes so.
-fn write_chunks(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Written {
-    // What has grown so long until now may have as much room again: it is copied, what was set so long is not.
-    entry.chunk(|shared| match shared.len() {
-        0..=CHUNKED_BYTES_MIN => BigText::of(&shared),
-        _ => BigText::on(shared),
+fn write_chunks(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8], mark: Mark<'_>) -> Written {
+    // What has grown so long until now may have as much room again: it is copied.
+    entry.chunk(|shared| {
+        let mut text = BigText::of(&shared);
+        text.adopt(mark);
+        text
     });
     if let Some(text) = entry.text_mut() {
-        let gone = text.write(offset, bytes);
+        let gone = text.write(offset, bytes, mark);
         entry.set_raw();
         return Written {
             replacement: None,
@@ -393,7 +392,8 @@ fn write_chunks(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8]) -> Writte
         };
     }
     let mut text = BigText::of(entry.inline_mut().unwrap_or_default());
-    text.write(offset, bytes);
+    text.adopt(mark);
+    text.write(offset, bytes, mark);
     Written {
         replacement: Some(grown(entry, StrRef::Chunked(&text))),
         gone: None,

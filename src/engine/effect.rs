@@ -306,6 +306,7 @@ pub fn decode_all(payload: &[u8]) -> impl Iterator<Item = Result<(CollectionId, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::Mark;
     use crate::page::Spliced;
     use crate::page::text::BigText;
 
@@ -335,7 +336,7 @@ mod tests {
     fn chunks_are_written_as_the_same_string_in_one_piece() {
         let mut chunked = BigText::on(Shared::new(vec![7; 300_000]));
         let _clone = chunked.clone();
-        chunked.write(100_000, b"changed");
+        chunked.write(100_000, b"changed", Mark::APART);
         let shared = Shared::new(chunked.part(0..chunked.len()).into_owned());
         let [of_chunks, of_one_piece] = [StrRef::Chunked(&chunked), StrRef::Shared(&shared)].map(|text| {
             let mut written = Vec::new();

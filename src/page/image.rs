@@ -7,8 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry::EntryRef;
+use super::join::Whole;
+use super::kind::wire_code;
 use super::malformed::Malformed;
-use super::value::{Stored, WIRE_CODE_PARTED, wire_code};
+use super::value::{Stored, WIRE_CODE_PARTED};
 use super::{Spliced, StrRef, ValueRef, codec};
 use crate::lsn::Lsn;
 use crate::page::PageId;
@@ -100,22 +102,31 @@ impl PageImage {
     fn push(&mut self, entry: EntryRef<'_>) {
         let (key, value) = (entry.key(), entry.value());
         let expire_at_ms = entry.expire_at_ms().unwrap_or(0);
+        let parted = match value {
+            ValueRef::Big(big) if big.is_parted() => Some(Whole::Big(big.clone())),
+            ValueRef::Str(StrRef::Chunked(text)) if text.is_parted() => Some(Whole::Text(text.clone())),
+            _ => None,
+        };
         // The same bytes as of an `EntryImage`, but for the value's own.
-        let code = match value {
-            ValueRef::Big(big) if big.is_parted() => WIRE_CODE_PARTED,
-            _ => wire_code(value.value_type()),
+        let code = match parted {
+            Some(_) => WIRE_CODE_PARTED,
+            None => wire_code(value.value_type()),
         };
         let head = (serde_bytes::Bytes::new(key), expire_at_ms, code);
-        match value {
-            ValueRef::Big(big) => {
+        match (parted, value) {
+            (Some(whole), _) => {
+                codec::encode(&head, None, &mut self.content);
+                self.content.link_parted(whole);
+            }
+            (None, ValueRef::Big(big)) => {
                 codec::encode(&head, None, &mut self.content);
                 self.content.link_big(big.clone());
             }
-            ValueRef::Str(StrRef::Chunked(text)) => {
+            (None, ValueRef::Str(StrRef::Chunked(text))) => {
                 codec::encode(&head, None, &mut self.content);
                 self.content.link_text(text.clone());
             }
-            ValueRef::Str(_) | ValueRef::Packed(..) => {
+            (None, ValueRef::Str(_) | ValueRef::Packed(..)) => {
                 let image = EntryImage {
                     key,
                     expire_at_ms,

@@ -1,4 +1,4 @@
-//! Big containers to parts, and from parts again.
+//! Big containers and long strings to parts, and from parts again.
 //!
 //! **Invariant:** what is joined is what was taken apart, in the same parts with the same identities; else it is an error.
 
@@ -10,8 +10,11 @@ use super::packed::{FLAG_WIDE, Packed};
 use super::parts::{Part, PartList, PartRef, Parted, PartedTrie, Span};
 use super::set::{self, BigSet};
 use super::stream::{self, BigStream, Nodes};
+use super::text::{BigText, TextParts};
 use super::trie::{Item, KeyHash, Seeded};
+use super::value::{StrRef, ValueRef, ValueType};
 use super::zset::{self, BigZset};
+use crate::shared::{Piece, Shared};
 
 impl Big {
     /// Its parts; each has a name once it is in a collection.
@@ -47,7 +50,7 @@ impl Big {
             Self::Stream(stream) => stream.pack_head(),
         };
         let parted = Parted {
-            kind: self.kind(),
+            kind: ValueType::Container(self.kind()),
             flags: u8::from(self.is_wide()) * FLAG_WIDE,
             elements: self.len(),
             head: &head,
@@ -57,9 +60,65 @@ impl Big {
     }
 }
 
-/// Makes a container of its parts, which come one after another.
+impl BigText {
+    /// All but its bytes: what a page has of it.
+    pub fn pack_parted(&self) -> Vec<u8> {
+        let parted = Parted {
+            kind: ValueType::Str,
+            flags: 0,
+            elements: self.len() as u64,
+            head: &[],
+            parts: PartList::EMPTY,
+        };
+        parted.encode(self.parts().into_iter())
+    }
+}
+
+/// A value that is in parts. Cloning shares.
+#[derive(Clone, Debug)]
+pub enum Whole {
+    /// A container.
+    Big(Big),
+    /// A long string.
+    Text(BigText),
+}
+
+impl Whole {
+    /// For reading.
+    pub fn value(&self) -> ValueRef<'_> {
+        match self {
+            Self::Big(big) => ValueRef::Big(big),
+            Self::Text(text) => ValueRef::Str(StrRef::Chunked(text)),
+        }
+    }
+
+    /// Its parts; each has a name once it is in a collection.
+    pub fn parts(&self) -> Vec<PartRef> {
+        match self {
+            Self::Big(big) => big.parts(),
+            Self::Text(text) => text.parts(),
+        }
+    }
+
+    /// All but its elements or bytes: what a page has of it.
+    pub fn pack_parted(&self) -> Vec<u8> {
+        match self {
+            Self::Big(big) => big.pack_parted(),
+            Self::Text(text) => text.pack_parted(),
+        }
+    }
+
+    /// What a part has.
+    pub fn part(&self, index: usize) -> Piece {
+        match self {
+            Self::Big(big) => Shared::new(big.pack_part(index)).into(),
+            Self::Text(text) => text.part_piece(index).unwrap_or_else(|| Shared::default().into()),
+        }
+    }
+}
+
+/// Makes a value of its parts, which come one after another.
 pub struct Joiner {
-    kind: Kind,
     is_wide: bool,
     elements: u64,
     found: u64,
@@ -67,7 +126,8 @@ pub struct Joiner {
 }
 
 enum Form {
-    Hashed(Hashed),
+    Text(TextParts),
+    Hashed(Kind, Hashed),
     List(Chunks, Vec<(u64, PartRef)>),
     Stream(Box<BigStream>, Nodes, Vec<(u64, PartRef)>),
 }
@@ -90,22 +150,25 @@ impl Joiner {
     /// When the head is not one.
     pub fn new(parted: &Parted<'_>) -> Result<Self, Malformed> {
         let form = match parted.kind {
-            Kind::Set | Kind::Zset | Kind::Hash => Form::Hashed(Hashed {
-                seed: seed_of(parted.head)?,
-                items: Vec::new(),
-                spans: Vec::new(),
-                last: 0,
-                order: (parted.kind == Kind::Zset).then(zset::Order::default),
-            }),
-            Kind::List => Form::List(Chunks::default(), Vec::new()),
-            Kind::Stream => {
+            ValueType::Str => Form::Text(TextParts::default()),
+            ValueType::Container(kind @ (Kind::Set | Kind::Zset | Kind::Hash)) => {
+                let hashed = Hashed {
+                    seed: seed_of(parted.head)?,
+                    items: Vec::new(),
+                    spans: Vec::new(),
+                    last: 0,
+                    order: (kind == Kind::Zset).then(zset::Order::default),
+                };
+                Form::Hashed(kind, hashed)
+            }
+            ValueType::Container(Kind::List) => Form::List(Chunks::default(), Vec::new()),
+            ValueType::Container(Kind::Stream) => {
                 let head = Packed::new(parted.head);
                 stream::check(head)?;
                 Form::Stream(Box::new(BigStream::unpack(head)), Nodes::default(), Vec::new())
             }
         };
         Ok(Self {
-            kind: parted.kind,
             is_wide: parted.flags & FLAG_WIDE != 0,
             elements: parted.elements,
             found: 0,
@@ -117,29 +180,36 @@ impl Joiner {
     ///
     /// # Errors
     /// When it is not that.
-    pub fn push(&mut self, part: &PartRef, packed: Packed<'_>) -> Result<(), Malformed> {
-        self.kind.check(packed)?;
-        self.found = self.found.saturating_add(self.kind.len(packed));
+    pub fn push(&mut self, part: &PartRef, content: &[u8]) -> Result<(), Malformed> {
+        let kind = match &self.form {
+            Form::Text(_) => None,
+            Form::Hashed(kind, _) => Some(*kind),
+            Form::List(..) => Some(Kind::List),
+            Form::Stream(..) => Some(Kind::Stream),
+        };
+        let packed = Packed::new(content);
+        let found = match kind {
+            None => content.len() as u64,
+            Some(kind) => {
+                kind.check(packed)?;
+                kind.len(packed)
+            }
+        };
+        self.found = self.found.saturating_add(found);
         match &mut self.form {
-            Form::Hashed(hashed) => match self.kind {
-                Kind::Set => hashed.push(part, set::members(packed)),
-                Kind::Zset => hashed.push(part, zset::pairs(packed)),
-                _ => hashed.push(part, hash::pairs(packed)),
-            },
-            Form::List(chunks, parts) => {
-                parts.push((chunks.push(packed), *part));
-                Ok(())
-            }
-            Form::Stream(_, nodes, parts) => {
-                parts.push((nodes.push(packed)?, *part));
-                Ok(())
-            }
+            Form::Text(chunks) => chunks.push(part, content)?,
+            Form::Hashed(Kind::Set, hashed) => hashed.push(part, set::members(packed))?,
+            Form::Hashed(Kind::Zset, hashed) => hashed.push(part, zset::pairs(packed))?,
+            Form::Hashed(_, hashed) => hashed.push(part, hash::pairs(packed))?,
+            Form::List(chunks, parts) => parts.push((chunks.push(packed), *part)),
+            Form::Stream(_, nodes, parts) => parts.push((nodes.push(packed)?, *part)),
         }
+        Ok(())
     }
 
     /// Does what can be done before the other parts are there: so that threads can share it.
     pub fn settle(&mut self) {
-        if let Form::Hashed(hashed) = &mut self.form
+        if let Form::Hashed(_, hashed) = &mut self.form
             && let Some(order) = &mut hashed.order
         {
             order.add(hashed.items.iter().map(|(_, item)| item));
@@ -153,7 +223,8 @@ impl Joiner {
     pub fn append(&mut self, other: Self) -> Result<(), Malformed> {
         self.found = self.found.saturating_add(other.found);
         match (&mut self.form, other.form) {
-            (Form::Hashed(hashed), Form::Hashed(other)) => hashed.append(other),
+            (Form::Text(chunks), Form::Text(other)) => chunks.append(other),
+            (Form::Hashed(_, hashed), Form::Hashed(_, other)) => hashed.append(other),
             (Form::List(chunks, parts), Form::List(other, mut behind)) => {
                 chunks.append(other);
                 parts.append(&mut behind);
@@ -167,41 +238,36 @@ impl Joiner {
         }
     }
 
-    /// The container, once it is settled.
+    /// The value, once it is settled.
     ///
     /// # Errors
     /// When it has not as many elements as it should.
-    pub fn finish(self) -> Result<Big, Malformed> {
+    pub fn finish(self) -> Result<Whole, Malformed> {
         let is_wide = self.is_wide;
-        let big = match self.form {
-            Form::Hashed(Hashed {
-                seed,
-                items,
-                spans,
-                order,
-                ..
-            }) => {
-                let trie = PartedTrie::of_parts(seed, items, spans);
-                match self.kind {
-                    Kind::Set => Big::Set(BigSet::of_parts(trie, is_wide)),
-                    Kind::Zset => Big::Zset(BigZset::of_parts(trie, order.unwrap_or_default(), is_wide)),
-                    _ => Big::Hash(BigHash::of_parts(trie, is_wide)),
-                }
-            }
-            Form::List(chunks, parts) => Big::List(BigList::of_parts(chunks, &parts)),
-            Form::Stream(head, nodes, parts) => Big::Stream(head.with_entries(nodes, &parts)?),
+        let whole = match self.form {
+            Form::Text(chunks) => Whole::Text(BigText::of_parts(chunks)),
+            Form::Hashed(kind, hashed) => Whole::Big(hashed.finish(kind, is_wide)),
+            Form::List(chunks, parts) => Whole::Big(Big::List(BigList::of_parts(chunks, &parts))),
+            Form::Stream(head, nodes, parts) => Whole::Big(Big::Stream(head.with_entries(nodes, &parts)?)),
         };
         // An element that is in two parts counts once in the whole.
-        if big.len() != self.elements || self.found != self.elements {
-            return Err(Malformed::Container(
-                "a container's parts have not the elements that it says",
-            ));
+        if whole.value().len() != self.elements || self.found != self.elements {
+            return Err(Malformed::Container("parts have not the elements that they should"));
         }
-        Ok(big)
+        Ok(whole)
     }
 }
 
 impl Hashed {
+    fn finish(self, kind: Kind, is_wide: bool) -> Big {
+        let trie = PartedTrie::of_parts(self.seed, self.items, self.spans);
+        match kind {
+            Kind::Set => Big::Set(BigSet::of_parts(trie, is_wide)),
+            Kind::Zset => Big::Zset(BigZset::of_parts(trie, self.order.unwrap_or_default(), is_wide)),
+            _ => Big::Hash(BigHash::of_parts(trie, is_wide)),
+        }
+    }
+
     fn push(&mut self, part: &PartRef, items: impl Iterator<Item = Item>) -> Result<(), Malformed> {
         if !self.items.is_empty() && self.last >= part.start {
             return Err(OUT_OF_PLACE);

@@ -1,4 +1,4 @@
-//! The types of container, and how long each may stay packed.
+//! The types of value; of containers, how long each may stay packed.
 
 use serde::Serialize;
 
@@ -43,5 +43,36 @@ impl Kind {
     /// Whether a container of this packed form stays packed.
     pub fn stays_packed(self, packed: Packed<'_>) -> bool {
         packed.bytes().len() <= PACKED_BYTES_MAX && packed.count() <= self.packed_items_max()
+    }
+}
+
+/// The types of value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ValueType {
+    /// A byte string.
+    Str,
+    /// A container.
+    Container(Kind),
+}
+
+impl ValueType {
+    /// The name `TYPE` answers with.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Str => "string",
+            Self::Container(Kind::List) => "list",
+            Self::Container(Kind::Set) => "set",
+            Self::Container(Kind::Zset) => "zset",
+            Self::Container(Kind::Hash) => "hash",
+            Self::Container(Kind::Stream) => "stream",
+        }
+    }
+}
+
+/// The number that stands before a value's bytes in pages and the log.
+pub fn wire_code(value_type: ValueType) -> u32 {
+    match value_type {
+        ValueType::Str => 0,
+        ValueType::Container(kind) => u32::from(kind as u8),
     }
 }

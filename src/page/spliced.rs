@@ -10,6 +10,7 @@ use std::io::{self, Write};
 
 use super::codec;
 use super::container::Big;
+use super::join::Whole;
 use super::text::{BigText, Run};
 use crate::shared::{Piece, Shared};
 
@@ -27,8 +28,12 @@ pub struct Spliced {
 
 #[derive(Debug)]
 enum Unsettled {
+    /// All of it.
     Container(Big),
+    /// All of its bytes.
     Text(BigText),
+    /// The names of its parts.
+    Parted(Whole),
 }
 
 impl Spliced {
@@ -53,25 +58,31 @@ impl Spliced {
         self.late(Unsettled::Text(text));
     }
 
+    /// Links what a page has of a value in parts at the current end, to stand there as the codec writes byte strings.
+    pub fn link_parted(&mut self, whole: Whole) {
+        self.late(Unsettled::Parted(whole));
+    }
+
     fn late(&mut self, value: Unsettled) {
         self.unsettled.push((self.links.len(), self.inline.len(), value));
     }
 
-    /// The linked containers that are in parts.
-    pub fn parted(&self) -> impl Iterator<Item = &Big> {
+    /// The linked values that are in parts.
+    pub fn parted(&self) -> impl Iterator<Item = &Whole> {
         self.unsettled.iter().filter_map(|(_, _, value)| match value {
-            Unsettled::Container(big) => Some(big).filter(|big| big.is_parted()),
-            Unsettled::Text(_) => None,
+            Unsettled::Parted(whole) => Some(whole),
+            Unsettled::Container(_) | Unsettled::Text(_) => None,
         })
     }
 
-    /// Turns linked containers into bytes, all of each, or of one in parts its head and their names; and strings into
-    /// links to their chunks. O(what they come to); what reads the content needs it done.
+    /// Turns linked containers into bytes, values in parts into their names, and strings into links to their chunks.
+    /// O(what they come to); what reads the content needs it done.
     pub fn settle(&mut self) {
         // From the back, so that places before stay what they are.
         for (links, at, value) in std::mem::take(&mut self.unsettled).into_iter().rev() {
             match value {
-                Unsettled::Container(big) => self.links.insert(links, (at, framed(&big).into())),
+                Unsettled::Container(big) => self.links.insert(links, (at, framed(&big.pack()).into())),
+                Unsettled::Parted(whole) => self.links.insert(links, (at, framed(&whole.pack_parted()).into())),
                 Unsettled::Text(text) => {
                     let pieces = text.runs(0..text.len()).map(|run: Run<'_>| (at, run.piece()));
                     self.links.splice(links..links, pieces);
@@ -109,11 +120,10 @@ impl Spliced {
 }
 
 /// A container as the codec writes byte strings.
-fn framed(big: &Big) -> Shared {
-    let packed = if big.is_parted() { big.pack_parted() } else { big.pack() };
-    let mut framed = Vec::with_capacity(packed.len() + 9);
-    codec::encode(&(packed.len() as u64), None, &mut framed);
-    framed.extend_from_slice(&packed);
+fn framed(bytes: &[u8]) -> Shared {
+    let mut framed = Vec::with_capacity(bytes.len() + 9);
+    codec::encode(&(bytes.len() as u64), None, &mut framed);
+    framed.extend_from_slice(bytes);
     Shared::new(framed)
 }
 

@@ -10,10 +10,13 @@ use std::ops::Range;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::container::{Big, Kind};
+use super::kind::wire_code;
 use super::packed::Packed;
 use super::parts::Parted;
 use super::text::{BigText, Runs};
 use crate::shared::Shared;
+
+pub use super::kind::ValueType;
 
 /// Longest string value, in bytes, that lives inside its entry.
 pub const INLINE_BYTES_MAX: usize = 4096;
@@ -23,29 +26,6 @@ pub const STRING_BYTES_MAX: u64 = 1 << 31;
 
 /// Longest key in bytes: an entry counts a key's in 32 bits, and a record may name two beside a value.
 pub const KEY_BYTES_MAX: usize = (1 << 30) - 1;
-
-/// The types of value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValueType {
-    /// A byte string.
-    Str,
-    /// A container.
-    Container(Kind),
-}
-
-impl ValueType {
-    /// The name `TYPE` answers with.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Str => "string",
-            Self::Container(Kind::List) => "list",
-            Self::Container(Kind::Set) => "set",
-            Self::Container(Kind::Zset) => "zset",
-            Self::Container(Kind::Hash) => "hash",
-            Self::Container(Kind::Stream) => "stream",
-        }
-    }
-}
 
 /// A string value on its way into or out of an entry.
 #[derive(Clone, Copy, Debug)]
@@ -220,14 +200,6 @@ const WIRE_NAMES: [&str; 6] = ["Str", "List", "Set", "Zset", "Hash", "Stream"];
 
 /// The number that stands before what a page has of a container in parts.
 pub const WIRE_CODE_PARTED: u32 = 6;
-
-/// The number that stands before a value's bytes in pages and the log.
-pub fn wire_code(value_type: ValueType) -> u32 {
-    match value_type {
-        ValueType::Str => 0,
-        ValueType::Container(kind) => u32::from(kind as u8),
-    }
-}
 
 impl Serialize for ValueRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

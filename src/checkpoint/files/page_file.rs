@@ -26,8 +26,8 @@ use crate::engine::index::loaded::LoadedPage;
 use crate::page::image::{self, Anchor, EntryImage, PageImage};
 use crate::page::parts::PartRef;
 use crate::page::value::Stored;
-use crate::page::{Entry, Packed, Spliced, ValueRef};
-use crate::shared::Shared;
+use crate::page::{Entry, Spliced};
+use crate::shared::Piece;
 use crate::storage::{Disk, DiskFile, DiskRead};
 
 /// Gathered before a write.
@@ -97,10 +97,10 @@ impl PageFileWriter {
         &mut self,
         (collection, shard): (CollectionId, ShardNo),
         part: &PartRef,
-        packed: Vec<u8>,
+        piece: Piece,
     ) -> Result<PageRow> {
         let mut content = Spliced::default();
-        content.link(Shared::new(packed).into());
+        content.link(piece);
         let header = PageHeader {
             crc: 0,
             entries: 0,
@@ -250,8 +250,8 @@ impl<'a> ReadPage<'a> {
         let outcome = image::decode(content, entries, |entry| match &entry.value {
             Stored::Whole(value) => visit(&entry.with(*value), false),
             Stored::Parted(parted) => {
-                let big = parts.join(self.header.page_id, parted)?;
-                visit(&entry.with(ValueRef::Big(&big)), true)
+                let whole = parts.join(self.header.page_id, parted)?;
+                visit(&entry.with(whole.value()), true)
             }
         });
         outcome.map_err(|error| match error {
@@ -271,9 +271,9 @@ impl<'a> ReadPage<'a> {
         Ok((self.content, self.header.entries))
     }
 
-    /// The elements, if it is a part of a container.
-    pub fn packed(&self) -> Option<Packed<'a>> {
-        (self.header.flags & FLAG_PART != 0).then(|| Packed::new(self.content))
+    /// The content, if it is a part.
+    pub fn part(&self) -> Option<&'a [u8]> {
+        (self.header.flags & FLAG_PART != 0).then_some(self.content)
     }
 
     /// The page of `collection` as it is in memory, not installed yet; entries were last read at `access_s`.
@@ -300,9 +300,9 @@ impl<'a> ReadPage<'a> {
             let key = collection.key_in(image.key, shard)?;
             let expire_at_ms = (image.expire_at_ms != 0).then_some(image.expire_at_ms);
             let mut entry = Entry::new(image.key, image.value, expire_at_ms, access_s);
-            if let (Some(big), false) = (entry.big_mut(), is_joined) {
+            if !is_joined {
                 // It was written whole; it may be in parts from now on.
-                big.adopt(mark);
+                entry.adopt(mark);
             }
             page.push(key, entry)?;
             Ok(())

@@ -11,9 +11,9 @@ use super::format::{PageRow, PartRow};
 use super::manifest::CollectionPages;
 use super::page_file::{PageBuffer, PageFileReader};
 use crate::engine::ids::CollectionId;
-use crate::page::join::Joiner;
+use crate::page::PageId;
+use crate::page::join::{Joiner, Whole};
 use crate::page::parts::{PartRef, Parted};
-use crate::page::{Big, PageId};
 
 /// For fewer parts no thread is begun.
 const PARTS_MIN: usize = 32;
@@ -62,11 +62,11 @@ impl<'a> Parts<'a> {
         self
     }
 
-    /// The container that page `page_id` has so.
+    /// The value that page `page_id` has so.
     ///
     /// # Errors
     /// When a part is not there or not whole, or they do not make up a container.
-    pub fn join(&self, page_id: PageId, parted: &Parted<'_>) -> Result<Big> {
+    pub fn join(&self, page_id: PageId, parted: &Parted<'_>) -> Result<Whole> {
         let named: Vec<PartRef> = parted.parts.iter().collect();
         let each = named.len().div_ceil(self.threads.max(1)).max(PARTS_MIN);
         let joined = std::thread::scope(|scope| {
@@ -97,10 +97,10 @@ impl<'a> Parts<'a> {
                 return Err(PageFault::NoPart(part.id).into());
             };
             let read = file.read(self.collection, row, &mut buffer)?;
-            let packed = read.packed().ok_or_else(|| read.damaged(&PageFault::NoPart(part.id)))?;
+            let content = read.part().ok_or_else(|| read.damaged(&PageFault::NoPart(part.id)))?;
             self.read_bytes.fetch_add(row.len, Ordering::Relaxed);
             self.joined.fetch_add(1, Ordering::Relaxed);
-            joiner.push(part, packed).map_err(|error| read.damaged(&error))?;
+            joiner.push(part, content).map_err(|error| read.damaged(&error))?;
         }
         joiner.settle();
         Ok(joiner)

@@ -9,9 +9,10 @@ use crate::page::PageId;
 use crate::page::container::Kind;
 use crate::page::hash::HashOp;
 use crate::page::image::{self, PageImage};
+use crate::page::join::Whole;
 use crate::page::packed::pack;
 use crate::page::value::Stored;
-use crate::page::{Big, Malformed, Packed, ValueRef};
+use crate::page::{Malformed, Packed, ValueRef};
 use crate::wal::Lsn;
 
 fn packed(pairs: usize, value: &[u8]) -> Vec<u8> {
@@ -72,8 +73,8 @@ fn a_page_image_has_big_containers_as_they_were() {
     drop(states);
     harness.with_keys(DatabaseId::DEFAULT, &[b"l"], |txn| assert!(txn.delete(b"l")));
     // The large one is in parts; its share has what they are made of.
-    let parted: Vec<Big> = image.content.parted().cloned().collect();
-    let [parted] = &parted[..] else {
+    let parted: Vec<Whole> = image.content.parted().cloned().collect();
+    let [Whole::Big(parted)] = &parted[..] else {
         panic!("one is in parts")
     };
     image.content.settle();

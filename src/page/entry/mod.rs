@@ -25,10 +25,11 @@ use std::alloc::{alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
+use super::change::Mark;
 use super::container::{Big, Kind};
 use super::hash::HashRef;
 use super::packed::Packed;
-use super::text::BigText;
+use super::text::{BigText, CHUNKED_BYTES_MIN};
 use super::value::{StrRef, ValueRef};
 use crate::shared::{self, Shared};
 use shape::{ALIGN, FLAG_CHUNKED, FLAG_EXPIRE, FLAG_RAW, FLAG_SHARED, KEY_LEN_EXTENDED, KIND_SHIFT, Shape};
@@ -199,6 +200,21 @@ impl Entry {
         }
         let packed = self.slice(shape.value_offset(), shape.inline_bytes);
         ValueRef::Packed(kind, Packed::new(packed))
+    }
+
+    /// Makes the parts of its value those of the collection that it is put into. A long string gets them by that.
+    pub fn adopt(&mut self, mark: Mark<'_>) {
+        if !self.shape().has(FLAG_SHARED) {
+            return;
+        }
+        if self.shared_mut().is_some_and(|shared| shared.len() > CHUNKED_BYTES_MIN) {
+            self.chunk(BigText::on);
+        }
+        if let Some(big) = self.big_mut() {
+            big.adopt(mark);
+        } else if let Some(text) = self.text_mut() {
+            text.adopt(mark);
+        }
     }
 
     /// The big container for changing in place, if the value is one.

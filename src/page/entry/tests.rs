@@ -1,6 +1,7 @@
 //! Every shape of entry, read back and changed.
 
 use super::*;
+use crate::page::Mark;
 use crate::page::value::INLINE_BYTES_MAX;
 
 fn text(bytes: &[u8]) -> ValueRef<'_> {
@@ -106,7 +107,7 @@ fn a_large_string_becomes_chunks_in_its_entry() {
         let copy = Entry::new(b"other", entry.value(), None, 0);
         assert!(!entry.is_sole_owner());
         assert!(!Entry::new(b"key", text_of_five(), None, 0).try_overwrite(copy.value(), None));
-        entry.text_mut().unwrap().write(70_000, b"x");
+        entry.text_mut().unwrap().write(70_000, b"x", Mark::APART);
         assert_eq!(bytes(&copy), vec![1; 200_000]);
         drop((entry, copy));
         assert_eq!(Shared::strong_count(&shared), 1);

@@ -1,4 +1,5 @@
-//! What stands in a page for a container in parts: all of it but the elements, and which parts have those.
+//! What stands in a page for a container in parts, or a string: all of it but the elements (of a string, the bytes),
+//! and which parts have those.
 //!
 //! ```text
 //!   0      1       2          …
@@ -17,7 +18,7 @@ use serde::{Serialize, Serializer};
 
 use super::PageId;
 use crate::lsn::Lsn;
-use crate::page::kind::Kind;
+use crate::page::kind::{Kind, ValueType, wire_code};
 use crate::page::malformed::Malformed;
 use crate::page::packed::{read_varint, write_varint};
 
@@ -38,10 +39,10 @@ pub struct PartRef {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Parted<'a> {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ValueType,
     /// The flags of its packed form.
     pub flags: u8,
-    /// How many elements all parts have.
+    /// How many elements all parts have; of a string, bytes.
     pub elements: u64,
     /// What else the kind needs.
     #[serde(skip)]
@@ -62,7 +63,7 @@ pub struct PartList<'a> {
 impl<'a> Parted<'a> {
     /// As bytes, with these parts in place of its own.
     pub fn encode(&self, parts: impl ExactSizeIterator<Item = PartRef>) -> Vec<u8> {
-        let mut out = vec![self.kind as u8, self.flags];
+        let mut out = vec![wire_code(self.kind) as u8, self.flags];
         write_varint(&mut out, self.elements);
         write_varint(&mut out, self.head.len() as u64);
         out.extend_from_slice(self.head);
@@ -86,7 +87,12 @@ impl<'a> Parted<'a> {
         let Some(([kind, flags], mut rest)) = bytes.split_first_chunk() else {
             return Err(CUT_SHORT);
         };
-        let kind = Kind::of_code(*kind).ok_or(Malformed::Container("parts of no known kind of container"))?;
+        let kind = match kind {
+            0 => ValueType::Str,
+            code => Kind::of_code(*code)
+                .map(ValueType::Container)
+                .ok_or(Malformed::Container("parts of no known type"))?,
+        };
         let mut number = || read_varint(&mut rest).ok_or(CUT_SHORT);
         let (elements, head_bytes) = (number()?, number()?);
         let head_bytes = usize::try_from(head_bytes).map_err(|_| CUT_SHORT)?;
@@ -163,9 +169,9 @@ fn next(rest: &mut &[u8], is_hashed: bool) -> Option<PartRef> {
 }
 
 /// Whether parts are runs of hashes.
-fn is_hashed(kind: Kind) -> bool {
+fn is_hashed(kind: ValueType) -> bool {
     match kind {
-        Kind::Set | Kind::Zset | Kind::Hash => true,
-        Kind::List | Kind::Stream => false,
+        ValueType::Container(Kind::Set | Kind::Zset | Kind::Hash) => true,
+        ValueType::Container(Kind::List | Kind::Stream) | ValueType::Str => false,
     }
 }

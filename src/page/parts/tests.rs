@@ -10,13 +10,15 @@ use crate::lsn::Lsn;
 use crate::page::container::{Big, Kind};
 use crate::page::hash::{self, HashOp};
 use crate::page::held::Held;
-use crate::page::join::Joiner;
+use crate::page::join::{Joiner, Whole};
 use crate::page::list::{self, ListOp};
 use crate::page::packed::{Packed, pack};
 use crate::page::set::{self, SetOp};
 use crate::page::stream::{self, StreamId, StreamOp, ids_to_bytes};
+use crate::page::text::{BigText, CHUNK_BYTES};
 use crate::page::zset::{self, ZsetOp, pack_pairs};
 use crate::page::{Change, PageIds, thresholds};
+use crate::shared::Shared;
 
 const KINDS: [Kind; 5] = [Kind::List, Kind::Set, Kind::Zset, Kind::Hash, Kind::Stream];
 
@@ -228,7 +230,7 @@ fn check_join(big: &Big, parts: &[PartRef], packed: &[Vec<u8>]) {
     assert_eq!(parted.parts.iter().collect::<Vec<_>>(), parts);
     let mut joiner = Joiner::new(&parted).unwrap();
     for (part, packed) in parts.iter().zip(packed) {
-        joiner.push(part, Packed::new(packed)).unwrap();
+        joiner.push(part, packed).unwrap();
     }
     joiner.settle();
     let joined = joiner.finish().unwrap();
@@ -237,7 +239,7 @@ fn check_join(big: &Big, parts: &[PartRef], packed: &[Vec<u8>]) {
     let half = parts.len() / 2;
     let share = |range: std::ops::Range<usize>| {
         let mut joiner = Joiner::new(&parted).unwrap();
-        range.for_each(|at| joiner.push(&parts[at], Packed::new(&packed[at])).unwrap());
+        range.for_each(|at| joiner.push(&parts[at], &packed[at]).unwrap());
         joiner.settle();
         joiner
     };
@@ -247,8 +249,9 @@ fn check_join(big: &Big, parts: &[PartRef], packed: &[Vec<u8>]) {
     check_wrong(&parted, parts, packed);
 }
 
-fn check_same(big: &Big, joined: &Big, parts: &[PartRef]) {
+fn check_same(big: &Big, joined: &Whole, parts: &[PartRef]) {
     assert_eq!(joined.parts(), parts);
+    let Whole::Big(joined) = joined else { panic!("a string") };
     let (one, other) = (big.pack(), joined.pack());
     match big.kind() {
         kind @ (Kind::Set | Kind::Hash) => assert!(sorted(kind, &one) == sorted(kind, &other)),
@@ -261,9 +264,7 @@ fn check_wrong(parted: &Parted<'_>, parts: &[PartRef], packed: &[Vec<u8>]) {
     for wrong in [&packed[1..], &[packed, &packed[..1]].concat()] {
         let mut joiner = Joiner::new(parted).unwrap();
         let all = parts.iter().chain(&parts[..1]).zip(wrong);
-        let fails = all
-            .into_iter()
-            .any(|(part, packed)| joiner.push(part, Packed::new(packed)).is_err());
+        let fails = all.into_iter().any(|(part, packed)| joiner.push(part, packed).is_err());
         assert!(fails || joiner.finish().is_err());
     }
 }
@@ -347,5 +348,47 @@ fn a_copy_elsewhere_has_names_of_its_own() {
         assert_eq!(big.parts(), parts);
         copy.adopt(Mark::APART);
         assert!(!copy.is_parted());
+    }
+}
+
+#[test]
+fn a_long_string_has_its_chunks_for_parts() {
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let ids = PageIds::from(PageId::FIRST);
+    let mark = |lsn: u64| Mark {
+        lsn: Lsn::new(lsn),
+        page_ids: Some(&ids),
+    };
+    let mut text = BigText::on(Shared::new(vec![b'a'; 5 * CHUNK_BYTES + 77]));
+    assert!(!text.is_parted());
+    text.adopt(mark(1));
+    let mut seen = HashMap::new();
+    for lsn in 2..200 {
+        let before = text.clone();
+        let (offset, len) = (
+            random.random_range(0..text.len() + 9_000),
+            random.random_range(1..3_000),
+        );
+        drop(text.write(offset, &vec![random.random(); len], mark(lsn)));
+        let (old, parts) = (before.parts(), text.parts());
+        let fresh = parts.iter().filter(|part| !old.contains(part)).count();
+        let touched = (offset + len - 1) / CHUNK_BYTES - offset.min(before.len() - 1) / CHUNK_BYTES + 1;
+        assert!(fresh <= touched, "{fresh} of {touched}");
+        let parted = text.pack_parted();
+        let mut joiner = Joiner::new(&Parted::decode(&parted).unwrap()).unwrap();
+        for (index, part) in parts.iter().enumerate() {
+            let piece = text.part_piece(index).unwrap();
+            let known = seen
+                .entry((part.id, part.version))
+                .or_insert_with(|| piece.bytes().to_vec());
+            assert!(*known == piece.bytes(), "part {} changed under its version", part.id);
+            joiner.push(part, piece.bytes()).unwrap();
+        }
+        let joined = joiner.finish().unwrap();
+        let bytes = joined.value().as_str().unwrap().contiguous().into_owned();
+        assert!(bytes == *text.part(0..text.len()));
+        assert_eq!(joined.parts(), parts);
     }
 }

@@ -1,7 +1,8 @@
 //! Changing: bytes are written over what is there, or behind it.
 
-use super::chunk::{CHUNK_BYTES, Chunk, lengths};
+use super::chunk::{Bytes, CHUNK_BYTES, Chunk, lengths};
 use super::{Base, BigText};
+use crate::page::change::Mark;
 use crate::shared::Shared;
 
 /// Chunks that one change moves out of a base that is to go.
@@ -10,13 +11,13 @@ const MOVED_MAX: usize = 16;
 impl BigText {
     /// Puts `bytes` at `offset`, behind zeroes if it is shorter than that. The base, if it has let go of that: it may be
     /// slow to drop. O(bytes + log n), and zeroes cost the time of their chunks.
-    pub fn write(&mut self, offset: usize, bytes: &[u8]) -> Option<Shared> {
-        self.lengthen(offset + bytes.len());
+    pub fn write(&mut self, offset: usize, bytes: &[u8], mark: Mark<'_>) -> Option<Shared> {
+        self.lengthen(offset + bytes.len(), mark);
         let (mut at, mut rest) = (offset, bytes);
         while !rest.is_empty() {
             let within = at % CHUNK_BYTES;
             let (here, behind) = rest.split_at(rest.len().min(CHUNK_BYTES - within));
-            self.overwrite(at / CHUNK_BYTES, within, here);
+            self.overwrite(at / CHUNK_BYTES, within, here, mark);
             at += here.len();
             rest = behind;
         }
@@ -24,7 +25,7 @@ impl BigText {
     }
 
     /// Makes it at least `end` bytes long, with zeroes.
-    fn lengthen(&mut self, end: usize) {
+    fn lengthen(&mut self, end: usize, mark: Mark<'_>) {
         let len = self.len();
         if end <= len {
             return;
@@ -33,9 +34,12 @@ impl BigText {
             && !len.is_multiple_of(CHUNK_BYTES)
         {
             let wanted = (end - last * CHUNK_BYTES).min(CHUNK_BYTES);
-            self.update(last, |chunk, base| chunk.lengthen(base, wanted));
+            self.update(last, |chunk, base| {
+                chunk.stamp(mark);
+                chunk.lengthen(base, wanted);
+            });
         }
-        let fresh = lengths(self.len(), end).map(Chunk::Zero);
+        let fresh = lengths(self.len(), end).map(|len| Chunk::new(Bytes::Zero(len), mark));
         if fresh.len() > self.chunks.len() {
             // Built anew that is faster.
             self.chunks = self.chunks.iter().cloned().chain(fresh).collect();
@@ -45,7 +49,7 @@ impl BigText {
     }
 
     /// Puts `bytes` at byte `within` of a chunk, in which they end.
-    fn overwrite(&mut self, index: usize, within: usize, bytes: &[u8]) {
+    fn overwrite(&mut self, index: usize, within: usize, bytes: &[u8], mark: Mark<'_>) {
         let is_of_base = self.chunks.get(index).is_some_and(Chunk::is_of_base);
         let start = index * CHUNK_BYTES + within;
         if is_of_base
@@ -54,8 +58,12 @@ impl BigText {
             && let Some(target) = whole.get_mut(start..start + bytes.len())
         {
             target.copy_from_slice(bytes);
+            self.chunks.update(index, |chunk| chunk.stamp(mark));
         } else {
-            self.update(index, |chunk, base| chunk.overwrite(base, within, bytes));
+            self.update(index, |chunk, base| {
+                chunk.stamp(mark);
+                chunk.overwrite(base, within, bytes);
+            });
         }
     }
 

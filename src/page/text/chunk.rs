@@ -1,7 +1,13 @@
-//! One chunk.
+//! One chunk: its bytes, and its name as a part of the string for checkpoints.
+//!
+//! **Invariant:** bytes do not change but with the version.
 
 use std::sync::LazyLock;
 
+use crate::lsn::Lsn;
+use crate::page::PageId;
+use crate::page::change::Mark;
+use crate::page::parts::PartRef;
 use crate::page::tree::TreeItem;
 use crate::shared::{self, Shared};
 
@@ -25,10 +31,18 @@ pub(super) fn lengths(start: usize, end: usize) -> impl ExactSizeIterator<Item =
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) enum Chunk {
-    /// In an allocation of its own.
+pub(super) struct Chunk {
+    bytes: Bytes,
+    id: PageId,
+    version: Lsn,
+}
+
+/// Where the bytes are.
+#[derive(Clone, Debug)]
+pub(super) enum Bytes {
+    /// In an allocation of their own.
     Own(Shared),
-    /// So many bytes of the base.
+    /// So many of the base.
     Base(u32),
     /// So many zeroes.
     Zero(u32),
@@ -40,63 +54,101 @@ impl TreeItem for Chunk {
     }
 
     fn heap_bytes(&self) -> usize {
-        match self {
-            Self::Own(bytes) => shared::heap_bytes(bytes),
-            Self::Base(_) | Self::Zero(_) => 0,
+        match &self.bytes {
+            Bytes::Own(bytes) => shared::heap_bytes(bytes),
+            Bytes::Base(_) | Bytes::Zero(_) => 0,
         }
     }
 }
 
 impl Chunk {
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        Self::Own(Shared::new(bytes.to_vec()))
+    pub(super) fn new(bytes: Bytes, mark: Mark<'_>) -> Self {
+        Self {
+            bytes,
+            id: mark.new_id(),
+            version: mark.lsn,
+        }
+    }
+
+    /// Of a part that has been read.
+    pub(super) fn known(bytes: &[u8], part: &PartRef) -> Self {
+        Self {
+            bytes: if bytes.iter().all(|byte| *byte == 0) {
+                Bytes::Zero(bytes.len() as u32)
+            } else {
+                Bytes::of(bytes)
+            },
+            id: part.id,
+            version: part.version,
+        }
+    }
+
+    pub(super) fn adopt(&mut self, mark: Mark<'_>) {
+        (self.id, self.version) = (mark.new_id(), mark.lsn);
+    }
+
+    pub(super) fn name(&self) -> PartRef {
+        PartRef {
+            start: 0,
+            id: self.id,
+            version: self.version,
+        }
+    }
+
+    /// Notes that it changes.
+    pub(super) fn stamp(&mut self, mark: Mark<'_>) {
+        self.version = mark.lsn;
+    }
+
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
     }
 
     pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Own(bytes) => bytes.len(),
-            Self::Base(len) | Self::Zero(len) => *len as usize,
+        match &self.bytes {
+            Bytes::Own(bytes) => bytes.len(),
+            Bytes::Base(len) | Bytes::Zero(len) => *len as usize,
         }
     }
 
     pub(super) fn is_of_base(&self) -> bool {
-        matches!(self, Self::Base(_))
+        matches!(self.bytes, Bytes::Base(_))
     }
 
     /// The bytes; `base`: the base from where the chunk begins.
-    fn bytes<'a>(&'a self, base: &'a [u8]) -> &'a [u8] {
-        let bytes = match self {
-            Self::Own(bytes) => bytes.as_slice(),
-            Self::Base(_) => base,
-            Self::Zero(_) => zeroes(),
+    fn content<'a>(&'a self, base: &'a [u8]) -> &'a [u8] {
+        let bytes = match &self.bytes {
+            Bytes::Own(bytes) => bytes.as_slice(),
+            Bytes::Base(_) => base,
+            Bytes::Zero(_) => zeroes(),
         };
         bytes.get(..self.len()).unwrap_or_default()
     }
 
     /// The bytes, for changing, in an allocation that is this string's alone; a new one has room for `room`.
     fn make_own(&mut self, base: &[u8], room: usize) -> Option<&mut Vec<u8>> {
-        let is_ours = matches!(self, Self::Own(bytes) if Shared::strong_count(bytes) == 1);
+        let is_ours = matches!(&self.bytes, Bytes::Own(bytes) if Shared::strong_count(bytes) == 1);
         if !is_ours {
-            let old = self.bytes(base);
+            let old = self.content(base);
             let mut bytes = Vec::with_capacity(room.max(old.len()));
             bytes.extend_from_slice(old);
-            *self = Self::Own(Shared::new(bytes));
+            self.bytes = Bytes::Own(Shared::new(bytes));
         }
-        match self {
-            Self::Own(bytes) => Some(Shared::make_mut(bytes)),
-            Self::Base(_) | Self::Zero(_) => None,
+        match &mut self.bytes {
+            Bytes::Own(bytes) => Some(Shared::make_mut(bytes)),
+            Bytes::Base(_) | Bytes::Zero(_) => None,
         }
     }
 
     /// Moves it out of the base.
     pub(super) fn move_out(&mut self, base: &[u8]) {
-        *self = Self::of(self.bytes(base));
+        self.bytes = Bytes::of(self.content(base));
     }
 
     /// Puts `bytes` at byte `at` of it; they end where it ends, or before.
     pub(super) fn overwrite(&mut self, base: &[u8], at: usize, bytes: &[u8]) {
-        if bytes.len() == self.len() && !matches!(self, Self::Own(_)) {
-            *self = Self::of(bytes);
+        if bytes.len() == self.len() && !matches!(self.bytes, Bytes::Own(_)) {
+            self.bytes = Bytes::of(bytes);
         } else if let Some(own) = self.make_own(base, 0)
             && let Some(target) = own.get_mut(at..at + bytes.len())
         {
@@ -106,7 +158,7 @@ impl Chunk {
 
     /// Makes it `len` bytes long with zeroes; it is shorter.
     pub(super) fn lengthen(&mut self, base: &[u8], len: usize) {
-        if let Self::Zero(bytes) = self {
+        if let Bytes::Zero(bytes) = &mut self.bytes {
             *bytes = len as u32;
             return;
         }
@@ -118,5 +170,11 @@ impl Chunk {
             }
             own.resize(len, 0);
         }
+    }
+}
+
+impl Bytes {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self::Own(Shared::new(bytes.to_vec()))
     }
 }

@@ -1,4 +1,4 @@
-//! Long strings that change in parts: chunks of [`CHUNK_BYTES`], the last one shorter, in a tree that clones share.
+//! Long strings: chunks of [`CHUNK_BYTES`], the last one shorter, in a tree that clones share.
 //!
 //! While somebody has a clone (a checkpoint, a copy, a reply) a change copies the chunks that it touches, and no others.
 //! A string that was set whole lies in one allocation, its *base*. Turned into chunks it stays there: its chunks are
@@ -20,14 +20,18 @@ mod tests;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::PageId;
+use super::change::Mark;
+use super::malformed::Malformed;
+use super::parts::PartRef;
 use super::tree::Tree;
-use crate::shared::{self, Shared};
-use chunk::Chunk;
+use crate::shared::{self, Piece, Shared};
+use chunk::{Bytes, Chunk};
 
 pub use chunk::CHUNK_BYTES;
 pub use run::{Run, Runs};
 
-/// A longer string becomes chunks as soon as a part of it is changed.
+/// A longer string is in chunks.
 pub const CHUNKED_BYTES_MIN: usize = 2 * CHUNK_BYTES;
 
 /// See the module.
@@ -50,7 +54,9 @@ struct Base {
 impl BigText {
     /// A copy of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        let chunks = bytes.chunks(CHUNK_BYTES).map(Chunk::of);
+        let chunks = bytes
+            .chunks(CHUNK_BYTES)
+            .map(|bytes| Chunk::new(Bytes::of(bytes), Mark::APART));
         Self {
             chunks: chunks.collect(),
             base: None,
@@ -59,12 +65,48 @@ impl BigText {
 
     /// Lies where `whole` does.
     pub fn on(whole: Shared) -> Self {
-        let chunks: Tree<Chunk> = chunk::lengths(0, whole.len()).map(Chunk::Base).collect();
+        let chunks = chunk::lengths(0, whole.len()).map(|len| Chunk::new(Bytes::Base(len), Mark::APART));
+        let chunks: Tree<Chunk> = chunks.collect();
         let (used, from) = (chunks.len(), 0);
         Self {
             chunks,
             base: (used > 0).then_some(Base { whole, used, from }),
         }
+    }
+
+    /// Of what its parts have.
+    pub(super) fn of_parts(parts: TextParts) -> Self {
+        Self {
+            chunks: parts.0.into_iter().collect(),
+            base: None,
+        }
+    }
+
+    /// Makes its chunks parts of the collection that it is put into.
+    pub fn adopt(&mut self, mark: Mark<'_>) {
+        let adopted = self.chunks.iter().map(|chunk| {
+            let mut chunk = chunk.clone();
+            chunk.adopt(mark);
+            chunk
+        });
+        self.chunks = adopted.collect();
+    }
+
+    /// Whether its chunks are parts of a collection. O(1).
+    pub fn is_parted(&self) -> bool {
+        let first = self.chunks.first();
+        first.is_some_and(|chunk| chunk.name().id != PageId::NONE)
+    }
+
+    /// Its parts: the chunks, one by one.
+    pub fn parts(&self) -> Vec<PartRef> {
+        self.chunks.iter().map(Chunk::name).collect()
+    }
+
+    /// A share of a part's bytes.
+    pub fn part_piece(&self, index: usize) -> Option<Piece> {
+        let start = index * CHUNK_BYTES;
+        Some(self.runs(start..start + CHUNK_BYTES).next()?.piece())
     }
 
     /// Length in bytes. O(1).
@@ -109,5 +151,38 @@ impl BigText {
         let Some(base) = &self.base else { return true };
         let bytes: usize = self.runs(range).filter(Run::is_of_base).map(|run| run.len()).sum();
         bytes == 0 || bytes >= base.whole.capacity() / 2
+    }
+}
+
+/// Parts that a string is being made of.
+#[derive(Default)]
+pub(super) struct TextParts(Vec<Chunk>);
+
+impl TextParts {
+    /// Takes the next part.
+    ///
+    /// # Errors
+    /// When it cannot be one.
+    pub fn push(&mut self, part: &PartRef, bytes: &[u8]) -> Result<(), Malformed> {
+        let is_next = self.0.last().is_none_or(|last| last.len() == CHUNK_BYTES);
+        if !is_next || bytes.is_empty() || bytes.len() > CHUNK_BYTES {
+            return Err(Malformed::Container(
+                "a part of a string has not the length that it should",
+            ));
+        }
+        self.0.push(Chunk::known(bytes, part));
+        Ok(())
+    }
+
+    /// Takes the parts that come behind.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub fn append(&mut self, mut other: Self) -> Result<(), Malformed> {
+        if self.0.last().is_some_and(|last| last.len() != CHUNK_BYTES) && !other.0.is_empty() {
+            return Err(Malformed::Container("a part in the middle of a string is short"));
+        }
+        self.0.append(&mut other.0);
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::ops::Range;
 
-use super::chunk::{CHUNK_BYTES, Chunk, zeroes};
+use super::chunk::{Bytes, CHUNK_BYTES, Chunk, zeroes};
 use super::{Base, BigText};
 use crate::page::tree::Forward;
 use crate::shared::{Piece, Shared};
@@ -87,10 +87,10 @@ impl<'a> Iterator for Runs<'a> {
         let chunk = self.chunks.next()?;
         let within = start % CHUNK_BYTES;
         self.at = (start - within + chunk.len()).min(self.end);
-        let (whole, first) = match chunk {
-            Chunk::Own(bytes) => (bytes, within),
-            Chunk::Zero(_) => (zeroes(), within),
-            Chunk::Base(_) => {
+        let (whole, first) = match chunk.bytes() {
+            Bytes::Own(bytes) => (bytes, within),
+            Bytes::Zero(_) => (zeroes(), within),
+            Bytes::Base(_) => {
                 while self.at < self.end
                     && let Some(next) = self.chunks.next_if(|next| next.is_of_base())
                 {

@@ -1,5 +1,6 @@
 //! Long strings against vectors, from printed seeds.
 
+use crate::page::Mark;
 use std::collections::HashSet;
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -77,7 +78,7 @@ fn some_bytes(random: &mut StdRng) -> Vec<u8> {
 }
 
 fn write(text: &mut BigText, model: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    drop(text.write(offset, bytes));
+    drop(text.write(offset, bytes, Mark::APART));
     let end = offset + bytes.len();
     if model.len() < end {
         model.resize(end, 0);
@@ -147,7 +148,7 @@ fn becomes_chunks_without_a_copy_and_changes_where_it_lies() {
     let whole = Shared::new(vec![1; 50 * CHUNK_BYTES + 5]);
     let place = whole.as_ptr();
     let mut text = BigText::on(whole);
-    assert!(text.write(3 * CHUNK_BYTES - 1, b"abc").is_none());
+    assert!(text.write(3 * CHUNK_BYTES - 1, b"abc", Mark::APART).is_none());
     let runs: Vec<_> = text.runs(0..usize::MAX).map(|run| run.bytes().as_ptr()).collect();
     assert_eq!(runs, [place], "still one run, in the same place");
     assert_eq!(&*text.part(3 * CHUNK_BYTES - 2..3 * CHUNK_BYTES + 3), b"\x01abc\x01");
@@ -159,16 +160,16 @@ fn a_change_copies_the_chunk_it_touches_while_there_is_a_clone() {
     let before = BigText::on(whole).heap_bytes();
     let mut text = BigText::on(Shared::new(vec![1; 50 * CHUNK_BYTES]));
     let clone = text.clone();
-    text.write(10 * CHUNK_BYTES + 7, b"x");
+    text.write(10 * CHUNK_BYTES + 7, b"x", Mark::APART);
     let one_chunk = CHUNK_BYTES + 16 + size_of::<Vec<u8>>();
     assert_eq!(text.heap_bytes(), before + one_chunk);
-    text.write(10 * CHUNK_BYTES + 9, b"y");
+    text.write(10 * CHUNK_BYTES + 9, b"y", Mark::APART);
     assert_eq!(text.heap_bytes(), before + one_chunk, "the copy is changed in place");
     assert_eq!(clone.heap_bytes(), before);
     assert!(bytes_of(&clone).iter().all(|byte| *byte == 1));
     // A clone of the copy makes another one.
     let later = text.clone();
-    text.write(10 * CHUNK_BYTES, b"z");
+    text.write(10 * CHUNK_BYTES, b"z", Mark::APART);
     assert_eq!(
         &*later.part(10 * CHUNK_BYTES..10 * CHUNK_BYTES + 10),
         b"\x01\x01\x01\x01\x01\x01\x01x\x01y"
@@ -182,16 +183,19 @@ fn a_base_goes_when_less_than_half_of_it_is_used() {
     let mut text = BigText::on(Shared::new(vec![1; bytes]));
     let clone = text.clone();
     for at in 0..CHUNKS / 2 {
-        assert!(text.write(2 * at * CHUNK_BYTES, b"x").is_none());
+        assert!(text.write(2 * at * CHUNK_BYTES, b"x", Mark::APART).is_none());
     }
     assert!(text.heap_bytes() > bytes + bytes / 2 && text.heap_bytes() < bytes + bytes / 2 + 50_000);
     drop(clone);
-    assert!(text.write(0, b"x").is_none(), "half of it is worth keeping");
+    assert!(
+        text.write(0, b"x", Mark::APART).is_none(),
+        "half of it is worth keeping"
+    );
     let clone = text.clone();
-    let mut gone = text.write(CHUNK_BYTES, b"x");
+    let mut gone = text.write(CHUNK_BYTES, b"x", Mark::APART);
     let mut changes = 0;
     while gone.is_none() {
-        gone = text.write(0, b"y");
+        gone = text.write(0, b"y", Mark::APART);
         changes += 1;
     }
     assert!(changes <= CHUNKS / 2 / 16, "{changes}");
@@ -203,10 +207,10 @@ fn a_base_goes_when_less_than_half_of_it_is_used() {
 #[test]
 fn zeroes_cost_nothing_until_they_are_written() {
     let mut text = BigText::of(b"abc");
-    text.write(500 << 20, b"x");
+    text.write(500 << 20, b"x", Mark::APART);
     assert_eq!(text.len(), (500 << 20) + 1);
     assert!(text.heap_bytes() < 300_000, "{}", text.heap_bytes());
-    text.write(250 << 20, b"y");
+    text.write(250 << 20, b"y", Mark::APART);
     assert!(text.heap_bytes() < 300_000 + CHUNK_BYTES);
     assert_eq!(&*text.part((250 << 20) - 1..(250 << 20) + 2), b"\0y\0");
 }
@@ -216,7 +220,7 @@ fn appending_little_copies_little() {
     let mut text = BigText::of(&[0; 1000]);
     let mut places = HashSet::new();
     for _ in 0..4000 {
-        text.write(text.len(), &[1; 100]);
+        text.write(text.len(), &[1; 100], Mark::APART);
         places.extend(text.runs(0..usize::MAX).map(|run| run.whole().as_ptr()));
     }
     // Each chunk moves a few times as it doubles.
@@ -228,7 +232,7 @@ fn appending_little_copies_little() {
 fn records_and_images_link_chunks() {
     let mut text = BigText::on(Shared::new(vec![1; 5 * CHUNK_BYTES]));
     let _clone = text.clone();
-    text.write(2 * CHUNK_BYTES, b"x");
+    text.write(2 * CHUNK_BYTES, b"x", Mark::APART);
     let mut spliced = Spliced::default();
     spliced.push(b"before");
     spliced.link_text(text.clone());
@@ -253,7 +257,7 @@ fn records_and_images_link_chunks() {
 fn pages_have_the_same_bytes_as_of_one_piece() {
     let mut text = BigText::on(Shared::new(vec![1; 5 * CHUNK_BYTES]));
     let _clone = text.clone();
-    text.write(2 * CHUNK_BYTES, b"x");
+    text.write(2 * CHUNK_BYTES, b"x", Mark::APART);
     let shared = Shared::new(bytes_of(&text));
     let [of_chunks, of_one_piece] = [StrRef::Chunked(&text), StrRef::Shared(&shared)].map(|text| {
         let [one, other] = [&b"one"[..], b"other"].map(|key| Entry::new(key, ValueRef::Str(text), Some(9), 0));
