@@ -1,13 +1,17 @@
 //! What checkpoints, full and incremental, their instant, their memory and a recovery cost: 1M keys of 100 bytes in an
 //! hmap, or `-- KEYS VALUE_BYTES KIND`.
 
-use lokikv::engine::ids::DatabaseId;
+#[path = "common/mod.rs"]
+mod common;
+
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use common::{Outcome, forget_peak, memory_mb, timed};
 use lokikv::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer, Origin};
 use lokikv::engine::Engine;
+use lokikv::engine::ids::DatabaseId;
 use lokikv::engine::index::Kind;
 use lokikv::engine::keyspace::ExclusiveTxn;
 use lokikv::engine::scope::Scope;
@@ -25,19 +29,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The collection.
 const NAME: &str = "measured";
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
-/// Memory the process holds now, and at most so far, in megabytes.
-fn memory_mb() -> Outcome<(u64, u64)> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name));
-        let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-        number.map(|kilobytes| kilobytes >> 10).ok_or("no such field")
-    };
-    Ok((field("VmRSS:")?, field("VmHWM:")?))
-}
-
 fn fill(engine: &Engine, worker: &mut Worker, keys: Range<u64>, value: &[u8]) -> Outcome<()> {
     let slot = engine.registry().by_name(NAME).cloned().ok_or("the collection")?;
     for i in keys {
@@ -53,28 +44,6 @@ fn fill(engine: &Engine, worker: &mut Worker, keys: Range<u64>, value: &[u8]) ->
     }
     worker.submit();
     Ok(())
-}
-
-/// CPU time of the whole process so far, user's and system's: what counts on a machine that does other things, too.
-fn cpu() -> (Duration, Duration) {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the pointer is to a live, writable rusage, for which all zeroes are a value.
-    let usage = unsafe {
-        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
-        usage.assume_init()
-    };
-    let time = |time: libc::timeval| Duration::from_micros(time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64);
-    (time(usage.ru_utime), time(usage.ru_stime))
-}
-
-/// Runs `body`; says what it took since then.
-fn timed<T>(body: impl FnOnce() -> T) -> (T, String) {
-    let (started, before) = (Instant::now(), cpu());
-    let result = body();
-    let after = cpu();
-    let (user, system) = (after.0 - before.0, after.1 - before.1);
-    let text = format!("{:?}, CPU {user:?} user {system:?} system", started.elapsed());
-    (result, text)
 }
 
 fn main() -> Outcome<()> {
@@ -138,8 +107,7 @@ fn main() -> Outcome<()> {
         Arc::new(CheckpointSettings::default()),
     );
     checkpointer.start(Origin::default())?;
-    // Writing 5 there makes the peak begin anew.
-    std::fs::write("/proc/self/clear_refs", "5")?;
+    forget_peak()?;
     let (before, _) = memory_mb()?;
     let full = checkpointer.checkpoint_blocking()?;
     let (_, peak) = memory_mb()?;

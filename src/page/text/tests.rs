@@ -39,15 +39,15 @@ fn check_heap(text: &BigText) {
         .filter(|whole| !Shared::ptr_eq(whole, chunk::zeroes()) && seen.insert(Shared::as_ptr(whole)))
         .map(|whole| 16 + size_of::<Vec<u8>>() + whole.capacity())
         .sum();
-    let nodes: Tree<Empty> = text.chunks.iter().map(|_| Empty([0; 2])).collect();
+    let nodes: Tree<Empty> = text.chunks.iter().map(|_| Empty([0; 4])).collect();
     // Nodes of appended trees may be a few more than those of one that is built at once.
     let more = (text.heap_bytes() - shared).abs_diff(nodes.heap_bytes());
-    assert!(more <= 2 * 1100, "{more} bytes of nodes more than there should be");
+    assert!(more <= 2 * 2100, "{more} bytes of nodes more than there should be");
 }
 
 /// As large as a chunk's descriptor.
 #[derive(Clone, Debug)]
-struct Empty(#[expect(dead_code, reason = "it has only to be as large")] [u64; 2]);
+struct Empty(#[expect(dead_code, reason = "it has only to be as large")] [u64; 4]);
 
 impl crate::page::tree::TreeItem for Empty {
     fn heap_bytes(&self) -> usize {
@@ -209,9 +209,9 @@ fn zeroes_cost_nothing_until_they_are_written() {
     let mut text = BigText::of(b"abc");
     text.write(500 << 20, b"x", Mark::APART);
     assert_eq!(text.len(), (500 << 20) + 1);
-    assert!(text.heap_bytes() < 300_000, "{}", text.heap_bytes());
+    assert!(text.heap_bytes() < 450_000, "{}", text.heap_bytes());
     text.write(250 << 20, b"y", Mark::APART);
-    assert!(text.heap_bytes() < 300_000 + CHUNK_BYTES);
+    assert!(text.heap_bytes() < 450_000 + CHUNK_BYTES);
     assert_eq!(&*text.part((250 << 20) - 1..(250 << 20) + 2), b"\0y\0");
 }
 
