@@ -1,12 +1,12 @@
 //! A value in 64 bits: values that read the same have the same digest, however they are kept.
 //!
-//! **Invariant:** no more than an element is held beside the value.
+//! **Invariant:** no more than an element is held beside the value, or a stream that is not in parts.
 
 use std::ops::ControlFlow;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::container::Big;
+use super::container::{Big, Kind};
 use super::hash::HashRef;
 use super::list::ListRef;
 use super::packed::{Item, write_varint};
@@ -21,6 +21,8 @@ pub fn digest(value: ValueRef<'_>) -> u64 {
     let visited = match value {
         ValueRef::Str(text) => return xxh3_64(&text.contiguous()),
         ValueRef::Big(Big::Stream(stream)) => return stream_digest(stream),
+        // Small enough to be written whole.
+        ValueRef::Packed(Kind::Stream, packed) => return stream_digest(&BigStream::unpack(packed)),
         ValueRef::Packed(..) | ValueRef::Big(_) => {
             let hash = HashRef::of(value).map(|hash| {
                 hash.for_each(|field| {
@@ -94,8 +96,10 @@ fn stream_digest(stream: &BigStream) -> u64 {
 mod tests {
     use super::*;
     use crate::page::Packed;
-    use crate::page::container::Kind;
+    use crate::page::container::Form;
     use crate::page::packed::pack;
+    use crate::page::stream::{self, StreamId, StreamOp};
+    use crate::page::{Change, thresholds};
 
     #[test]
     fn it_follows_from_what_is_read() {
@@ -113,5 +117,25 @@ mod tests {
         let members = pack([b"1".as_slice(), b"a"]);
         let zset = ValueRef::Packed(Kind::Zset, Packed::new(&members));
         assert_ne!(digest(zset), digest(ValueRef::Packed(Kind::Set, Packed::new(&members))));
+    }
+
+    #[test]
+    fn a_stream_has_one_packed_or_not() {
+        let fields = pack([b"field".as_slice(), b"value"]);
+        let op = StreamOp::Add {
+            id: StreamId::new(7, 1),
+            fields: &fields,
+        };
+        let made = stream::apply(Form::Absent, &op, &Change::apart(&thresholds::DEFAULT));
+        let crate::page::container::Next::Big(Big::Stream(one)) = made else {
+            panic!("no stream")
+        };
+        let packed = one.pack();
+        let whole = digest(ValueRef::Packed(Kind::Stream, Packed::new(&packed)));
+        assert_eq!(whole, digest(ValueRef::Big(&Big::Stream(one.clone()))));
+        let mut other = one;
+        other.apply(&StreamOp::Trim { count: 1 }, &Change::apart(&thresholds::DEFAULT));
+        let packed = other.pack();
+        assert_ne!(whole, digest(ValueRef::Packed(Kind::Stream, Packed::new(&packed))));
     }
 }
