@@ -27,6 +27,8 @@ pub enum PageFault {
     Malformed(Malformed),
     /// A part of a container in it is not there.
     NoPart(PageId),
+    /// A part of a container in it is one of another container, too.
+    PartOfTwo(PageId),
     /// It is a part where a page should be.
     IsPart,
     /// An entry, or the page, does not belong there.
@@ -54,6 +56,7 @@ impl fmt::Display for PageFault {
             Self::DoesNotUnpack(why) => write!(out, "it does not unpack: {why}"),
             Self::Unpacked { bytes, expected } => write!(out, "it unpacks to {bytes} bytes, not {expected}"),
             Self::NoPart(id) => write!(out, "part {id} of a container is not there"),
+            Self::PartOfTwo(id) => write!(out, "part {id} of a container is named by another one, too"),
             Self::IsPart => out.write_str("it is a part of a container, not a page"),
             Self::Malformed(malformed) => malformed.fmt(out),
             Self::Misfit(misfit) => misfit.fmt(out),

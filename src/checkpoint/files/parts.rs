@@ -1,9 +1,9 @@
 //! Reading containers in parts.
 //!
 //! **Invariant:** a container that is read is made of exactly the parts that its entry names, in the versions it names,
-//! each of which is of its page.
+//! each of which is of its page, and of no other container's.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::error::{CheckpointError, Result};
 use super::fault::PageFault;
@@ -29,8 +29,8 @@ pub struct Parts<'a> {
     threads: usize,
     /// Bytes of parts read since this was asked for.
     read_bytes: AtomicU64,
-    /// Parts that made up containers.
-    joined: AtomicU64,
+    /// Which rows' parts made up containers.
+    joined: Vec<AtomicBool>,
 }
 
 impl<'a> Parts<'a> {
@@ -42,7 +42,7 @@ impl<'a> Parts<'a> {
             files: files.into_iter().collect(),
             threads: 1,
             read_bytes: AtomicU64::new(0),
-            joined: AtomicU64::new(0),
+            joined: pages.parts.iter().map(|_| AtomicBool::new(false)).collect(),
         }
     }
 
@@ -51,9 +51,9 @@ impl<'a> Parts<'a> {
         self.read_bytes.swap(0, Ordering::Relaxed)
     }
 
-    /// Whether each part was joined once, if every page was read once.
+    /// Whether each part was joined.
     pub fn all_joined(&self) -> bool {
-        self.joined.load(Ordering::Relaxed) == self.rows.len() as u64
+        self.joined.iter().all(|joined| joined.load(Ordering::Relaxed))
     }
 
     /// Lets so many threads read one container.
@@ -65,7 +65,7 @@ impl<'a> Parts<'a> {
     /// The value that page `page_id` has so.
     ///
     /// # Errors
-    /// When a part is not there or not whole, or they do not make up a container.
+    /// When a part is not there or not whole, or was joined before, or they do not make up a value.
     pub fn join(&self, page_id: PageId, parted: &Parted<'_>) -> Result<Whole> {
         let named: Vec<PartRef> = parted.parts.iter().collect();
         let each = named.len().div_ceil(self.threads.max(1)).max(PARTS_MIN);
@@ -91,24 +91,28 @@ impl<'a> Parts<'a> {
         let mut joiner = Joiner::new(parted)?;
         let mut buffer = PageBuffer::default();
         for part in named {
-            let row = self.find(page_id, part);
+            let (row, is_joined) = self.find(page_id, part).unzip();
             let file = row.and_then(|row| self.files.get(row.file as usize).copied().flatten());
-            let (Some(row), Some(file)) = (row, file) else {
+            let (Some(row), Some(is_joined), Some(file)) = (row, is_joined, file) else {
                 return Err(PageFault::NoPart(part.id).into());
             };
+            if is_joined.swap(true, Ordering::Relaxed) {
+                return Err(PageFault::PartOfTwo(part.id).into());
+            }
             let read = file.read(self.collection, row, &mut buffer)?;
             let content = read.part().ok_or_else(|| read.damaged(&PageFault::NoPart(part.id)))?;
             self.read_bytes.fetch_add(row.len, Ordering::Relaxed);
-            self.joined.fetch_add(1, Ordering::Relaxed);
             joiner.push(part, content).map_err(|error| read.damaged(&error))?;
         }
         joiner.settle();
         Ok(joiner)
     }
 
-    fn find(&self, page_id: PageId, part: &PartRef) -> Option<&'a PageRow> {
+    /// The row of a part, and whether it was joined.
+    fn find(&self, page_id: PageId, part: &PartRef) -> Option<(&'a PageRow, &AtomicBool)> {
         let at = self.rows.binary_search_by_key(&part.id, |row| row.row.page_id).ok()?;
         let found = self.rows.get(at)?;
-        (found.page_id == page_id && found.row.version == part.version).then_some(&found.row)
+        let is_it = found.page_id == page_id && found.row.version == part.version;
+        is_it.then_some((&found.row, self.joined.get(at)?))
     }
 }

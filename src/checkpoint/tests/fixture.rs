@@ -20,7 +20,7 @@ use crate::page::stream::{StreamId, StreamOp};
 use crate::page::zset::{ZsetOp, pack_pairs};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-3");
-const FIXTURE_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-2");
+pub(super) const FIXTURE_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-2");
 const PERSISTED: &str = "/data/persist/ordered";
 const DIRS: [(&str, &str); 3] = [
     (CHECKPOINTS, "checkpoint"),
@@ -45,7 +45,7 @@ fn fill(server: &mut Server, database: DatabaseId, range: std::ops::Range<usize>
 }
 
 /// Containers of all types, long enough to be in parts, and then a change to each.
-fn fill_containers(server: &mut Server, numbers: std::ops::Range<u64>) {
+pub(super) fn fill_containers(server: &mut Server, numbers: std::ops::Range<u64>) {
     for number in numbers {
         let name = format!("name-{number:05}").into_bytes();
         let (one, pair) = (pack([name.as_slice()]), pack([name.as_slice(), b"value"]));
@@ -131,7 +131,7 @@ fn write(containers: bool) -> (FaultDisk, Dump) {
     (disk, dump)
 }
 
-fn read(fixture: &str) -> FaultDisk {
+pub(super) fn read(fixture: &str) -> FaultDisk {
     let disk = FaultDisk::new(1);
     for (to, from) in DIRS {
         disk.create_dir_all(Path::new(to)).unwrap();

@@ -21,12 +21,17 @@ fn path_of(name: &str) -> PathBuf {
     Path::new(CHECKPOINTS).join(name)
 }
 
-fn manifest(disk: &FaultDisk, id: u64) -> Manifest {
+pub(super) fn manifest(disk: &FaultDisk, id: u64) -> Manifest {
     Manifest::read(disk, &path_of(&manifest_name(id))).unwrap()
 }
 
-/// What a kept checkpoint holds: read as if it were the newest, with its files alone.
+/// What a kept checkpoint holds.
 pub(super) fn snapshot(disk: &FaultDisk, id: u64) -> Dump {
+    dump(&registry_of(disk, id))
+}
+
+/// What a kept checkpoint holds: read as if it were the newest, with its files alone.
+pub(super) fn registry_of(disk: &FaultDisk, id: u64) -> Registry {
     let copy = FaultDisk::new(0);
     copy.create_dir_all(Path::new(CHECKPOINTS)).unwrap();
     let head = manifest(disk, id).head;
@@ -41,10 +46,11 @@ pub(super) fn snapshot(disk: &FaultDisk, id: u64) -> Dump {
         pins: Default::default(),
     };
     control.write(&copy, Path::new(CHECKPOINTS)).unwrap();
-    dump(&read_back(&copy).unwrap().registry)
+    read_back(&copy).unwrap().registry
 }
 
-fn verify(disk: &FaultDisk, id: u64) {
+/// A checkpoint is whole.
+pub(super) fn verify(disk: &FaultDisk, id: u64) {
     let expected = Expected {
         kind: ManifestKind::Checkpoint,
         id: Some(id),

@@ -12,6 +12,7 @@ mod healing;
 mod history;
 mod incremental;
 mod merged;
+mod parts;
 mod persist;
 mod restore;
 mod settings;
@@ -111,7 +112,7 @@ pub(super) fn manifest_ids(disk: &FaultDisk) -> Vec<u64> {
 /// A running server, as far as these tests need one.
 pub(super) struct Server {
     pub engine: Arc<Engine>,
-    pub checkpoints: Checkpointer,
+    pub checkpoints: Arc<Checkpointer>,
     pub settings: Arc<CheckpointSettings>,
     pub worker: Worker,
 }
@@ -153,7 +154,12 @@ impl Server {
             term: 0,
         };
         let settings = Arc::new(CheckpointSettings::default());
-        let checkpoints = Checkpointer::new(Arc::clone(&engine), shared, options, Arc::clone(&settings));
+        let checkpoints = Arc::new(Checkpointer::new(
+            Arc::clone(&engine),
+            shared,
+            options,
+            Arc::clone(&settings),
+        ));
         checkpoints
             .start(Origin {
                 checkpoint: found.checkpoint,
