@@ -14,15 +14,16 @@ use std::sync::atomic::Ordering;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use super::fixture::fill_containers;
 use super::*;
 use crate::checkpoint::files::catalog::page_file_name;
 use crate::checkpoint::files::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES};
-use crate::checkpoint::files::manifest::Manifest;
+use crate::checkpoint::files::manifest::{CollectionPages, Manifest};
 use crate::recovery::verify::{Finding, Folders, verify};
 use crate::wal::Reader;
 
 /// A directory with checkpoints of which the later ones changed little, a persisted collection, and records behind
-/// them; and what a start on it must serve.
+/// them; and what a start on it must serve. Containers are in parts, of which the later checkpoints wrote some.
 fn filled() -> (FaultDisk, Dump) {
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);
@@ -31,7 +32,9 @@ fn filled() -> (FaultDisk, Dump) {
         server.set(&format!("key:{key}"), &"v".repeat(key % 70));
     }
     server.set("large", &"x".repeat(9000));
+    fill_containers(&mut server, 0..800);
     for round in 0..3 {
+        fill_containers(&mut server, 800 + round as u64..801 + round as u64);
         server.checkpoints.checkpoint_blocking().unwrap();
         for key in 0..20 {
             server.set(&format!("key:{}", key * 7 + round), "changed");
@@ -84,7 +87,7 @@ fn pointed_to(disk: &FaultDisk) -> BTreeMap<PathBuf, Vec<Range<u64>>> {
             let header = 0..PAGE_FILE_HEADER_BYTES as u64;
             parts.entry(file.clone()).or_default().push(header);
         }
-        for row in manifest.collections.iter().flat_map(|part| &part.pages) {
+        for row in manifest.collections.iter().flat_map(CollectionPages::rows) {
             let end = row.offset + PAGE_HEADER_BYTES as u64 + row.len;
             let part = parts.get_mut(&files[row.file as usize]).unwrap();
             part.push(row.offset..end);
@@ -131,6 +134,10 @@ fn every_flipped_byte_is_found_or_harmless_and_never_served() {
         ["manifest", "pages", "log"].iter().all(|kind| kinds[kind].len() >= 3),
         "{kinds:?}"
     );
+    for path in &kinds["manifest"] {
+        let manifest = Manifest::read(&disk, path).unwrap();
+        assert!(manifest.collections.iter().any(|of| of.parts.len() > 15), "{path:?}");
+    }
     let pointed_to = pointed_to(&disk);
     let (last_segment, end) = end_of_records(&disk);
     let mut rng = SmallRng::seed_from_u64(seed());
