@@ -2,6 +2,7 @@
 
 mod capture;
 mod concurrent;
+mod containers;
 mod convert;
 mod crash;
 mod damage;

@@ -1,0 +1,469 @@
+//! Changes of containers: as effects to the engine, and to the model.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::model::{Group, Stream, Value, Zset, score_of};
+use crate::engine::effect::Effect;
+use crate::page::hash::HashOp;
+use crate::page::list::ListOp;
+use crate::page::packed::pack;
+use crate::page::set::SetOp;
+use crate::page::stream::{StreamId, StreamOp, ids_to_bytes};
+use crate::page::zset::{ZsetOp, pack_pairs};
+
+type Bytes = Vec<u8>;
+/// A member with its score, in quarters.
+pub type Scored = (i64, Bytes);
+
+/// A change of a container.
+#[derive(Clone, Debug)]
+pub enum Change {
+    Push {
+        front: bool,
+        elements: Vec<Bytes>,
+    },
+    Pop {
+        front: bool,
+        count: u64,
+    },
+    Rotate {
+        from_front: bool,
+        to_front: bool,
+    },
+    SetAt {
+        index: u64,
+        element: Bytes,
+    },
+    Insert {
+        index: u64,
+        element: Bytes,
+    },
+    Trim {
+        start: u64,
+        len: u64,
+    },
+    RemoveEqual {
+        count: u64,
+        front: bool,
+        element: Bytes,
+    },
+    AddMembers(Vec<Bytes>),
+    RemoveMembers(Vec<Bytes>),
+    AddScored(Vec<Scored>),
+    RemoveScored(Vec<Bytes>),
+    RemoveRanks {
+        start: u64,
+        len: u64,
+    },
+    SetFields {
+        pairs: Vec<(Bytes, Bytes)>,
+        keeps_expiry: bool,
+    },
+    RemoveFields(Vec<Bytes>),
+    ExpireFields {
+        fields: Vec<Bytes>,
+        at_ms: u64,
+    },
+    Stream(StreamChange),
+}
+
+/// A change of a stream; of a group, the one there is.
+#[derive(Clone, Debug)]
+pub enum StreamChange {
+    Add {
+        id: StreamId,
+        fields: Vec<Bytes>,
+    },
+    Delete(Vec<StreamId>),
+    Trim {
+        count: u64,
+    },
+    SetId {
+        last_id: StreamId,
+        max_deleted_id: StreamId,
+        entries_added: u64,
+    },
+    GroupCreate {
+        last_id: StreamId,
+        entries_read: Option<u64>,
+    },
+    GroupSetId {
+        last_id: StreamId,
+        entries_read: Option<u64>,
+    },
+    GroupDestroy,
+    ConsumerSeen {
+        consumer: Bytes,
+        at_ms: u64,
+    },
+    ConsumerDelete {
+        consumer: Bytes,
+    },
+    Deliver {
+        consumer: Bytes,
+        at_ms: u64,
+        ids: Vec<StreamId>,
+    },
+    Claim {
+        consumer: Bytes,
+        at_ms: u64,
+        ids: Vec<StreamId>,
+        deliveries: u64,
+    },
+    Acknowledge(Vec<StreamId>),
+}
+
+/// The group of each stream.
+pub const GROUP: &[u8] = b"group";
+
+fn packed(items: &[Bytes]) -> Bytes {
+    pack(items.iter().map(Vec::as_slice))
+}
+
+impl Change {
+    /// Gives the effect that it is to `body`.
+    pub fn with_effect<R>(&self, key: &[u8], body: impl FnOnce(&Effect<'_>) -> R) -> R {
+        match self {
+            Self::AddMembers(members) => body(&Effect::Set {
+                key,
+                op: SetOp::Add {
+                    members: &packed(members),
+                },
+            }),
+            Self::RemoveMembers(members) => body(&Effect::Set {
+                key,
+                op: SetOp::Remove {
+                    members: &packed(members),
+                },
+            }),
+            Self::AddScored(members) => {
+                let pairs = members.iter().map(|(score, name)| (score_of(*score), name.as_slice()));
+                let members = &pack_pairs(pairs);
+                let op = ZsetOp::Add { members };
+                body(&Effect::Zset { key, op })
+            }
+            Self::RemoveScored(members) => {
+                let members = &packed(members);
+                let op = ZsetOp::Remove { members };
+                body(&Effect::Zset { key, op })
+            }
+            Self::RemoveRanks { start, len } => {
+                let (start, len) = (*start, *len);
+                let op = ZsetOp::RemoveRange { start, len };
+                body(&Effect::Zset { key, op })
+            }
+            Self::SetFields { pairs, keeps_expiry } => {
+                let items = pairs.iter().flat_map(|(field, value)| [field.as_slice(), value]);
+                let (pairs, keeps_expiry) = (&pack(items), *keeps_expiry);
+                let op = HashOp::Set { pairs, keeps_expiry };
+                body(&Effect::Hash { key, op })
+            }
+            Self::RemoveFields(fields) => {
+                let fields = &packed(fields);
+                let op = HashOp::Remove { fields };
+                body(&Effect::Hash { key, op })
+            }
+            Self::ExpireFields { fields, at_ms } => {
+                let (fields, expire_at_ms) = (&packed(fields), *at_ms);
+                let op = HashOp::ExpireAt { fields, expire_at_ms };
+                body(&Effect::Hash { key, op })
+            }
+            Self::Stream(change) => change.with_op(|op| body(&Effect::Stream { key, op })),
+            on_list => on_list.with_list_op(|op| body(&Effect::List { key, op })),
+        }
+    }
+
+    fn with_list_op<R>(&self, body: impl FnOnce(ListOp<'_>) -> R) -> R {
+        match self {
+            Self::Push { front, elements } => {
+                let (front, elements) = (*front, &packed(elements));
+                body(ListOp::Push { front, elements })
+            }
+            &Self::Pop { front, count } => body(ListOp::Pop { front, count }),
+            &Self::Rotate { from_front, to_front } => body(ListOp::Rotate { from_front, to_front }),
+            Self::SetAt { index, element } => {
+                let index = *index;
+                body(ListOp::Set { index, element })
+            }
+            Self::Insert { index, element } => {
+                let index = *index;
+                body(ListOp::Insert { index, element })
+            }
+            &Self::Trim { start, len } => body(ListOp::Trim { start, len }),
+            Self::RemoveEqual { count, front, element } => {
+                let (count, front) = (*count, *front);
+                body(ListOp::Remove { count, front, element })
+            }
+            other => panic!("{other:?} is not of a list"),
+        }
+    }
+
+    /// What there is before it, where there is nothing; `None`: there is nothing after it either.
+    pub fn makes(&self) -> Option<Value> {
+        match self {
+            Self::Push { .. } => Some(Value::List(VecDeque::new())),
+            Self::AddMembers(_) => Some(Value::Set(BTreeSet::new())),
+            Self::AddScored(_) => Some(Value::Zset(Zset::default())),
+            Self::SetFields { .. } => Some(Value::Hash(BTreeMap::new())),
+            Self::Stream(StreamChange::Add { .. }) => Some(Value::Stream(Stream::default())),
+            _ => None,
+        }
+    }
+
+    /// Does it; whether the key stays.
+    pub fn apply(&self, value: &mut Value) -> bool {
+        match (self, value) {
+            (Self::Stream(change), Value::Stream(stream)) => {
+                change.apply(stream);
+                true
+            }
+            (_, Value::List(list)) => {
+                self.apply_to_list(list);
+                !list.is_empty()
+            }
+            (Self::AddMembers(members), Value::Set(set)) => {
+                set.extend(members.iter().cloned());
+                true
+            }
+            (Self::RemoveMembers(members), Value::Set(set)) => {
+                for member in members {
+                    set.remove(member);
+                }
+                !set.is_empty()
+            }
+            (_, Value::Zset(zset)) => {
+                self.apply_to_zset(zset);
+                !zset.order.is_empty()
+            }
+            (_, Value::Hash(hash)) => {
+                self.apply_to_hash(hash);
+                !hash.is_empty()
+            }
+            (change, value) => panic!("{change:?} of {value:?}"),
+        }
+    }
+
+    fn apply_to_list(&self, list: &mut VecDeque<Bytes>) {
+        let pop = |list: &mut VecDeque<Bytes>, front, count: u64| {
+            let count = (count as usize).min(list.len());
+            if front {
+                list.drain(..count);
+            } else {
+                list.truncate(list.len() - count);
+            }
+        };
+        match self {
+            Self::Push { front: true, elements } => elements.iter().for_each(|item| list.push_front(item.clone())),
+            Self::Push { elements, .. } => list.extend(elements.iter().cloned()),
+            Self::Pop { front, count } => pop(list, *front, *count),
+            Self::Rotate { from_front, to_front } if from_front != to_front && list.len() > 1 => {
+                if *from_front {
+                    list.rotate_left(1);
+                } else {
+                    list.rotate_right(1);
+                }
+            }
+            Self::Rotate { .. } => {}
+            Self::SetAt { index, element } => {
+                if let Some(held) = list.get_mut(*index as usize) {
+                    held.clone_from(element);
+                }
+            }
+            Self::Insert { index, element } => list.insert((*index as usize).min(list.len()), element.clone()),
+            Self::Trim { start, len } => {
+                pop(list, true, *start);
+                let beyond = (list.len() as u64).saturating_sub(*len);
+                pop(list, false, beyond);
+            }
+            Self::RemoveEqual { count, front, element } => {
+                let most = if *count == 0 { usize::MAX } else { *count as usize };
+                let places: Vec<usize> = (0..list.len()).filter(|at| list[*at] == *element).collect();
+                let skipped = if *front { 0 } else { places.len().saturating_sub(most) };
+                let gone: BTreeSet<usize> = places.into_iter().skip(skipped).take(most).collect();
+                let mut at = 0;
+                list.retain(|_| {
+                    at += 1;
+                    !gone.contains(&(at - 1))
+                });
+            }
+            other => panic!("{other:?} of a list"),
+        }
+    }
+
+    fn apply_to_zset(&self, zset: &mut Zset) {
+        match self {
+            Self::AddScored(members) => members.iter().for_each(|member| zset.insert(member.clone())),
+            Self::RemoveScored(members) => members.iter().for_each(|member| zset.remove(member)),
+            Self::RemoveRanks { start, len } => {
+                let gone = zset.order.iter().skip(*start as usize).take(*len as usize);
+                let gone: Vec<Bytes> = gone.map(|(_, name)| name.clone()).collect();
+                gone.iter().for_each(|member| zset.remove(member));
+            }
+            other => panic!("{other:?} of a sorted set"),
+        }
+    }
+
+    fn apply_to_hash(&self, hash: &mut BTreeMap<Bytes, (Bytes, u64)>) {
+        match self {
+            Self::SetFields { pairs, keeps_expiry } => {
+                for (field, value) in pairs {
+                    let before = hash.get(field).map_or(0, |(_, at_ms)| *at_ms);
+                    let at_ms = if *keeps_expiry { before } else { 0 };
+                    hash.insert(field.clone(), (value.clone(), at_ms));
+                }
+            }
+            Self::RemoveFields(fields) => fields.iter().for_each(|field| drop(hash.remove(field))),
+            Self::ExpireFields { fields, at_ms } => {
+                for field in fields {
+                    if let Some(held) = hash.get_mut(field) {
+                        held.1 = *at_ms;
+                    }
+                }
+            }
+            other => panic!("{other:?} of a hash"),
+        }
+    }
+}
+
+impl StreamChange {
+    fn with_op<R>(&self, body: impl FnOnce(StreamOp<'_>) -> R) -> R {
+        let group = GROUP;
+        match self {
+            Self::Add { id, fields } => {
+                let (id, fields) = (*id, &packed(fields));
+                body(StreamOp::Add { id, fields })
+            }
+            Self::Delete(ids) => {
+                let ids = &ids_to_bytes(ids.iter().copied());
+                body(StreamOp::Delete { ids })
+            }
+            &Self::Trim { count } => body(StreamOp::Trim { count }),
+            &Self::SetId {
+                last_id,
+                max_deleted_id,
+                entries_added,
+            } => body(StreamOp::SetId {
+                last_id,
+                max_deleted_id,
+                entries_added,
+            }),
+            &Self::GroupCreate { last_id, entries_read } => body(StreamOp::GroupCreate {
+                group,
+                last_id,
+                entries_read,
+            }),
+            &Self::GroupSetId { last_id, entries_read } => body(StreamOp::GroupSetId {
+                group,
+                last_id,
+                entries_read,
+            }),
+            Self::GroupDestroy => body(StreamOp::GroupDestroy { group }),
+            Self::ConsumerSeen { consumer, at_ms } => {
+                let at_ms = *at_ms;
+                body(StreamOp::ConsumerSeen { group, consumer, at_ms })
+            }
+            Self::ConsumerDelete { consumer } => body(StreamOp::ConsumerDelete { group, consumer }),
+            Self::Deliver { consumer, at_ms, ids } => body(StreamOp::Deliver {
+                group,
+                consumer,
+                at_ms: *at_ms,
+                last_id: ids.last().copied().unwrap_or_default(),
+                entries_read: None,
+                ids: &ids_to_bytes(ids.iter().copied()),
+            }),
+            Self::Claim {
+                consumer,
+                at_ms,
+                ids,
+                deliveries,
+            } => {
+                let numbers = ids.iter().flat_map(|id| [id.ms, id.seq, *at_ms, *deliveries]);
+                let numbers: Vec<Bytes> = numbers.map(|number| number.to_string().into_bytes()).collect();
+                let (at_ms, pending) = (*at_ms, &packed(&numbers));
+                body(StreamOp::Claim {
+                    group,
+                    consumer,
+                    at_ms,
+                    pending,
+                })
+            }
+            Self::Acknowledge(ids) => {
+                let ids = &ids_to_bytes(ids.iter().copied());
+                body(StreamOp::Acknowledge { group, ids })
+            }
+        }
+    }
+
+    fn apply(&self, stream: &mut Stream) {
+        match self {
+            Self::Add { id, fields } => {
+                assert!(*id > stream.last_id, "{id:?} behind {:?}", stream.last_id);
+                stream.entries.insert(*id, fields.clone());
+                stream.last_id = *id;
+                stream.entries_added += 1;
+            }
+            Self::Delete(ids) => {
+                for id in ids {
+                    if stream.entries.remove(id).is_some() {
+                        stream.max_deleted_id = stream.max_deleted_id.max(*id);
+                    }
+                }
+            }
+            Self::Trim { count } => {
+                let kept = stream.entries.keys().nth(*count as usize).copied();
+                stream.entries = kept.map_or_else(BTreeMap::new, |id| stream.entries.split_off(&id));
+            }
+            &Self::SetId {
+                last_id,
+                max_deleted_id,
+                entries_added,
+            } => {
+                (stream.last_id, stream.max_deleted_id, stream.entries_added) = (last_id, max_deleted_id, entries_added)
+            }
+            &Self::GroupCreate { last_id, entries_read } => {
+                stream.groups.entry(GROUP.to_vec()).or_insert(Group {
+                    last_id,
+                    entries_read,
+                    ..Group::default()
+                });
+            }
+            Self::GroupDestroy => drop(stream.groups.remove(GROUP)),
+            on_group => {
+                if let Some(group) = stream.groups.get_mut(GROUP) {
+                    on_group.apply_to_group(group);
+                }
+            }
+        }
+    }
+
+    fn apply_to_group(&self, group: &mut Group) {
+        match self {
+            &Self::GroupSetId { last_id, entries_read } => {
+                (group.last_id, group.entries_read) = (last_id, entries_read)
+            }
+            Self::ConsumerSeen { consumer, at_ms } => group.touch(consumer, *at_ms),
+            Self::ConsumerDelete { consumer } => {
+                group.consumers.remove(consumer);
+                group.pending.retain(|_, (_, _, name)| name != consumer);
+            }
+            Self::Deliver { consumer, at_ms, ids } => {
+                (group.last_id, group.entries_read) = (ids.last().copied().unwrap_or_default(), None);
+                group.touch(consumer, *at_ms);
+                let pending = ids.iter().map(|id| (*id, (*at_ms, 1, consumer.clone())));
+                group.pending.extend(pending);
+            }
+            Self::Claim {
+                consumer,
+                at_ms,
+                ids,
+                deliveries,
+            } => {
+                group.touch(consumer, *at_ms);
+                let pending = ids.iter().map(|id| (*id, (*at_ms, *deliveries, consumer.clone())));
+                group.pending.extend(pending);
+            }
+            Self::Acknowledge(ids) => ids.iter().for_each(|id| drop(group.pending.remove(id))),
+            other => panic!("{other:?} of a group"),
+        }
+    }
+}
