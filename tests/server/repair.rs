@@ -186,6 +186,58 @@ fn damaged_pages_are_dropped_and_named() {
 }
 
 #[test]
+fn a_damaged_part_of_a_container_takes_its_page_along_and_nothing_else() {
+    let mut server = Server::lokikv(&[
+        "checkpoint.keep_count=1",
+        "checkpoint.on_shutdown=false",
+        "wal.fsync=always",
+        "wal.keep_age_s=0",
+        "wal.segment_bytes=64kb",
+    ]);
+    let mut conn = server.connect();
+    for key in 0..1000 {
+        conn.call(&["SET", &format!("key:{key}"), "v"]);
+    }
+    for from in (0..6000).step_by(100) {
+        let pairs = (from..from + 100).flat_map(|field| [format!("field:{field}"), "v".repeat(90)]);
+        let words: Vec<String> = ["HSET".to_owned(), "container".to_owned()]
+            .into_iter()
+            .chain(pairs)
+            .collect();
+        conn.call(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    conn.call(&["CHECKPOINT"]);
+    drop(conn);
+    server.terminate();
+    let dir = server.data_dir();
+    let pages = files(&dir.join("checkpoint"), ".lkp").pop().expect("a page file");
+    // Nine tenths of the file are parts.
+    flip(&pages, fs::metadata(&pages).expect("metadata").len() as usize / 2);
+    let refused = server.try_start().expect_err("a refusal");
+    assert!(format!("{refused:?}").contains("checksum"), "{refused:?}");
+    let before = snapshot(&dir);
+    let told = repaired(&dir, &["--yes"], 4);
+    assert!(snapshot(&dir) == before, "without consent nothing is changed");
+    assert!(
+        told.contains("without 1 damaged pages") && told.contains("entries as of LSN") && told.contains("checksum"),
+        "{told}"
+    );
+    repaired(&dir, &["--yes", "--accept-loss"], 0);
+    assert!(repaired(&dir, &[], 0).contains("nothing to repair"));
+    server.restart();
+    let mut conn = server.connect();
+    assert_eq!(conn.call(&["EXISTS", "container"]).int(), Some(0));
+    let left = conn.call(&["DBSIZE"]).int().expect("a number");
+    assert!((600..1000).contains(&left), "{left}");
+    // What was repaired goes on.
+    conn.call(&["HSET", "container", "field", "value"]);
+    assert_eq!(conn.call(&["CHECKPOINT"]).text(), "OK");
+    drop(conn);
+    server.kill9();
+    assert_eq!(keys(&mut server), left + 1);
+}
+
+#[test]
 fn a_control_file_is_written_anew() {
     let mut server = filled(0);
     let dir = server.data_dir();
