@@ -89,6 +89,7 @@ impl PageFileWriter {
             anchor: image.anchor,
             flags: 0,
         };
+        self.pages += 1;
         self.append_as(header, &image.content)
     }
 
@@ -137,7 +138,6 @@ impl PageFileWriter {
             content.for_each_piece(|piece| self.push(piece))?;
         }
         self.packer = packer;
-        self.pages += 1;
         Ok(PageRow {
             page_id: header.page_id,
             version: header.version,
@@ -195,7 +195,7 @@ impl PageFileWriter {
         self.file.sync_data().map_err(CheckpointError::io("sync", &self.path))
     }
 
-    /// Pages so far.
+    /// Pages so far, parts apart: those stand beside a page that names them.
     pub fn pages(&self) -> u64 {
         self.pages
     }

@@ -185,6 +185,7 @@ fn conversions_under_writers_lose_and_invent_nothing() {
         let stop = AtomicBool::new(false);
         let engine = Arc::clone(&server.engine);
         std::thread::scope(|scope| {
+            let _stops = Stops(&stop);
             let writers: Vec<_> = (0..2)
                 .map(|number| {
                     let (engine, stop) = (&engine, &stop);
@@ -217,12 +218,22 @@ fn conversions_under_writers_lose_and_invent_nothing() {
     }
 }
 
+/// Writers end, too, when what they write beside has failed.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_copy_is_of_one_instant() {
     let disk = FaultDisk::new(1);
     let server = filled(&disk, None);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _stops = Stops(&stop);
         let mut worker = server.engine.worker().unwrap();
         let (engine, stop) = (&server.engine, &stop);
         scope.spawn(move || {
