@@ -75,32 +75,3 @@ fn long_strings_that_change_in_parts_come_back() {
         change_much(&mut conn, &mut model, &mut rng);
     }
 }
-
-#[test]
-fn changes_during_a_checkpoint_are_not_in_it() {
-    let mut rng = Rng::new(seed());
-    let mut server = Server::lokikv(&[
-        "wal.enabled=false",
-        "checkpoint.interval_s=0",
-        "checkpoint.on_shutdown=false",
-    ]);
-    let mut conn = server.connect();
-    let mut model = rng.bytes(16 * MB);
-    conn.call(&args!["SET", "k", model.clone()]);
-    change_much(&mut conn, &mut model, &mut rng);
-    let before = model.clone();
-    conn.call(&["BGSAVE"]);
-    for _ in 0..10 {
-        change_much(&mut conn, &mut model, &mut rng);
-    }
-    while conn
-        .call(&["INFO", "persistence"])
-        .text()
-        .contains("rdb_bgsave_in_progress:1")
-    {
-        change_much(&mut conn, &mut model, &mut rng);
-    }
-    server.kill9();
-    server.restart();
-    check(&mut server.connect(), "k", &before);
-}
