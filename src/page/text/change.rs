@@ -101,6 +101,6 @@ impl BigText {
 impl Base {
     /// Whether it is worth more empty.
     fn is_hollow(&self) -> bool {
-        self.used * CHUNK_BYTES < self.whole.capacity() / 2
+        self.used == 0 || self.used * CHUNK_BYTES < self.whole.capacity() / 2
     }
 }
