@@ -342,7 +342,8 @@ impl FileTable {
     }
 }
 
-fn check_stop(stop: &AtomicBool) -> Result<()> {
+/// Gives up once `stop` is set.
+pub(super) fn check_stop(stop: &AtomicBool) -> Result<()> {
     if stop.load(Ordering::Relaxed) {
         return Err(Refusal::ShuttingDown.into());
     }

@@ -7,9 +7,9 @@
 //! **Invariant:** no pass is held while a file is read or the log is waited for.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::capture::check_stop;
 use super::files::error::{CheckpointError, Result};
 use super::files::refusal::Refusal;
 use super::request::Target;
@@ -123,10 +123,7 @@ impl Runner {
     }
 
     pub(super) fn check_stop(&self) -> Result<()> {
-        if self.shared.stop.load(Ordering::Relaxed) {
-            return Err(Refusal::ShuttingDown.into());
-        }
-        Ok(())
+        check_stop(&self.shared.stop)
     }
 
     /// Puts the entries of a page's content; `join` gives the next container in parts.

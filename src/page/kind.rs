@@ -56,6 +56,14 @@ pub enum ValueType {
 }
 
 impl ValueType {
+    /// The type of this number; see [`wire_code`].
+    pub fn of_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Str),
+            code => Kind::of_code(code).map(Self::Container),
+        }
+    }
+
     /// The name `TYPE` answers with.
     pub fn name(self) -> &'static str {
         match self {

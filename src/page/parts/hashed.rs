@@ -6,10 +6,10 @@
 
 use std::ops::Deref;
 
+use super::table::{Row, Table, first_to_join};
 use super::{PART_BYTES_NEW, PARTED_BYTES_MIN, Part, PartRef};
-use crate::page::PageId;
 use crate::page::change::Mark;
-use crate::page::tree::{Tree, TreeItem};
+use crate::page::tree::TreeItem;
 use crate::page::trie::{Item, Trie};
 
 /// A part of a trie.
@@ -29,11 +29,25 @@ impl TreeItem for Span {
     }
 }
 
+impl Row for Span {
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
+    fn part_mut(&mut self) -> &mut Part {
+        &mut self.part
+    }
+
+    fn start(&self) -> u64 {
+        self.start
+    }
+}
+
 /// See the module. It is read as the trie that it is.
 #[derive(Clone, Debug)]
 pub struct PartedTrie {
     trie: Trie<Item>,
-    spans: Option<Box<Tree<Span>>>,
+    spans: Table<Span>,
 }
 
 impl Deref for PartedTrie {
@@ -50,7 +64,7 @@ impl PartedTrie {
     pub fn build(seed: u64, items: impl IntoIterator<Item = Item>, mark: Mark<'_>) -> Self {
         let mut made = Self {
             trie: Trie::build(seed, items),
-            spans: None,
+            spans: Table::NONE,
         };
         made.divide_all(mark);
         made
@@ -60,31 +74,28 @@ impl PartedTrie {
     pub fn of_parts(seed: u64, items: Vec<(u64, Item)>, spans: Vec<Span>) -> Self {
         Self {
             trie: Trie::build_hashed(seed, items),
-            spans: (!spans.is_empty()).then(|| Box::new(spans.into_iter().collect())),
+            spans: spans.into_iter().collect(),
         }
     }
 
     /// Bytes of heap, exactly. O(1).
     pub fn heap_bytes(&self) -> usize {
-        let spans = self.spans.as_ref();
-        self.trie.heap_bytes() + spans.map_or(0, |spans| size_of::<Tree<Span>>() + spans.heap_bytes())
+        self.trie.heap_bytes() + self.spans.heap_bytes()
     }
 
     /// Whether it is in parts of a collection. O(1).
     pub fn is_parted(&self) -> bool {
-        let first = self.spans.as_ref().and_then(|spans| spans.first());
-        first.is_some_and(|span| span.part.id != PageId::NONE)
+        self.spans.is_named()
     }
 
     /// Its parts.
     pub fn parts(&self) -> Vec<PartRef> {
-        let spans = self.spans.iter().flat_map(|spans| spans.iter());
-        spans.map(|span| span.part.named(span.start)).collect()
+        self.spans.names()
     }
 
     /// The items of a part, in no order.
     pub fn items_of(&self, index: usize) -> impl Iterator<Item = &Item> {
-        let start = |index| Some(self.spans.as_ref()?.get(index)?.start);
+        let start = |index| Some(self.spans.rows()?.get(index)?.start);
         let (mut from, end) = (start(index), start(index + 1).unwrap_or(0));
         let leaves = std::iter::from_fn(move || {
             let (items, next) = self.trie.leaf_in(from?, end);
@@ -123,33 +134,23 @@ impl PartedTrie {
 
     /// Gives its parts identities of the collection that it is put into.
     pub fn adopt(&mut self, mark: Mark<'_>) {
-        if let Some(spans) = &mut self.spans {
-            let adopted = spans.iter().map(|span| {
-                let mut span = span.clone();
-                span.part.adopt(mark);
-                span
-            });
-            **spans = adopted.collect();
-        }
+        self.spans.adopt(mark);
     }
 
     /// Notes that the part of this hash has changed, and has grown so much.
     fn note(&mut self, hash: u64, grown: i64, mark: Mark<'_>) {
-        let Some(spans) = &mut self.spans else {
+        let Some(spans) = self.spans.rows_mut() else {
             if grown > 0 && self.trie.heap_bytes() >= PARTED_BYTES_MIN {
                 self.divide_all(mark);
             }
             return;
         };
-        let noted = spans.update_last(
-            |span| span.start <= hash,
-            |span| (span.part.note(grown, mark), span.part),
-        );
-        let Some((at, (is_long, part))) = noted else { return };
+        let noted = spans.update_last(|span| span.start <= hash, |span| span.part.note(grown, mark));
+        let Some((at, is_long)) = noted else { return };
         if is_long {
             self.divide(at, mark);
         } else if grown < 0 {
-            self.join_small(at, &part, mark);
+            self.join_small(at, mark);
         }
     }
 
@@ -167,7 +168,7 @@ impl PartedTrie {
                 start = next;
             }
         });
-        self.spans = Some(Box::new(spans.into_iter().collect()));
+        self.spans = spans.into_iter().collect();
     }
 
     /// Tells the bytes of each leaf's items with hashes from `start` up to `end`, and the hash behind it.
@@ -185,7 +186,7 @@ impl PartedTrie {
 
     /// Divides a part between two leaves, where there are two.
     fn divide(&mut self, at: usize, mark: Mark<'_>) {
-        let Some(spans) = &self.spans else { return };
+        let Some(spans) = self.spans.rows() else { return };
         let Some(Span { start, part }) = spans.get(at).cloned() else {
             return;
         };
@@ -198,7 +199,7 @@ impl PartedTrie {
             }
         });
         let upper = part.bytes.saturating_sub(lower);
-        let (Some(cut), true, Some(spans)) = (cut, upper > 0, &mut self.spans) else {
+        let (Some(cut), true, Some(spans)) = (cut, upper > 0, self.spans.rows_mut()) else {
             return;
         };
         spans.update(at, |span| span.part.bytes = lower);
@@ -207,18 +208,12 @@ impl PartedTrie {
     }
 
     /// Joins a part that has become small with a neighbour; lets go of parts where the whole has become small.
-    fn join_small(&mut self, at: usize, part: &Part, mark: Mark<'_>) {
-        let Some(spans) = &mut self.spans else { return };
+    fn join_small(&mut self, at: usize, mark: Mark<'_>) {
         if self.trie.heap_bytes() < PARTED_BYTES_MIN / 2 {
-            self.spans = None;
-            return;
+            self.spans = Table::NONE;
         }
-        let bytes_of = |at: Option<usize>| Some(spans.get(at?)?.part.bytes);
-        let front = match (bytes_of(at.checked_sub(1)), bytes_of(Some(at + 1))) {
-            (Some(before), behind) if part.joins(before) && behind.is_none_or(|behind| before <= behind) => at - 1,
-            (_, Some(behind)) if part.joins(behind) => at,
-            _ => return,
-        };
+        let Some(spans) = self.spans.rows_mut() else { return };
+        let Some(front) = first_to_join(spans, at) else { return };
         let gone = spans.remove(front + 1).part;
         spans.update(front, |span| span.part.join(&gone, mark));
     }

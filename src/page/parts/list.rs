@@ -87,12 +87,7 @@ impl<'a> Parted<'a> {
         let Some(([kind, flags], mut rest)) = bytes.split_first_chunk() else {
             return Err(CUT_SHORT);
         };
-        let kind = match kind {
-            0 => ValueType::Str,
-            code => Kind::of_code(*code)
-                .map(ValueType::Container)
-                .ok_or(Malformed::Container("parts of no known type"))?,
-        };
+        let kind = ValueType::of_code(*kind).ok_or(Malformed::Container("parts of no known type"))?;
         let mut number = || read_varint(&mut rest).ok_or(CUT_SHORT);
         let (elements, head_bytes) = (number()?, number()?);
         let head_bytes = usize::try_from(head_bytes).map_err(|_| CUT_SHORT)?;

@@ -13,6 +13,7 @@
 mod hashed;
 mod list;
 mod ordered;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -95,8 +96,13 @@ impl Part {
         self.version = mark.lsn;
     }
 
-    /// Whether it had better be joined with a neighbour of so many bytes.
-    fn joins(&self, other_bytes: u64) -> bool {
-        self.bytes < PART_BYTES_MIN && self.bytes + other_bytes <= PART_BYTES_NEW
+    /// Whether it had better be joined with a neighbour.
+    fn is_small(&self) -> bool {
+        self.bytes < PART_BYTES_MIN
+    }
+
+    /// Whether there is room for more in it and a neighbour of so many bytes together.
+    fn fits_with(&self, other_bytes: u64) -> bool {
+        self.bytes + other_bytes <= PART_BYTES_NEW
     }
 }

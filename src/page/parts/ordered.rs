@@ -6,8 +6,8 @@
 
 use std::ops::Deref;
 
+use super::table::{Row, Table, first_to_join};
 use super::{PART_BYTES_MAX, PART_BYTES_NEW, PARTED_BYTES_MIN, Part, PartRef};
-use crate::page::PageId;
 use crate::page::change::Mark;
 use crate::page::tree::{Tree, TreeItem};
 
@@ -28,18 +28,28 @@ impl TreeItem for Run {
     }
 }
 
+impl Row for Run {
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
+    fn part_mut(&mut self) -> &mut Part {
+        &mut self.part
+    }
+}
+
 /// See the module. It is read as the tree that it is.
 #[derive(Clone, Debug)]
 pub struct PartedTree<T: TreeItem> {
     tree: Tree<T>,
-    runs: Option<Box<Tree<Run>>>,
+    runs: Table<Run>,
 }
 
 impl<T: TreeItem> Default for PartedTree<T> {
     fn default() -> Self {
         Self {
             tree: Tree::new(),
-            runs: None,
+            runs: Table::NONE,
         }
     }
 }
@@ -58,7 +68,7 @@ impl<T: TreeItem> PartedTree<T> {
     pub fn build(items: impl IntoIterator<Item = T>, mark: Mark<'_>) -> Self {
         let mut made = Self {
             tree: items.into_iter().collect(),
-            runs: None,
+            runs: Table::NONE,
         };
         made.divide_all(mark);
         made
@@ -67,43 +77,40 @@ impl<T: TreeItem> PartedTree<T> {
     /// The tree of these items in these parts: how many items each has, and it.
     pub fn of_parts(items: Vec<T>, parts: &[(u64, PartRef)]) -> Self {
         let mut all = items.iter();
-        let runs: Tree<Run> = parts
+        let runs: Table<Run> = parts
             .iter()
             .map(|(count, name)| Run {
                 items: *count,
                 part: Part::known(name, all.by_ref().take(*count as usize).map(bytes_of).sum()),
             })
             .collect();
-        debug_assert!(runs.is_empty() || all.next().is_none(), "parts have all items");
+        debug_assert!(runs.rows().is_none() || all.next().is_none(), "parts have all items");
         Self {
             tree: items.into_iter().collect(),
-            runs: (!runs.is_empty()).then(|| Box::new(runs)),
+            runs,
         }
     }
 
     /// Bytes of heap, exactly. O(1).
     pub fn heap_bytes(&self) -> usize {
-        let runs = self.runs.as_ref();
-        self.tree.heap_bytes() + runs.map_or(0, |runs| size_of::<Tree<Run>>() + runs.heap_bytes())
+        self.tree.heap_bytes() + self.runs.heap_bytes()
     }
 
     /// Whether it is in parts of a collection. O(1).
     pub fn is_parted(&self) -> bool {
-        let first = self.runs.as_ref().and_then(|runs| runs.first());
-        first.is_some_and(|run| run.part.id != PageId::NONE)
+        self.runs.is_named()
     }
 
     /// Its parts.
     pub fn parts(&self) -> Vec<PartRef> {
-        let runs = self.runs.iter().flat_map(|runs| runs.iter());
-        runs.map(|run| run.part.named(0)).collect()
+        self.runs.names()
     }
 
     /// The items of a part.
     pub fn items_of(&self, index: usize) -> impl Iterator<Item = &T> {
         let run = self
             .runs
-            .as_ref()
+            .rows()
             .and_then(|runs| Some((runs.weight_before(index), runs.get(index)?.items)));
         let (start, items) = run.unwrap_or_default();
         self.tree.iter_from(start as usize).take(items as usize)
@@ -114,7 +121,7 @@ impl<T: TreeItem> PartedTree<T> {
         let bytes = bytes_of(&item);
         let is_end = index == 0 || index >= self.tree.len();
         self.tree.insert(index, item);
-        let Some(runs) = &mut self.runs else {
+        let Some(runs) = self.runs.rows_mut() else {
             if self.tree.heap_bytes() >= PARTED_BYTES_MIN {
                 self.divide_all(mark);
             }
@@ -143,7 +150,7 @@ impl<T: TreeItem> PartedTree<T> {
     /// When there is none.
     pub fn remove(&mut self, index: usize, mark: Mark<'_>) -> T {
         let item = self.tree.remove(index);
-        if let Some(runs) = &mut self.runs {
+        if let Some(runs) = self.runs.rows_mut() {
             let at = place(runs, index as u64);
             runs.update(at, |run| {
                 run.items -= 1;
@@ -158,7 +165,7 @@ impl<T: TreeItem> PartedTree<T> {
     pub fn remove_range(&mut self, index: usize, len: usize, mark: Mark<'_>) {
         let index = index.min(self.tree.len());
         let len = len.min(self.tree.len() - index);
-        if let Some(runs) = &mut self.runs {
+        if let Some(runs) = self.runs.rows_mut() {
             let (mut left, mut items) = (len as u64, self.tree.iter_from(index));
             let (mut at, mut within) = runs.locate(index as u64);
             while left > 0
@@ -179,7 +186,7 @@ impl<T: TreeItem> PartedTree<T> {
             }
         }
         self.tree.remove_range(index, len);
-        if let Some(runs) = &self.runs {
+        if let Some(runs) = self.runs.rows() {
             let at = place(runs, index as u64);
             self.join_small(at, mark);
         }
@@ -193,7 +200,7 @@ impl<T: TreeItem> PartedTree<T> {
         let before = self.tree.heap_bytes() as i64;
         let result = self.tree.update(index, body);
         let grown = self.tree.heap_bytes() as i64 - before;
-        if let Some(runs) = &mut self.runs {
+        if let Some(runs) = self.runs.rows_mut() {
             let at = place(runs, index as u64);
             if runs.update(at, |run| run.part.note(grown, mark)) {
                 self.divide(at, mark);
@@ -206,14 +213,7 @@ impl<T: TreeItem> PartedTree<T> {
 
     /// Gives its parts identities of the collection that it is put into.
     pub fn adopt(&mut self, mark: Mark<'_>) {
-        if let Some(runs) = &mut self.runs {
-            let adopted = runs.iter().map(|run| {
-                let mut run = run.clone();
-                run.part.adopt(mark);
-                run
-            });
-            **runs = adopted.collect();
-        }
+        self.runs.adopt(mark);
     }
 
     /// Makes parts of the whole, if it is long enough for more than one.
@@ -234,12 +234,12 @@ impl<T: TreeItem> PartedTree<T> {
                 });
             }
         }
-        self.runs = Some(Box::new(runs.into_iter().collect()));
+        self.runs = runs.into_iter().collect();
     }
 
     /// Divides a part of more than one item.
     fn divide(&mut self, at: usize, mark: Mark<'_>) {
-        let Some(runs) = &mut self.runs else { return };
+        let Some(runs) = self.runs.rows_mut() else { return };
         let Some(Run { items, part }) = runs.get(at).cloned() else {
             return;
         };
@@ -263,22 +263,15 @@ impl<T: TreeItem> PartedTree<T> {
     /// Joins a part that has become small with a neighbour; lets go of one without items, and of all where the whole
     /// has become small.
     fn join_small(&mut self, at: usize, mark: Mark<'_>) {
-        let Some(runs) = &mut self.runs else { return };
-        if self.tree.heap_bytes() < PARTED_BYTES_MIN / 2 || runs.is_empty() {
-            self.runs = None;
-            return;
+        if self.tree.heap_bytes() < PARTED_BYTES_MIN / 2 {
+            self.runs = Table::NONE;
         }
-        let Some(run) = runs.get(at).cloned() else { return };
-        if run.items == 0 {
+        let Some(runs) = self.runs.rows_mut() else { return };
+        if runs.get(at).is_some_and(|run| run.items == 0) {
             runs.remove(at);
             return;
         }
-        let bytes_of = |at: Option<usize>| Some(runs.get(at?)?.part.bytes);
-        let front = match (bytes_of(at.checked_sub(1)), bytes_of(Some(at + 1))) {
-            (Some(before), behind) if run.part.joins(before) && behind.is_none_or(|behind| before <= behind) => at - 1,
-            (_, Some(behind)) if run.part.joins(behind) => at,
-            _ => return,
-        };
+        let Some(front) = first_to_join(runs, at) else { return };
         let gone = runs.remove(front + 1);
         runs.update(front, |run| {
             run.items += gone.items;
