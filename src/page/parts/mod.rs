@@ -101,8 +101,8 @@ impl Part {
         self.bytes < PART_BYTES_MIN
     }
 
-    /// Whether there is room for more in it and a neighbour of so many bytes together.
+    /// Whether there is room for more in it and a neighbour of so many bytes together. Nothing fits with anything.
     fn fits_with(&self, other_bytes: u64) -> bool {
-        self.bytes + other_bytes <= PART_BYTES_NEW
+        self.bytes == 0 || self.bytes + other_bytes <= PART_BYTES_NEW
     }
 }

@@ -16,6 +16,7 @@ use crate::page::packed::{Packed, pack};
 use crate::page::set::{self, SetOp};
 use crate::page::stream::{self, StreamId, StreamOp, ids_to_bytes};
 use crate::page::text::{BigText, CHUNK_BYTES};
+use crate::page::trie::Item;
 use crate::page::zset::{self, ZsetOp, pack_pairs};
 use crate::page::{Change, PageIds, thresholds};
 use crate::shared::Shared;
@@ -390,5 +391,41 @@ fn a_long_string_has_its_chunks_for_parts() {
         let bytes = joined.value().as_str().unwrap().contiguous().into_owned();
         assert!(bytes == *text.part(0..text.len()));
         assert_eq!(joined.parts(), parts);
+    }
+}
+
+/// Whatever its neighbours have: a part without an element would be none that can be read back.
+#[test]
+fn a_part_that_is_emptied_goes() {
+    let ids = PageIds::from(PageId::FIRST);
+    let mark = Mark {
+        lsn: Lsn::FIRST,
+        page_ids: Some(&ids),
+    };
+    let name = |number: u32| format!("name-{number:06}").into_bytes();
+    let item = |number| Item::new(&name(number), None, None);
+    for seed in 0..40 {
+        let mut trie = PartedTrie::build(seed, (0..900).map(item), mark);
+        let parts = trie.parts();
+        let [left, start, end] = [1, 2, 3].map(|at| parts[at].start);
+        let right = parts[4].start;
+        let is_in =
+            |trie: &PartedTrie, number, range: std::ops::Range<u64>| range.contains(&trie.hash_of(&name(number)));
+        // Its neighbours have no room for more.
+        for number in 900..20_000 {
+            for range in [left..start, end..right] {
+                let at = trie.parts().iter().rposition(|part| part.start <= range.start).unwrap();
+                let bytes: u64 = trie.items_of(at).map(|item| item.heap_bytes() as u64).sum();
+                if bytes <= PART_BYTES_NEW + 64 && is_in(&trie, number, range) {
+                    trie.insert(item(number), mark);
+                }
+            }
+        }
+        let gone = (0..20_000).filter(|number| is_in(&trie, *number, start..end));
+        gone.collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|number| drop(trie.remove(&name(number), mark)));
+        let count = trie.parts().len();
+        assert!((0..count).all(|at| trie.items_of(at).next().is_some()), "seed {seed}");
     }
 }
