@@ -28,7 +28,7 @@ const ROOT_BYTES: usize = 512;
 const SYNCS: u64 = 1024;
 const RULES: usize = 8;
 const RULE_BYTES: usize = 128;
-const PART_BYTES: usize = 104;
+const PART_BYTES: usize = 100;
 const BYTES_LEFT_AT: u64 = ROOT_BYTES as u64;
 const SYNCS_AT: u64 = BYTES_LEFT_AT + 8;
 const RULES_AT: u64 = SYNCS_AT + 8 + SYNCS * 16;
@@ -44,6 +44,8 @@ pub struct Rule {
     pub error: i32,
     pub times: u32,
     pub delay: Duration,
+    /// Applies only once the rule before it has.
+    pub follows: bool,
 }
 
 /// A finished sync of the log, on the clock of `client::monotonic_ns`.
@@ -97,6 +99,7 @@ impl Control {
             bytes.extend(rule.times.to_ne_bytes());
             bytes.extend((rule.delay.as_millis() as u32).to_ne_bytes());
             bytes.extend(0_u64.to_ne_bytes());
+            bytes.extend(u32::from(rule.follows).to_ne_bytes());
             bytes.extend(rule.part.as_bytes());
             bytes.resize(RULE_BYTES, 0);
             // The operations last: they put it in force.

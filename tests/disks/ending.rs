@@ -32,6 +32,7 @@ fn on_a_hanging_disk(operations: u32) -> (Server, Conn, Control) {
         error: 0,
         times: ALWAYS,
         delay: Duration::from_secs(600),
+        follows: false,
     }]);
     (server, conn, control)
 }

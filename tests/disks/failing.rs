@@ -34,6 +34,7 @@ fn rule(part: &'static str, operations: u32, error: i32, times: u32) -> Rule {
         error,
         times,
         delay: Duration::ZERO,
+        follows: false,
     }
 }
 
@@ -97,9 +98,10 @@ fn cases() -> Vec<Case> {
                     });
                 }
                 if *operation != WRITE || part != LOG {
+                    let then_fails = Rule { follows: true, ..fails };
                     cases.push(Case {
                         name: format!("{doing} in {part}: {how}, when the log has failed"),
-                        rules: vec![fails, failing_write],
+                        rules: vec![failing_write, then_fails],
                     });
                 }
             }

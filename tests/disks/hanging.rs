@@ -33,6 +33,7 @@ fn hang(control: &mut Control, part: &'static str) {
         error: 0,
         times: ALWAYS,
         delay: HANG,
+        follows: false,
     }]);
 }
 

@@ -41,6 +41,7 @@ fn die_at(point: &str, policy: &str, rng: &mut Rng) {
             error: libc::EIO,
             times: 1,
             delay: Duration::ZERO,
+            follows: false,
         }]);
         let since = Instant::now();
         while control.hits(0) == 0 {

@@ -39,6 +39,7 @@ fn live_slowly(fsync: &str, segment_bytes: u64, time: Duration, rng: &mut Rng) -
         error: 0,
         times: ALWAYS,
         delay: SYNC_TIME,
+        follows: false,
     }]);
     let since_ns = monotonic_ns();
     // A checkpoint is under way, too, when it dies.

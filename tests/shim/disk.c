@@ -2,7 +2,8 @@
  *
  * The environment names a file, DISK_CONTROL, that the test and this library share as memory (`struct control`). Calls
  * on paths below its `root` are held against its rules: an operation of a rule, on a path that contains the rule's
- * `part`, takes longer by `delay_ms` and fails with `error`, `left` times. A write that fails is done in part.
+ * `part`, takes longer by `delay_ms` and fails with `error`, `left` times; a rule that `follows` does so once the rule
+ * before it has applied. A write that fails is done in part.
  * `bytes_left`, unless negative, is the room that is left for writes. Syncs of files whose path contains `/wal/` are
  * noted, from when to when. Everything else goes on to libc.
  *
@@ -26,7 +27,7 @@
 #include <unistd.h>
 
 enum { CREATE = 1, OPEN = 2, WRITE = 4, SYNC = 8, SYNC_DIR = 16, RENAME = 32, TRUNCATE = 64, UNLINK = 128 };
-enum { RULES = 8, SYNCS = 1024, PART = 104, ROOT = 512 };
+enum { RULES = 8, SYNCS = 1024, PART = 100, ROOT = 512 };
 
 struct rule {
     uint32_t operations; /* 0: no rule */
@@ -34,6 +35,7 @@ struct rule {
     uint32_t left;       /* UINT32_MAX: until the test says otherwise */
     uint32_t delay_ms;
     uint64_t hits;
+    uint32_t follows;
     char part[PART];
 };
 
@@ -83,6 +85,11 @@ static void wait_for(const struct rule *rule) {
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 }
 
+/* Whether a rule applies already. */
+static int is_due(const struct rule *rule) {
+    return !rule->follows || (rule > control->rules && __atomic_load_n(&rule[-1].hits, __ATOMIC_SEQ_CST) > 0);
+}
+
 /* Takes one of the times that a rule has left; whether there was one. */
 static int take(struct rule *rule) {
     uint32_t left = __atomic_load_n(&rule->left, __ATOMIC_SEQ_CST);
@@ -97,7 +104,8 @@ static int admit(uint32_t operation, const char *path) {
     if (!control || !control->root[0] || strncmp(path, control->root, strlen(control->root)) != 0)
         return 0;
     for (struct rule *rule = control->rules; rule < control->rules + RULES; rule++) {
-        if (!(__atomic_load_n(&rule->operations, __ATOMIC_SEQ_CST) & operation) || !strstr(path, rule->part) || !take(rule))
+        uint32_t operations = __atomic_load_n(&rule->operations, __ATOMIC_SEQ_CST);
+        if (!(operations & operation) || !strstr(path, rule->part) || !is_due(rule) || !take(rule))
             continue;
         __atomic_add_fetch(&rule->hits, 1, __ATOMIC_SEQ_CST);
         wait_for(rule);
