@@ -233,10 +233,14 @@ impl Runner {
         let _urgent = self.shared.engine.wal().is_failed().then(Urgent::begin);
         let mut catalog = self.take_catalog()?;
         catalog.is_lz4 = self.shared.settings.is_lz4();
-        let base = match self.base.take() {
-            Some(base) => base,
-            None => self.read_base(&catalog),
-        };
+        let known = self.base.take().filter(|base| match catalog.check_base(base) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!("{error}; the checkpoints that name it are damaged, the next one writes it anew");
+                false
+            }
+        });
+        let base = known.unwrap_or_else(|| self.read_base(&catalog));
         let id = catalog.take_id();
         let outcome = self.write(&mut catalog, &base, id);
         if outcome.is_err() {
@@ -284,6 +288,7 @@ impl Runner {
             wal.note_reached(lsn)?;
         }
         fault_point("checkpoint.wal_durable");
+        catalog.check_base(base)?;
         bytes += catalog.publish(&mut manifest)?;
         if had_failed {
             fault_point("checkpoint.before_resume");

@@ -4,7 +4,8 @@
 //! A page file is judged by what the newest checkpoint needs of it, not by what older ones kept do: they go one day,
 //! and what is carried on then is what the newest one has. When less than half of a file is needed its live pages count
 //! as changed, so that the next checkpoint writes them anew and the file goes with the last manifest that names it.
-//! Beyond [`FILES_MAX`] files the half with the fewest live bytes is treated likewise.
+//! Beyond [`FILES_MAX`] files the half with the fewest live bytes is treated likewise. So are those of a file that is
+//! no longer there, or has lost its end.
 //!
 //! **Invariant:** a page or part of version 0 is never known: it was changed without a log, so its version says nothing.
 
@@ -25,7 +26,9 @@ pub struct Base {
     collections: HashMap<CollectionId, Rows>,
     /// The manifest's page files.
     files: Vec<u64>,
-    /// Those to be compacted away.
+    /// Where the last page of each ends that is in the manifest, in bytes.
+    ends: Vec<u64>,
+    /// Those to be compacted away, or lost.
     is_sparse: Vec<bool>,
 }
 
@@ -72,17 +75,21 @@ impl Rows {
 }
 
 impl Base {
-    /// What `manifest` has. `file_bytes`: the length of each of its page files.
-    pub fn new(manifest: Manifest, file_bytes: &[u64]) -> Self {
+    /// What `manifest` has. `file_bytes`: the length of each of its page files; `None`: it is not there.
+    pub fn new(manifest: Manifest, file_bytes: &[Option<u64>]) -> Self {
         let files = manifest.head.files;
         let mut live_bytes = vec![0_u64; files.len()];
+        let mut ends = vec![PAGE_FILE_HEADER_BYTES as u64; files.len()];
         for row in manifest.collections.iter().flat_map(CollectionPages::rows) {
-            if let Some(live) = live_bytes.get_mut(row.file as usize) {
-                *live += row.len + PAGE_HEADER_BYTES as u64;
+            let bytes = row.len.saturating_add(PAGE_HEADER_BYTES as u64);
+            let at = row.file as usize;
+            if let (Some(live), Some(end)) = (live_bytes.get_mut(at), ends.get_mut(at)) {
+                *live = live.saturating_add(bytes);
+                *end = row.offset.saturating_add(bytes).max(*end);
             }
         }
         let is_sparse = if manifest.head.versions == Versions::CURRENT {
-            sparse(&live_bytes, file_bytes)
+            sparse(&live_bytes, &ends, file_bytes)
         } else {
             // What is written in an older format is written anew.
             vec![true; files.len()]
@@ -92,8 +99,18 @@ impl Base {
         Self {
             collections: collections.collect(),
             is_sparse,
+            ends,
             files,
         }
+    }
+
+    /// The index of the first page file that a checkpoint built on this may name but is not as long as it should be, and
+    /// the length that it should have at least.
+    pub fn lost_file(&self, file_bytes: &[Option<u64>]) -> Option<(usize, u64)> {
+        let files = self.ends.iter().zip(&self.is_sparse).zip(file_bytes).enumerate();
+        let mut needed = files.filter(|(_, ((_, is_sparse), _))| !**is_sparse);
+        let lost = needed.find(|(_, ((end, _), bytes))| is_lost(**end, **bytes));
+        lost.map(|(at, ((end, _), _))| (at, *end))
     }
 
     /// The page files that rows point into.
@@ -144,11 +161,18 @@ impl<'a> Known<'a> {
     }
 }
 
-fn sparse(live_bytes: &[u64], file_bytes: &[u64]) -> Vec<bool> {
-    let mut is_sparse: Vec<bool> = live_bytes
-        .iter()
-        .zip(file_bytes)
-        .map(|(live, all)| *live < all.saturating_sub(PAGE_FILE_HEADER_BYTES as u64) / 2)
+/// Whether a file whose last page ends at `end` is not there, or has lost its end.
+fn is_lost(end: u64, bytes: Option<u64>) -> bool {
+    bytes.is_none_or(|bytes| bytes < end)
+}
+
+fn sparse(live_bytes: &[u64], ends: &[u64], file_bytes: &[Option<u64>]) -> Vec<bool> {
+    let files = live_bytes.iter().zip(ends).zip(file_bytes);
+    let mut is_sparse: Vec<bool> = files
+        .map(|((live, end), bytes)| {
+            let all = bytes.unwrap_or(0).saturating_sub(PAGE_FILE_HEADER_BYTES as u64);
+            *live < all / 2 || is_lost(*end, *bytes)
+        })
         .collect();
     let mut kept: Vec<usize> = (0..is_sparse.len())
         .filter(|at| is_sparse.get(*at) == Some(&false))
@@ -168,24 +192,31 @@ fn sparse(live_bytes: &[u64], file_bytes: &[u64]) -> Vec<bool> {
 mod tests {
     use super::*;
 
+    const HEADER: u64 = PAGE_FILE_HEADER_BYTES as u64;
+
     #[test]
     fn files_less_than_half_needed_are_sparse() {
-        let header = PAGE_FILE_HEADER_BYTES as u64;
+        let bytes = [100, 100, 100, 2].map(|bytes| Some(bytes + HEADER));
         assert_eq!(
-            sparse(
-                &[49, 50, 100, 0],
-                &[100 + header, 100 + header, 100 + header, header + 2]
-            ),
+            sparse(&[49, 50, 100, 0], &[HEADER; 4], &bytes),
             [true, false, false, true]
         );
     }
 
     #[test]
+    fn files_that_are_lost_are_sparse() {
+        let ends = [HEADER + 100; 3];
+        let bytes = [Some(HEADER + 100), Some(HEADER + 99), None];
+        assert_eq!(sparse(&[100; 3], &ends, &bytes), [false, true, true]);
+    }
+
+    #[test]
     fn many_files_lose_the_smaller_half() {
         let live: Vec<u64> = (0..FILES_MAX as u64).map(|at| 1000 - at).collect();
-        let is_sparse = sparse(&live, &live);
+        let bytes: Vec<Option<u64>> = live.iter().copied().map(Some).collect();
+        let is_sparse = sparse(&live, &live, &bytes);
         assert!(is_sparse[..FILES_MAX / 2].iter().all(|sparse| !sparse));
         assert!(is_sparse[FILES_MAX / 2..].iter().all(|sparse| *sparse));
-        assert!(sparse(&live[1..], &live[1..]).iter().all(|sparse| !sparse));
+        assert!(sparse(&live[1..], &live[1..], &bytes[1..]).iter().all(|sparse| !sparse));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariants**
 //! - A manifest appears under its name by a rename, after it and every file it names are durable, entries included.
+//! - What a manifest takes over from the one before was there, in full length, when it was published.
 //! - A page file is removed only when no readable manifest names it and every manifest can be read.
 //! - The control file tells of a checkpoint once its manifest is durable, and is there before the first one.
 //! - A checkpoint that is pinned stays.
@@ -9,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -273,18 +275,52 @@ impl Catalog {
     }
 
     /// What checkpoint `id` has, for the next one to build on.
+    ///
+    /// # Errors
+    /// When its manifest is damaged or missing, or the disk refuses.
     pub fn base(&self, id: u64) -> Result<Base> {
         self.base_of(self.manifest(id)?)
     }
 
     /// What `manifest` has, whose page files are here.
+    ///
+    /// # Errors
+    /// When the disk refuses.
     pub fn base_of(&self, manifest: Manifest) -> Result<Base> {
+        let file_bytes = self.file_bytes(&manifest.head.files)?;
+        Ok(Base::new(manifest, &file_bytes))
+    }
+
+    /// That all that `base` has to give is there, as far as lengths tell.
+    ///
+    /// # Errors
+    /// When it is not, or the disk refuses.
+    pub fn check_base(&self, base: &Base) -> Result<()> {
+        let file_bytes = self.file_bytes(base.files())?;
+        let Some((at, end)) = base.lost_file(&file_bytes) else {
+            return Ok(());
+        };
+        let id = base.files().get(at).copied().unwrap_or_default();
+        let bytes = file_bytes.get(at).copied().flatten();
+        let reason = match bytes {
+            Some(_) => format!("it ends there, though there were pages up to byte {end}"),
+            None => "it is missing".to_owned(),
+        };
+        let path = self.path(&page_file_name(id));
+        Err(CheckpointError::damaged(&path, bytes.unwrap_or(0), reason))
+    }
+
+    /// The lengths of page files; `None`: it is not there.
+    fn file_bytes(&self, ids: &[u64]) -> Result<Vec<Option<u64>>> {
         let bytes_of = |id: &u64| {
             let path = self.path(&page_file_name(*id));
-            self.disk.len(&path).map_err(CheckpointError::io("measure", &path))
+            match self.disk.len(&path) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(CheckpointError::io("measure", &path)(error)),
+            }
         };
-        let file_bytes = manifest.head.files.iter().map(bytes_of).collect::<Result<Vec<_>>>()?;
-        Ok(Base::new(manifest, &file_bytes))
+        ids.iter().map(bytes_of).collect()
     }
 
     /// Commits `manifest`, whose page files have been synced; returns its length.

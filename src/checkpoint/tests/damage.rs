@@ -86,3 +86,39 @@ fn a_version_from_the_future_is_named() {
     let error = read_back(&disk).err().unwrap().to_string();
     assert!(error.contains("format version 9 at byte 8"), "{error}");
 }
+
+/// A server whose newest checkpoint needs a page file of the one before, for small values and for one in parts.
+fn of_two_checkpoints() -> (FaultDisk, Server, PathBuf) {
+    let disk = FaultDisk::new(6);
+    let mut server = Server::start(&disk);
+    for i in 0..200 {
+        server.set(&format!("key:{i}"), &format!("value {i}"));
+    }
+    server.set("big", &"part".repeat(100_000));
+    server.checkpoints.checkpoint_blocking().unwrap();
+    server.set("key:0", "newer");
+    let second = server.checkpoints.checkpoint_blocking().unwrap();
+    assert!(second.written_pages < second.pages, "{second:?}");
+    let page_file = files(&disk, CHECKPOINTS)
+        .into_iter()
+        .find(|path| path.extension() == Some("lkp".as_ref()));
+    (disk, server, page_file.unwrap())
+}
+
+#[test]
+fn a_page_file_lost_under_a_running_server_is_written_anew() {
+    for is_cut in [false, true] {
+        let (disk, mut server, page_file) = of_two_checkpoints();
+        match is_cut {
+            true => disk.truncate(&page_file, disk.len(&page_file).unwrap() - 1).unwrap(),
+            false => disk.remove(&page_file).unwrap(),
+        }
+        server.set("key:1", "newer");
+        server.checkpoints.checkpoint_blocking().unwrap();
+        server.set("key:2", "newer");
+        server.sync();
+        let expected = server.dump();
+        let read = read_back(&disk.fork().kill()).unwrap_or_else(|error| panic!("cut: {is_cut}: {error}"));
+        assert!(dump(&read.registry) == expected, "cut: {is_cut}");
+    }
+}
