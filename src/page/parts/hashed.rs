@@ -125,10 +125,11 @@ impl PartedTrie {
 
     /// Changes the item of this key, if there is one, all but its key; returns what `body` returns.
     pub fn update<R>(&mut self, key: &[u8], mark: Mark<'_>, body: impl FnOnce(&mut Item) -> R) -> Option<R> {
+        let hash = self.trie.hash_of(key);
         let before = self.trie.heap_bytes() as i64;
-        let result = self.trie.update(key, body)?;
+        let result = self.trie.update_hashed(hash, key, body)?;
         let grown = self.trie.heap_bytes() as i64 - before;
-        self.note(self.trie.hash_of(key), grown, mark);
+        self.note(hash, grown, mark);
         Some(result)
     }
 
@@ -137,20 +138,30 @@ impl PartedTrie {
         self.spans.adopt(mark);
     }
 
-    /// Notes that the part of this hash has changed, and has grown so much.
+    /// Notes that the part of this hash has changed, and has grown so much; lets go of parts where the whole has become
+    /// small.
     fn note(&mut self, hash: u64, grown: i64, mark: Mark<'_>) {
+        if grown < 0 && self.trie.heap_bytes() < PARTED_BYTES_MIN / 2 {
+            self.spans = Table::NONE;
+        }
         let Some(spans) = self.spans.rows_mut() else {
             if grown > 0 && self.trie.heap_bytes() >= PARTED_BYTES_MIN {
                 self.divide_all(mark);
             }
             return;
         };
-        let noted = spans.update_last(|span| span.start <= hash, |span| span.part.note(grown, mark));
-        let Some((at, is_long)) = noted else { return };
-        if is_long {
-            self.divide(at, mark);
-        } else if grown < 0 {
-            self.join_small(at, mark);
+        let begins = |span: &Span| span.start <= hash;
+        let Some(Span { part, .. }) = spans.last_mut(begins) else {
+            return;
+        };
+        let (is_long, is_small) = (part.note(grown, mark), grown < 0 && part.is_small());
+        if is_long || is_small {
+            let at = spans.partition_point(begins).saturating_sub(1);
+            if is_long {
+                self.divide(at, mark);
+            } else {
+                self.join_small(at, mark);
+            }
         }
     }
 
@@ -207,11 +218,8 @@ impl PartedTrie {
         spans.insert(at + 1, Span { start: cut, part });
     }
 
-    /// Joins a part that has become small with a neighbour; lets go of parts where the whole has become small.
+    /// Joins a part that has become small with a neighbour.
     fn join_small(&mut self, at: usize, mark: Mark<'_>) {
-        if self.trie.heap_bytes() < PARTED_BYTES_MIN / 2 {
-            self.spans = Table::NONE;
-        }
         let Some(spans) = self.spans.rows_mut() else { return };
         let Some(front) = first_to_join(spans, at) else { return };
         let gone = spans.remove(front + 1).part;

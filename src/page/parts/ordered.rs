@@ -127,19 +127,18 @@ impl<T: TreeItem> PartedTree<T> {
             }
             return;
         };
-        let at = place(runs, index as u64);
-        let is_full = runs.get(at).is_none_or(|run| run.part.bytes + bytes > PART_BYTES_MAX);
-        if is_end && is_full {
+        let at_end = if index == 0 { runs.first() } else { runs.last() };
+        if is_end && at_end.is_none_or(|run| run.part.bytes + bytes > PART_BYTES_MAX) {
             // So that what is appended fills parts, and leaves them alone once they are full.
             let part = Part::new(bytes, mark);
             let at = if index == 0 { 0 } else { runs.len() };
             return runs.insert(at, Run { items: 1, part });
         }
-        let is_long = runs.update(at, |run| {
+        let noted = runs.update_within(index as u64, 1, |run| {
             run.items += 1;
             run.part.note(bytes as i64, mark)
         });
-        if is_long {
+        if let Some((at, true)) = noted {
             self.divide(at, mark);
         }
     }
@@ -150,13 +149,15 @@ impl<T: TreeItem> PartedTree<T> {
     /// When there is none.
     pub fn remove(&mut self, index: usize, mark: Mark<'_>) -> T {
         let item = self.tree.remove(index);
-        if let Some(runs) = self.runs.rows_mut() {
-            let at = place(runs, index as u64);
-            runs.update(at, |run| {
+        if let Some(runs) = self.settled() {
+            let noted = runs.update_within(index as u64, -1, |run| {
                 run.items -= 1;
-                run.part.note(-(bytes_of(&item) as i64), mark)
+                run.part.note(-(bytes_of(&item) as i64), mark);
+                run.items == 0 || run.part.is_small()
             });
-            self.join_small(at, mark);
+            if let Some((at, true)) = noted {
+                self.join_small(at, mark);
+            }
         }
         item
     }
@@ -186,8 +187,8 @@ impl<T: TreeItem> PartedTree<T> {
             }
         }
         self.tree.remove_range(index, len);
-        if let Some(runs) = self.runs.rows() {
-            let at = place(runs, index as u64);
+        if let Some(runs) = self.settled() {
+            let at = runs.locate(index as u64).0.min(runs.len().saturating_sub(1));
             self.join_small(at, mark);
         }
     }
@@ -201,8 +202,8 @@ impl<T: TreeItem> PartedTree<T> {
         let result = self.tree.update(index, body);
         let grown = self.tree.heap_bytes() as i64 - before;
         if let Some(runs) = self.runs.rows_mut() {
-            let at = place(runs, index as u64);
-            if runs.update(at, |run| run.part.note(grown, mark)) {
+            let noted = runs.update_within(index as u64, 0, |run| run.part.note(grown, mark));
+            if let Some((at, true)) = noted {
                 self.divide(at, mark);
             }
         } else if grown > 0 && self.tree.heap_bytes() >= PARTED_BYTES_MIN {
@@ -260,12 +261,16 @@ impl<T: TreeItem> PartedTree<T> {
         runs.insert(at + 1, Run { items, part });
     }
 
-    /// Joins a part that has become small with a neighbour; lets go of one without items, and of all where the whole
-    /// has become small.
-    fn join_small(&mut self, at: usize, mark: Mark<'_>) {
+    /// The runs, after items have gone; none any more where the whole has become small.
+    fn settled(&mut self) -> Option<&mut Tree<Run>> {
         if self.tree.heap_bytes() < PARTED_BYTES_MIN / 2 {
             self.runs = Table::NONE;
         }
+        self.runs.rows_mut()
+    }
+
+    /// Joins a part that has become small with a neighbour; lets go of one without items.
+    fn join_small(&mut self, at: usize, mark: Mark<'_>) {
         let Some(runs) = self.runs.rows_mut() else { return };
         if runs.get(at).is_some_and(|run| run.items == 0) {
             runs.remove(at);
@@ -282,9 +287,4 @@ impl<T: TreeItem> PartedTree<T> {
 
 fn bytes_of<T: TreeItem>(item: &T) -> u64 {
     item.heap_bytes() as u64
-}
-
-/// The run of the item at `index`, or the last one.
-fn place(runs: &Tree<Run>, index: u64) -> usize {
-    runs.locate(index).0.min(runs.len().saturating_sub(1))
 }

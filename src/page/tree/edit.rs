@@ -1,7 +1,7 @@
 //! Insertion, removal and change of single items.
 //!
-//! A change first finds its path, reading only, and then follows it, copying what is shared: what turns out to be no
-//! change copies nothing.
+//! A change that may turn out to be none, or moves items, first finds its path, reading only, and then follows it,
+//! copying what is shared: what is no change copies nothing.
 
 use std::cmp::Ordering;
 
@@ -9,8 +9,8 @@ use smallvec::{Array, SmallVec};
 use triomphe::Arc;
 
 use super::balance::{make_room, mend_child};
-use super::node::{Child, Children, INNER_MAX, LEAF_MAX, Node, Nodes};
-use super::path::{Edge, Path, descend, path_behind, path_to};
+use super::node::{Child, Children, INNER_MAX, LEAF_MAX, Node, Nodes, own};
+use super::path::{Edge, Path, covering, path_behind, path_to};
 use super::{Tree, TreeItem};
 
 impl<T: TreeItem> Tree<T> {
@@ -72,31 +72,68 @@ impl<T: TreeItem> Tree<T> {
     pub fn update<R>(&mut self, index: usize, change: impl FnOnce(&mut T) -> R) -> R {
         assert!(index < self.count, "index {index} of {}", self.count);
         let path = path_to(&self.root, index, self.count);
-        self.update_at(&path, change)
-    }
-
-    /// Lets `change` change the last item that `is_before` is true of, which must be true of those before it; its index
-    /// and what `change` returns. O(log n).
-    pub fn update_last<R>(
-        &mut self,
-        is_before: impl FnMut(&T) -> bool,
-        change: impl FnOnce(&mut T) -> R,
-    ) -> Option<(usize, R)> {
-        let mut path = Path::new();
-        let index = descend(&self.root, is_before, |at| path.push(at as u8)).checked_sub(1)?;
-        match path.last_mut() {
-            Some(at) if *at > 0 => *at -= 1,
-            _ => path = path_to(&self.root, index, self.count),
-        }
-        Some((index, self.update_at(&path, change)))
-    }
-
-    fn update_at<R>(&mut self, path: &Path, change: impl FnOnce(&mut T) -> R) -> R {
         let mut sums = Sums::default();
-        let result = update(&mut self.root, path, &mut sums, change);
+        let result = update(&mut self.root, &path, &mut sums, change);
         self.weight = self.weight - sums.old_weight + sums.new_weight;
         self.item_bytes = self.item_bytes - sums.old_bytes + sums.new_bytes;
         result
+    }
+
+    /// The last item that `is_before` is true of, which must be true of those before it. It is to be changed in nothing
+    /// but what says neither its weight, nor its bytes of heap, nor its place: sums and order stay as they are. O(log n).
+    pub fn last_mut(&mut self, mut is_before: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        let mut node = &mut self.root;
+        loop {
+            match node {
+                Node::Leaf(items) => {
+                    let items: &mut [T] = own(items)?;
+                    let at = items.partition_point(&mut is_before).checked_sub(1)?;
+                    return items.get_mut(at);
+                }
+                Node::Inner(children) => {
+                    let children: &mut [Child<T>] = own(children)?;
+                    // One without a separator is the first.
+                    let at = children.partition_point(|child| child.first().is_none_or(&mut is_before));
+                    node = &mut children.get_mut(at.saturating_sub(1))?.node;
+                }
+            }
+        }
+    }
+
+    /// Lets `change` change the item that covers `offset` of the weights' sum, or the last one: it weighs `grown` more
+    /// then, and its bytes of heap are as they were. Its index and what `change` returns. O(log n).
+    pub fn update_within<R>(
+        &mut self,
+        mut offset: u64,
+        grown: i64,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Option<(usize, R)> {
+        if self.count == 0 {
+            return None;
+        }
+        let (mut node, mut weight, mut index) = (&mut self.root, &mut self.weight, 0);
+        loop {
+            let total = *weight;
+            *weight = total.saturating_add_signed(grown);
+            match node {
+                Node::Leaf(items) => {
+                    let items: &mut [T] = own(items)?;
+                    let (at, _) = covering(items, T::weight, total, offset)?;
+                    let item = items.get_mut(at)?;
+                    let old = item.weight();
+                    let result = change(item);
+                    debug_assert_eq!(item.weight(), old.saturating_add_signed(grown));
+                    return Some((index + at, result));
+                }
+                Node::Inner(children) => {
+                    let children: &mut [Child<T>] = own(children)?;
+                    let (at, within) = covering(children, |child| child.weight, total, offset)?;
+                    index += children.iter().take(at).map(|child| child.count).sum::<usize>();
+                    let child = children.get_mut(at)?;
+                    (node, weight, offset) = (&mut child.node, &mut child.weight, within);
+                }
+            }
+        }
     }
 
     fn insert_at(&mut self, path: &Path, item: T) {

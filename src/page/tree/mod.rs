@@ -28,7 +28,7 @@ use std::cmp::Ordering;
 use smallvec::SmallVec;
 
 use node::{Node, Nodes};
-use path::{child_at, descend};
+use path::{child_at, covering, descend};
 
 pub use iter::{Backward, Forward};
 
@@ -137,32 +137,23 @@ impl<T: TreeItem> Tree<T> {
     /// The item that covers `offset` of the weights' sum, by its index, and where in it. Beyond the end: the number of
     /// items, 0. O(log n).
     pub fn locate(&self, offset: u64) -> (usize, u64) {
-        let (mut node, mut offset, mut index) = (&self.root, offset, 0);
+        let (mut node, mut total, mut offset, mut index) = (&self.root, self.weight, offset, 0);
+        if offset >= total {
+            return (self.count, 0);
+        }
         loop {
             match node {
                 Node::Leaf(items) => {
-                    for item in items.iter() {
-                        let weight = item.weight();
-                        if offset < weight {
-                            return (index, offset);
-                        }
-                        offset -= weight;
-                        index += 1;
-                    }
-                    return (index, 0);
+                    let (at, within) = covering(items, T::weight, total, offset).unwrap_or_default();
+                    return (index + at, within);
                 }
                 Node::Inner(children) => {
-                    let mut found = None;
-                    for child in children.iter() {
-                        if offset < child.weight {
-                            found = Some(child);
-                            break;
-                        }
-                        offset -= child.weight;
-                        index += child.count;
-                    }
-                    let Some(child) = found else { return (index, 0) };
-                    node = &child.node;
+                    let (at, within) = covering(children, |child| child.weight, total, offset).unwrap_or_default();
+                    index += children.iter().take(at).map(|child| child.count).sum::<usize>();
+                    let Some(child) = children.get(at) else {
+                        return (index, 0);
+                    };
+                    (node, total, offset) = (&child.node, child.weight, within);
                 }
             }
         }

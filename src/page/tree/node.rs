@@ -155,6 +155,21 @@ impl<T: TreeItem> Child<T> {
     }
 }
 
+/// What `node` points to, for changing; a copy, if others share it.
+#[inline]
+pub(super) fn own<X: Clone>(node: &mut Arc<X>) -> Option<&mut X> {
+    if !node.is_unique() {
+        unshare(node);
+    }
+    Arc::get_mut(node)
+}
+
+/// By itself, so that what mostly happens is short.
+#[cold]
+fn unshare<X: Clone>(node: &mut Arc<X>) {
+    *node = Arc::new(X::clone(node));
+}
+
 /// Drops the separator of what has become the first child.
 pub(super) fn unseparate_first<T: TreeItem>(children: &mut Children<T>) {
     if let Some(first) = children.first_mut() {

@@ -60,6 +60,30 @@ pub(super) fn child_at<T: TreeItem>(
     None
 }
 
+/// Of neighbours that weigh `total` together the one that covers `offset`, or the last one: its position, and the offset
+/// in it. The last one is found at once.
+#[inline]
+pub(super) fn covering<X>(
+    all: &[X],
+    weight_of: impl Fn(&X) -> u64,
+    total: u64,
+    mut offset: u64,
+) -> Option<(usize, u64)> {
+    let last = all.len().checked_sub(1)?;
+    let before_last = total - all.last().map_or(0, &weight_of);
+    if offset >= before_last {
+        return Some((last, offset - before_last));
+    }
+    for (at, one) in all.iter().enumerate() {
+        let weight = weight_of(one);
+        if offset < weight {
+            return Some((at, offset));
+        }
+        offset -= weight;
+    }
+    None
+}
+
 /// The path to the item at `index` of the `count` below `node`; `index < count`.
 pub(super) fn path_to<T: TreeItem>(mut node: &Node<T>, mut index: usize, mut count: usize) -> Path {
     let mut path = Path::new();

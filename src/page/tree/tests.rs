@@ -316,6 +316,68 @@ fn a_change_copies_only_shared_nodes_on_its_path() {
     assert_eq!(tree.get(50_000), Some(&Plain(50_002)));
 }
 
+#[test]
+fn items_are_changed_where_they_are() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    for count in [1_u64, 2, 60, 700, 40_000] {
+        let mut model: Vec<Plain> = (0..count).map(|_| Plain(random.random_range(0..1000))).collect();
+        let mut tree: Tree<Plain> = model.iter().cloned().collect();
+        let mut clones = Vec::new();
+        for step in 0..300 {
+            if step % 60 == 0 {
+                clones.push((tree.clone(), model.clone()));
+            }
+            let all: u64 = model.iter().map(TreeItem::weight).sum();
+            let offset = [0, all.saturating_sub(1), all, random.random_range(0..=all)][step % 4];
+            let mut before = 0;
+            let covering = model.iter().position(|item| {
+                before += item.weight();
+                offset < before
+            });
+            let at = covering.unwrap_or(model.len() - 1);
+            // As many bytes of heap, and another weight.
+            let new = Plain(model[at].0 + 7 * random.random_range(0..5));
+            let grown = new.weight() as i64 - model[at].weight() as i64;
+            let changed = tree.update_within(offset, grown, |item| std::mem::replace(item, new.clone()));
+            assert_eq!(changed, Some((at, std::mem::replace(&mut model[at], new))));
+            assert_eq!(tree.weight(), model.iter().map(TreeItem::weight).sum::<u64>());
+        }
+        check(&tree, &model);
+        clones.iter().for_each(|(tree, model)| check(tree, model));
+    }
+    assert_eq!(Tree::<Plain>::new().update_within(0, 1, |_| ()), None);
+}
+
+#[test]
+fn the_last_item_before_a_place_is_handed_out_unshared() {
+    /// A place, and what says nothing of it.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Noted(u64, u64);
+    impl TreeItem for Noted {
+        const SEPARATES: bool = true;
+        fn heap_bytes(&self) -> usize {
+            0
+        }
+    }
+    for count in [0_u64, 1, 62, 63, 500, 50_000] {
+        let mut model: Vec<Noted> = (1..=count).map(|at| Noted(at * 10, 0)).collect();
+        let mut tree: Tree<Noted> = model.iter().cloned().collect();
+        let (clone, then) = (tree.clone(), model.clone());
+        for place in (0..count * 10 + 20).step_by(7) {
+            let found = tree.last_mut(|item| item.0 <= place);
+            let expected = (place / 10).min(count).checked_sub(1).map(|at| &mut model[at as usize]);
+            assert_eq!(found, expected);
+            if let (Some(found), Some(expected)) = (found, expected) {
+                (found.1, expected.1) = (place, place);
+            }
+        }
+        check(&tree, &model);
+        check(&clone, &then);
+    }
+}
+
 fn leaf_addresses(node: &Node<Plain>, all: &mut Vec<usize>) {
     match node {
         Node::Leaf(items) => all.push(items.as_ptr() as usize),

@@ -146,7 +146,11 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
 
     /// Changes the item of this key, if there is one, all but its key; returns what `change` returns.
     pub fn update<R>(&mut self, key: &[u8], change: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let hash = self.hasher.hash(key);
+        self.update_hashed(self.hash_of(key), key, change)
+    }
+
+    /// The same for a key of this hash.
+    pub fn update_hashed<R>(&mut self, hash: u64, key: &[u8], change: impl FnOnce(&mut T) -> R) -> Option<R> {
         // A miss must not copy what is shared.
         self.root.get(hash, key)?;
         let item = self.root.get_mut(hash, key)?;
