@@ -1,4 +1,5 @@
-//! Compression of a page's content, when it is asked for and pays.
+//! Compression of a page's content, when it is asked for and pays; and of zeroes always, of which a string may have many
+//! that take no memory.
 //!
 //! **Invariants**
 //! - Content is stored packed only when that is shorter, and only up to [`COMPRESSED_BYTES_MAX`]: what packing and
@@ -8,11 +9,12 @@
 use super::fault::PageFault;
 use super::format::{COMPRESSED_BYTES_MAX, FLAG_LZ4, FLAG_PART, PageHeader};
 use crate::page::Spliced;
+use crate::page::text::is_zero;
 
 /// How pages are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// As they are.
+    /// As they are, but for zeroes.
     None,
     /// With LZ4, where that makes them smaller.
     Lz4,
@@ -24,6 +26,8 @@ pub(super) struct Packer {
     is_on: bool,
     raw: Vec<u8>,
     packed: Vec<u8>,
+    /// How many zeroes `packed` is, and how many bytes they took: mostly the next ones are as many.
+    zeroes: Option<(usize, usize)>,
 }
 
 impl Packer {
@@ -37,8 +41,15 @@ impl Packer {
     /// The content packed; `None` when it is to be stored as it is.
     pub fn pack(&mut self, content: &Spliced) -> Option<&[u8]> {
         let len = content.len();
-        if !self.is_on || len as u64 > COMPRESSED_BYTES_MAX {
+        let is_zero = is_all_zero(content);
+        if len as u64 > COMPRESSED_BYTES_MAX || !self.is_on && !is_zero {
             return None;
+        }
+        if let Some((of, packed)) = self.zeroes
+            && is_zero
+            && of == len
+        {
+            return self.packed.get(..packed).filter(|packed| packed.len() < len);
         }
         self.raw.clear();
         let Ok(()) = content.for_each_piece(|piece| {
@@ -50,8 +61,15 @@ impl Packer {
             self.packed.resize(bound, 0);
         }
         let packed = lz4_flex::block::compress_into(&self.raw, &mut self.packed).ok()?;
+        self.zeroes = is_zero.then_some((len, packed));
         self.packed.get(..packed).filter(|packed| packed.len() < len)
     }
+}
+
+/// Whether there is no other byte than zero.
+fn is_all_zero(content: &Spliced) -> bool {
+    let visited = content.for_each_piece(|piece| if is_zero(piece) { Ok(()) } else { Err(()) });
+    visited.is_ok()
 }
 
 /// The content of a page as it was before packing: `stored` itself, or unpacked into `raw`.
@@ -125,6 +143,24 @@ mod tests {
         assert!(packer.pack(&spliced(&noise)).is_none());
         assert!(packer.pack(&Spliced::default()).is_none());
         assert!(Packer::new(Compression::None).pack(&spliced(&text)).is_none());
+    }
+
+    #[test]
+    fn zeroes_are_packed_always() {
+        let mut packer = Packer::new(Compression::None);
+        for len in [1_000, 65_536, 65_536, 100_000, 65_536] {
+            let mut zeroes = vec![0; len];
+            let packed = packer.pack(&spliced(&zeroes)).unwrap().to_vec();
+            assert!(packed.len() < 20 + len / 200, "{} of {len}", packed.len());
+            let mut raw = Vec::new();
+            assert_eq!(unpack(&header(len, packed.len()), &packed, &mut raw).unwrap(), zeroes);
+            for at in [0, 1, len / 3, len / 2, len - 1] {
+                zeroes[at] = 1;
+                assert!(packer.pack(&spliced(&zeroes)).is_none(), "{at}");
+                zeroes[at] = 0;
+            }
+        }
+        assert!(packer.pack(&spliced(&[0; 5])).is_none());
     }
 
     #[test]

@@ -85,9 +85,13 @@ fn in_own_file(disk: &FaultDisk, found: &mut Manifest, write: impl FnOnce(&mut P
 }
 
 fn faults(disk: &FaultDisk) -> Vec<String> {
+    faults_of(disk, 2)
+}
+
+fn faults_of(disk: &FaultDisk, id: u64) -> Vec<String> {
     let (mut faults, kind) = (Vec::new(), ManifestKind::Checkpoint);
-    let expected = Expected { kind, id: Some(2) };
-    verify_manifest(disk, &path_of(&manifest_name(2)), expected, &mut |event| {
+    let expected = Expected { kind, id: Some(id) };
+    verify_manifest(disk, &path_of(&manifest_name(id)), expected, &mut |event| {
         if let Event::Fault(error) = event {
             faults.push(error.to_string());
         }
@@ -137,6 +141,51 @@ fn what_is_undamaged_is_right() {
         dump(&read_back(&with_manifest(&disk, |_, _, _| ())).unwrap().registry),
         expected
     );
+}
+
+#[test]
+fn zeroes_that_take_no_memory_take_little_on_disk() {
+    let disk = FaultDisk::new(6);
+    let mut server = Server::start_of(&disk, None, Kind::Hmap);
+    let (key, offset) = (b"sparse", 100 << 20);
+    server.change(DatabaseId::DEFAULT, key, |txn| {
+        put(txn, key, b"begins");
+        txn.write_range(key, offset, b"ends");
+    });
+    server.checkpoints.checkpoint_blocking().unwrap();
+    let written = |disk: &FaultDisk| {
+        let sizes = files(disk, CHECKPOINTS)
+            .into_iter()
+            .map(|path| disk.read(&path).unwrap().len());
+        sizes.sum::<usize>()
+    };
+    assert!(written(&disk) < 1 << 20, "{} bytes", written(&disk));
+    assert_eq!(faults_of(&disk, 1), [""; 0]);
+    // The same is there, takes no more memory, and need not be written again.
+    let held = server.totals_of("default").bytes;
+    server.checkpoints.stop();
+    let mut server = Server::start_of(&disk, None, Kind::Hmap);
+    assert_eq!(server.totals_of("default").bytes, held);
+    server.change(DatabaseId::DEFAULT, key, |txn| {
+        let text = txn.get_str(key).unwrap().unwrap();
+        assert_eq!(text.len(), offset + 4);
+        let ones: Vec<u8> = text
+            .pieces(0..text.len())
+            .flatten()
+            .copied()
+            .filter(|byte| *byte != 0)
+            .collect();
+        assert_eq!(ones, b"beginsends");
+        assert_eq!(
+            (&*text.part(0..7), &*text.part(offset - 1..offset + 9)),
+            (&b"begins\0"[..], &b"\0ends"[..])
+        );
+        txn.write_range(key, 9, b"more");
+    });
+    let before = written(&disk);
+    server.settings.keep_count.store(2, Ordering::Relaxed);
+    server.checkpoints.checkpoint_blocking().unwrap();
+    assert!(written(&disk) - before < 300_000, "{} bytes", written(&disk) - before);
 }
 
 #[test]

@@ -23,6 +23,15 @@ pub(super) fn zeroes() -> &'static Shared {
     &ZEROES
 }
 
+/// Whether there is no other byte than zero.
+pub fn is_zero(bytes: &[u8]) -> bool {
+    match bytes {
+        [] => true,
+        // Each byte is like the one before: compared as a whole, that takes little.
+        [first, rest @ ..] => *first == 0 && bytes.starts_with(rest),
+    }
+}
+
 /// The lengths of chunks from byte `start`, where one begins, to `end`.
 pub(super) fn lengths(start: usize, end: usize) -> impl ExactSizeIterator<Item = u32> {
     let count = end.saturating_sub(start).div_ceil(CHUNK_BYTES);
@@ -73,7 +82,7 @@ impl Chunk {
     /// Of a part that has been read.
     pub(super) fn known(bytes: &[u8], part: &PartRef) -> Self {
         Self {
-            bytes: if bytes.iter().all(|byte| *byte == 0) {
+            bytes: if is_zero(bytes) {
                 Bytes::Zero(bytes.len() as u32)
             } else {
                 Bytes::of(bytes)

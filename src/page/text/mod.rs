@@ -28,7 +28,7 @@ use super::tree::Tree;
 use crate::shared::{self, Piece, Shared};
 use chunk::{Bytes, Chunk};
 
-pub use chunk::CHUNK_BYTES;
+pub use chunk::{CHUNK_BYTES, is_zero};
 pub use run::{Run, Runs};
 
 /// A longer string is in chunks.
