@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 use super::container::{Big, Kind};
 use super::hash::HashRef;
@@ -19,7 +19,11 @@ use super::zset::ZsetRef;
 pub fn digest(value: ValueRef<'_>) -> u64 {
     let mut sum = Sum::default();
     let visited = match value {
-        ValueRef::Str(text) => return xxh3_64(&text.contiguous()),
+        ValueRef::Str(text) => {
+            let mut digest = Xxh3::new();
+            text.pieces(0..text.len()).for_each(|piece| digest.update(piece));
+            return digest.digest();
+        }
         ValueRef::Big(Big::Stream(stream)) => return stream_digest(stream),
         // Small enough to be written whole.
         ValueRef::Packed(Kind::Stream, packed) => return stream_digest(&BigStream::unpack(packed)),
@@ -99,7 +103,8 @@ mod tests {
     use crate::page::container::Form;
     use crate::page::packed::pack;
     use crate::page::stream::{self, StreamId, StreamOp};
-    use crate::page::{Change, thresholds};
+    use crate::page::text::BigText;
+    use crate::page::{Change, StrRef, thresholds};
 
     #[test]
     fn it_follows_from_what_is_read() {
@@ -117,6 +122,18 @@ mod tests {
         let members = pack([b"1".as_slice(), b"a"]);
         let zset = ValueRef::Packed(Kind::Zset, Packed::new(&members));
         assert_ne!(digest(zset), digest(ValueRef::Packed(Kind::Set, Packed::new(&members))));
+    }
+
+    #[test]
+    fn a_string_has_one_in_chunks_or_not() {
+        let bytes: Vec<u8> = (0..300_000_u32).map(|at| (at / 700) as u8).collect();
+        let chunked = BigText::of(&bytes);
+        let (whole, chunked) = (StrRef::Inline(&bytes), StrRef::Chunked(&chunked));
+        assert_eq!(digest(ValueRef::Str(whole)), digest(ValueRef::Str(chunked)));
+        assert_ne!(
+            digest(ValueRef::Str(whole)),
+            digest(ValueRef::Str(StrRef::Inline(&bytes[1..])))
+        );
     }
 
     #[test]

@@ -9,8 +9,13 @@ use crate::support::{Conn, Server, Value};
 
 /// What the process has in memory, in megabytes.
 fn resident_mb(server: &Server) -> u64 {
+    status_mb(server, "VmRSS:")
+}
+
+/// What its status tells, in megabytes.
+fn status_mb(server: &Server, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     let kb: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     kb >> 10
 }
@@ -137,4 +142,50 @@ fn what_chunks_of_a_shared_string_take_counts_until_it_goes() {
         assert!(started.elapsed() < Duration::from_secs(20), "{} MB", used_mb(&mut conn));
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+#[test]
+fn what_a_long_string_is_not_needed_for_leaves_it_where_it_is() {
+    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    assert_eq!(conn.call(&["SETRANGE", "k", "400000000", "x"]), Value::Int(400_000_001));
+    assert_eq!(conn.call(&["PFADD", "h", "a"]), Value::Int(1));
+    assert_eq!(conn.call(&["SET", "s", "text"]), Value::ok());
+    let before = status_mb(&server, "VmHWM:");
+    for words in [
+        &["PFADD", "k", "a"][..],
+        &["PFCOUNT", "k"],
+        &["PFCOUNT", "h", "k"],
+        &["PFMERGE", "h", "k"],
+        &["PFMERGE", "k", "h"],
+        &["PFDEBUG", "ENCODING", "k"],
+    ] {
+        let reply = conn.call(words);
+        let expected = "WRONGTYPE Key is not a valid HyperLogLog string value.";
+        assert_eq!(reply, Value::Error(expected.into()), "{words:?}");
+    }
+    let refused = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    assert_eq!(conn.call(&["LCS", "k", "s"]), Value::Error(refused.into()));
+    assert_eq!(
+        conn.call(&["INCR", "k"]),
+        Value::Error("ERR value is not an integer or out of range".into())
+    );
+    assert_eq!(
+        conn.call(&["INCRBYFLOAT", "k", "1"]),
+        Value::Error("ERR value is not a valid float".into())
+    );
+    for (words, answer) in [
+        (&["STRLEN", "k"][..], 400_000_001),
+        (&["BITCOUNT", "k"], 4),
+        (&["BITPOS", "k", "1"], 3_200_000_001),
+        (&["GETBIT", "k", "3200000001"], 1),
+        (&["SETBIT", "k", "3200000007", "1"], 0),
+    ] {
+        assert_eq!(conn.call(words), Value::Int(answer), "{words:?}");
+    }
+    assert_eq!(conn.call(&["GETRANGE", "k", "-2", "-1"]).bytes(), Some(&b"\0y"[..]));
+    assert_eq!(conn.call(&["RENAME", "k", "moved"]), Value::ok());
+    assert_eq!(conn.call(&["COPY", "moved", "k"]), Value::Int(1));
+    let after = status_mb(&server, "VmHWM:");
+    assert!(after < before + 100, "{after} MB at most, {before} before");
 }

@@ -3,20 +3,29 @@
 //! **Invariant:** what is logged is what changed: two bytes a register of a dense value, and from the first to the last
 //! byte that differs of a sparse one.
 
+use std::borrow::Cow;
+
 use super::hll::{
-    CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, STALE, STALE_CACHE_OFFSET, Union, add, cached_count, check, count,
-    dense_patch, empty, invalidate_cache, set_cached_count,
+    CACHE_OFFSET, Encoding, HEADER_BYTES, HllError, STALE, STALE_CACHE_OFFSET, Union, add, cached_count, check_header,
+    count, dense_patch, empty, invalidate_cache, set_cached_count,
 };
 use crate::commands::spec::{Access, Begin, Find, Group, KeySpec, all_keys, first_key, flag};
 use crate::commands::value::put_made;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::{Txn, str_of};
+use crate::page::StrRef;
 use crate::resp::{Args, Reply};
 
 impl From<HllError> for CmdError {
     fn from(error: HllError) -> Self {
         Self::text(error.message())
     }
+}
+
+/// The encoding and the bytes of a value. One that is no HyperLogLog may be long, and is not put together to be refused.
+pub(super) fn hll_of(text: StrRef<'_>) -> Result<(Encoding, Cow<'_, [u8]>), HllError> {
+    let encoding = check_header(&text.part(0..HEADER_BYTES), text.len())?;
+    Ok((encoding, text.contiguous()))
 }
 
 pub(super) const PFADD: Spec = Spec {
@@ -52,10 +61,10 @@ fn pfadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
             put_made(txn, key, bytes, None);
             true
         }
-        Some(text) => match check(&text.contiguous())? {
-            Encoding::Dense => add_dense(txn, key, elements)?,
-            Encoding::Sparse => {
-                let mut bytes = text.contiguous().into_owned();
+        Some(text) => match hll_of(text)? {
+            (Encoding::Dense, _) => add_dense(txn, key, elements)?,
+            (Encoding::Sparse, bytes) => {
+                let mut bytes = bytes.into_owned();
                 let changed = add_all(&mut bytes, elements, sparse_bytes_max)?;
                 if changed {
                     store(txn, key, bytes)?;
@@ -154,7 +163,7 @@ fn pfcount(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
 
 fn count_one(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<u64, CmdError> {
     let Some(text) = txn.get_str(key)? else { return Ok(0) };
-    let bytes = text.contiguous();
+    let (_, bytes) = hll_of(text)?;
     let total = count(&bytes)?;
     // As in Redis the count is kept in the value, for the next time.
     if cached_count(&bytes).is_none() && !txn.is_frozen() {
@@ -206,7 +215,7 @@ fn union_of(txn: &mut Txn<'_, '_>, keys: Args<'_>) -> Result<Union, CmdError> {
     let mut union = Union::default();
     for key in keys.iter() {
         if let Some(text) = txn.get_str(key)? {
-            union.add(&text.contiguous())?;
+            union.add(&hll_of(text)?.1)?;
         }
     }
     Ok(union)

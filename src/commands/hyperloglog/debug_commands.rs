@@ -1,8 +1,8 @@
 //! PFDEBUG and PFSELFTEST.
 
-use super::commands::store;
+use super::commands::{hll_of, store};
 use super::debug::{decode, encoding_name, register_values, self_test};
-use super::hll::{HllError, REGISTERS, check, to_dense};
+use super::hll::{HllError, REGISTERS, to_dense};
 use crate::commands::context::SessionCx;
 use crate::commands::spec::{Access, Begin, Find, Group, KeySpec, flag};
 use crate::commands::support::random::Random;
@@ -36,8 +36,7 @@ fn pfdebug(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     let Some(text) = txn.old_str(key)? else {
         return Err(CmdError::text("ERR The specified key does not exist"));
     };
-    let bytes = text.contiguous();
-    check(&bytes)?;
+    let (_, bytes) = hll_of(text)?;
     let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
     if is(b"GETREG") {
         let ranks = register_values(&bytes)?;

@@ -81,11 +81,16 @@ pub fn empty() -> Vec<u8> {
 
 /// Whether a string has the header of a HyperLogLog, and which encoding. O(1): the registers are not looked at.
 pub fn check(bytes: &[u8]) -> Result<Encoding, HllError> {
-    if bytes.len() < HEADER_BYTES || !bytes.starts_with(MAGIC) {
+    check_header(bytes, bytes.len())
+}
+
+/// The same of a string that begins so, of `len` bytes.
+pub fn check_header(start: &[u8], len: usize) -> Result<Encoding, HllError> {
+    if start.len() < HEADER_BYTES || !start.starts_with(MAGIC) {
         return Err(HllError::NotHll);
     }
-    match bytes.get(ENCODING_OFFSET) {
-        Some(0) if bytes.len() == DENSE_BYTES => Ok(Encoding::Dense),
+    match start.get(ENCODING_OFFSET) {
+        Some(0) if len == DENSE_BYTES => Ok(Encoding::Dense),
         Some(1) => Ok(Encoding::Sparse),
         _ => Err(HllError::NotHll),
     }

@@ -1,7 +1,7 @@
 //! LCS: what two strings have in common.
 
 use crate::commands::spec::{Access, Begin, Find, Group, KeySpec};
-use crate::commands::support::lcs::{LcsError, Match, lcs_len, lcs_matches, lcs_text};
+use crate::commands::support::lcs::{LcsError, Match, check_lengths, lcs_len, lcs_matches, lcs_text};
 use crate::commands::support::number::parse_i64;
 use crate::commands::value::Held;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
@@ -68,8 +68,10 @@ impl Options {
 fn lcs(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let (a, b) = (hold(txn, args.at(1))?, hold(txn, args.at(2))?);
     let options = Options::parse(args.skip(3))?;
-    let (a, b) = (a.text().contiguous(), b.text().contiguous());
-    let (a, b, bytes_max) = (&*a, &*b, txn.string_bytes_max());
+    let (a, b, bytes_max) = (a.text(), b.text(), txn.string_bytes_max());
+    // Before long strings are put together for it.
+    check_lengths(a.len(), b.len(), bytes_max).map_err(refusal)?;
+    let (a, b) = (&*a.contiguous(), &*b.contiguous());
     if options.len {
         reply.int(lcs_len(a, b, bytes_max).map_err(refusal)?.cast_signed());
     } else if options.idx {

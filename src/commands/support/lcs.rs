@@ -57,7 +57,7 @@ impl std::error::Error for LcsError {}
 
 /// The length of the longest common subsequence (`LEN`). O(a × b) time.
 pub fn lcs_len(a: &[u8], b: &[u8], bytes_max: u64) -> Result<u64, LcsError> {
-    check_size(a, b, bytes_max)?;
+    check_lengths(a.len(), b.len(), bytes_max)?;
     let mut row = vec![0u32; b.len()];
     for &byte in a {
         next_row(&mut row, byte, b);
@@ -122,7 +122,7 @@ struct Table {
 
 impl Table {
     fn new(a: &[u8], b: &[u8], bytes_max: u64) -> Result<Self, LcsError> {
-        check_size(a, b, bytes_max)?;
+        check_lengths(a.len(), b.len(), bytes_max)?;
         let width = b.len();
         let size = a.len() * width;
         let mut cells: Vec<u32> = Vec::new();
@@ -148,9 +148,10 @@ impl Table {
     }
 }
 
-/// Redis counts a table with a row and a column for the empty prefixes.
-fn check_size(a: &[u8], b: &[u8], bytes_max: u64) -> Result<(), LcsError> {
-    let (a, b) = (a.len() as u64, b.len() as u64);
+/// Refuses strings of these lengths if the table would take more than `bytes_max`, as all functions here do. Redis counts
+/// a table with a row and a column for the empty prefixes.
+pub fn check_lengths(a: usize, b: usize, bytes_max: u64) -> Result<(), LcsError> {
+    let (a, b) = (a as u64, b as u64);
     if a.max(b) >= u64::from(u32::MAX) - 1 {
         return Err(LcsError::TooLong);
     }
