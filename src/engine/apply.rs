@@ -1,7 +1,8 @@
 //! How an effect changes a shard: the one way in which data changes, live and on replay.
 //!
 //! **Invariant:** [`apply`] depends on logged data only: the shard, the effect and the encoding thresholds, which an
-//! effect of their own changes (the access clock is not data). So replay of a history gives the same data.
+//! effect of their own changes (the access clock is not data, nor are names of pages and parts). So replay of a history
+//! gives the same data.
 
 use super::collection::{Shard, ShardState};
 use super::effect::Effect;
@@ -38,17 +39,18 @@ pub fn apply(
     let retired = match *effect {
         Effect::Put {
             expire_at_ms, value, ..
+        } => {
+            let names = Some(write.change.mark);
+            set(state, key, (value, expire_at_ms, names), (write, access_s), &mut tally)
         }
-        | Effect::Copy {
+        Effect::Copy {
             expire_at_ms,
             value: Some(value),
+            takes_parts,
             ..
         } => {
-            let wanted = (key.bytes, value, (expire_at_ms != 0).then_some(expire_at_ms));
-            let (mark, tally) = (write.change.mark, &mut tally);
-            state
-                .index
-                .upsert(key, write, |entry| put(entry, wanted, (mark, access_s), tally))
+            let names = (!takes_parts).then_some(write.change.mark);
+            set(state, key, (value, expire_at_ms, names), (write, access_s), &mut tally)
         }
         Effect::Delete { .. } | Effect::Copy { value: None, .. } => {
             let removed = state.index.remove(key, write);
@@ -110,24 +112,32 @@ impl Tally {
     }
 }
 
+/// Gives `key` a value. `names`: with what its parts are marked; `None`: they keep the names that they have.
 #[inline]
-fn put(
-    entry: Option<&mut EntryMut<'_>>,
-    (key, value, expire_at_ms): (&[u8], ValueRef<'_>, Option<u64>),
-    (mark, access_s): (Mark<'_>, u32),
+fn set(
+    state: &mut ShardState,
+    key: KeyRef<'_>,
+    (value, expire_at_ms, names): (ValueRef<'_>, u64, Option<Mark<'_>>),
+    (write, access_s): (&PageWrite<'_>, u32),
     tally: &mut Tally,
 ) -> Option<Entry> {
-    if let Some(entry) = entry {
-        tally.take(Some(entry));
-        if entry.try_overwrite(value, expire_at_ms) {
-            entry.set_access_s(access_s);
-            tally.add(entry);
-            return None;
+    let expire_at_ms = (expire_at_ms != 0).then_some(expire_at_ms);
+    state.index.upsert(key, write, |entry| {
+        if let Some(entry) = entry {
+            tally.take(Some(entry));
+            if entry.try_overwrite(value, expire_at_ms) {
+                entry.set_access_s(access_s);
+                tally.add(entry);
+                return None;
+            }
         }
-    }
-    let fresh = adopted(Entry::new(key, value, expire_at_ms, access_s), mark);
-    tally.add(&fresh);
-    Some(fresh)
+        let mut fresh = Entry::new(key.bytes, value, expire_at_ms, access_s);
+        if let Some(mark) = names {
+            fresh.adopt(mark);
+        }
+        tally.add(&fresh);
+        Some(fresh)
+    })
 }
 
 /// An entry with a value from elsewhere, whose parts are those of this collection from now on.

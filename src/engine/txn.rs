@@ -45,6 +45,8 @@ pub struct Source<'k> {
     pub collection: Option<CollectionId>,
     /// The key.
     pub key: &'k [u8],
+    /// Whether the key is deleted by the same record, for certain.
+    pub goes: bool,
 }
 
 /// The string that an entry holds.
@@ -111,6 +113,17 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         Source {
             collection: self.collection.logged_id(),
             key,
+            goes: false,
+        }
+    }
+
+    /// `key` as where a value is moved from to key `to`: the caller deletes it as soon as that has the value.
+    pub fn leaving<'k>(&self, key: &'k [u8], to: &[u8]) -> Source<'k> {
+        // Were the record full in between, two keys would have the same parts.
+        let bytes = 2 * key.len() + to.len();
+        Source {
+            goes: self.scope.has_room(bytes as u64),
+            ..self.source(key)
         }
     }
 
@@ -323,6 +336,7 @@ impl<'t, 'e> Txn<'t, 'e> {
                 source_collection,
                 source_key: source.key,
                 value: Some(value),
+                takes_parts: source.goes && self.0.collection.logged_id() == Some(source_collection),
             });
         }
     }

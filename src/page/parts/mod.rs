@@ -8,7 +8,8 @@
 //! - Each element is in one part; which one follows from where the element is (its hash, or its place).
 //! - A part whose id and version are those of another moment has the same elements as then. So a part that has changed
 //!   has the LSN of the change for its version, and an id is never given twice.
-//! - A container that is put into a collection gets identities there: those it brought along say nothing.
+//! - A container that is put into a collection gets identities there: those it brought along say nothing. Only one that
+//!   leaves another key of the collection by the same record keeps them: no two have the same part.
 
 mod hashed;
 mod list;

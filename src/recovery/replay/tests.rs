@@ -100,6 +100,7 @@ fn change(rng: &mut SmallRng, model: &mut Model, out: &mut Vec<u8>) {
                 source_collection,
                 source_key: &source_key,
                 value: None,
+                takes_parts: false,
             }
             .encode(id, out);
             let copied = model[&source_collection].get(&source_key).cloned();

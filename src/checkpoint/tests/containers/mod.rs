@@ -133,6 +133,7 @@ impl Run {
             1_989..1_991 => self.convert(),
             1_991..1_993 => self.attach(),
             1_993..1_996 => self.diff(),
+            1_996..1_999 => self.rename_once(),
             _ => {}
         }
     }
@@ -157,8 +158,15 @@ impl Run {
             184..186 => {
                 let (from, to) = (self.container(), self.container());
                 let renames = from != to && self.model.get(&from).is_some();
-                let ops = vec![Op::Copy(from.clone(), to), Op::Delete(from)];
-                if renames { ops } else { Vec::new() }
+                match self.below(4) {
+                    _ if !renames => Vec::new(),
+                    // To another collection, too.
+                    0 => vec![Op::Copy(from.clone(), to), Op::Delete(from)],
+                    _ if from.0 != to.0 => Vec::new(),
+                    // And back within the record.
+                    1 => vec![Op::Rename(from.clone(), to.1.clone()), Op::Rename(to, from.1)],
+                    _ => vec![Op::Rename(from, to.1)],
+                }
             }
             186..188 => vec![Op::Put(self.container(), b"a string now".to_vec())],
             188..192 => vec![Op::Expire(
@@ -310,6 +318,19 @@ impl Run {
         assert!(fresh.pages <= 2 && fresh.parts <= FRESH_MAX, "{fresh:?} by {told}");
     }
 
+    /// What gets another name is not written again, but for the pages that it was in and is in.
+    fn rename_once(&mut self) {
+        self.checkpoint();
+        let ((name, from), (_, to)) = (self.container(), self.container());
+        let from = (name, from);
+        if from.1 == to || self.model.get(&from).is_none() {
+            return;
+        }
+        self.record(vec![Op::Rename(from, to)]);
+        let fresh = self.checkpoint();
+        assert!(fresh.pages <= 4 && fresh.parts == 0, "{fresh:?}");
+    }
+
     /// A checkpoint while others write.
     fn checkpoint_beside(&mut self) {
         self.sync();
@@ -410,9 +431,22 @@ fn apply(txn: &mut ExclusiveTxn<'_, '_>, op: &Op) {
                 .peek(key)
                 .map(|entry| Entry::new(b"", entry.value(), entry.expire_at_ms(), 0));
             if let Some(entry) = entry {
-                let collection = from.logged_id();
+                let (collection, goes) = (from.logged_id(), false);
+                let source = Source { collection, key, goes };
                 txn.keys(&to)
-                    .put_copy(to_key, entry.value(), entry.expire_at_ms(), Source { collection, key });
+                    .put_copy(to_key, entry.value(), entry.expire_at_ms(), source);
+            }
+        }
+        Op::Rename((name, from), to) => {
+            let of = collection(txn, name);
+            let mut keys = txn.keys(&of);
+            let entry = keys
+                .peek(from)
+                .map(|entry| Entry::new(b"", entry.value(), entry.expire_at_ms(), 0));
+            if let Some(entry) = entry {
+                let source = keys.leaving(from, to);
+                keys.put_copy(to, entry.value(), entry.expire_at_ms(), source);
+                keys.delete(from);
             }
         }
         Op::Flush(name) => {

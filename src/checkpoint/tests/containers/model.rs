@@ -201,6 +201,8 @@ pub enum Op {
     Change(Place, Change),
     /// To the second place what the first one has.
     Copy(Place, Place),
+    /// To another key of the same collection.
+    Rename(Place, Vec<u8>),
     Flush(Name),
 }
 
@@ -274,6 +276,11 @@ impl Model {
             Op::Copy(from, to) => {
                 if let Some(held) = self.0.get(from).cloned() {
                     self.0.insert(to.clone(), held);
+                }
+            }
+            Op::Rename(from, to) => {
+                if let Some(held) = self.0.remove(from) {
+                    self.0.insert((from.0, to.clone()), held);
                 }
             }
             Op::Flush(name) => self.0.retain(|(of, _), _| of != name),
