@@ -8,6 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::ending::{Ending, Unblocked, Waiter};
 use super::mailbox::Mailbox;
+use crate::pubsub::TopicKind;
 
 /// What a connection costs that holds nothing.
 const CONNECTION_BYTES: u64 = 2048;
@@ -35,6 +36,8 @@ pub struct ClientHandle {
     pub queued: AtomicI64,
     /// Keys watched.
     pub watched: AtomicU32,
+    /// Subscriptions, by the place of their kind in `TopicKind::ALL`.
+    pub subscriptions: [AtomicU32; TopicKind::ALL.len()],
     /// Protocol version, 2 or 3.
     pub proto: AtomicU8,
     /// CLIENT NO-EVICT.
@@ -95,6 +98,7 @@ impl ClientHandle {
             database: AtomicU32::new(0),
             queued: AtomicI64::new(-1),
             watched: AtomicU32::new(0),
+            subscriptions: Default::default(),
             proto: AtomicU8::new(2),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
@@ -168,6 +172,17 @@ impl ClientHandle {
         // Not while it is held: a wait that is being served takes as long as its command does.
         let ending = self.ending.lock().clone();
         ending.is_some_and(|ending| ending.unblock(how))
+    }
+
+    /// How many subscriptions of a kind it has.
+    pub fn subscription_count(&self, kind: TopicKind) -> u32 {
+        let told = self.subscriptions.get(kind.index());
+        told.map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Whether it has any subscription.
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions.iter().any(|count| count.load(Ordering::Relaxed) > 0)
     }
 
     /// Closes the connection, from any thread.

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use crate::engine::ids::DatabaseId;
 use crate::engine::watch::WatchFlag;
+use crate::pubsub::{PubSub, Subscriber, TopicKind};
 
 pub use ending::{Ending, HasEnded, Unblocked, Waiter};
 pub use handle::{ClientHandle, Labels};
@@ -49,11 +50,13 @@ pub struct Client {
     pub watches: Vec<Watch>,
     /// Raised when a watched key changes.
     pub watch_flag: WatchFlag,
+    /// What it has subscribed to.
+    pub subscriber: Subscriber,
 }
 
 impl Client {
     /// A fresh connection's state.
-    pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
+    pub fn new(handle: Arc<ClientHandle>, authenticated: bool, subscriber: Subscriber) -> Self {
         Self {
             handle,
             database: DatabaseId::DEFAULT,
@@ -61,6 +64,41 @@ impl Client {
             multi: None,
             watches: Vec::new(),
             watch_flag: WatchFlag::default(),
+            subscriber,
+        }
+    }
+
+    /// Whether it may only subscribe and unsubscribe: it has subscriptions, and its protocol has no other way to tell
+    /// messages from replies.
+    #[inline]
+    pub fn only_listens(&self) -> bool {
+        self.subscriber.is_any() && self.handle.proto.load(Ordering::Relaxed) < 3
+    }
+
+    /// Subscribes to `name`, and tells others how many subscriptions it has; whether that is new.
+    pub fn subscribe(&mut self, pubsub: &PubSub, kind: TopicKind, name: &[u8]) -> bool {
+        let is_new = pubsub.subscribe(&mut self.subscriber, kind, name);
+        if is_new {
+            self.handle.keep(Subscriber::bytes_of(name));
+            self.note_subscriptions(kind);
+        }
+        is_new
+    }
+
+    /// Ends a subscription, and tells others; whether there was one.
+    pub fn unsubscribe(&mut self, pubsub: &PubSub, kind: TopicKind, name: &[u8]) -> bool {
+        let was_there = pubsub.unsubscribe(&mut self.subscriber, kind, name);
+        if was_there {
+            self.handle.let_go(Subscriber::bytes_of(name));
+            self.note_subscriptions(kind);
+        }
+        was_there
+    }
+
+    fn note_subscriptions(&self, kind: TopicKind) {
+        let count = u32::try_from(self.subscriber.count(kind)).unwrap_or(u32::MAX);
+        if let Some(told) = self.handle.subscriptions.get(kind.index()) {
+            told.store(count, Ordering::Relaxed);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What commands on the connection or the server work on.
+//! What commands on the connection or the server work on, and those that publish.
 //!
 //! **Invariant:** a session command runs under a pass, or alone, and has no way to the gate; a maintenance command runs
 //! without a pass and has one.
@@ -10,8 +10,19 @@ use super::spec::{Command, Table};
 use crate::client::Client;
 use crate::engine::gate::{ExclusivePass, Pass};
 use crate::engine::worker::{Kit, Worker};
+use crate::pubsub::{Desk, PubSub};
 use crate::resp::Proto;
 use crate::state::Server;
+
+/// What a command that publishes works with.
+pub struct PublishCx<'a> {
+    /// Who has subscribed to what.
+    pub pubsub: &'a PubSub,
+    /// The worker's end of that.
+    pub desk: &'a Desk,
+    /// The worker, which knows what has been done before in the same batch.
+    pub kit: &'a Kit,
+}
 
 /// What a session command works on.
 pub struct SessionCx<'a> {

@@ -22,6 +22,7 @@ pub mod list;
 pub mod misconf;
 pub mod multi_pop;
 pub mod ordered;
+pub mod pubsub;
 #[cfg(test)]
 mod record_tests;
 pub mod redact;

@@ -15,6 +15,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::hyperloglog::COMMANDS,
     super::ordered::COMMANDS,
     super::list::COMMANDS,
+    super::pubsub::COMMANDS,
     super::server::COMMANDS,
     super::stream::COMMANDS,
     super::set::COMMANDS,

@@ -42,6 +42,14 @@ pub struct Dependencies {
 }
 
 impl Dependencies {
+    /// The same of somebody who has only read.
+    pub fn as_of_a_reader(&self) -> Self {
+        Self {
+            written: Lsn::ZERO,
+            ..*self
+        }
+    }
+
     /// The record that has to be stable before the replies may go; 0 = none.
     #[inline]
     pub fn due(&self, engine: &Engine) -> Lsn {

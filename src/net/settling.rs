@@ -4,6 +4,7 @@
 //! - A connection that has changed nothing waits only for the records that its replies show.
 //! - A change that has not reached the log is not acknowledged. When the log has failed, it waits until the log goes on;
 //!   so does a reply that would show it. Other reads go on.
+//! - Who publishes more than is delivered waits until it is.
 //! - One future waits for the log to be written and one for it to be stable, whatever the number of connections.
 
 use std::future::Future;
@@ -15,13 +16,22 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::ready::Ticket;
-use crate::engine::Engine;
 use crate::engine::pace::Pace;
 use crate::engine::worker::Dependencies;
+use crate::state::Server;
 use crate::wal::{Lsn, WaitLsn};
 
 /// How often it is looked whether writers may go on.
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// What a connection that has run owes before its replies may leave.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Owed {
+    /// What its replies depend on.
+    pub depends_on: Dependencies,
+    /// It has published messages, for which there has to be room.
+    pub publishes: bool,
+}
 
 /// What becomes of a connection that has run.
 #[derive(Debug)]
@@ -57,7 +67,7 @@ pub enum Reason {
 /// A connection that waits.
 struct Entry {
     ticket: Ticket,
-    owed: Dependencies,
+    owed: Owed,
     reason: Reason,
 }
 
@@ -96,11 +106,12 @@ impl Awaited {
     }
 }
 
-/// What replies that depend on `owed` are to do; `slowed`: they have been slowed down already.
-pub fn judge(engine: &Engine, owed: &Dependencies, slowed: bool, now: Instant) -> Verdict {
-    let (wal, due) = (engine.wal(), owed.due(engine));
-    let waits_for = if wal.written_lsn() < owed.seen {
-        Some(Reason::Written(owed.seen))
+/// What replies that owe this are to do; `slowed`: they have been slowed down already.
+pub fn judge(server: &Server, owed: &Owed, slowed: bool, now: Instant) -> Verdict {
+    let (engine, depends_on) = (&server.engine, &owed.depends_on);
+    let (wal, due) = (engine.wal(), depends_on.due(engine));
+    let waits_for = if wal.written_lsn() < depends_on.seen {
+        Some(Reason::Written(depends_on.seen))
     } else {
         (wal.stable_lsn() < due).then_some(Reason::Stable(due))
     };
@@ -113,7 +124,10 @@ pub fn judge(engine: &Engine, owed: &Dependencies, slowed: bool, now: Instant) -
             false => Verdict::Waits(reason),
         };
     }
-    if owed.written == Lsn::ZERO {
+    if owed.publishes && server.pubsub.is_backed_up() {
+        return Verdict::Waits(Reason::Held);
+    }
+    if depends_on.written == Lsn::ZERO {
         return Verdict::Settled(Settled::Free);
     }
     match engine.pace(now) {
@@ -125,12 +139,12 @@ pub fn judge(engine: &Engine, owed: &Dependencies, slowed: bool, now: Instant) -
 
 impl Settling {
     /// Has a connection wait. [`poll`](Self::poll) is to follow.
-    pub fn add(&mut self, ticket: Ticket, owed: Dependencies, reason: Reason) {
+    pub fn add(&mut self, ticket: Ticket, owed: Owed, reason: Reason) {
         self.entries.push(Entry { ticket, owed, reason });
     }
 
     /// Hands over those that need not wait any more; the others are asked for again when the waker is woken.
-    pub fn poll(&mut self, engine: &Engine, cx: &mut Context<'_>, mut release: impl FnMut(Ticket, Settled)) {
+    pub fn poll(&mut self, server: &Server, cx: &mut Context<'_>, mut release: impl FnMut(Ticket, Settled)) {
         let is_paused = self
             .pause
             .as_mut()
@@ -140,7 +154,7 @@ impl Settling {
         }
         let now = Instant::now();
         loop {
-            let wal = engine.wal();
+            let wal = server.engine.wal();
             let (written, stable, is_closed) = (wal.written_lsn(), wal.stable_lsn(), wal.is_closed());
             self.entries.retain_mut(|entry| {
                 let still_waits = match entry.reason {
@@ -151,7 +165,7 @@ impl Settling {
                 if still_waits {
                     return true;
                 }
-                match judge(engine, &entry.owed, entry.reason == Reason::Slowed, now) {
+                match judge(server, &entry.owed, entry.reason == Reason::Slowed, now) {
                     Verdict::Waits(reason) => {
                         entry.reason = reason;
                         true

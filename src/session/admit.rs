@@ -1,5 +1,6 @@
 //! Whether a call may run at all, in Redis's order of checks: authenticated, memory, disk, data.
 
+use super::call::Call;
 use crate::client::Client;
 use crate::commands::error::CmdError;
 use crate::commands::misconf;
@@ -10,10 +11,11 @@ use crate::state::{Purpose, Server};
 /// Why a request cannot run, and the command that it asked for, if there is such a one.
 pub type Refusal = (Option<Command>, CmdError);
 
-/// Whether the server's state lets the command run. `flags` are the call's, with what a transaction needs; `kit` is the
-/// worker's, which knows whether the data has come.
+/// Whether the state of the server and the client lets the command run. The call's flags have what a transaction needs;
+/// `kit` is the worker's, which knows whether the data has come.
 #[inline]
-pub fn admit(server: &Server, client: &Client, kit: &Kit, flags: u32) -> Result<(), CmdError> {
+pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>) -> Result<(), CmdError> {
+    let flags = call.flags;
     if !client.authenticated && flags & flag::NO_AUTH == 0 {
         return Err(CmdError::text("NOAUTH Authentication required."));
     }
@@ -31,10 +33,22 @@ pub fn admit(server: &Server, client: &Client, kit: &Kit, flags: u32) -> Result<
     if flags & (flag::WRITE | flag::TELLS_OF_DISK) != 0 && keeps_nothing {
         check_disk(server)?;
     }
+    if client.only_listens() && flags & flag::WHILE_SUBSCRIBED == 0 {
+        return Err(only_listens(call.command));
+    }
     if kit.awaits_data() && flags & flag::LOADING == 0 {
         return Err(CmdError::LOADING);
     }
     Ok(())
+}
+
+#[cold]
+fn only_listens(command: Command) -> CmdError {
+    let text = format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        command.full_name()
+    );
+    text.into()
 }
 
 /// Whether what is written now would be kept.

@@ -10,7 +10,7 @@ use super::executor::{NO_COLLECTION, Place, two_slots};
 use super::held::HeldShard;
 use crate::client::Client;
 use crate::commands::blocking::Attempt;
-use crate::commands::context::{MaintenanceCx, SessionCx};
+use crate::commands::context::{MaintenanceCx, PublishCx, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
 use crate::commands::spec::{Across, CmdResult};
@@ -147,6 +147,11 @@ impl Place for Beside<'_, '_, '_> {
         });
         self.worker.observe_all(engine);
         result
+    }
+
+    #[inline]
+    fn publishing(&mut self, body: impl FnOnce(&PublishCx<'_>) -> CmdResult) -> CmdResult {
+        body(&self.cx.publish_cx(self.worker))
     }
 
     fn session(

@@ -192,8 +192,8 @@ impl OwnedCall {
     }
 
     /// Whether all it touches can be locked before it runs.
-    pub fn locks_keys(&self) -> bool {
-        self.handler.locks_keys()
+    pub fn runs_locked(&self) -> bool {
+        self.handler.runs_locked()
     }
 
     /// What it takes on the heap.

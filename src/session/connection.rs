@@ -9,7 +9,9 @@ use super::cx::WorkerCx;
 use crate::client::{Client, ClientHandle};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{LateReply, Waiting};
+use crate::commands::pubsub::forget_some_subscriptions;
 use crate::commands::transactions::forget_some;
+use crate::pubsub::Subscriber;
 use crate::resp::{Proto, Reply};
 
 /// How a run over a batch ended.
@@ -56,9 +58,9 @@ pub struct Session {
 
 impl Session {
     /// A session for a new connection.
-    pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
+    pub fn new(handle: Arc<ClientHandle>, authenticated: bool, subscriber: Subscriber) -> Self {
         Self {
-            client: Client::new(handle, authenticated),
+            client: Client::new(handle, authenticated, subscriber),
             queue: Queue::default(),
             reply: Reply::new(Proto::Resp2),
             short_since: None,
@@ -106,6 +108,9 @@ impl Session {
 
     /// Lets go of some of it; whether that was all.
     pub fn let_go(&mut self, cx: &WorkerCx) -> bool {
+        if !forget_some_subscriptions(&cx.server, &mut self.client) {
+            return false;
+        }
         if self.client.watches.is_empty() {
             return true;
         }

@@ -1,15 +1,18 @@
 //! What the connections of one worker thread share.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::current::CurrentCollections;
 use super::prepare::Ahead;
 use super::stopwatch::Stopwatch;
+use crate::commands::context::PublishCx;
 use crate::commands::spec::Table;
 use crate::commands::table::table;
-use crate::engine::worker::Worker;
+use crate::engine::worker::{Kit, Worker};
+use crate::pubsub::Desk;
 use crate::resp::Batch;
 use crate::state::Server;
 
@@ -28,6 +31,8 @@ pub struct WorkerCx {
     pub commands: &'static Table,
     /// This thread's way into the engine.
     pub worker: RefCell<Worker>,
+    /// Its end of publish and subscribe.
+    pub desk: Rc<Desk>,
     /// Collections that clients of this worker have selected.
     pub collections: CurrentCollections,
     /// What has been found out of requests that are about to run.
@@ -41,6 +46,7 @@ impl WorkerCx {
     /// For a new worker thread.
     pub fn new(server: Arc<Server>, worker: Worker) -> Self {
         Self {
+            desk: server.pubsub.open_desk(),
             server,
             commands: table(),
             worker: RefCell::new(worker),
@@ -49,6 +55,15 @@ impl WorkerCx {
             stopwatch: RefCell::default(),
             buffers: RefCell::default(),
             batches: RefCell::default(),
+        }
+    }
+
+    /// What a command that publishes works with, on this worker, whose `kit` that is.
+    pub(super) fn publish_cx<'a>(&'a self, kit: &'a Kit) -> PublishCx<'a> {
+        PublishCx {
+            pubsub: &self.server.pubsub,
+            desk: &self.desk,
+            kit,
         }
     }
 
@@ -81,6 +96,7 @@ impl WorkerCx {
             worker.submit();
         }
         self.stopwatch.borrow_mut().settle(self, worker);
+        self.server.pubsub.wake_others(&self.desk);
     }
 
     /// The first stages of the preparation of several connections' requests, all under one pass: `look` asks each.

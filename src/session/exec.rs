@@ -13,7 +13,7 @@ use super::run::Run;
 use super::stopwatch::Replied;
 use crate::client::{Client, Multi};
 use crate::commands::collections::check_collection;
-use crate::commands::context::SessionCx;
+use crate::commands::context::{PublishCx, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
 use crate::commands::spec::{Across, CmdResult};
@@ -46,7 +46,7 @@ impl Run<'_, '_, '_> {
         }
         let client = &self.session.client;
         let is_here = client.watches.iter().all(|watch| watch.database == client.database);
-        if is_here && queue.calls().iter().all(OwnedCall::locks_keys) {
+        if is_here && queue.calls().iter().all(OwnedCall::runs_locked) {
             self.exec_locked(queue).map(|()| Flow::Done)
         } else {
             Ok(self.exec_alone(queue))
@@ -81,6 +81,7 @@ impl Run<'_, '_, '_> {
         }
         let quiet = client.handle.no_touch.load(Ordering::Relaxed);
         let mut place = LockedRun {
+            cx: self.cx,
             scope: &mut scope,
             collection: &collection,
             quiet,
@@ -165,6 +166,7 @@ fn is_stale(client: &Client, engine: &Engine, kit: &mut Kit, gate: &ExclusivePas
 
 /// Within a transaction whose keys are locked.
 struct LockedRun<'a, 's> {
+    cx: &'a WorkerCx,
     scope: &'a mut Scope<'s>,
     collection: &'a Collection,
     quiet: bool,
@@ -177,6 +179,10 @@ impl Place for LockedRun<'_, '_> {
         body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
     ) -> Result<R, CmdError> {
         body(self.scope, self.collection, self.quiet)
+    }
+
+    fn publishing(&mut self, body: impl FnOnce(&PublishCx<'_>) -> CmdResult) -> CmdResult {
+        body(&self.cx.publish_cx(self.scope.worker()))
     }
 }
 
@@ -239,6 +245,10 @@ impl Place for ExclusiveRun<'_> {
     fn alone(&mut self, body: impl FnOnce(&mut Scope<'_>, DatabaseId) -> CmdResult) -> CmdResult {
         let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
         body(&mut scope, self.client.database)
+    }
+
+    fn publishing(&mut self, body: impl FnOnce(&PublishCx<'_>) -> CmdResult) -> CmdResult {
+        body(&self.cx.publish_cx(self.kit))
     }
 
     fn session(

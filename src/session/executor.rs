@@ -7,7 +7,7 @@
 //! **Invariant:** a command that touched a key outside of what its spec names answers an error.
 
 use crate::commands::blocking::Attempt;
-use crate::commands::context::{MaintenanceCx, SessionCx};
+use crate::commands::context::{MaintenanceCx, PublishCx, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
 use crate::commands::spec::{Across, CmdResult, Handler};
@@ -88,6 +88,11 @@ pub trait Place {
         Err(NOT_HERE)
     }
 
+    /// Beside what the place has locked, which it does not need.
+    fn publishing(&mut self, _body: impl FnOnce(&PublishCx<'_>) -> CmdResult) -> CmdResult {
+        Err(NOT_HERE)
+    }
+
     /// On the connection or the server.
     fn session(
         &mut self,
@@ -148,6 +153,7 @@ pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> R
             let result = run(&mut ExclusiveTxn::new(scope, database), args, reply);
             check(scope, call, result)
         }),
+        Handler::Publish(run) => place.publishing(|cx| run(cx, args, reply)),
         Handler::Session(run) => return place.session(call, |cx| run(cx, args, reply)).map(Flow::may_wait),
         Handler::Maintenance(act) => return place.maintenance(call, |cx| (act.run)(cx, args, reply)),
         Handler::Container => Err(CmdError::Arity(call.command.full_name())),

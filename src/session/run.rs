@@ -99,6 +99,7 @@ impl Session {
         );
         let chunk = found.unwrap_or(&own);
         let mut held = HeldShard::of(pinned.as_deref());
+        let published = cx.desk.published();
         for (at, prepared) in range.clone().zip(chunk) {
             let args = batch.args(at, buf);
             let mut run = Run {
@@ -112,7 +113,9 @@ impl Session {
             };
             let mut step = run.request(*prepared, args, at);
             let is_long = watch.at() > until;
-            if matches!(step, Step::Done) && (is_long || self.reply.is_full(FULL_BYTES)) {
+            // What it has published to itself comes between this reply and the next one.
+            let has_news = cx.desk.published() != published && self.client.subscriber.may_get_some();
+            if matches!(step, Step::Done) && (is_long || has_news || self.reply.is_full(FULL_BYTES)) {
                 step = Step::Stop(Ran::Full { next: at + 1 });
             }
             if let Step::Stop(ran) = step {
@@ -169,7 +172,7 @@ impl Run<'_, '_, '_> {
         if is_paused || changes && pause.is_before_the_end() {
             return Step::Stop(Ran::Paused { next: at });
         }
-        let admitted = admit::admit(&self.cx.server, &self.session.client, self.worker, call.flags);
+        let admitted = admit::admit(&self.cx.server, &self.session.client, self.worker, &call);
         if let Err(error) = admitted.and_then(|()| self.check_collection(&call)) {
             return self.turn_away(call.command, error, at);
         }

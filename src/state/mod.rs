@@ -19,6 +19,7 @@ use crate::client::Clients;
 use crate::config::params::Params;
 use crate::engine::Engine;
 use crate::metrics::Stats;
+use crate::pubsub::PubSub;
 use crate::storage::Disk;
 
 pub use ending::{Refused, end};
@@ -35,6 +36,8 @@ pub struct Server {
     pub params: Arc<Params>,
     /// Connected clients.
     pub clients: Clients,
+    /// Who wants to be told of what.
+    pub pubsub: PubSub,
     /// Counters, slow log, latency samples.
     pub stats: Stats,
     /// Takes checkpoints.
@@ -89,6 +92,7 @@ impl Server {
             engine,
             params: Arc::new(parts.params),
             clients: Clients::default(),
+            pubsub: PubSub::default(),
             checkpoints: Arc::new(checkpoints),
             loading: Loading::default(),
             shutdown: Shutdown::default(),

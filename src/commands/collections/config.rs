@@ -10,12 +10,12 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
 use crate::commands::misconf;
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
-use crate::commands::support::glob::{Case, glob_match};
 use crate::config::size;
 use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
 use crate::engine::settings::{FsyncClass, Settings};
+use crate::glob::{Case, glob_match};
 use crate::resp::{Args, Reply};
 
 /// `COLLECTION CONFIG name SET setting value [setting value …] | GET [pattern]`

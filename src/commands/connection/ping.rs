@@ -20,7 +20,7 @@ fn echo(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
 }
 
 pub(super) const PING: Spec = Spec {
-    flags: flag::FAST | flag::TELLS_OF_DISK,
+    flags: flag::FAST | flag::TELLS_OF_DISK | flag::WHILE_SUBSCRIBED,
     acl: &["connection"],
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     summary: "Answers PONG, or its argument",
@@ -28,8 +28,14 @@ pub(super) const PING: Spec = Spec {
     ..Spec::new("ping", Group::Connection, -1, Handler::Session(ping))
 };
 
-fn ping(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+fn ping(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     match args.len() {
+        1 | 2 if cx.client.only_listens() => {
+            // It looks like a message, since that is what the client reads.
+            reply.array(2);
+            reply.bulk(b"pong");
+            write_arg(args, reply);
+        }
         1 => reply.simple("PONG"),
         2 => write_arg(args, reply),
         _ => return Err(CmdError::Arity("ping".to_owned())),
@@ -41,6 +47,6 @@ fn ping(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
 fn write_arg(args: Args<'_>, reply: &mut Reply) {
     match args.shared(1) {
         Some(shared) => reply.bulk_shared(shared),
-        None => reply.bulk(args.at(1)),
+        None => reply.bulk(args.get(1).unwrap_or_default()),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
+use crate::commands::pubsub::forget_some_subscriptions;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::commands::transactions;
 use crate::engine::ids::DatabaseId;
@@ -17,6 +18,7 @@ const FLAGS: u32 = flag::NO_SCRIPT
     | flag::NO_AUTH
     | flag::ALLOW_BUSY
     | flag::NOT_QUEUED
+    | flag::WHILE_SUBSCRIBED
     | flag::ENDS_MULTI;
 
 pub(super) const QUIT: Spec = Spec {
@@ -41,6 +43,7 @@ pub(super) const RESET: Spec = Spec {
 
 fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     transactions::discard_transaction(cx);
+    while !forget_some_subscriptions(cx.server, cx.client) {}
     cx.client.select(DatabaseId::DEFAULT);
     // A reply that is being skipped still is.
     if reply.wants() != Wants::SkipsThis {

@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, Group, Handler, Spec};
-use crate::commands::support::glob::{Case, glob_match};
 use crate::commands::support::number::parse_i64;
 use crate::engine::keyspace::KeyspaceTxn;
+use crate::glob::{Case, glob_match};
 use crate::page::entry::EntryRef;
 use crate::resp::{Args, Reply};
 

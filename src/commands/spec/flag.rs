@@ -54,6 +54,9 @@ pub const BRIEF: u32 = 1 << 22;
 /// sees it.
 pub const TELLS_OF_DISK: u32 = 1 << 23;
 
+/// Ours: may run on a RESP2 connection that has subscriptions.
+pub const WHILE_SUBSCRIBED: u32 = 1 << 24;
+
 /// All flags that `COMMAND INFO` shows, with their names; Redis does not show `may_replicate`.
 pub const NAMES: &[(u32, &str)] = &[
     (WRITE, "write"),

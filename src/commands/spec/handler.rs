@@ -5,7 +5,7 @@
 //! - Only a [`Maintenance`] handler can take the gate or wait; inside a transaction it never runs.
 
 use super::super::blocking::Attempt;
-use super::super::context::{MaintenanceCx, SessionCx};
+use super::super::context::{MaintenanceCx, PublishCx, SessionCx};
 use super::super::error::CmdError;
 use super::super::flow::{Flow, Waiting};
 use super::flag;
@@ -42,6 +42,8 @@ pub enum Handler {
     Range(fn(&mut RangeTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
     /// Changes collections as such, while nobody else runs.
     Exclusive(fn(&mut ExclusiveTxn<'_, '_>, Args<'_>, &mut Reply) -> CmdResult),
+    /// Tells subscribers of something; needs no lock, and no part of the connection.
+    Publish(fn(&PublishCx<'_>, Args<'_>, &mut Reply) -> CmdResult),
     /// Works on the connection or the server, under a pass or alone; never takes the gate and never waits.
     Session(SessionHandler),
     /// Takes the gate by itself, or waits.
@@ -86,7 +88,7 @@ impl Handler {
             Self::Write(_) | Self::Blocking(_) | Self::Across(_) | Self::Range(_) => flag::WRITE,
             Self::Read(_) | Self::Keyspace(_) => flag::READONLY,
             Self::Maintenance(Maintenance { in_multi: None, .. }) => flag::NO_MULTI,
-            Self::Maintenance(_) | Self::Exclusive(_) | Self::Session(_) | Self::Container => 0,
+            Self::Maintenance(_) | Self::Exclusive(_) | Self::Publish(_) | Self::Session(_) | Self::Container => 0,
         }
     }
 
@@ -99,8 +101,13 @@ impl Handler {
     }
 
     /// Whether it works on keys that can be locked before it runs, all of the selected collection.
-    pub const fn locks_keys(&self) -> bool {
+    const fn locks_keys(&self) -> bool {
         matches!(self, Self::Read(_) | Self::Write(_) | Self::Blocking(_))
+    }
+
+    /// Whether it can run under locks that were taken before.
+    pub const fn runs_locked(&self) -> bool {
+        self.locks_keys() || matches!(self, Self::Publish(_))
     }
 
     /// Whether it works on the selected collection, and on nothing else.

@@ -39,6 +39,8 @@ pub enum Group {
     HyperLogLog,
     /// Lists.
     List,
+    /// Messages to whoever wants them.
+    PubSub,
     /// The server.
     Server,
     /// Sets.
@@ -65,6 +67,7 @@ impl Group {
             Self::Hash => "hash",
             Self::HyperLogLog => "hyperloglog",
             Self::List => "list",
+            Self::PubSub => "pubsub",
             Self::Server => "server",
             Self::Set => "set",
             Self::SortedSet => "sorted-set",

@@ -9,7 +9,6 @@ pub mod double;
 pub mod expire;
 mod float_text;
 pub mod geo;
-pub mod glob;
 pub mod lcs;
 pub mod long_double;
 mod magnitude;

@@ -147,6 +147,7 @@ mod tests {
     use crate::engine::txn::Txn;
     use crate::engine::worker::Worker;
     use crate::page::{StrRef, ValueRef};
+    use crate::pubsub::{PubSub, Subscriber};
     use crate::wal::{Lsn, Wal};
 
     struct Fixture {
@@ -173,7 +174,8 @@ mod tests {
             std::task::Waker::noop().clone(),
             0,
         );
-        let client = Client::new(Arc::new(handle), true);
+        let subscriber = Subscriber::new(PubSub::default().open_desk(), 0);
+        let client = Client::new(Arc::new(handle), true, subscriber);
         Fixture { engine, worker, client }
     }
 

@@ -20,9 +20,18 @@ pub(super) struct Budget {
 }
 
 impl Connection {
+    /// By whose limits its output is judged.
+    fn class(&self) -> ClientClass {
+        if self.handle.is_subscriber() {
+            ClientClass::PubSub
+        } else {
+            ClientClass::Normal
+        }
+    }
+
     /// What may be held of replies.
     pub(super) fn output_bytes_max(&self) -> usize {
-        let limit = self.cx.server.params.live().output_buffer(ClientClass::Normal);
+        let limit = self.cx.server.params.live().output_buffer(self.class());
         match usize::try_from(limit.hard_bytes) {
             Ok(0) | Err(_) => usize::MAX,
             Ok(bytes) => bytes,
@@ -52,7 +61,7 @@ impl Connection {
     }
 
     fn judge_output(&mut self) -> bool {
-        let limit = self.cx.server.params.live().output_buffer(ClientClass::Normal);
+        let limit = self.cx.server.params.live().output_buffer(self.class());
         let bytes = self.session.reply().held_bytes() as u64;
         if self.session.reply().is_over_limit() || (limit.hard_bytes > 0 && bytes > limit.hard_bytes) {
             self.note_over_limit();

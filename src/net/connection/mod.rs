@@ -10,6 +10,7 @@
 //! - In whichever state it is, a connection that is killed ends in the next turn.
 
 mod budget;
+mod news;
 mod receive;
 mod send;
 mod work;
@@ -30,6 +31,7 @@ use super::socket::Socket;
 use crate::client::ClientHandle;
 use crate::commands::misconf;
 use crate::engine::worker::{Dependencies, unix_ms};
+use crate::pubsub::Subscriber;
 use crate::resp::{ParserLimits, RequestParser};
 use crate::session::{LateCall, Looked, Ran, Session, Waiting, WorkerCx};
 
@@ -92,11 +94,14 @@ pub struct Connection {
     is_stuck: bool,
     /// The server ends: what has been received whole runs, then the connection closes.
     is_ending: bool,
+    /// There are messages among what is to be sent that it has not been tried to send.
+    has_news: bool,
 }
 
 impl Connection {
-    /// A connection over `socket`, which `slot` wakes; listed as a client until it is dropped.
-    pub fn new(socket: Socket, addresses: [String; 2], slot: Arc<Slot>, cx: Rc<WorkerCx>) -> Self {
+    /// A connection over `socket`, which `slot` wakes, and which has this number on its worker; listed as a client until
+    /// it is dropped.
+    pub fn new(socket: Socket, addresses: [String; 2], (slot, number): (Arc<Slot>, usize), cx: Rc<WorkerCx>) -> Self {
         let server = Arc::clone(&cx.server);
         let waker = Waker::from(Arc::clone(&slot));
         let [addr, laddr] = addresses;
@@ -111,7 +116,11 @@ impl Connection {
         let handle = Arc::new(handle);
         server.clients.add(Arc::clone(&handle));
         let authenticated = !server.params.live().has_password();
-        let session = Session::new(Arc::clone(&handle), authenticated);
+        let session = Session::new(
+            Arc::clone(&handle),
+            authenticated,
+            Subscriber::new(Rc::clone(&cx.desk), number),
+        );
         let parser = RequestParser::new(ParserLimits {
             authenticated,
             ..ParserLimits::default()
@@ -131,6 +140,7 @@ impl Connection {
             is_unread: true,
             is_stuck: false,
             is_ending: false,
+            has_news: false,
         }
     }
 
@@ -330,6 +340,9 @@ impl Connection {
     }
 
     fn send_or_end(&mut self) -> Next {
+        if self.session.reply().is_over_limit() {
+            return self.note_over_limit();
+        }
         match self.send() {
             Ok(()) if self.judge() => Next::Rest,
             Ok(()) => Next::End,
@@ -350,7 +363,7 @@ impl Connection {
     fn is_idle_too_long(&self) -> bool {
         let timeout_s = self.cx.server.params.live().timeout_s();
         let idle_ms = unix_ms().saturating_sub(self.handle.active_ms.load(Ordering::Relaxed));
-        timeout_s > 0 && idle_ms >= timeout_s.saturating_mul(1000)
+        timeout_s > 0 && !self.handle.is_subscriber() && idle_ms >= timeout_s.saturating_mul(1000)
     }
 }
 

@@ -106,6 +106,14 @@ impl Reply {
         self.out.set_shut(matches!(wants, Wants::Nothing | Wants::SkipsThis));
     }
 
+    /// Has `write` write what is no reply, and is sent whichever replies are wanted.
+    pub fn whatever_is_wanted(&mut self, write: impl FnOnce(&mut Self)) {
+        let wants = self.wants;
+        self.set_wants(Wants::All);
+        write(self);
+        self.set_wants(wants);
+    }
+
     /// A request has been answered: the next one is another.
     #[inline]
     pub fn end_request(&mut self) {
@@ -364,6 +372,15 @@ impl Reply {
     /// Appends bytes that are encoded already.
     pub fn raw(&mut self, encoded: &[u8]) {
         self.put(encoded);
+    }
+
+    /// Appends shared bytes that are encoded already; many are linked, not copied.
+    pub fn raw_shared(&mut self, encoded: &Shared) {
+        if encoded.len() < LINK_BYTES {
+            self.put(encoded);
+        } else {
+            self.out.link(Shared::clone(encoded), 0..encoded.len());
+        }
     }
 
     /// Puts what is to be sent into `out`, from the front, as many chunks as fit; says how many.

@@ -1,7 +1,7 @@
 //! CLIENT KILL: by address (the old form), or by filters that must all fit.
 
 use super::common::{ADMIN, either};
-use super::list::{ClientType, client_type};
+use super::list::{ClientType, client_type, type_of};
 use crate::client::ClientHandle;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
@@ -84,7 +84,7 @@ impl Filter<'_> {
         self.id.is_none_or(|id| id == client.id)
             && self.addr.is_none_or(|addr| addr == client.addr.as_bytes())
             && self.laddr.is_none_or(|laddr| laddr == client.laddr.as_bytes())
-            && self.client_type.is_none_or(|kind| kind == ClientType::Normal)
+            && self.client_type.is_none_or(|kind| kind == type_of(client))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Command, Group, Handler, Spec, Table};
 use crate::commands::support::number::parse_i64;
+use crate::pubsub::TopicKind;
 use crate::resp::{Args, Reply};
 
 pub(super) const INFO: Spec = Spec {
@@ -58,8 +59,12 @@ fn chosen(cx: &SessionCx<'_>, args: Args<'_>) -> Result<Vec<Arc<ClientHandle>>, 
     match (args.len(), args.get(2)) {
         (2, _) => Ok(clients.all()),
         (4, Some(option)) if option.eq_ignore_ascii_case(b"TYPE") => Ok(match client_type(args.at(3))? {
-            ClientType::Normal => clients.all(),
             ClientType::Absent => Vec::new(),
+            kind => clients
+                .all()
+                .into_iter()
+                .filter(|client| type_of(client) == kind)
+                .collect(),
         }),
         (4.., Some(option)) if option.eq_ignore_ascii_case(b"ID") => {
             let mut found = Vec::new();
@@ -76,17 +81,29 @@ fn chosen(cx: &SessionCx<'_>, args: Args<'_>) -> Result<Vec<Arc<ClientHandle>>, 
 /// The types of clients that Redis knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientType {
-    /// Every client there can be.
+    /// All others.
     Normal,
-    /// Replication links and subscribers, of which there are none.
+    /// Those with subscriptions.
+    PubSub,
+    /// Replication links, of which there are none.
     Absent,
+}
+
+/// The type of a client.
+pub(super) fn type_of(client: &ClientHandle) -> ClientType {
+    if client.is_subscriber() {
+        ClientType::PubSub
+    } else {
+        ClientType::Normal
+    }
 }
 
 /// Reads a client type.
 pub(super) fn client_type(arg: &[u8]) -> Result<ClientType, CmdError> {
     match arg.to_ascii_lowercase().as_slice() {
         b"normal" => Ok(ClientType::Normal),
-        b"master" | b"replica" | b"slave" | b"pubsub" => Ok(ClientType::Absent),
+        b"pubsub" => Ok(ClientType::PubSub),
+        b"master" | b"replica" | b"slave" => Ok(ClientType::Absent),
         _ => Err(CmdError::quoting("ERR Unknown client type '", arg, usize::MAX, "'")),
     }
 }
@@ -103,7 +120,7 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
     // Writing to a String cannot fail.
     let _ = write!(
         line,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
          qbuf={query} qbuf-free={free} argv-mem=0 multi-mem={queued_bytes} rbs={output} rbp={output} obl={output} \
          oll=0 omem=0 tot-mem={} events={} cmd={} user=default redir=-1 resp={}",
         client.id,
@@ -115,6 +132,9 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
         seconds_since(client.active_ms.load(Relaxed)),
         flags(client),
         client.database.load(Relaxed),
+        client.subscription_count(TopicKind::Channel),
+        client.subscription_count(TopicKind::Pattern),
+        client.subscription_count(TopicKind::Shard),
         client.held_bytes(),
         if output > 0 { "rw" } else { "r" },
         last_command(commands, client),
@@ -125,6 +145,7 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
 
 fn flags(client: &ClientHandle) -> String {
     let letters = [
+        (client.is_subscriber(), 'P'),
         (client.queued.load(Relaxed) >= 0, 'x'),
         (client.is_blocked(), 'b'),
         (client.is_unix, 'U'),

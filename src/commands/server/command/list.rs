@@ -5,7 +5,7 @@ use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Command, Group, Handler, Spec, Table};
-use crate::commands::support::glob::{Case, glob_match};
+use crate::glob::{Case, glob_match};
 use crate::resp::{Args, Reply};
 
 pub(super) const LIST: Spec = Spec {

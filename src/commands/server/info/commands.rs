@@ -29,9 +29,9 @@ pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
     lines.put("evicted_clients", server.clients.evicted.load(Relaxed));
     lines.put("keyspace_hits", engine.count(|counters| counters.hits.get()));
     lines.put("keyspace_misses", engine.count(|counters| counters.misses.get()));
-    lines.put("pubsub_channels", 0);
-    lines.put("pubsub_patterns", 0);
-    lines.put("pubsubshard_channels", 0);
+    lines.put("pubsub_channels", server.pubsub.channel_count(false));
+    lines.put("pubsub_patterns", server.pubsub.pattern_count());
+    lines.put("pubsubshard_channels", server.pubsub.channel_count(true));
     lines.put("latest_fork_usec", 0);
     lines.put("total_forks", 0);
     lines.put("total_error_replies", engine.count(|counters| counters.errors.get()));

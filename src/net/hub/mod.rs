@@ -10,6 +10,8 @@
 //! - A connection is dropped outside of any pass.
 //! - A connection runs once in a turn: a batch that ran twice would change twice what it changes.
 
+mod delivery;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -26,12 +28,12 @@ use super::connection::{Connection, Next};
 use super::linger::Linger;
 use super::places::Place;
 use super::ready::{ReadyList, Slot, Ticket};
-use super::settling::{Settled, Settling, Verdict, judge};
+use super::settling::{Owed, Settled, Settling, Verdict, judge};
 use super::socket::{Accepted, Socket};
 use super::worker::{Seat, Seated};
 use crate::allocator::follow_purges;
-use crate::engine::worker::Dependencies;
 use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
+use delivery::Deliveries;
 
 /// Connections served together.
 const GROUP_CONNECTIONS: usize = 64;
@@ -49,7 +51,8 @@ const ARRIVALS: usize = 0;
 const CLOCK: usize = 1;
 const SHUTDOWN: usize = 2;
 const SETTLING: usize = 3;
-const SOURCES: usize = 4;
+const MESSAGES: usize = 4;
+const SOURCES: usize = 5;
 
 /// A worker's connections and what else wakes it. Its future ends when the server does.
 pub struct Hub {
@@ -72,6 +75,7 @@ pub struct Hub {
     /// How long connections may still take, once the server ends.
     patience: Option<Pin<Box<Sleep>>>,
     settling: Settling,
+    deliveries: Deliveries,
     linger: Linger,
 }
 
@@ -80,8 +84,8 @@ struct Running {
     index: usize,
     /// What was found out of its requests before.
     looked: Option<Looked>,
-    /// What its replies depend on, once it has run.
-    owed: Dependencies,
+    /// What is to be before its replies leave, once it has run.
+    owed: Owed,
 }
 
 /// A connection that counts among its worker's.
@@ -104,6 +108,9 @@ impl Hub {
         let sources = std::array::from_fn(|number| ready.slot(number));
         sources.iter().for_each(Wake::wake_by_ref);
         let server = Arc::clone(&cx.server);
+        if let Some(slot) = sources.get(MESSAGES) {
+            cx.desk.set_waker(Waker::from(Arc::clone(slot)));
+        }
         Self {
             cx,
             ready,
@@ -118,6 +125,7 @@ impl Hub {
             ending: Box::pin(async move { server.shutdown.wait().await }),
             patience: None,
             settling: Settling::default(),
+            deliveries: Deliveries::default(),
             linger: Linger::new(gap_max),
         }
     }
@@ -139,11 +147,12 @@ impl Hub {
         serving.clear();
         self.serving = serving;
         has_worked |= self.go_on_later();
+        let has_more = self.send_news();
         if self.has_ended() {
             return Poll::Ready(());
         }
         self.evict_clients();
-        if self.linger.looks_on(has_worked) || !self.later.is_empty() {
+        if self.linger.looks_on(has_worked) || has_more || !self.later.is_empty() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -216,6 +225,7 @@ impl Hub {
     fn run_all(&mut self) {
         let mut running = std::mem::take(&mut self.running);
         let mut rest = running.as_mut_slice();
+        self.deliver();
         self.cx.begin_turn();
         while !rest.is_empty() {
             let count = self.look_ahead(rest);
@@ -223,13 +233,16 @@ impl Hub {
             rest = behind;
             for runs in window {
                 if let Some(connected) = self.connections.get_mut(runs.index) {
-                    runs.owed = connected.connection.run(runs.looked.as_ref());
+                    let posted = self.cx.desk.posted();
+                    runs.owed.depends_on = connected.connection.run(runs.looked.as_ref());
+                    runs.owed.publishes = self.cx.desk.posted() != posted;
                     self.cx.go_on();
                 }
             }
         }
         let is_alone = running.len() == 1 && self.ready.is_empty();
         self.cx.end_turn(is_alone);
+        self.deliver();
         self.settle_all(&running);
         running.clear();
         self.running = running;
@@ -259,13 +272,13 @@ impl Hub {
 
     /// Sends the replies that may leave; the others wait.
     fn settle_all(&mut self, ran: &[Running]) {
-        let engine = Arc::clone(&self.cx.server.engine);
+        let server = Arc::clone(&self.cx.server);
         let (mut has_added, now) = (false, self.cx.last_look());
         for &Running { index, owed, .. } in ran {
             let Some(connected) = self.connections.get_mut(index) else {
                 continue;
             };
-            match judge(&engine, &owed, false, now) {
+            match judge(&server, &owed, false, now) {
                 Verdict::Waits(reason) => {
                     self.settling.add(connected.ticket, owed, reason);
                     has_added = true;
@@ -315,7 +328,7 @@ impl Hub {
                 self.running.push(Running {
                     index,
                     looked: None,
-                    owed: Dependencies::default(),
+                    owed: Owed::default(),
                 });
             }
             Next::End if connected.connection.let_go() => drop(self.connections.remove(index)),
@@ -335,6 +348,7 @@ impl Hub {
             ARRIVALS => self.see_arrivals(),
             CLOCK => self.see_clock(),
             SHUTDOWN => self.see_shutdown(),
+            MESSAGES => self.deliver(),
             _ => self.see_settling(),
         }
     }
@@ -372,7 +386,7 @@ impl Hub {
         let entry = self.connections.vacant_entry();
         let slot = self.ready.slot(entry.key() + SOURCES);
         let ticket = slot.ticket();
-        let connection = Connection::new(socket, addresses, slot, Rc::clone(&self.cx));
+        let connection = Connection::new(socket, addresses, (slot, entry.key()), Rc::clone(&self.cx));
         connection.wake_later();
         entry.insert(Connected {
             connection: Box::new(connection),
@@ -425,10 +439,10 @@ impl Hub {
 
     fn see_settling(&mut self) {
         let waker = self.waker(SETTLING);
-        let engine = Arc::clone(&self.cx.server.engine);
+        let server = Arc::clone(&self.cx.server);
         let mut released = Vec::new();
         self.settling
-            .poll(&engine, &mut Context::from_waker(&waker), |ticket, settled| {
+            .poll(&server, &mut Context::from_waker(&waker), |ticket, settled| {
                 released.push((ticket, settled));
             });
         for (ticket, settled) in released {

@@ -1,0 +1,124 @@
+//! Messages that have been published for connections of this worker: they are put behind the replies of each, and sent.
+//!
+//! **Invariants**
+//! - A turn begins and ends with a delivery. So what was published before a request arrived comes before its reply.
+//! - Messages keep their order: while one waits for a record that it tells of, so do those behind it.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use super::{Hub, MESSAGES};
+use crate::net::ready::Ticket;
+use crate::net::settling::{Owed, Reason, Settled, Verdict, judge};
+use crate::pubsub::Delivery;
+use crate::wal::WaitLsn;
+
+/// So long a turn sends messages at a stretch.
+const SENDING_MAX: Duration = Duration::from_micros(500);
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    /// In order; the first one waits for `awaited`, if that is something.
+    waiting: VecDeque<Delivery>,
+    awaited: Option<WaitLsn>,
+    /// Room for what is taken from the tray.
+    taken: Vec<Delivery>,
+    /// Connections that have messages to send.
+    news: VecDeque<Ticket>,
+}
+
+/// What becomes of a message.
+enum Fate {
+    /// It may be told of what it depends on.
+    Shown,
+    /// Not yet.
+    Waits,
+    /// What it depends on has not come into the log.
+    Dropped,
+}
+
+impl Hub {
+    /// Hands over what has been published, as far as it may be shown.
+    pub(super) fn deliver(&mut self) {
+        if self.cx.desk.has_some() {
+            let mut taken = std::mem::take(&mut self.deliveries.taken);
+            self.cx.desk.take(&mut taken);
+            self.deliveries.waiting.extend(taken.drain(..));
+            self.deliveries.taken = taken;
+        }
+        while let Some(delivery) = self.deliveries.waiting.pop_front() {
+            match self.fate(&delivery) {
+                Fate::Waits => {
+                    self.deliveries.waiting.push_front(delivery);
+                    return;
+                }
+                Fate::Shown => self.hand_out(&delivery),
+                Fate::Dropped => self.cx.desk.drop_delivery(&delivery),
+            }
+        }
+    }
+
+    /// Whether the message may be shown; the worker is woken when that changes.
+    fn fate(&mut self, delivery: &Delivery) -> Fate {
+        let waker = self.waker(MESSAGES);
+        loop {
+            if let Some(awaited) = &mut self.deliveries.awaited {
+                if Pin::new(awaited).poll(&mut Context::from_waker(&waker)).is_pending() {
+                    return Fate::Waits;
+                }
+                self.deliveries.awaited = None;
+            }
+            let engine = &self.cx.server.engine;
+            let owed = Owed {
+                depends_on: delivery.depends_on.as_of_a_reader(),
+                publishes: false,
+            };
+            let reason = match judge(&self.cx.server, &owed, false, Instant::now()) {
+                Verdict::Waits(reason) => reason,
+                Verdict::Settled(Settled::Free) => return Fate::Shown,
+                Verdict::Settled(Settled::Refused(_)) => return Fate::Dropped,
+            };
+            self.deliveries.awaited = match reason {
+                Reason::Written(lsn) => Some(engine.wal().wait_written(lsn)),
+                Reason::Stable(lsn) => Some(engine.wal().make_stable(lsn)),
+                Reason::Held | Reason::Slowed => return Fate::Shown,
+            };
+        }
+    }
+
+    fn hand_out(&mut self, delivery: &Delivery) {
+        let (connections, news) = (&mut self.connections, &mut self.deliveries.news);
+        self.cx.desk.visit_subscribers(delivery, |number| {
+            let Some(connected) = connections.get_mut(number) else {
+                return;
+            };
+            if connected.connection.put_news(&delivery.message) {
+                news.push_back(connected.ticket);
+            }
+        });
+    }
+
+    /// Sends messages, for a while; whether there are more to send.
+    pub(super) fn send_news(&mut self) -> bool {
+        if self.deliveries.news.is_empty() {
+            return false;
+        }
+        let begun = Instant::now();
+        while let Some(ticket) = self.deliveries.news.pop_front() {
+            if let Some(index) = self.index(ticket)
+                && let Some(connected) = self.connections.get_mut(index)
+            {
+                let next = connected.connection.send_news();
+                self.go_on(index, next);
+            }
+            if begun.elapsed() > SENDING_MAX {
+                break;
+            }
+        }
+        !self.deliveries.news.is_empty()
+    }
+}

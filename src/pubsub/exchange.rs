@@ -1,0 +1,148 @@
+//! The trays of workers: messages that have been published and not yet been delivered.
+//!
+//! **Invariants**
+//! - All trays have one lock: a message comes into those of all workers at once, so that all see one order.
+//! - A worker whose tray was empty is woken; it takes all that is in it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::topic::TopicId;
+use crate::engine::worker::Dependencies;
+use crate::shared::{Shared, heap_bytes};
+
+/// Which worker's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerNo(u16);
+
+/// A message on its way to the subscribers that a worker has of a topic.
+pub struct Delivery {
+    /// The topic.
+    pub topic: TopicId,
+    /// What they are sent.
+    pub message: Shared,
+    /// What must be as the replies of whoever published it may show it before it is shown.
+    pub depends_on: Dependencies,
+    /// Of those that the worker itself has published, which this is.
+    pub stamp: Option<u64>,
+}
+
+impl Delivery {
+    fn bytes(&self) -> u64 {
+        (size_of::<Self>() + heap_bytes(&self.message)) as u64
+    }
+}
+
+/// What can be seen of a tray without its lock.
+#[derive(Default)]
+pub(super) struct Sign {
+    has_some: AtomicBool,
+    /// In the tray, or taken and not yet delivered.
+    waiting_bytes: AtomicU64,
+    waker: OnceLock<Waker>,
+}
+
+/// The trays, locked.
+pub(super) struct Trays<'a> {
+    trays: MutexGuard<'a, Vec<Vec<Delivery>>>,
+    signs: Arc<[Arc<Sign>]>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Exchange {
+    trays: Arc<Mutex<Vec<Vec<Delivery>>>>,
+    signs: parking_lot::RwLock<Arc<[Arc<Sign>]>>,
+}
+
+/// A worker's own tray.
+pub(super) struct Tray {
+    pub worker: WorkerNo,
+    trays: Arc<Mutex<Vec<Vec<Delivery>>>>,
+    sign: Arc<Sign>,
+}
+
+impl Exchange {
+    /// A tray for one more worker.
+    pub fn add_tray(&self) -> Tray {
+        let mut signs = self.signs.write();
+        let mut trays = self.trays.lock();
+        let worker = WorkerNo(u16::try_from(trays.len()).unwrap_or(u16::MAX));
+        trays.push(Vec::new());
+        let sign = Arc::new(Sign::default());
+        *signs = signs.iter().cloned().chain([Arc::clone(&sign)]).collect();
+        Tray {
+            worker,
+            trays: Arc::clone(&self.trays),
+            sign,
+        }
+    }
+
+    /// All trays, to put something into them.
+    pub fn lock(&self) -> Trays<'_> {
+        let signs = Arc::clone(&self.signs.read());
+        Trays {
+            trays: self.trays.lock(),
+            signs,
+        }
+    }
+
+    /// Wakes a worker.
+    pub fn wake(&self, worker: WorkerNo) {
+        let signs = self.signs.read();
+        if let Some(waker) = signs.get(usize::from(worker.0)).and_then(|sign| sign.waker.get()) {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// What waits for the worker for which most does.
+    pub fn waiting_bytes_max(&self) -> u64 {
+        let signs = self.signs.read();
+        let waiting = signs.iter().map(|sign| sign.waiting_bytes.load(Ordering::Relaxed));
+        waiting.max().unwrap_or(0)
+    }
+}
+
+impl Trays<'_> {
+    /// Puts a delivery into a worker's tray; whether that was empty.
+    pub fn put(&mut self, worker: WorkerNo, delivery: Delivery) -> bool {
+        let at = usize::from(worker.0);
+        let (Some(tray), Some(sign)) = (self.trays.get_mut(at), self.signs.get(at)) else {
+            return false;
+        };
+        sign.waiting_bytes.fetch_add(delivery.bytes(), Ordering::Relaxed);
+        tray.push(delivery);
+        !sign.has_some.swap(true, Ordering::AcqRel)
+    }
+}
+
+impl Tray {
+    /// Who is woken when something comes.
+    pub fn set_waker(&self, waker: Waker) {
+        // A tray has one worker for its life.
+        let _ = self.sign.waker.set(waker);
+    }
+
+    /// Whether there is something in it.
+    #[inline]
+    pub fn has_some(&self) -> bool {
+        self.sign.has_some.load(Ordering::Acquire)
+    }
+
+    /// Moves all that is in it into `deliveries`, which is empty.
+    pub fn take(&self, deliveries: &mut Vec<Delivery>) {
+        let mut trays = self.trays.lock();
+        if let Some(tray) = trays.get_mut(usize::from(self.worker.0)) {
+            std::mem::swap(tray, deliveries);
+        }
+        self.sign.has_some.store(false, Ordering::Release);
+    }
+
+    /// Has been delivered, or given up.
+    pub fn note_delivered(&self, delivery: &Delivery) {
+        self.sign.waiting_bytes.fetch_sub(delivery.bytes(), Ordering::Relaxed);
+    }
+}
