@@ -113,7 +113,8 @@ impl Tally {
 }
 
 /// Gives `key` a value. `names`: with what its parts are marked; `None`: they keep the names that they have.
-#[inline]
+// Of two callers, the hottest changes there are: a call of its own takes 1 % more instructions for a SET.
+#[inline(always)]
 fn set(
     state: &mut ShardState,
     key: KeyRef<'_>,

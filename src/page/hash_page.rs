@@ -379,7 +379,7 @@ pub unsafe fn prefetch_bucket(word: u64, hash: u64) {
 ///
 /// # Safety
 /// As for [`prefetch_bucket`].
-#[inline]
+#[inline(always)]
 pub unsafe fn prefetch_entry(word: u64, hash: u64) {
     let lines = lines_in(word);
     if lines == 0 {
