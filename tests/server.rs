@@ -55,6 +55,8 @@ mod parameters;
 mod pipelines;
 #[path = "server/places.rs"]
 mod places;
+#[path = "server/pubsub.rs"]
+mod pubsub;
 #[path = "server/refusing.rs"]
 mod refusing;
 #[path = "server/repair.rs"]

