@@ -69,6 +69,32 @@ async function connections(redis) {
   await Promise.all(many.map((each) => each.quit()));
 }
 
+async function messages(redis) {
+  const subscriber = connect();
+  const got = [];
+  subscriber.on("message", (channel, message) => got.push(["message", channel, message]));
+  subscriber.on("pmessage", (pattern, channel, message) => got.push(["pmessage", pattern, channel, message]));
+  subscriber.on("smessage", (channel, message) => got.push(["smessage", channel, message]));
+  assert.equal(await subscriber.subscribe("news", "other"), 2);
+  assert.equal(await subscriber.psubscribe("n*"), 3);
+  assert.equal(await subscriber.ssubscribe("shard"), 1);
+  assert.equal(await redis.publish("news", "one"), 2);
+  assert.equal(await redis.spublish("shard", "two"), 1);
+  assert.deepEqual(await redis.multi().set("told", 1).publish("other", "three").exec(), [[null, "OK"], [null, 1]]);
+  for (let waited = 0; got.length < 4 && waited < 100; waited += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.deepEqual(got, [
+    ["message", "news", "one"],
+    ["pmessage", "n*", "news", "one"],
+    ["smessage", "shard", "two"],
+    ["message", "other", "three"],
+  ]);
+  assert.deepEqual(await redis.pubsub("NUMSUB", "news"), ["news", 1]);
+  assert.equal(await subscriber.unsubscribe(), 1);
+  await subscriber.quit();
+}
+
 async function main() {
   const redis = connect();
   await redis.flushall();
@@ -76,6 +102,7 @@ async function main() {
   await pipelines(redis);
   await transactions(redis);
   await connections(redis);
+  await messages(redis);
   await redis.flushall();
   assert.equal(await redis.quit(), "OK");
   console.log(`ioredis ${version}: ok`);

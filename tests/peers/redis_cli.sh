@@ -54,6 +54,15 @@ contains "INFO keyspace" "db0:keys=" "$(cli INFO keyspace)"
 check "CONFIG" $'maxmemory-policy\nnoeviction' "$(cli CONFIG GET maxmemory-policy)"
 contains "COMMAND DOCS" "summary" "$(cli COMMAND DOCS get)"
 
+# A subscriber prints what comes until it is stopped.
+listened=$(mktemp)
+timeout 10 redis-cli -h "$host" -p "$port" SUBSCRIBE news >"$listened" &
+for _ in {1..50}; do [[ $(cli PUBLISH news hello) == 1 ]] && break || sleep 0.1; done
+for _ in {1..50}; do grep -q hello "$listened" && break || sleep 0.1; done
+kill %% && wait %% 2>/dev/null || true
+check "SUBSCRIBE" "subscribe news 1 message news hello" "$(tr '\n' ' ' <"$listened" | sed 's/ $//')"
+rm "$listened"
+
 # Inline commands, as typed into a bare socket.
 exec 3<>"/dev/tcp/$host/$port"
 printf 'PING\r\nSET inline "a b"\r\nGET inline\r\nQUIT\r\n' >&3

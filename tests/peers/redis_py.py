@@ -156,6 +156,46 @@ def server_and_connection(r, host, port, protocol):
     other.close()
 
 
+def next_message(pubsub):
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        message = pubsub.get_message(timeout=1)
+        if message is not None:
+            return tuple(message[part] for part in ("type", "pattern", "channel", "data"))
+    raise AssertionError("no message")
+
+
+def messages(r):
+    pubsub = r.pubsub()
+    pubsub.subscribe("news", "other")
+    pubsub.psubscribe("n*")
+    for index, name in enumerate(("news", "other")):
+        check("subscribed", next_message(pubsub), ("subscribe", None, name, index + 1))
+    check("subscribed to a pattern", next_message(pubsub), ("psubscribe", None, "n*", 3))
+    check("numsub", r.pubsub_numsub("news", "nobody"), [("news", 1), ("nobody", 0)])
+    check("numpat", r.pubsub_numpat(), 1)
+    check("channels", sorted(r.pubsub_channels()), ["news", "other"])
+    check("publish", (r.publish("news", "one"), r.publish("quiet", "two")), (2, 0))
+    check("message", next_message(pubsub), ("message", None, "news", "one"))
+    check("by pattern", next_message(pubsub), ("pmessage", "n*", "news", "one"))
+    with r.pipeline(transaction=True) as pipe:
+        check("in a transaction", pipe.set("told", 1).publish("other", "three").execute(), [True, 1])
+    check("from a transaction", next_message(pubsub), ("message", None, "other", "three"))
+    pubsub.unsubscribe()
+    pubsub.punsubscribe()
+    left = sorted(next_message(pubsub)[0] for _ in range(3))
+    check("unsubscribed", left, ["punsubscribe", "unsubscribe", "unsubscribe"])
+    check("nobody listens", r.publish("news", "four"), 0)
+    pubsub.close()
+    sharded = r.pubsub()
+    sharded.execute_command("SSUBSCRIBE", "shard")
+    kinds = [sharded.parse_response()[0]]
+    check("spublish", r.execute_command("SPUBLISH", "shard", "five"), 1)
+    kinds.append(sharded.parse_response()[0])
+    check("sharded", kinds, ["ssubscribe", "smessage"])
+    sharded.close()
+
+
 def main():
     host, port = sys.argv[1], int(sys.argv[2])
     for protocol in (2, 3):
@@ -171,6 +211,7 @@ def main():
         hyperloglogs(r)
         binary_and_large(raw)
         server_and_connection(r, host, port, protocol)
+        messages(r)
         r.flushall()
         check("empty at the end", r.dbsize(), 0)
         print(f"redis-py {redis.__version__}, RESP{protocol}: ok")
