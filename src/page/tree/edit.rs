@@ -10,7 +10,7 @@ use triomphe::Arc;
 
 use super::balance::{make_room, mend_child};
 use super::node::{Child, Children, INNER_MAX, LEAF_MAX, Node, Nodes, own};
-use super::path::{Edge, Path, covering, path_behind, path_to};
+use super::path::{Edge, Path, child_at, covering, path_behind, path_to};
 use super::{Tree, TreeItem};
 
 impl<T: TreeItem> Tree<T> {
@@ -71,9 +71,8 @@ impl<T: TreeItem> Tree<T> {
     /// When there is none.
     pub fn update<R>(&mut self, index: usize, change: impl FnOnce(&mut T) -> R) -> R {
         assert!(index < self.count, "index {index} of {}", self.count);
-        let path = path_to(&self.root, index, self.count);
         let mut sums = Sums::default();
-        let result = update(&mut self.root, &path, &mut sums, change);
+        let result = update(&mut self.root, (index, self.count), &mut sums, change);
         self.weight = self.weight - sums.old_weight + sums.new_weight;
         self.item_bytes = self.item_bytes - sums.old_bytes + sums.new_bytes;
         result
@@ -248,22 +247,29 @@ struct Sums {
     new_bytes: usize,
 }
 
-fn update<T: TreeItem, R>(node: &mut Node<T>, path: &[u8], sums: &mut Sums, change: impl FnOnce(&mut T) -> R) -> R {
-    let (at, below) = step(path);
+/// Changes the item at `index` of the `count` below `node`; `index < count`.
+fn update<T: TreeItem, R>(
+    node: &mut Node<T>,
+    (index, count): (usize, usize),
+    sums: &mut Sums,
+    change: impl FnOnce(&mut T) -> R,
+) -> R {
     match node {
         Node::Leaf(items) => {
-            #[expect(clippy::indexing_slicing, reason = "paths lead to items")]
-            let item = &mut Arc::make_mut(items)[at];
+            #[expect(clippy::indexing_slicing, reason = "a leaf has as many items as are counted")]
+            let item = &mut Arc::make_mut(items)[index];
             (sums.old_weight, sums.old_bytes) = (item.weight(), item.heap_bytes());
             let result = change(item);
             (sums.new_weight, sums.new_bytes) = (item.weight(), item.heap_bytes());
             result
         }
         Node::Inner(children) => {
-            let child = child_mut(Arc::make_mut(children), at);
-            let result = update(&mut child.node, below, sums, change);
+            let children = Arc::make_mut(children);
+            let (at, within) = child_at(children, index, count).map_or((0, 0), |(at, _, within)| (at, within));
+            let child = child_mut(children, at);
+            let result = update(&mut child.node, (within, child.count), sums, change);
             child.weight = child.weight - sums.old_weight + sums.new_weight;
-            if at > 0 && is_first(below) {
+            if at > 0 && within == 0 {
                 child.separate();
             }
             result

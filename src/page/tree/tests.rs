@@ -317,6 +317,22 @@ fn a_change_copies_only_shared_nodes_on_its_path() {
 }
 
 #[test]
+fn separators_follow_items_that_are_changed() {
+    for count in [1, 63, 5_000] {
+        let mut model: Vec<Separated> = (0..count).map(|number| Separated(number * 2)).collect();
+        let mut tree: Tree<Separated> = model.iter().cloned().collect();
+        let (clone, then) = (tree.clone(), model.clone());
+        for (at, item) in model.iter_mut().enumerate() {
+            item.0 += 1;
+            let old = tree.update(at, |old| std::mem::replace(old, item.clone()));
+            assert_eq!(old.0 + 1, item.0);
+        }
+        check(&tree, &model);
+        check(&clone, &then);
+    }
+}
+
+#[test]
 fn items_are_changed_where_they_are() {
     let seed = rand::random::<u64>();
     println!("seed {seed}");
