@@ -91,8 +91,8 @@ async function messages(redis) {
     ["message", "other", "three"],
   ]);
   assert.deepEqual(await redis.pubsub("NUMSUB", "news"), ["news", 1]);
-  assert.equal(await subscriber.unsubscribe(), 1);
-  await subscriber.quit();
+  assert.equal(await subscriber.unsubscribe("news"), 2);
+  subscriber.disconnect();
 }
 
 async function main() {
