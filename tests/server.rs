@@ -77,6 +77,8 @@ mod snapshots;
 mod startup;
 #[path = "server/stopping.rs"]
 mod stopping;
+#[path = "server/straying.rs"]
+mod straying;
 #[path = "server/strings.rs"]
 mod strings;
 #[path = "server/transactions.rs"]

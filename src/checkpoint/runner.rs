@@ -229,6 +229,11 @@ impl Runner {
     }
 
     fn try_checkpoint(&mut self) -> Result<CheckpointDone> {
+        let wal = self.shared.engine.wal();
+        // One whose file is lost goes on behind this checkpoint.
+        if wal.look().is_err() && wal.is_failed() {
+            wal.claim_dir()?;
+        }
         // All who write wait for a log that has failed.
         let _urgent = self.shared.engine.wal().is_failed().then(Urgent::begin);
         let mut catalog = self.take_catalog()?;
@@ -285,6 +290,7 @@ impl Runner {
         fault_point("checkpoint.page_file_durable");
         if !had_failed {
             wal.sync_blocking(lsn)?;
+            wal.look()?;
             wal.note_reached(lsn)?;
         }
         fault_point("checkpoint.wal_durable");

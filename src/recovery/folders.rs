@@ -99,6 +99,17 @@ impl FolderLocks {
         Ok(locks)
     }
 
+    /// Takes anew what is not locked any more: a lock file was removed, or a folder replaced.
+    ///
+    /// # Errors
+    /// When one of them is in use.
+    pub fn renew(&mut self) -> Result<(), FolderError> {
+        for (what, place, lock) in &mut self.taken {
+            lock.renew().map_err(taken(what, place))?;
+        }
+        Ok(())
+    }
+
     fn add_existing(&mut self, folders: &Folders) -> Result<(), FolderError> {
         let there = named(folders).into_iter().filter(|(_, dir)| dir.is_dir());
         for (what, dir) in there {

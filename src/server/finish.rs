@@ -20,12 +20,13 @@ pub(super) fn finish(server: &Server) -> Result<(), StartError> {
     let wal = server.engine.wal();
     let is_all_stable = wal.last_lsn() == wal.stable_lsn();
     let closed = wal.close();
+    let is_lost = wal.has_strayed() && server.checkpoints.unsaved() > 0;
     if let Some(loss) = rest.loss {
         return Err(StartError(format!("ended although {loss}")));
     }
     match closed {
         // A log that has failed needs nothing more if a checkpoint has what it has not.
-        Err(error) if !is_all_stable => Err(StartError(format!("the last writes may be lost: {error}"))),
+        Err(error) if !is_all_stable || is_lost => Err(StartError(format!("the last writes may be lost: {error}"))),
         _ => {
             tracing::info!(after_s = server.started.elapsed().as_secs(), "ended cleanly");
             Ok(())

@@ -20,7 +20,7 @@ use crate::engine::worker::Worker;
 use crate::recovery::{self, Progress, RecoverOptions, Recovered, RecoveryError};
 use crate::state::{Rest, Server};
 use crate::storage::Disk;
-use crate::wal::{Lsn, Wal, WalOptions};
+use crate::wal::{ClaimDir, Lsn, Wal, WalOptions};
 
 /// Between two lines of the log that say how far it is.
 const REPORT: Duration = Duration::from_millis(500);
@@ -37,14 +37,18 @@ pub(super) enum Opened {
 /// The thread that loads the data.
 pub(super) type Opening = JoinHandle<Result<Opened, StartError>>;
 
-/// Starts it. `worker` is what it installs the data with.
+/// Starts it. `worker` is what it installs the data with, `claim` how the log makes sure of its directory.
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub(super) fn start(server: &Arc<Server>, disk: Arc<dyn Disk>, worker: Worker) -> Result<Opening, StartError> {
+pub(super) fn start(
+    server: &Arc<Server>,
+    (disk, claim): (Arc<dyn Disk>, ClaimDir),
+    worker: Worker,
+) -> Result<Opening, StartError> {
     let server = Arc::clone(server);
     let thread = std::thread::Builder::new().name("loader".to_owned()).spawn(move || {
-        let outcome = open(&server, &disk, worker);
+        let outcome = open(&server, (&disk, claim), worker);
         if outcome.is_err() {
             server.shutdown.request(Rest::default());
         }
@@ -53,7 +57,7 @@ pub(super) fn start(server: &Arc<Server>, disk: Arc<dyn Disk>, worker: Worker) -
     thread.map_err(|error| StartError(format!("cannot start a thread: {error}")))
 }
 
-fn open(server: &Server, disk: &Arc<dyn Disk>, mut worker: Worker) -> Result<Opened, StartError> {
+fn open(server: &Server, (disk, claim): (&Arc<dyn Disk>, ClaimDir), mut worker: Worker) -> Result<Opened, StartError> {
     let config = server.params.config();
     let recovered = match recover(server, &config, disk) {
         Err(RecoveryError::CalledOff) => return Ok(Opened::CalledOff),
@@ -64,7 +68,7 @@ fn open(server: &Server, disk: &Arc<dyn Disk>, mut worker: Worker) -> Result<Ope
         checkpoint: recovered.checkpoint,
         wal_bytes: recovered.wal_bytes,
     };
-    let wal = open_wal(&config, disk, recovered.next_lsn)?;
+    let wal = open_wal(&config, (disk, claim), recovered.next_lsn)?;
     if server.shutdown.is_requested() {
         return Ok(Opened::CalledOff);
     }
@@ -118,7 +122,7 @@ fn note(recovered: &Recovered) {
     );
 }
 
-fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: Lsn) -> Result<Wal, StartError> {
+fn open_wal(config: &Config, (disk, claim): (&Arc<dyn Disk>, ClaimDir), next_lsn: Lsn) -> Result<Wal, StartError> {
     if !config.wal.enabled {
         return Ok(Wal::disabled(next_lsn));
     }
@@ -127,6 +131,7 @@ fn open_wal(config: &Config, disk: &Arc<dyn Disk>, next_lsn: Lsn) -> Result<Wal,
         fsync: config.wal.fsync.into(),
         segment_bytes: config.wal.segment_bytes,
         term: TERM,
+        claim,
         ..WalOptions::new(config.storage.wal_path())
     };
     Ok(Wal::open(Arc::clone(disk), options, next_lsn)?)

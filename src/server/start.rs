@@ -1,8 +1,10 @@
 //! From a configuration to a running server, and back.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::task::LocalSet;
 
 use super::ending::{self, Running};
@@ -20,6 +22,7 @@ use crate::net::{self, Listeners, Workers};
 use crate::recovery::folders::FolderLocks;
 use crate::state::{Parts, Server};
 use crate::storage::{Disk, RealDisk};
+use crate::wal::ClaimDir;
 
 /// The replication term: constant as long as there is no replication.
 pub(super) const TERM: u32 = 0;
@@ -39,7 +42,7 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
     );
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let data_dir = config.storage.data_path();
-    let (_locks, finished) = FolderLocks::take(disk.as_ref(), &data_dir, &config.storage.folders())?;
+    let (locks, finished) = FolderLocks::take(disk.as_ref(), &data_dir, &config.storage.folders())?;
     if let Some((pending, aside)) = finished {
         tracing::warn!(
             to = pending.to,
@@ -49,7 +52,10 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
     }
     let listeners = net::bind(&config)?;
     let server = found(loaded, &config, Arc::clone(&disk), (listeners.port(), started))?;
-    let running = start(&server, disk, config.server.worker_count())?;
+    let locks = Arc::new(Mutex::new(locks));
+    let for_log = Arc::clone(&locks);
+    let claim = ClaimDir::new(move || for_log.lock().renew().map_err(io::Error::other));
+    let running = start(&server, (disk, claim), config.server.worker_count())?;
     serve(&server, listeners, &running.workers)?;
     ending::end(&server, running)
 }
@@ -114,7 +120,11 @@ fn helper(engine: &Engine) -> Result<Worker, StartError> {
 }
 
 /// Starts all that runs beside this thread.
-fn start(server: &Arc<Server>, disk: Arc<dyn Disk>, workers: usize) -> Result<Running, StartError> {
+fn start(
+    server: &Arc<Server>,
+    (disk, claim): (Arc<dyn Disk>, ClaimDir),
+    workers: usize,
+) -> Result<Running, StartError> {
     let sweeper = helper(&server.engine)?;
     let for_sweeper = Arc::clone(server);
     let keeper = std::thread::Builder::new()
@@ -123,7 +133,7 @@ fn start(server: &Arc<Server>, disk: Arc<dyn Disk>, workers: usize) -> Result<Ru
         .map_err(|error| format!("cannot start a thread: {error}"))?;
     space::watch(server).map_err(|error| format!("cannot start a thread: {error}"))?;
     let workers = net::start_workers(server, workers).map_err(|error| format!("cannot start workers: {error}"))?;
-    let opening = open::start(server, disk, helper(&server.engine)?)?;
+    let opening = open::start(server, (disk, claim), helper(&server.engine)?)?;
     Ok(Running {
         opening,
         workers,

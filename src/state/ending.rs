@@ -83,7 +83,7 @@ async fn prepare(server: &Server, way: Way) -> Result<Rest, Refused> {
             takes_checkpoint: wants,
             loss: None,
         }),
-        Ok(false) if !wants => {
+        Ok(false) if !wants && !wal.is_enabled() => {
             note_what_is_let_go(server);
             Ok(Rest::default())
         }
@@ -100,10 +100,17 @@ async fn prepare(server: &Server, way: Way) -> Result<Rest, Refused> {
 async fn sync_log(server: &Server, patience: Duration) -> Result<bool, String> {
     let wal = server.engine.wal();
     let until = Instant::now() + patience;
-    let mut synced = std::pin::pin!(wal.make_stable(wal.last_lsn()));
+    let (stable, asked) = (wal.make_stable(wal.last_lsn()), wal.ask_to_look());
+    let mut synced = std::pin::pin!(async {
+        let outcome = stable.await;
+        while !wal.has_looked(asked) && !wal.is_failed() {
+            tokio::time::sleep(LOOK).await;
+        }
+        outcome.is_ok() && !wal.is_failed()
+    });
     while !wal.is_failed() {
         match tokio::time::timeout(LOOK, &mut synced).await {
-            Ok(outcome) => return Ok(outcome.is_ok()),
+            Ok(has_all) => return Ok(has_all),
             Err(_) if Instant::now() >= until => {
                 return Err(format!("the log could not be synced within {} s", patience.as_secs()));
             }
@@ -157,7 +164,7 @@ async fn save(server: &Server, way: Way, patience: Duration, log_has_all: bool) 
 /// How many records neither the log nor a checkpoint has for good.
 fn unkept(server: &Server) -> u64 {
     let (wal, unsaved) = (server.engine.wal(), server.checkpoints.unsaved());
-    if wal.is_enabled() {
+    if wal.is_enabled() && !wal.has_strayed() {
         unsaved.min(wal.last_lsn().records_since(wal.stable_lsn()))
     } else {
         unsaved

@@ -5,10 +5,11 @@
 //! - What goes to the device is whole blocks. The first begins with what the file holds there already, so that a block
 //!   which is torn by a power cut has lost nothing that was durable; the last is filled up with zeroes.
 //! - Only file systems that overwrite blocks in place are written to in this way.
+//! - It is the writer's own file that is written to, whatever its path names meanwhile.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{OFlags, fstatfs};
@@ -30,6 +31,11 @@ pub(super) fn overwrites_in_place(file: &File) -> bool {
     fstatfs(file).is_ok_and(|system| IN_PLACE.contains(&(system.f_type as u64)))
 }
 
+/// Whether both are of one file.
+pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
 /// See the module.
 pub(super) struct DirectFile {
     file: File,
@@ -42,17 +48,25 @@ pub(super) struct DirectFile {
 }
 
 impl DirectFile {
-    /// Opens the file at `path` once more, if its system takes such writes.
-    pub fn open(path: &Path) -> Option<Self> {
-        let flags = (OFlags::DIRECT | OFlags::DSYNC).bits().try_into().ok()?;
-        let file = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
-        overwrites_in_place(&file).then(|| Self {
+    /// Opens `written`, the file at `path`, once more, if its system takes such writes. An error when it is not there
+    /// any more.
+    pub fn open(path: &Path, written: &File) -> io::Result<Option<Self>> {
+        let flags = (OFlags::DIRECT | OFlags::DSYNC).bits().cast_signed();
+        let file = match OpenOptions::new().write(true).custom_flags(flags).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        if !is_same(&file.metadata()?, &written.metadata()?) {
+            return Err(io::Error::other("another file is in its place"));
+        }
+        Ok(overwrites_in_place(&file).then(|| Self {
             file,
             buffer: AlignedBuffer::default(),
             tail: Vec::new(),
             end: 0,
             has_written: false,
-        })
+        }))
     }
 
     /// Writes `bytes` at `at`, the end of what `file` holds, durably. `Unsupported` when nothing has been written and
@@ -139,7 +153,7 @@ mod tests {
             .open(&path)
             .unwrap();
         file.write_all_at(b"header", 0).unwrap();
-        let Some(mut direct) = DirectFile::open(&path) else {
+        let Some(mut direct) = DirectFile::open(&path, &file).unwrap() else {
             assert!(!overwrites_in_place(&file), "ext4 and XFS take such writes");
             return;
         };

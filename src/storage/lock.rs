@@ -6,13 +6,15 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::direct::is_same;
+
 /// The name of the lock file inside the directory.
 pub const LOCK_FILE: &str = "LOCK";
 
 /// Holds a directory for this process until dropped.
 #[derive(Debug)]
 pub struct DirLock {
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -20,6 +22,26 @@ impl DirLock {
     /// The path of the lock file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Takes the directory anew where the lock file is not the one that is locked: it was removed, or the directory
+    /// replaced. One that is not there is left alone.
+    ///
+    /// # Errors
+    /// When another process has it, or it cannot be locked.
+    pub fn renew(&mut self) -> io::Result<()> {
+        let Some(dir) = self.path.parent().filter(|dir| dir.is_dir()) else {
+            return Ok(());
+        };
+        let is_at_place = match std::fs::metadata(&self.path) {
+            Ok(found) => is_same(&found, &self.file.metadata()?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        if !is_at_place {
+            *self = lock_dir(dir)?;
+        }
+        Ok(())
     }
 }
 
@@ -39,7 +61,7 @@ pub fn lock_dir(dir: &Path) -> io::Result<DirLock> {
     }
     // On a full disk there is no pid to be read, and the lock holds all the same.
     let _ = note_holder(&mut file);
-    Ok(DirLock { _file: file, path })
+    Ok(DirLock { file, path })
 }
 
 fn note_holder(file: &mut File) -> io::Result<()> {
@@ -75,5 +97,21 @@ mod tests {
         assert!(lock.path().ends_with(LOCK_FILE));
         drop(lock);
         lock_dir(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_is_lost_is_taken_anew_unless_somebody_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut lock = lock_dir(dir.path()).unwrap();
+        std::fs::remove_file(lock.path()).unwrap();
+        lock.renew().unwrap();
+        lock.renew().unwrap();
+        assert!(lock_dir(dir.path()).is_err());
+        std::fs::remove_file(lock.path()).unwrap();
+        let other = lock_dir(dir.path()).unwrap();
+        assert!(lock.renew().is_err());
+        drop(other);
+        lock.renew().unwrap();
+        assert!(lock_dir(dir.path()).is_err());
     }
 }

@@ -128,8 +128,11 @@ pub trait DiskFile: Send {
     fn len(&self) -> io::Result<u64>;
 }
 
-/// Syncs a file beside its writer, and prepares it.
-pub trait DiskSync: Send + Sync {
+/// Syncs a file beside its writer, looks after it, and prepares it.
+pub trait DiskSync: DiskRead {
+    /// Whether `path` still names the file: not where it was removed, or another one is in its place.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
+
     /// Makes all durable that had been written when this was called (data and length; `fdatasync`).
     fn sync_data(&self) -> io::Result<()>;
 

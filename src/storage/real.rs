@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::direct::{DirectFile, overwrites_in_place};
+use super::direct::{DirectFile, is_same, overwrites_in_place};
 use super::{Disk, DiskFile, DiskRead, DiskSync};
 
 /// Zeroes are written so many at a time.
@@ -148,7 +148,8 @@ impl DiskFile for Appended {
             return Ok(false);
         }
         if matches!(self.direct, Direct::Untried) {
-            self.direct = DirectFile::open(&self.path).map_or(Direct::Absent, Direct::Open);
+            let opened = DirectFile::open(&self.path, &self.file)?;
+            self.direct = opened.map_or(Direct::Absent, Direct::Open);
         }
         let Direct::Open(direct) = &mut self.direct else {
             return Ok(false);
@@ -197,6 +198,14 @@ impl DiskFile for Appended {
 }
 
 impl DiskSync for RealFile {
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        match std::fs::metadata(path) {
+            Ok(found) => Ok(is_same(&found, &self.0.metadata()?)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
     }
@@ -239,6 +248,41 @@ impl DiskRead for RealFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_told_from_one_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("f"), dir.path().join("g"));
+        let file = RealDisk.create(&path).unwrap().syncer().unwrap();
+        assert!(file.is_at(&path).unwrap() && !file.is_at(&other).unwrap());
+        assert!(!file.is_at(&path.join("below")).unwrap());
+        std::fs::copy(&path, &other).unwrap();
+        RealDisk.rename(&other, &path).unwrap();
+        assert!(!file.is_at(&path).unwrap());
+        RealDisk.remove(&path).unwrap();
+        assert!(!file.is_at(&path).unwrap());
+    }
+
+    /// The way past the page cache is opened by name, with the first durable write.
+    #[test]
+    fn a_durable_write_goes_to_no_other_file() {
+        let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR").to_owned() + "/target").unwrap();
+        for is_replaced in [false, true] {
+            let path = dir.path().join(format!("f{is_replaced}"));
+            let mut file = RealDisk.create(&path).unwrap();
+            RealDisk.remove(&path).unwrap();
+            if is_replaced {
+                drop(RealDisk.create(&path).unwrap());
+            }
+            let wrote = file.write_direct(b"durable");
+            assert!(
+                wrote.is_err() || matches!(wrote, Ok(false)) && !file.is_direct(),
+                "{wrote:?}"
+            );
+            let Ok(there) = RealDisk.read(&path) else { continue };
+            assert!(there.is_empty());
+        }
+    }
 
     #[test]
     fn files_behave_as_the_trait_says() {

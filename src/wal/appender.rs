@@ -17,9 +17,11 @@ use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::claim::ClaimDir;
 use super::core::Core;
 use super::note::NoteKeeper;
-use super::segment::{self, OpenSegment, SegmentFile};
+use super::segment::{self, OpenSegment};
+use super::watch::Watch;
 use super::writer::{Writer, Wrote};
 use super::{Fsync, Lsn, WalError};
 use crate::storage::fault_point::fault_point;
@@ -27,21 +29,22 @@ use crate::storage::{Disk, DiskSync};
 
 /// See the module.
 pub(super) struct Appender {
-    core: Arc<Core>,
-    disk: Arc<dyn Disk>,
-    dir: PathBuf,
-    writer: Mutex<Writer>,
-    /// One sync at a time, and none while the segment is exchanged.
-    syncing: Mutex<()>,
-    current: Mutex<Current>,
-    notes: NoteKeeper,
+    pub(super) core: Arc<Core>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) dir: PathBuf,
+    claim: ClaimDir,
+    pub(super) writer: Mutex<Writer>,
+    /// One sync at a time, and none while the segment is exchanged or looked at.
+    pub(super) syncing: Mutex<Watch>,
+    pub(super) current: Mutex<Current>,
+    pub(super) notes: NoteKeeper,
 }
 
 /// The segment in use, as a sync needs it.
 #[derive(Clone)]
-struct Current {
-    file: Arc<dyn DiskSync>,
-    path: Arc<PathBuf>,
+pub(super) struct Current {
+    pub file: Arc<dyn DiskSync>,
+    pub path: Arc<PathBuf>,
 }
 
 impl Current {
@@ -57,21 +60,24 @@ impl Current {
 impl Appender {
     pub fn new(
         (core, disk): (Arc<Core>, Arc<dyn Disk>),
-        dir: PathBuf,
+        (dir, claim): (PathBuf, ClaimDir),
         writer: Writer,
         notes: NoteKeeper,
     ) -> Result<Self, WalError> {
         let current = Current::of(writer.segment())?;
         core.stable_bytes.store(writer.segment().bytes, Ordering::SeqCst);
-        Ok(Self {
+        let appender = Self {
             core,
             disk,
             dir,
+            claim,
             writer: Mutex::new(writer),
-            syncing: Mutex::new(()),
+            syncing: Mutex::default(),
             current: Mutex::new(current),
             notes,
-        })
+        };
+        appender.look_under(&mut appender.syncing.lock())?;
+        Ok(appender)
     }
 
     /// Writes what is queued, unless somebody else is at it.
@@ -251,9 +257,30 @@ impl Appender {
         current.file.sync_data().map_err(WalError::io("sync", &current.path))
     }
 
+    /// Looks whether the segment in use is what a start would read; the log fails if not.
+    pub fn look(&self) {
+        let mut watch = self.syncing.lock();
+        if self.core.is_open() {
+            self.fail_on(self.look_under(&mut watch));
+        }
+    }
+
+    pub(super) fn look_under(&self, watch: &mut Watch) -> Result<(), WalError> {
+        let current = self.current.lock().clone();
+        let bytes = self.core.segments.lock().last().map_or(0, |last| last.bytes);
+        let looked = watch.look(current.file.as_ref(), &current.path, bytes);
+        looked.inspect_err(|_| self.core.has_strayed.store(true, Ordering::SeqCst))
+    }
+
+    /// Makes sure of the directory.
+    pub fn claim_dir(&self) -> Result<(), WalError> {
+        let claimed = self.claim.claim(self.disk.as_ref(), &self.dir);
+        claimed.map_err(WalError::io("take", &self.dir))
+    }
+
     /// Begins another segment after the one that is full, and writes what waited for that.
     pub fn rotate(&self) {
-        let _role = self.syncing.lock();
+        let mut watch = self.syncing.lock();
         // Without the writer's lock: what comes meanwhile waits in the queue.
         self.fail_on(self.sync_under());
         let mut writer = self.writer.lock();
@@ -261,13 +288,15 @@ impl Appender {
             return;
         }
         let ended = self.sync_under().and_then(|()| {
+            // Nobody looks after it any more.
+            self.look_under(&mut watch)?;
             // A mark may have followed the last sync: in a segment that is not the last one, nothing may be torn.
             writer.end_segment()
         });
         if ended.is_err() {
             return self.fail_on(ended);
         }
-        match self.begin_next(&mut writer) {
+        match self.begin_next(&mut watch, &mut writer) {
             // It has been taken from the queue already.
             Ok(()) => self.write_under(&mut writer),
             Err(error) => self.fail_for(&error, true),
@@ -275,16 +304,16 @@ impl Appender {
     }
 
     /// Begins the segment after the one that is full, which has ended.
-    fn begin_next(&self, writer: &mut Writer) -> Result<(), WalError> {
+    fn begin_next(&self, watch: &mut Watch, writer: &mut Writer) -> Result<(), WalError> {
         let first = writer.next();
         let (segment, current) = self.create(first)?;
         self.note_segment(first);
         self.turn_to(writer, segment, current);
         self.core.is_full.store(false, Ordering::SeqCst);
-        Ok(())
+        self.look_under(watch)
     }
 
-    fn create(&self, first: Lsn) -> Result<(OpenSegment, Current), WalError> {
+    pub(super) fn create(&self, first: Lsn) -> Result<(OpenSegment, Current), WalError> {
         let segment = segment::create(self.disk.as_ref(), &self.dir, first, self.notes.identity)?;
         let current = Current::of(&segment)?;
         Ok((segment, current))
@@ -292,7 +321,7 @@ impl Appender {
 
     /// Notes a new segment. Where that fails the note is older than the log, and tells of less than it could, until the
     /// keeper has noted it.
-    fn note_segment(&self, first: Lsn) {
+    pub(super) fn note_segment(&self, first: Lsn) {
         if let Err(error) = self.notes.tell(self.disk.as_ref(), first, first.before()) {
             tracing::warn!("the log's new segment is not noted beside the checkpoints yet: {error}");
         }
@@ -325,7 +354,7 @@ impl Appender {
 
     /// The log, which has failed for want of room, goes on where it was if there is room now; whether it does.
     pub fn go_on(&self) -> Result<bool, WalError> {
-        let role = self.syncing.lock();
+        let mut watch = self.syncing.lock();
         let mut writer = self.writer.lock();
         if !self.core.is_failed() || !self.core.wants_room.load(Ordering::SeqCst) {
             return Ok(false);
@@ -338,88 +367,20 @@ impl Appender {
             return Ok(false);
         }
         if self.core.is_full.load(Ordering::SeqCst) {
-            self.begin_next(&mut writer)?;
+            self.begin_next(&mut watch, &mut writer)?;
         } else {
             writer.write_again()?;
         }
         self.core.forget_failure();
         // What had been taken from the queue.
         self.write_under(&mut writer);
-        drop((writer, role));
+        drop((writer, watch));
         self.core.wake_all();
         self.write();
         Ok(true)
     }
 
-    /// The log, which has failed, goes on behind `lsn`: all up to there is durable by other means.
-    pub fn resume_behind(&self, lsn: Lsn) -> Result<(), WalError> {
-        self.resume_under_locks(lsn)?;
-        // What was queued while the writer was not to be had. Woken before, the keeper may have found nothing to do.
-        self.write();
-        self.core.nudge();
-        Ok(())
-    }
-
-    fn resume_under_locks(&self, lsn: Lsn) -> Result<(), WalError> {
-        let _role = self.syncing.lock();
-        let mut writer = self.writer.lock();
-        if writer.next() > lsn.next() {
-            let written = writer.next().before();
-            let why = format!("WAL: record {written} is written, the log cannot go on behind {lsn}");
-            return Err(WalError::Failed(Arc::from(why)));
-        }
-        // What is left may go as a whole: from here to the new segment the log is not needed.
-        self.core.wants_room.store(false, Ordering::SeqCst);
-        self.notes.release(self.disk.as_ref())?;
-        writer.ahead.clear_way(u64::MAX);
-        self.leave(&writer, lsn.next());
-        let (segment, current) = self.create(lsn.next())?;
-        self.note_segment(lsn.next());
-        writer.skip_to(lsn.next());
-        self.turn_to(&mut writer, segment, current);
-        self.core.mend(lsn);
-        Ok(())
-    }
-
-    /// Leaves the segment in which the log has failed as it is known to be good, or not at all. It holds nothing that
-    /// is needed, so that the log goes on even if neither can be done.
-    fn leave(&self, writer: &Writer, next: Lsn) {
-        let (path, bytes) = (&writer.segment().path, self.core.stable_bytes.load(Ordering::SeqCst));
-        let is_empty = self.core.segments.lock().last().is_none_or(|last| last.first >= next);
-        let left = match self.disk.exists(path) {
-            // An earlier attempt has removed it.
-            Ok(false) => Ok(()),
-            _ if is_empty => self.disk.remove(path),
-            _ => self
-                .disk
-                .truncate(path, bytes)
-                .or_else(|_| self.disk.remove(path))
-                .and_then(|()| self.disk.sync_dir(&self.dir)),
-        };
-        if let Err(error) = left {
-            tracing::warn!(
-                "the segment {} in which the log failed stays as it is: {error}",
-                path.display()
-            );
-        }
-        if let Err(error) = self.remove_leftovers() {
-            tracing::warn!("a segment that was never used stays: {error}");
-        }
-    }
-
-    /// Removes segments that were begun in vain.
-    fn remove_leftovers(&self) -> Result<(), WalError> {
-        let files = segment::list(self.disk.as_ref(), &self.dir)?;
-        let segments = self.core.segments.lock();
-        let is_known = |file: &SegmentFile| segments.iter().any(|known| known.first == file.first);
-        let unknown: Vec<SegmentFile> = files.into_iter().filter(|file| !is_known(file)).collect();
-        drop(segments);
-        unknown
-            .iter()
-            .try_for_each(|file| segment::remove_leftover(self.disk.as_ref(), &file.path))
-    }
-
-    fn turn_to(&self, writer: &mut Writer, segment: OpenSegment, current: Current) {
+    pub(super) fn turn_to(&self, writer: &mut Writer, segment: OpenSegment, current: Current) {
         *self.current.lock() = current;
         self.core.stable_bytes.store(segment.bytes, Ordering::SeqCst);
         writer.turn_to(segment);
@@ -443,13 +404,18 @@ impl Appender {
     /// The end of the log: all durable, and marked so.
     pub fn finish(&self) {
         self.sync();
-        let _role = self.syncing.lock();
+        let mut watch = self.syncing.lock();
         let mut writer = self.writer.lock();
         if writer.is_stuck() {
             tracing::warn!("WAL: closed while record {} was begun and not submitted", writer.next());
         }
-        if !self.core.is_failed() {
-            self.fail_on(writer.write_mark().and_then(|()| writer.end_segment()));
+        if self.core.is_failed() {
+            return;
         }
+        let ended = self.look_under(&mut watch).and_then(|()| {
+            writer.write_mark()?;
+            writer.end_segment()
+        });
+        self.fail_on(ended);
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Control {
     /// Sync at least up to here, whatever the policy.
     pub sync_to: Lsn,
     pub closing: bool,
+    /// How often somebody has asked to look after the segment.
+    pub looks_asked: u64,
 }
 
 #[derive(Default)]
@@ -80,6 +82,8 @@ pub(super) struct Core {
     pub failed: AtomicBool,
     /// It failed for want of room, and nothing is lost that is here: it can go on where it was.
     pub wants_room: AtomicBool,
+    /// It failed because of what has become of its segment: records that were stable may not be there.
+    pub has_strayed: AtomicBool,
     pub closed: AtomicBool,
     /// Why it has failed, if it has.
     pub failure: Mutex<Option<Arc<str>>>,
@@ -87,6 +91,8 @@ pub(super) struct Core {
     pub is_full: AtomicBool,
     /// There has been a sync that no mark tells of.
     pub mark_due: AtomicBool,
+    /// The last question of that kind that was answered, unless the log has failed.
+    pub looks_done: AtomicU64,
     /// Commits are one operation of the disk, as far as is known.
     pub is_direct: AtomicBool,
     pub unsynced: Unsynced,
@@ -125,10 +131,12 @@ impl Core {
             floor: AtomicU8::new(Fsync::No as u8),
             failed: AtomicBool::new(false),
             wants_room: AtomicBool::new(false),
+            has_strayed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             failure: Mutex::default(),
             is_full: AtomicBool::new(false),
             mark_due: AtomicBool::new(next > Lsn::FIRST),
+            looks_done: AtomicU64::new(0),
             is_direct: AtomicBool::new(false),
             unsynced: Unsynced::new(),
             slots: Mutex::default(),
@@ -246,6 +254,7 @@ impl Core {
         let mut failure = self.failure.lock();
         *failure = None;
         self.wants_room.store(false, Ordering::SeqCst);
+        self.has_strayed.store(false, Ordering::SeqCst);
         self.failed.store(false, Ordering::SeqCst);
     }
 

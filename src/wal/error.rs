@@ -19,6 +19,13 @@ pub enum WalError {
     Failed(Arc<str>),
     /// The log was closed before the record became durable.
     Closed,
+    /// The segment that is being written to is not where a start would read it, or not as it was written.
+    Strayed {
+        /// The segment file.
+        file: PathBuf,
+        /// What has become of it.
+        how: &'static str,
+    },
     /// Bytes that were whole once are not what was written.
     Damaged {
         /// The segment file.
@@ -112,6 +119,9 @@ impl fmt::Display for WalError {
             WalError::Io(error) => write!(f, "WAL: {error}"),
             WalError::Failed(why) => write!(f, "WAL: failed earlier: {why}"),
             WalError::Closed => write!(f, "WAL: closed before the record was durable"),
+            WalError::Strayed { file, how } => {
+                write!(f, "WAL: the segment {} {how}, while it was written to", file.display())
+            }
             WalError::Damaged { file, offset, reason } => {
                 write!(f, "WAL: {} is damaged at byte {offset}: {reason}", file.display())
             }

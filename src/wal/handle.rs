@@ -84,7 +84,8 @@ impl Wal {
         *core.segments.lock() = describe(disk.as_ref(), &files, last_wall_ms)?;
         let dir = options.dir.clone();
         let writer = Writer::new(core.clone(), &options, segment, (next, last_wall_ms));
-        let appender = Arc::new(Appender::new((core.clone(), disk.clone()), dir.clone(), writer, notes)?);
+        let place = (dir.clone(), options.claim);
+        let appender = Arc::new(Appender::new((core.clone(), disk.clone()), place, writer, notes)?);
         let keeper = Keeper::new(core.clone(), appender.clone());
         let builder = std::thread::Builder::new().name("wal".to_owned());
         let thread = builder
@@ -233,6 +234,49 @@ impl Wal {
     #[inline]
     pub fn is_failed(&self) -> bool {
         self.inner.core.is_failed()
+    }
+
+    /// Looks whether the segment in use is what a start would read; if not, the log has failed. Reads the disk.
+    ///
+    /// # Errors
+    /// When the log has failed, or is closed.
+    pub fn look(&self) -> Result<(), WalError> {
+        if let Some(appender) = &self.inner.appender {
+            appender.look();
+        }
+        self.inner.core.refusal().map_or(Ok(()), Err)
+    }
+
+    /// Asks for the same, without waiting for the disk; [`Wal::has_looked`] tells when it is done.
+    pub fn ask_to_look(&self) -> u64 {
+        let mut asked = 0;
+        self.inner.core.request(|control| {
+            control.looks_asked += 1;
+            asked = control.looks_asked;
+        });
+        asked
+    }
+
+    /// Whether what was asked for is done. While the log has failed nothing is.
+    pub fn has_looked(&self, asked: u64) -> bool {
+        !self.is_enabled() || self.inner.core.looks_done.load(Ordering::SeqCst) >= asked
+    }
+
+    /// Whether it has failed because its segment was lost: then nothing that only the log had is safe.
+    pub fn has_strayed(&self) -> bool {
+        self.inner.core.has_strayed.load(Ordering::SeqCst)
+    }
+
+    /// Makes sure of the directory of a log that has failed, before anything is built on its going on there: makes it if
+    /// it is missing, and takes it for this process if its lock is lost.
+    ///
+    /// # Errors
+    /// When that cannot be done, or another process has it.
+    pub fn claim_dir(&self) -> Result<(), WalError> {
+        match &self.inner.appender {
+            Some(appender) => appender.claim_dir(),
+            None => Ok(()),
+        }
     }
 
     /// Whether the log has been closed: nothing is written any more.

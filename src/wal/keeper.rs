@@ -1,4 +1,5 @@
-//! The log's own thread: syncs by time and on request, new segments, marks of an idle log, the close.
+//! The log's own thread: syncs by time and on request, new segments, marks of an idle log, looking after the segment in
+//! use, the close.
 //!
 //! Records are written by those who hand them over (`appender`). The keeper does what takes long, or what nobody else
 //! would do.
@@ -17,6 +18,8 @@ use super::{Fsync, Lsn};
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// How often it is tried to note a segment that could not be noted.
 const NOTE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is looked whether the segment in use is what a start would read.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// After a sync and this much idle time the mark is written by itself.
 const MARK_IDLE_TIME: Duration = Duration::from_millis(50);
 /// A closing log waits this long for records that are begun and not yet submitted.
@@ -29,6 +32,7 @@ pub(super) struct Keeper {
     appender: Arc<Appender>,
     last_sync: Instant,
     last_note: Instant,
+    last_look: Instant,
     /// How far a closing log was when it last had something to write, and when that was.
     last_drained: (Lsn, Instant),
 }
@@ -40,6 +44,7 @@ impl Keeper {
             appender,
             last_sync: Instant::now(),
             last_note: Instant::now(),
+            last_look: Instant::now(),
             last_drained: (Lsn::ZERO, Instant::now()),
         }
     }
@@ -81,6 +86,7 @@ impl Keeper {
         if !closing {
             self.appender.write_ahead();
             self.note();
+            self.look();
         }
         let is_over = self.core.is_open() && !self.core.is_full.load(Ordering::SeqCst) && closing && self.is_drained();
         if is_over {
@@ -94,6 +100,17 @@ impl Keeper {
         if self.last_note.elapsed() >= NOTE_INTERVAL && self.appender.is_note_behind() {
             self.last_note = Instant::now();
             self.appender.note_again();
+        }
+    }
+
+    /// Looks after the segment in use, by time or because somebody has asked.
+    fn look(&mut self) {
+        let asked = self.core.control.lock().looks_asked;
+        let is_asked = asked > self.core.looks_done.load(Ordering::SeqCst);
+        if is_asked || self.last_look.elapsed() >= LOOK_INTERVAL {
+            self.last_look = Instant::now();
+            self.appender.look();
+            self.core.looks_done.store(asked, Ordering::SeqCst);
         }
     }
 
@@ -133,7 +150,8 @@ impl Keeper {
     /// When there is something to do that nobody asks for.
     fn deadline(&self, closing: bool) -> Option<Instant> {
         let note = self.appender.is_note_behind().then(|| self.last_note + NOTE_INTERVAL);
-        self.work_deadline(closing).into_iter().chain(note).min()
+        let look = Some(self.last_look + LOOK_INTERVAL);
+        self.work_deadline(closing).into_iter().chain(note).chain(look).min()
     }
 
     fn work_deadline(&self, closing: bool) -> Option<Instant> {

@@ -11,11 +11,13 @@
 //! - Every begun record is committed and submitted: there is no abandoning, an LSN taken is an LSN written.
 //! - `stable_lsn ≤ written_lsn ≤ last_lsn`; a record at or below `stable_lsn` survives a power cut.
 //! - After a failed write or sync nothing is retried. Nothing moves until all that was begun is durable by other means
-//!   (a checkpoint); then the log goes on in a new segment.
+//!   (a checkpoint); then the log goes on in a new segment. A segment that is lost while it is written to, or replaced,
+//!   is such a failure.
 
 mod ahead;
 mod appender;
 mod chunk;
+mod claim;
 mod core;
 mod error;
 mod feed;
@@ -29,6 +31,7 @@ mod positions;
 mod producer;
 mod reader;
 mod repair;
+mod resume;
 mod segment;
 mod segment_reader;
 #[cfg(test)]
@@ -36,10 +39,12 @@ mod tests;
 mod unsynced;
 mod waiters;
 mod walk;
+mod watch;
 mod writer;
 
 use std::path::PathBuf;
 
+pub use claim::ClaimDir;
 pub use error::WalError;
 pub use format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES};
 pub use handle::{Wal, WalStats};
@@ -86,6 +91,8 @@ pub struct WalOptions {
     pub pending_bytes_max: u64,
     /// The longest payload of a record: [`RECORD_BYTES_MAX`], less in tests.
     pub record_bytes_max: u64,
+    /// Takes the directory for this process once more, before the log goes on in it after it has failed.
+    pub claim: ClaimDir,
 }
 
 impl WalOptions {
@@ -100,6 +107,7 @@ impl WalOptions {
             term: 0,
             pending_bytes_max: 256 << 20,
             record_bytes_max: RECORD_BYTES_MAX,
+            claim: ClaimDir::default(),
         }
     }
 }

@@ -87,7 +87,8 @@ fn aside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn set_aside(disk: &dyn Disk, path: &Path) -> Result<PathBuf, WalError> {
+/// Gives the segment at `path` a name under which it is none of the log, not durably yet.
+pub(super) fn set_aside(disk: &dyn Disk, path: &Path) -> Result<PathBuf, WalError> {
     let to = aside(path);
     disk.rename(path, &to).map_err(WalError::io("rename", path))?;
     Ok(to)

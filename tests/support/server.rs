@@ -414,7 +414,7 @@ fn limit_open_files(command: &mut Command, max: u64) {
 }
 
 /// Copies what is in `from` into `to`.
-fn copy_all(from: &Path, to: &Path) {
+pub fn copy_all(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a directory");
     for entry in fs::read_dir(from).expect("list") {
         let entry = entry.expect("an entry");

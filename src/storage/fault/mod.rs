@@ -232,6 +232,12 @@ impl DiskFile for FaultFile {
 }
 
 impl DiskSync for FaultFile {
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.disk.with(Op::Look, |state| {
+            Ok(state.lookup(path).is_ok_and(|found| found == self.id))
+        })
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         let (pause, image) = {
             let mut state = self.disk.state.lock();

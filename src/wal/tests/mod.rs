@@ -6,6 +6,7 @@ mod failure;
 mod feed;
 mod mutated;
 mod normal;
+mod straying;
 mod walk;
 
 use std::path::{Path, PathBuf};
