@@ -11,7 +11,7 @@
 //!   is new.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -128,15 +128,34 @@ impl Wal {
         match self.visit_files(disk, files, (from, until), visit) {
             // Trimmed between the look at the list and the opening of the file.
             Err(WalError::Io(_)) if from < self.first_lsn() => Err(self.trimmed(from)),
+            // There the log has failed, and gone on behind a checkpoint.
+            Err(WalError::Missing { expected, found, .. }) => Err(WalError::Trimmed {
+                from: from.max(expected),
+                oldest: found,
+            }),
+            // The segment in which it failed was let go of between the look at the list and the opening of the file.
+            Err(WalError::Io(error)) if !self.has_segment(&error.path) => Err(self.trimmed(from)),
             outcome => outcome,
         }
+    }
+
+    fn has_segment(&self, path: &Path) -> bool {
+        let segments = self.core().segments.lock();
+        segments.iter().any(|segment| segment.path == path)
     }
 
     fn trimmed(&self, from: Lsn) -> WalError {
         WalError::Trimmed {
             from,
-            oldest: self.first_lsn(),
+            oldest: self.next_first(from),
         }
+    }
+
+    /// Where a segment begins behind `from`; the next record, if none does.
+    fn next_first(&self, from: Lsn) -> Lsn {
+        let segments = self.core().segments.lock();
+        let next = segments.iter().find(|segment| segment.first > from);
+        next.map_or(self.last_lsn().next(), |segment| segment.first)
     }
 
     /// The segments from the one that holds `from` on.

@@ -148,3 +148,49 @@ fn readers_are_bounded() {
     drop(release);
     wal.close().unwrap();
 }
+
+/// What was under way when the log failed is in the checkpoint behind which it goes on, and in no segment.
+#[test]
+fn what_is_missing_where_the_log_went_on_is_told() {
+    for cuts in [false, true] {
+        let disk = FaultDisk::new(1);
+        let wal = open(&disk, options(Fsync::Always), Lsn::FIRST).unwrap();
+        let mut log = wal.log();
+        for _ in 0..40 {
+            append(&mut log);
+            log.submit();
+        }
+        wal.sync_blocking(Lsn::new(40)).unwrap();
+        if cuts {
+            disk.remove(&segment_path(Lsn::FIRST)).unwrap();
+            assert!(wal.look().is_err());
+        } else {
+            disk.fail_write(0);
+        }
+        append(&mut log);
+        append(&mut log);
+        log.submit();
+        assert!(wal.is_failed());
+        wal.resume_behind(wal.last_lsn()).unwrap();
+        let oldest = wal.last_lsn().next();
+        let gone = |from: Lsn| {
+            let told = follow(&wal, from, 9);
+            let matches =
+                matches!(told, Err(WalError::Trimmed { from: told, oldest: next }) if (told, next) == (from, oldest));
+            assert!(matches, "{from}: {told:?}");
+        };
+        gone(Lsn::new(41));
+        gone(Lsn::new(42));
+        if cuts {
+            assert_eq!(wal.first_lsn(), oldest);
+            gone(Lsn::new(7));
+        } else {
+            assert_eq!(follow(&wal, Lsn::new(40), 1).unwrap(), [Lsn::new(40)]);
+        }
+        append(&mut log);
+        log.submit();
+        wal.sync_blocking(oldest).unwrap();
+        gone(Lsn::new(41));
+        assert_eq!(follow(&wal, oldest, 9).unwrap(), [oldest]);
+    }
+}
