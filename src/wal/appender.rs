@@ -416,6 +416,20 @@ impl Appender {
             writer.write_mark()?;
             writer.end_segment()
         });
+        let is_whole = ended.is_ok();
         self.fail_on(ended);
+        if is_whole {
+            self.note_end(writer.next().before());
+        }
+    }
+
+    /// Notes that the log has ended well behind `last`: a start could not tell that its tail is missing.
+    fn note_end(&self, last: Lsn) {
+        if self.notes.has_reached(last) {
+            return;
+        }
+        if let Err(error) = self.note_reached(last) {
+            tracing::warn!("the log's end is not noted beside the checkpoints: {error}");
+        }
     }
 }

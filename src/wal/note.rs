@@ -255,6 +255,11 @@ impl NoteKeeper {
         self.note.lock().newest < newest
     }
 
+    /// Whether it says that the log is durable up to `lsn`.
+    pub fn has_reached(&self, lsn: Lsn) -> bool {
+        self.note.lock().reached >= lsn
+    }
+
     /// Notes that the log is not needed.
     pub fn release(&self, disk: &dyn Disk) -> Result<(), WalError> {
         let mut noted = self.note.lock();

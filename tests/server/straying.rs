@@ -215,3 +215,20 @@ fn a_data_directory_that_is_moved_away_and_back_goes_on() {
     let missing = [missing(&mut conn, "a", 50), missing(&mut conn, "b", 50)];
     assert!(missing.iter().all(Vec::is_empty), "{missing:?}");
 }
+
+/// After an end in good order the log is as long as it was, or a start says that it is not.
+#[test]
+fn a_log_that_has_lost_its_tail_after_a_clean_end_is_not_started_from() {
+    let settings = [
+        "wal.fsync=always",
+        "checkpoint.interval_s=0",
+        "checkpoint.on_shutdown=false",
+    ];
+    let mut server = Server::lokikv(&settings);
+    write(&mut server.connect(), "a", 300);
+    assert!(server.terminate().success());
+    cut(&segment(&server.data_dir()), 1000);
+    let refused = server.try_start().unwrap_err();
+    assert!(refused.contains("and was durable up to"), "{refused}");
+    assert!(refused.contains("lokikv repair"), "{refused}");
+}

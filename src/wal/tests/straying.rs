@@ -186,3 +186,25 @@ fn a_directory_that_is_lost_to_another_process_is_not_gone_on_in() {
     let refused = wal.claim_dir().unwrap_err().to_string();
     assert!(refused.contains("in use by process 7"), "{refused}");
 }
+
+/// A start then refuses a log that has lost its tail.
+#[test]
+fn a_clean_end_is_noted() {
+    let (disk, notes) = (FaultDisk::new(1), Path::new("/data/checkpoint"));
+    let noting = || WalOptions {
+        note_dir: Some(notes.to_owned()),
+        ..options(Fsync::No)
+    };
+    let wal = open(&disk, noting(), Lsn::FIRST).unwrap();
+    let last = append_all(&wal, &mut wal.log(), 9);
+    wal.close().unwrap();
+    let note = LogNote::read(&disk, notes).unwrap().unwrap();
+    assert_eq!((note.reached, note.newest), (last, Lsn::FIRST));
+    assert!(note.check_end(notes, last).is_err());
+    note.check_end(notes, last.next()).unwrap();
+    // Nothing new: nothing to be noted but the start.
+    let wal = open(&disk, noting(), last.next()).unwrap();
+    let before = disk.operations();
+    wal.close().unwrap();
+    assert_eq!(disk.operations() - before, 2, "the mark, and its sync");
+}
