@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use super::capture::Capture;
 use super::files::base::Base;
-use super::files::catalog::Catalog;
+use super::files::catalog::{Catalog, manifest_name};
 use super::files::error::{CheckpointError, Result};
 use super::files::format::ManifestKind;
+use super::files::manifest::Manifest;
+use super::files::watch::Watch;
 use super::queue::{Context, Job, Reply};
 use super::request::CheckpointDone;
 use crate::engine::background::{Urgent, step_back};
@@ -45,6 +47,8 @@ pub(super) struct Runner {
     catalog: Option<Catalog>,
     /// What the newest checkpoint has, if that is known already.
     base: Option<Base>,
+    /// What its page files are known by.
+    pub(super) watch: Watch,
     /// When the last attempt began, and whether it failed.
     last_attempt: Instant,
     failed: bool,
@@ -75,11 +79,13 @@ pub(super) fn run(shared: Arc<Context>, worker: Worker, behind_bytes: u64) {
         worker,
         catalog: None,
         base: None,
+        watch: Watch::default(),
         last_attempt: Instant::now(),
         failed: false,
         retry: (RETRY, String::new()),
         last_mend: (None, String::new()),
     };
+    runner.begin_watch();
     loop {
         match runner.next_work() {
             Work::Checkpoint(waiters) => runner.checkpoint(waiters),
@@ -102,6 +108,16 @@ pub(super) fn told(error: CheckpointError) -> CheckpointError {
 }
 
 impl Runner {
+    /// Looks at the page files that the data was just loaded from.
+    fn begin_watch(&mut self) {
+        let Some(last) = self.shared.status.last() else { return };
+        let (disk, dir) = (self.shared.disk.as_ref(), &self.shared.options.dir);
+        let head = Manifest::read_head(disk, &dir.join(manifest_name(last.id)));
+        if let Err(error) = head.and_then(|head| self.watch.look(disk, dir, &head.files)) {
+            tracing::warn!("the files of checkpoint {} cannot be watched: {error}", last.id);
+        }
+    }
+
     fn next_work(&self) -> Work {
         let mut requests = self.shared.requests.lock();
         loop {
@@ -238,13 +254,16 @@ impl Runner {
         let _urgent = self.shared.engine.wal().is_failed().then(Urgent::begin);
         let mut catalog = self.take_catalog()?;
         catalog.is_lz4 = self.shared.settings.is_lz4();
-        let known = self.base.take().filter(|base| match catalog.check_base(base) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!("{error}; the checkpoints that name it are damaged, the next one writes it anew");
-                false
-            }
-        });
+        let known = self
+            .base
+            .take()
+            .filter(|base| match catalog.check_base(base, &mut self.watch) {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::error!("{error}; checkpoints cannot rely on it, this one writes anew what it needs of it");
+                    false
+                }
+            });
         let base = known.unwrap_or_else(|| self.read_base(&catalog));
         let id = catalog.take_id();
         let outcome = self.write(&mut catalog, &base, id);
@@ -260,11 +279,11 @@ impl Runner {
     }
 
     /// What the last good checkpoint has. Where that cannot be read everything is written anew, which heals it.
-    fn read_base(&self, catalog: &Catalog) -> Base {
+    fn read_base(&mut self, catalog: &Catalog) -> Base {
         let Some(last) = self.shared.status.last() else {
             return Base::default();
         };
-        catalog.base(last.id).unwrap_or_else(|error| {
+        catalog.base(last.id, &mut self.watch).unwrap_or_else(|error| {
             tracing::warn!("the next checkpoint writes every page, since the last one cannot be read: {error}");
             Base::default()
         })
@@ -294,7 +313,7 @@ impl Runner {
             wal.note_reached(lsn)?;
         }
         fault_point("checkpoint.wal_durable");
-        catalog.check_base(base)?;
+        catalog.check_base(base, &mut self.watch)?;
         bytes += catalog.publish(&mut manifest)?;
         if had_failed {
             fault_point("checkpoint.before_resume");
@@ -319,7 +338,7 @@ impl Runner {
             manifest.head.entries,
             done.millis
         );
-        self.base = catalog.base_of(manifest).ok();
+        self.base = catalog.base_of(manifest, &mut self.watch).ok();
         Ok(done)
     }
 

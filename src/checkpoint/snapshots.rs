@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::files::catalog::{Catalog, SnapshotId, manifest_name, open_page_files};
+use super::files::catalog::{Catalog, SnapshotId, manifest_name, open_page_files, page_file_id, page_file_name};
 use super::files::error::Result;
 use super::files::format::{ManifestHead, ManifestKind, PageRow};
 use super::files::manifest::{CollectionPages, Manifest};
@@ -131,10 +131,11 @@ impl Runner {
         })
     }
 
-    /// Reads a checkpoint back.
+    /// Reads a checkpoint back. The next one relies on no page file in which there is damage.
     pub(super) fn verify_snapshot(&mut self, id: SnapshotId) -> Result<Verified> {
         let disk = Arc::clone(&self.shared.disk);
-        self.with_catalog(|catalog| {
+        let mut damaged = BTreeSet::new();
+        let found = self.with_catalog(|catalog| {
             let id = catalog.resolve(id)?;
             let mut found = Verified {
                 id,
@@ -148,13 +149,20 @@ impl Runner {
             let manifest = verify_manifest(disk.as_ref(), &path, expected, &mut |event| {
                 if let Event::Fault(error) = event {
                     found.faults.push(error.to_string());
+                    damaged.extend(error.file().and_then(page_file_id));
                 }
             });
             if let Some(Manifest { head, .. }) = manifest {
                 (found.pages, found.keys) = (head.pages, head.entries);
             }
             Ok(found)
-        })
+        });
+        for id in damaged {
+            let name = page_file_name(id);
+            tracing::warn!("{name} is damaged: the next checkpoint writes anew what it needs of it");
+            self.watch.note_damaged(id);
+        }
+        found
     }
 
     /// Deletes a checkpoint, and the page files that nobody else needs.

@@ -26,6 +26,17 @@ pub use lock::{DirLock, lock_dir};
 pub use real::RealDisk;
 pub use signals::make_file_limit_an_error;
 
+/// See [`Disk::stamp`]. Not the times that change when a file is read or backed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStamp {
+    /// Its length.
+    pub len: u64,
+    /// Its number in its file system.
+    pub inode: u64,
+    /// When it was last written to: seconds and nanoseconds.
+    pub modified: (i64, i64),
+}
+
 /// All that the WAL and the checkpoints need of a file system.
 pub trait Disk: Send + Sync {
     /// Creates a new file, open for appending; `AlreadyExists` if there is one.
@@ -68,6 +79,9 @@ pub trait Disk: Send + Sync {
     fn len(&self, path: &Path) -> io::Result<u64> {
         self.open_read(path)?.len()
     }
+
+    /// What tells the file from another one in its place, and from itself before it was written to.
+    fn stamp(&self, path: &Path) -> io::Result<FileStamp>;
 
     /// Cuts a file to `len` bytes and syncs it.
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {

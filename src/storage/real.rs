@@ -7,12 +7,12 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::direct::{DirectFile, is_same, overwrites_in_place};
-use super::{Disk, DiskFile, DiskRead, DiskSync};
+use super::{Disk, DiskFile, DiskRead, DiskSync, FileStamp};
 
 /// Zeroes are written so many at a time.
 static ZEROES: [u8; 64 << 10] = [0; 64 << 10];
@@ -126,6 +126,15 @@ impl Disk for RealDisk {
 
     fn len(&self, path: &Path) -> io::Result<u64> {
         Ok(std::fs::metadata(path)?.len())
+    }
+
+    fn stamp(&self, path: &Path) -> io::Result<FileStamp> {
+        let found = std::fs::metadata(path)?;
+        Ok(FileStamp {
+            len: found.len(),
+            inode: found.ino(),
+            modified: (found.mtime(), found.mtime_nsec()),
+        })
     }
 }
 
@@ -307,7 +316,11 @@ mod tests {
         RealDisk.rename(&path, &sub.join("g")).unwrap();
         RealDisk.sync_dir(&sub).unwrap();
         assert_eq!(RealDisk.list(&sub).unwrap(), ["g"]);
-        assert_eq!(RealDisk.len(&sub.join("g")).unwrap(), 2);
+        let (len, stamp) = (RealDisk.len(&sub.join("g")), RealDisk.stamp(&sub.join("g")).unwrap());
+        assert_eq!((len.unwrap(), stamp.len), (2, 2));
+        std::fs::copy(sub.join("g"), sub.join("h")).unwrap();
+        RealDisk.rename(&sub.join("h"), &sub.join("g")).unwrap();
+        assert_ne!(RealDisk.stamp(&sub.join("g")).unwrap(), stamp);
         assert!(!RealDisk.exists(&path).unwrap());
         let free = RealDisk.free_bytes(&sub).unwrap();
         assert!(free.is_some() && RealDisk.free_bytes(&sub.join("not/there")).unwrap().is_some());

@@ -5,7 +5,7 @@
 //! and what is carried on then is what the newest one has. When less than half of a file is needed its live pages count
 //! as changed, so that the next checkpoint writes them anew and the file goes with the last manifest that names it.
 //! Beyond [`FILES_MAX`] files the half with the fewest live bytes is treated likewise. So are those of a file that is
-//! no longer there, or has lost its end.
+//! no longer there, has lost its end, or cannot be relied on (`src/checkpoint/files/watch.rs`).
 //!
 //! **Invariant:** a page or part of version 0 is never known: it was changed without a log, so its version says nothing.
 
@@ -75,7 +75,8 @@ impl Rows {
 }
 
 impl Base {
-    /// What `manifest` has. `file_bytes`: the length of each of its page files; `None`: it is not there.
+    /// What `manifest` has. `file_bytes`: the length of each of its page files; `None`: nothing in it can
+    /// be relied on.
     pub fn new(manifest: Manifest, file_bytes: &[Option<u64>]) -> Self {
         let files = manifest.head.files;
         let mut live_bytes = vec![0_u64; files.len()];
@@ -104,8 +105,8 @@ impl Base {
         }
     }
 
-    /// The index of the first page file that a checkpoint built on this may name but is not as long as it should be, and
-    /// the length that it should have at least.
+    /// The index of the first page file that a checkpoint built on this may name but that cannot be relied on, or is not
+    /// as long as it should be, and the length that it should have at least.
     pub fn lost_file(&self, file_bytes: &[Option<u64>]) -> Option<(usize, u64)> {
         let files = self.ends.iter().zip(&self.is_sparse).zip(file_bytes).enumerate();
         let mut needed = files.filter(|(_, ((_, is_sparse), _))| !**is_sparse);
@@ -161,7 +162,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Whether a file whose last page ends at `end` is not there, or has lost its end.
+/// Whether a file whose last page ends at `end` cannot be relied on, or has lost its end.
 fn is_lost(end: u64, bytes: Option<u64>) -> bool {
     bytes.is_none_or(|bytes| bytes < end)
 }

@@ -2,7 +2,8 @@
 //!
 //! **Invariants**
 //! - A manifest appears under its name by a rename, after it and every file it names are durable, entries included.
-//! - What a manifest takes over from the one before was there, in full length, when it was published.
+//! - What a manifest takes over from the one before was there when it was published, in full length and as it was first
+//!   seen.
 //! - A page file is removed only when no readable manifest names it and every manifest can be read.
 //! - The control file tells of a checkpoint once its manifest is durable, and is there before the first one.
 //! - A checkpoint that is pinned stays.
@@ -10,7 +11,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use super::manifest::Manifest;
 use super::packing::Compression;
 use super::page_file::{PageFileReader, PageFileWriter};
 use super::refusal::Refusal;
+use super::watch::{Seen, Watch};
 use crate::storage::Disk;
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
@@ -54,6 +55,11 @@ fn parse(name: &OsStr, prefix: &str, suffix: &str) -> Option<u64> {
     let digits = name.to_str()?.strip_prefix(prefix)?.strip_suffix(suffix)?;
     let canonical = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     if canonical { digits.parse().ok() } else { None }
+}
+
+/// The page file that `path` names, if it does.
+pub fn page_file_id(path: &Path) -> Option<u64> {
+    parse(path.file_name()?, "pages-", ".lkp")
 }
 
 /// What is in a directory of checkpoint files.
@@ -274,53 +280,43 @@ impl Catalog {
         PageFileWriter::create(self.disk.as_ref(), self.path(&page_file_name(id)), id, compression)
     }
 
-    /// What checkpoint `id` has, for the next one to build on.
+    /// What checkpoint `id`, the newest, has, for the next one to build on.
     ///
     /// # Errors
     /// When its manifest is damaged or missing, or the disk refuses.
-    pub fn base(&self, id: u64) -> Result<Base> {
-        self.base_of(self.manifest(id)?)
+    pub fn base(&self, id: u64, watch: &mut Watch) -> Result<Base> {
+        self.base_of(self.manifest(id)?, watch)
     }
 
-    /// What `manifest` has, whose page files are here.
+    /// What `manifest`, the newest, has, whose page files are here. The others need not be watched any more.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn base_of(&self, manifest: Manifest) -> Result<Base> {
-        let file_bytes = self.file_bytes(&manifest.head.files)?;
-        Ok(Base::new(manifest, &file_bytes))
+    pub fn base_of(&self, manifest: Manifest, watch: &mut Watch) -> Result<Base> {
+        watch.keep_only(&manifest.head.files);
+        let seen = watch.look(self.disk.as_ref(), &self.dir, &manifest.head.files)?;
+        Ok(Base::new(manifest, &bytes_of(&seen)))
     }
 
-    /// That all that `base` has to give is there, as far as lengths tell.
+    /// That all that `base` has to give is there, as far as can be told without reading it.
     ///
     /// # Errors
     /// When it is not, or the disk refuses.
-    pub fn check_base(&self, base: &Base) -> Result<()> {
-        let file_bytes = self.file_bytes(base.files())?;
-        let Some((at, end)) = base.lost_file(&file_bytes) else {
+    pub fn check_base(&self, base: &Base, watch: &mut Watch) -> Result<()> {
+        let seen = watch.look(self.disk.as_ref(), &self.dir, base.files())?;
+        let Some((at, end)) = base.lost_file(&bytes_of(&seen)) else {
             return Ok(());
         };
         let id = base.files().get(at).copied().unwrap_or_default();
-        let bytes = file_bytes.get(at).copied().flatten();
-        let reason = match bytes {
-            Some(_) => format!("it ends there, though there were pages up to byte {end}"),
-            None => "it is missing".to_owned(),
+        let seen = seen.get(at).copied().unwrap_or(Seen::Missing);
+        let reason = match seen {
+            Seen::There(_) => format!("it ends there, though there were pages up to byte {end}"),
+            Seen::Missing => "it is missing".to_owned(),
+            Seen::Changed => "it was replaced or written to while the server ran".to_owned(),
+            Seen::Damaged => "reading it back has found damage".to_owned(),
         };
         let path = self.path(&page_file_name(id));
-        Err(CheckpointError::damaged(&path, bytes.unwrap_or(0), reason))
-    }
-
-    /// The lengths of page files; `None`: it is not there.
-    fn file_bytes(&self, ids: &[u64]) -> Result<Vec<Option<u64>>> {
-        let bytes_of = |id: &u64| {
-            let path = self.path(&page_file_name(*id));
-            match self.disk.len(&path) {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(CheckpointError::io("measure", &path)(error)),
-            }
-        };
-        ids.iter().map(bytes_of).collect()
+        Err(CheckpointError::damaged(&path, seen.bytes().unwrap_or(0), reason))
     }
 
     /// Commits `manifest`, whose page files have been synced; returns its length.
@@ -399,6 +395,10 @@ impl Catalog {
             .sync_dir(&self.dir)
             .map_err(CheckpointError::io("sync", &self.dir))
     }
+}
+
+fn bytes_of(seen: &[Seen]) -> Vec<Option<u64>> {
+    seen.iter().map(|seen| seen.bytes()).collect()
 }
 
 /// Puts `manifest` under `name` in `dir`, atomically and durably, replacing what was there.

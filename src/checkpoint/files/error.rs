@@ -62,6 +62,15 @@ impl CheckpointError {
             reason: reason.into(),
         }
     }
+
+    /// The file that cannot be read, or whose bytes are not what was written.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Io(error) => Some(&error.path),
+            Self::Damaged { file, .. } | Self::UnknownVersion { file, .. } => Some(file),
+            Self::Wal(_) | Self::Refused(_) | Self::Collection(_) | Self::Page(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for CheckpointError {

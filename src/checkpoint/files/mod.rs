@@ -18,3 +18,4 @@ pub mod parts;
 pub mod persisted;
 pub mod refusal;
 pub mod verify;
+pub mod watch;

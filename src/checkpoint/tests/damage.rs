@@ -1,7 +1,7 @@
 //! Bit rot in a checkpoint is told with file and offset, never loaded and never stepped around.
 
 use super::*;
-use crate::checkpoint::files::catalog::page_file_name;
+use crate::checkpoint::files::catalog::{SnapshotId, page_file_name};
 use crate::checkpoint::files::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, VERSION_AT};
 use crate::checkpoint::files::manifest::Manifest;
 
@@ -105,20 +105,91 @@ fn of_two_checkpoints() -> (FaultDisk, Server, PathBuf) {
     (disk, server, page_file.unwrap())
 }
 
+/// What happened to the page file of [`of_two_checkpoints`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Removed,
+    Cut,
+    Replaced,
+    WrittenTo,
+    /// Bit rot, which only reading back tells of.
+    Rotten,
+}
+
+impl Cause {
+    fn happen(self, disk: &FaultDisk, path: &Path) {
+        let mut bytes = disk.read(path).unwrap();
+        match self {
+            Self::Removed => disk.remove(path).unwrap(),
+            Self::Cut => disk.truncate(path, bytes.len() as u64 - 1).unwrap(),
+            Self::Replaced => {
+                bytes.fill(0);
+                disk.put(path, &bytes);
+            }
+            Self::WrittenTo => {
+                let mut file = disk.open_append(path).unwrap();
+                let half = bytes.split_off(bytes.len() / 2);
+                file.truncate(bytes.len() as u64).unwrap();
+                file.write_all(&vec![7; half.len()]).unwrap();
+            }
+            Self::Rotten => disk.flip(path, bytes.len() / 2, 1).unwrap(),
+        }
+    }
+}
+
+/// Takes a checkpoint and finds everything, on the disk too.
+fn assert_heals(disk: &FaultDisk, server: &mut Server, cause: Cause) -> u64 {
+    server.set("key:1", "newer");
+    let done = server.checkpoints.checkpoint_blocking().unwrap();
+    server.set("key:2", "newer");
+    server.sync();
+    let read = read_back(&disk.fork().kill()).unwrap_or_else(|error| panic!("{cause:?}: {error}"));
+    assert!(dump(&read.registry) == server.dump(), "{cause:?}");
+    done.written_pages
+}
+
 #[test]
 fn a_page_file_lost_under_a_running_server_is_written_anew() {
-    for is_cut in [false, true] {
+    for cause in [Cause::Removed, Cause::Cut, Cause::Replaced, Cause::WrittenTo] {
         let (disk, mut server, page_file) = of_two_checkpoints();
-        match is_cut {
-            true => disk.truncate(&page_file, disk.len(&page_file).unwrap() - 1).unwrap(),
-            false => disk.remove(&page_file).unwrap(),
-        }
-        server.set("key:1", "newer");
-        server.checkpoints.checkpoint_blocking().unwrap();
-        server.set("key:2", "newer");
-        server.sync();
-        let expected = server.dump();
-        let read = read_back(&disk.fork().kill()).unwrap_or_else(|error| panic!("cut: {is_cut}: {error}"));
-        assert!(dump(&read.registry) == expected, "cut: {is_cut}");
+        cause.happen(&disk, &page_file);
+        let written = assert_heals(&disk, &mut server, cause);
+        assert!(
+            assert_heals(&disk, &mut server, cause) < written,
+            "only once: {cause:?}"
+        );
     }
+}
+
+#[test]
+fn a_page_file_lost_before_the_first_checkpoint_of_a_server_is_written_anew() {
+    for cause in [Cause::Removed, Cause::Cut, Cause::Replaced, Cause::WrittenTo] {
+        let (disk, server, page_file) = of_two_checkpoints();
+        drop(server);
+        let disk = disk.kill();
+        let mut server = Server::start(&disk);
+        // Answered by the checkpointer's thread, which has looked at the files before.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(server.checkpoints.snapshots()).unwrap();
+        cause.happen(&disk, &page_file);
+        assert_heals(&disk, &mut server, cause);
+    }
+}
+
+#[test]
+fn damage_that_reading_back_has_found_is_written_anew() {
+    let (disk, mut server, page_file) = of_two_checkpoints();
+    Cause::Rotten.happen(&disk, &page_file);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let verify = |server: &Server| {
+        let verified = runtime.block_on(server.checkpoints.verify_snapshot(SnapshotId::Latest));
+        verified.unwrap().faults.len()
+    };
+    assert_eq!(verify(&server), 1);
+    // Known for as long as no checkpoint has come about without it.
+    disk.fail_rename(0);
+    server.checkpoints.checkpoint_blocking().unwrap_err();
+    let written = assert_heals(&disk, &mut server, Cause::Rotten);
+    assert_eq!(verify(&server), 0);
+    assert!(assert_heals(&disk, &mut server, Cause::Rotten) < written, "only once");
 }

@@ -7,6 +7,8 @@
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
+use crate::storage::FileStamp;
+
 /// Pages of the page cache reach the disk one by one, whole.
 const PAGE_BYTES: usize = 4096;
 /// Of a page that is being written when the power goes, some sectors reach the disk; each of them whole.
@@ -21,6 +23,8 @@ pub(super) struct Inode {
     /// How many syncs have begun, and which of them was the last to begin of those that have ended.
     begun: u64,
     ended: u64,
+    /// How often it was written to.
+    changes: i64,
 }
 
 impl Inode {
@@ -33,12 +37,23 @@ impl Inode {
             changed_to: common,
             begun: 0,
             ended: 0,
+            changes: 0,
+        }
+    }
+
+    /// As file number `inode`.
+    pub fn stamp(&self, inode: u64) -> FileStamp {
+        FileStamp {
+            len: self.live.len() as u64,
+            inode,
+            modified: (self.changes, 0),
         }
     }
 
     /// Puts `bytes` at `at`, with zeroes before it where the file is shorter.
     pub fn overwrite(&mut self, at: usize, bytes: &[u8]) {
         let end = at + bytes.len();
+        self.changes += 1;
         if self.live.len() < end {
             self.common = self.common.min(self.live.len());
             self.live.resize(end, 0);
@@ -95,12 +110,13 @@ impl Inode {
 
     /// Ends the file at `len` bytes, not durably.
     pub fn truncate(&mut self, len: usize) {
+        self.changes += 1;
         self.live.resize(len, 0);
         self.common = self.common.min(len);
         self.changed_to = len.max(self.durable.len());
     }
 
-    /// Changes a byte, on the disk too.
+    /// Changes a byte, on the disk too; as nobody wrote it, no time tells.
     pub fn flip(&mut self, offset: usize, mask: u8) {
         for bytes in [&mut self.live, &mut self.durable] {
             if let Some(byte) = bytes.get_mut(offset) {

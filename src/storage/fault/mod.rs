@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Disk, DiskFile, DiskRead, DiskSync};
+use super::{Disk, DiskFile, DiskRead, DiskSync, FileStamp};
 use model::{Op, State};
 
 /// The disk; clones are the same disk.
@@ -202,6 +202,13 @@ impl Disk for FaultDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.with(Op::SyncDir, |state| state.sync_dir(dir))
+    }
+
+    fn stamp(&self, path: &Path) -> io::Result<FileStamp> {
+        self.with(Op::Look, |state| {
+            let id = state.lookup(path)?;
+            Ok(state.inode(id)?.stamp(id))
+        })
     }
 }
 
