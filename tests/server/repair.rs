@@ -256,3 +256,176 @@ fn a_control_file_is_written_anew() {
     assert_eq!(keys(&mut server), 200);
     assert!(repaired(&dir, &[], 0).contains("nothing to repair"));
 }
+
+/// A server that was killed with 20 more keys in the log, and the newest segment with the length of what is in it.
+fn killed(mut server: Server) -> (Server, PathBuf, u64) {
+    server.restart();
+    let mut conn = server.connect();
+    for key in 600..620 {
+        conn.call(&["SET", &format!("key:{key}"), "value"]);
+    }
+    server.kill9();
+    let newest = files(&server.data_dir(), ".log").pop().expect("a segment");
+    let bytes = fs::read(&newest).expect("read");
+    let len = bytes.iter().rposition(|byte| *byte != 0).expect("records") as u64 + 1;
+    (server, newest, len)
+}
+
+fn truncate(path: &Path, len: u64) {
+    let file = fs::OpenOptions::new().write(true).open(path).expect("open");
+    file.set_len(len).expect("truncate");
+}
+
+fn note(dir: &Path) -> PathBuf {
+    dir.join("checkpoint/log.lkn")
+}
+
+/// The LSN that `lokikv verify` last tells behind these words.
+fn lsn_behind(dir: &Path, words: &str) -> u64 {
+    let output = Command::new(env!("CARGO_BIN_EXE_lokikv"))
+        .arg("verify")
+        .arg(dir)
+        .output();
+    let told = text(&output.expect("run lokikv verify").stdout);
+    let (_, behind) = told.rsplit_once(words).expect("it is told");
+    behind
+        .split(',')
+        .next()
+        .and_then(|lsn| lsn.parse().ok())
+        .expect("an LSN")
+}
+
+/// The segment of a log with the record of the newest checkpoint, with segments before and behind it.
+fn segment_of_the_checkpoint(dir: &Path) -> PathBuf {
+    let lsn = lsn_behind(dir, "checkpoint 2: LSN ");
+    let segments = files(dir, ".log");
+    let first = |path: &PathBuf| -> u64 {
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        name.trim_start_matches("wal-").parse().expect("an LSN")
+    };
+    let at = segments.iter().rposition(|path| first(path) <= lsn).expect("a segment");
+    assert!(
+        at > 0 && at + 1 < segments.len() && first(&segments[at]) < lsn,
+        "{segments:?}"
+    );
+    segments[at].clone()
+}
+
+#[test]
+fn a_damaged_segment_around_the_checkpoint_is_moved_once_and_whole() {
+    for is_emptied in [true, false] {
+        let mut server = filled(3600);
+        let dir = server.data_dir();
+        let segment = segment_of_the_checkpoint(&dir);
+        match is_emptied {
+            true => truncate(&segment, 0),
+            false => flip(&segment, 300),
+        }
+        let damaged = fs::read(&segment).expect("read");
+        repaired(&dir, &["--yes"], 4);
+        repaired(&dir, &["--yes", "--accept-loss"], 0);
+        let kept = quarantine(&dir).join("wal").join(segment.file_name().expect("a name"));
+        assert!(fs::read(kept).expect("read") == damaged, "emptied: {is_emptied}");
+        assert!(repaired(&dir, &[], 0).contains("nothing to repair"));
+        assert_eq!(keys(&mut server), 400, "emptied: {is_emptied}");
+    }
+}
+
+fn remove_all(paths: Vec<PathBuf>) {
+    for path in paths {
+        fs::remove_file(path).expect("remove");
+    }
+}
+
+#[test]
+fn without_any_checkpoint_a_whole_log_is_replayed_from_its_beginning() {
+    for is_noted in [true, false] {
+        let mut server = filled(3600);
+        let dir = server.data_dir();
+        remove_all(files(&dir, ".lkc"));
+        remove_all(manifests(&server));
+        if !is_noted {
+            remove_all(vec![note(&dir)]);
+            assert!(repaired(&dir, &["--yes"], 4).contains("what it does not have is lost"));
+        }
+        let log = files(&dir, ".log");
+        repaired(
+            &dir,
+            if is_noted {
+                &["--yes"]
+            } else {
+                &["--yes", "--accept-loss"]
+            },
+            0,
+        );
+        assert_eq!(files(&dir.join("wal"), ".log"), log);
+        assert!(files(&dir.join("checkpoint"), ".lkp").is_empty());
+        assert!(repaired(&dir, &[], 0).contains("nothing to repair"));
+        assert_eq!(keys(&mut server), 600, "noted: {is_noted}");
+    }
+}
+
+#[test]
+fn without_any_checkpoint_and_the_beginning_of_the_log_it_says_that_it_cannot() {
+    let server = filled(0);
+    let dir = server.data_dir();
+    remove_all(manifests(&server));
+    let before = snapshot(&dir);
+    let told = repaired(&dir, &["--yes", "--accept-loss"], 1);
+    assert!(
+        told.contains("the manifest of checkpoint 2 at LSN") && told.contains("is missing. Put back"),
+        "{told}"
+    );
+    assert!(snapshot(&dir) == before);
+    remove_all(files(&dir, ".lkc"));
+    let before = snapshot(&dir);
+    let told = repaired(&dir, &["--yes", "--accept-loss"], 1);
+    assert!(told.contains("neither manifests nor a control file"), "{told}");
+    assert!(snapshot(&dir) == before);
+}
+
+#[test]
+fn an_empty_newest_segment_is_repaired_once() {
+    let mut server = filled(0);
+    let dir = server.data_dir();
+    let next = lsn_behind(&dir, " to ") + 1;
+    let empty = dir.join(format!("wal/wal-{next:020}.log"));
+    fs::write(&empty, []).expect("write");
+    repaired(&dir, &["--yes"], 0);
+    assert!(!empty.exists());
+    assert!(repaired(&dir, &[], 0).contains("nothing to repair"));
+    assert_eq!(keys(&mut server), 600);
+}
+
+#[test]
+fn a_torn_end_is_a_loss_where_what_would_tell_of_it_is_damaged() {
+    type Damage = fn(&Path, &Path);
+    let damages: [(Damage, &str); 3] = [
+        (|dir, _| flip(&note(dir), 20), "log.lkn"),
+        (|dir, _| flip(&dir.join("checkpoint/control.lkc"), 20), "control.lkc"),
+        (|_, newest| flip(newest, 100), ".lkm"),
+    ];
+    for (damage, name) in damages {
+        let (mut server, segment, len) = killed(filled(3600));
+        let dir = server.data_dir();
+        let newest = manifests(&server).pop().expect("a manifest");
+        damage(&dir, &newest);
+        repaired(&dir, &[], 3);
+        truncate(&segment, len - 3);
+        let before = snapshot(&dir);
+        let told = repaired(&dir, &["--yes"], 4);
+        assert!(
+            told.contains("may have been acknowledged") && told.contains(name),
+            "{told}"
+        );
+        assert!(snapshot(&dir) == before, "without consent nothing is changed");
+        repaired(&dir, &["--yes", "--accept-loss"], 0);
+        assert!(repaired(&dir, &[], 0).contains("nothing to repair"));
+        assert_eq!(keys(&mut server), 619, "{name}");
+    }
+    let (_server, segment, _) = killed(filled(3600));
+    let dir = segment.parent().and_then(Path::parent).expect("a directory");
+    flip(&note(dir), 20);
+    truncate(&segment, 0);
+    assert!(repaired(dir, &["--yes"], 4).contains("may have been acknowledged"));
+}

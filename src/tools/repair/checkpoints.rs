@@ -1,7 +1,8 @@
 //! Checkpoints and persisted collections: which can be used, and what must go.
 //!
-//! In this order: the newest checkpoint as it is; an older one that the log still brings up to date; the newest one
-//! without its damaged pages; an older one without what came after it.
+//! In this order: the newest checkpoint as it is; an older one that the log still brings up to date, or none if the log
+//! goes back to its beginning; the newest one without its damaged pages; an older one without what came after it; what
+//! there is of a log that goes back to its beginning.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,10 @@ struct Found {
     fault: Option<CheckpointError>,
     /// The checkpoint that was committed last, and its LSN, if its manifest is not there.
     lost: Option<(u64, Lsn)>,
+    /// The LSN of the newest checkpoint, lost or not, if something tells.
+    target: Option<Lsn>,
+    /// Whether there are page files, of whatever checkpoint.
+    has_page_files: bool,
 }
 
 impl Found {
@@ -104,6 +109,8 @@ impl Found {
         let newest_id = manifests.last().map_or(0, |(id, _)| *id);
         let lost = control.as_ref().filter(|control| control.checkpoint > newest_id);
         let lost = lost.map(|control| (control.checkpoint, control.lsn));
+        let told = control.as_ref().filter(|control| control.checkpoint >= newest_id);
+        let told = told.map(|control| control.lsn);
         let look = |(id, path)| {
             let expected = Expected {
                 kind: ManifestKind::Checkpoint,
@@ -111,13 +118,37 @@ impl Found {
             };
             Candidate::look(disk, path, expected, data_set)
         };
-        let candidates = manifests.into_iter().rev().map(look).collect();
+        let candidates: Vec<_> = manifests.into_iter().rev().map(look).collect();
         Ok(Self {
+            target: told.or_else(|| candidates.first().and_then(Candidate::lsn)),
             candidates,
             control,
             fault,
             lost,
+            has_page_files: !page_files(disk, dir)?.is_empty(),
         })
+    }
+
+    /// Whether there is neither a checkpoint nor a trace of one.
+    fn is_nothing(&self) -> bool {
+        let is_known = self.control.is_some() || self.fault.is_none() && !self.has_page_files;
+        self.candidates.is_empty() && self.lost.is_none() && is_known
+    }
+
+    /// What of the things that tell of checkpoints is missing or damaged.
+    fn faults(&self) -> Vec<String> {
+        let lost = self
+            .lost
+            .map(|(id, lsn)| format!("the manifest of checkpoint {id} at LSN {lsn} is missing"));
+        let damaged = self.candidates.iter().filter(|candidate| candidate.manifest.is_err());
+        let fault = self.fault.as_ref().map(CheckpointError::to_string);
+        let is_missing = self.control.is_none() && self.fault.is_none();
+        let missing = is_missing.then(|| match self.candidates.is_empty() {
+            true => "there are page files, but neither manifests nor a control file".to_owned(),
+            false => "the control file is missing".to_owned(),
+        });
+        let faults = lost.into_iter().chain(damaged.map(Candidate::why));
+        faults.chain(fault).chain(missing).collect()
     }
 
     /// That of candidate `index`, if it can be read.
@@ -129,7 +160,7 @@ impl Found {
 /// Decides which checkpoint stays; returns its LSN, 0 for none.
 pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &mut Plan) -> Result<Lsn, ToolError> {
     let found = Found::read(disk.as_ref(), dir)?;
-    if found.candidates.is_empty() && found.lost.is_none() && found.fault.is_none() {
+    if found.is_nothing() {
         return Ok(Lsn::ZERO);
     }
     if let Some(newest) = found.candidates.first()
@@ -137,10 +168,14 @@ pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &m
     {
         return Err(ToolError::NotDamage(newest.why()));
     }
-    let chosen = choose(&found.candidates, found.lost.map(|(_, lsn)| lsn), log)?;
+    let chosen = choose(&found, log)?;
+    let faults = found.faults();
+    if !faults.is_empty() {
+        log.doubt(faults.join("; "));
+    }
     let (index, base) = match chosen {
         Choice::Keep(index, base) => (index, base),
-        Choice::Nothing => (found.candidates.len(), Lsn::ZERO),
+        Choice::Replay { .. } => (found.candidates.len(), Lsn::ZERO),
         Choice::DropPages(index) => {
             let lsn = found
                 .candidates
@@ -156,7 +191,7 @@ pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &m
     };
     plan_newer(&found, index, chosen, plan);
     let kept = plan_kept(&found.candidates, index, plan);
-    if !plan.steps.is_empty() {
+    if !plan.steps.is_empty() || kept.ids.is_empty() {
         unnamed_files(disk.as_ref(), dir, &kept.files, plan)?;
     }
     let of_kept = found.manifest(index);
@@ -181,7 +216,7 @@ pub(super) fn plan(disk: &Arc<dyn Disk>, dir: &Path, log: &mut Log<'_>, plan: &m
 
 /// Checkpoints newer than the chosen one go.
 fn plan_newer(found: &Found, index: usize, chosen: Choice, plan: &mut Plan) {
-    let loses = matches!(chosen, Choice::Lose(..));
+    let loses = matches!(chosen, Choice::Lose(..) | Choice::Replay { loses: true });
     for newer in found.candidates.iter().take(index) {
         let then = match chosen {
             Choice::Lose(_, base) => {
@@ -189,6 +224,7 @@ fn plan_newer(found: &Found, index: usize, chosen: Choice, plan: &mut Plan) {
                 let time = time.map_or_else(String::new, |manifest| format!(" ({})", utc(manifest.head.wall_ms)));
                 format!("all changes after LSN {base}{time} are lost, the log does not reach back to it")
             }
+            Choice::Replay { loses: true } => "what the log does not have is lost".to_owned(),
             _ => "the log brings an older one up to date, nothing is lost".to_owned(),
         };
         plan.set_aside(newer.path.clone(), loses, &format!("{}; {then}", newer.why()));
@@ -197,6 +233,12 @@ fn plan_newer(found: &Found, index: usize, chosen: Choice, plan: &mut Plan) {
         let text = format!(
             "go on without checkpoint {id} at LSN {lsn}, whose manifest is missing: all changes after LSN {base} are lost"
         );
+        plan.add(Action::Nothing, true, text);
+    }
+    if let Choice::Replay { loses: true } = chosen {
+        let why = found.faults().join("; ");
+        let text =
+            format!("go on without a checkpoint, from the beginning of the log: what it does not have is lost: {why}");
         plan.add(Action::Nothing, true, text);
     }
 }
@@ -265,31 +307,29 @@ fn plan_control(
 enum Choice {
     /// This one, as it is.
     Keep(usize, Lsn),
-    /// None: the log has everything from the beginning.
-    Nothing,
+    /// None: the log has everything from the beginning, or, with a loss, what is left.
+    Replay { loses: bool },
     /// This one, without its damaged pages.
     DropPages(usize),
     /// This one, and nothing after it.
     Lose(usize, Lsn),
 }
 
-/// `lost`: the LSN of a checkpoint that was committed and is not among them.
-fn choose(candidates: &[Candidate], lost: Option<Lsn>, log: &mut Log<'_>) -> Result<Choice, ToolError> {
-    let target = lost.or_else(|| candidates.first().and_then(Candidate::lsn));
+fn choose(found: &Found, log: &mut Log<'_>) -> Result<Choice, ToolError> {
+    let (candidates, target) = (&found.candidates, found.target);
     for (index, candidate) in candidates.iter().enumerate() {
         if let Some(base) = candidate.whole()
-            && ((index == 0 && lost.is_none()) || log.reaches(base, target)?)
+            && ((index == 0 && found.lost.is_none()) || log.reaches(base, target)?)
         {
             return Ok(Choice::Keep(index, base));
         }
     }
-    if log.oldest() == Some(Lsn::FIRST) && log.reaches(Lsn::ZERO, target)? {
-        return Ok(Choice::Nothing);
+    let is_from_the_beginning = log.oldest() == Some(Lsn::FIRST);
+    if is_from_the_beginning && log.reaches(Lsn::ZERO, target)? {
+        let loses = target.is_none() && !log.is_vouched_for();
+        return Ok(Choice::Replay { loses });
     }
-    if candidates.is_empty() && lost.is_none() {
-        return Ok(Choice::Nothing);
-    }
-    if target.is_some() && lost.is_none() {
+    if candidates.first().and_then(Candidate::lsn).is_some() && found.lost.is_none() {
         return Ok(Choice::DropPages(0));
     }
     for (index, candidate) in candidates.iter().enumerate() {
@@ -297,8 +337,13 @@ fn choose(candidates: &[Candidate], lost: Option<Lsn>, log: &mut Log<'_>) -> Res
             return Ok(Choice::Lose(index, base));
         }
     }
-    let why = candidates.first().map(Candidate::why).unwrap_or_default();
-    Err(ToolError::Hopeless(why))
+    if is_from_the_beginning {
+        return Ok(Choice::Replay { loses: true });
+    }
+    if candidates.is_empty() && found.lost.is_none() && !found.has_page_files {
+        return Ok(Choice::Replay { loses: false });
+    }
+    Err(ToolError::Hopeless(found.faults().join("; ")))
 }
 
 /// The manifest without some of its pages, and without page files that then have none.
@@ -362,14 +407,20 @@ fn rewrite(path: &Path, manifest: &Manifest, without: Manifest, damage: &Damage,
 /// Page files that no manifest names any more would be removed by the next start; they go to the quarantine instead.
 fn unnamed_files(disk: &dyn Disk, dir: &Path, kept: &[Vec<u64>], plan: &mut Plan) -> Result<(), ToolError> {
     let named: BTreeSet<String> = kept.iter().flatten().map(|id| catalog::page_file_name(*id)).collect();
-    for name in disk.list(dir).map_err(FileError::at("list", dir))? {
-        let name = name.to_string_lossy();
-        if name.ends_with(".lkp") && !named.contains(&*name) {
-            let why = "no manifest that stays names it";
-            plan.set_aside(dir.join(&*name), false, why);
-        }
+    for name in page_files(disk, dir)?.difference(&named) {
+        plan.set_aside(dir.join(name), false, "no manifest that stays names it");
     }
     Ok(())
+}
+
+/// The names of all page files in a folder; none if there is no such folder.
+fn page_files(disk: &dyn Disk, dir: &Path) -> Result<BTreeSet<String>, ToolError> {
+    if !disk.exists(dir).map_err(FileError::at("look for", dir))? {
+        return Ok(BTreeSet::new());
+    }
+    let names = disk.list(dir).map_err(FileError::at("list", dir))?;
+    let names = names.iter().map(|name| name.to_string_lossy().into_owned());
+    Ok(names.filter(|name| name.ends_with(".lkp")).collect())
 }
 
 /// Persisted collections: what is damaged in them goes.

@@ -30,6 +30,8 @@ pub(super) struct Log<'a> {
     given_up: Option<String>,
     /// Where checkpoints are, with what they tell of the log.
     noted: (PathBuf, Result<Option<LogNote>, WalError>),
+    /// What would tell how far the log went is damaged: this.
+    doubt: Option<String>,
 }
 
 impl<'a> Log<'a> {
@@ -49,8 +51,10 @@ impl<'a> Log<'a> {
         if let Err(error @ (WalError::Io(_) | WalError::UnknownVersion { .. })) = &note {
             return Err(error.clone().into());
         }
+        let doubt = note.as_ref().err().map(WalError::to_string);
         let mut log = Self {
             disk,
+            doubt,
             dir: dir.to_owned(),
             segments,
             read,
@@ -80,6 +84,16 @@ impl<'a> Log<'a> {
             Some(target) => reading.next > target,
             None => reading.error.is_none(),
         })
+    }
+
+    /// Whether something tells how far it must go at least.
+    pub fn is_vouched_for(&self) -> bool {
+        matches!(&self.noted.1, Ok(Some(note)) if note.newest > Lsn::ZERO)
+    }
+
+    /// What should tell how far it went is damaged: a torn end may be one that was whole once.
+    pub fn doubt(&mut self, why: String) {
+        self.doubt.get_or_insert(why);
     }
 
     /// The log does not continue what will be loaded: all of it goes.
@@ -149,22 +163,32 @@ impl<'a> Log<'a> {
         let reading = self.read_from(base.next())?;
         let next = reading.next;
         match (reading.error, reading.tail) {
-            (Some(error), _) => self.plan_end(reading.next, &error, plan)?,
-            (None, Some(tail)) => plan.add(
-                Action::Cut(tail.file.clone(), tail.offset),
-                false,
-                format!(
-                    "cut {} at byte {}: {} bytes of a torn record and what follows it, which no mark says was synced ({})",
-                    tail.file.display(),
-                    tail.offset,
-                    tail.bytes,
-                    tail.reason
-                ),
-            ),
+            (Some(error), _) => self.plan_end((base, reading.next), &error, plan)?,
+            (None, Some(tail)) => self.plan_tail(tail, plan),
             (None, None) => {}
         }
         self.plan_before(base, plan)?;
         Ok(next)
+    }
+
+    /// A torn end goes; that is no loss, unless what would tell is damaged.
+    fn plan_tail(&self, tail: Tail, plan: &mut Plan) {
+        let doubt = self.doubt.as_ref().map(|why| {
+            format!("; it may have been acknowledged all the same, since what would tell of it is damaged, too: {why}")
+        });
+        let (loses, doubt) = (doubt.is_some(), doubt.unwrap_or_default());
+        if tail.offset < SEGMENT_HEADER_BYTES as u64 {
+            let why = format!("it has no whole header and no record ({}){doubt}", tail.reason);
+            return plan.set_aside(tail.file, loses, &why);
+        }
+        let text = format!(
+            "cut {} at byte {}: {} bytes of a torn record and what follows it, which no mark says was synced ({}){doubt}",
+            tail.file.display(),
+            tail.offset,
+            tail.bytes,
+            tail.reason
+        );
+        plan.add(Action::Cut(tail.file, tail.offset), loses, text);
     }
 
     /// The folder of checkpoints must not ask for more of the log than is left; `is_cut`: less than there was.
@@ -178,8 +202,12 @@ impl<'a> Log<'a> {
                 (*note, lost)
             }
             Err(error) => {
-                let text = format!("write {} anew, asking for no log: {error}", path.display());
-                return plan.add(Action::Note(dir.clone(), LogNote::default()), false, text);
+                let mut text = format!("write {} anew, asking for no log: {error}", path.display());
+                let loses = self.segments.is_empty();
+                if loses {
+                    text.push_str("; there is none, and what it had is lost");
+                }
+                return plan.add(Action::Note(dir.clone(), LogNote::default()), loses, text);
             }
         };
         if is_cut {
@@ -205,8 +233,8 @@ impl<'a> Log<'a> {
         note.check(self.disk.as_ref(), dir, &self.dir).err()
     }
 
-    /// The log ends at its first fault.
-    fn plan_end(&mut self, next: Lsn, error: &WalError, plan: &mut Plan) -> Result<(), ToolError> {
+    /// The log ends at its first fault, before record `next`.
+    fn plan_end(&mut self, (base, next): (Lsn, Lsn), error: &WalError, plan: &mut Plan) -> Result<(), ToolError> {
         let (file, offset) = match error {
             WalError::Damaged { file, offset, .. } => (file.clone(), *offset),
             WalError::Missing { file, .. } => (file.clone(), 0),
@@ -215,8 +243,9 @@ impl<'a> Log<'a> {
         let index = self.segments.iter().position(|(_, path)| *path == file).unwrap_or(0);
         let behind = self.intact_behind(index, offset);
         let why = format!("{error}. The log then ends with record {}", next.before());
-        // A header's damage is told with the offset of a field of it; the segment is lost as a whole.
-        if offset < SEGMENT_HEADER_BYTES as u64 {
+        // A header's damage is told with the offset of a field of it; the segment is lost as a whole. So is one of which
+        // only records are left that the checkpoint has.
+        if offset < SEGMENT_HEADER_BYTES as u64 || next <= base {
             let why = format!("{why}; {behind} intact records behind are lost, too");
             self.drop_from(index, &why, true, plan);
             return Ok(());

@@ -65,7 +65,12 @@ impl Plan {
         self.steps.push(Step { text, loses, action });
     }
 
+    /// A file is moved once, for the first reason.
     fn set_aside(&mut self, path: PathBuf, loses: bool, why: &str) {
+        let is_same = |step: &Step| matches!(&step.action, Action::SetAside(there) if *there == path);
+        if self.steps.iter().any(is_same) {
+            return;
+        }
         let text = format!("move {} to the quarantine: {why}", path.display());
         self.add(Action::SetAside(path), loses, text);
     }
