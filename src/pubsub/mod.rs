@@ -1,7 +1,7 @@
 //! Publish and subscribe: who wants to be told of what, and the way of a message to them.
 //!
 //! A message goes from the thread that publishes to the workers that have subscribers of it, one tray for each worker
-//! ([`exchange`]); each worker knows which of its connections those are ([`desk`]). So a message is handed over once for
+//! (`exchange`); each worker knows which of its connections those are (`desk`). So a message is handed over once for
 //! each worker, and encoded once, however many subscribers there are.
 //!
 //! **Invariants**
