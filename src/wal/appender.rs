@@ -308,9 +308,9 @@ impl Appender {
         let first = writer.next();
         let (segment, current) = self.create(first)?;
         self.note_segment(first);
-        self.turn_to(writer, segment, current);
+        self.turn_to(watch, writer, (segment, current))?;
         self.core.is_full.store(false, Ordering::SeqCst);
-        self.look_under(watch)
+        Ok(())
     }
 
     pub(super) fn create(&self, first: Lsn) -> Result<(OpenSegment, Current), WalError> {
@@ -380,10 +380,18 @@ impl Appender {
         Ok(true)
     }
 
-    pub(super) fn turn_to(&self, writer: &mut Writer, segment: OpenSegment, current: Current) {
+    /// Goes on in a new segment, which is looked after from its header on.
+    pub(super) fn turn_to(
+        &self,
+        watch: &mut Watch,
+        writer: &mut Writer,
+        (segment, current): (OpenSegment, Current),
+    ) -> Result<(), WalError> {
         *self.current.lock() = current;
         self.core.stable_bytes.store(segment.bytes, Ordering::SeqCst);
         writer.turn_to(segment);
+        *watch = Watch::default();
+        self.look_under(watch)
     }
 
     /// The writer, for the keeper's own work.

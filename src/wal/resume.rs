@@ -38,8 +38,7 @@ impl Appender {
         let (segment, current) = self.create(lsn.next())?;
         self.note_segment(lsn.next());
         writer.skip_to(lsn.next());
-        self.turn_to(&mut writer, segment, current);
-        self.look_under(&mut watch)?;
+        self.turn_to(&mut watch, &mut writer, (segment, current))?;
         self.core.mend(lsn);
         Ok(())
     }

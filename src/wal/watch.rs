@@ -10,7 +10,7 @@
 //!
 //! **Invariant:** nothing is looked at but what was written as a whole before.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::WalError;
 use crate::storage::DiskSync;
@@ -18,10 +18,9 @@ use crate::storage::DiskSync;
 /// So many bytes before an end are looked at.
 const END_BYTES: u64 = 4096;
 
-/// What was seen last.
+/// What was seen last of a segment.
 #[derive(Default)]
 pub(super) struct Watch {
-    path: PathBuf,
     end: u64,
     crc: u32,
 }
@@ -36,13 +35,12 @@ impl Watch {
         if !file.is_at(path).map_err(WalError::io("look for", path))? {
             return Err(strayed("was removed or replaced"));
         }
-        if file.len().map_err(WalError::io("measure", path))? < bytes {
+        let len = file.len().map_err(WalError::io("measure", path))?;
+        if len < bytes {
             return Err(strayed("was cut"));
         }
-        if self.path != path {
-            (self.path, self.end, self.crc) = (path.to_owned(), 0, 0);
-        }
-        if self.end <= bytes && crc_before(file, path, self.end)? != self.crc {
+        // A log that has failed may have cut it itself.
+        if self.end <= len && crc_before(file, path, self.end)? != self.crc {
             return Err(strayed("was cut or changed"));
         }
         if self.end != bytes {

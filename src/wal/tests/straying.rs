@@ -90,6 +90,23 @@ fn a_segment_that_is_lost_is_a_failure_that_the_log_gets_over() {
     }
 }
 
+/// The next one then has the same name, and a header of its own.
+#[test]
+fn a_segment_that_holds_no_record_yet_is_begun_anew() {
+    for loss in LOSSES {
+        let disk = FaultDisk::new(1);
+        let wal = open(&disk, options(Fsync::Always), Lsn::FIRST).unwrap();
+        lose(&disk, loss);
+        assert!(wal.look().is_err(), "{loss:?}");
+        wal.claim_dir().unwrap();
+        wal.resume_behind(Lsn::ZERO).unwrap();
+        wal.look().unwrap();
+        append_all(&wal, &mut wal.log(), 9);
+        wal.close().unwrap();
+        assert_eq!(read_all(&disk.crash()).unwrap().0.len(), 9, "{loss:?}");
+    }
+}
+
 #[test]
 fn it_is_noticed_without_being_asked_for() {
     for policy in [Fsync::Always, Fsync::EverySec, Fsync::No] {
