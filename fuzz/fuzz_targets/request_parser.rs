@@ -16,7 +16,9 @@ struct Outcome {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let Some((choices, input)) = data.split_first_chunk::<4>() else { return };
+    let Some((choices, input)) = data.split_first_chunk::<4>() else {
+        return;
+    };
     let [limit, max, cut, step] = *choices;
     let limits = ParserLimits {
         authenticated: limit & 1 == 0,
@@ -37,13 +39,19 @@ fuzz_target!(|data: &[u8]| {
 fn feed(limits: ParserLimits, input: &[u8], max: usize, mut cut: impl FnMut() -> usize) -> Outcome {
     let mut parser = RequestParser::new(limits);
     let mut batch = Batch::new();
-    let mut outcome = Outcome { requests: Vec::new(), wire_bytes: 0, error: None };
+    let mut outcome = Outcome {
+        requests: Vec::new(),
+        wire_bytes: 0,
+        error: None,
+    };
     let (mut buf, mut rest) = (Vec::new(), input);
     loop {
         loop {
             let filled = parser.fill(&buf, &mut batch, max);
             for i in 0..batch.len() {
-                outcome.requests.push(batch.args(i, &buf).iter().map(<[u8]>::to_vec).collect());
+                outcome
+                    .requests
+                    .push(batch.args(i, &buf).iter().map(<[u8]>::to_vec).collect());
                 outcome.wire_bytes += batch.request_bytes(i);
             }
             match filled {

@@ -12,7 +12,9 @@ use lokikv::wal::{Lsn, Reader, repair_damage, repair_tail, segment_name};
 const DIR: &str = "/wal";
 
 fn read_to_end(disk: &Arc<dyn Disk>) {
-    let Ok(mut reader) = Reader::open(disk.clone(), Path::new(DIR), Lsn::FIRST) else { return };
+    let Ok(mut reader) = Reader::open(disk.clone(), Path::new(DIR), Lsn::FIRST) else {
+        return;
+    };
     let mut next = Lsn::FIRST;
     while let Ok(Some(record)) = reader.next() {
         assert_eq!(record.lsn, next);
@@ -22,7 +24,9 @@ fn read_to_end(disk: &Arc<dyn Disk>) {
 
 /// The first byte chooses: the rest as a whole file, or behind a valid header of salt 0.
 fn segment(data: &[u8]) -> Vec<u8> {
-    let Some((choice, rest)) = data.split_first() else { return Vec::new() };
+    let Some((choice, rest)) = data.split_first() else {
+        return Vec::new();
+    };
     if choice % 2 == 0 {
         return rest.to_vec();
     }

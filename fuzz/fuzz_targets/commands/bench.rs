@@ -1,6 +1,7 @@
 //! A server without sockets and files: what a worker's thread has, and what it runs on.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
@@ -16,6 +17,7 @@ use lokikv::engine::keyspace::ExclusiveTxn;
 use lokikv::engine::registry::{Registry, numbered_name};
 use lokikv::engine::scope::Scope;
 use lokikv::lsn::Lsn;
+use lokikv::pubsub::Subscriber;
 use lokikv::session::{Session, WorkerCx};
 use lokikv::state::{Parts, Server};
 use lokikv::storage::fault::FaultDisk;
@@ -68,7 +70,8 @@ impl Bench {
         let [addr, laddr] = addresses;
         let handle = Arc::new(ClientHandle::new(id, addr, laddr, (0, false), Waker::noop().clone(), 0));
         self.cx.server.clients.add(Arc::clone(&handle));
-        Session::new(handle, true)
+        let subscriber = Subscriber::new(Rc::clone(&self.cx.desk), usize::try_from(id).unwrap_or_default());
+        Session::new(handle, true, subscriber)
     }
 
     /// Begins anew, with these requests of a client that leaves.
@@ -88,6 +91,14 @@ impl Bench {
     /// Nobody is connected: what the engine counts is what is there.
     pub fn check(&self) {
         assert!(self.cx.server.clients.is_empty(), "a client is still listed");
+        let pubsub = &self.cx.server.pubsub;
+        let topics = pubsub.channel_count(false) + pubsub.channel_count(true) + pubsub.pattern_count();
+        assert_eq!(topics, 0, "a subscription is still there");
+        let mut deliveries = Vec::new();
+        self.cx.desk.take(&mut deliveries);
+        deliveries
+            .iter()
+            .for_each(|delivery| self.cx.desk.drop_delivery(delivery));
         recount::check(&self.cx.server.engine);
     }
 }

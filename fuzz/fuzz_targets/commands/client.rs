@@ -63,9 +63,13 @@ impl Client {
     }
 
     fn is_blocked(&mut self, bench: &Bench) -> bool {
-        let Some((waiting, _)) = &mut self.blocked else { return false };
+        let Some((waiting, _)) = &mut self.blocked else {
+            return false;
+        };
         let polled = bench.within(|context| waiting.as_mut().poll(context));
-        let std::task::Poll::Ready(result) = polled else { return true };
+        let std::task::Poll::Ready(result) = polled else {
+            return true;
+        };
         let call = self.blocked.take().and_then(|(_, call)| call);
         self.session.reply_late(&bench.cx, call, result);
         self.answered += 1;
@@ -136,7 +140,11 @@ impl Client {
         let bytes = self.session.reply().to_vec();
         let found = replies::count(&bytes);
         let found = found.unwrap_or_else(|| panic!("malformed: {:?}", String::from_utf8_lossy(&bytes)));
-        assert!(found == self.answered || self.may_be_mute && found < self.answered, "{found} of {}", self.answered);
+        assert!(
+            found == self.answered || self.may_be_mute && found < self.answered,
+            "{found} of {}",
+            self.answered
+        );
         self.session.reply().clear();
         self.answered = 0;
     }

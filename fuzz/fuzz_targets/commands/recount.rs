@@ -23,7 +23,10 @@ pub fn check(engine: &Engine) {
     let begun = Instant::now();
     while engine.meter().used_bytes() != there {
         let used = engine.meter().used_bytes();
-        assert!(begun.elapsed() < DROPPED_WITHIN, "{used} bytes are counted, {there} are there");
+        assert!(
+            begun.elapsed() < DROPPED_WITHIN,
+            "{used} bytes are counted, {there} are there"
+        );
         std::thread::yield_now();
     }
 }
@@ -39,7 +42,11 @@ fn check_collection(collection: &Collection) {
         });
         for key in keys {
             let key = collection.key(&key);
-            assert_eq!(collection.shard_of(key.hash).index(), number, "a key in another's shard");
+            assert_eq!(
+                collection.shard_of(key.hash).index(),
+                number,
+                "a key in another's shard"
+            );
             assert!(state.index.get(key).is_some(), "a key that is not found");
         }
     }
@@ -70,11 +77,19 @@ fn check_value(entry: EntryRef<'_>) {
         ValueRef::Packed(kind, packed) => kind.check(packed),
         ValueRef::Big(big) => {
             let packed = big.pack();
-            assert_eq!(big.kind().len(Packed::new(&packed)), big.len(), "elements of a big container");
+            assert_eq!(
+                big.kind().len(Packed::new(&packed)),
+                big.len(),
+                "elements of a big container"
+            );
             big.kind().check(Packed::new(&packed))
         }
     };
-    assert!(checked.is_ok(), "{:?}: {checked:?}", String::from_utf8_lossy(entry.key()));
+    assert!(
+        checked.is_ok(),
+        "{:?}: {checked:?}",
+        String::from_utf8_lossy(entry.key())
+    );
     if let ValueType::Container(kind) = value.value_type() {
         assert!(value.len() > 0 || kind == Kind::Stream, "an empty {kind:?}");
     }

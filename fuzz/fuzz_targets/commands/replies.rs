@@ -20,7 +20,10 @@ fn skip(bytes: &[u8]) -> Option<&[u8]> {
         b',' => number::<f64>(line).map(|_| rest),
         b'_' => line.is_empty().then_some(rest),
         b'#' => matches!(line, b"t" | b"f").then_some(rest),
-        b'(' => line.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-').then_some(rest),
+        b'(' => line
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || *byte == b'-')
+            .then_some(rest),
         b'$' if line == b"-1" => Some(rest),
         b'*' if line == b"-1" => Some(rest),
         b'$' | b'=' => {
