@@ -29,6 +29,21 @@ pub fn log_has_failed(wal: &Wal) -> CmdError {
     not_logged(&format_args!("{why}. Writes are accepted again once it can be written"))
 }
 
+/// A request brings more than may be written to the log's disk.
+pub fn no_room_for(server: &Server, bytes: u64) -> CmdError {
+    let rooms = server.space.rooms();
+    let room = rooms.iter().find(|room| room.purpose == Purpose::Log);
+    let (free, path) = room.map_or((0, String::new()), |room| {
+        (room.free_bytes.unwrap_or_default(), room.path.display().to_string())
+    });
+    let bytes_min = server.params.live().free_bytes_min();
+    let text = format!(
+        "MISCONF With {bytes} bytes more, less than storage.free_bytes_min = {bytes_min} would be free in {path}, where \
+         {free} were free a moment ago. Commands that add so much are refused until there are more"
+    );
+    text.into()
+}
+
 /// There is too little room where a folder for one of `purposes` is.
 #[cold]
 pub fn no_room(server: &Server, purposes: &[Purpose]) -> Option<CmdError> {

@@ -78,6 +78,13 @@ impl Needs {
         }
     }
 
+    /// How much the log may still write; `None`: nothing bounds it, or that is not known.
+    fn log_room(self, rooms: &[Room]) -> Option<u64> {
+        let log = rooms.iter().find(|room| room.purpose == Purpose::Log)?;
+        let free_bytes = log.free_bytes.filter(|_| self.has_log && self.bytes_min > 0)?;
+        Some(free_bytes.saturating_sub(self.bytes_min))
+    }
+
     fn is_low(self, purpose: Purpose, free_bytes: Option<u64>) -> bool {
         self.needs(purpose) && free_bytes.is_some_and(|free| free < self.bytes_min)
     }
@@ -92,6 +99,8 @@ struct Watcher {
 impl Watcher {
     /// Looks once; how long to wait before the next look.
     fn look(&mut self, disk: &dyn Disk, server: &Server, needs: &Needs) -> Duration {
+        // Before it is asked: what is written meanwhile counts twice rather than not at all.
+        let log_bytes = server.engine.wal().written_bytes();
         let config = server.params.config();
         let storage = &config.storage;
         let paths = [storage.wal_path(), storage.checkpoint_path(), storage.persist_path()];
@@ -108,6 +117,7 @@ impl Watcher {
         let rooms: Vec<Room> = found.collect();
         tell(&server.space.rooms(), &rooms, needs.bytes_min);
         let interval = self.next_look(&rooms, needs.bytes_min);
+        server.space.store_log_room(log_bytes, needs.log_room(&rooms));
         server.space.store(rooms);
         interval
     }

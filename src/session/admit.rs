@@ -1,5 +1,7 @@
 //! Whether a call may run at all, in Redis's order of checks: authenticated, memory, disk, data.
 
+use std::sync::atomic::Ordering;
+
 use super::call::Call;
 use crate::client::Client;
 use crate::commands::error::CmdError;
@@ -29,6 +31,9 @@ pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>) -> Re
             return Err(error);
         }
     }
+    if flags & flag::DENY_OOM != 0 && server.space.is_tight() {
+        check_room(server, client, call)?;
+    }
     let keeps_nothing = server.engine.refuses_writes() || server.checkpoints.is_failing();
     if flags & (flag::WRITE | flag::TELLS_OF_DISK) != 0 && keeps_nothing {
         check_disk(server)?;
@@ -49,6 +54,20 @@ fn only_listens(command: Command) -> CmdError {
         command.full_name()
     );
     text.into()
+}
+
+/// Whether enough is left on the disk when what the request brings is in the log.
+#[cold]
+fn check_room(server: &Server, client: &Client, call: &Call<'_>) -> Result<(), CmdError> {
+    let mut bytes = call.args.iter().map(|arg| arg.len() as u64).sum::<u64>();
+    if call.has(flag::RUNS_QUEUE) {
+        bytes += client.handle.queued_bytes.load(Ordering::Relaxed);
+    }
+    if server.space.has_room_for(server.engine.wal().written_bytes(), bytes) {
+        Ok(())
+    } else {
+        Err(misconf::no_room_for(server, bytes))
+    }
 }
 
 /// Whether what is written now would be kept.

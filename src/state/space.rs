@@ -2,12 +2,14 @@
 //! fails.
 //!
 //! **Invariants**
-//! - Workers read one atomic. A thread of its own asks the file systems, which may not answer.
+//! - Workers read one atomic, or two. A thread of its own asks the file systems, which may not answer.
+//! - Between two answers what the log has written counts, and what a request brings before it runs: neither a fast writer
+//!   nor a large value gets below the limit.
 //! - A folder is a reason to refuse only for those who need it: log and checkpoints for writes, the third folder for
 //!   `PERSIST`. What frees data is never refused, and neither is a checkpoint: those lead out.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -54,13 +56,48 @@ pub struct Room {
 }
 
 /// See the module.
-#[derive(Default)]
 pub struct Space {
     low: AtomicU8,
+    /// How many bytes the log may have written, since the start, before too little is free; [`ROOMY`] where that is far
+    /// away or not known.
+    log_bytes_max: AtomicU64,
     rooms: Mutex<Vec<Room>>,
 }
 
+/// No bound is near.
+const ROOMY: u64 = u64::MAX;
+/// What is further away than this is not near: no request is as large.
+const NEAR_BYTES: u64 = 1 << 30;
+
+impl Default for Space {
+    fn default() -> Self {
+        Self {
+            low: AtomicU8::default(),
+            log_bytes_max: AtomicU64::new(ROOMY),
+            rooms: Mutex::default(),
+        }
+    }
+}
+
 impl Space {
+    /// Whether it is to be asked for each request if it [has room for it](Self::has_room_for).
+    #[inline]
+    pub fn is_tight(&self) -> bool {
+        self.log_bytes_max.load(Ordering::Relaxed) != ROOMY
+    }
+
+    /// Whether a request of that size leaves enough free, where the log has written `log_bytes` since the start.
+    pub fn has_room_for(&self, log_bytes: u64, request_bytes: u64) -> bool {
+        log_bytes.saturating_add(request_bytes) <= self.log_bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// The log, which had written `log_bytes`, can write so many more before too little is free; `None`: not known.
+    pub fn store_log_room(&self, log_bytes: u64, room_bytes: Option<u64>) {
+        let near = room_bytes.filter(|bytes| *bytes < NEAR_BYTES);
+        let max = near.map_or(ROOMY, |bytes| log_bytes.saturating_add(bytes));
+        self.log_bytes_max.store(max, Ordering::Relaxed);
+    }
+
     /// Whether writes are refused.
     #[inline]
     pub fn refuses_writes(&self) -> bool {
@@ -85,5 +122,24 @@ impl Space {
         let low = low.fold(0, |low, room| low | room.purpose.bit());
         *self.rooms.lock() = rooms;
         self.low.store(low, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_between_two_looks_counts() {
+        let space = Space::default();
+        assert!(!space.is_tight() && space.has_room_for(1 << 40, 1 << 40));
+        space.store_log_room(1_000, Some(500));
+        assert!(space.is_tight());
+        assert!(space.has_room_for(1_000, 500) && !space.has_room_for(1_000, 501));
+        assert!(space.has_room_for(1_400, 100) && !space.has_room_for(1_401, 100));
+        for room in [None, Some(NEAR_BYTES)] {
+            space.store_log_room(1_000, room);
+            assert!(!space.is_tight());
+        }
     }
 }

@@ -382,6 +382,12 @@ impl Wal {
         segments.first().map_or(self.last_lsn().next(), |segment| segment.first)
     }
 
+    /// Bytes written since the start.
+    #[inline]
+    pub fn written_bytes(&self) -> u64 {
+        self.inner.core.counters.bytes_written.load(Ordering::Relaxed)
+    }
+
     /// Numbers for INFO and metrics.
     pub fn stats(&self) -> WalStats {
         let core = &self.inner.core;
