@@ -48,8 +48,8 @@ pub(super) struct DirectFile {
 }
 
 impl DirectFile {
-    /// Opens `written`, the file at `path`, once more, if its system takes such writes. An error when it is not there
-    /// any more.
+    /// Opens `written`, the file at `path`, once more, if its system takes such writes. `NotFound` when it is not
+    /// there any more.
     pub fn open(path: &Path, written: &File) -> io::Result<Option<Self>> {
         let flags = (OFlags::DIRECT | OFlags::DSYNC).bits().cast_signed();
         let file = match OpenOptions::new().write(true).custom_flags(flags).open(path) {
@@ -58,7 +58,7 @@ impl DirectFile {
             Err(_) => return Ok(None),
         };
         if !is_same(&file.metadata()?, &written.metadata()?) {
-            return Err(io::Error::other("another file is in its place"));
+            return Err(io::Error::new(ErrorKind::NotFound, "another file is in its place"));
         }
         Ok(overwrites_in_place(&file).then(|| Self {
             file,

@@ -119,7 +119,8 @@ pub trait DiskFile: Send {
     fn sync_data(&mut self) -> io::Result<()>;
 
     /// Appends all of `bytes` durably by one operation of the disk, if it has such a one and nothing that was written
-    /// before waits for a sync; whether it did. If not, nothing is written.
+    /// before waits for a sync; whether it did. If not, nothing is written. `NotFound` when its path does not name it
+    /// any more, if that is noticed.
     fn write_direct(&mut self, _bytes: &[u8]) -> io::Result<bool> {
         Ok(false)
     }

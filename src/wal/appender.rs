@@ -117,6 +117,9 @@ impl Appender {
         if !self.core.is_failed() {
             let wants_room = can_go_on && error.is_want_of_room();
             self.core.wants_room.store(wants_room, Ordering::SeqCst);
+            if error.is_of_lost_file() {
+                self.core.has_strayed.store(true, Ordering::SeqCst);
+            }
         }
         self.core.fail(&error.to_string());
     }

@@ -100,6 +100,11 @@ impl WalError {
         matches!(self, Self::Io(error) if error.is_want_of_room())
     }
 
+    /// Whether a write has found that its file is not at its place any more.
+    pub(super) fn is_of_lost_file(&self) -> bool {
+        matches!(self, Self::Io(error) if error.error.kind() == io::ErrorKind::NotFound)
+    }
+
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WalError {
         move |error| WalError::Io(FileError::at(doing, path)(error))
     }
