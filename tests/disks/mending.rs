@@ -1,15 +1,18 @@
 //! `kill -9` at each point that a failed log passes on its way to go on: behind a checkpoint, in a new segment.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, Rule, WRITE};
-use crate::support::{Rng, seed};
+use crate::support::{Rng, Server, seed};
 use crate::writers::{POLICIES, Writers, in_parallel, rounds, server_on};
 
 const CLIENTS: usize = 4;
 const SEGMENT_BYTES: u64 = 64 << 10;
 /// How long it may take until it dies.
-const DEAD_MAX: Duration = Duration::from_secs(10);
+const DEAD_MAX: Duration = Duration::from_secs(20);
+/// How long it goes on with one fault.
+const STRIKE_TIME: Duration = Duration::from_secs(2);
 
 /// The points, with the passing at which it dies. The note is written twice: the old log is let go, the new segment told.
 const POINTS: [&str; 9] = [
@@ -24,6 +27,30 @@ const POINTS: [&str; 9] = [
     "wal.noted:2",
 ];
 
+/// A write to the log fails, and what follows is waited for. One that zeroes blocks ahead may fail without consequences.
+fn strike(control: &mut Control, server: &mut Server, armed: &Path) {
+    control.set(&[Rule {
+        operations: WRITE,
+        part: "/wal/",
+        error: libc::EIO,
+        times: 1,
+        delay: Duration::ZERO,
+        follows: false,
+    }]);
+    let since = Instant::now();
+    while control.hits(0) == 0 {
+        assert!(since.elapsed() < DEAD_MAX, "nothing is written");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::fs::write(armed, "").expect("write");
+    let since = Instant::now();
+    while server.is_running() && since.elapsed() < STRIKE_TIME {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::fs::remove_file(armed).expect("remove");
+    control.clear();
+}
+
 fn die_at(point: &str, policy: &str, rng: &mut Rng) {
     let what = format!("{point}, fsync {policy}");
     let mut control = Control::new();
@@ -35,28 +62,13 @@ fn die_at(point: &str, policy: &str, rng: &mut Rng) {
     let mut writers = Writers::new(CLIENTS, rng);
     writers.write_during(server.port(), || {
         std::thread::sleep(Duration::from_millis(100));
-        control.set(&[Rule {
-            operations: WRITE,
-            part: "/wal/",
-            error: libc::EIO,
-            times: 1,
-            delay: Duration::ZERO,
-            follows: false,
-        }]);
         let since = Instant::now();
-        while control.hits(0) == 0 {
-            assert!(since.elapsed() < DEAD_MAX, "{what}: nothing is written");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        std::fs::write(&armed, "").expect("write");
         while server.is_running() {
             assert!(since.elapsed() < DEAD_MAX, "{what}: it is never passed");
-            std::thread::sleep(Duration::from_millis(5));
+            strike(&mut control, &mut server, &armed);
         }
         server.kill9();
     });
-    control.clear();
-    std::fs::remove_file(&armed).expect("remove");
     server.set_env("LOKIKV_FAULT", None);
     writers.start_and_check(&mut server);
     writers.kill_and_check(&mut server, rng);
