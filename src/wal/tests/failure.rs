@@ -408,19 +408,16 @@ fn a_log_that_wants_room_goes_on_where_it_was() {
         let mut log = wal.log();
         let batch = [1, 900][seed as usize / 6 % 2];
         disk.limit_bytes(2_000 + seed * 37 * batch);
-        let since = Instant::now();
-        while !wal.is_failed() && since.elapsed() < Duration::from_secs(10) {
+        while !wal.is_failed() {
             let last = (0..batch).map(|_| append(&mut log)).last();
             log.submit_alone();
             // Not faster than it is written: what waits would become many small segments.
-            while wal.written_lsn() < last.unwrap_or(Lsn::ZERO) && !wal.is_failed() {
-                assert!(since.elapsed() < Duration::from_secs(10), "seed {seed}");
+            while wal.written_lsn() < last.unwrap() && !wal.is_failed() {
                 std::thread::yield_now();
             }
         }
         append(&mut log);
         log.submit();
-        assert!(wal.is_failed(), "seed {seed}");
         // No room yet: what is written becomes stable all the same.
         assert!(!matches!(wal.go_on(), Ok(true)) || wal.is_failed(), "seed {seed}");
         assert_eq!(wal.stable_lsn(), wal.written_lsn(), "seed {seed}");
