@@ -46,6 +46,12 @@ const STRICT_EXCLUDED: &[(&str, &str)] = &[
     ("QUIT", "closes the connection"),
     ("DEBUG SLEEP", "answers when its time is over"),
     ("CONFIG SET", "can refuse or close clients"),
+    ("SUBSCRIBE", "answers each name, and messages come beside replies"),
+    ("PSUBSCRIBE", "the same"),
+    ("SSUBSCRIBE", "the same"),
+    ("UNSUBSCRIBE", "answers each name"),
+    ("PUNSUBSCRIBE", "the same"),
+    ("SUNSUBSCRIBE", "the same"),
 ];
 const LAX_EXCLUDED: &[(&str, &str)] = &[
     ("SHUTDOWN", "ends the server"),
