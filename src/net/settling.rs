@@ -83,11 +83,11 @@ pub struct Settling {
 
 /// A record that is waited for.
 #[derive(Default)]
-struct Awaited(Option<(Lsn, WaitLsn)>);
+pub struct Awaited(Option<(Lsn, WaitLsn)>);
 
 impl Awaited {
     /// Waits for `lowest`, if there is one; whether there is none, or it has not come.
-    fn poll(&mut self, lowest: Option<Lsn>, cx: &mut Context<'_>, wait: impl FnOnce(Lsn) -> WaitLsn) -> bool {
+    pub fn poll(&mut self, lowest: Option<Lsn>, cx: &mut Context<'_>, wait: impl FnOnce(Lsn) -> WaitLsn) -> bool {
         let Some(lowest) = lowest else {
             self.0 = None;
             return true;

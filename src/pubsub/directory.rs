@@ -31,11 +31,7 @@ impl Directory {
     pub fn enter(&mut self, kind: TopicKind, name: &[u8], worker: WorkerNo) -> Arc<Topic> {
         self.last_id += 1;
         let id = TopicId(self.last_id);
-        let topics = match kind {
-            TopicKind::Channel => &mut self.channels,
-            TopicKind::Shard => &mut self.shard_channels,
-            TopicKind::Pattern => self.patterns.beginning_like(name),
-        };
+        let topics = self.group(kind, name);
         let topic = match topics.get_key_value(name) {
             Some((known, _)) => Arc::clone(&known.0),
             None => Arc::new(Topic {
@@ -55,11 +51,7 @@ impl Directory {
     /// One subscriber less.
     pub fn leave(&mut self, topic: &Topic, worker: WorkerNo) {
         let name: &[u8] = &topic.name;
-        let topics = match topic.kind {
-            TopicKind::Channel => &mut self.channels,
-            TopicKind::Shard => &mut self.shard_channels,
-            TopicKind::Pattern => self.patterns.beginning_like(name),
-        };
+        let topics = self.group(topic.kind, name);
         let Some(audience) = topics.get_mut(name) else { return };
         audience.retain(|(number, count)| {
             *count -= u32::from(*number == worker);
@@ -107,6 +99,15 @@ impl Directory {
     /// How many patterns there are.
     pub fn pattern_count(&self) -> usize {
         self.patterns.count()
+    }
+
+    /// The topics among which this one is, or would be.
+    fn group(&mut self, kind: TopicKind, name: &[u8]) -> &mut Topics {
+        match kind {
+            TopicKind::Channel => &mut self.channels,
+            TopicKind::Shard => &mut self.shard_channels,
+            TopicKind::Pattern => self.patterns.beginning_like(name),
+        }
     }
 
     fn of(&self, is_sharded: bool) -> &Topics {

@@ -30,9 +30,9 @@ pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>) -> Re
         {
             return Err(error);
         }
-    }
-    if flags & flag::DENY_OOM != 0 && server.space.is_tight() {
-        check_room(server, client, call)?;
+        if server.space.is_tight() {
+            check_room(server, client, call)?;
+        }
     }
     let keeps_nothing = server.engine.refuses_writes() || server.checkpoints.is_failing();
     if flags & (flag::WRITE | flag::TELLS_OF_DISK) != 0 && keeps_nothing {

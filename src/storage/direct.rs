@@ -31,8 +31,17 @@ pub(super) fn overwrites_in_place(file: &File) -> bool {
     fstatfs(file).is_ok_and(|system| IN_PLACE.contains(&(system.f_type as u64)))
 }
 
+/// Whether `path` names `file`: not where that was removed, or another one is in its place.
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(is_same(&found, &file.metadata()?)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether both are of one file.
-pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 

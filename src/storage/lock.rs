@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::direct::is_same;
+use super::direct::is_at;
 
 /// The name of the lock file inside the directory.
 pub const LOCK_FILE: &str = "LOCK";
@@ -33,12 +33,7 @@ impl DirLock {
         let Some(dir) = self.path.parent().filter(|dir| dir.is_dir()) else {
             return Ok(());
         };
-        let is_at_place = match std::fs::metadata(&self.path) {
-            Ok(found) => is_same(&found, &self.file.metadata()?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
-        if !is_at_place {
+        if !is_at(&self.file, &self.path)? {
             *self = lock_dir(dir)?;
         }
         Ok(())

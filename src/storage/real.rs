@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::direct::{DirectFile, is_same, overwrites_in_place};
+use super::direct::{DirectFile, is_at, overwrites_in_place};
 use super::{Disk, DiskFile, DiskRead, DiskSync, FileStamp};
 
 /// Zeroes are written so many at a time.
@@ -208,11 +208,7 @@ impl DiskFile for Appended {
 
 impl DiskSync for RealFile {
     fn is_at(&self, path: &Path) -> io::Result<bool> {
-        match std::fs::metadata(path) {
-            Ok(found) => Ok(is_same(&found, &self.0.metadata()?)),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
-            Err(error) => Err(error),
-        }
+        is_at(&self.0, path)
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -5,16 +5,13 @@
 //! - Messages keep their order: while one waits for a record that it tells of, so do those behind it.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
 use super::{Hub, MESSAGES};
 use crate::net::ready::Ticket;
-use crate::net::settling::{Owed, Reason, Settled, Verdict, judge};
+use crate::net::settling::{Awaited, Owed, Reason, Settled, Verdict, judge};
 use crate::pubsub::Delivery;
-use crate::wal::WaitLsn;
 
 /// So long a turn sends messages at a stretch.
 const SENDING_MAX: Duration = Duration::from_micros(500);
@@ -22,9 +19,10 @@ const SENDING_MAX: Duration = Duration::from_micros(500);
 /// See the module.
 #[derive(Default)]
 pub(super) struct Deliveries {
-    /// In order; the first one waits for `awaited`, if that is something.
+    /// In order; the first one waits for one of these records, if for any.
     waiting: VecDeque<Delivery>,
-    awaited: Option<WaitLsn>,
+    written: Awaited,
+    stable: Awaited,
     /// Room for what is taken from the tray.
     taken: Vec<Delivery>,
     /// Connections that have messages to send.
@@ -64,29 +62,27 @@ impl Hub {
 
     /// Whether the message may be shown; the worker is woken when that changes.
     fn fate(&mut self, delivery: &Delivery) -> Fate {
-        let waker = self.waker(MESSAGES);
+        let owed = Owed {
+            depends_on: delivery.depends_on.as_of_a_reader(),
+            publishes: false,
+        };
         loop {
-            if let Some(awaited) = &mut self.deliveries.awaited {
-                if Pin::new(awaited).poll(&mut Context::from_waker(&waker)).is_pending() {
-                    return Fate::Waits;
-                }
-                self.deliveries.awaited = None;
-            }
-            let engine = &self.cx.server.engine;
-            let owed = Owed {
-                depends_on: delivery.depends_on.as_of_a_reader(),
-                publishes: false,
-            };
-            let reason = match judge(&self.cx.server, &owed, false, Instant::now()) {
+            let reason = match judge(&self.cx.server, &owed, false, self.cx.last_look()) {
                 Verdict::Waits(reason) => reason,
                 Verdict::Settled(Settled::Free) => return Fate::Shown,
                 Verdict::Settled(Settled::Refused(_)) => return Fate::Dropped,
             };
-            self.deliveries.awaited = match reason {
-                Reason::Written(lsn) => Some(engine.wal().wait_written(lsn)),
-                Reason::Stable(lsn) => Some(engine.wal().make_stable(lsn)),
+            let (waker, wal) = (self.waker(MESSAGES), self.cx.server.engine.wal());
+            let mut cx = Context::from_waker(&waker);
+            let Deliveries { written, stable, .. } = &mut self.deliveries;
+            let is_awaited = match reason {
+                Reason::Written(lsn) => written.poll(Some(lsn), &mut cx, |lsn| wal.wait_written(lsn)),
+                Reason::Stable(lsn) => stable.poll(Some(lsn), &mut cx, |lsn| wal.make_stable(lsn)),
                 Reason::Held | Reason::Slowed => return Fate::Shown,
             };
+            if is_awaited {
+                return Fate::Waits;
+            }
         }
     }
 
