@@ -1,6 +1,6 @@
 //! What paced writers feel while checkpoints (in Redis: BGSAVE) follow one another, and without.
 //!
-//! `cargo bench --bench checkpoint -- [--keys N] [--rate N] [--seconds S] [--rounds N] [--markdown FILE]`.
+//! `cargo bench --bench checkpoint -- [--keys N | --containers ELEMENTS] [--rate N] [--seconds S] [--rounds N] [--markdown FILE]`.
 //! Needs `redis-server` in the path.
 //!
 //! **Invariants**: the two servers never run at the same time; each is measured without checkpoints and with them in
@@ -8,6 +8,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod data;
 #[path = "../compare/loader.rs"]
 #[allow(dead_code, reason = "uses one of its key shapes")]
 mod loader;
@@ -21,6 +22,7 @@ use clap::Parser;
 use common::server::{Durability, Program, Server, Setup};
 use common::stats::{Latencies, median};
 use common::{Result, machine};
+use data::Data;
 use saver::Saver;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +35,12 @@ struct Options {
     /// Keys in place.
     #[arg(long, default_value_t = 5_000_000)]
     keys: u64,
+    /// Big containers of so many elements in place of keys.
+    #[arg(long)]
+    containers: Option<u64>,
+    /// Program of the other server.
+    #[arg(long, default_value = "redis-server")]
+    redis: PathBuf,
     /// Writes a second, of all writers together.
     #[arg(long, default_value_t = 16_000)]
     rate: u64,
@@ -59,6 +67,12 @@ struct Options {
     bench: bool,
 }
 
+impl Options {
+    fn data(&self) -> Data {
+        self.containers.map_or(Data::Keys(self.keys), Data::Containers)
+    }
+}
+
 fn main() -> Result<()> {
     if !common::asked_to_run() {
         println!("checkpoint: a benchmark, run by `cargo bench --bench checkpoint`");
@@ -68,7 +82,7 @@ fn main() -> Result<()> {
     let built = PathBuf::from(env!("CARGO_BIN_EXE_lokikv"));
     let mut rows = Vec::new();
     if !options.alone {
-        rows.extend(measure(&options, "Redis", Program::redis())?);
+        rows.extend(measure(&options, "Redis", Program::Redis(options.redis.clone()))?);
     }
     rows.extend(measure(&options, "LokiKV", Program::LokiKv(built.clone()))?);
     let header = [
@@ -81,10 +95,10 @@ fn main() -> Result<()> {
         ("max ms", Align::Right),
     ];
     let report = format!(
-        "## Machine\n\n{}\n\n## Writers beside checkpoints\n\n{} keys, {} writes a second to random ones, {} s each, medians of {}; log: \
+        "## Machine\n\n{}\n\n## Writers beside checkpoints\n\n{}, {} writes a second at random, {} s each, medians of {}; log: \
          {}. A write's time counts from the moment it was due, where the one before was late.\n\n{}\n",
         machine::describe(Some(&built)),
-        options.keys,
+        options.data().describe(),
         options.rate,
         options.seconds,
         options.rounds,
@@ -107,14 +121,14 @@ fn measure(options: &Options, name: &str, program: Program) -> Result<[Vec<Strin
         scratch: std::env::temp_dir(),
     })?;
     eprintln!("{name}: filling");
-    loader::load(server.address(), options.keys, loader::benchmark_key)?;
+    options.data().load(server.address())?;
     let (mut without, mut with, mut saved) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=options.rounds {
         eprintln!("{name}: round {round}");
         let write = || {
             writers::run(
                 server.address(),
-                options.keys,
+                options.data(),
                 options.rate,
                 Duration::from_secs(options.seconds),
             )

@@ -1,24 +1,22 @@
 //! Writers that keep a pace, whatever the server does.
 
 use super::common::Result;
-use super::common::client::{Client, encode_into};
+use super::common::client::Client;
 use super::common::stats::Latencies;
-use super::loader::benchmark_key;
+use super::data::Data;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Connections, each with a thread.
 const WRITERS: u64 = 4;
-/// Odd, so that it walks through all keys.
-const STRIDE: u64 = 982_451_653;
 
 /// Writes `rate` times a second for so long.
-pub fn run(address: SocketAddr, keys: u64, rate: u64, time: Duration) -> Result<Latencies> {
+pub fn run(address: SocketAddr, data: Data, rate: u64, time: Duration) -> Result<Latencies> {
     let gap = Duration::from_secs(1) * WRITERS as u32 / rate.max(1) as u32;
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let start = Instant::now() + Duration::from_millis(50) + gap / WRITERS as u32 * writer as u32;
-            std::thread::spawn(move || write(address, keys, writer, gap, start, start + time))
+            std::thread::spawn(move || write(address, data, writer, gap, start, start + time))
         })
         .collect();
     let mut all = Vec::new();
@@ -38,7 +36,7 @@ fn step_forward() {
 
 fn write(
     address: SocketAddr,
-    keys: u64,
+    data: Data,
     writer: u64,
     gap: Duration,
     start: Instant,
@@ -55,15 +53,7 @@ fn write(
         }
         let number = times.len() as u64 * WRITERS + writer;
         request.clear();
-        let value = format!("{number:032x}");
-        encode_into(
-            &mut request,
-            &[
-                b"SET",
-                benchmark_key(number.wrapping_mul(STRIDE) % keys).as_bytes(),
-                value.as_bytes(),
-            ],
-        );
+        data.write(number, &mut request);
         // That the timer was late is this program's affair; that the server was, is not.
         let from = if was_late { due } else { Instant::now() };
         client.send(&request)?;
