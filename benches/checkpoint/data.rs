@@ -28,7 +28,9 @@ impl Data {
         match self {
             Self::Keys(count) => format!("{count} keys"),
             Self::Containers(count) => {
-                format!("a hash, a set, a sorted set, a list and a stream of {count} elements each, a string of 256 MiB")
+                format!(
+                    "a hash, a set, a sorted set, a list and a stream of {count} elements each, a string of 256 MiB"
+                )
             }
         }
     }
@@ -65,7 +67,15 @@ fn write_element(number: u64, element: u64, value: &str, request: &mut Vec<u8>) 
     match number % 6 {
         0 => encode_into(request, &[b"HSET", b"hash", name.as_bytes(), value]),
         1 => encode_into(request, &[b"SADD", b"set", added.as_bytes()]),
-        2 => encode_into(request, &[b"ZADD", b"zset", (number % 1_000_003).to_string().as_bytes(), name.as_bytes()]),
+        2 => encode_into(
+            request,
+            &[
+                b"ZADD",
+                b"zset",
+                (number % 1_000_003).to_string().as_bytes(),
+                name.as_bytes(),
+            ],
+        ),
         3 => encode_into(request, &[b"LSET", b"list", index.as_bytes(), value]),
         4 => encode_into(request, &[b"XADD", b"stream", b"*", b"field", value]),
         _ => {
@@ -83,16 +93,24 @@ fn fill(address: SocketAddr, count: u64) -> Result<()> {
     };
     for from in (0..count).step_by(usize::try_from(ELEMENTS)?) {
         let names: Vec<String> = (from..count.min(from + ELEMENTS)).map(name).collect();
-        filler.add(&["HSET", "hash"], names.iter().flat_map(|name| [name.as_str(), "a value of a field"]))?;
+        filler.add(
+            &["HSET", "hash"],
+            names.iter().flat_map(|name| [name.as_str(), "a value of a field"]),
+        )?;
         filler.add(&["SADD", "set"], names.iter().map(String::as_str))?;
         let score = (from % 1_000_003).to_string();
-        filler.add(&["ZADD", "zset"], names.iter().flat_map(|name| [score.as_str(), name.as_str()]))?;
+        filler.add(
+            &["ZADD", "zset"],
+            names.iter().flat_map(|name| [score.as_str(), name.as_str()]),
+        )?;
         filler.add(&["RPUSH", "list"], names.iter().map(String::as_str))?;
         for name in &names {
             filler.add(&["XADD", "stream", "*", "field"], [name.as_str()])?;
         }
     }
-    let chunk: String = (0..CHUNK_BYTES / 16).map(|number| format!("{:016x}", number.wrapping_mul(STRIDE))).collect();
+    let chunk: String = (0..CHUNK_BYTES / 16)
+        .map(|number| format!("{:016x}", number.wrapping_mul(STRIDE)))
+        .collect();
     for offset in (0..STRING_BYTES).step_by(usize::try_from(CHUNK_BYTES)?) {
         filler.add(&["SETRANGE", "string", &offset.to_string()], [chunk.as_str()])?;
     }

@@ -212,7 +212,7 @@ impl Joiner {
         if let Form::Hashed(_, hashed) = &mut self.form
             && let Some(order) = &mut hashed.order
         {
-            order.add(hashed.items.iter().map(|(_, item)| item));
+            order.settle();
         }
     }
 
@@ -238,15 +238,15 @@ impl Joiner {
         }
     }
 
-    /// The value, once it is settled.
+    /// The value, once it is settled, made by so many threads.
     ///
     /// # Errors
     /// When it has not as many elements as it should.
-    pub fn finish(self) -> Result<Whole, Malformed> {
+    pub fn finish(self, threads: usize) -> Result<Whole, Malformed> {
         let is_wide = self.is_wide;
         let whole = match self.form {
             Form::Text(chunks) => Whole::Text(BigText::of_parts(chunks)),
-            Form::Hashed(kind, hashed) => Whole::Big(hashed.finish(kind, is_wide)),
+            Form::Hashed(kind, hashed) => Whole::Big(hashed.finish(kind, is_wide, threads)),
             Form::List(chunks, parts) => Whole::Big(Big::List(BigList::of_parts(chunks, &parts))),
             Form::Stream(head, nodes, parts) => Whole::Big(Big::Stream(head.with_entries(nodes, &parts)?)),
         };
@@ -259,12 +259,28 @@ impl Joiner {
 }
 
 impl Hashed {
-    fn finish(self, kind: Kind, is_wide: bool) -> Big {
-        let trie = PartedTrie::of_parts(self.seed, self.items, self.spans);
-        match kind {
-            Kind::Set => Big::Set(BigSet::of_parts(trie, is_wide)),
-            Kind::Zset => Big::Zset(BigZset::of_parts(trie, self.order.unwrap_or_default(), is_wide)),
-            _ => Big::Hash(BigHash::of_parts(trie, is_wide)),
+    fn finish(self, kind: Kind, is_wide: bool, threads: usize) -> Big {
+        let Self {
+            seed,
+            items,
+            spans,
+            order,
+            ..
+        } = self;
+        let trie = |threads| PartedTrie::of_parts(seed, items, spans, threads);
+        match (kind, order) {
+            (_, Some(order)) if threads > 1 => std::thread::scope(|scope| {
+                let trie = scope.spawn(move || trie(threads / 2));
+                let order = order.finish();
+                // A panic has ended the process.
+                let trie = trie
+                    .join()
+                    .unwrap_or_else(|_| PartedTrie::of_parts(seed, Vec::new(), Vec::new(), 1));
+                Big::Zset(BigZset::of_parts(trie, order, is_wide))
+            }),
+            (_, Some(order)) => Big::Zset(BigZset::of_parts(trie(1), order.finish(), is_wide)),
+            (Kind::Set, None) => Big::Set(BigSet::of_parts(trie(threads), is_wide)),
+            (_, None) => Big::Hash(BigHash::of_parts(trie(threads), is_wide)),
         }
     }
 
@@ -280,6 +296,9 @@ impl Hashed {
             }
             self.last = self.last.max(hash);
             bytes += item.heap_bytes() as u64;
+            if let Some(order) = &mut self.order {
+                order.add(&item);
+            }
             self.items.push((hash, item));
         }
         // So the whole is sorted, too.
@@ -302,7 +321,7 @@ impl Hashed {
         self.items.append(&mut other.items);
         self.spans.append(&mut other.spans);
         if let (Some(order), Some(other)) = (&mut self.order, other.order) {
-            order.merge(other);
+            order.append(other);
         }
         Ok(())
     }

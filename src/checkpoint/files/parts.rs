@@ -83,7 +83,7 @@ impl<'a> Parts<'a> {
             }
             Ok::<_, CheckpointError>(joined)
         })?;
-        Ok(joined.finish()?)
+        Ok(joined.finish(self.threads)?)
     }
 
     /// Joins parts that come one after another.

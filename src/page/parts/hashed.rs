@@ -70,10 +70,10 @@ impl PartedTrie {
         made
     }
 
-    /// The trie of these items with their hashes in these parts.
-    pub fn of_parts(seed: u64, items: Vec<(u64, Item)>, spans: Vec<Span>) -> Self {
+    /// The trie of these items with their hashes in these parts, made by so many threads.
+    pub fn of_parts(seed: u64, items: Vec<(u64, Item)>, spans: Vec<Span>, threads: usize) -> Self {
         Self {
-            trie: Trie::build_hashed(seed, items),
+            trie: Trie::build_hashed(seed, items, threads),
             spans: spans.into_iter().collect(),
         }
     }

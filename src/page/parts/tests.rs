@@ -234,7 +234,7 @@ fn check_join(big: &Big, parts: &[PartRef], packed: &[Vec<u8>]) {
         joiner.push(part, packed).unwrap();
     }
     joiner.settle();
-    let joined = joiner.finish().unwrap();
+    let joined = joiner.finish(1).unwrap();
     check_same(big, &joined, parts);
     // In two shares, as threads do it.
     let half = parts.len() / 2;
@@ -246,7 +246,7 @@ fn check_join(big: &Big, parts: &[PartRef], packed: &[Vec<u8>]) {
     };
     let mut joiner = share(0..half);
     joiner.append(share(half..parts.len())).unwrap();
-    check_same(big, &joiner.finish().unwrap(), parts);
+    check_same(big, &joiner.finish(2).unwrap(), parts);
     check_wrong(&parted, parts, packed);
 }
 
@@ -266,7 +266,7 @@ fn check_wrong(parted: &Parted<'_>, parts: &[PartRef], packed: &[Vec<u8>]) {
         let mut joiner = Joiner::new(parted).unwrap();
         let all = parts.iter().chain(&parts[..1]).zip(wrong);
         let fails = all.into_iter().any(|(part, packed)| joiner.push(part, packed).is_err());
-        assert!(fails || joiner.finish().is_err());
+        assert!(fails || joiner.finish(1).is_err());
     }
 }
 
@@ -387,7 +387,7 @@ fn a_long_string_has_its_chunks_for_parts() {
             assert!(*known == piece.bytes(), "part {} changed under its version", part.id);
             joiner.push(part, piece.bytes()).unwrap();
         }
-        let joined = joiner.finish().unwrap();
+        let joined = joiner.finish(1).unwrap();
         let bytes = joined.value().as_str().unwrap().contiguous().into_owned();
         assert!(bytes == *text.part(0..text.len()));
         assert_eq!(joined.parts(), parts);

@@ -1,21 +1,25 @@
-//! Building a trie from many items at once: sorted by hash, each node is made once, in its final place.
+//! Building a trie from many items at once: sorted by hash, each node is made once, in its final place. Threads can share
+//! the work: each builds the children of some slots of the root.
 
 use std::vec::IntoIter;
 
-use super::node::{Inner, LEAF_MAX, LEVEL_MAX, Leaf, Node, slot_of, span_min, tag_of};
+use super::node::{Inner, LEAF_MAX, LEVEL_MAX, Leaf, Node, SLOTS, slot_of, span_min, tag_of};
 use super::{KeyHash, Keyed, Trie};
 
 type Hashed<T> = (u64, T);
+
+/// For fewer items no thread is begun.
+const SHARED_MIN: usize = 50_000;
 
 impl<T: Keyed, H: KeyHash> Trie<T, H> {
     /// As [`Trie::build`], hashing so.
     pub fn build_with_hasher(hasher: H, items: impl IntoIterator<Item = T>) -> Self {
         let hashed = items.into_iter().map(|item| (hasher.hash(item.key()), item)).collect();
-        Self::of_hashed(hasher, hashed)
+        Self::of_hashed(hasher, hashed, 1)
     }
 
-    /// The same of items with their hashes.
-    pub(super) fn of_hashed(hasher: H, mut hashed: Vec<Hashed<T>>) -> Self {
+    /// The same of items with their hashes, by so many threads.
+    pub(super) fn of_hashed(hasher: H, mut hashed: Vec<Hashed<T>>, threads: usize) -> Self {
         // Stable: of items with equal keys, the last one comes last.
         hashed.sort_by(|(one_hash, one), (other_hash, other)| {
             one_hash.cmp(other_hash).then_with(|| one.key().cmp(other.key()))
@@ -28,22 +32,62 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
             is_same
         });
         let len = hashed.len();
-        let mut builder = Builder {
-            items: hashed.into_iter(),
-            bytes: 0,
-        };
-        let root = if len <= LEAF_MAX {
-            Node::Leaf(builder.leaf(len, 0))
+        let (root, bytes) = if len <= LEAF_MAX {
+            let mut builder = Builder::of(hashed);
+            (Node::Leaf(builder.leaf(len, 0)), builder.bytes)
         } else {
-            Node::Inner(builder.inner(len, 0))
+            let (children, below) = root_children(hashed, 0, SLOTS, threads);
+            let inner = inner_of(children);
+            let bytes = below + inner.heap_bytes();
+            (Node::Inner(inner), bytes)
         };
         Self {
             root,
             len,
-            bytes: builder.bytes,
+            bytes,
             hasher,
         }
     }
+}
+
+/// A node in its place below an inner node.
+struct Child<T> {
+    /// Its first slot.
+    start: u32,
+    node: Node<T>,
+    /// How many items are under it.
+    len: u64,
+}
+
+fn inner_of<T: Keyed>(children: Vec<Child<T>>) -> Inner<T> {
+    let mut inner = Inner::new(0, children.len());
+    for child in children {
+        *inner.parts_mut().extra |= 1 << child.start;
+        inner.push(child.node, child.len);
+    }
+    inner
+}
+
+/// The root's children in these slots, of these items, and their bytes.
+fn root_children<T: Keyed>(mut items: Vec<Hashed<T>>, start: u32, span: u32, threads: usize) -> (Vec<Child<T>>, usize) {
+    if threads <= 1 || items.len() < SHARED_MIN || span == span_min(0) {
+        let (len, mut builder, mut children) = (items.len(), Builder::of(items), Vec::new());
+        builder.fill(&mut children, len, 0, start, span);
+        return (children, builder.bytes);
+    }
+    let middle = start + span / 2;
+    let upper = items.split_off(items.partition_point(|(hash, _)| slot_of(*hash, 0) < middle));
+    let others = threads / 2;
+    std::thread::scope(|scope| {
+        let upper = scope.spawn(move || root_children(upper, middle, span / 2, others));
+        let (mut children, mut bytes) = root_children(items, start, span / 2, threads - others);
+        // A panic has ended the process.
+        if let Ok((above, above_bytes)) = upper.join() {
+            children.extend(above);
+            bytes += above_bytes;
+        }
+        (children, bytes)
+    })
 }
 
 /// Takes items in the order of their hashes.
@@ -53,6 +97,13 @@ struct Builder<T> {
 }
 
 impl<T: Keyed> Builder<T> {
+    fn of(items: Vec<Hashed<T>>) -> Self {
+        Self {
+            items: items.into_iter(),
+            bytes: 0,
+        }
+    }
+
     /// A leaf of the next `len` items under a node of this level.
     fn leaf(&mut self, len: usize, level: u32) -> Leaf<T> {
         let mut leaf = Leaf::new((), len.max(LEAF_MAX));
@@ -67,30 +118,30 @@ impl<T: Keyed> Builder<T> {
 
     /// An inner node of the next `len` items.
     fn inner(&mut self, len: usize, level: u32) -> Inner<T> {
-        let mut inner = Inner::new(0, 2);
-        self.fill(&mut inner, len, level, 0, 64);
-        inner.fit(0);
+        let mut children = Vec::new();
+        self.fill(&mut children, len, level, 0, SLOTS);
+        let inner = inner_of(children);
         self.bytes += inner.heap_bytes();
         inner
     }
 
-    /// The children of `inner` in `span` slots from `start` on, of the next `len` items.
-    fn fill(&mut self, inner: &mut Inner<T>, len: usize, level: u32, start: u32, span: u32) {
+    /// The children in `span` slots from `start` on of a node of this level, of the next `len` items.
+    fn fill(&mut self, children: &mut Vec<Child<T>>, len: usize, level: u32, start: u32, span: u32) {
         let is_single = span == span_min(level);
         if len > LEAF_MAX && !is_single {
             let middle = start + span / 2;
             let next = self.items.as_slice().get(..len).unwrap_or_default();
             let lower = next.partition_point(|(hash, _)| slot_of(*hash, level) < middle);
-            self.fill(inner, lower, level, start, span / 2);
-            self.fill(inner, len - lower, level, middle, span / 2);
+            self.fill(children, lower, level, start, span / 2);
+            self.fill(children, len - lower, level, middle, span / 2);
             return;
         }
-        let child = if len > LEAF_MAX && level < LEVEL_MAX {
+        let node = if len > LEAF_MAX && level < LEVEL_MAX {
             Node::Inner(self.inner(len, level + 1))
         } else {
             Node::Leaf(self.leaf(len, level))
         };
-        *inner.parts_mut().extra |= 1 << start;
-        inner.push(child, len as u64);
+        let len = len as u64;
+        children.push(Child { start, node, len });
     }
 }

@@ -23,6 +23,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use super::Keyed;
+use crate::page::prefetch::prefetch_ref;
 
 const ALIGN: usize = 8;
 const NUMBER_AT: usize = 8;
@@ -211,6 +212,12 @@ impl Item {
             key_bytes: (word >> KEY_SHIFT) as usize & KEY_SHORT_MAX,
             value_bytes: word as usize & VALUE_SHORT_MAX,
         }
+    }
+
+    /// Tells the processor that it will be read.
+    #[inline]
+    pub fn prefetch(&self) {
+        prefetch_ref(self.base());
     }
 
     /// The key: a member, or a field's name.

@@ -30,7 +30,7 @@ pub use item::Item;
 pub use walk::Iter;
 
 /// What a trie holds: something with a key, cheap to clone.
-pub trait Keyed: Clone {
+pub trait Keyed: Clone + Send + Sync {
     /// The key, which must not change while a trie holds it.
     fn key(&self) -> &[u8];
     /// Bytes of heap, what is shared with clones included.
@@ -85,9 +85,9 @@ impl<T: Keyed> Trie<T> {
         self.hasher.0
     }
 
-    /// The trie of these items with their hashes under this seed; see [`Trie::build`].
-    pub fn build_hashed(seed: u64, items: Vec<(u64, T)>) -> Self {
-        Self::of_hashed(Seeded(seed), items)
+    /// The trie of these items with their hashes under this seed, by so many threads; see [`Trie::build`].
+    pub fn build_hashed(seed: u64, items: Vec<(u64, T)>, threads: usize) -> Self {
+        Self::of_hashed(Seeded(seed), items, threads)
     }
 
     /// The trie of these items, much faster than one by one. Of items with equal keys the last one stays.

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 
 use super::member::Member;
 use super::op::{ZsetOp, pairs_of};
+use super::order::{Order, Ordered};
 use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
 use crate::page::parts::PartedTrie;
 use crate::page::tree::{Tree, TreeItem};
@@ -14,9 +15,9 @@ use crate::page::{Change, Mark};
 
 /// A member in its place; the score stands beside the pair so that comparing rarely goes there.
 #[derive(Clone, Debug)]
-struct Scored {
-    score: f64,
-    pair: Pair,
+pub(super) struct Scored {
+    pub score: f64,
+    pub pair: Pair,
 }
 
 impl TreeItem for Scored {
@@ -29,7 +30,7 @@ impl TreeItem for Scored {
 }
 
 impl Scored {
-    fn of(pair: &Pair) -> Self {
+    pub fn of(pair: &Pair) -> Self {
         Self {
             score: score_of(pair),
             pair: pair.clone(),
@@ -51,7 +52,7 @@ impl Scored {
     }
 }
 
-fn pair(score: f64, name: &[u8]) -> Pair {
+pub(super) fn pair(score: f64, name: &[u8]) -> Pair {
     Pair::new(name, None, Some(score.to_bits()))
 }
 
@@ -62,26 +63,6 @@ pub fn pairs(packed: Packed<'_>) -> impl Iterator<Item = Pair> {
 
 fn score_of(pair: &Pair) -> f64 {
     f64::from_bits(pair.number().unwrap_or_default())
-}
-
-/// Members in their order.
-#[derive(Default)]
-pub struct Order(Vec<Scored>);
-
-impl Order {
-    /// Takes members, in whatever order. O(n log n).
-    pub fn add<'a>(&mut self, members: impl Iterator<Item = &'a Pair>) {
-        self.0.extend(members.map(Scored::of));
-        self.0
-            .sort_unstable_by(|one, other| one.place(other.score, other.pair.key()));
-    }
-
-    /// Takes the members of another. O(n).
-    pub fn merge(&mut self, mut other: Self) {
-        self.0.append(&mut other.0);
-        // It finds the two runs.
-        self.0.sort_by(|one, other| one.place(other.score, other.pair.key()));
-    }
 }
 
 /// A sorted set that is not small.
@@ -105,9 +86,9 @@ impl BigZset {
     }
 
     /// One with these members, which have been checked, and their order.
-    pub fn of_parts(members: PartedTrie, order: Order, is_wide: bool) -> Self {
+    pub fn of_parts(members: PartedTrie, order: Ordered, is_wide: bool) -> Self {
         Self {
-            order: order.0.into_iter().collect(),
+            order: order.0,
             members,
             is_wide,
         }
@@ -121,8 +102,8 @@ impl BigZset {
     /// A part, packed.
     pub fn pack_part(&self, index: usize) -> Vec<u8> {
         let mut order = Order::default();
-        order.add(self.members.items_of(index));
-        self.packed(order.0.iter())
+        self.members.items_of(index).for_each(|pair| order.add(pair));
+        self.packed(order.sorted().iter())
     }
 
     fn packed<'a>(&self, members: impl Iterator<Item = &'a Scored>) -> Vec<u8> {

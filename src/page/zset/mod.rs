@@ -9,14 +9,16 @@ mod apply;
 mod big;
 mod member;
 mod op;
+mod order;
 mod packed_form;
 #[cfg(test)]
 mod tests;
 mod view;
 
 pub use apply::apply;
-pub use big::{BigZset, Order, pairs};
+pub use big::{BigZset, pairs};
 pub use member::Member;
 pub use op::{ZsetOp, pack_pairs};
+pub use order::Order;
 pub use packed_form::{check, len, pack_members};
 pub use view::{HeldZset, ZsetRef};
