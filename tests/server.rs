@@ -47,6 +47,8 @@ mod killing;
 mod loading;
 #[path = "server/memory.rs"]
 mod memory;
+#[path = "server/monitor.rs"]
+mod monitor;
 #[path = "server/ordered.rs"]
 mod ordered;
 #[path = "server/parameters.rs"]

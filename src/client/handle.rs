@@ -40,6 +40,8 @@ pub struct ClientHandle {
     pub subscriptions: [AtomicU32; TopicKind::ALL.len()],
     /// Protocol version, 2 or 3.
     pub proto: AtomicU8,
+    /// MONITOR.
+    pub is_monitor: AtomicBool,
     /// CLIENT NO-EVICT.
     pub no_evict: AtomicBool,
     /// CLIENT NO-TOUCH.
@@ -60,6 +62,10 @@ pub struct ClientHandle {
     pub(super) charged_bytes: AtomicU64,
     /// Commands executed.
     pub commands: AtomicU64,
+    /// Bytes that it has sent, all told; its connection alone counts them.
+    pub received_bytes: AtomicU64,
+    /// Bytes that it has been sent, likewise.
+    pub sent_bytes: AtomicU64,
     /// What others hand to its connection; closed once it has been killed.
     pub mailbox: Mailbox,
     /// The end of what it waits for, or waited for last.
@@ -100,6 +106,7 @@ impl ClientHandle {
             watched: AtomicU32::new(0),
             subscriptions: Default::default(),
             proto: AtomicU8::new(2),
+            is_monitor: AtomicBool::new(false),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
             last_command: AtomicU32::new(0),
@@ -110,6 +117,8 @@ impl ClientHandle {
             kept_bytes: AtomicU64::new(0),
             charged_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
+            received_bytes: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
             mailbox: Mailbox::new(waker),
             ending: Mutex::default(),
         }
@@ -139,6 +148,15 @@ impl ClientHandle {
     /// Its session has let go of so much that it [kept](Self::keep).
     pub fn let_go(&self, bytes: u64) {
         self.kept_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Its connection has received and sent so many bytes more.
+    pub fn note_traffic(&self, received: u64, sent: u64) {
+        for (total, more) in [(&self.received_bytes, received), (&self.sent_bytes, sent)] {
+            if more > 0 {
+                total.store(total.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Name, library name and version as it gave them.

@@ -95,6 +95,20 @@ impl Client {
         was_there
     }
 
+    /// Has it be shown what the server runs, and tells others; whether that is new.
+    pub fn start_monitor(&mut self, pubsub: &PubSub) -> bool {
+        let is_new = pubsub.start_monitor(&mut self.subscriber);
+        self.handle.is_monitor.store(true, Ordering::Relaxed);
+        is_new
+    }
+
+    /// Ends that.
+    pub fn end_monitor(&mut self, pubsub: &PubSub) {
+        if pubsub.end_monitor(&mut self.subscriber) {
+            self.handle.is_monitor.store(false, Ordering::Relaxed);
+        }
+    }
+
     fn note_subscriptions(&self, kind: TopicKind) {
         let count = u32::try_from(self.subscriber.count(kind)).unwrap_or(u32::MAX);
         if let Some(told) = self.handle.subscriptions.get(kind.index()) {

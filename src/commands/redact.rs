@@ -21,7 +21,7 @@ pub const fn all_arguments(_args: Args<'_>, at: usize) -> bool {
 }
 
 /// The arguments of a request, as they may be shown.
-pub fn shown_args(is_secret: IsSecret, args: Args<'_>) -> impl Iterator<Item = &[u8]> {
+pub fn shown_args(is_secret: IsSecret, args: Args<'_>) -> impl ExactSizeIterator<Item = &[u8]> {
     args.iter()
         .enumerate()
         .map(move |(at, arg)| if is_secret(args, at) { REDACTED } else { arg })

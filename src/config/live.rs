@@ -25,7 +25,7 @@ use super::{
 /// A class of clients with its own output buffer limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientClass {
-    /// Plain clients, MONITOR included.
+    /// Plain clients; those in MONITOR, too, as long as there is a limit.
     Normal,
     /// Replication links.
     Replica,
@@ -42,6 +42,13 @@ pub struct OutputBufferLimit {
     pub soft_bytes: u64,
     /// See `soft_bytes`.
     pub soft_s: u64,
+}
+
+impl OutputBufferLimit {
+    /// Whether there is no limit.
+    pub fn is_none(&self) -> bool {
+        self.hard_bytes == 0 && self.soft_bytes == 0
+    }
 }
 
 /// The atomics of one [`OutputBufferLimit`].

@@ -7,12 +7,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::task::Waker;
 
 use smallvec::SmallVec;
 
 use super::exchange::{Delivery, Tray, WorkerNo};
 use super::topic::TopicId;
+use crate::shared::Shared;
 
 /// See the module.
 pub struct Desk {
@@ -29,6 +31,19 @@ pub struct Desk {
     ended: RefCell<Vec<Ended>>,
     /// Workers to wake.
     wakes: RefCell<SmallVec<[WorkerNo; 4]>>,
+    /// The connections that MONITOR shows lines to.
+    monitors: RefCell<Vec<Monitor>>,
+    /// Lines that have not been handed over.
+    lines: RefCell<Vec<u8>>,
+    /// How often some were.
+    line_batches: Cell<u64>,
+}
+
+/// A connection that is shown lines.
+struct Monitor {
+    number: usize,
+    /// Of those that the worker itself wrote it gets what came behind so many batches.
+    since: u64,
 }
 
 /// A subscription that has ended.
@@ -59,6 +74,9 @@ impl Desk {
             delivered: Cell::new(0),
             ended: RefCell::default(),
             wakes: RefCell::default(),
+            monitors: RefCell::default(),
+            lines: RefCell::default(),
+            line_batches: Cell::new(0),
         }
     }
 
@@ -102,6 +120,12 @@ impl Desk {
     /// Visits the connections that a delivery is for, which counts no longer as waiting.
     pub fn visit_subscribers(&self, delivery: &Delivery, mut visit: impl FnMut(usize)) {
         self.drop_delivery(delivery);
+        if delivery.is_of_lines() {
+            let monitors = self.monitors.borrow();
+            let gets = |monitor: &&Monitor| delivery.stamp.is_none_or(|stamp| stamp > monitor.since);
+            monitors.iter().filter(gets).for_each(|monitor| visit(monitor.number));
+            return;
+        }
         let subscribers = self.subscribers.borrow();
         for (number, since) in subscribers.get(&delivery.topic).into_iter().flatten() {
             if delivery.stamp.is_none_or(|stamp| stamp > *since) {
@@ -121,9 +145,53 @@ impl Desk {
     /// A delivery that is shown to nobody counts no longer as waiting.
     pub fn drop_delivery(&self, delivery: &Delivery) {
         self.tray.note_delivered(delivery);
-        if let Some(stamp) = delivery.stamp {
+        if let Some(stamp) = delivery.stamp.filter(|_| !delivery.is_of_lines()) {
             self.delivered.set(stamp);
         }
+    }
+
+    /// Visits the connections in MONITOR, if lines for them have been dropped.
+    pub fn visit_who_lost_lines(&self, visit: impl FnMut(usize)) {
+        if self.tray.has_lost_lines() {
+            self.monitors
+                .borrow()
+                .iter()
+                .map(|monitor| monitor.number)
+                .for_each(visit);
+        }
+    }
+
+    /// Whether there are lines that have not been handed over.
+    #[inline]
+    pub(super) fn has_lines(&self) -> bool {
+        !self.lines.borrow().is_empty()
+    }
+
+    /// Adds a line; how many bytes there are.
+    pub(super) fn add_line(&self, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let mut lines = self.lines.borrow_mut();
+        write(&mut lines);
+        lines.len()
+    }
+
+    /// Takes the lines that are to be handed over, as another batch.
+    pub(super) fn take_lines(&self) -> Shared {
+        self.line_batches.set(self.line_batches.get() + 1);
+        Arc::new(std::mem::take(&mut *self.lines.borrow_mut()))
+    }
+
+    /// The number of the last batch, for that worker.
+    pub(super) fn line_stamp_for(&self, worker: WorkerNo) -> Option<u64> {
+        (worker == self.worker()).then(|| self.line_batches.get())
+    }
+
+    pub(super) fn add_monitor(&self, number: usize) {
+        let since = self.line_batches.get();
+        self.monitors.borrow_mut().push(Monitor { number, since });
+    }
+
+    pub(super) fn remove_monitor(&self, number: usize) {
+        self.monitors.borrow_mut().retain(|monitor| monitor.number != number);
     }
 
     /// Whether subscriptions have ended with messages for them on the way.

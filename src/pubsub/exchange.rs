@@ -3,6 +3,8 @@
 //! **Invariants**
 //! - All trays have one lock: a message comes into those of all workers at once, so that all see one order.
 //! - A worker whose tray was empty is woken; it takes all that is in it.
+//! - MONITOR's lines take no more than [`LINE_BYTES_MAX`] of a tray, and hold nobody back: what is too much is dropped, and
+//!   the worker told.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,6 +15,9 @@ use parking_lot::{Mutex, MutexGuard};
 use super::topic::TopicId;
 use crate::engine::worker::Dependencies;
 use crate::shared::{Shared, heap_bytes};
+
+/// So many bytes of MONITOR's lines may wait for a worker.
+const LINE_BYTES_MAX: u64 = 32 << 20;
 
 /// Which worker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,21 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// MONITOR's lines; the number of the batch, if the worker has written them itself.
+    pub(super) fn of_lines(lines: Shared, stamp: Option<u64>) -> Self {
+        Self {
+            topic: TopicId::LINES,
+            message: lines,
+            depends_on: Dependencies::default(),
+            stamp,
+        }
+    }
+
+    /// Whether these are lines of MONITOR, which wait for nothing.
+    pub fn is_of_lines(&self) -> bool {
+        self.topic == TopicId::LINES
+    }
+
     fn bytes(&self) -> u64 {
         (size_of::<Self>() + heap_bytes(&self.message)) as u64
     }
@@ -42,7 +62,22 @@ pub(super) struct Sign {
     has_some: AtomicBool,
     /// In the tray, or taken and not yet delivered.
     waiting_bytes: AtomicU64,
+    /// The same of MONITOR's lines, which are not among those.
+    line_bytes: AtomicU64,
+    /// Some lines were too much.
+    has_lost_lines: AtomicBool,
     waker: OnceLock<Waker>,
+}
+
+impl Sign {
+    /// The count that a delivery is in.
+    fn waiting_of(&self, delivery: &Delivery) -> &AtomicU64 {
+        if delivery.is_of_lines() {
+            &self.line_bytes
+        } else {
+            &self.waiting_bytes
+        }
+    }
 }
 
 /// The trays, locked.
@@ -113,8 +148,13 @@ impl Trays<'_> {
         let (Some(tray), Some(sign)) = (self.trays.get_mut(at), self.signs.get(at)) else {
             return false;
         };
-        sign.waiting_bytes.fetch_add(delivery.bytes(), Ordering::Relaxed);
-        tray.push(delivery);
+        let waiting = sign.waiting_of(&delivery);
+        if delivery.is_of_lines() && waiting.load(Ordering::Relaxed) > LINE_BYTES_MAX {
+            sign.has_lost_lines.store(true, Ordering::Relaxed);
+        } else {
+            waiting.fetch_add(delivery.bytes(), Ordering::Relaxed);
+            tray.push(delivery);
+        }
         !sign.has_some.swap(true, Ordering::AcqRel)
     }
 }
@@ -143,6 +183,12 @@ impl Tray {
 
     /// Has been delivered, or given up.
     pub fn note_delivered(&self, delivery: &Delivery) {
-        self.sign.waiting_bytes.fetch_sub(delivery.bytes(), Ordering::Relaxed);
+        let waiting = self.sign.waiting_of(delivery);
+        waiting.fetch_sub(delivery.bytes(), Ordering::Relaxed);
+    }
+
+    /// Whether lines of MONITOR have been dropped since this was last asked.
+    pub fn has_lost_lines(&self) -> bool {
+        self.sign.has_lost_lines.load(Ordering::Relaxed) && self.sign.has_lost_lines.swap(false, Ordering::Relaxed)
     }
 }

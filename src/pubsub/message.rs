@@ -1,9 +1,11 @@
 //! A message as it is sent: encoded once for all.
 //!
-//! **Invariant:** what is kept lacks the first byte, the only one in which RESP2 (an array) and RESP3 (a push) differ.
+//! **Invariant:** what is kept of a message lacks the first byte, the only one in which RESP2 (an array) and RESP3 (a
+//! push) differ. MONITOR's lines are the same in both, and kept whole.
 
 use std::sync::Arc;
 
+use super::exchange::Delivery;
 use super::topic::{Topic, TopicKind};
 use crate::resp::{Proto, Reply};
 use crate::shared::Shared;
@@ -32,14 +34,19 @@ fn put_bulk(bytes: &mut Vec<u8>, text: &[u8]) {
     bytes.extend_from_slice(b"\r\n");
 }
 
-/// Writes a message to a subscriber's buffer, whichever replies it wants.
-pub fn put_message(reply: &mut Reply, message: &Shared) {
+/// Writes a message to a subscriber's buffer, whichever replies it wants; or lines to that of a client in MONITOR, where
+/// they count as replies.
+pub fn put_message(reply: &mut Reply, delivery: &Delivery) {
+    if delivery.is_of_lines() {
+        reply.raw_shared(&delivery.message);
+        return;
+    }
     reply.whatever_is_wanted(|reply| {
         let kind: &[u8] = match reply.proto() {
             Proto::Resp2 => b"*",
             Proto::Resp3 => b">",
         };
         reply.raw(kind);
-        reply.raw_shared(message);
+        reply.raw_shared(&delivery.message);
     });
 }

@@ -13,6 +13,7 @@ mod desk;
 mod directory;
 mod exchange;
 mod message;
+mod monitors;
 mod patterns;
 mod subscriber;
 mod topic;
@@ -25,6 +26,7 @@ use smallvec::SmallVec;
 
 use self::directory::Directory;
 use self::exchange::Exchange;
+use self::monitors::Monitors;
 use crate::engine::worker::Dependencies;
 use crate::shared::Shared;
 
@@ -42,6 +44,7 @@ const BACKLOG_BYTES_MAX: u64 = 64 << 20;
 pub struct PubSub {
     directory: RwLock<Directory>,
     exchange: Exchange,
+    monitors: Monitors,
 }
 
 impl PubSub {
@@ -91,6 +94,8 @@ impl PubSub {
         let encoded = found.iter().map(|(topic, _)| message::encode(topic, channel, payload));
         let encoded: SmallVec<[Shared; 4]> = encoded.collect();
         desk.note_posted();
+        // What has run before comes first.
+        self.hand_over_lines(desk);
         let mut trays = self.exchange.lock();
         let mut receivers = 0;
         for ((topic, audience), message) in found.iter().zip(encoded) {
@@ -171,7 +176,7 @@ mod tests {
                 let clients = &mut self.clients;
                 self.desk.visit_subscribers(&delivery, |number| {
                     let mut reply = Reply::new(Proto::Resp2);
-                    put_message(&mut reply, &delivery.message);
+                    put_message(&mut reply, &delivery);
                     let text = String::from_utf8(reply.to_vec()).unwrap().replace("\r\n", " ");
                     clients[number].1.push(text);
                 });

@@ -16,6 +16,8 @@ pub struct Subscriber {
     /// Its connection's, at the desk.
     number: usize,
     topics: [HashSet<ByName>; TopicKind::ALL.len()],
+    /// MONITOR.
+    pub(super) is_monitor: bool,
 }
 
 impl Drop for Subscriber {
@@ -31,6 +33,7 @@ impl Subscriber {
             desk,
             number,
             topics: Default::default(),
+            is_monitor: false,
         }
     }
 
@@ -56,6 +59,18 @@ impl Subscriber {
         self.is_any() || self.desk.has_ended()
     }
 
+    /// Whether it is shown what the server runs.
+    #[inline]
+    pub fn is_monitor(&self) -> bool {
+        self.is_monitor
+    }
+
+    /// Whether it is to be shown something that its worker has just run.
+    #[inline]
+    pub fn gets_lines(&self) -> bool {
+        self.is_monitor && self.desk.has_lines()
+    }
+
     /// Up to `max` of its topics of a kind.
     pub fn some(&self, kind: TopicKind, max: usize) -> Vec<Arc<Topic>> {
         let topics = self.topics.get(kind.index()).into_iter().flatten();
@@ -65,6 +80,11 @@ impl Subscriber {
     /// What a subscription by this name takes.
     pub fn bytes_of(name: &[u8]) -> u64 {
         SUBSCRIPTION_BYTES + name.len() as u64
+    }
+
+    /// Its connection's number at the desk.
+    pub(super) fn number(&self) -> usize {
+        self.number
     }
 
     pub(super) fn has(&self, kind: TopicKind, name: &[u8]) -> bool {

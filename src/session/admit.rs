@@ -44,6 +44,10 @@ pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>) -> Re
     if kit.awaits_data() && flags & flag::LOADING == 0 {
         return Err(CmdError::LOADING);
     }
+    if client.subscriber.is_monitor() && flags & (flag::WRITE | flag::READONLY | flag::MAY_REPLICATE) != 0 {
+        // In Redis's words: there a client in MONITOR counts as a replica.
+        return Err(CmdError::text("ERR Replica can't interact with the keyspace"));
+    }
     Ok(())
 }
 

@@ -96,6 +96,7 @@ impl WorkerCx {
             worker.submit();
         }
         self.stopwatch.borrow_mut().settle(self, worker);
+        self.server.pubsub.hand_over_lines(&self.desk);
         self.server.pubsub.wake_others(&self.desk);
     }
 

@@ -9,6 +9,7 @@ use super::beside::resolve;
 use super::call::{Call, Keys, OwnedCall, Queue};
 use super::cx::WorkerCx;
 use super::executor::{Place, execute, two_slots};
+use super::monitor;
 use super::run::Run;
 use super::stopwatch::Replied;
 use crate::client::{Client, Multi};
@@ -91,6 +92,9 @@ impl Run<'_, '_, '_> {
             let call = call.call();
             let began = self.watch.begin(self.cx, place.scope.worker(), &call);
             let (replied, _) = run(self.cx, &mut place, &call, reply);
+            if self.cx.server.pubsub.is_monitored() {
+                monitor::show(self.cx, client, &call);
+            }
             self.watch
                 .note_queued(self.cx, place.scope.worker(), call.command, began, replied);
         }
@@ -122,6 +126,9 @@ impl Run<'_, '_, '_> {
                         let call = call.call();
                         let began = watch.begin(cx, place.kit, &call);
                         let (replied, closes) = run(cx, &mut place, &call, reply);
+                        if cx.server.pubsub.is_monitored() {
+                            monitor::show(cx, place.client, &call);
+                        }
                         watch.note_queued(cx, place.kit, call.command, began, replied);
                         if closes && end.is_none() {
                             end = Some(reply.mark());

@@ -18,6 +18,7 @@ mod exec;
 pub mod executor;
 mod held;
 mod http;
+mod monitor;
 pub mod prepare;
 mod run;
 mod stopwatch;

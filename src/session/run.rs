@@ -15,6 +15,7 @@ use super::cx::WorkerCx;
 use super::executor::execute;
 use super::held::HeldShard;
 use super::http;
+use super::monitor;
 use super::prepare::{Ahead, CHUNK_REQUESTS, Chunk, Looked, Prepared, prepare};
 use super::stopwatch::Stopwatch;
 use crate::commands::collections::check_collection;
@@ -114,7 +115,8 @@ impl Session {
             let mut step = run.request(*prepared, args, at);
             let is_long = watch.at() > until;
             // What it has published to itself comes between this reply and the next one.
-            let has_news = cx.desk.published() != published && self.client.subscriber.may_get_some();
+            let subscriber = &self.client.subscriber;
+            let has_news = (cx.desk.published() != published && subscriber.may_get_some()) || subscriber.gets_lines();
             if matches!(step, Step::Done) && (is_long || has_news || self.reply.is_full(FULL_BYTES)) {
                 step = Step::Stop(Ran::Full { next: at + 1 });
             }
@@ -184,6 +186,9 @@ impl Run<'_, '_, '_> {
         let number = u32::from(call.command.id) + 1;
         self.session.client.handle.last_command.store(number, Ordering::Relaxed);
         let outcome = self.run(&call);
+        if self.cx.server.pubsub.is_monitored() {
+            monitor::show(self.cx, &self.session.client, &call);
+        }
         if blocked::are_ready(self.worker) {
             self.held.release();
             // What they find may have died while the command ran.

@@ -3,7 +3,8 @@
 //! **Invariants**
 //! - What is sent, in which form, and in which order on each connection has to be equal.
 //! - Left to chance: the order of a message's copies for several patterns, that of the names when all are unsubscribed
-//!   from at once, that of listed channels; and what tells of the program.
+//!   from at once, that of listed channels; and what tells of the program. Of MONITOR's lines the time and the address, of
+//!   the slow log's entries numbers, times and addresses.
 
 use crate::side::{Came, Outcome, Step};
 use crate::support::{Args, Value, text};
@@ -45,6 +46,9 @@ fn row(came: &Came, acted: Option<&Step>) -> (String, String) {
         return (String::new(), "closed".to_owned());
     };
     let raw = || text::quote(&reply.raw);
+    if let Some(line) = monitor_line(&reply.raw) {
+        return (String::new(), line);
+    }
     let items = reply.value.items();
     let word = items.first().map(Value::text).unwrap_or_default();
     match word.as_str() {
@@ -62,7 +66,7 @@ fn row(came: &Came, acted: Option<&Step>) -> (String, String) {
         _ => {}
     }
     let commands = acted.map(|step| step.commands.as_slice()).unwrap_or_default();
-    let may_vary = ["PUBSUB", "CLIENT", "EXEC", "HELLO", "INFO"];
+    let may_vary = ["PUBSUB", "CLIENT", "EXEC", "HELLO", "INFO", "SLOWLOG"];
     let of_such = commands.iter().any(|args| may_vary.iter().any(|name| is(args, name)));
     // What is gathered later may be of any command.
     let looks_so = are_names(&reply.value) || reply.value.text().starts_with("id=");
@@ -83,6 +87,9 @@ fn canonical(value: &Value) -> String {
     if first.ends_with("unsubscribe") {
         return first;
     }
+    if let Some(entry) = slow_entry(value) {
+        return entry;
+    }
     if value.field("role").is_some() {
         return "about the program".to_owned();
     }
@@ -93,6 +100,33 @@ fn canonical(value: &Value) -> String {
     match items.is_empty() {
         true => value.to_string(),
         false => format!("{items:?}"),
+    }
+}
+
+/// A line of MONITOR without its time and the client's port.
+fn monitor_line(raw: &[u8]) -> Option<String> {
+    let line = raw.strip_prefix(b"+")?;
+    let (time, rest) = line.split_at(line.iter().position(|byte| *byte == b' ')?);
+    let is_time = time.len() > 10 && time.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let rest = rest.strip_prefix(b" [").filter(|_| is_time)?;
+    let (head, args) = rest.split_at(rest.iter().position(|byte| *byte == b']')?);
+    let head = String::from_utf8_lossy(head);
+    let database = head.split(' ').next()?;
+    Some(format!("line [{database}{}", text::quote(args)))
+}
+
+/// An entry of the slow log: its arguments and the client's name.
+fn slow_entry(value: &Value) -> Option<String> {
+    match value.items().as_slice() {
+        [
+            Value::Int(_),
+            Value::Int(_),
+            Value::Int(_),
+            args @ Value::Array(_),
+            _,
+            name,
+        ] => Some(format!("{args} by {name}")),
+        _ => None,
     }
 }
 
@@ -112,15 +146,17 @@ fn is_all(acted: Option<&Step>) -> bool {
     commands.any(|args| ends(args) || is(args, "exec"))
 }
 
-/// What tells of subscriptions in the lines of `CLIENT LIST`.
+/// The lines of `CLIENT LIST`: all fields in order, with their values where those do not tell of the program or the time.
 fn client_fields(lines: &str) -> String {
-    const FIELDS: [&str; 8] = ["name=", "flags=", "db=", "sub=", "psub=", "ssub=", "multi=", "resp="];
+    const FIELDS: [&str; 13] = [
+        "name", "flags", "db", "sub", "psub", "ssub", "multi", "watch", "user", "resp", "lib-name", "lib-ver", "cmd",
+    ];
     let of_line = |line: &str| {
-        let fields = line.split(' ');
-        let told: Vec<&str> = fields
-            .filter(|field| FIELDS.iter().any(|name| field.starts_with(name)))
-            .collect();
-        told.join(" ")
+        let fields = line.split(' ').map(|field| {
+            let name = field.split('=').next().unwrap_or_default();
+            if FIELDS.contains(&name) { field } else { name }
+        });
+        fields.collect::<Vec<_>>().join(" ")
     };
     lines.lines().map(of_line).collect::<Vec<_>>().join("; ")
 }

@@ -112,4 +112,4 @@ macro_rules! scenarios {
     };
 }
 
-scenarios!(channels, patterns, sharded, protocol, transactions);
+scenarios!(channels, patterns, sharded, protocol, transactions, monitor);

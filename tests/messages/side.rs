@@ -50,6 +50,8 @@ pub type Outcome = BTreeMap<char, Vec<Came>>;
 /// A connection, and why it cannot answer a PING, if so.
 struct Line {
     conn: Conn,
+    /// Its number as a client.
+    id: String,
     in_multi: bool,
     is_mute: bool,
     skips: bool,
@@ -147,9 +149,13 @@ impl<'s> Side<'s> {
         let line = self.line(step.name);
         let mut request = Vec::new();
         for args in &step.commands {
-            crate::support::conn::encode(args, &mut request);
             line.note(args);
         }
+        let commands: Vec<Args> = step.commands.iter().map(|args| self.told_of_clients(args)).collect();
+        for args in &commands {
+            crate::support::conn::encode(args, &mut request);
+        }
+        let line = self.line(step.name);
         line.is_blocked |= step.blocks;
         // A connection that has been closed is found so below.
         let _ = line.conn.send_raw(&request);
@@ -161,6 +167,26 @@ impl<'s> Side<'s> {
             self.gather(name, false, &mut outcome);
         }
         outcome
+    }
+
+    /// The arguments with `%id:a%`, `%addr:a%` and `%laddr:a%` replaced by what they are of connection `a`.
+    fn told_of_clients(&mut self, args: &Args) -> Args {
+        let mut told = |arg: &Vec<u8>| {
+            let text = std::str::from_utf8(arg).ok()?;
+            let (what, name) = text.strip_prefix('%')?.strip_suffix('%')?.split_once(':')?;
+            let line = self.line(name.chars().next()?);
+            let stream = line.conn.stream();
+            let told = match what {
+                "id" => line.id.clone(),
+                "addr" => stream.local_addr().ok()?.to_string(),
+                "laddr" => stream.peer_addr().ok()?.to_string(),
+                _ => return None,
+            };
+            Some(told.into_bytes())
+        };
+        args.iter()
+            .map(|arg| told(arg).unwrap_or_else(|| arg.clone()))
+            .collect()
     }
 
     /// What came on connections that could not be asked.
@@ -186,8 +212,11 @@ impl<'s> Side<'s> {
         let (server, base) = (self.server, self.protocol);
         self.lines.entry(name).or_insert_with(|| {
             let is_resp3 = (base == 3) != name.is_ascii_uppercase();
+            let mut conn = if is_resp3 { server.connect3() } else { server.connect() };
+            let id = conn.call(&["CLIENT", "ID"]).int().unwrap_or_default().to_string();
             Line {
-                conn: if is_resp3 { server.connect3() } else { server.connect() },
+                conn,
+                id,
                 in_multi: false,
                 is_mute: false,
                 skips: false,

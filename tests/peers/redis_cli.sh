@@ -63,6 +63,14 @@ kill %% && wait %% 2>/dev/null || true
 check "SUBSCRIBE" "subscribe news 1 message news hello" "$(tr '\n' ' ' <"$listened" | sed 's/ $//')"
 rm "$listened"
 
+# MONITOR prints what others run.
+watched=$(mktemp)
+timeout 10 redis-cli -h "$host" -p "$port" MONITOR >"$watched" &
+for _ in {1..50}; do cli SET seen 'a "b"' >/dev/null; grep -q seen "$watched" && break || sleep 0.1; done
+kill %% && wait %% 2>/dev/null || true
+contains "MONITOR" '"SET" "seen" "a \"b\""' "$(cat "$watched")"
+rm "$watched"
+
 # Inline commands, as typed into a bare socket.
 exec 3<>"/dev/tcp/$host/$port"
 printf 'PING\r\nSET inline "a b"\r\nGET inline\r\nQUIT\r\n' >&3

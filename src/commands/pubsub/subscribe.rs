@@ -144,8 +144,9 @@ fn unsubscribe_from(
     Ok(Flow::Done)
 }
 
-/// Ends some of a client's subscriptions without telling it; whether those were all.
+/// Ends some of a client's subscriptions, and MONITOR, without telling it; whether those were all.
 pub fn forget_some_subscriptions(server: &Server, client: &mut Client) -> bool {
+    client.end_monitor(&server.pubsub);
     for kind in TopicKind::ALL {
         for topic in client.subscriber.some(kind, FORGOTTEN_MAX) {
             client.unsubscribe(&server.pubsub, kind, &topic.name);

@@ -8,6 +8,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod memory;
+mod monitor;
 mod persistence;
 mod reload;
 mod shutdown;
@@ -40,6 +41,7 @@ pub const COMMANDS: &[Spec] = &[
     latency::LATENCY,
     lolwut::LOLWUT,
     memory::MEMORY,
+    monitor::MONITOR,
     time::ROLE,
     persistence::SAVE,
     shutdown::SHUTDOWN,

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::{Connection, Next};
-use crate::config::live::ClientClass;
+use crate::config::live::{ClientClass, OutputBufferLimit};
 
 /// See the module.
 #[derive(Default)]
@@ -20,18 +20,24 @@ pub(super) struct Budget {
 }
 
 impl Connection {
-    /// By whose limits its output is judged.
-    fn class(&self) -> ClientClass {
+    /// The limits of its output. A client in MONITOR is a normal one, but not without any limit: lines come to it
+    /// unasked, as messages do.
+    fn output_limit(&self) -> OutputBufferLimit {
+        let live = self.cx.server.params.live();
+        let of_messages = || live.output_buffer(ClientClass::PubSub);
         if self.handle.is_subscriber() {
-            ClientClass::PubSub
-        } else {
-            ClientClass::Normal
+            return of_messages();
         }
+        let limit = live.output_buffer(ClientClass::Normal);
+        if limit.is_none() && self.handle.is_monitor.load(Relaxed) {
+            return of_messages();
+        }
+        limit
     }
 
     /// What may be held of replies.
     pub(super) fn output_bytes_max(&self) -> usize {
-        let limit = self.cx.server.params.live().output_buffer(self.class());
+        let limit = self.output_limit();
         match usize::try_from(limit.hard_bytes) {
             Ok(0) | Err(_) => usize::MAX,
             Ok(bytes) => bytes,
@@ -61,7 +67,7 @@ impl Connection {
     }
 
     fn judge_output(&mut self) -> bool {
-        let limit = self.cx.server.params.live().output_buffer(self.class());
+        let limit = self.output_limit();
         let bytes = self.session.reply().held_bytes() as u64;
         if self.session.reply().is_over_limit() || (limit.hard_bytes > 0 && bytes > limit.hard_bytes) {
             self.note_over_limit();

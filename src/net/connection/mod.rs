@@ -363,7 +363,8 @@ impl Connection {
     fn is_idle_too_long(&self) -> bool {
         let timeout_s = self.cx.server.params.live().timeout_s();
         let idle_ms = unix_ms().saturating_sub(self.handle.active_ms.load(Ordering::Relaxed));
-        timeout_s > 0 && !self.handle.is_subscriber() && idle_ms >= timeout_s.saturating_mul(1000)
+        let listens = self.handle.is_subscriber() || self.handle.is_monitor.load(Ordering::Relaxed);
+        timeout_s > 0 && !listens && idle_ms >= timeout_s.saturating_mul(1000)
     }
 }
 

@@ -33,6 +33,7 @@ impl Connection {
                     self.note_active();
                     self.session.reply().advance(sent);
                     self.cx.worker.borrow().counters().net_output_bytes.add(sent as u64);
+                    self.handle.note_traffic(0, sent as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // Asked for room from here on, and tried again: some may have come meanwhile.

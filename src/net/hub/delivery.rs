@@ -2,7 +2,8 @@
 //!
 //! **Invariants**
 //! - A turn begins and ends with a delivery. So what was published before a request arrived comes before its reply.
-//! - Messages keep their order: while one waits for a record that it tells of, so do those behind it.
+//! - Messages keep their order: while one waits for a record that it tells of, so do those behind it. MONITOR's lines
+//!   wait for none.
 
 use std::collections::VecDeque;
 use std::task::Context;
@@ -45,9 +46,31 @@ impl Hub {
         if self.cx.desk.has_some() {
             let mut taken = std::mem::take(&mut self.deliveries.taken);
             self.cx.desk.take(&mut taken);
-            self.deliveries.waiting.extend(taken.drain(..));
+            for delivery in taken.drain(..) {
+                if delivery.is_of_lines() {
+                    self.show_waiting();
+                    self.hand_out(&delivery);
+                } else {
+                    self.deliveries.waiting.push_back(delivery);
+                }
+            }
             self.deliveries.taken = taken;
+            self.close_who_lost_lines();
         }
+        self.show_waiting();
+    }
+
+    /// Closes the clients in MONITOR for which more has come than could be kept.
+    fn close_who_lost_lines(&self) {
+        self.cx.desk.visit_who_lost_lines(|number| {
+            if let Some(connected) = self.connections.get(number) {
+                connected.connection.close_for_lost_lines();
+            }
+        });
+    }
+
+    /// Hands over what has been taken from the tray, as far as it may be shown.
+    fn show_waiting(&mut self) {
         while let Some(delivery) = self.deliveries.waiting.pop_front() {
             match self.fate(&delivery) {
                 Fate::Waits => {
@@ -92,7 +115,7 @@ impl Hub {
             let Some(connected) = connections.get_mut(number) else {
                 return;
             };
-            if connected.connection.put_news(&delivery.message) {
+            if connected.connection.put_news(delivery) {
                 news.push_back(connected.ticket);
             }
         });

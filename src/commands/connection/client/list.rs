@@ -1,6 +1,6 @@
 //! CLIENT LIST and INFO: one line per client.
 //!
-//! **Invariant:** the fields and their order are those of Redis 7.0; monitoring tools parse them.
+//! **Invariant:** the fields and their order are those of Redis 8.2; monitoring tools parse them.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub(super) const LIST: Spec = Spec {
 fn list(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let clients = chosen(cx, args)?;
     let now_ms = cx.kit.now_ms();
-    let mut text = String::with_capacity(clients.len() * 320);
+    let mut text = String::with_capacity(clients.len() * 400);
     for client in clients {
         text.push_str(&client_line(cx.commands, &client, now_ms));
         text.push('\n');
@@ -116,13 +116,14 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
     let output = client.output_bytes.load(Relaxed);
     let multi = client.queued.load(Relaxed);
     let queued_bytes = client.queued_bytes.load(Relaxed);
-    let mut line = String::with_capacity(320);
+    let mut line = String::with_capacity(400);
     // Writing to a String cannot fail.
     let _ = write!(
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
-         qbuf={query} qbuf-free={free} argv-mem=0 multi-mem={queued_bytes} rbs={output} rbp={output} obl={output} \
-         oll=0 omem=0 tot-mem={} events={} cmd={} user=default redir=-1 resp={}",
+         watch={} qbuf={query} qbuf-free={free} argv-mem=0 multi-mem={queued_bytes} rbs={output} rbp={output} obl={output} \
+         oll=0 omem=0 tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} \
+         lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} tot-cmds={}",
         client.id,
         client.addr,
         client.laddr,
@@ -135,16 +136,23 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
         client.subscription_count(TopicKind::Channel),
         client.subscription_count(TopicKind::Pattern),
         client.subscription_count(TopicKind::Shard),
+        client.watched.load(Relaxed),
         client.held_bytes(),
         if output > 0 { "rw" } else { "r" },
         last_command(commands, client),
         client.proto.load(Relaxed),
+        String::from_utf8_lossy(&labels.lib_name),
+        String::from_utf8_lossy(&labels.lib_version),
+        client.received_bytes.load(Relaxed),
+        client.sent_bytes.load(Relaxed),
+        client.commands.load(Relaxed),
     );
     line
 }
 
 fn flags(client: &ClientHandle) -> String {
     let letters = [
+        (client.is_monitor.load(Relaxed), 'O'),
         (client.is_subscriber(), 'P'),
         (client.queued.load(Relaxed) >= 0, 'x'),
         (client.is_blocked(), 'b'),
@@ -184,10 +192,13 @@ mod tests {
         let line = client_line(&Table::new(&[]), &client, 63_500);
         assert!(line.starts_with(
             "id=7 addr=1.2.3.4:5 laddr=1.2.3.4:6 fd=9 name= age=62 idle=62 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 \
-             qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem="
+             watch=0 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem="
         ));
         assert!(
-            line.ends_with(" events=r cmd=NULL user=default redir=-1 resp=2"),
+            line.ends_with(
+                " events=r cmd=NULL user=default redir=-1 resp=2 lib-name= lib-ver= io-thread=0 tot-net-in=0 \
+                 tot-net-out=0 tot-cmds=0"
+            ),
             "{line}"
         );
     }

@@ -1,0 +1,104 @@
+//! MONITOR: who is shown what the server runs, and the way of the lines to them.
+//!
+//! A worker gathers the lines of what it has run, each written once, and hands them over as one delivery for each worker
+//! that has clients in MONITOR: at the end of its turn, before a message that is published behind them, and when they
+//! have become long.
+//!
+//! **Invariants**
+//! - While nobody is in MONITOR a request costs one relaxed load.
+//! - A client is shown what its worker runs from its MONITOR on, and nothing of before. Others' lines come in the order
+//!   in which workers hand them over: that of one client's requests, and of all that began when others had been answered.
+//! - Lines wait for nothing and hold nobody back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::PubSub;
+use super::desk::Desk;
+use super::directory::Audience;
+use super::exchange::Delivery;
+use super::subscriber::Subscriber;
+
+/// Lines of so many bytes are handed over, although the turn goes on.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// Which workers have clients in MONITOR. On a cache line of its own: each request looks at the count, and what stands
+/// beside it changes with every message.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct Monitors {
+    count: AtomicUsize,
+    workers: Mutex<Audience>,
+}
+
+impl PubSub {
+    /// Whether somebody is in MONITOR.
+    #[inline]
+    pub fn is_monitored(&self) -> bool {
+        self.monitors.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many clients are in MONITOR.
+    pub fn monitor_count(&self) -> usize {
+        self.monitors.count.load(Ordering::Relaxed)
+    }
+
+    /// Has a client be shown what is run from now on; whether that is new.
+    pub fn start_monitor(&self, subscriber: &mut Subscriber) -> bool {
+        if subscriber.is_monitor {
+            return false;
+        }
+        self.hand_over_lines(subscriber.desk());
+        let worker = subscriber.desk().worker();
+        let mut workers = self.monitors.workers.lock();
+        match workers.iter_mut().find(|(number, _)| *number == worker) {
+            Some((_, count)) => *count += 1,
+            None => workers.push((worker, 1)),
+        }
+        self.monitors.count.fetch_add(1, Ordering::Relaxed);
+        subscriber.desk().add_monitor(subscriber.number());
+        subscriber.is_monitor = true;
+        true
+    }
+
+    /// Shows a client nothing more; whether it was in MONITOR.
+    pub fn end_monitor(&self, subscriber: &mut Subscriber) -> bool {
+        if !std::mem::take(&mut subscriber.is_monitor) {
+            return false;
+        }
+        let worker = subscriber.desk().worker();
+        let mut workers = self.monitors.workers.lock();
+        workers.retain(|(number, count)| {
+            *count -= u32::from(*number == worker);
+            *count > 0
+        });
+        self.monitors.count.fetch_sub(1, Ordering::Relaxed);
+        subscriber.desk().remove_monitor(subscriber.number());
+        true
+    }
+
+    /// Adds the line of what this worker has run.
+    pub fn add_line(&self, desk: &Desk, write: impl FnOnce(&mut Vec<u8>)) {
+        if desk.add_line(write) >= BATCH_BYTES {
+            self.hand_over_lines(desk);
+        }
+    }
+
+    /// Hands over the lines that a worker has gathered.
+    pub fn hand_over_lines(&self, desk: &Desk) {
+        if !desk.has_lines() {
+            return;
+        }
+        let lines = desk.take_lines();
+        let workers = self.monitors.workers.lock();
+        let mut trays = self.exchange.lock();
+        for (worker, _) in workers.iter() {
+            let delivery = Delivery::of_lines(Arc::clone(&lines), desk.line_stamp_for(*worker));
+            if trays.put(*worker, delivery) {
+                desk.wakes_later(*worker);
+            }
+        }
+    }
+}
