@@ -45,6 +45,22 @@ impl Kind {
             Self::Stream => stream::check(packed),
         }
     }
+
+    /// Whether `packed` can be a part of a container of this kind. What only the whole can show, such as an element that
+    /// is there twice, is seen when that is made.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check_part(self, packed: Packed<'_>) -> Result<(), Malformed> {
+        match self {
+            Self::List => list::check(packed),
+            Self::Set => set::check_items(packed),
+            Self::Zset => zset::check_items(packed),
+            Self::Hash => hash::check_items(packed),
+            // Its nodes are looked at one by one when they are taken.
+            Self::Stream => Ok(()),
+        }
+    }
 }
 
 /// A big container. Cloning shares the structure.

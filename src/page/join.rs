@@ -16,6 +16,9 @@ use super::value::{StrRef, ValueRef, ValueType};
 use super::zset::{self, BigZset};
 use crate::shared::{Piece, Shared};
 
+/// More elements than a part has: no number in a file makes room for more.
+const PART_ELEMENTS_MAX: usize = 32 << 10;
+
 impl Big {
     /// Its parts; each has a name once it is in a collection.
     pub fn parts(&self) -> Vec<PartRef> {
@@ -176,6 +179,19 @@ impl Joiner {
         })
     }
 
+    /// Makes room for the elements of some of the value's parts.
+    pub fn reserve(&mut self, parts: usize, all_parts: usize) {
+        let Form::Hashed(_, hashed) = &mut self.form else {
+            return;
+        };
+        let mean = usize::try_from(self.elements).unwrap_or(usize::MAX) / all_parts.max(1);
+        let count = parts.saturating_mul(mean.min(PART_ELEMENTS_MAX));
+        hashed.items.reserve_exact(count);
+        if let Some(order) = &mut hashed.order {
+            order.reserve(count);
+        }
+    }
+
     /// Takes the next part.
     ///
     /// # Errors
@@ -191,7 +207,7 @@ impl Joiner {
         let found = match kind {
             None => content.len() as u64,
             Some(kind) => {
-                kind.check(packed)?;
+                kind.check_part(packed)?;
                 kind.len(packed)
             }
         };

@@ -89,6 +89,7 @@ impl<'a> Parts<'a> {
     /// Joins parts that come one after another.
     fn join_some(&self, page_id: PageId, parted: &Parted<'_>, named: &[PartRef]) -> Result<Joiner> {
         let mut joiner = Joiner::new(parted)?;
+        joiner.reserve(named.len(), parted.parts.iter().count());
         let mut buffer = PageBuffer::default();
         for part in named {
             let (row, is_joined) = self.find(page_id, part).unzip();

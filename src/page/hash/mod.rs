@@ -18,5 +18,5 @@ pub use apply::apply;
 pub use big::{BigHash, pairs};
 pub use field::Field;
 pub use op::HashOp;
-pub use packed_form::{check, len};
+pub use packed_form::{check, check_items, len};
 pub use view::HashRef;

@@ -86,6 +86,20 @@ pub(super) fn rows(packed: Packed<'_>) -> impl Iterator<Item = Row<'_>> {
 /// # Errors
 /// What is wrong.
 pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
+    check_items(packed)?;
+    let mut fields: Vec<_> = packed.items().step_by(width_of(packed)).map(Item::bytes).collect();
+    fields.sort_unstable();
+    if fields.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err(Malformed::Container("a hash has a field twice"));
+    }
+    Ok(())
+}
+
+/// The same, but that a field may be there twice.
+///
+/// # Errors
+/// What is wrong.
+pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
     packed.check()?;
     let (count, width) = (packed.count(), width_of(packed));
     if count == 0 || !count.is_multiple_of(width) {
@@ -98,11 +112,6 @@ pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
     };
     if packed.items().enumerate().any(is_wrong) {
         return Err(Malformed::Container("a hash has a field that is none"));
-    }
-    let mut fields: Vec<_> = packed.items().step_by(width).map(Item::bytes).collect();
-    fields.sort_unstable();
-    if fields.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err(Malformed::Container("a hash has a field twice"));
     }
     Ok(())
 }

@@ -13,5 +13,5 @@ mod view;
 pub use apply::apply;
 pub use big::{BigSet, members};
 pub use op::SetOp;
-pub use packed_form::{check, len, pack_members};
+pub use packed_form::{check, check_items, len, pack_members};
 pub use view::{HeldSet, SetRef};

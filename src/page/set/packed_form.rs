@@ -64,17 +64,26 @@ pub fn pack_members<'a>(members: impl Iterator<Item = Item<'a>>, thresholds: &Th
 /// # Errors
 /// What is wrong.
 pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
+    check_items(packed)?;
+    let mut members: Vec<_> = packed.items().map(Item::bytes).collect();
+    members.sort_unstable();
+    if members.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err(Malformed::Container("a set has a member twice"));
+    }
+    Ok(())
+}
+
+/// The same, but that a member may be there twice.
+///
+/// # Errors
+/// What is wrong.
+pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
     packed.check()?;
     if packed.count() == 0 {
         return Err(Malformed::Container("a set is empty"));
     }
     if packed.items().any(|item| matches!(item, Item::Double(_))) {
         return Err(Malformed::Container("a set has a member that is no string"));
-    }
-    let mut members: Vec<_> = packed.items().map(Item::bytes).collect();
-    members.sort_unstable();
-    if members.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err(Malformed::Container("a set has a member twice"));
     }
     Ok(())
 }

@@ -77,35 +77,40 @@ impl Node {
         Self(Arc::new(content))
     }
 
-    /// From its bytes.
+    /// From its bytes; also the id of its last entry.
     ///
     /// # Errors
     /// What is wrong.
-    pub fn of_bytes(first: StreamId, bytes: Vec<u8>) -> Result<Self, Malformed> {
-        let node = Self(Arc::new(Content {
+    pub fn of_bytes(first: StreamId, bytes: Vec<u8>) -> Result<(Self, StreamId), Malformed> {
+        let empty = |bytes| Content {
             first,
             live: 0,
             deleted: 0,
             listpack_bytes: 0,
             bytes,
-        }));
-        let mut content = Content::clone(&node.0);
-        let (mut entries, mut before) = (node.entries(), None);
-        content.listpack_bytes = entries.names.clone().map(listpack::item_bytes).sum();
+        };
+        let (node, mut counted) = (Self(Arc::new(empty(bytes))), empty(Vec::new()));
+        let (mut entries, mut last) = (node.entries(), None);
+        counted.listpack_bytes = entries.names.clone().map(listpack::item_bytes).sum();
         for entry in entries.by_ref() {
-            if before.is_some_and(|before| entry.id <= before) || entry.id < first {
+            if last.is_some_and(|last| entry.id <= last) || entry.id < first {
                 return Err(Malformed::Container("ids of a stream's node do not ascend"));
             }
-            before = Some(entry.id);
-            content.count(&entry);
+            last = Some(entry.id);
+            counted.count(&entry);
         }
-        if content.live == 0 {
+        if counted.live == 0 {
             return Err(Malformed::Container("a stream's node has no entries"));
         }
         if !entries.is_whole() {
             return Err(Malformed::Container("a stream's node is damaged"));
         }
-        Ok(Self(Arc::new(content)))
+        let Self(mut content) = node;
+        let own = Arc::make_mut(&mut content);
+        own.live = counted.live;
+        own.deleted = counted.deleted;
+        own.listpack_bytes = counted.listpack_bytes;
+        Ok((Self(content), last.unwrap_or(first)))
     }
 
     /// The id of the first entry that it was made with.

@@ -4,6 +4,7 @@ use super::big::BigStream;
 use super::entries::Entries;
 use super::id::StreamId;
 use super::node::Node;
+use super::wire;
 use crate::page::change::Mark;
 use crate::page::malformed::Malformed;
 use crate::page::packed::Packed;
@@ -70,12 +71,12 @@ impl BigStream {
 pub struct Nodes(Vec<Node>);
 
 impl Nodes {
-    /// Takes the nodes of a part, which has been checked; how many they are.
+    /// Takes the nodes of a part; how many they are.
     ///
     /// # Errors
-    /// When they do not come behind those before.
+    /// When they are not whole, or do not come behind those before.
     pub fn push(&mut self, packed: Packed<'_>) -> Result<u64, Malformed> {
-        let part = BigStream::unpack(packed);
+        let part = wire::read(packed)?;
         let before = self.0.len();
         self.append(Self(part.entries.nodes().cloned().collect()))?;
         Ok((self.0.len() - before) as u64)

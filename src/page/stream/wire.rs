@@ -139,8 +139,8 @@ impl<'a> Reader<'a> {
             if last.is_some_and(|last| first <= last) {
                 return Err(Malformed::Container("nodes of a stream do not ascend"));
             }
-            let node = Node::of_bytes(first, self.bytes()?.to_vec())?;
-            last = Some(node.last_id());
+            let (node, last_id) = Node::of_bytes(first, self.bytes()?.to_vec())?;
+            last = Some(last_id);
             nodes.push(node);
         }
         Ok(nodes)
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn read(packed: Packed<'_>) -> Result<BigStream, Malformed> {
+pub(super) fn read(packed: Packed<'_>) -> Result<BigStream, Malformed> {
     if packed.flags() != 0 {
         return Err(Malformed::StreamFlags(packed.flags()));
     }

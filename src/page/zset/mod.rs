@@ -20,5 +20,5 @@ pub use big::{BigZset, pairs};
 pub use member::Member;
 pub use op::{ZsetOp, pack_pairs};
 pub use order::Order;
-pub use packed_form::{check, len, pack_members};
+pub use packed_form::{check, check_items, len, pack_members};
 pub use view::{HeldZset, ZsetRef};

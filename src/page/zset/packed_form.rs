@@ -94,17 +94,10 @@ pub(super) fn kept_score(score: f64, is_wide: bool) -> f64 {
 /// # Errors
 /// What is wrong.
 pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
-    packed.check()?;
-    let count = packed.count();
-    if count == 0 || !count.is_multiple_of(2) {
-        return Err(Malformed::ZsetItems(count));
-    }
-    let pairs: Vec<_> = pairs_of(packed).collect();
-    let is_wrong = |(score, member): &(f64, Item<'_>)| score.is_nan() || matches!(member, Item::Double(_));
-    if pairs.len() * 2 != count || pairs.iter().any(is_wrong) {
-        return Err(Malformed::Container("a sorted set has a member that is none"));
-    }
-    let mut members: Vec<_> = pairs.iter().map(|(score, member)| (*score, member.bytes())).collect();
+    check_items(packed)?;
+    let mut members: Vec<_> = pairs_of(packed)
+        .map(|(score, member)| (score, member.bytes()))
+        .collect();
     let is_before = |one: &(f64, _), other: &(f64, _)| match one.0.partial_cmp(&other.0) {
         Some(std::cmp::Ordering::Equal) => one.1 < other.1,
         order => order == Some(std::cmp::Ordering::Less),
@@ -119,6 +112,23 @@ pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
     };
     if members.windows(2).any(is_twice) {
         return Err(Malformed::Container("a sorted set has a member twice"));
+    }
+    Ok(())
+}
+
+/// The same, but that members may be out of order, or there twice.
+///
+/// # Errors
+/// What is wrong.
+pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
+    packed.check()?;
+    let count = packed.count();
+    if count == 0 || !count.is_multiple_of(2) {
+        return Err(Malformed::ZsetItems(count));
+    }
+    let is_right = |(score, member): (f64, Item<'_>)| !score.is_nan() && !matches!(member, Item::Double(_));
+    if pairs_of(packed).take_while(|pair| is_right(*pair)).count() * 2 != count {
+        return Err(Malformed::Container("a sorted set has a member that is none"));
     }
     Ok(())
 }
