@@ -19,6 +19,8 @@ mod blocking;
 mod blocking_load;
 #[path = "server/blocking_types.rs"]
 mod blocking_types;
+#[path = "server/caching.rs"]
+mod caching;
 #[path = "server/clients.rs"]
 mod clients;
 #[path = "server/collections.rs"]

@@ -239,6 +239,7 @@ impl Runner {
         {
             let _pass = self.worker.enter(&shared.engine);
             blocked::serve(&shared.engine, &mut self.worker);
+            shared.engine.tell_caches(&mut self.worker);
         }
         self.worker.submit();
         result.map_err(Into::into)

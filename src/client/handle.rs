@@ -1,14 +1,15 @@
 //! What other threads may see of a client, and ask of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::caching::Caching;
 use super::ending::{Ending, Unblocked, Waiter};
 use super::mailbox::Mailbox;
-use crate::pubsub::TopicKind;
+use crate::pubsub::{TopicKind, WorkerNo};
 
 /// What a connection costs that holds nothing.
 const CONNECTION_BYTES: u64 = 2048;
@@ -46,6 +47,10 @@ pub struct ClientHandle {
     pub no_evict: AtomicBool,
     /// CLIENT NO-TOUCH.
     pub no_touch: AtomicBool,
+    /// Client-side caching.
+    pub caching: Caching,
+    /// Its worker, and its connection's number there.
+    pub seat: OnceLock<(WorkerNo, usize)>,
     /// The last command's number in the table, plus one; 0 = none.
     pub last_command: AtomicU32,
     /// What it has sent and has not run, an argument that is still arriving included.
@@ -109,6 +114,8 @@ impl ClientHandle {
             is_monitor: AtomicBool::new(false),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
+            caching: Caching::default(),
+            seat: OnceLock::new(),
             last_command: AtomicU32::new(0),
             query_bytes: AtomicU64::new(0),
             query_free_bytes: AtomicU64::new(0),

@@ -103,6 +103,11 @@ impl Clients {
         self.handles.read().get(&id).cloned()
     }
 
+    /// A look at all of them, by number.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&BTreeMap<u64, Arc<ClientHandle>>) -> R) -> R {
+        look(&self.handles.read())
+    }
+
     /// All clients, by number.
     pub fn all(&self) -> Vec<Arc<ClientHandle>> {
         self.handles.read().values().cloned().collect()

@@ -2,11 +2,14 @@
 //!
 //! **Invariant:** a [`Client`] belongs to its connection's worker; other threads have its [`ClientHandle`] only.
 
+mod caching;
 mod ending;
 mod handle;
 mod list;
 mod mailbox;
+mod telling;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,10 +17,12 @@ use crate::engine::ids::DatabaseId;
 use crate::engine::watch::WatchFlag;
 use crate::pubsub::{PubSub, Subscriber, TopicKind};
 
+pub use caching::{Caching, CachingMode, Desired};
 pub use ending::{Ending, HasEnded, Unblocked, Waiter};
 pub use handle::{ClientHandle, Labels};
 pub use list::Clients;
 pub use mailbox::{Answer, Letter, Mailbox};
+pub use telling::{Post, When};
 
 /// A transaction being queued.
 #[derive(Default)]
@@ -52,6 +57,12 @@ pub struct Client {
     pub watch_flag: WatchFlag,
     /// What it has subscribed to.
     pub subscriber: Subscriber,
+    /// Prefixes of keys that it wants to know of.
+    pub prefixes: BTreeSet<Box<[u8]>>,
+    /// CLIENT CACHING has been said of the next command, or of the transaction.
+    pub caching_said: bool,
+    /// It caches, or did.
+    has_cached: bool,
 }
 
 impl Client {
@@ -65,6 +76,9 @@ impl Client {
             watches: Vec::new(),
             watch_flag: WatchFlag::default(),
             subscriber,
+            prefixes: BTreeSet::new(),
+            caching_said: false,
+            has_cached: false,
         }
     }
 

@@ -377,6 +377,9 @@ pub struct Limits {
     /// Collections that clients may make, attached ones included; 0: no limit.
     #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
     pub collections_max: u64,
+    /// Keys that are remembered for clients that cache what they read; 0: no limit.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
+    pub tracking_keys_max: u64,
 }
 
 impl Default for Limits {
@@ -396,6 +399,7 @@ impl Default for Limits {
             bulk_bytes_max: 512 * MB,
             args_max: 1 << 20,
             collections_max: 10_000,
+            tracking_keys_max: 1_000_000,
         }
     }
 }

@@ -36,7 +36,13 @@ impl ExclusiveTxn<'_, '_> {
         self.flush_these(&ids)
     }
 
+    /// Those who cache forget everything.
+    pub fn note_all_stale(&mut self) {
+        self.scope.note_all_stale();
+    }
+
     fn flush_these(&mut self, ids: &[CollectionId]) -> Result<(), CollectionError> {
+        self.note_all_stale();
         let is_looked_at = |id: &&CollectionId| self.collection(**id).is_some_and(|found| found.has_interest());
         let looked_at: Vec<_> = ids.iter().filter(is_looked_at).copied().collect();
         let taken: Vec<_> = looked_at

@@ -17,7 +17,7 @@ use super::ids::CollectionId;
 use super::index::loaded::LoadedPage;
 use super::index::{Index, KeyRef, Kind, Misfit, hmap};
 use super::settings::{CarriedSettings, Settings, Traits};
-use super::watch::WatchTable;
+use super::watch::{Cause, WatchTable};
 use crate::engine::ids::ShardNo;
 use crate::page::{Mark, PageId, PageIds};
 use crate::wal::Lsn;
@@ -66,15 +66,18 @@ impl ShardState {
     }
 
     /// A key has changed.
-    pub fn note_write(&mut self, key: &[u8]) {
-        self.counts.writes += 1;
-        self.watches.touch(key);
-    }
-
-    /// A key has been removed because its time had come.
-    pub fn note_expiry(&mut self, key: &[u8]) {
-        self.counts.expired += 1;
-        self.watches.touch_dead(key);
+    #[inline]
+    pub fn note(&mut self, cause: Cause, key: &[u8]) {
+        match cause {
+            Cause::Write => {
+                self.counts.writes += 1;
+                self.watches.touch(key);
+            }
+            Cause::Expiry => {
+                self.counts.expired += 1;
+                self.watches.touch_dead(key);
+            }
+        }
     }
 }
 

@@ -271,6 +271,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// When there is no such collection.
     pub fn drop_collection(&mut self, id: CollectionId) -> Result<(), CollectionError> {
         self.touch_watched(id);
+        self.note_all_stale();
         let waiting = self.take_waiters(id);
         self.change(id, &Effect::CollectionDrop)?;
         self.orphan(waiting);
@@ -314,6 +315,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         if first.id() == second.id() {
             return Ok(());
         }
+        self.note_all_stale();
         let (watched_one, watched_other) = (take_watches(&first), take_watches(&second));
         for (key, watchers) in watched_one.iter().chain(&watched_other) {
             if has_key(&first, key) || has_key(&second, key) {
@@ -352,6 +354,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         let gone = engine.change_registry(|registry| registry.detach(slot.id));
         let gone = gone.ok_or_else(|| CollectionError::NotAttached(slot.name.to_string()))?;
         engine.note_settings();
+        self.note_all_stale();
         engine.reaper().retire_shared(vec![drop_if_last(gone, None)]);
         self.orphan(waiting);
         Ok(())

@@ -100,6 +100,7 @@ impl ExclusiveTxn<'_, '_> {
             .unwrap_or_default();
         let waiting = replaced.map(|replaced| self.take_waiters(replaced)).unwrap_or_default();
         self.change(id, &Effect::CollectionPublish { database, name })?;
+        self.note_all_stale();
         self.wait_again(id, waiting);
         // A key that appears by the load has changed for whoever watches it, too.
         self.raise_present(id, &watched);

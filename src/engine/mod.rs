@@ -10,6 +10,7 @@ pub mod across;
 pub mod apply;
 pub mod background;
 pub mod blocked;
+mod caches;
 mod change;
 pub mod collection;
 pub mod effect;
@@ -34,6 +35,7 @@ pub mod settings;
 pub mod tap;
 #[cfg(test)]
 mod tests;
+pub mod tracking;
 pub mod txn;
 pub mod walker;
 pub mod watch;
@@ -60,7 +62,8 @@ use reaper::Reaper;
 use registry::Registry;
 use settings::FsyncClass;
 use tap::Tap;
-use worker::Worker;
+use tracking::Tracking;
+use worker::{Kit, Worker};
 
 pub use error::CollectionError;
 
@@ -74,6 +77,12 @@ const HELPERS: usize = 4;
 const STRING_BYTES_MAX_DEFAULT: u64 = 512 << 20;
 /// Greatest length of a sparse HyperLogLog unless set otherwise, as `hll-sparse-max-bytes`.
 const HLL_SPARSE_BYTES_MAX_DEFAULT: u64 = 3000;
+
+/// Tells those who cache what has been noted where no client's command is running.
+pub trait Teller: Send + Sync {
+    /// Tells all of it.
+    fn tell(&self, kit: &mut Kit);
+}
 
 /// The data and everything that guards it. Shared by all threads.
 pub struct Engine {
@@ -101,6 +110,8 @@ pub struct Engine {
     checkpointing: AtomicBool,
     pre_images: PreImages,
     tap: Tap,
+    tracking: Tracking,
+    teller: OnceLock<Box<dyn Teller>>,
     counters: Vec<Arc<Counters>>,
     free_cells: Mutex<Vec<usize>>,
     waiter_ids: AtomicU64,
@@ -145,6 +156,8 @@ impl Engine {
             checkpointing: AtomicBool::new(false),
             pre_images: PreImages::default(),
             tap: Tap::default(),
+            tracking: Tracking::default(),
+            teller: OnceLock::new(),
             counters: (0..cells).map(|_| Arc::default()).collect(),
             free_cells: Mutex::new((0..cells).rev().collect()),
             waiter_ids: AtomicU64::new(1),
@@ -237,7 +250,7 @@ impl Engine {
     pub fn margin(&self, max: u64, beside: u64) -> Margin {
         // First: what has gone meanwhile is no longer among the used.
         let owed = self.reaper.owed_bytes();
-        let used = self.meter.used_bytes() + beside;
+        let used = self.meter.used_bytes() + self.tracking.bytes() + beside;
         if max == 0 || used <= max {
             Margin::Some
         } else if used.saturating_sub(owed) <= max {
@@ -379,6 +392,12 @@ impl Engine {
     pub fn end_checkpoint(&self) {
         self.checkpointing.store(false, Ordering::Relaxed);
         self.pre_images.drain();
+    }
+
+    /// Who tells those who cache, where no client's command is running. Once.
+    pub fn set_teller(&self, teller: Box<dyn Teller>) {
+        let is_first = self.teller.set(teller).is_ok();
+        debug_assert!(is_first, "there is a teller already");
     }
 
     /// Changes of the collection that is being converted.

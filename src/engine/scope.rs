@@ -24,6 +24,7 @@ use super::ids::CollectionId;
 use super::index::KeyRef;
 use super::locks::{Guards, Locks, Reach, stray};
 use super::settings::Traits;
+use super::watch::Cause;
 use super::worker::Kit;
 use crate::engine::ids::ShardNo;
 use crate::page::Entry;
@@ -306,13 +307,13 @@ impl<'e> Scope<'e> {
     /// Applies an effect on a key and logs it, in one step; by how many elements its container has grown.
     #[inline]
     pub(super) fn apply(&mut self, collection: &Collection, key: KeyRef<'_>, effect: &Effect<'_>) -> i64 {
-        self.apply_telling(collection, key, effect, ShardState::note_write)
+        self.apply_because(collection, key, effect, Cause::Write)
     }
 
     /// Removes a key that is dead.
     pub(super) fn expire(&mut self, collection: &Collection, key: KeyRef<'_>) {
         let effect = Effect::Delete { key: key.bytes };
-        self.apply_telling(collection, key, &effect, ShardState::note_expiry);
+        self.apply_because(collection, key, &effect, Cause::Expiry);
     }
 
     /// Applies an effect on a key of a shard that the caller has locked; `is_dead`: on a key that died before.
@@ -325,12 +326,8 @@ impl<'e> Scope<'e> {
         effect: &Effect<'_>,
         is_dead: bool,
     ) {
-        let tell = if is_dead {
-            ShardState::note_expiry
-        } else {
-            ShardState::note_write
-        };
-        self.apply_to(collection, shard, state, key, effect, tell);
+        let cause = if is_dead { Cause::Expiry } else { Cause::Write };
+        self.apply_to(collection, shard, state, key, effect, cause);
     }
 
     /// Completes the record so far, as at the scope's end.
@@ -339,22 +336,16 @@ impl<'e> Scope<'e> {
     }
 
     #[inline]
-    fn apply_telling(
-        &mut self,
-        collection: &Collection,
-        key: KeyRef<'_>,
-        effect: &Effect<'_>,
-        tell: fn(&mut ShardState, &[u8]),
-    ) -> i64 {
+    fn apply_because(&mut self, collection: &Collection, key: KeyRef<'_>, effect: &Effect<'_>, cause: Cause) -> i64 {
         let index = collection.shard_of(key.hash);
         let shard = collection.shard(index);
         match self.locks.reach(collection, index) {
             Reach::Locked(state) => {
                 let state = std::ptr::from_mut(state);
                 // SAFETY: the lock stays held until the scope ends, and nothing below looks at `self.locks`.
-                self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, tell)
+                self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, cause)
             }
-            Reach::Free => self.apply_to(collection, shard, &mut shard.lock(), key, effect, tell),
+            Reach::Free => self.apply_to(collection, shard, &mut shard.lock(), key, effect, cause),
             Reach::Never => {
                 stray(&mut self.strayed, collection);
                 0
@@ -370,7 +361,7 @@ impl<'e> Scope<'e> {
         state: &mut ShardState,
         key: KeyRef<'_>,
         effect: &Effect<'_>,
-        tell: fn(&mut ShardState, &[u8]),
+        cause: Cause,
     ) -> i64 {
         self.found = None;
         if self.has_overflowed {
@@ -394,9 +385,12 @@ impl<'e> Scope<'e> {
         self.worker.observe(traits, lsn);
         let write = self.engine.page_write(collection, collection.shard_of(key.hash), lsn);
         let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
-        tell(state, key.bytes);
+        state.note(cause, key.bytes);
         if state.waiters.has(key.bytes) {
             self.worker.ready.note(collection.id(), key.bytes);
+        }
+        if self.engine.tracking().is_on() {
+            self.engine.note_stale(self.worker, collection.id(), key.bytes, cause);
         }
         if !traits.is_plain() {
             self.heed(collection, traits, applied.bytes, effect);
@@ -428,7 +422,7 @@ impl<'e> Scope<'e> {
         let dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
         if dead {
             let effect = Effect::Delete { key: key.bytes };
-            self.apply_to(collection, shard, &mut state, key, &effect, ShardState::note_expiry);
+            self.apply_to(collection, shard, &mut state, key, &effect, Cause::Expiry);
             return true;
         }
         let hash = state.index.get(key).and_then(|entry| HashRef::of(entry.value()));
@@ -441,7 +435,7 @@ impl<'e> Scope<'e> {
             let fields = pack(fields.iter().map(Vec::as_slice));
             let op = HashOp::Remove { fields: &fields };
             let effect = Effect::Hash { key: key.bytes, op };
-            self.apply_to(collection, shard, &mut state, key, &effect, ShardState::note_write);
+            self.apply_to(collection, shard, &mut state, key, &effect, Cause::Write);
         }
         false
     }

@@ -346,18 +346,9 @@ impl<'t, 'e> Txn<'t, 'e> {
     fn is_over_at_once(&mut self, key: &[u8], expire_at_ms: Option<u64>) -> bool {
         let is_over = expire_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms());
         if is_over && !self.delete(key) {
-            self.tell_watchers(key);
+            self.0.scope.note_flicker(self.0.collection, key);
         }
         is_over
-    }
-
-    /// Tells who watches `key` that it was there for no time at all.
-    fn tell_watchers(&mut self, key: &[u8]) {
-        let collection = self.0.collection;
-        let key = self.0.scope.key(collection, key);
-        self.0
-            .scope
-            .with_state(collection, key, |state, _| state.watches.touch(key.bytes));
     }
 
     /// Sets `key` to a string.

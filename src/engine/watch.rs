@@ -28,6 +28,15 @@ impl WatchFlag {
     }
 }
 
+/// Why a key changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody writes it.
+    Write,
+    /// Its time has come: it is removed.
+    Expiry,
+}
+
 /// Somebody who watches a key.
 #[derive(Clone, Debug)]
 pub struct Watcher {

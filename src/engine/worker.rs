@@ -16,6 +16,7 @@ use super::Engine;
 use super::blocked::Ready;
 use super::gate::{ExclusivePass, Pass};
 use super::settings::Traits;
+use super::tracking::Told;
 use crate::metrics::Counters;
 use crate::wal::{Lsn, WorkerLog};
 
@@ -42,6 +43,16 @@ pub struct Dependencies {
 }
 
 impl Dependencies {
+    /// Both these and `others`.
+    pub fn and(&self, others: Self) -> Self {
+        Self {
+            written: self.written.max(others.written),
+            seen: self.seen.max(others.seen),
+            observed: self.observed.max(others.observed),
+            strict: self.strict.max(others.strict),
+        }
+    }
+
     /// The same of somebody who has only read.
     pub fn as_of_a_reader(&self) -> Self {
         Self {
@@ -100,6 +111,10 @@ pub struct Kit {
     in_transaction: bool,
     /// Whom to serve when what runs now is over.
     pub(super) ready: Ready,
+    /// What those who cache are to be told of.
+    pub told: Told,
+    /// The records that it tells of.
+    told_of: Dependencies,
     random: SmallRng,
 }
 
@@ -120,6 +135,8 @@ impl Worker {
             record: Lsn::ZERO,
             in_transaction: false,
             ready: Ready::default(),
+            told: Told::default(),
+            told_of: Dependencies::default(),
             random,
         };
         Self { kit }
@@ -291,6 +308,16 @@ impl Kit {
             observed: std::mem::take(&mut self.observed_lsn),
             strict: std::mem::take(&mut self.strict_lsn),
         }
+    }
+
+    /// What is noted for those who cache tells of what has been done so far.
+    pub(super) fn note_told(&mut self) {
+        self.told_of = self.told_of.and(self.dependencies());
+    }
+
+    /// What was noted for those who cache since this was last called depends on these.
+    pub fn take_told_of(&mut self) -> Dependencies {
+        std::mem::take(&mut self.told_of)
     }
 
     /// The same, while more is being done.

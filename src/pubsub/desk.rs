@@ -12,7 +12,7 @@ use std::task::Waker;
 
 use smallvec::SmallVec;
 
-use super::exchange::{Delivery, Tray, WorkerNo};
+use super::exchange::{Addressee, Addressees, Delivery, Tray, WorkerNo};
 use super::topic::TopicId;
 use crate::shared::Shared;
 
@@ -56,11 +56,8 @@ struct Ended {
 }
 
 impl Ended {
-    fn gets(&self, delivery: &Delivery) -> bool {
-        self.topic == delivery.topic
-            && delivery
-                .stamp
-                .is_some_and(|stamp| stamp > self.since && stamp <= self.until)
+    fn gets(&self, topic: TopicId, stamp: Option<u64>) -> bool {
+        self.topic == topic && stamp.is_some_and(|stamp| stamp > self.since && stamp <= self.until)
     }
 }
 
@@ -117,26 +114,37 @@ impl Desk {
         self.tray.take(deliveries);
     }
 
-    /// Visits the connections that a delivery is for, which counts no longer as waiting.
-    pub fn visit_subscribers(&self, delivery: &Delivery, mut visit: impl FnMut(usize)) {
+    /// Visits the connections that a delivery is for, which counts no longer as waiting; one that it is for in particular
+    /// as such.
+    pub fn visit_addressees(&self, delivery: &Delivery, mut visit: impl FnMut(usize, Option<&Addressee>)) {
         self.drop_delivery(delivery);
-        if delivery.is_of_lines() {
-            let monitors = self.monitors.borrow();
-            let gets = |monitor: &&Monitor| delivery.stamp.is_none_or(|stamp| stamp > monitor.since);
-            monitors.iter().filter(gets).for_each(|monitor| visit(monitor.number));
-            return;
-        }
+        let topic = match &delivery.to {
+            Addressees::Topic(topic) => *topic,
+            Addressees::Monitors => {
+                let monitors = self.monitors.borrow();
+                let gets = |monitor: &&Monitor| delivery.stamp.is_none_or(|stamp| stamp > monitor.since);
+                return monitors
+                    .iter()
+                    .filter(gets)
+                    .for_each(|monitor| visit(monitor.number, None));
+            }
+            Addressees::These(these) => {
+                return these
+                    .iter()
+                    .for_each(|addressee| visit(addressee.number, Some(addressee)));
+            }
+        };
         let subscribers = self.subscribers.borrow();
-        for (number, since) in subscribers.get(&delivery.topic).into_iter().flatten() {
+        for (number, since) in subscribers.get(&topic).into_iter().flatten() {
             if delivery.stamp.is_none_or(|stamp| stamp > *since) {
-                visit(*number);
+                visit(*number, None);
             }
         }
         let mut ended = self.ended.borrow_mut();
         ended
             .iter()
-            .filter(|ended| ended.gets(delivery))
-            .for_each(|ended| visit(ended.number));
+            .filter(|ended| ended.gets(topic, delivery.stamp))
+            .for_each(|ended| visit(ended.number, None));
         if self.delivered.get() == self.published() {
             ended.clear();
         }

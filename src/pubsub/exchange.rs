@@ -12,6 +12,7 @@ use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::notice::Notice;
 use super::topic::TopicId;
 use crate::engine::worker::Dependencies;
 use crate::shared::{Shared, heap_bytes};
@@ -23,12 +24,46 @@ const LINE_BYTES_MAX: u64 = 32 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerNo(u16);
 
-/// A message on its way to the subscribers that a worker has of a topic.
+/// What somebody is sent beside replies.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A message, as it is kept.
+    Message(Shared),
+    /// Lines of MONITOR.
+    Lines(Shared),
+    /// What a client that caches is not to believe any more.
+    Notice(Notice),
+}
+
+/// Whom a worker is to hand something.
+pub enum Addressees {
+    /// Those who have subscribed to a topic.
+    Topic(TopicId),
+    /// Those in MONITOR.
+    Monitors,
+    /// These clients.
+    These(Vec<Addressee>),
+}
+
+/// A client that is told of something in particular.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addressee {
+    /// The number of its connection at the worker's desk.
+    pub number: usize,
+    /// Its own number: another one may have its connection's by then.
+    pub client: u64,
+    /// It is told in place of another client, which has redirected its notices here, and has subscriptions.
+    pub listens: bool,
+    /// It belongs behind the answer to the command that the client is blocked by, which is on its way.
+    pub behind_answer: bool,
+}
+
+/// Something on its way to connections of a worker.
 pub struct Delivery {
-    /// The topic.
-    pub topic: TopicId,
+    /// Who gets it.
+    pub to: Addressees,
     /// What they are sent.
-    pub message: Shared,
+    pub news: News,
     /// What must be as the replies of whoever published it may show it before it is shown.
     pub depends_on: Dependencies,
     /// Of those that the worker itself has published, which this is.
@@ -39,8 +74,8 @@ impl Delivery {
     /// MONITOR's lines; the number of the batch, if the worker has written them itself.
     pub(super) fn of_lines(lines: Shared, stamp: Option<u64>) -> Self {
         Self {
-            topic: TopicId::LINES,
-            message: lines,
+            to: Addressees::Monitors,
+            news: News::Lines(lines),
             depends_on: Dependencies::default(),
             stamp,
         }
@@ -48,11 +83,19 @@ impl Delivery {
 
     /// Whether these are lines of MONITOR, which wait for nothing.
     pub fn is_of_lines(&self) -> bool {
-        self.topic == TopicId::LINES
+        matches!(self.to, Addressees::Monitors)
     }
 
     fn bytes(&self) -> u64 {
-        (size_of::<Self>() + heap_bytes(&self.message)) as u64
+        let shared = match &self.news {
+            News::Message(shared) | News::Lines(shared) | News::Notice(Notice::Keys(shared)) => heap_bytes(shared),
+            News::Notice(Notice::All | Notice::IsBroken(_)) => 0,
+        };
+        let listed = match &self.to {
+            Addressees::Topic(_) | Addressees::Monitors => 0,
+            Addressees::These(these) => these.capacity() * size_of::<Addressee>(),
+        };
+        (size_of::<Self>() + shared + listed) as u64
     }
 }
 

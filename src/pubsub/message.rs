@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use super::exchange::Delivery;
 use super::topic::{Topic, TopicKind};
 use crate::resp::{Proto, Reply};
 use crate::shared::Shared;
@@ -34,19 +33,19 @@ fn put_bulk(bytes: &mut Vec<u8>, text: &[u8]) {
     bytes.extend_from_slice(b"\r\n");
 }
 
-/// Writes a message to a subscriber's buffer, whichever replies it wants; or lines to that of a client in MONITOR, where
-/// they count as replies.
-pub fn put_message(reply: &mut Reply, delivery: &Delivery) {
-    if delivery.is_of_lines() {
-        reply.raw_shared(&delivery.message);
-        return;
-    }
+/// Writes lines to the buffer of a client in MONITOR, where they count as replies.
+pub fn put_lines(reply: &mut Reply, lines: &Shared) {
+    reply.raw_shared(lines);
+}
+
+/// Writes a message to a subscriber's buffer, whichever replies it wants.
+pub fn put_message(reply: &mut Reply, message: &Shared) {
     reply.whatever_is_wanted(|reply| {
         let kind: &[u8] = match reply.proto() {
             Proto::Resp2 => b"*",
             Proto::Resp3 => b">",
         };
         reply.raw(kind);
-        reply.raw_shared(&delivery.message);
+        reply.raw_shared(message);
     });
 }

@@ -14,6 +14,7 @@ mod directory;
 mod exchange;
 mod message;
 mod monitors;
+mod notice;
 mod patterns;
 mod subscriber;
 mod topic;
@@ -31,8 +32,9 @@ use crate::engine::worker::Dependencies;
 use crate::shared::Shared;
 
 pub use desk::Desk;
-pub use exchange::Delivery;
-pub use message::put_message;
+pub use exchange::{Addressee, Addressees, Delivery, News, WorkerNo};
+pub use message::{put_lines, put_message};
+pub use notice::{Notice, keys_notice, put_notice};
 pub use subscriber::Subscriber;
 pub use topic::{Topic, TopicId, TopicKind};
 
@@ -102,8 +104,8 @@ impl PubSub {
             for (worker, count) in audience.iter() {
                 receivers += u64::from(*count);
                 let delivery = Delivery {
-                    topic: topic.id,
-                    message: Arc::clone(&message),
+                    to: Addressees::Topic(topic.id),
+                    news: News::Message(Arc::clone(&message)),
                     depends_on,
                     stamp: desk.stamp_for(*worker),
                 };
@@ -113,6 +115,29 @@ impl PubSub {
             }
         }
         receivers
+    }
+
+    /// Hands out notices, each for connections of one worker. `desk`: that of the worker that does so; without one, those
+    /// who get something are woken at once.
+    pub fn notify(&self, desk: Option<&Desk>, notices: impl IntoIterator<Item = (WorkerNo, Delivery)>) {
+        if let Some(desk) = desk {
+            self.hand_over_lines(desk);
+        }
+        let mut woken: SmallVec<[WorkerNo; 4]> = SmallVec::new();
+        let mut trays = self.exchange.lock();
+        for (worker, delivery) in notices {
+            if trays.put(worker, delivery) {
+                match desk {
+                    Some(desk) => desk.wakes_later(worker),
+                    None => woken.push(worker),
+                }
+            }
+        }
+        drop(trays);
+        if let Some(desk) = desk {
+            desk.note_posted();
+        }
+        woken.into_iter().for_each(|worker| self.exchange.wake(worker));
     }
 
     /// Wakes the workers that got the first message of a batch from this one.
@@ -174,9 +199,10 @@ mod tests {
             self.desk.take(&mut deliveries);
             for delivery in deliveries {
                 let clients = &mut self.clients;
-                self.desk.visit_subscribers(&delivery, |number| {
+                self.desk.visit_addressees(&delivery, |number, _| {
+                    let News::Message(message) = &delivery.news else { return };
                     let mut reply = Reply::new(Proto::Resp2);
-                    put_message(&mut reply, &delivery);
+                    put_message(&mut reply, message);
                     let text = String::from_utf8(reply.to_vec()).unwrap().replace("\r\n", " ");
                     clients[number].1.push(text);
                 });

@@ -33,11 +33,6 @@ impl TopicKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TopicId(pub(super) u64);
 
-impl TopicId {
-    /// What MONITOR shows; no directory gives this number.
-    pub(super) const LINES: Self = Self(0);
-}
-
 /// A channel or pattern that somebody has subscribed to.
 #[derive(Debug)]
 pub struct Topic {

@@ -42,6 +42,9 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
             continue;
         }
         worker.see_data(&server.engine);
+        // After CONFIG SET of less than there is.
+        server.engine.evict_tracked(&mut worker);
+        server.engine.tell_caches(&mut worker);
         if server.active_expire.load(Ordering::Relaxed) && !server.engine.refuses_writes() {
             tick(server, &mut worker, &mut walker, &mut garbage);
         }
@@ -118,6 +121,7 @@ fn sweep_shard(
             KeyspaceTxn::new(&mut scope, collection).expire(&dead);
         }
         blocked::serve(&server.engine, worker);
+        server.engine.tell_caches(worker);
         drop(pass);
         worker.submit();
         if !more {

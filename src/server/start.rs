@@ -94,6 +94,7 @@ fn empty_engine(config: &Config) -> Result<Engine, StartError> {
     engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
     engine.set_string_bytes_max(config.limits.bulk_bytes_max);
     engine.set_collections_max(config.limits.collections_max);
+    engine.tracking().set_keys_max(config.limits.tracking_keys_max);
     engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
     Ok(engine)
 }

@@ -75,6 +75,12 @@ fn scope<'s, 'c>(
 
 impl Place for Beside<'_, '_, '_> {
     #[inline]
+    fn reader(&self) -> Option<u64> {
+        let handle = &self.client.handle;
+        handle.caching.remembers().then_some(handle.id)
+    }
+
+    #[inline]
     fn on_keys<R>(
         &mut self,
         call: &Call<'_>,

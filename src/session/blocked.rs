@@ -69,7 +69,9 @@ impl Blocked {
             blocked: self,
             found_nothing: false,
         };
+        let acting = again.kit.told.set_acting(self.client.id);
         let result = execute(&mut again, &self.call.call(), &mut reply);
+        again.kit.told.set_acting(acting);
         if again.found_nothing {
             return None;
         }
@@ -91,6 +93,11 @@ struct Again<'a> {
 }
 
 impl Place for Again<'_> {
+    fn reader(&self) -> Option<u64> {
+        let client = &self.blocked.client;
+        client.caching.remembers().then_some(client.id)
+    }
+
     fn on_keys<R>(
         &mut self,
         call: &Call<'_>,
@@ -115,7 +122,13 @@ impl Place for Again<'_> {
             if !blocked.is_due(&mut ReadTxn::new(scope, collection, quiet)) {
                 return Ok(None);
             }
-            body(scope, collection, quiet, reply).map(Some)
+            let attempt = body(scope, collection, quiet, reply)?;
+            // Under the lock: what changes the keys from here on is told behind the answer.
+            blocked
+                .client
+                .caching
+                .set_answered(!matches!(attempt, Attempt::Nothing(_)));
+            Ok(Some(attempt))
         })?;
         self.found_nothing = matches!(attempt, None | Some(Attempt::Nothing(_)));
         Ok(Flow::Done)

@@ -104,6 +104,13 @@ impl<'a> Call<'a> {
         uses.filter_map(move |key| Some((args.get(key.index)?, key.access)))
     }
 
+    /// The keys that are found in the request: none where their number is wrong.
+    pub fn keys_found(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let is_wrong = self.command.single_key().is_none() && self.command.spec.key_uses(self.args).is_err();
+        let keys = (!is_wrong).then(|| self.key_uses());
+        keys.into_iter().flatten().map(|(key, _)| key)
+    }
+
     /// The command's flags, if it works on the selected collection and nothing else.
     pub fn flags_on_selected(&self) -> u32 {
         if self.handler.is_on_selected() {

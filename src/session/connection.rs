@@ -54,6 +54,8 @@ pub struct Session {
     pub(super) reply: Reply,
     /// Since when the next request waits for memory.
     pub(super) short_since: Option<Instant>,
+    /// The last run has left requests that arrived with those that ran.
+    pub(super) is_cut: bool,
 }
 
 impl Session {
@@ -64,6 +66,7 @@ impl Session {
             queue: Queue::default(),
             reply: Reply::new(Proto::Resp2),
             short_since: None,
+            is_cut: false,
         }
     }
 
@@ -75,6 +78,11 @@ impl Session {
     /// The client's state.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Whether the last run has left requests that arrived with those that ran.
+    pub fn take_cut(&mut self) -> bool {
+        std::mem::take(&mut self.is_cut)
     }
 
     /// Since when the next request waits for memory.
@@ -99,6 +107,10 @@ impl Session {
             }
         }
         self.reply.end_request();
+        self.client.handle.caching.set_answered(false);
+        if self.client.caching_said && self.client.multi.is_none() {
+            self.client.end_said();
+        }
     }
 
     /// Lets go of what the session holds in the engine, when its connection ends.
@@ -109,6 +121,9 @@ impl Session {
     /// Lets go of some of it; whether that was all.
     pub fn let_go(&mut self, cx: &WorkerCx) -> bool {
         if !forget_some_subscriptions(&cx.server, &mut self.client) {
+            return false;
+        }
+        if !self.client.forget_some_caching(cx.server.engine.tracking()) {
             return false;
         }
         if self.client.watches.is_empty() {

@@ -1,6 +1,6 @@
 //! What the connections of one worker thread share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::current::CurrentCollections;
 use super::prepare::Ahead;
 use super::stopwatch::Stopwatch;
+use crate::client::When;
 use crate::commands::context::PublishCx;
 use crate::commands::spec::Table;
 use crate::commands::table::table;
@@ -22,6 +23,10 @@ const BUFFERS_KEPT: usize = 64;
 const BATCHES_KEPT: usize = 64;
 /// Larger read buffers are freed rather than kept.
 const BUFFER_BYTES_KEPT: usize = 128 * 1024;
+
+/// So many turns, and keys, a broadcast is held back at most.
+const HELD_TURNS_MAX: u32 = 64;
+const HELD_KEYS_MAX: usize = 1000;
 
 /// See the module.
 pub struct WorkerCx {
@@ -40,6 +45,8 @@ pub struct WorkerCx {
     pub(super) stopwatch: RefCell<Stopwatch>,
     buffers: RefCell<Vec<Vec<u8>>>,
     batches: RefCell<Vec<Batch>>,
+    /// For how many turns a broadcast has been held back.
+    held_turns: Cell<u32>,
 }
 
 impl WorkerCx {
@@ -55,6 +62,7 @@ impl WorkerCx {
             stopwatch: RefCell::default(),
             buffers: RefCell::default(),
             batches: RefCell::default(),
+            held_turns: Cell::new(0),
         }
     }
 
@@ -65,6 +73,44 @@ impl WorkerCx {
             desk: &self.desk,
             kit,
         }
+    }
+
+    /// Tells clients that cache what their transaction means to others so far.
+    #[inline]
+    pub(super) fn tell_others(&self, kit: &mut Kit) {
+        if kit.told.is_due() {
+            self.server.post(Some(&self.desk)).tell(kit, When::AtOnce);
+        }
+    }
+
+    /// Tells clients that cache what a request that has run, and been answered, means to them.
+    #[cold]
+    pub(super) fn tell_replied(&self, kit: &mut Kit) {
+        self.server.post(Some(&self.desk)).tell(kit, When::Replied);
+    }
+
+    /// Tells clients that cache what all that has been done together brings by their prefixes. `holds`: there is more to
+    /// be done that belongs to it.
+    fn broadcast(&self, kit: &mut Kit, holds: bool) {
+        if !kit.told.is_broadcast() {
+            return;
+        }
+        let held = if holds { self.held_turns.get() + 1 } else { 0 };
+        let is_held = (1..=HELD_TURNS_MAX).contains(&held) && kit.told.broadcast_count() < HELD_KEYS_MAX;
+        self.held_turns.set(if is_held { held } else { 0 });
+        if !is_held {
+            self.server.post(Some(&self.desk)).tell(kit, When::Together);
+        }
+    }
+
+    /// The same, of what was held back last; whether there was some.
+    pub fn broadcast_held(&self) -> bool {
+        let held = self.held_turns.get() > 0;
+        if held {
+            self.broadcast(&mut self.worker.borrow_mut(), false);
+            self.server.pubsub.wake_others(&self.desk);
+        }
+        held
     }
 
     /// A turn of the worker begins: its clock is read.
@@ -87,8 +133,9 @@ impl WorkerCx {
     }
 
     /// All requests of a turn have run: what they changed goes to the log, and their times are noted. `is_alone`: their
-    /// clients are all that the worker has to do.
-    pub fn end_turn(&self, is_alone: bool) {
+    /// clients are all that the worker has to do. `is_cut`: some connection has left requests for
+    /// the next turn.
+    pub fn end_turn(&self, is_alone: bool, is_cut: bool) {
         let worker = &mut *self.worker.borrow_mut();
         if is_alone {
             worker.submit_alone();
@@ -97,6 +144,7 @@ impl WorkerCx {
         }
         self.stopwatch.borrow_mut().settle(self, worker);
         self.server.pubsub.hand_over_lines(&self.desk);
+        self.broadcast(worker, is_cut);
         self.server.pubsub.wake_others(&self.desk);
     }
 

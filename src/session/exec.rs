@@ -86,12 +86,14 @@ impl Run<'_, '_, '_> {
             scope: &mut scope,
             collection: &collection,
             quiet,
+            reader: client.handle.caching.remembers().then_some(client.handle.id),
         };
         reply.array(queue.calls().len());
         for call in queue.calls() {
             let call = call.call();
             let began = self.watch.begin(self.cx, place.scope.worker(), &call);
             let (replied, _) = run(self.cx, &mut place, &call, reply);
+            self.cx.tell_others(place.scope.worker());
             if self.cx.server.pubsub.is_monitored() {
                 monitor::show(self.cx, client, &call);
             }
@@ -126,6 +128,7 @@ impl Run<'_, '_, '_> {
                         let call = call.call();
                         let began = watch.begin(cx, place.kit, &call);
                         let (replied, closes) = run(cx, &mut place, &call, reply);
+                        cx.tell_others(place.kit);
                         if cx.server.pubsub.is_monitored() {
                             monitor::show(cx, place.client, &call);
                         }
@@ -177,9 +180,14 @@ struct LockedRun<'a, 's> {
     scope: &'a mut Scope<'s>,
     collection: &'a Collection,
     quiet: bool,
+    reader: Option<u64>,
 }
 
 impl Place for LockedRun<'_, '_> {
+    fn reader(&self) -> Option<u64> {
+        self.reader
+    }
+
     fn on_keys<R>(
         &mut self,
         _: &Call<'_>,
@@ -214,6 +222,11 @@ impl ExclusiveRun<'_> {
 }
 
 impl Place for ExclusiveRun<'_> {
+    fn reader(&self) -> Option<u64> {
+        let handle = &self.client.handle;
+        handle.caching.remembers().then_some(handle.id)
+    }
+
     fn on_keys<R>(
         &mut self,
         call: &Call<'_>,

@@ -10,7 +10,7 @@ use crate::commands::blocking::Attempt;
 use crate::commands::context::{MaintenanceCx, PublishCx, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
-use crate::commands::spec::{Across, CmdResult, Handler};
+use crate::commands::spec::{Across, CmdResult, Handler, flag};
 use crate::engine::Engine;
 use crate::engine::across::AcrossTxn;
 use crate::engine::collection::Collection;
@@ -42,6 +42,11 @@ const STRAYED: CmdError =
 /// Where a call runs. Each method finds the locks for one kind of handler and runs `body` under them; `bool` is whether
 /// reads leave the access clock alone.
 pub trait Place {
+    /// The client, if it is told when keys change that it reads now.
+    fn reader(&self) -> Option<u64> {
+        None
+    }
+
     /// Under the locks of the call's keys.
     fn on_keys<R>(
         &mut self,
@@ -116,20 +121,24 @@ pub trait Place {
 #[inline]
 pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let args = call.args;
+    let reader = place.reader();
     let result = match call.handler {
         Handler::Read(run) => place.on_keys(call, |scope, collection, quiet| {
             let result = run(&mut ReadTxn::new(scope, collection, quiet), args, reply);
+            note_reader(scope, collection, call, reader);
             check(scope, call, result)
         }),
         Handler::Write(run) => place.on_keys(call, |scope, collection, quiet| {
             check_room(scope, call)?;
             let result = run(&mut Txn::new(scope, collection, quiet), args, reply);
+            note_reader(scope, collection, call, reader);
             check(scope, call, result)
         }),
         Handler::Blocking(run) => {
             return place.blocking(call, reply, |scope, collection, quiet, reply| {
                 check_room(scope, call)?;
                 let result = run(&mut Txn::new(scope, collection, quiet), args, reply);
+                note_reader(scope, collection, call, reader);
                 check(scope, call, result)
             });
         }
@@ -159,6 +168,16 @@ pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> R
         Handler::Container => Err(CmdError::Arity(call.command.full_name())),
     };
     result.map(|()| Flow::Done)
+}
+
+/// Has the client told when a key changes that a call reads which changes nothing, whatever it has found or answered.
+#[inline]
+fn note_reader(scope: &mut Scope<'_>, collection: &Collection, call: &Call<'_>, reader: Option<u64>) {
+    if let Some(client) = reader
+        && call.has(flag::READONLY)
+    {
+        scope.note_reader(collection, client, call.keys_found());
+    }
 }
 
 #[inline]

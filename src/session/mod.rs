@@ -23,7 +23,7 @@ pub mod prepare;
 mod run;
 mod stopwatch;
 
-pub use crate::commands::flow::Waiting;
+pub use crate::commands::flow::{LateReply, Waiting};
 pub use account::LateCall;
 pub use connection::{Ran, Session};
 pub use current::CurrentCollections;

@@ -101,6 +101,7 @@ impl Session {
         let chunk = found.unwrap_or(&own);
         let mut held = HeldShard::of(pinned.as_deref());
         let published = cx.desk.published();
+        worker.told.set_acting(self.client.handle.id);
         for (at, prepared) in range.clone().zip(chunk) {
             let args = batch.args(at, buf);
             let mut run = Run {
@@ -116,8 +117,14 @@ impl Session {
             let is_long = watch.at() > until;
             // What it has published to itself comes between this reply and the next one.
             let subscriber = &self.client.subscriber;
-            let has_news = (cx.desk.published() != published && subscriber.may_get_some()) || subscriber.gets_lines();
+            let has_news = (cx.desk.published() != published && subscriber.may_get_some())
+                || subscriber.gets_lines()
+                || worker.told.take_tells_acting();
+            if self.client.caching_said {
+                self.see_caching_said(cx, args, &step);
+            }
             if matches!(step, Step::Done) && (is_long || has_news || self.reply.is_full(FULL_BYTES)) {
+                self.is_cut = at + 1 < batch.len();
                 step = Step::Stop(Ran::Full { next: at + 1 });
             }
             if let Step::Stop(ran) = step {
@@ -127,6 +134,20 @@ impl Session {
         }
         self.note_activity(worker, range.len());
         Step::Done
+    }
+
+    /// CLIENT CACHING has been said: it holds for the next command that is none of CLIENT's, and for a transaction.
+    #[cold]
+    fn see_caching_said(&mut self, cx: &WorkerCx, args: Args<'_>, step: &Step) {
+        let has_run = matches!(step, Step::Done | Step::Stop(Ran::All | Ran::Full { .. } | Ran::Close));
+        let is_about_client = || {
+            let command = args.get(0).and_then(|name| cx.commands.lookup(name))?;
+            let subcommand = cx.commands.lookup_subcommand(command, args.get(1)?)?;
+            Some(subcommand.parent.is_some_and(|parent| parent.name == "client"))
+        };
+        if has_run && self.client.multi.is_none() && is_about_client() != Some(true) {
+            self.client.end_said();
+        }
     }
 
     fn note_activity(&self, worker: &Worker, requests: usize) {
@@ -186,16 +207,27 @@ impl Run<'_, '_, '_> {
         let number = u32::from(call.command.id) + 1;
         self.session.client.handle.last_command.store(number, Ordering::Relaxed);
         let outcome = self.run(&call);
+        // What others are told of it comes before its line.
+        self.cx.tell_others(self.worker);
         if self.cx.server.pubsub.is_monitored() {
             monitor::show(self.cx, &self.session.client, &call);
         }
+        if blocked::are_ready(self.worker) || self.worker.told.is_due() {
+            self.see_to_others();
+        }
+        self.finish(&call, outcome, mark, began, at)
+    }
+
+    /// Serves and tells those for whom what has run means something.
+    #[cold]
+    fn see_to_others(&mut self) {
+        self.held.release();
         if blocked::are_ready(self.worker) {
-            self.held.release();
             // What they find may have died while the command ran.
             self.worker.refresh_clock();
             blocked::serve(self.engine, self.worker);
         }
-        self.finish(&call, outcome, mark, began, at)
+        self.cx.tell_replied(self.worker);
     }
 
     /// What a request inside MULTI needs beside its own: EXEC what it runs, all that do not end it memory.

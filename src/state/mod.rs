@@ -10,16 +10,17 @@ mod pause;
 mod shutdown;
 mod space;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
-use crate::client::Clients;
+use crate::client::{Clients, Post, When};
 use crate::config::params::Params;
-use crate::engine::Engine;
+use crate::engine::worker::Kit;
+use crate::engine::{Engine, Teller};
 use crate::metrics::Stats;
-use crate::pubsub::PubSub;
+use crate::pubsub::{Desk, PubSub};
 use crate::storage::Disk;
 
 pub use ending::{Refused, end};
@@ -87,7 +88,7 @@ impl Server {
         let settings = Arc::clone(parts.params.live().checkpoint());
         let checkpoints = Checkpointer::new(Arc::clone(&engine), parts.disk, parts.checkpoints, settings);
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Arc::new(Self {
+        let server = Arc::new(Self {
             stats: Stats::new(parts.commands, engine.cells()),
             engine,
             params: Arc::new(parts.params),
@@ -103,6 +104,30 @@ impl Server {
             started_s: since_epoch.as_secs(),
             run_id: (0..5).map(|_| format!("{:08x}", rand::random::<u32>())).collect(),
             port: parts.port,
-        })
+        });
+        let teller = ForNobody(Arc::downgrade(&server));
+        server.engine.set_teller(Box::new(teller));
+        server
+    }
+
+    /// The way to clients that cache, from the worker that has `desk`, or from another thread.
+    pub fn post<'a>(&'a self, desk: Option<&'a Desk>) -> Post<'a> {
+        Post {
+            tracking: self.engine.tracking(),
+            clients: &self.clients,
+            pubsub: &self.pubsub,
+            desk,
+        }
+    }
+}
+
+/// Tells clients that cache of what no client's command has done.
+struct ForNobody(Weak<Server>);
+
+impl Teller for ForNobody {
+    fn tell(&self, kit: &mut Kit) {
+        if let Some(server) = self.0.upgrade() {
+            server.post(None).tell(kit, When::Together);
+        }
     }
 }

@@ -14,7 +14,9 @@ const SEQUENCE_LEN: usize = 100;
 
 const CHANNELS: [&str; 6] = ["news", "news.a", "news.b", "n", "other", ""];
 const PATTERNS: [&str; 6] = ["news.*", "n*", "*", "news.?", "[no]*", "other"];
-const KEYS: [&str; 2] = ["k", "l"];
+const KEYS: [&str; 6] = ["k", "l", "ka", "kab", "", "x"];
+const PREFIXES: [&str; 5] = ["k", "ka", "", "x", "kab"];
+const NAMES: [char; 5] = ['a', 'b', 'c', 'A', 'B'];
 
 fn some(rng: &mut Rng, word: &str, names: &[&str]) -> Args {
     let mut args = args![word];
@@ -30,11 +32,66 @@ struct May {
     /// Not inside MULTI, where it would have its effect at EXEC, nor where subscriptions refuse it.
     end_replies: bool,
     change_protocol: bool,
+    /// Inside MULTI it would have its effect at EXEC.
+    act_at_once: bool,
+    /// Others are told of it by itself.
+    is_alone: bool,
+    /// Who can be killed.
+    victim: Option<char>,
+}
+
+/// Turns client-side caching on or off.
+fn tracking(rng: &mut Rng) -> Args {
+    let mut args = args!["CLIENT", "TRACKING", *rng.pick(&["ON", "ON", "ON", "OFF"])];
+    if rng.one_in(3) {
+        args.extend(args!["BCAST"]);
+        if rng.one_in(2) {
+            args.extend(args!["PREFIX", rng.pick(&PREFIXES)]);
+        }
+    }
+    for option in ["NOLOOP", "OPTIN", "OPTOUT"] {
+        if rng.one_in(5) {
+            args.extend(args![option]);
+        }
+    }
+    if rng.one_in(3) {
+        args.extend(args!["REDIRECT", format!("%id:{}%", rng.pick(&NAMES))]);
+    }
+    args
+}
+
+/// Reads, writes, and what is said of caching.
+fn cached(rng: &mut Rng, payload: &str, may: May) -> Args {
+    match rng.below(20) {
+        0..=3 => args!["GET", rng.pick(&KEYS)],
+        4..=6 => some(rng, "MGET", &KEYS),
+        7 | 8 => args!["SET", rng.pick(&KEYS), payload],
+        9 => args!["MSET", rng.pick(&KEYS), payload, rng.pick(&KEYS), payload],
+        10 => {
+            let word = *rng.pick(&["DEL", "EXISTS", "TOUCH", "UNLINK"]);
+            some(rng, word, &KEYS)
+        }
+        11 => args!["EXPIRE", rng.pick(&KEYS), *rng.pick(&["100", "-1"])],
+        12 => args!["RENAME", rng.pick(&KEYS), rng.pick(&KEYS)],
+        13 => args!["APPEND", rng.pick(&KEYS), "x"],
+        14 => args!["CLIENT", "CACHING", *rng.pick(&["YES", "NO"])],
+        15 if may.act_at_once && may.is_alone => args!["CLIENT", "GETREDIR"],
+        15 => args!["CLIENT", "TRACKINGINFO"],
+        16 if may.is_alone => args![*rng.pick(&["FLUSHALL", "FLUSHDB"])],
+        17 if may.act_at_once => args!["SELECT", *rng.pick(&["0", "0", "1"])],
+        18 if may.act_at_once && may.is_alone && rng.one_in(2) => match may.victim {
+            Some(victim) => args!["CLIENT", "KILL", "ID", format!("%id:{victim}%")],
+            None => args!["GETDEL", rng.pick(&KEYS)],
+        },
+        18 => args!["LPUSH", rng.pick(&KEYS), payload],
+        _ => tracking(rng),
+    }
 }
 
 fn command(rng: &mut Rng, number: usize, may: May) -> Args {
     let payload = format!("message {number}");
-    match rng.below(33) {
+    match rng.below(66) {
+        33.. => cached(rng, &payload, may),
         0..=5 => args!["PUBLISH", rng.pick(&CHANNELS), payload],
         6 | 7 => args!["SPUBLISH", rng.pick(&CHANNELS), payload],
         8..=10 => some(rng, "SUBSCRIBE", &CHANNELS),
@@ -64,8 +121,9 @@ fn command(rng: &mut Rng, number: usize, may: May) -> Args {
 fn steps(rng: &mut Rng, protocol: u8) -> Vec<Step> {
     let (mut number, mut queuing, mut muted) = (0, BTreeSet::new(), BTreeSet::new());
     let mut step = || {
-        let name = *rng.pick(&['a', 'b', 'c', 'A', 'B']);
+        let name = *rng.pick(&NAMES);
         let count = if rng.one_in(4) { rng.below(4) + 1 } else { 1 };
+        let victim = *rng.pick(&NAMES);
         let mut commands: Vec<Args> = (0..count)
             .map(|_| {
                 number += 1;
@@ -74,11 +132,15 @@ fn steps(rng: &mut Rng, protocol: u8) -> Vec<Step> {
                     end_replies: is_resp3 && !queuing.contains(&name),
                     // What a transaction published before is sent in the protocol after it (D38).
                     change_protocol: name == 'c' && !queuing.contains(&name),
+                    act_at_once: !queuing.contains(&name),
+                    is_alone: count == 1,
+                    victim: Some(victim)
+                        .filter(|victim| *victim != name && !queuing.contains(victim) && !muted.contains(victim)),
                 };
                 let args = command(rng, number, may);
                 match args[0].as_slice() {
                     b"MULTI" => drop(queuing.insert(name)),
-                    b"CLIENT" if args.len() > 2 => drop(muted.insert(name)),
+                    b"CLIENT" if args[1] == b"REPLY" => drop(muted.insert(name)),
                     b"EXEC" | b"DISCARD" | b"RESET" => drop(queuing.remove(&name)),
                     _ => {}
                 }

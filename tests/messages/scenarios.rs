@@ -17,7 +17,11 @@ pub fn start_redis() -> Server {
 
 /// A started LokiKV.
 pub fn start_lokikv() -> Server {
-    Server::lokikv(&["wal.fsync=no", "checkpoint.interval_s=0"])
+    Server::lokikv(&[
+        "wal.fsync=no",
+        "checkpoint.interval_s=0",
+        "server.enable_debug_command=yes",
+    ])
 }
 
 fn parse(file: &str, content: &str) -> Vec<Scenario> {
@@ -112,4 +116,14 @@ macro_rules! scenarios {
     };
 }
 
-scenarios!(channels, patterns, sharded, protocol, transactions, monitor);
+scenarios!(
+    channels,
+    patterns,
+    sharded,
+    protocol,
+    transactions,
+    monitor,
+    caching,
+    caching_commands,
+    caching_modes,
+);

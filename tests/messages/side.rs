@@ -128,6 +128,8 @@ pub struct Side<'s> {
     server: &'s Server,
     protocol: u8,
     lines: BTreeMap<char, Line>,
+    /// Numbers of clients with the names of their connections, those of closed ones included.
+    ids: Vec<(char, String)>,
     pings: u64,
     taken: Vec<String>,
 }
@@ -138,6 +140,7 @@ impl<'s> Side<'s> {
             server,
             protocol,
             lines: BTreeMap::new(),
+            ids: Vec::new(),
             pings: 0,
             taken: Vec::new(),
         }
@@ -166,6 +169,12 @@ impl<'s> Side<'s> {
         for name in names {
             self.gather(name, false, &mut outcome);
         }
+        // What Redis sends at the end of its turn may stand behind an answer of the same turn.
+        self.gather(step.name, false, &mut outcome);
+        outcome
+            .values_mut()
+            .flatten()
+            .for_each(|came| without_ids(came, step, &self.ids));
         outcome
     }
 
@@ -209,11 +218,12 @@ impl<'s> Side<'s> {
     }
 
     fn line(&mut self, name: char) -> &mut Line {
-        let (server, base) = (self.server, self.protocol);
+        let (server, base, ids) = (self.server, self.protocol, &mut self.ids);
         self.lines.entry(name).or_insert_with(|| {
             let is_resp3 = (base == 3) != name.is_ascii_uppercase();
             let mut conn = if is_resp3 { server.connect3() } else { server.connect() };
             let id = conn.call(&["CLIENT", "ID"]).int().unwrap_or_default().to_string();
+            ids.push((name, id.clone()));
             Line {
                 conn,
                 id,
@@ -239,7 +249,7 @@ impl<'s> Side<'s> {
                 line.read_for_a_moment(&mut came);
             }
             if !came.is_empty() {
-                outcome.insert(name, came);
+                outcome.entry(name).or_default().extend(came);
             }
             return;
         }
@@ -273,8 +283,47 @@ impl<'s> Side<'s> {
             self.lines.remove(&name);
         }
         if !came.is_empty() {
-            outcome.insert(name, came);
+            outcome.entry(name).or_default().extend(came);
         }
+    }
+}
+
+/// Puts names in the place of clients' numbers where a reply tells of redirection.
+fn without_ids(came: &mut Came, step: &Step, ids: &[(char, String)]) {
+    let Came::Reply(reply) = came else { return };
+    let tells = |word: &[u8]| reply.raw.windows(word.len()).any(|bytes| bytes == word);
+    let asks = step
+        .commands
+        .iter()
+        .any(|args| args.iter().any(|arg| arg.eq_ignore_ascii_case(b"getredir")));
+    if !asks && !tells(b"redir") {
+        return;
+    }
+    let mut raw = String::from_utf8_lossy(&reply.raw).into_owned();
+    for (name, id) in ids {
+        raw = raw.replace(&format!(":{id}\r\n"), &format!(":{{{name}}}\r\n"));
+        raw = raw.replace(&format!("redir={id} "), &format!("redir={{{name}}} "));
+        name_ids(&mut reply.value, *name, id);
+    }
+    reply.raw = raw.into_bytes();
+}
+
+fn name_ids(value: &mut Value, name: char, id: &str) {
+    let named = || format!("{{{name}}}");
+    match value {
+        Value::Int(n) if n.to_string() == id => *value = Value::bulk(named()),
+        Value::Array(items) | Value::Set(items) | Value::Push(items) => {
+            items.iter_mut().for_each(|item| name_ids(item, name, id));
+        }
+        Value::Map(pairs) => pairs.iter_mut().for_each(|(_, value)| name_ids(value, name, id)),
+        Value::Bulk(text) | Value::Verbatim(text) => {
+            let shown = String::from_utf8_lossy(text);
+            let field = format!("redir={id} ");
+            if shown.contains(&field) {
+                *text = shown.replace(&field, &format!("redir={} ", named())).into_bytes();
+            }
+        }
+        _ => {}
     }
 }
 

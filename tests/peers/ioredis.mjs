@@ -95,6 +95,28 @@ async function messages(redis) {
   subscriber.disconnect();
 }
 
+async function caching(redis) {
+  const subscriber = connect();
+  const got = [];
+  subscriber.on("message", (channel, keys) => got.push([channel, keys]));
+  await subscriber.subscribe("__redis__:invalidate");
+  const reader = connect();
+  const id = (await redis.client("LIST")).match(/id=(\d+) [^\n]*sub=1/)[1];
+  assert.equal(await reader.client("TRACKING", "ON", "REDIRECT", id), "OK");
+  assert.equal(await reader.client("GETREDIR"), Number(id));
+  await reader.mget("c1", "c2");
+  await redis.mset("c1", 1, "c2", 2);
+  await reader.get("c1");
+  await reader.set("c1", 2);
+  await redis.flushdb();
+  for (let waited = 0; got.length < 4 && waited < 100; waited += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const channel = "__redis__:invalidate";
+  assert.deepEqual(got, [[channel, "c1"], [channel, "c2"], [channel, "c1"], [channel, ""]]);
+  [subscriber, reader].forEach((each) => each.disconnect());
+}
+
 async function main() {
   const redis = connect();
   await redis.flushall();
@@ -103,6 +125,7 @@ async function main() {
   await transactions(redis);
   await connections(redis);
   await messages(redis);
+  await caching(redis);
   await redis.flushall();
   assert.equal(await redis.quit(), "OK");
   console.log(`ioredis ${version}: ok`);

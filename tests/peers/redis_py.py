@@ -9,6 +9,7 @@ import threading
 import time
 
 import redis
+from redis.cache import CacheConfig
 
 
 def check(what, got, wanted):
@@ -196,6 +197,23 @@ def messages(r):
     sharded.close()
 
 
+def caching(r, options):
+    """Client-side caching: CLIENT TRACKING and its pushes, as redis-py uses them."""
+    cached = redis.Redis(**options, decode_responses=True, cache_config=CacheConfig())
+    r.set("cached", "1")
+    r.hset("cached:hash", "f", "1")
+    for value in ("1", "2", "3"):
+        r.set("cached", value)
+        r.hset("cached:hash", "f", value)
+        check("cached get", [cached.get("cached") for _ in range(3)], [value] * 3)
+        check("cached hget", [cached.hget("cached:hash", "f") for _ in range(2)], [value] * 2)
+    check("in the cache", cached.get_cache().size, 2)
+    check("own change", (cached.set("cached", "mine"), cached.get("cached")), (True, "mine"))
+    r.flushall()
+    check("after a flush", (cached.get("cached"), cached.hget("cached:hash", "f")), (None, None))
+    cached.close()
+
+
 def main():
     host, port = sys.argv[1], int(sys.argv[2])
     for protocol in (2, 3):
@@ -212,6 +230,8 @@ def main():
         binary_and_large(raw)
         server_and_connection(r, host, port, protocol)
         messages(r)
+        if protocol == 3:
+            caching(r, options)
         r.flushall()
         check("empty at the end", r.dbsize(), 0)
         print(f"redis-py {redis.__version__}, RESP{protocol}: ok")

@@ -44,6 +44,7 @@ pub(super) const RESET: Spec = Spec {
 fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     transactions::discard_transaction(cx);
     while !forget_some_subscriptions(cx.server, cx.client) {}
+    cx.client.end_caching(cx.server.engine.tracking());
     cx.client.select(DatabaseId::DEFAULT);
     // A reply that is being skipped still is.
     if reply.wants() != Wants::SkipsThis {

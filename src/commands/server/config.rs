@@ -215,6 +215,10 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
         if key == "limits.collections_max" {
             server.engine.set_collections_max(config.limits.collections_max);
         }
+        if key == "limits.tracking_keys_max" {
+            let keys_max = config.limits.tracking_keys_max;
+            server.engine.tracking().set_keys_max(keys_max);
+        }
         if key == "memory.hll_sparse_bytes_max" {
             server
                 .engine

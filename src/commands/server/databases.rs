@@ -93,6 +93,7 @@ fn flush(txn: &mut ExclusiveTxn<'_, '_>, slot: &Slot) -> CmdResult {
     check_slot(slot, flag::WRITE)?;
     if slot.collection.shards_if_any().is_empty() {
         // Never written since it was last empty: nothing to remove, nothing to log.
+        txn.note_all_stale();
         return Ok(());
     }
     Ok(txn

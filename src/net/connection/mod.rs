@@ -29,11 +29,12 @@ use self::work::Work;
 use super::ready::Slot;
 use super::socket::Socket;
 use crate::client::ClientHandle;
+use crate::commands::error::CmdError;
 use crate::commands::misconf;
 use crate::engine::worker::{Dependencies, unix_ms};
 use crate::pubsub::Subscriber;
-use crate::resp::{ParserLimits, RequestParser};
-use crate::session::{LateCall, Looked, Ran, Session, Waiting, WorkerCx};
+use crate::resp::{ParserLimits, Reply, RequestParser};
+use crate::session::{LateCall, LateReply, Looked, Ran, Session, Waiting, WorkerCx};
 
 /// How long a closing connection waits for some of its last replies to be taken.
 const LAST_REPLIES_MAX: Duration = Duration::from_secs(5);
@@ -48,6 +49,8 @@ enum State {
     Settling(Ran),
     /// A request waits for something; the run goes on behind it.
     Blocked(Box<Blocked>),
+    /// The request that waited has its answer, which is written in this turn or the next, behind what was told before.
+    Answered(Box<Answered>),
     /// CLIENT PAUSE holds the next request back, or a want of memory that is about to end.
     Paused(Pin<Box<dyn Future<Output = ()>>>),
     /// The last replies are sent; until then some of them have to be taken.
@@ -58,6 +61,12 @@ enum State {
 struct Blocked {
     waiting: Waiting,
     /// The call to account for: work that goes on. `None`: the client is only blocked, and may leave.
+    call: Option<LateCall>,
+}
+
+/// What a request that waited is answered, and the call to account for.
+struct Answered {
+    result: Result<LateReply, CmdError>,
     call: Option<LateCall>,
 }
 
@@ -96,6 +105,8 @@ pub struct Connection {
     is_ending: bool,
     /// There are messages among what is to be sent that it has not been tried to send.
     has_news: bool,
+    /// News that belong behind the answer which its blocked command waits for.
+    behind_answer: Option<Box<Reply>>,
 }
 
 impl Connection {
@@ -113,6 +124,8 @@ impl Connection {
             waker.clone(),
             unix_ms(),
         );
+        // It is new.
+        let _ = handle.seat.set((cx.desk.worker(), number));
         let handle = Arc::new(handle);
         server.clients.add(Arc::clone(&handle));
         let authenticated = !server.params.live().has_password();
@@ -141,6 +154,7 @@ impl Connection {
             is_stuck: false,
             is_ending: false,
             has_news: false,
+            behind_answer: None,
         }
     }
 
@@ -170,7 +184,7 @@ impl Connection {
         }
         match &mut self.state {
             State::Reading => self.wake_up_reading(),
-            State::Running => Next::Run,
+            State::Running | State::Answered(_) => Next::Run,
             State::Settling(_) => Next::Rest,
             State::Blocked(_) => self.wake_up_blocked(),
             State::Paused(ended) => {
@@ -248,14 +262,22 @@ impl Connection {
             return self.send_or_end();
         };
         let call = blocked.call.take();
-        self.state = State::Running;
-        self.session.reply_late(&self.cx, call, result);
-        self.note_active();
+        self.state = State::Answered(Box::new(Answered { result, call }));
         Next::Run
+    }
+
+    /// Writes the answer to a request that has waited.
+    fn write_answer(&mut self, answered: Answered) {
+        self.session.reply_late(&self.cx, answered.call, answered.result);
+        self.release_news();
+        self.note_active();
     }
 
     /// Runs what has arrived; what its replies depend on. Until [`settled`](Self::settled) they do not leave.
     pub fn run(&mut self, looked: Option<&Looked>) -> Dependencies {
+        if let State::Answered(answered) = std::mem::replace(&mut self.state, State::Running) {
+            self.write_answer(*answered);
+        }
         let ran = self.run_work(looked);
         self.state = State::Settling(ran);
         self.cx.worker.borrow_mut().take_dependencies()

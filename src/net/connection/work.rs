@@ -91,6 +91,11 @@ impl Connection {
         Some(self.session.look(&self.cx, ahead, &work.batch, buf, work.next))
     }
 
+    /// Whether the last run has left requests that arrived with those that ran.
+    pub fn take_cut(&mut self) -> bool {
+        self.session.take_cut()
+    }
+
     /// Runs the batch from where it stands.
     pub(super) fn run_work(&mut self, looked: Option<&Looked>) -> Ran {
         let hard_bytes = self.output_bytes_max();

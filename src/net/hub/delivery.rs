@@ -72,11 +72,15 @@ impl Hub {
     /// Hands over what has been taken from the tray, as far as it may be shown.
     fn show_waiting(&mut self) {
         while let Some(delivery) = self.deliveries.waiting.pop_front() {
-            match self.fate(&delivery) {
-                Fate::Waits => {
-                    self.deliveries.waiting.push_front(delivery);
-                    return;
-                }
+            let fate = self.fate(&delivery);
+            if matches!(fate, Fate::Waits) {
+                self.deliveries.waiting.push_front(delivery);
+                return;
+            }
+            // One that was woken and is not looked at any more would not wake the others of its thread.
+            (self.deliveries.written, self.deliveries.stable) = <(Awaited, Awaited)>::default();
+            match fate {
+                Fate::Waits => {}
                 Fate::Shown => self.hand_out(&delivery),
                 Fate::Dropped => self.cx.desk.drop_delivery(&delivery),
             }
@@ -111,11 +115,11 @@ impl Hub {
 
     fn hand_out(&mut self, delivery: &Delivery) {
         let (connections, news) = (&mut self.connections, &mut self.deliveries.news);
-        self.cx.desk.visit_subscribers(delivery, |number| {
+        self.cx.desk.visit_addressees(delivery, |number, addressee| {
             let Some(connected) = connections.get_mut(number) else {
                 return;
             };
-            if connected.connection.put_news(delivery) {
+            if connected.connection.put_news(&delivery.news, addressee) {
                 news.push_back(connected.ticket);
             }
         });

@@ -147,6 +147,9 @@ impl Hub {
         serving.clear();
         self.serving = serving;
         has_worked |= self.go_on_later();
+        if self.later.is_empty() && self.cx.broadcast_held() {
+            self.deliver();
+        }
         let has_more = self.send_news();
         if self.has_ended() {
             return Poll::Ready(());
@@ -169,6 +172,8 @@ impl Hub {
 
     /// Serves these slots as one turn; whether requests have run.
     fn serve(&mut self, tickets: &[Ticket]) -> bool {
+        // What was told of before an answer was posted comes before that.
+        self.deliver();
         // These may end connections, whose numbers new ones get: not once something is under way.
         let sources = tickets.iter().filter(|ticket| ticket.number < SOURCES);
         sources.for_each(|source| self.see(source.number));
@@ -224,7 +229,7 @@ impl Hub {
 
     fn run_all(&mut self) {
         let mut running = std::mem::take(&mut self.running);
-        let mut rest = running.as_mut_slice();
+        let (mut rest, mut is_cut) = (running.as_mut_slice(), false);
         self.deliver();
         self.cx.begin_turn();
         while !rest.is_empty() {
@@ -236,12 +241,13 @@ impl Hub {
                     let posted = self.cx.desk.posted();
                     runs.owed.depends_on = connected.connection.run(runs.looked.as_ref());
                     runs.owed.publishes = self.cx.desk.posted() != posted;
+                    is_cut |= connected.connection.take_cut();
                     self.cx.go_on();
                 }
             }
         }
         let is_alone = running.len() == 1 && self.ready.is_empty();
-        self.cx.end_turn(is_alone);
+        self.cx.end_turn(is_alone, is_cut);
         self.deliver();
         self.settle_all(&running);
         running.clear();

@@ -23,6 +23,7 @@ pub const EFFECTS: &[Effect] = &[
     ("limits.bulk_bytes_max", bulk),
     ("limits.args_max", args),
     ("limits.collections_max", collections),
+    ("limits.tracking_keys_max", tracked_keys),
     ("memory.max_bytes", memory),
     ("memory.policy", policy),
     ("server.maxclients", maxclients),
@@ -218,4 +219,18 @@ fn collections() {
     assert_eq!(call(&mut conn, "COLLECTION CREATE three"), Value::ok());
     set(&mut conn, "limits.collections_max", "0");
     assert_eq!(call(&mut conn, "COLLECTION CREATE four"), Value::ok());
+}
+
+/// Of what a client has read no more is remembered.
+fn tracked_keys() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    call(&mut conn, "CLIENT TRACKING ON");
+    set(&mut conn, "limits.tracking_keys_max", "2");
+    call(&mut conn, "MGET a b c d");
+    let tracked = |conn: &mut Conn| call(conn, "INFO stats").figure("tracking_total_keys");
+    assert_eq!(tracked(&mut conn), 2);
+    set(&mut conn, "limits.tracking_keys_max", "0");
+    call(&mut conn, "MGET a b c d");
+    assert_eq!(tracked(&mut conn), 4);
 }

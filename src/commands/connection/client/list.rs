@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::common::{ADMIN, OWN};
-use crate::client::ClientHandle;
+use crate::client::{CachingMode, ClientHandle};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -122,7 +122,7 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
          watch={} qbuf={query} qbuf-free={free} argv-mem=0 multi-mem={queued_bytes} rbs={output} rbp={output} obl={output} \
-         oll=0 omem=0 tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} \
+         oll=0 omem=0 tot-mem={} events={} cmd={} user=default redir={} resp={} lib-name={} \
          lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} tot-cmds={}",
         client.id,
         client.addr,
@@ -140,6 +140,7 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
         client.held_bytes(),
         if output > 0 { "rw" } else { "r" },
         last_command(commands, client),
+        told_instead(client),
         client.proto.load(Relaxed),
         String::from_utf8_lossy(&labels.lib_name),
         String::from_utf8_lossy(&labels.lib_version),
@@ -150,12 +151,21 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
     line
 }
 
+/// The client that is told in this one's place of what is stale in its cache: 0 for none, -1 for one that has no cache.
+pub(super) fn told_instead(client: &ClientHandle) -> i64 {
+    let redirect = client.caching.redirect();
+    redirect.map_or(-1, |other| i64::try_from(other).unwrap_or(i64::MAX))
+}
+
 fn flags(client: &ClientHandle) -> String {
     let letters = [
         (client.is_monitor.load(Relaxed), 'O'),
         (client.is_subscriber(), 'P'),
         (client.queued.load(Relaxed) >= 0, 'x'),
         (client.is_blocked(), 'b'),
+        (client.caching.is_on(), 't'),
+        (client.caching.is_broken(), 'R'),
+        (client.caching.mode() == CachingMode::Broadcast, 'B'),
         (client.is_unix, 'U'),
         (client.no_evict.load(Relaxed), 'e'),
         (client.no_touch.load(Relaxed), 'T'),

@@ -34,6 +34,10 @@ pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
     lines.put("pubsubshard_channels", server.pubsub.channel_count(true));
     lines.put("latest_fork_usec", 0);
     lines.put("total_forks", 0);
+    let tracked = engine.tracking().totals();
+    lines.put("tracking_total_keys", tracked.keys);
+    lines.put("tracking_total_items", tracked.items);
+    lines.put("tracking_total_prefixes", tracked.prefixes);
     lines.put("total_error_replies", engine.count(|counters| counters.errors.get()));
 }
 

@@ -52,7 +52,8 @@ pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
     );
     let blocked = clients.iter().filter(|client| client.is_blocked()).count();
     lines.put("blocked_clients", blocked);
-    lines.put("tracking_clients", 0);
+    let caching = clients.iter().filter(|client| client.caching.is_on()).count();
+    lines.put("tracking_clients", caching);
     lines.put("clients_in_timeout_table", 0);
 }
 

@@ -1,0 +1,75 @@
+//! What reads and changes mean to clients that cache what they read ([`tracking`](super::tracking)), in a collection's
+//! terms.
+//!
+//! **Invariant:** a read is entered, and a change noted, under the lock of the key's shard; nobody is told under it.
+
+use super::Engine;
+use super::collection::Collection;
+use super::ids::CollectionId;
+use super::scope::Scope;
+use super::tracking::{Space, Tracking};
+use super::watch::Cause;
+use super::worker::Kit;
+
+impl Engine {
+    /// Client-side caching.
+    #[inline]
+    pub fn tracking(&self) -> &Tracking {
+        &self.tracking
+    }
+
+    /// The space of a collection's keys; `None` while it is out of sight.
+    fn space_of(&self, collection: CollectionId) -> Option<Space> {
+        let registry = self.registry();
+        registry.by_collection(collection).map(|slot| Space::of(slot.id))
+    }
+
+    /// Notes what a change of a key means to those who cache.
+    #[cold]
+    pub(super) fn note_stale(&self, kit: &mut Kit, collection: CollectionId, key: &[u8], cause: Cause) {
+        if let Some(space) = self.space_of(collection) {
+            kit.note_told();
+            self.tracking.note(space, key, cause, &mut kit.told);
+        }
+    }
+
+    /// Puts keys out of a table that has too many.
+    pub fn evict_tracked(&self, kit: &mut Kit) {
+        self.tracking.evict(&mut kit.told);
+    }
+
+    /// Tells those who cache what a thread has noted that runs no client's command. It holds no lock.
+    pub fn tell_caches(&self, kit: &mut Kit) {
+        if kit.told.is_any()
+            && let Some(teller) = self.teller.get()
+        {
+            teller.tell(kit);
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// Tells those who watch or cache `key`, one of the scope's, that it was there for no time at all.
+    pub(super) fn note_flicker(&mut self, collection: &Collection, key: &[u8]) {
+        let located = self.key(collection, key);
+        self.with_state(collection, located, |state, _| state.watches.touch(key));
+        if self.engine.tracking().is_on() {
+            self.engine.note_stale(self.worker, collection.id(), key, Cause::Write);
+        }
+    }
+
+    /// A client has read these keys of the scope's, and is told when one of them changes.
+    #[cold]
+    pub fn note_reader<'k>(&mut self, collection: &Collection, client: u64, keys: impl Iterator<Item = &'k [u8]>) {
+        let Some(space) = self.engine.space_of(collection.id()) else {
+            return;
+        };
+        keys.for_each(|key| self.engine.tracking().remember(space, key, client));
+        self.engine.evict_tracked(self.worker);
+    }
+
+    /// What a whole collection holds has changed, for those who cache.
+    pub(super) fn note_all_stale(&mut self) {
+        self.engine.tracking().note_all(&mut self.worker.told);
+    }
+}
