@@ -86,10 +86,15 @@ pub struct Settling {
 pub struct Awaited(Option<(Lsn, WaitLsn)>);
 
 impl Awaited {
+    /// Waits for nothing more.
+    pub fn end(&mut self) {
+        self.0 = None;
+    }
+
     /// Waits for `lowest`, if there is one; whether there is none, or it has not come.
     pub fn poll(&mut self, lowest: Option<Lsn>, cx: &mut Context<'_>, wait: impl FnOnce(Lsn) -> WaitLsn) -> bool {
         let Some(lowest) = lowest else {
-            self.0 = None;
+            self.end();
             return true;
         };
         if self.0.as_ref().is_none_or(|(lsn, _)| *lsn != lowest) {
@@ -100,7 +105,7 @@ impl Awaited {
             .as_mut()
             .is_some_and(|(_, waiting)| Pin::new(waiting).poll(cx).is_pending());
         if !is_pending {
-            self.0 = None;
+            self.end();
         }
         is_pending
     }

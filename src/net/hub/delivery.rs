@@ -89,6 +89,17 @@ impl Hub {
 
     /// Whether the message may be shown; the worker is woken when that changes.
     fn fate(&mut self, delivery: &Delivery) -> Fate {
+        let fate = self.judged(delivery);
+        if !matches!(fate, Fate::Waits) {
+            // Of all of this thread that wait for a record one is woken, and wakes the others when it ends: also where it
+            // turns out so that there is nothing more to wait for.
+            self.deliveries.written.end();
+            self.deliveries.stable.end();
+        }
+        fate
+    }
+
+    fn judged(&mut self, delivery: &Delivery) -> Fate {
         let owed = Owed {
             depends_on: delivery.depends_on.as_of_a_reader(),
             publishes: false,
