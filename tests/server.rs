@@ -77,6 +77,8 @@ mod secrets;
 mod side_by_side;
 #[path = "server/snapshots.rs"]
 mod snapshots;
+#[path = "server/standing_out.rs"]
+mod standing_out;
 #[path = "server/startup.rs"]
 mod startup;
 #[path = "server/stopping.rs"]

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::caching::Caching;
 use super::ending::{Ending, Unblocked, Waiter};
 use super::mailbox::Mailbox;
+use crate::lsn::Lsn;
 use crate::pubsub::{TopicKind, WorkerNo};
 
 /// What a connection costs that holds nothing.
@@ -43,6 +44,8 @@ pub struct ClientHandle {
     pub proto: AtomicU8,
     /// MONITOR.
     pub is_monitor: AtomicBool,
+    /// CLIENT CAPA redirect.
+    pub follows_redirects: AtomicBool,
     /// CLIENT NO-EVICT.
     pub no_evict: AtomicBool,
     /// CLIENT NO-TOUCH.
@@ -71,6 +74,8 @@ pub struct ClientHandle {
     pub received_bytes: AtomicU64,
     /// Bytes that it has been sent, likewise.
     pub sent_bytes: AtomicU64,
+    /// The last record that it has written; 0 = none.
+    written_lsn: AtomicU64,
     /// What others hand to its connection; closed once it has been killed.
     pub mailbox: Mailbox,
     /// The end of what it waits for, or waited for last.
@@ -112,6 +117,7 @@ impl ClientHandle {
             subscriptions: Default::default(),
             proto: AtomicU8::new(2),
             is_monitor: AtomicBool::new(false),
+            follows_redirects: AtomicBool::new(false),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
             caching: Caching::default(),
@@ -126,6 +132,7 @@ impl ClientHandle {
             commands: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
+            written_lsn: AtomicU64::new(0),
             mailbox: Mailbox::new(waker),
             ending: Mutex::default(),
         }
@@ -140,6 +147,19 @@ impl ClientHandle {
             + self.queued_bytes.load(Ordering::Relaxed)
             + self.kept_bytes()
             + self.mailbox.held_bytes()
+    }
+
+    /// It, or who served it while it was blocked, has written this record, if any.
+    #[inline]
+    pub fn note_written(&self, written: Lsn) {
+        if written > Lsn::ZERO {
+            self.written_lsn.fetch_max(written.get(), Ordering::Relaxed);
+        }
+    }
+
+    /// The last record that it has written; 0 = none.
+    pub fn written_lsn(&self) -> Lsn {
+        Lsn::new(self.written_lsn.load(Ordering::Relaxed))
     }
 
     /// What its session keeps beside requests and replies.

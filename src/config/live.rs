@@ -13,6 +13,7 @@ use std::sync::{
 use parking_lot::RwLock;
 
 use crate::checkpoint::{CheckpointSettings, CheckpointValues};
+use crate::metrics::command_log::LogKind;
 
 use super::share::ByteShare;
 use super::stop;
@@ -59,13 +60,19 @@ struct LiveLimit {
     soft_s: AtomicU64,
 }
 
+/// What a log of commands takes.
+#[derive(Debug, Default)]
+struct LiveLog {
+    threshold: AtomicI64,
+    len_max: AtomicU64,
+}
+
 /// Current values of the settings that can change while the server runs.
 #[derive(Debug, Default)]
 pub struct Live {
     maxmemory: AtomicU64,
     policy: AtomicU8,
-    slowlog_us: AtomicI64,
-    slowlog_len_max: AtomicU64,
+    logs: [LiveLog; LogKind::ALL.len()],
     latency_threshold_ms: AtomicU64,
     timeout_s: AtomicU64,
     tcp_keepalive_s: AtomicU64,
@@ -104,10 +111,23 @@ impl Live {
         self.store_durability(config);
         self.maxmemory.store(config.memory.max_bytes, Relaxed);
         self.policy.store(config.memory.policy as u8, Relaxed);
-        self.slowlog_us.store(config.slowlog.log_slower_than_us, Relaxed);
-        self.slowlog_len_max.store(config.slowlog.max_len, Relaxed);
+        self.store_logs(config);
         self.latency_threshold_ms
             .store(config.latency.monitor_threshold_ms, Relaxed);
+    }
+
+    fn store_logs(&self, config: &Config) {
+        let (slow, large) = (&config.slowlog, &config.commandlog);
+        let of_kind = |kind| match kind {
+            LogKind::Slow => (slow.log_slower_than_us, slow.max_len),
+            LogKind::LargeRequest => (large.request_larger_than_bytes, large.large_request_max_len),
+            LogKind::LargeReply => (large.reply_larger_than_bytes, large.large_reply_max_len),
+        };
+        for (log, kind) in self.logs.iter().zip(LogKind::ALL) {
+            let (threshold, len_max) = of_kind(kind);
+            log.threshold.store(threshold, Relaxed);
+            log.len_max.store(len_max, Relaxed);
+        }
     }
 
     fn store_server(&self, config: &Config) {
@@ -177,22 +197,24 @@ impl Live {
         by_discriminant(MemoryPolicy::ALL, self.policy.load(Relaxed), MemoryPolicy::NoEviction)
     }
 
-    /// `slowlog.log_slower_than_us`; -1: off.
+    /// From what on a command is put into a log (`slowlog.log_slower_than_us`, `commandlog.…_larger_than_bytes`); -1:
+    /// never.
     #[inline]
-    pub(crate) fn slowlog_us(&self) -> i64 {
-        self.slowlog_us.load(Relaxed)
+    pub(crate) fn log_threshold(&self, kind: LogKind) -> i64 {
+        let log = self.logs.get(kind.index());
+        log.map_or(-1, |log| log.threshold.load(Relaxed))
+    }
+
+    /// How many entries a log keeps (`slowlog.max_len`, `commandlog.…_max_len`).
+    pub(crate) fn log_len_max(&self, kind: LogKind) -> u64 {
+        let log = self.logs.get(kind.index());
+        log.map_or(0, |log| log.len_max.load(Relaxed))
     }
 
     /// `memory.max_bytes`; 0: no limit.
     #[inline]
     pub(crate) fn maxmemory(&self) -> u64 {
         self.maxmemory.load(Relaxed)
-    }
-
-    /// `slowlog.max_len`
-    #[inline]
-    pub(crate) fn slowlog_len_max(&self) -> u64 {
-        self.slowlog_len_max.load(Relaxed)
     }
 
     /// `latency.monitor_threshold_ms`; 0: off.

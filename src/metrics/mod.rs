@@ -1,7 +1,8 @@
-//! Counters, latency samples and the slow log.
+//! Counters, latency samples and the logs of commands that stand out.
 //!
 //! **Invariant:** what is counted per request is counted in cells that one thread alone writes; readers add them up.
 
+pub mod command_log;
 pub mod counters;
 pub mod rarely;
 pub mod rates;

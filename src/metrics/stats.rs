@@ -1,10 +1,10 @@
-//! What `INFO`, `SLOWLOG` and `LATENCY` tell: per-command figures, slow commands, latency events, errors.
+//! What `INFO`, `COMMANDLOG` and `LATENCY` tell: per-command figures, commands that stand out, latency events, errors.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::command_log::CommandLogs;
 use super::counters::Count;
 use super::rarely::Rarely;
 use super::rates::Rates;
@@ -66,23 +66,6 @@ pub struct CommandTotals {
     pub by_duration: [u64; DURATION_BUCKETS],
 }
 
-/// A slow command.
-#[derive(Clone, Debug)]
-pub struct SlowCommand {
-    /// Number, ascending.
-    pub id: u64,
-    /// When it ended, Unix seconds.
-    pub at_s: u64,
-    /// How long it took.
-    pub micros: u64,
-    /// Arguments, shortened.
-    pub args: Vec<Vec<u8>>,
-    /// Client address.
-    pub addr: String,
-    /// Client name.
-    pub name: Vec<u8>,
-}
-
 /// One latency sample of an event.
 #[derive(Clone, Copy, Debug)]
 pub struct LatencySample {
@@ -107,9 +90,8 @@ const LATENCY_SAMPLES_MAX: usize = 160;
 pub struct Stats {
     /// Per thread, per command by its number in the command table.
     commands: Box<[Box<[CommandStats]>]>,
-    /// The slow log, newest first.
-    pub slow: Mutex<VecDeque<SlowCommand>>,
-    slow_next: AtomicU64,
+    /// The logs of commands that stand out.
+    pub logs: CommandLogs,
     /// Latency events by name.
     pub latency: Mutex<BTreeMap<&'static str, LatencyEvent>>,
     /// Error replies by their first word.
@@ -127,8 +109,7 @@ impl Stats {
             commands: (0..threads)
                 .map(|_| (0..commands).map(|_| CommandStats::default()).collect())
                 .collect(),
-            slow: Mutex::default(),
-            slow_next: AtomicU64::new(0),
+            logs: CommandLogs::default(),
             latency: Mutex::default(),
             errors: Mutex::default(),
             rates: Rates::default(),
@@ -155,14 +136,6 @@ impl Stats {
             }
         }
         totals
-    }
-
-    /// Adds a slow command; its number is given here. Keeps at most `max_len`.
-    pub fn add_slow(&self, mut slow: SlowCommand, max_len: usize) {
-        slow.id = self.slow_next.fetch_add(1, Ordering::Relaxed);
-        let mut log = self.slow.lock();
-        log.push_front(slow);
-        log.truncate(max_len);
     }
 
     /// Adds a latency sample; of several in one second the longest stays.

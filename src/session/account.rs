@@ -1,96 +1,169 @@
-//! What is kept of a call that has run: counts and durations, the slow log, latency samples.
+//! What is kept of a call that has run: counts and durations, the logs of commands that stand out, latency samples.
 //!
 //! **Invariant:** a call is noted once: when its handler has returned, or when what it waited for is done.
 
 use std::time::{Duration, Instant};
 
+use super::call::Call;
 use super::cx::WorkerCx;
+use super::stopwatch::SMALL_BYTES_MAX;
 use crate::client::ClientHandle;
 use crate::commands::redact::shown_args;
 use crate::commands::spec::{Command, flag};
-use crate::engine::worker::Worker;
-use crate::metrics::stats::SlowCommand;
+use crate::engine::worker::{Kit, Worker};
+use crate::metrics::command_log::{LogKind, LoggedCommand};
 use crate::resp::Args;
 
-/// Arguments, and bytes of each (and of the client's name), that the slow log keeps.
-const SLOWLOG_ARGS_MAX: usize = 32;
-const SLOWLOG_ARG_BYTES_MAX: usize = 128;
+/// Arguments, and bytes of each (and of the client's name), that the logs keep.
+const LOG_ARGS_MAX: usize = 32;
+const LOG_ARG_BYTES_MAX: usize = 128;
 
 /// A call whose work goes on after its handler has returned.
 pub struct LateCall {
     command: Command,
     args: Vec<Vec<u8>>,
+    request_bytes: u64,
     started: Instant,
 }
 
 impl LateCall {
-    pub(super) fn new(command: Command, args: Args<'_>, started: Instant) -> Self {
-        let args = shorten(command, args);
-        Self { command, args, started }
+    pub(super) fn new(call: &Call<'_>, started: Instant) -> Self {
+        Self {
+            command: call.command,
+            args: shorten(call.command, call.args),
+            request_bytes: request_bytes(call.args),
+            started,
+        }
     }
 
-    pub(super) fn note(self, cx: &WorkerCx, worker: &Worker, handle: &ClientHandle) {
+    /// Notes it, now that it has been answered by so many bytes.
+    pub(super) fn note(self, cx: &WorkerCx, worker: &Worker, handle: &ClientHandle, reply_bytes: usize) {
         worker.counters().commands.add(1);
-        note(cx, worker, handle, self.command, self.started.elapsed(), || self.args);
+        let took = self.started.elapsed();
+        count(cx, worker, self.command, took);
+        let measured = [Some(micros(took)), Some(self.request_bytes), Some(reply_bytes as u64)];
+        log(cx, worker, handle, self.command, measured, || self.args);
     }
 }
 
-/// The client's name, or what the slow log keeps of it.
-fn shown_name(handle: &ClientHandle) -> Vec<u8> {
-    let name = &handle.labels().name;
-    name.get(..SLOWLOG_ARG_BYTES_MAX).unwrap_or(name).to_vec()
-}
-
-/// Notes how long a call took; `args` are asked for when the slow log takes it.
-#[inline]
+/// Notes a call with a time of its own, which was answered by so many bytes.
 pub(super) fn note(
     cx: &WorkerCx,
-    worker: &Worker,
+    kit: &Kit,
     handle: &ClientHandle,
-    command: Command,
+    call: &Call<'_>,
     took: Duration,
-    args: impl FnOnce() -> Vec<Vec<u8>>,
+    reply_bytes: usize,
 ) {
+    count(cx, kit, call.command, took);
+    log_call(cx, kit, handle, call, Some(took), reply_bytes);
+}
+
+/// Counts a call, and takes a latency sample of it if it was long.
+fn count(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
     let stats = &cx.server.stats;
-    let nanos = took.as_nanos() as u64;
-    if let Some(stats) = stats.command(worker.cell(), command.id) {
-        stats.record(nanos);
+    if let Some(stats) = stats.command(kit.cell(), command.id) {
+        stats.record(took.as_nanos() as u64);
     }
-    let live = cx.server.params.live();
-    let micros = nanos / 1000;
-    let threshold = live.slowlog_us();
-    if threshold >= 0 && micros >= threshold as u64 && !command.has(flag::SKIP_SLOWLOG) {
-        let slow = SlowCommand {
-            id: 0,
-            at_s: worker.now_ms() / 1000,
-            micros,
-            args: args(),
-            addr: handle.addr.clone(),
-            name: shown_name(handle),
-        };
-        stats.add_slow(slow, live.slowlog_len_max() as usize);
-    }
-    let latency_ms = live.latency_threshold_ms();
-    if latency_ms > 0 && micros / 1000 >= latency_ms {
+    let (latency_ms, took_ms) = (cx.server.params.live().latency_threshold_ms(), micros(took) / 1000);
+    if latency_ms > 0 && took_ms >= latency_ms {
         let is_fast = command.has(flag::FAST);
         let event = if is_fast { "fast-command" } else { "command" };
-        stats.add_latency(event, worker.now_ms() / 1000, (micros / 1000) as u32);
+        stats.add_latency(event, kit.now_ms() / 1000, took_ms as u32);
     }
 }
 
-/// A request's arguments as the slow log keeps them: without secrets, and not all of each, nor all of them.
-pub(super) fn shorten(command: Command, args: Args<'_>) -> Vec<Vec<u8>> {
-    let shown = if args.len() > SLOWLOG_ARGS_MAX {
-        SLOWLOG_ARGS_MAX - 1
+/// Puts a call into the logs that want it. One without a time of its own is small, but for its reply.
+#[inline]
+pub(super) fn log_call(
+    cx: &WorkerCx,
+    kit: &Kit,
+    handle: &ClientHandle,
+    call: &Call<'_>,
+    took: Option<Duration>,
+    reply_bytes: usize,
+) {
+    if took.is_none() && reply_bytes <= SMALL_BYTES_MAX {
+        return;
+    }
+    let measured = [
+        took.map(micros),
+        took.map(|_| request_bytes(call.args)),
+        Some(reply_bytes as u64),
+    ];
+    log(cx, kit, handle, call.command, measured, || {
+        shorten(call.command, call.args)
+    });
+}
+
+/// Puts a call into the logs that want it by what was measured, in the order of [`LogKind::ALL`].
+fn log(
+    cx: &WorkerCx,
+    kit: &Kit,
+    handle: &ClientHandle,
+    command: Command,
+    measured: [Option<u64>; LogKind::ALL.len()],
+    args: impl FnOnce() -> Vec<Vec<u8>>,
+) {
+    let live = cx.server.params.live();
+    let stands_out = |(kind, value): &(LogKind, u64)| {
+        u64::try_from(live.log_threshold(*kind)).is_ok_and(|threshold| *value >= threshold)
+    };
+    let measured = LogKind::ALL.into_iter().zip(measured);
+    let mut due = measured
+        .filter_map(|(kind, value)| Some((kind, value?)))
+        .filter(stands_out)
+        .peekable();
+    if due.peek().is_none() || command.has(flag::SKIP_SLOWLOG) {
+        return;
+    }
+    let entry = LoggedCommand {
+        id: 0,
+        at_s: kit.now_ms() / 1000,
+        value: 0,
+        args: args(),
+        addr: handle.addr.clone(),
+        name: shown_name(handle),
+    };
+    for (kind, value) in due {
+        let len_max = usize::try_from(live.log_len_max(kind)).unwrap_or(usize::MAX);
+        cx.server
+            .stats
+            .logs
+            .add(kind, LoggedCommand { value, ..entry.clone() }, len_max);
+    }
+}
+
+fn micros(took: Duration) -> u64 {
+    took.as_micros() as u64
+}
+
+/// What a request takes in the protocol, as an array of strings.
+fn request_bytes(args: Args<'_>) -> u64 {
+    let digits = |number: usize| number.checked_ilog10().map_or(1, |log| u64::from(log) + 1);
+    let of_arg = |arg: &[u8]| 5 + digits(arg.len()) + arg.len() as u64;
+    3 + digits(args.len()) + args.iter().map(of_arg).sum::<u64>()
+}
+
+/// The client's name, or what the logs keep of it.
+fn shown_name(handle: &ClientHandle) -> Vec<u8> {
+    let name = &handle.labels().name;
+    name.get(..LOG_ARG_BYTES_MAX).unwrap_or(name).to_vec()
+}
+
+/// A request's arguments as the logs keep them: without secrets, and not all of each, nor all of them.
+fn shorten(command: Command, args: Args<'_>) -> Vec<Vec<u8>> {
+    let shown = if args.len() > LOG_ARGS_MAX {
+        LOG_ARGS_MAX - 1
     } else {
         args.len()
     };
     let mut kept: Vec<Vec<u8>> = shown_args(command.spec.is_secret, args)
         .take(shown)
-        .map(|arg| match arg.get(..SLOWLOG_ARG_BYTES_MAX) {
-            Some(head) if arg.len() > SLOWLOG_ARG_BYTES_MAX => [
+        .map(|arg| match arg.get(..LOG_ARG_BYTES_MAX) {
+            Some(head) if arg.len() > LOG_ARG_BYTES_MAX => [
                 head,
-                format!("... ({} more bytes)", arg.len() - SLOWLOG_ARG_BYTES_MAX).as_bytes(),
+                format!("... ({} more bytes)", arg.len() - LOG_ARG_BYTES_MAX).as_bytes(),
             ]
             .concat(),
             _ => arg.to_vec(),
@@ -100,4 +173,23 @@ pub(super) fn shorten(command: Command, args: Args<'_>) -> Vec<Vec<u8>> {
         kept.push(format!("... ({} more arguments)", args.len() - shown).into_bytes());
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::OwnedRequest;
+
+    #[test]
+    fn a_request_is_as_long_as_it_is_sent() {
+        let long = [b'x'; 100];
+        for (words, bytes) in [
+            (&[&b"PING"[..]][..], 14),
+            (&[b"GET", b"abc"], 22),
+            (&[b"", b""], 4 + 6 + 6),
+            (&[b"SET", b"k", &long], 4 + 9 + 7 + 108),
+        ] {
+            assert_eq!(request_bytes(OwnedRequest::from_slices(words).args()), bytes);
+        }
+    }
 }

@@ -75,6 +75,7 @@ impl Blocked {
         if again.found_nothing {
             return None;
         }
+        self.client.note_written(kit.dependencies().written);
         // The client may have gone in this very moment; what it took went with it, as with any reply.
         self.client.mailbox.post(Letter::Answer(Answer {
             result: result.map(|_| reply).map_err(|error| error.bytes().to_vec()),

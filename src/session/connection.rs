@@ -92,11 +92,7 @@ impl Session {
 
     /// Writes the reply of a command that has waited, and accounts for it.
     pub fn reply_late(&mut self, cx: &WorkerCx, call: Option<LateCall>, result: Result<LateReply, CmdError>) {
-        if let Some(call) = call {
-            let mut worker = cx.worker.borrow_mut();
-            worker.refresh_clock();
-            call.note(cx, &worker, &self.client.handle);
-        }
+        let mark = self.reply.mark();
         match result {
             Ok(write) => write(&mut self.reply),
             Err(error) => {
@@ -105,6 +101,11 @@ impl Session {
                 cx.server.stats.count_error(&text);
                 cx.worker.borrow().counters().errors.add(1);
             }
+        }
+        if let Some(call) = call {
+            let mut worker = cx.worker.borrow_mut();
+            worker.refresh_clock();
+            call.note(cx, &worker, &self.client.handle, self.reply.bytes_since(mark));
         }
         self.reply.end_request();
         self.client.handle.caching.set_answered(false);

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::account;
 use super::beside::resolve;
 use super::call::{Call, Keys, OwnedCall, Queue};
 use super::cx::WorkerCx;
@@ -97,8 +98,9 @@ impl Run<'_, '_, '_> {
             if self.cx.server.pubsub.is_monitored() {
                 monitor::show(self.cx, client, &call);
             }
-            self.watch
-                .note_queued(self.cx, place.scope.worker(), call.command, began, replied);
+            let kit = place.scope.worker();
+            let took = self.watch.note_queued(self.cx, kit, call.command, began, replied);
+            account::log_call(self.cx, kit, &client.handle, &call, took, replied.bytes);
         }
         Ok(())
     }
@@ -132,7 +134,8 @@ impl Run<'_, '_, '_> {
                         if cx.server.pubsub.is_monitored() {
                             monitor::show(cx, place.client, &call);
                         }
-                        watch.note_queued(cx, place.kit, call.command, began, replied);
+                        let took = watch.note_queued(cx, place.kit, call.command, began, replied);
+                        account::log_call(cx, place.kit, &place.client.handle, &call, took, replied.bytes);
                         if closes && end.is_none() {
                             end = Some(reply.mark());
                         }

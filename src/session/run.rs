@@ -355,7 +355,7 @@ impl Run<'_, '_, '_> {
     ) -> Step {
         if let Ok(Flow::Later(waiting)) = outcome {
             let began = began.unwrap_or_else(|| self.watch.at());
-            let call = Some(LateCall::new(call.command, call.args, began));
+            let call = Some(LateCall::new(call, began));
             self.watch.look(self.worker);
             return Step::Stop(Ran::Waiting {
                 next: at + 1,
@@ -392,18 +392,17 @@ impl Run<'_, '_, '_> {
     #[inline]
     fn note(&mut self, call: &Call<'_>, mark: crate::resp::Mark, began: Option<Instant>) -> Duration {
         self.worker.counters().commands.add(1);
+        let replied = self.session.reply.bytes_since(mark);
+        let handle = &self.session.client.handle;
         let Some(began) = began else {
-            let replied = self.session.reply.bytes_since(mark);
             let share = self.watch.share(self.cx, self.worker, call.command, replied);
+            account::log_call(self.cx, self.worker, handle, call, None, replied);
             return share.unwrap_or_default();
         };
         // EXEC's own time is that of all it ran.
         self.watch.look(self.worker);
         let took = self.watch.at().saturating_duration_since(began);
-        let handle = &self.session.client.handle;
-        account::note(self.cx, self.worker, handle, call.command, took, || {
-            account::shorten(call.command, call.args)
-        });
+        account::note(self.cx, self.worker, handle, call, took, replied);
         took
     }
 

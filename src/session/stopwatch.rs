@@ -17,13 +17,14 @@ use super::call::Call;
 use super::cx::WorkerCx;
 use crate::commands::spec::{Command, flag};
 use crate::engine::worker::Kit;
+use crate::metrics::command_log::LogKind;
 use crate::metrics::stats::CommandStats;
 
 /// Calls that share a look.
 const SHARED_MAX: usize = 8;
 /// Bytes that a small call takes, and that it answers.
-const SMALL_BYTES_MAX: usize = 4 * 1024;
-/// A slow log that keeps shorter calls has each call timed by itself.
+pub(super) const SMALL_BYTES_MAX: usize = 4 * 1024;
+/// A slow log that keeps shorter calls has each call timed by itself, and so has a log of large ones that keeps small ones.
 const SHARED_TIME_MAX: Duration = Duration::from_millis(1);
 /// Records go to the log after so long, although the turn goes on.
 const SUBMIT_DELAY_MAX: Duration = Duration::from_millis(1);
@@ -64,8 +65,14 @@ impl Stopwatch {
         self.at = Instant::now();
         self.submitted = self.at;
         kit.follow(self.at);
-        let slowlog_us = cx.server.params.live().slowlog_us();
-        self.may_share = u64::try_from(slowlog_us).map_or(true, |us| Duration::from_micros(us) >= SHARED_TIME_MAX);
+        let live = cx.server.params.live();
+        self.may_share = [
+            (LogKind::Slow, SHARED_TIME_MAX.as_micros() as u64),
+            (LogKind::LargeRequest, 2 * SMALL_BYTES_MAX as u64),
+            (LogKind::LargeReply, SMALL_BYTES_MAX as u64 + 1),
+        ]
+        .into_iter()
+        .all(|(kind, least)| u64::try_from(live.log_threshold(kind)).map_or(true, |threshold| threshold >= least));
     }
 
     /// Hands records to the log within a turn that takes long, where others' may wait for them, or that has many.
@@ -117,7 +124,7 @@ impl Stopwatch {
         share
     }
 
-    /// Notes a call within a transaction.
+    /// Notes a call within a transaction; how long it took, if it had a look of its own.
     pub fn note_queued(
         &mut self,
         cx: &WorkerCx,
@@ -125,7 +132,7 @@ impl Stopwatch {
         command: Command,
         began: Option<Instant>,
         replied: Replied,
-    ) {
+    ) -> Option<Duration> {
         kit.counters().commands.add(1);
         let stats = cx.server.stats.command(kit.cell(), command.id);
         if replied.is_error {
@@ -134,12 +141,13 @@ impl Stopwatch {
         }
         if began.is_none() {
             self.share(cx, kit, command, replied.bytes);
-            return;
+            return None;
         }
         let took = self.look(kit);
         if let Some(stats) = stats {
             stats.record(took.as_nanos() as u64);
         }
+        Some(took)
     }
 
     /// Looks at the clock; how much time has passed since the last look.

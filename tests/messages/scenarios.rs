@@ -10,9 +10,9 @@ pub struct Scenario {
     pub steps: Vec<Step>,
 }
 
-/// A started redis-server.
+/// A started redis-server, with a log as LokiKV has one.
 pub fn start_redis() -> Server {
-    Server::redis8(&[])
+    Server::redis8(&["--appendonly", "yes"])
 }
 
 /// A started LokiKV.
@@ -126,4 +126,7 @@ scenarios!(
     caching,
     caching_commands,
     caching_modes,
+    clients,
+    slowlog,
+    waiting,
 );

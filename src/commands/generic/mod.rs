@@ -52,5 +52,6 @@ pub const COMMANDS: &[Spec] = &[
     lookup::TYPE,
     delete::UNLINK,
     wait::WAIT,
+    wait::WAITAOF,
 ];
 const _: () = assert_sorted(COMMANDS);

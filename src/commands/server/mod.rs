@@ -1,6 +1,7 @@
 //! Commands about the server: its commands, configuration, figures, memory, checkpoints, end.
 
 mod command;
+mod commandlog;
 mod config;
 mod databases;
 mod debug;
@@ -11,8 +12,8 @@ mod memory;
 mod monitor;
 mod persistence;
 mod reload;
+mod replication;
 mod shutdown;
-mod slowlog;
 mod time;
 
 use super::spec::Spec;
@@ -31,9 +32,11 @@ pub const COMMANDS: &[Spec] = &[
     persistence::BGREWRITEAOF,
     persistence::BGSAVE,
     command::COMMAND,
+    commandlog::COMMANDLOG,
     config::CONFIG,
     databases::DBSIZE,
     debug::DEBUG,
+    replication::FAILOVER,
     databases::FLUSHALL,
     databases::FLUSHDB,
     info::INFO,
@@ -42,11 +45,16 @@ pub const COMMANDS: &[Spec] = &[
     lolwut::LOLWUT,
     memory::MEMORY,
     monitor::MONITOR,
+    replication::PSYNC,
+    replication::REPLCONF,
+    replication::REPLICAOF,
     time::ROLE,
     persistence::SAVE,
     shutdown::SHUTDOWN,
-    slowlog::SLOWLOG,
+    replication::SLAVEOF,
+    commandlog::SLOWLOG,
     databases::SWAPDB,
+    replication::SYNC,
     time::TIME,
 ];
 

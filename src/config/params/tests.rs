@@ -1,5 +1,6 @@
 //! CONFIG GET, SET and REWRITE as a client sees them.
 
+use crate::metrics::command_log::LogKind;
 use std::fs;
 
 use super::*;
@@ -84,7 +85,7 @@ fn set_reaches_live_and_tells_what_changed() {
         ["memory.max_bytes", "slowlog.log_slower_than_us"]
     );
     assert_eq!(params.live().maxmemory(), 1024);
-    assert_eq!(params.live().slowlog_us(), 5);
+    assert_eq!(params.live().log_threshold(LogKind::Slow), 5);
     assert_eq!(params.config().memory.max_bytes, 1024);
     assert_eq!(value(&params, "memory.max_bytes"), "1024");
     let changed = params.set(&[(b"requirepass", b"secret")]).unwrap();

@@ -280,7 +280,9 @@ impl Connection {
         }
         let ran = self.run_work(looked);
         self.state = State::Settling(ran);
-        self.cx.worker.borrow_mut().take_dependencies()
+        let depends_on = self.cx.worker.borrow_mut().take_dependencies();
+        self.handle.note_written(depends_on.written);
+        depends_on
     }
 
     /// Its changes did not reach the log: it is told so, and closed.

@@ -326,7 +326,7 @@ impl Reply {
         self.out.len()
     }
 
-    /// Bytes written after `mark`; no bound if they are so many that they are in several pieces.
+    /// Bytes written after `mark`, linked ones included.
     #[inline]
     #[must_use]
     pub fn bytes_since(&self, mark: Mark) -> usize {

@@ -158,14 +158,22 @@ impl Segments {
         }
     }
 
-    /// Bytes after `position`; no bound if they are in several segments.
+    /// Bytes after `position`; none if that is void.
     #[inline]
     pub(super) fn bytes_since(&self, position: Position) -> usize {
         if self.position().segment == position.segment {
             self.tail.len().saturating_sub(position.offset)
         } else {
-            usize::MAX
+            self.bytes_in_segments_since(position)
         }
+    }
+
+    #[cold]
+    fn bytes_in_segments_since(&self, position: Position) -> usize {
+        let Some(first) = self.index(position) else { return 0 };
+        let sealed = self.sealed.iter().skip(first).map(|segment| segment.as_slice().len());
+        let all = sealed.sum::<usize>() + self.tail.len();
+        all.saturating_sub(position.offset)
     }
 
     /// Drops everything after `position`.
@@ -339,5 +347,27 @@ impl Segments {
             "the position has been sent or cut off"
         );
         index.filter(|&index| index <= self.sealed.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_since_a_position_are_counted_through_all_segments() {
+        let mut out = Segments::default();
+        out.push(b"before");
+        let position = out.position();
+        assert_eq!(out.bytes_since(position), 0);
+        out.push(b"1234");
+        assert_eq!(out.bytes_since(position), 4);
+        out.link(Shared::new(vec![b'x'; 300_000]), 0..200_000);
+        assert_eq!(out.bytes_since(position), 200_004);
+        for _ in 0..20 {
+            out.push(&[b'y'; 10_000]);
+            out.settle();
+        }
+        assert_eq!(out.bytes_since(position), 400_004);
     }
 }

@@ -14,6 +14,10 @@ pub const EFFECTS: &[Effect] = &[
     ("server.tcp_keepalive_s", keepalive),
     ("slowlog.log_slower_than_us", slowlog),
     ("slowlog.max_len", slowlog_len),
+    ("commandlog.request_larger_than_bytes", large_requests),
+    ("commandlog.large_request_max_len", large_requests),
+    ("commandlog.reply_larger_than_bytes", large_replies),
+    ("commandlog.large_reply_max_len", large_replies),
     ("latency.monitor_threshold_ms", latency),
     ("notifications.keyspace_events", events),
     ("log.level", log_level),
@@ -103,6 +107,39 @@ fn slowlog_len() {
         (0..10).for_each(|_| drop(call(&mut conn, "PING")));
         assert_eq!(call(&mut conn, "SLOWLOG LEN"), Value::Int(len));
     }
+}
+
+/// Both of its parameters; entries are of more than `bytes`.
+fn large(kind: &str, larger_than: &str, max_len: &str) {
+    let server = in_memory();
+    let mut conn = server.connect();
+    let len = |conn: &mut Conn| conn.call(&["COMMANDLOG", "LEN", kind]);
+    let wide = "x".repeat(2000);
+    conn.call(&["ECHO", &wide]);
+    assert_eq!(len(&mut conn), Value::Int(0));
+    set(&mut conn, larger_than, "2000");
+    for wanted in [2, 4] {
+        set(&mut conn, max_len, &wanted.to_string());
+        (0..5).for_each(|_| drop(conn.call(&["ECHO", &wide])));
+        conn.call(&["ECHO", "little"]);
+        assert_eq!(len(&mut conn), Value::Int(wanted));
+    }
+}
+
+fn large_requests() {
+    large(
+        "large-request",
+        "commandlog-request-larger-than",
+        "commandlog-large-request-max-len",
+    );
+}
+
+fn large_replies() {
+    large(
+        "large-reply",
+        "commandlog-reply-larger-than",
+        "commandlog-large-reply-max-len",
+    );
 }
 
 fn latency() {

@@ -8,9 +8,27 @@ use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::subcommand_syntax;
-use crate::commands::spec::{Group, Handler, Spec};
+use crate::commands::spec::{Group, Handler, Spec, Support};
 use crate::commands::support::number::parse_i64;
 use crate::resp::{Args, Reply, Wants};
+
+pub(super) const IMPORT_SOURCE: Spec = Spec {
+    since: "8.1.0",
+    flags: OWN,
+    acl: &["connection"],
+    summary: "Marks the connection as a source of an import, which this server does not have",
+    syntax: "<ON | OFF>",
+    support: Support::Partial("there is no import mode, so that ON answers Valkey's error for that"),
+    ..Spec::new("import-source", Group::Connection, 3, Handler::Session(import_source))
+};
+
+fn import_source(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    if !args.at(2).eq_ignore_ascii_case(b"off") {
+        return Err(CmdError::text("ERR Server is not in import mode"));
+    }
+    reply.ok();
+    Ok(Flow::Done)
+}
 
 pub(super) const NO_EVICT: Spec = Spec {
     since: "7.0.0",

@@ -1,5 +1,7 @@
 //! What a client says of itself: its number, name, library.
 
+use std::sync::atomic::Ordering;
+
 use super::common::OWN;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
@@ -27,6 +29,28 @@ fn check_label(text: &[u8], refusal: impl FnOnce() -> CmdError) -> CmdResult {
     } else {
         Err(refusal())
     }
+}
+
+pub(super) const CAPA: Spec = Spec {
+    since: "8.0.0",
+    flags: OWN,
+    acl: &["connection"],
+    summary: "Says what the client is capable of",
+    syntax: "capability [capability ...]",
+    ..Spec::new("capa", Group::Connection, -3, Handler::Session(capa))
+};
+
+fn capa(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    // What is not known is of later versions.
+    if args
+        .iter()
+        .skip(2)
+        .any(|capability| capability.eq_ignore_ascii_case(b"redirect"))
+    {
+        cx.client.handle.follows_redirects.store(true, Ordering::Relaxed);
+    }
+    reply.ok();
+    Ok(Flow::Done)
 }
 
 pub(super) const GETNAME: Spec = Spec {
@@ -71,20 +95,18 @@ pub(super) const SETINFO: Spec = Spec {
 fn setinfo(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let (attribute, value) = (args.at(2), args.at(3));
     let is_name = attribute.eq_ignore_ascii_case(b"lib-name");
-    let shown = if is_name {
-        "lib-name"
-    } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
-        "lib-ver"
-    } else {
+    if !is_name && !attribute.eq_ignore_ascii_case(b"lib-ver") {
         return Err(CmdError::quoting(
             "ERR Unrecognized option '",
             attribute,
             usize::MAX,
             "'",
         ));
-    };
+    }
     check_label(value, || {
-        format!("ERR {shown} cannot contain spaces, newlines or special characters.").into()
+        // As it was written, as in Redis.
+        let reason = " cannot contain spaces, newlines or special characters.";
+        CmdError::quoting("ERR ", attribute, usize::MAX, reason)
     })?;
     cx.client.handle.relabel(|labels| {
         let field = if is_name {

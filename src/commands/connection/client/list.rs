@@ -3,16 +3,15 @@
 //! **Invariant:** the fields and their order are those of Redis 8.2; monitoring tools parse them.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::common::{ADMIN, OWN};
+use super::filter::{Filter, Purpose};
 use crate::client::{CachingMode, ClientHandle};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Command, Group, Handler, Spec, Table};
-use crate::commands::support::number::parse_i64;
 use crate::pubsub::TopicKind;
 use crate::resp::{Args, Reply};
 
@@ -38,12 +37,14 @@ pub(super) const LIST: Spec = Spec {
     tips: &["nondeterministic_output"],
     summary: "Describes the connected clients",
     complexity: "O(N) where N is the number of client connections",
-    syntax: "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+    syntax: "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]] [USER username] [ADDR ip:port] \
+             [LADDR ip:port] [SKIPME yes/no] [MAXAGE maxage] [IDLE idle] [NAME name] [LIB-NAME name] [LIB-VER version] \
+             [DB db] [FLAGS flags] [CAPA capa] [IP ip]",
     ..Spec::new("list", Group::Connection, -2, Handler::Session(list))
 };
 
 fn list(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    let clients = chosen(cx, args)?;
+    let clients = Filter::parse(cx, args, Purpose::List)?.choose(cx);
     let now_ms = cx.kit.now_ms();
     let mut text = String::with_capacity(clients.len() * 400);
     for client in clients {
@@ -52,60 +53,6 @@ fn list(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
     }
     reply.verbatim(b"txt", &text);
     Ok(Flow::Done)
-}
-
-fn chosen(cx: &SessionCx<'_>, args: Args<'_>) -> Result<Vec<Arc<ClientHandle>>, CmdError> {
-    let clients = &cx.server.clients;
-    match (args.len(), args.get(2)) {
-        (2, _) => Ok(clients.all()),
-        (4, Some(option)) if option.eq_ignore_ascii_case(b"TYPE") => Ok(match client_type(args.at(3))? {
-            ClientType::Absent => Vec::new(),
-            kind => clients
-                .all()
-                .into_iter()
-                .filter(|client| type_of(client) == kind)
-                .collect(),
-        }),
-        (4.., Some(option)) if option.eq_ignore_ascii_case(b"ID") => {
-            let mut found = Vec::new();
-            for id in args.iter().skip(3) {
-                let id = parse_i64(id).ok_or(CmdError::text("ERR Invalid client ID"))?;
-                found.extend(u64::try_from(id).ok().and_then(|id| clients.get(id)));
-            }
-            Ok(found)
-        }
-        _ => Err(CmdError::Syntax),
-    }
-}
-
-/// The types of clients that Redis knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ClientType {
-    /// All others.
-    Normal,
-    /// Those with subscriptions.
-    PubSub,
-    /// Replication links, of which there are none.
-    Absent,
-}
-
-/// The type of a client.
-pub(super) fn type_of(client: &ClientHandle) -> ClientType {
-    if client.is_subscriber() {
-        ClientType::PubSub
-    } else {
-        ClientType::Normal
-    }
-}
-
-/// Reads a client type.
-pub(super) fn client_type(arg: &[u8]) -> Result<ClientType, CmdError> {
-    match arg.to_ascii_lowercase().as_slice() {
-        b"normal" => Ok(ClientType::Normal),
-        b"pubsub" => Ok(ClientType::PubSub),
-        b"master" | b"replica" | b"slave" => Ok(ClientType::Absent),
-        _ => Err(CmdError::quoting("ERR Unknown client type '", arg, usize::MAX, "'")),
-    }
 }
 
 /// A client in one line, as CLIENT LIST shows it.
@@ -157,7 +104,8 @@ pub(super) fn told_instead(client: &ClientHandle) -> i64 {
     redirect.map_or(-1, |other| i64::try_from(other).unwrap_or(i64::MAX))
 }
 
-fn flags(client: &ClientHandle) -> String {
+/// The letters of what it is.
+pub(super) fn flags(client: &ClientHandle) -> String {
     let letters = [
         (client.is_monitor.load(Relaxed), 'O'),
         (client.is_subscriber(), 'P'),

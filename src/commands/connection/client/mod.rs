@@ -2,6 +2,7 @@
 
 mod common;
 mod control;
+mod filter;
 mod kill;
 mod label;
 mod list;
@@ -24,10 +25,12 @@ pub(super) const CLIENT: Spec = Spec {
 
 const SUBCOMMANDS: &[Spec] = &[
     tracking::CACHING,
+    label::CAPA,
     label::GETNAME,
     tracking::GETREDIR,
     help_spec(Group::Connection, "5.0.0", &["connection"]),
     label::ID,
+    control::IMPORT_SOURCE,
     list::INFO,
     kill::KILL,
     list::LIST,
