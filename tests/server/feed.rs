@@ -268,3 +268,215 @@ fn what_is_trimmed_names_the_oldest_and_without_a_log_there_is_no_feed() {
     let error = server.connect().call(&["WAL", "READ", "1"]).text();
     assert!(error.contains("disabled"), "{error}");
 }
+
+/// What a follower of one collection's `user:` keys has seen, and where it goes on.
+struct Watcher {
+    next: u64,
+    seen: BTreeMap<Vec<u8>, Vec<u8>>,
+    records: usize,
+}
+
+impl Watcher {
+    fn take(&mut self, reply: &Value) -> bool {
+        for record in items(reply) {
+            let record = items(record);
+            let lsn = record[0].int().expect("an LSN") as u64;
+            assert!(lsn >= self.next, "in order");
+            self.next = lsn + 1;
+            self.records += 1;
+            for effect in items(&record[2]) {
+                let effect = items(effect);
+                assert_eq!(field(effect, "collection").map(Value::text).as_deref(), Some("orders"));
+                let Some(key) = field(effect, "key").and_then(Value::bytes).map(<[u8]>::to_vec) else {
+                    assert_eq!(
+                        field(effect, "effect").map(Value::text).as_deref(),
+                        Some("collection-create")
+                    );
+                    continue;
+                };
+                assert!(key.starts_with(b"user:"), "{key:?}");
+                match field(effect, "effect").expect("a kind").text().as_str() {
+                    "put" => {
+                        let value = items(field(effect, "value").expect("a value"));
+                        self.seen.insert(key, value[1].bytes().expect("bytes").to_vec());
+                    }
+                    "delete" => drop(self.seen.remove(&key)),
+                    other => panic!("{other}"),
+                }
+            }
+        }
+        !items(reply).is_empty()
+    }
+
+    fn read(&mut self, conn: &mut Conn, count: usize) -> bool {
+        let (next, count) = (self.next.to_string(), count.to_string());
+        let request = [
+            "WAL",
+            "READ",
+            &next,
+            "COUNT",
+            &count,
+            "COLLECTION",
+            "orders",
+            "MATCH",
+            "user:*",
+        ];
+        self.take(&conn.call(&request))
+    }
+}
+
+#[test]
+fn a_filter_shows_one_collections_keys_across_restarts() {
+    let mut server = Server::lokikv(SETTINGS);
+    let mut rng = Rng::new(seed());
+    server.connect().call(&["COLLECTION", "CREATE", "orders"]);
+    let mut watcher = Watcher {
+        next: 1,
+        seen: BTreeMap::new(),
+        records: 0,
+    };
+    for round in 0..4 {
+        let (mut conn, mut other) = (server.connect(), server.connect());
+        conn.call(&["SELECT", "orders"]);
+        for n in 0..500 {
+            let key = format!("{}:{}", rng.pick(&["user", "item", "x"]), rng.below(50));
+            let writer = if rng.one_in(3) { &mut conn } else { &mut other };
+            match rng.below(5) {
+                0 => writer.call(&["DEL", &key]),
+                _ => writer.call(&["SET", &key, &format!("{round}-{n}")]),
+            };
+            if rng.one_in(50) {
+                watcher.read(&mut conn, 1 + rng.below(20));
+            }
+        }
+        if round % 2 == 0 {
+            server.kill9();
+        } else {
+            server.terminate();
+        }
+        server.restart();
+    }
+    let mut conn = server.connect();
+    while watcher.read(&mut conn, 100) {}
+    assert_eq!(
+        watcher.next as i64,
+        conn.wal_info("last-lsn") + 1,
+        "it knows how far it has come"
+    );
+    assert!(watcher.records < 700, "{} records of some 2000", watcher.records);
+    conn.call(&["SELECT", "orders"]);
+    let keys = conn.call(&["KEYS", "user:*"]).items();
+    assert_eq!(keys.len(), watcher.seen.len());
+    for (key, value) in &watcher.seen {
+        assert_eq!(conn.call(&[b"GET".as_slice(), key]).bytes(), Some(value.as_slice()));
+    }
+}
+
+/// The LSN and the number of effects of each record.
+fn shape(reply: &Value) -> Vec<(i64, usize)> {
+    let records = items(reply).iter().map(|record| {
+        let record = items(record);
+        (record[0].int().expect("an LSN"), items(&record[2]).len())
+    });
+    records.collect()
+}
+
+#[test]
+fn filters_by_kind_and_what_passes_them_all() {
+    let server = Server::lokikv(&["wal.fsync=no", "checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    let first = conn.wal_info("last-lsn") + 1;
+    for line in ["SET a 1", "SET b 2", "EXPIRE a 100", "DEL b", "FLUSHDB", "SET c 3"] {
+        conn.call(&line.split(' ').collect::<Vec<_>>());
+    }
+    let from = first.to_string();
+    let mut read = |options: &str| {
+        let mut words = vec!["WAL", "READ", &from];
+        words.extend(options.split(' ').filter(|word| !word.is_empty()));
+        conn.call(&words)
+    };
+    let all = shape(&read(""));
+    assert_eq!(all.len(), 6);
+    let at = |n: i64| first + n;
+    assert_eq!(shape(&read("EFFECT put")), [(at(0), 1), (at(1), 1), (at(5), 1)]);
+    assert_eq!(
+        shape(&read("effect DELETE effect expire-at")),
+        [(at(2), 1), (at(3), 1), (at(5), 0)],
+        "the last one says how far it has come"
+    );
+    assert_eq!(
+        shape(&read("MATCH a")),
+        [(at(0), 1), (at(2), 1), (at(4), 1), (at(5), 0)],
+        "a flush concerns all"
+    );
+    assert_eq!(
+        shape(&read("MATCH a EFFECT put EFFECT delete")),
+        [(at(0), 1), (at(5), 0)]
+    );
+    assert_eq!(shape(&read("COLLECTION nosuch")), [(at(5), 0)]);
+    assert_eq!(
+        shape(&read("COLLECTION default MATCH [ab] COUNT 2")),
+        [(at(0), 1), (at(1), 1)]
+    );
+    for (options, error) in [
+        ("EFFECT nosuch", "ERR WAL READ knows no effect 'nosuch'"),
+        ("MATCH", "ERR syntax error"),
+        ("FOO x", "ERR syntax error"),
+    ] {
+        assert_eq!(read(options).text(), error);
+    }
+}
+
+#[test]
+fn a_filtered_reader_waits_for_what_it_wants() {
+    let server = Server::lokikv(&["wal.fsync=no", "checkpoint.interval_s=0"]);
+    let (mut reader, mut writer) = (server.connect(), server.connect());
+    let from = (writer.wal_info("last-lsn") + 1).to_string();
+    // Nothing at all.
+    let read = |block: &'static str| ["WAL", "READ", from.as_str(), "BLOCK", block, "MATCH", "wanted"];
+    assert_eq!(shape(&reader.call(&read("30"))), []);
+    // Something, and nothing that it wants: it is told how far it has come.
+    (0..10).for_each(|n| drop(writer.call(&["SET", &format!("k{n}"), "v"])));
+    let last = writer.wal_info("last-lsn");
+    let started = Instant::now();
+    assert_eq!(shape(&reader.call(&read("150"))), [(last, 0)]);
+    assert!(started.elapsed() >= Duration::from_millis(150));
+    // What it wants, among others.
+    reader.send(&read("0")).expect("send");
+    await_blocked(&server);
+    for n in 0..100 {
+        writer.call(&["SET", &format!("k{n}"), "v"]);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    writer.call(&["SET", "wanted", "v"]);
+    let wanted = writer.wal_info("last-lsn");
+    let shown = shape(&reader.recv().expect("a reply").value);
+    assert_eq!(shown.first(), Some(&(wanted, 1)));
+    // It can be told to stop.
+    let id = reader.call(&["CLIENT", "ID"]).int().expect("a number").to_string();
+    let from = (wanted + 1).to_string();
+    reader
+        .send(&["WAL", "READ", &from, "BLOCK", "0", "MATCH", "wanted"])
+        .expect("send");
+    await_blocked(&server);
+    assert_eq!(writer.call(&["CLIENT", "UNBLOCK", &id, "ERROR"]), Value::Int(1));
+    assert!(reader.recv().expect("a reply").value.text().starts_with("UNBLOCKED"));
+}
+
+#[test]
+fn a_filtered_reading_is_bounded() {
+    let server = Server::lokikv(&["wal.fsync=no", "checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    let from = conn.wal_info("last-lsn") + 1;
+    let value = "x".repeat(1 << 20);
+    (0..40).for_each(|n| drop(conn.call(&["SET", &format!("k{n}"), &value])));
+    let mut next = from;
+    let mut readings = 0;
+    while next < from + 40 {
+        let shown = shape(&conn.call(&["WAL", "READ", &next.to_string(), "MATCH", "wanted", "BLOCK", "50"]));
+        assert!(shown.len() == 1 && shown[0].1 == 0, "{shown:?}");
+        next = shown[0].0 + 1;
+        readings += 1;
+    }
+    assert!((3..10).contains(&readings), "{readings} readings of 40 MiB");
+}

@@ -1,5 +1,6 @@
 //! `WAL`: the write-ahead log as a feed of changes.
 
+mod filter;
 mod info;
 mod read;
 
