@@ -40,11 +40,6 @@ impl PubSub {
         self.monitors.count.load(Ordering::Relaxed) > 0
     }
 
-    /// How many clients are in MONITOR.
-    pub fn monitor_count(&self) -> usize {
-        self.monitors.count.load(Ordering::Relaxed)
-    }
-
     /// Has a client be shown what is run from now on; whether that is new.
     pub fn start_monitor(&self, subscriber: &mut Subscriber) -> bool {
         if subscriber.is_monitor {
@@ -100,5 +95,78 @@ impl PubSub {
                 desk.wakes_later(*worker);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pubsub::exchange::News;
+    use std::rc::Rc;
+
+    /// What a worker's clients in MONITOR have been shown, by number.
+    fn shown(desk: &Desk) -> Vec<(usize, String)> {
+        let (mut deliveries, mut shown) = (Vec::new(), Vec::new());
+        desk.take(&mut deliveries);
+        for delivery in deliveries {
+            let News::Lines(lines) = &delivery.news else { panic!() };
+            let text = String::from_utf8(lines.to_vec()).unwrap();
+            desk.visit_addressees(&delivery, |number, _| shown.push((number, text.clone())));
+        }
+        shown
+    }
+
+    fn add(pubsub: &PubSub, desk: &Desk, text: &str) {
+        pubsub.add_line(desk, |lines| lines.extend_from_slice(text.as_bytes()));
+    }
+
+    #[test]
+    fn who_begins_sees_nothing_of_before_and_who_ends_nothing_more() {
+        let pubsub = PubSub::default();
+        let desks = [pubsub.open_desk(), pubsub.open_desk()];
+        let mut clients = [0, 1].map(|number| Subscriber::new(Rc::clone(&desks[0]), number));
+        assert!(pubsub.start_monitor(&mut clients[0]) && !pubsub.start_monitor(&mut clients[0]));
+        add(&pubsub, &desks[0], "a");
+        assert!(clients[0].gets_lines() && !clients[1].gets_lines());
+        assert!(pubsub.start_monitor(&mut clients[1]));
+        add(&pubsub, &desks[0], "b");
+        pubsub.hand_over_lines(&desks[0]);
+        let told = |number, text: &str| (number, text.to_owned());
+        assert_eq!(shown(&desks[0]), [told(0, "a"), told(0, "b"), told(1, "b")]);
+        add(&pubsub, &desks[1], "c");
+        add(&pubsub, &desks[1], "d");
+        pubsub.hand_over_lines(&desks[1]);
+        assert_eq!(shown(&desks[0]), [told(0, "cd"), told(1, "cd")]);
+        assert!(pubsub.end_monitor(&mut clients[0]) && !pubsub.end_monitor(&mut clients[0]));
+        add(&pubsub, &desks[0], "e");
+        pubsub.hand_over_lines(&desks[0]);
+        assert_eq!(shown(&desks[0]), [told(1, "e")]);
+        pubsub.end_monitor(&mut clients[1]);
+        assert!(!pubsub.is_monitored());
+        assert!(shown(&desks[1]).is_empty());
+    }
+
+    #[test]
+    fn a_worker_without_time_keeps_some_lines_and_holds_nobody_back() {
+        let pubsub = PubSub::default();
+        let desks = [pubsub.open_desk(), pubsub.open_desk()];
+        let mut client = Subscriber::new(Rc::clone(&desks[0]), 3);
+        pubsub.start_monitor(&mut client);
+        let line = "x".repeat(BATCH_BYTES);
+        for _ in 0..3_000 {
+            add(&pubsub, &desks[1], &line);
+        }
+        assert!(!pubsub.is_backed_up());
+        let lost = || {
+            let mut lost = Vec::new();
+            desks[0].visit_who_lost_lines(|number| lost.push(number));
+            lost
+        };
+        assert_eq!((lost(), lost()), (vec![3], vec![]));
+        let bytes: usize = shown(&desks[0]).iter().map(|(_, text)| text.len()).sum();
+        assert!((32 << 20..34 << 20).contains(&bytes), "{bytes}");
+        // There is room again.
+        add(&pubsub, &desks[1], &line);
+        assert_eq!((shown(&desks[0]).len(), lost()), (1, vec![]));
     }
 }

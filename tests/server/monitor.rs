@@ -1,6 +1,8 @@
 //! MONITOR where no other server is needed: secrets, named collections, several workers, clients that do not read.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -240,6 +242,19 @@ fn one_that_comes_and_goes_leaves_nothing() {
         std::thread::sleep(Duration::from_millis(10));
     }
     panic!("{left}");
+}
+
+#[test]
+fn a_unix_socket_is_shown_by_its_path() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("socket");
+    let unixsocket = format!("server.unixsocket={}", path.display());
+    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", &unixsocket]);
+    let mut monitor = watching(&server);
+    let mut socket = UnixStream::connect(&path).expect("connect");
+    socket.write_all(b"PING\r\n").expect("send");
+    socket.read_exact(&mut [0; 7]).expect("a reply");
+    assert_eq!(line(&mut monitor), format!("[0 unix:{}] \"PING\"", path.display()));
 }
 
 #[test]
