@@ -33,6 +33,8 @@ mod edges;
 mod encodings;
 #[path = "server/ending.rs"]
 mod ending;
+#[path = "server/events.rs"]
+mod events;
 #[path = "server/feed.rs"]
 mod feed;
 #[path = "server/folders.rs"]

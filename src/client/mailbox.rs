@@ -12,7 +12,7 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
-use crate::engine::worker::Dependencies;
+use crate::engine::dependencies::Dependencies;
 use crate::resp::Reply;
 
 /// Something that a connection is handed.

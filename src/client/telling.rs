@@ -12,9 +12,10 @@ use smallvec::SmallVec;
 
 use super::caching::CachingMode;
 use super::{ClientHandle, Clients};
+use crate::engine::dependencies::Dependencies;
 use crate::engine::ids::DatabaseId;
 use crate::engine::tracking::{Broadcast, Space, Stale, Told, Tracking};
-use crate::engine::worker::{Dependencies, Kit};
+use crate::engine::worker::Kit;
 use crate::pubsub::{Addressee, Addressees, Delivery, Desk, News, Notice, PubSub, WorkerNo, keys_notice};
 
 /// What is told now.
@@ -85,7 +86,8 @@ impl Post<'_> {
             }
         });
         if !outgoing.deliveries.is_empty() {
-            self.pubsub.notify(self.desk, outgoing.deliveries);
+            let outlet = self.desk.map(|desk| &**desk.outlet());
+            self.pubsub.notify(outlet, outgoing.deliveries);
         }
         if outgoing.tells_acting {
             told.note_tells_acting();

@@ -10,7 +10,7 @@ use super::spec::{Command, Table};
 use crate::client::Client;
 use crate::engine::gate::{ExclusivePass, Pass};
 use crate::engine::worker::{Kit, Worker};
-use crate::pubsub::{Desk, PubSub};
+use crate::pubsub::{Outlet, PubSub};
 use crate::resp::Proto;
 use crate::state::Server;
 
@@ -18,8 +18,8 @@ use crate::state::Server;
 pub struct PublishCx<'a> {
     /// Who has subscribed to what.
     pub pubsub: &'a PubSub,
-    /// The worker's end of that.
-    pub desk: &'a Desk,
+    /// How the worker publishes.
+    pub outlet: &'a Outlet,
     /// The worker, which knows what has been done before in the same batch.
     pub kit: &'a Kit,
 }

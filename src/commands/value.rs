@@ -123,6 +123,15 @@ pub fn put_made(txn: &mut Txn<'_, '_>, key: &[u8], bytes: Vec<u8>, expire_at_ms:
     }
 }
 
+/// The same in the place of another value.
+pub fn replace_made(txn: &mut Txn<'_, '_>, key: &[u8], bytes: Vec<u8>) {
+    let is_short = bytes.len() <= EMBEDDED_BYTES_MAX;
+    txn.replace_str(key, StrRef::Shared(&Shared::new(bytes)), None);
+    if is_short {
+        txn.write_range(key, 0, b"");
+    }
+}
+
 /// The error reply to a bad expire time in `command`.
 pub fn expire_error(error: ExpireError, command: &str) -> CmdError {
     match error {

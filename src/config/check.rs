@@ -16,7 +16,6 @@ pub(super) struct Conflict {
 /// The first conflict in `config`.
 pub(super) fn check(config: &Config) -> Result<(), Conflict> {
     tls(config)?;
-    events(config)?;
     folders(config)
 }
 
@@ -39,16 +38,6 @@ fn tls(config: &Config) -> Result<(), Conflict> {
         Some((key, _)) => conflict(key, "this version has no TLS yet; leave the section at its defaults"),
         None => Ok(()),
     }
-}
-
-fn events(config: &Config) -> Result<(), Conflict> {
-    if config.notifications.keyspace_events.is_empty() {
-        return Ok(());
-    }
-    conflict(
-        "notifications.keyspace_events",
-        "this version publishes no keyspace events yet; leave it empty",
-    )
 }
 
 /// Files of one purpose must not lie among those of another: each purpose deletes what it does not know.

@@ -30,6 +30,9 @@ pub(super) fn to_text(param: &Param, flat: &Flat) -> String {
         (Kind::Words(words), Some(Setting::Text(word))) if !words.contains(&word.as_str()) => {
             words.last().copied().unwrap_or_default().to_owned()
         }
+        (Kind::Events, Some(Setting::Text(text))) => {
+            keyspace_events::to_redis_text(keyspace_events::from_text(text).unwrap_or_default())
+        }
         (_, Some(setting)) => setting.to_string(),
         (_, None) => String::new(),
     }

@@ -239,7 +239,7 @@ pub(super) fn events<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
     let text = word(deserializer)?;
     let flags = keyspace_events::from_text(&text).ok_or_else(|| {
         D::Error::custom(format!(
-            "{text:?} has a letter that is no event class (use \"Ag$lshzxeKEtmdn\")"
+            "{text:?} has a letter that is no event class (use \"Ag$lshzxeKEtmdnoc\")"
         ))
     })?;
     Ok(keyspace_events::to_text(flags))

@@ -4,7 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::bind::{self, ListenAddr};
-use super::schema::{Encoding, Server, Storage};
+use super::keyspace_events;
+use super::schema::{Encoding, Notifications, Server, Storage};
+use crate::engine::events::Classes;
 use crate::page::thresholds::Limits;
 use crate::recovery::verify::Folders;
 
@@ -46,6 +48,14 @@ impl Server {
         u32::from_str_radix(&self.unixsocketperm, 8)
             .ok()
             .filter(|mode| *mode != 0)
+    }
+}
+
+impl Notifications {
+    /// The classes of events that are asked for.
+    pub fn classes(&self) -> Classes {
+        // The text was checked when it was read.
+        keyspace_events::from_text(&self.keyspace_events).unwrap_or_default()
     }
 }
 

@@ -1,83 +1,77 @@
-//! The classes of keyspace notifications: Redis's letters, as bits.
+//! The classes of keyspace events: Redis's letters.
 //!
 //! **Invariants**
-//! - [`to_text`] is canonical: it is what `CONFIG GET notify-keyspace-events` shows, letters in Redis's order.
-//! - Like Redis 7.0, `A` stands for all classes but `m` and `n`, and hides an `n` beside it in the canonical text.
+//! - As in Redis, `A` stands for all classes but `m`, `n`, `o` and `c`. The canonical text has letters in Redis's order.
+//! - In what `CONFIG GET notify-keyspace-events` shows ([`to_redis_text`]) an `A` hides `n`, `o` and `c` beside it. Since
+//!   they count all the same, the configuration keeps the text that shows them ([`to_text`]).
 
-/// Events on the key's own channel (`K`).
-pub const KEYSPACE: u32 = 1 << 0;
-/// Events on the event's channel (`E`).
-pub const KEYEVENT: u32 = 1 << 1;
-/// Generic commands: DEL, EXPIRE, RENAME … (`g`).
-pub const GENERIC: u32 = 1 << 2;
-/// String commands (`$`).
-pub const STRING: u32 = 1 << 3;
-/// List commands (`l`).
-pub const LIST: u32 = 1 << 4;
-/// Set commands (`s`).
-pub const SET: u32 = 1 << 5;
-/// Hash commands (`h`).
-pub const HASH: u32 = 1 << 6;
-/// Sorted set commands (`z`).
-pub const ZSET: u32 = 1 << 7;
-/// Keys that expired (`x`).
-pub const EXPIRED: u32 = 1 << 8;
-/// Keys evicted for memory (`e`).
-pub const EVICTED: u32 = 1 << 9;
-/// Stream commands (`t`).
-pub const STREAM: u32 = 1 << 10;
-/// Reads of keys that do not exist (`m`).
-pub const KEY_MISS: u32 = 1 << 11;
-/// Module types (`d`); accepted, never raised.
-pub const MODULE: u32 = 1 << 13;
-/// Keys that came into being (`n`).
-pub const NEW: u32 = 1 << 14;
-/// What `A` stands for.
-pub const ALL: u32 = GENERIC | STRING | LIST | SET | HASH | ZSET | EXPIRED | EVICTED | STREAM | MODULE;
+use crate::engine::events::Classes;
 
-/// The classes that `A` replaces, in the order in which Redis prints them, and `n`, which it prints among them.
-const CLASSES: [(char, u32); 11] = [
-    ('g', GENERIC),
-    ('$', STRING),
-    ('l', LIST),
-    ('s', SET),
-    ('h', HASH),
-    ('z', ZSET),
-    ('x', EXPIRED),
-    ('e', EVICTED),
-    ('t', STREAM),
-    ('d', MODULE),
-    ('n', NEW),
+/// The classes that `A` stands for, in the order in which Redis prints them.
+const ALL: [(char, Classes); 10] = [
+    ('g', Classes::GENERIC),
+    ('$', Classes::STRING),
+    ('l', Classes::LIST),
+    ('s', Classes::SET),
+    ('h', Classes::HASH),
+    ('z', Classes::ZSET),
+    ('x', Classes::EXPIRED),
+    ('e', Classes::EVICTED),
+    ('t', Classes::STREAM),
+    ('d', Classes::MODULE),
 ];
-/// What is printed after the classes.
-const REST: [(char, u32); 3] = [('K', KEYSPACE), ('E', KEYEVENT), ('m', KEY_MISS)];
+/// What is printed behind them, unless they are all there.
+const BESIDE: [(char, Classes); 3] = [
+    ('n', Classes::NEW),
+    ('o', Classes::OVERWRITTEN),
+    ('c', Classes::TYPE_CHANGED),
+];
+/// What is printed last.
+const REST: [(char, Classes); 3] = [
+    ('K', Classes::ON_KEYS),
+    ('E', Classes::ON_EVENTS),
+    ('m', Classes::MISSED),
+];
 
-/// Bits for `text`, or `None` when a letter names no class.
-pub fn from_text(text: &str) -> Option<u32> {
-    text.chars().try_fold(0, |flags, letter| {
+fn all() -> Classes {
+    ALL.iter().fold(Classes::NONE, |all, (_, class)| all.with(*class))
+}
+
+/// The classes that `text` names, or `None` when a letter names none.
+pub fn from_text(text: &str) -> Option<Classes> {
+    text.chars().try_fold(Classes::NONE, |classes, letter| {
         if letter == 'A' {
-            return Some(flags | ALL);
+            return Some(classes.with(all()));
         }
-        let (_, bit) = CLASSES.iter().chain(&REST).find(|(known, _)| *known == letter)?;
-        Some(flags | bit)
+        let mut known = ALL.iter().chain(&BESIDE).chain(&REST);
+        let (_, class) = known.find(|(known, _)| *known == letter)?;
+        Some(classes.with(*class))
     })
 }
 
-/// The canonical text of `flags`.
-pub fn to_text(flags: u32) -> String {
-    let letters = |table: &[(char, u32)]| -> String {
-        table
-            .iter()
-            .filter(|(_, bit)| flags & bit != 0)
-            .map(|(letter, _)| *letter)
-            .collect()
+/// The canonical text of `classes`.
+pub fn to_text(classes: Classes) -> String {
+    named(classes, true)
+}
+
+/// The canonical text of `classes` as Redis shows it.
+pub fn to_redis_text(classes: Classes) -> String {
+    named(classes, false)
+}
+
+fn named(classes: Classes, tells_all: bool) -> String {
+    let letters = |table: &[(char, Classes)]| -> String {
+        let named = table.iter().filter(|(_, class)| classes.has(*class));
+        named.map(|(letter, _)| *letter).collect()
     };
-    let classes = if flags & ALL == ALL {
-        "A".to_owned()
+    let is_all = classes.has(all());
+    let of_all = if is_all { "A".to_owned() } else { letters(&ALL) };
+    let beside = if is_all && !tells_all {
+        String::new()
     } else {
-        letters(&CLASSES)
+        letters(&BESIDE)
     };
-    classes + &letters(&REST)
+    of_all + &beside + &letters(&REST)
 }
 
 #[cfg(test)]
@@ -86,15 +80,23 @@ mod tests {
 
     #[test]
     fn canonical_text_is_that_of_redis() {
-        for (set, shown) in [
-            ("", ""),
-            ("KEA", "AKE"),
-            ("AK", "AK"),
-            ("Ex$lnm", "$lxnEm"),
-            ("KEAn", "AKE"),
-            ("g$lshzxetdKE", "AKE"),
+        for (set, shown, kept) in [
+            ("", "", ""),
+            ("KEA", "AKE", "AKE"),
+            ("AK", "AK", "AK"),
+            ("Ex$lnm", "$lxnEm", "$lxnEm"),
+            ("KEAn", "AKE", "AnKE"),
+            ("AKEmnoc", "AKEm", "AnocKEm"),
+            ("cno", "noc", "noc"),
+            ("KEnocm", "nocKEm", "nocKEm"),
+            ("gnocd", "gdnoc", "gdnoc"),
+            ("g$lshzxetdKE", "AKE", "AKE"),
+            ("KEg$lshzxet", "g$lshzxetKE", "g$lshzxetKE"),
         ] {
-            assert_eq!(to_text(from_text(set).unwrap()), shown, "{set}");
+            let classes = from_text(set).unwrap();
+            assert_eq!(to_redis_text(classes), shown, "{set}");
+            assert_eq!(to_text(classes), kept, "{set}");
+            assert_eq!(from_text(kept), Some(classes));
         }
         assert_eq!(from_text("Kq"), None);
     }

@@ -255,7 +255,7 @@ mod tests {
             ),
             (
                 "[notifications]\nkeyspace_events = \"Kq\"",
-                "config.toml:2: notifications.keyspace_events: \"Kq\" has a letter that is no event class (use \"Ag$lshzxeKEtmdn\")",
+                "config.toml:2: notifications.keyspace_events: \"Kq\" has a letter that is no event class (use \"Ag$lshzxeKEtmdnoc\")",
             ),
             (
                 "[log]\nlevel = [\"a\"]",

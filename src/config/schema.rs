@@ -469,7 +469,7 @@ pub struct Latency {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notifications {
-    /// Letters of the event classes to publish; empty, which is all that this version takes: none.
+    /// Letters of the event classes to publish; empty: none.
     #[serde(deserialize_with = "de::events")]
     pub keyspace_events: String,
 }

@@ -13,8 +13,11 @@ pub mod blocked;
 mod caches;
 mod change;
 pub mod collection;
+mod dead;
+pub mod dependencies;
 pub mod effect;
 mod error;
+pub mod events;
 pub mod field;
 pub mod garbage;
 pub mod gate;
@@ -25,6 +28,7 @@ pub mod keyspace;
 pub mod load;
 mod locks;
 pub mod memory;
+mod notify;
 pub mod pace;
 pub mod preimage;
 pub mod ranges;
@@ -53,6 +57,7 @@ use crate::page::Change;
 use crate::page::thresholds::Thresholds;
 use crate::wal::{Fsync, Lsn, Wal};
 use collection::Collection;
+use events::Events;
 use gate::{ExclusivePass, Gate};
 use index::{PageWrite, PreImageSink};
 use memory::{Margin, Meter};
@@ -115,6 +120,7 @@ pub struct Engine {
     counters: Vec<Arc<Counters>>,
     free_cells: Mutex<Vec<usize>>,
     waiter_ids: AtomicU64,
+    events: Arc<Events>,
 }
 
 impl Engine {
@@ -161,6 +167,7 @@ impl Engine {
             counters: (0..cells).map(|_| Arc::default()).collect(),
             free_cells: Mutex::new((0..cells).rev().collect()),
             waiter_ids: AtomicU64::new(1),
+            events: Arc::default(),
         })
     }
 
@@ -269,6 +276,12 @@ impl Engine {
     #[inline]
     pub fn wal(&self) -> &Wal {
         self.wal.get().unwrap_or(&self.no_wal)
+    }
+
+    /// Which keyspace events are wanted.
+    #[inline]
+    pub fn events(&self) -> &Arc<Events> {
+        &self.events
     }
 
     /// How many threads may touch data.

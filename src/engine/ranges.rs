@@ -12,6 +12,7 @@ use parking_lot::MutexGuard;
 
 use super::collection::Collection;
 use super::effect::Effect;
+use super::events::Classes;
 use super::index::ordered::{Edge, InOrder, KeyRange};
 use super::keyspace::KeyspaceTxn;
 use super::scope::Scope;
@@ -181,6 +182,12 @@ impl<'t, 'e> RangeTxn<'t, 'e> {
         for (bytes, is_dead) in &found {
             let effect = Effect::Delete { key: bytes };
             scope.apply_under(collection, shard, &mut state, collection.key(bytes), &effect, *is_dead);
+            let (class, name) = if *is_dead {
+                (Classes::EXPIRED, "expired")
+            } else {
+                (Classes::GENERIC, "del")
+            };
+            scope.notify(collection, class, name, bytes);
         }
         scope.worker().counters().expired.add(dead as u64);
         scope.end_batch();

@@ -19,6 +19,7 @@ use super::apply::apply;
 use super::blocked::Numbered;
 use super::collection::{Collection, Shard, ShardState};
 use super::effect::Effect;
+use super::events::Classes;
 use super::gate::ExclusivePass;
 use super::ids::CollectionId;
 use super::index::KeyRef;
@@ -30,28 +31,8 @@ use crate::engine::ids::ShardNo;
 use crate::page::Entry;
 use crate::page::codec::Sink;
 use crate::page::entry::EntryRef;
-use crate::page::hash::{HashOp, HashRef};
-use crate::page::packed::pack;
 use crate::shared::Piece;
 use crate::wal::{Lsn, WorkerLog};
-
-/// Dead fields of one hash that are removed at once.
-const DEAD_FIELDS_MAX: usize = 1000;
-
-/// The bytes of them beyond which others are left for later.
-const DEAD_BYTES_MAX: usize = 64 << 20;
-
-/// Leaves the first of `fields`, at least one, up to so many bytes as one record takes easily.
-fn keep_short(fields: &mut Vec<Vec<u8>>) {
-    let mut bytes = 0;
-    let few = fields.iter().take_while(|field| {
-        let before = bytes;
-        bytes += field.len();
-        before < DEAD_BYTES_MAX
-    });
-    let count = few.count();
-    fields.truncate(count);
-}
 
 /// See the module.
 pub struct Scope<'e> {
@@ -66,7 +47,7 @@ pub struct Scope<'e> {
     /// Whether what those who wait already have been promised is left to them.
     gives_way: bool,
     /// The log has no record as long as what was to be changed: nothing more is.
-    has_overflowed: bool,
+    pub(super) has_overflowed: bool,
 }
 
 struct LogSink<'a>(&'a mut WorkerLog);
@@ -310,12 +291,6 @@ impl<'e> Scope<'e> {
         self.apply_because(collection, key, effect, Cause::Write)
     }
 
-    /// Removes a key that is dead.
-    pub(super) fn expire(&mut self, collection: &Collection, key: KeyRef<'_>) {
-        let effect = Effect::Delete { key: key.bytes };
-        self.apply_because(collection, key, &effect, Cause::Expiry);
-    }
-
     /// Applies an effect on a key of a shard that the caller has locked; `is_dead`: on a key that died before.
     pub(super) fn apply_under(
         &mut self,
@@ -336,7 +311,13 @@ impl<'e> Scope<'e> {
     }
 
     #[inline]
-    fn apply_because(&mut self, collection: &Collection, key: KeyRef<'_>, effect: &Effect<'_>, cause: Cause) -> i64 {
+    pub(super) fn apply_because(
+        &mut self,
+        collection: &Collection,
+        key: KeyRef<'_>,
+        effect: &Effect<'_>,
+        cause: Cause,
+    ) -> i64 {
         let index = collection.shard_of(key.hash);
         let shard = collection.shard(index);
         match self.locks.reach(collection, index) {
@@ -354,7 +335,7 @@ impl<'e> Scope<'e> {
     }
 
     #[inline]
-    fn apply_to(
+    pub(super) fn apply_to(
         &mut self,
         collection: &Collection,
         shard: &Shard,
@@ -384,6 +365,7 @@ impl<'e> Scope<'e> {
         }
         self.worker.observe(traits, lsn);
         let write = self.engine.page_write(collection, collection.shard_of(key.hash), lsn);
+        let keys = state.keys;
         let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
         state.note(cause, key.bytes);
         if state.waiters.has(key.bytes) {
@@ -399,6 +381,9 @@ impl<'e> Scope<'e> {
         if let Some(entry) = applied.retired {
             self.retire(entry);
         }
+        if state.keys > keys {
+            self.notify(collection, Classes::NEW, "new", key.bytes);
+        }
         applied.elements
     }
 
@@ -411,33 +396,6 @@ impl<'e> Scope<'e> {
         if traits.is_tapped() {
             self.engine.tap().push(collection.id(), &effect.standing_alone());
         }
-    }
-
-    /// Removes `key` if it is dead, else some of its fields that are; whether the key was.
-    pub(super) fn expire_if_dead(&mut self, collection: &Collection, key: KeyRef<'_>) -> bool {
-        let now_ms = self.worker.now_ms;
-        let shard = collection.shard(collection.shard_of(key.hash));
-        // Between this look and the removal somebody may write the key: the look is repeated under the same lock.
-        let mut state = shard.lock();
-        let dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
-        if dead {
-            let effect = Effect::Delete { key: key.bytes };
-            self.apply_to(collection, shard, &mut state, key, &effect, Cause::Expiry);
-            return true;
-        }
-        let hash = state.index.get(key).and_then(|entry| HashRef::of(entry.value()));
-        let fields = hash
-            .filter(|hash| hash.may_have_dead(now_ms))
-            .map(|hash| hash.dead(now_ms, DEAD_FIELDS_MAX));
-        if let Some(mut fields) = fields {
-            keep_short(&mut fields);
-            // The others when the sweep comes back.
-            let fields = pack(fields.iter().map(Vec::as_slice));
-            let op = HashOp::Remove { fields: &fields };
-            let effect = Effect::Hash { key: key.bytes, op };
-            self.apply_to(collection, shard, &mut state, key, &effect, Cause::Write);
-        }
-        false
     }
 
     /// A number for a waiter; those that come later have larger ones.

@@ -9,6 +9,7 @@ use std::ops::{Deref, DerefMut};
 
 use super::collection::Collection;
 use super::effect::Effect;
+use super::events::Classes;
 use super::ids::CollectionId;
 use super::index::Lsn;
 use super::scope::Scope;
@@ -30,6 +31,8 @@ enum Look {
     Change,
     /// In the statistics only.
     Inspect,
+    /// The same, but nobody is told that the key is missing.
+    Examine,
     /// Without a trace.
     Peek,
 }
@@ -60,8 +63,8 @@ pub fn str_of(entry: EntryRef<'_>) -> Result<StrRef<'_>, WrongType> {
 
 /// A command's view of its keys, for reading.
 pub struct ReadTxn<'t, 'e> {
-    scope: &'t mut Scope<'e>,
-    collection: &'t Collection,
+    pub(super) scope: &'t mut Scope<'e>,
+    pub(super) collection: &'t Collection,
     quiet: bool,
 }
 
@@ -86,6 +89,11 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     #[inline]
     pub fn inspect(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         self.look(key, Look::Inspect)
+    }
+
+    /// The same for a command that looks at what keeps the key, whose absence nobody is told of.
+    pub fn examine(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.look(key, Look::Examine)
     }
 
     /// The entry of `key`, without touching statistics or the access clock.
@@ -182,10 +190,13 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     #[inline]
     fn look(&mut self, bytes: &[u8], look: Look) -> Option<EntryRef<'_>> {
         let is_found = self.scope.found(bytes).is_some() || self.seek(bytes);
-        if matches!(look, Look::Use | Look::Inspect) {
+        if matches!(look, Look::Use | Look::Inspect | Look::Examine) {
             self.count(bytes, is_found);
         }
         if !is_found {
+            if matches!(look, Look::Use | Look::Inspect) {
+                self.notify(Classes::MISSED, "keymiss", bytes);
+            }
             return None;
         }
         if matches!(look, Look::Use | Look::Change) && !self.quiet {

@@ -14,6 +14,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::Engine;
 use super::blocked::Ready;
+use super::dependencies::Dependencies;
+use super::events::Herald;
 use super::gate::{ExclusivePass, Pass};
 use super::settings::Traits;
 use super::tracking::Told;
@@ -29,38 +31,7 @@ pub fn unix_ms() -> u64 {
 /// How old a worker's clock gets before it is read again.
 const CLOCK_AGE_MAX: Duration = Duration::from_millis(1);
 
-/// What replies depend on; 0 = nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dependencies {
-    /// The last record that was written meanwhile.
-    pub written: Lsn,
-    /// The last record whose effect its replies may show, its own included: no reply leaves before that is written.
-    pub seen: Lsn,
-    /// The last such record of a collection that follows the server's policy.
-    pub observed: Lsn,
-    /// The last such record of a collection whose replies wait whatever the server's policy is.
-    pub strict: Lsn,
-}
-
 impl Dependencies {
-    /// Both these and `others`.
-    pub fn and(&self, others: Self) -> Self {
-        Self {
-            written: self.written.max(others.written),
-            seen: self.seen.max(others.seen),
-            observed: self.observed.max(others.observed),
-            strict: self.strict.max(others.strict),
-        }
-    }
-
-    /// The same of somebody who has only read.
-    pub fn as_of_a_reader(&self) -> Self {
-        Self {
-            written: Lsn::ZERO,
-            ..*self
-        }
-    }
-
     /// The record that has to be stable before the replies may go; 0 = none.
     #[inline]
     pub fn due(&self, engine: &Engine) -> Lsn {
@@ -115,6 +86,8 @@ pub struct Kit {
     pub told: Told,
     /// The records that it tells of.
     told_of: Dependencies,
+    /// Who passes on what happens to keys; `None`: nobody is told.
+    pub(super) herald: Option<Box<dyn Herald>>,
     random: SmallRng,
 }
 
@@ -137,6 +110,7 @@ impl Worker {
             ready: Ready::default(),
             told: Told::default(),
             told_of: Dependencies::default(),
+            herald: None,
             random,
         };
         Self { kit }
@@ -222,6 +196,11 @@ impl Kit {
     /// Counters of this thread.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Has what happens to keys passed on.
+    pub fn set_herald(&mut self, herald: Box<dyn Herald>) {
+        self.herald = Some(herald);
     }
 
     /// A random number below `n` (0 when `n` is 0).

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::ready::Ticket;
+use crate::engine::dependencies::Dependencies;
 use crate::engine::pace::Pace;
-use crate::engine::worker::Dependencies;
 use crate::state::Server;
 use crate::wal::{Lsn, WaitLsn};
 

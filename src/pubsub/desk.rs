@@ -10,33 +10,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use smallvec::SmallVec;
-
 use super::exchange::{Addressee, Addressees, Delivery, Tray, WorkerNo};
+use super::outlet::Outlet;
 use super::topic::TopicId;
-use crate::shared::Shared;
 
 /// See the module.
 pub struct Desk {
     tray: Tray,
     /// The connections that have subscribed to a topic, each with how much the worker had published then.
     subscribers: RefCell<HashMap<TopicId, HashMap<usize, u64>>>,
-    /// How many messages the worker has published that somebody gets.
-    posted: Cell<u64>,
-    /// How many of them were for itself.
-    published: Cell<u64>,
-    /// How many of those have been delivered.
+    outlet: Arc<Outlet>,
+    /// How many of the messages that the worker has published for itself have been delivered.
     delivered: Cell<u64>,
     /// Subscriptions that have ended with messages for them on the way.
     ended: RefCell<Vec<Ended>>,
-    /// Workers to wake.
-    wakes: RefCell<SmallVec<[WorkerNo; 4]>>,
     /// The connections that MONITOR shows lines to.
     monitors: RefCell<Vec<Monitor>>,
-    /// Lines that have not been handed over.
-    lines: RefCell<Vec<u8>>,
-    /// How often some were.
-    line_batches: Cell<u64>,
 }
 
 /// A connection that is shown lines.
@@ -64,16 +53,12 @@ impl Ended {
 impl Desk {
     pub(super) fn new(tray: Tray) -> Self {
         Self {
+            outlet: Arc::new(Outlet::of(tray.worker)),
             tray,
             subscribers: RefCell::default(),
-            posted: Cell::new(0),
-            published: Cell::new(0),
             delivered: Cell::new(0),
             ended: RefCell::default(),
-            wakes: RefCell::default(),
             monitors: RefCell::default(),
-            lines: RefCell::default(),
-            line_batches: Cell::new(0),
         }
     }
 
@@ -87,20 +72,10 @@ impl Desk {
         self.tray.set_waker(waker);
     }
 
-    /// How many messages the worker has published so far that somebody gets.
+    /// How the worker publishes.
     #[inline]
-    pub fn posted(&self) -> u64 {
-        self.posted.get()
-    }
-
-    pub(super) fn note_posted(&self) {
-        self.posted.set(self.posted.get() + 1);
-    }
-
-    /// How many messages the worker has published for its own connections so far.
-    #[inline]
-    pub fn published(&self) -> u64 {
-        self.published.get()
+    pub fn outlet(&self) -> &Arc<Outlet> {
+        &self.outlet
     }
 
     /// Whether there is something to deliver.
@@ -145,7 +120,7 @@ impl Desk {
             .iter()
             .filter(|ended| ended.gets(topic, delivery.stamp))
             .for_each(|ended| visit(ended.number, None));
-        if self.delivered.get() == self.published() {
+        if self.delivered.get() == self.outlet.published() {
             ended.clear();
         }
     }
@@ -169,32 +144,8 @@ impl Desk {
         }
     }
 
-    /// Whether there are lines that have not been handed over.
-    #[inline]
-    pub(super) fn has_lines(&self) -> bool {
-        !self.lines.borrow().is_empty()
-    }
-
-    /// Adds a line; how many bytes there are.
-    pub(super) fn add_line(&self, write: impl FnOnce(&mut Vec<u8>)) -> usize {
-        let mut lines = self.lines.borrow_mut();
-        write(&mut lines);
-        lines.len()
-    }
-
-    /// Takes the lines that are to be handed over, as another batch.
-    pub(super) fn take_lines(&self) -> Shared {
-        self.line_batches.set(self.line_batches.get() + 1);
-        Arc::new(std::mem::take(&mut *self.lines.borrow_mut()))
-    }
-
-    /// The number of the last batch, for that worker.
-    pub(super) fn line_stamp_for(&self, worker: WorkerNo) -> Option<u64> {
-        (worker == self.worker()).then(|| self.line_batches.get())
-    }
-
     pub(super) fn add_monitor(&self, number: usize) {
-        let since = self.line_batches.get();
+        let since = self.outlet.line_batches();
         self.monitors.borrow_mut().push(Monitor { number, since });
     }
 
@@ -212,32 +163,12 @@ impl Desk {
         self.ended.borrow_mut().retain(|ended| ended.number != number);
     }
 
-    /// The stamp of a message for that worker.
-    pub(super) fn stamp_for(&self, worker: WorkerNo) -> Option<u64> {
-        (worker == self.worker()).then(|| {
-            self.published.set(self.published.get() + 1);
-            self.published.get()
-        })
-    }
-
-    /// That worker has got the first message of a batch.
-    pub(super) fn wakes_later(&self, worker: WorkerNo) {
-        if worker != self.worker() {
-            self.wakes.borrow_mut().push(worker);
-        }
-    }
-
-    pub(super) fn take_wakes(&self, wake: impl FnMut(WorkerNo)) {
-        if self.wakes.borrow().is_empty() {
-            return;
-        }
-        let wakes = std::mem::take(&mut *self.wakes.borrow_mut());
-        wakes.into_iter().for_each(wake);
-    }
-
     pub(super) fn add(&self, topic: TopicId, number: usize) {
         let mut subscribers = self.subscribers.borrow_mut();
-        subscribers.entry(topic).or_default().insert(number, self.published());
+        subscribers
+            .entry(topic)
+            .or_default()
+            .insert(number, self.outlet.published());
     }
 
     pub(super) fn remove(&self, topic: TopicId, number: usize) {
@@ -246,13 +177,14 @@ impl Desk {
             return;
         };
         let since = connections.remove(&number);
-        if let Some(since) = since.filter(|since| *since < self.published() && self.delivered.get() < self.published())
+        if let Some(since) =
+            since.filter(|since| *since < self.outlet.published() && self.delivered.get() < self.outlet.published())
         {
             self.ended.borrow_mut().push(Ended {
                 topic,
                 number,
                 since,
-                until: self.published(),
+                until: self.outlet.published(),
             });
         }
         if connections.is_empty() {

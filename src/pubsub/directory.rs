@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::events::may_be_of_events;
 use super::exchange::WorkerNo;
 use super::patterns::Patterns;
 use super::topic::{ByName, Topic, TopicId, TopicKind};
@@ -24,11 +25,14 @@ pub(super) struct Directory {
     shard_channels: Topics,
     patterns: Patterns,
     last_id: u64,
+    /// How many subscriptions may be to keyspace events.
+    to_events: usize,
 }
 
 impl Directory {
     /// One more subscriber, of this worker; the topic.
     pub fn enter(&mut self, kind: TopicKind, name: &[u8], worker: WorkerNo) -> Arc<Topic> {
+        self.to_events += usize::from(may_be_of_events(kind, name));
         self.last_id += 1;
         let id = TopicId(self.last_id);
         let topics = self.group(kind, name);
@@ -67,6 +71,12 @@ impl Directory {
         if topic.kind == TopicKind::Pattern {
             self.patterns.forget_if_empty(name);
         }
+        self.to_events -= usize::from(may_be_of_events(topic.kind, name));
+    }
+
+    /// Whether somebody may get keyspace events.
+    pub fn hears_events(&self) -> bool {
+        self.to_events > 0
     }
 
     /// Visits the topics that a message on `channel` is for.

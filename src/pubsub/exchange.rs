@@ -14,7 +14,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::notice::Notice;
 use super::topic::TopicId;
-use crate::engine::worker::Dependencies;
+use crate::engine::dependencies::Dependencies;
 use crate::shared::{Shared, heap_bytes};
 
 /// So many bytes of MONITOR's lines may wait for a worker.

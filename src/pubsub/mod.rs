@@ -11,10 +11,12 @@
 
 mod desk;
 mod directory;
+mod events;
 mod exchange;
 mod message;
 mod monitors;
 mod notice;
+mod outlet;
 mod patterns;
 mod subscriber;
 mod topic;
@@ -26,15 +28,18 @@ use parking_lot::RwLock;
 use smallvec::SmallVec;
 
 use self::directory::Directory;
+use self::events::Publisher;
 use self::exchange::Exchange;
 use self::monitors::Monitors;
-use crate::engine::worker::Dependencies;
+use crate::engine::dependencies::Dependencies;
+use crate::engine::events::{Events, Herald};
 use crate::shared::Shared;
 
 pub use desk::Desk;
 pub use exchange::{Addressee, Addressees, Delivery, News, WorkerNo};
 pub use message::{put_lines, put_message};
 pub use notice::{Notice, keys_notice, put_notice};
+pub use outlet::Outlet;
 pub use subscriber::Subscriber;
 pub use topic::{Topic, TopicId, TopicKind};
 
@@ -47,9 +52,26 @@ pub struct PubSub {
     directory: RwLock<Directory>,
     exchange: Exchange,
     monitors: Monitors,
+    events: Arc<Events>,
 }
 
 impl PubSub {
+    /// Where those who tell of `events` learn whether somebody listens.
+    pub fn hearing(events: Arc<Events>) -> Self {
+        Self {
+            events,
+            ..Self::default()
+        }
+    }
+
+    /// Who publishes what happens to keys on a thread that publishes through `outlet`.
+    pub fn herald(self: &Arc<Self>, outlet: &Arc<Outlet>) -> Box<dyn Herald> {
+        Box::new(Publisher {
+            pubsub: Arc::clone(self),
+            outlet: Arc::clone(outlet),
+        })
+    }
+
     /// A desk for one more worker.
     pub fn open_desk(&self) -> Rc<Desk> {
         Rc::new(Desk::new(self.exchange.add_tray()))
@@ -63,6 +85,7 @@ impl PubSub {
         let mut directory = self.directory.write();
         let topic = directory.enter(kind, name, subscriber.desk().worker());
         subscriber.add(topic);
+        self.events.set_heard(directory.hears_events());
         true
     }
 
@@ -73,6 +96,7 @@ impl PubSub {
             return false;
         };
         directory.leave(&topic, subscriber.desk().worker());
+        self.events.set_heard(directory.hears_events());
         true
     }
 
@@ -80,7 +104,7 @@ impl PubSub {
     /// pattern that fits it; how many those are. It is shown to nobody before what it `depends_on` may be.
     pub fn publish(
         &self,
-        desk: &Desk,
+        outlet: &Outlet,
         (channel, is_sharded): (&[u8], bool),
         payload: &[u8],
         depends_on: Dependencies,
@@ -95,9 +119,9 @@ impl PubSub {
         }
         let encoded = found.iter().map(|(topic, _)| message::encode(topic, channel, payload));
         let encoded: SmallVec<[Shared; 4]> = encoded.collect();
-        desk.note_posted();
+        outlet.note_posted();
         // What has run before comes first.
-        self.hand_over_lines(desk);
+        self.hand_over_lines(outlet);
         let mut trays = self.exchange.lock();
         let mut receivers = 0;
         for ((topic, audience), message) in found.iter().zip(encoded) {
@@ -107,42 +131,42 @@ impl PubSub {
                     to: Addressees::Topic(topic.id),
                     news: News::Message(Arc::clone(&message)),
                     depends_on,
-                    stamp: desk.stamp_for(*worker),
+                    stamp: outlet.stamp_for(*worker),
                 };
                 if trays.put(*worker, delivery) {
-                    desk.wakes_later(*worker);
+                    outlet.wakes_later(*worker);
                 }
             }
         }
         receivers
     }
 
-    /// Hands out notices, each for connections of one worker. `desk`: that of the worker that does so; without one, those
+    /// Hands out notices, each for connections of one worker. `outlet`: that of the thread that does so; without one, those
     /// who get something are woken at once.
-    pub fn notify(&self, desk: Option<&Desk>, notices: impl IntoIterator<Item = (WorkerNo, Delivery)>) {
-        if let Some(desk) = desk {
-            self.hand_over_lines(desk);
+    pub fn notify(&self, outlet: Option<&Outlet>, notices: impl IntoIterator<Item = (WorkerNo, Delivery)>) {
+        if let Some(outlet) = outlet {
+            self.hand_over_lines(outlet);
         }
         let mut woken: SmallVec<[WorkerNo; 4]> = SmallVec::new();
         let mut trays = self.exchange.lock();
         for (worker, delivery) in notices {
             if trays.put(worker, delivery) {
-                match desk {
-                    Some(desk) => desk.wakes_later(worker),
+                match outlet {
+                    Some(outlet) => outlet.wakes_later(worker),
                     None => woken.push(worker),
                 }
             }
         }
         drop(trays);
-        if let Some(desk) = desk {
-            desk.note_posted();
+        if let Some(outlet) = outlet {
+            outlet.note_posted();
         }
         woken.into_iter().for_each(|worker| self.exchange.wake(worker));
     }
 
     /// Wakes the workers that got the first message of a batch from this one.
-    pub fn wake_others(&self, desk: &Desk) {
-        desk.take_wakes(|worker| self.exchange.wake(worker));
+    pub fn wake_others(&self, outlet: &Outlet) {
+        outlet.take_wakes(|worker| self.exchange.wake(worker));
     }
 
     /// Whether so much waits for some worker that whoever publishes has to wait.
@@ -212,7 +236,7 @@ mod tests {
 
     fn publish(pubsub: &PubSub, desk: &Desk, channel: &str, payload: &str) -> u64 {
         let channel = (channel.as_bytes(), false);
-        pubsub.publish(desk, channel, payload.as_bytes(), Dependencies::default())
+        pubsub.publish(desk.outlet(), channel, payload.as_bytes(), Dependencies::default())
     }
 
     #[test]

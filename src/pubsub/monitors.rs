@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::PubSub;
-use super::desk::Desk;
 use super::directory::Audience;
 use super::exchange::Delivery;
+use super::outlet::Outlet;
 use super::subscriber::Subscriber;
 
 /// Lines of so many bytes are handed over, although the turn goes on.
@@ -45,7 +45,7 @@ impl PubSub {
         if subscriber.is_monitor {
             return false;
         }
-        self.hand_over_lines(subscriber.desk());
+        self.hand_over_lines(subscriber.desk().outlet());
         let worker = subscriber.desk().worker();
         let mut workers = self.monitors.workers.lock();
         match workers.iter_mut().find(|(number, _)| *number == worker) {
@@ -75,24 +75,24 @@ impl PubSub {
     }
 
     /// Adds the line of what this worker has run.
-    pub fn add_line(&self, desk: &Desk, write: impl FnOnce(&mut Vec<u8>)) {
-        if desk.add_line(write) >= BATCH_BYTES {
-            self.hand_over_lines(desk);
+    pub fn add_line(&self, outlet: &Outlet, write: impl FnOnce(&mut Vec<u8>)) {
+        if outlet.add_line(write) >= BATCH_BYTES {
+            self.hand_over_lines(outlet);
         }
     }
 
     /// Hands over the lines that a worker has gathered.
-    pub fn hand_over_lines(&self, desk: &Desk) {
-        if !desk.has_lines() {
+    pub fn hand_over_lines(&self, outlet: &Outlet) {
+        if !outlet.has_lines() {
             return;
         }
-        let lines = desk.take_lines();
+        let lines = outlet.take_lines();
         let workers = self.monitors.workers.lock();
         let mut trays = self.exchange.lock();
         for (worker, _) in workers.iter() {
-            let delivery = Delivery::of_lines(Arc::clone(&lines), desk.line_stamp_for(*worker));
+            let delivery = Delivery::of_lines(Arc::clone(&lines), outlet.line_stamp_for(*worker));
             if trays.put(*worker, delivery) {
-                desk.wakes_later(*worker);
+                outlet.wakes_later(*worker);
             }
         }
     }
@@ -101,6 +101,7 @@ impl PubSub {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pubsub::Desk;
     use crate::pubsub::exchange::News;
     use std::rc::Rc;
 
@@ -117,7 +118,7 @@ mod tests {
     }
 
     fn add(pubsub: &PubSub, desk: &Desk, text: &str) {
-        pubsub.add_line(desk, |lines| lines.extend_from_slice(text.as_bytes()));
+        pubsub.add_line(desk.outlet(), |lines| lines.extend_from_slice(text.as_bytes()));
     }
 
     #[test]
@@ -130,16 +131,16 @@ mod tests {
         assert!(clients[0].gets_lines() && !clients[1].gets_lines());
         assert!(pubsub.start_monitor(&mut clients[1]));
         add(&pubsub, &desks[0], "b");
-        pubsub.hand_over_lines(&desks[0]);
+        pubsub.hand_over_lines(desks[0].outlet());
         let told = |number, text: &str| (number, text.to_owned());
         assert_eq!(shown(&desks[0]), [told(0, "a"), told(0, "b"), told(1, "b")]);
         add(&pubsub, &desks[1], "c");
         add(&pubsub, &desks[1], "d");
-        pubsub.hand_over_lines(&desks[1]);
+        pubsub.hand_over_lines(desks[1].outlet());
         assert_eq!(shown(&desks[0]), [told(0, "cd"), told(1, "cd")]);
         assert!(pubsub.end_monitor(&mut clients[0]) && !pubsub.end_monitor(&mut clients[0]));
         add(&pubsub, &desks[0], "e");
-        pubsub.hand_over_lines(&desks[0]);
+        pubsub.hand_over_lines(desks[0].outlet());
         assert_eq!(shown(&desks[0]), [told(1, "e")]);
         pubsub.end_monitor(&mut clients[1]);
         assert!(!pubsub.is_monitored());

@@ -22,7 +22,7 @@ pub(super) struct Patterns {
 }
 
 /// What all that fits `pattern` begins with.
-fn literal_beginning(pattern: &[u8]) -> &[u8] {
+pub(super) fn literal_beginning(pattern: &[u8]) -> &[u8] {
     let special = |byte: &u8| matches!(byte, b'*' | b'?' | b'[' | b'\\');
     let len = pattern.iter().position(special).unwrap_or(pattern.len());
     pattern.get(..len.min(LITERAL_BYTES_MAX)).unwrap_or_default()

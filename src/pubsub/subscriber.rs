@@ -68,7 +68,7 @@ impl Subscriber {
     /// Whether it is to be shown something that its worker has just run.
     #[inline]
     pub fn gets_lines(&self) -> bool {
-        self.is_monitor && self.desk.has_lines()
+        self.is_monitor && self.desk.outlet().has_lines()
     }
 
     /// Up to `max` of its topics of a kind.

@@ -20,6 +20,7 @@ use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
 use crate::engine::walker::{Step, Walker};
 use crate::engine::worker::Worker;
+use crate::pubsub::Outlet;
 use crate::state::Server;
 
 const TICK: Duration = Duration::from_millis(1000 / EXPIRY_TICKS_PER_S as u64);
@@ -33,6 +34,8 @@ const PAGES_PER_LOOK: usize = 64;
 /// Runs until the server ends.
 pub fn run(server: &Arc<Server>, mut worker: Worker) {
     let (mut walker, mut garbage) = (Walker::default(), Garbage::default());
+    let outlet = Arc::new(Outlet::default());
+    worker.set_herald(server.pubsub.herald(&outlet));
     while !server.shutdown.is_requested() {
         std::thread::sleep(TICK);
         follow_purges();
@@ -47,6 +50,7 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
         server.engine.tell_caches(&mut worker);
         if server.active_expire.load(Ordering::Relaxed) && !server.engine.refuses_writes() {
             tick(server, &mut worker, &mut walker, &mut garbage);
+            server.pubsub.wake_others(&outlet);
         }
         garbage.free(&server.engine, worker.cell());
     }

@@ -96,6 +96,7 @@ fn empty_engine(config: &Config) -> Result<Engine, StartError> {
     engine.set_collections_max(config.limits.collections_max);
     engine.tracking().set_keys_max(config.limits.tracking_keys_max);
     engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
+    engine.events().ask_for(config.notifications.classes());
     Ok(engine)
 }
 

@@ -51,9 +51,11 @@ pub struct WorkerCx {
 
 impl WorkerCx {
     /// For a new worker thread.
-    pub fn new(server: Arc<Server>, worker: Worker) -> Self {
+    pub fn new(server: Arc<Server>, mut worker: Worker) -> Self {
+        let desk = server.pubsub.open_desk();
+        worker.set_herald(server.pubsub.herald(desk.outlet()));
         Self {
-            desk: server.pubsub.open_desk(),
+            desk,
             server,
             commands: table(),
             worker: RefCell::new(worker),
@@ -70,7 +72,7 @@ impl WorkerCx {
     pub(super) fn publish_cx<'a>(&'a self, kit: &'a Kit) -> PublishCx<'a> {
         PublishCx {
             pubsub: &self.server.pubsub,
-            desk: &self.desk,
+            outlet: self.desk.outlet(),
             kit,
         }
     }
@@ -108,7 +110,7 @@ impl WorkerCx {
         let held = self.held_turns.get() > 0;
         if held {
             self.broadcast(&mut self.worker.borrow_mut(), false);
-            self.server.pubsub.wake_others(&self.desk);
+            self.server.pubsub.wake_others(self.desk.outlet());
         }
         held
     }
@@ -143,9 +145,9 @@ impl WorkerCx {
             worker.submit();
         }
         self.stopwatch.borrow_mut().settle(self, worker);
-        self.server.pubsub.hand_over_lines(&self.desk);
+        self.server.pubsub.hand_over_lines(self.desk.outlet());
         self.broadcast(worker, is_cut);
-        self.server.pubsub.wake_others(&self.desk);
+        self.server.pubsub.wake_others(self.desk.outlet());
     }
 
     /// The first stages of the preparation of several connections' requests, all under one pass: `look` asks each.

@@ -25,7 +25,7 @@ pub(super) fn show(cx: &WorkerCx, client: &Client, call: &Call<'_>) {
     let head = head(cx, &client.handle, client.database);
     cx.server
         .pubsub
-        .add_line(&cx.desk, |lines| write_line(lines, &head, args));
+        .add_line(cx.desk.outlet(), |lines| write_line(lines, &head, args));
 }
 
 /// When, in which collection, and by whom.

@@ -100,7 +100,7 @@ impl Session {
         );
         let chunk = found.unwrap_or(&own);
         let mut held = HeldShard::of(pinned.as_deref());
-        let published = cx.desk.published();
+        let published = cx.desk.outlet().published();
         worker.told.set_acting(self.client.handle.id);
         for (at, prepared) in range.clone().zip(chunk) {
             let args = batch.args(at, buf);
@@ -117,7 +117,7 @@ impl Session {
             let is_long = watch.at() > until;
             // What it has published to itself comes between this reply and the next one.
             let subscriber = &self.client.subscriber;
-            let has_news = (cx.desk.published() != published && subscriber.may_get_some())
+            let has_news = (cx.desk.outlet().published() != published && subscriber.may_get_some())
                 || subscriber.gets_lines()
                 || worker.told.take_tells_acting();
             if self.client.caching_said {

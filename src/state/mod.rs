@@ -38,7 +38,7 @@ pub struct Server {
     /// Connected clients.
     pub clients: Clients,
     /// Who wants to be told of what.
-    pub pubsub: PubSub,
+    pub pubsub: Arc<PubSub>,
     /// Counters, slow log, latency samples.
     pub stats: Stats,
     /// Takes checkpoints.
@@ -90,10 +90,10 @@ impl Server {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let server = Arc::new(Self {
             stats: Stats::new(parts.commands, engine.cells()),
+            pubsub: Arc::new(PubSub::hearing(Arc::clone(engine.events()))),
             engine,
             params: Arc::new(parts.params),
             clients: Clients::default(),
-            pubsub: PubSub::default(),
             checkpoints: Arc::new(checkpoints),
             loading: Loading::default(),
             shutdown: Shutdown::default(),

@@ -6,8 +6,7 @@ use crate::compare::same_encoding;
 use crate::pair::{Difference, Pair};
 use crate::support::{Args, Conn, Value};
 
-/// Databases the generated sequences use.
-pub const DATABASES: u8 = 4;
+pub use crate::generate::DATABASES;
 
 /// How far apart times may be: the servers are used and read one after the other, and times to live are far longer.
 const APART_MS_MAX: u64 = 5_000;

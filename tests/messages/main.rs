@@ -1,6 +1,8 @@
 //! Messages to several clients: the same steps on the same named connections of Redis 8.2 and of LokiKV, replies and
 //! pushes on all of them compared after each step, over RESP2, RESP3 and both.
 //!
+//! Keyspace events (`events/`) are compared so for the commands of the differential suite's generator, too.
+//!
 //! Hand-written scenarios are in `scenarios/*.txt`, a generator makes more: `LOKIKV_SEED` and `LOKIKV_STEPS` repeat or
 //! lengthen that part. The ignored tests run Redis against itself.
 #![allow(
@@ -14,7 +16,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../differential/generate/mod.rs"]
+mod generate;
+
 mod alike;
+mod events;
 mod generated;
 mod scenarios;
 mod side;

@@ -24,7 +24,7 @@ pub fn start_lokikv() -> Server {
     ])
 }
 
-fn parse(file: &str, content: &str) -> Vec<Scenario> {
+pub fn parse(file: &str, content: &str) -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     for (number, line) in content.lines().enumerate() {
         let line = line.trim();

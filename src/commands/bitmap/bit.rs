@@ -4,6 +4,7 @@ use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::support::bits::{BAD_BIT_OFFSET, get_bit, parse_bit_offset};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::resp::{Args, Reply};
 
@@ -49,6 +50,7 @@ fn setbit(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     if old_byte.is_none() || was_on != on {
         let byte = if on { byte | mask } else { byte & !mask };
         txn.write_range_or_create(key, index, &[byte]);
+        txn.notify(Classes::STRING, "setbit", key);
     }
     reply.int(i64::from(was_on));
     Ok(())

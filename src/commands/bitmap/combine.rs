@@ -2,8 +2,9 @@
 
 use crate::commands::spec::{Access, Begin, Find, Group, KeySpec, all_keys, flag};
 use crate::commands::support::bits::{BitOp, bit_op};
-use crate::commands::value::{Held, put_made};
+use crate::commands::value::{Held, replace_made};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::StrRef;
 use crate::resp::{Args, Reply};
@@ -47,9 +48,10 @@ fn bitop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     let result = bit_op(op, &inputs);
     let len = result.len();
     if len == 0 {
-        txn.delete(target);
+        txn.remove(target);
     } else {
-        put_made(txn, target, result, None);
+        replace_made(txn, target, result);
+        txn.notify(Classes::STRING, "set", target);
     }
     reply.int(len as i64);
     Ok(())

@@ -11,6 +11,7 @@ use crate::commands::support::bitfield::{BAD_OVERFLOW, BAD_TYPE, FieldType, Over
 use crate::commands::support::bits::BAD_BIT_OFFSET;
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::page::StrRef;
 use crate::resp::{Args, Reply};
@@ -55,12 +56,16 @@ fn bitfield(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResu
     if len < bytes_needed {
         txn.write_range_or_create(key, bytes_needed - 1, &[0]);
     }
+    let mut has_changed = len < bytes_needed;
     reply.array(steps.len());
     for step in &steps {
-        match change(txn, key, step)? {
+        match change(txn, key, step, &mut has_changed)? {
             Some(value) => reply.int(value),
             None => reply.null(),
         }
+    }
+    if has_changed {
+        txn.notify(Classes::STRING, "setbit", key);
     }
     Ok(())
 }
@@ -166,7 +171,7 @@ fn answer(txn: &mut ReadTxn<'_, '_>, key: &[u8], steps: &[Step], reply: &mut Rep
 }
 
 /// Runs one step on a string that is long enough; what it answers.
-fn change(txn: &mut Txn<'_, '_>, key: &[u8], step: &Step) -> Result<Option<i64>, CmdError> {
+fn change(txn: &mut Txn<'_, '_>, key: &[u8], step: &Step, has_changed: &mut bool) -> Result<Option<i64>, CmdError> {
     let touched = step.touched();
     let text = txn.old_str(key)?.unwrap_or(StrRef::Inline(b""));
     let mut part = text.part(touched.clone()).into_owned();
@@ -184,5 +189,6 @@ fn change(txn: &mut Txn<'_, '_>, key: &[u8], step: &Step) -> Result<Option<i64>,
     }
     step.field.set(&mut part, step.offset & 7, new);
     txn.write_range(key, touched.start, &part);
+    *has_changed = true;
     shown
 }

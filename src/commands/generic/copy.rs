@@ -9,6 +9,7 @@ use crate::commands::error::CmdError;
 use crate::commands::spec::{Across, CmdResult, Group, Handler, Spec, first_key, flag};
 use crate::commands::support::number::{parse_i64, parse_i64_in};
 use crate::engine::across::AcrossTxn;
+use crate::engine::events::Classes;
 use crate::engine::ids::DatabaseId;
 use crate::engine::registry::{Registry, Slot};
 use crate::resp::{Args, Reply};
@@ -92,7 +93,14 @@ fn copy(txn: &mut AcrossTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRe
     let mut keys = txn.target();
     let copied = match taken {
         Some(taken) if replace || !keys.exists(to) => {
+            let had = keys.type_at(to);
             taken.put(&mut keys, to, from);
+            if had.is_some() {
+                // What was there has been deleted first.
+                keys.notify(Classes::NEW, "new", to);
+            }
+            keys.notify(Classes::GENERIC, "copy_to", to);
+            keys.notify_replaced(to, had, taken.value_type());
             true
         }
         _ => false,
@@ -114,6 +122,8 @@ fn move_key(txn: &mut AcrossTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> C
         Some(taken) if !txn.target().exists(key) => {
             taken.put(&mut txn.target(), key, from);
             txn.source().delete(key);
+            txn.source().notify(Classes::GENERIC, "move_from", key);
+            txn.target().notify(Classes::GENERIC, "move_to", key);
             true
         }
         _ => false,

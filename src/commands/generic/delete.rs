@@ -33,7 +33,7 @@ pub const UNLINK: Spec = Spec {
 };
 
 fn delete(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let removed = args.skip(1).iter().filter(|key| txn.delete(key)).count();
+    let removed = args.skip(1).iter().filter(|key| txn.remove(key)).count();
     reply.int(removed as i64);
     Ok(())
 }

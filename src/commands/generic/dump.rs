@@ -3,7 +3,9 @@
 use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, Group, Handler, Spec, first_key, flag};
 use crate::commands::support::number::parse_i64;
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
+use crate::page::ValueRef;
 use crate::rdb;
 use crate::resp::{Args, Reply};
 
@@ -108,16 +110,32 @@ fn restore(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     })?;
     match rdb::convert::stored(object, txn.thresholds(), now_ms).map_err(|_| BAD_VALUE)? {
         Some(stored) => {
-            txn.put(key, stored.value(), expire_at_ms);
+            put_restored(txn, key, stored.value(), expire_at_ms);
             if let Some(idle_s) = options.idle_s {
                 txn.set_idle(key, u32::try_from(idle_s).unwrap_or(u32::MAX));
             }
         }
         // All its fields have died.
         None => {
-            txn.delete(key);
+            txn.remove(key);
         }
     }
     reply.ok();
     Ok(())
+}
+
+fn put_restored(txn: &mut Txn<'_, '_>, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>) {
+    if expire_at_ms.is_some_and(|at_ms| at_ms <= txn.now_ms()) {
+        // Dead already: all that happens is that what was there goes.
+        txn.remove(key);
+        return;
+    }
+    let had = txn.type_at(key);
+    txn.put(key, value, expire_at_ms);
+    if had.is_some() {
+        // What was there has been deleted first.
+        txn.notify(Classes::NEW, "new", key);
+    }
+    txn.notify(Classes::GENERIC, "restore", key);
+    txn.notify_replaced(key, had, value.value_type());
 }

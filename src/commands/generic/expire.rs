@@ -86,7 +86,7 @@ fn set_expiry(
     let allowed = condition.allows(current_ms.map(|at_ms| at_ms as i64), at_ms);
     if allowed {
         // A time before the epoch is as past as the epoch itself: the key is deleted.
-        txn.expire_at(key, Some(at_ms.max(0) as u64));
+        txn.set_expiry(key, Some(at_ms.max(0) as u64));
     }
     reply.int(i64::from(allowed));
     Ok(())

@@ -112,7 +112,7 @@ fn help(_: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, C
 }
 
 fn encoding(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    match txn.inspect(args.at(2)) {
+    match txn.examine(args.at(2)) {
         Some(entry) => reply.bulk(encoding_of(&entry).as_bytes()),
         None => reply.null(),
     }
@@ -139,7 +139,7 @@ fn integer(text: &[u8]) -> Option<i64> {
 }
 
 fn freq(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    if txn.inspect(args.at(2)).is_some() {
+    if txn.examine(args.at(2)).is_some() {
         return Err(CmdError::text(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
              switching between policies at runtime LRU and LFU data will take some time to adjust.",
@@ -151,7 +151,7 @@ fn freq(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResu
 
 fn idletime(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let now_s = txn.access_s();
-    match txn.inspect(args.at(2)) {
+    match txn.examine(args.at(2)) {
         Some(entry) => reply.int(i64::from(now_s.saturating_sub(entry.access_s()))),
         None => reply.null(),
     }
@@ -159,7 +159,7 @@ fn idletime(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
 }
 
 fn refcount(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    match txn.inspect(args.at(2)) {
+    match txn.examine(args.at(2)) {
         Some(entry) => reply.int(references(&entry)),
         None => reply.null(),
     }

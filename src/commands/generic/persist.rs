@@ -70,7 +70,7 @@ fn remove_expiry(cx: &mut SessionCx<'_>, key: &[u8]) -> Result<Option<bool>, Cmd
     let mut txn = Txn::new(&mut scope, &collection, false);
     let had_expiry = txn.peek(key).map(|entry| entry.expire_at_ms().is_some());
     if had_expiry == Some(true) {
-        txn.expire_at(key, None);
+        txn.set_expiry(key, None);
     }
     Ok(had_expiry)
 }

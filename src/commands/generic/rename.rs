@@ -6,6 +6,7 @@
 use super::transfer::Taken;
 use crate::commands::error::CmdError;
 use crate::commands::spec::{Access, Begin, CmdResult, Find, Group, Handler, KeySpec, Spec, first_key, flag};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
 
@@ -66,9 +67,17 @@ fn renamenx(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResu
 }
 
 fn move_to(txn: &mut Txn<'_, '_>, from: &[u8], to: &[u8], taken: &Taken) {
+    let had = txn.type_at(to);
     let source = txn.leaving(from, to);
     taken.put(txn, to, source);
     txn.delete(from);
+    if had.is_some() {
+        // What was there has been deleted first.
+        txn.notify(Classes::NEW, "new", to);
+    }
+    txn.notify(Classes::GENERIC, "rename_from", from);
+    txn.notify(Classes::GENERIC, "rename_to", to);
+    txn.notify_replaced(to, had, taken.value_type());
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::sort_options::{Options, Pattern, has_patterns, target_index};
 use crate::commands::spec::{Begin, Group, KeySpec, first_key, flag};
 use crate::commands::support::double::parse_sort_weight;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::page::container::Kind;
 use crate::page::entry::EntryRef;
@@ -76,10 +77,11 @@ fn sort(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         .map(|output| output.as_deref().unwrap_or_default())
         .collect();
     if texts.is_empty() {
-        txn.delete(target);
+        txn.remove(target);
     } else {
         let packed = pack(texts.iter().copied());
-        txn.put(target, ValueRef::Packed(Kind::List, Packed::new(&packed)), None);
+        txn.replace(target, ValueRef::Packed(Kind::List, Packed::new(&packed)), None);
+        txn.notify(Classes::LIST, "sortstore", target);
     }
     reply.int(texts.len() as i64);
     Ok(())

@@ -3,6 +3,7 @@
 use crate::engine::txn::{Source, Txn};
 use crate::page::StrRef;
 use crate::page::entry::{Entry, EntryRef};
+use crate::page::value::ValueType;
 
 /// Longest string that is `int` or `embstr` unless it is marked as raw.
 pub const EMBSTR_BYTES_MAX: usize = 44;
@@ -21,6 +22,11 @@ impl Taken {
         let marks_raw = entry.is_raw() && entry.value().as_str().is_some_and(is_short);
         let entry = Entry::new(b"", entry.value(), entry.expire_at_ms(), 0);
         Self { entry, marks_raw }
+    }
+
+    /// What it is.
+    pub fn value_type(&self) -> ValueType {
+        self.entry.value().value_type()
     }
 
     /// Puts it at `key`, whatever was there; `source` has it still.

@@ -64,7 +64,13 @@ pub(super) fn answer_or_store(
         }
     }
     sort(&mut members);
-    store(txn, target, &members);
+    // Only the newer form names its source behind its target.
+    let name = if source == 1 {
+        "georadiusstore"
+    } else {
+        "geosearchstore"
+    };
+    store(txn, target, &members, name);
     reply.int(members.len() as i64);
     Ok(())
 }

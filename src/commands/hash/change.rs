@@ -3,6 +3,7 @@
 use super::common::{old_hash, remove, set};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
 
@@ -32,7 +33,9 @@ fn set_pairs(txn: &mut Txn<'_, '_>, args: Args<'_>, command: &str) -> Result<i64
     let key = args.at(1);
     // Refuses other types, and lets go of dead fields, which count as new.
     old_hash(txn, key)?;
-    Ok(set(txn, key, args.skip(2).iter(), false))
+    let added = set(txn, key, args.skip(2).iter(), false);
+    txn.notify(Classes::HASH, "hset", key);
+    Ok(added)
 }
 
 pub(super) const HMSET: Spec = Spec {
@@ -66,6 +69,7 @@ fn hsetnx(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     let is_new = old_hash(txn, key)?.is_none_or(|hash| hash.get(args.at(2)).is_none());
     if is_new {
         set(txn, key, args.skip(2).iter(), false);
+        txn.notify(Classes::HASH, "hset", key);
     }
     reply.int(i64::from(is_new));
     Ok(())
@@ -92,6 +96,7 @@ fn hdel(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     }
     if !gone.is_empty() {
         remove(txn, key, gone.iter().copied());
+        txn.notify_taken(Classes::HASH, "hdel", key);
     }
     reply.int(gone.len() as i64);
     Ok(())

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn, WrongType};
 use crate::page::entry::EntryRef;
 use crate::page::hash::{Field, HashOp, HashRef};
@@ -27,6 +28,7 @@ pub(super) fn old_hash<'a>(txn: &'a mut Txn<'_, '_>, key: &[u8]) -> Result<Optio
     };
     if !dead.is_empty() {
         remove(txn, key, dead.iter().map(Vec::as_slice));
+        txn.notify_taken(Classes::HASH, "hexpired", key);
     }
     txn.peek(key).map(hash_of).transpose()
 }

@@ -6,6 +6,7 @@ use crate::commands::support::long_double::{LongDouble, NAN_OR_INFINITY};
 use crate::commands::support::number::parse_i64;
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
 
@@ -35,6 +36,7 @@ fn hincrby(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     let sum = sum.ok_or(CmdError::text("ERR increment or decrement would overflow"))?;
     let mut digits = itoa::Buffer::new();
     set(txn, key, [name, digits.format(sum).as_bytes()].into_iter(), true);
+    txn.notify(Classes::HASH, "hincrby", key);
     reply.int(sum);
     Ok(())
 }
@@ -68,6 +70,7 @@ fn hincrbyfloat(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
     }
     let sum = sum.to_text();
     set(txn, key, [name, sum.as_bytes()].into_iter(), true);
+    txn.notify(Classes::HASH, "hincrbyfloat", key);
     reply.bulk(sum.as_bytes());
     Ok(())
 }

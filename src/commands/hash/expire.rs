@@ -6,6 +6,7 @@ use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::support::expire::{TimeBase, TimeUnit};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::hash::{Field, HashOp};
 use crate::page::packed::pack;
@@ -119,9 +120,11 @@ fn set_expiry(
             expire_at_ms: at_ms,
         };
         txn.apply(&Effect::Hash { key, op });
+        txn.notify(Classes::HASH, "hexpire", key);
     }
     if outcomes.contains(&Outcome::Deleted) {
         remove(txn, key, of(Outcome::Deleted));
+        txn.notify_taken(Classes::HASH, "hdel", key);
     }
     reply.array(outcomes.len());
     outcomes.iter().for_each(|outcome| reply.int(*outcome as i64));

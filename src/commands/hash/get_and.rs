@@ -6,6 +6,7 @@ use super::get::reply_field;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::hash::HashOp;
 use crate::page::packed::pack;
@@ -28,6 +29,7 @@ fn hgetdel(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     let found = reply_fields(txn, key, names, reply)?;
     if !found.is_empty() {
         remove(txn, key, found.into_iter());
+        txn.notify_taken(Classes::HASH, "hdel", key);
     }
     Ok(())
 }
@@ -77,12 +79,31 @@ fn hgetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         return Ok(());
     }
     match expiry {
-        Expiry::At(at_ms) if at_ms <= now_ms => remove(txn, key, found.into_iter()),
-        Expiry::At(at_ms) => expire_at(txn, key, &found, at_ms),
-        Expiry::Persist => expire_at(txn, key, &found, 0),
+        Expiry::At(at_ms) if at_ms <= now_ms => {
+            remove(txn, key, found.into_iter());
+            txn.notify_taken(Classes::HASH, "hdel", key);
+        }
+        Expiry::At(at_ms) => {
+            expire_at(txn, key, &found, at_ms);
+            txn.notify(Classes::HASH, "hexpire", key);
+        }
+        Expiry::Persist if is_any_timed(txn, key, &found)? => {
+            expire_at(txn, key, &found, 0);
+            txn.notify(Classes::HASH, "hpersist", key);
+        }
+        Expiry::Persist => {}
         Expiry::Unsaid | Expiry::Keep => {}
     }
     Ok(())
+}
+
+/// Whether one of these fields is to die.
+fn is_any_timed(txn: &mut Txn<'_, '_>, key: &[u8], names: &[&[u8]]) -> Result<bool, CmdError> {
+    let Some(hash) = old_hash(txn, key)? else {
+        return Ok(false);
+    };
+    let is_timed = |name: &&[u8]| hash.get(name).is_some_and(|field| field.expire_at_ms.is_some());
+    Ok(names.iter().any(is_timed))
 }
 
 fn expire_at(txn: &mut Txn<'_, '_>, key: &[u8], names: &[&[u8]], expire_at_ms: u64) {
@@ -160,16 +181,26 @@ fn hsetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     match options.expiry {
         Expiry::At(at_ms) if at_ms <= now_ms => {
             let gone: Vec<&[u8]> = names.into_iter().filter(|name| is_there(name)).collect();
+            let is_new = hash.is_none();
             if !gone.is_empty() {
                 remove(txn, key, gone.into_iter());
             }
+            // The fields were there for no time at all.
+            if is_new {
+                txn.notify(Classes::NEW, "new", key);
+            }
+            txn.notify(Classes::HASH, "hset", key);
+            txn.notify_taken(Classes::HASH, "hdel", key);
         }
         Expiry::At(at_ms) => {
             set(txn, key, options.pairs.iter(), false);
             expire_at(txn, key, &names, at_ms);
+            txn.notify(Classes::HASH, "hset", key);
+            txn.notify(Classes::HASH, "hexpire", key);
         }
         expiry => {
             set(txn, key, options.pairs.iter(), expiry == Expiry::Keep);
+            txn.notify(Classes::HASH, "hset", key);
         }
     }
     reply.int(1);

@@ -5,6 +5,7 @@ use super::expire_options::fields;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::page::hash::HashOp;
 use crate::page::packed::pack;
@@ -74,8 +75,8 @@ fn hpexpiretime(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) ->
 
 fn answer(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply, of_expiry: impl Fn(u64) -> u64) -> CmdResult {
     let now_ms = txn.now_ms();
-    let names = fields(args, 2, 1)?;
     let hash = read_hash(txn, args.at(1))?;
+    let names = fields(args, 2, 1)?;
     reply.array(names.len());
     for name in names.iter() {
         let field = hash
@@ -119,6 +120,7 @@ fn hpersist(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResu
             expire_at_ms: 0,
         };
         txn.apply(&Effect::Hash { key, op });
+        txn.notify(Classes::HASH, "hpersist", key);
     }
     reply.array(expiries.len());
     for expiry in expiries {

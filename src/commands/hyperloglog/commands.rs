@@ -12,6 +12,7 @@ use super::hll::{
 use crate::commands::spec::{Access, Begin, Find, Group, KeySpec, all_keys, first_key, flag};
 use crate::commands::value::put_made;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{Txn, str_of};
 use crate::page::StrRef;
 use crate::resp::{Args, Reply};
@@ -73,6 +74,9 @@ fn pfadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
             }
         },
     };
+    if changed {
+        txn.notify(Classes::STRING, "pfadd", key);
+    }
     reply.int(i64::from(changed));
     Ok(())
 }
@@ -202,10 +206,11 @@ fn pfmerge(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     let target = args.at(1);
     let union = union_of(txn, args.skip(1))?;
     let mut merged = txn
-        .get_str(target)?
+        .old_str(target)?
         .map_or_else(empty, |text| text.contiguous().into_owned());
     union.store(&mut merged, txn.hll_sparse_bytes_max())?;
     store(txn, target, merged)?;
+    txn.notify(Classes::STRING, "pfadd", target);
     reply.ok();
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::commands::error::CmdError;
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::{Txn, WrongType};
 use crate::page::entry::EntryRef;
 use crate::page::list::{ListOp, ListRef};
@@ -26,6 +27,22 @@ impl End {
 
     pub fn is_front(self) -> bool {
         self == Self::Left
+    }
+
+    /// What an element that comes there is told as.
+    pub fn pushed(self) -> &'static str {
+        match self {
+            Self::Left => "lpush",
+            Self::Right => "rpush",
+        }
+    }
+
+    /// What an element that goes from there is told as.
+    pub fn popped(self) -> &'static str {
+        match self {
+            Self::Left => "lpop",
+            Self::Right => "rpop",
+        }
     }
 }
 
@@ -54,8 +71,22 @@ pub(super) fn push_one(txn: &mut Txn<'_, '_>, key: &[u8], end: End, element: &[u
     txn.apply(&Effect::List { key, op });
 }
 
-/// Takes up to `count` elements off an end of the list at `key`, each given to `visit` first. How many there were.
+/// Takes up to `count` elements off an end of the list at `key`, each given to `visit` first, and tells of it.
 pub(super) fn pop(
+    txn: &mut Txn<'_, '_>,
+    key: &[u8],
+    end: End,
+    count: u64,
+    visit: impl FnMut(crate::page::packed::Item<'_>),
+) -> Result<(), WrongType> {
+    if take(txn, key, end, count, visit)? > 0 {
+        txn.notify_taken(Classes::LIST, end.popped(), key);
+    }
+    Ok(())
+}
+
+/// The same without telling of it; how many there were.
+pub(super) fn take(
     txn: &mut Txn<'_, '_>,
     key: &[u8],
     end: End,

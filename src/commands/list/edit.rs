@@ -8,6 +8,7 @@ use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::list::{ListOp, ListRef};
 use crate::page::packed::Item;
@@ -47,6 +48,7 @@ fn linsert(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
         element: args.at(4),
     };
     txn.apply(&Effect::List { key, op });
+    txn.notify(Classes::LIST, "linsert", key);
     reply.int(len as i64 + 1);
     Ok(())
 }
@@ -85,6 +87,7 @@ fn lrem(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     if removed > 0 {
         let op = ListOp::Remove { count, front, element };
         txn.apply(&Effect::List { key, op });
+        txn.notify_taken(Classes::LIST, "lrem", key);
     }
     reply.int(removed as i64);
     Ok(())
@@ -121,6 +124,7 @@ fn lset(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let element = args.at(3);
     let op = ListOp::Set { index, element };
     txn.apply(&Effect::List { key, op });
+    txn.notify(Classes::LIST, "lset", key);
     reply.ok();
     Ok(())
 }
@@ -144,6 +148,7 @@ fn ltrim(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
             let op = ListOp::Trim { start, len };
             txn.apply(&Effect::List { key, op });
         }
+        txn.notify_taken(Classes::LIST, "ltrim", key);
     }
     reply.ok();
     Ok(())

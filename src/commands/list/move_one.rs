@@ -1,10 +1,11 @@
 //! An element from one list to another, or around: LMOVE, RPOPLPUSH.
 
-use super::common::{End, old_list, pop, push_one};
+use super::common::{End, old_list, push_one, take};
 use crate::commands::spec::{Group, first_key, flag, key_at};
 use crate::commands::value::reply_item;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::list::ListOp;
 use crate::resp::{Args, Reply};
@@ -67,14 +68,18 @@ pub(super) fn move_one(
             to_front: to.is_front(),
         };
         txn.apply(&Effect::List { key: source, op });
+        txn.notify(Classes::LIST, to.pushed(), source);
+        txn.notify(Classes::LIST, from.popped(), source);
         return Ok(true);
     }
     old_list(txn, target)?;
     let mut moved = Vec::new();
-    pop(txn, source, from, 1, |item| {
+    take(txn, source, from, 1, |item| {
         reply_item(reply, item);
         moved = item.bytes().into_owned();
     })?;
     push_one(txn, target, to, &moved);
+    txn.notify(Classes::LIST, to.pushed(), target);
+    txn.notify_taken(Classes::LIST, from.popped(), source);
     Ok(true)
 }

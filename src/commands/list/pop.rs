@@ -48,7 +48,7 @@ fn pop_end(txn: &mut Txn<'_, '_>, args: Args<'_>, (end, name): (End, &str), repl
         return Ok(());
     };
     match count {
-        None => drop(pop(txn, key, end, 1, |item| reply_item(reply, item))?),
+        None => pop(txn, key, end, 1, |item| reply_item(reply, item))?,
         Some(count) => {
             let count = count.min(len);
             reply.array(count as usize);

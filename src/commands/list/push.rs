@@ -4,6 +4,7 @@ use super::common::{End, old_list};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::list::ListOp;
 use crate::page::packed::pack;
@@ -80,6 +81,7 @@ fn push(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, must_exist: bool, reply
         elements: &elements,
     };
     txn.apply(&Effect::List { key, op });
+    txn.notify(Classes::LIST, end.pushed(), key);
     reply.int(len as i64 + args.len() as i64 - 2);
     Ok(())
 }

@@ -39,7 +39,7 @@ fn spublish(cx: &PublishCx<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
 
 fn send(cx: &PublishCx<'_>, args: Args<'_>, is_sharded: bool, reply: &mut Reply) -> CmdResult {
     let channel = (args.at(1), is_sharded);
-    let receivers = cx.pubsub.publish(cx.desk, channel, args.at(2), cx.kit.dependencies());
+    let receivers = cx.pubsub.publish(cx.outlet, channel, args.at(2), cx.kit.dependencies());
     reply.int(i64::try_from(receivers).unwrap_or(i64::MAX));
     Ok(())
 }

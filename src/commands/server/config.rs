@@ -224,6 +224,9 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
                 .engine
                 .set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
         }
+        if key == "notifications.keyspace_events" {
+            server.engine.events().ask_for(config.notifications.classes());
+        }
         if key == "log.level" {
             logging::set_level(config.log.level);
         }

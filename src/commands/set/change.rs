@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::common::{add, old_set, remove};
 use crate::commands::spec::{Group, first_key, flag, key_at};
 use crate::commands::{CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::set::SetRef;
 use crate::resp::{Args, Reply};
@@ -26,6 +27,7 @@ fn sadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let new = chosen(args, |member| set.is_none_or(|set| !set.contains(member)));
     if !new.is_empty() {
         add(txn, key, new.iter().copied());
+        txn.notify(Classes::SET, "sadd", key);
     }
     reply.int(new.len() as i64);
     Ok(())
@@ -63,6 +65,7 @@ fn srem(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let gone = chosen(args, |member| set.is_some_and(|set| set.contains(member)));
     if !gone.is_empty() {
         remove(txn, key, gone.iter().copied());
+        txn.notify_taken(Classes::SET, "srem", key);
     }
     reply.int(gone.len() as i64);
     Ok(())
@@ -87,8 +90,10 @@ fn smove(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     let is_in_target = old_set(txn, target)?.is_some_and(has);
     if is_there && source != target {
         remove(txn, source, [member].into_iter());
+        txn.notify_taken(Classes::SET, "srem", source);
         if !is_in_target {
             add(txn, target, [member].into_iter());
+            txn.notify(Classes::SET, "sadd", target);
         }
     }
     reply.int(i64::from(is_there));

@@ -7,6 +7,7 @@ use crate::commands::spec::{Group, KeySpec, all_keys, counted_keys, first_key, f
 use crate::commands::support::number::parse_i64;
 use crate::commands::value::reply_item;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::page::container::Kind;
 use crate::page::set::pack_members;
@@ -123,10 +124,11 @@ fn store(txn: &mut Txn<'_, '_>, args: Args<'_>, operation: Operation, reply: &mu
     });
     let target = args.at(1);
     if members.is_empty() {
-        txn.delete(target);
+        txn.remove(target);
     } else {
         let packed = pack_members(members.iter().copied(), txn.thresholds());
-        txn.put(target, ValueRef::Packed(Kind::Set, Packed::new(&packed)), None);
+        txn.replace(target, ValueRef::Packed(Kind::Set, Packed::new(&packed)), None);
+        txn.notify(Classes::SET, operation.stored(), target);
     }
     reply.int(members.len() as i64);
     Ok(())

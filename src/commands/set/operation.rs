@@ -37,6 +37,15 @@ pub(super) fn held<'k>(
 }
 
 impl Operation {
+    /// What it is told as where its result is stored.
+    pub fn stored(self) -> &'static str {
+        match self {
+            Self::Difference => "sdiffstore",
+            Self::Intersection => "sinterstore",
+            Self::Union => "sunionstore",
+        }
+    }
+
     /// Gives the members of the result to `visit`, each once, until it breaks.
     pub fn run<'s>(self, sets: &'s [Option<HeldSet>], visit: &mut dyn FnMut(Item<'s>) -> ControlFlow<()>) {
         let there: Vec<SetRef<'s>> = sets.iter().flatten().map(HeldSet::view).collect();

@@ -5,6 +5,7 @@ use crate::commands::chance::{self, Form, Pick, Urn, Wanted};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::{count_arg, reply_item};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::page::packed::Item;
 use crate::page::set::SetRef;
@@ -37,6 +38,7 @@ fn spop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         };
         reply.bulk(&member);
         remove(txn, key, [member.as_slice()].into_iter());
+        txn.notify_taken(Classes::SET, "spop", key);
         return Ok(());
     };
     let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -46,6 +48,7 @@ fn spop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     members.iter().for_each(|member| reply.bulk(member));
     if !members.is_empty() {
         remove(txn, key, members.iter().map(Vec::as_slice));
+        txn.notify_taken(Classes::SET, "spop", key);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::id::{Wanted, reply_id};
 use super::trim::Options;
 use crate::commands::spec::{Group, KeySpec, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::packed::pack;
 use crate::page::stream::{StreamId, StreamOp};
@@ -52,6 +53,7 @@ fn xadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     }
     let fields = pack(fields.iter());
     apply(txn, key, StreamOp::Add { id, fields: &fields });
+    txn.notify(Classes::STREAM, "xadd", key);
     options.trim(txn, key)?;
     reply_id(reply, id);
     Ok(())

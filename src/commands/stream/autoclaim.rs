@@ -1,7 +1,7 @@
 //! Giving pending entries that nobody minds to a consumer: XAUTOCLAIM.
 
 use super::claim::{Claim, reply_claimed};
-use super::common::{no_key_or_group, old_stream};
+use super::common::{no_key_or_group, read_stream};
 use super::id::{parse_start, reply_id};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::support::number::parse_i64;
@@ -28,9 +28,10 @@ pub(super) const XAUTOCLAIM: Spec = Spec {
 fn xautoclaim(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let now_ms = txn.now_ms();
     let (key, name, consumer) = (args.at(1), args.at(2), args.at(3));
-    let options = Options::parse(args)?;
     let missing = || no_key_or_group(key, name, "");
-    let stream = old_stream(txn, key)?.ok_or_else(missing)?;
+    let stream = read_stream(txn, key)?;
+    let options = Options::parse(args)?;
+    let stream = stream.ok_or_else(missing)?;
     let group = stream.group(name).ok_or_else(missing)?;
     let mut claim = Claim::new(group, consumer);
     let (mut taken, mut deleted) = (Vec::new(), Vec::new());

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::common::{apply, no_key_or_group, old_stream, quoting, reply_entry};
+use super::common::{MADE_CONSUMER, apply, no_key_or_group, quoting, read_stream, reply_entry};
 use super::id::{packed_ids, parse_id, reply_id};
 use crate::commands::spec::{Group as Family, first_key, flag};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::packed::{Builder, Item, Packed};
 use crate::page::stream::{BigStream, Group, Pending, StreamId, StreamOp};
@@ -28,7 +29,7 @@ fn xclaim(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     let now_ms = txn.now_ms();
     let (key, name, consumer) = (args.at(1), args.at(2), args.at(3));
     let missing = || no_key_or_group(key, name, "");
-    let stream = old_stream(txn, key)?.ok_or_else(missing)?;
+    let stream = read_stream(txn, key)?.ok_or_else(missing)?;
     let group = stream.group(name).ok_or_else(missing)?;
     let options = Options::parse(args, now_ms)?;
     let mut claim = Claim::new(group, consumer);
@@ -228,6 +229,7 @@ impl<'g, 'n> Claim<'g, 'n> {
             last_id: self.last_id.map(|id| (id, self.group.entries_read)),
             gone,
             pending: builder.finish(),
+            makes_consumer: self.number.is_none(),
         }
     }
 }
@@ -240,6 +242,7 @@ pub(super) struct Outcome<'a> {
     last_id: Option<(StreamId, Option<u64>)>,
     gone: Vec<StreamId>,
     pending: Vec<u8>,
+    makes_consumer: bool,
 }
 
 impl Outcome<'_> {
@@ -268,5 +271,8 @@ impl Outcome<'_> {
             pending: &self.pending,
         };
         apply(txn, key, op);
+        if self.makes_consumer {
+            txn.notify(Classes::STREAM, MADE_CONSUMER, key);
+        }
     }
 }

@@ -9,6 +9,9 @@ use crate::page::entry::EntryRef;
 use crate::page::stream::{self, BigStream, Entry, StreamOp};
 use crate::resp::Reply;
 
+/// What a consumer is told as that comes into being, however it does.
+pub(super) const MADE_CONSUMER: &str = "xgroup-createconsumer";
+
 /// The stream that an entry holds.
 pub(super) fn stream_of(entry: EntryRef<'_>) -> Result<&BigStream, WrongType> {
     stream::stream_of(entry.value()).ok_or(WrongType)
@@ -17,6 +20,11 @@ pub(super) fn stream_of(entry: EntryRef<'_>) -> Result<&BigStream, WrongType> {
 /// The stream at `key` before this command changes it.
 pub(super) fn old_stream<'a>(txn: &'a mut Txn<'_, '_>, key: &[u8]) -> Result<Option<&'a BigStream>, WrongType> {
     txn.old(key).map(stream_of).transpose()
+}
+
+/// The stream at `key`, counted as a use of the key.
+pub(super) fn read_stream<'a>(txn: &'a mut Txn<'_, '_>, key: &[u8]) -> Result<Option<&'a BigStream>, WrongType> {
+    txn.get(key).map(stream_of).transpose()
 }
 
 pub(super) fn apply(txn: &mut Txn<'_, '_>, key: &[u8], op: StreamOp<'_>) {

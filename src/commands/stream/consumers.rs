@@ -1,9 +1,10 @@
 //! Consumers of a group: XGROUP CREATECONSUMER, DELCONSUMER.
 
-use super::common::apply;
+use super::common::{MADE_CONSUMER, apply};
 use super::group::stream_with_group;
 use crate::commands::spec::{Group, flag, key_at};
 use crate::commands::{CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::stream::StreamOp;
 use crate::resp::{Args, Reply};
@@ -29,6 +30,7 @@ fn create_consumer(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
             at_ms: txn.now_ms(),
         };
         apply(txn, key, op);
+        txn.notify(Classes::STREAM, MADE_CONSUMER, key);
     }
     reply.int(i64::from(is_new));
     Ok(())
@@ -50,6 +52,7 @@ fn delete_consumer(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
     if pending.is_some() {
         let op = StreamOp::ConsumerDelete { group: name, consumer };
         apply(txn, key, op);
+        txn.notify(Classes::STREAM, "xgroup-delconsumer", key);
     }
     reply.int(pending.unwrap_or(0) as i64);
     Ok(())

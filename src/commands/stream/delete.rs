@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::common::{apply, old_stream};
+use super::common::{apply, old_stream, read_stream};
 use super::id::{packed_ids, parse_ids};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::stream::StreamOp;
 use crate::resp::{Args, Reply};
@@ -33,6 +34,7 @@ fn xdel(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     if !ids.is_empty() {
         let ids = packed_ids(&ids);
         apply(txn, key, StreamOp::Delete { ids: &ids });
+        txn.notify(Classes::STREAM, "xdel", key);
     }
     reply.int(ids.len() as i64);
     Ok(())
@@ -51,7 +53,7 @@ pub(super) const XACK: Spec = Spec {
 
 fn xack(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let (key, name) = (args.at(1), args.at(2));
-    let Some(group) = old_stream(txn, key)?.and_then(|stream| stream.group(name)) else {
+    let Some(group) = read_stream(txn, key)?.and_then(|stream| stream.group(name)) else {
         reply.int(0);
         return Ok(());
     };

@@ -6,6 +6,7 @@ use crate::commands::help::subcommand_syntax;
 use crate::commands::spec::{Group, flag, key_at};
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::stream::{BigStream, StreamId, StreamOp};
 use crate::resp::{Args, Reply};
@@ -52,6 +53,7 @@ fn create(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         entries_read,
     };
     apply(txn, key, op);
+    txn.notify(Classes::STREAM, "xgroup-create", key);
     reply.ok();
     Ok(())
 }
@@ -82,6 +84,7 @@ fn set_id(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         entries_read,
     };
     apply(txn, key, op);
+    txn.notify(Classes::STREAM, "xgroup-setid", key);
     reply.ok();
     Ok(())
 }
@@ -140,6 +143,7 @@ fn destroy(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     let exists = stream.group(name).is_some();
     if exists {
         apply(txn, key, StreamOp::GroupDestroy { group: name });
+        txn.notify(Classes::STREAM, "xgroup-destroy", key);
     }
     reply.int(i64::from(exists));
     Ok(())

@@ -61,7 +61,7 @@ fn xread(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Result<Att
     }
     let mut answer = Answer::new(reply);
     for ((key, _), id) in options.pairs(args).zip(&ids) {
-        let Some(stream) = txn.peek(key).map(stream_of).transpose()? else {
+        let Some(stream) = txn.get(key).map(stream_of).transpose()? else {
             continue;
         };
         if let Some(entries) = stream.behind(*id, options.count) {

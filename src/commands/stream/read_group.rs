@@ -1,12 +1,13 @@
 //! Reading as a consumer of a group: XREADGROUP.
 
-use super::common::{apply, no_key_or_group, old_stream, reply_entry};
+use super::common::{MADE_CONSUMER, apply, no_key_or_group, old_stream, read_stream, reply_entry};
 use super::id::{packed_ids, parse_id, reply_id};
 use super::read::{Answer, Options, streams_keys};
 use crate::commands::blocking::Attempt;
 use crate::commands::spec::{Group, flag};
 use crate::commands::{CmdError, Handler, Spec};
 use crate::engine::blocked::Wanted;
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::packed::{Builder, Item};
 use crate::page::stream::{StreamId, StreamOp};
@@ -29,7 +30,7 @@ fn xreadgroup(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Resul
     let (group, consumer) = group.ok_or(CmdError::text("ERR Missing GROUP option for XREADGROUP"))?;
     let mut wanted = Vec::new();
     for (key, id) in options.pairs(args) {
-        let stream = old_stream(txn, key)?;
+        let stream = read_stream(txn, key)?;
         if stream.is_none_or(|stream| stream.group(group).is_none()) {
             return Err(no_key_or_group(key, group, " in XREADGROUP with GROUP option"));
         }
@@ -92,6 +93,7 @@ impl Reader<'_> {
             ids.push(entry.id);
         }
         reply.finish_array(array, ids.len());
+        let makes_consumer = group.consumer(self.consumer).is_none();
         let last_id = ids.last().copied().unwrap_or(group.last_id);
         let ids = if self.no_ack { Vec::new() } else { packed_ids(&ids) };
         let op = StreamOp::Deliver {
@@ -103,6 +105,7 @@ impl Reader<'_> {
             ids: &ids,
         };
         apply(txn, key, op);
+        self.tell_if_made(txn, key, makes_consumer);
         Ok(())
     }
 
@@ -123,8 +126,10 @@ impl Reader<'_> {
         let array = reply.deferred_array();
         let (mut count, mut again) = (0, Builder::default());
         let start = after.next().unwrap_or(StreamId::MAX);
-        let consumer = group.consumer(self.consumer).into_iter();
+        let consumer = group.consumer(self.consumer);
+        let makes_consumer = consumer.is_none();
         for pending in consumer
+            .into_iter()
             .flat_map(|number| group.pending_of(number, start))
             .take(self.count)
         {
@@ -149,6 +154,13 @@ impl Reader<'_> {
             pending: &again.finish(),
         };
         apply(txn, key, op);
+        self.tell_if_made(txn, key, makes_consumer);
         Ok(())
+    }
+
+    fn tell_if_made(&self, txn: &mut Txn<'_, '_>, key: &[u8], makes_consumer: bool) {
+        if makes_consumer {
+            txn.notify(Classes::STREAM, MADE_CONSUMER, key);
+        }
     }
 }

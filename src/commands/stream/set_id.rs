@@ -5,6 +5,7 @@ use super::id::parse_id;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::stream::{StreamId, StreamOp};
 use crate::resp::{Args, Reply};
@@ -41,6 +42,7 @@ fn xsetid(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         entries_added: added.unwrap_or(stream.entries_added()),
     };
     apply(txn, key, op);
+    txn.notify(Classes::STREAM, "xsetid", key);
     reply.ok();
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::id::{Wanted, parse_id, parse_wanted};
 use crate::commands::spec::{Group, first_key};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::stream::{StreamOp, Trim};
 use crate::page::thresholds::Thresholds;
@@ -122,6 +123,7 @@ impl Options {
         let count = stream.map_or(0, |stream| stream.count_to_trim(trim, self.approximate, limit));
         if count > 0 {
             apply(txn, key, StreamOp::Trim { count });
+            txn.notify(Classes::STREAM, "xtrim", key);
         }
         Ok(count)
     }

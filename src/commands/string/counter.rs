@@ -7,6 +7,7 @@ use crate::commands::support::long_double::{LongDouble, NAN_OR_INFINITY};
 use crate::commands::support::number::parse_i64;
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{Txn, str_of};
 use crate::page::StrRef;
 use crate::resp::{Args, Reply};
@@ -82,6 +83,7 @@ fn add(txn: &mut Txn<'_, '_>, key: &[u8], by: i64, reply: &mut Reply) -> CmdResu
         .ok_or(CmdError::text("ERR increment or decrement would overflow"))?;
     let mut digits = itoa::Buffer::new();
     txn.put_str(key, StrRef::Inline(digits.format(sum).as_bytes()), expire_at_ms);
+    txn.notify(Classes::STRING, "incrby", key);
     reply.int(sum);
     Ok(())
 }
@@ -109,6 +111,7 @@ fn incrbyfloat(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdR
     let by = LongDouble::parse(args.at(2)).ok_or(CmdError::NotFloat)?;
     let sum = old.checked_add(by).ok_or(CmdError::text(NAN_OR_INFINITY))?.to_text();
     txn.put_str(key, StrRef::Inline(sum.as_bytes()), expire_at_ms);
+    txn.notify(Classes::STRING, "incrbyfloat", key);
     reply.bulk(sum.as_bytes());
     Ok(())
 }

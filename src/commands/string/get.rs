@@ -4,6 +4,7 @@ use super::options::{Dialect, Expiry, Options};
 use crate::commands::spec::{Group, KeySpec, first_key, flag};
 use crate::commands::value::{reply_str, str_arg};
 use crate::commands::{CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn, str_of};
 use crate::resp::{Args, Reply};
 
@@ -34,7 +35,7 @@ pub(super) const GETDEL: Spec = Spec {
 fn getdel(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let key = args.at(1);
     reply_str(reply, txn.get_str(key)?);
-    txn.delete(key);
+    txn.remove(key);
     Ok(())
 }
 
@@ -68,7 +69,7 @@ fn getex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     let expires = entry.expire_at_ms().is_some();
     reply_str(reply, Some(value));
     if expire_at_ms.is_some() || (options.expiry == Expiry::Persist && expires) {
-        txn.expire_at(key, expire_at_ms);
+        txn.set_expiry(key, expire_at_ms);
     }
     Ok(())
 }
@@ -85,6 +86,7 @@ pub(super) const GETSET: Spec = Spec {
 fn getset(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let key = args.at(1);
     reply_str(reply, txn.get_str(key)?);
-    txn.put_str(key, str_arg(args, 2), None);
+    txn.replace_str(key, str_arg(args, 2), None);
+    txn.notify(Classes::STRING, "set", key);
     Ok(())
 }

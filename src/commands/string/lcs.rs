@@ -66,7 +66,9 @@ impl Options {
 }
 
 fn lcs(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let (a, b) = (hold(txn, args.at(1))?, hold(txn, args.at(2))?);
+    // Both are looked up, also where the first is of another type.
+    let (a, b) = (hold(txn, args.at(1)), hold(txn, args.at(2)));
+    let (a, b) = (a?, b?);
     let options = Options::parse(args.skip(3))?;
     let (a, b, bytes_max) = (a.text(), b.text(), txn.string_bytes_max());
     // Before long strings are put together for it.

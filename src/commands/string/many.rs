@@ -3,6 +3,7 @@
 use crate::commands::spec::{Group, all_keys, flag};
 use crate::commands::value::{reply_str, str_arg};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn, str_of};
 use crate::resp::{Args, Reply};
 
@@ -77,6 +78,8 @@ fn check_pairs(args: Args<'_>, command: &str) -> CmdResult {
 /// Sets every key; of a repeated one the last value stays.
 fn put_pairs(txn: &mut Txn<'_, '_>, args: Args<'_>) {
     for at in (1..args.len()).step_by(2) {
-        txn.put_str(args.at(at), str_arg(args, at + 1), None);
+        let key = args.at(at);
+        txn.replace_str(key, str_arg(args, at + 1), None);
+        txn.notify(Classes::STRING, "set", key);
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::commands::spec::{Group, KeySpec, first_key, flag};
 use crate::commands::value::{check_length, int_arg, reply_range, str_arg};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::resp::{Args, Reply};
 
@@ -23,11 +24,13 @@ fn append(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     let (key, tail) = (args.at(1), args.at(2));
     let Some(len) = txn.old_str(key)?.map(|text| text.len()) else {
         txn.put_str(key, str_arg(args, 2), None);
+        txn.notify(Classes::STRING, "append", key);
         reply.int(tail.len() as i64);
         return Ok(());
     };
     check_length(len as u64, tail.len(), txn.string_bytes_max())?;
     txn.write_range(key, len, tail);
+    txn.notify(Classes::STRING, "append", key);
     reply.int((len + tail.len()) as i64);
     Ok(())
 }
@@ -54,6 +57,7 @@ fn setrange(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResu
     check_length(offset, bytes.len(), txn.string_bytes_max())?;
     let offset = offset as usize;
     txn.write_range_or_create(key, offset, bytes);
+    txn.notify(Classes::STRING, "setrange", key);
     reply.int(len.max(offset + bytes.len()) as i64);
     Ok(())
 }

@@ -5,6 +5,7 @@ use crate::commands::spec::{Access, Group, KeySpec, first_key, flag};
 use crate::commands::support::expire::TimeUnit;
 use crate::commands::value::{reply_str, str_arg};
 use crate::commands::{CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
 
@@ -34,9 +35,20 @@ fn set(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     if args.len() > 3 {
         return set_with_options(txn, args, reply);
     }
-    txn.put_str(args.at(1), str_arg(args, 2), None);
+    let key = args.at(1);
+    txn.replace_str(key, str_arg(args, 2), None);
+    txn.notify(Classes::STRING, "set", key);
     reply.ok();
     Ok(())
+}
+
+/// Tells that `key` has been set, and was given a time to die.
+fn tell_of_time(txn: &mut Txn<'_, '_>, key: &[u8], expire_at_ms: u64) {
+    txn.notify(Classes::STRING, "set", key);
+    txn.notify(Classes::GENERIC, "expire", key);
+    if expire_at_ms <= txn.now_ms() {
+        txn.notify(Classes::EXPIRED, "expired", key);
+    }
 }
 
 fn set_with_options(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
@@ -66,7 +78,11 @@ fn set_with_options(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) ->
             expire_at_ms = old.flatten();
         }
     }
-    txn.put_str(key, str_arg(args, 2), expire_at_ms);
+    txn.replace_str(key, str_arg(args, 2), expire_at_ms);
+    match (options.expiry, expire_at_ms) {
+        (Expiry::At(_), Some(at_ms)) => tell_of_time(txn, key, at_ms),
+        _ => txn.notify(Classes::STRING, "set", key),
+    }
     if !options.get {
         reply.ok();
     }
@@ -103,7 +119,9 @@ fn psetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
 
 fn set_with_time(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply, unit: TimeUnit, command: &str) -> CmdResult {
     let expire_at_ms = ExpireTime::from_now(args.at(2), unit).resolve(txn.now_ms(), command)?;
-    txn.put_str(args.at(1), str_arg(args, 3), Some(expire_at_ms));
+    let key = args.at(1);
+    txn.replace_str(key, str_arg(args, 3), Some(expire_at_ms));
+    tell_of_time(txn, key, expire_at_ms);
     reply.ok();
     Ok(())
 }
@@ -121,7 +139,8 @@ fn setnx(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     let key = args.at(1);
     let is_free = txn.old(key).is_none();
     if is_free {
-        txn.put_str(key, str_arg(args, 2), None);
+        txn.replace_str(key, str_arg(args, 2), None);
+        txn.notify(Classes::STRING, "set", key);
     }
     reply.int(i64::from(is_free));
     Ok(())

@@ -7,6 +7,7 @@ use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::support::double::parse_f64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::zset::{ZsetOp, pack_pairs};
 use crate::resp::{Args, Reply};
@@ -189,6 +190,8 @@ pub(in crate::commands) fn add_scores(
         let members = pack_pairs(changes.into_iter());
         let op = ZsetOp::Add { members: &members };
         txn.apply(&Effect::Zset { key, op });
+        let name = if options.incr { "zincr" } else { "zadd" };
+        txn.notify(Classes::ZSET, name, key);
     }
     match last {
         Some(score) if options.incr => reply.double(score),

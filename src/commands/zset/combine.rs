@@ -141,7 +141,7 @@ fn store_result(
     };
     let options = Options::parse(args.skip(3 + sources.len()), sources.len(), &accepted)?;
     let members = Sources::new(&sources, &options.weights).run(operation, options.aggregate);
-    store(txn, args.at(1), &members);
+    store(txn, args.at(1), &members, name);
     reply.int(members.len() as i64);
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use super::interval::Interval;
 use crate::commands::value::reply_item;
 use crate::engine::effect::Effect;
+use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn, WrongType};
 use crate::page::container::Kind;
 use crate::page::entry::EntryRef;
@@ -46,25 +47,27 @@ pub(super) fn remove<'a>(txn: &mut Txn<'_, '_>, key: &[u8], members: impl Iterat
     txn.apply(&Effect::Zset { key, op });
 }
 
-pub(super) fn remove_interval(txn: &mut Txn<'_, '_>, key: &[u8], interval: Interval) {
+pub(super) fn remove_interval(txn: &mut Txn<'_, '_>, key: &[u8], interval: Interval, name: &str) {
     if interval.len > 0 {
         let op = ZsetOp::RemoveRange {
             start: interval.start,
             len: interval.len,
         };
         txn.apply(&Effect::Zset { key, op });
+        txn.notify_taken(Classes::ZSET, name, key);
     }
 }
 
 /// Puts a sorted set of these members, which are in order, in place of whatever `key` holds; of none: deletes it.
-pub(in crate::commands) fn store(txn: &mut Txn<'_, '_>, key: &[u8], members: &[Scored<'_>]) {
+pub(in crate::commands) fn store(txn: &mut Txn<'_, '_>, key: &[u8], members: &[Scored<'_>], name: &str) {
     if members.is_empty() {
-        txn.delete(key);
+        txn.remove(key);
         return;
     }
     let items = members.iter().map(|(score, name)| (*score, Item::of(name)));
     let packed = pack_members(items, txn.thresholds());
-    txn.put(key, ValueRef::Packed(Kind::Zset, Packed::new(&packed)), None);
+    txn.replace(key, ValueRef::Packed(Kind::Zset, Packed::new(&packed)), None);
+    txn.notify(Classes::ZSET, name, key);
 }
 
 /// The order of a sorted set.

@@ -46,6 +46,14 @@ pub(super) enum End {
 }
 
 impl End {
+    /// What a member that goes from there is told as.
+    fn popped(self) -> &'static str {
+        match self {
+            Self::Min => "zpopmin",
+            Self::Max => "zpopmax",
+        }
+    }
+
     /// The end that `MIN` or `MAX` names.
     pub fn parse(argument: &[u8]) -> Result<Self, CmdError> {
         match argument.to_ascii_lowercase().as_slice() {
@@ -92,6 +100,6 @@ pub(super) fn pop(txn: &mut Txn<'_, '_>, key: &[u8], end: End, count: u64, visit
     let reverse = end == End::Max;
     let interval = all.limited(reverse, 0, count as i64);
     interval.visit(zset, reverse, visit);
-    remove_interval(txn, key, interval);
+    remove_interval(txn, key, interval, end.popped());
     Ok(())
 }

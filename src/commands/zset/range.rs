@@ -56,7 +56,7 @@ fn zrangestore(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdR
             .visit(zset, false, |member| members.push(each(member)));
     }
     query.lose_signs(&mut members, txn.thresholds());
-    store(txn, args.at(1), &members);
+    store(txn, args.at(1), &members, ZRANGESTORE.name);
     reply.int(members.len() as i64);
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::common::{old_zset, remove, remove_interval};
 use super::interval::{Bounds, By};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdResult, Handler, Spec};
+use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
 
@@ -37,6 +38,7 @@ fn zrem(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         .collect();
     if !gone.is_empty() {
         remove(txn, key, gone.iter().copied());
+        txn.notify_taken(Classes::ZSET, "zrem", key);
     }
     reply.int(gone.len() as i64);
     Ok(())
@@ -94,7 +96,12 @@ fn remove_range(txn: &mut Txn<'_, '_>, args: Args<'_>, by: By, reply: &mut Reply
     let key = args.at(1);
     let zset = old_zset(txn, key)?;
     let interval = zset.map_or_else(Default::default, |zset| bounds.interval(zset, false));
-    remove_interval(txn, key, interval);
+    let name = match by {
+        By::Score => ZREMRANGEBYSCORE.name,
+        By::Rank => ZREMRANGEBYRANK.name,
+        By::Lex => ZREMRANGEBYLEX.name,
+    };
+    remove_interval(txn, key, interval, name);
     reply.int(interval.len as i64);
     Ok(())
 }

@@ -238,9 +238,9 @@ impl Hub {
             rest = behind;
             for runs in window {
                 if let Some(connected) = self.connections.get_mut(runs.index) {
-                    let posted = self.cx.desk.posted();
+                    let posted = self.cx.desk.outlet().posted();
                     runs.owed.depends_on = connected.connection.run(runs.looked.as_ref());
-                    runs.owed.publishes = self.cx.desk.posted() != posted;
+                    runs.owed.publishes = self.cx.desk.outlet().posted() != posted;
                     is_cut |= connected.connection.take_cut();
                     self.cx.go_on();
                 }

@@ -20,6 +20,9 @@ use crate::support::{Args, Rng, text};
 /// Connections a sequence is spread over.
 pub const CONNECTIONS: u8 = 3;
 
+/// Databases that sequences use.
+pub const DATABASES: u8 = 4;
+
 /// One step of a sequence.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -274,7 +277,7 @@ impl Generator {
     }
 
     fn database(&mut self) -> String {
-        self.rng.below(crate::dataset::DATABASES as usize).to_string()
+        self.rng.below(DATABASES as usize).to_string()
     }
 }
 
