@@ -20,6 +20,7 @@ pub mod keyspace_events;
 pub mod live;
 mod load;
 mod locate;
+pub mod logs;
 pub mod migrate_args;
 mod offline;
 mod open_files;
