@@ -96,11 +96,11 @@ async function messages(redis) {
 }
 
 async function caching(redis) {
-  const subscriber = connect();
+  const subscriber = connect({ protocol: 2 });
   const got = [];
   subscriber.on("message", (channel, keys) => got.push([channel, keys]));
   await subscriber.subscribe("__redis__:invalidate");
-  const reader = connect();
+  const reader = connect({ protocol: 2 });
   const id = (await redis.client("LIST")).match(/id=(\d+) [^\n]*sub=1/)[1];
   assert.equal(await reader.client("TRACKING", "ON", "REDIRECT", id), "OK");
   assert.equal(await reader.client("GETREDIR"), Number(id));

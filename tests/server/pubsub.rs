@@ -284,3 +284,32 @@ fn a_subscriber_may_be_idle() {
     server.connect().call(&["PUBLISH", "c", "still there"]);
     assert_eq!(payload(&mut subscriber), "still there");
 }
+
+#[test]
+fn an_answer_does_not_wait_behind_a_message_of_the_same_sync() {
+    let server = Server::lokikv(&["wal.fsync=always", "checkpoint.interval_s=0", "server.workers=2"]);
+    // Connections go to the workers in turn: who waits is served by one, who writes by the other.
+    let mut listener = subscribed(&server, &["SUBSCRIBE", "c"]);
+    let mut publisher = server.connect();
+    let mut waiter = server.connect();
+    let mut pusher = server.connect();
+    let mut slowest = Duration::ZERO;
+    for n in 0..300 {
+        let n = n.to_string();
+        waiter.send(&["BLPOP", "l", "20"]).unwrap();
+        while info(&mut pusher, "blocked_clients") == 0 {}
+        let begun = Instant::now();
+        let mut request = Vec::new();
+        encode(&["SET", "k", &n], &mut request);
+        encode(&["PUBLISH", "c", &n], &mut request);
+        publisher.send_raw(&request).unwrap();
+        pusher.send(&["RPUSH", "l", &n]).unwrap();
+        assert_eq!(waiter.recv().unwrap().value.items()[1], Value::bulk(&n));
+        slowest = slowest.max(begun.elapsed());
+        assert_eq!(payload(&mut listener), n);
+        assert_eq!(publisher.recv().unwrap().value, Value::ok());
+        assert_eq!(publisher.recv().unwrap().value, Value::Int(1));
+        assert_eq!(pusher.recv().unwrap().value, Value::Int(1));
+    }
+    assert!(slowest < Duration::from_secs(10), "{slowest:?}");
+}

@@ -247,7 +247,12 @@ impl Hub {
             }
         }
         let is_alone = running.len() == 1 && self.ready.is_empty();
+        let posted = self.cx.desk.posted();
         self.cx.end_turn(is_alone, is_cut);
+        if self.cx.desk.posted() != posted {
+            // It is not known any more whose changes were told of.
+            running.iter_mut().for_each(|runs| runs.owed.publishes = true);
+        }
         self.deliver();
         self.settle_all(&running);
         running.clear();

@@ -60,9 +60,10 @@ pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
 /// Bytes that connected clients take.
 pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     let (engine, live) = (&view.server.engine, view.server.params.live());
-    let (used, peak) = (engine.meter().used_bytes(), engine.meter().peak_bytes());
+    let tracked = engine.tracking().bytes();
+    let (used, peak) = (engine.meter().used_bytes() + tracked, engine.meter().peak_bytes());
     let (rss, clients) = (process::rss_bytes(), view.server.clients.held_bytes());
-    let overhead = super::data::index_bytes(engine) + clients;
+    let overhead = super::data::index_bytes(engine) + tracked + clients;
     let max = live.maxmemory();
     let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * part as f64 / whole.max(1) as f64);
     let dataset = used.saturating_sub(overhead - clients);
