@@ -72,15 +72,11 @@ impl Hub {
     /// Hands over what has been taken from the tray, as far as it may be shown.
     fn show_waiting(&mut self) {
         while let Some(delivery) = self.deliveries.waiting.pop_front() {
-            let fate = self.fate(&delivery);
-            if matches!(fate, Fate::Waits) {
-                self.deliveries.waiting.push_front(delivery);
-                return;
-            }
-            // One that was woken and is not looked at any more would not wake the others of its thread.
-            (self.deliveries.written, self.deliveries.stable) = <(Awaited, Awaited)>::default();
-            match fate {
-                Fate::Waits => {}
+            match self.fate(&delivery) {
+                Fate::Waits => {
+                    self.deliveries.waiting.push_front(delivery);
+                    return;
+                }
                 Fate::Shown => self.hand_out(&delivery),
                 Fate::Dropped => self.cx.desk.drop_delivery(&delivery),
             }
