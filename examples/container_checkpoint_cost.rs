@@ -207,7 +207,7 @@ fn measure(bench: &mut Bench, elements: u64, string_bytes: u64) -> Outcome<()> {
 
 fn bring_elsewhere(bench: &Bench) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let name = "0".to_owned();
+    let name = "default".to_owned();
     for what in ["PERSIST", "COLLECTION COPY"] {
         let (before, _) = memory_mb()?;
         forget_peak()?;

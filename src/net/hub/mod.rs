@@ -247,9 +247,9 @@ impl Hub {
             }
         }
         let is_alone = running.len() == 1 && self.ready.is_empty();
-        let posted = self.cx.desk.posted();
+        let posted = self.cx.desk.outlet().posted();
         self.cx.end_turn(is_alone, is_cut);
-        if self.cx.desk.posted() != posted {
+        if self.cx.desk.outlet().posted() != posted {
             // It is not known any more whose changes were told of.
             running.iter_mut().for_each(|runs| runs.owed.publishes = true);
         }
