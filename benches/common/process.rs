@@ -1,4 +1,4 @@
-//! What Linux knows of a running process: CPU time used and memory held.
+//! What Linux knows of a running process: CPU time used and memory held; and how many files this one may open.
 
 use super::Result;
 use std::collections::HashMap;
@@ -104,4 +104,22 @@ impl ThreadTimes {
         });
         Duration::from_nanos(used.sum())
     }
+}
+
+/// Thousands of connections need as many descriptors here, and in the servers, which inherit the limit.
+pub fn raise_open_files_limit() -> Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live struct of the right type.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(std::io::Error::last_os_error().into());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: as above, and setrlimit only reads it.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+        return Err(std::io::Error::last_os_error().into());
+    }
+    Ok(())
 }

@@ -1,9 +1,9 @@
 //! Thousands of clients that wait for a key each: their memory, and how soon they are woken.
 
-use super::common::Result;
 use super::common::client::{Client, Reply, encode};
 use super::common::server::{Server, Setup};
 use super::common::stats::Latencies;
+use super::common::{Result, process};
 use super::table::{self, Align};
 use super::{Options, SIDES};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ const CLIENTS: u64 = 10_000;
 /// Measures both servers and renders the section.
 pub fn run(options: &Options) -> Result<String> {
     let clients = options.scaled(CLIENTS);
-    raise_open_files();
+    process::raise_open_files_limit()?;
     let mut rows = Vec::new();
     for (side, setup) in SIDES.iter().zip(options.setups()) {
         eprintln!("blocked clients: {side}");
@@ -33,20 +33,6 @@ pub fn run(options: &Options) -> Result<String> {
          turn, from the push to the waiter's reply.\n\n{}",
         table::render(&header, &rows)
     ))
-}
-
-fn raise_open_files() {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: plain calls on a local structure.
-    unsafe {
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
-        }
-    }
 }
 
 fn measure(setup: &Setup, clients: u64) -> Result<Vec<String>> {

@@ -18,7 +18,7 @@ mod scenarios;
 use clap::Parser;
 use common::peers::Found;
 use common::server::Server;
-use common::{Result, machine};
+use common::{Result, machine, process};
 use options::Options;
 use scenarios::Scenario;
 
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let options = Options::parse();
-    raise_open_files_limit()?;
+    process::raise_open_files_limit()?;
     let peer = options.peer()?;
     let setups = options.setups(peer.as_ref());
     let mut rows = Vec::new();
@@ -78,22 +78,4 @@ fn about(options: &Options, peer: Option<&Found>) -> String {
             .map(|path| format!("- LokiKV: {}", machine::version(path))),
     );
     lines.join("\n")
-}
-
-/// Thousands of connections need as many descriptors here, and in the servers, which inherit the limit.
-fn raise_open_files_limit() -> Result<()> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: the pointer is to a live struct of the right type.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        return Err(std::io::Error::last_os_error().into());
-    }
-    limit.rlim_cur = limit.rlim_max;
-    // SAFETY: as above, and setrlimit only reads it.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
-        return Err(std::io::Error::last_os_error().into());
-    }
-    Ok(())
 }

@@ -29,9 +29,10 @@ fn xautoclaim(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRe
     let now_ms = txn.now_ms();
     let (key, name, consumer) = (args.at(1), args.at(2), args.at(3));
     let missing = || no_key_or_group(key, name, "");
-    let stream = read_stream(txn, key)?;
+    // The key is looked up first, and its type judged last.
+    let found = read_stream(txn, key);
     let options = Options::parse(args)?;
-    let stream = stream.ok_or_else(missing)?;
+    let stream = found?.ok_or_else(missing)?;
     let group = stream.group(name).ok_or_else(missing)?;
     let mut claim = Claim::new(group, consumer);
     let (mut taken, mut deleted) = (Vec::new(), Vec::new());
