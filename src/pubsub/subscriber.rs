@@ -16,6 +16,8 @@ pub struct Subscriber {
     /// Its connection's, at the desk.
     number: usize,
     topics: [HashSet<ByName>; TopicKind::ALL.len()],
+    /// Whether there is any of them: each request asks.
+    is_any: bool,
     /// MONITOR.
     pub(super) is_monitor: bool,
 }
@@ -33,6 +35,7 @@ impl Subscriber {
             desk,
             number,
             topics: Default::default(),
+            is_any: false,
             is_monitor: false,
         }
     }
@@ -50,7 +53,13 @@ impl Subscriber {
     /// Whether it has any.
     #[inline]
     pub fn is_any(&self) -> bool {
-        self.topics.iter().any(|topics| !topics.is_empty())
+        self.is_any
+    }
+
+    /// Whether it has any, or is in MONITOR: then some requests are refused.
+    #[inline]
+    pub fn is_restrained(&self) -> bool {
+        self.is_any | self.is_monitor
     }
 
     /// Whether something that its worker has published and not delivered yet may be for it.
@@ -97,6 +106,7 @@ impl Subscriber {
         self.desk.add(topic.id, self.number);
         if let Some(topics) = self.topics.get_mut(topic.kind.index()) {
             topics.insert(ByName(topic));
+            self.is_any = true;
         }
     }
 
@@ -105,6 +115,7 @@ impl Subscriber {
         let ByName(topic) = topics.take(name)?;
         if topics.is_empty() {
             topics.shrink_to_fit();
+            self.is_any = self.topics.iter().any(|topics| !topics.is_empty());
         }
         self.desk.remove(topic.id, self.number);
         Some(topic)

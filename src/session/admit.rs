@@ -38,13 +38,24 @@ pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>) -> Re
     if flags & (flag::WRITE | flag::TELLS_OF_DISK) != 0 && keeps_nothing {
         check_disk(server)?;
     }
-    if client.only_listens() && flags & flag::WHILE_SUBSCRIBED == 0 {
-        return Err(only_listens(call.command));
+    let is_loading = kit.awaits_data() && flags & flag::LOADING == 0;
+    if client.subscriber.is_restrained() {
+        check_listener(client, call, is_loading)?;
     }
-    if kit.awaits_data() && flags & flag::LOADING == 0 {
+    if is_loading {
         return Err(CmdError::LOADING);
     }
-    if client.subscriber.is_monitor() && flags & (flag::WRITE | flag::READONLY | flag::MAY_REPLICATE) != 0 {
+    Ok(())
+}
+
+/// Whether a client that has subscriptions, or is in MONITOR, may run the command.
+#[cold]
+fn check_listener(client: &Client, call: &Call<'_>, is_loading: bool) -> Result<(), CmdError> {
+    if client.only_listens() && !call.has(flag::WHILE_SUBSCRIBED) {
+        return Err(only_listens(call.command));
+    }
+    let is_on_data = call.has(flag::WRITE | flag::READONLY | flag::MAY_REPLICATE);
+    if client.subscriber.is_monitor() && is_on_data && !is_loading {
         // In Redis's words: there a client in MONITOR counts as a replica.
         return Err(CmdError::text("ERR Replica can't interact with the keyspace"));
     }
