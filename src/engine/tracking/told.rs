@@ -62,6 +62,8 @@ pub struct Told {
     broadcast: Broadcast,
     /// The acting client has something coming.
     tells_acting: bool,
+    /// There is something in `stale` or `own`: one look for each request.
+    is_due: bool,
 }
 
 impl Told {
@@ -84,7 +86,7 @@ impl Told {
     /// Whether there is something that does not wait for the end of what is done together.
     #[inline]
     pub fn is_due(&self) -> bool {
-        !self.stale.is_empty() || !self.own.is_empty()
+        self.is_due
     }
 
     /// Whether there is something that does.
@@ -100,16 +102,19 @@ impl Told {
 
     /// Takes what can be told at once.
     pub fn take_stale(&mut self) -> Vec<Stale> {
+        self.is_due = !self.own.is_empty();
         std::mem::take(&mut self.stale)
     }
 
     /// Keeps what the acting client is told of behind its reply.
     pub fn keep_own(&mut self, stale: Stale) {
         self.own.push(stale);
+        self.is_due = true;
     }
 
     /// Takes that.
     pub fn take_own(&mut self) -> Vec<Stale> {
+        self.is_due = !self.stale.is_empty();
         std::mem::take(&mut self.own)
     }
 
@@ -121,7 +126,7 @@ impl Told {
     /// Whether it is, since this was last asked.
     #[inline]
     pub fn take_tells_acting(&mut self) -> bool {
-        std::mem::take(&mut self.tells_acting)
+        self.tells_acting && std::mem::take(&mut self.tells_acting)
     }
 
     /// Takes what prefixes bring.
@@ -129,19 +134,24 @@ impl Told {
         std::mem::take(&mut self.broadcast)
     }
 
+    fn note(&mut self, stale: Stale) {
+        self.stale.push(stale);
+        self.is_due = true;
+    }
+
     pub(super) fn note_key(&mut self, key: Box<[u8]>, readers: Readers) {
         let author = self.acting;
-        self.stale.push(Stale::Key { key, readers, author });
+        self.note(Stale::Key { key, readers, author });
     }
 
     pub(super) fn note_evicted(&mut self, key: Box<[u8]>, readers: Readers) {
-        self.stale.push(Stale::Evicted(key, readers));
+        self.note(Stale::Evicted(key, readers));
     }
 
     pub(super) fn note_all(&mut self) {
         // Many collections may go at once.
         if !matches!(self.stale.last(), Some(Stale::All)) {
-            self.stale.push(Stale::All);
+            self.note(Stale::All);
         }
     }
 
