@@ -53,6 +53,7 @@ const STRICT_EXCLUDED: &[(&str, &str)] = &[
     ("PUNSUBSCRIBE", "the same"),
     ("SUNSUBSCRIBE", "the same"),
     ("MONITOR", "lines of all clients come beside replies"),
+    ("CLIENT TRACKING", "notices come beside replies"),
 ];
 const LAX_EXCLUDED: &[(&str, &str)] = &[
     ("SHUTDOWN", "ends the server"),
