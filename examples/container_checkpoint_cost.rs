@@ -23,9 +23,9 @@ use lokikv::engine::worker::Worker;
 use lokikv::page::hash::{HashOp, HashRef};
 use lokikv::page::list::ListOp;
 use lokikv::page::packed::pack;
-use lokikv::page::set::SetOp;
+use lokikv::page::set::{SetOp, SetRef};
 use lokikv::page::stream::{StreamId, StreamOp};
-use lokikv::page::zset::{ZsetOp, pack_pairs};
+use lokikv::page::zset::{ZsetOp, ZsetRef, pack_pairs};
 use lokikv::recovery::{RecoverOptions, recover};
 use lokikv::storage::{Disk, RealDisk};
 use lokikv::wal::{Lsn, Wal, WalOptions};
@@ -111,20 +111,57 @@ impl Bench {
         })
     }
 
-    /// Elements of the hash that lie together.
-    fn run_of(&mut self, count: usize) -> Outcome<Vec<u64>> {
+    /// Elements of a hash, a set or a sorted set that lie together.
+    fn run_of(&mut self, key: &[u8], count: usize) -> Outcome<Vec<u64>> {
         let slot = self.engine.registry().slot(DatabaseId::DEFAULT).cloned();
         let collection = slot.ok_or("the collection")?.collection;
-        let key = collection.key(b"hash");
+        let key = collection.key(key);
         let shard = collection.shard(collection.shard_of(key.hash)).lock();
-        let entry = shard.index.get(key).ok_or("the hash")?;
-        let hash = HashRef::of(entry.value()).ok_or("a hash")?;
+        let value = shard.index.get(key).ok_or("the key")?.value();
         let mut found = Vec::with_capacity(count);
-        hash.scan(1 << 62, count, &mut |field| {
-            let text = String::from_utf8_lossy(&field.name.bytes()).into_owned();
+        let mut take = |name: &[u8]| {
+            let text = String::from_utf8_lossy(name);
             found.extend(text.trim_start_matches("element:").parse::<u64>());
-        });
+        };
+        let from = 1 << 62;
+        if let Some(hash) = HashRef::of(value) {
+            hash.scan(from, count, &mut |field| take(&field.name.bytes()));
+        } else if let Some(set) = SetRef::of(value) {
+            set.scan(from, count, &mut |member| take(&member.bytes()));
+        } else if let Some(zset) = ZsetRef::of(value) {
+            zset.scan(from, count, &mut |member| take(&member.name.bytes()));
+        }
         Ok(found)
+    }
+
+    /// Changes one percent of each container's elements, which lie together.
+    fn change_runs(&mut self, elements: u64, string_bytes: u64) -> Outcome<()> {
+        let percent = elements / 100;
+        let count = usize::try_from(percent)?;
+        for number in self.run_of(b"hash", count)? {
+            let pairs = &pack([name(number).as_slice(), b"one in a run"]);
+            let keeps_expiry = false;
+            let op = HashOp::Set { pairs, keeps_expiry };
+            self.apply(&Effect::Hash { key: b"hash", op })?;
+        }
+        for number in self.run_of(b"set", count)? {
+            let members = &pack([name(number).as_slice()]);
+            for op in [SetOp::Remove { members }, SetOp::Add { members }] {
+                self.apply(&Effect::Set { key: b"set", op })?;
+            }
+        }
+        for number in self.run_of(b"zset", count)? {
+            let members = &pack_pairs([(0.5, name(number).as_slice())].into_iter());
+            let op = ZsetOp::Add { members };
+            self.apply(&Effect::Zset { key: b"zset", op })?;
+        }
+        for index in 0..percent {
+            let (index, element) = (elements / 4 + index, b"one in a run".as_slice());
+            let op = ListOp::Set { index, element };
+            self.apply(&Effect::List { key: b"list", op })?;
+        }
+        self.append(elements + 10..elements + 10 + percent)?;
+        self.write(0, &vec![b'x'; usize::try_from(string_bytes / 100)?])
     }
 
     fn checkpoint(&mut self, what: &str, full_bytes: Option<u64>) -> Outcome<u64> {
@@ -187,21 +224,8 @@ fn measure(bench: &mut Bench, elements: u64, string_bytes: u64) -> Outcome<()> {
         bench.write(string_bytes / 2 + round * 1_000_000, b"x")?;
         bench.checkpoint("one change in each", Some(full))?;
     }
-    let percent = elements / 100;
-    for number in bench.run_of(percent as usize)? {
-        bench.put(number..number + 1, "one in a run")?;
-    }
-    for index in 0..percent {
-        let (index, element) = (elements / 4 + index, b"one in a run".as_slice());
-        let op = ListOp::Set { index, element };
-        bench.apply(&Effect::List { key: b"list", op })?;
-    }
-    bench.append(elements + 10..elements + 10 + percent)?;
-    bench.write(0, &vec![b'x'; (string_bytes / 100) as usize])?;
-    bench.checkpoint(
-        "1 % of the hash's elements in a run (and of the others, where they lie)",
-        Some(full),
-    )?;
+    bench.change_runs(elements, string_bytes)?;
+    bench.checkpoint("1 % of the elements of each, which lie together", Some(full))?;
     Ok(())
 }
 
