@@ -32,7 +32,7 @@ pub struct Limits {
 impl Limits {
     /// Redis's defaults: what holds where neither a manifest nor the log says anything.
     pub const DEFAULT: Self = Self {
-        hash_entries_max: 128,
+        hash_entries_max: 512,
         hash_value_bytes_max: 64,
         intset_entries_max: 512,
         zset_entries_max: 128,

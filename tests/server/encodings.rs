@@ -132,7 +132,7 @@ fn config_set_between_two_writes_is_replayed_between_them() {
         if checkpoints {
             // The manifest has other thresholds than the defaults, and the log goes on from there.
             run(&mut conn, &["CONFIG SET hash-max-listpack-entries 7", "CHECKPOINT NOW"]);
-            run(&mut conn, &["CONFIG SET hash-max-listpack-entries 128"]);
+            run(&mut conn, &["CONFIG SET hash-max-listpack-entries 512"]);
         }
         changes(&mut conn);
         server.kill9();
