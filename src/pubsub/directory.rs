@@ -15,6 +15,22 @@ use super::topic::{ByName, Topic, TopicId, TopicKind};
 /// How many subscribers workers have.
 pub(super) type Audience = SmallVec<[(WorkerNo, u32); 2]>;
 
+/// One more, of this worker.
+pub(super) fn join(audience: &mut Audience, worker: WorkerNo) {
+    match audience.iter_mut().find(|(number, _)| *number == worker) {
+        Some((_, count)) => *count += 1,
+        None => audience.push((worker, 1)),
+    }
+}
+
+/// One less.
+pub(super) fn quit(audience: &mut Audience, worker: WorkerNo) {
+    audience.retain(|(number, count)| {
+        *count -= u32::from(*number == worker);
+        *count > 0
+    });
+}
+
 /// Topics by name.
 pub(super) type Topics = HashMap<ByName, Audience>;
 
@@ -45,10 +61,7 @@ impl Directory {
             }),
         };
         let audience = topics.entry(ByName(Arc::clone(&topic))).or_default();
-        match audience.iter_mut().find(|(number, _)| *number == worker) {
-            Some((_, count)) => *count += 1,
-            None => audience.push((worker, 1)),
-        }
+        join(audience, worker);
         topic
     }
 
@@ -57,10 +70,7 @@ impl Directory {
         let name: &[u8] = &topic.name;
         let topics = self.group(topic.kind, name);
         let Some(audience) = topics.get_mut(name) else { return };
-        audience.retain(|(number, count)| {
-            *count -= u32::from(*number == worker);
-            *count > 0
-        });
+        quit(audience, worker);
         if audience.is_empty() {
             topics.remove(name);
             if topics.is_empty() {

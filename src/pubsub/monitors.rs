@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::PubSub;
-use super::directory::Audience;
+use super::directory::{Audience, join, quit};
 use super::exchange::Delivery;
 use super::outlet::Outlet;
 use super::subscriber::Subscriber;
@@ -48,10 +48,7 @@ impl PubSub {
         self.hand_over_lines(subscriber.desk().outlet());
         let worker = subscriber.desk().worker();
         let mut workers = self.monitors.workers.lock();
-        match workers.iter_mut().find(|(number, _)| *number == worker) {
-            Some((_, count)) => *count += 1,
-            None => workers.push((worker, 1)),
-        }
+        join(&mut workers, worker);
         self.monitors.count.fetch_add(1, Ordering::Relaxed);
         subscriber.desk().add_monitor(subscriber.number());
         subscriber.is_monitor = true;
@@ -65,10 +62,7 @@ impl PubSub {
         }
         let worker = subscriber.desk().worker();
         let mut workers = self.monitors.workers.lock();
-        workers.retain(|(number, count)| {
-            *count -= u32::from(*number == worker);
-            *count > 0
-        });
+        quit(&mut workers, worker);
         self.monitors.count.fetch_sub(1, Ordering::Relaxed);
         subscriber.desk().remove_monitor(subscriber.number());
         true

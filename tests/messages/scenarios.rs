@@ -24,7 +24,7 @@ pub fn start_lokikv() -> Server {
     ])
 }
 
-pub fn parse(file: &str, content: &str) -> Vec<Scenario> {
+fn parse(file: &str, content: &str) -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     for (number, line) in content.lines().enumerate() {
         let line = line.trim();
@@ -83,14 +83,21 @@ fn settle(server: &Server) {
 }
 
 fn run(name: &str, content: &str, peer: fn() -> Server) {
+    run_all(name, content, peer, |_| {}, &[]);
+}
+
+/// Takes all scenarios of a file, each behind `first`, on servers that are prepared so each time.
+pub fn run_all(name: &str, content: &str, peer: fn() -> Server, prepare: fn(&Server), first: &[Step]) {
     let (redis, loki) = (start_redis(), peer());
     let scenarios = parse(name, content);
     assert!(!scenarios.is_empty());
     let mut report = String::new();
     for scenario in &scenarios {
+        let steps = [first, &scenario.steps].concat();
         for protocol in [2, 3] {
-            if let Err((at, why)) = take(&redis, &loki, protocol, &scenario.steps) {
-                let step = scenario.steps.get(at).map(Step::to_string).unwrap_or_default();
+            [&redis, &loki].into_iter().for_each(prepare);
+            if let Err((at, why)) = take(&redis, &loki, protocol, &steps) {
+                let step = steps.get(at).map(Step::to_string).unwrap_or_default();
                 report.push_str(&format!("{} (RESP{protocol}) {step}\n{why}", scenario.title));
             }
         }

@@ -68,14 +68,15 @@ impl<'a> Parts<'a> {
     /// When a part is not there or not whole, or was joined before, or they do not make up a value.
     pub fn join(&self, page_id: PageId, parted: &Parted<'_>) -> Result<Whole> {
         let named: Vec<PartRef> = parted.parts.iter().collect();
-        let each = named.len().div_ceil(self.threads.max(1)).max(PARTS_MIN);
+        let all_parts = named.len();
+        let each = all_parts.div_ceil(self.threads.max(1)).max(PARTS_MIN);
         let joined = std::thread::scope(|scope| {
             let mut shares = named.chunks(each);
             let own = shares.next().unwrap_or_default();
             let others: Vec<_> = shares
-                .map(|share| scope.spawn(move || self.join_some(page_id, parted, share)))
+                .map(|share| scope.spawn(move || self.join_some(page_id, parted, share, all_parts)))
                 .collect();
-            let mut joined = self.join_some(page_id, parted, own)?;
+            let mut joined = self.join_some(page_id, parted, own, all_parts)?;
             for other in others {
                 // A panic has ended the process.
                 let Ok(other) = other.join() else { continue };
@@ -86,10 +87,10 @@ impl<'a> Parts<'a> {
         Ok(joined.finish(self.threads)?)
     }
 
-    /// Joins parts that come one after another.
-    fn join_some(&self, page_id: PageId, parted: &Parted<'_>, named: &[PartRef]) -> Result<Joiner> {
+    /// Joins parts that come one after another, some of so many.
+    fn join_some(&self, page_id: PageId, parted: &Parted<'_>, named: &[PartRef], all_parts: usize) -> Result<Joiner> {
         let mut joiner = Joiner::new(parted)?;
-        joiner.reserve(named.len(), parted.parts.iter().count());
+        joiner.reserve(named.len(), all_parts);
         let mut buffer = PageBuffer::default();
         for part in named {
             let (row, is_joined) = self.find(page_id, part).unzip();

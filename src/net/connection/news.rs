@@ -1,5 +1,5 @@
-//! News for a client: messages of what it has subscribed to, notices about what it caches, lines of MONITOR. They come beside its replies, in
-//! whichever state the connection is.
+//! News for a client: messages of what it has subscribed to, notices about what it caches, lines of MONITOR. They come
+//! beside its replies, in whichever state the connection is.
 //!
 //! **Invariant:** news stand between whole replies, behind those of the requests that have run; a notice of what a blocked
 //! command has read stands behind its answer.
