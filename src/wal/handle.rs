@@ -18,6 +18,7 @@ use super::core::{Core, Progress};
 use super::feed::ReaderThreads;
 use super::keeper::Keeper;
 use super::open::{describe, open_segment};
+use super::segment;
 use super::waiters::WaitLsn;
 use super::writer::Writer;
 use super::{Fsync, Lsn, WalError, WalOptions, WorkerLog};
@@ -359,6 +360,9 @@ impl Wal {
             .take(count)
             .map(|segment| (segment.first, segment.path.clone()))
             .collect();
+        // Later ones may be about to be used.
+        let newest = segments.last().map_or(Lsn::ZERO, |last| last.first);
+        let known: Vec<Lsn> = segments.iter().map(|segment| segment.first).collect();
         drop(segments);
         for (first, path) in &doomed {
             match disk.remove(path) {
@@ -369,6 +373,8 @@ impl Wal {
             // Not before: one that stays is tried again.
             self.inner.core.segments.lock().retain(|known| known.first != *first);
         }
+        let is_known = |first| first >= newest || known.binary_search(&first).is_ok();
+        segment::remove_leftovers(disk.as_ref(), &self.inner.dir, is_known)?;
         if count > 0 {
             disk.sync_dir(&self.inner.dir)
                 .map_err(WalError::io("sync", &self.inner.dir))?;

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::appender::Appender;
 use super::repair::set_aside;
-use super::segment::{self, SegmentFile};
+use super::segment;
 use super::watch::Watch;
 use super::{Lsn, WalError};
 
@@ -52,8 +52,10 @@ impl Appender {
             Ok(false) => self.core.segments.lock().retain(|known| known.path != **path),
             Err(error) => tracing::warn!("the segment in which the log failed stays as it is: {error}"),
         }
-        if let Err(error) = self.remove_leftovers() {
-            tracing::warn!("a segment that was never used stays: {error}");
+        let known: Vec<Lsn> = self.core.segments.lock().iter().map(|known| known.first).collect();
+        let removed = segment::remove_leftovers(self.disk.as_ref(), &self.dir, |first| known.contains(&first));
+        if let Err(error) = removed {
+            tracing::warn!("a segment that was never used stays for now: {error}");
         }
     }
 
@@ -79,17 +81,5 @@ impl Appender {
         }
         disk.sync_dir(&self.dir).map_err(WalError::io("sync", &self.dir))?;
         Ok(stays)
-    }
-
-    /// Removes segments that were begun in vain.
-    fn remove_leftovers(&self) -> Result<(), WalError> {
-        let files = segment::list(self.disk.as_ref(), &self.dir)?;
-        let segments = self.core.segments.lock();
-        let is_known = |file: &SegmentFile| segments.iter().any(|known| known.first == file.first);
-        let unknown: Vec<SegmentFile> = files.into_iter().filter(|file| !is_known(file)).collect();
-        drop(segments);
-        unknown
-            .iter()
-            .try_for_each(|file| segment::remove_leftover(self.disk.as_ref(), &file.path))
     }
 }

@@ -84,6 +84,15 @@ pub(super) fn remove_leftover(disk: &dyn Disk, path: &Path) -> Result<(), WalErr
     Ok(())
 }
 
+/// Removes segments that were begun in vain: those that `is_known` does not tell of. O(files).
+pub(super) fn remove_leftovers(disk: &dyn Disk, dir: &Path, is_known: impl Fn(Lsn) -> bool) -> Result<(), WalError> {
+    let files = list(disk, dir)?;
+    files
+        .iter()
+        .filter(|file| !is_known(file.first))
+        .try_for_each(|file| remove_leftover(disk, &file.path))
+}
+
 fn create_at(disk: &dyn Disk, dir: &Path, path: &Path, first: Lsn, identity: u32) -> Result<OpenSegment, WalError> {
     let salt = rand::random();
     let mut file = disk.create(path).map_err(WalError::io("create", path))?;

@@ -65,6 +65,11 @@ impl FaultDisk {
         self.state.lock().faults.bytes_max = Some(bytes);
     }
 
+    /// No file can be removed, until the faults are cleared.
+    pub fn refuse_removals(&self) {
+        self.state.lock().faults.refuses_removals = true;
+    }
+
     /// Every changing operation fails, until the faults are cleared.
     pub fn break_down(&self) {
         self.state.lock().faults.is_broken = true;

@@ -34,6 +34,7 @@ pub(super) struct Faults {
     pub stop: Option<u64>,
     pub bytes_max: Option<u64>,
     pub is_broken: bool,
+    pub refuses_removals: bool,
 }
 
 #[derive(Clone)]
@@ -247,6 +248,9 @@ impl State {
 
     pub fn remove(&mut self, path: &Path) -> io::Result<()> {
         self.lookup(path)?;
+        if self.faults.refuses_removals {
+            return Err(io_error("nothing can be removed"));
+        }
         self.record(DirOp::Unlink(path.to_owned()));
         Ok(())
     }

@@ -332,30 +332,6 @@ fn a_segment_that_could_not_be_noted_is_noted_later() {
     }
 }
 
-#[test]
-fn a_segment_that_cannot_be_removed_is_removed_later() {
-    let disk = FaultDisk::new(1);
-    let small = WalOptions {
-        segment_bytes: 1_000,
-        ..options(Fsync::Always)
-    };
-    let wal = open(&disk, small, Lsn::FIRST).unwrap();
-    let mut log = wal.log();
-    while wal.stats().segments < 5 {
-        append(&mut log);
-        let last = log.submit();
-        wal.sync_blocking(last).unwrap();
-    }
-    let last = wal.last_lsn();
-    disk.stop_at(2);
-    assert!(wal.trim(last, 0, u64::MAX).is_err());
-    disk.clear_faults();
-    let there = || segment::list(&disk, Path::new(DIR)).unwrap().len() as u64;
-    assert_eq!(there(), wal.stats().segments);
-    wal.trim(last, 0, u64::MAX).unwrap();
-    assert_eq!((there(), wal.stats().segments), (1, 1));
-}
-
 /// A large value is written apart from what is gathered, so that the log can fail within its record. Counted twice, or
 /// not at all, its bytes would hold writers back for ever.
 #[test]

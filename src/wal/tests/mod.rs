@@ -7,6 +7,7 @@ mod feed;
 mod mutated;
 mod normal;
 mod straying;
+mod trim;
 mod walk;
 
 use std::path::{Path, PathBuf};
