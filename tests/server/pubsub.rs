@@ -1,4 +1,5 @@
 //! Publish and subscribe over several workers: order, slow and vanishing subscribers, memory, durability.
+//! `LOKIKV_SUBSCRIBERS` and `LOKIKV_SUBSCRIPTIONS` say how many come and go.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::in_memory;
 use crate::support::conn::encode;
-use crate::support::{Conn, Rng, Server, Value, seed};
+use crate::support::{Conn, Rng, Server, Value, env_number, seed};
 
 fn subscribed(server: &Server, words: &[&str]) -> Conn {
     let mut conn = server.connect();
@@ -192,19 +193,19 @@ impl Listener {
 
 #[test]
 fn subscribers_that_come_and_go_get_each_message_once() {
-    const LISTENERS: usize = 100;
     const CHANNELS: usize = 7;
     const ROUNDS: u64 = 150;
+    let count = env_number("LOKIKV_SUBSCRIBERS", 100) as usize;
     let server = in_memory();
     let mut rng = Rng::new(seed());
     let mut publisher = server.connect();
     let channel = |at: usize| format!("channel {}", at % CHANNELS);
-    let mut listeners: Vec<Listener> = (0..LISTENERS).map(|at| Listener::new(&server, &channel(at))).collect();
+    let mut listeners: Vec<Listener> = (0..count).map(|at| Listener::new(&server, &channel(at))).collect();
     for round in 1..=ROUNDS {
-        for _ in 0..5 {
-            let at = rng.below(LISTENERS);
+        for _ in 0..count / 20 {
+            let at = rng.below(count);
             if rng.one_in(2) {
-                let id = rng.below(LISTENERS * 2).to_string();
+                let id = rng.below(count * 2).to_string();
                 // Whoever has this number, one of them or long gone.
                 publisher.call(&["CLIENT", "KILL", "ID", &id, "SKIPME", "yes"]);
             }
@@ -237,13 +238,13 @@ fn is_alive(conn: &mut Conn) -> bool {
 
 #[test]
 fn many_subscriptions_count_are_limited_and_given_back() {
-    const CHANNELS: usize = 200_000;
     const BATCH: usize = 1000;
+    let count = env_number("LOKIKV_SUBSCRIPTIONS", 200_000) as usize;
     let server = in_memory();
     let (mut conn, mut subscriber) = (server.connect(), server.connect());
     let before = info(&mut conn, "used_memory");
     let act = |subscriber: &mut Conn, word: &str| {
-        for from in (0..CHANNELS).step_by(BATCH) {
+        for from in (0..count).step_by(BATCH) {
             let mut words = vec![word.to_owned()];
             words.extend((from..from + BATCH).map(|n| format!("some channel {n}")));
             subscriber.send(&words).unwrap();
@@ -252,7 +253,7 @@ fn many_subscriptions_count_are_limited_and_given_back() {
     };
     for _ in 0..2 {
         act(&mut subscriber, "SUBSCRIBE");
-        let each = (info(&mut conn, "used_memory") - before) as usize / CHANNELS;
+        let each = (info(&mut conn, "used_memory") - before) as usize / count;
         assert!((150..500).contains(&each), "{each} bytes for a subscription");
         act(&mut subscriber, "UNSUBSCRIBE");
         assert_eq!(info(&mut conn, "pubsub_channels"), 0);
