@@ -13,6 +13,8 @@ use crate::support::{Args, Conn, Reply, Server, Value, text};
 
 /// How long an end waits for what a connection that cannot answer a PING still gets.
 const LAST_TIME_MAX: Duration = Duration::from_millis(100);
+/// Nothing that a reply tells of is more than this.
+const COUNT_MAX: i64 = 100;
 /// How long a connection is read from that cannot answer.
 const MOMENT: Duration = Duration::from_millis(60);
 /// How long an answer may take.
@@ -136,6 +138,8 @@ pub struct Side<'s> {
 
 impl<'s> Side<'s> {
     pub fn new(server: &'s Server, protocol: u8) -> Self {
+        // Clients' numbers are beyond all counts then: one is not taken for the other.
+        while client_id(&mut server.connect()) < COUNT_MAX {}
         Self {
             server,
             protocol,
@@ -222,7 +226,7 @@ impl<'s> Side<'s> {
         self.lines.entry(name).or_insert_with(|| {
             let is_resp3 = (base == 3) != name.is_ascii_uppercase();
             let mut conn = if is_resp3 { server.connect3() } else { server.connect() };
-            let id = conn.call(&["CLIENT", "ID"]).int().unwrap_or_default().to_string();
+            let id = client_id(&mut conn).to_string();
             ids.push((name, id.clone()));
             Line {
                 conn,
@@ -286,6 +290,10 @@ impl<'s> Side<'s> {
             outcome.entry(name).or_default().extend(came);
         }
     }
+}
+
+fn client_id(conn: &mut Conn) -> i64 {
+    conn.call(&["CLIENT", "ID"]).int().expect("a number")
 }
 
 /// Puts names in the place of clients' numbers where a reply tells of redirection.
