@@ -1,5 +1,8 @@
 //! CLIENT subcommands about client-side caching.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use super::common::{OWN, either};
 use super::list::told_instead;
 use crate::client::{CachingMode, Client, Desired};
@@ -169,14 +172,15 @@ impl<'a> Options<'a> {
         })
     }
 
-    /// Whether no key has two of the client's prefixes.
+    /// Whether no key has two of the client's prefixes. O(n log n).
     fn check_prefixes(&self, client: &Client) -> Result<(), CmdError> {
-        for (at, prefix) in self.prefixes.iter().enumerate() {
-            let known = client.prefixes.iter().find(|known| overlap(known, prefix));
-            if let Some(known) = known {
+        let overlapped = overlapped(&self.prefixes);
+        for (at, (prefix, is_overlapped)) in self.prefixes.iter().zip(overlapped).enumerate() {
+            if let Some(known) = first_overlap(&client.prefixes, prefix) {
                 return Err(overlapping(prefix, "' overlaps with an existing prefix '", known));
             }
-            let others = self.prefixes.iter().skip(at + 1);
+            // Those before it overlap with none.
+            let others = self.prefixes.iter().skip(at + 1).filter(|_| is_overlapped);
             if let Some(other) = others.copied().find(|other| overlap(other, prefix)) {
                 return Err(overlapping(prefix, "' overlaps with another provided prefix '", other));
             }
@@ -188,6 +192,41 @@ impl<'a> Options<'a> {
 /// Whether one is how the other begins.
 fn overlap(one: &[u8], other: &[u8]) -> bool {
     one.starts_with(other) || other.starts_with(one)
+}
+
+/// Which of these overlap with another one of them.
+fn overlapped(prefixes: &[&[u8]]) -> Vec<bool> {
+    let mut sorted: Vec<(&[u8], usize)> = prefixes.iter().copied().zip(0..).collect();
+    sorted.sort_unstable();
+    let mut marks = vec![false; prefixes.len()];
+    // Those that the one before begins with, the shortest first.
+    let mut begins: Vec<(&[u8], usize)> = Vec::new();
+    for (prefix, at) in sorted {
+        while begins.pop_if(|(begin, _)| !prefix.starts_with(begin)).is_some() {}
+        if let Some((_, shorter)) = begins.last() {
+            [at, *shorter]
+                .iter()
+                .for_each(|at| marks.get_mut(*at).into_iter().for_each(|mark| *mark = true));
+        }
+        begins.push((prefix, at));
+    }
+    marks
+}
+
+/// The first of `known` that overlaps with `prefix`. They do not overlap with each other, but for the empty one.
+fn first_overlap<'a>(known: &'a BTreeSet<Box<[u8]>>, prefix: &[u8]) -> Option<&'a [u8]> {
+    let before = (Bound::Unbounded, Bound::Excluded(prefix));
+    let from = (Bound::Included(prefix), Bound::Unbounded);
+    let nearest = [
+        known.first(),
+        known.range::<[u8], _>(before).next_back(),
+        known.range::<[u8], _>(from).next(),
+    ];
+    nearest
+        .into_iter()
+        .flatten()
+        .map(|known| &**known)
+        .find(|known| overlap(known, prefix))
 }
 
 fn overlapping(prefix: &[u8], how: &str, other: &[u8]) -> CmdError {
@@ -233,4 +272,54 @@ fn trackinginfo(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> R
     reply.array(cx.client.prefixes.len());
     cx.client.prefixes.iter().for_each(|prefix| reply.bulk(prefix));
     Ok(Flow::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::rngs::SmallRng;
+    use rand::{RngExt, SeedableRng};
+
+    #[test]
+    fn overlaps_are_found_as_by_looking_at_all_pairs() {
+        let mut random = SmallRng::seed_from_u64(5);
+        for _ in 0..3000 {
+            let mut word = || -> Vec<u8> {
+                let len = random.random_range(0..6);
+                (0..len).map(|_| b"ab\xff"[random.random_range(0..3)]).collect()
+            };
+            let words: Vec<Vec<u8>> = (0..9).map(|_| word()).collect();
+            let prefixes: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let by_pairs = |at: usize| (0..9).any(|other| other != at && overlap(prefixes[at], prefixes[other]));
+            assert_eq!(
+                overlapped(&prefixes),
+                (0..9).map(by_pairs).collect::<Vec<_>>(),
+                "{words:?}"
+            );
+
+            let mut known: BTreeSet<Box<[u8]>> = BTreeSet::new();
+            for prefix in &prefixes {
+                if prefix.is_empty() || !known.iter().any(|known| !known.is_empty() && overlap(known, prefix)) {
+                    known.insert(Box::from(*prefix));
+                }
+            }
+            let prefix = word();
+            let first = known.iter().map(|known| &**known).find(|known| overlap(known, &prefix));
+            assert_eq!(first_overlap(&known, &prefix), first, "{known:?} {prefix:?}");
+        }
+    }
+
+    /// Looked at in pairs, these would take hours.
+    #[test]
+    fn very_many_are_no_burden() {
+        let words: Vec<String> = (0..500_000).map(|n| format!("{n:06}")).collect();
+        let prefixes: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+        assert!(overlapped(&prefixes).iter().all(|is_overlapped| !is_overlapped));
+        let known: BTreeSet<Box<[u8]>> = prefixes.iter().map(|prefix| Box::from(*prefix)).collect();
+        assert!(
+            known
+                .iter()
+                .all(|prefix| first_overlap(&known, prefix) == Some(&**prefix))
+        );
+    }
 }
