@@ -216,7 +216,7 @@ impl Runner {
                 Margin::Some => return Ok(()),
                 Margin::Soon if begun.elapsed() < WAIT_MAX => {}
                 Margin::Soon | Margin::None => {
-                    let used = engine.meter().used_bytes();
+                    let used = engine.used_bytes();
                     return Err(Refusal::Memory { used, max }.into());
                 }
             }

@@ -253,11 +253,17 @@ impl Engine {
         &self.meter
     }
 
+    /// Bytes of the data, and of what is kept for clients that cache.
+    #[inline]
+    pub fn used_bytes(&self) -> u64 {
+        self.meter.used_bytes() + self.tracking.bytes()
+    }
+
     /// What is left of a limit of `max` bytes (0: no limit) on the data and `beside`.
     pub fn margin(&self, max: u64, beside: u64) -> Margin {
         // First: what has gone meanwhile is no longer among the used.
         let owed = self.reaper.owed_bytes();
-        let used = self.meter.used_bytes() + self.tracking.bytes() + beside;
+        let used = self.used_bytes() + beside;
         if max == 0 || used <= max {
             Margin::Some
         } else if used.saturating_sub(owed) <= max {

@@ -22,7 +22,7 @@ pub use client::Client;
 pub use limits::{ParserLimits, ProtocolError};
 pub use number::parse_i64;
 pub use parser::RequestParser;
-pub use reply::{Deferred, Mark, Proto, Reply, Wants, format_double};
+pub use reply::{Deferred, DeferredText, Mark, Proto, Reply, Wants, format_double};
 
 #[cfg(test)]
 mod parser_tests;

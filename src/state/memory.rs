@@ -15,10 +15,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(50);
 
 impl Server {
-    /// Memory that counts: the data, and what clients hold.
+    /// Memory that counts: the data, what is kept for clients that cache, and what clients hold.
     #[inline]
     pub fn used_bytes(&self) -> u64 {
-        self.engine.meter().used_bytes() + self.clients.held_bytes()
+        self.engine.used_bytes() + self.clients.held_bytes()
     }
 
     /// Whether that is more than may be.

@@ -83,8 +83,6 @@ pub enum WalError {
         /// The first one that is there.
         oldest: Lsn,
     },
-    /// Too many wait for the log's files to be read.
-    Busy,
     /// The log holds records at or above the LSN it was to be continued with.
     Behind {
         /// The LSN that was to be the next.
@@ -165,7 +163,6 @@ impl fmt::Display for WalError {
             WalError::Trimmed { from, oldest } => {
                 write!(f, "WAL: record {from} is not retained, the oldest is {oldest}")
             }
-            WalError::Busy => write!(f, "WAL: too many read the log at the same time"),
             WalError::Behind { next, last } => {
                 write!(f, "WAL: cannot continue at {next}, the log goes on to {last}")
             }

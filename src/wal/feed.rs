@@ -31,6 +31,8 @@ use crate::storage::Disk;
 const THREADS: usize = 2;
 /// Requests that may wait for them.
 const WAITING_MAX: usize = 1024;
+/// When so many wait, others look again after this.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// While waiting for stability, the policy is looked at this often: it may have changed to one that does not sync.
 const POLICY_RECHECK: Duration = Duration::from_secs(1);
 
@@ -43,7 +45,8 @@ pub(super) struct ReaderThreads {
 }
 
 impl ReaderThreads {
-    fn run(&self, job: Job) -> Result<(), WalError> {
+    /// Has the job run; it is returned where too many wait already.
+    fn run(&self, job: Job) -> Result<Option<Job>, WalError> {
         let mut jobs = self.jobs.lock();
         let sender = match &*jobs {
             Some(sender) => sender,
@@ -60,10 +63,11 @@ impl ReaderThreads {
                 jobs.insert(sender)
             }
         };
-        sender.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => WalError::Busy,
-            TrySendError::Disconnected(_) => WalError::Closed,
-        })
+        match sender.try_send(job) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(job)) => Ok(Some(job)),
+            Err(TrySendError::Disconnected(_)) => Err(WalError::Closed),
+        }
     }
 }
 
@@ -104,12 +108,18 @@ impl Wal {
         Ok(())
     }
 
-    /// Runs `job`, which may read files, on one of the log's reader threads.
+    /// Has `job`, which may read files, run on one of the log's reader threads; returns when it is its turn to wait for
+    /// one.
     ///
     /// # Errors
-    /// [`WalError::Busy`] when too many wait already.
-    pub fn on_reader(&self, job: impl FnOnce() + Send + 'static) -> Result<(), WalError> {
-        self.reader_threads().run(Box::new(job))
+    /// When the log has ended.
+    pub async fn on_reader(&self, job: impl FnOnce() + Send + 'static) -> Result<(), WalError> {
+        let mut job: Job = Box::new(job);
+        while let Some(refused) = self.reader_threads().run(job)? {
+            tokio::time::sleep(FULL_PAUSE).await;
+            job = refused;
+        }
+        Ok(())
     }
 
     /// Shows `visit` the visible records from `from` on until it breaks. Reads files: not for workers. Going on where

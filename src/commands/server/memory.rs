@@ -121,11 +121,7 @@ use Figure::{Double, Int};
 
 fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let engine = &cx.server.engine;
-    let (used, peak, rss) = (
-        engine.meter().used_bytes(),
-        engine.meter().peak_bytes(),
-        process::rss_bytes(),
-    );
+    let (used, peak, rss) = (engine.used_bytes(), engine.meter().peak_bytes(), process::rss_bytes());
     let slots: Vec<_> = engine.registry().slots().cloned().collect();
     let mut databases = Vec::new();
     let (mut keys, mut overhead) = (0, 0);

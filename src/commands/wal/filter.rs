@@ -10,9 +10,9 @@ use crate::engine::effect::Effect;
 use crate::engine::ids::CollectionId;
 use crate::glob::{Case, glob_match};
 
-/// So many values may be given, and so many bytes of a pattern: each change is judged by all.
+/// So many values may be given, and so many bytes of patterns: each change is judged by all.
 const VALUES_MAX: usize = 64;
-const PATTERN_BYTES_MAX: usize = 1024;
+const PATTERNS_BYTES_MAX: usize = 4096;
 
 /// See the module. Of each kind any one has to fit, if there are some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,8 +41,13 @@ impl Filter {
                 let name = std::str::from_utf8(value).map_err(|_| unknown("collection", value))?;
                 self.collections.push(name.to_owned());
             }
-            b"match" if value.len() <= PATTERN_BYTES_MAX => self.patterns.push(value.to_vec()),
-            b"match" => return Err(CmdError::text("ERR a pattern of WAL READ has at most 1024 bytes")),
+            b"match" => {
+                let bytes = self.patterns.iter().map(Vec::len).sum::<usize>();
+                if bytes.saturating_add(value.len()) > PATTERNS_BYTES_MAX {
+                    return Err(CmdError::text("ERR the patterns of WAL READ have at most 4096 bytes"));
+                }
+                self.patterns.push(value.to_vec());
+            }
             b"effect" => {
                 let mut kinds = KINDS.iter();
                 let kind = kinds.find(|kind| value.eq_ignore_ascii_case(kind.as_bytes()));
@@ -243,7 +248,7 @@ mod tests {
         let mut filter = Filter::default();
         assert_eq!(filter.take(b"count", b"5"), Ok(false));
         assert!(filter.take(b"effect", b"nosuch").is_err());
-        assert!(filter.take(b"match", &[b'x'; PATTERN_BYTES_MAX + 1]).is_err());
+        assert!(filter.take(b"match", &[b'x'; PATTERNS_BYTES_MAX + 1]).is_err());
         for _ in 0..VALUES_MAX {
             assert_eq!(filter.take(b"match", b"x"), Ok(true));
         }

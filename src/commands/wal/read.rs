@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::enabled_wal;
 use super::filter::{Filter, Judge};
@@ -38,6 +38,8 @@ const COUNT_MAX: u64 = 100_000;
 const REPLY_BYTES_MAX: usize = 1 << 20;
 /// A reading ends with the record that makes what it has looked at at least this long: most of it may not be shown.
 const LOOKED_BYTES_MAX: usize = 16 << 20;
+/// A reading ends with the record at which it has taken at least this long: others wait for the thread.
+const LOOKED_TIME_MAX: Duration = Duration::from_millis(100);
 /// How long it is waited before new records are looked at, when none of those before was to be shown.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -199,11 +201,15 @@ fn late(made: Reply) -> LateReply {
 async fn read_once(engine: Arc<Engine>, request: Request, proto: Proto) -> Result<Made, CmdError> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let wal = engine.wal().clone();
-    wal.on_reader(move || {
+    let job = move || {
         // The receiver is gone when the client is.
-        let _ = sender.send(encode(&engine, &request, proto));
-    })
-    .map_err(error)?;
+        let is_wanted = || !sender.is_closed();
+        if is_wanted() {
+            let made = encode(&engine, &request, proto, &is_wanted);
+            let _ = sender.send(made);
+        }
+    };
+    wal.on_reader(job).await.map_err(error)?;
     receiver
         .await
         .map_err(|_| CmdError::text("ERR reading the log was given up"))?
@@ -214,7 +220,6 @@ fn error(error: WalError) -> CmdError {
         WalError::Trimmed { from, oldest } => {
             format!("LSNGONE record {from} is not in the log any more, the oldest is {oldest}").into()
         }
-        WalError::Busy => CmdError::text("ERR too many clients read the log at the same time, try again"),
         other => format!("ERR {other}").into(),
     }
 }
@@ -228,7 +233,8 @@ struct Made {
     goes_on: bool,
 }
 
-fn encode(engine: &Engine, request: &Request, proto: Proto) -> Result<Made, CmdError> {
+fn encode(engine: &Engine, request: &Request, proto: Proto, is_wanted: &dyn Fn() -> bool) -> Result<Made, CmdError> {
+    let begun = Instant::now();
     let mut encoder = Encoder {
         engine,
         judge: (!request.filter.is_none()).then(|| request.filter.judge(engine)),
@@ -244,7 +250,8 @@ fn encode(engine: &Engine, request: &Request, proto: Proto) -> Result<Made, CmdE
     let outcome = engine.wal().visit(request.from, &mut |record| {
         encoder.record(record);
         let is_full = encoder.records >= request.count || encoder.reply.len_bytes() >= REPLY_BYTES_MAX;
-        is_cut = is_full || encoder.looked_bytes >= LOOKED_BYTES_MAX || encoder.refused.is_some();
+        let is_long = encoder.looked_bytes >= LOOKED_BYTES_MAX || begun.elapsed() >= LOOKED_TIME_MAX;
+        is_cut = is_full || is_long || encoder.refused.is_some() || !is_wanted();
         if is_cut {
             ControlFlow::Break(())
         } else {

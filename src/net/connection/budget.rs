@@ -35,13 +35,13 @@ impl Connection {
         limit
     }
 
-    /// What may be held of replies.
+    /// What may be held of replies: beyond what all clients may hold together this one would be closed, too.
     pub(super) fn output_bytes_max(&self) -> usize {
-        let limit = self.output_limit();
-        match usize::try_from(limit.hard_bytes) {
-            Ok(0) | Err(_) => usize::MAX,
-            Ok(bytes) => bytes,
-        }
+        let is_spared = self.handle.no_evict.load(Relaxed);
+        let of_all = self.cx.server.params.live().clients_bytes_max();
+        let limits = [self.output_limit().hard_bytes, if is_spared { 0 } else { of_all }];
+        let least = limits.into_iter().filter(|bytes| *bytes > 0).min();
+        least.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
     /// What the client has sent and is not run.

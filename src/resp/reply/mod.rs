@@ -8,10 +8,12 @@
 
 mod double;
 mod segments;
+mod text;
 #[cfg(test)]
 mod wants_tests;
 
 pub use double::format_double;
+pub use text::DeferredText;
 
 use crate::shared::Shared;
 use segments::{Position, Segments};
@@ -265,18 +267,6 @@ impl Reply {
         } else {
             self.bulk(digits.as_bytes())
         }
-    }
-
-    /// A text with its format (`txt`, `mkd`).
-    pub fn verbatim(&mut self, format: &[u8; 3], text: &str) {
-        if !self.is_resp3() {
-            return self.bulk(text.as_bytes());
-        }
-        self.len_header(b'=', text.len() + 4);
-        self.out.push(format);
-        self.out.push(b":");
-        self.out.push(text.as_bytes());
-        self.put(b"\r\n");
     }
 
     /// Begins an array whose length is known only at its end.

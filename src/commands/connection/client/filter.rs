@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** of one filter that is given twice the last one counts, but for the numbers of `LIST`, which add up.
 
+use std::collections::HashSet;
 use std::mem::discriminant;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -76,7 +77,7 @@ pub(super) struct Filter<'a> {
     /// One of these numbers, if any are given.
     ids: Option<Vec<i64>>,
     /// None of these.
-    not_ids: Vec<i64>,
+    not_ids: HashSet<i64>,
     /// Each has to come out so.
     tests: Vec<(Test<'a>, bool)>,
     spares_caller: bool,
@@ -87,7 +88,7 @@ impl<'a> Filter<'a> {
     pub fn all(spares_caller: bool) -> Self {
         Self {
             ids: None,
-            not_ids: Vec::new(),
+            not_ids: HashSet::new(),
             tests: Vec::new(),
             spares_caller,
         }
@@ -190,7 +191,7 @@ impl<'a> Filter<'a> {
     }
 
     fn passes(&self, client: &ClientHandle, now_ms: u64) -> bool {
-        let is_excluded = self.not_ids.iter().any(|id| u64::try_from(*id) == Ok(client.id));
+        let is_excluded = i64::try_from(client.id).is_ok_and(|id| self.not_ids.contains(&id));
         !is_excluded
             && self
                 .tests

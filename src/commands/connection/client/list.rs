@@ -46,12 +46,15 @@ pub(super) const LIST: Spec = Spec {
 fn list(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let clients = Filter::parse(cx, args, Purpose::List)?.choose(cx);
     let now_ms = cx.kit.now_ms();
-    let mut text = String::with_capacity(clients.len() * 400);
+    // A client can be asked for any number of times.
+    let text = reply.deferred_text();
     for client in clients {
-        text.push_str(&client_line(cx.commands, &client, now_ms));
-        text.push('\n');
+        let line = client_line(cx.commands, &client, now_ms) + "\n";
+        if !reply.put_text(&line) {
+            break;
+        }
     }
-    reply.verbatim(b"txt", &text);
+    reply.finish_text(text, b"txt");
     Ok(Flow::Done)
 }
 

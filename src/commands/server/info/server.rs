@@ -61,7 +61,7 @@ pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
 pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     let (engine, live) = (&view.server.engine, view.server.params.live());
     let tracked = engine.tracking().bytes();
-    let (used, peak) = (engine.meter().used_bytes() + tracked, engine.meter().peak_bytes());
+    let (used, peak) = (engine.used_bytes(), engine.meter().peak_bytes());
     let (rss, clients) = (process::rss_bytes(), view.server.clients.held_bytes());
     let overhead = super::data::index_bytes(engine) + tracked + clients;
     let max = live.maxmemory();
