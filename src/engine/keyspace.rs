@@ -155,7 +155,7 @@ impl<'t, 'e> KeyspaceTxn<'t, 'e> {
     }
 
     fn is_frozen(&self) -> bool {
-        self.scope.engine.refuses_writes() || self.collection.traits().is_read_only()
+        self.scope.engine.holds_expiry(self.scope.worker.now_ms) || self.collection.traits().is_read_only()
     }
 
     /// Removes keys found dead, unless somebody has replaced them meanwhile.

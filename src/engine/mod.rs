@@ -102,6 +102,8 @@ pub struct Engine {
     wal: OnceLock<Wal>,
     no_wal: Wal,
     waits_for_stable: AtomicBool,
+    /// Until then (Unix) what is dead is not removed.
+    expiry_held_until_ms: AtomicU64,
     /// Whether some collection refuses writes, or may come to.
     is_restricted: AtomicBool,
     /// Whether replies of some collection wait for the disk whatever the server's policy is.
@@ -152,6 +154,7 @@ impl Engine {
             wal: OnceLock::new(),
             no_wal: Wal::disabled(Lsn::FIRST),
             waits_for_stable: AtomicBool::new(false),
+            expiry_held_until_ms: AtomicU64::new(0),
             is_restricted: AtomicBool::new(false),
             is_strict: AtomicBool::new(false),
             string_bytes_max: AtomicU64::new(STRING_BYTES_MAX_DEFAULT),
@@ -309,6 +312,17 @@ impl Engine {
     #[inline]
     pub fn refuses_writes(&self) -> bool {
         self.wal().is_failed()
+    }
+
+    /// Lets what dies stay, unseen, until `until_ms` (Unix): the data stand still while writers are paused.
+    pub fn hold_expiry(&self, until_ms: u64) {
+        self.expiry_held_until_ms.store(until_ms, Ordering::Relaxed);
+    }
+
+    /// Whether what is dead is not removed now.
+    #[inline]
+    pub fn holds_expiry(&self, now_ms: u64) -> bool {
+        self.refuses_writes() || self.expiry_held_until_ms.load(Ordering::Relaxed) > now_ms
     }
 
     /// Whether replies wait until what they show is on disk (`fsync = "always"`).

@@ -263,7 +263,8 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
 
     /// Removes a dead key.
     fn expire(&mut self, bytes: &[u8]) {
-        if self.scope.engine.refuses_writes() || self.collection.traits().is_read_only() {
+        let is_held = self.scope.engine.holds_expiry(self.scope.worker.now_ms);
+        if is_held || self.collection.traits().is_read_only() {
             return;
         }
         let key = self.scope.key(self.collection, bytes);

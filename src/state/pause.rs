@@ -33,8 +33,8 @@ impl Drop for Held<'_> {
 }
 
 impl Pause {
-    /// Pauses until `until_ms` (Unix): writes, or `all` commands. A longer pause that already holds stays.
-    pub fn set(&self, until_ms: u64, all: bool, now_ms: u64) {
+    /// Pauses until `until_ms` (Unix): writes, or `all` commands. A longer pause that already holds stays. When it ends.
+    pub fn set(&self, until_ms: u64, all: bool, now_ms: u64) -> u64 {
         let active = self.until_ms.load(Ordering::Relaxed) > now_ms;
         let all = all || (active && self.all.load(Ordering::Relaxed));
         self.all.store(all, Ordering::Relaxed);
@@ -44,6 +44,7 @@ impl Pause {
             until_ms
         };
         self.until_ms.store(until_ms, Ordering::Release);
+        until_ms
     }
 
     /// Ends the pause.

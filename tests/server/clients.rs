@@ -1,9 +1,11 @@
 //! The `redis` crate as a stock client: blocking and asynchronous, RESP2 and RESP3.
 
+use std::time::{Duration, Instant};
+
 use redis::{AsyncCommands, Commands, ErrorKind, RedisResult};
 
 use crate::in_memory;
-use crate::support::Server;
+use crate::support::{Server, Value};
 
 fn client(server: &Server, protocol: &str) -> redis::Client {
     redis::Client::open(format!("redis://127.0.0.1:{}/?protocol={protocol}", server.port())).expect("a client")
@@ -146,5 +148,27 @@ fn asynchronous_client() {
             let error: RedisResult<()> = redis::cmd("INCR").arg("bad").arg("x").query_async(&mut conn).await;
             assert!(!matches!(error.expect_err("wrong arity").kind(), ErrorKind::Io));
         });
+    }
+}
+
+/// The data stand still while writers are paused, as somebody who takes them over expects.
+#[test]
+fn nothing_expires_while_clients_are_paused() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    assert_eq!(conn.call(&["SET", "k", "v", "PX", "50"]), Value::ok());
+    conn.call(&["HSET", "h", "f", "v", "g", "w"]);
+    conn.call(&["HPEXPIRE", "h", "50", "FIELDS", "1", "f"]);
+    assert_eq!(conn.call(&["CLIENT", "PAUSE", "100000", "WRITE"]), Value::ok());
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(conn.call(&["GET", "k"]), Value::Null);
+    assert_eq!(conn.call(&["SCAN", "0"]).items()[1].items().len(), 1);
+    assert_eq!(conn.call(&["DBSIZE"]), Value::Int(2));
+    assert_eq!(conn.call(&["HLEN", "h"]), Value::Int(2));
+    assert_eq!(conn.call(&["CLIENT", "UNPAUSE"]), Value::ok());
+    let since = Instant::now();
+    while conn.call(&["DBSIZE"]) != Value::Int(1) || conn.call(&["HLEN", "h"]) != Value::Int(1) {
+        assert!(since.elapsed() < Duration::from_secs(10), "it stays");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -191,3 +191,46 @@ fn what_a_long_string_is_not_needed_for_leaves_it_where_it_is() {
     let after = status_mb(&server, "VmHWM:");
     assert!(after < before + 100, "{after} MB at most, {before} before");
 }
+
+#[test]
+fn what_is_kept_for_clients_that_cache_counts() {
+    const NAME_BYTES: usize = 1 << 19;
+    let server = in_memory();
+    let (mut conn, mut caches) = (server.connect(), server.connect3());
+    caches.call(&["CLIENT", "TRACKING", "ON"]);
+    for number in 10..50 {
+        caches.call(&["GET", &number.to_string().repeat(NAME_BYTES)]);
+    }
+    assert!(used_mb(&mut conn) >= 40);
+    assert_eq!(conn.call(&["CONFIG", "SET", "maxmemory", "30mb"]), Value::ok());
+    let refused = conn.call(&["SET", "x", "y"]);
+    assert!(refused.text().starts_with("OOM "), "{refused}");
+    drop(caches);
+    let since = Instant::now();
+    while conn.call(&["SET", "x", "y"]) != Value::ok() {
+        assert!(since.elapsed() < Duration::from_secs(10), "what nobody needs stays");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_client_asked_for_many_times_takes_no_more_than_replies_may() {
+    const TIMES: usize = 100_000;
+    let name = "n".repeat(4096);
+    for setting in [
+        "limits.output_buffer_normal_hard_bytes=1mb",
+        "limits.clients_bytes_max=2mb",
+    ] {
+        let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", setting]);
+        let mut conn = server.connect();
+        assert_eq!(conn.call(&["CLIENT", "SETNAME", &name]), Value::ok());
+        let id = conn.call(&["CLIENT", "ID"]).int().expect("a number").to_string();
+        let before = status_mb(&server, "VmHWM:");
+        let mut words = vec!["CLIENT", "LIST", "ID"];
+        words.resize(TIMES, &id);
+        conn.send(&words).expect("send");
+        assert!(conn.read_to_close().is_ok(), "closed for what it asks for");
+        let grown = status_mb(&server, "VmHWM:") - before;
+        assert!(grown < 64, "{setting}: {grown} MB");
+    }
+}
