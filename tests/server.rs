@@ -73,6 +73,8 @@ mod replies;
 mod rerun;
 #[path = "server/restore.rs"]
 mod restore;
+#[path = "server/rollback.rs"]
+mod rollback;
 #[path = "server/secrets.rs"]
 mod secrets;
 #[path = "server/side_by_side.rs"]

@@ -36,6 +36,8 @@ pub mod table;
 #[cfg(test)]
 pub mod testing;
 pub mod transactions;
+#[cfg(test)]
+mod undo_tests;
 pub mod value;
 pub mod wal;
 pub mod zset;

@@ -11,12 +11,13 @@ use super::spec::{Across, CmdResult, Command, KeyUses, Spec};
 use super::table::table;
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
+use crate::engine::gate::ExclusivePass;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::{Registry, Slot, numbered_name};
 use crate::engine::scope::Scope;
-use crate::engine::worker::Worker;
+use crate::engine::worker::{Kit, Worker};
 use crate::resp::{Args, OwnedRequest, Proto, Reply};
 use crate::session::call::{Call, Keys};
 use crate::session::executor::{Place, execute};
@@ -139,28 +140,152 @@ impl Harness {
         self.reply_to(Command::new(0, spec, None), &OwnedRequest::from_slices(args))
     }
 
-    fn reply_to(&mut self, command: Command, request: &OwnedRequest) -> Vec<u8> {
-        let mut reply = Reply::new(self.proto);
-        let mark = reply.mark();
-        if let Err(error) = self.execute(command, request.args(), &mut reply) {
-            reply.truncate(mark);
-            reply.error(&error.to_string());
+    /// Runs `body` as a part of a record, which is taken back if `body` says no; while nobody else runs, or with all keys
+    /// of the database locked.
+    pub fn attempt(&mut self, is_alone: bool, body: impl FnOnce(&mut Attempted<'_, '_>) -> bool) -> bool {
+        let (engine, proto) = (&self.engine, self.proto);
+        let slot = engine.registry().slot(DatabaseId::DEFAULT).unwrap().clone();
+        let attempt = |scope: &mut Scope<'_>| {
+            let ran = scope.attempt(|scope| {
+                let mut attempted = Attempted {
+                    engine,
+                    slot: &slot,
+                    scope,
+                    proto,
+                };
+                if body(&mut attempted) { Ok(()) } else { Err(()) }
+            });
+            ran.is_ok()
+        };
+        if is_alone {
+            let kit_and_gate =
+                |kit: &mut Kit, gate: &ExclusivePass<'_>| attempt(&mut Scope::exclusive(engine, kit, gate));
+            self.worker.with_exclusive(engine, kit_and_gate)
+        } else {
+            let _pass = self.worker.enter(engine);
+            attempt(&mut Scope::for_all(engine, &mut self.worker, &slot.collection))
         }
-        reply.to_vec()
     }
 
-    fn execute(&mut self, command: Command, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-        let prepared = Prepared {
-            command: Some(command),
-            hash: None,
+    /// Makes numbered databases, so that there are `count`.
+    pub fn create_numbered(&mut self, count: u32) {
+        let engine = &self.engine;
+        let create = |kit: &mut Kit, gate: &ExclusivePass<'_>| {
+            let mut scope = Scope::exclusive(engine, kit, gate);
+            ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT).create_numbered(count)
         };
-        let mut room = KeyUses::new();
-        let call = Call::resolve(table(), prepared, args, &mut room).map_err(|(_, error)| error)?;
+        self.worker.with_exclusive(engine, create).unwrap();
+    }
+
+    fn reply_to(&mut self, command: Command, request: &OwnedRequest) -> Vec<u8> {
         let mut place = Tested {
             engine: &self.engine,
             worker: &mut self.worker,
         };
-        execute(&mut place, &call, reply).map(drop)
+        reply_to(&mut place, self.proto, command, request)
+    }
+}
+
+fn reply_to(place: &mut impl Place, proto: Proto, command: Command, request: &OwnedRequest) -> Vec<u8> {
+    let mut reply = Reply::new(proto);
+    let mark = reply.mark();
+    if let Err(error) = run_call(place, command, request.args(), &mut reply) {
+        reply.truncate(mark);
+        reply.error(&error.to_string());
+    }
+    reply.to_vec()
+}
+
+fn run_call(place: &mut impl Place, command: Command, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let prepared = Prepared {
+        command: Some(command),
+        hash: None,
+    };
+    let mut room = KeyUses::new();
+    let call = Call::resolve(table(), prepared, args, &mut room).map_err(|(_, error)| error)?;
+    execute(place, &call, reply).map(drop)
+}
+
+/// Where commands run within an attempt: as in a transaction.
+pub struct Attempted<'s, 'e> {
+    engine: &'s Engine,
+    slot: &'s Slot,
+    scope: &'s mut Scope<'e>,
+    proto: Proto,
+}
+
+impl Attempted<'_, '_> {
+    /// Runs a command given as words; its reply.
+    pub fn say(&mut self, line: &str) -> String {
+        let words: Vec<&[u8]> = line.split_ascii_whitespace().map(str::as_bytes).collect();
+        let request = OwnedRequest::from_slices(&words);
+        let command = table().lookup(request.args().at(0)).expect("an unknown command");
+        let proto = self.proto;
+        let reply = reply_to(self, proto, command, &request);
+        String::from_utf8_lossy(&reply).into_owned()
+    }
+
+    /// Whether nobody else runs.
+    pub fn is_alone(&self) -> bool {
+        self.scope.is_exclusive()
+    }
+
+    fn needs_all(&self) -> CmdResult {
+        if self.is_alone() {
+            Ok(())
+        } else {
+            Err(CmdError::text("ERR more would have to be locked"))
+        }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        self.engine
+    }
+
+    /// The same as a part that may be taken back alone.
+    pub fn attempt(&mut self, body: impl FnOnce(&mut Attempted<'_, '_>) -> bool) -> bool {
+        let (engine, slot, proto) = (self.engine, self.slot, self.proto);
+        let ran = self.scope.attempt(|scope| {
+            let mut attempted = Attempted {
+                engine,
+                slot,
+                scope,
+                proto,
+            };
+            if body(&mut attempted) { Ok(()) } else { Err(()) }
+        });
+        ran.is_ok()
+    }
+}
+
+impl Place for Attempted<'_, '_> {
+    fn on_keys<R>(
+        &mut self,
+        _: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
+    ) -> Result<R, CmdError> {
+        body(self.scope, &self.slot.collection, false)
+    }
+
+    fn across(
+        &mut self,
+        call: &Call<'_>,
+        across: &Across,
+        body: impl FnOnce(&mut Scope<'_>, &Slot, &Slot, bool) -> CmdResult,
+    ) -> CmdResult {
+        self.needs_all()?;
+        let target = (across.target)(&self.engine.registry(), self.slot.clone(), call.args)?;
+        body(self.scope, self.slot, &target, false)
+    }
+
+    fn on_collection(
+        &mut self,
+        _: &Call<'_>,
+        body: impl FnOnce(&mut Scope<'_>, &Collection) -> CmdResult,
+    ) -> CmdResult {
+        self.needs_all()?;
+        body(self.scope, &self.slot.collection)
     }
 }
 

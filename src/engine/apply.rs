@@ -68,19 +68,37 @@ pub fn apply(
         Effect::StrRange { offset, bytes, .. } => change_string(state, key, (offset, bytes), write, &mut tally),
         ref on_container => change_container(state, key, on_container, (write, access_s), &mut tally),
     };
-    let index_growth = state.index.heap_bytes() as i64 - index_bytes as i64;
-    if index_growth != 0 {
-        shard.publish(state);
-    }
-    state.keys = state.keys.wrapping_add_signed(tally.keys);
-    state.expires = state.expires.wrapping_add_signed(tally.expires);
-    state.timed = state.timed.wrapping_add_signed(tally.timed);
-    state.entry_bytes = state.entry_bytes.wrapping_add_signed(tally.bytes);
-    Applied {
-        bytes: tally.bytes + index_growth,
-        elements: tally.elements,
-        retired,
-    }
+    tally.enter(shard, state, index_bytes, retired)
+}
+
+/// Puts back the entry that `key` had before effects that are taken back, or has it gone again: not a change that is
+/// logged, but as one to its page.
+pub fn restore(
+    shard: &Shard,
+    state: &mut ShardState,
+    key: KeyRef<'_>,
+    old: Option<Entry>,
+    write: &PageWrite<'_>,
+) -> Applied {
+    let index_bytes = state.index.heap_bytes();
+    let mut tally = Tally::default();
+    let retired = match old {
+        Some(old) => {
+            tally.add(&old);
+            state.index.upsert(key, write, |entry| {
+                if let Some(entry) = entry {
+                    tally.take(Some(entry));
+                }
+                Some(old)
+            })
+        }
+        None => {
+            let removed = state.index.remove(key, write);
+            tally.take(removed.as_ref());
+            removed
+        }
+    };
+    tally.enter(shard, state, index_bytes, retired)
 }
 
 /// Differences an effect makes to a shard's figures.
@@ -109,6 +127,24 @@ impl Tally {
 
     fn add(&mut self, entry: &Entry) {
         self.count(entry, 1);
+    }
+
+    /// Enters the differences, and that of the index since it had `index_bytes`.
+    #[inline(always)]
+    fn enter(self, shard: &Shard, state: &mut ShardState, index_bytes: usize, retired: Option<Entry>) -> Applied {
+        let index_growth = state.index.heap_bytes() as i64 - index_bytes as i64;
+        if index_growth != 0 {
+            shard.publish(state);
+        }
+        state.keys = state.keys.wrapping_add_signed(self.keys);
+        state.expires = state.expires.wrapping_add_signed(self.expires);
+        state.timed = state.timed.wrapping_add_signed(self.timed);
+        state.entry_bytes = state.entry_bytes.wrapping_add_signed(self.bytes);
+        Applied {
+            bytes: self.bytes + index_growth,
+            elements: self.elements,
+            retired,
+        }
     }
 }
 

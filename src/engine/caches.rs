@@ -8,6 +8,7 @@ use super::collection::Collection;
 use super::ids::CollectionId;
 use super::scope::Scope;
 use super::tracking::{Space, Tracking};
+use super::undo::What;
 use super::watch::Cause;
 use super::worker::Kit;
 
@@ -51,6 +52,9 @@ impl Engine {
 impl Scope<'_> {
     /// Tells those who watch or cache `key`, one of the scope's, that it was there for no time at all.
     pub(super) fn note_flicker(&mut self, collection: &Collection, key: &[u8]) {
+        if self.holds_back(collection, key, What::Flickered) {
+            return;
+        }
         let located = self.key(collection, key);
         self.with_state(collection, located, |state, _| state.watches.touch(key));
         if self.engine.tracking().is_on() {
@@ -61,11 +65,27 @@ impl Scope<'_> {
     /// A client has read these keys of the scope's, and is told when one of them changes.
     #[cold]
     pub fn note_reader<'k>(&mut self, collection: &Collection, client: u64, keys: impl Iterator<Item = &'k [u8]>) {
+        if self.worker.undo.is_some() {
+            keys.for_each(|key| {
+                self.holds_back(collection, key, What::Read(client));
+            });
+            return;
+        }
+        self.enter_reader(collection, client, keys);
+        self.engine.evict_tracked(self.worker);
+    }
+
+    /// The same, at once, and without a look at how many keys there are by then.
+    pub(super) fn enter_reader<'k>(
+        &mut self,
+        collection: &Collection,
+        client: u64,
+        keys: impl Iterator<Item = &'k [u8]>,
+    ) {
         let Some(space) = self.engine.space_of(collection.id()) else {
             return;
         };
         keys.for_each(|key| self.engine.tracking().remember(space, key, client));
-        self.engine.evict_tracked(self.worker);
     }
 
     /// What a whole collection holds has changed, for those who cache.

@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::blocked::WaitTable;
+use super::counts::Counts;
 use super::effect::Placement;
 use super::ids::CollectionId;
 use super::index::loaded::LoadedPage;
@@ -68,15 +69,22 @@ impl ShardState {
     /// A key has changed.
     #[inline]
     pub fn note(&mut self, cause: Cause, key: &[u8]) {
+        self.count(cause);
+        self.raise(cause, key);
+    }
+
+    /// Counts a change.
+    #[inline]
+    pub(super) fn count(&mut self, cause: Cause) {
+        self.counts.add_one(cause);
+    }
+
+    /// Tells those who watch a key of its change.
+    #[inline]
+    pub(super) fn raise(&mut self, cause: Cause, key: &[u8]) {
         match cause {
-            Cause::Write => {
-                self.counts.writes += 1;
-                self.watches.touch(key);
-            }
-            Cause::Expiry => {
-                self.counts.expired += 1;
-                self.watches.touch_dead(key);
-            }
+            Cause::Write => self.watches.touch(key),
+            Cause::Expiry => self.watches.touch_dead(key),
         }
     }
 }
@@ -136,25 +144,6 @@ impl Shard {
         if self.prefetch_word.load(Ordering::Relaxed) != word {
             self.prefetch_word.store(word, Ordering::Release);
         }
-    }
-}
-
-/// What has happened to keys since the start of the process.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Lookups by commands that read.
-    pub reads: u64,
-    /// Changes.
-    pub writes: u64,
-    /// Keys removed because their time had come.
-    pub expired: u64,
-}
-
-impl Counts {
-    fn add(&mut self, other: Self) {
-        self.reads += other.reads;
-        self.writes += other.writes;
-        self.expired += other.expired;
     }
 }
 

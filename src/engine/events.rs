@@ -131,6 +131,15 @@ pub struct Event<'a> {
 pub trait Herald: Send {
     /// Tells of an event, which is shown to nobody before what it `depends_on` may be.
     fn tell(&self, event: Event<'_>, wanted: Classes, depends_on: Dependencies);
+
+    /// Keeps from now on what its thread tells anybody, whatever it is, until as many ends as beginnings have come.
+    fn hold(&self);
+
+    /// Passes on what was kept, unless it was held before that, too.
+    fn release(&self, depends_on: Dependencies);
+
+    /// Forgets what was kept since it was last held.
+    fn forget(&self);
 }
 
 #[cfg(test)]

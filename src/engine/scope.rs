@@ -41,7 +41,7 @@ pub struct Scope<'e> {
     locks: Locks<'e>,
     primed: (*const u8, usize, u64),
     /// The address of the primed key's entry, if it has been found and nothing has changed since.
-    found: Option<u64>,
+    pub(super) found: Option<u64>,
     /// What was lent in place of shards that are not locked; `None` = the scope was never asked for one.
     strayed: Option<Box<ShardState>>,
     /// Whether what those who wait already have been promised is left to them.
@@ -318,18 +318,32 @@ impl<'e> Scope<'e> {
         effect: &Effect<'_>,
         cause: Cause,
     ) -> i64 {
+        let applied = self.with_shard(collection, key, |scope, shard, state| {
+            scope.apply_to(collection, shard, state, key, effect, cause)
+        });
+        applied.unwrap_or(0)
+    }
+
+    /// Runs `body`, which looks at no other shard, on the shard of `key`; `None` if the scope has not got that.
+    #[inline(always)]
+    pub(super) fn with_shard<R>(
+        &mut self,
+        collection: &Collection,
+        key: KeyRef<'_>,
+        body: impl FnOnce(&mut Self, &Shard, &mut ShardState) -> R,
+    ) -> Option<R> {
         let index = collection.shard_of(key.hash);
         let shard = collection.shard(index);
         match self.locks.reach(collection, index) {
             Reach::Locked(state) => {
                 let state = std::ptr::from_mut(state);
-                // SAFETY: the lock stays held until the scope ends, and nothing below looks at `self.locks`.
-                self.apply_to(collection, shard, unsafe { &mut *state }, key, effect, cause)
+                // SAFETY: the lock stays held until the scope ends, and `body` does not look at `self.locks`.
+                Some(body(self, shard, unsafe { &mut *state }))
             }
-            Reach::Free => self.apply_to(collection, shard, &mut shard.lock(), key, effect, cause),
+            Reach::Free => Some(body(self, shard, &mut shard.lock())),
             Reach::Never => {
                 stray(&mut self.strayed, collection);
-                0
+                None
             }
         }
     }
@@ -364,15 +378,21 @@ impl<'e> Scope<'e> {
             }
         }
         self.worker.observe(traits, lsn);
+        let can_undo = self.worker.undo.is_some();
+        if can_undo {
+            self.keep(collection, state, key, cause);
+        }
         let write = self.engine.page_write(collection, collection.shard_of(key.hash), lsn);
         let keys = state.keys;
         let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
-        state.note(cause, key.bytes);
-        if state.waiters.has(key.bytes) {
-            self.worker.ready.note(collection.id(), key.bytes);
-        }
-        if self.engine.tracking().is_on() {
-            self.engine.note_stale(self.worker, collection.id(), key.bytes, cause);
+        if !can_undo {
+            state.note(cause, key.bytes);
+            if state.waiters.has(key.bytes) {
+                self.worker.ready.note(collection.id(), key.bytes);
+            }
+            if self.engine.tracking().is_on() {
+                self.engine.note_stale(self.worker, collection.id(), key.bytes, cause);
+            }
         }
         if !traits.is_plain() {
             self.heed(collection, traits, applied.bytes, effect);
@@ -437,6 +457,16 @@ impl<'e> Scope<'e> {
             let (meter, cell) = (self.engine.meter(), self.worker.cell);
             let count = || meter.add(cell, bytes as i64);
             self.engine.reaper().retire_entry(entry, bytes as u64, count);
+        }
+    }
+
+    /// Drops an entry that may be slow to drop; `shares`: most of it belongs to the one that is in its place, too, and
+    /// counts there.
+    pub(super) fn retire_beside(&mut self, entry: Entry, shares: bool) {
+        if !shares {
+            self.retire(entry);
+        } else if entry.heap_bytes() > super::reaper::LARGE_BYTES {
+            self.engine.reaper().retire_entry(entry, 0, || ());
         }
     }
 }

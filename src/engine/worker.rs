@@ -19,6 +19,7 @@ use super::events::Herald;
 use super::gate::{ExclusivePass, Pass};
 use super::settings::Traits;
 use super::tracking::Told;
+use super::undo::Undo;
 use crate::metrics::Counters;
 use crate::wal::{Lsn, WorkerLog};
 
@@ -80,6 +81,8 @@ pub struct Kit {
     record: Lsn,
     /// A transaction of several scopes is running: its record stays open between them.
     in_transaction: bool,
+    /// What is kept while something can be taken back.
+    pub(super) undo: Option<Box<Undo>>,
     /// Whom to serve when what runs now is over.
     pub(super) ready: Ready,
     /// What those who cache are to be told of.
@@ -107,6 +110,7 @@ impl Worker {
             written_lsn: Lsn::ZERO,
             record: Lsn::ZERO,
             in_transaction: false,
+            undo: None,
             ready: Ready::default(),
             told: Told::default(),
             told_of: Dependencies::default(),
@@ -233,6 +237,11 @@ impl Kit {
         self.in_transaction = false;
         self.end_record();
         result
+    }
+
+    /// Whether the record stays open between scopes from now on; whether it did.
+    pub(super) fn set_in_transaction(&mut self, is_one: bool) -> bool {
+        std::mem::replace(&mut self.in_transaction, is_one)
     }
 
     /// The LSN of the open record, begun now if there is none.

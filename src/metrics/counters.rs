@@ -14,6 +14,11 @@ impl Count {
             .store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
+    /// Takes `n` of what was added back; the same thread does.
+    pub fn take_back(&self, n: u64) {
+        self.add(n.wrapping_neg());
+    }
+
     /// The count.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

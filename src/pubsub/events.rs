@@ -51,6 +51,18 @@ impl Herald for Publisher {
             publish(channel(OF_EVENT, &event, event.name.as_bytes()), event.key);
         }
     }
+
+    fn hold(&self) {
+        self.outlet.hold();
+    }
+
+    fn release(&self, depends_on: Dependencies) {
+        self.pubsub.release(&self.outlet, depends_on);
+    }
+
+    fn forget(&self) {
+        self.outlet.forget();
+    }
 }
 
 fn channel(beginning: &[u8], event: &Event<'_>, end: &[u8]) -> Vec<u8> {

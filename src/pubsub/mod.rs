@@ -13,6 +13,7 @@ mod desk;
 mod directory;
 mod events;
 mod exchange;
+mod holding;
 mod message;
 mod monitors;
 mod notice;
@@ -30,6 +31,7 @@ use smallvec::SmallVec;
 use self::directory::Directory;
 use self::events::Publisher;
 use self::exchange::Exchange;
+use self::holding::Kept;
 use self::monitors::Monitors;
 use crate::engine::dependencies::Dependencies;
 use crate::engine::events::{Events, Herald};
@@ -109,6 +111,9 @@ impl PubSub {
         payload: &[u8],
         depends_on: Dependencies,
     ) -> u64 {
+        if outlet.is_holding() {
+            return self.keep(outlet, (channel, is_sharded), payload);
+        }
         let directory = self.directory.read();
         let mut found: SmallVec<[(Arc<Topic>, &directory::Audience); 4]> = SmallVec::new();
         directory.visit_matches(channel, is_sharded, |topic, audience| {
@@ -139,6 +144,38 @@ impl PubSub {
             }
         }
         receivers
+    }
+
+    /// Keeps a message for later; for how many it is now.
+    pub(super) fn keep(&self, outlet: &Outlet, (channel, is_sharded): (&[u8], bool), payload: &[u8]) -> u64 {
+        let mut receivers = 0;
+        self.directory.read().visit_matches(channel, is_sharded, |_, audience| {
+            receivers += audience.iter().map(|(_, count)| u64::from(*count)).sum::<u64>();
+        });
+        if receivers > 0 {
+            outlet.keep(Kept::Message {
+                channel: channel.into(),
+                is_sharded,
+                payload: payload.into(),
+            });
+        }
+        receivers
+    }
+
+    /// Passes on what `outlet` has kept, unless it goes on keeping.
+    pub(super) fn release(&self, outlet: &Outlet, depends_on: Dependencies) {
+        for kept in outlet.end_hold() {
+            match kept {
+                Kept::Message {
+                    channel,
+                    is_sharded,
+                    payload,
+                } => {
+                    self.publish(outlet, (&channel, is_sharded), &payload, depends_on);
+                }
+                Kept::Line(line) => self.add_line(outlet, |lines| lines.extend_from_slice(&line)),
+            }
+        }
     }
 
     /// Hands out notices, each for connections of one worker. `outlet`: that of the thread that does so; without one, those

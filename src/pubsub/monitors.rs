@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use super::PubSub;
 use super::directory::{Audience, join, quit};
 use super::exchange::Delivery;
+use super::holding::Kept;
 use super::outlet::Outlet;
 use super::subscriber::Subscriber;
 
@@ -70,7 +71,11 @@ impl PubSub {
 
     /// Adds the line of what this worker has run.
     pub fn add_line(&self, outlet: &Outlet, write: impl FnOnce(&mut Vec<u8>)) {
-        if outlet.add_line(write) >= BATCH_BYTES {
+        if outlet.is_holding() {
+            let mut line = Vec::new();
+            write(&mut line);
+            outlet.keep(Kept::Line(line));
+        } else if outlet.add_line(write) >= BATCH_BYTES {
             self.hand_over_lines(outlet);
         }
     }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::exchange::WorkerNo;
+use super::holding::{Holding, Kept};
 use crate::shared::Shared;
 
 /// See the module.
@@ -28,6 +29,9 @@ pub struct Outlet {
     /// Workers to wake.
     wakes: Mutex<SmallVec<[WorkerNo; 4]>>,
     has_wakes: AtomicBool,
+    /// What is published, and shown, is kept.
+    is_holding: AtomicBool,
+    holding: Mutex<Holding>,
 }
 
 /// There is one thread that counts.
@@ -103,6 +107,35 @@ impl Outlet {
             self.wakes.lock().push(worker);
             self.has_wakes.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether what is published is kept.
+    #[inline]
+    pub(super) fn is_holding(&self) -> bool {
+        self.is_holding.load(Ordering::Relaxed)
+    }
+
+    /// Keeps what is published from now on.
+    pub(super) fn hold(&self) {
+        self.holding.lock().begin();
+        self.is_holding.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn keep(&self, kept: Kept) {
+        self.holding.lock().add(kept);
+    }
+
+    /// What is to be passed on now.
+    pub(super) fn end_hold(&self) -> Vec<Kept> {
+        let kept = self.holding.lock().end();
+        self.is_holding.store(kept.is_none(), Ordering::Relaxed);
+        kept.unwrap_or_default()
+    }
+
+    /// Forgets what was kept since it was last held.
+    pub(super) fn forget(&self) {
+        let is_over = self.holding.lock().forget();
+        self.is_holding.store(!is_over, Ordering::Relaxed);
     }
 
     pub(super) fn take_wakes(&self, wake: impl FnMut(WorkerNo)) {

@@ -198,6 +198,26 @@ impl OwnedCall {
         }
     }
 
+    /// Whether what it does can be taken back. What scripts may not run is about the connection or the server.
+    pub fn can_be_taken_back(&self) -> bool {
+        match self.handler {
+            Handler::Exclusive(_) | Handler::Maintenance(_) | Handler::Container => false,
+            Handler::Session(_) => !self.command.has(flag::NO_SCRIPT | flag::ADMIN),
+            Handler::Read(_)
+            | Handler::Write(_)
+            | Handler::Blocking(_)
+            | Handler::Across(_)
+            | Handler::Keyspace(_)
+            | Handler::Range(_)
+            | Handler::Publish(_) => true,
+        }
+    }
+
+    /// The command's full name.
+    pub fn name(&self) -> String {
+        self.command.full_name()
+    }
+
     /// Whether all it touches can be locked before it runs.
     pub fn runs_locked(&self) -> bool {
         self.handler.runs_locked()

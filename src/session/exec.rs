@@ -2,7 +2,10 @@
 //!
 //! Where all queued commands work on keys of one collection, the union of their shards (and of the watched keys') is
 //! locked; else the transaction works alone. Either way its effects are one WAL record.
+//!
+//! `EXEC ROLLBACK` runs it as an attempt ([`Scope::attempt`]), which ends at the first command that fails.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::account;
@@ -12,12 +15,12 @@ use super::cx::WorkerCx;
 use super::executor::{Place, execute, two_slots};
 use super::monitor;
 use super::run::Run;
-use super::stopwatch::Replied;
+use super::stopwatch::{Replied, Stopwatch};
 use crate::client::{Client, Multi};
 use crate::commands::collections::check_collection;
 use crate::commands::context::{PublishCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, Waiting};
+use crate::commands::flow::{Flow, OnError, Waiting};
 use crate::commands::spec::{Across, CmdResult};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
@@ -26,37 +29,40 @@ use crate::engine::ids::DatabaseId;
 use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Kit;
-use crate::resp::Reply;
+use crate::resp::{Mark, Reply};
 
 impl Run<'_, '_, '_> {
     /// Runs the transaction and writes its reply; a command of it may close the connection.
-    pub(super) fn exec(&mut self) -> Result<Flow<Waiting>, CmdError> {
+    pub(super) fn exec(&mut self, on_error: OnError) -> Result<Flow<Waiting>, CmdError> {
         let Some(multi) = self.session.client.multi.take() else {
             return Err(CmdError::text("ERR EXEC without MULTI"));
         };
         let queue = std::mem::take(&mut self.session.queue);
-        let result = self.exec_queue(&multi, &queue);
+        let result = self.exec_queue(&multi, &queue, on_error);
         self.discard();
         result
     }
 
-    fn exec_queue(&mut self, multi: &Multi, queue: &Queue) -> Result<Flow<Waiting>, CmdError> {
+    fn exec_queue(&mut self, multi: &Multi, queue: &Queue, on_error: OnError) -> Result<Flow<Waiting>, CmdError> {
         if multi.aborted {
             return Err(CmdError::text(
                 "EXECABORT Transaction discarded because of previous errors.",
             ));
         }
+        if on_error == OnError::RollBack {
+            check_can_be_taken_back(queue)?;
+        }
         let client = &self.session.client;
         let is_here = client.watches.iter().all(|watch| watch.database == client.database);
         if is_here && queue.calls().iter().all(OwnedCall::runs_locked) {
-            self.exec_locked(queue).map(|()| Flow::Done)
+            self.exec_locked(queue, on_error).map(|()| Flow::Done)
         } else {
-            Ok(self.exec_alone(queue))
+            self.exec_alone(queue, on_error)
         }
     }
 
     /// No command on keys has anything to say of the connection.
-    fn exec_locked(&mut self, queue: &Queue) -> CmdResult {
+    fn exec_locked(&mut self, queue: &Queue, on_error: OnError) -> CmdResult {
         let session = &mut *self.session;
         let (client, reply) = (&session.client, &mut session.reply);
         let collection = resolve(self.cx, client.database)?;
@@ -81,77 +87,140 @@ impl Run<'_, '_, '_> {
             reply.null_array();
             return Ok(());
         }
+        let (cx, watch) = (self.cx, &mut *self.watch);
         let quiet = client.handle.no_touch.load(Ordering::Relaxed);
-        let mut place = LockedRun {
-            cx: self.cx,
-            scope: &mut scope,
-            collection: &collection,
-            quiet,
-            reader: client.handle.caching.remembers().then_some(client.handle.id),
+        let reader = client.handle.caching.remembers().then_some(client.handle.id);
+        let mut run = |scope: &mut Scope<'_>| {
+            let mut place = LockedRun {
+                cx,
+                client,
+                scope,
+                collection: &collection,
+                quiet,
+                reader,
+            };
+            run_queue(cx, &mut place, watch, (queue, on_error), reply)
         };
-        reply.array(queue.calls().len());
-        for call in queue.calls() {
-            let call = call.call();
-            let began = self.watch.begin(self.cx, place.scope.worker(), &call);
-            let (replied, _) = run(self.cx, &mut place, &call, reply);
-            self.cx.tell_others(place.scope.worker());
-            if self.cx.server.pubsub.is_monitored() {
-                monitor::show(self.cx, client, &call);
-            }
-            let kit = place.scope.worker();
-            let took = self.watch.note_queued(self.cx, kit, call.command, began, replied);
-            account::log_call(self.cx, kit, &client.handle, &call, took, replied.bytes);
-        }
+        match on_error {
+            OnError::GoOn => run(&mut scope)?,
+            OnError::RollBack => scope.attempt(run)?,
+        };
         Ok(())
     }
 
-    fn exec_alone(&mut self, queue: &Queue) -> Flow<Waiting> {
+    fn exec_alone(&mut self, queue: &Queue, on_error: OnError) -> Result<Flow<Waiting>, CmdError> {
         let session = &mut *self.session;
         let (client, reply) = (&mut session.client, &mut session.reply);
         let (cx, engine, watch) = (self.cx, self.engine, &mut *self.watch);
-        // Where the replies end, once a command has closed the connection: the others run, and are not answered.
-        let mut end = None;
-        self.worker.outside(engine, self.pass, |worker| {
+        let database = client.database;
+        let ran = self.worker.outside(engine, self.pass, |worker| {
             worker.with_exclusive(engine, |kit, gate| {
                 if is_stale(client, engine, kit, gate) {
                     reply.null_array();
-                    return;
+                    return Ok(None);
                 }
-                reply.array(queue.calls().len());
-                kit.as_transaction(|kit| {
+                let mut run = |kit: &mut Kit| {
                     let mut place = ExclusiveRun {
                         cx,
-                        client,
+                        client: &mut *client,
                         kit,
                         engine,
                         gate,
                     };
-                    for call in queue.calls() {
-                        let call = call.call();
-                        let began = watch.begin(cx, place.kit, &call);
-                        let (replied, closes) = run(cx, &mut place, &call, reply);
-                        cx.tell_others(place.kit);
-                        if cx.server.pubsub.is_monitored() {
-                            monitor::show(cx, place.client, &call);
-                        }
-                        let took = watch.note_queued(cx, place.kit, call.command, began, replied);
-                        account::log_call(cx, place.kit, &place.client.handle, &call, took, replied.bytes);
-                        if closes && end.is_none() {
-                            end = Some(reply.mark());
-                        }
-                    }
-                });
-            });
+                    run_queue(cx, &mut place, watch, (queue, on_error), reply)
+                };
+                match on_error {
+                    OnError::GoOn => kit.as_transaction(run),
+                    OnError::RollBack => Scope::exclusive(engine, kit, gate).attempt(|scope| run(scope.worker())),
+                }
+            })
         });
         self.worker.observe_all(self.engine);
-        let Some(end) = end else { return Flow::Done };
-        self.session.reply.truncate(end);
-        Flow::Close
+        match ran {
+            Ok(None) => Ok(Flow::Done),
+            Ok(Some(end)) => {
+                self.session.reply.truncate(end);
+                Ok(Flow::Close)
+            }
+            Err(error) => {
+                self.session.client.select(database);
+                Err(error)
+            }
+        }
     }
 }
 
-/// Runs one call and writes its reply; whether the connection is to be closed behind that.
-fn run<P: Place>(cx: &WorkerCx, place: &mut P, call: &Call<'_>, reply: &mut Reply) -> (Replied, bool) {
+/// Refuses a transaction that is to be taken back if it fails, and has a command that cannot be.
+fn check_can_be_taken_back(queue: &Queue) -> CmdResult {
+    let calls = queue.calls();
+    let Some(at) = calls.iter().position(|call| !call.can_be_taken_back()) else {
+        return Ok(());
+    };
+    let name = calls.get(at).map(OwnedCall::name).unwrap_or_default();
+    let (number, count) = (at + 1, calls.len());
+    Err(CmdError::from(format!(
+        "EXECABORT Transaction discarded because of: command {number} of {count} cannot be rolled back: '{name}'"
+    )))
+}
+
+/// Where the commands of a transaction run.
+trait InTransaction: Place {
+    /// What is needed of the thread.
+    fn kit(&mut self) -> &mut Kit;
+
+    /// The client.
+    fn client(&self) -> &Client;
+}
+
+/// Runs the commands one after another and writes their replies. Where one has closed the connection: the others run, and
+/// are not answered; what was answered ends there.
+///
+/// # Errors
+/// That of a command that fails, where the transaction is rolled back then.
+fn run_queue<P: InTransaction>(
+    cx: &WorkerCx,
+    place: &mut P,
+    watch: &mut Stopwatch,
+    (queue, on_error): (&Queue, OnError),
+    reply: &mut Reply,
+) -> Result<Option<Mark>, CmdError> {
+    let handle = Arc::clone(&place.client().handle);
+    let mut end = None;
+    reply.array(queue.calls().len());
+    for (at, call) in queue.calls().iter().enumerate() {
+        let call = call.call();
+        let began = watch.begin(cx, place.kit(), &call);
+        let (replied, outcome) = run(cx, place, &call, reply);
+        cx.tell_others(place.kit());
+        if cx.server.pubsub.is_monitored() {
+            monitor::show(cx, place.client(), &call);
+        }
+        let took = watch.note_queued(cx, place.kit(), call.command, began, replied);
+        account::log_call(cx, place.kit(), &handle, &call, took, replied.bytes);
+        match outcome {
+            Err(error) if on_error == OnError::RollBack => return Err(rolled_back(at, queue, &error)),
+            Ok(Flow::Close) if end.is_none() => end = Some(reply.mark()),
+            _ => {}
+        }
+    }
+    Ok(end)
+}
+
+/// What is answered when command number `at`, from 0, has failed and all was taken back.
+#[cold]
+fn rolled_back(at: usize, queue: &Queue, error: &CmdError) -> CmdError {
+    let (number, count) = (at + 1, queue.calls().len());
+    let head = format!("EXECABORT Transaction rolled back: command {number} of {count} failed: ");
+    CmdError::Quoting([head.as_bytes(), &error.bytes()].concat())
+}
+
+/// Runs one call and writes its reply.
+fn run<P: Place>(
+    cx: &WorkerCx,
+    place: &mut P,
+    call: &Call<'_>,
+    reply: &mut Reply,
+) -> (Replied, Result<Flow<Waiting>, CmdError>) {
     let mark = reply.mark();
     let outcome = execute(place, call, reply);
     if let Err(error) = &outcome {
@@ -164,7 +233,7 @@ fn run<P: Place>(cx: &WorkerCx, place: &mut P, call: &Call<'_>, reply: &mut Repl
         bytes: reply.bytes_since(mark),
         is_error: outcome.is_err(),
     };
-    (replied, matches!(outcome, Ok(Flow::Close)))
+    (replied, outcome)
 }
 
 /// Whether a watched key has changed or died, in whichever database.
@@ -180,10 +249,21 @@ fn is_stale(client: &Client, engine: &Engine, kit: &mut Kit, gate: &ExclusivePas
 /// Within a transaction whose keys are locked.
 struct LockedRun<'a, 's> {
     cx: &'a WorkerCx,
+    client: &'a Client,
     scope: &'a mut Scope<'s>,
     collection: &'a Collection,
     quiet: bool,
     reader: Option<u64>,
+}
+
+impl InTransaction for LockedRun<'_, '_> {
+    fn kit(&mut self) -> &mut Kit {
+        self.scope.worker()
+    }
+
+    fn client(&self) -> &Client {
+        self.client
+    }
 }
 
 impl Place for LockedRun<'_, '_> {
@@ -221,6 +301,16 @@ impl ExclusiveRun<'_> {
 
     fn quiet(&self) -> bool {
         self.client.handle.no_touch.load(Ordering::Relaxed)
+    }
+}
+
+impl InTransaction for ExclusiveRun<'_> {
+    fn kit(&mut self) -> &mut Kit {
+        self.kit
+    }
+
+    fn client(&self) -> &Client {
+        self.client
     }
 }
 

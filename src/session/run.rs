@@ -335,12 +335,12 @@ impl Run<'_, '_, '_> {
             held: self.held,
             engine: self.engine,
         };
-        let flow = execute(&mut place, call, &mut session.reply)?;
+        let flow = execute(&mut place, call, &mut session.reply);
         if call.has(flag::ENDS_MULTI) && self.session.client.multi.is_none() {
             self.session.queue = Queue::default();
         }
-        match flow {
-            Flow::Exec => self.exec(),
+        match flow? {
+            Flow::Exec(on_error) => self.exec(on_error),
             other => Ok(other),
         }
     }
@@ -378,7 +378,7 @@ impl Run<'_, '_, '_> {
                 self.session.reply.end_request();
                 return Step::Stop(Ran::Close);
             }
-            Ok(Flow::Done | Flow::Exec) => {}
+            Ok(Flow::Done | Flow::Exec(_)) => {}
             Err(error) => {
                 self.session.reply.truncate(mark);
                 self.write_error(Some(call.command), &error, false);

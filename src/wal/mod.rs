@@ -49,7 +49,7 @@ pub use error::WalError;
 pub use format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES};
 pub use handle::{Wal, WalStats};
 pub use note::{LOG_NOTE, LogNote};
-pub use producer::WorkerLog;
+pub use producer::{LogMark, WorkerLog};
 pub use reader::{Reader, Record};
 pub use repair::{Repair, repair_damage, repair_tail};
 pub use segment::{segment_name, segments};

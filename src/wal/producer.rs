@@ -25,6 +25,14 @@ const LONG_BYTES: usize = 64 << 10;
 /// A disk whose last sync took longer is waited for by the keeper only.
 const SYNC_HERE_US_MAX: u64 = 2_000;
 
+/// A place in a worker's batch, for as long as that is not handed over.
+#[derive(Clone, Copy, Debug)]
+pub struct LogMark {
+    bytes: usize,
+    splices: usize,
+    spliced_bytes: u64,
+}
+
 /// One worker's end of the log; not shared.
 pub struct WorkerLog {
     core: Arc<Core>,
@@ -125,6 +133,28 @@ impl WorkerLog {
             self.chunk.spliced_bytes = spliced_bytes;
         }
         fits
+    }
+
+    /// Where the open record ends now, or will begin.
+    pub fn mark(&self) -> LogMark {
+        LogMark {
+            bytes: self.chunk.buf.len(),
+            splices: self.chunk.splices.len(),
+            spliced_bytes: self.chunk.spliced_bytes,
+        }
+    }
+
+    /// Takes what the open record has got since `mark` out of it again. It keeps its LSN: one that was begun since then is
+    /// left without payload.
+    pub fn rewind(&mut self, mark: LogMark) {
+        if !self.open || !self.enabled {
+            return;
+        }
+        self.chunk
+            .buf
+            .truncate(mark.bytes.max(self.start + RECORD_HEADER_BYTES));
+        self.chunk.splices.truncate(mark.splices);
+        self.chunk.spliced_bytes = mark.spliced_bytes;
     }
 
     /// The longest payload that a record can have.

@@ -98,7 +98,8 @@ impl Run {
             5_300..5_600 => self.expire(),
             5_600..5_960 => self.look(),
             5_960..5_970 => self.delete_run(),
-            5_970..5_990 => drop(self.copies.insert(self.last_lsn(), self.model.clone())),
+            5_970..5_980 => self.take_back(),
+            5_980..5_990 => drop(self.copies.insert(self.last_lsn(), self.model.clone())),
             5_990..5_993 => self.checkpoint(),
             5_993 => self.crash(),
             5_994 => self.kill(),
@@ -170,6 +171,39 @@ impl Run {
         let (from, len) = (self.key(), self.below(400) as usize);
         let run: Vec<_> = self.model.range(from..).take(len).map(|(key, _)| key.clone()).collect();
         run.into_iter().for_each(|key| self.remove(key));
+    }
+
+    /// Many changes that are taken back: pages are split and vanish, and are there again.
+    fn take_back(&mut self) {
+        let run: Vec<_> = self
+            .model
+            .keys()
+            .skip(self.random.random_range(0..1_000))
+            .take(400)
+            .cloned()
+            .collect();
+        let fresh: Vec<_> = (0..self.below(600)).map(|_| (self.key(), self.value())).collect();
+        let before = self.below(2) == 0;
+        let engine = Arc::clone(&self.server.engine);
+        self.server.worker.with_exclusive(&engine, |kit, gate| {
+            let failed = Scope::exclusive(&engine, kit, gate).attempt(|scope| {
+                let mut txn = ExclusiveTxn::new(scope, DatabaseId::DEFAULT);
+                let collection = txn.slot(DatabaseId::DEFAULT).unwrap().collection;
+                let mut keys = txn.keys(&collection);
+                let add = |keys: &mut Txn<'_, '_>| fresh.iter().for_each(|(key, value)| put(keys, key, value));
+                if before {
+                    add(&mut keys);
+                }
+                for key in &run {
+                    keys.delete(key);
+                }
+                add(&mut keys);
+                Err::<(), ()>(())
+            });
+            assert!(failed.is_err());
+        });
+        self.server.worker.submit();
+        self.compare("after something was taken back");
     }
 
     fn write_range(&mut self) {

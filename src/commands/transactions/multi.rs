@@ -7,8 +7,8 @@ use super::{COMMON, QUICK};
 use crate::client::Multi;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::flow::{Flow, OnError};
+use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::resp::{Args, Reply};
 
 pub(super) const MULTI: Spec = Spec {
@@ -35,14 +35,26 @@ pub(super) const EXEC: Spec = Spec {
     acl: &["transaction"],
     summary: "Runs the queued commands as one",
     complexity: "Depends on commands in the transaction",
-    ..Spec::new("exec", Group::Transactions, 1, Handler::Session(exec))
+    syntax: "[ROLLBACK]",
+    support: Support::Partial("takes `ROLLBACK`, too (D44)"),
+    ..Spec::new("exec", Group::Transactions, -1, Handler::Session(exec))
 };
 
-fn exec(cx: &mut SessionCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> Result<Flow, CmdError> {
+fn exec(cx: &mut SessionCx<'_>, args: Args<'_>, _reply: &mut Reply) -> Result<Flow, CmdError> {
+    let on_error = match (args.len(), args.get(1)) {
+        (1, _) => OnError::GoOn,
+        (2, Some(word)) if word.eq_ignore_ascii_case(b"rollback") => OnError::RollBack,
+        _ => {
+            discard_transaction(cx);
+            return Err(CmdError::text(
+                "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
+            ));
+        }
+    };
     if cx.client.multi.is_none() {
         return Err(CmdError::text("ERR EXEC without MULTI"));
     }
-    Ok(Flow::Exec)
+    Ok(Flow::Exec(on_error))
 }
 
 pub(super) const DISCARD: Spec = Spec {

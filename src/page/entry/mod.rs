@@ -71,6 +71,15 @@ impl Entry {
         ManuallyDrop::into_inner(entry)
     }
 
+    /// The same entry once more. A large value is shared.
+    pub fn copy(&self) -> Self {
+        let mut copy = Self::new(self.key(), self.value(), self.expire_at_ms(), self.access_s());
+        if self.is_raw() {
+            copy.set_raw();
+        }
+        copy
+    }
+
     fn write_header(&mut self, shape: &Shape, access_s: u32, expire_at_ms: Option<u64>) {
         let key_len = u8::try_from(shape.key_bytes).unwrap_or(KEY_LEN_EXTENDED);
         self.write_at(0, &[shape.flags, key_len]);
@@ -363,6 +372,21 @@ impl Entry {
             ValueRef::Big(big) => size_of::<Big>() + big.heap_bytes(),
         };
         shape.total_bytes() + large
+    }
+
+    /// Bytes of heap that a copy of it takes: what they share apart.
+    pub fn copied_bytes(&self) -> usize {
+        let own = match self.value() {
+            ValueRef::Str(StrRef::Chunked(_)) => size_of::<BigText>(),
+            ValueRef::Str(_) | ValueRef::Packed(..) => 0,
+            ValueRef::Big(_) => size_of::<Big>(),
+        };
+        self.shape().total_bytes() + own
+    }
+
+    /// Whether it is a container that copies share.
+    pub fn is_big(&self) -> bool {
+        self.shape().has_big()
     }
 
     /// Whether its large string, if it has one, goes with it: nobody else has a share of that.

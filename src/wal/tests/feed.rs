@@ -143,7 +143,7 @@ async fn those_who_read_have_their_turn() {
         let (wal, held, done) = (wal.clone(), Arc::clone(&held), done.clone());
         requests.spawn(async move {
             let job = move || {
-                drop(held.lock().recv());
+                let _ = held.lock().recv();
                 done.send(()).unwrap();
             };
             wal.on_reader(job).await.unwrap();

@@ -10,6 +10,7 @@ mod change;
 mod check;
 mod choice;
 mod model;
+mod records;
 mod whole;
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -149,9 +150,8 @@ impl Run {
         (self.name(), format!("container:{number}").into_bytes())
     }
 
-    /// A record of changes.
-    fn change(&mut self) {
-        let ops = match self.below(200) {
+    fn ops(&mut self) -> Vec<Op> {
+        match self.below(200) {
             0..150 => self.container_ops(),
             150..180 => self.string_op(),
             180..184 => vec![self.copy_op()],
@@ -191,8 +191,7 @@ impl Run {
                 all
             }
             _ => self.container_ops(),
-        };
-        self.record(ops);
+        }
     }
 
     fn grows(&self) -> bool {
@@ -236,21 +235,6 @@ impl Run {
             0 => Op::Delete(place),
             _ => Op::Put(place, vec![b's'; self.random.random_range(0..len)]),
         }]
-    }
-
-    /// Does it as one record.
-    fn record(&mut self, ops: Vec<Op>) {
-        match &ops[..] {
-            [Op::Change((name, key), change)] if self.random.random() => {
-                // As most commands do: under the lock of a single key.
-                let database = self.server.engine.registry().by_name(name).unwrap().id;
-                self.server
-                    .change(database, key, |txn| change.with_effect(key, |effect| txn.apply(effect)));
-            }
-            _ => self.server.exclusive(|txn| ops.iter().for_each(|op| apply(txn, op))),
-        }
-        ops.iter().for_each(|op| self.model.apply(op));
-        self.since.push((self.last_lsn(), ops));
     }
 
     fn flush(&mut self) {

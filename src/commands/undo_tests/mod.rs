@@ -1,0 +1,163 @@
+//! What is taken back was never there: random commands of all types as a part of a record that fails at a random point.
+//! Afterwards the data is what it was, and so is all that is counted of it.
+//!
+//! `LOKIKV_STEPS=1000000 cargo test --release --lib -- --nocapture undo_tests` asks for so many attempts of each kind of
+//! collection.
+
+mod lines;
+mod state;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use self::lines::Lines;
+use self::state::State;
+use super::testing::Harness;
+use crate::engine::effect::decode_all;
+use crate::engine::index::Kind;
+use crate::storage::fault::FaultDisk;
+use crate::test_histories::each;
+use crate::wal::{Lsn, Reader, Wal, WalOptions};
+
+/// Attempts of a history.
+const ATTEMPTS: u64 = 300;
+/// Commands of an attempt, at most.
+const COMMANDS_MAX: usize = 30;
+
+struct Run {
+    server: Harness,
+    lines: Lines,
+    random: SmallRng,
+}
+
+impl Run {
+    fn new(seed: u64, server: Harness) -> Self {
+        let mut run = Self {
+            server,
+            lines: Lines::new(seed),
+            random: SmallRng::seed_from_u64(seed),
+        };
+        run.server.create_numbered(2);
+        for line in self::lines::FIRST {
+            assert!(!run.server.say(line).starts_with('-'), "{line}");
+        }
+        run.lines.big().iter().for_each(|line| drop(run.server.say(line)));
+        (0..300).for_each(|_| run.say());
+        run
+    }
+
+    fn say(&mut self) {
+        let line = self.lines.next();
+        self.server.say(&line);
+    }
+
+    fn commands(&mut self) -> Vec<String> {
+        let count = self.random.random_range(1..=COMMANDS_MAX);
+        (0..count).map(|_| self.lines.next()).collect()
+    }
+
+    /// An attempt that fails.
+    fn attempt(&mut self) {
+        let is_alone = self.random.random();
+        let commands = self.commands();
+        let before = State::of(&self.server);
+        let mut told = Vec::new();
+        self.server.attempt(is_alone, |server| {
+            for line in &commands {
+                told.push(format!("{line} -> {}", server.say(line)));
+            }
+            false
+        });
+        let after = State::of(&self.server);
+        assert!(before == after, "{}\n{}", before.difference(&after), told.join("\n"));
+    }
+
+    /// An inner attempt that fails within one that does not leaves what the outer one did.
+    fn attempt_within(&mut self) {
+        let (first, inner, last) = (self.commands(), self.commands(), self.commands());
+        let is_alone = self.random.random();
+        let stays = self.server.attempt(is_alone, |server| {
+            first.iter().for_each(|line| drop(server.say(line)));
+            let before = server.state();
+            server.attempt(|server| {
+                inner.iter().for_each(|line| drop(server.say(line)));
+                false
+            });
+            if let (Some(before), Some(after)) = (before, server.state()) {
+                assert!(before == after, "{}\n{}", before.difference(&after), inner.join("\n"));
+            }
+            server.attempt(|server| {
+                last.iter().for_each(|line| drop(server.say(line)));
+                true
+            })
+        });
+        assert!(stays);
+        State::of(&self.server);
+    }
+
+    fn step(&mut self) {
+        match self.random.random_range(0..10) {
+            0 => self.attempt_within(),
+            1 => self.server.advance_ms(self.lines.below(3_000)),
+            2..5 => (0..10).for_each(|_| self.say()),
+            _ => self.attempt(),
+        }
+    }
+}
+
+fn histories_of(kind: Kind) {
+    each(|seed| {
+        let mut run = Run::new(seed, Harness::of(kind));
+        (0..ATTEMPTS).for_each(|_| run.step());
+        ATTEMPTS
+    });
+}
+
+#[test]
+fn in_hmap_nothing_is_left() {
+    histories_of(Kind::Hmap);
+}
+
+#[test]
+fn in_bdef_nothing_is_left() {
+    histories_of(Kind::Bdef);
+}
+
+#[test]
+fn in_bcust_nothing_is_left() {
+    histories_of(Kind::Bcust);
+}
+
+/// The log has all records, and what is in them makes the same data.
+#[test]
+fn the_log_has_no_gap_and_nothing_that_was_taken_back() {
+    each(|seed| {
+        let disk = FaultDisk::new(seed);
+        let wal = Wal::open(Arc::new(disk.clone()), WalOptions::new("log"), Lsn::FIRST).unwrap();
+        let mut run = Run::new(seed, Harness::over(wal.clone()));
+        for _ in 0..20 {
+            let last = wal.last_lsn();
+            run.attempt();
+            assert!(wal.last_lsn() <= last.next());
+            run.say();
+        }
+        drop(run);
+        assert!(!wal.is_failed());
+        let last = wal.last_lsn();
+        wal.close().unwrap();
+        let mut reader = Reader::open(Arc::new(disk), Path::new("log"), Lsn::FIRST).unwrap();
+        let (mut read, mut empty) = (Lsn::ZERO, 0);
+        while let Some(record) = reader.next().unwrap() {
+            assert_eq!(record.lsn, read.next());
+            assert!(decode_all(record.payload).all(|effect| effect.is_ok()));
+            empty += usize::from(record.payload.is_empty());
+            read = record.lsn;
+        }
+        assert_eq!(read, last);
+        assert!(empty > 10, "{empty} records of 20 attempts");
+        20
+    });
+}
