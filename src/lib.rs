@@ -24,6 +24,7 @@ pub mod pubsub;
 pub mod rdb;
 pub mod recovery;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod session;
 pub mod shared;

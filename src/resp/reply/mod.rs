@@ -6,6 +6,7 @@
 //! - Only what has been written as a whole is sent: nothing is drained while a [`Deferred`] or a [`Mark`] is open.
 //! - What the client does not want is not written at all: it takes no memory and counts for no limit.
 
+mod bytes;
 mod double;
 mod segments;
 mod text;

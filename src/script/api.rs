@@ -1,0 +1,239 @@
+//! The table `redis`, which is `server` as well: what a script may ask of the server.
+
+use super::from_reply::{push_error, push_reply, with_code};
+use super::host::{LogLevel, Stop};
+use super::lua::{Kind, Native, Raise, Stack};
+use super::numbers::{exact_i64, shortest, to_i64};
+use super::sha1::Sha1;
+use crate::resp::Proto;
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::ffi::c_int;
+
+const FUNCTIONS: [(&str, Native); 12] = [
+    ("call", call),
+    ("pcall", pcall),
+    ("error_reply", error_reply),
+    ("status_reply", status_reply),
+    ("sha1hex", sha1hex),
+    ("log", log),
+    ("setresp", set_resp),
+    ("set_repl", set_repl),
+    ("replicate_commands", replicate_commands),
+    ("breakpoint", breakpoint),
+    ("debug", debug),
+    ("acl_check_cmd", acl_check),
+];
+
+const NUMBERS: [(&str, f64); 9] = [
+    ("LOG_DEBUG", 0.0),
+    ("LOG_VERBOSE", 1.0),
+    ("LOG_NOTICE", 2.0),
+    ("LOG_WARNING", 3.0),
+    ("REPL_NONE", 0.0),
+    ("REPL_AOF", 1.0),
+    ("REPL_SLAVE", 2.0),
+    ("REPL_REPLICA", 2.0),
+    ("REPL_ALL", 3.0),
+];
+
+/// What `set_repl` understands.
+const REPL_ALL: i64 = 3;
+
+/// Pushes the table. `version` is Redis's that the server says it is like.
+pub(super) fn push_table(stack: &mut Stack<'_>, version: (u8, u8, u8)) {
+    stack.push_table(0, 32);
+    let table = stack.top();
+    stack.set_natives(table, &FUNCTIONS);
+    for (name, number) in NUMBERS {
+        stack.push_number(number);
+        stack.set_field(table, name);
+    }
+    let (major, minor, patch) = version;
+    stack.push_string(format!("{major}.{minor}.{patch}"));
+    stack.set_field(table, "REDIS_VERSION");
+    stack.push_number(f64::from(
+        u32::from(major) << 16 | u32::from(minor) << 8 | u32::from(patch),
+    ));
+    stack.set_field(table, "REDIS_VERSION_NUM");
+}
+
+fn call(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    if run_command(stack)? { Err(Raise::Top) } else { Ok(1) }
+}
+
+fn pcall(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    run_command(stack).map(|_| 1)
+}
+
+/// Runs the command that the arguments are, and pushes its reply; whether that is an error.
+fn run_command(stack: &mut Stack<'_>) -> Result<bool, Raise> {
+    let args = match command(stack) {
+        Ok(args) => args,
+        Err(text) => {
+            push_error(stack, text);
+            return Ok(true);
+        }
+    };
+    let context = stack.context();
+    let mut reply = context.reply.take();
+    reply.set_proto(context.proto.get());
+    let slices: SmallVec<[&[u8]; 16]> = args.iter().map(AsRef::as_ref).collect();
+    let called = context.ask(|host| host.call(&slices, &mut reply));
+    let result = match called {
+        Ok(()) => push_reply(stack, &reply.contiguous()),
+        Err(Stop) => Err(Raise::Stopped),
+    };
+    reply.clear();
+    context.reply.replace(reply);
+    result
+}
+
+/// A command as a script gives it.
+type Command<'a> = SmallVec<[Cow<'a, [u8]>; 16]>;
+
+/// The arguments as a command, or why they are none.
+fn command<'a>(stack: &Stack<'a>) -> Result<Command<'a>, &'static [u8]> {
+    if stack.arguments() == 0 {
+        return Err(b"ERR Please specify at least one argument for this redis lib call");
+    }
+    let argument = |at| match stack.kind(at) {
+        Kind::String => Ok(Cow::Borrowed(stack.argument_text(at).unwrap_or_default())),
+        Kind::Number => Ok(Cow::Owned(digits(stack.number(at).unwrap_or_default()).into_bytes())),
+        _ => Err(&b"ERR Lua redis lib command arguments must be strings or integers"[..]),
+    };
+    (1..=stack.arguments()).map(argument).collect()
+}
+
+fn digits(number: f64) -> String {
+    exact_i64(number).map_or_else(|| shortest(number), |integer| integer.to_string())
+}
+
+/// Raises an error of ours, as Redis does: without a place before it.
+fn refuse<T>(stack: &mut Stack<'_>, text: &str) -> Result<T, Raise> {
+    push_error(stack, text.as_bytes());
+    Err(Raise::Top)
+}
+
+/// The only argument, if it is a string, up to its first NUL.
+fn only_text<'a>(stack: &Stack<'a>) -> Option<&'a [u8]> {
+    let is_text = stack.arguments() == 1 && stack.kind(1) == Kind::String;
+    let text = stack.argument_text(1).filter(|_| is_text)?;
+    text.split(|&byte| byte == 0).next()
+}
+
+fn error_reply(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    match only_text(stack) {
+        None => push_error(stack, b"ERR wrong number or type of arguments"),
+        Some(text) => {
+            let text = text.strip_prefix(b"-").unwrap_or(text);
+            push_error(stack, &with_code(&[b"-", text].concat()));
+        }
+    }
+    Ok(1)
+}
+
+fn status_reply(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    if only_text(stack).is_none() {
+        push_error(stack, b"ERR wrong number or type of arguments");
+        return Ok(1);
+    }
+    stack.push_table(0, 1);
+    stack.push_copy(1);
+    stack.set_field(-2, "ok");
+    Ok(1)
+}
+
+fn sha1hex(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    if stack.arguments() != 1 {
+        return refuse(stack, "ERR wrong number of arguments");
+    }
+    let digest = Sha1::of(stack.argument_text(1).unwrap_or_default());
+    stack.push_string(digest.to_string());
+    Ok(1)
+}
+
+fn log(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    if stack.arguments() < 2 {
+        return refuse(stack, "ERR redis.log() requires two arguments or more.");
+    }
+    let Some(level) = stack.number(1) else {
+        return refuse(stack, "ERR First argument must be a number (log level).");
+    };
+    let level = match to_i64(level) {
+        0 => LogLevel::Debug,
+        1 => LogLevel::Verbose,
+        2 => LogLevel::Notice,
+        3 => LogLevel::Warning,
+        _ => return refuse(stack, "ERR Invalid log level."),
+    };
+    let words: Vec<&[u8]> = (2..=stack.arguments())
+        .filter_map(|at| stack.argument_text(at))
+        .collect();
+    let message = words.join(&b' ');
+    let logged = stack.context().ask(|host| {
+        host.log(level, &message);
+        Ok(())
+    });
+    logged.map(|()| 0).map_err(|Stop| Raise::Stopped)
+}
+
+fn set_resp(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    if stack.arguments() != 1 {
+        return refuse(stack, "ERR redis.setresp() requires one argument.");
+    }
+    let proto = match to_i64(stack.number(1).unwrap_or_default()) {
+        2 => Proto::Resp2,
+        3 => Proto::Resp3,
+        _ => return refuse(stack, "ERR RESP version must be 2 or 3."),
+    };
+    stack.context().proto.set(proto);
+    Ok(0)
+}
+
+/// Has no effect: effects are what is logged, whatever a script says.
+fn set_repl(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    if stack.arguments() != 1 {
+        return refuse(stack, "ERR redis.set_repl() requires one argument.");
+    }
+    let flags = to_i64(stack.number(1).unwrap_or_default());
+    if flags & !REPL_ALL != 0 {
+        let text = "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
+        return refuse(stack, text);
+    }
+    Ok(0)
+}
+
+fn replicate_commands(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    stack.push_boolean(true);
+    Ok(1)
+}
+
+/// There is no debugger that would stop.
+fn breakpoint(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    stack.push_boolean(false);
+    Ok(1)
+}
+
+fn debug(_: &mut Stack<'_>) -> Result<c_int, Raise> {
+    Ok(0)
+}
+
+fn acl_check(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+    let args = match command(stack) {
+        Ok(args) => args,
+        Err(text) => {
+            push_error(stack, text);
+            return Err(Raise::Top);
+        }
+    };
+    let slices: SmallVec<[&[u8]; 16]> = args.iter().map(AsRef::as_ref).collect();
+    match stack.context().ask(|host| Ok(host.acl_check(&slices))) {
+        Err(Stop) => Err(Raise::Stopped),
+        Ok(None) => refuse(stack, "ERR Invalid command passed to redis.acl_check_cmd()"),
+        Ok(Some(may)) => {
+            stack.push_boolean(may);
+            Ok(1)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Lua 5.1, as far as it needs unsafe code: states, their memory, functions of ours, interrupts. All else of
+//! [`script`](super) is safe code on top of [`Stack`].
+
+mod compile;
+mod context;
+mod handler;
+mod interrupt;
+mod native;
+mod raise;
+mod random;
+mod stack;
+mod state;
+mod view;
+
+pub(super) use compile::load_string;
+pub use interrupt::Interrupter;
+pub(super) use native::Native;
+pub(super) use raise::Raise;
+pub(super) use random::{DRAWN_MAX, Random};
+pub(super) use stack::{Kind, Stack};
+pub(super) use state::{Ended, Kept, State};

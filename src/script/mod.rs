@@ -1,0 +1,21 @@
+//! Scripts: Lua 5.1 as Redis has it. A [`Vm`] runs them, a [`Host`] serves what they ask.
+//!
+//! Nothing here knows of sessions, commands or the engine. All unsafe code is in `lua`.
+
+mod api;
+mod base;
+mod from_reply;
+mod host;
+mod lua;
+mod numbers;
+mod sandbox;
+mod sha1;
+#[cfg(test)]
+mod tests;
+mod to_reply;
+mod vm;
+
+pub use host::{Host, LogLevel, Stop};
+pub use lua::Interrupter;
+pub use sha1::Sha1;
+pub use vm::{CompileError, Outcome, Settings, Vm};

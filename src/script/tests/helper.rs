@@ -1,0 +1,76 @@
+//! A `Vm` and a host for tests.
+
+use crate::resp::{Proto, Reply};
+use crate::script::{Host, LogLevel, Outcome, Settings, Sha1, Stop, Vm};
+
+/// A host that knows a few commands.
+#[derive(Debug, Default)]
+pub(super) struct TestHost {
+    pub(super) calls: Vec<Vec<Vec<u8>>>,
+    pub(super) log: Vec<(LogLevel, Vec<u8>)>,
+    /// Whether interrupted scripts have to stop.
+    pub(super) is_stopping: bool,
+    pub(super) questions: usize,
+}
+
+impl Host for TestHost {
+    fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Stop> {
+        self.calls.push(args.iter().map(|arg| arg.to_vec()).collect());
+        match args {
+            [b"ping"] => reply.simple("PONG"),
+            [b"echo", text] => reply.bulk(text),
+            [b"raw", text] => reply.raw(text),
+            [b"stop"] => return Err(Stop),
+            [b"proto"] => reply.int(if reply.proto() == Proto::Resp3 { 3 } else { 2 }),
+            [b"wrong"] => reply.error("WRONGTYPE Operation"),
+            _ => reply.error("ERR Unknown Redis command called from script"),
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, level: LogLevel, message: &[u8]) {
+        self.log.push((level, message.to_vec()));
+    }
+
+    fn acl_check(&mut self, args: &[&[u8]]) -> Option<bool> {
+        matches!(args, [b"ping", ..]).then_some(true)
+    }
+
+    fn interrupt(&mut self) -> Result<(), Stop> {
+        self.questions += 1;
+        if self.is_stopping { Err(Stop) } else { Ok(()) }
+    }
+}
+
+pub(super) const SETTINGS: Settings = Settings {
+    memory_bytes_max: 64 << 20,
+    version: (8, 2, 3),
+};
+
+pub(super) fn vm() -> Vm {
+    Vm::new(SETTINGS)
+}
+
+/// Runs a script in `vm`; its reply, digest taken out.
+pub(super) fn run_in(vm: &mut Vm, host: &mut TestHost, proto: Proto, script: &str) -> String {
+    let sha = Sha1::of(script.as_bytes());
+    let mut reply = Reply::new(proto);
+    match vm.load(sha, script.as_bytes()) {
+        Err(error) => return format!("!{error}"),
+        Ok(()) => match vm.run(sha, &[b"k1", b"k2"], &[b"a1", b"a2"], host, &mut reply) {
+            Err(Stop) => return "stopped".into(),
+            Ok(outcome) => assert!(matches!(outcome, Some(Outcome::Returned | Outcome::Raised))),
+        },
+    }
+    String::from_utf8_lossy(&reply.to_vec()).replace(&sha.to_string(), "SHA")
+}
+
+/// What a script replies to a client of RESP2.
+pub(super) fn run(script: &str) -> String {
+    run_in(&mut vm(), &mut TestHost::default(), Proto::Resp2, script)
+}
+
+/// What a script replies to a client of RESP3.
+pub(super) fn run3(script: &str) -> String {
+    run_in(&mut vm(), &mut TestHost::default(), Proto::Resp3, script)
+}

@@ -1,0 +1,199 @@
+//! Scripts by their digests, and how one is run.
+
+use super::host::{Host, Stop};
+use super::lua::{Ended, Interrupter, Kept, Kind, Stack, State};
+use super::sandbox;
+use super::sha1::Sha1;
+use super::to_reply::write_reply;
+use crate::resp::{Proto, Reply};
+use std::collections::HashMap;
+use std::fmt;
+
+/// What a [`Vm`] may do, and says of the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes that values of scripts may take.
+    pub memory_bytes_max: usize,
+    /// Redis's version that the server says it is like: `redis.REDIS_VERSION`.
+    pub version: (u8, u8, u8),
+}
+
+/// Source that is no script.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CompileError {
+    message: Vec<u8>,
+}
+
+impl CompileError {
+    /// What is wrong with it, and where.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.message))
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// How a script has ended; its reply is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has returned something, which may be an error reply.
+    Returned,
+    /// It has raised an error.
+    Raised,
+}
+
+/// Lua, for the scripts of one thread.
+#[derive(Debug)]
+pub struct Vm {
+    state: State,
+    scripts: HashMap<Sha1, Kept>,
+}
+
+impl Vm {
+    /// Lua with nothing in it but what each script finds.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let state = State::new(settings.memory_bytes_max);
+        sandbox::set_up(&state, settings.version);
+        Self {
+            state,
+            scripts: HashMap::new(),
+        }
+    }
+
+    /// Interrupts the scripts of this `Vm`, from any thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        self.state.interrupter().clone()
+    }
+
+    /// Bytes that values of scripts take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.state.context().heap.used()
+    }
+
+    /// Whether a script is compiled already.
+    #[must_use]
+    pub fn has(&self, sha: Sha1) -> bool {
+        self.scripts.contains_key(&sha)
+    }
+
+    /// Compiles a script and keeps it under its digest. A first line that begins with `#` is no part of it, but counts.
+    ///
+    /// # Errors
+    /// If it is not Lua.
+    pub fn load(&mut self, sha: Sha1, body: &[u8]) -> Result<(), CompileError> {
+        let state = &self.state;
+        let kept = state.with_stack(|stack| {
+            if state.compile(stack, without_shebang(body), c"@user_script") {
+                Ok(state.keep(stack))
+            } else {
+                let message = stack.string(-1).unwrap_or_default().to_vec();
+                Err(CompileError { message })
+            }
+        })?;
+        if let Some(old) = self.scripts.insert(sha, kept) {
+            self.state.let_go(old);
+        }
+        Ok(())
+    }
+
+    /// Forgets all scripts.
+    pub fn forget_all(&mut self) {
+        for (_, script) in self.scripts.drain() {
+            self.state.let_go(script);
+        }
+        self.state.with_stack(|stack| stack.collect_garbage());
+    }
+
+    /// Runs a script that was [loaded](Self::load) and writes its reply. `None`: there is no such script.
+    ///
+    /// # Errors
+    /// If the host has stopped it; nothing is written.
+    pub fn run(
+        &mut self,
+        sha: Sha1,
+        keys: &[&[u8]],
+        args: &[&[u8]],
+        host: &mut dyn Host,
+        reply: &mut Reply,
+    ) -> Result<Option<Outcome>, Stop> {
+        let Some(script) = self.scripts.get(&sha) else {
+            return Ok(None);
+        };
+        let state = &self.state;
+        let context = state.context();
+        context.proto.set(Proto::Resp2);
+        context.random.take();
+        let outcome = state.with_stack(|stack| {
+            state.push_globals(stack);
+            for (name, values) in [("KEYS", keys), ("ARGV", args)] {
+                push_strings(stack, values);
+                stack.set_field(1, name);
+            }
+            state.push_kept(stack, script);
+            let ended = state.run(stack, 0, host);
+            if context.is_stopped.get() {
+                return Err(Stop);
+            }
+            match ended {
+                Ended::Returned => write_reply(stack, reply),
+                Ended::Raised => write_error(stack, sha, reply),
+            }
+            Ok(if ended == Ended::Returned {
+                Outcome::Returned
+            } else {
+                Outcome::Raised
+            })
+        });
+        outcome.map(Some)
+    }
+}
+
+fn push_strings(stack: &mut Stack<'_>, values: &[&[u8]]) {
+    stack.push_table(i32::try_from(values.len()).unwrap_or(0), 0);
+    for (at, value) in (1..).zip(values) {
+        stack.push_string(value);
+        stack.set_element(-2, at);
+    }
+}
+
+/// The script without a first line that begins with `#!`; the end of that line stays, so that lines keep their numbers.
+fn without_shebang(body: &[u8]) -> &[u8] {
+    if !body.starts_with(b"#!") {
+        return body;
+    }
+    let end = memchr::memchr(b'\n', body).unwrap_or(body.len());
+    body.get(end..).unwrap_or_default()
+}
+
+/// Writes the error on top of the stack, as Redis words it.
+fn write_error(stack: &mut Stack<'_>, sha: Sha1, reply: &mut Reply) {
+    if stack.kind(-1) != Kind::Table {
+        let text = stack.string(-1).unwrap_or(b"execution failure");
+        let text = text.get(..100).unwrap_or(text);
+        return reply.error_bytes(&[format!("ERR Error running script {sha}, ").as_bytes(), text].concat());
+    }
+    stack.get_field(-1, "err");
+    let mut text = match stack.kind(-1) {
+        Kind::String => stack.string(-1).unwrap_or_default().to_vec(),
+        _ => b"ERR unknown error".to_vec(),
+    };
+    let is_string = stack.get_field(-2, "source") == Kind::String;
+    let source = stack.string(-1).unwrap_or_default().to_vec();
+    if stack.get_field(-3, "line") == Kind::Number && is_string {
+        let line = stack.number(-1).unwrap_or_default();
+        text.extend_from_slice(format!(" script: {sha}, on ").as_bytes());
+        text.extend_from_slice(&source);
+        text.extend_from_slice(format!(":{line}.").as_bytes());
+    }
+    reply.error_bytes(&text);
+}
