@@ -14,8 +14,9 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::ops::Range;
 
-/// A tail of this length is sealed, so that sending frees memory as it goes and insertions move little.
-const SEAL_BYTES: usize = 64 * 1024;
+/// A tail of this length is sealed, so that sending frees memory as it goes and insertions move little. With what the
+/// next one has room for beside, it is as large as the allocator's blocks get before they are rounded up to 128 KiB.
+const SEAL_BYTES: usize = 48 * 1024;
 /// What an emptied buffer keeps of its capacity.
 const KEPT_BYTES: usize = 16 * 1024;
 const KEPT_SEGMENTS: usize = 64;
@@ -369,5 +370,19 @@ mod tests {
             out.settle();
         }
         assert_eq!(out.bytes_since(position), 400_004);
+    }
+
+    #[test]
+    fn no_segment_takes_more_than_a_block_of_64_kib() {
+        let mut out = Segments::default();
+        for n in 0..4000 {
+            out.push(&[b'y'; 16 << 10][..n % 700 * 23]);
+            out.settle();
+        }
+        assert!(out.sealed.len() > 100);
+        // The first one has grown from nothing.
+        for segment in out.sealed.iter().skip(1) {
+            assert!(matches!(segment, Segment::Bytes(bytes) if bytes.capacity() <= 64 << 10));
+        }
     }
 }
