@@ -47,6 +47,7 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
         worker.see_data(&server.engine);
         // After CONFIG SET of less than there is.
         server.engine.evict_tracked(&mut worker);
+        server.engine.tracking().drop_cleared();
         server.engine.tell_caches(&mut worker);
         if server.active_expire.load(Ordering::Relaxed) && !server.engine.holds_expiry(worker.now_ms()) {
             tick(server, &mut worker, &mut walker, &mut garbage);

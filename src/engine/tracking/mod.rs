@@ -125,6 +125,11 @@ impl Tracking {
         self.table.bytes()
     }
 
+    /// Drops what is not tracked any more. Not for workers.
+    pub fn drop_cleared(&self) {
+        self.table.drop_cleared();
+    }
+
     /// Enters a client that has read a key. Under the lock that it has read with.
     pub(super) fn remember(&self, space: Space, key: &[u8], client: u64) {
         // Who is just coming or going may stay in the list for now.

@@ -1,6 +1,9 @@
 //! Which clients have read which keys, in stripes with a lock each.
 //!
-//! **Invariant:** a stripe is locked for a moment, within the lock of a shard, and nothing else is locked meanwhile.
+//! **Invariants**
+//! - A stripe is locked for a moment, within the lock of a shard, and nothing else is locked meanwhile.
+//! - Nobody waits until all of it is dropped: [`Table::clear`] sets it aside, where it counts as memory until
+//!   [`Table::drop_cleared`] has dropped it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,7 +58,31 @@ impl Tracked {
 }
 
 /// By hash; the few of the same hash together. In order, so that one can be picked at random.
-type Stripe = BTreeMap<u64, SmallVec<[Tracked; 1]>>;
+type ByHash = BTreeMap<u64, SmallVec<[Tracked; 1]>>;
+
+/// What some keys come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sums {
+    keys: u64,
+    items: u64,
+    bytes: u64,
+}
+
+impl Sums {
+    fn of(tracked: &Tracked) -> Self {
+        Self {
+            keys: 1,
+            items: tracked.readers.len() as u64,
+            bytes: tracked.bytes(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Stripe {
+    by_hash: ByHash,
+    sums: Sums,
+}
 
 /// See the module.
 pub(super) struct Table {
@@ -64,6 +91,7 @@ pub(super) struct Table {
     keys: AtomicU64,
     items: AtomicU64,
     bytes: AtomicU64,
+    cleared: Mutex<Vec<Stripe>>,
 }
 
 impl Table {
@@ -74,6 +102,7 @@ impl Table {
             keys: AtomicU64::new(0),
             items: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            cleared: Mutex::default(),
         }
     }
 
@@ -85,6 +114,7 @@ impl Table {
         self.items.load(Ordering::Relaxed)
     }
 
+    /// What it takes, what has been cleared included.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -104,36 +134,35 @@ impl Table {
             return;
         };
         let mut stripe = stripe.lock();
-        let tracked = stripe.entry(hash).or_default();
-        let at = tracked.iter().position(|tracked| tracked.is(space, key));
-        let found = match at {
-            Some(at) => at,
+        let Stripe { by_hash, sums } = &mut *stripe;
+        let tracked = by_hash.entry(hash).or_default();
+        let (found, before) = match tracked.iter().position(|tracked| tracked.is(space, key)) {
+            Some(at) => (at, tracked.get(at).map(Sums::of).unwrap_or_default()),
             None => {
                 tracked.push(Tracked {
                     space,
                     key: key.into(),
                     readers: Readers::new(),
                 });
-                self.keys.fetch_add(1, Ordering::Relaxed);
-                tracked.len() - 1
+                (tracked.len() - 1, Sums::default())
             }
         };
         let Some(tracked) = tracked.get_mut(found) else { return };
-        let before = at.map_or((0, 0), |_| (tracked.bytes(), tracked.readers.len()));
         tracked.add(client, is_there);
-        self.count(before, (tracked.bytes(), tracked.readers.len()));
+        self.count(sums, before, Sums::of(tracked));
     }
 
-    /// Bytes and readers of a key, before and after a change.
-    fn count(&self, before: (u64, usize), after: (u64, usize)) {
-        self.bytes.fetch_add(after.0.wrapping_sub(before.0), Ordering::Relaxed);
-        let items = (after.1 as u64).wrapping_sub(before.1 as u64);
-        self.items.fetch_add(items, Ordering::Relaxed);
-    }
-
-    fn forget(&self, gone: &Tracked) {
-        self.keys.fetch_sub(1, Ordering::Relaxed);
-        self.count((gone.bytes(), gone.readers.len()), (0, 0));
+    /// Counts a change of some keys of the stripe that has these sums.
+    fn count(&self, sums: &mut Sums, before: Sums, after: Sums) {
+        for (all, own, before, after) in [
+            (&self.keys, &mut sums.keys, before.keys, after.keys),
+            (&self.items, &mut sums.items, before.items, after.items),
+            (&self.bytes, &mut sums.bytes, before.bytes, after.bytes),
+        ] {
+            let added = after.wrapping_sub(before);
+            all.fetch_add(added, Ordering::Relaxed);
+            *own = own.wrapping_add(added);
+        }
     }
 
     /// Takes a key out; who has read it.
@@ -143,13 +172,14 @@ impl Table {
         }
         let (hash, stripe) = self.place(space, key);
         let mut stripe = stripe?.lock();
-        let tracked = stripe.get_mut(&hash)?;
+        let Stripe { by_hash, sums } = &mut *stripe;
+        let tracked = by_hash.get_mut(&hash)?;
         let at = tracked.iter().position(|tracked| tracked.is(space, key))?;
         let gone = tracked.swap_remove(at);
         if tracked.is_empty() {
-            stripe.remove(&hash);
+            by_hash.remove(&hash);
         }
-        self.forget(&gone);
+        self.count(sums, Sums::of(&gone), Sums::default());
         Some(gone.readers)
     }
 
@@ -159,29 +189,48 @@ impl Table {
         let stripes = self.stripes.iter().cycle().skip(first).take(self.stripes.len() + 1);
         for (passed, stripe) in stripes.enumerate() {
             let mut stripe = stripe.lock();
+            let Stripe { by_hash, sums } = &mut *stripe;
             let from = if passed == 0 { random } else { 0 };
-            let Some(hash) = stripe.range(from..).next().map(|(hash, _)| *hash) else {
+            let Some(hash) = by_hash.range(from..).next().map(|(hash, _)| *hash) else {
                 continue;
             };
-            let tracked = stripe.get_mut(&hash)?;
+            let tracked = by_hash.get_mut(&hash)?;
             let gone = tracked.pop()?;
             if tracked.is_empty() {
-                stripe.remove(&hash);
+                by_hash.remove(&hash);
             }
-            self.forget(&gone);
+            self.count(sums, Sums::of(&gone), Sums::default());
             return Some((gone.key, gone.readers));
         }
         None
     }
 
-    /// Forgets all.
+    /// Forgets all, in a moment.
     pub fn clear(&self) {
         if self.keys() == 0 {
             return;
         }
         for stripe in &self.stripes {
-            let gone = std::mem::take(&mut *stripe.lock());
-            gone.values().flatten().for_each(|gone| self.forget(gone));
+            let mut stripe = stripe.lock();
+            let mut gone = std::mem::take(&mut *stripe);
+            let kept = Sums {
+                bytes: gone.sums.bytes,
+                ..Sums::default()
+            };
+            let before = gone.sums;
+            self.count(&mut gone.sums, before, kept);
+            drop(stripe);
+            self.cleared.lock().push(gone);
+        }
+    }
+
+    /// Drops what has been cleared. Not for workers: O(keys).
+    pub fn drop_cleared(&self) {
+        let cleared = std::mem::take(&mut *self.cleared.lock());
+        for stripe in cleared {
+            let bytes = stripe.sums.bytes;
+            drop(stripe);
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
 }
@@ -260,7 +309,12 @@ mod tests {
                 expected.clear();
             }
         }
+        let bytes = table.bytes();
         table.clear();
+        assert_eq!((table.keys(), table.items(), table.bytes()), (0, 0, bytes));
+        assert!(table.take_any(0).is_none() && table.cleared.lock().len() > 1);
+        table.drop_cleared();
         assert_eq!((table.keys(), table.items(), table.bytes()), (0, 0, 0));
+        assert!(table.stripes.iter().all(|stripe| stripe.lock().sums == Sums::default()));
     }
 }
