@@ -75,6 +75,8 @@ mod rerun;
 mod restore;
 #[path = "server/rollback.rs"]
 mod rollback;
+#[path = "server/scripts.rs"]
+mod scripts;
 #[path = "server/secrets.rs"]
 mod secrets;
 #[path = "server/side_by_side.rs"]

@@ -26,6 +26,16 @@ impl<T> Mutex<T> {
     }
 }
 
+/// Locks one: nobody has anything to see to meanwhile.
+pub fn lock_meanwhile<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock()
+}
+
+/// The same.
+pub fn lock_unless<T>(mutex: &Mutex<T>, _: impl Fn() -> bool) -> Option<MutexGuard<'_, T>> {
+    Some(mutex.lock())
+}
+
 /// Atomics.
 pub mod atomic {
     pub use loom::sync::atomic::{AtomicBool, Ordering};

@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use crate::engine::ids::DatabaseId;
 use crate::engine::watch::WatchFlag;
 use crate::pubsub::{PubSub, Subscriber, TopicKind};
+use crate::resp::Proto;
 
 pub use caching::{Caching, CachingMode, Desired};
 pub use ending::{Ending, HasEnded, Unblocked, Waiter};
@@ -128,6 +129,12 @@ impl Client {
         if let Some(told) = self.handle.subscriptions.get(kind.index()) {
             told.store(count, Ordering::Relaxed);
         }
+    }
+
+    /// Switches the protocol of its replies; the reply that is being written must be switched, too.
+    pub fn note_proto(&self, proto: Proto) {
+        let version = if proto == Proto::Resp3 { 3 } else { 2 };
+        self.handle.proto.store(version, Ordering::Relaxed);
     }
 
     /// Selects a database.

@@ -4,15 +4,16 @@
 //! without a pass and has one.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::spec::{Command, Table};
+use super::error::CmdError;
+use super::scripting::Start;
+use super::spec::{CmdResult, Command, Table};
 use crate::client::Client;
 use crate::engine::gate::{ExclusivePass, Pass};
 use crate::engine::worker::{Kit, Worker};
 use crate::pubsub::{Outlet, PubSub};
-use crate::resp::Proto;
-use crate::state::Server;
+use crate::resp::Reply;
+use crate::state::{Script, Server};
 
 /// What a command that publishes works with.
 pub struct PublishCx<'a> {
@@ -42,12 +43,33 @@ pub struct SessionCx<'a> {
     pub command: Command,
 }
 
-impl SessionCx<'_> {
-    /// Switches the reply protocol; the reply being written must be switched too.
-    pub fn note_proto(&self, proto: Proto) {
-        let version = if proto == Proto::Resp3 { 3 } else { 2 };
-        self.client.handle.proto.store(version, Ordering::Relaxed);
-    }
+/// What a command works with while a script keeps everybody out.
+pub struct BusyCx<'a> {
+    /// Everything shared.
+    pub server: &'a Arc<Server>,
+    /// The client.
+    pub client: &'a mut Client,
+}
+
+/// What a command on scripts works with.
+pub trait Scripting {
+    /// Everything shared.
+    fn server(&self) -> &Arc<Server>;
+
+    /// Shows the request to the clients in MONITOR, before what the script calls.
+    fn show(&self);
+
+    /// Compiles a script, unless that has been done.
+    ///
+    /// # Errors
+    /// When it is no script, or there is no memory for it.
+    fn compile(&mut self, script: &Script) -> Result<(), CmdError>;
+
+    /// Runs a script, whose answer is written to `reply`.
+    ///
+    /// # Errors
+    /// When it could not run, or was ended.
+    fn run(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult;
 }
 
 /// What a maintenance command works on.

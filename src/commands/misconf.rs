@@ -16,6 +16,27 @@ pub const CHECKPOINTS_FAIL: CmdError = CmdError::text(
      Please check the Redis logs for details about the RDB error.",
 );
 
+/// Why a script that says of itself that it writes may not run, if it may not.
+#[cold]
+pub fn no_scripts(server: &Server) -> Option<CmdError> {
+    const BLOCKED: &str = "Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
+    if server.engine.refuses_writes() {
+        let why = server.engine.wal().failure();
+        let why = why.as_deref().unwrap_or("the write-ahead log has failed");
+        let text = format!(
+            "MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. \
+             {BLOCKED} AOF error: {why}"
+        );
+        return Some(text.into());
+    }
+    server.checkpoints.stops_writes().then(|| {
+        let text = format!(
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. {BLOCKED}"
+        );
+        text.into()
+    })
+}
+
 /// Something did not reach the log.
 pub fn not_logged(why: &dyn Display) -> CmdError {
     format!("MISCONF Errors writing to the AOF file: {why}").into()

@@ -26,6 +26,7 @@ pub mod pubsub;
 #[cfg(test)]
 mod record_tests;
 pub mod redact;
+pub mod scripting;
 pub mod server;
 pub mod set;
 pub mod spec;

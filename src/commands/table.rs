@@ -16,6 +16,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::ordered::COMMANDS,
     super::list::COMMANDS,
     super::pubsub::COMMANDS,
+    super::scripting::COMMANDS,
     super::server::COMMANDS,
     super::stream::COMMANDS,
     super::set::COMMANDS,

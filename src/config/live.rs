@@ -9,6 +9,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release},
 };
+use std::time::Duration;
 
 use parking_lot::RwLock;
 
@@ -74,6 +75,7 @@ pub struct Live {
     policy: AtomicU8,
     logs: [LiveLog; LogKind::ALL.len()],
     latency_threshold_ms: AtomicU64,
+    busy_reply_threshold_ms: AtomicU64,
     timeout_s: AtomicU64,
     tcp_keepalive_s: AtomicU64,
     shutdown_timeout_s: AtomicU64,
@@ -114,6 +116,8 @@ impl Live {
         self.store_logs(config);
         self.latency_threshold_ms
             .store(config.latency.monitor_threshold_ms, Relaxed);
+        self.busy_reply_threshold_ms
+            .store(config.scripts.busy_reply_threshold_ms, Relaxed);
     }
 
     fn store_logs(&self, config: &Config) {
@@ -215,6 +219,12 @@ impl Live {
     #[inline]
     pub(crate) fn maxmemory(&self) -> u64 {
         self.maxmemory.load(Relaxed)
+    }
+
+    /// After how long a script keeps the server busy; `None`: never.
+    pub(crate) fn busy_reply_threshold(&self) -> Option<Duration> {
+        let threshold_ms = self.busy_reply_threshold_ms.load(Relaxed);
+        (threshold_ms > 0).then(|| Duration::from_millis(threshold_ms))
     }
 
     /// `latency.monitor_threshold_ms`; 0: off.

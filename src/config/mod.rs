@@ -27,6 +27,7 @@ mod open_files;
 pub mod params;
 pub mod refusal;
 pub mod schema;
+pub mod scripts;
 pub mod share;
 pub mod size;
 pub mod stop;

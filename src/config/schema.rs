@@ -14,6 +14,7 @@ use crate::page::value::STRING_BYTES_MAX;
 use super::{
     de,
     logs::{Commandlog, Slowlog},
+    scripts::Scripts,
     share::ByteShare,
     values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
 };
@@ -43,6 +44,8 @@ pub struct Config {
     pub encoding: Encoding,
     /// `[limits]`
     pub limits: Limits,
+    /// `[scripts]`
+    pub scripts: Scripts,
     /// `[slowlog]`
     pub slowlog: Slowlog,
     /// `[commandlog]`

@@ -7,7 +7,7 @@
 //! - A thread gives up its own pass before it asks for the exclusive one; exclusive sections queue under one mutex.
 //! - No shard lock is held outside a pass, so inside an exclusive section all shards are free.
 
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, lock_meanwhile, lock_unless};
 
 #[repr(align(128))]
 struct Cell(Mutex<()>);
@@ -65,8 +65,14 @@ impl Gate {
             reason = "cells are handed out by the engine, never past the end"
         )]
         Pass {
-            _cell: Some(self.cells[cell].0.lock()),
+            _cell: Some(lock_meanwhile(&self.cells[cell].0)),
         }
+    }
+
+    /// Passes as [`Gate::enter`] does; while that takes long `gives_up` is asked now and then.
+    pub fn enter_unless(&self, cell: usize, gives_up: impl Fn() -> bool) -> Option<Pass<'_>> {
+        let guard = lock_unless(&self.cells.get(cell)?.0, gives_up)?;
+        Some(Pass { _cell: Some(guard) })
     }
 
     /// Begins to wait for the end of the passes that are held now.
@@ -85,10 +91,10 @@ impl Gate {
 
     /// Waits until everybody has passed, and keeps them out. The caller must not hold a pass.
     pub fn exclusive(&self) -> ExclusivePass<'_> {
-        let order = self.order.lock();
+        let order = lock_meanwhile(&self.order);
         ExclusivePass {
             _order: order,
-            _cells: self.cells.iter().map(|cell| cell.0.lock()).collect(),
+            _cells: self.cells.iter().map(|cell| lock_meanwhile(&cell.0)).collect(),
         }
     }
 }

@@ -29,6 +29,12 @@ pub fn unix_ms() -> u64 {
     since_epoch.as_millis() as u64
 }
 
+/// The same in microseconds.
+fn unix_us() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_micros() as u64
+}
+
 /// How old a worker's clock gets before it is read again.
 const CLOCK_AGE_MAX: Duration = Duration::from_millis(1);
 
@@ -68,6 +74,8 @@ pub struct Kit {
     pub(super) now_ms: u64,
     /// When that was read.
     now_since: Instant,
+    /// The instant that is the present for as long as a transaction or a script runs, Unix microseconds.
+    instant_us: Option<u64>,
     pub(super) counters: Arc<Counters>,
     /// Highest LSN that a reply of this batch depends on: written, or read from a page changed that late.
     pub(super) seen_lsn: Lsn,
@@ -103,6 +111,7 @@ impl Worker {
             sees_data,
             now_ms: unix_ms(),
             now_since: Instant::now(),
+            instant_us: None,
             counters,
             seen_lsn: Lsn::ZERO,
             observed_lsn: Lsn::ZERO,
@@ -124,6 +133,12 @@ impl Worker {
     #[inline]
     pub fn enter<'e>(&self, engine: &'e Engine) -> Pass<'e> {
         engine.gate().enter(self.cell)
+    }
+
+    /// The same; while that takes long `gives_up` is asked now and then.
+    #[inline]
+    pub fn enter_unless<'e>(&self, engine: &'e Engine, gives_up: impl Fn() -> bool) -> Option<Pass<'e>> {
+        engine.gate().enter_unless(self.cell, gives_up)
     }
 
     /// Runs `body` while nobody else runs. The worker must not hold a pass.
@@ -160,6 +175,9 @@ impl DerefMut for Worker {
 impl Kit {
     /// Reads the wall clock; called between commands.
     pub fn refresh_clock(&mut self) {
+        if self.instant_us.is_some() {
+            return;
+        }
         self.now_ms = unix_ms();
         self.now_since = Instant::now();
     }
@@ -167,10 +185,15 @@ impl Kit {
     /// Reads the wall clock if, `now`, that was done too long ago; called between commands.
     #[inline]
     pub fn follow(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.now_since) >= CLOCK_AGE_MAX {
+        if now.saturating_duration_since(self.now_since) >= CLOCK_AGE_MAX && self.instant_us.is_none() {
             self.now_ms = unix_ms();
             self.now_since = now;
         }
+    }
+
+    /// The present, Unix microseconds: read anew, unless the clock stands still.
+    pub fn now_us(&self) -> u64 {
+        self.instant_us.unwrap_or_else(unix_us)
     }
 
     /// Sets the clock by hand.
@@ -202,6 +225,11 @@ impl Kit {
         &self.counters
     }
 
+    /// The same, for whoever outlives it.
+    pub fn shared_counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
     /// Has what happens to keys passed on.
     pub fn set_herald(&mut self, herald: Box<dyn Herald>) {
         self.herald = Some(herald);
@@ -230,11 +258,16 @@ impl Kit {
         self.end_record();
     }
 
-    /// Runs `body` as one transaction: the effects of all its scopes are one WAL record.
+    /// Runs `body` as one transaction, or as part of the one that is running: the effects of all its scopes are one WAL
+    /// record, and the clock stands still.
     pub fn as_transaction<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> R {
-        self.in_transaction = true;
+        if std::mem::replace(&mut self.in_transaction, true) {
+            return body(self);
+        }
+        let now_us = unix_us();
+        (self.now_ms, self.instant_us) = (now_us / 1000, Some(now_us));
         let result = body(self);
-        self.in_transaction = false;
+        (self.in_transaction, self.instant_us) = (false, None);
         self.end_record();
         result
     }

@@ -3,8 +3,19 @@
 //! Words are separated by white space. `"…"` knows `\n \r \t \b \a \xHH` and takes any other escaped byte as itself;
 //! `'…'` knows only `\'`. A quote may open in the middle of a word; a closing quote must end it. A NUL ends the line.
 
-use super::args::Span;
+use super::args::{Args, OwnedRequest, Span};
 use super::limits::ProtocolError;
+
+/// The words of a line, as a request.
+///
+/// # Errors
+/// When a quote is left open, or something stands behind one.
+pub fn words(line: &[u8]) -> Result<OwnedRequest, ProtocolError> {
+    let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+    split(line, &mut bytes, &mut spans)?;
+    let slices: Vec<&[u8]> = Args::new(&bytes, &spans, &[]).iter().collect();
+    Ok(OwnedRequest::from_slices(&slices))
+}
 
 /// Splits `line` into words, decoded into `bytes` with one span each. O(line).
 pub(super) fn split(line: &[u8], bytes: &mut Vec<u8>, spans: &mut Vec<Span>) -> Result<(), ProtocolError> {

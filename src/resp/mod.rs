@@ -19,6 +19,7 @@ pub use args::{Args, OwnedRequest, Span};
 pub use batch::Batch;
 pub use big_bulk::{BIG_BULK_BYTES, BigBulk};
 pub use client::Client;
+pub use inline::words;
 pub use limits::{ParserLimits, ProtocolError};
 pub use number::parse_i64;
 pub use parser::RequestParser;

@@ -21,6 +21,8 @@ use crate::wal::{Fsync, Lsn};
 
 /// A load that was called off has this long: it changes nothing, so there is nothing to wait for.
 const CALLED_OFF: Duration = Duration::from_secs(1);
+/// A script that is busy has so long to notice, if it may be stopped at all; nothing of it is in the log yet.
+const BUSY: Duration = Duration::from_secs(1);
 /// What is left, in the end, for a last sync of the log; less where there is less time in all.
 const LAST_SYNC: Duration = Duration::from_secs(1);
 
@@ -42,6 +44,9 @@ pub(super) fn end(server: &Arc<Server>, running: Running) -> Result<(), StartErr
     let mut until = server.shutdown.after(timeout - LAST_SYNC.min(timeout / 4));
     if server.loading.is_on() {
         until = until.min(Instant::now() + CALLED_OFF);
+    }
+    if server.busy.are_some() {
+        until = until.min(Instant::now() + BUSY);
     }
     let step = Arc::new(Mutex::new(""));
     let (sender, ended) = sync_channel(1);

@@ -42,7 +42,7 @@ impl LateCall {
         let took = self.started.elapsed();
         count(cx, worker, self.command, took);
         let measured = [Some(micros(took)), Some(self.request_bytes), Some(reply_bytes as u64)];
-        log(cx, worker, handle, self.command, measured, || self.args);
+        log(cx, worker, Some(handle), self.command, measured, || self.args);
     }
 }
 
@@ -57,6 +57,13 @@ pub(super) fn note(
 ) {
     count(cx, kit, call.command, took);
     log_call(cx, kit, handle, call, Some(took), reply_bytes);
+}
+
+/// Notes a call of a script, whose client the logs do not name, as in Redis.
+pub(super) fn note_of_script(cx: &WorkerCx, kit: &Kit, call: &Call<'_>, took: Duration, reply_bytes: usize) {
+    kit.counters().commands.add(1);
+    count(cx, kit, call.command, took);
+    log_whose(cx, kit, None, call, Some(took), reply_bytes);
 }
 
 /// Counts a call, and takes a latency sample of it if it was long.
@@ -83,6 +90,18 @@ pub(super) fn log_call(
     took: Option<Duration>,
     reply_bytes: usize,
 ) {
+    log_whose(cx, kit, Some(handle), call, took, reply_bytes);
+}
+
+#[inline]
+fn log_whose(
+    cx: &WorkerCx,
+    kit: &Kit,
+    whose: Option<&ClientHandle>,
+    call: &Call<'_>,
+    took: Option<Duration>,
+    reply_bytes: usize,
+) {
     if took.is_none() && reply_bytes <= SMALL_BYTES_MAX {
         return;
     }
@@ -91,7 +110,7 @@ pub(super) fn log_call(
         took.map(|_| request_bytes(call.args)),
         Some(reply_bytes as u64),
     ];
-    log(cx, kit, handle, call.command, measured, || {
+    log(cx, kit, whose, call.command, measured, || {
         shorten(call.command, call.args)
     });
 }
@@ -100,7 +119,7 @@ pub(super) fn log_call(
 fn log(
     cx: &WorkerCx,
     kit: &Kit,
-    handle: &ClientHandle,
+    whose: Option<&ClientHandle>,
     command: Command,
     measured: [Option<u64>; LogKind::ALL.len()],
     args: impl FnOnce() -> Vec<Vec<u8>>,
@@ -122,8 +141,8 @@ fn log(
         at_s: kit.now_ms() / 1000,
         value: 0,
         args: args(),
-        addr: handle.addr.clone(),
-        name: shown_name(handle),
+        addr: whose.map(|handle| handle.addr.clone()).unwrap_or_default(),
+        name: whose.map(shown_name).unwrap_or_default(),
     };
     for (kind, value) in due {
         let len_max = usize::try_from(live.log_len_max(kind)).unwrap_or(usize::MAX);

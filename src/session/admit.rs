@@ -1,6 +1,6 @@
 //! Whether a call may run at all, in Redis's order of checks: authenticated, memory, disk, data.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::call::Call;
 use crate::client::Client;
@@ -25,14 +25,7 @@ pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>) -> Re
         if server.is_over_memory() {
             return Err(CmdError::OutOfMemory);
         }
-        if server.space.refuses_writes()
-            && let Some(error) = misconf::no_room(server, &[Purpose::Log, Purpose::Checkpoints])
-        {
-            return Err(error);
-        }
-        if server.space.is_tight() {
-            check_room(server, client, call)?;
-        }
+        check_space(server, call, &client.handle.queued_bytes)?;
     }
     let keeps_nothing = server.engine.refuses_writes() || server.checkpoints.is_failing();
     if flags & (flag::WRITE | flag::TELLS_OF_DISK) != 0 && keeps_nothing {
@@ -71,12 +64,27 @@ fn only_listens(command: Command) -> CmdError {
     text.into()
 }
 
+/// Whether there is room on the disk for what a call brings, and the transaction that it runs, in which so many bytes are
+/// queued.
+#[inline]
+pub(super) fn check_space(server: &Server, call: &Call<'_>, queued: &AtomicU64) -> Result<(), CmdError> {
+    if server.space.refuses_writes()
+        && let Some(error) = misconf::no_room(server, &[Purpose::Log, Purpose::Checkpoints])
+    {
+        return Err(error);
+    }
+    if server.space.is_tight() {
+        check_room(server, call, queued)?;
+    }
+    Ok(())
+}
+
 /// Whether enough is left on the disk when what the request brings is in the log.
 #[cold]
-fn check_room(server: &Server, client: &Client, call: &Call<'_>) -> Result<(), CmdError> {
+fn check_room(server: &Server, call: &Call<'_>, queued: &AtomicU64) -> Result<(), CmdError> {
     let mut bytes = call.args.iter().map(|arg| arg.len() as u64).sum::<u64>();
     if call.has(flag::RUNS_QUEUE) {
-        bytes += client.handle.queued_bytes.load(Ordering::Relaxed);
+        bytes += queued.load(Ordering::Relaxed);
     }
     if server.space.has_room_for(server.engine.wal().written_bytes(), bytes) {
         Ok(())
@@ -86,8 +94,7 @@ fn check_room(server: &Server, client: &Client, call: &Call<'_>) -> Result<(), C
 }
 
 /// Whether what is written now would be kept.
-#[cold]
-fn check_disk(server: &Server) -> Result<(), CmdError> {
+pub(super) fn check_disk(server: &Server) -> Result<(), CmdError> {
     if server.engine.refuses_writes() {
         return Err(misconf::log_has_failed(server.engine.wal()));
     }

@@ -1,18 +1,23 @@
 //! Where a request runs: beside others, under its worker's pass, which it gives up for what needs that.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::alone::Alone;
 use super::blocked::{self, Blocker};
 use super::call::{Call, Keys};
 use super::current::Pinned;
 use super::cx::WorkerCx;
 use super::executor::{NO_COLLECTION, Place, two_slots};
 use super::held::HeldShard;
+use super::monitor;
+use super::script;
 use crate::client::Client;
 use crate::commands::blocking::Attempt;
-use crate::commands::context::{MaintenanceCx, PublishCx, SessionCx};
+use crate::commands::context::{MaintenanceCx, PublishCx, Scripting, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
+use crate::commands::scripting::Start;
 use crate::commands::spec::{Across, CmdResult};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
@@ -23,6 +28,7 @@ use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
 use crate::engine::worker::{Kit, Worker};
 use crate::resp::Reply;
+use crate::state::{Script, Server};
 
 /// See the module.
 pub(super) struct Beside<'r, 'e, 'c> {
@@ -193,5 +199,50 @@ impl Place for Beside<'_, '_, '_> {
                 command: call.command,
             })
         })
+    }
+
+    fn scripting(&mut self, call: &Call<'_>, body: impl FnOnce(&mut dyn Scripting) -> CmdResult) -> CmdResult {
+        self.held.release();
+        body(&mut Requested { place: self, call })
+    }
+}
+
+/// A request that is on scripts.
+struct Requested<'q, 'r, 'e, 'c> {
+    place: &'q mut Beside<'r, 'e, 'c>,
+    call: &'q Call<'q>,
+}
+
+impl Scripting for Requested<'_, '_, '_, '_> {
+    fn server(&self) -> &Arc<Server> {
+        &self.place.cx.server
+    }
+
+    fn show(&self) {
+        monitor::show_first(self.place.cx, self.place.client, self.call);
+    }
+
+    fn compile(&mut self, script: &Script) -> Result<(), CmdError> {
+        script::compile(self.place.cx, script)
+    }
+
+    fn run(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
+        let (cx, client, engine, call) = (self.place.cx, &mut *self.place.client, self.place.engine, self.call);
+        let result = self.place.worker.outside(engine, self.place.pass, |worker| {
+            worker.with_exclusive(engine, |kit, gate| {
+                kit.as_transaction(|kit| {
+                    let mut place = Alone {
+                        cx,
+                        client,
+                        kit,
+                        engine,
+                        gate,
+                    };
+                    script::run(&mut place, call, start, reply)
+                })
+            })
+        });
+        self.place.worker.observe_all(engine);
+        result
     }
 }

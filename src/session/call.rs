@@ -150,6 +150,7 @@ fn keys<'a>(command: Command, args: Args<'_>, uses: &'a [KeyUse]) -> Keys<'a> {
 pub struct OwnedCall {
     command: Command,
     handler: Handler,
+    flags: u32,
     uses: KeyUses,
     is_untold: bool,
     request: OwnedRequest,
@@ -166,6 +167,7 @@ impl OwnedCall {
         Self {
             command: call.command,
             handler,
+            flags: call.flags,
             uses,
             is_untold,
             request: call.args.to_owned(),
@@ -177,6 +179,7 @@ impl OwnedCall {
         Self {
             command: call.command,
             handler: call.handler,
+            flags: call.flags,
             uses: key_uses(call.command, request.args()),
             is_untold: call.command.spec.has_untold_keys(request.args()),
             request,
@@ -189,7 +192,7 @@ impl OwnedCall {
             command: self.command,
             handler: self.handler,
             args: self.request.args(),
-            flags: self.command.flags,
+            flags: self.flags,
             keys: match self.command.single_key() {
                 Some(index) => Keys::One { index, hash: None },
                 None if self.is_untold => Keys::Untold(&self.uses),
@@ -201,7 +204,7 @@ impl OwnedCall {
     /// Whether what it does can be taken back. What scripts may not run is about the connection or the server.
     pub fn can_be_taken_back(&self) -> bool {
         match self.handler {
-            Handler::Exclusive(_) | Handler::Maintenance(_) | Handler::Container => false,
+            Handler::Exclusive(_) | Handler::Script(_) | Handler::Maintenance(_) | Handler::Container => false,
             Handler::Session(_) => !self.command.has(flag::NO_SCRIPT | flag::ADMIN),
             Handler::Read(_)
             | Handler::Write(_)
@@ -242,7 +245,7 @@ impl Queue {
     /// Adds a call.
     pub fn push(&mut self, call: OwnedCall) {
         let flags = call.call().flags_on_selected();
-        self.needs |= call.command.flags & NEEDS;
+        self.needs |= call.flags & NEEDS;
         self.needs_on_selected |= flags & NEEDS;
         self.calls.push(call);
     }

@@ -37,6 +37,11 @@ pub enum Ran {
         /// Where to go on.
         next: usize,
     },
+    /// The request at `next` waits for the end of a script that keeps everybody out.
+    Busy {
+        /// Where to go on.
+        next: usize,
+    },
     /// The request at `next` needs memory, of which more is about to be free.
     Short {
         /// Where to go on.

@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use super::current::CurrentCollections;
 use super::prepare::Ahead;
+use super::script::Machine;
 use super::stopwatch::Stopwatch;
 use crate::client::When;
 use crate::commands::context::PublishCx;
 use crate::commands::spec::Table;
 use crate::commands::table::table;
 use crate::engine::worker::{Kit, Worker};
+use crate::metrics::Counters;
 use crate::pubsub::Desk;
 use crate::resp::Batch;
 use crate::state::Server;
@@ -38,11 +40,17 @@ pub struct WorkerCx {
     pub worker: RefCell<Worker>,
     /// Its end of publish and subscribe.
     pub desk: Rc<Desk>,
+    /// The worker's counters, and its number among those that touch data.
+    pub counters: Arc<Counters>,
+    /// See there.
+    pub(super) cell: usize,
     /// Collections that clients of this worker have selected.
     pub collections: CurrentCollections,
     /// What has been found out of requests that are about to run.
     pub(super) ahead: RefCell<Ahead>,
     pub(super) stopwatch: RefCell<Stopwatch>,
+    /// What runs its scripts.
+    pub(super) machine: RefCell<Machine>,
     buffers: RefCell<Vec<Vec<u8>>>,
     batches: RefCell<Vec<Batch>>,
     /// For how many turns a broadcast has been held back.
@@ -55,6 +63,8 @@ impl WorkerCx {
         let desk = server.pubsub.open_desk();
         worker.set_herald(server.pubsub.herald(desk.outlet()));
         Self {
+            counters: worker.shared_counters(),
+            cell: worker.cell(),
             desk,
             server,
             commands: table(),
@@ -62,6 +72,7 @@ impl WorkerCx {
             collections: CurrentCollections::default(),
             ahead: RefCell::default(),
             stopwatch: RefCell::default(),
+            machine: RefCell::default(),
             buffers: RefCell::default(),
             batches: RefCell::default(),
             held_turns: Cell::new(0),
@@ -153,9 +164,16 @@ impl WorkerCx {
     /// The first stages of the preparation of several connections' requests, all under one pass: `look` asks each.
     pub fn look_ahead(&self, look: impl FnOnce(&mut Ahead)) {
         let (worker, mut ahead) = (self.worker.borrow(), self.ahead.borrow_mut());
-        let _pass = worker.enter(&self.server.engine);
         ahead.clear();
-        look(&mut ahead);
+        let engine = &self.server.engine;
+        if let Some(_pass) = worker.enter_unless(engine, || self.server.busy.are_some()) {
+            look(&mut ahead);
+        }
+    }
+
+    /// Lets go of scripts that have been flushed.
+    pub fn follow_scripts(&self) {
+        self.machine.borrow_mut().follow(&self.server.scripts);
     }
 
     /// An empty read buffer.

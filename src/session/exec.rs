@@ -9,24 +9,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::account;
+use super::alone::Alone;
 use super::beside::resolve;
 use super::call::{Call, Keys, OwnedCall, Queue};
 use super::cx::WorkerCx;
-use super::executor::{Place, execute, two_slots};
+use super::executor::{Place, execute};
 use super::monitor;
 use super::run::Run;
 use super::stopwatch::{Replied, Stopwatch};
 use crate::client::{Client, Multi};
-use crate::commands::collections::check_collection;
-use crate::commands::context::{PublishCx, SessionCx};
+use crate::commands::context::PublishCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, OnError, Waiting};
-use crate::commands::spec::{Across, CmdResult};
+use crate::commands::spec::CmdResult;
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::gate::ExclusivePass;
-use crate::engine::ids::DatabaseId;
-use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Kit;
 use crate::resp::{Mark, Reply};
@@ -120,7 +118,7 @@ impl Run<'_, '_, '_> {
                     return Ok(None);
                 }
                 let mut run = |kit: &mut Kit| {
-                    let mut place = ExclusiveRun {
+                    let mut place = Alone {
                         cx,
                         client: &mut *client,
                         kit,
@@ -284,100 +282,12 @@ impl Place for LockedRun<'_, '_> {
     }
 }
 
-/// Within a transaction that runs alone.
-struct ExclusiveRun<'r> {
-    cx: &'r WorkerCx,
-    client: &'r mut Client,
-    kit: &'r mut Kit,
-    engine: &'r Engine,
-    gate: &'r ExclusivePass<'r>,
-}
-
-impl ExclusiveRun<'_> {
-    /// SELECT within the transaction may have led to a collection that takes no changes.
-    fn check(&self, call: &Call<'_>) -> CmdResult {
-        check_collection(self.engine, self.client.database, call.flags_on_selected())
-    }
-
-    fn quiet(&self) -> bool {
-        self.client.handle.no_touch.load(Ordering::Relaxed)
-    }
-}
-
-impl InTransaction for ExclusiveRun<'_> {
+impl InTransaction for Alone<'_> {
     fn kit(&mut self) -> &mut Kit {
         self.kit
     }
 
     fn client(&self) -> &Client {
         self.client
-    }
-}
-
-impl Place for ExclusiveRun<'_> {
-    fn reader(&self) -> Option<u64> {
-        let handle = &self.client.handle;
-        handle.caching.remembers().then_some(handle.id)
-    }
-
-    fn on_keys<R>(
-        &mut self,
-        call: &Call<'_>,
-        body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
-    ) -> Result<R, CmdError> {
-        self.check(call)?;
-        let quiet = self.quiet();
-        let collection = resolve(self.cx, self.client.database)?;
-        let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
-        body(&mut scope, &collection, quiet)
-    }
-
-    fn across(
-        &mut self,
-        call: &Call<'_>,
-        across: &Across,
-        body: impl FnOnce(&mut Scope<'_>, &Slot, &Slot, bool) -> CmdResult,
-    ) -> CmdResult {
-        let quiet = self.quiet();
-        let (source, target) = two_slots(self.engine, self.client.database, call, across)?;
-        let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
-        body(&mut scope, &source, &target, quiet)
-    }
-
-    fn on_collection(
-        &mut self,
-        call: &Call<'_>,
-        body: impl FnOnce(&mut Scope<'_>, &Collection) -> CmdResult,
-    ) -> CmdResult {
-        self.check(call)?;
-        let collection = resolve(self.cx, self.client.database)?;
-        let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
-        body(&mut scope, &collection)
-    }
-
-    fn alone(&mut self, body: impl FnOnce(&mut Scope<'_>, DatabaseId) -> CmdResult) -> CmdResult {
-        let mut scope = Scope::exclusive(self.engine, self.kit, self.gate);
-        body(&mut scope, self.client.database)
-    }
-
-    fn publishing(&mut self, body: impl FnOnce(&PublishCx<'_>) -> CmdResult) -> CmdResult {
-        body(&self.cx.publish_cx(self.kit))
-    }
-
-    fn session(
-        &mut self,
-        call: &Call<'_>,
-        body: impl FnOnce(&mut SessionCx<'_>) -> Result<Flow, CmdError>,
-    ) -> Result<Flow, CmdError> {
-        let pass = self.gate.as_pass();
-        body(&mut SessionCx {
-            server: &self.cx.server,
-            commands: self.cx.commands,
-            client: self.client,
-            kit: self.kit,
-            pass: &pass,
-            alone: Some(self.gate),
-            command: call.command,
-        })
     }
 }

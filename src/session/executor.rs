@@ -7,7 +7,7 @@
 //! **Invariant:** a command that touched a key outside of what its spec names answers an error.
 
 use crate::commands::blocking::Attempt;
-use crate::commands::context::{MaintenanceCx, PublishCx, SessionCx};
+use crate::commands::context::{MaintenanceCx, PublishCx, Scripting, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
 use crate::commands::spec::{Across, CmdResult, Handler, flag};
@@ -107,7 +107,12 @@ pub trait Place {
         Err(NOT_HERE)
     }
 
-    /// The same without a pass.
+    /// On scripts, what they call running in this place.
+    fn scripting(&mut self, _call: &Call<'_>, _body: impl FnOnce(&mut dyn Scripting) -> CmdResult) -> CmdResult {
+        Err(NOT_HERE)
+    }
+
+    /// The same as on the connection, without a pass.
     fn maintenance(
         &mut self,
         _call: &Call<'_>,
@@ -163,6 +168,7 @@ pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> R
             check(scope, call, result)
         }),
         Handler::Publish(run) => place.publishing(|cx| run(cx, args, reply)),
+        Handler::Script(run) => place.scripting(call, |cx| run(cx, args, reply)),
         Handler::Session(run) => return place.session(call, |cx| run(cx, args, reply)).map(Flow::may_wait),
         Handler::Maintenance(act) => return place.maintenance(call, |cx| (act.run)(cx, args, reply)),
         Handler::Container => Err(CmdError::Arity(call.command.full_name())),

@@ -8,8 +8,10 @@
 
 mod account;
 mod admit;
+mod alone;
 mod beside;
 mod blocked;
+mod busy;
 pub mod call;
 mod connection;
 mod current;
@@ -21,6 +23,7 @@ mod http;
 mod monitor;
 pub mod prepare;
 mod run;
+mod script;
 mod stopwatch;
 
 pub use crate::commands::flow::{LateReply, Waiting};

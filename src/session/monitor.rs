@@ -3,6 +3,7 @@
 //! **Invariant:** a line takes no more than some [`SHOWN_BYTES_MAX`] of memory (four times that when each byte is escaped),
 //! whatever the request is.
 
+use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::call::Call;
@@ -18,27 +19,48 @@ const SHOWN_BYTES_MAX: usize = 1 << 20;
 /// Shows a call that has run to the clients in MONITOR, unless it is of an administrator.
 #[cold]
 pub(super) fn show(cx: &WorkerCx, client: &Client, call: &Call<'_>) {
-    if call.command.has(flag::SKIP_MONITOR | flag::ADMIN) {
-        return;
+    if !call.command.has(flag::SKIP_MONITOR | flag::ADMIN) {
+        add_line(cx, &address(&client.handle), client.database, call);
     }
+}
+
+/// Shows a call that runs a script, before what that calls.
+pub(super) fn show_first(cx: &WorkerCx, client: &Client, call: &Call<'_>) {
+    if cx.server.pubsub.is_monitored() {
+        add_line(cx, &address(&client.handle), client.database, call);
+    }
+}
+
+/// Shows a call of a script that has run, unless it is of an administrator.
+#[cold]
+pub(super) fn show_of_script(cx: &WorkerCx, database: DatabaseId, call: &Call<'_>) {
+    if !call.command.has(flag::SKIP_MONITOR | flag::ADMIN) {
+        add_line(cx, "lua", database, call);
+    }
+}
+
+fn add_line(cx: &WorkerCx, whose: &str, database: DatabaseId, call: &Call<'_>) {
     let args = shown_args(call.command.spec.is_secret, call.args);
-    let head = head(cx, &client.handle, client.database);
+    let head = head(cx, whose, database);
     cx.server
         .pubsub
         .add_line(cx.desk.outlet(), |lines| write_line(lines, &head, args));
 }
 
+fn address(handle: &ClientHandle) -> Cow<'_, str> {
+    match handle.addr.strip_suffix(":0") {
+        Some(path) if handle.is_unix => format!("unix:{path}").into(),
+        _ => handle.addr.as_str().into(),
+    }
+}
+
 /// When, in which collection, and by whom.
-fn head(cx: &WorkerCx, handle: &ClientHandle, database: DatabaseId) -> String {
+fn head(cx: &WorkerCx, whose: &str, database: DatabaseId) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let registry = cx.server.engine.registry();
     let name = registry.slot(database).filter(|_| !database.is_numbered());
     let name = name.map_or_else(|| database.to_string(), |slot| slot.name.to_string());
-    let (kind, addr) = match handle.addr.strip_suffix(":0") {
-        Some(path) if handle.is_unix => ("unix:", path),
-        _ => ("", handle.addr.as_str()),
-    };
-    format!("{}.{:06} [{name} {kind}{addr}]", now.as_secs(), now.subsec_micros())
+    format!("{}.{:06} [{name} {whose}]", now.as_secs(), now.subsec_micros())
 }
 
 fn write_line<'a>(lines: &mut Vec<u8>, head: &str, mut args: impl ExactSizeIterator<Item = &'a [u8]>) {

@@ -21,6 +21,7 @@ use super::stopwatch::Stopwatch;
 use crate::commands::collections::check_collection;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
+use crate::commands::scripting::flags_of;
 use crate::commands::spec::{Command, KeyUses, flag};
 use crate::commands::transactions::forget_watches;
 use crate::engine::Engine;
@@ -67,7 +68,12 @@ impl Session {
 
     fn run_chunks(&mut self, cx: &WorkerCx, batch: &Batch, buf: &[u8], from: usize, looked: Option<&Looked>) -> Ran {
         let (mut next, mut looked) = (from, looked);
-        let until = cx.stopwatch.borrow().at() + RUN_MAX;
+        // Whoever is served while something else waits has no stopwatch.
+        let begun = cx
+            .stopwatch
+            .try_borrow()
+            .map_or_else(|_| Instant::now(), |watch| watch.at());
+        let until = begun + RUN_MAX;
         while next < batch.len() {
             let end = batch.len().min(next + CHUNK_REQUESTS);
             match self.run_chunk(cx, (batch, buf), next..end, looked.take(), until) {
@@ -86,10 +92,16 @@ impl Session {
         looked: Option<&Looked>,
         until: Instant,
     ) -> Step {
-        let worker = &mut *cx.worker.borrow_mut();
+        // It is taken where something of this worker's waits, or is a busy script, which lets others be answered.
+        let Ok(mut worker) = cx.worker.try_borrow_mut() else {
+            return self.run_beside_script(cx, (batch, buf), range);
+        };
+        let worker = &mut *worker;
         let watch = &mut *cx.stopwatch.borrow_mut();
         let engine = Arc::clone(&cx.server.engine);
-        let mut pass = worker.enter(&engine);
+        let Some(mut pass) = worker.enter_unless(&engine, || cx.server.busy.are_some()) else {
+            return self.run_beside_script(cx, (batch, buf), range);
+        };
         // Kept for the whole chunk, so that its address stands for it.
         let pinned = cx.collections.resolve(&cx.server.engine, self.client.database);
         let (ahead, fresh) = (cx.ahead.borrow(), Chunk::new);
@@ -115,11 +127,7 @@ impl Session {
             };
             let mut step = run.request(*prepared, args, at);
             let is_long = watch.at() > until;
-            // What it has published to itself comes between this reply and the next one.
-            let subscriber = &self.client.subscriber;
-            let has_news = (cx.desk.outlet().published() != published && subscriber.may_get_some())
-                || subscriber.gets_lines()
-                || worker.told.take_tells_acting();
+            let has_news = self.has_news(cx, worker, published);
             if self.client.caching_said {
                 self.see_caching_said(cx, args, &step);
             }
@@ -134,6 +142,15 @@ impl Session {
         }
         self.note_activity(worker, range.len());
         Step::Done
+    }
+
+    /// Whether there is something for the client between this reply and the next one: what it has published to itself, …
+    #[inline(always)]
+    fn has_news(&self, cx: &WorkerCx, worker: &mut Worker, published: u64) -> bool {
+        let subscriber = &self.client.subscriber;
+        (cx.desk.outlet().published() != published && subscriber.may_get_some())
+            || subscriber.gets_lines()
+            || worker.told.take_tells_acting()
     }
 
     /// CLIENT CACHING has been said: it holds for the next command that is none of CLIENT's, and for a transaction.
@@ -188,6 +205,10 @@ impl Run<'_, '_, '_> {
             }
             Err((command, error)) => return self.refuse(command, error),
         };
+        if call.has(flag::RUNS_SCRIPT) {
+            call.flags = flags_of(&self.cx.server.scripts, call.command, args);
+        }
+        let own = call.flags;
         call.flags |= self.needs_in_transaction(&call);
         let pause = &self.cx.server.pause;
         let changes = call.has(flag::WRITE | flag::MAY_REPLICATE);
@@ -200,7 +221,7 @@ impl Run<'_, '_, '_> {
             return self.turn_away(call.command, error, at);
         }
         if self.session.client.multi.is_some() && !call.has(flag::NOT_QUEUED) {
-            return self.queue(&call);
+            return self.queue(&Call { flags: own, ..call });
         }
         let began = self.watch.begin(self.cx, self.worker, &call);
         let mark = self.session.reply.mark();

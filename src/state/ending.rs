@@ -60,6 +60,12 @@ pub async fn end(server: &Arc<Server>, way: Way) -> Result<(), Refused> {
     }
 }
 
+/// Ends the server without saving anything, although a script is busy: `SHUTDOWN NOSAVE`.
+pub fn end_beside_script(server: &Server) {
+    note_what_is_let_go(server);
+    server.shutdown.request(Rest::default());
+}
+
 async fn prepare(server: &Server, way: Way) -> Result<Rest, Refused> {
     if server.loading.is_on() {
         // There is nothing to save that is not on disk.

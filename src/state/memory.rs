@@ -15,10 +15,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(50);
 
 impl Server {
-    /// Memory that counts: the data, what is kept for clients that cache, and what clients hold.
+    /// Memory that counts: the data, what is kept for clients that cache, what clients hold, and cached scripts.
     #[inline]
     pub fn used_bytes(&self) -> u64 {
-        self.engine.used_bytes() + self.clients.held_bytes()
+        self.engine.used_bytes() + self.clients.held_bytes() + self.scripts.bytes()
     }
 
     /// Whether that is more than may be.
@@ -31,7 +31,8 @@ impl Server {
     /// Whether a command that needs memory, and has found none, may have some soon: it has waited since `since`.
     #[cold]
     pub fn awaits_memory(&self, since: Instant) -> bool {
-        let (max, held) = (self.params.live().maxmemory(), self.clients.held_bytes());
+        let held = self.clients.held_bytes() + self.scripts.bytes();
+        let max = self.params.live().maxmemory();
         self.engine.margin(max, held) != Margin::None && since.elapsed() < WAIT_MAX
     }
 

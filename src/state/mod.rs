@@ -3,12 +3,15 @@
 //!
 //! Commands work on it, `server` assembles it; so it is a layer of its own below both.
 
+mod busy;
 mod ending;
 mod loading;
 mod memory;
 mod pause;
+mod scripts;
 mod shutdown;
 mod space;
+mod watch;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
@@ -23,11 +26,14 @@ use crate::metrics::Stats;
 use crate::pubsub::{Desk, PubSub};
 use crate::storage::Disk;
 
-pub use ending::{Refused, end};
+pub use busy::{Busy, BusyScript, BusyScripts, NotKilled};
+pub use ending::{Refused, end, end_beside_script};
 pub use loading::{Loading, LoadingNow};
 pub use pause::Pause;
+pub use scripts::{Script, ScriptFlags, Scripts};
 pub use shutdown::{Rest, Shutdown, Way};
 pub use space::{Purpose, Room, Space};
+pub use watch::{ScriptWatch, Stint};
 
 /// Everything the threads share.
 pub struct Server {
@@ -49,6 +55,12 @@ pub struct Server {
     pub shutdown: Shutdown,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// Scripts that have run for long.
+    pub busy: BusyScripts,
+    /// Has scripts that have run for long know.
+    pub script_watch: ScriptWatch,
+    /// Scripts that are cached.
+    pub scripts: Scripts,
     /// Whether the file systems have room.
     pub space: Space,
     /// Whether the expiry sweep runs (`DEBUG SET-ACTIVE-EXPIRE`).
@@ -98,6 +110,9 @@ impl Server {
             loading: Loading::default(),
             shutdown: Shutdown::default(),
             pause: Pause::default(),
+            busy: BusyScripts::default(),
+            script_watch: ScriptWatch::default(),
+            scripts: Scripts::default(),
             space: Space::default(),
             active_expire: AtomicBool::new(true),
             started: parts.started,

@@ -134,6 +134,7 @@ scenarios!(
     caching_commands,
     caching_modes,
     clients,
+    scripts,
     slowlog,
     waiting,
 );

@@ -4,12 +4,14 @@
 //! - There is one user, `default`; without a configured password any password is right for it.
 //! - A comparison takes the same time whatever the first difference is.
 
+use crate::client::Client;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::redact::all_arguments;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::spec::{CmdResult, Group, Handler, Spec, flag};
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 
 const NO_PASSWORD: CmdError = CmdError::text(
     "ERR AUTH <password> called without any password configured for the default user. \
@@ -24,27 +26,32 @@ pub(super) const AUTH: Spec = Spec {
     complexity: "O(N) where N is the number of passwords defined for the user",
     syntax: "[username] password",
     is_secret: all_arguments,
+    while_busy: Some(|cx, args, reply| log_in(cx.server, cx.client, args, reply)),
     ..Spec::new("auth", Group::Connection, -2, Handler::Session(auth))
 };
 
 fn auth(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    log_in(cx.server, cx.client, args, reply).map(|()| Flow::Done)
+}
+
+fn log_in(server: &Server, client: &mut Client, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     match args.len() {
-        2 if cx.server.params.live().requirepass().is_empty() => return Err(NO_PASSWORD),
-        2 => authenticate(cx, b"default", args.at(1))?,
-        3 => authenticate(cx, args.at(1), args.at(2))?,
+        2 if server.params.live().requirepass().is_empty() => return Err(NO_PASSWORD),
+        2 => authenticate(server, client, b"default", args.at(1))?,
+        3 => authenticate(server, client, args.at(1), args.at(2))?,
         _ => return Err(CmdError::Syntax),
     }
     reply.ok();
-    Ok(Flow::Done)
+    Ok(())
 }
 
 /// Authenticates the client, or refuses.
-pub(super) fn authenticate(cx: &mut SessionCx<'_>, user: &[u8], password: &[u8]) -> Result<(), CmdError> {
-    let wanted = cx.server.params.live().requirepass();
+pub(super) fn authenticate(server: &Server, client: &mut Client, user: &[u8], password: &[u8]) -> CmdResult {
+    let wanted = server.params.live().requirepass();
     if user != b"default" || !(wanted.is_empty() || equal(wanted.as_bytes(), password)) {
         return Err(WRONG_PASS);
     }
-    cx.client.authenticated = true;
+    client.authenticated = true;
     Ok(())
 }
 

@@ -4,13 +4,15 @@
 
 use super::auth::authenticate;
 use super::client::check_name;
+use crate::client::Client;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::server::REDIS_VERSION;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::spec::{CmdResult, Group, Handler, Spec, flag};
 use crate::commands::support::number::parse_i64;
 use crate::resp::{Args, Proto, Reply};
+use crate::state::Server;
 
 const NO_AUTH: CmdError = CmdError::text(
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
@@ -24,6 +26,7 @@ pub(super) const HELLO: Spec = Spec {
     summary: "Agrees on the protocol version with the server",
     syntax: "[protover [AUTH username password] [SETNAME clientname]]",
     is_secret: is_login,
+    while_busy: Some(|cx, args, reply| greet(cx.server, cx.client, args, reply)),
     ..Spec::new("hello", Group::Connection, -1, Handler::Session(hello))
 };
 
@@ -53,22 +56,26 @@ struct Options<'a> {
 }
 
 fn hello(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    greet(cx.server, cx.client, args, reply).map(|()| Flow::Done)
+}
+
+fn greet(server: &Server, client: &mut Client, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let options = parse(args)?;
     if let Some((user, password)) = options.login {
-        authenticate(cx, user, password)?;
+        authenticate(server, client, user, password)?;
     }
-    if !cx.client.authenticated {
+    if !client.authenticated {
         return Err(NO_AUTH);
     }
     if let Some(name) = options.name {
-        cx.client.handle.relabel(|labels| labels.name = name.to_vec());
+        client.handle.relabel(|labels| labels.name = name.to_vec());
     }
     if let Some(proto) = options.proto {
         reply.set_proto(proto);
-        cx.note_proto(proto);
+        client.note_proto(proto);
     }
-    write_context(cx, reply);
-    Ok(Flow::Done)
+    write_context(client, reply);
+    Ok(())
 }
 
 fn parse(args: Args<'_>) -> Result<Options<'_>, CmdError> {
@@ -99,7 +106,7 @@ fn parse(args: Args<'_>) -> Result<Options<'_>, CmdError> {
     Ok(options)
 }
 
-fn write_context(cx: &SessionCx<'_>, reply: &mut Reply) {
+fn write_context(client: &Client, reply: &mut Reply) {
     reply.map(7);
     reply.bulk(b"server");
     reply.bulk(b"redis");
@@ -108,7 +115,7 @@ fn write_context(cx: &SessionCx<'_>, reply: &mut Reply) {
     reply.bulk(b"proto");
     reply.int(if reply.proto() == Proto::Resp3 { 3 } else { 2 });
     reply.bulk(b"id");
-    reply.int(cx.client.handle.id.cast_signed());
+    reply.int(client.handle.id.cast_signed());
     reply.bulk(b"mode");
     reply.bulk(b"standalone");
     reply.bulk(b"role");

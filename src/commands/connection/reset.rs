@@ -56,7 +56,7 @@ fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     handle.no_touch.store(false, Ordering::Relaxed);
     handle.no_evict.store(false, Ordering::Relaxed);
     reply.set_proto(Proto::Resp2);
-    cx.note_proto(Proto::Resp2);
+    cx.client.note_proto(Proto::Resp2);
     reply.simple("RESET");
     Ok(Flow::Done)
 }

@@ -18,7 +18,7 @@ type Outcome = Result<Attempt, CmdError>;
 
 pub(super) const BLPOP: Spec = Spec {
     since: "2.0.0",
-    flags: flag::NO_SCRIPT | flag::BLOCKING,
+    flags: flag::BLOCKING,
     acl: &["list"],
     keys: &[ALL_BUT_LAST],
     summary: "Takes the first element off the first of several lists that has one, and waits for one if none has",
@@ -57,7 +57,7 @@ fn pop_one(txn: &mut Txn<'_, '_>, args: Args<'_>, end: End, reply: &mut Reply) -
 }
 
 pub(super) const BLMOVE: Spec = Spec {
-    flags: flag::DENY_OOM | flag::NO_SCRIPT | flag::BLOCKING,
+    flags: flag::DENY_OOM | flag::BLOCKING,
     summary: "Moves an element from an end of a list to an end of another, and waits for one if there is none",
     syntax: "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
     ..Spec {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::commands::context::MaintenanceCx;
+use crate::commands::context::{BusyCx, MaintenanceCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
+use crate::commands::scripting::busy_with;
+use crate::commands::spec::{CmdResult, Group, Handler, Maintenance, Spec, Support, flag};
 use crate::resp::{Args, Reply};
 use crate::state::{self, Way};
 
@@ -15,6 +16,7 @@ pub(super) const SHUTDOWN: Spec = Spec {
     complexity: "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
     syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
     support: Support::Partial("there are no replicas to wait for, so that NOW changes nothing"),
+    while_busy: Some(shutdown_beside_script),
     ..Spec::new(
         "shutdown",
         Group::Server,
@@ -52,6 +54,18 @@ fn shutdown(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Re
         let nothing: LateReply = Box::new(|_| {});
         Ok(nothing)
     })))
+}
+
+/// A script is busy: what it has done so far is not to be saved, and nothing else can be waited for.
+fn shutdown_beside_script(cx: &mut BusyCx<'_>, args: Args<'_>, _reply: &mut Reply) -> CmdResult {
+    let options = parse(args.skip(1))?;
+    if options.save != Some(false)
+        && let Some(error) = busy_with(cx.server)
+    {
+        return Err(error);
+    }
+    state::end_beside_script(cx.server);
+    Ok(())
 }
 
 fn parse(args: Args<'_>) -> Result<Options, CmdError> {

@@ -1,7 +1,5 @@
 //! TIME, and ROLE.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -16,12 +14,12 @@ pub(super) const TIME: Spec = Spec {
     ..Spec::new("time", Group::Server, 1, Handler::Session(time))
 };
 
-fn time(_cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    // Not the worker's clock, which stands still during a batch.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+fn time(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    // Not that of other commands, which is a little old.
+    let now_us = cx.kit.now_us();
     reply.array(2);
-    reply.bulk_int(now.as_secs().cast_signed());
-    reply.bulk_int(i64::from(now.subsec_micros()));
+    reply.bulk_int((now_us / 1_000_000).cast_signed());
+    reply.bulk_int((now_us % 1_000_000).cast_signed());
     Ok(Flow::Done)
 }
 

@@ -57,6 +57,9 @@ pub const TELLS_OF_DISK: u32 = 1 << 23;
 /// Ours: may run on a RESP2 connection that has subscriptions.
 pub const WHILE_SUBSCRIBED: u32 = 1 << 24;
 
+/// Ours: runs a script, whose first line may say what the call needs.
+pub const RUNS_SCRIPT: u32 = 1 << 25;
+
 /// All flags that `COMMAND INFO` shows, with their names; Redis does not show `may_replicate`.
 pub const NAMES: &[(u32, &str)] = &[
     (WRITE, "write"),

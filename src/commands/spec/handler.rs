@@ -5,7 +5,7 @@
 //! - Only a [`Maintenance`] handler can take the gate or wait; inside a transaction it never runs.
 
 use super::super::blocking::Attempt;
-use super::super::context::{MaintenanceCx, PublishCx, SessionCx};
+use super::super::context::{BusyCx, MaintenanceCx, PublishCx, Scripting, SessionCx};
 use super::super::error::CmdError;
 use super::super::flow::{Flow, Waiting};
 use super::flag;
@@ -24,6 +24,12 @@ pub type BlockingHandler = fn(&mut Txn<'_, '_>, Args<'_>, &mut Reply) -> Result<
 
 /// A handler that works on the connection or the server.
 pub type SessionHandler = fn(&mut SessionCx<'_>, Args<'_>, &mut Reply) -> Result<Flow, CmdError>;
+
+/// A handler that works while a script keeps everybody out: on the client, and on what all threads share but the data.
+pub type BusyHandler = fn(&mut BusyCx<'_>, Args<'_>, &mut Reply) -> CmdResult;
+
+/// A handler that works on scripts.
+pub type ScriptHandler = fn(&mut dyn Scripting, Args<'_>, &mut Reply) -> CmdResult;
 
 /// See the module.
 #[derive(Clone, Copy)]
@@ -46,6 +52,8 @@ pub enum Handler {
     Publish(fn(&PublishCx<'_>, Args<'_>, &mut Reply) -> CmdResult),
     /// Works on the connection or the server, under a pass or alone; never takes the gate and never waits.
     Session(SessionHandler),
+    /// Compiles scripts, or runs one, whose commands run in the same place.
+    Script(ScriptHandler),
     /// Takes the gate by itself, or waits.
     Maintenance(Maintenance),
     /// Only a container of subcommands.
@@ -88,7 +96,12 @@ impl Handler {
             Self::Write(_) | Self::Blocking(_) | Self::Across(_) | Self::Range(_) => flag::WRITE,
             Self::Read(_) | Self::Keyspace(_) => flag::READONLY,
             Self::Maintenance(Maintenance { in_multi: None, .. }) => flag::NO_MULTI,
-            Self::Maintenance(_) | Self::Exclusive(_) | Self::Publish(_) | Self::Session(_) | Self::Container => 0,
+            Self::Maintenance(_)
+            | Self::Exclusive(_)
+            | Self::Publish(_)
+            | Self::Session(_)
+            | Self::Script(_)
+            | Self::Container => 0,
         }
     }
 

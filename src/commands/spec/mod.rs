@@ -17,7 +17,9 @@ use super::redact::{self, IsSecret};
 
 pub use access::Access;
 pub use command::{Command, Table, assert_sorted};
-pub use handler::{Across, BlockingHandler, CmdResult, Handler, Maintenance, SessionHandler};
+pub use handler::{
+    Across, BlockingHandler, BusyHandler, CmdResult, Handler, Maintenance, ScriptHandler, SessionHandler,
+};
 pub use keys::{Begin, Find, KeySpec, KeyUse, KeyUses, all_keys, counted_keys, first_key, key_at, key_behind};
 
 /// Command groups, as in `COMMAND DOCS`.
@@ -41,6 +43,8 @@ pub enum Group {
     List,
     /// Messages to whoever wants them.
     PubSub,
+    /// Scripts and functions.
+    Scripting,
     /// The server.
     Server,
     /// Sets.
@@ -68,6 +72,7 @@ impl Group {
             Self::HyperLogLog => "hyperloglog",
             Self::List => "list",
             Self::PubSub => "pubsub",
+            Self::Scripting => "scripting",
             Self::Server => "server",
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
@@ -118,6 +123,8 @@ pub struct Spec {
     pub is_secret: IsSecret,
     /// What runs.
     pub handler: Handler,
+    /// What runs instead while a script keeps everybody out, of commands that do not wait for its end then.
+    pub while_busy: Option<BusyHandler>,
     /// Subcommands of a container.
     pub subcommands: &'static [Spec],
 }
@@ -140,6 +147,7 @@ impl Spec {
             support: Support::Full,
             is_secret: redact::nothing,
             handler,
+            while_busy: None,
             subcommands: &[],
         }
     }

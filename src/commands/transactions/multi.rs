@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 
 use super::watch::forget_watches;
 use super::{COMMON, QUICK};
-use crate::client::Multi;
+use crate::client::{Client, Multi};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, OnError};
-use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::commands::spec::{CmdResult, Group, Handler, Spec, Support, flag};
 use crate::resp::{Args, Reply};
 
 pub(super) const MULTI: Spec = Spec {
@@ -16,17 +16,22 @@ pub(super) const MULTI: Spec = Spec {
     flags: QUICK | flag::NOT_QUEUED,
     acl: &["transaction"],
     summary: "Begins a transaction: commands are queued from here on",
+    while_busy: Some(|cx, _, reply| begin(cx.client, reply)),
     ..Spec::new("multi", Group::Transactions, 1, Handler::Session(multi))
 };
 
 fn multi(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    if cx.client.multi.is_some() {
+    begin(cx.client, reply).map(|()| Flow::Done)
+}
+
+fn begin(client: &mut Client, reply: &mut Reply) -> CmdResult {
+    if client.multi.is_some() {
         return Err(CmdError::text("ERR MULTI calls can not be nested"));
     }
-    cx.client.multi = Some(Multi::default());
-    cx.client.handle.queued.store(0, Ordering::Relaxed);
+    client.multi = Some(Multi::default());
+    client.handle.queued.store(0, Ordering::Relaxed);
     reply.ok();
-    Ok(Flow::Done)
+    Ok(())
 }
 
 pub(super) const EXEC: Spec = Spec {

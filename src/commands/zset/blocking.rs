@@ -15,7 +15,7 @@ type Outcome = Result<Attempt, CmdError>;
 
 pub(super) const BZPOPMIN: Spec = Spec {
     since: "5.0.0",
-    flags: flag::NO_SCRIPT | flag::BLOCKING | flag::FAST,
+    flags: flag::BLOCKING | flag::FAST,
     acl: &["sortedset"],
     keys: &[ALL_BUT_LAST],
     summary: "Takes the member with the lowest score out of the first of several sorted sets that has one, and waits \

@@ -286,6 +286,25 @@ impl Connection {
         depends_on
     }
 
+    /// Answers what has arrived, while a script of this worker keeps everybody out, or this worker waits for one.
+    pub fn serve_meanwhile(&mut self) {
+        if self.handle.is_killed() {
+            return;
+        }
+        if matches!(self.state, State::Reading) {
+            // Nobody tells of readiness meanwhile.
+            self.is_unread = true;
+            self.wake_up_reading();
+        }
+        if matches!(self.state, State::Running) {
+            let ran = self.run_work(None);
+            self.state = State::Settling(ran);
+            self.settled();
+        }
+        // Whatever is to follow comes in the next turn.
+        self.wake_later();
+    }
+
     /// Its changes did not reach the log: it is told so, and closed.
     pub fn refuse(&mut self, why: &str) -> Next {
         let reply = self.session.reply();
@@ -324,6 +343,12 @@ impl Connection {
                 self.keep_from(next);
                 let server = Arc::clone(&self.cx.server);
                 self.state = State::Paused(Box::pin(async move { server.pause.wait(unix_ms()).await }));
+                self.wake_up()
+            }
+            Ran::Busy { next } => {
+                self.keep_from(next);
+                let server = Arc::clone(&self.cx.server);
+                self.state = State::Paused(Box::pin(async move { server.busy.wait().await }));
                 self.wake_up()
             }
             Ran::Short { next } => {

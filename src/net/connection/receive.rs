@@ -66,7 +66,7 @@ impl Connection {
                 _ => self.is_unread = true,
             }
             self.note_active();
-            self.cx.worker.borrow().counters().net_input_bytes.add(count as u64);
+            self.cx.counters.net_input_bytes.add(count as u64);
             self.handle.note_traffic(count as u64, 0);
             return Ok(if count == 0 { Received::End } else { Received::Bytes });
         }

@@ -32,7 +32,7 @@ impl Connection {
                     self.is_stuck = false;
                     self.note_active();
                     self.session.reply().advance(sent);
-                    self.cx.worker.borrow().counters().net_output_bytes.add(sent as u64);
+                    self.cx.counters.net_output_bytes.add(sent as u64);
                     self.handle.note_traffic(0, sent as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -10,6 +10,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use super::{Hub, MESSAGES};
+use crate::net::connection::Connection;
 use crate::net::ready::Ticket;
 use crate::net::settling::{Awaited, Owed, Reason, Settled, Verdict, judge};
 use crate::pubsub::Delivery;
@@ -63,9 +64,8 @@ impl Hub {
     /// Closes the clients in MONITOR for which more has come than could be kept.
     fn close_who_lost_lines(&self) {
         self.cx.desk.visit_who_lost_lines(|number| {
-            if let Some(connected) = self.connections.get(number) {
-                connected.connection.close_for_lost_lines();
-            }
+            self.connections
+                .with(number, |connection| connection.close_for_lost_lines());
         });
     }
 
@@ -121,13 +121,11 @@ impl Hub {
     }
 
     fn hand_out(&mut self, delivery: &Delivery) {
-        let (connections, news) = (&mut self.connections, &mut self.deliveries.news);
+        let (connections, news) = (&self.connections, &mut self.deliveries.news);
         self.cx.desk.visit_addressees(delivery, |number, addressee| {
-            let Some(connected) = connections.get_mut(number) else {
-                return;
-            };
-            if connected.connection.put_news(&delivery.news, addressee) {
-                news.push_back(connected.ticket);
+            let has_new = connections.with(number, |connection| connection.put_news(&delivery.news, addressee));
+            if has_new == Some(true) {
+                news.extend(connections.see(number, |connected| connected.ticket));
             }
         });
     }
@@ -140,9 +138,8 @@ impl Hub {
         let begun = Instant::now();
         while let Some(ticket) = self.deliveries.news.pop_front() {
             if let Some(index) = self.index(ticket)
-                && let Some(connected) = self.connections.get_mut(index)
+                && let Some(next) = self.connections.with(index, Connection::send_news)
             {
-                let next = connected.connection.send_news();
                 self.go_on(index, next);
             }
             if begun.elapsed() > SENDING_MAX {

@@ -10,7 +10,9 @@
 //! - A connection is dropped outside of any pass.
 //! - A connection runs once in a turn: a batch that ran twice would change twice what it changes.
 
+mod connections;
 mod delivery;
+mod lobby;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -20,25 +22,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use slab::Slab;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Interval, Sleep};
 
 use super::connection::{Connection, Next};
 use super::linger::Linger;
-use super::places::Place;
 use super::ready::{ReadyList, Slot, Ticket};
 use super::settling::{Owed, Settled, Settling, Verdict, judge};
-use super::socket::{Accepted, Socket};
-use super::worker::{Seat, Seated};
+use super::worker::Seated;
 use crate::allocator::follow_purges;
 use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
+use crate::sync::set_meanwhile;
+use connections::Connections;
 use delivery::Deliveries;
+use lobby::Lobby;
 
 /// Connections served together.
 const GROUP_CONNECTIONS: usize = 64;
-/// Connections that a turn takes on.
-const ARRIVALS_MAX: usize = 16;
 /// How often a worker looks after what no event tells of.
 const TICK: Duration = Duration::from_millis(100);
 /// So long a turn goes on with connections that have much to do.
@@ -61,14 +61,14 @@ pub struct Hub {
     /// The list that is served, kept for its room.
     serving: Vec<Ticket>,
     sources: [Arc<Slot>; SOURCES],
-    connections: Slab<Connected>,
+    connections: Connections,
     /// Connections that have much to do: a large request to receive, requests that take long, many watched keys to let
     /// go of. They go on when the others have been served, in rotation, as many as a turn has time for: however much
     /// there is to do for them, others do not wait for all of it.
     later: VecDeque<Ticket>,
     /// Who runs in this turn, and what it will owe; empty between turns.
     running: Vec<Running>,
-    arrivals: Receiver<Seated>,
+    lobby: Rc<Lobby>,
     clock: Interval,
     tick: usize,
     ending: Pin<Box<dyn Future<Output = ()>>>,
@@ -88,19 +88,6 @@ struct Running {
     owed: Owed,
 }
 
-/// A connection that counts among its worker's.
-struct Connected {
-    /// Its slot's.
-    ticket: Ticket,
-    /// Whether it is among those that go on later.
-    is_later: bool,
-    /// Given back just before the socket is closed: a closed client can come back at once.
-    _place: Place,
-    connection: Box<Connection>,
-    /// The worker's count, which it is in.
-    _seat: Seat,
-}
-
 impl Hub {
     /// A worker's hub, to which connections come by `arrivals`.
     pub fn new(cx: Rc<WorkerCx>, arrivals: Receiver<Seated>, gap_max: Duration) -> Self {
@@ -111,15 +98,22 @@ impl Hub {
         if let Some(slot) = sources.get(MESSAGES) {
             cx.desk.set_waker(Waker::from(Arc::clone(slot)));
         }
+        let connections = Connections::default();
+        let lobby = Lobby::new(Rc::clone(&cx), ready.clone(), connections.clone(), arrivals);
+        let lobby = Rc::new(lobby);
+        if let Some(slot) = sources.get(ARRIVALS) {
+            let (lobby, waker) = (Rc::clone(&lobby), Waker::from(Arc::clone(slot)));
+            set_meanwhile(Rc::new(move || lobby.serve_meanwhile(&waker)));
+        }
         Self {
             cx,
             ready,
             serving: Vec::new(),
             sources,
-            connections: Slab::new(),
+            connections,
             later: VecDeque::new(),
             running: Vec::new(),
-            arrivals,
+            lobby,
             clock: tokio::time::interval(TICK),
             tick: 0,
             ending: Box::pin(async move { server.shutdown.wait().await }),
@@ -181,14 +175,14 @@ impl Hub {
             let Some(index) = self.index(*ticket) else {
                 continue;
             };
-            let connected = self.connections.get_mut(index);
-            if let Some(connected) = &connected {
-                connected.connection.rest();
-            }
-            // Who goes on later is not looked at now, unless it is to end: what it holds is to be free at once.
-            let is_due = |connected: &&mut Connected| !connected.is_later || connected.connection.is_to_end();
-            if let Some(connected) = connected.filter(is_due) {
-                let next = connected.connection.wake_up();
+            let is_later = self.connections.see(index, |connected| connected.is_later);
+            let next = self.connections.with(index, |connection| {
+                connection.rest();
+                // Who goes on later is not looked at now, unless it is to end: what it holds is to be free at once.
+                let is_due = is_later == Some(false) || connection.is_to_end();
+                is_due.then(|| connection.wake_up())
+            });
+            if let Some(Some(next)) = next {
                 self.go_on(index, next);
             }
         }
@@ -202,8 +196,8 @@ impl Hub {
     /// Where the connection is that has this ticket, unless it has gone.
     fn index(&self, ticket: Ticket) -> Option<usize> {
         let index = ticket.number.checked_sub(SOURCES)?;
-        let connected = self.connections.get(index)?;
-        (connected.ticket == ticket).then_some(index)
+        let is_it = self.connections.see(index, |connected| connected.ticket == ticket)?;
+        is_it.then_some(index)
     }
 
     /// Goes on with those that have much to do; whether requests have run.
@@ -214,9 +208,8 @@ impl Hub {
             && let Some(ticket) = self.later.pop_front()
         {
             let Some(index) = self.index(ticket) else { continue };
-            if let Some(connected) = self.connections.get_mut(index) {
-                connected.is_later = false;
-                let next = connected.connection.go_on();
+            self.connections.see(index, |connected| connected.is_later = false);
+            if let Some(next) = self.connections.with(index, Connection::go_on) {
                 self.go_on(index, next);
             }
             if !self.running.is_empty() {
@@ -237,11 +230,14 @@ impl Hub {
             let (window, behind) = rest.split_at_mut(count);
             rest = behind;
             for runs in window {
-                if let Some(connected) = self.connections.get_mut(runs.index) {
-                    let posted = self.cx.desk.outlet().posted();
-                    runs.owed.depends_on = connected.connection.run(runs.looked.as_ref());
+                let posted = self.cx.desk.outlet().posted();
+                let ran = self.connections.with(runs.index, |connection| {
+                    (connection.run(runs.looked.as_ref()), connection.take_cut())
+                });
+                if let Some((depends_on, leaves_some)) = ran {
+                    runs.owed.depends_on = depends_on;
                     runs.owed.publishes = self.cx.desk.outlet().posted() != posted;
-                    is_cut |= connected.connection.take_cut();
+                    is_cut |= leaves_some;
                     self.cx.go_on();
                 }
             }
@@ -271,14 +267,15 @@ impl Hub {
                 if ahead.requests() >= CHUNK_REQUESTS {
                     break;
                 }
-                let connected = self.connections.get(runs.index);
-                runs.looked = connected.and_then(|connected| connected.connection.look(ahead));
+                let looked = self.connections.with(runs.index, |connection| connection.look(ahead));
+                runs.looked = looked.flatten();
                 count += 1;
             }
             let looked = running.iter().take(count).filter_map(|runs| runs.looked.as_ref());
             looked.for_each(|looked| ahead.fetch(looked));
         });
-        count
+        // Nobody could look while a script kept everybody out.
+        if count == 0 { running.len() } else { count }
     }
 
     /// Sends the replies that may leave; the others wait.
@@ -286,12 +283,12 @@ impl Hub {
         let server = Arc::clone(&self.cx.server);
         let (mut has_added, now) = (false, self.cx.last_look());
         for &Running { index, owed, .. } in ran {
-            let Some(connected) = self.connections.get_mut(index) else {
+            let Some(ticket) = self.connections.see(index, |connected| connected.ticket) else {
                 continue;
             };
             match judge(&server, &owed, false, now) {
                 Verdict::Waits(reason) => {
-                    self.settling.add(connected.ticket, owed, reason);
+                    self.settling.add(ticket, owed, reason);
                     has_added = true;
                 }
                 Verdict::Settled(settled) => self.release(index, &settled),
@@ -304,33 +301,30 @@ impl Hub {
 
     /// A connection's replies may leave, or it is refused.
     fn release(&mut self, index: usize, settled: &Settled) {
-        let Some(connected) = self.connections.get_mut(index) else {
-            return;
-        };
-        let next = match settled {
-            Settled::Refused(why) => connected.connection.refuse(why),
-            Settled::Free => connected.connection.settled(),
-        };
-        match next {
-            Next::Run => {
-                connected.connection.charge();
-                connected.connection.wake_later();
+        let next = self.connections.with(index, |connection| {
+            let next = match settled {
+                Settled::Refused(why) => connection.refuse(why),
+                Settled::Free => connection.settled(),
+            };
+            if matches!(next, Next::Run | Next::Later) {
+                connection.charge();
             }
-            Next::Later => {
-                connected.connection.charge();
-                self.go_on(index, next);
+            if next == Next::Run {
+                connection.wake_later();
             }
-            next => self.go_on(index, next),
+            next
+        });
+        if let Some(next) = next.filter(|next| *next != Next::Run) {
+            self.go_on(index, next);
         }
     }
 
     /// After its part in a stage of the turn.
     fn go_on(&mut self, index: usize, next: Next) {
-        let Some(connected) = self.connections.get_mut(index) else {
-            return;
-        };
         match next {
-            Next::Rest => connected.connection.charge(),
+            Next::Rest => {
+                self.connections.with(index, Connection::charge);
+            }
             Next::Run => {
                 debug_assert!(
                     self.running.iter().all(|runs| runs.index != index),
@@ -342,11 +336,15 @@ impl Hub {
                     owed: Owed::default(),
                 });
             }
-            Next::End if connected.connection.let_go() => drop(self.connections.remove(index)),
-            Next::Later | Next::End if connected.is_later => {}
+            Next::End if self.connections.with(index, Connection::let_go) == Some(true) => {
+                self.connections.remove(index);
+            }
             Next::Later | Next::End => {
-                connected.is_later = true;
-                self.later.push_back(connected.ticket);
+                let newly = self.connections.see(index, |connected| {
+                    let was_later = std::mem::replace(&mut connected.is_later, true);
+                    (!was_later).then_some(connected.ticket)
+                });
+                self.later.extend(newly.flatten());
             }
         }
     }
@@ -356,7 +354,7 @@ impl Hub {
         let Some(slot) = self.sources.get(source) else { return };
         slot.rest();
         match source {
-            ARRIVALS => self.see_arrivals(),
+            ARRIVALS => self.lobby.see_arrivals(&self.waker(ARRIVALS)),
             CLOCK => self.see_clock(),
             SHUTDOWN => self.see_shutdown(),
             MESSAGES => self.deliver(),
@@ -370,61 +368,21 @@ impl Hub {
             .map_or_else(|| Waker::noop().clone(), |slot| Waker::from(Arc::clone(slot)))
     }
 
-    fn see_arrivals(&mut self) {
-        let waker = self.waker(ARRIVALS);
-        for seated in 0.. {
-            if seated == ARRIVALS_MAX {
-                // Those that are here already come first.
-                waker.wake_by_ref();
-                return;
-            }
-            let Poll::Ready(Some(arrived)) = self.arrivals.poll_recv(&mut Context::from_waker(&waker)) else {
-                return;
-            };
-            let (accepted, seat, place) = arrived;
-            if let Err(error) = self.seat(accepted, seat, place) {
-                tracing::warn!(%error, "cannot take over a connection");
-            }
-        }
-    }
-
-    fn seat(&mut self, accepted: Accepted, seat: Seat, place: Place) -> std::io::Result<()> {
-        if self.patience.is_some() {
-            return Ok(());
-        }
-        let config = self.cx.server.params.config();
-        let (socket, addresses) = Socket::adopt(accepted, config.server.unixsocket.as_str())?;
-        let entry = self.connections.vacant_entry();
-        let slot = self.ready.slot(entry.key() + SOURCES);
-        let ticket = slot.ticket();
-        let connection = Connection::new(socket, addresses, (slot, entry.key()), Rc::clone(&self.cx));
-        connection.wake_later();
-        entry.insert(Connected {
-            connection: Box::new(connection),
-            ticket,
-            is_later: false,
-            _place: place,
-            _seat: seat,
-        });
-        Ok(())
-    }
-
     fn see_clock(&mut self) {
         let waker = self.waker(CLOCK);
         while self.clock.poll_tick(&mut Context::from_waker(&waker)).is_ready() {
             self.tick = (self.tick + 1) % TICKS_PER_ROUND;
             // An idle worker must not keep flushed collections alive.
             self.cx.collections.refresh(&self.cx.server.engine);
+            self.cx.follow_scripts();
             follow_purges();
             let now = Instant::now();
-            let (tick, mut over) = (self.tick, Vec::new());
-            for (index, connected) in &mut self.connections {
-                if index % TICKS_PER_ROUND == tick && connected.connection.tick(now) == Next::End {
-                    over.push(index);
+            let (tick, all) = (self.tick, self.connections.indices());
+            for index in all.into_iter().filter(|index| index % TICKS_PER_ROUND == tick) {
+                let next = self.connections.with(index, |connection| connection.tick(now));
+                if next == Some(Next::End) {
+                    self.go_on(index, Next::End);
                 }
-            }
-            for index in over {
-                self.go_on(index, Next::End);
             }
         }
     }
@@ -435,10 +393,11 @@ impl Hub {
         if self.patience.is_none() && self.ending.as_mut().poll(&mut cx).is_ready() {
             // The other half is for what comes when all clients have gone.
             let patience = Duration::from_secs(self.cx.server.params.live().shutdown_timeout_s()) / 2;
+            self.lobby.close();
             let until = self.cx.server.shutdown.after(patience);
             self.patience = Some(Box::pin(tokio::time::sleep_until(until.into())));
-            for (_, connected) in &mut self.connections {
-                connected.connection.end_soon();
+            for index in self.connections.indices() {
+                self.connections.with(index, Connection::end_soon);
             }
         }
         if let Some(patience) = &mut self.patience

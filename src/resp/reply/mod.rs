@@ -311,6 +311,13 @@ impl Reply {
         self.out.truncate(mark.0);
     }
 
+    /// The text of the reply behind `mark`, if that is an error.
+    #[must_use]
+    pub fn error_behind(&self, mark: Mark) -> Option<&[u8]> {
+        let text = self.out.piece_from(mark.0).strip_prefix(b"-")?;
+        text.get(..memchr::memchr(b'\r', text)?)
+    }
+
     /// Bytes written and not sent.
     #[must_use]
     pub const fn len_bytes(&self) -> usize {

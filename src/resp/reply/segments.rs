@@ -125,6 +125,16 @@ impl Segments {
         self.len += bytes.len();
     }
 
+    /// What was written from `position` on, as far as it is in one piece.
+    pub(super) fn piece_from(&self, position: Position) -> &[u8] {
+        let at = position.segment.checked_sub(self.front).map(|at| at as usize);
+        let piece = match at.and_then(|at| self.sealed.get(at)) {
+            Some(segment) => segment.as_slice(),
+            None => &self.tail,
+        };
+        piece.get(position.offset..).unwrap_or_default()
+    }
+
     #[inline]
     pub(super) fn reserve(&mut self, bytes: usize) {
         if !self.is_shut {

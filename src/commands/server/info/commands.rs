@@ -26,6 +26,7 @@ pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
     lines.put("sync_partial_err", 0);
     lines.put("expired_keys", engine.count(|counters| counters.expired.get()));
     lines.put("evicted_keys", 0);
+    lines.put("evicted_scripts", server.scripts.evicted());
     lines.put("evicted_clients", server.clients.evicted.load(Relaxed));
     lines.put("keyspace_hits", engine.count(|counters| counters.hits.get()));
     lines.put("keyspace_misses", engine.count(|counters| counters.misses.get()));

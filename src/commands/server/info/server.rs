@@ -79,11 +79,7 @@ pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     lines.put("allocator_active", rss);
     lines.put("allocator_resident", rss);
     lines.put_bytes("total_system_memory", process::memory_bytes());
-    lines.put("used_memory_lua", 0);
-    lines.put("used_memory_lua_human", human(0));
-    lines.put("used_memory_scripts", 0);
-    lines.put("used_memory_scripts_human", human(0));
-    lines.put("number_of_cached_scripts", 0);
+    scripts(view, lines);
     lines.put_bytes("maxmemory", max);
     lines.put("maxmemory_policy", live.policy());
     lines.put(
@@ -99,6 +95,18 @@ pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     lines.put("mem_aof_buffer", engine.wal().stats().pending_bytes);
     lines.put("mem_allocator", "mimalloc");
     lines.put("active_defrag_running", 0);
+}
+
+/// Scripts, and what runs them. One machine of a worker runs both scripts and functions.
+fn scripts(view: &View<'_>, lines: &mut Lines) {
+    let scripts = &view.server.scripts;
+    let (machines, cached) = (scripts.machine_bytes(), scripts.bytes());
+    lines.put("used_memory_lua", machines);
+    lines.put("used_memory_vm_eval", machines);
+    lines.put("used_memory_lua_human", human(machines));
+    lines.put("used_memory_scripts_eval", cached);
+    lines.put("number_of_cached_scripts", scripts.count());
+    lines.put_bytes("used_memory_scripts", cached);
 }
 
 pub(super) fn cpu(_view: &View<'_>, lines: &mut Lines) {

@@ -1,0 +1,32 @@
+//! What is answered while a script runs for long, and how it is ended.
+
+use crate::commands::error::CmdError;
+use crate::commands::spec::CmdResult;
+use crate::resp::Reply;
+use crate::state::{NotKilled, Server};
+
+const SCRIPT: CmdError =
+    CmdError::text("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
+const FUNCTION: CmdError =
+    CmdError::text("BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.");
+
+/// Why a command has to wait, if a script is busy.
+pub fn busy_with(server: &Server) -> Option<CmdError> {
+    let oldest = server.busy.oldest()?;
+    Some(if oldest.is_function { FUNCTION } else { SCRIPT })
+}
+
+/// Ends the functions that are busy, or the other scripts.
+pub(super) fn end_scripts(server: &Server, functions: bool, reply: &mut Reply) -> CmdResult {
+    server.busy.kill(functions).map_err(|why| match why {
+        NotKilled::NotBusy => CmdError::text("NOTBUSY No scripts in execution right now."),
+        NotKilled::HasWritten => CmdError::text(
+            "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the \
+             script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
+        ),
+        NotKilled::IsOther if functions => SCRIPT,
+        NotKilled::IsOther => FUNCTION,
+    })?;
+    reply.ok();
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Which script a request means, and what its first line says of the request.
+
+use std::sync::Arc;
+
+use super::shebang;
+use crate::commands::context::Scripting;
+use crate::commands::error::CmdError;
+use crate::commands::spec::{Command, flag};
+use crate::resp::Args;
+use crate::script::Sha1;
+use crate::state::{Script, Scripts};
+
+pub(super) const NO_SCRIPT: CmdError = CmdError::text("NOSCRIPT No matching script. Please use EVAL.");
+
+/// Hexadecimal digits of a digest.
+pub(super) const DIGITS: usize = 40;
+
+/// The script with this digest, if it is cached.
+pub(super) fn by_digest(scripts: &Scripts, digest: &[u8]) -> Option<Arc<Script>> {
+    scripts.get(Sha1::parse(digest)?)
+}
+
+/// The script with this body, which is cached from now on; `stays`: whatever others come.
+///
+/// # Errors
+/// When it is no script.
+pub(super) fn by_body(cx: &mut dyn Scripting, body: &[u8], stays: bool) -> Result<Arc<Script>, CmdError> {
+    let sha = Sha1::of(body);
+    if !stays && let Some(script) = cx.server().scripts.get(sha) {
+        return Ok(script);
+    }
+    let script = Script::new(sha, body, shebang::flags(body)?);
+    cx.compile(&script)?;
+    Ok(cx.server().scripts.add(script, stays))
+}
+
+/// The flags of a call that runs a script: those of the command, unless the script says itself what it needs.
+#[cold]
+pub fn flags_of(scripts: &Scripts, command: Command, args: Args<'_>) -> u32 {
+    let named = args.get(1).unwrap_or_default();
+    let said = match command.spec.name {
+        "eval" | "eval_ro" => shebang::flags(named).unwrap_or_default(),
+        _ => by_digest(scripts, named).and_then(|script| script.flags),
+    };
+    let Some(said) = said else {
+        return command.flags;
+    };
+    let mut flags = command.flags & !(flag::STALE | flag::DENY_OOM | flag::WRITE | flag::MAY_REPLICATE);
+    if !said.no_writes {
+        flags |= flag::WRITE;
+    }
+    if !said.no_writes && !said.allow_oom {
+        flags |= flag::DENY_OOM;
+    }
+    flags
+}

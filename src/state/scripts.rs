@@ -1,0 +1,197 @@
+//! The scripts that all workers share: bodies by their SHA1 digest, as `EVALSHA` names them.
+//!
+//! A script that `EVAL` brought is let go of when it is the one that has not been used for the longest time of too many;
+//! one that `SCRIPT LOAD` brought stays. Nothing here is compiled: each worker does that for itself.
+//!
+//! **Invariant:** what a digest names never changes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::script::Sha1;
+
+/// Scripts of `EVAL` that are kept, as in Redis.
+const EVALED_MAX: usize = 500;
+/// What a script takes beside its body.
+const SCRIPT_BYTES: u64 = 128;
+
+/// What a script says of itself in its first line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScriptFlags {
+    /// It changes nothing.
+    pub no_writes: bool,
+    /// It may run although there is no memory left.
+    pub allow_oom: bool,
+    /// It may run on stale data.
+    pub allow_stale: bool,
+    /// It does not run in a cluster.
+    pub no_cluster: bool,
+    /// It may use keys of several slots.
+    pub allow_cross_slot_keys: bool,
+}
+
+impl ScriptFlags {
+    /// Sets the flag with this name; whether there is such a one.
+    pub fn set(&mut self, name: &[u8]) -> bool {
+        let flag = match name {
+            b"no-writes" => &mut self.no_writes,
+            b"allow-oom" => &mut self.allow_oom,
+            b"allow-stale" => &mut self.allow_stale,
+            b"no-cluster" => &mut self.no_cluster,
+            b"allow-cross-slot-keys" => &mut self.allow_cross_slot_keys,
+            _ => return false,
+        };
+        *flag = true;
+        true
+    }
+}
+
+/// A script.
+pub struct Script {
+    /// Its digest.
+    pub sha: Sha1,
+    /// All of it, the first line included.
+    pub body: Box<[u8]>,
+    /// What its first line says, if it has one that says something.
+    pub flags: Option<ScriptFlags>,
+    /// When it was last used, on the clock of [`Scripts`].
+    used: AtomicU64,
+}
+
+impl Script {
+    /// A script with this body.
+    pub fn new(sha: Sha1, body: &[u8], flags: Option<ScriptFlags>) -> Self {
+        Self {
+            sha,
+            body: body.into(),
+            flags,
+            used: AtomicU64::new(0),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        SCRIPT_BYTES + self.body.len() as u64
+    }
+}
+
+struct Cached {
+    script: Arc<Script>,
+    /// `SCRIPT LOAD` brought it.
+    stays: bool,
+}
+
+#[derive(Default)]
+struct Cache {
+    scripts: HashMap<Sha1, Cached>,
+    /// How many of them `EVAL` brought.
+    evaled: usize,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Scripts {
+    cache: Mutex<Cache>,
+    /// Counts uses.
+    clock: AtomicU64,
+    bytes: AtomicU64,
+    evicted: AtomicU64,
+    flushes: AtomicU64,
+    /// What values take in the machines of all workers.
+    machine_bytes: AtomicU64,
+}
+
+impl Scripts {
+    /// The script with this digest.
+    pub fn get(&self, sha: Sha1) -> Option<Arc<Script>> {
+        let cache = self.cache.lock();
+        cache.scripts.get(&sha).map(|cached| Arc::clone(&cached.script))
+    }
+
+    /// Adds a script that `SCRIPT LOAD` (`stays`) or `EVAL` brought; the one that has its digest, if there is one already.
+    pub fn add(&self, script: Script, stays: bool) -> Arc<Script> {
+        let cache = &mut *self.cache.lock();
+        if let Some(cached) = cache.scripts.get_mut(&script.sha) {
+            if stays && !std::mem::replace(&mut cached.stays, true) {
+                cache.evaled -= 1;
+            }
+            return Arc::clone(&cached.script);
+        }
+        if !stays && cache.evaled >= EVALED_MAX {
+            self.evict(cache);
+        }
+        cache.evaled += usize::from(!stays);
+        self.bytes.fetch_add(script.bytes(), Ordering::Relaxed);
+        let script = Arc::new(script);
+        self.note_use(&script);
+        let cached = Cached {
+            script: Arc::clone(&script),
+            stays,
+        };
+        cache.scripts.insert(script.sha, cached);
+        script
+    }
+
+    /// Lets go of what `EVAL` brought that has not been used for the longest time.
+    fn evict(&self, cache: &mut Cache) {
+        let evaled = cache.scripts.values().filter(|cached| !cached.stays);
+        let oldest = evaled.min_by_key(|cached| cached.script.used.load(Ordering::Relaxed));
+        if let Some(sha) = oldest.map(|cached| cached.script.sha)
+            && let Some(gone) = cache.scripts.remove(&sha)
+        {
+            cache.evaled -= 1;
+            self.bytes.fetch_sub(gone.script.bytes(), Ordering::Relaxed);
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that a script has been run.
+    pub fn note_use(&self, script: &Script) {
+        let now = self.clock.fetch_add(1, Ordering::Relaxed);
+        script.used.store(now, Ordering::Relaxed);
+    }
+
+    /// Lets go of all scripts.
+    pub fn flush(&self) {
+        let gone = std::mem::take(&mut *self.cache.lock());
+        let bytes: u64 = gone.scripts.values().map(|cached| cached.script.bytes()).sum();
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.flushes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often all were let go of: what a worker has compiled before then is void.
+    pub fn flushes(&self) -> u64 {
+        self.flushes.load(Ordering::Acquire)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.cache.lock().scripts.len()
+    }
+
+    /// What they take.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The values of a worker's machine took `before`, and take `now` bytes.
+    pub fn note_machine_bytes(&self, before: u64, now: u64) {
+        if now > before {
+            self.machine_bytes.fetch_add(now - before, Ordering::Relaxed);
+        } else if now < before {
+            self.machine_bytes.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
+    /// What values take in the machines of all workers.
+    pub fn machine_bytes(&self) -> u64 {
+        self.machine_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many were let go of to make room.
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+}

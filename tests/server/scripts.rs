@@ -1,0 +1,234 @@
+//! Scripts: one record each, atomic for everybody, kept out of nobody's way by the cache's bound; and scripts that run for
+//! long, while which others are answered.
+
+use std::time::{Duration, Instant};
+
+use crate::in_memory;
+use crate::support::{Conn, Server, Value};
+
+fn error(value: &Value) -> String {
+    assert!(value.is_error(), "{value:?}");
+    value.text()
+}
+
+fn figure(conn: &mut Conn, name: &str) -> u64 {
+    let text = conn.call(&["INFO", "everything"]).text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_script_is_one_record_and_survives_a_restart_as_a_whole() {
+    let mut server = Server::lokikv(&["checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    let before = conn.wal_info("last-lsn");
+    let script = "redis.call('set', KEYS[1], 1) redis.call('rpush', KEYS[2], 'a', 'b') redis.call('select', 5) \
+                  redis.call('hset', 'h', 'f', 'v') return redis.call('incr', 'n')";
+    assert_eq!(conn.call(&["EVAL", script, "2", "k", "l"]), Value::Int(1));
+    assert_eq!(conn.wal_info("last-lsn"), before + 1);
+    // A script that fails keeps what it has done, as in Redis, and that is one record, too.
+    let fails = "redis.call('set', 'x', 1) redis.call('set', 'y', 2) error('no')";
+    error(&conn.call(&["EVAL", fails, "0"]));
+    assert_eq!(conn.wal_info("last-lsn"), before + 2);
+    // In a transaction it is part of its record.
+    for words in [
+        &["MULTI"][..],
+        &["INCR", "k"],
+        &["EVAL", "return redis.call('incr', 'k')", "0"],
+        &["EXEC"],
+    ] {
+        conn.call(words);
+    }
+    assert_eq!(conn.wal_info("last-lsn"), before + 3);
+    server.kill9();
+    server.restart();
+    let mut conn = server.connect();
+    assert_eq!(
+        conn.call(&["MGET", "k", "x", "y"]).items(),
+        ["3", "1", "2"].map(Value::bulk)
+    );
+    assert_eq!(conn.call(&["LRANGE", "l", "0", "-1"]).items().len(), 2);
+    conn.call(&["SELECT", "5"]);
+    assert_eq!(conn.call(&["HGET", "h", "f"]), Value::bulk("v"));
+}
+
+#[test]
+fn nobody_sees_a_script_half_done() {
+    let server = Server::lokikv(&["wal.enabled=false", "server.workers=2"]);
+    let until = Instant::now() + Duration::from_secs(2);
+    let script = "local n = redis.call('incr', KEYS[1]) redis.call('set', KEYS[2], n) return n";
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let mut conn = server.connect();
+            scope.spawn(move || {
+                while Instant::now() < until {
+                    assert!(conn.call(&["EVAL", script, "2", "one", "other"]).int().is_some());
+                }
+            });
+        }
+        for _ in 0..2 {
+            let mut conn = server.connect();
+            scope.spawn(move || {
+                while Instant::now() < until {
+                    let both = conn.call(&["MGET", "one", "other"]).items();
+                    assert_eq!(both[0], both[1]);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn scripts_of_eval_are_evicted_and_those_of_script_load_stay() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    let kept = conn.call(&["SCRIPT", "LOAD", "return 'kept'"]).text();
+    let first = conn.call(&["EVAL", "return redis.sha1hex('return -1')", "0"]).text();
+    conn.call(&["EVAL", "return -1", "0"]);
+    for n in 0..498 {
+        conn.call(&["EVAL", &format!("return {n}"), "0"]);
+    }
+    assert_eq!(figure(&mut conn, "number_of_cached_scripts"), 501);
+    // What has been used again is not the oldest any more.
+    assert_eq!(conn.call(&["EVALSHA", &first, "0"]), Value::Int(-1));
+    for n in 500..520 {
+        conn.call(&["EVAL", &format!("return {n}"), "0"]);
+    }
+    assert_eq!(figure(&mut conn, "number_of_cached_scripts"), 501);
+    assert_eq!(figure(&mut conn, "evicted_scripts"), 20);
+    assert_eq!(conn.call(&["EVALSHA", &kept, "0"]), Value::bulk("kept"));
+    assert_eq!(conn.call(&["EVALSHA", &first, "0"]), Value::Int(-1));
+    assert_eq!(conn.call(&["SCRIPT", "SHOW", &kept]), Value::bulk("return 'kept'"));
+    assert_eq!(conn.call(&["SCRIPT", "FLUSH"]), Value::ok());
+    assert_eq!(figure(&mut conn, "number_of_cached_scripts"), 0);
+    assert_eq!(figure(&mut conn, "used_memory_scripts"), 0);
+    assert!(error(&conn.call(&["SCRIPT", "SHOW", &kept])).starts_with("NOSCRIPT"));
+}
+
+/// A server with so many workers, one of whose clients runs a script without end that has first run `first`.
+fn with_endless(workers: usize, first: &str) -> (Server, Conn) {
+    let workers = format!("server.workers={workers}");
+    let server = Server::lokikv(&[
+        &workers,
+        "scripts.busy_reply_threshold_ms=50",
+        "checkpoint.interval_s=0",
+    ]);
+    let mut runs = server.connect();
+    runs.send(&["EVAL", &format!("{first} while true do end"), "0"])
+        .unwrap();
+    let mut conn = server.connect();
+    let since = Instant::now();
+    while !conn.call(&["GET", "k"]).is_error() {
+        assert!(since.elapsed() < Duration::from_secs(10));
+    }
+    (server, runs)
+}
+
+#[test]
+fn others_are_told_of_a_script_that_runs_for_long_and_may_end_it() {
+    for workers in [1, 3] {
+        let (server, mut runs) = with_endless(workers, "");
+        let mut conns: Vec<Conn> = (0..6).map(|_| server.connect()).collect();
+        for conn in &mut conns {
+            for words in [
+                &["GET", "k"][..],
+                &["SET", "k", "v"],
+                &["PING"],
+                &["EVAL", "return 1", "0"],
+            ] {
+                let text = error(&conn.call(words));
+                assert!(
+                    text.starts_with("BUSY Redis is busy running a script. You can only call SCRIPT KILL"),
+                    "{text}"
+                );
+            }
+            assert!(error(&conn.call(&["SHUTDOWN"])).starts_with("BUSY "));
+            assert!(error(&conn.call(&["NOSUCH"])).starts_with("ERR unknown command"));
+            assert!(error(&conn.call(&["GET"])).starts_with("ERR wrong number"));
+        }
+        assert_eq!(conns[0].call(&["MULTI"]), Value::ok());
+        assert!(error(&conns[0].call(&["GET", "k"])).starts_with("BUSY "));
+        assert_eq!(conns[1].call(&["SCRIPT", "KILL"]), Value::ok());
+        let text = error(&runs.recv().unwrap().value);
+        assert!(text.starts_with("ERR Script killed by user with SCRIPT KILL"), "{text}");
+        assert!(error(&conns[0].call(&["EXEC"])).starts_with("EXECABORT "));
+        for conn in &mut conns {
+            assert_eq!(conn.call(&["PING"]).text(), "PONG");
+        }
+        assert!(error(&conns[2].call(&["SCRIPT", "KILL"])).starts_with("NOTBUSY "));
+        assert_eq!(runs.call(&["EVAL", "return 1", "0"]), Value::Int(1));
+    }
+}
+
+#[test]
+fn what_came_before_a_script_was_busy_is_told_so_too() {
+    let server = Server::lokikv(&["server.workers=2", "scripts.busy_reply_threshold_ms=400"]);
+    let mut runs = server.connect();
+    let mut others: Vec<Conn> = (0..4).map(|_| server.connect()).collect();
+    runs.send(&["EVAL", "while true do end", "0"]).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    for other in &mut others {
+        other.send(&["GET", "k"]).unwrap();
+    }
+    for other in &mut others {
+        assert!(error(&other.recv().unwrap().value).starts_with("BUSY "));
+    }
+    assert_eq!(others[0].call(&["SCRIPT", "KILL"]), Value::ok());
+    assert!(error(&runs.recv().unwrap().value).starts_with("ERR Script killed"));
+}
+
+#[test]
+fn a_script_that_has_written_is_left_behind_by_the_end_of_the_server() {
+    for workers in [1, 2] {
+        let (mut server, _runs) = with_endless(workers, "redis.call('set', 'half', 1)");
+        let mut conn = server.connect();
+        assert!(error(&conn.call(&["SCRIPT", "KILL"])).starts_with("UNKILLABLE "));
+        let since = Instant::now();
+        conn.send(&["SHUTDOWN", "NOSAVE"]).unwrap();
+        assert!(server.wait().success());
+        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+        server.restart();
+        assert!(server.connect().call(&["GET", "half"]).is_null());
+    }
+}
+
+#[test]
+fn a_script_that_has_written_nothing_ends_with_the_server() {
+    let (mut server, _runs) = with_endless(1, "");
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn a_password_is_taken_while_a_script_is_busy() {
+    let server = Server::lokikv(&["scripts.busy_reply_threshold_ms=50", "server.requirepass=secret"]);
+    let mut runs = Conn::connect(server.port()).unwrap();
+    runs.call(&["AUTH", "secret"]);
+    runs.send(&["EVAL", "while true do end", "0"]).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let mut conn = Conn::connect(server.port()).unwrap();
+    assert!(error(&conn.call(&["GET", "k"])).starts_with("NOAUTH "));
+    assert!(error(&conn.call(&["SCRIPT", "KILL"])).starts_with("NOAUTH "));
+    assert_eq!(conn.call(&["AUTH", "secret"]), Value::ok());
+    assert_eq!(conn.call(&["HELLO", "3"]).kind(), "map");
+    assert_eq!(conn.call(&["SCRIPT", "KILL"]), Value::ok());
+}
+
+#[test]
+fn scripts_answer_for_want_of_memory_as_in_redis() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    conn.call(&["CONFIG", "SET", "maxmemory", "1"]);
+    let oom = |value: &Value| assert!(error(value).starts_with("OOM "), "{value:?}");
+    oom(&conn.call(&["EVAL", "return redis.call('set', 'k', 'v')", "0"]));
+    oom(&conn.call(&["EVAL", "#!lua\nreturn 1", "0"]));
+    assert_eq!(conn.call(&["EVAL", "return 1", "0"]), Value::Int(1));
+    let deletes = "redis.call('del', 'k') return redis.call('set', 'k', 'v')";
+    assert_eq!(conn.call(&["EVAL", deletes, "0"]), Value::ok());
+    let allowed = "#!lua flags=allow-oom\nreturn redis.call('append', 'k', 'w')";
+    assert_eq!(conn.call(&["EVAL", allowed, "0"]), Value::Int(2));
+    assert_eq!(
+        conn.call(&["EVAL", "#!lua flags=no-writes\nreturn redis.call('get', 'k')", "0"])
+            .text(),
+        "vw"
+    );
+}
