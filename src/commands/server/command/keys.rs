@@ -4,7 +4,7 @@ use super::FLAGS;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Access, Command, Group, Handler, Spec, Table};
+use crate::commands::spec::{Access, Command, Group, Handler, KeyUses, Spec, Table, flag};
 use crate::resp::{Args, Reply};
 
 pub(super) const GETKEYS: Spec = Spec {
@@ -56,12 +56,16 @@ fn keys_of<'a>(commands: &Table, args: Args<'a>) -> Result<Vec<(&'a [u8], Access
     if !spec.accepts(args.len()) {
         return Err(CmdError::text("ERR Invalid number of arguments specified for command"));
     }
-    let uses = spec.key_uses(args)?;
+    let uses = match spec.key_uses(args) {
+        // Their number is 0, or makes no sense.
+        Err(_) if spec.has(flag::NO_MANDATORY_KEYS) => KeyUses::new(),
+        uses => uses?,
+    };
     let found: Vec<_> = uses
         .iter()
         .filter_map(|key| Some((args.get(key.index)?, key.access)))
         .collect();
-    if found.is_empty() {
+    if found.is_empty() && !spec.has(flag::NO_MANDATORY_KEYS) {
         return Err(CmdError::text("ERR Invalid arguments specified for command"));
     }
     Ok(found)
