@@ -21,6 +21,7 @@ use super::settings::{CarriedSettings, Settings, Traits};
 use super::watch::{Cause, WatchTable};
 use crate::engine::ids::ShardNo;
 use crate::page::{Mark, PageId, PageIds};
+use crate::sync::lock_meanwhile;
 use crate::wal::Lsn;
 
 /// What a shard's lock protects.
@@ -107,7 +108,7 @@ impl Shard {
     /// Locks the shard.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, ShardState> {
-        self.state.lock()
+        lock_meanwhile(&self.state)
     }
 
     /// The state without locking.

@@ -183,6 +183,12 @@ impl<'e> Scope<'e> {
         })
     }
 
+    /// Whether the shard of `key` is locked as long as the scope lives.
+    pub fn has_locked(&mut self, collection: &Collection, key: &[u8]) -> bool {
+        let shard = collection.shard_of(self.key(collection, key).hash);
+        matches!(self.locks.reach(collection, shard), Reach::Locked(_))
+    }
+
     /// The worker's clock and counters.
     pub fn worker(&mut self) -> &mut Kit {
         self.worker

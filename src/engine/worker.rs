@@ -264,10 +264,10 @@ impl Kit {
         if std::mem::replace(&mut self.in_transaction, true) {
             return body(self);
         }
-        let now_us = unix_us();
-        (self.now_ms, self.instant_us) = (now_us / 1000, Some(now_us));
+        self.stop_clock();
         let result = body(self);
-        (self.in_transaction, self.instant_us) = (false, None);
+        self.start_clock();
+        self.in_transaction = false;
         self.end_record();
         result
     }
@@ -275,6 +275,21 @@ impl Kit {
     /// Whether the record stays open between scopes from now on; whether it did.
     pub(super) fn set_in_transaction(&mut self, is_one: bool) -> bool {
         std::mem::replace(&mut self.in_transaction, is_one)
+    }
+
+    /// The clock stands still from now on; whether it went.
+    pub fn stop_clock(&mut self) -> bool {
+        let went = self.instant_us.is_none();
+        if went {
+            let now_us = unix_us();
+            (self.now_ms, self.instant_us) = (now_us / 1000, Some(now_us));
+        }
+        went
+    }
+
+    /// The clock goes again.
+    pub fn start_clock(&mut self) {
+        self.instant_us = None;
     }
 
     /// The LSN of the open record, begun now if there is none.

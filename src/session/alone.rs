@@ -8,7 +8,7 @@ use super::call::Call;
 use super::cx::WorkerCx;
 use super::executor::{Place, two_slots};
 use super::monitor;
-use super::script;
+use super::script::{self, Stage};
 use crate::client::Client;
 use crate::commands::collections::check_collection;
 use crate::commands::context::{PublishCx, Scripting, SessionCx};
@@ -43,6 +43,20 @@ impl Alone<'_> {
 
     fn quiet(&self) -> bool {
         self.client.handle.no_touch.load(Ordering::Relaxed)
+    }
+}
+
+impl Stage for Alone<'_> {
+    fn client(&mut self) -> &mut Client {
+        self.client
+    }
+
+    fn kit(&mut self) -> &mut Kit {
+        self.kit
+    }
+
+    fn is_alone(&self) -> bool {
+        true
     }
 }
 
@@ -138,6 +152,20 @@ impl Scripting for Queued<'_, '_> {
     }
 
     fn run(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
-        script::run(self.place, self.call, start, reply)
+        let (cx, request) = (self.place.cx, (self.call, start));
+        let (engine, gate) = (self.place.engine, self.place.gate);
+        let client = &mut *self.place.client;
+        let ran = Scope::exclusive(engine, self.place.kit, gate).attempt(|scope| {
+            let kit = scope.worker();
+            let mut place = Alone {
+                cx,
+                client,
+                kit,
+                engine,
+                gate,
+            };
+            script::run(cx, &mut place, request, reply)
+        });
+        ran.map_err(|stopped| stopped.into_error(start))
     }
 }

@@ -11,7 +11,7 @@ use super::cx::WorkerCx;
 use super::executor::{NO_COLLECTION, Place, two_slots};
 use super::held::HeldShard;
 use super::monitor;
-use super::script;
+use super::script::{self, Stopped, Within};
 use crate::client::Client;
 use crate::commands::blocking::Attempt;
 use crate::commands::context::{MaintenanceCx, PublishCx, Scripting, SessionCx};
@@ -227,22 +227,71 @@ impl Scripting for Requested<'_, '_, '_, '_> {
     }
 
     fn run(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
-        let (cx, client, engine, call) = (self.place.cx, &mut *self.place.client, self.place.engine, self.call);
-        let result = self.place.worker.outside(engine, self.place.pass, |worker| {
+        let mark = reply.mark();
+        if start.script.may_run_beside(start.given.keys().len()) {
+            match self.run_within(start, reply)? {
+                Ok(()) => return Ok(()),
+                Err(Stopped::Strayed) => start.script.note_strayed(),
+                Err(stopped) => return Err(stopped.into_error(start)),
+            }
+            reply.truncate(mark);
+        }
+        self.run_alone(start, reply)
+    }
+}
+
+impl Requested<'_, '_, '_, '_> {
+    /// Runs a script under the locks of its keys.
+    fn run_within(&mut self, start: &Start<'_>, reply: &mut Reply) -> Result<Result<(), Stopped>, CmdError> {
+        let Beside {
+            cx,
+            client,
+            worker,
+            pass,
+            engine,
+            ..
+        } = &mut *self.place;
+        let collection = resolve(cx, client.database)?;
+        let mut scope = Scope::for_keys(engine, worker, &collection, start.given.keys());
+        scope.worker().stop_clock();
+        let ran = scope.attempt(|scope| {
+            let mut place = Within {
+                cx,
+                client,
+                scope,
+                collection: &collection,
+                engine,
+                pass,
+                has_strayed: false,
+            };
+            script::run(cx, &mut place, (self.call, start), reply)
+        });
+        scope.worker().start_clock();
+        Ok(ran)
+    }
+
+    /// Runs a script while nobody else runs.
+    fn run_alone(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
+        let (cx, client, engine) = (self.place.cx, &mut *self.place.client, self.place.engine);
+        let request = (self.call, start);
+        let ran = self.place.worker.outside(engine, self.place.pass, |worker| {
             worker.with_exclusive(engine, |kit, gate| {
                 kit.as_transaction(|kit| {
-                    let mut place = Alone {
-                        cx,
-                        client,
-                        kit,
-                        engine,
-                        gate,
-                    };
-                    script::run(&mut place, call, start, reply)
+                    Scope::exclusive(engine, kit, gate).attempt(|scope| {
+                        let kit = scope.worker();
+                        let mut place = Alone {
+                            cx,
+                            client,
+                            kit,
+                            engine,
+                            gate,
+                        };
+                        script::run(cx, &mut place, request, reply)
+                    })
                 })
             })
         });
         self.place.worker.observe_all(engine);
-        result
+        ran.map_err(|stopped| stopped.into_error(start))
     }
 }

@@ -99,7 +99,8 @@ impl Session {
         let worker = &mut *worker;
         let watch = &mut *cx.stopwatch.borrow_mut();
         let engine = Arc::clone(&cx.server.engine);
-        let Some(mut pass) = worker.enter_unless(&engine, || cx.server.busy.are_some()) else {
+        let is_busy = || cx.server.busy.are_some();
+        let Some(mut pass) = worker.enter_unless(&engine, is_busy).filter(|_| !is_busy()) else {
             return self.run_beside_script(cx, (batch, buf), range);
         };
         // Kept for the whole chunk, so that its address stands for it.

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -57,6 +57,10 @@ pub struct Script {
     pub body: Box<[u8]>,
     /// What its first line says, if it has one that says something.
     pub flags: Option<ScriptFlags>,
+    /// It may call commands.
+    calls: bool,
+    /// It has needed more than the keys that it was given.
+    strays: AtomicBool,
     /// When it was last used, on the clock of [`Scripts`].
     used: AtomicU64,
 }
@@ -68,8 +72,20 @@ impl Script {
             sha,
             body: body.into(),
             flags,
+            calls: memchr::memmem::find(body, b"call").is_some(),
+            strays: AtomicBool::new(false),
             used: AtomicU64::new(0),
         }
+    }
+
+    /// Whether it may be enough for it to have these many keys.
+    pub fn may_run_beside(&self, keys: usize) -> bool {
+        (keys > 0 || !self.calls) && !self.strays.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that it has needed more than the keys that it was given.
+    pub fn note_strayed(&self) {
+        self.strays.store(true, Ordering::Relaxed);
     }
 
     fn bytes(&self) -> u64 {

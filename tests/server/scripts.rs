@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::in_memory;
-use crate::support::{Conn, Server, Value};
+use crate::support::{Conn, Rng, Server, Value, seed};
 
 fn error(value: &Value) -> String {
     assert!(value.is_error(), "{value:?}");
@@ -21,10 +21,12 @@ fn figure(conn: &mut Conn, name: &str) -> u64 {
 fn a_script_is_one_record_and_survives_a_restart_as_a_whole() {
     let mut server = Server::lokikv(&["checkpoint.interval_s=0"]);
     let mut conn = server.connect();
-    let before = conn.wal_info("last-lsn");
     let script = "redis.call('set', KEYS[1], 1) redis.call('rpush', KEYS[2], 'a', 'b') redis.call('select', 5) \
                   redis.call('hset', 'h', 'f', 'v') return redis.call('incr', 'n')";
+    // It needs more than its keys: what the first try had begun is a record without effects.
     assert_eq!(conn.call(&["EVAL", script, "2", "k", "l"]), Value::Int(1));
+    let before = conn.wal_info("last-lsn");
+    assert_eq!(conn.call(&["EVAL", script, "2", "k", "l"]), Value::Int(2));
     assert_eq!(conn.wal_info("last-lsn"), before + 1);
     // A script that fails keeps what it has done, as in Redis, and that is one record, too.
     let fails = "redis.call('set', 'x', 1) redis.call('set', 'y', 2) error('no')";
@@ -47,7 +49,7 @@ fn a_script_is_one_record_and_survives_a_restart_as_a_whole() {
         conn.call(&["MGET", "k", "x", "y"]).items(),
         ["3", "1", "2"].map(Value::bulk)
     );
-    assert_eq!(conn.call(&["LRANGE", "l", "0", "-1"]).items().len(), 2);
+    assert_eq!(conn.call(&["LRANGE", "l", "0", "-1"]).items().len(), 4);
     conn.call(&["SELECT", "5"]);
     assert_eq!(conn.call(&["HGET", "h", "f"]), Value::bulk("v"));
 }
@@ -114,8 +116,9 @@ fn with_endless(workers: usize, first: &str) -> (Server, Conn) {
         "checkpoint.interval_s=0",
     ]);
     let mut runs = server.connect();
-    runs.send(&["EVAL", &format!("{first} while true do end"), "0"])
-        .unwrap();
+    runs.call(&["SET", "there", "here"]);
+    let script = format!("{first} while true do end");
+    runs.send(&["EVAL", &script, "3", "half", "list", "there"]).unwrap();
     let mut conn = server.connect();
     let since = Instant::now();
     while !conn.call(&["GET", "k"]).is_error() {
@@ -165,7 +168,9 @@ fn what_came_before_a_script_was_busy_is_told_so_too() {
     let server = Server::lokikv(&["server.workers=2", "scripts.busy_reply_threshold_ms=400"]);
     let mut runs = server.connect();
     let mut others: Vec<Conn> = (0..4).map(|_| server.connect()).collect();
-    runs.send(&["EVAL", "while true do end", "0"]).unwrap();
+    // It calls something, and declares no key: it runs alone.
+    runs.send(&["EVAL", "redis.call('ping') while true do end", "0"])
+        .unwrap();
     std::thread::sleep(Duration::from_millis(100));
     for other in &mut others {
         other.send(&["GET", "k"]).unwrap();
@@ -178,9 +183,35 @@ fn what_came_before_a_script_was_busy_is_told_so_too() {
 }
 
 #[test]
-fn a_script_that_has_written_is_left_behind_by_the_end_of_the_server() {
+fn a_script_that_has_written_is_taken_back_when_it_is_ended() {
+    for (workers, first) in [
+        (1, "redis.call('set', 'half', 1)"),
+        (
+            2,
+            "redis.call('set', 'half', 1) redis.call('rpush', 'list', 'x') redis.call('del', 'there')",
+        ),
+    ] {
+        let (mut server, mut runs) = with_endless(workers, first);
+        let mut conn = server.connect();
+        assert_eq!(conn.call(&["SCRIPT", "KILL"]), Value::ok());
+        assert!(error(&runs.recv().unwrap().value).starts_with("ERR Script killed"));
+        for round in 0..2 {
+            let mut conn = server.connect();
+            let left = conn.call(&["MGET", "half", "list", "there"]).items();
+            assert!(left[0].is_null() && left[1].is_null(), "{round}");
+            assert_eq!(left[2], Value::bulk("here"), "{round}");
+            if round == 0 {
+                server.kill9();
+                server.restart();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_script_that_cannot_be_taken_back_is_left_behind_by_the_end_of_the_server() {
     for workers in [1, 2] {
-        let (mut server, _runs) = with_endless(workers, "redis.call('set', 'half', 1)");
+        let (mut server, _runs) = with_endless(workers, "redis.call('flushall')");
         let mut conn = server.connect();
         assert!(error(&conn.call(&["SCRIPT", "KILL"])).starts_with("UNKILLABLE "));
         let since = Instant::now();
@@ -188,8 +219,84 @@ fn a_script_that_has_written_is_left_behind_by_the_end_of_the_server() {
         assert!(server.wait().success());
         assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
         server.restart();
-        assert!(server.connect().call(&["GET", "half"]).is_null());
+        assert_eq!(server.connect().call(&["GET", "there"]), Value::bulk("here"));
     }
+}
+
+#[test]
+fn a_script_that_touches_other_keys_starts_again_and_does_everything_once() {
+    let mut server = Server::lokikv(&["server.workers=2", "checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    let mut listens = server.connect();
+    listens.call(&["SUBSCRIBE", "c"]);
+    for script in [
+        "redis.call('publish', 'c', 'told') redis.call('incr', KEYS[1]) return redis.call('incr', 'undeclared')",
+        "redis.call('incr', KEYS[1]) redis.call('select', 1) return redis.call('incr', 'in1')",
+        "redis.call('incr', KEYS[1]) redis.call('dbsize') return redis.call('incr', KEYS[1]) / 3",
+    ] {
+        assert_eq!(conn.call(&["EVAL", script, "1", "k"]), Value::Int(1), "{script}");
+    }
+    assert_eq!(listens.recv().unwrap().value.items()[2], Value::bulk("told"));
+    assert_eq!(conn.call(&["PUBLISH", "c", "next"]), Value::Int(1));
+    assert_eq!(listens.recv().unwrap().value.items()[2], Value::bulk("next"));
+    server.kill9();
+    server.restart();
+    let mut conn = server.connect();
+    assert_eq!(
+        conn.call(&["MGET", "k", "undeclared"]).items(),
+        ["4", "1"].map(Value::bulk)
+    );
+}
+
+#[test]
+fn scripts_beside_each_other_and_alone_lose_nothing() {
+    const KEYS: usize = 20;
+    let server = Server::lokikv(&["server.workers=3", "wal.enabled=false"]);
+    let mut conn = server.connect();
+    for n in 0..KEYS {
+        conn.call(&["SET", &format!("account{n}"), "1000"]);
+    }
+    let moves = "local n = tonumber(ARGV[1]) redis.call('decrby', KEYS[1], n) return redis.call('incrby', KEYS[2], n)";
+    let strays = "local n = tonumber(ARGV[2]) redis.call('decrby', KEYS[1], n) return redis.call('incrby', ARGV[1], n)";
+    let until = Instant::now() + Duration::from_secs(3);
+    std::thread::scope(|scope| {
+        for thread in 0..6_u64 {
+            let mut conn = server.connect();
+            scope.spawn(move || {
+                let mut rng = Rng::new(seed() + thread);
+                while Instant::now() < until {
+                    let [one, other] = [(); 2].map(|()| format!("account{}", rng.below(KEYS)));
+                    let amount = rng.below(50).to_string();
+                    let moved = match thread {
+                        0 => conn.call(&["EVAL", strays, "1", &one, &other, &amount]),
+                        1 => {
+                            conn.call(&["MULTI"]);
+                            conn.call(&["EVAL", moves, "2", &one, &other, &amount]);
+                            conn.call(&["EXEC"]).items().remove(0)
+                        }
+                        2 => {
+                            conn.call(&["MULTI"]);
+                            conn.call(&["DECRBY", &one, &amount]);
+                            conn.call(&["INCRBY", &other, &amount]);
+                            conn.call(&["EXEC"]).items().remove(1)
+                        }
+                        _ => conn.call(&["EVAL", moves, "2", &one, &other, &amount]),
+                    };
+                    assert!(moved.int().is_some(), "{moved:?}");
+                }
+            });
+        }
+        let mut sums = server.connect();
+        scope.spawn(move || {
+            let keys: Vec<String> = (0..KEYS).map(|n| format!("account{n}")).collect();
+            let request: Vec<&str> = std::iter::once("MGET").chain(keys.iter().map(String::as_str)).collect();
+            while Instant::now() < until {
+                let all = sums.call(&request).items();
+                let sum: i64 = all.iter().map(|value| value.text().parse::<i64>().unwrap()).sum();
+                assert_eq!(sum, KEYS as i64 * 1000);
+            }
+        });
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::resp::{Args, Reply};
 
 pub(super) const ECHO: Spec = Spec {
-    flags: flag::LOADING | flag::STALE | flag::FAST,
+    flags: flag::LOADING | flag::STALE | flag::FAST | flag::TOUCHES_NOTHING,
     acl: &["connection"],
     summary: "Returns its argument",
     syntax: "message",
@@ -20,7 +20,7 @@ fn echo(_cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
 }
 
 pub(super) const PING: Spec = Spec {
-    flags: flag::FAST | flag::TELLS_OF_DISK | flag::WHILE_SUBSCRIBED,
+    flags: flag::FAST | flag::TELLS_OF_DISK | flag::WHILE_SUBSCRIBED | flag::TOUCHES_NOTHING,
     acl: &["connection"],
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     summary: "Answers PONG, or its argument",

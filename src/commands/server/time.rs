@@ -8,7 +8,7 @@ use crate::resp::{Args, Reply};
 
 pub(super) const TIME: Spec = Spec {
     since: "2.6.0",
-    flags: flag::LOADING | flag::STALE | flag::FAST,
+    flags: flag::LOADING | flag::STALE | flag::FAST | flag::TOUCHES_NOTHING,
     tips: &["nondeterministic_output"],
     summary: "Returns the server's time: Unix seconds, and microseconds within the second",
     ..Spec::new("time", Group::Server, 1, Handler::Session(time))

@@ -60,6 +60,9 @@ pub const WHILE_SUBSCRIBED: u32 = 1 << 24;
 /// Ours: runs a script, whose first line may say what the call needs.
 pub const RUNS_SCRIPT: u32 = 1 << 25;
 
+/// Ours: looks at nothing but its arguments and the clock (PING, ECHO, TIME).
+pub const TOUCHES_NOTHING: u32 = 1 << 26;
+
 /// All flags that `COMMAND INFO` shows, with their names; Redis does not show `may_replicate`.
 pub const NAMES: &[(u32, &str)] = &[
     (WRITE, "write"),

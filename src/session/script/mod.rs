@@ -3,74 +3,116 @@
 mod host;
 mod judge;
 mod machine;
+mod within;
 
 use smallvec::SmallVec;
 
-use super::alone::Alone;
 use super::call::Call;
 use super::cx::WorkerCx;
+use super::executor::Place;
+use crate::client::Client;
 use crate::commands::error::CmdError;
 use crate::commands::scripting::Start;
-use crate::commands::spec::CmdResult;
+use crate::engine::worker::Kit;
 use crate::resp::Reply;
 use crate::script::{Outcome, Stop};
 use crate::state::Script;
 use host::Running;
 
 pub use machine::Machine;
+pub(super) use within::Within;
 
 /// Compiles a script for this worker.
 pub(super) fn compile(cx: &WorkerCx, script: &Script) -> Result<(), CmdError> {
     cx.machine.borrow_mut().with(&cx.server, script).map(drop)
 }
 
-/// Runs a script, whose commands run in `place`, within a transaction.
-pub(super) fn run(place: &mut Alone<'_>, call: &Call<'_>, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
-    let cx = place.cx;
+/// Where a script's calls run.
+pub(super) trait Stage: Place {
+    /// The client whose request runs the script.
+    fn client(&mut self) -> &mut Client;
+
+    /// What is needed of the thread.
+    fn kit(&mut self) -> &mut Kit;
+
+    /// Whether nobody else runs.
+    fn is_alone(&self) -> bool;
+
+    /// Whether a call has needed more than there is here.
+    fn has_strayed(&self) -> bool {
+        false
+    }
+}
+
+/// Why a script has not come to its end: all that it has done is to be taken back.
+pub(super) enum Stopped {
+    /// It could not begin.
+    Refused(CmdError),
+    /// Somebody has ended it.
+    Killed,
+    /// It needs more than there is where it has run.
+    Strayed,
+}
+
+impl Stopped {
+    /// What is answered, where it is not run again.
+    pub fn into_error(self, start: &Start<'_>) -> CmdError {
+        match self {
+            Self::Refused(error) => error,
+            Self::Killed | Self::Strayed => {
+                let sha = start.script.sha;
+                format!("ERR Script killed by user with SCRIPT KILL... script: {sha}").into()
+            }
+        }
+    }
+}
+
+/// Runs a script, whose commands run in `place`, as an attempt.
+pub(super) fn run<P: Stage>(
+    cx: &WorkerCx,
+    place: &mut P,
+    (call, start): (&Call<'_>, &Start<'_>),
+    reply: &mut Reply,
+) -> Result<(), Stopped> {
     let mut machine = cx.machine.borrow_mut();
-    let made = machine.with(&cx.server, &start.script)?;
+    let made = machine.with(&cx.server, &start.script).map_err(Stopped::Refused)?;
     let keys: SmallVec<[&[u8]; 8]> = start.given.keys().collect();
     let args: SmallVec<[&[u8]; 8]> = start.given.others().collect();
     // What a script selects is its own.
-    let database = place.client.database;
-    let mark = reply.mark();
+    let (mark, database) = (reply.mark(), place.client().database);
     made.stint.begin();
-    let mut running = Running::new(place, call, start, made.stint.clone());
+    let mut running = Running::new(cx, place, (call, start), made.stint.clone());
     let ran = made.vm.run(start.script.sha, &keys, &args, &mut running, reply);
     let errors = std::mem::take(&mut running.errors);
     drop(running);
     made.stint.end();
     made.tell_bytes(&cx.server.scripts);
-    place.client.select(database);
+    place.client().select(database);
     cx.server.scripts.note_use(&start.script);
     match ran {
         Ok(Some(outcome)) => {
-            let is_error = outcome == Outcome::Raised || reply.error_behind(mark).is_some();
-            if is_error {
-                note_error(place, call, reply.error_behind(mark), &errors);
+            let error = reply.error_behind(mark);
+            if outcome == Outcome::Raised || error.is_some() {
+                note_error(cx, call, error, &errors);
             }
             Ok(())
         }
-        Ok(None) => Err(CmdError::text("ERR the script is not compiled")),
-        Err(Stop) => Err(killed(start)),
+        Ok(None) => Err(Stopped::Refused(CmdError::text("ERR the script is not compiled"))),
+        Err(Stop) if place.has_strayed() => Err(Stopped::Strayed),
+        Err(Stop) => Err(Stopped::Killed),
     }
 }
 
-fn killed(start: &Start<'_>) -> CmdError {
-    let sha = start.script.sha;
-    format!("ERR Script killed by user with SCRIPT KILL... script: {sha}").into()
-}
-
 /// Counts a call whose script has answered an error; that itself has been counted where a command had answered it.
-fn note_error(place: &Alone<'_>, call: &Call<'_>, error: Option<&[u8]>, of_calls: &[Vec<u8>]) {
-    let stats = &place.cx.server.stats;
-    if let Some(stats) = stats.command(place.kit.cell(), call.command.id) {
+fn note_error(cx: &WorkerCx, call: &Call<'_>, error: Option<&[u8]>, of_calls: &[Vec<u8>]) {
+    let stats = &cx.server.stats;
+    if let Some(stats) = stats.command(cx.cell, call.command.id) {
         stats.fail();
     }
     if let Some(error) = error
         && !of_calls.iter().any(|known| error.starts_with(known))
     {
         stats.count_error(error);
-        place.kit.counters().errors.add(1);
+        cx.counters.errors.add(1);
     }
 }
