@@ -287,6 +287,11 @@ impl Place for Attempted<'_, '_> {
         self.needs_all()?;
         body(self.scope, &self.slot.collection)
     }
+
+    fn alone(&mut self, body: impl FnOnce(&mut Scope<'_>, DatabaseId) -> CmdResult) -> CmdResult {
+        self.needs_all()?;
+        body(self.scope, DatabaseId::DEFAULT)
+    }
 }
 
 /// Where commands run under test: as requests do, but nothing is waited for.

@@ -167,6 +167,16 @@ impl Lines {
     /// A command.
     pub fn next(&mut self) -> String {
         let template = TEMPLATES[self.below(TEMPLATES.len() as u64) as usize];
+        self.of(template)
+    }
+
+    /// Each command a few times.
+    pub fn of_each(&mut self) -> Vec<String> {
+        let each = TEMPLATES.iter().flat_map(|template| [*template; 6]);
+        each.map(|template| self.of(template)).collect()
+    }
+
+    fn of(&mut self, template: &str) -> String {
         let words = template.split(' ').map(|word| self.word(word));
         words.collect::<Vec<_>>().join(" ")
     }

@@ -131,6 +131,41 @@ fn in_bcust_nothing_is_left() {
     histories_of(Kind::Bcust);
 }
 
+#[test]
+fn each_command_leaves_nothing_alone() {
+    each(|seed| {
+        let mut run = Run::new(seed, Harness::new());
+        let lines = run.lines.of_each();
+        for (nth, line) in lines.iter().enumerate() {
+            let before = State::of(&run.server);
+            let mut reply = String::new();
+            run.server.attempt(nth % 2 == 0, |server| {
+                reply = server.say(line);
+                false
+            });
+            let after = State::of(&run.server);
+            assert!(before == after, "{line} -> {reply}: {}", before.difference(&after));
+        }
+        lines.len() as u64
+    });
+}
+
+#[test]
+fn whole_collections_are_left_alone() {
+    let mut server = Harness::new();
+    server.create_numbered(2);
+    server.say("SET k v");
+    for line in ["FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "DELCOL default", "/C_BCOL new"] {
+        let mut reply = String::new();
+        assert!(server.attempt(true, |server| {
+            reply = server.say(line);
+            true
+        }));
+        assert!(reply.contains("cannot be taken back"), "{line}: {reply}");
+        assert_eq!(server.say("GET k"), "$1 v");
+    }
+}
+
 /// The log has all records, and what is in them makes the same data.
 #[test]
 fn the_log_has_no_gap_and_nothing_that_was_taken_back() {

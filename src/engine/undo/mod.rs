@@ -46,6 +46,11 @@ impl Scope<'_> {
         result
     }
 
+    /// Whether what is done now may be taken back.
+    pub fn may_be_taken_back(&self) -> bool {
+        self.worker.undo.is_some()
+    }
+
     fn begin_attempt(&mut self) {
         let log_mark = self.worker.log.mark();
         // The record stays open also where scopes within this one end.
