@@ -144,15 +144,9 @@ impl Harness {
     /// of the database locked.
     pub fn attempt(&mut self, is_alone: bool, body: impl FnOnce(&mut Attempted<'_, '_>) -> bool) -> bool {
         let (engine, proto) = (&self.engine, self.proto);
-        let slot = engine.registry().slot(DatabaseId::DEFAULT).unwrap().clone();
         let attempt = |scope: &mut Scope<'_>| {
             let ran = scope.attempt(|scope| {
-                let mut attempted = Attempted {
-                    engine,
-                    slot: &slot,
-                    scope,
-                    proto,
-                };
+                let mut attempted = Attempted { engine, scope, proto };
                 if body(&mut attempted) { Ok(()) } else { Err(()) }
             });
             ran.is_ok()
@@ -163,7 +157,8 @@ impl Harness {
             self.worker.with_exclusive(engine, kit_and_gate)
         } else {
             let _pass = self.worker.enter(engine);
-            attempt(&mut Scope::for_all(engine, &mut self.worker, &slot.collection))
+            let collection = engine.registry().slot(DatabaseId::DEFAULT).unwrap().collection.clone();
+            attempt(&mut Scope::for_all(engine, &mut self.worker, &collection))
         }
     }
 
@@ -209,7 +204,6 @@ fn run_call(place: &mut impl Place, command: Command, args: Args<'_>, reply: &mu
 /// Where commands run within an attempt: as in a transaction.
 pub struct Attempted<'s, 'e> {
     engine: &'s Engine,
-    slot: &'s Slot,
     scope: &'s mut Scope<'e>,
     proto: Proto,
 }
@@ -223,6 +217,10 @@ impl Attempted<'_, '_> {
         let proto = self.proto;
         let reply = reply_to(self, proto, command, &request);
         String::from_utf8_lossy(&reply).into_owned()
+    }
+
+    fn slot(&self) -> Slot {
+        self.engine.registry().slot(DatabaseId::DEFAULT).unwrap().clone()
     }
 
     /// Whether nobody else runs.
@@ -245,14 +243,9 @@ impl Attempted<'_, '_> {
 
     /// The same as a part that may be taken back alone.
     pub fn attempt(&mut self, body: impl FnOnce(&mut Attempted<'_, '_>) -> bool) -> bool {
-        let (engine, slot, proto) = (self.engine, self.slot, self.proto);
+        let (engine, proto) = (self.engine, self.proto);
         let ran = self.scope.attempt(|scope| {
-            let mut attempted = Attempted {
-                engine,
-                slot,
-                scope,
-                proto,
-            };
+            let mut attempted = Attempted { engine, scope, proto };
             if body(&mut attempted) { Ok(()) } else { Err(()) }
         });
         ran.is_ok()
@@ -265,7 +258,8 @@ impl Place for Attempted<'_, '_> {
         _: &Call<'_>,
         body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
     ) -> Result<R, CmdError> {
-        body(self.scope, &self.slot.collection, false)
+        let slot = self.slot();
+        body(self.scope, &slot.collection, false)
     }
 
     fn across(
@@ -275,8 +269,9 @@ impl Place for Attempted<'_, '_> {
         body: impl FnOnce(&mut Scope<'_>, &Slot, &Slot, bool) -> CmdResult,
     ) -> CmdResult {
         self.needs_all()?;
-        let target = (across.target)(&self.engine.registry(), self.slot.clone(), call.args)?;
-        body(self.scope, self.slot, &target, false)
+        let slot = self.slot();
+        let target = (across.target)(&self.engine.registry(), slot.clone(), call.args)?;
+        body(self.scope, &slot, &target, false)
     }
 
     fn on_collection(
@@ -285,7 +280,8 @@ impl Place for Attempted<'_, '_> {
         body: impl FnOnce(&mut Scope<'_>, &Collection) -> CmdResult,
     ) -> CmdResult {
         self.needs_all()?;
-        body(self.scope, &self.slot.collection)
+        let slot = self.slot();
+        body(self.scope, &slot.collection)
     }
 
     fn alone(&mut self, body: impl FnOnce(&mut Scope<'_>, DatabaseId) -> CmdResult) -> CmdResult {

@@ -146,6 +146,12 @@ impl WaitTable {
         queue.line.range(from..).find(may_find).cloned()
     }
 
+    /// All that is in it.
+    pub fn all(&self) -> Vec<(Box<[u8]>, VecDeque<Numbered>)> {
+        let queues = self.0.iter().flat_map(|queues| queues.iter());
+        queues.map(|(key, queue)| (key.clone(), queue.line.clone())).collect()
+    }
+
     /// Takes everything out, for a collection that changes place.
     pub fn take(&mut self) -> Vec<(Box<[u8]>, VecDeque<Numbered>)> {
         let queues = self.0.take().into_iter().flat_map(|queues| *queues);

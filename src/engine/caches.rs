@@ -8,7 +8,7 @@ use super::collection::Collection;
 use super::ids::CollectionId;
 use super::scope::Scope;
 use super::tracking::{Space, Tracking};
-use super::undo::What;
+use super::undo::{Telling, What};
 use super::watch::Cause;
 use super::worker::Kit;
 
@@ -90,6 +90,14 @@ impl Scope<'_> {
 
     /// What a whole collection holds has changed, for those who cache.
     pub(super) fn note_all_stale(&mut self) {
+        if let Some(undo) = &mut self.worker.undo {
+            return undo.tell(Telling::AllStale);
+        }
+        self.tell_all_stale();
+    }
+
+    /// The same, at once.
+    pub(super) fn tell_all_stale(&mut self) {
         self.engine.tracking().note_all(&mut self.worker.told);
     }
 }

@@ -42,6 +42,7 @@ impl ExclusiveTxn<'_, '_> {
     }
 
     fn flush_these(&mut self, ids: &[CollectionId]) -> Result<(), CollectionError> {
+        self.scope.keep_whole(ids);
         self.note_all_stale();
         let is_looked_at = |id: &&CollectionId| self.collection(**id).is_some_and(|found| found.has_interest());
         let looked_at: Vec<_> = ids.iter().filter(is_looked_at).copied().collect();
@@ -83,6 +84,8 @@ impl ExclusiveTxn<'_, '_> {
                 now.carried().set_tapped(true);
             }
             self.scope.worker.counters.changes.add(1);
+            self.scope
+                .note_made(id, gone.is_some().then_some(now.as_ref()).flatten());
             has_settings |= gone
                 .iter()
                 .chain(&now)
@@ -98,7 +101,7 @@ impl ExclusiveTxn<'_, '_> {
             engine.note_settings();
         }
         if !all_gone.is_empty() {
-            engine.reaper().retire_shared(all_gone);
+            self.scope.retire_whole(all_gone);
         }
         result
     }

@@ -16,7 +16,7 @@ use super::registry::{Registry, Slot, numbered_name};
 use super::scope::Scope;
 use super::settings::Settings;
 use super::txn::Txn;
-use super::watch::{Watcher, Watching};
+use super::watch::Watching;
 use crate::page::entry::EntryRef;
 use crate::page::thresholds::Limits;
 
@@ -236,6 +236,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
                 database.unwrap_or_else(|| registry.next_named_id()),
             )
         };
+        self.scope.keep_whole(&[]);
         let placement = Placement {
             kind,
             seed: rand::random(),
@@ -270,6 +271,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// # Errors
     /// When there is no such collection.
     pub fn drop_collection(&mut self, id: CollectionId) -> Result<(), CollectionError> {
+        self.scope.keep_whole(&[id]);
         self.touch_watched(id);
         self.note_all_stale();
         let waiting = self.take_waiters(id);
@@ -283,6 +285,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// # Errors
     /// When there is no such collection.
     pub fn rename(&mut self, id: CollectionId, name: &str) -> Result<(), CollectionError> {
+        self.scope.keep_whole(&[]);
         self.change(id, &Effect::CollectionRename { name })
     }
 
@@ -315,11 +318,12 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         if first.id() == second.id() {
             return Ok(());
         }
+        self.scope.keep_whole(&[first.id(), second.id()]);
         self.note_all_stale();
         let (watched_one, watched_other) = (take_watches(&first), take_watches(&second));
         for (key, watchers) in watched_one.iter().chain(&watched_other) {
             if has_key(&first, key) || has_key(&second, key) {
-                watchers.iter().for_each(Watcher::raise);
+                self.scope.raise(watchers);
             }
         }
         let (waiting_one, waiting_other) = (self.take_waiters(first.id()), self.take_waiters(second.id()));
@@ -363,7 +367,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// Lets those who waited in a collection that is gone find that out.
     fn orphan(&mut self, waiting: Vec<Waited>) {
         let orphans = waiting.into_iter().flat_map(|(_, queue)| queue);
-        orphans.for_each(|numbered| self.scope.worker.ready.note_orphan(numbered));
+        orphans.for_each(|numbered| self.scope.orphan(numbered));
     }
 
     pub(super) fn touch_watched(&mut self, id: CollectionId) -> Vec<Watched> {
@@ -376,12 +380,12 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     }
 
     /// Tells watchers of keys that `id` has.
-    pub(super) fn raise_present(&self, id: CollectionId, watched: &[Watched]) {
+    pub(super) fn raise_present(&mut self, id: CollectionId, watched: &[Watched]) {
         let Some(collection) = self.collection(id) else {
             return;
         };
         let present = watched.iter().filter(|(key, _)| has_key(&collection, key));
-        present.flat_map(|(_, flags)| flags).for_each(Watcher::raise);
+        present.for_each(|(_, flags)| self.scope.raise(flags));
     }
 
     /// A look at the registry.
@@ -414,7 +418,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
             let shard = collection.shard_of(collection.key(&key).hash);
             let mut state = collection.shard(shard).lock();
             queue.into_iter().for_each(|numbered| state.waiters.add(&key, numbered));
-            self.scope.worker.ready.note(id, &key);
+            self.scope.awake(id, &key);
         }
     }
 
@@ -445,7 +449,7 @@ pub(super) fn take_watches(collection: &Collection) -> Vec<Watched> {
     shards.flat_map(|shard| shard.lock().watches.take()).collect()
 }
 
-fn put_watches(collection: &Collection, watched: Vec<Watched>) {
+pub(super) fn put_watches(collection: &Collection, watched: Vec<Watched>) {
     if !watched.is_empty() {
         collection.note_interest();
     }

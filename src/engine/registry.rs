@@ -28,7 +28,7 @@ pub struct Slot {
 }
 
 /// See the module.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Registry {
     slots: BTreeMap<DatabaseId, Slot>,
     /// Which slot has which name.

@@ -438,7 +438,6 @@ impl<'e> Scope<'e> {
 
     /// Logs an effect that the registry applied.
     pub(super) fn log_registry_effect(&mut self, collection: CollectionId, effect: &Effect<'_>) {
-        debug_assert!(!self.may_be_taken_back(), "what the registry does cannot be taken back");
         let lsn = self.worker.record_lsn();
         self.worker.observe_registry(lsn);
         // Nobody else runs.

@@ -163,6 +163,13 @@ impl Tap {
         }
     }
 
+    /// A collection was changed as such, and that was taken back: what it is cannot be followed any more.
+    pub(super) fn lose(&self, id: CollectionId) {
+        if let Some(open) = self.open.lock().as_mut().filter(|open| open.collection == id) {
+            open.lose(Lost::Gone);
+        }
+    }
+
     /// Notes an effect on collection `id` as such, which the registry has applied. `is_there`: whether it still is.
     /// Returns whether what is in its place now is to be followed.
     pub(super) fn note(&self, id: CollectionId, effect: &Effect<'_>, is_there: bool) -> bool {

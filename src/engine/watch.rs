@@ -122,6 +122,19 @@ impl WatchTable {
         }
     }
 
+    /// Those who watch a key, but for those who saw it dead where it dies.
+    pub fn touched_by(&self, cause: Cause, key: &[u8]) -> Vec<Watcher> {
+        let watching = self.0.as_ref().and_then(|table| table.get(key));
+        let is_touched = |watcher: &&Watcher| cause == Cause::Write || !watcher.sees_dead;
+        watching.into_iter().flatten().filter(is_touched).cloned().collect()
+    }
+
+    /// All that is in it.
+    pub fn all(&self) -> Vec<(Box<[u8]>, Watching)> {
+        let all = self.0.iter().flat_map(|table| table.iter());
+        all.map(|(key, watching)| (key.clone(), watching.clone())).collect()
+    }
+
     /// Takes everything out, for a collection that changes place.
     pub fn take(&mut self) -> Vec<(Box<[u8]>, Watching)> {
         self.0.take().map_or_else(Vec::new, |table| table.into_iter().collect())

@@ -34,9 +34,9 @@ const TOO_LARGE: CmdError = CmdError::text(
     "ERR the change is larger than what the log keeps as one (a command or transaction of up to 4 GiB); it was left out",
 );
 
-/// A collection as such stays what a command has made of it.
+/// A collection that is shown from a snapshot, or no longer, stays so.
 const NOT_TAKEN_BACK: CmdError =
-    CmdError::text("ERR a command on whole collections cannot be taken back, and what it is a part of may have to be");
+    CmdError::text("ERR the command cannot be taken back, and what it is a part of may have to be");
 
 const ARGS_OF_ONE_CHANGE: usize = 3;
 
@@ -167,7 +167,7 @@ pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> R
             check(scope, call, result)
         }),
         Handler::Exclusive(run) => place.alone(|scope, database| {
-            if scope.may_be_taken_back() {
+            if scope.may_be_taken_back() && call.command.has(flag::NO_SCRIPT | flag::ADMIN) {
                 return Err(NOT_TAKEN_BACK);
             }
             check_room(scope, call)?;

@@ -112,18 +112,13 @@ fn without_an_error_it_is_exec() {
         answer.items(),
         [Value::ok(), Value::Int(2), Value::Int(2), Value::Int(0)]
     );
-    let answer = exec(&mut conn, &["SELECT 1", "SET a 1", "SWAPDB 1 2"]);
-    let refused = "EXECABORT Transaction discarded because of: command 3 of 3 cannot be rolled back: 'swapdb'";
+    let answer = exec(&mut conn, &["SELECT 1", "SET a 1", "CLIENT SETNAME me"]);
+    let refused = "EXECABORT Transaction discarded because of: command 3 of 3 cannot be rolled back: 'client|setname'";
     assert_eq!(answer.text(), refused);
     let answer = exec(&mut conn, &["SELECT 1", "SET a 7", "PING"]);
     assert_eq!(answer.items().len(), 3);
     assert_eq!(say(&mut conn, "GET a").text(), "7", "SELECT stays");
-    for line in [
-        "CONFIG SET maxclients 100",
-        "SUBSCRIBE c",
-        "FLUSHALL",
-        "CLIENT SETNAME me",
-    ] {
+    for line in ["CONFIG SET maxclients 100", "SUBSCRIBE c", "CLIENT SETNAME me"] {
         let answer = exec(&mut conn, &[line]).text();
         assert!(
             answer.contains("command 1 of 1 cannot be rolled back"),
@@ -233,6 +228,16 @@ const FAILS: &[&[&str]] = &[
         "DBSIZE",
         "RPUSH new x",
     ],
+    &[
+        "SET k v",
+        "RPUSH list a",
+        "FLUSHALL",
+        "RPUSH list b",
+        "SWAPDB 0 1",
+        "SET new 1",
+        "COLLECTION CREATE more",
+        "LPUSH new x",
+    ],
 ];
 
 #[test]
@@ -297,6 +302,18 @@ fn all_learn_of_what_stays_as_of_a_plain_exec() {
         assert_eq!(stale, ["invalidate k", "invalidate list", "invalidate new"]);
         assert!(!broadcast.is_empty());
         assert_eq!(shown.len(), 1 + lines.len(), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_flush_that_stays_is_told_as_by_a_plain_exec() {
+    for lines in [
+        &["FLUSHDB", "SET new v", "RPUSH list a", "PUBLISH c m", "SET k v"][..],
+        &["DEL k", "SWAPDB 0 1", "RPUSH list a", "PUBLISH c m"],
+    ] {
+        let (told, has_changed) = told_of(lines, &["EXEC", "ROLLBACK"]);
+        assert!(has_changed);
+        assert_eq!((told, true), told_of(lines, &["EXEC"]), "{lines:?}");
     }
 }
 

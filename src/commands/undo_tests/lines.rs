@@ -130,6 +130,13 @@ const TEMPLATES: &[&str] = &[
     "TOUCH $a",
     "SCAN 0",
     "RANDOMKEY",
+    // Whole collections.
+    "FLUSHDB",
+    "FLUSHALL",
+    "SWAPDB 0 1",
+    "SWAPDB 0 1",
+    "COLLECTION CREATE more",
+    "DELCOL more",
 ];
 
 /// Letters of keys, with how many there are of each.

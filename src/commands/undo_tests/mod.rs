@@ -49,9 +49,12 @@ impl Run {
         run
     }
 
+    /// A command that stays, but for one that empties everything.
     fn say(&mut self) {
         let line = self.lines.next();
-        self.server.say(&line);
+        if !line.starts_with("FLUSH") {
+            self.server.say(&line);
+        }
     }
 
     fn commands(&mut self) -> Vec<String> {
@@ -151,19 +154,57 @@ fn each_command_leaves_nothing_alone() {
 }
 
 #[test]
-fn whole_collections_are_left_alone() {
+fn whole_collections_come_back() {
     let mut server = Harness::new();
-    server.create_numbered(2);
+    server.create_numbered(3);
     server.say("SET k v");
-    for line in ["FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "DELCOL default", "/C_BCOL new"] {
-        let mut reply = String::new();
-        assert!(server.attempt(true, |server| {
-            reply = server.say(line);
-            true
-        }));
-        assert!(reply.contains("cannot be taken back"), "{line}: {reply}");
+    server.say("COLLECTION CREATE named");
+    let before = State::of(&server);
+    for lines in [
+        &["FLUSHALL", "SET k w", "FLUSHDB", "SET other w"][..],
+        &[
+            "SET k w",
+            "SWAPDB 0 1",
+            "SET k x",
+            "SWAPDB 1 2",
+            "FLUSHALL",
+            "MSET k y z z",
+        ],
+        &[
+            "COLLECTION CREATE more",
+            "COLLECTION RENAME more named2",
+            "DELCOL named",
+            "COLLECTION CREATE named",
+        ],
+        &[
+            "DEL k",
+            "COPY k k DB 1",
+            "SWAPDB 0 1",
+            "DELCOL named2",
+            "/C_BCUST named2",
+        ],
+    ] {
+        server.attempt(true, |server| {
+            lines.iter().for_each(|line| drop(server.say(line)));
+            assert!(server.state().is_some_and(|state| state != before));
+            false
+        });
+        let after = State::of(&server);
+        assert!(before == after, "{lines:?}: {}", before.difference(&after));
         assert_eq!(server.say("GET k"), "$1 v");
     }
+    assert!(server.attempt(true, |server| {
+        server.say("SET k w");
+        server.attempt(|server| server.say("FLUSHALL") == "no");
+        server.say("SWAPDB 0 1").starts_with('+')
+    }));
+    assert_eq!(
+        (server.say("GET k"), server.say("DBSIZE")),
+        ("$-1".to_owned(), ":0".to_owned())
+    );
+    server.say("SWAPDB 0 1");
+    assert_eq!(server.say("GET k"), "$1 w");
+    State::of(&server);
 }
 
 /// The log has all records, and what is in them makes the same data.

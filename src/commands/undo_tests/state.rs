@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::engine::counts::Counts;
 use crate::engine::effect::Effect;
 use crate::engine::ids::CollectionId;
+use crate::engine::registry::Slot;
 use crate::wal::Lsn;
 
 /// An entry: what it is as bytes, and what is counted of it.
@@ -21,6 +22,8 @@ struct Kept {
 
 #[derive(Debug, PartialEq)]
 struct Collection {
+    name: String,
+    id: CollectionId,
     entries: BTreeMap<Vec<u8>, Kept>,
     /// Keys, keys with an expiry, keys with fields that die, bytes of entries.
     sums: [u64; 4],
@@ -59,7 +62,7 @@ impl State {
     fn within(engine: &Engine) -> Self {
         let slots: Vec<_> = engine.registry().slots().cloned().collect();
         Self {
-            collections: slots.iter().map(|slot| collection(&slot.collection)).collect(),
+            collections: slots.iter().map(collection).collect(),
             changes: engine.count(|counters| counters.changes.get()),
             expired: engine.count(|counters| counters.expired.get()),
         }
@@ -104,7 +107,8 @@ impl Attempted<'_, '_> {
     }
 }
 
-fn collection(collection: &crate::engine::collection::Collection) -> Collection {
+fn collection(slot: &Slot) -> Collection {
+    let collection = &slot.collection;
     let (mut entries, mut sums) = (BTreeMap::new(), [0; 4]);
     for shard in collection.shards_if_any() {
         let state = shard.lock();
@@ -148,5 +152,11 @@ fn collection(collection: &crate::engine::collection::Collection) -> Collection 
         reads: 0,
         ..collection.counts()
     };
-    Collection { entries, sums, changes }
+    Collection {
+        name: slot.name.to_string(),
+        id: collection.id(),
+        entries,
+        sums,
+        changes,
+    }
 }

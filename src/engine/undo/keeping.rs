@@ -4,12 +4,13 @@
 //! **Invariant:** within a level the first step of a key has what the key had when the level began; whoever takes steps
 //! back from the last one on comes to that in the end.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engine::counts::Counts;
 use crate::engine::ids::CollectionId;
-use crate::engine::watch::Cause;
+use crate::engine::watch::{Cause, Watcher};
 use crate::page::Entry;
 use crate::wal::LogMark;
 
@@ -24,6 +25,17 @@ pub enum What {
     Read(u64),
 }
 
+impl What {
+    /// Why it has changed, if it has.
+    pub fn cause(self) -> Option<Cause> {
+        match self {
+            Self::Changed(cause) => Some(cause),
+            Self::Flickered => Some(Cause::Write),
+            Self::Read(_) => None,
+        }
+    }
+}
+
 /// A key with its collection, as one string of bytes.
 #[derive(Clone)]
 pub struct Place(Arc<[u8]>);
@@ -35,21 +47,29 @@ impl Place {
         self.0.get(ID_BYTES..).unwrap_or_default()
     }
 
-    fn collection(&self) -> CollectionId {
+    pub fn collection(&self) -> CollectionId {
         let id = self.0.first_chunk::<ID_BYTES>().copied().unwrap_or_default();
         CollectionId::new(u32::from_le_bytes(id))
     }
 }
 
+/// Something before it changed.
+pub enum Step {
+    /// A key.
+    Key(KeyStep),
+    /// Collections as such: what that is is known to whoever kept it.
+    Whole(Box<dyn Any + Send>),
+}
+
 /// A key before it changed.
-pub struct Step {
+pub struct KeyStep {
     place: Place,
     old: Option<Entry>,
     /// What was counted of it since.
     pub counts: Counts,
 }
 
-impl Step {
+impl KeyStep {
     pub fn collection(&self) -> CollectionId {
         self.place.collection()
     }
@@ -92,16 +112,20 @@ struct Seen {
     last: Option<What>,
 }
 
-/// What is to be told, in order.
-#[derive(Default)]
-pub struct Tellings(Vec<(Place, What)>);
-
-impl Tellings {
-    pub fn iter(&self) -> impl Iterator<Item = (CollectionId, &[u8], What)> {
-        self.0
-            .iter()
-            .map(|(place, what)| (place.collection(), place.key(), *what))
-    }
+/// What is to be told.
+pub enum Telling {
+    /// What has happened to a key; whether who watches it is told otherwise.
+    Of {
+        place: Place,
+        what: What,
+        is_resolved: bool,
+    },
+    /// All that clients cache is stale.
+    AllStale,
+    /// These have watched what has changed.
+    Raised(Vec<Watcher>),
+    /// Those who wait for a key are to look.
+    Awake(CollectionId, Box<[u8]>),
 }
 
 /// See the module.
@@ -109,7 +133,7 @@ impl Tellings {
 pub struct Undo {
     levels: Vec<Level>,
     steps: Vec<Step>,
-    tellings: Tellings,
+    tellings: Vec<Telling>,
     seen: Vec<Seen>,
     /// Where each is, by the bytes of its place.
     index: HashMap<Arc<[u8]>, usize>,
@@ -122,7 +146,7 @@ pub struct Undo {
 impl Undo {
     pub fn begin(&mut self, mut level: Level) {
         level.steps = self.steps.len();
-        level.tellings = self.tellings.0.len();
+        level.tellings = self.tellings.len();
         self.levels.push(level);
         self.forget_seen();
     }
@@ -140,11 +164,11 @@ impl Undo {
     /// The last step behind the beginning of `level`. What is to be told of it goes with it.
     pub fn pop_behind(&mut self, level: Option<&Level>) -> Option<Step> {
         let (steps, tellings) = level.map_or((0, 0), |level| (level.steps, level.tellings));
-        self.tellings.0.truncate(tellings);
+        self.tellings.truncate(tellings);
         (self.steps.len() > steps).then(|| self.steps.pop()).flatten()
     }
 
-    pub fn into_parts(self) -> (Vec<Step>, Tellings) {
+    pub fn into_parts(self) -> (Vec<Step>, Vec<Telling>) {
         (self.steps, self.tellings)
     }
 
@@ -155,19 +179,60 @@ impl Undo {
         let Some(seen) = self.seen.get_mut(at) else { return 0 };
         let mut kept_bytes = 0;
         let at = *seen.step.get_or_insert_with(|| {
-            let step = Step {
+            let step = KeyStep {
                 place: seen.place.clone(),
                 old: old(),
                 counts: Counts::default(),
             };
             kept_bytes = step.kept_bytes();
-            self.steps.push(step);
+            self.steps.push(Step::Key(step));
             self.steps.len() - 1
         });
-        if let Some(step) = self.steps.get_mut(at) {
+        if let Some(Step::Key(step)) = self.steps.get_mut(at) {
             step.counts.add_one(cause);
         }
         kept_bytes
+    }
+
+    /// Keeps the collections as they are. What comes from here on is of others.
+    pub fn push_whole(&mut self, whole: Box<dyn Any + Send>) {
+        self.forget_seen();
+        self.steps.push(Step::Whole(whole));
+    }
+
+    /// The last time that collections were kept.
+    pub fn last_whole(&mut self) -> Option<&mut (dyn Any + Send)> {
+        self.steps.iter_mut().rev().find_map(|step| match step {
+            Step::Whole(whole) => Some(&mut **whole),
+            Step::Key(_) => None,
+        })
+    }
+
+    /// Notes something else that is to be told.
+    pub fn tell(&mut self, telling: Telling) {
+        self.tellings.push(telling);
+    }
+
+    /// Changes of keys of which it is not known yet who watches them.
+    pub fn unresolved(&self) -> impl Iterator<Item = (CollectionId, &[u8], Cause)> {
+        self.tellings.iter().filter_map(|telling| match telling {
+            Telling::Of {
+                place,
+                what,
+                is_resolved: false,
+            } => Some((place.collection(), place.key(), what.cause()?)),
+            _ => None,
+        })
+    }
+
+    /// These watch them.
+    pub fn resolve(&mut self, watchers: Vec<Watcher>) {
+        for telling in &mut self.tellings {
+            if let Telling::Of { is_resolved, .. } = telling {
+                *is_resolved = true;
+            }
+        }
+        self.tellings.push(Telling::Raised(watchers));
     }
 
     /// Notes what is to be told of a key.
@@ -181,7 +246,11 @@ impl Undo {
             && seen.last != Some(what)
         {
             seen.last = Some(what);
-            self.tellings.0.push((seen.place.clone(), what));
+            self.tellings.push(Telling::Of {
+                place: seen.place.clone(),
+                what,
+                is_resolved: false,
+            });
         }
     }
 

@@ -12,9 +12,11 @@
 //!   has begun, is logged without what was taken back, so that no LSN is missing.
 //! - Taking back cannot fail: all it needs was made when the change was.
 //! - Attempts may be nested: an inner one that fails leaves what the outer one did before it.
+//! - What is done to whole collections is taken back as well ([`whole`]).
 //! - A thread that attempts nothing pays one look for each change.
 
 mod keeping;
+mod whole;
 
 use std::sync::Arc;
 
@@ -25,11 +27,12 @@ use super::ids::CollectionId;
 use super::index::KeyRef;
 use super::scope::Scope;
 use super::watch::Cause;
+use super::watch::Watcher;
 use crate::page::Entry;
 use crate::wal::Lsn;
-use keeping::{Level, Step};
+use keeping::{KeyStep, Level, Step};
 
-pub(super) use keeping::{Undo, What};
+pub(super) use keeping::{Telling, Undo, What};
 
 impl Scope<'_> {
     /// Runs `body`; if it fails, takes back what it has done, and nobody is told of it.
@@ -82,12 +85,13 @@ impl Scope<'_> {
 
     fn settle(&mut self, undo: Undo) {
         let (steps, tellings) = undo.into_parts();
-        for (id, key, what) in tellings.iter() {
-            self.tell_held(id, key, what);
-        }
+        tellings.into_iter().for_each(|telling| self.tell_held(telling));
         self.engine.evict_tracked(self.worker);
         for step in steps {
-            self.let_go(step);
+            match step {
+                Step::Key(step) => self.let_go(step),
+                Step::Whole(whole) => self.let_whole_go(whole),
+            }
         }
     }
 
@@ -99,7 +103,10 @@ impl Scope<'_> {
         self.found = None;
         self.has_overflowed = false;
         while let Some(step) = undo.pop_behind(level.as_ref()) {
-            self.step_back(step);
+            match step {
+                Step::Key(step) => self.step_back(step),
+                Step::Whole(whole) => self.whole_back(whole),
+            }
         }
         if let Some(level) = level {
             self.worker.log.rewind(level.log_mark);
@@ -133,8 +140,21 @@ impl Scope<'_> {
         undo.map(|undo| undo.note(collection.id(), key, what)).is_some()
     }
 
-    /// Tells what was held back of a key.
-    fn tell_held(&mut self, id: CollectionId, key: &[u8], what: What) {
+    /// Tells something that was held back.
+    fn tell_held(&mut self, telling: Telling) {
+        match telling {
+            Telling::Of {
+                place,
+                what,
+                is_resolved,
+            } => self.tell_of(place.collection(), place.key(), what, is_resolved),
+            Telling::AllStale => self.tell_all_stale(),
+            Telling::Raised(watchers) => watchers.iter().for_each(Watcher::raise),
+            Telling::Awake(id, key) => self.worker.ready.note(id, &key),
+        }
+    }
+
+    fn tell_of(&mut self, id: CollectionId, key: &[u8], what: What, is_resolved: bool) {
         let Some(collection) = self.collection_of(id) else {
             return;
         };
@@ -145,7 +165,9 @@ impl Scope<'_> {
         };
         let located = self.key(&collection, key);
         self.with_shard(&collection, located, |scope, _, state| {
-            state.raise(cause, key);
+            if !is_resolved {
+                state.raise(cause, key);
+            }
             if what != What::Flickered && state.waiters.has(key) {
                 scope.worker.ready.note(id, key);
             }
@@ -156,7 +178,7 @@ impl Scope<'_> {
     }
 
     /// Puts back what a key had.
-    fn step_back(&mut self, step: Step) {
+    fn step_back(&mut self, step: KeyStep) {
         self.engine.meter().add(self.worker.cell, -(step.kept_bytes() as i64));
         let counters = Arc::clone(&self.worker.counters);
         counters.changes.take_back(step.counts.writes + step.counts.expired);
@@ -204,7 +226,7 @@ impl Scope<'_> {
     }
 
     /// Lets go of what was kept for nothing.
-    fn let_go(&mut self, step: Step) {
+    fn let_go(&mut self, step: KeyStep) {
         self.engine.meter().add(self.worker.cell, -(step.kept_bytes() as i64));
         let id = step.collection();
         let (place, _, Some(entry)) = step.into_parts() else {

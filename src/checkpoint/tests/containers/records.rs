@@ -31,7 +31,10 @@ impl Run {
     fn take_back(&mut self, ops: Vec<Op>) {
         let before = self.model.clone();
         ops.iter().for_each(|op| self.model.apply(op));
-        let more = self.ops();
+        let mut more = self.ops();
+        if self.below(4) == 0 {
+            more.insert(0, Op::Flush(self.name()));
+        }
         self.model = before;
         let stays = if self.below(2) == 0 { self.ops() } else { Vec::new() };
         let engine = Arc::clone(&self.server.engine);
