@@ -364,6 +364,34 @@ impl<'e> Scope<'e> {
         effect: &Effect<'_>,
         cause: Cause,
     ) -> i64 {
+        if self.may_be_taken_back() {
+            return self.apply_keeping(collection, shard, state, (key, effect), cause);
+        }
+        self.apply_in::<false>(collection, shard, state, (key, effect), cause)
+    }
+
+    /// The same where it may be taken back. Apart, so that others pay one look.
+    #[cold]
+    fn apply_keeping(
+        &mut self,
+        collection: &Collection,
+        shard: &Shard,
+        state: &mut ShardState,
+        change: (KeyRef<'_>, &Effect<'_>),
+        cause: Cause,
+    ) -> i64 {
+        self.apply_in::<true>(collection, shard, state, change, cause)
+    }
+
+    #[inline(always)]
+    fn apply_in<const KEEPS: bool>(
+        &mut self,
+        collection: &Collection,
+        shard: &Shard,
+        state: &mut ShardState,
+        (key, effect): (KeyRef<'_>, &Effect<'_>),
+        cause: Cause,
+    ) -> i64 {
         self.found = None;
         if self.has_overflowed {
             return 0;
@@ -384,14 +412,13 @@ impl<'e> Scope<'e> {
             }
         }
         self.worker.observe(traits, lsn);
-        let can_undo = self.worker.undo.is_some();
-        if can_undo {
+        if KEEPS {
             self.keep(collection, state, key, cause);
         }
         let write = self.engine.page_write(collection, collection.shard_of(key.hash), lsn);
         let keys = state.keys;
         let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
-        if !can_undo {
+        if !KEEPS {
             state.note(cause, key.bytes);
             if state.waiters.has(key.bytes) {
                 self.worker.ready.note(collection.id(), key.bytes);
@@ -456,23 +483,13 @@ impl<'e> Scope<'e> {
     }
 
     #[inline]
-    fn retire(&mut self, entry: Entry) {
+    pub(super) fn retire(&mut self, entry: Entry) {
         let bytes = entry.heap_bytes();
         // What others have a share of is not freed by this: it neither takes time nor counts.
         if bytes > super::reaper::LARGE_BYTES && entry.is_sole_owner() {
             let (meter, cell) = (self.engine.meter(), self.worker.cell);
             let count = || meter.add(cell, bytes as i64);
             self.engine.reaper().retire_entry(entry, bytes as u64, count);
-        }
-    }
-
-    /// Drops an entry that may be slow to drop; `shares`: most of it belongs to the one that is in its place, too, and
-    /// counts there.
-    pub(super) fn retire_beside(&mut self, entry: Entry, shares: bool) {
-        if !shares {
-            self.retire(entry);
-        } else if entry.heap_bytes() > super::reaper::LARGE_BYTES {
-            self.engine.reaper().retire_entry(entry, 0, || ());
         }
     }
 }

@@ -25,6 +25,7 @@ use super::collection::{Collection, Shard, ShardState};
 use super::effect::Effect;
 use super::ids::CollectionId;
 use super::index::KeyRef;
+use super::reaper::LARGE_BYTES;
 use super::scope::Scope;
 use super::watch::Cause;
 use super::watch::Watcher;
@@ -50,6 +51,7 @@ impl Scope<'_> {
     }
 
     /// Whether what is done now may be taken back.
+    #[inline]
     pub fn may_be_taken_back(&self) -> bool {
         self.worker.undo.is_some()
     }
@@ -121,7 +123,6 @@ impl Scope<'_> {
     }
 
     /// Keeps what `key` has before its first change in the attempt, and notes the change, which follows at once.
-    #[cold]
     pub(super) fn keep(&mut self, collection: &Collection, state: &mut ShardState, key: KeyRef<'_>, cause: Cause) {
         let Some(undo) = &mut self.worker.undo else { return };
         let kept_bytes = undo.keep(collection.id(), key.bytes, cause, || {
@@ -239,6 +240,16 @@ impl Scope<'_> {
                 self.with_shard(&collection, key, |_, _, state| has_big(state)) == Some(true)
             });
         self.retire_beside(entry, shares);
+    }
+
+    /// Drops an entry that may be slow to drop; `shares`: most of it belongs to the one that is in its place, too, and
+    /// counts there.
+    fn retire_beside(&mut self, entry: Entry, shares: bool) {
+        if !shares {
+            self.retire(entry);
+        } else if entry.heap_bytes() > LARGE_BYTES {
+            self.engine.reaper().retire_entry(entry, 0, || ());
+        }
     }
 
     fn collection_of(&self, id: CollectionId) -> Option<Arc<Collection>> {
