@@ -12,6 +12,7 @@ pub const EFFECTS: &[Effect] = &[
     ("server.protected_mode", protected_mode),
     ("server.timeout_s", timeout),
     ("server.tcp_keepalive_s", keepalive),
+    ("scripts.busy_reply_threshold_ms", busy_scripts),
     ("slowlog.log_slower_than_us", slowlog),
     ("slowlog.max_len", slowlog_len),
     ("commandlog.request_larger_than_bytes", large_requests),
@@ -22,6 +23,25 @@ pub const EFFECTS: &[Effect] = &[
     ("notifications.keyspace_events", events),
     ("log.level", log_level),
 ];
+
+fn busy_scripts() {
+    let server = in_memory();
+    let (mut runs, mut conn) = (server.connect(), server.connect());
+    set(&mut conn, "busy-reply-threshold", "50");
+    let script = "redis.call('ping') while true do end";
+    runs.send(&["EVAL", script, "0"]).unwrap();
+    await_that("others are told", || {
+        call(&mut conn, "GET k").text().starts_with("BUSY ")
+    });
+    assert_eq!(call(&mut conn, "SCRIPT KILL"), Value::ok());
+    assert!(runs.recv().unwrap().value.is_error());
+    set(&mut conn, "busy-reply-threshold", "0");
+    runs.send(&["EVAL", "for n = 1, 30000000 do end return redis.call('ping')", "0"])
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(call(&mut conn, "GET k").is_null());
+    assert!(!runs.recv().unwrap().value.is_error());
+}
 
 fn requirepass() {
     let server = in_memory();
