@@ -36,9 +36,14 @@ fn unpack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
 }
 
 /// An argument as C's `int`.
-#[expect(clippy::cast_possible_truncation, reason = "as C does it")]
 fn c_integer(stack: &Stack<'_>, at: c_int, otherwise: i64) -> Result<i64, Raise> {
-    Ok(i64::from(stack.integer_or(at, otherwise)? as i32))
+    stack.integer_or(at, otherwise).map(c_int_of)
+}
+
+/// As C makes an `int` of it.
+#[expect(clippy::cast_possible_truncation, reason = "as C does it")]
+fn c_int_of(number: i64) -> i64 {
+    i64::from(number as i32)
 }
 
 fn random(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
@@ -46,7 +51,7 @@ fn random(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let mut random = context.random.get();
     let drawn = f64::from(random.draw() % DRAWN_MAX) / f64::from(DRAWN_MAX);
     context.random.set(random);
-    let whole = |at| stack.check_integer(at);
+    let whole = |at| stack.check_integer(at).map(c_int_of);
     let number = match stack.arguments() {
         0 => drawn,
         1 => {

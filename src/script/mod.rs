@@ -6,6 +6,7 @@ mod api;
 mod base;
 mod from_reply;
 mod host;
+mod libs;
 mod lua;
 mod numbers;
 mod sandbox;

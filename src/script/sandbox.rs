@@ -4,7 +4,7 @@
 //! scripts have of tables that outlive them is views only.
 
 use super::lua::{Kind, Raise, Stack, State};
-use super::{api, base};
+use super::{api, base, libs};
 use std::ffi::c_int;
 
 /// Of Lua's library, but not for scripts.
@@ -21,7 +21,7 @@ pub(super) fn set_up(state: &State, version: (u8, u8, u8)) {
         let globals = stack.top();
         fill(stack, globals, version);
         state.guard_library(stack, globals);
-        for name in TABLES {
+        for name in TABLES.into_iter().chain(libs::TABLES) {
             stack.get_field(globals, name);
             stack.push_view();
             stack.set_field(globals, name);
@@ -61,6 +61,7 @@ fn fill(stack: &mut Stack<'_>, globals: c_int, version: (u8, u8, u8)) {
     stack.push_copy(-1);
     stack.set_field(globals, "redis");
     stack.set_field(globals, "server");
+    libs::set_up(stack, globals);
 }
 
 /// Strings find their methods in the real table of `string`. Who asks for their metatable gets a view of one that names

@@ -132,7 +132,7 @@ impl Vm {
         let state = &self.state;
         let context = state.context();
         context.proto.set(Proto::Resp2);
-        context.random.take();
+        context.json.borrow_mut().reset();
         let outcome = state.with_stack(|stack| {
             state.push_globals(stack);
             for (name, values) in [("KEYS", keys), ("ARGV", args)] {

@@ -15,12 +15,8 @@ impl Stack<'_> {
     /// Pushes the function that `source` is, or else a message: `false`.
     pub(super) fn compile(&mut self, source: &[u8], name: &CStr) -> bool {
         if source.first() == Some(&COMPILED) {
-            let name = name.to_string_lossy();
-            self.push_string(format!(
-                "{}: bad code in precompiled chunk",
-                name.trim_start_matches('@')
-            ));
-            return false;
+            // No longer at the start, it is source that is wrong.
+            return self.compile(&[b" ", source].concat(), name);
         }
         let lua = self.lua();
         self.context().heap.with_limit(|| {
@@ -69,7 +65,17 @@ pub(super) unsafe extern "C-unwind" fn load(lua: *mut ffi::lua_State) -> c_int {
         ffi::lua_pushvalue(lua, ffi::lua_upvalueindex(1));
         ffi::lua_createtable(lua, 0, 0);
         let mut pieces = 0;
-        while push_piece(lua, &mut pieces) {}
+        loop {
+            match push_piece(lua, &mut pieces) {
+                Piece::Pushed => {}
+                Piece::Last => break,
+                Piece::Wrong => {
+                    ffi::lua_pushnil(lua);
+                    ffi::lua_insert(lua, -2);
+                    return 2;
+                }
+            }
+        }
         join_pieces(lua, pieces);
         ffi::lua_pushstring_(lua, name);
         ffi::lua_call(lua, 2, 2);
@@ -82,15 +88,25 @@ pub(super) unsafe extern "C-unwind" fn load(lua: *mut ffi::lua_State) -> c_int {
     }
 }
 
-/// Puts the next piece into the table on top; `false` at the end.
+/// What a function gave.
+enum Piece {
+    Pushed,
+    Last,
+    /// An error, which is on top.
+    Wrong,
+}
+
+/// Puts the next piece into the table on top.
 ///
 /// # Safety
 /// As `load`.
-unsafe fn push_piece(lua: *mut ffi::lua_State, pieces: &mut c_int) -> bool {
+unsafe fn push_piece(lua: *mut ffi::lua_State, pieces: &mut c_int) -> Piece {
     // SAFETY: as `load`.
     unsafe {
         ffi::lua_pushvalue(lua, 1);
-        ffi::lua_call(lua, 0, 1);
+        if ffi::lua_pcall(lua, 0, 1, 0) != ffi::LUA_OK {
+            return Piece::Wrong;
+        }
         let mut len = 0;
         match ffi::lua_type(lua, -1) {
             ffi::LUA_TNIL => {}
@@ -98,16 +114,17 @@ unsafe fn push_piece(lua: *mut ffi::lua_State, pieces: &mut c_int) -> bool {
                 ffi::lua_tolstring(lua, -1, &raw mut len);
             }
             _ => {
-                ffi::luaL_error(lua, c"reader function must return a string".as_ptr());
+                ffi::lua_pushstring_(lua, c"reader function must return a string".as_ptr());
+                return Piece::Wrong;
             }
         }
         if len == 0 || *pieces == c_int::MAX {
             ffi::lua_settop(lua, -2);
-            return false;
+            return Piece::Last;
         }
         *pieces += 1;
         ffi::lua_rawseti_(lua, -2, *pieces);
-        true
+        Piece::Pushed
     }
 }
 

@@ -5,6 +5,7 @@
 //! - It is shared, never borrowed mutably: Lua may allocate, and so come here, in the middle of anything.
 
 use super::super::host::{Host, Stop};
+use super::super::libs::cjson::Instances;
 use super::random::Random;
 use crate::resp::Proto;
 use mlua::ffi;
@@ -73,6 +74,8 @@ pub(in crate::script) struct Context {
     pub(in crate::script) is_stopped: Cell<bool>,
     /// The state itself, not a coroutine of it.
     pub(super) main: Cell<*mut ffi::lua_State>,
+    /// The settings of `cjson`.
+    pub(in crate::script) json: RefCell<Instances>,
     host: Cell<Option<NonNull<dyn Host>>>,
     /// A buffer for replies that is used again.
     pub(in crate::script) reply: RefCell<crate::resp::Reply>,
@@ -88,6 +91,7 @@ impl Context {
             proto: Cell::new(Proto::Resp2),
             is_stopped: Cell::new(false),
             main: Cell::new(ptr::null_mut()),
+            json: RefCell::default(),
             host: Cell::new(None),
             reply: RefCell::new(crate::resp::Reply::new(Proto::Resp2)),
         }

@@ -9,6 +9,8 @@ use std::ffi::c_int;
 pub(in crate::script) enum Raise {
     /// A text, with the place of the call before it.
     Here(String),
+    /// A text alone.
+    Bare(&'static str),
     /// An argument is wrong.
     Argument(c_int, String),
     /// The value on top of the stack.
@@ -30,11 +32,12 @@ impl Raise {
             Self::Top => {}
             Self::Memory => stack.push_string("not enough memory"),
             Self::Stopped => stack.push_string("ERR Error running script: it was stopped"),
+            Self::Bare(text) => stack.push_string(text),
             Self::Here(text) => push_here(stack, &text),
             Self::Argument(at, what) => {
                 let (name, is_method) = stack.called_as().unwrap_or_default();
                 let text = match at - c_int::from(is_method) {
-                    0 => format!("calling '{name}' on bad self ({what})"),
+                    0 if is_method => format!("calling '{name}' on bad self ({what})"),
                     at => format!("bad argument #{at} to '{name}' ({what})"),
                 };
                 push_here(stack, &text);

@@ -203,6 +203,18 @@ impl<'a> Stack<'a> {
         unsafe { ffi::lua_pushlstring_(self.lua, bytes.as_ptr().cast(), bytes.len()) }
     }
 
+    /// A userdata that is nothing but an address: `cjson.null` is 0.
+    pub(in crate::script) fn push_null(&mut self) {
+        // SAFETY: as `new`.
+        unsafe { ffi::lua_pushlightuserdata(self.lua, std::ptr::null_mut()) }
+    }
+
+    /// Whether the value is what [`push_null`](Self::push_null) pushes.
+    pub(in crate::script) fn is_null(&self, at: c_int) -> bool {
+        // SAFETY: as `new`.
+        self.kind(at) == Kind::LightUserData && unsafe { ffi::lua_touserdata(self.lua, at) }.is_null()
+    }
+
     /// A new table, with room for so many elements and fields.
     pub(in crate::script) fn push_table(&mut self, elements: c_int, fields: c_int) {
         // SAFETY: as `new`.
@@ -287,6 +299,23 @@ impl<'a> Stack<'a> {
     pub(in crate::script) fn get_metatable(&mut self, at: c_int) -> bool {
         // SAFETY: as `new`.
         unsafe { ffi::lua_getmetatable(self.lua, at) != 0 }
+    }
+
+    /// The index of what the running function has kept: see [`native`](super::native).
+    pub(in crate::script) const fn kept(n: c_int) -> c_int {
+        ffi::lua_upvalueindex(n + 1)
+    }
+
+    /// Makes the value at `at`, which is none of the arguments, a number.
+    pub(in crate::script) fn replace_number(&mut self, at: c_int, number: f64) {
+        if at > self.floor && at < self.top() {
+            self.push_number(number);
+            // SAFETY: as `new`; not one of the arguments.
+            unsafe { ffi::lua_replace(self.lua, at) }
+        } else if at == self.top() && at > self.floor {
+            self.pop(1);
+            self.push_number(number);
+        }
     }
 
     /// The name under which the running function was called, and whether as a method.

@@ -53,16 +53,22 @@ pub(super) fn vm() -> Vm {
 
 /// Runs a script in `vm`; its reply, digest taken out.
 pub(super) fn run_in(vm: &mut Vm, host: &mut TestHost, proto: Proto, script: &str) -> String {
+    let sha = Sha1::of(script.as_bytes()).to_string();
+    String::from_utf8_lossy(&run_raw(vm, host, proto, script)).replace(&sha, "SHA")
+}
+
+/// Runs a script in `vm`; its reply, or what is wrong with it after `!`.
+pub(super) fn run_raw(vm: &mut Vm, host: &mut TestHost, proto: Proto, script: &str) -> Vec<u8> {
     let sha = Sha1::of(script.as_bytes());
     let mut reply = Reply::new(proto);
     match vm.load(sha, script.as_bytes()) {
-        Err(error) => return format!("!{error}"),
+        Err(error) => return [b"!", error.message()].concat(),
         Ok(()) => match vm.run(sha, &[b"k1", b"k2"], &[b"a1", b"a2"], host, &mut reply) {
-            Err(Stop) => return "stopped".into(),
+            Err(Stop) => return b"stopped".to_vec(),
             Ok(outcome) => assert!(matches!(outcome, Some(Outcome::Returned | Outcome::Raised))),
         },
     }
-    String::from_utf8_lossy(&reply.to_vec()).replace(&sha.to_string(), "SHA")
+    reply.to_vec()
 }
 
 /// What a script replies to a client of RESP2.

@@ -2,5 +2,7 @@
 
 mod bounds;
 mod conversions;
+mod decoders;
 mod helper;
+mod recorded;
 mod sandbox;
