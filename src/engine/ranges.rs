@@ -16,6 +16,7 @@ use super::events::Classes;
 use super::index::ordered::{Edge, InOrder, KeyRange};
 use super::keyspace::KeyspaceTxn;
 use super::scope::Scope;
+use super::watch::Cause;
 use crate::page::entry::EntryRef;
 
 /// Most dead keys that a look at a range removes; the expiry sweep sees to the others.
@@ -181,12 +182,12 @@ impl<'t, 'e> RangeTxn<'t, 'e> {
         }
         for (bytes, is_dead) in &found {
             let effect = Effect::Delete { key: bytes };
-            scope.apply_under(collection, shard, &mut state, collection.key(bytes), &effect, *is_dead);
-            let (class, name) = if *is_dead {
-                (Classes::EXPIRED, "expired")
+            let (cause, class, name) = if *is_dead {
+                (Cause::Expiry, Classes::EXPIRED, "expired")
             } else {
-                (Classes::GENERIC, "del")
+                (Cause::Write, Classes::GENERIC, "del")
             };
+            scope.apply_under(collection, shard, &mut state, collection.key(bytes), &effect, cause);
             scope.notify(collection, class, name, bytes);
         }
         scope.worker().counters().expired.add(dead as u64);

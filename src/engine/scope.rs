@@ -296,7 +296,7 @@ impl<'e> Scope<'e> {
         self.apply_because(collection, key, effect, Cause::Write)
     }
 
-    /// Applies an effect on a key of a shard that the caller has locked; `is_dead`: on a key that died before.
+    /// Applies an effect on a key of a shard that the caller has locked.
     pub(super) fn apply_under(
         &mut self,
         collection: &Collection,
@@ -304,9 +304,8 @@ impl<'e> Scope<'e> {
         state: &mut ShardState,
         key: KeyRef<'_>,
         effect: &Effect<'_>,
-        is_dead: bool,
+        cause: Cause,
     ) {
-        let cause = if is_dead { Cause::Expiry } else { Cause::Write };
         self.apply_to(collection, shard, state, key, effect, cause);
     }
 
