@@ -31,15 +31,15 @@ MUTANTS = [
     Mutant(
         "an exclusive section that leaves one cell to its worker",
         "src/engine/gate.rs",
-        "self.cells.iter().map(|cell| cell.0.lock())",
-        "self.cells.iter().skip(1).map(|cell| cell.0.lock())",
+        "self.cells.iter().map(|cell| lock_meanwhile(&cell.0))",
+        "self.cells.iter().skip(1).map(|cell| lock_meanwhile(&cell.0))",
     ),
     Mutant("a pass that is not given up", "src/engine/gate.rs", "self._cell = None;", ""),
     Mutant(
         "a pass without its cell",
         "src/engine/gate.rs",
-        "_cell: Some(self.cells[cell].0.lock()),",
-        "_cell: Some(self.cells[cell].0.lock()).filter(|_| false),",
+        "_cell: Some(lock_meanwhile(&self.cells[cell].0)),",
+        "_cell: Some(lock_meanwhile(&self.cells[cell].0)).filter(|_| false),",
     ),
     Mutant(
         "a second shard that is locked before the first is released",
