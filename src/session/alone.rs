@@ -54,10 +54,6 @@ impl Stage for Alone<'_> {
     fn kit(&mut self) -> &mut Kit {
         self.kit
     }
-
-    fn is_alone(&self) -> bool {
-        true
-    }
 }
 
 impl Place for Alone<'_> {

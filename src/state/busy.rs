@@ -20,8 +20,6 @@ pub struct BusyScript {
     pub is_function: bool,
     /// When it began.
     pub since: Instant,
-    /// Whether it has done what cannot be taken back.
-    pub is_final: AtomicBool,
     is_killed: AtomicBool,
 }
 
@@ -33,7 +31,6 @@ impl BusyScript {
             request,
             is_function,
             since,
-            is_final: AtomicBool::new(false),
             is_killed: AtomicBool::new(false),
         }
     }
@@ -49,8 +46,6 @@ impl BusyScript {
 pub enum NotKilled {
     /// None is busy.
     NotBusy,
-    /// It has done what cannot be taken back.
-    IsFinal,
     /// It is a function, or is none.
     IsOther,
 }
@@ -118,9 +113,7 @@ impl BusyScripts {
         let mut why = NotKilled::NotBusy;
         let mut has_killed = false;
         for script in scripts.iter() {
-            if script.is_final.load(Ordering::Acquire) {
-                why = NotKilled::IsFinal;
-            } else if script.is_function != functions {
+            if script.is_function != functions {
                 why = NotKilled::IsOther;
             } else {
                 script.is_killed.store(true, Ordering::Release);
@@ -150,16 +143,15 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_taken_back_or_is_of_the_other_kind_is_not_killed() {
+    fn what_is_of_the_other_kind_is_not_killed() {
         let busy = BusyScripts::default();
         assert_eq!(busy.kill(false), Err(NotKilled::NotBusy));
         let (one, other) = (script(false), script(true));
-        busy.scripts.lock().extend([Arc::clone(&one), Arc::clone(&other)]);
-        one.is_final.store(true, Ordering::Release);
+        busy.scripts.lock().push(Arc::clone(&other));
         assert_eq!(busy.kill(false), Err(NotKilled::IsOther));
+        busy.scripts.lock().push(Arc::clone(&one));
         assert_eq!(busy.kill(true), Ok(()));
         assert!(other.is_killed() && !one.is_killed());
-        one.is_final.store(false, Ordering::Release);
         assert_eq!(busy.kill(false), Ok(()));
         assert!(one.is_killed());
     }

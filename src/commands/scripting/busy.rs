@@ -20,10 +20,6 @@ pub fn busy_with(server: &Server) -> Option<CmdError> {
 pub(super) fn end_scripts(server: &Server, functions: bool, reply: &mut Reply) -> CmdResult {
     server.busy.kill(functions).map_err(|why| match why {
         NotKilled::NotBusy => CmdError::text("NOTBUSY No scripts in execution right now."),
-        NotKilled::IsFinal => CmdError::text(
-            "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the \
-             script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
-        ),
         NotKilled::IsOther if functions => SCRIPT,
         NotKilled::IsOther => FUNCTION,
     })?;

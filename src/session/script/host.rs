@@ -3,16 +3,15 @@
 //! **Invariants**
 //! - What a script calls answers in the script's protocol, and counts like what clients call.
 //! - A call is refused before it changes anything, or runs whole; none of them waits.
-//! - A script that is stopped is taken back by whoever runs it; one that cannot be taken back is not stopped.
+//! - A script that is stopped is taken back by whoever runs it.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::Stage;
 use super::judge::Rights;
 use crate::commands::error::CmdError;
 use crate::commands::scripting::Start;
-use crate::commands::spec::{Command, Handler, KeyUses};
+use crate::commands::spec::{Command, KeyUses};
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::script::{Host, LogLevel, Stop};
 use crate::session::account;
@@ -36,8 +35,6 @@ pub(super) struct Running<'p, P> {
     request: (&'p Call<'p>, &'p Start<'p>),
     stint: Stint,
     busy: Option<Busy>,
-    /// It has done what cannot be taken back.
-    is_final: bool,
     /// What calls have failed with.
     pub errors: Vec<Vec<u8>>,
 }
@@ -78,7 +75,7 @@ impl<P: Stage> Host for Running<'_, P> {
         };
         meanwhile();
         let is_to_end = busy.script().is_killed() || self.cx.server.shutdown.is_requested();
-        if is_to_end && !self.is_final { Err(Stop) } else { Ok(()) }
+        if is_to_end { Err(Stop) } else { Ok(()) }
     }
 }
 
@@ -96,7 +93,6 @@ impl<'p, P: Stage> Running<'p, P> {
             request,
             stint,
             busy: None,
-            is_final: false,
             errors: Vec::new(),
         }
     }
@@ -107,7 +103,6 @@ impl<'p, P: Stage> Running<'p, P> {
         let name = start.script.sha.to_string().into_bytes();
         let since = Instant::now().checked_sub(self.stint.elapsed());
         let script = BusyScript::new(name, request, false, since.unwrap_or_else(Instant::now));
-        script.is_final.store(self.is_final, Ordering::Release);
         tracing::warn!(sha = %start.script.sha, "a script has been running for {:?}", self.stint.elapsed());
         Busy::begin(&self.cx.server, script)
     }
@@ -126,11 +121,6 @@ impl<'p, P: Stage> Running<'p, P> {
         match self.rights.judge(&cx.server, &self.place.client().handle, &call) {
             Ok(handler) => call.handler = handler,
             Err(error) => return self.fail(Some(call.command), &error, true, reply),
-        }
-        if matches!(call.handler, Handler::Exclusive(_)) && self.place.is_alone() {
-            self.is_final = true;
-            let busy = self.busy.iter();
-            busy.for_each(|busy| busy.script().is_final.store(true, Ordering::Release));
         }
         self.run(&call, reply);
     }

@@ -35,9 +35,6 @@ pub(super) trait Stage: Place {
     /// What is needed of the thread.
     fn kit(&mut self) -> &mut Kit;
 
-    /// Whether nobody else runs.
-    fn is_alone(&self) -> bool;
-
     /// Whether a call has needed more than there is here.
     fn has_strayed(&self) -> bool {
         false

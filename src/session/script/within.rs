@@ -60,10 +60,6 @@ impl Stage for Within<'_, '_> {
         self.scope.worker()
     }
 
-    fn is_alone(&self) -> bool {
-        false
-    }
-
     fn has_strayed(&self) -> bool {
         self.has_strayed
     }
