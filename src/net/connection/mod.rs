@@ -27,6 +27,7 @@ use self::budget::Budget;
 use self::receive::Received;
 use self::work::Work;
 use super::ready::Slot;
+use super::settling::{Owed, Settled, Verdict, judge};
 use super::socket::Socket;
 use crate::client::ClientHandle;
 use crate::commands::error::CmdError;
@@ -96,6 +97,8 @@ pub struct Connection {
     /// Received and not yet run.
     buf: Vec<u8>,
     state: State,
+    /// What the replies of its last run depend on.
+    depends_on: Dependencies,
     work: Option<Work>,
     budget: Budget,
     /// Something may have arrived that no readiness tells of any more.
@@ -149,6 +152,7 @@ impl Connection {
             parser,
             buf: Vec::new(),
             state: State::Reading,
+            depends_on: Dependencies::default(),
             work: None,
             budget: Budget::default(),
             is_unread: true,
@@ -283,6 +287,7 @@ impl Connection {
         self.state = State::Settling(ran);
         let depends_on = self.cx.worker.borrow_mut().take_dependencies();
         self.handle.note_written(depends_on.written);
+        self.depends_on = depends_on;
         depends_on
     }
 
@@ -290,6 +295,17 @@ impl Connection {
     pub fn serve_meanwhile(&mut self) {
         if self.handle.is_killed() {
             return;
+        }
+        // It has run in the turn that the script is in the middle of: what may be shown of that need not wait.
+        if matches!(self.state, State::Settling(_)) {
+            let owed = Owed {
+                depends_on: self.depends_on,
+                publishes: false,
+            };
+            let verdict = judge(&self.cx.server, &owed, false, Instant::now());
+            if matches!(verdict, Verdict::Settled(Settled::Free)) {
+                self.settled();
+            }
         }
         if matches!(self.state, State::Reading) {
             // Nobody tells of readiness meanwhile.
@@ -315,6 +331,10 @@ impl Connection {
 
     /// What it has run may be shown: sends the replies, and goes on with what comes behind.
     pub fn settled(&mut self) -> Next {
+        if !matches!(self.state, State::Settling(_)) {
+            // That has been done while something else went on.
+            return Next::Rest;
+        }
         let State::Settling(ran) = std::mem::replace(&mut self.state, State::Running) else {
             return Next::Rest;
         };
