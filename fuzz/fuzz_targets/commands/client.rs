@@ -104,7 +104,8 @@ impl Client {
         match ran {
             Ran::All => work.next = work.batch.len(),
             // Memory that is waited for comes with time.
-            Ran::Full { next } | Ran::Short { next } => work.next = next,
+            // One client alone never meets a busy script.
+            Ran::Full { next } | Ran::Short { next } | Ran::Busy { next } => work.next = next,
             Ran::Paused { next } => {
                 bench.cx.server.pause.clear();
                 work.next = next;
