@@ -21,7 +21,7 @@ use super::settings::{CarriedSettings, Settings, Traits};
 use super::watch::{Cause, WatchTable};
 use crate::engine::ids::ShardNo;
 use crate::page::{Mark, PageId, PageIds};
-use crate::sync::lock_meanwhile;
+use crate::sync::{lock_meanwhile, lock_unless};
 use crate::wal::Lsn;
 
 /// What a shard's lock protects.
@@ -103,6 +103,17 @@ impl Shard {
             prefetch_word: AtomicU64::new(0),
             state: Mutex::new(ShardState::new(placement, number)),
         }
+    }
+
+    /// Locks the shard; while that takes long `gives_up` is asked now and then.
+    #[inline]
+    pub fn lock_unless(&self, gives_up: impl Fn() -> bool) -> Option<MutexGuard<'_, ShardState>> {
+        self.state.try_lock().or_else(|| lock_unless(&self.state, gives_up))
+    }
+
+    /// Whether somebody has locked it.
+    pub fn is_locked(&self) -> bool {
+        self.state.is_locked()
     }
 
     /// Locks the shard.

@@ -17,10 +17,10 @@ use crate::commands::blocking::Attempt;
 use crate::commands::context::{MaintenanceCx, PublishCx, Scripting, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
-use crate::commands::scripting::Start;
+use crate::commands::scripting::{Start, busy_or_was, busy_with};
 use crate::commands::spec::{Across, CmdResult};
 use crate::engine::Engine;
-use crate::engine::collection::Collection;
+use crate::engine::collection::{Collection, Shard};
 use crate::engine::gate::Pass;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::KeyRef;
@@ -51,32 +51,76 @@ pub(super) fn resolve(cx: &WorkerCx, database: DatabaseId) -> Result<Pinned, Cmd
     cx.collections.resolve(&cx.server.engine, database).ok_or(NO_COLLECTION)
 }
 
+/// Waits until nobody has locked the shard; refuses if a script has it that is busy. One that takes it right then is waited
+/// for, as it would be before it is busy.
+fn await_shard(server: &Server, shard: &Shard) -> CmdResult {
+    while shard.is_locked() && shard.lock_unless(|| server.busy.are_some()).is_none() {
+        if let Some(busy) = busy_with(server) {
+            return Err(busy);
+        }
+    }
+    Ok(())
+}
+
+/// The same of all shards of the call's keys.
+#[cold]
+fn await_shards(server: &Server, collection: &Collection, call: &Call<'_>) -> CmdResult {
+    match call.keys {
+        Keys::Untold(_) => await_all(server, collection),
+        Keys::One { .. } | Keys::Told(_) => call.key_uses().try_for_each(|(bytes, _)| {
+            let shard = collection.shard_if_any(collection.shard_of(collection.key(bytes).hash));
+            shard.map_or(Ok(()), |shard| await_shard(server, shard))
+        }),
+    }
+}
+
+/// The same of all shards.
+fn await_all(server: &Server, collection: &Collection) -> CmdResult {
+    collection
+        .shards_if_any()
+        .iter()
+        .try_for_each(|shard| await_shard(server, shard))
+}
+
 /// A scope over the keys of `call`; the shard of a single one stays locked in `held`.
+///
+/// # Errors
+/// When a busy script has locked them.
 #[inline(always)]
 fn scope<'s, 'c>(
-    engine: &'s Engine,
+    (server, engine): (&Server, &'s Engine),
     kit: &'s mut Kit,
     held: &'s mut HeldShard<'c>,
     collection: &'s Collection,
     call: &Call<'_>,
-) -> Scope<'s> {
+) -> Result<Scope<'s>, CmdError> {
     if let Keys::One { index, hash } = call.keys
         && let Some(bytes) = call.args.get(index)
     {
         if let (Some(hash), Some(prepared_for)) = (hash, held.collection(collection)) {
-            let state = held.lock(prepared_for, collection.shard_of(hash));
-            return Scope::for_key_within(engine, kit, collection, state, KeyRef { bytes, hash });
+            let gives_up = || server.busy.are_some();
+            let state = held.lock(prepared_for, collection.shard_of(hash), gives_up);
+            let state = state.ok_or_else(|| busy_or_was(server))?;
+            return Ok(Scope::for_key_within(
+                engine,
+                kit,
+                collection,
+                state,
+                KeyRef { bytes, hash },
+            ));
         }
         held.release();
-        return Scope::for_key(engine, kit, collection, collection.key(bytes));
+        await_shards(server, collection, call)?;
+        return Ok(Scope::for_key(engine, kit, collection, collection.key(bytes)));
     }
     held.release();
-    match call.keys {
+    await_shards(server, collection, call)?;
+    Ok(match call.keys {
         Keys::Untold(_) => Scope::for_all(engine, kit, collection),
         Keys::One { .. } | Keys::Told(_) => {
             Scope::for_keys(engine, kit, collection, call.key_uses().map(|(key, _)| key))
         }
-    }
+    })
 }
 
 impl Place for Beside<'_, '_, '_> {
@@ -94,7 +138,13 @@ impl Place for Beside<'_, '_, '_> {
     ) -> Result<R, CmdError> {
         let quiet = self.quiet();
         let collection = resolve(self.cx, self.client.database)?;
-        let mut scope = scope(self.engine, self.worker, self.held, &collection, call);
+        let mut scope = scope(
+            (&self.cx.server, self.engine),
+            self.worker,
+            self.held,
+            &collection,
+            call,
+        )?;
         body(&mut scope, &collection, quiet)
     }
 
@@ -106,7 +156,13 @@ impl Place for Beside<'_, '_, '_> {
     ) -> Result<Flow<Waiting>, CmdError> {
         let quiet = self.quiet();
         let collection = resolve(self.cx, self.client.database)?;
-        let mut scope = scope(self.engine, self.worker, self.held, &collection, call);
+        let mut scope = scope(
+            (&self.cx.server, self.engine),
+            self.worker,
+            self.held,
+            &collection,
+            call,
+        )?;
         scope.give_way();
         match body(&mut scope, &collection, quiet, reply)? {
             Attempt::Done => Ok(Flow::Done),
@@ -133,6 +189,10 @@ impl Place for Beside<'_, '_, '_> {
         let (source, target) = two_slots(self.engine, self.client.database, call, across)?;
         let places = [(&source, across.source_key), (&target, across.target_key)];
         let places = places.map(|(slot, at)| (&*slot.collection, call.args.get(at).unwrap_or_default()));
+        for (collection, key) in places {
+            let shard = collection.shard_if_any(collection.shard_of(collection.key(key).hash));
+            shard.map_or(Ok(()), |shard| await_shard(&self.cx.server, shard))?;
+        }
         let mut scope = Scope::for_places(self.engine, self.worker, places.into_iter());
         body(&mut scope, &source, &target, quiet)
     }
@@ -144,6 +204,7 @@ impl Place for Beside<'_, '_, '_> {
     ) -> CmdResult {
         self.held.release();
         let collection = resolve(self.cx, self.client.database)?;
+        await_all(&self.cx.server, &collection)?;
         let result = body(&mut Scope::visiting(self.engine, self.worker), &collection);
         self.worker.observe_all(self.engine);
         result

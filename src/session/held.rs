@@ -27,14 +27,22 @@ impl<'c> HeldShard<'c> {
         self.collection.filter(|own| std::ptr::eq(*own, other))
     }
 
-    /// The state of a shard of `collection`, the one this was made for; locked from here on, unless it is already.
+    /// The state of a shard of `collection`, the one this was made for; locked from here on, unless it is already. While
+    /// that takes long `gives_up` is asked now and then.
     #[inline]
-    pub fn lock(&mut self, collection: &'c Collection, shard: ShardNo) -> &mut ShardState {
+    pub fn lock(
+        &mut self,
+        collection: &'c Collection,
+        shard: ShardNo,
+        gives_up: impl Fn() -> bool,
+    ) -> Option<&mut ShardState> {
         let kept = self.held.take().filter(|(held, _)| *held == shard);
-        let (_, guard) = self
-            .held
-            .insert(kept.unwrap_or_else(|| (shard, collection.shard(shard).lock())));
-        guard
+        let held = match kept {
+            Some(kept) => kept,
+            None => (shard, collection.shard(shard).lock_unless(gives_up)?),
+        };
+        let (_, guard) = self.held.insert(held);
+        Some(guard)
     }
 
     /// Unlocks the shard, if one is locked.

@@ -21,7 +21,7 @@ type Requests = fn(&mut HeldShard<'_>, &Collection);
 /// A request on one key: its shard stays locked for the next.
 fn on_one(held: &mut HeldShard<'_>, collection: &Collection, shard: usize) {
     let own = held.collection(collection).expect("it was made for this one");
-    held.lock(own, shard).touch();
+    held.lock(own, shard, || false).expect("nobody gives up").touch();
 }
 
 /// A request on keys of both shards, which it locks in order.

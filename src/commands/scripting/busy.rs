@@ -16,6 +16,11 @@ pub fn busy_with(server: &Server) -> Option<CmdError> {
     Some(if oldest.is_function { FUNCTION } else { SCRIPT })
 }
 
+/// What a request is told that has waited for one: it may have ended just now.
+pub fn busy_or_was(server: &Server) -> CmdError {
+    busy_with(server).unwrap_or(SCRIPT)
+}
+
 /// Ends the functions that are busy, or the other scripts.
 pub(super) fn end_scripts(server: &Server, functions: bool, reply: &mut Reply) -> CmdResult {
     server.busy.kill(functions).map_err(|why| match why {

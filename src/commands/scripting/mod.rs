@@ -14,7 +14,7 @@ mod start;
 
 use super::spec::{Spec, assert_sorted};
 
-pub use busy::busy_with;
+pub use busy::{busy_or_was, busy_with};
 pub use find::flags_of;
 pub use start::Start;
 
