@@ -63,8 +63,10 @@ fn await_shard(server: &Server, shard: &Shard) -> CmdResult {
 }
 
 /// The same of all shards of the call's keys.
-#[cold]
 fn await_shards(server: &Server, collection: &Collection, call: &Call<'_>) -> CmdResult {
+    if !server.script_watch.is_used() {
+        return Ok(());
+    }
     match call.keys {
         Keys::Untold(_) => await_all(server, collection),
         Keys::One { .. } | Keys::Told(_) => call.key_uses().try_for_each(|(bytes, _)| {
