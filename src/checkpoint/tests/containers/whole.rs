@@ -87,9 +87,13 @@ impl Run {
         };
         let checkpoints = Arc::clone(&self.server.checkpoints);
         std::thread::scope(|scope| {
-            let thread = scope.spawn(|| block(checkpoints.convert(request)).unwrap());
+            let thread = scope.spawn(|| block(checkpoints.convert(request)));
             while !thread.is_finished() {
                 self.change();
+            }
+            // A flush, say, that was taken back ends it, too.
+            if let Err(error) = thread.join().unwrap() {
+                assert!(error.to_string().contains("dropped or replaced"), "{error}");
             }
         });
         self.compare("after a conversion");
