@@ -126,10 +126,7 @@ fn every_life_ends_in_a_prefix_with_all_that_was_acknowledged() {
 fn the_mark_of_an_idle_log_is_not_torn_in_a_segment_that_is_left() {
     for seed in 0..12 {
         let disk = FaultDisk::new(seed);
-        let options = WalOptions {
-            segment_bytes: 200,
-            ..options(Fsync::Always)
-        };
+        let options = segments_of(200, Fsync::Always);
         let wal = open(&disk, options, Lsn::FIRST).unwrap();
         let mut log = wal.log();
         while wal.core().segments.lock()[0].bytes < 200 {
@@ -152,10 +149,7 @@ fn a_power_cut_in_zeroes_written_ahead_loses_nothing_that_was_committed() {
     let (mut blank, mut torn) = (0, 0);
     for seed in 0..40 {
         let disk = FaultDisk::new(seed);
-        let options = WalOptions {
-            segment_bytes: 100_000,
-            ..options(Fsync::Always)
-        };
+        let options = segments_of(100_000, Fsync::Always);
         let wal = open(&disk, options, Lsn::FIRST).unwrap();
         let mut log = wal.log();
         for _ in 0..30 {

@@ -253,10 +253,7 @@ fn a_stored_segment_does_not_look_like_records() {
 fn a_mark_at_the_end_of_a_segment_is_synced_before_the_next_begins() {
     for seed in 0..12 {
         let disk = FaultDisk::new(seed);
-        let options = WalOptions {
-            segment_bytes: 33,
-            ..options(Fsync::Always)
-        };
+        let options = segments_of(33, Fsync::Always);
         let wal = open(&disk, options, Lsn::FIRST).unwrap();
         let mut log = wal.log();
         append(&mut log);

@@ -41,15 +41,7 @@ fn a_full_disk_refuses_and_the_log_stays_readable() {
     for limit in [40, 100, 1_000, 1_500, 3_333] {
         let disk = FaultDisk::new(limit);
         disk.limit_bytes(limit);
-        let wal = open(
-            &disk,
-            WalOptions {
-                segment_bytes: 1_200,
-                ..options(Fsync::Always)
-            },
-            Lsn::FIRST,
-        )
-        .unwrap();
+        let wal = open(&disk, segments_of(1_200, Fsync::Always), Lsn::FIRST).unwrap();
         let mut log = wal.log();
         let mut acknowledged = Lsn::ZERO;
         for _ in 0..100 {
@@ -278,10 +270,7 @@ fn a_segment_that_was_begun_in_vain_is_begun_anew() {
 fn a_segment_that_was_begun_in_vain_and_is_not_needed_any_more_goes() {
     for stop in 1..8 {
         let disk = FaultDisk::new(stop);
-        let small = WalOptions {
-            segment_bytes: 1_000,
-            ..options(Fsync::No)
-        };
+        let small = segments_of(1_000, Fsync::No);
         let wal = open(&disk, small, Lsn::FIRST).unwrap();
         let mut log = wal.log();
         // The next one is for another segment.

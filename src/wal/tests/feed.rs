@@ -32,10 +32,7 @@ fn follow(wal: &Wal, from: Lsn, count: usize) -> Result<Vec<Lsn>, WalError> {
 fn all_records_come_once_while_segments_are_rotated() {
     for fsync in [Fsync::Always, Fsync::No] {
         let disk = FaultDisk::new(1);
-        let options = WalOptions {
-            segment_bytes: 3000,
-            ..options(fsync)
-        };
+        let options = segments_of(3000, fsync);
         let wal = open(&disk, options, Lsn::FIRST).unwrap();
         let writer = std::thread::spawn({
             let wal = wal.clone();

@@ -26,6 +26,14 @@ fn options(fsync: Fsync) -> WalOptions {
     }
 }
 
+/// With segments that are full at so many bytes.
+fn segments_of(segment_bytes: u64, fsync: Fsync) -> WalOptions {
+    WalOptions {
+        segment_bytes,
+        ..options(fsync)
+    }
+}
+
 fn open(disk: &FaultDisk, options: WalOptions, next: Lsn) -> Result<Wal, WalError> {
     Wal::open(Arc::new(disk.clone()), options, next)
 }

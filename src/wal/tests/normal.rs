@@ -135,15 +135,7 @@ fn dropping_a_worker_log_submits_and_its_slot_goes() {
 fn many_threads_one_order() {
     for fsync in [Fsync::Always, Fsync::EverySec, Fsync::No] {
         let disk = FaultDisk::new(3);
-        let wal = open(
-            &disk,
-            WalOptions {
-                segment_bytes: 40_000,
-                ..options(fsync)
-            },
-            Lsn::FIRST,
-        )
-        .unwrap();
+        let wal = open(&disk, segments_of(40_000, fsync), Lsn::FIRST).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..4u64 {
                 let wal = wal.clone();
@@ -232,10 +224,7 @@ fn a_sync_that_is_asked_for_waits_for_records_that_are_not_written_yet() {
 #[test]
 fn a_segment_that_is_left_is_synced_once() {
     let disk = FaultDisk::new(3);
-    let small = WalOptions {
-        segment_bytes: 1_000,
-        ..options(Fsync::No)
-    };
+    let small = segments_of(1_000, Fsync::No);
     let wal = open(&disk, small, Lsn::FIRST).unwrap();
     let mut log = wal.log();
     let before = disk.syncs();
@@ -253,10 +242,7 @@ fn a_segment_that_is_left_is_synced_once() {
 fn what_comes_while_another_one_commits_becomes_stable() {
     let disk = FaultDisk::new(3);
     // No room for zeroes ahead, which would have the keeper look again.
-    let small = WalOptions {
-        segment_bytes: 4_000,
-        ..options(Fsync::Always)
-    };
+    let small = segments_of(4_000, Fsync::Always);
     let wal = open(&disk, small, Lsn::FIRST).unwrap();
     let (mut one, mut two) = (wal.log(), wal.log());
     disk.slow_sync(Duration::from_millis(200));
@@ -294,15 +280,7 @@ fn continues_where_it_ended() {
     let disk = FaultDisk::new(3);
     let mut next = Lsn::FIRST;
     for round in 0..10 {
-        let wal = open(
-            &disk,
-            WalOptions {
-                segment_bytes: 700,
-                ..options(Fsync::Always)
-            },
-            next,
-        )
-        .unwrap();
+        let wal = open(&disk, segments_of(700, Fsync::Always), next).unwrap();
         let mut log = wal.log();
         for _ in 0..round {
             append(&mut log);
@@ -381,10 +359,7 @@ fn a_disabled_log_counts_and_writes_nothing() {
 #[test]
 fn segments_have_an_age_where_clocks_went_back() {
     let disk = FaultDisk::new(1);
-    let options = WalOptions {
-        segment_bytes: 200,
-        ..options(Fsync::Always)
-    };
+    let options = segments_of(200, Fsync::Always);
     let wal = open(&disk, options, Lsn::FIRST).unwrap();
     let mut log = wal.log();
     for wall_ms in [100_000, 100_000, 9_000_000_000, 9_000_000_000, 50, 50, 130_000, 130_000] {

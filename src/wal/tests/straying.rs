@@ -146,10 +146,7 @@ fn somebody_who_asks_is_told_when_it_is_done() {
 fn a_lost_segment_is_not_left_for_the_next_one() {
     for loss in LOSSES {
         let disk = FaultDisk::new(1);
-        let small = WalOptions {
-            segment_bytes: 20_000,
-            ..options(Fsync::No)
-        };
+        let small = segments_of(20_000, Fsync::No);
         let wal = open(&disk, small, Lsn::FIRST).unwrap();
         let mut log = wal.log();
         append_all(&wal, &mut log, 100);

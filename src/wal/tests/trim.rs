@@ -5,15 +5,7 @@ use super::*;
 #[test]
 fn trim_keeps_what_is_needed_and_what_is_young() {
     let disk = written(3, 100, 600);
-    let wal = open(
-        &disk,
-        WalOptions {
-            segment_bytes: 600,
-            ..options(Fsync::No)
-        },
-        Lsn::new(101),
-    )
-    .unwrap();
+    let wal = open(&disk, segments_of(600, Fsync::No), Lsn::new(101)).unwrap();
     let before = wal.stats().segments;
     assert!(before > 8);
     assert_eq!(
@@ -40,10 +32,7 @@ fn trim_keeps_what_is_needed_and_what_is_young() {
 
 #[test]
 fn what_is_young_stays_after_a_restart_at_the_end_of_a_segment() {
-    let options = || WalOptions {
-        segment_bytes: 600,
-        ..options(Fsync::Always)
-    };
+    let options = || segments_of(600, Fsync::Always);
     for count in 20..60 {
         let disk = written(3, count, 600);
         let wal = open(&disk, options(), Lsn::new(count + 1)).unwrap();
@@ -71,10 +60,7 @@ fn what_is_young_stays_after_a_restart_at_the_end_of_a_segment() {
 #[test]
 fn a_segment_that_cannot_be_removed_is_removed_later() {
     let disk = FaultDisk::new(1);
-    let small = WalOptions {
-        segment_bytes: 1_000,
-        ..options(Fsync::Always)
-    };
+    let small = segments_of(1_000, Fsync::Always);
     let wal = open(&disk, small, Lsn::FIRST).unwrap();
     let mut log = wal.log();
     while wal.stats().segments < 5 {
@@ -96,10 +82,7 @@ fn a_segment_that_cannot_be_removed_is_removed_later() {
 #[test]
 fn a_segment_begun_in_vain_that_cannot_be_removed_is_removed_later() {
     let disk = FaultDisk::new(1);
-    let small = WalOptions {
-        segment_bytes: 1_000,
-        ..options(Fsync::No)
-    };
+    let small = segments_of(1_000, Fsync::No);
     let wal = open(&disk, small, Lsn::FIRST).unwrap();
     let mut log = wal.log();
     disk.refuse_removals();
