@@ -100,6 +100,12 @@ impl Labels {
 }
 
 impl ClientHandle {
+    /// Its number, if it is told when keys change that it reads now.
+    #[inline]
+    pub fn reader(&self) -> Option<u64> {
+        self.caching.remembers().then_some(self.id)
+    }
+
     /// A handle for a new connection.
     pub fn new(id: u64, addr: String, laddr: String, (fd, is_unix): (i32, bool), waker: Waker, now_ms: u64) -> Self {
         Self {

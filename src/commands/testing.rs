@@ -6,6 +6,8 @@
 //! assert_eq!(server.say("GET k"), "$1 v");
 //! ```
 
+use std::convert::Infallible;
+
 use super::error::CmdError;
 use super::spec::{Across, CmdResult, Command, KeyUses, Spec};
 use super::table::table;
@@ -15,6 +17,7 @@ use crate::engine::gate::ExclusivePass;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::locks::lock_all;
 use crate::engine::registry::{Registry, Slot, numbered_name};
 use crate::engine::scope::Scope;
 use crate::engine::worker::{Kit, Worker};
@@ -329,8 +332,9 @@ impl Place for Tested<'_> {
         let target = (across.target)(&engine.registry(), source.clone(), call.args)?;
         let _pass = self.worker.enter(engine);
         let places = [(&source, across.source_key), (&target, across.target_key)];
-        let places = places.map(|(slot, at)| (&*slot.collection, call.args.at(at)));
-        let mut scope = Scope::for_places(engine, self.worker, places.into_iter());
+        let places = places.map(|(slot, at)| slot.collection.place_of(call.args.at(at)));
+        let Ok(guards) = lock_all(places.into_iter(), |shard| Ok::<_, Infallible>(shard.lock()));
+        let mut scope = Scope::locked(engine, self.worker, guards);
         body(&mut scope, &source, &target, false)
     }
 

@@ -321,6 +321,16 @@ impl Collection {
         ShardNo::new(((hash >> 1) >> (63 - self.placement.shard_bits)) as u32)
     }
 
+    /// The collection and the shard of a key, to be locked.
+    pub fn place_of(&self, key: &[u8]) -> (&Self, ShardNo) {
+        (self, self.shard_of(self.key(key).hash))
+    }
+
+    /// All its shards, to be locked.
+    pub fn places(&self) -> impl Iterator<Item = (&Self, ShardNo)> {
+        ShardNo::first(self.shard_count()).map(move |shard| (self, shard))
+    }
+
     /// A key that was read from a page of `shard`, with its hash.
     ///
     /// # Errors

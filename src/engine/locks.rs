@@ -7,12 +7,30 @@ use std::marker::PhantomData;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::collection::{Collection, ShardState};
+use super::collection::{Collection, Shard, ShardState};
 use super::gate::ExclusivePass;
 use super::ids::{CollectionId, ShardNo};
 
 /// Locked shards, in order.
-pub(super) type Guards<'e> = SmallVec<[(CollectionId, ShardNo, MutexGuard<'e, ShardState>); 1]>;
+pub type Guards<'e> = SmallVec<[(CollectionId, ShardNo, MutexGuard<'e, ShardState>); 1]>;
+
+/// Locks shards in order, each once, as `lock` does it.
+///
+/// # Errors
+/// That of the first shard which `lock` does not lock; none is locked then.
+pub fn lock_all<'e, E>(
+    shards: impl Iterator<Item = (&'e Collection, ShardNo)>,
+    lock: impl Fn(&'e Shard) -> Result<MutexGuard<'e, ShardState>, E>,
+) -> Result<Guards<'e>, E> {
+    let place = |(collection, shard): &(&Collection, ShardNo)| (collection.id(), *shard);
+    let mut shards: SmallVec<[(&Collection, ShardNo); 16]> = shards.collect();
+    shards.sort_unstable_by_key(place);
+    shards.dedup_by_key(|shard| place(shard));
+    let locked = shards
+        .into_iter()
+        .map(|(collection, shard)| Ok((collection.id(), shard, lock(collection.shard(shard))?)));
+    locked.collect()
+}
 
 /// How a scope may reach shards.
 pub(super) enum Locks<'e> {

@@ -27,7 +27,7 @@ pub mod index;
 mod install;
 pub mod keyspace;
 pub mod load;
-mod locks;
+pub mod locks;
 pub mod memory;
 mod notify;
 pub mod pace;

@@ -9,10 +9,9 @@
 //! - A key outside of what is locked is never touched: an empty shard is lent in its place, changes to it are ignored,
 //!   and the scope has strayed, so that the executor answers an error.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
-
-use smallvec::SmallVec;
 
 use super::Engine;
 use super::apply::apply;
@@ -23,7 +22,7 @@ use super::events::Classes;
 use super::gate::ExclusivePass;
 use super::ids::{CollectionId, ShardNo};
 use super::index::KeyRef;
-use super::locks::{Guards, Locks, Reach, stray};
+use super::locks::{Guards, Locks, Reach, lock_all, stray};
 use super::settings::Traits;
 use super::watch::Cause;
 use super::worker::Kit;
@@ -127,24 +126,12 @@ impl<'e> Scope<'e> {
         collection: &'e Collection,
         keys: impl Iterator<Item = &'k [u8]>,
     ) -> Self {
-        let shards = keys.map(|key| (collection, collection.shard_of(collection.key(key).hash)));
-        Self::for_shards(engine, worker, shards)
-    }
-
-    /// A scope over keys of several collections.
-    pub fn for_places<'k>(
-        engine: &'e Engine,
-        worker: &'e mut Kit,
-        places: impl Iterator<Item = (&'e Collection, &'k [u8])>,
-    ) -> Self {
-        let shards = places.map(|(collection, key)| (collection, collection.shard_of(collection.key(key).hash)));
-        Self::for_shards(engine, worker, shards)
+        Self::for_shards(engine, worker, keys.map(|key| collection.place_of(key)))
     }
 
     /// A scope over all keys of one collection.
     pub fn for_all(engine: &'e Engine, worker: &'e mut Kit, collection: &'e Collection) -> Self {
-        let shards = ShardNo::first(collection.shard_count()).map(|shard| (collection, shard));
-        Self::for_shards(engine, worker, shards)
+        Self::for_shards(engine, worker, collection.places())
     }
 
     fn for_shards(
@@ -152,14 +139,12 @@ impl<'e> Scope<'e> {
         worker: &'e mut Kit,
         shards: impl Iterator<Item = (&'e Collection, ShardNo)>,
     ) -> Self {
-        let mut shards: SmallVec<[(&Collection, ShardNo); 16]> = shards.collect();
-        let order = |place: &mut (&Collection, ShardNo)| (place.0.id(), place.1);
-        shards.sort_unstable_by_key(|(collection, shard)| (collection.id(), *shard));
-        shards.dedup_by_key(order);
-        let guards = shards
-            .into_iter()
-            .map(|(collection, shard)| (collection.id(), shard, collection.shard(shard).lock()))
-            .collect();
+        let Ok(guards) = lock_all(shards, |shard| Ok::<_, Infallible>(shard.lock()));
+        Self::locked(engine, worker, guards)
+    }
+
+    /// A scope over shards that are locked.
+    pub fn locked(engine: &'e Engine, worker: &'e mut Kit, guards: Guards<'e>) -> Self {
         Self::new(engine, worker, Locks::These(guards))
     }
 

@@ -1,14 +1,12 @@
 //! Where a call runs while nobody else does: within a transaction, or called by a script.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::beside::resolve;
 use super::call::Call;
 use super::cx::WorkerCx;
-use super::executor::{Place, two_slots};
-use super::monitor;
-use super::script::{self, Stage};
+use super::executor::{Place, Series, two_slots};
+use super::script::{self, OnScripts, RunsScripts, Stage};
 use crate::client::Client;
 use crate::commands::collections::check_collection;
 use crate::commands::context::{PublishCx, Scripting, SessionCx};
@@ -24,7 +22,6 @@ use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
 use crate::engine::worker::Kit;
 use crate::resp::Reply;
-use crate::state::{Script, Server};
 
 /// See the module.
 pub(super) struct Alone<'r> {
@@ -46,20 +43,25 @@ impl Alone<'_> {
     }
 }
 
-impl Stage for Alone<'_> {
-    fn client(&mut self) -> &mut Client {
-        self.client
-    }
-
+impl Series for Alone<'_> {
     fn kit(&mut self) -> &mut Kit {
         self.kit
+    }
+
+    fn client(&self) -> &Client {
+        self.client
+    }
+}
+
+impl Stage for Alone<'_> {
+    fn client_mut(&mut self) -> &mut Client {
+        self.client
     }
 }
 
 impl Place for Alone<'_> {
     fn reader(&self) -> Option<u64> {
-        let handle = &self.client.handle;
-        handle.caching.remembers().then_some(handle.id)
+        self.client.handle.reader()
     }
 
     fn on_keys<R>(
@@ -124,34 +126,23 @@ impl Place for Alone<'_> {
     }
 
     fn scripting(&mut self, call: &Call<'_>, body: impl FnOnce(&mut dyn Scripting) -> CmdResult) -> CmdResult {
-        body(&mut Queued { place: self, call })
+        body(&mut OnScripts { place: self, call })
     }
 }
 
-/// A command of a transaction that is on scripts.
-struct Queued<'q, 'r> {
-    place: &'q mut Alone<'r>,
-    call: &'q Call<'q>,
-}
-
-impl Scripting for Queued<'_, '_> {
-    fn server(&self) -> &Arc<Server> {
-        &self.place.cx.server
+impl RunsScripts for Alone<'_> {
+    fn cx(&self) -> &WorkerCx {
+        self.cx
     }
 
-    fn show(&self) {
-        monitor::show_first(self.place.cx, self.place.client, self.call);
+    fn client(&self) -> &Client {
+        self.client
     }
 
-    fn compile(&mut self, script: &Script) -> Result<(), CmdError> {
-        script::compile(self.place.cx, script)
-    }
-
-    fn run(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
-        let (cx, request) = (self.place.cx, (self.call, start));
-        let (engine, gate) = (self.place.engine, self.place.gate);
-        let client = &mut *self.place.client;
-        let ran = Scope::exclusive(engine, self.place.kit, gate).attempt(|scope| {
+    fn run_script(&mut self, request: (&Call<'_>, &Start<'_>), reply: &mut Reply) -> CmdResult {
+        let (cx, engine, gate) = (self.cx, self.engine, self.gate);
+        let client = &mut *self.client;
+        let ran = Scope::exclusive(engine, self.kit, gate).attempt(|scope| {
             let kit = scope.worker();
             let mut place = Alone {
                 cx,
@@ -162,6 +153,6 @@ impl Scripting for Queued<'_, '_> {
             };
             script::run(cx, &mut place, request, reply)
         });
-        ran.map_err(|stopped| stopped.into_error(start))
+        ran.map_err(|stopped| stopped.into_error(request.1))
     }
 }

@@ -1,6 +1,5 @@
 //! Where a request runs: beside others, under its worker's pass, which it gives up for what needs that.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::alone::Alone;
@@ -10,25 +9,26 @@ use super::current::Pinned;
 use super::cx::WorkerCx;
 use super::executor::{NO_COLLECTION, Place, two_slots};
 use super::held::HeldShard;
-use super::monitor;
-use super::script::{self, Stopped, Within};
+use super::script::{self, OnScripts, RunsScripts, Stopped, Within};
 use crate::client::Client;
 use crate::commands::blocking::Attempt;
 use crate::commands::context::{MaintenanceCx, PublishCx, Scripting, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
-use crate::commands::scripting::{Start, busy_or_was, busy_with};
+use crate::commands::scripting::{Start, busy_or_was};
 use crate::commands::spec::{Across, CmdResult};
 use crate::engine::Engine;
-use crate::engine::collection::{Collection, Shard};
+use crate::engine::collection::{Collection, Shard, ShardState};
 use crate::engine::gate::Pass;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::KeyRef;
+use crate::engine::locks::lock_all;
 use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
 use crate::engine::worker::{Kit, Worker};
 use crate::resp::Reply;
-use crate::state::{Script, Server};
+use crate::state::Server;
+use crate::sync::MutexGuard;
 
 /// See the module.
 pub(super) struct Beside<'r, 'e, 'c> {
@@ -51,37 +51,10 @@ pub(super) fn resolve(cx: &WorkerCx, database: DatabaseId) -> Result<Pinned, Cmd
     cx.collections.resolve(&cx.server.engine, database).ok_or(NO_COLLECTION)
 }
 
-/// Waits until nobody has locked the shard; refuses if a script has it that is busy. One that takes it right then is waited
-/// for, as it would be before it is busy.
-fn await_shard(server: &Server, shard: &Shard) -> CmdResult {
-    while shard.is_locked() && shard.lock_unless(|| server.busy.are_some()).is_none() {
-        if let Some(busy) = busy_with(server) {
-            return Err(busy);
-        }
-    }
-    Ok(())
-}
-
-/// The same of all shards of the call's keys.
-fn await_shards(server: &Server, collection: &Collection, call: &Call<'_>) -> CmdResult {
-    if !server.script_watch.is_used() {
-        return Ok(());
-    }
-    match call.keys {
-        Keys::Untold(_) => await_all(server, collection),
-        Keys::One { .. } | Keys::Told(_) => call.key_uses().try_for_each(|(bytes, _)| {
-            let shard = collection.shard_if_any(collection.shard_of(collection.key(bytes).hash));
-            shard.map_or(Ok(()), |shard| await_shard(server, shard))
-        }),
-    }
-}
-
-/// The same of all shards.
-fn await_all(server: &Server, collection: &Collection) -> CmdResult {
-    collection
-        .shards_if_any()
-        .iter()
-        .try_for_each(|shard| await_shard(server, shard))
+/// Locks a shard; refuses if that takes long while a script is busy, which may have it.
+fn lock<'e>(server: &Server, shard: &'e Shard) -> Result<MutexGuard<'e, ShardState>, CmdError> {
+    let guard = shard.lock_unless(|| server.busy.are_some());
+    guard.ok_or_else(|| busy_or_was(server))
 }
 
 /// A scope over the keys of `call`; the shard of a single one stays locked in `held`.
@@ -96,40 +69,31 @@ fn scope<'s, 'c>(
     collection: &'s Collection,
     call: &Call<'_>,
 ) -> Result<Scope<'s>, CmdError> {
-    if let Keys::One { index, hash } = call.keys
+    if let Keys::One {
+        index,
+        hash: Some(hash),
+    } = call.keys
         && let Some(bytes) = call.args.get(index)
+        && let Some(prepared_for) = held.collection(collection)
     {
-        if let (Some(hash), Some(prepared_for)) = (hash, held.collection(collection)) {
-            let gives_up = || server.busy.are_some();
-            let state = held.lock(prepared_for, collection.shard_of(hash), gives_up);
-            let state = state.ok_or_else(|| busy_or_was(server))?;
-            return Ok(Scope::for_key_within(
-                engine,
-                kit,
-                collection,
-                state,
-                KeyRef { bytes, hash },
-            ));
-        }
-        held.release();
-        await_shards(server, collection, call)?;
-        return Ok(Scope::for_key(engine, kit, collection, collection.key(bytes)));
+        let shard = collection.shard_of(hash);
+        let state = held.lock(prepared_for, shard, |shard| lock(server, shard))?;
+        let key = KeyRef { bytes, hash };
+        return Ok(Scope::for_key_within(engine, kit, collection, state, key));
     }
     held.release();
-    await_shards(server, collection, call)?;
-    Ok(match call.keys {
-        Keys::Untold(_) => Scope::for_all(engine, kit, collection),
-        Keys::One { .. } | Keys::Told(_) => {
-            Scope::for_keys(engine, kit, collection, call.key_uses().map(|(key, _)| key))
-        }
-    })
+    let lock = |shard| lock(server, shard);
+    let guards = match call.keys {
+        Keys::Untold(_) => lock_all(collection.places(), lock)?,
+        Keys::One { .. } | Keys::Told(_) => lock_all(call.key_uses().map(|(key, _)| collection.place_of(key)), lock)?,
+    };
+    Ok(Scope::locked(engine, kit, guards))
 }
 
 impl Place for Beside<'_, '_, '_> {
     #[inline]
     fn reader(&self) -> Option<u64> {
-        let handle = &self.client.handle;
-        handle.caching.remembers().then_some(handle.id)
+        self.client.handle.reader()
     }
 
     #[inline]
@@ -190,12 +154,9 @@ impl Place for Beside<'_, '_, '_> {
         let quiet = self.quiet();
         let (source, target) = two_slots(self.engine, self.client.database, call, across)?;
         let places = [(&source, across.source_key), (&target, across.target_key)];
-        let places = places.map(|(slot, at)| (&*slot.collection, call.args.get(at).unwrap_or_default()));
-        for (collection, key) in places {
-            let shard = collection.shard_if_any(collection.shard_of(collection.key(key).hash));
-            shard.map_or(Ok(()), |shard| await_shard(&self.cx.server, shard))?;
-        }
-        let mut scope = Scope::for_places(self.engine, self.worker, places.into_iter());
+        let places = places.map(|(slot, at)| slot.collection.place_of(call.args.get(at).unwrap_or_default()));
+        let guards = lock_all(places.into_iter(), |shard| lock(&self.cx.server, shard))?;
+        let mut scope = Scope::locked(self.engine, self.worker, guards);
         body(&mut scope, &source, &target, quiet)
     }
 
@@ -206,7 +167,11 @@ impl Place for Beside<'_, '_, '_> {
     ) -> CmdResult {
         self.held.release();
         let collection = resolve(self.cx, self.client.database)?;
-        await_all(&self.cx.server, &collection)?;
+        // Those that are locked now: it locks them one after another, and then waits.
+        let locked = collection.shards_if_any().iter().filter(|shard| shard.is_locked());
+        locked
+            .map(|shard| lock(&self.cx.server, shard))
+            .try_for_each(|guard| guard.map(drop))?;
         let result = body(&mut Scope::visiting(self.engine, self.worker), &collection);
         self.worker.observe_all(self.engine);
         result
@@ -266,46 +231,40 @@ impl Place for Beside<'_, '_, '_> {
 
     fn scripting(&mut self, call: &Call<'_>, body: impl FnOnce(&mut dyn Scripting) -> CmdResult) -> CmdResult {
         self.held.release();
-        body(&mut Requested { place: self, call })
+        body(&mut OnScripts { place: self, call })
     }
 }
 
-/// A request that is on scripts.
-struct Requested<'q, 'r, 'e, 'c> {
-    place: &'q mut Beside<'r, 'e, 'c>,
-    call: &'q Call<'q>,
-}
-
-impl Scripting for Requested<'_, '_, '_, '_> {
-    fn server(&self) -> &Arc<Server> {
-        &self.place.cx.server
+impl RunsScripts for Beside<'_, '_, '_> {
+    fn cx(&self) -> &WorkerCx {
+        self.cx
     }
 
-    fn show(&self) {
-        monitor::show_first(self.place.cx, self.place.client, self.call);
+    fn client(&self) -> &Client {
+        self.client
     }
 
-    fn compile(&mut self, script: &Script) -> Result<(), CmdError> {
-        script::compile(self.place.cx, script)
-    }
-
-    fn run(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
-        let mark = reply.mark();
+    fn run_script(&mut self, request: (&Call<'_>, &Start<'_>), reply: &mut Reply) -> CmdResult {
+        let (mark, (_, start)) = (reply.mark(), request);
         if start.script.may_run_beside(start.given.keys().len()) {
-            match self.run_within(start, reply)? {
+            match self.run_within(request, reply)? {
                 Ok(()) => return Ok(()),
                 Err(Stopped::Strayed) => start.script.note_strayed(),
                 Err(stopped) => return Err(stopped.into_error(start)),
             }
             reply.truncate(mark);
         }
-        self.run_alone(start, reply)
+        self.run_alone(request, reply)
     }
 }
 
-impl Requested<'_, '_, '_, '_> {
+impl Beside<'_, '_, '_> {
     /// Runs a script under the locks of its keys.
-    fn run_within(&mut self, start: &Start<'_>, reply: &mut Reply) -> Result<Result<(), Stopped>, CmdError> {
+    fn run_within(
+        &mut self,
+        request: (&Call<'_>, &Start<'_>),
+        reply: &mut Reply,
+    ) -> Result<Result<(), Stopped>, CmdError> {
         let Beside {
             cx,
             client,
@@ -313,9 +272,11 @@ impl Requested<'_, '_, '_, '_> {
             pass,
             engine,
             ..
-        } = &mut *self.place;
+        } = self;
         let collection = resolve(cx, client.database)?;
-        let mut scope = Scope::for_keys(engine, worker, &collection, start.given.keys());
+        let places = request.1.given.keys().map(|key| collection.place_of(key));
+        let guards = lock_all(places, |shard| lock(&cx.server, shard))?;
+        let mut scope = Scope::locked(engine, worker, guards);
         scope.worker().stop_clock();
         let ran = scope.attempt(|scope| {
             let mut place = Within {
@@ -327,34 +288,30 @@ impl Requested<'_, '_, '_, '_> {
                 pass,
                 has_strayed: false,
             };
-            script::run(cx, &mut place, (self.call, start), reply)
+            script::run(cx, &mut place, request, reply)
         });
         scope.worker().start_clock();
         Ok(ran)
     }
 
     /// Runs a script while nobody else runs.
-    fn run_alone(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
-        let (cx, client, engine) = (self.place.cx, &mut *self.place.client, self.place.engine);
-        let request = (self.call, start);
-        let ran = self.place.worker.outside(engine, self.place.pass, |worker| {
+    fn run_alone(&mut self, request: (&Call<'_>, &Start<'_>), reply: &mut Reply) -> CmdResult {
+        let (cx, client, engine) = (self.cx, &mut *self.client, self.engine);
+        let result = self.worker.outside(engine, self.pass, |worker| {
             worker.with_exclusive(engine, |kit, gate| {
                 kit.as_transaction(|kit| {
-                    Scope::exclusive(engine, kit, gate).attempt(|scope| {
-                        let kit = scope.worker();
-                        let mut place = Alone {
-                            cx,
-                            client,
-                            kit,
-                            engine,
-                            gate,
-                        };
-                        script::run(cx, &mut place, request, reply)
-                    })
+                    let mut place = Alone {
+                        cx,
+                        client,
+                        kit,
+                        engine,
+                        gate,
+                    };
+                    place.run_script(request, reply)
                 })
             })
         });
-        self.place.worker.observe_all(engine);
-        ran.map_err(|stopped| stopped.into_error(start))
+        self.worker.observe_all(engine);
+        result
     }
 }

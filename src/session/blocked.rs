@@ -95,8 +95,7 @@ struct Again<'a> {
 
 impl Place for Again<'_> {
     fn reader(&self) -> Option<u64> {
-        let client = &self.blocked.client;
-        client.caching.remembers().then_some(client.id)
+        self.blocked.client.reader()
     }
 
     fn on_keys<R>(

@@ -13,7 +13,7 @@ use super::alone::Alone;
 use super::beside::resolve;
 use super::call::{Call, Keys, OwnedCall, Queue};
 use super::cx::WorkerCx;
-use super::executor::{Place, execute};
+use super::executor::{Place, Series, execute};
 use super::monitor;
 use super::run::Run;
 use super::stopwatch::{Replied, Stopwatch};
@@ -87,7 +87,7 @@ impl Run<'_, '_, '_> {
         }
         let (cx, watch) = (self.cx, &mut *self.watch);
         let quiet = client.handle.no_touch.load(Ordering::Relaxed);
-        let reader = client.handle.caching.remembers().then_some(client.handle.id);
+        let reader = client.handle.reader();
         let mut run = |scope: &mut Scope<'_>| {
             let mut place = LockedRun {
                 cx,
@@ -161,21 +161,12 @@ fn check_can_be_taken_back(queue: &Queue) -> CmdResult {
     )))
 }
 
-/// Where the commands of a transaction run.
-trait InTransaction: Place {
-    /// What is needed of the thread.
-    fn kit(&mut self) -> &mut Kit;
-
-    /// The client.
-    fn client(&self) -> &Client;
-}
-
 /// Runs the commands one after another and writes their replies. Where one has closed the connection: the others run, and
 /// are not answered; what was answered ends there.
 ///
 /// # Errors
 /// That of a command that fails, where the transaction is rolled back then.
-fn run_queue<P: InTransaction>(
+fn run_queue<P: Series>(
     cx: &WorkerCx,
     place: &mut P,
     watch: &mut Stopwatch,
@@ -254,7 +245,7 @@ struct LockedRun<'a, 's> {
     reader: Option<u64>,
 }
 
-impl InTransaction for LockedRun<'_, '_> {
+impl Series for LockedRun<'_, '_> {
     fn kit(&mut self) -> &mut Kit {
         self.scope.worker()
     }
@@ -279,15 +270,5 @@ impl Place for LockedRun<'_, '_> {
 
     fn publishing(&mut self, body: impl FnOnce(&PublishCx<'_>) -> CmdResult) -> CmdResult {
         body(&self.cx.publish_cx(self.scope.worker()))
-    }
-}
-
-impl InTransaction for Alone<'_> {
-    fn kit(&mut self) -> &mut Kit {
-        self.kit
-    }
-
-    fn client(&self) -> &Client {
-        self.client
     }
 }

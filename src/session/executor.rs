@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** a command that touched a key outside of what its spec names answers an error.
 
+use crate::client::Client;
 use crate::commands::blocking::Attempt;
 use crate::commands::context::{MaintenanceCx, PublishCx, Scripting, SessionCx};
 use crate::commands::error::CmdError;
@@ -20,6 +21,7 @@ use crate::engine::ranges::RangeTxn;
 use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
 use crate::engine::txn::{ReadTxn, Txn};
+use crate::engine::worker::Kit;
 use crate::resp::Reply;
 
 use super::call::Call;
@@ -124,6 +126,15 @@ pub trait Place {
     ) -> Result<Flow<Waiting>, CmdError> {
         Err(NOT_HERE)
     }
+}
+
+/// Where the calls of one client run one after another: those of a transaction, or of a script.
+pub(super) trait Series: Place {
+    /// What is needed of the thread.
+    fn kit(&mut self) -> &mut Kit;
+
+    /// The client.
+    fn client(&self) -> &Client;
 }
 
 /// Runs a call. On an error the caller drops what was written to `reply`.

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** the shard is released before another lock is taken, the pass given up, or anything waited for.
 
-use crate::engine::collection::{Collection, ShardState};
+use crate::engine::collection::{Collection, Shard, ShardState};
 use crate::engine::ids::ShardNo;
 use crate::sync::MutexGuard;
 
@@ -27,22 +27,24 @@ impl<'c> HeldShard<'c> {
         self.collection.filter(|own| std::ptr::eq(*own, other))
     }
 
-    /// The state of a shard of `collection`, the one this was made for; locked from here on, unless it is already. While
-    /// that takes long `gives_up` is asked now and then.
+    /// The state of a shard of `collection`, the one this was made for; locked from here on, by `lock` unless it is already.
+    ///
+    /// # Errors
+    /// That of `lock`; no shard is locked then.
     #[inline]
-    pub fn lock(
+    pub fn lock<E>(
         &mut self,
         collection: &'c Collection,
         shard: ShardNo,
-        gives_up: impl Fn() -> bool,
-    ) -> Option<&mut ShardState> {
+        lock: impl FnOnce(&'c Shard) -> Result<MutexGuard<'c, ShardState>, E>,
+    ) -> Result<&mut ShardState, E> {
         let kept = self.held.take().filter(|(held, _)| *held == shard);
         let held = match kept {
             Some(kept) => kept,
-            None => (shard, collection.shard(shard).lock_unless(gives_up)?),
+            None => (shard, lock(collection.shard(shard))?),
         };
         let (_, guard) = self.held.insert(held);
-        Some(guard)
+        Ok(guard)
     }
 
     /// Unlocks the shard, if one is locked.

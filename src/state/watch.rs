@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -48,23 +48,15 @@ impl Stint {
 #[derive(Default)]
 pub struct ScriptWatch {
     watched: Mutex<Vec<(Interrupter, Stint)>>,
-    is_used: AtomicBool,
 }
 
 impl ScriptWatch {
-    /// Whether a script has run.
-    #[inline]
-    pub fn is_used(&self) -> bool {
-        self.is_used.load(Ordering::Relaxed)
-    }
-
     /// Watches the scripts of a worker, which `interrupter` interrupts.
     pub fn add(server: &Arc<Server>, interrupter: Interrupter) -> Stint {
         let stint = Stint {
             epoch: Instant::now(),
             began_us: Arc::default(),
         };
-        server.script_watch.is_used.store(true, Ordering::Relaxed);
         let mut watched = server.script_watch.watched.lock();
         watched.push((interrupter, stint.clone()));
         if watched.len() == 1 {

@@ -183,6 +183,33 @@ fn what_came_before_a_script_was_busy_is_told_so_too() {
 }
 
 #[test]
+fn who_waits_for_what_a_script_has_locked_is_told_when_it_is_busy() {
+    let server = Server::lokikv(&["server.workers=2", "scripts.busy_reply_threshold_ms=400"]);
+    let mut runs = server.connect();
+    runs.call(&["SET", "half", "1"]);
+    let get = "return redis.call('get', KEYS[1])";
+    let waits: [&[&str]; 4] = [
+        &["GET", "half"],
+        &["MGET", "x", "half"],
+        &["EVAL", get, "2", "x", "half"],
+        &["DBSIZE"],
+    ];
+    // Two of each: one is of the worker that does not run the script.
+    let mut others: Vec<Conn> = (0..2 * waits.len()).map(|_| server.connect()).collect();
+    runs.send(&["EVAL", "while true do end", "1", "half"]).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    for (at, other) in others.iter_mut().enumerate() {
+        other.send(waits[at / 2]).unwrap();
+    }
+    for other in &mut others {
+        assert!(error(&other.recv().unwrap().value).starts_with("BUSY "));
+    }
+    assert_eq!(others[0].call(&["SCRIPT", "KILL"]), Value::ok());
+    assert!(error(&runs.recv().unwrap().value).starts_with("ERR Script killed"));
+    assert_eq!(others[0].call(&["GET", "half"]), Value::bulk("1"));
+}
+
+#[test]
 fn a_script_that_has_written_is_taken_back_when_it_is_ended() {
     for (workers, first) in [
         (1, "redis.call('set', 'half', 1)"),

@@ -37,11 +37,6 @@ impl Shard {
         }
     }
 
-    /// Locks it: nobody gives up here.
-    pub fn lock_unless(&self, _: impl Fn() -> bool) -> Option<MutexGuard<'_, ShardState>> {
-        Some(self.state.lock())
-    }
-
     /// Locks it.
     pub fn lock(&self) -> MutexGuard<'_, ShardState> {
         self.state.lock()

@@ -331,12 +331,13 @@ impl Connection {
 
     /// What it has run may be shown: sends the replies, and goes on with what comes behind.
     pub fn settled(&mut self) -> Next {
-        if !matches!(self.state, State::Settling(_)) {
+        let ran = match std::mem::replace(&mut self.state, State::Running) {
+            State::Settling(ran) => ran,
             // That has been done while something else went on.
-            return Next::Rest;
-        }
-        let State::Settling(ran) = std::mem::replace(&mut self.state, State::Running) else {
-            return Next::Rest;
+            other => {
+                self.state = other;
+                return Next::Rest;
+            }
         };
         if self.handle.is_killed() {
             return Next::End;

@@ -5,39 +5,72 @@ mod judge;
 mod machine;
 mod within;
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::call::Call;
 use super::cx::WorkerCx;
-use super::executor::Place;
+use super::executor::Series;
+use super::monitor;
 use crate::client::Client;
+use crate::commands::context::Scripting;
 use crate::commands::error::CmdError;
 use crate::commands::scripting::Start;
-use crate::engine::worker::Kit;
+use crate::commands::spec::CmdResult;
 use crate::resp::Reply;
 use crate::script::{Outcome, Stop};
-use crate::state::Script;
+use crate::state::{Script, Server};
 use host::Running;
 
 pub use machine::Machine;
 pub(super) use within::Within;
 
-/// Compiles a script for this worker.
-pub(super) fn compile(cx: &WorkerCx, script: &Script) -> Result<(), CmdError> {
-    cx.machine.borrow_mut().with(&cx.server, script).map(drop)
-}
-
 /// Where a script's calls run.
-pub(super) trait Stage: Place {
+pub(super) trait Stage: Series {
     /// The client whose request runs the script.
-    fn client(&mut self) -> &mut Client;
-
-    /// What is needed of the thread.
-    fn kit(&mut self) -> &mut Kit;
+    fn client_mut(&mut self) -> &mut Client;
 
     /// Whether a call has needed more than there is here.
     fn has_strayed(&self) -> bool {
         false
+    }
+}
+
+/// Where a command on scripts runs.
+pub(super) trait RunsScripts {
+    /// What the worker has.
+    fn cx(&self) -> &WorkerCx;
+
+    /// The client whose command it is.
+    fn client(&self) -> &Client;
+
+    /// Runs a script for the call, and writes what it answers.
+    fn run_script(&mut self, request: (&Call<'_>, &Start<'_>), reply: &mut Reply) -> CmdResult;
+}
+
+/// A command on scripts.
+pub(super) struct OnScripts<'q, P> {
+    pub place: &'q mut P,
+    pub call: &'q Call<'q>,
+}
+
+impl<P: RunsScripts> Scripting for OnScripts<'_, P> {
+    fn server(&self) -> &Arc<Server> {
+        &self.place.cx().server
+    }
+
+    fn show(&self) {
+        monitor::show_first(self.place.cx(), self.place.client(), self.call);
+    }
+
+    fn compile(&mut self, script: &Script) -> Result<(), CmdError> {
+        let cx = self.place.cx();
+        cx.machine.borrow_mut().with(&cx.server, script).map(drop)
+    }
+
+    fn run(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
+        self.place.run_script((self.call, start), reply)
     }
 }
 
@@ -84,7 +117,7 @@ pub(super) fn run<P: Stage>(
     drop(running);
     made.stint.end();
     made.tell_bytes(&cx.server.scripts);
-    place.client().select(database);
+    place.client_mut().select(database);
     cx.server.scripts.note_use(&start.script);
     match ran {
         Ok(Some(outcome)) => {

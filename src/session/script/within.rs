@@ -23,7 +23,7 @@ use crate::engine::scope::Scope;
 use crate::engine::worker::Kit;
 use crate::session::call::{Call, Keys};
 use crate::session::cx::WorkerCx;
-use crate::session::executor::Place;
+use crate::session::executor::{Place, Series};
 
 /// Never shown: the script starts again.
 const STRAYED: CmdError = CmdError::text("ERR the script needs more than the keys that it was given");
@@ -51,13 +51,19 @@ impl Within<'_, '_> {
     }
 }
 
-impl Stage for Within<'_, '_> {
-    fn client(&mut self) -> &mut Client {
-        self.client
-    }
-
+impl Series for Within<'_, '_> {
     fn kit(&mut self) -> &mut Kit {
         self.scope.worker()
+    }
+
+    fn client(&self) -> &Client {
+        self.client
+    }
+}
+
+impl Stage for Within<'_, '_> {
+    fn client_mut(&mut self) -> &mut Client {
+        self.client
     }
 
     fn has_strayed(&self) -> bool {
@@ -67,8 +73,7 @@ impl Stage for Within<'_, '_> {
 
 impl Place for Within<'_, '_> {
     fn reader(&self) -> Option<u64> {
-        let handle = &self.client.handle;
-        handle.caching.remembers().then_some(handle.id)
+        self.client.handle.reader()
     }
 
     fn on_keys<R>(
