@@ -1,7 +1,5 @@
 //! Numbers as texts, in each of the ways that scripts see them.
 
-use std::ffi::c_int;
-
 /// What C makes of a double as an integer: the lowest for all that is none.
 #[expect(
     clippy::cast_possible_truncation,
@@ -26,23 +24,6 @@ pub(super) fn to_i64(number: f64) -> i64 {
 pub(super) fn exact_i64(number: f64) -> Option<i64> {
     let integer = to_i64(number);
     (integer as f64 == number && integer != i64::MIN).then_some(integer)
-}
-
-/// As C's `%.{precision}g`.
-pub(super) fn general(number: f64, precision: u8) -> String {
-    let mut text = [0_u8; 64];
-    // SAFETY: the buffer's size is given; `precision` is at most 255, and more digits than fit are cut off.
-    let written = unsafe {
-        libc::snprintf(
-            text.as_mut_ptr().cast(),
-            text.len(),
-            c"%.*g".as_ptr(),
-            c_int::from(precision),
-            number,
-        )
-    };
-    let len = usize::try_from(written).unwrap_or(0).min(text.len() - 1);
-    String::from_utf8_lossy(text.get(..len).unwrap_or_default()).into_owned()
 }
 
 /// The fewest digits that are read as the same double, written as Redis 8 does.
@@ -87,7 +68,7 @@ fn zeros(n: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{exact_i64, general, shortest, to_i64};
+    use super::{exact_i64, shortest, to_i64};
 
     #[test]
     fn digits_are_as_few_as_can_be() {
@@ -118,6 +99,5 @@ mod tests {
             (3, -3, i64::MIN, i64::MIN)
         );
         assert_eq!((exact_i64(2.0), exact_i64(2.5), exact_i64(1e19)), (Some(2), None, None));
-        assert_eq!((general(0.1, 14), general(1e15, 14)), ("0.1".into(), "1e+15".into()));
     }
 }

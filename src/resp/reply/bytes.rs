@@ -21,18 +21,6 @@ impl Reply {
         self.bulk(&cleaned);
     }
 
-    /// A text of any bytes with its format.
-    pub fn verbatim_bytes(&mut self, format: &[u8; 3], text: &[u8]) {
-        if self.proto == Proto::Resp2 {
-            return self.bulk(text);
-        }
-        self.len_header(b'=', text.len() + 4);
-        self.out.push(format);
-        self.out.push(b":");
-        self.out.push(text);
-        self.put(b"\r\n");
-    }
-
     /// All that is to be sent, in one piece; copied only if it lies in several.
     #[must_use]
     pub fn contiguous(&self) -> Cow<'_, [u8]> {

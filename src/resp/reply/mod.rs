@@ -13,7 +13,7 @@ mod text;
 #[cfg(test)]
 mod wants_tests;
 
-pub use double::format_double;
+pub use double::{format_double, format_general};
 pub use text::DeferredText;
 
 use crate::shared::Shared;
@@ -263,11 +263,7 @@ impl Reply {
 
     /// A number of any size, given by its digits.
     pub fn big_number(&mut self, digits: &str) {
-        if self.is_resp3() {
-            self.line(b'(', digits.as_bytes())
-        } else {
-            self.bulk(digits.as_bytes())
-        }
+        self.big_number_bytes(digits.as_bytes());
     }
 
     /// Begins an array whose length is known only at its end.

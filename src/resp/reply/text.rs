@@ -11,6 +11,11 @@ pub struct DeferredText(Position);
 impl Reply {
     /// A text with its format.
     pub fn verbatim(&mut self, format: &[u8; 3], text: &str) {
+        self.verbatim_bytes(format, text.as_bytes());
+    }
+
+    /// A text of any bytes with its format.
+    pub fn verbatim_bytes(&mut self, format: &[u8; 3], text: &[u8]) {
         let deferred = self.deferred_text();
         self.put_text(text);
         self.finish_text(deferred, format);
@@ -22,20 +27,20 @@ impl Reply {
     }
 
     /// Writes a piece of the text; whether there is sense in writing more: the client is not lost.
-    pub fn put_text(&mut self, piece: &str) -> bool {
-        self.put(piece.as_bytes());
+    pub fn put_text(&mut self, piece: &[u8]) -> bool {
+        self.put(piece);
         !self.is_over_limit()
     }
 
     /// Ends the text.
     pub fn finish_text(&mut self, deferred: DeferredText, format: &[u8; 3]) {
         let text_bytes = self.out.bytes_since(deferred.0);
-        let (kind, label) = match self.proto {
-            Proto::Resp2 => ('$', String::new()),
-            Proto::Resp3 => ('=', format!("{}:", String::from_utf8_lossy(format))),
+        let (kind, label): (_, &[u8]) = match self.proto {
+            Proto::Resp2 => ('$', b""),
+            Proto::Resp3 => ('=', &[format.as_slice(), b":"].concat()),
         };
-        let header = format!("{kind}{}\r\n{label}", label.len() + text_bytes);
-        self.out.insert(deferred.0, header.as_bytes());
+        let header = format!("{kind}{}\r\n", label.len() + text_bytes);
+        self.out.insert(deferred.0, &[header.as_bytes(), label].concat());
         self.put(b"\r\n");
     }
 }

@@ -50,7 +50,7 @@ fn list(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
     let text = reply.deferred_text();
     for client in clients {
         let line = client_line(cx.commands, &client, now_ms) + "\n";
-        if !reply.put_text(&line) {
+        if !reply.put_text(line.as_bytes()) {
             break;
         }
     }

@@ -1,8 +1,8 @@
 //! Values become JSON.
 
 use super::super::super::lua::{Kind, Raise, Stack};
-use super::super::super::numbers::general;
 use super::settings::{InvalidNumbers, Settings};
+use crate::resp::format_general;
 use std::ffi::c_int;
 
 pub(super) fn encode(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
@@ -143,7 +143,8 @@ impl Encoding {
             }
         }
         let precision = u8::try_from(self.settings.precision).unwrap_or(14);
-        self.json.extend_from_slice(general(number, precision).as_bytes());
+        self.json
+            .extend_from_slice(format_general(number, precision).as_bytes());
         Ok(())
     }
 
