@@ -41,7 +41,7 @@ const NUMBERS: [(&str, f64); 9] = [
 const REPL_ALL: i64 = 3;
 
 /// Pushes the table. `version` is Redis's that the server says it is like.
-pub(super) fn push_table(stack: &mut Stack<'_>, version: (u8, u8, u8)) {
+pub(super) fn push_table(stack: &mut Stack<'_>, version: &str) {
     stack.push_table(0, 32);
     let table = stack.top();
     stack.set_natives(table, &FUNCTIONS);
@@ -49,11 +49,12 @@ pub(super) fn push_table(stack: &mut Stack<'_>, version: (u8, u8, u8)) {
         stack.push_number(number);
         stack.set_field(table, name);
     }
-    let (major, minor, patch) = version;
-    stack.push_string(format!("{major}.{minor}.{patch}"));
+    stack.push_string(version);
     stack.set_field(table, "REDIS_VERSION");
+    // A byte for each of its parts.
+    let parts = version.split('.').map(|part| part.parse::<u8>().unwrap_or(0));
     stack.push_number(f64::from(
-        u32::from(major) << 16 | u32::from(minor) << 8 | u32::from(patch),
+        parts.fold(0, |number: u32, part| number << 8 | u32::from(part)),
     ));
     stack.set_field(table, "REDIS_VERSION_NUM");
 }

@@ -15,7 +15,7 @@ const OS: [&str; 1] = ["clock"];
 const TABLES: [&str; 7] = ["string", "table", "math", "os", "coroutine", "redis", "server"];
 
 /// Makes the state ready for scripts.
-pub(super) fn set_up(state: &State, version: (u8, u8, u8)) {
+pub(super) fn set_up(state: &State, version: &str) {
     state.with_stack(|stack| {
         state.push_globals(stack);
         let globals = stack.top();
@@ -39,7 +39,7 @@ pub(super) fn set_up(state: &State, version: (u8, u8, u8)) {
     });
 }
 
-fn fill(stack: &mut Stack<'_>, globals: c_int, version: (u8, u8, u8)) {
+fn fill(stack: &mut Stack<'_>, globals: c_int, version: &str) {
     for name in REMOVED {
         stack.push_nil();
         stack.set_field(globals, name);

@@ -15,7 +15,7 @@ pub struct Settings {
     /// Bytes that values of scripts may take.
     pub memory_bytes_max: usize,
     /// Redis's version that the server says it is like: `redis.REDIS_VERSION`.
-    pub version: (u8, u8, u8),
+    pub version: &'static str,
 }
 
 /// Source that is no script.

@@ -44,7 +44,7 @@ impl Host for TestHost {
 
 pub(super) const SETTINGS: Settings = Settings {
     memory_bytes_max: 64 << 20,
-    version: (8, 2, 3),
+    version: "8.2.3",
 };
 
 pub(super) fn vm() -> Vm {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::commands::error::CmdError;
+use crate::commands::server::REDIS_VERSION;
 use crate::script::{Settings, Vm};
 use crate::state::{Script, ScriptWatch, Scripts, Server, Stint};
 
@@ -10,9 +11,6 @@ use crate::state::{Script, ScriptWatch, Scripts, Server, Stint};
 const STALE_MAX: usize = 500;
 /// What values of a worker's scripts may take.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
-/// What Redis says of itself to scripts.
-const VERSION: (u8, u8, u8) = (7, 0, 15);
-
 /// See the module.
 #[derive(Default)]
 pub struct Machine {
@@ -65,7 +63,7 @@ impl Made {
     fn new(server: &Arc<Server>) -> Self {
         let vm = Vm::new(Settings {
             memory_bytes_max: MEMORY_BYTES_MAX,
-            version: VERSION,
+            version: REDIS_VERSION,
         });
         let stint = ScriptWatch::add(server, vm.interrupter());
         Self {
