@@ -17,6 +17,7 @@ mod rows;
 mod sides;
 #[allow(dead_code, reason = "another benchmark uses ratios of two")]
 mod table;
+mod test;
 mod throughput;
 
 use clap::Parser;

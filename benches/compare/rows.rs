@@ -1,7 +1,7 @@
 //! The rows of the throughput table, as the command line names them: `get/c50/p16`, `set/c50/p1/r40000/d16384`.
 
 use super::common::load::Load;
-use super::common::load::requests::{Keyspace, Test, VALUE_BYTES};
+use super::test::{Keyspace, Test, VALUE_BYTES};
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,29 +28,44 @@ pub const DEFAULT: [&str; 16] = [
 
 /// One row: its load.
 #[derive(Clone, Debug)]
-pub struct Row(pub Load);
+pub struct Row {
+    test: Test,
+    value_bytes: usize,
+    connections: usize,
+    pipeline: usize,
+    rate: Option<u64>,
+}
 
 impl Row {
     /// Whether the log has to do with it.
     pub fn writes(&self) -> bool {
-        self.0.test.writes()
+        self.test.writes()
     }
 
     /// The keys it asks for.
     pub fn keyspace(&self) -> Keyspace {
-        Keyspace::of(self.0.test, self.0.value_bytes)
+        Keyspace::of(self.test, self.value_bytes)
+    }
+
+    /// What is done to a server.
+    pub fn load(&self) -> Load {
+        Load {
+            unit: self.test.unit(self.value_bytes),
+            connections: self.connections,
+            pipeline: self.pipeline,
+            rate: self.rate,
+        }
     }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let load = &self.0;
-        write!(f, "{}/c{}/p{}", load.test, load.connections, load.pipeline)?;
-        if let Some(rate) = load.rate {
+        write!(f, "{}/c{}/p{}", self.test, self.connections, self.pipeline)?;
+        if let Some(rate) = self.rate {
             write!(f, "/r{rate}")?;
         }
-        if load.value_bytes != VALUE_BYTES {
-            write!(f, "/d{}", load.value_bytes)?;
+        if self.value_bytes != VALUE_BYTES {
+            write!(f, "/d{}", self.value_bytes)?;
         }
         Ok(())
     }
@@ -61,12 +76,12 @@ impl FromStr for Row {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut parts = text.split('/');
-        let mut load = Load {
+        let mut row = Self {
             test: parts.next().unwrap_or_default().parse::<Test>()?,
+            value_bytes: VALUE_BYTES,
             connections: 50,
             pipeline: 1,
             rate: None,
-            value_bytes: VALUE_BYTES,
         };
         for part in parts {
             let (letter, number) = part.split_at_checked(1).unwrap_or_default();
@@ -79,16 +94,16 @@ impl FromStr for Row {
                 }
             };
             match letter {
-                "c" => load.connections = number,
-                "p" => load.pipeline = number,
-                "r" => load.rate = Some(number as u64),
-                "d" => load.value_bytes = number,
+                "c" => row.connections = number,
+                "p" => row.pipeline = number,
+                "r" => row.rate = Some(number as u64),
+                "d" => row.value_bytes = number,
                 _ => {
                     let letters = "c (connections), p (pipeline), r (requests a second), d (bytes of a value)";
                     return Err(format!("{part:?} in {text:?}: there are {letters}"));
                 }
             }
         }
-        Ok(Self(load))
+        Ok(row)
     }
 }

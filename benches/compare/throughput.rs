@@ -90,7 +90,7 @@ fn measure(options: &Options, sides: &Sides, generator: &Generator, durability: 
             for side in sides.order(round) {
                 let server = servers.get(side).ok_or("no such server")?;
                 server.resume()?;
-                let sample = load::measure(server, &cell.row.0, generator)
+                let sample = load::measure(server, &cell.row.load(), generator)
                     .map_err(|error| format!("{}, {}: {error}", cell.row, name(sides, side)))?;
                 server.pause()?;
                 samples.push((side, sample));

@@ -66,7 +66,7 @@ impl<'a> Lane<'a> {
                 unsent: Vec::new(),
             });
         }
-        let requests = Requests::new(load.test, load.value_bytes, load.pipeline, number as u64 + 1);
+        let requests = Requests::new(&load.unit, load.pipeline, number as u64 + 1);
         let pace = load.rate.map(|rate| Pace {
             interval: Duration::from_secs_f64((requests.replies() * lanes) as f64 / rate as f64),
             due: Instant::now(),

@@ -15,7 +15,7 @@ use super::histogram::Histogram;
 use super::process::ThreadTimes;
 use super::server::Server;
 use lane::Lane;
-use requests::Test;
+use requests::Unit;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -28,15 +28,13 @@ const STOP: u8 = 2;
 #[derive(Clone, Debug)]
 pub struct Load {
     /// What is asked.
-    pub test: Test,
+    pub unit: Unit,
     /// Connections.
     pub connections: usize,
     /// Requests sent before replies are waited for.
     pub pipeline: usize,
     /// Requests a second, of all connections; `None`: as many as the server answers.
     pub rate: Option<u64>,
-    /// Bytes of a value.
-    pub value_bytes: usize,
 }
 
 /// What was measured.
