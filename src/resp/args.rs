@@ -9,6 +9,9 @@ use crate::shared::Shared;
 use std::ops::Index;
 use std::sync::Arc;
 
+/// What an [`OwnedRequest`] keeps when it is cleared.
+const ROOM_BYTES_KEPT: usize = 16 * 1024;
+
 /// Where one argument lies: an offset and a length, or the number of a big argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -162,7 +165,7 @@ impl std::fmt::Debug for Args<'_> {
     }
 }
 
-/// A request with bytes of its own: what MULTI queues.
+/// A request with bytes of its own: what MULTI queues, and what scripts call.
 #[derive(Clone, Debug, Default)]
 pub struct OwnedRequest {
     bytes: Vec<u8>,
@@ -186,6 +189,17 @@ impl OwnedRequest {
             owned.push(arg);
         }
         owned
+    }
+
+    /// Forgets its arguments, and keeps the room of small ones.
+    pub fn clear(&mut self) {
+        if self.heap_bytes() > ROOM_BYTES_KEPT {
+            *self = Self::default();
+        } else {
+            self.bytes.clear();
+            self.spans.clear();
+            self.bigs.clear();
+        }
     }
 
     /// Adds an argument by copying it.

@@ -5,9 +5,7 @@ use super::host::{LogLevel, Stop};
 use super::lua::{Kind, Native, Raise, Stack};
 use super::numbers::{exact_i64, shortest, to_i64};
 use super::sha1::Sha1;
-use crate::resp::Proto;
-use smallvec::SmallVec;
-use std::borrow::Cow;
+use crate::resp::{Args, OwnedRequest, Proto};
 use std::ffi::c_int;
 
 const FUNCTIONS: [(&str, Native); 12] = [
@@ -69,45 +67,59 @@ fn pcall(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
 
 /// Runs the command that the arguments are, and pushes its reply; whether that is an error.
 fn run_command(stack: &mut Stack<'_>) -> Result<bool, Raise> {
-    let args = match command(stack) {
-        Ok(args) => args,
-        Err(text) => {
-            push_error(stack, text);
-            return Ok(true);
-        }
-    };
+    with_command(stack, |stack, command| {
+        let command = match command {
+            Ok(command) => command,
+            Err(text) => {
+                push_error(stack, text);
+                return Ok(true);
+            }
+        };
+        let context = stack.context();
+        let mut reply = context.reply.take();
+        reply.set_proto(context.proto.get());
+        let called = context.ask(|host| host.call(command, &mut reply));
+        let result = match called {
+            Ok(()) => push_reply(stack, &reply.contiguous()),
+            Err(Stop) => Err(Raise::Stopped),
+        };
+        reply.clear();
+        context.reply.replace(reply);
+        result
+    })
+}
+
+/// Does `work` with the command that the arguments are, or with why they are none.
+fn with_command<R>(stack: &mut Stack<'_>, work: impl FnOnce(&mut Stack<'_>, Result<Args<'_>, &[u8]>) -> R) -> R {
     let context = stack.context();
-    let mut reply = context.reply.take();
-    reply.set_proto(context.proto.get());
-    let slices: SmallVec<[&[u8]; 16]> = args.iter().map(AsRef::as_ref).collect();
-    let called = context.ask(|host| host.call(&slices, &mut reply));
-    let result = match called {
-        Ok(()) => push_reply(stack, &reply.contiguous()),
-        Err(Stop) => Err(Raise::Stopped),
-    };
-    reply.clear();
-    context.reply.replace(reply);
+    let mut request = context.request.take();
+    let is_command = fill(stack, &mut request);
+    let result = work(stack, is_command.map(|()| request.args()));
+    request.clear();
+    context.request.replace(request);
     result
 }
 
-/// A command as a script gives it.
-type Command<'a> = SmallVec<[Cow<'a, [u8]>; 16]>;
-
-/// The arguments as a command, or why they are none.
-fn command<'a>(stack: &Stack<'a>) -> Result<Command<'a>, &'static [u8]> {
+/// Fills in the arguments as a command, unless they are none.
+fn fill(stack: &Stack<'_>, request: &mut OwnedRequest) -> Result<(), &'static [u8]> {
     if stack.arguments() == 0 {
         return Err(b"ERR Please specify at least one argument for this redis lib call");
     }
-    let argument = |at| match stack.kind(at) {
-        Kind::String => Ok(Cow::Borrowed(stack.argument_text(at).unwrap_or_default())),
-        Kind::Number => Ok(Cow::Owned(digits(stack.number(at).unwrap_or_default()).into_bytes())),
-        _ => Err(&b"ERR Lua redis lib command arguments must be strings or integers"[..]),
-    };
-    (1..=stack.arguments()).map(argument).collect()
+    for at in 1..=stack.arguments() {
+        match stack.kind(at) {
+            Kind::String => request.push(stack.argument_text(at).unwrap_or_default()),
+            Kind::Number => push_digits(request, stack.number(at).unwrap_or_default()),
+            _ => return Err(b"ERR Lua redis lib command arguments must be strings or integers"),
+        }
+    }
+    Ok(())
 }
 
-fn digits(number: f64) -> String {
-    exact_i64(number).map_or_else(|| shortest(number), |integer| integer.to_string())
+fn push_digits(request: &mut OwnedRequest, number: f64) {
+    match exact_i64(number) {
+        Some(integer) => request.push(itoa::Buffer::new().format(integer).as_bytes()),
+        None => request.push(shortest(number).as_bytes()),
+    }
 }
 
 /// Raises an error of ours, as Redis does: without a place before it.
@@ -221,20 +233,21 @@ fn debug(_: &mut Stack<'_>) -> Result<c_int, Raise> {
 }
 
 fn acl_check(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
-    let args = match command(stack) {
-        Ok(args) => args,
-        Err(text) => {
-            push_error(stack, text);
-            return Err(Raise::Top);
+    with_command(stack, |stack, command| {
+        let command = match command {
+            Ok(command) => command,
+            Err(text) => {
+                push_error(stack, text);
+                return Err(Raise::Top);
+            }
+        };
+        match stack.context().ask(|host| Ok(host.acl_check(command))) {
+            Err(Stop) => Err(Raise::Stopped),
+            Ok(None) => refuse(stack, "ERR Invalid command passed to redis.acl_check_cmd()"),
+            Ok(Some(may)) => {
+                stack.push_boolean(may);
+                Ok(1)
+            }
         }
-    };
-    let slices: SmallVec<[&[u8]; 16]> = args.iter().map(AsRef::as_ref).collect();
-    match stack.context().ask(|host| Ok(host.acl_check(&slices))) {
-        Err(Stop) => Err(Raise::Stopped),
-        Ok(None) => refuse(stack, "ERR Invalid command passed to redis.acl_check_cmd()"),
-        Ok(Some(may)) => {
-            stack.push_boolean(may);
-            Ok(1)
-        }
-    }
+    })
 }

@@ -1,6 +1,6 @@
 //! What a running script asks of the server. Scripts know nothing of sessions or the engine: they know a [`Host`].
 
-use crate::resp::Reply;
+use crate::resp::{Args, Reply};
 
 /// The script may not go on, for good: it is killed, or has to start again elsewhere. The host knows why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +26,13 @@ pub trait Host {
     ///
     /// # Errors
     /// [`Stop`] ends the script.
-    fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Stop>;
+    fn call(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Stop>;
 
     /// Writes a line to the server's log.
     fn log(&mut self, level: LogLevel, message: &[u8]);
 
     /// Whether the user may run this command; `None`: there is no such command.
-    fn acl_check(&mut self, args: &[&[u8]]) -> Option<bool>;
+    fn acl_check(&mut self, args: Args<'_>) -> Option<bool>;
 
     /// Asked now and then once the script has been [interrupted](super::Interrupter::arm): may it go on?
     ///

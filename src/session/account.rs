@@ -59,11 +59,22 @@ pub(super) fn note(
     log_call(cx, kit, handle, call, Some(took), reply_bytes);
 }
 
-/// Notes a call of a script, whose client the logs do not name, as in Redis.
-pub(super) fn note_of_script(cx: &WorkerCx, kit: &Kit, call: &Call<'_>, took: Duration, reply_bytes: usize) {
+/// Counts a call of a script.
+#[inline]
+pub(super) fn count_of_script(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
     kit.counters().commands.add(1);
-    count(cx, kit, call.command, took);
-    log_whose(cx, kit, None, call, Some(took), reply_bytes);
+    if let Some(stats) = cx.server.stats.command(kit.cell(), command.id) {
+        stats.record(took.as_nanos() as u64);
+    }
+}
+
+/// Puts a call of a script into the logs that want it. They do not name its client, as in Redis.
+#[inline]
+pub(super) fn log_of_script(cx: &WorkerCx, kit: &Kit, call: &Call<'_>, took: Option<Duration>, reply_bytes: usize) {
+    if let Some(took) = took {
+        note_latency(cx, kit, call.command, took);
+    }
+    log_whose(cx, kit, None, call, took, reply_bytes);
 }
 
 /// Counts a call, and takes a latency sample of it if it was long.
@@ -72,6 +83,12 @@ fn count(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
     if let Some(stats) = stats.command(kit.cell(), command.id) {
         stats.record(took.as_nanos() as u64);
     }
+    note_latency(cx, kit, command, took);
+}
+
+/// Takes a latency sample of a call, if it was long.
+fn note_latency(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
+    let stats = &cx.server.stats;
     let (latency_ms, took_ms) = (cx.server.params.live().latency_threshold_ms(), micros(took) / 1000);
     if latency_ms > 0 && took_ms >= latency_ms {
         let is_fast = command.has(flag::FAST);

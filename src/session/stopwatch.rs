@@ -59,20 +59,31 @@ impl Default for Stopwatch {
     }
 }
 
+/// Whether small calls need no looks of their own: no log wants to know of them.
+pub(super) fn may_share(cx: &WorkerCx) -> bool {
+    let live = cx.server.params.live();
+    [
+        (LogKind::Slow, SHARED_TIME_MAX.as_micros() as u64),
+        (LogKind::LargeRequest, 2 * SMALL_BYTES_MAX as u64),
+        (LogKind::LargeReply, SMALL_BYTES_MAX as u64 + 1),
+    ]
+    .into_iter()
+    .all(|(kind, least)| u64::try_from(live.log_threshold(kind)).map_or(true, |threshold| threshold >= least))
+}
+
+/// Whether a call takes about as long as any other small one.
+#[inline]
+pub(super) fn is_small(call: &Call<'_>) -> bool {
+    call.command.has(flag::BRIEF) && call.args.len_bytes() <= SMALL_BYTES_MAX
+}
+
 impl Stopwatch {
     /// A turn begins.
     pub fn begin_turn(&mut self, cx: &WorkerCx, kit: &mut Kit) {
         self.at = Instant::now();
         self.submitted = self.at;
         kit.follow(self.at);
-        let live = cx.server.params.live();
-        self.may_share = [
-            (LogKind::Slow, SHARED_TIME_MAX.as_micros() as u64),
-            (LogKind::LargeRequest, 2 * SMALL_BYTES_MAX as u64),
-            (LogKind::LargeReply, SMALL_BYTES_MAX as u64 + 1),
-        ]
-        .into_iter()
-        .all(|(kind, least)| u64::try_from(live.log_threshold(kind)).map_or(true, |threshold| threshold >= least));
+        self.may_share = may_share(cx);
     }
 
     /// Hands records to the log within a turn that takes long, where others' may wait for them, or that has many.
@@ -95,7 +106,7 @@ impl Stopwatch {
     /// A call begins: when that is, if it is one that has looks of its own.
     #[inline]
     pub fn begin(&mut self, cx: &WorkerCx, kit: &mut Kit, call: &Call<'_>) -> Option<Instant> {
-        if self.may_share && call.command.has(flag::BRIEF) && call.args.len_bytes() <= SMALL_BYTES_MAX {
+        if self.may_share && is_small(call) {
             return None;
         }
         self.settle(cx, kit);

@@ -7,7 +7,7 @@
 use super::super::host::{Host, Stop};
 use super::super::libs::cjson::Instances;
 use super::random::Random;
-use crate::resp::Proto;
+use crate::resp::{OwnedRequest, Proto};
 use mlua::ffi;
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
@@ -77,7 +77,8 @@ pub(in crate::script) struct Context {
     /// The settings of `cjson`.
     pub(in crate::script) json: RefCell<Instances>,
     host: Cell<Option<NonNull<dyn Host>>>,
-    /// A buffer for replies that is used again.
+    /// A buffer for calls that is used again, and one for replies.
+    pub(in crate::script) request: RefCell<OwnedRequest>,
     pub(in crate::script) reply: RefCell<crate::resp::Reply>,
 }
 
@@ -93,6 +94,7 @@ impl Context {
             main: Cell::new(ptr::null_mut()),
             json: RefCell::default(),
             host: Cell::new(None),
+            request: RefCell::default(),
             reply: RefCell::new(crate::resp::Reply::new(Proto::Resp2)),
         }
     }

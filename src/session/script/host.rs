@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use super::Stage;
 use super::judge::Rights;
+use super::samples::Samples;
 use crate::commands::error::CmdError;
 use crate::commands::scripting::Start;
 use crate::commands::spec::{Command, KeyUses};
-use crate::resp::{Args, OwnedRequest, Reply};
+use crate::resp::{Args, Reply};
 use crate::script::{Host, LogLevel, Stop};
 use crate::session::account;
 use crate::session::call::Call;
@@ -20,6 +21,7 @@ use crate::session::cx::WorkerCx;
 use crate::session::executor::execute;
 use crate::session::monitor;
 use crate::session::prepare::Prepared;
+use crate::session::stopwatch;
 use crate::state::{Busy, BusyScript, Stint};
 use crate::sync::meanwhile;
 
@@ -34,15 +36,15 @@ pub(super) struct Running<'p, P> {
     /// The request that runs the script, and what it runs.
     request: (&'p Call<'p>, &'p Start<'p>),
     stint: Stint,
+    samples: Samples,
     busy: Option<Busy>,
     /// What calls have failed with.
     pub errors: Vec<Vec<u8>>,
 }
 
 impl<P: Stage> Host for Running<'_, P> {
-    fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Stop> {
-        let request = OwnedRequest::from_slices(args);
-        self.request(request.args(), reply);
+    fn call(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Stop> {
+        self.request(args, reply);
         if self.place.has_strayed() { Err(Stop) } else { Ok(()) }
     }
 
@@ -55,9 +57,9 @@ impl<P: Stage> Host for Running<'_, P> {
         }
     }
 
-    fn acl_check(&mut self, args: &[&[u8]]) -> Option<bool> {
+    fn acl_check(&mut self, args: Args<'_>) -> Option<bool> {
         let commands = self.cx.commands;
-        let command = commands.lookup(args.first()?)?;
+        let command = commands.lookup(args.get(0)?)?;
         match (command.spec.subcommands, args.get(1)) {
             ([_, ..], Some(name)) => commands.lookup_subcommand(command, name).map(|_| true),
             _ => Some(true),
@@ -92,6 +94,7 @@ impl<'p, P: Stage> Running<'p, P> {
             },
             request,
             stint,
+            samples: Samples::new(stopwatch::may_share(cx)),
             busy: None,
             errors: Vec::new(),
         }
@@ -126,7 +129,8 @@ impl<'p, P: Stage> Running<'p, P> {
     }
 
     fn run(&mut self, call: &Call<'_>, reply: &mut Reply) {
-        let (cx, mark, began) = (self.cx, reply.mark(), Instant::now());
+        let (cx, mark) = (self.cx, reply.mark());
+        let began = self.samples.begin(call);
         if let Err(error) = execute(self.place, call, reply) {
             reply.truncate(mark);
             if self.place.has_strayed() {
@@ -134,12 +138,14 @@ impl<'p, P: Stage> Running<'p, P> {
             }
             self.fail(Some(call.command), &error, false, reply);
         }
-        let took = began.elapsed();
         cx.tell_others(self.place.kit());
         if cx.server.pubsub.is_monitored() {
             monitor::show_of_script(cx, self.place.client().database, call);
         }
-        account::note_of_script(cx, self.place.kit(), call, took, reply.bytes_since(mark));
+        let (kit, bytes) = (self.place.kit(), reply.bytes_since(mark));
+        let (took, counted) = self.samples.end(began);
+        account::count_of_script(cx, kit, call.command, counted);
+        account::log_of_script(cx, kit, call, took, bytes);
     }
 
     /// Answers an error, and counts it.

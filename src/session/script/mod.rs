@@ -3,6 +3,7 @@
 mod host;
 mod judge;
 mod machine;
+mod samples;
 mod within;
 
 use std::sync::Arc;
@@ -113,8 +114,7 @@ pub(super) fn run<P: Stage>(
     made.stint.begin();
     let mut running = Running::new(cx, place, (call, start), made.stint.clone());
     let ran = made.vm.run(start.script.sha, &keys, &args, &mut running, reply);
-    let errors = std::mem::take(&mut running.errors);
-    drop(running);
+    let errors = running.errors;
     made.stint.end();
     made.tell_bytes(&cx.server.scripts);
     place.client_mut().select(database);
