@@ -1,0 +1,54 @@
+// What the applications under Node share: `node APP.mjs HOST PORT`, packages found through NODE_PATH.
+//
+// Deadlines are generous and only guard against hanging; what is checked does not depend on the machine's speed.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { basename } from "node:path";
+
+export const require = createRequire(import.meta.url);
+export const host = process.argv[2];
+export const port = Number(process.argv[3]);
+export const app = basename(process.argv[1], ".mjs");
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Tells what has been shown; a section that says nothing has shown nothing. */
+export function checked(what) {
+  console.log(`${app}: ${what}`);
+}
+
+/** Waits until `condition` gives something true, and gives that. */
+export async function until(what, condition, seconds = 60) {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const got = await condition();
+    if (got) return got;
+    assert.ok(Date.now() < end, `not within ${seconds} s: ${what}`);
+    await sleep(20);
+  }
+}
+
+/** How many times the server was asked to run scripts. */
+async function scriptCalls(redis) {
+  const stats = (await redis.info("commandstats")).matchAll(/^cmdstat_(?:eval|evalsha|fcall):calls=(\d+),/gm);
+  return [...stats].reduce((total, [, calls]) => total + Number(calls), 0);
+}
+
+/** Runs a whole application: it must have used scripts, and be done within `seconds`. */
+export async function run(redis, version, seconds, body) {
+  setTimeout(() => {
+    console.error(`${app}: no end after ${seconds} s`);
+    process.exit(1);
+  }, seconds * 1000).unref();
+  await redis.flushall();
+  const before = await scriptCalls(redis);
+  await body();
+  const calls = (await scriptCalls(redis)) - before;
+  assert.ok(calls > 0, "no script was run");
+  await redis.flushall();
+  await redis.quit();
+  console.log(`${app} ${version}: ok, ${calls} calls of scripts`);
+  // What an application leaves open must not keep the run alive.
+  process.exit(0);
+}
