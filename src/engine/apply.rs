@@ -269,7 +269,10 @@ fn change_container(
         | Effect::CollectionLoad { .. }
         | Effect::CollectionPublish { .. }
         | Effect::CollectionConfigure { .. }
-        | Effect::EncodingChanged { .. } => {
+        | Effect::EncodingChanged { .. }
+        | Effect::LibraryPut { .. }
+        | Effect::LibraryDelete { .. }
+        | Effect::LibrariesFlush => {
             debug_assert!(
                 false,
                 "not an effect on a container; those on collections go to the registry"

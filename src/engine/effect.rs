@@ -180,6 +180,24 @@ pub enum Effect<'a> {
         /// All of them.
         limits: Limits,
     },
+    /// There is a library of functions of this name, instead of what it was before. Of [`CollectionId::NONE`], as all
+    /// that is done to libraries.
+    LibraryPut {
+        /// The name.
+        #[serde(with = "serde_bytes")]
+        name: &'a [u8],
+        /// What is in it.
+        #[serde(with = "serde_bytes")]
+        code: &'a [u8],
+    },
+    /// A library is gone.
+    LibraryDelete {
+        /// Its name.
+        #[serde(with = "serde_bytes")]
+        name: &'a [u8],
+    },
+    /// All libraries are gone.
+    LibrariesFlush,
 }
 
 impl<'a> Effect<'a> {
@@ -204,7 +222,10 @@ impl<'a> Effect<'a> {
             | Self::CollectionLoad { .. }
             | Self::CollectionPublish { .. }
             | Self::CollectionConfigure { .. }
-            | Self::EncodingChanged { .. } => None,
+            | Self::EncodingChanged { .. }
+            | Self::LibraryPut { .. }
+            | Self::LibraryDelete { .. }
+            | Self::LibrariesFlush => None,
         }
     }
 

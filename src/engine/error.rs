@@ -40,6 +40,10 @@ pub enum CollectionError {
     NotAttached(String),
     /// Whether the collection is kept on disk was changed meanwhile.
     Reconfigured(String),
+    /// There is no library of this name.
+    NoLibrary(Box<[u8]>),
+    /// The log has no record as long as that.
+    TooLong,
     /// The effect is one on a key.
     EffectOnKey,
     /// There are as many as there may be.
@@ -79,6 +83,8 @@ impl fmt::Display for CollectionError {
                 out,
                 "there are {max} collections, and 'limits.collections_max' allows no more"
             ),
+            Self::NoLibrary(name) => write!(out, "there is no library \"{}\"", name.escape_ascii()),
+            Self::TooLong => out.write_str("the change is larger than what the log keeps as one"),
             Self::EffectOnKey => out.write_str("an effect on a key is not for the registry"),
         }
     }

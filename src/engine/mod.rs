@@ -26,6 +26,7 @@ pub mod ids;
 pub mod index;
 mod install;
 pub mod keyspace;
+pub mod libraries;
 pub mod load;
 pub mod locks;
 pub mod memory;

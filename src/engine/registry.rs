@@ -1,4 +1,5 @@
-//! Which collection is in which database slot, and under what name; and what is set for all of them.
+//! Which collection is in which database slot, and under what name; what is set for all of them; and the libraries of
+//! functions, which belong to none.
 //!
 //! **Invariants**
 //! - Changes only under the exclusive gate, through [`Registry::apply`]; a reader that holds a pass sees one state for as
@@ -13,6 +14,7 @@ use super::effect::{Effect, Placement};
 use super::error::CollectionError;
 use super::ids::{CollectionId, DatabaseId};
 use super::index::Kind;
+use super::libraries::{Libraries, Library};
 use super::settings::Settings;
 use crate::page::thresholds::Thresholds;
 
@@ -42,6 +44,8 @@ pub struct Registry {
     next_collection: CollectionId,
     /// Shared with those who apply effects.
     thresholds: Arc<Thresholds>,
+    /// Copied when they change while somebody has them as they were.
+    libraries: Arc<Libraries>,
 }
 
 /// The name of numbered database `id`.
@@ -188,6 +192,11 @@ impl Registry {
         self.thresholds = Arc::clone(shared);
     }
 
+    /// The libraries of functions. Whoever keeps these has them as they are now.
+    pub const fn libraries(&self) -> &Arc<Libraries> {
+        &self.libraries
+    }
+
     /// A slot number for a new named collection.
     pub fn next_named_id(&self) -> DatabaseId {
         let last = self.slots.range(..DatabaseId::ATTACHED_FIRST).next_back();
@@ -264,17 +273,7 @@ impl Registry {
                 self.rename(database, name.into());
                 Ok(None)
             }
-            Effect::CollectionFlush if self.loading.contains_key(&id) => {
-                let emptied = |loading: &mut Arc<Collection>| {
-                    let emptied = Arc::new(loading.emptied());
-                    std::mem::replace(loading, emptied)
-                };
-                Ok(self.loading.get_mut(&id).map(emptied))
-            }
-            Effect::CollectionFlush => {
-                let database = self.home(id)?;
-                Ok(self.empty(database))
-            }
+            Effect::CollectionFlush => self.flush(id),
             Effect::CollectionSwap { with } => {
                 let (one, other) = (self.home(id)?, self.home(with)?);
                 let (first, second) = (self.collection_in(one)?, self.collection_in(other)?);
@@ -293,6 +292,10 @@ impl Registry {
                 self.thresholds.set(&limits);
                 Ok(None)
             }
+            Effect::LibraryPut { .. } | Effect::LibraryDelete { .. } | Effect::LibrariesFlush => {
+                self.change_libraries(effect)?;
+                Ok(None)
+            }
             Effect::Put { .. }
             | Effect::Delete { .. }
             | Effect::ExpireAt { .. }
@@ -304,6 +307,35 @@ impl Registry {
             | Effect::Stream { .. }
             | Effect::Copy { .. } => Err(CollectionError::EffectOnKey),
         }
+    }
+
+    fn flush(&mut self, id: CollectionId) -> Result<Option<Arc<Collection>>, CollectionError> {
+        if let Some(loading) = self.loading.get_mut(&id) {
+            let emptied = Arc::new(loading.emptied());
+            return Ok(Some(std::mem::replace(loading, emptied)));
+        }
+        let database = self.home(id)?;
+        Ok(self.empty(database))
+    }
+
+    /// Applies an effect on libraries.
+    fn change_libraries(&mut self, effect: &Effect<'_>) -> Result<(), CollectionError> {
+        match *effect {
+            Effect::LibraryPut { name, code } => self.put_library(Arc::new(Library::new(name, code))),
+            Effect::LibraryDelete { name } => {
+                if !Arc::make_mut(&mut self.libraries).delete(name) {
+                    return Err(CollectionError::NoLibrary(name.into()));
+                }
+            }
+            Effect::LibrariesFlush => self.libraries = Arc::new(Libraries::none()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Puts a library in that is there already: from a checkpoint, or from elsewhere as a whole.
+    pub fn put_library(&mut self, library: Arc<Library>) {
+        Arc::make_mut(&mut self.libraries).put(library);
     }
 
     fn publish(

@@ -197,6 +197,12 @@ impl<'e> Scope<'e> {
         so_far <= log.bytes_max() / 8 * 3 && so_far.saturating_add(args_bytes) <= log.bytes_max() / 4 * 3
     }
 
+    /// Whether a change of so many bytes fits into the record with what is there; if not, it is left out.
+    pub(super) fn reserve(&mut self, bytes: u64) -> bool {
+        self.has_overflowed |= !self.has_room(bytes);
+        !self.has_overflowed
+    }
+
     /// Whether the record is open already, by what a transaction did before.
     #[inline]
     pub fn continues(&self) -> bool {

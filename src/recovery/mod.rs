@@ -164,7 +164,10 @@ fn wal_io(dir: &Path, error: std::io::Error) -> RecoveryError {
 }
 
 fn sum(registry: &Registry) -> Totals {
-    let mut sum = Totals::default();
+    let mut sum = Totals {
+        bytes: registry.libraries().bytes(),
+        ..Totals::default()
+    };
     for slot in registry.slots() {
         let totals = slot.collection.totals(Lsn::MAX);
         sum.keys += totals.keys;

@@ -86,6 +86,9 @@ pub fn effect(effect: &Effect<'_>) -> String {
         ),
         Effect::CollectionPublish { name, .. } => format!("publish the loaded collection as {}", text(name.as_bytes())),
         Effect::EncodingChanged { limits } => format!("set the encoding thresholds: {limits:?}"),
+        Effect::LibraryPut { name, code } => format!("put library {}: {}", text(name), text(code)),
+        Effect::LibraryDelete { name } => format!("delete library {}", text(name)),
+        Effect::LibrariesFlush => "delete all libraries".to_owned(),
     }
 }
 

@@ -110,7 +110,7 @@ fn unknown(what: &str, value: &[u8]) -> CmdError {
 }
 
 /// The kinds of effects by the names that `WAL READ` shows.
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 22] = [
     "put",
     "delete",
     "expire-at",
@@ -130,6 +130,9 @@ const KINDS: [&str; 19] = [
     "collection-publish",
     "collection-configure",
     "encoding-changed",
+    "library-put",
+    "library-delete",
+    "libraries-flush",
 ];
 
 /// The kind of an effect, without looking at what is in it.
@@ -154,6 +157,9 @@ fn kind(effect: &Effect<'_>) -> &'static str {
         Effect::CollectionPublish { .. } => "collection-publish",
         Effect::CollectionConfigure { .. } => "collection-configure",
         Effect::EncodingChanged { .. } => "encoding-changed",
+        Effect::LibraryPut { .. } => "library-put",
+        Effect::LibraryDelete { .. } => "library-delete",
+        Effect::LibrariesFlush => "libraries-flush",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Taking back what was done to whole collections: made, dropped, renamed, emptied, exchanged.
+//! Taking back what was done to whole collections (made, dropped, renamed, emptied, exchanged) and to libraries.
 //!
 //! Before the first such change the registry is kept as it is, with those who watch or wait for keys of the collections
 //! that change. What was taken out of it stays where it is until the end. Nobody else runs meanwhile, so that nobody can
@@ -162,7 +162,10 @@ impl Scope<'_> {
         let engine = self.engine;
         self.worker.counters.changes.take_back(changed.len() as u64);
         changed.iter().for_each(|id| engine.tap().lose(*id));
-        engine.change_registry(|present| *present = registry);
+        let libraries_bytes = registry.libraries().bytes();
+        let undone = engine.change_registry(|present| std::mem::replace(present, registry));
+        let growth = libraries_bytes.wrapping_sub(undone.libraries().bytes()) as i64;
+        engine.meter().add(self.worker.cell, growth);
         kept.into_iter().for_each(Kept::put_back);
         engine.note_settings();
         if !made.is_empty() {
