@@ -47,6 +47,8 @@ mod http;
 mod inspect;
 #[path = "server/killing.rs"]
 mod killing;
+#[path = "server/libraries.rs"]
+mod libraries;
 #[path = "server/loading.rs"]
 mod loading;
 #[path = "server/memory.rs"]

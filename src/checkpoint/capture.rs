@@ -12,12 +12,17 @@
 //! - The epoch ends when the [`Capture`] is dropped, however the walk ended.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::files::base::{Base, Known};
 use super::files::error::Result;
-use super::files::format::{CollectionRow, ManifestHead, ManifestKind, PAGE_HEADER_BYTES, PageRow, PartRow, Versions};
+use super::files::format::{
+    CollectionRow, LibraryRow, ManifestHead, ManifestKind, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageRow, PartRow,
+    Versions,
+};
+use super::files::libraries;
 use super::files::manifest::{CollectionPages, Manifest};
 use super::files::page_file::PageFileWriter;
 use super::files::refusal::Refusal;
@@ -26,6 +31,7 @@ use crate::engine::background::give_way;
 use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
 use crate::engine::index::Visited;
+use crate::engine::libraries::Libraries;
 use crate::engine::preimage::Located;
 use crate::engine::registry::Slot;
 use crate::engine::settings::Settings;
@@ -53,6 +59,10 @@ pub struct Capture<'e> {
     pub pause: Duration,
     next_collection: CollectionId,
     limits: Limits,
+    /// The libraries of functions; none where one collection is wanted.
+    libraries: Arc<Libraries>,
+    /// Where those are that the walk has come to.
+    filed: Vec<FiledLibrary>,
     /// What need not be written again.
     base: Option<&'e Base>,
     collections: Vec<Captured>,
@@ -71,6 +81,12 @@ pub struct Saved {
     pub shard: ShardNo,
     /// Its content.
     pub image: PageImage,
+}
+
+struct FiledLibrary {
+    library: LibraryRow,
+    /// Whether it is where the base has it.
+    is_known: bool,
 }
 
 struct Captured {
@@ -106,8 +122,12 @@ impl<'e> Capture<'e> {
         let stopped = Instant::now();
         let exclusive = engine.exclusive(worker);
         let (epoch, lsn) = engine.begin_checkpoint(&exclusive);
-        let (next_collection, limits, collections): (_, _, Vec<Captured>) = {
+        let (next_collection, limits, libraries, collections): (_, _, _, Vec<Captured>) = {
             let registry = engine.registry();
+            let libraries = match only {
+                Some(_) => Arc::default(),
+                None => Arc::clone(registry.libraries()),
+            };
             let wanted = registry.slots().filter(|slot| match only {
                 Some(name) => *slot.name == *name,
                 // What is attached from a snapshot is no data of this server.
@@ -125,7 +145,7 @@ impl<'e> Capture<'e> {
                 known_parts: Vec::new(),
             });
             let limits = registry.thresholds().limits();
-            (registry.next_collection_id(), limits, captured.collect())
+            (registry.next_collection_id(), limits, libraries, captured.collect())
         };
         collections.iter().for_each(|captured| at_instant(&captured.slot));
         drop(exclusive);
@@ -142,6 +162,8 @@ impl<'e> Capture<'e> {
             pause: stopped.elapsed(),
             next_collection,
             limits,
+            libraries,
+            filed: Vec::new(),
             base: None,
             collections,
             places,
@@ -167,7 +189,8 @@ impl<'e> Capture<'e> {
         first.map_or(CollectionId::new(0), |captured| captured.slot.collection.id())
     }
 
-    /// Writes every page of the instant that the base does not have to `file`. Gives up when `stop` is set.
+    /// Writes every page of the instant that the base does not have to `file`, and every library. Gives up when `stop` is
+    /// set.
     pub fn walk(&mut self, worker: &Worker, file: &mut PageFileWriter, stop: &AtomicBool) -> Result<()> {
         let mut batch = Vec::new();
         loop {
@@ -181,9 +204,27 @@ impl<'e> Capture<'e> {
                 give_way();
             }
             if !more {
-                return Ok(());
+                return self.write_libraries(file, stop);
             }
         }
+    }
+
+    fn write_libraries(&mut self, file: &mut PageFileWriter, stop: &AtomicBool) -> Result<()> {
+        for (number, library) in self.libraries.numbered() {
+            check_stop(stop)?;
+            let known = self.base.and_then(|base| base.library(number));
+            let row = match known {
+                Some(row) => *row,
+                None => libraries::append(file, number, library)?,
+            };
+            let name = library.name.to_vec();
+            self.filed.push(FiledLibrary {
+                library: LibraryRow { name, row },
+                is_known: known.is_some(),
+            });
+            give_way();
+        }
+        Ok(())
     }
 
     /// Appends pages that the walk has come to or writers have handed over since; whether there may be more.
@@ -270,8 +311,12 @@ impl<'e> Capture<'e> {
         let captured = std::mem::take(&mut self.collections).into_iter();
         let base = self.base;
         let collections: Vec<_> = captured.map(|captured| captured.into_part(base, &mut files)).collect();
+        let filed = std::mem::take(&mut self.filed).into_iter();
+        let libraries: Vec<_> = filed.map(|filed| filed.into_row(&mut files)).collect();
         let rows = collections.iter().flat_map(CollectionPages::rows);
+        let rows = rows.chain(libraries.iter().map(|library| &library.row));
         let pages = || collections.iter().flat_map(|part: &CollectionPages| &part.pages);
+        let has_written = file.bytes() > PAGE_FILE_HEADER_BYTES as u64;
         // What one collection holds means the same under all thresholds.
         let limits = match kind {
             ManifestKind::Checkpoint => self.limits,
@@ -292,10 +337,12 @@ impl<'e> Capture<'e> {
                 data_set: 0,
                 referenced_bytes: rows.map(|row| row.len + PAGE_HEADER_BYTES as u64).sum(),
                 written_pages: file.pages(),
-                written_bytes: if file.pages() > 0 { file.bytes() } else { 0 },
+                written_bytes: if has_written { file.bytes() } else { 0 },
                 files: files.into_ids(base_files, id),
             },
             limits,
+            libraries,
+            next_library: self.libraries.next_number(),
             collections,
         }
     }
@@ -336,6 +383,11 @@ impl FileTable {
         }
     }
 
+    /// The new file's.
+    fn new_file(&mut self) -> u32 {
+        self.number(self.numbers.len() - 1)
+    }
+
     fn into_ids(self, base_files: &[u64], new: u64) -> Vec<u64> {
         let id_of = |at: &usize| base_files.get(*at).copied().unwrap_or(new);
         self.met.iter().map(id_of).collect()
@@ -348,6 +400,18 @@ pub(super) fn check_stop(stop: &AtomicBool) -> Result<()> {
         return Err(Refusal::ShuttingDown.into());
     }
     Ok(())
+}
+
+impl FiledLibrary {
+    fn into_row(self, files: &mut FileTable) -> LibraryRow {
+        let mut library = self.library;
+        library.row.file = if self.is_known {
+            files.number(library.row.file as usize)
+        } else {
+            files.new_file()
+        };
+        library
+    }
 }
 
 impl Captured {
@@ -377,7 +441,6 @@ impl Captured {
     }
 
     fn into_part(self, base: Option<&Base>, files: &mut FileTable) -> CollectionPages {
-        let new_file = files.numbers.len() - 1;
         let known = base.and_then(|base| base.of(self.slot.collection.id()));
         let mut parts = self.known_parts;
         for row in &self.known {
@@ -388,11 +451,11 @@ impl Captured {
             row.file = files.number(row.file as usize);
         }
         for mut row in self.pages {
-            row.file = files.number(new_file);
+            row.file = files.new_file();
             pages.push(row);
         }
         for mut part in self.parts {
-            part.row.file = files.number(new_file);
+            part.row.file = files.new_file();
             parts.push(part);
         }
         pages.sort_unstable_by_key(|row| row.page_id);

@@ -18,7 +18,7 @@ use super::request::{
 };
 use super::runner::{self, Runner};
 use super::settings::CheckpointSettings;
-use super::snapshots::{Difference, Snapshot, SnapshotCollection, Verified};
+use super::snapshots::{Compared, Snapshot, SnapshotContent, Verified};
 use super::status::{CheckpointStats, Persisted, Status};
 use crate::engine::Engine;
 use crate::engine::index::Kind;
@@ -193,7 +193,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When it is not there or its manifest is damaged.
-    pub async fn snapshot(&self, id: SnapshotId) -> Result<(Snapshot, Vec<SnapshotCollection>)> {
+    pub async fn snapshot(&self, id: SnapshotId) -> Result<SnapshotContent> {
         self.act(move |runner| runner.describe_snapshot(id)).await
     }
 
@@ -221,11 +221,11 @@ impl Checkpointer {
         self.act(move |runner| runner.pin_snapshot(id, is_pinned)).await
     }
 
-    /// What differs between two checkpoints; collections without a difference are left out.
+    /// What differs between two checkpoints; collections and libraries without a difference are left out.
     ///
     /// # Errors
     /// When one of them is not there, or a page that differs is damaged.
-    pub async fn compare_snapshots(&self, first: SnapshotId, second: SnapshotId) -> Result<Vec<Difference>> {
+    pub async fn compare_snapshots(&self, first: SnapshotId, second: SnapshotId) -> Result<Compared> {
         self.act(move |runner| runner.compare_snapshots(first, second)).await
     }
 

@@ -34,5 +34,7 @@ pub use request::{
     PersistDone, RestoreDone, RestoreRequest, Target,
 };
 pub use settings::{CheckpointSettings, CheckpointValues};
-pub use snapshots::{Difference, Snapshot, SnapshotCollection, Verified};
+pub use snapshots::{
+    Compared, Difference, LibraryDifference, Snapshot, SnapshotCollection, SnapshotContent, SnapshotLibrary, Verified,
+};
 pub use status::{CheckpointStats, Persisted};

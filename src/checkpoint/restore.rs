@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use super::files::catalog::{manifest_name, open_page_files};
 use super::files::error::{CheckpointError, Result};
 use super::files::format::ManifestKind;
+use super::files::libraries::read_all;
 use super::files::manifest::Manifest;
 use super::files::page_file::PageBuffer;
 use super::files::refusal::Refusal;
@@ -29,6 +30,7 @@ use crate::engine::effect::{Effect, Placement};
 use crate::engine::ids::ShardNo;
 use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::{Misfit, PageWrite, ScanBudget};
+use crate::engine::libraries::Libraries;
 use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
 use crate::page::image::EntryImage;
@@ -50,6 +52,13 @@ struct Was {
     placement: Placement,
     settings: Settings,
     content: Content,
+}
+
+/// All that there was.
+struct WasAll {
+    lsn: Lsn,
+    collections: Vec<Was>,
+    libraries: Arc<Libraries>,
 }
 
 enum Content {
@@ -74,7 +83,11 @@ impl Drop for Built {
 impl Runner {
     pub(super) fn restore(&mut self, request: &RestoreRequest) -> Result<RestoreDone> {
         let started = Instant::now();
-        let (lsn, mut found) = match request.moment {
+        let WasAll {
+            lsn,
+            collections: mut found,
+            libraries,
+        } = match request.moment {
             Moment::Checkpoint(id) => self.snapshot(id)?,
             Moment::Lsn(lsn) => self.past(Until::Lsn(lsn))?,
             Moment::Time(at_ms) => self.past(Until::Time(at_ms))?,
@@ -93,7 +106,7 @@ impl Runner {
         let collections = found.len() as u64;
         let entries = match &request.only {
             Some(only) => self.restore_one(found, &only.target)?,
-            None => self.restore_all(found)?,
+            None => self.restore_all(found, &libraries)?,
         };
         let millis = started.elapsed().as_millis() as u64;
         tracing::info!("restored {collections} collections as of LSN {lsn}: {entries} keys in {millis} ms");
@@ -105,8 +118,8 @@ impl Runner {
         })
     }
 
-    /// The collections of snapshot `id`.
-    fn snapshot(&self, id: u64) -> Result<(Lsn, Vec<Was>)> {
+    /// What is in snapshot `id`.
+    fn snapshot(&self, id: u64) -> Result<WasAll> {
         let dir = &self.shared.options.dir;
         let (disk, path) = (self.shared.disk.as_ref(), dir.join(manifest_name(id)));
         if !disk.exists(&path).map_err(CheckpointError::io("look for", &path))? {
@@ -121,7 +134,8 @@ impl Runner {
             ));
         }
         let files = Arc::new(open_page_files(disk, dir, &manifest.head)?);
-        let found = manifest.collections.into_iter().map(|part| Was {
+        let libraries = read_all(&files, &manifest)?;
+        let collections = manifest.collections.into_iter().map(|part| Was {
             database: part.row.database,
             name: part.row.name.clone(),
             placement: part.row.placement,
@@ -132,11 +146,15 @@ impl Runner {
                 files: Arc::clone(&files),
             }),
         });
-        Ok((manifest.head.lsn, found.collect()))
+        Ok(WasAll {
+            lsn: manifest.head.lsn,
+            collections: collections.collect(),
+            libraries: Arc::new(libraries),
+        })
     }
 
-    /// The collections as they were at an earlier moment, built from a checkpoint and the log.
-    fn past(&mut self, until: Until) -> Result<(Lsn, Vec<Was>)> {
+    /// What there was at an earlier moment, built from a checkpoint and the log.
+    fn past(&mut self, until: Until) -> Result<WasAll> {
         if !self.shared.engine.wal().is_enabled() {
             return Err(Refusal::NoLog.into());
         }
@@ -170,10 +188,10 @@ impl Runner {
             RecoveryError::CalledOff => Refusal::ShuttingDown.into(),
             other => Refusal::Past(other.to_string()).into(),
         })?;
-        let mut found = Vec::new();
+        let mut collections = Vec::new();
         for slot in registry.slots() {
             let collection = Arc::clone(&slot.collection);
-            found.push(Was {
+            collections.push(Was {
                 database: slot.id,
                 name: slot.name.to_string(),
                 placement: collection.placement(),
@@ -181,7 +199,11 @@ impl Runner {
                 content: Content::Built(self.count(collection)),
             });
         }
-        Ok((lsn, found))
+        Ok(WasAll {
+            lsn,
+            collections,
+            libraries: Arc::clone(registry.libraries()),
+        })
     }
 
     fn count(&self, collection: Arc<Collection>) -> Built {
@@ -210,12 +232,12 @@ impl Runner {
         Ok(entries)
     }
 
-    fn restore_all(&mut self, found: Vec<Was>) -> Result<u64> {
+    fn restore_all(&mut self, found: Vec<Was>, libraries: &Libraries) -> Result<u64> {
         let mut restored: Vec<Restored> = Vec::with_capacity(found.len());
         let outcome = self.fill_all(found, &mut restored).and_then(|entries| {
             self.wait_for_room()?;
             fault_point("fill.before_publish");
-            self.exclusive(|txn| txn.publish_restored(&restored))?;
+            self.exclusive(|txn| txn.publish_restored(&restored, libraries))?;
             Ok(entries)
         });
         if outcome.is_err() {
@@ -288,7 +310,7 @@ impl Runner {
 
     pub(super) fn attach(&mut self, request: &AttachRequest) -> Result<LoadDone> {
         let started = Instant::now();
-        let (_, found) = self.snapshot(request.checkpoint)?;
+        let found = self.snapshot(request.checkpoint)?.collections;
         let was = found.into_iter().find(|was| was.name == request.name);
         let Some(Was {
             placement,

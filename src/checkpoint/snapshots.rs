@@ -12,7 +12,8 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::files::catalog::{Catalog, SnapshotId, manifest_name, open_page_files, page_file_id, page_file_name};
 use super::files::error::Result;
-use super::files::format::{ManifestHead, ManifestKind, PageRow};
+use super::files::format::{LibraryRow, ManifestHead, ManifestKind, PageRow};
+use super::files::libraries;
 use super::files::manifest::{CollectionPages, Manifest};
 use super::files::page_file::{PageBuffer, PageFileReader, file_of};
 use super::files::parts::Parts;
@@ -20,6 +21,7 @@ use super::files::verify::{Event, Expected, verify_manifest};
 use super::runner::Runner;
 use crate::engine::ids::CollectionId;
 use crate::engine::index::Kind;
+use crate::engine::libraries::Library;
 use crate::page::PageId;
 use crate::page::digest::digest;
 use crate::wal::Lsn;
@@ -66,6 +68,26 @@ pub struct SnapshotCollection {
     pub bytes: u64,
 }
 
+/// A library of functions in a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotLibrary {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Bytes of its code as they are stored.
+    pub bytes: u64,
+}
+
+/// A checkpoint with what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotContent {
+    /// The checkpoint.
+    pub snapshot: Snapshot,
+    /// Its collections.
+    pub collections: Vec<SnapshotCollection>,
+    /// Its libraries of functions.
+    pub libraries: Vec<SnapshotLibrary>,
+}
+
 /// What reading a checkpoint back found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
@@ -100,6 +122,26 @@ pub struct Difference {
     pub changed: u64,
 }
 
+/// A library of functions that is not the same in two checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibraryDifference {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Whether the first checkpoint has it.
+    pub is_in_first: bool,
+    /// Whether the second one has it; with other code, if both do.
+    pub is_in_second: bool,
+}
+
+/// What differs between two checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Collections with a difference.
+    pub collections: Vec<Difference>,
+    /// Libraries of functions with one.
+    pub libraries: Vec<LibraryDifference>,
+}
+
 impl Runner {
     /// Works on the catalog. After a failure the disk is looked at anew the next time.
     fn with_catalog<R>(&mut self, body: impl FnOnce(&mut Catalog) -> Result<R>) -> Result<R> {
@@ -122,12 +164,15 @@ impl Runner {
         })
     }
 
-    /// One checkpoint with its collections.
-    pub(super) fn describe_snapshot(&mut self, id: SnapshotId) -> Result<(Snapshot, Vec<SnapshotCollection>)> {
+    /// One checkpoint with what is in it.
+    pub(super) fn describe_snapshot(&mut self, id: SnapshotId) -> Result<SnapshotContent> {
         self.with_catalog(|catalog| {
             let manifest = catalog.manifest(catalog.resolve(id)?)?;
-            let snapshot = snapshot_of(&manifest.head, catalog.is_pinned(manifest.head.id));
-            Ok((snapshot, manifest.collections.iter().map(collection_of).collect()))
+            Ok(SnapshotContent {
+                snapshot: snapshot_of(&manifest.head, catalog.is_pinned(manifest.head.id)),
+                collections: manifest.collections.iter().map(collection_of).collect(),
+                libraries: manifest.libraries.into_iter().map(library_of).collect(),
+            })
         })
     }
 
@@ -181,8 +226,9 @@ impl Runner {
         })
     }
 
-    /// What differs between two checkpoints, collection by collection; those without a difference are left out.
-    pub(super) fn compare_snapshots(&mut self, first: SnapshotId, second: SnapshotId) -> Result<Vec<Difference>> {
+    /// What differs between two checkpoints, collection by collection; those without a difference are left out, and so
+    /// are such libraries.
+    pub(super) fn compare_snapshots(&mut self, first: SnapshotId, second: SnapshotId) -> Result<Compared> {
         let disk = Arc::clone(&self.shared.disk);
         let [first, second] = self.with_catalog(|catalog| {
             let open = |id| -> Result<Side> {
@@ -193,10 +239,33 @@ impl Runner {
             Ok([open(first)?, open(second)?])
         })?;
         let ids: BTreeSet<CollectionId> = [&first, &second].into_iter().flat_map(Side::ids).collect();
-        let mut differences = Vec::new();
+        let mut compared = Compared::default();
         for id in ids {
             self.check_stop()?;
-            differences.extend(self.compare_collection(id, &first, &second)?);
+            compared
+                .collections
+                .extend(self.compare_collection(id, &first, &second)?);
+        }
+        compared.libraries = self.compare_libraries(&first, &second)?;
+        Ok(compared)
+    }
+
+    fn compare_libraries(&self, first: &Side, second: &Side) -> Result<Vec<LibraryDifference>> {
+        let names: BTreeSet<&[u8]> = [first, second].into_iter().flat_map(Side::library_names).collect();
+        let mut differences = Vec::new();
+        for name in names {
+            self.check_stop()?;
+            let (before, after) = (first.library(name), second.library(name));
+            if let (Some(before), Some(after)) = (before, after)
+                && (is_one(before, after) || first.read_library(before)? == second.read_library(after)?)
+            {
+                continue;
+            }
+            differences.push(LibraryDifference {
+                name: name.to_vec(),
+                is_in_first: before.is_some(),
+                is_in_second: after.is_some(),
+            });
         }
         Ok(differences)
     }
@@ -276,6 +345,21 @@ impl Side {
         self.manifest.collections.iter().map(|part| part.row.id)
     }
 
+    fn library_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.manifest.libraries.iter().map(|row| row.name.as_slice())
+    }
+
+    /// Libraries are in the order of their names.
+    fn library(&self, name: &[u8]) -> Option<&LibraryRow> {
+        let rows = &self.manifest.libraries;
+        let at = rows.binary_search_by_key(&name, |row| row.name.as_slice()).ok()?;
+        rows.get(at)
+    }
+
+    fn read_library(&self, row: &LibraryRow) -> Result<Library> {
+        libraries::read(file_of(&self.files, &row.row)?, row, &mut PageBuffer::default())
+    }
+
     fn part(&self, id: CollectionId) -> Option<&CollectionPages> {
         self.manifest.collections.iter().find(|part| part.row.id == id)
     }
@@ -293,6 +377,19 @@ fn snapshot_of(head: &ManifestHead, is_pinned: bool) -> Snapshot {
         referenced_bytes: head.referenced_bytes,
         page_files: head.files.len() as u64,
         is_pinned,
+    }
+}
+
+/// Whether two rows are of one library, as it was written once. Without a log a number may come twice.
+fn is_one(before: &LibraryRow, after: &LibraryRow) -> bool {
+    let key = |row: &PageRow| (row.page_id, row.len, row.crc);
+    key(&before.row) == key(&after.row)
+}
+
+fn library_of(library: LibraryRow) -> SnapshotLibrary {
+    SnapshotLibrary {
+        name: library.name,
+        bytes: library.row.len,
     }
 }
 

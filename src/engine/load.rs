@@ -14,6 +14,7 @@ use super::error::CollectionError;
 use super::ids::{CollectionId, DatabaseId};
 use super::index::Kind;
 use super::keyspace::{ExclusiveTxn, take_watches};
+use super::libraries::Libraries;
 use super::registry::Slot;
 use super::settings::Settings;
 
@@ -127,13 +128,14 @@ impl ExclusiveTxn<'_, '_> {
         Ok(())
     }
 
-    /// Makes the loaded collections all that there are, in the slots and with the names that they had; what else there
-    /// is goes. Attached collections stay.
+    /// Makes the loaded collections all that there are, in the slots and with the names that they had, and `libraries`
+    /// all libraries; what else there is goes. Attached collections stay.
     ///
     /// # Errors
     /// When something is in the way; nothing has changed then.
-    pub fn publish_restored(&mut self, restored: &[Restored]) -> Result<(), CollectionError> {
+    pub fn publish_restored(&mut self, restored: &[Restored], libraries: &Libraries) -> Result<(), CollectionError> {
         self.check_restored(restored)?;
+        self.become_libraries(libraries)?;
         let was_there = |slot: &Slot| restored.iter().any(|restored| restored.database == slot.id);
         for slot in self.slots() {
             if slot.collection.traits().is_read_only() || was_there(&slot) {

@@ -197,6 +197,11 @@ impl Registry {
         &self.libraries
     }
 
+    /// Has those of a checkpoint.
+    pub fn restore_libraries(&mut self, libraries: Libraries) {
+        self.libraries = Arc::new(libraries);
+    }
+
     /// A slot number for a new named collection.
     pub fn next_named_id(&self) -> DatabaseId {
         let last = self.slots.range(..DatabaseId::ATTACHED_FIRST).next_back();
@@ -320,22 +325,14 @@ impl Registry {
 
     /// Applies an effect on libraries.
     fn change_libraries(&mut self, effect: &Effect<'_>) -> Result<(), CollectionError> {
+        let libraries = &mut self.libraries;
         match *effect {
-            Effect::LibraryPut { name, code } => self.put_library(Arc::new(Library::new(name, code))),
-            Effect::LibraryDelete { name } => {
-                if !Arc::make_mut(&mut self.libraries).delete(name) {
-                    return Err(CollectionError::NoLibrary(name.into()));
-                }
-            }
-            Effect::LibrariesFlush => self.libraries = Arc::new(Libraries::none()),
+            Effect::LibraryPut { name, code } => Arc::make_mut(libraries).put(Arc::new(Library::new(name, code))),
+            Effect::LibraryDelete { name } => return Arc::make_mut(libraries).delete(name),
+            Effect::LibrariesFlush => *libraries = Arc::new(libraries.flushed()),
             _ => {}
         }
         Ok(())
-    }
-
-    /// Puts a library in that is there already: from a checkpoint, or from elsewhere as a whole.
-    pub fn put_library(&mut self, library: Arc<Library>) {
-        Arc::make_mut(&mut self.libraries).put(library);
     }
 
     fn publish(

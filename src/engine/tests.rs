@@ -5,6 +5,7 @@ mod collections;
 mod containers;
 mod fields;
 mod guarantees;
+mod libraries;
 mod model;
 
 use std::collections::BTreeMap;
@@ -148,6 +149,7 @@ impl Harness {
     /// Bytes that the collections say they hold.
     fn held_bytes(&self) -> u64 {
         let slots: Vec<_> = self.engine.registry().slots().cloned().collect();
-        slots.iter().map(|slot| slot.collection.totals(Lsn::ZERO).bytes).sum()
+        let collections: u64 = slots.iter().map(|slot| slot.collection.totals(Lsn::ZERO).bytes).sum();
+        collections + self.engine.registry().libraries().bytes()
     }
 }

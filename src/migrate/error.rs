@@ -12,6 +12,9 @@ use crate::rdb;
 use crate::recovery::RecoveryError;
 use crate::recovery::folders::FolderError;
 
+/// So much is shown of a line.
+const LINE_BYTES_MAX: usize = 100;
+
 /// See the module.
 #[derive(Debug)]
 pub enum MigrateError {
@@ -62,6 +65,12 @@ pub enum MigrateError {
     },
     /// Collections have no number in the file.
     Homeless(Vec<String>),
+    /// A library of functions is there already, with other code.
+    HasLibrary(Vec<u8>),
+    /// A library of functions is in the file twice.
+    LibraryTwice(Vec<u8>),
+    /// A library of functions has no name: its first line.
+    Untitled(Vec<u8>),
     /// There is no kind of collection of this name.
     NoKind(String),
     /// There is no data directory.
@@ -123,6 +132,24 @@ impl fmt::Display for MigrateError {
                 "Redis has no names for databases: give {} a number by --collection NAME=DB, or leave it out by \
                  --skip-named",
                 names.join(", ")
+            ),
+            Self::HasLibrary(name) => write!(
+                out,
+                "the library of functions \"{}\" is there already, with other code; --merge and --replace put the file's \
+                 in its place",
+                name.escape_ascii()
+            ),
+            Self::LibraryTwice(name) => {
+                write!(
+                    out,
+                    "the library of functions \"{}\" is there twice",
+                    name.escape_ascii()
+                )
+            }
+            Self::Untitled(line) => write!(
+                out,
+                "a library of functions does not begin with \"#!lua name=…\": {}",
+                line.get(..LINE_BYTES_MAX).unwrap_or(line).escape_ascii()
             ),
             Self::NoKind(name) => write!(out, "there is no kind \"{name}\""),
             Self::NoDirectory(dir) => write!(out, "{}: no such directory", dir.display()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::file::OutputFile;
 use super::offline::Offline;
@@ -38,6 +39,8 @@ pub struct ExportOptions {
 pub struct Exported {
     /// Keys in the file.
     pub keys: u64,
+    /// Libraries of functions in it.
+    pub libraries: u64,
     /// Its bytes.
     pub bytes: u64,
     /// The version of its format.
@@ -83,7 +86,13 @@ pub fn export(
                 let keys = export.keys;
                 let file = export.writer.finish().map_err(failed)?;
                 let bytes = file.publish().map_err(failed)?;
-                return Ok(Exported { keys, bytes, version });
+                let libraries = offline.engine.registry().libraries().len() as u64;
+                return Ok(Exported {
+                    keys,
+                    libraries,
+                    bytes,
+                    version,
+                });
             }
         }
     }
@@ -152,6 +161,10 @@ impl<W: Write> Export<'_, W> {
         self.writer.remark(b"redis-bits", b"64")?;
         let now_s = offline.worker.now_ms() / 1000;
         self.writer.remark(b"ctime", now_s.to_string().as_bytes())?;
+        let libraries = Arc::clone(offline.engine.registry().libraries());
+        for library in libraries.iter() {
+            self.writer.function(&library.code)?;
+        }
         for (db, slot) in databases {
             let totals = slot.collection.totals(Lsn::MAX);
             self.writer.database(u64::from(*db), totals.keys, totals.expires)?;

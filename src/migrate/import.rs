@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::file::InputFile;
+use super::library::{check_new, titled};
 use super::offline::Offline;
 use super::{MigrateError, Observer, Outcome};
 use crate::checkpoint::CheckpointDone;
@@ -14,6 +15,7 @@ use crate::engine::collection::Collection;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::libraries::Library;
 use crate::engine::registry::{Slot, numbered_name};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
@@ -31,7 +33,7 @@ pub enum Existing {
     Refuse,
     /// They stay; the file's keys take the place of those of the same name.
     Merge,
-    /// Collections that the file has keys for are emptied first.
+    /// Collections that the file has keys for are emptied first. So are the libraries of functions, if it has some.
     Replace,
 }
 
@@ -60,6 +62,8 @@ pub struct ImportOptions {
 pub struct Imported {
     /// Keys that are there now.
     pub keys: u64,
+    /// Libraries of functions in the file.
+    pub libraries: u64,
     /// Keys left out because they had expired.
     pub expired: u64,
     /// Containers left out because they had no elements.
@@ -85,12 +89,19 @@ pub fn import(
         offline: &mut offline,
         options,
         targets: BTreeMap::new(),
+        libraries: Vec::new(),
         counts: Counts::default(),
     };
     while let Some(event) = reader.next().map_err(|error| of_file(error.into()))? {
         match event {
             Event::Entry(entry) => import.entry(entry).map_err(of_file)?,
-            Event::Function { title } => observer.note(&format!("skipped a library of functions: {title}")),
+            Event::Function { code } => import.library(&code).map_err(of_file)?,
+            Event::OldFunction { name } => {
+                let name = name.escape_ascii();
+                observer.note(&format!(
+                    "skipped a library of functions from before Redis 7.0.0: {name}"
+                ));
+            }
             Event::ModuleData { module } => observer.note(&format!("skipped data of the module type {module}")),
             Event::Remark { .. } | Event::Size { .. } => {}
         }
@@ -98,12 +109,14 @@ pub fn import(
             observer.progress("bytes of the file", reader.position(), len);
         }
     }
+    let libraries = import.put_libraries().map_err(of_file)?;
     let Counts {
         keys, expired, void, ..
     } = import.counts;
     observer.progress("bytes of the file", len, len);
     Ok(Imported {
         keys,
+        libraries,
         expired,
         void,
         checkpoint: offline.checkpoint()?,
@@ -123,6 +136,8 @@ struct Import<'a> {
     options: &'a ImportOptions,
     /// Collections by the file's databases.
     targets: BTreeMap<u64, Arc<Collection>>,
+    /// The file's libraries of functions.
+    libraries: Vec<Arc<Library>>,
     counts: Counts,
 }
 
@@ -163,6 +178,33 @@ impl Import<'_> {
         }
         self.counts.keys += 1;
         Ok(())
+    }
+
+    fn library(&mut self, code: &[u8]) -> Outcome<()> {
+        let library = titled(code)?;
+        if self.libraries.iter().any(|other| other.name == library.name) {
+            return Err(MigrateError::LibraryTwice(library.name.to_vec()));
+        }
+        self.libraries.push(Arc::new(library));
+        Ok(())
+    }
+
+    /// Puts the file's libraries; how many there are.
+    fn put_libraries(&mut self) -> Outcome<u64> {
+        if self.libraries.is_empty() {
+            return Ok(0);
+        }
+        let Offline { engine, worker, .. } = &mut *self.offline;
+        let engine = &**engine;
+        worker.with_exclusive(engine, |worker, pass| {
+            let mut scope = Scope::exclusive(engine, worker, pass);
+            let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
+            if self.options.existing == Existing::Refuse {
+                check_new(&self.libraries, &txn.libraries())?;
+            }
+            txn.put_libraries(&self.libraries, self.options.existing == Existing::Replace)?;
+            Ok(self.libraries.len() as u64)
+        })
     }
 
     /// The collection for the file's database `db`.

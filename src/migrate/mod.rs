@@ -9,6 +9,7 @@ mod error;
 mod export;
 mod file;
 mod import;
+mod library;
 mod offline;
 mod run;
 #[cfg(test)]

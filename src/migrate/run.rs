@@ -83,7 +83,8 @@ fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
     let mut console = Console(Progress::counting());
     let offline = Offline::open(loaded, &disk, &mut console)?;
     let done = import(offline, disk.as_ref(), &options, &mut console)?;
-    let mut text = format!("imported {} keys into {}", done.keys, dir.display());
+    let libraries = of_libraries(done.libraries);
+    let mut text = format!("imported {} keys{libraries} into {}", done.keys, dir.display());
     if done.expired > 0 {
         text.push_str(&format!("; {} had expired", done.expired));
     }
@@ -108,8 +109,17 @@ fn do_export(args: &ExportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
     let offline = Offline::open(loaded, &disk, &mut console)?;
     let done = export(offline, disk.as_ref(), &options, &mut console)?;
     let file = options.file.display();
+    let libraries = of_libraries(done.libraries);
     Ok(format!(
-        "exported {} keys to {file}: {} bytes, RDB version {}",
+        "exported {} keys{libraries} to {file}: {} bytes, RDB version {}",
         done.keys, done.bytes, done.version
     ))
+}
+
+/// Libraries of functions, where there are some.
+fn of_libraries(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(" and {count} libraries of functions"),
+    }
 }

@@ -7,13 +7,15 @@ use std::path::Path;
 
 use super::observer::Observer;
 use super::{RecoveryError, pages};
-use crate::checkpoint::files::catalog;
+use crate::checkpoint::files::catalog::{self, open_page_files};
 use crate::checkpoint::files::error::Result;
 use crate::checkpoint::files::format::{DATA_SET_AT, ManifestKind};
+use crate::checkpoint::files::libraries::read_all;
 use crate::checkpoint::files::manifest::Manifest;
 use crate::checkpoint::{CheckpointError, CheckpointInfo};
 use crate::engine::CollectionError;
 use crate::engine::effect::Effect;
+use crate::engine::libraries::Libraries;
 use crate::engine::registry::Registry;
 use crate::storage::Disk;
 use crate::wal::Lsn;
@@ -102,6 +104,7 @@ impl Loading<'_, '_> {
         }
         self.registry.reserve_collection_ids(manifest.head.next_collection);
         self.registry.thresholds().set(&manifest.limits);
+        self.registry.restore_libraries(self.libraries(path, manifest)?);
         let access_s = self.access_s;
         pages::load(
             self.disk,
@@ -117,5 +120,15 @@ impl Loading<'_, '_> {
             return Err(CheckpointError::damaged(path, 56, reason));
         }
         Ok(())
+    }
+
+    /// The manifest's libraries of functions.
+    fn libraries(&self, path: &Path, manifest: &Manifest) -> Result<Libraries> {
+        let files = if manifest.libraries.is_empty() {
+            Vec::new()
+        } else {
+            open_page_files(self.disk, path.parent().unwrap_or(Path::new(".")), &manifest.head)?
+        };
+        read_all(&files, manifest)
     }
 }

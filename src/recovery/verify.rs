@@ -159,10 +159,14 @@ impl Verifier<'_> {
                 total,
             }),
         });
-        if let Some(Manifest { head, .. }) = manifest.as_ref().filter(|_| whole) {
+        if let Some(Manifest { head, libraries, .. }) = manifest.as_ref().filter(|_| whole) {
             let (lsn, pages, entries) = (head.lsn, head.pages, head.entries);
+            let libraries = match libraries.len() {
+                0 => String::new(),
+                libraries => format!(", {libraries} libraries of functions"),
+            };
             (self.tell)(Finding::Good(format!(
-                "{what}: LSN {lsn}, {pages} pages, {entries} entries"
+                "{what}: LSN {lsn}, {pages} pages, {entries} entries{libraries}"
             )));
         }
         manifest

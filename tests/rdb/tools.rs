@@ -99,22 +99,72 @@ fn a_dataset_comes_back_from_import_and_export_as_it_was() {
 }
 
 #[test]
-fn what_expired_and_what_is_no_key_is_left_out_with_a_word() {
-    let library = "#!lua name=mylib\nredis.register_function('f', function() return 1 end)";
+fn what_expired_is_left_out_with_a_word() {
     let rdb = saved(&[
         &["DEBUG", "SET-ACTIVE-EXPIRE", "0"],
-        &["FUNCTION", "LOAD", library],
         &["SET", "dead", "x", "PX", "1"],
         &["SET", "alive", "x", "EX", "1000"],
     ]);
     std::thread::sleep(std::time::Duration::from_millis(5));
     let place = Place::new(&rdb);
     let said = place.run_well(&["import", "dump.rdb", "--data-dir", "data"]);
-    assert!(
-        said.contains("skipped a library of functions: #!lua name=mylib"),
-        "{said}"
-    );
     assert!(said.contains("imported 1 keys into data; 1 had expired"), "{said}");
+}
+
+/// Code of a library with a function that returns this.
+fn library(name: &str, returns: &str) -> String {
+    format!("#!lua name={name}\nredis.register_function('{name}_f', function() return '{returns}' end)")
+}
+
+#[test]
+fn libraries_of_functions_come_in_and_go_out() {
+    // Long and alike: Redis packs it.
+    let long = library("long", "x") + &"-- the same again\n".repeat(1000);
+    let (one, short) = (library("one", "first"), library("short", "y"));
+    let load = |code: &'_ str| {
+        saved(&[
+            &["FUNCTION", "LOAD", code],
+            &["FUNCTION", "LOAD", &long],
+            &["SET", "a", "1"],
+        ])
+    };
+    let place = Place::new(&load(&one));
+    let import = |more: &[&'static str]| [&["import", "dump.rdb", "--data-dir", "data"], more].concat();
+    let said = place.run_well(&import(&[]));
+    assert_eq!(said, "imported 1 keys and 2 libraries of functions into data\n");
+    assert!(place.run_well(&["verify", "data"]).contains("ok: "));
+    assert!(place.run_well(&["inspect", "data"]).contains("name=\"one\""));
+    let exported = || {
+        let said = place.run_well(&["export", "--data-dir", "data", "--force", "out.rdb"]);
+        let redis = redis_with(&fs::read(place.path("out.rdb")).expect("read"), &[]);
+        let mut conn = redis.connect();
+        let listed = conn.call(&["FUNCTION", "LIST", "WITHCODE"]);
+        let mut codes: Vec<String> = listed
+            .items()
+            .iter()
+            .map(|library| library.items().last().expect("its code").text())
+            .collect();
+        codes.sort();
+        assert!(
+            said.contains(&format!(" keys and {} libraries of functions to", codes.len())),
+            "{said}"
+        );
+        (codes, conn.call(&["FCALL", "one_f", "0"]).text())
+    };
+    assert_eq!(exported(), (vec![long.clone(), one.clone()], "first".to_owned()));
+    let other = library("one", "second");
+    fs::write(place.path("dump.rdb"), load(&other)).expect("write");
+    let into = [&import(&[])[..], &["--into-collection", "c"]].concat();
+    place.fails(
+        &into,
+        "the library of functions \"one\" is there already, with other code",
+    );
+    place.run_well(&import(&["--merge"]));
+    assert_eq!(exported(), (vec![long.clone(), other.clone()], "second".to_owned()));
+    let rdb = saved(&[&["FUNCTION", "LOAD", &short], &["FUNCTION", "LOAD", &one]]);
+    fs::write(place.path("dump.rdb"), rdb).expect("write");
+    place.run_well(&import(&["--replace"]));
+    assert_eq!(exported(), (vec![one, short], "first".to_owned()));
 }
 
 #[test]

@@ -11,7 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::format::{PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageRow, PartRow, Versions};
+use super::format::{LIBRARY_VERSION, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageRow, PartRow};
 use super::manifest::{CollectionPages, Manifest};
 use crate::engine::ids::CollectionId;
 use crate::page::PageId;
@@ -24,6 +24,8 @@ pub const FILES_MAX: usize = 64;
 #[derive(Default)]
 pub struct Base {
     collections: HashMap<CollectionId, Rows>,
+    /// By their numbers.
+    libraries: HashMap<u64, PageRow>,
     /// The manifest's page files.
     files: Vec<u64>,
     /// Where the last page of each ends that is in the manifest, in bytes.
@@ -78,10 +80,9 @@ impl Base {
     /// What `manifest` has. `file_bytes`: the length of each of its page files; `None`: nothing in it can
     /// be relied on.
     pub fn new(manifest: Manifest, file_bytes: &[Option<u64>]) -> Self {
-        let files = manifest.head.files;
-        let mut live_bytes = vec![0_u64; files.len()];
-        let mut ends = vec![PAGE_FILE_HEADER_BYTES as u64; files.len()];
-        for row in manifest.collections.iter().flat_map(CollectionPages::rows) {
+        let mut live_bytes = vec![0_u64; manifest.head.files.len()];
+        let mut ends = vec![PAGE_FILE_HEADER_BYTES as u64; manifest.head.files.len()];
+        for row in manifest.rows() {
             let bytes = row.len.saturating_add(PAGE_HEADER_BYTES as u64);
             let at = row.file as usize;
             if let (Some(live), Some(end)) = (live_bytes.get_mut(at), ends.get_mut(at)) {
@@ -89,19 +90,23 @@ impl Base {
                 *end = row.offset.saturating_add(bytes).max(*end);
             }
         }
-        let is_sparse = if manifest.head.versions == Versions::CURRENT {
+        let is_sparse = if manifest.head.has_parts() {
             sparse(&live_bytes, &ends, file_bytes)
         } else {
             // What is written in an older format is written anew.
-            vec![true; files.len()]
+            vec![true; manifest.head.files.len()]
         };
+        let libraries = manifest.libraries.into_iter();
         let collections = manifest.collections.into_iter();
         let collections = collections.map(|part| (part.row.id, Rows::new(part, &is_sparse)));
         Self {
             collections: collections.collect(),
+            libraries: libraries
+                .map(|library| (library.row.page_id.get(), library.row))
+                .collect(),
             is_sparse,
             ends,
-            files,
+            files: manifest.head.files,
         }
     }
 
@@ -123,6 +128,11 @@ impl Base {
     pub fn of(&self, collection: CollectionId) -> Option<Known<'_>> {
         let rows = self.collections.get(&collection)?;
         Some(Known { base: self, rows })
+    }
+
+    /// Where the code of the library of this number is, if it is worth keeping there.
+    pub fn library(&self, number: u64) -> Option<&PageRow> {
+        self.kept(self.libraries.get(&number)?, LIBRARY_VERSION)
     }
 
     /// The row, if it is of that version and worth keeping.

@@ -4,18 +4,19 @@
 //! - All integers are little endian; every header has a CRC32C of its own.
 //! - An intact header with an unknown version is told apart from damage.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::engine::effect::Placement;
-use crate::engine::ids::ShardNo;
-use crate::engine::ids::{CollectionId, DatabaseId};
-use crate::engine::settings::Settings;
+use crate::engine::ids::{CollectionId, ShardNo};
 use crate::page::PageId;
 use crate::page::image::Anchor;
 use crate::wal::Lsn;
 
-/// Version of the layout of page files and manifests, and of the encoding of entries in pages.
-pub const FORMAT_VERSION: u32 = 3;
+pub use super::rows::{CollectionRow, LIBRARY_VERSION, LibrariesRow, LibraryRow, PageRow, PartRow, WholeCollectionRow};
+
+/// Version of the layout of manifests.
+pub const FORMAT_VERSION: u32 = 4;
+/// Version of the layout of page files, and of the encoding of entries in pages; manifests of it have no libraries.
+pub const FORMAT_VERSION_PAGES: u32 = 3;
 /// The one before: containers stand whole in their pages. It is read, and not written any more.
 pub const FORMAT_VERSION_WHOLE: u32 = 2;
 /// Header of a page file.
@@ -90,13 +91,18 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Those that are written.
-    pub const CURRENT: Self = Self::both(FORMAT_VERSION);
+    /// Those of manifests that are written.
+    pub const CURRENT: Self = Self {
+        layout: FORMAT_VERSION,
+        encoding: FORMAT_VERSION_PAGES,
+    };
+    /// Those of page files that are written, and of manifests before there were libraries.
+    pub const PAGES: Self = Self::both(FORMAT_VERSION_PAGES);
     /// The ones before.
     pub const WHOLE: Self = Self::both(FORMAT_VERSION_WHOLE);
     /// Of manifests with encoding thresholds, for the time when nothing else had changed.
     pub const LIMITS: Self = Self {
-        layout: FORMAT_VERSION,
+        layout: FORMAT_VERSION_PAGES,
         encoding: FORMAT_VERSION_WHOLE,
     };
 
@@ -131,7 +137,7 @@ impl Versions {
 pub fn encode_page_file_header(id: u64) -> [u8; PAGE_FILE_HEADER_BYTES] {
     let mut bytes = Vec::with_capacity(PAGE_FILE_HEADER_BYTES);
     bytes.extend_from_slice(PAGE_FILE_MAGIC);
-    bytes.extend_from_slice(&Versions::CURRENT.bytes());
+    bytes.extend_from_slice(&Versions::PAGES.bytes());
     bytes.extend_from_slice(&id.to_le_bytes());
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
@@ -153,7 +159,7 @@ pub fn decode_page_file_header(bytes: &[u8]) -> Result<u64, HeaderFault> {
     if crc32c::crc32c(body) != u32_at(bytes, covered) {
         return Err(HeaderFault::Bad("the header's checksum does not match"));
     }
-    Versions::of(bytes, &[Versions::CURRENT, Versions::WHOLE])?;
+    Versions::of(bytes, &[Versions::PAGES, Versions::WHOLE])?;
     Ok(u64_at(bytes, 16))
 }
 
@@ -265,12 +271,17 @@ pub struct ManifestHead {
 impl ManifestHead {
     /// Whether the encoding thresholds are the first of the rows.
     pub const fn has_limits(&self) -> bool {
-        self.versions.layout == FORMAT_VERSION
+        self.versions.layout >= FORMAT_VERSION_PAGES
     }
 
-    /// Whether containers may be in parts.
+    /// Whether libraries follow them.
+    pub const fn has_libraries(&self) -> bool {
+        self.versions.layout >= FORMAT_VERSION
+    }
+
+    /// Whether pages are as they are written now, with containers in parts.
     pub const fn has_parts(&self) -> bool {
-        self.versions.encoding == FORMAT_VERSION
+        self.versions.encoding == FORMAT_VERSION_PAGES
     }
 
     /// Bytes of the head with `files` page files.
@@ -323,7 +334,8 @@ impl ManifestHead {
         if crc32c::crc32c(body) != u32_at(crc, 0) {
             return Err(HeaderFault::Bad("the head's checksum does not match"));
         }
-        let versions = Versions::of(body, &[Versions::CURRENT, Versions::LIMITS, Versions::WHOLE])?;
+        let known = [Versions::CURRENT, Versions::PAGES, Versions::LIMITS, Versions::WHOLE];
+        let versions = Versions::of(body, &known)?;
         let kind = match u32_at(body, 16) {
             0 => ManifestKind::Checkpoint,
             1 => ManifestKind::Persisted,
@@ -348,84 +360,6 @@ impl ManifestHead {
             files: table.chunks(FILE_ID_BYTES).map(|id| u64_at(id, 0)).collect(),
         })
     }
-}
-
-/// A collection in a manifest's body; its pages follow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CollectionRow {
-    /// Its identity.
-    pub id: CollectionId,
-    /// Its slot.
-    pub database: DatabaseId,
-    /// Its name.
-    pub name: String,
-    /// How keys are placed.
-    pub placement: Placement,
-    /// No page of it has had this id or a higher one.
-    pub next_page_id: PageId,
-    /// What is set of it.
-    pub settings: Settings,
-    /// How many pages follow.
-    pub pages: u64,
-    /// How many parts of containers follow them.
-    pub parts: u64,
-}
-
-/// The same in a manifest without parts.
-#[derive(Serialize, Deserialize)]
-pub struct WholeCollectionRow {
-    id: CollectionId,
-    database: DatabaseId,
-    name: String,
-    placement: Placement,
-    next_page_id: PageId,
-    settings: Settings,
-    pages: u64,
-}
-
-impl From<WholeCollectionRow> for CollectionRow {
-    fn from(row: WholeCollectionRow) -> Self {
-        Self {
-            id: row.id,
-            database: row.database,
-            name: row.name,
-            placement: row.placement,
-            next_page_id: row.next_page_id,
-            settings: row.settings,
-            pages: row.pages,
-            parts: 0,
-        }
-    }
-}
-
-/// Where a page is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageRow {
-    /// The page's identity within the collection.
-    pub page_id: PageId,
-    /// LSN of its last change: with the identity it says which content this is.
-    pub version: Lsn,
-    /// Where its header begins in the file.
-    pub offset: u64,
-    /// Bytes of content behind the header, as stored.
-    pub len: u64,
-    /// Which shard.
-    pub shard: ShardNo,
-    /// Index into the manifest's file table.
-    pub file: u32,
-    /// As in the page's header.
-    pub crc: u32,
-    /// Entries in it.
-    pub entries: u32,
-}
-
-/// Where a part of a container is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartRow {
-    /// The page that has the container's entry.
-    pub page_id: PageId,
-    /// The part itself, without entries.
-    pub row: PageRow,
 }
 
 #[cfg(test)]

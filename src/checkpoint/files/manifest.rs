@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use super::error::{CheckpointError, Result};
-use super::format::{CRC_BYTES, CollectionRow, ManifestHead, PageRow, PartRow, WholeCollectionRow};
+use super::format::{
+    CRC_BYTES, CollectionRow, LibrariesRow, LibraryRow, ManifestHead, PageRow, PartRow, WholeCollectionRow,
+};
 use super::page_file::header_error;
 use crate::engine::background::give_way;
 use crate::page::codec;
@@ -49,6 +51,10 @@ pub struct Manifest {
     pub head: ManifestHead,
     /// The encoding thresholds at the instant.
     pub limits: Limits,
+    /// The libraries of functions.
+    pub libraries: Vec<LibraryRow>,
+    /// No library has had this number or a higher one.
+    pub next_library: u64,
     /// What is in it.
     pub collections: Vec<CollectionPages>,
 }
@@ -69,6 +75,19 @@ impl Manifest {
         };
         if self.head.has_limits() {
             codec::encode(&self.limits, None, &mut buffer);
+        }
+        if self.head.has_libraries() {
+            let all = LibrariesRow {
+                next_number: self.next_library,
+                libraries: self.libraries.len() as u64,
+            };
+            codec::encode(&all, None, &mut buffer);
+            for row in &self.libraries {
+                codec::encode(row, None, &mut buffer);
+                if buffer.len() >= WRITE_BYTES {
+                    flush(&mut buffer, &mut crc)?;
+                }
+            }
         }
         for part in &self.collections {
             codec::encode(&part.row, None, &mut buffer);
@@ -119,6 +138,7 @@ impl Manifest {
         } else {
             Limits::DEFAULT
         };
+        let (next_library, libraries) = rows.libraries(&head)?;
         let collections = (0..head.collections)
             .map(|_| rows.part(&head))
             .collect::<Result<Vec<_>>>()?;
@@ -126,8 +146,22 @@ impl Manifest {
         Ok(Self {
             head,
             limits,
+            libraries,
+            next_library,
             collections,
         })
+    }
+
+    /// All that it has in page files.
+    pub fn rows(&self) -> impl Iterator<Item = &PageRow> {
+        let pages = self.collections.iter().flat_map(CollectionPages::rows);
+        pages.chain(self.libraries.iter().map(|library| &library.row))
+    }
+
+    /// The same, for changing.
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut PageRow> {
+        let pages = self.collections.iter_mut().flat_map(CollectionPages::rows_mut);
+        pages.chain(self.libraries.iter_mut().map(|library| &mut library.row))
     }
 
     /// Reads and verifies the head alone.
@@ -161,6 +195,26 @@ impl Rows<'_> {
         let (row, taken) = codec::decode(rest).map_err(|reason| self.error(reason.to_string()))?;
         self.at += taken;
         Ok(row)
+    }
+
+    fn libraries(&mut self, head: &ManifestHead) -> Result<(u64, Vec<LibraryRow>)> {
+        if !head.has_libraries() {
+            return Ok((0, Vec::new()));
+        }
+        let all: LibrariesRow = self.next()?;
+        // Believed only as far as the file goes.
+        let mut libraries = Vec::with_capacity((all.libraries as usize).min(self.body.len() / 8));
+        for _ in 0..all.libraries {
+            let library: LibraryRow = self.next()?;
+            if library.row.file as usize >= head.files.len() || library.row.page_id.get() >= all.next_number {
+                return Err(self.error(format!("library {} points nowhere", library.row.page_id)));
+            }
+            libraries.push(library);
+        }
+        if !libraries.is_sorted_by(|one, next| one.name < next.name) {
+            return Err(self.error("the libraries are not in order"));
+        }
+        Ok((all.next_number, libraries))
     }
 
     fn part(&mut self, head: &ManifestHead) -> Result<CollectionPages> {
@@ -209,14 +263,31 @@ impl Rows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::{ManifestKind, Versions};
+    use super::super::format::{LIBRARY_VERSION, ManifestKind, Versions};
     use super::*;
-    use crate::engine::ids::CollectionId;
+    use crate::engine::ids::{CollectionId, ShardNo};
+    use crate::page::PageId;
     use crate::storage::RealDisk;
     use crate::wal::Lsn;
 
+    fn library() -> LibraryRow {
+        LibraryRow {
+            name: b"\xff".to_vec(),
+            row: PageRow {
+                page_id: PageId::new(7),
+                version: LIBRARY_VERSION,
+                offset: 32,
+                len: 70_000,
+                shard: ShardNo::FIRST,
+                file: 0,
+                crc: 1,
+                entries: 0,
+            },
+        }
+    }
+
     #[test]
-    fn thresholds_are_in_it() {
+    fn thresholds_and_libraries_are_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("manifest");
         let changed = Limits {
@@ -227,6 +298,7 @@ mod tests {
         for (limits, versions) in [
             (Limits::DEFAULT, Versions::WHOLE),
             (changed, Versions::LIMITS),
+            (changed, Versions::PAGES),
             (changed, Versions::CURRENT),
         ] {
             let manifest = Manifest {
@@ -245,9 +317,15 @@ mod tests {
                     referenced_bytes: 0,
                     written_pages: 0,
                     written_bytes: 0,
-                    files: Vec::new(),
+                    files: vec![1],
                 },
                 limits,
+                libraries: if versions == Versions::CURRENT {
+                    vec![library()]
+                } else {
+                    Vec::new()
+                },
+                next_library: if versions == Versions::CURRENT { 8 } else { 0 },
                 collections: Vec::new(),
             };
             manifest.write(&RealDisk, &path).unwrap();

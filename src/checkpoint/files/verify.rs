@@ -8,7 +8,8 @@ use std::path::Path;
 
 use super::catalog::page_file_name;
 use super::error::{CheckpointError, Result};
-use super::format::{ManifestKind, PageRow};
+use super::format::{LibraryRow, ManifestKind, PageRow};
+use super::libraries;
 use super::manifest::{CollectionPages, Manifest};
 use super::page_file::{PageBuffer, PageFileReader};
 use super::parts::Parts;
@@ -65,17 +66,39 @@ pub fn verify_manifest(
         .iter()
         .map(|id| open(id).map_err(|error| tell(Event::Fault(error))).ok())
         .collect();
-    let total = manifest
-        .collections
-        .iter()
-        .flat_map(CollectionPages::rows)
-        .map(|row| row.len)
-        .sum();
+    let total = manifest.rows().map(|row| row.len).sum();
     let mut progress = (0, total);
     for part in &manifest.collections {
         verify_collection(part, path, &files, &mut progress, tell);
     }
+    // What is wrong with the other files has been told.
+    for library in damaged_libraries(&manifest, |at| files.get(at)?.as_ref().map(Ok)) {
+        tell(Event::Fault(library.error));
+    }
     Some(manifest)
+}
+
+/// A library that a manifest has and that is not there, or not whole.
+#[derive(Debug)]
+pub struct DamagedLibrary {
+    /// The manifest's row.
+    pub row: LibraryRow,
+    /// What is wrong.
+    pub error: CheckpointError,
+}
+
+/// Those that are damaged, or in files which could not be opened. `file`: the one of this number; `None`: never mind.
+fn damaged_libraries<'f>(
+    manifest: &Manifest,
+    file: impl Fn(usize) -> Option<Result<&'f PageFileReader>>,
+) -> Vec<DamagedLibrary> {
+    let mut buffer = PageBuffer::default();
+    let damaged = manifest.libraries.iter().filter_map(|row| {
+        let read = file(row.row.file as usize)?.and_then(|file| libraries::read(file, row, &mut buffer));
+        let (row, error) = (row.clone(), read.err()?);
+        Some(DamagedLibrary { row, error })
+    });
+    damaged.collect()
 }
 
 /// Reads and verifies the manifest at `path`, of which its place tells what it should say of itself.
@@ -167,14 +190,27 @@ pub struct Damage {
     pub pages: Vec<DamagedPage>,
     /// What they leave open in hashed collections.
     pub holes: Vec<Hole>,
+    /// The libraries.
+    pub libraries: Vec<DamagedLibrary>,
 }
 
-/// All pages of a manifest, which is whole and at `path`, that cannot be read.
+impl Damage {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.pages.is_empty() && self.libraries.is_empty()
+    }
+}
+
+/// All pages and libraries of a manifest, which is whole and at `path`, that cannot be read.
 pub fn damage(disk: &dyn Disk, path: &Path, manifest: &Manifest) -> Damage {
     let dir = path.parent().unwrap_or(Path::new("."));
     let open = |id: &u64| PageFileReader::open(disk, dir.join(page_file_name(*id)), *id);
     let files: Vec<_> = manifest.head.files.iter().map(open).collect();
-    let mut damage = Damage::default();
+    let file = |at: usize| Some(files.get(at)?.as_ref().map_err(CheckpointError::clone));
+    let mut damage = Damage {
+        libraries: damaged_libraries(manifest, file),
+        ..Damage::default()
+    };
     let mut buffer = PageBuffer::default();
     for part in &manifest.collections {
         let collection = Collection::new(part.row.id, part.row.placement);

@@ -1,5 +1,5 @@
 //! Files as the first program of this format version wrote them are read, and hold what they held; so are those of the
-//! version before, which the next checkpoint writes anew.
+//! versions before. The next checkpoint writes their manifests anew, and pages where their encoding has changed.
 //!
 //! `UPDATE_FIXTURE=1` writes them anew: right only before a format version has been released.
 
@@ -19,7 +19,10 @@ use crate::page::set::SetOp;
 use crate::page::stream::{StreamId, StreamOp};
 use crate::page::zset::{ZsetOp, pack_pairs};
 
-const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-3");
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-4");
+/// Of manifests without libraries.
+const FIXTURE_PARTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-3");
+/// Of containers that stand whole in their pages.
 pub(super) const FIXTURE_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-2");
 const PERSISTED: &str = "/data/persist/ordered";
 const DIRS: [(&str, &str); 3] = [
@@ -99,8 +102,17 @@ fn hash_effect(pairs: &[u8]) -> Effect<'_> {
     }
 }
 
+/// What had come to the format by then.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Has {
+    Pages,
+    Parts,
+    Libraries,
+}
+
 /// Two checkpoints, the second one packed and building on the first; a persisted collection; a log behind them.
-fn write(containers: bool) -> (FaultDisk, Dump) {
+fn write(has: Has) -> (FaultDisk, Dump) {
+    let (containers, libraries) = (has >= Has::Parts, has >= Has::Libraries);
     let disk = FaultDisk::new(1);
     let mut server = Server::start(&disk);
     let settings = Arc::clone(&server.settings);
@@ -112,6 +124,11 @@ fn write(containers: bool) -> (FaultDisk, Dump) {
     if containers {
         fill_containers(&mut server, 0..1000);
     }
+    if libraries {
+        server.put_library("kept", "#!lua name=kept\nfrom the first checkpoint");
+        server.put_library("replaced", "#!lua name=replaced\nfrom the first checkpoint");
+        server.put_library("deleted", "#!lua name=deleted\nfrom the first checkpoint");
+    }
     settings.keep_count.store(2, std::sync::atomic::Ordering::Relaxed);
     server.checkpoints.checkpoint_blocking().unwrap();
     settings.is_lz4.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -120,11 +137,19 @@ fn write(containers: bool) -> (FaultDisk, Dump) {
     if containers {
         fill_containers(&mut server, 1000..1001);
     }
+    if libraries {
+        let code = "from the second checkpoint ".repeat(100);
+        server.put_library("replaced", &format!("#!lua name=replaced\n{code}"));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(server.checkpoints.persist("ordered")).unwrap();
     server.checkpoints.checkpoint_blocking().unwrap();
     fill(&mut server, DatabaseId::DEFAULT, 290..310, "third");
     server.change(DatabaseId::DEFAULT, &key(0), |txn| txn.delete(&key(0)));
+    if libraries {
+        server.put_library("logged", "#!lua name=logged\nfrom the log");
+        server.exclusive(|txn| txn.delete_library(b"deleted").unwrap());
+    }
     server.sync();
     let dump = server.dump();
     server.checkpoints.stop();
@@ -156,7 +181,8 @@ fn update(disk: &FaultDisk) {
 
 #[test]
 fn what_was_written_is_read() {
-    let (disk, expected) = write(true);
+    let (disk, expected) = write(Has::Libraries);
+    assert_eq!(expected[LIBRARIES].1.len(), 3);
     if std::env::var_os("UPDATE_FIXTURE").is_some() {
         update(&disk);
     }
@@ -165,15 +191,30 @@ fn what_was_written_is_read() {
 }
 
 #[test]
-fn the_version_before_is_read_and_written_anew() {
-    let (_, expected) = write(false);
-    let disk = read(FIXTURE_BEFORE);
-    let server = check(&disk, &expected);
+fn the_version_before_is_read_and_its_pages_stay() {
+    let manifest = read_and_go_on(FIXTURE_PARTS, Has::Parts);
+    // The two files of the older checkpoints, and what is new since.
+    assert_eq!(manifest.head.files.len(), 3, "{:?}", manifest.head.files);
+    assert_eq!(manifest.libraries.len(), 1);
+}
+
+#[test]
+fn the_version_without_parts_is_read_and_written_anew() {
+    let manifest = read_and_go_on(FIXTURE_BEFORE, Has::Pages);
+    assert_eq!(manifest.head.files, [manifest.head.id]);
+}
+
+/// Reads a fixture, puts a library, takes a checkpoint, and reads that.
+fn read_and_go_on(fixture: &str, has: Has) -> Manifest {
+    let (_, expected) = write(has);
+    let disk = read(fixture);
+    let mut server = check(&disk, &expected);
+    server.put_library("new", "its code");
+    let expected = server.dump();
     let done = server.checkpoints.checkpoint_blocking().unwrap();
     drop(server);
     let manifest = Manifest::read(&disk, &Path::new(CHECKPOINTS).join(manifest_name(done.id))).unwrap();
     assert_eq!(manifest.head.versions, Versions::CURRENT);
-    assert_eq!(manifest.head.files, [done.id]);
     let mut found = read_back(&disk).unwrap();
     assert!(
         found
@@ -181,6 +222,8 @@ fn the_version_before_is_read_and_written_anew() {
             .take()
             .is_some_and(|checkpoint| checkpoint.id == done.id)
     );
+    assert_eq!(dump(&found.registry), expected);
+    manifest
 }
 
 /// Recovers what is there, and loads what is persisted.

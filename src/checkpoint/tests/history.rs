@@ -1,5 +1,6 @@
-//! Long histories of a collection of each kind, compared with a B-tree: through splits and merges, checkpoints, kills
-//! and power cuts, each snapshot with what there was at its instant, and restores to moments before.
+//! Long histories of a collection of each kind, and of libraries beside it, compared with a B-tree: through splits and
+//! merges, checkpoints, kills and power cuts, each snapshot with what there was at its instant, and restores to moments
+//! before.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,12 +19,33 @@ const PHASE: u64 = 3_000;
 const KEYS: u32 = 6_000;
 const KEPT: usize = 4;
 
+/// Keys, and behind them libraries.
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, u64)>;
 
-/// What a record did: to a key, or to all of them.
+/// What names of libraries begin with in a model: no key does.
+const LIBRARY: &[u8] = b"\xff library ";
+
+/// What a record did: to a key or library, or to all of them.
 enum Change {
     Key(Vec<u8>, Option<(Vec<u8>, u64)>),
     Flush,
+    FlushLibraries,
+}
+
+fn is_library(key: &[u8]) -> bool {
+    key.starts_with(LIBRARY)
+}
+
+/// The default collection and the libraries of a dump.
+fn model_of(mut dump: Dump) -> Model {
+    let mut model = dump.remove("default").unwrap().1;
+    let libraries = dump.remove(LIBRARIES).map_or_else(Model::new, |(_, codes)| codes);
+    model.extend(
+        libraries
+            .into_iter()
+            .map(|(name, code)| ([LIBRARY, &name].concat(), code)),
+    );
+    model
 }
 
 impl Change {
@@ -31,7 +53,8 @@ impl Change {
         match self {
             Self::Key(key, Some(value)) => drop(model.insert(key, value)),
             Self::Key(key, None) => drop(model.remove(&key)),
-            Self::Flush => model.clear(),
+            Self::Flush => model.retain(|key, _| is_library(key)),
+            Self::FlushLibraries => model.retain(|key, _| !is_library(key)),
         }
     }
 }
@@ -95,7 +118,8 @@ impl Run {
             1_200..1_230 => self.copy(),
             1_230..5_000 => self.delete(),
             5_000..5_300 => self.write_range(),
-            5_300..5_600 => self.expire(),
+            5_300..5_593 => self.expire(),
+            5_593..5_600 => self.library(),
             5_600..5_960 => self.look(),
             5_960..5_970 => self.delete_run(),
             5_970..5_980 => self.take_back(),
@@ -144,7 +168,7 @@ impl Run {
     /// Copies a value, a large one if there is one near.
     fn copy(&mut self) {
         let (from, key) = (self.key(), self.key());
-        let near = self.model.range(from..).take(200);
+        let near = self.model.range(from..LIBRARY.to_vec()).take(200);
         let Some((source, entry)) = near.max_by_key(|(_, (value, _))| value.len()) else {
             return;
         };
@@ -169,7 +193,12 @@ impl Run {
     /// Deletes neighbours, so that pages of the ordered kinds vanish.
     fn delete_run(&mut self) {
         let (from, len) = (self.key(), self.below(400) as usize);
-        let run: Vec<_> = self.model.range(from..).take(len).map(|(key, _)| key.clone()).collect();
+        let run: Vec<_> = self
+            .model
+            .range(from..LIBRARY.to_vec())
+            .take(len)
+            .map(|(key, _)| key.clone())
+            .collect();
         run.into_iter().for_each(|key| self.remove(key));
     }
 
@@ -177,7 +206,8 @@ impl Run {
     fn take_back(&mut self) {
         let run: Vec<_> = self
             .model
-            .keys()
+            .range(..LIBRARY.to_vec())
+            .map(|(key, _)| key)
             .skip(self.random.random_range(0..1_000))
             .take(400)
             .cloned()
@@ -198,6 +228,9 @@ impl Run {
                     keys.delete(key);
                 }
                 add(&mut keys);
+                txn.put_library(b"l0", b"taken back").unwrap();
+                txn.flush_libraries().unwrap();
+                txn.put_library(b"l1", b"taken back").unwrap();
                 Err::<(), ()>(())
             });
             assert!(failed.is_err());
@@ -238,8 +271,38 @@ impl Run {
     fn flush(&mut self) {
         let id = self.server.default_id();
         self.server.exclusive(|txn| txn.flush(id).unwrap());
-        self.model.clear();
-        self.since.push((self.last_lsn(), Change::Flush));
+        self.change_all(Change::Flush);
+    }
+
+    fn change_all(&mut self, change: Change) {
+        match change {
+            Change::Flush => Change::Flush.apply(&mut self.model),
+            _ => Change::FlushLibraries.apply(&mut self.model),
+        }
+        self.since.push((self.last_lsn(), change));
+    }
+
+    /// Puts a library, deletes one, or all.
+    fn library(&mut self) {
+        let name = format!("l{}", self.below(5)).into_bytes();
+        let key = [LIBRARY, &name].concat();
+        match self.below(10) {
+            0 => {
+                self.server.exclusive(|txn| txn.flush_libraries().unwrap());
+                return self.change_all(Change::FlushLibraries);
+            }
+            1..4 => {
+                let deleted = self.server.exclusive(|txn| txn.delete_library(&name));
+                assert_eq!(deleted.is_ok(), self.model.remove(&key).is_some());
+            }
+            _ => {
+                let len = if self.below(4) == 0 { 200_000 } else { self.below(900) };
+                let code: Vec<u8> = (0..len).map(|_| self.random.random_range(b' '..b'z')).collect();
+                self.server.exclusive(|txn| txn.put_library(&name, &code).unwrap());
+                self.model.insert(key.clone(), (code, 0));
+            }
+        }
+        self.note(key);
     }
 
     fn sync(&mut self) {
@@ -254,7 +317,7 @@ impl Run {
     }
 
     fn compare(&self, what: &str) {
-        let found = self.server.dump().remove("default").unwrap().1;
+        let found = model_of(self.server.dump());
         let (keys, expected) = (found.len(), self.model.len());
         assert!(found == self.model, "{what}: {keys} keys, {expected} expected");
         let collection = Arc::clone(
@@ -267,7 +330,8 @@ impl Run {
                 .collection,
         );
         assert_eq!(collection.placement().kind, self.kind);
-        assert_eq!(collection.totals(Lsn::MAX).keys, self.model.len() as u64, "{what}");
+        let keys = self.model.keys().filter(|key| !is_library(key)).count();
+        assert_eq!(collection.totals(Lsn::MAX).keys, keys as u64, "{what}");
     }
 
     fn checkpoint(&mut self) {
@@ -280,7 +344,7 @@ impl Run {
         let ids = manifest_ids(&self.disk);
         assert!(ids.len() <= KEPT && ids.last() == Some(&done.id), "{ids:?}");
         let id = ids[self.random.random_range(0..ids.len())];
-        let found = snapshot(&self.disk, id).remove("default").unwrap().1;
+        let found = model_of(snapshot(&self.disk, id));
         assert!(found == self.taken[&id], "checkpoint {id} differs");
     }
 

@@ -12,6 +12,7 @@ mod flips;
 mod healing;
 mod history;
 mod incremental;
+mod libraries;
 mod merged;
 mod parts;
 mod persist;
@@ -46,8 +47,11 @@ use crate::wal::{Fsync, LogNote, Lsn, Wal, WalOptions};
 pub(super) const CHECKPOINTS: &str = "/data/checkpoint";
 pub(super) const LOG: &str = "/data/wal";
 
-/// Everything that is in a registry: name → (database, key → (value, expiry)).
+/// Everything that is in a registry: name → (database, key → (value, expiry)). The libraries of functions are there as if
+/// they were a collection, if there are any.
 pub(super) type Dump = BTreeMap<String, (u32, BTreeMap<Vec<u8>, (Vec<u8>, u64)>)>;
+
+pub(super) const LIBRARIES: &str = "<libraries>";
 
 pub(super) fn dump(registry: &Registry) -> Dump {
     let keys_of = |slot: &Slot| {
@@ -62,9 +66,15 @@ pub(super) fn dump(registry: &Registry) -> Dump {
         keys
     };
     let slots = registry.slots();
-    slots
+    let mut dump: Dump = slots
         .map(|slot| (slot.name.to_string(), (slot.id.get(), keys_of(slot))))
-        .collect()
+        .collect();
+    if !registry.libraries().is_empty() {
+        let libraries = registry.libraries().iter();
+        let codes = libraries.map(|library| (library.name.to_vec(), (library.code.to_vec(), 0)));
+        dump.insert(LIBRARIES.to_owned(), (u32::MAX, codes.collect()));
+    }
+    dump
 }
 
 /// A string; of a container its type, its length and a digest of its elements.
@@ -217,6 +227,11 @@ impl Server {
         );
         drop(scope);
         self.worker.submit();
+    }
+
+    /// Loads a library.
+    pub fn put_library(&mut self, name: &str, code: &str) {
+        self.exclusive(|txn| txn.put_library(name.as_bytes(), code.as_bytes()).unwrap());
     }
 
     /// The default collection's number.

@@ -55,7 +55,7 @@ fn keeping(disk: &FaultDisk) -> Server {
     server
 }
 
-/// One random step of a history over keys and collections.
+/// One random step of a history over keys, collections and libraries.
 fn step(server: &mut Server, random: &mut SmallRng) {
     let slots: Vec<Slot> = server.engine.registry().slots().cloned().collect();
     let slot = &slots[random.random_range(0..slots.len())];
@@ -90,6 +90,9 @@ fn step(server: &mut Server, random: &mut SmallRng) {
                         },
                     )
                     .unwrap(),
+                96 => txn.put_library(name.as_bytes(), &value).unwrap(),
+                97 => drop(txn.delete_library(name.as_bytes())),
+                98 if value.len() > 40 => txn.flush_libraries().unwrap(),
                 _ if is_free => drop(txn.create(None, &name, kind).unwrap()),
                 _ => {}
             }
@@ -153,12 +156,9 @@ fn restores(seed: u64) -> u64 {
         copies.insert(server.engine.wal().last_lsn(), expected);
     }
     server.engine.reaper().stop();
-    let held: u64 = server
-        .engine
-        .registry()
-        .slots()
-        .map(|slot| slot.collection.bytes())
-        .sum();
+    let registry = server.engine.registry();
+    let held: u64 = registry.slots().map(|slot| slot.collection.bytes()).sum();
+    let held = held + registry.libraries().bytes();
     assert_eq!(server.engine.meter().used_bytes(), held, "seed {seed}");
     steps
 }

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::engine::counts::Counts;
 use crate::engine::effect::Effect;
 use crate::engine::ids::CollectionId;
+use crate::engine::libraries::Library;
 use crate::engine::registry::Slot;
 use crate::wal::Lsn;
 
@@ -35,6 +36,7 @@ struct Collection {
 #[derive(Debug, PartialEq)]
 pub struct State {
     collections: Vec<Collection>,
+    libraries: Vec<Library>,
     changes: u64,
     expired: u64,
 }
@@ -46,6 +48,7 @@ impl State {
         let engine = server.engine();
         let slots: Vec<_> = engine.registry().slots().cloned().collect();
         let held: u64 = slots.iter().map(|slot| slot.collection.totals(Lsn::ZERO).bytes).sum();
+        let held = held + engine.registry().libraries().bytes();
         let since = Instant::now();
         while engine.meter().used_bytes() != held {
             let used = engine.meter().used_bytes();
@@ -63,6 +66,12 @@ impl State {
         let slots: Vec<_> = engine.registry().slots().cloned().collect();
         Self {
             collections: slots.iter().map(collection).collect(),
+            libraries: engine
+                .registry()
+                .libraries()
+                .iter()
+                .map(|library| (**library).clone())
+                .collect(),
             changes: engine.count(|counters| counters.changes.get()),
             expired: engine.count(|counters| counters.expired.get()),
         }

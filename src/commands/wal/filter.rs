@@ -210,6 +210,9 @@ mod tests {
             Effect::CollectionRename { name: "n" },
             Effect::CollectionSwap { with: OTHER },
             Effect::CollectionPublish { database, name: "n" },
+            Effect::LibraryPut { name: b"n", code: b"c" },
+            Effect::LibraryDelete { name: b"n" },
+            Effect::LibrariesFlush,
         ] {
             let (shown, _) = of_effect(&effect).unwrap();
             assert_eq!(shown, kind(&effect));

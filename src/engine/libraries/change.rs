@@ -35,8 +35,9 @@ impl ExclusiveTxn<'_, '_> {
         if !self.scope.reserve(logged.fold(0, u64::saturating_add)) {
             return Err(CollectionError::TooLong);
         }
+        self.scope.keep_whole(&[]);
         if only {
-            self.flush_libraries()?;
+            self.delete_all_libraries()?;
         }
         libraries.iter().try_for_each(|library| {
             let (name, code) = (&library.name, &library.code);
@@ -44,11 +45,24 @@ impl ExclusiveTxn<'_, '_> {
         })
     }
 
+    /// Makes these all libraries that there are, unless they are.
+    ///
+    /// # Errors
+    /// When the log has no record as long as that; nothing has changed then.
+    pub fn become_libraries(&mut self, wanted: &Libraries) -> Result<(), CollectionError> {
+        if self.libraries().iter().eq(wanted.iter()) {
+            return Ok(());
+        }
+        let wanted: Vec<_> = wanted.iter().cloned().collect();
+        self.put_libraries(&wanted, true)
+    }
+
     /// Deletes a library.
     ///
     /// # Errors
     /// When there is none of this name.
     pub fn delete_library(&mut self, name: &[u8]) -> Result<(), CollectionError> {
+        self.scope.keep_whole(&[]);
         self.change_library(name, &Effect::LibraryDelete { name })
     }
 
@@ -57,6 +71,11 @@ impl ExclusiveTxn<'_, '_> {
     /// # Errors
     /// Never.
     pub fn flush_libraries(&mut self) -> Result<(), CollectionError> {
+        self.scope.keep_whole(&[]);
+        self.delete_all_libraries()
+    }
+
+    fn delete_all_libraries(&mut self) -> Result<(), CollectionError> {
         let gone = self.libraries();
         if gone.is_empty() {
             return Ok(());
@@ -75,8 +94,8 @@ impl ExclusiveTxn<'_, '_> {
         Ok(())
     }
 
+    /// Applies an effect and logs it. The collections, and so the libraries, are kept where that may be taken back.
     fn change_libraries(&mut self, effect: &Effect<'_>) -> Result<(), CollectionError> {
-        self.scope.keep_whole(&[]);
         let engine = self.scope.engine;
         let growth = engine.change_registry(|registry| {
             let before = registry.libraries().bytes();

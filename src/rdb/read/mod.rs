@@ -32,10 +32,15 @@ pub enum Event {
         /// Its keys.
         keys: u64,
     },
-    /// A library of functions, which has been skipped.
+    /// A library of functions.
     Function {
-        /// Its first line, which names it.
-        title: String,
+        /// Its code, whose first line names it.
+        code: Vec<u8>,
+    },
+    /// A library as no release of Redis takes it, which has been skipped.
+    OldFunction {
+        /// Its name.
+        name: Vec<u8>,
     },
     /// Data of a module outside any key, which has been skipped.
     ModuleData {
@@ -189,13 +194,9 @@ impl<R: Read> Reader<R> {
             op::MODULE_AUX => Event::ModuleData {
                 module: module::skip_auxiliary(&mut self.source)?,
             },
-            op::FUNCTION => {
-                let code = self.source.string()?;
-                let title = code.split(|byte| *byte == b'\n').next().unwrap_or_default();
-                Event::Function {
-                    title: String::from_utf8_lossy(title).into_owned(),
-                }
-            }
+            op::FUNCTION => Event::Function {
+                code: self.source.string()?,
+            },
             _ => self.old_function()?,
         })
     }
@@ -208,9 +209,7 @@ impl<R: Read> Reader<R> {
             self.source.string()?;
         }
         self.source.string()?;
-        Ok(Event::Function {
-            title: String::from_utf8_lossy(&name).into_owned(),
-        })
+        Ok(Event::OldFunction { name })
     }
 
     fn entry(&mut self, code: u8, properties: &Properties, known: &mut Option<Vec<u8>>) -> Result<Event, Reason> {

@@ -36,6 +36,8 @@ fn a_file_reads_back_as_it_was_written() {
     let objects = objects();
     let mut writer = Writer::new(Vec::new(), VERSION_TIMED_HASH).unwrap();
     writer.remark(b"redis-ver", b"7.0.0").unwrap();
+    let library = b"#!lua name=mylib\n-- again and again and again and again and again".repeat(9);
+    writer.function(&library).unwrap();
     for db in [0, 3] {
         writer.database(db, objects.len() as u64, 1).unwrap();
         for (n, object) in objects.iter().enumerate() {
@@ -44,7 +46,8 @@ fn a_file_reads_back_as_it_was_written() {
         }
     }
     let events = events(&writer.finish().unwrap()).unwrap();
-    assert_eq!(events.len(), 1 + 2 * (1 + objects.len()));
+    assert_eq!(events.len(), 2 + 2 * (1 + objects.len()));
+    assert!(matches!(&events[1], Event::Function { code } if *code == library));
     let second = &events[events.len() - objects.len()..];
     for (n, (event, object)) in second.iter().zip(&objects).enumerate() {
         let entry = entry(event);
@@ -77,8 +80,8 @@ fn every_opcode_is_understood() {
     let shown: Vec<String> = events.iter().map(|event| format!("{event:?}")).collect();
     assert!(shown[0].starts_with("Remark"));
     assert_eq!(shown[1], "ModuleData { module: \"ReJSON-RL\" }");
-    assert_eq!(shown[2], "Function { title: \"#!lua name=mylib\" }");
-    assert_eq!(shown[3], "Function { title: \"old\" }");
+    assert!(matches!(&events[2], Event::Function { code } if code == b"#!lua name=mylib\nredis.call"));
+    assert!(matches!(&events[3], Event::OldFunction { name } if name == b"old"));
     assert_eq!(shown[4], "Size { db: 7, keys: 2 }");
     let [a, c, e] = [5, 6, 7].map(|n| entry(&events[n]));
     assert_eq!(

@@ -52,6 +52,16 @@ impl<W: Write> Writer<W> {
         self.write_out()
     }
 
+    /// A library of functions: its code. Those come before all keys.
+    ///
+    /// # Errors
+    /// `out` failed.
+    pub fn function(&mut self, code: &[u8]) -> io::Result<()> {
+        self.buffer.push(op::FUNCTION);
+        scalar::string(&mut self.buffer, code);
+        self.write_out()
+    }
+
     /// Begins the keys of a database, of which there are this many.
     ///
     /// # Errors

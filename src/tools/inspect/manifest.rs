@@ -4,10 +4,11 @@ use std::io;
 use std::path::Path;
 
 use super::Inspector;
-use crate::checkpoint::files::format::{PageRow, PartRow};
+use crate::checkpoint::files::format::{LibraryRow, PageRow, PartRow};
 use crate::checkpoint::files::manifest::{CollectionPages, Manifest};
 use crate::engine::field::{self, Field, Unfit};
 use crate::fields;
+use crate::shared::Shared;
 use crate::time::utc;
 use crate::tools::report::Fields;
 
@@ -27,6 +28,9 @@ impl Inspector<'_, '_> {
                     self.extend(path, &mut all, field::of(&manifest.limits))?;
                     self.report.show("encoding", all)?;
                 }
+                for library in &manifest.libraries {
+                    self.library(path, library, &manifest.head.files)?;
+                }
                 for part in &manifest.collections {
                     self.collection(path, part, &manifest.head.files)?;
                 }
@@ -40,10 +44,7 @@ impl Inspector<'_, '_> {
         let mut all = Vec::new();
         self.extend(path, &mut all, field::of(&part.row))?;
         self.report.show("collection", all)?;
-        let named = |row: &PageRow| {
-            let file_id = files.get(row.file as usize).map_or(Field::Null, |id| Field::Uint(*id));
-            fields!["collection-id" => part.row.id.get(), "file-id" => file_id]
-        };
+        let named = |row: &PageRow| fields!["collection-id" => part.row.id.get(), "file-id" => file_id(files, row)];
         for row in &part.pages {
             self.row(path, ("page-row", row), named(row))?;
         }
@@ -53,6 +54,12 @@ impl Inspector<'_, '_> {
             self.row(path, ("part-row", row), all)?;
         }
         Ok(())
+    }
+
+    fn library(&mut self, path: &Path, library: &LibraryRow, files: &[u64]) -> io::Result<()> {
+        let row = &library.row;
+        let all = fields!["name" => Field::Bytes(Shared::new(library.name.clone())), "file-id" => file_id(files, row)];
+        self.row(path, ("library", row), all)
     }
 
     /// Shows a row, if it is asked for.
@@ -74,4 +81,8 @@ impl Inspector<'_, '_> {
         }
         Ok(())
     }
+}
+
+fn file_id(files: &[u64], row: &PageRow) -> Field {
+    files.get(row.file as usize).map_or(Field::Null, |id| Field::Uint(*id))
 }

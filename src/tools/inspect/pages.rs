@@ -10,13 +10,15 @@ use std::path::Path;
 use super::Inspector;
 use crate::checkpoint::files::catalog::manifests;
 use crate::checkpoint::files::format::{FLAG_PART, PAGE_FILE_HEADER_BYTES, PAGE_HEADER_BYTES, PageHeader};
-use crate::checkpoint::files::manifest::{CollectionPages, Manifest};
+use crate::checkpoint::files::manifest::Manifest;
 use crate::checkpoint::files::packing::unpack;
 use crate::checkpoint::files::page_file::{read_page_at, read_page_file_id};
 use crate::checkpoint::files::persisted::MANIFEST;
-use crate::engine::field;
+use crate::engine::field::{self, Field};
+use crate::engine::ids::CollectionId;
 use crate::fields;
 use crate::page::{Malformed, Packed, image};
+use crate::shared::Shared;
 
 impl Inspector<'_, '_> {
     pub(super) fn page_file(&mut self, path: &Path, is_left_over: bool) -> io::Result<()> {
@@ -52,7 +54,7 @@ impl Inspector<'_, '_> {
                 Err(no_page) => {
                     let known = known.get_or_insert_with(|| self.known_offsets(path, id));
                     let next = known.range(at + 1..).next().copied();
-                    let resumes_at = next.map_or(field::Field::Null, field::Field::Uint);
+                    let resumes_at = next.map_or(Field::Null, Field::Uint);
                     self.report.fault(fields![
                         "path" => path,
                         "offset" => at,
@@ -91,6 +93,12 @@ impl Inspector<'_, '_> {
             Ok(content) => content,
             Err(fault) => return self.fault(path, at, &fault.to_string()),
         };
+        if header.collection == CollectionId::NONE {
+            let code = Shared::new(content.to_vec());
+            return self
+                .report
+                .show("library-code", fields!["offset" => at, "code" => Field::Bytes(code)]);
+        }
         if header.flags & FLAG_PART != 0 {
             let items = Packed::new(content).count() as u64;
             return self.report.show("part", fields!["offset" => at, "items" => items]);
@@ -125,8 +133,7 @@ impl Inspector<'_, '_> {
         let mut offsets = BTreeSet::new();
         for manifest in paths.iter().filter_map(|path| Manifest::read(disk, path).ok()) {
             let index = manifest.head.files.iter().position(|file| Some(*file) == id);
-            let rows = manifest.collections.iter().flat_map(CollectionPages::rows);
-            let here = rows.filter(|row| Some(row.file as usize) == index);
+            let here = manifest.rows().filter(|row| Some(row.file as usize) == index);
             offsets.extend(here.map(|row| row.offset));
         }
         offsets

@@ -14,8 +14,8 @@ use super::{Action, Plan};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::files::catalog;
 use crate::checkpoint::files::control::Control;
-use crate::checkpoint::files::format::{ManifestKind, PAGE_HEADER_BYTES};
-use crate::checkpoint::files::manifest::{CollectionPages, Manifest};
+use crate::checkpoint::files::format::{LibraryRow, ManifestKind, PAGE_HEADER_BYTES};
+use crate::checkpoint::files::manifest::Manifest;
 use crate::checkpoint::files::persisted::persisted_manifests;
 use crate::checkpoint::files::verify::{Damage, Event, Expected, damage, read_expected, verify_manifest};
 use crate::engine::ids::CollectionId;
@@ -44,7 +44,7 @@ impl Candidate {
                 manifest = Err(CheckpointError::damaged(&path, 0, reason));
             }
         }
-        if manifest.is_ok() && damaged.pages.is_empty() {
+        if manifest.is_ok() && damaged.is_none() {
             // Pages that are whole and do not fit together cannot be mended by dropping some.
             let mut fault = None;
             verify_manifest(disk, &path, expected, &mut |event| {
@@ -66,7 +66,7 @@ impl Candidate {
     /// Its LSN, if it is whole.
     fn whole(&self) -> Option<Lsn> {
         let manifest = self.manifest.as_ref().ok()?;
-        self.damage.pages.is_empty().then_some(manifest.head.lsn)
+        self.damage.is_none().then_some(manifest.head.lsn)
     }
 
     fn lsn(&self) -> Option<Lsn> {
@@ -74,10 +74,14 @@ impl Candidate {
     }
 
     fn why(&self) -> String {
-        match (&self.manifest, self.damage.pages.first()) {
-            (Err(error), _) => error.to_string(),
-            (Ok(_), Some(page)) => format!("{} of its pages are damaged: {}", self.damage.pages.len(), page.error),
-            (Ok(_), None) => "it is whole".to_owned(),
+        let Damage { pages, libraries, .. } = &self.damage;
+        match (&self.manifest, pages.first(), libraries.first()) {
+            (Err(error), ..) => error.to_string(),
+            (Ok(_), Some(page), _) => format!("{} of its pages are damaged: {}", pages.len(), page.error),
+            (Ok(_), None, Some(library)) => {
+                format!("{} of its libraries are damaged: {}", libraries.len(), library.error)
+            }
+            (Ok(_), None, None) => "it is whole".to_owned(),
         }
     }
 }
@@ -256,12 +260,12 @@ fn plan_kept(candidates: &[Candidate], index: usize, plan: &mut Plan) -> Kept {
     let mut kept = Kept::default();
     for (at, candidate) in candidates.iter().enumerate().skip(index) {
         match &candidate.manifest {
-            Ok(manifest) if candidate.damage.pages.is_empty() => {
+            Ok(manifest) if candidate.damage.is_none() => {
                 kept.files.push(manifest.head.files.clone());
                 kept.ids.insert(manifest.head.id);
             }
             Ok(manifest) if at == index => {
-                let without = without_pages(manifest, &candidate.damage);
+                let without = without_damage(manifest, &candidate.damage);
                 kept.files.push(without.head.files.clone());
                 kept.ids.insert(without.head.id);
                 rewrite(&candidate.path, manifest, without, &candidate.damage, plan);
@@ -346,8 +350,8 @@ fn choose(found: &Found, log: &mut Log<'_>) -> Result<Choice, ToolError> {
     Err(ToolError::Hopeless(found.faults().join("; ")))
 }
 
-/// The manifest without some of its pages, and without page files that then have none.
-fn without_pages(manifest: &Manifest, damage: &Damage) -> Manifest {
+/// The manifest without what is damaged, and without page files of which nothing is left then.
+fn without_damage(manifest: &Manifest, damage: &Damage) -> Manifest {
     let gone: BTreeSet<(CollectionId, PageId)> = damage
         .pages
         .iter()
@@ -361,17 +365,18 @@ fn without_pages(manifest: &Manifest, damage: &Damage) -> Manifest {
         part.parts.retain(|row| !gone.contains(&(id, row.page_id)));
         part.row.parts = part.parts.len() as u64;
     }
+    let is_gone = |row: &LibraryRow| damage.libraries.iter().any(|library| library.row == *row);
+    left.libraries.retain(|row| !is_gone(row));
     let pages = || left.collections.iter().flat_map(|part| &part.pages);
     (left.head.pages, left.head.entries) = (pages().count() as u64, pages().map(|row| u64::from(row.entries)).sum());
-    let rows = || left.collections.iter().flat_map(CollectionPages::rows);
-    let used: BTreeSet<u32> = rows().map(|row| row.file).collect();
+    let used: BTreeSet<u32> = left.rows().map(|row| row.file).collect();
     let files = used
         .iter()
         .filter_map(|file| left.head.files.get(*file as usize))
         .copied();
     left.head.files = files.collect();
-    left.head.referenced_bytes = rows().map(|row| row.len + PAGE_HEADER_BYTES as u64).sum();
-    for row in left.collections.iter_mut().flat_map(CollectionPages::rows_mut) {
+    left.head.referenced_bytes = left.rows().map(|row| row.len + PAGE_HEADER_BYTES as u64).sum();
+    for row in left.rows_mut() {
         row.file = used.range(..row.file).count() as u32;
     }
     left
@@ -390,12 +395,20 @@ fn rewrite(path: &Path, manifest: &Manifest, without: Manifest, damage: &Damage,
             )
         })
         .collect();
+    let libraries = damage.libraries.iter().map(|library| {
+        let name = library.row.name.escape_ascii();
+        format!("library {name} ({})", library.error)
+    });
+    let what = pages.into_iter().chain(libraries).collect::<Vec<_>>().join("; ");
     let text = format!(
-        "write {} anew without {} damaged pages; {entries} entries as of LSN {} are lost: {}",
+        "write {} anew without {} damaged pages; {entries} entries{} as of LSN {} are lost: {what}",
         path.display(),
         damage.pages.len(),
+        match damage.libraries.len() {
+            0 => String::new(),
+            libraries => format!(" and {libraries} libraries of functions"),
+        },
         manifest.head.lsn,
-        pages.join("; ")
     );
     let rewriting = Rewriting {
         manifest: without,
@@ -433,9 +446,9 @@ pub(super) fn plan_persisted(disk: &Arc<dyn Disk>, dir: &Path, plan: &mut Plan) 
         };
         let candidate = Candidate::look(disk.as_ref(), path, expected, None);
         match &candidate.manifest {
-            Ok(_) if candidate.damage.pages.is_empty() => {}
+            Ok(_) if candidate.damage.is_none() => {}
             Ok(manifest) => {
-                let without = without_pages(manifest, &candidate.damage);
+                let without = without_damage(manifest, &candidate.damage);
                 rewrite(&candidate.path, manifest, without, &candidate.damage, plan);
             }
             Err(error @ CheckpointError::UnknownVersion { .. }) => return Err(error.clone().into()),

@@ -126,6 +126,7 @@ impl Run {
         )
         .unwrap();
         let found = found
+            .collections
             .into_iter()
             .map(|one| (one.name, (one.added, one.removed, one.changed)));
         let mut found: Vec<(String, Differences)> =

@@ -130,15 +130,24 @@ fn list(cx: &mut MaintenanceCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow<W
 fn info(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let id = id_of(args.at(2))?;
     let act = async move |checkpoints: Arc<Checkpointer>| checkpoints.snapshot(id).await;
-    ask(cx, act, |reply, (snapshot, collections)| {
-        let fields = numbers(&snapshot);
-        reply.map(fields.len() + 1);
+    ask(cx, act, |reply, content| {
+        let fields = numbers(&content.snapshot);
+        reply.map(fields.len() + 2);
         write_numbers(reply, &fields);
         reply.bulk(b"collections");
-        reply.array(collections.len());
-        collections
+        reply.array(content.collections.len());
+        content
+            .collections
             .iter()
             .for_each(|collection| write_collection(reply, collection));
+        reply.bulk(b"libraries");
+        reply.array(content.libraries.len());
+        for library in &content.libraries {
+            reply.map(2);
+            reply.bulk(b"name");
+            reply.bulk(&library.name);
+            write_numbers(reply, &[("bytes", library.bytes)]);
+        }
     })
 }
 
@@ -187,11 +196,18 @@ fn set_pinned(cx: &MaintenanceCx<'_>, args: Args<'_>, is_pinned: bool) -> Result
 fn diff(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let (first, second) = (id_of(args.at(2))?, id_of(args.at(3))?);
     let act = async move |checkpoints: Arc<Checkpointer>| checkpoints.compare_snapshots(first, second).await;
-    ask(cx, act, |reply, differences| {
-        reply.array(differences.len());
-        differences
+    ask(cx, act, |reply, compared| {
+        reply.array(compared.collections.len() + compared.libraries.len());
+        compared
+            .collections
             .iter()
             .for_each(|difference| write_difference(reply, difference));
+        for library in &compared.libraries {
+            reply.map(2);
+            reply.bulk(b"library");
+            reply.bulk(&library.name);
+            write_sides(reply, library.is_in_first, library.is_in_second);
+        }
     })
 }
 
@@ -241,12 +257,7 @@ fn write_difference(reply: &mut Reply, difference: &Difference) {
     reply.map(7);
     reply.bulk(b"name");
     reply.bulk(difference.name.as_bytes());
-    reply.bulk(b"in");
-    reply.bulk(match (difference.is_in_first, difference.is_in_second) {
-        (true, false) => b"first",
-        (false, true) => b"second",
-        _ => b"both",
-    });
+    write_sides(reply, difference.is_in_first, difference.is_in_second);
     write_numbers(
         reply,
         &[
@@ -257,4 +268,14 @@ fn write_difference(reply: &mut Reply, difference: &Difference) {
             ("keys-changed", difference.changed),
         ],
     );
+}
+
+/// In which of two checkpoints something is.
+fn write_sides(reply: &mut Reply, is_in_first: bool, is_in_second: bool) {
+    reply.bulk(b"in");
+    reply.bulk(match (is_in_first, is_in_second) {
+        (true, false) => b"first",
+        (false, true) => b"second",
+        _ => b"both",
+    });
 }

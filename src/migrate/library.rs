@@ -1,0 +1,76 @@
+//! Libraries of functions on their way in and out.
+//!
+//! **Invariant:** what comes in is named by its first line, as Redis names it. Whether its code is a program shows when
+//! it is loaded.
+
+use std::sync::Arc;
+
+use super::{MigrateError, Outcome};
+use crate::engine::libraries::{Libraries, Library};
+use crate::resp::words;
+
+/// The library with this code.
+///
+/// # Errors
+/// When the first line gives no name, or another language.
+pub fn titled(code: &[u8]) -> Outcome<Library> {
+    let title = code.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match name(code) {
+        Some(name) => Ok(Library::new(&name, code)),
+        None => Err(MigrateError::Untitled(title.to_vec())),
+    }
+}
+
+fn name(code: &[u8]) -> Option<Vec<u8>> {
+    let end = code.iter().position(|byte| *byte == b'\n')?;
+    let line = words(code.get(..end)?).ok()?;
+    let mut parts = line.args().iter();
+    if !parts.next()?.eq_ignore_ascii_case(b"#!lua") {
+        return None;
+    }
+    let (key, name) = parts.next()?.split_at_checked(b"name=".len())?;
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let is_name = !name.is_empty() && name.iter().all(is_letter);
+    (key.eq_ignore_ascii_case(b"name=") && is_name && parts.next().is_none()).then(|| name.to_vec())
+}
+
+/// Checks that none of them is there already with other code.
+///
+/// # Errors
+/// When one is.
+pub fn check_new(new: &[Arc<Library>], there: &Libraries) -> Outcome<()> {
+    let differs = |library: &&Arc<Library>| {
+        let known = there.get(&library.name);
+        known.is_some_and(|known| known.code != library.code)
+    };
+    match new.iter().find(differs) {
+        Some(library) => Err(MigrateError::HasLibrary(library.name.to_vec())),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_names_a_library() {
+        for (code, expected) in [
+            ("#!lua name=mylib\nreturn", Some("mylib")),
+            ("#!LUA NAME=A_1\n", Some("A_1")),
+            ("#!lua name=\"quoted\"\nx", Some("quoted")),
+            ("#!lua name=mylib", None),
+            ("#!lua\n", None),
+            ("#!js name=a\n", None),
+            ("#!lua name=\n", None),
+            ("#!lua name=a-b\n", None),
+            ("#!lua name=a name=b\n", None),
+            ("#!lua \"\n", None),
+            ("", None),
+        ] {
+            let found = titled(code.as_bytes()).ok();
+            let name = found.map(|library| String::from_utf8_lossy(&library.name).into_owned());
+            assert_eq!(name.as_deref(), expected, "{code:?}");
+        }
+    }
+}
