@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::args;
-use crate::scenarios::{start_lokikv, start_redis, take};
-use crate::side::Step;
+use crate::beside::{Step, differences, start_lokikv, start_redis};
 use crate::support::{Args, Rng, Server, env_number, seed};
 
 /// Steps, unless `LOKIKV_STEPS` says otherwise.
@@ -151,13 +150,14 @@ fn steps(rng: &mut Rng, protocol: u8) -> Vec<Step> {
         if rng.one_in(40) && !queuing.contains(&name) && !muted.contains(&name) {
             commands.push(args!["QUIT"]);
         }
-        Step {
-            name,
-            commands,
-            blocks: false,
-        }
+        Step::new(name, commands)
     };
     (0..SEQUENCE_LEN).map(|_| step()).collect()
+}
+
+/// Where the servers first differ, and how.
+fn take(redis: &Server, loki: &Server, protocol: u8, steps: &[Step]) -> Result<(), (usize, String)> {
+    differences(redis, loki, protocol, steps, 1).pop().map_or(Ok(()), Err)
 }
 
 /// The steps that are needed for a difference, found by leaving out some.

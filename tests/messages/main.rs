@@ -16,11 +16,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/beside/mod.rs"]
+mod beside;
+
 #[path = "../differential/generate/mod.rs"]
 mod generate;
 
-mod alike;
 mod events;
 mod generated;
 mod scenarios;
-mod side;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::prepare;
 use crate::args;
+use crate::beside::{start_lokikv, start_redis};
 use crate::generate::{CONNECTIONS, Generator, Interruption, Step};
-use crate::scenarios::{start_lokikv, start_redis};
 use crate::support::{Args, Conn, Server, Value, env_number, now_ms, seed, text};
 
 /// Commands of all runs together, unless `LOKIKV_STEPS` says otherwise.

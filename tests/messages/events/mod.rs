@@ -6,8 +6,7 @@
 mod generated;
 
 use crate::args;
-use crate::scenarios::{run_all, start_lokikv, start_redis};
-use crate::side::Step;
+use crate::beside::{Step, run_all, start_lokikv, start_redis};
 use crate::support::Server;
 
 /// All classes, on both channels.
@@ -25,11 +24,7 @@ fn prepare(server: &Server) {
 }
 
 fn run(name: &str, content: &str, peer: fn() -> Server) {
-    let listens = Step {
-        name: 'l',
-        commands: vec![args!["PSUBSCRIBE", "__key*__:*"]],
-        blocks: false,
-    };
+    let listens = Step::new('l', vec![args!["PSUBSCRIBE", "__key*__:*"]]);
     run_all(name, content, peer, prepare, &[listens]);
 }
 

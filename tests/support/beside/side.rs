@@ -29,6 +29,19 @@ pub struct Step {
     pub commands: Vec<Args>,
     /// The last of them blocks.
     pub blocks: bool,
+    /// The number of the difference that is meant, if one is.
+    pub known: Option<String>,
+}
+
+impl Step {
+    pub fn new(name: char, commands: Vec<Args>) -> Self {
+        Self {
+            name,
+            commands,
+            blocks: false,
+            known: None,
+        }
+    }
 }
 
 impl fmt::Display for Step {

@@ -8,7 +8,7 @@
 //!   tells of the program. Of MONITOR's lines the time and the address, of the slow log's entries numbers, times and
 //!   addresses.
 
-use crate::side::{Came, Outcome, Step};
+use super::side::{Came, Outcome, Step};
 use crate::support::{Args, Reply, Value, text};
 
 const ALL_IS_STALE: &str = "all is stale";
@@ -115,6 +115,9 @@ fn canonical(value: &Value) -> String {
         let lines = text.lines().filter(|line| line.starts_with("tracking_"));
         return lines.collect::<Vec<_>>().join("; ");
     }
+    if text.contains("cmdstat_") {
+        return text.lines().map(without_times).collect::<Vec<_>>().join("; ");
+    }
     let first = value.items().first().map(Value::text).unwrap_or_default();
     if first.ends_with("unsubscribe") {
         return first;
@@ -133,6 +136,12 @@ fn canonical(value: &Value) -> String {
         true => value.to_string(),
         false => format!("{items:?}"),
     }
+}
+
+/// A line of `INFO commandstats` without the times.
+fn without_times(line: &str) -> String {
+    let fields = line.split(',').filter(|field| !field.contains("usec"));
+    fields.collect::<Vec<_>>().join(",")
 }
 
 /// A line of MONITOR without its time and the client's port.
