@@ -85,6 +85,12 @@ pub struct LatencyEvent {
 }
 
 const LATENCY_SAMPLES_MAX: usize = 160;
+/// How many kinds of errors are told apart.
+const ERROR_WORDS_MAX: usize = 128;
+/// What stands for all of them when there were more.
+const ERRORS_DISABLED: &str = "ERRORSTATS_DISABLED";
+/// Where in an error its first word has to end.
+const ERROR_WORD_LEN_MAX: usize = 31;
 
 /// See the module.
 pub struct Stats {
@@ -152,14 +158,22 @@ impl Stats {
         }
     }
 
-    /// Counts an error reply by its first word.
+    /// Counts an error reply by its first word, or as `ERR` where it does not begin with one.
     pub fn count_error(&self, text: &[u8]) {
-        let word = text.split(|byte| *byte == b' ').next().unwrap_or_default();
-        let word = &*String::from_utf8_lossy(word);
+        let start = text.get(..ERROR_WORD_LEN_MAX).unwrap_or(text);
+        let word = match start.iter().position(|byte| *byte == b' ') {
+            Some(end) => String::from_utf8_lossy(start.get(..end).unwrap_or_default()),
+            None => "ERR".into(),
+        };
         let mut errors = self.errors.lock();
-        match errors.get_mut(word) {
-            Some(count) => *count += 1,
-            None => drop(errors.insert(word.to_owned(), 1)),
+        if let Some(count) = errors.get_mut(&*word) {
+            *count += 1;
+        } else if errors.len() < ERROR_WORDS_MAX && !errors.contains_key(ERRORS_DISABLED) {
+            errors.insert(word.into_owned(), 1);
+        } else if errors.len() == ERROR_WORDS_MAX {
+            // Scripts may answer any word: as in Redis, no more of them are counted until the next RESETSTAT.
+            errors.clear();
+            errors.insert(ERRORS_DISABLED.to_owned(), 1);
         }
     }
 
@@ -171,5 +185,33 @@ impl Stats {
             .flat_map(CommandStats::counts)
             .for_each(Count::reset);
         self.errors.lock().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(stats: &Stats) -> Vec<String> {
+        let errors = stats.errors.lock();
+        errors.iter().map(|(word, count)| format!("{word} {count}")).collect()
+    }
+
+    #[test]
+    fn errors_are_counted_by_their_first_words_which_are_bounded() {
+        let stats = Stats::new(1, 1);
+        for text in ["FOO bar", "FOO", "", &format!("{} x", "y".repeat(31)), "FOO", "FOO baz"] {
+            stats.count_error(text.as_bytes());
+        }
+        assert_eq!(words(&stats), ["ERR 4", "FOO 2"]);
+        for n in 0..1_000 {
+            stats.count_error(format!("E{n} x").as_bytes());
+            assert!(stats.errors.lock().len() <= ERROR_WORDS_MAX);
+        }
+        stats.count_error(b"FOO bar");
+        assert_eq!(words(&stats), ["ERRORSTATS_DISABLED 1"]);
+        stats.reset();
+        stats.count_error(b"FOO bar");
+        assert_eq!(words(&stats), ["FOO 1"]);
     }
 }

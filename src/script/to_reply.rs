@@ -1,11 +1,14 @@
 //! A value of Lua's becomes a reply to the client.
 
 use super::lua::{Kind, Stack};
-use super::numbers::{shortest, to_i64};
+use super::numbers::{exact_i64, shortest, to_i64};
 use crate::resp::{Proto, Reply};
 
 /// What is nested deeper is replaced by an error, as Redis does where Lua's stack ends.
 const DEPTH_MAX: usize = 1_000;
+
+/// Up to which number doubles that are integers are written as such.
+const INTEGER_MAX: u64 = 1 << 62;
 
 /// Writes the value on top of the stack, and pops it.
 pub(super) fn write_reply(stack: &mut Stack<'_>, reply: &mut Reply) {
@@ -39,10 +42,10 @@ fn write_table(stack: &mut Stack<'_>, reply: &mut Reply, depth: usize) {
         ("err", Kind::String, write_error),
         ("ok", Kind::String, write_status),
         ("double", Kind::Number, write_double),
-        ("map", Kind::Table, write_map),
-        ("set", Kind::Table, write_set),
         ("big_number", Kind::String, write_big_number),
         ("verbatim_string", Kind::Table, write_verbatim),
+        ("map", Kind::Table, write_map),
+        ("set", Kind::Table, write_set),
     ];
     for (name, kind, write) in writers {
         if stack.get_field(-1, name) == kind && write(stack, reply, depth + 1) {
@@ -71,12 +74,12 @@ fn write_double(stack: &mut Stack<'_>, reply: &mut Reply, _: usize) -> bool {
     true
 }
 
-/// As a reply, what is no number has no sign.
+/// As a reply, what is no number has no sign, and integers are written in full.
 fn shortest_reply(number: f64) -> String {
-    if number.is_nan() {
-        "nan".into()
-    } else {
-        shortest(number)
+    match exact_i64(number) {
+        _ if number.is_nan() => "nan".into(),
+        Some(integer) if number != 0.0 && integer.unsigned_abs() <= INTEGER_MAX => integer.to_string(),
+        _ => shortest(number),
     }
 }
 

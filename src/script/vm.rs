@@ -5,7 +5,7 @@ use super::lua::{Ended, Interrupter, Kept, Kind, Stack, State};
 use super::sandbox;
 use super::sha1::Sha1;
 use super::to_reply::write_reply;
-use crate::resp::{Proto, Reply};
+use crate::resp::{Proto, Reply, format_general};
 use std::collections::HashMap;
 use std::fmt;
 
@@ -185,6 +185,7 @@ fn write_error(stack: &mut Stack<'_>, sha: Sha1, reply: &mut Reply) {
     stack.get_field(-1, "err");
     let mut text = match stack.kind(-1) {
         Kind::String => stack.string(-1).unwrap_or_default().to_vec(),
+        Kind::Number => format_general(stack.number(-1).unwrap_or_default(), 14).into_bytes(),
         _ => b"ERR unknown error".to_vec(),
     };
     let is_string = stack.get_field(-2, "source") == Kind::String;

@@ -1,7 +1,8 @@
 //! Scripts beside Redis 8.2: what they answer, and what others see of them, over RESP2, RESP3 and both.
 //!
-//! Hand-written scenarios are in `scenarios/*.txt`. What would end the peer is asked of LokiKV alone (`escapes.rs`). The
-//! ignored tests run Redis against itself.
+//! Hand-written scenarios are in `scenarios/*.txt`; what would end the peer is asked of LokiKV alone (`escapes.rs`). A
+//! generator makes more scripts: `LOKIKV_SEED` and `LOKIKV_STEPS` repeat or lengthen that part. The ignored tests run Redis
+//! against itself.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,4 +17,20 @@ mod support;
 #[path = "../support/beside/mod.rs"]
 mod beside;
 
+#[path = "../differential/compare.rs"]
+#[allow(dead_code, reason = "the differential suite uses the rest")]
+mod compare;
+#[path = "../differential/dataset.rs"]
+mod dataset;
+#[path = "../differential/known.rs"]
+mod known;
+#[path = "../differential/pair.rs"]
+#[allow(dead_code, reason = "the differential suite uses the rest")]
+mod pair;
+#[path = "../differential/restarts.rs"]
+mod restarts;
+
+mod escapes;
+mod generate;
+mod generated;
 mod scenarios;

@@ -12,7 +12,9 @@ pub(super) fn flags(script: &[u8]) -> Result<Option<ScriptFlags>, CmdError> {
     if !script.starts_with(b"#!") {
         return Ok(None);
     }
-    let end = memchr::memchr(b'\n', script).ok_or(CmdError::text("ERR Invalid script shebang"))?;
+    // Redis looks for it as C does: no further than a NUL.
+    let end = memchr::memchr2(b'\n', 0, script).filter(|&end| script.get(end) == Some(&b'\n'));
+    let end = end.ok_or(CmdError::text("ERR Invalid script shebang"))?;
     let line = words(script.get(..end).unwrap_or_default());
     let line = line.map_err(|_| CmdError::text("ERR Invalid engine in script shebang"))?;
     let args = line.args();
@@ -66,6 +68,7 @@ mod tests {
             ),
             ("#!lua flags=\n", "false false"),
             ("#!lua", "ERR Invalid script shebang"),
+            ("#!lua flags=no\0-writes\n", "ERR Invalid script shebang"),
             ("#!lua \"\n", "ERR Invalid engine in script shebang"),
             ("#!\n", "ERR Unexpected engine in script shebang: #!"),
             ("#!js x\n", "ERR Unexpected engine in script shebang: #!js"),

@@ -80,6 +80,32 @@ fn commands_get_strings_and_numbers() {
 }
 
 #[test]
+fn doubles_that_are_integers_are_written_in_full() {
+    for (number, digits) in [
+        ("1e17", "100000000000000000"),
+        ("-2^60", "-1152921504606846976"),
+        ("2^62", "4611686018427387904"),
+        ("2^63", "9223372036854776000"),
+        ("1e19", "1e+19"),
+        ("-0.0", "-0"),
+        ("0.5", "0.5"),
+    ] {
+        assert_eq!(run3(&format!("return {{double={number}}}")), format!(",{digits}\r\n"));
+    }
+}
+
+#[test]
+fn the_first_of_a_replys_fields_says_what_it_is() {
+    let fields = "big_number='1', verbatim_string={format='txt', string='x'}, map={}, set={}";
+    assert_eq!(run3(&format!("return {{{fields}}}")), "(1\r\n");
+    assert_eq!(
+        run3("return {verbatim_string={format='txt', string='x'}, map={}}"),
+        "=5\r\ntxt:x\r\n"
+    );
+    assert_eq!(run3("return {map={}, set={}}"), "%0\r\n");
+}
+
+#[test]
 fn errors_say_where() {
     let at = "script: SHA, on @user_script:1.\r\n";
     assert_eq!(run("redis.call('wrong')"), format!("-WRONGTYPE Operation {at}"));
@@ -87,6 +113,7 @@ fn errors_say_where() {
     assert_eq!(run("error('boom')"), format!("-ERR user_script:1: boom {at}"));
     assert_eq!(run("error({err='MY boom'})"), format!("-MY boom {at}"));
     assert_eq!(run("error({})"), format!("-ERR unknown error {at}"));
+    assert_eq!(run("error({err=5.5})"), format!("-5.5 {at}"));
     assert_eq!(run("error()"), format!("-ERR nil {at}"));
     assert_eq!(
         run("return {pcall(redis.call, 'wrong')}"),

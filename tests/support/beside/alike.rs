@@ -75,6 +75,12 @@ fn row(came: &Came, acted: Option<&Step>) -> (String, String) {
         return (String::new(), line);
     }
     let items = reply.value.items();
+    // Each server has a help of its own.
+    if let Some(Value::Simple(first)) = items.first()
+        && first.ends_with(b"Subcommands are:")
+    {
+        return (String::new(), text::quote(first));
+    }
     let word = items.first().map(Value::text).unwrap_or_default();
     match word.as_str() {
         // Redis writes null in the protocol of who is told elsewhere, not of who reads it.
@@ -116,7 +122,10 @@ fn canonical(value: &Value) -> String {
         return lines.collect::<Vec<_>>().join("; ");
     }
     if text.contains("cmdstat_") {
-        return text.lines().map(without_times).collect::<Vec<_>>().join("; ");
+        // Their order is that of a hash table.
+        let mut lines: Vec<String> = text.lines().map(without_times).collect();
+        lines.sort();
+        return lines.join("; ");
     }
     let first = value.items().first().map(Value::text).unwrap_or_default();
     if first.ends_with("unsubscribe") {
