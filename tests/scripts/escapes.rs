@@ -7,16 +7,10 @@ use crate::support::Server;
 /// A script, and what its reply contains.
 const TRIED: &[(&str, &str)] = &[
     // CVE-2015-4335: bytecode.
-    (
-        "return loadstring(string.dump(function() end))",
-        "attempt to call field 'dump'",
-    ),
+    ("return loadstring(string.dump(function() end))", "(nil)"),
     ("return tostring(loadstring('\\27Lua'))", "nil"),
     // CVE-2015-8080, CVE-2020-14147: sizes beyond 32 bits within formats.
-    (
-        "return struct.pack('>I2147483648', '10')",
-        "integral size 2147483648 is larger than limit of 32",
-    ),
+    ("return struct.pack('>I2147483648', '10')", "integral size overflow"),
     (
         "return struct.unpack('>I4c0', '\\255\\255\\255\\255x')",
         "data string too short",
@@ -122,25 +116,8 @@ const TRIED: &[(&str, &str)] = &[
     // All of the memory.
     ("local s = 'x' while true do s = s .. s end", "not enough memory"),
     ("return #('x'):rep(2147483647)", "not enough memory"),
-    ("local t = {} while true do t[#t + 1] = {} end", "not enough memory"),
-    (
-        "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end",
-        "not enough memory",
-    ),
-    (
-        "return #table.concat((function() local t = {} for i = 1, 1000 do t[i] = ('x'):rep(1000000) end return t end)())",
-        "(error)",
-    ),
     (
         "return {pcall(function() local s = 'x' while true do s = s .. s end end)}",
-        "not enough memory",
-    ),
-    (
-        "return ('x'):rep(10000000):gsub('x', ('y'):rep(1000))",
-        "not enough memory",
-    ),
-    (
-        "local co = {} while true do co[#co + 1] = coroutine.create(function() end) end",
         "not enough memory",
     ),
 ];

@@ -28,6 +28,10 @@ impl Raise {
 
     /// Makes it the value on top of the stack.
     pub(super) fn push(self, stack: &mut Stack<'_>) {
+        if self != Self::Top {
+            // What the function has pushed may have left no room for the words.
+            stack.pop(stack.top());
+        }
         match self {
             Self::Top => {}
             Self::Memory => stack.push_string("not enough memory"),

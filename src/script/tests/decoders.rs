@@ -113,3 +113,21 @@ fn formats_of_all_kinds_are_obeyed_or_refused() {
         )
     });
 }
+
+#[test]
+fn more_values_than_there_is_room_for_are_refused() {
+    let refused = |call: &str| {
+        let said = run_in(
+            &mut vm(),
+            &mut TestHost::default(),
+            Proto::Resp2,
+            &format!("return select(2, pcall({call}))"),
+        );
+        assert!(said.contains("stack overflow"), "{call}: {said}");
+    };
+    refused("struct.unpack, ('b'):rep(10000), ('x'):rep(10000)");
+    refused("struct.unpack, ('bx'):rep(10000), ('x'):rep(20000)");
+    refused("struct.unpack, ('Bc0'):rep(10000), ('\\1x'):rep(20000)");
+    refused("cmsgpack.unpack, ('\\1'):rep(10000)");
+    refused("cmsgpack.unpack, ('\\145\\1'):rep(10000)");
+}
