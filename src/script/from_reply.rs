@@ -1,19 +1,25 @@
 //! A reply of the server becomes a value of Lua's.
 
 use super::lua::{Raise, Stack};
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 /// What is nested deeper becomes nil. No command replies so.
 const DEPTH_MAX: usize = 500;
 
 /// A reply that is read.
+///
+/// Tables grow with what is put into them, as in Redis: the order of a map's pairs, and the length of an array with holes,
+/// follow from that.
 struct Reading<'r> {
     rest: &'r [u8],
+    /// Arrays may have holes. Others can be given their size at once.
+    has_nulls: bool,
 }
 
 /// Pushes the value of the reply that `bytes` are; whether it is an error.
 pub(super) fn push_reply(stack: &mut Stack<'_>, bytes: &[u8]) -> Result<bool, Raise> {
-    Reading { rest: bytes }.push(stack, 0)?;
+    let has_nulls = memmem::find(bytes, b"_\r\n").is_some();
+    Reading { rest: bytes, has_nulls }.push(stack, 0)?;
     Ok(bytes.first() == Some(&b'-'))
 }
 
@@ -99,7 +105,7 @@ impl<'r> Reading<'r> {
             stack.push_boolean(false);
             return Ok(());
         };
-        stack.push_table(len, 0);
+        stack.push_table(if self.has_nulls { 0 } else { len }, 0);
         for at in 1..=len {
             self.push_nested(stack, depth)?;
             stack.set_element(-2, at);
@@ -110,7 +116,7 @@ impl<'r> Reading<'r> {
     fn push_map(&mut self, stack: &mut Stack<'_>, line: &[u8], depth: usize) -> Result<(), Raise> {
         let len = i32::try_from(integer(line)).unwrap_or(0);
         stack.push_table(0, 1);
-        stack.push_table(0, len);
+        stack.push_table(0, 0);
         for _ in 0..len {
             self.push_nested(stack, depth)?;
             self.push_nested(stack, depth)?;
@@ -123,7 +129,7 @@ impl<'r> Reading<'r> {
     fn push_set(&mut self, stack: &mut Stack<'_>, line: &[u8], depth: usize) -> Result<(), Raise> {
         let len = i32::try_from(integer(line)).unwrap_or(0);
         stack.push_table(0, 1);
-        stack.push_table(0, len);
+        stack.push_table(0, 0);
         for _ in 0..len {
             self.push_nested(stack, depth)?;
             stack.push_boolean(true);

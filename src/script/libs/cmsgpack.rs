@@ -20,6 +20,10 @@ const TEXTS: [(&str, &str); 4] = [
 
 /// Tables nested deeper are packed as nil.
 const PACKED_DEPTH_MAX: usize = 16;
+/// Room for a value that is unpacked, and for the place behind it.
+const VALUE_ROOM: c_int = 5;
+const TOO_MANY_VALUES: &str =
+    "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)";
 /// What is nested deeper is not unpacked.
 const UNPACKED_DEPTH_MAX: usize = 1_100;
 
@@ -37,9 +41,11 @@ fn pack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     if stack.arguments() == 0 {
         return Err(Raise::Argument(0, "MessagePack pack needs input.".into()));
     }
+    if stack.reserve(stack.arguments()).is_err() {
+        return Err(Raise::Argument(0, "Too many arguments for MessagePack pack.".into()));
+    }
     let mut packed = Vec::new();
     for at in 1..=stack.arguments() {
-        stack.reserve(1)?;
         stack.push_copy(at);
         put_value(stack, &mut packed, 0)?;
     }
@@ -191,6 +197,7 @@ fn unpack_some(stack: &mut Stack<'_>, limit: i64, offset: i64) -> Result<c_int, 
     let first = stack.top();
     let mut left = if takes_all { i64::MAX } else { limit };
     while left > 0 && !reading.rest.is_empty() {
+        stack.reserve(VALUE_ROOM).map_err(|_| Raise::here(TOO_MANY_VALUES))?;
         reading.push(stack, 0)?;
         (left, results) = (left - 1, results + 1);
     }

@@ -33,6 +33,36 @@ fn replies_become_values_and_replies_again() {
 }
 
 #[test]
+fn tables_grow_as_those_of_redis() {
+    let of = |reply: &str, script: &str| {
+        run(&format!(
+            "redis.setresp(3) local reply = redis.call('raw', '{reply}') {script}"
+        ))
+    };
+    for (nulls, len) in [
+        ("_\\r\\n:2\\r\\n", 0),
+        (":1\\r\\n_\\r\\n:3\\r\\n", 1),
+        (":1\\r\\n:2\\r\\n:3\\r\\n", 3),
+    ] {
+        let count = nulls.matches("\\n").count();
+        assert_eq!(
+            of(&format!("*{count}\\r\\n{nulls}"), "return #reply"),
+            format!(":{len}\r\n"),
+            "{nulls}"
+        );
+    }
+    let members = (0..18).map(|n| format!("m{n}"));
+    let members: String = members
+        .map(|name| format!("${}\\r\\n{name}\\r\\n", name.len()))
+        .collect();
+    let listed = "local t = {} for k in pairs(reply.set) do t[#t + 1] = k end return table.concat(t, ' ')";
+    assert_eq!(
+        of(&format!("~18\\r\\n{members}"), listed),
+        "$62\r\nm12 m16 m11 m15 m10 m8 m14 m17 m9 m13 m3 m2 m1 m0 m4 m5 m6 m7\r\n"
+    );
+}
+
+#[test]
 fn a_reply_that_is_none_becomes_nil_and_not_the_end() {
     for reply in [
         "",

@@ -130,4 +130,13 @@ fn more_values_than_there_is_room_for_are_refused() {
     refused("struct.unpack, ('Bc0'):rep(10000), ('\\1x'):rep(20000)");
     refused("cmsgpack.unpack, ('\\1'):rep(10000)");
     refused("cmsgpack.unpack, ('\\145\\1'):rep(10000)");
+    let packs = |count: usize| {
+        let script = format!("return select(2, pcall(cmsgpack.pack, unpack({{}}, 1, {count})))");
+        run_in(&mut vm(), &mut TestHost::default(), Proto::Resp2, &script)
+    };
+    assert!(packs(3_000).starts_with("$3000\r\n"));
+    assert_eq!(
+        packs(5_000),
+        "$65\r\nbad argument #0 to '?' (Too many arguments for MessagePack pack.)\r\n"
+    );
 }

@@ -182,6 +182,12 @@ impl Generator {
         }
     }
 
+    /// Places in lists: Redis 8.2 takes huge ones for others in short lists.
+    fn place(&mut self, call: Call) -> Call {
+        let number = self.rng.range(-8, 12);
+        call.text(number)
+    }
+
     fn numbers(&mut self, call: Call) -> Call {
         let call = self.number(call);
         self.number(call)
@@ -326,11 +332,11 @@ impl Generator {
             6 => self.on("llen", 'l'),
             7 => {
                 let call = self.on("lindex", 'l');
-                self.number(call)
+                self.place(call)
             }
             8 => {
                 let call = self.on("lset", 'l');
-                let call = self.number(call);
+                let call = self.place(call);
                 self.value(call)
             }
             9 => {
