@@ -58,7 +58,7 @@ fn tables_grow_as_those_of_redis() {
     let listed = "local t = {} for k in pairs(reply.set) do t[#t + 1] = k end return table.concat(t, ' ')";
     assert_eq!(
         of(&format!("~18\\r\\n{members}"), listed),
-        "$62\r\nm12 m16 m11 m15 m10 m8 m14 m17 m9 m13 m3 m2 m1 m0 m4 m5 m6 m7\r\n"
+        "$61\r\nm12 m16 m11 m15 m10 m8 m14 m17 m9 m13 m3 m2 m1 m0 m4 m5 m6 m7\r\n"
     );
 }
 

@@ -182,8 +182,9 @@ impl Generator {
         }
     }
 
-    /// Places in lists: Redis 8.2 takes huge ones for others in short lists.
-    fn place(&mut self, call: Call) -> Call {
+    /// Places in lists, and scores: Redis 8.2 takes huge places for others in short lists, and writes huge scores otherwise
+    /// than 7.0.
+    fn small(&mut self, call: Call) -> Call {
         let number = self.rng.range(-8, 12);
         call.text(number)
     }
@@ -332,11 +333,11 @@ impl Generator {
             6 => self.on("llen", 'l'),
             7 => {
                 let call = self.on("lindex", 'l');
-                self.place(call)
+                self.small(call)
             }
             8 => {
                 let call = self.on("lset", 'l');
-                let call = self.place(call);
+                let call = self.small(call);
                 self.value(call)
             }
             9 => {
@@ -464,14 +465,14 @@ impl Generator {
             0..4 => {
                 let call = self.on("zadd", 'z');
                 let call = self.maybe(call, &["gt", "ch"]);
-                let call = self.number(call);
+                let call = self.small(call);
                 let call = self.value(call);
-                let call = self.number(call);
+                let call = self.small(call);
                 self.value(call)
             }
             4 => {
                 let call = self.on("zincrby", 'z');
-                let call = self.number(call);
+                let call = self.small(call);
                 self.value(call)
             }
             5 => {
