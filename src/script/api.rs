@@ -8,7 +8,8 @@ use super::sha1::Sha1;
 use crate::resp::{Args, OwnedRequest, Proto};
 use std::ffi::c_int;
 
-const FUNCTIONS: [(&str, Native); 12] = [
+/// What everybody may use.
+const FUNCTIONS: [(&str, Native); 9] = [
     ("call", call),
     ("pcall", pcall),
     ("error_reply", error_reply),
@@ -17,17 +18,24 @@ const FUNCTIONS: [(&str, Native); 12] = [
     ("log", log),
     ("setresp", set_resp),
     ("set_repl", set_repl),
+    ("acl_check_cmd", acl_check),
+];
+/// What scripts may use, and functions not.
+const OF_SCRIPTS: [(&str, Native); 3] = [
     ("replicate_commands", replicate_commands),
     ("breakpoint", breakpoint),
     ("debug", debug),
-    ("acl_check_cmd", acl_check),
 ];
+/// What libraries may use while they are loaded.
+const OF_LOADING: [(&str, Native); 2] = [("register_function", super::register::register), ("log", log)];
 
-const NUMBERS: [(&str, f64); 9] = [
+const LOG_LEVELS: [(&str, f64); 4] = [
     ("LOG_DEBUG", 0.0),
     ("LOG_VERBOSE", 1.0),
     ("LOG_NOTICE", 2.0),
     ("LOG_WARNING", 3.0),
+];
+const REPLICATION: [(&str, f64); 5] = [
     ("REPL_NONE", 0.0),
     ("REPL_AOF", 1.0),
     ("REPL_SLAVE", 2.0),
@@ -38,13 +46,36 @@ const NUMBERS: [(&str, f64); 9] = [
 /// What `set_repl` understands.
 const REPL_ALL: i64 = 3;
 
+/// Whose table `redis` it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    Scripts,
+    Functions,
+    /// That of libraries while they are loaded.
+    Loading,
+}
+
 /// Pushes the table. `version` is Redis's that the server says it is like.
-pub(super) fn push_table(stack: &mut Stack<'_>, version: &str) {
+pub(super) fn push_table(stack: &mut Stack<'_>, whose: Whose, version: &str) {
     stack.push_table(0, 32);
     let table = stack.top();
-    stack.set_natives(table, &FUNCTIONS);
-    for (name, number) in NUMBERS {
-        stack.push_number(number);
+    let numbers = match whose {
+        Whose::Loading => {
+            stack.set_natives(table, &OF_LOADING);
+            &[]
+        }
+        Whose::Functions => {
+            stack.set_natives(table, &FUNCTIONS);
+            &REPLICATION[..]
+        }
+        Whose::Scripts => {
+            stack.set_natives(table, &FUNCTIONS);
+            stack.set_natives(table, &OF_SCRIPTS);
+            &REPLICATION[..]
+        }
+    };
+    for (name, number) in LOG_LEVELS.iter().chain(numbers) {
+        stack.push_number(*number);
         stack.set_field(table, name);
     }
     stack.push_string(version);
@@ -123,7 +154,7 @@ fn push_digits(request: &mut OwnedRequest, number: f64) {
 }
 
 /// Raises an error of ours, as Redis does: without a place before it.
-fn refuse<T>(stack: &mut Stack<'_>, text: &str) -> Result<T, Raise> {
+pub(super) fn refuse<T>(stack: &mut Stack<'_>, text: &str) -> Result<T, Raise> {
     push_error(stack, text.as_bytes());
     Err(Raise::Top)
 }

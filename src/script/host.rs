@@ -19,6 +19,18 @@ pub enum LogLevel {
     Warning,
 }
 
+impl LogLevel {
+    /// Writes a line to the server's log.
+    pub(super) fn log(self, message: &[u8]) {
+        let message = String::from_utf8_lossy(message);
+        match self {
+            Self::Debug | Self::Verbose => tracing::debug!(target: "script", "{message}"),
+            Self::Notice => tracing::info!(target: "script", "{message}"),
+            Self::Warning => tracing::warn!(target: "script", "{message}"),
+        }
+    }
+}
+
 /// The server, as a script sees it.
 pub trait Host {
     /// Runs a command for `redis.call` or `redis.pcall`. Its one reply goes into `reply`, which is empty and has the
@@ -29,7 +41,9 @@ pub trait Host {
     fn call(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Stop>;
 
     /// Writes a line to the server's log.
-    fn log(&mut self, level: LogLevel, message: &[u8]);
+    fn log(&mut self, level: LogLevel, message: &[u8]) {
+        level.log(message);
+    }
 
     /// Whether the user may run this command; `None`: there is no such command.
     fn acl_check(&mut self, args: Args<'_>) -> Option<bool>;

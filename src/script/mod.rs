@@ -1,4 +1,4 @@
-//! Scripts: Lua 5.1 as Redis has it. A [`Vm`] runs them, a [`Host`] serves what they ask.
+//! Scripts and functions: Lua 5.1 as Redis has it. A [`Vm`] runs them, a [`Host`] serves what they ask.
 //!
 //! Nothing here knows of sessions, commands or the engine. All unsafe code is in `lua`.
 
@@ -6,9 +6,11 @@ mod api;
 mod base;
 mod from_reply;
 mod host;
+mod library;
 mod libs;
 mod lua;
 mod numbers;
+mod register;
 mod sandbox;
 mod sha1;
 #[cfg(test)]
@@ -17,6 +19,8 @@ mod to_reply;
 mod vm;
 
 pub use host::{Host, LogLevel, Stop};
+pub use library::{LOAD_MAX, LoadError, Loader, is_name};
 pub use lua::Interrupter;
+pub use register::Registered;
 pub use sha1::Sha1;
-pub use vm::{CompileError, Outcome, Settings, Vm};
+pub use vm::{Callee, CompileError, Outcome, Settings, Vm};

@@ -1,10 +1,11 @@
-//! What a script finds: Lua's library without what reaches out of it, and Redis's tables, all read-only.
+//! What a script or a function finds: Lua's library without what reaches out of it, and Redis's tables, all read-only.
 //!
 //! The order is: fill the real tables, make a view of each, make the view of the table of globals that of all code. What
 //! scripts have of tables that outlive them is views only.
 
+use super::api::{self, Whose};
 use super::lua::{Kind, Raise, Stack, State};
-use super::{api, base, libs};
+use super::{base, libs};
 use std::ffi::c_int;
 
 /// Of Lua's library, but not for scripts.
@@ -12,25 +13,26 @@ const REMOVED: [&str; 7] = ["dofile", "loadfile", "print", "getfenv", "setfenv",
 /// Of `os`, for scripts.
 const OS: [&str; 1] = ["clock"];
 /// Tables that become views, after their contents are there.
-const TABLES: [&str; 7] = ["string", "table", "math", "os", "coroutine", "redis", "server"];
+const TABLES: [&str; 6] = ["string", "table", "math", "os", "coroutine", "redis"];
 
-/// Makes the state ready for scripts.
-pub(super) fn set_up(state: &State, version: &str) {
+/// Makes the state ready for scripts, or for functions.
+pub(super) fn set_up(state: &State, whose: Whose, version: &str) {
     state.with_stack(|stack| {
         state.push_globals(stack);
         let globals = stack.top();
-        fill(stack, globals, version);
+        fill(stack, globals, whose, version);
         state.guard_library(stack, globals);
         for name in TABLES.into_iter().chain(libs::TABLES) {
             stack.get_field(globals, name);
             stack.push_view();
             stack.set_field(globals, name);
         }
+        if whose == Whose::Scripts {
+            stack.get_field(globals, "redis");
+            stack.set_field(globals, "server");
+        }
         protect_metatable_of_strings(stack, globals);
-        stack.push_table(0, 1);
-        stack.push_native(missing_global, 0);
-        stack.set_field(-2, "__index");
-        stack.set_metatable(globals);
+        miss_loudly(stack, globals);
         stack.push_copy(globals);
         stack.push_view();
         stack.push_copy(-1);
@@ -39,7 +41,7 @@ pub(super) fn set_up(state: &State, version: &str) {
     });
 }
 
-fn fill(stack: &mut Stack<'_>, globals: c_int, version: &str) {
+fn fill(stack: &mut Stack<'_>, globals: c_int, whose: Whose, version: &str) {
     for name in REMOVED {
         stack.push_nil();
         stack.set_field(globals, name);
@@ -57,10 +59,8 @@ fn fill(stack: &mut Stack<'_>, globals: c_int, version: &str) {
         let table = stack.top();
         stack.set_natives(table, functions);
     }
-    api::push_table(stack, version);
-    stack.push_copy(-1);
+    api::push_table(stack, whose, version);
     stack.set_field(globals, "redis");
-    stack.set_field(globals, "server");
     libs::set_up(stack, globals);
 }
 
@@ -75,6 +75,14 @@ fn protect_metatable_of_strings(stack: &mut Stack<'_>, globals: c_int) {
         stack.push_view();
         stack.set_field(-2, "__metatable");
     }
+}
+
+/// Has what is missing in a table raise an error.
+pub(super) fn miss_loudly(stack: &mut Stack<'_>, table: c_int) {
+    stack.push_table(0, 1);
+    stack.push_native(missing_global, 0);
+    stack.set_field(-2, "__index");
+    stack.set_metatable(table);
 }
 
 /// A global that is not there.

@@ -1,12 +1,15 @@
-//! Scripts by their digests, and how one is run.
+//! Scripts by their digests, functions by their names, and how one is run.
 
+use super::api::Whose;
 use super::host::{Host, Stop};
+use super::library::Libraries;
 use super::lua::{Ended, Interrupter, Kept, Kind, Stack, State};
 use super::sandbox;
 use super::sha1::Sha1;
 use super::to_reply::write_reply;
 use crate::resp::{Proto, Reply, format_general};
 use std::collections::HashMap;
+use std::ffi::c_int;
 use std::fmt;
 
 /// What a [`Vm`] may do, and says of the server.
@@ -49,22 +52,60 @@ pub enum Outcome {
     Raised,
 }
 
-/// Lua, for the scripts of one thread.
+/// What is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callee<'a> {
+    /// A script.
+    Script(Sha1),
+    /// A function.
+    Function {
+        /// The name of its library.
+        library: &'a [u8],
+        /// Its own name.
+        name: &'a [u8],
+    },
+}
+
+impl fmt::Display for Callee<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Script(sha) => sha.fmt(f),
+            Self::Function { name, .. } => f.write_str(&String::from_utf8_lossy(name)),
+        }
+    }
+}
+
+/// Lua, for the scripts of one thread, or for its functions.
 #[derive(Debug)]
 pub struct Vm {
-    state: State,
+    pub(super) state: State,
+    pub(super) version: &'static str,
     scripts: HashMap<Sha1, Kept>,
+    /// Made with the first one.
+    pub(super) libraries: Option<Libraries>,
 }
 
 impl Vm {
     /// Lua with nothing in it but what each script finds.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        Self::made_for(Whose::Scripts, settings)
+    }
+
+    /// Lua with nothing in it but what each function finds.
+    #[must_use]
+    pub fn for_functions(settings: Settings) -> Self {
+        Self::made_for(Whose::Functions, settings)
+    }
+
+    fn made_for(whose: Whose, settings: Settings) -> Self {
         let state = State::new(settings.memory_bytes_max);
-        sandbox::set_up(&state, settings.version);
+        sandbox::set_up(&state, whose, settings.version);
         Self {
             state,
+            version: settings.version,
             scripts: HashMap::new(),
+            libraries: None,
         }
     }
 
@@ -94,7 +135,7 @@ impl Vm {
         let state = &self.state;
         let kept = state.with_stack(|stack| {
             if state.compile(stack, without_shebang(body), c"@user_script") {
-                Ok(state.keep(stack))
+                Ok(stack.keep())
             } else {
                 let message = stack.string(-1).unwrap_or_default().to_vec();
                 Err(CompileError { message })
@@ -114,19 +155,25 @@ impl Vm {
         self.state.with_stack(|stack| stack.collect_garbage());
     }
 
-    /// Runs a script that was [loaded](Self::load) and writes its reply. `None`: there is no such script.
+    fn kept(&self, callee: Callee<'_>) -> Option<&Kept> {
+        match callee {
+            Callee::Script(sha) => self.scripts.get(&sha),
+            Callee::Function { library, name } => self.libraries.as_ref()?.get(library, name),
+        }
+    }
+
+    /// Runs what was loaded, and writes its reply. `None`: there is no such thing.
     ///
     /// # Errors
     /// If the host has stopped it; nothing is written.
     pub fn run(
         &mut self,
-        sha: Sha1,
-        keys: &[&[u8]],
-        args: &[&[u8]],
+        callee: Callee<'_>,
+        (keys, args): (&[&[u8]], &[&[u8]]),
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Result<Option<Outcome>, Stop> {
-        let Some(script) = self.scripts.get(&sha) else {
+        let Some(kept) = self.kept(callee) else {
             return Ok(None);
         };
         let state = &self.state;
@@ -134,19 +181,14 @@ impl Vm {
         context.proto.set(Proto::Resp2);
         context.json.borrow_mut().reset();
         let outcome = state.with_stack(|stack| {
-            state.push_globals(stack);
-            for (name, values) in [("KEYS", keys), ("ARGV", args)] {
-                push_strings(stack, values);
-                stack.set_field(1, name);
-            }
-            state.push_kept(stack, script);
-            let ended = state.run(stack, 0, host);
+            let arguments = push_given(state, stack, (callee, kept), (keys, args));
+            let ended = state.run(stack, arguments, host);
             if context.is_stopped.get() {
                 return Err(Stop);
             }
             match ended {
                 Ended::Returned => write_reply(stack, reply),
-                Ended::Raised => write_error(stack, sha, reply),
+                Ended::Raised => write_error(stack, callee, reply),
             }
             Ok(if ended == Ended::Returned {
                 Outcome::Returned
@@ -158,6 +200,28 @@ impl Vm {
     }
 }
 
+/// Pushes what is called, with its arguments; how many. Scripts find theirs in globals.
+fn push_given(
+    state: &State,
+    stack: &mut Stack<'_>,
+    (callee, kept): (Callee<'_>, &Kept),
+    (keys, args): (&[&[u8]], &[&[u8]]),
+) -> c_int {
+    if let Callee::Script(_) = callee {
+        state.push_globals(stack);
+        for (name, values) in [("KEYS", keys), ("ARGV", args)] {
+            push_strings(stack, values);
+            stack.set_field(1, name);
+        }
+        state.push_kept(stack, kept);
+        return 0;
+    }
+    state.push_kept(stack, kept);
+    push_strings(stack, keys);
+    push_strings(stack, args);
+    2
+}
+
 fn push_strings(stack: &mut Stack<'_>, values: &[&[u8]]) {
     stack.push_table(i32::try_from(values.len()).unwrap_or(0), 0);
     for (at, value) in (1..).zip(values) {
@@ -167,7 +231,7 @@ fn push_strings(stack: &mut Stack<'_>, values: &[&[u8]]) {
 }
 
 /// The script without a first line that begins with `#!`; the end of that line stays, so that lines keep their numbers.
-fn without_shebang(body: &[u8]) -> &[u8] {
+pub(super) fn without_shebang(body: &[u8]) -> &[u8] {
     if !body.starts_with(b"#!") {
         return body;
     }
@@ -176,11 +240,11 @@ fn without_shebang(body: &[u8]) -> &[u8] {
 }
 
 /// Writes the error on top of the stack, as Redis words it.
-fn write_error(stack: &mut Stack<'_>, sha: Sha1, reply: &mut Reply) {
+fn write_error(stack: &mut Stack<'_>, callee: Callee<'_>, reply: &mut Reply) {
     if stack.kind(-1) != Kind::Table {
         let text = stack.string(-1).unwrap_or(b"execution failure");
         let text = text.get(..100).unwrap_or(text);
-        return reply.error_bytes(&[format!("ERR Error running script {sha}, ").as_bytes(), text].concat());
+        return reply.error_bytes(&[format!("ERR Error running script {callee}, ").as_bytes(), text].concat());
     }
     stack.get_field(-1, "err");
     let mut text = match stack.kind(-1) {
@@ -192,7 +256,7 @@ fn write_error(stack: &mut Stack<'_>, sha: Sha1, reply: &mut Reply) {
     let source = stack.string(-1).unwrap_or_default().to_vec();
     if stack.get_field(-3, "line") == Kind::Number && is_string {
         let line = stack.number(-1).unwrap_or_default();
-        text.extend_from_slice(format!(" script: {sha}, on ").as_bytes());
+        text.extend_from_slice(format!(" script: {callee}, on ").as_bytes());
         text.extend_from_slice(&source);
         text.extend_from_slice(format!(":{line}.").as_bytes());
     }

@@ -6,6 +6,7 @@
 
 use super::super::host::{Host, Stop};
 use super::super::libs::cjson::Instances;
+use super::super::register::Loading;
 use super::random::Random;
 use crate::resp::{OwnedRequest, Proto};
 use mlua::ffi;
@@ -74,6 +75,8 @@ pub(in crate::script) struct Context {
     pub(in crate::script) is_stopped: Cell<bool>,
     /// The state itself, not a coroutine of it.
     pub(super) main: Cell<*mut ffi::lua_State>,
+    /// The library that is being loaded, if one is.
+    pub(in crate::script) loading: RefCell<Option<Loading>>,
     /// The settings of `cjson`.
     pub(in crate::script) json: RefCell<Instances>,
     host: Cell<Option<NonNull<dyn Host>>>,
@@ -92,6 +95,7 @@ impl Context {
             proto: Cell::new(Proto::Resp2),
             is_stopped: Cell::new(false),
             main: Cell::new(ptr::null_mut()),
+            loading: RefCell::default(),
             json: RefCell::default(),
             host: Cell::new(None),
             request: RefCell::default(),

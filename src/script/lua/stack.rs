@@ -306,12 +306,25 @@ impl<'a> Stack<'a> {
         ffi::lua_upvalueindex(n + 1)
     }
 
+    /// The bytes of the string on top, or of the number, which becomes one.
+    pub(in crate::script) fn top_text(&mut self) -> Option<Vec<u8>> {
+        let is_text = matches!(self.kind(-1), Kind::String | Kind::Number) && self.top() > self.floor;
+        is_text.then(|| self.text(-1).to_vec())
+    }
+
+    /// Pops a value and puts it at `at`, which is none of the arguments.
+    pub(in crate::script) fn replace(&mut self, at: c_int) {
+        if at > self.floor && at < self.top() {
+            // SAFETY: as `new`; not one of the arguments.
+            unsafe { ffi::lua_replace(self.lua, at) }
+        }
+    }
+
     /// Makes the value at `at`, which is none of the arguments, a number.
     pub(in crate::script) fn replace_number(&mut self, at: c_int, number: f64) {
         if at > self.floor && at < self.top() {
             self.push_number(number);
-            // SAFETY: as `new`; not one of the arguments.
-            unsafe { ffi::lua_replace(self.lua, at) }
+            self.replace(at);
         } else if at == self.top() && at > self.floor {
             self.pop(1);
             self.push_number(number);

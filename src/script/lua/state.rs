@@ -72,12 +72,12 @@ impl State {
         };
         state.handler = state.with_stack(|stack| {
             stack.push_native(handler::describe, 0);
-            keep(stack)
+            stack.keep()
         });
         state.globals = state.with_stack(|stack| {
             // SAFETY: the state is ours.
             unsafe { ffi::lua_pushvalue(stack.lua(), ffi::LUA_GLOBALSINDEX) };
-            keep(stack)
+            stack.keep()
         });
         state
     }
@@ -100,11 +100,6 @@ impl State {
             unsafe { ffi::lua_settop(self.lua.as_ptr(), 0) };
             result
         })
-    }
-
-    /// Pops the value on top and keeps it.
-    pub(in crate::script) fn keep(&self, stack: &mut Stack<'_>) -> Kept {
-        keep(stack)
     }
 
     /// Pushes what is kept.
@@ -208,9 +203,12 @@ impl Drop for State {
     }
 }
 
-fn keep(stack: &mut Stack<'_>) -> Kept {
-    // SAFETY: the state is ours, nothing is refused.
-    Kept(unsafe { ffi::luaL_ref(stack.lua(), ffi::LUA_REGISTRYINDEX) })
+impl Stack<'_> {
+    /// Pops the value on top and keeps it.
+    pub(in crate::script) fn keep(&mut self) -> Kept {
+        // SAFETY: the state is ours, nothing is refused.
+        Kept(unsafe { ffi::luaL_ref(self.lua(), ffi::LUA_REGISTRYINDEX) })
+    }
 }
 
 fn replace(stack: &mut Stack<'_>, table: c_int, name: &str, wrap: impl FnOnce(&mut Stack<'_>)) {

@@ -49,6 +49,23 @@ impl Stack<'_> {
         }
     }
 
+    /// Pops a table: what the view `view` shows from now on.
+    pub(in crate::script) fn show_in_view(&mut self, view: c_int) {
+        // SAFETY: the state is ours, nothing is refused; raw access. Below: real table, metatable.
+        unsafe {
+            let lua = self.lua();
+            if ffi::lua_getmetatable(lua, view) != 0 {
+                ffi::lua_pushvalue(lua, -2);
+                ffi::lua_setfield(lua, -2, c"__index".as_ptr());
+                ffi::lua_pushlightuserdata(lua, real_key());
+                ffi::lua_pushvalue(lua, -3);
+                ffi::lua_rawset(lua, -3);
+                ffi::lua_settop(lua, -2);
+            }
+            ffi::lua_settop(lua, -2);
+        }
+    }
+
     /// Pops a function of Lua's and pushes it guarded.
     pub(super) fn push_guarded(&mut self, guard: Guard) {
         let guarded = match guard {

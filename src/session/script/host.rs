@@ -14,7 +14,7 @@ use crate::commands::error::CmdError;
 use crate::commands::scripting::Start;
 use crate::commands::spec::{Command, KeyUses};
 use crate::resp::{Args, Reply};
-use crate::script::{Host, LogLevel, Stop};
+use crate::script::{Host, Stop};
 use crate::session::account;
 use crate::session::call::Call;
 use crate::session::cx::WorkerCx;
@@ -46,15 +46,6 @@ impl<P: Stage> Host for Running<'_, P> {
     fn call(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Stop> {
         self.request(args, reply);
         if self.place.has_strayed() { Err(Stop) } else { Ok(()) }
-    }
-
-    fn log(&mut self, level: LogLevel, message: &[u8]) {
-        let message = String::from_utf8_lossy(message);
-        match level {
-            LogLevel::Debug | LogLevel::Verbose => tracing::debug!(target: "script", "{message}"),
-            LogLevel::Notice => tracing::info!(target: "script", "{message}"),
-            LogLevel::Warning => tracing::warn!(target: "script", "{message}"),
-        }
     }
 
     fn acl_check(&mut self, args: Args<'_>) -> Option<bool> {
