@@ -9,6 +9,7 @@ use super::error::CmdError;
 use super::scripting::Start;
 use super::spec::{CmdResult, Command, Table};
 use crate::client::Client;
+use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::gate::{ExclusivePass, Pass};
 use crate::engine::worker::{Kit, Worker};
 use crate::pubsub::{Outlet, PubSub};
@@ -51,6 +52,9 @@ pub struct BusyCx<'a> {
     pub client: &'a mut Client,
 }
 
+/// A change of the libraries of functions.
+pub type ChangeLibraries<'c> = &'c mut dyn FnMut(&mut ExclusiveTxn<'_, '_>) -> CmdResult;
+
 /// What a command on scripts works with.
 pub trait Scripting {
     /// Everything shared.
@@ -65,7 +69,13 @@ pub trait Scripting {
     /// When it is no script, or there is no memory for it.
     fn compile(&mut self, script: &Script) -> Result<(), CmdError>;
 
-    /// Runs a script, whose answer is written to `reply`.
+    /// Changes the libraries of functions, while nobody else runs.
+    ///
+    /// # Errors
+    /// Those of the change.
+    fn change_libraries(&mut self, change: ChangeLibraries<'_>) -> CmdResult;
+
+    /// Runs a script or a function, whose answer is written to `reply`.
     ///
     /// # Errors
     /// When it could not run, or was ended.

@@ -1,7 +1,8 @@
 //! Payloads of `DUMP`: one value with its type, behind it the version (2 bytes) and the checksum (8 bytes) of all that.
+//! Those of `FUNCTION DUMP` have libraries in its place.
 
 use super::checksum;
-use super::code::{VERSION_READ_MAX, VERSION_TIMED_HASH, VERSION_WRITTEN};
+use super::code::{op, VERSION_READ_MAX, VERSION_TIMED_HASH, VERSION_WRITTEN};
 use super::error::{Error, Reason};
 use super::object::Object;
 use super::read::{Source, object};
@@ -29,9 +30,59 @@ pub fn dump(object: &Object) -> Vec<u8> {
     } else {
         VERSION_WRITTEN
     };
+    with_footer(out, version)
+}
+
+fn with_footer(mut out: Vec<u8>, version: u16) -> Vec<u8> {
     out.extend(version.to_le_bytes());
     out.extend(checksum::of(&out).to_le_bytes());
     out
+}
+
+/// Why a payload of libraries is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LibrariesError {
+    /// It is of a newer version, or not what was dumped.
+    Footer,
+    /// There is something else in it.
+    OtherType,
+    /// There is a library as release candidates of Redis 7.0 wrote it.
+    OldFunction,
+    /// The code of a library makes no sense.
+    Code,
+}
+
+/// The payload of libraries with these codes.
+pub fn dump_libraries<'c>(codes: impl Iterator<Item = &'c [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for code in codes {
+        out.push(op::FUNCTION);
+        write::string(&mut out, code);
+    }
+    with_footer(out, VERSION_WRITTEN)
+}
+
+/// The codes of the libraries of a payload, up to the first error.
+///
+/// # Errors
+/// Version or checksum are wrong.
+pub fn restore_libraries(
+    payload: &[u8],
+) -> Result<impl Iterator<Item = Result<Vec<u8>, LibrariesError>>, LibrariesError> {
+    let libraries = footed(payload).ok_or(LibrariesError::Footer)?;
+    let mut source = Source::new(libraries, libraries.len()).unpacking_at_most(UNPACKED_BYTES_MAX);
+    Ok(std::iter::from_fn(move || next_library(&mut source).transpose()))
+}
+
+fn next_library(source: &mut Source<&[u8]>) -> Result<Option<Vec<u8>>, LibrariesError> {
+    if source.is_at_end().map_err(|_| LibrariesError::Code)? {
+        return Ok(None);
+    }
+    match source.byte().map_err(|_| LibrariesError::Code)? {
+        op::FUNCTION => source.string().map(Some).map_err(|_| LibrariesError::Code),
+        op::FUNCTION_OLD => Err(LibrariesError::OldFunction),
+        _ => Err(LibrariesError::OtherType),
+    }
 }
 
 /// The value of a payload.

@@ -30,7 +30,7 @@ mod write;
 mod tests;
 
 pub use code::{VERSION_READ_MAX, VERSION_TIMED_HASH, VERSION_WRITTEN};
-pub use dump::{RestoreError, dump, restore};
+pub use dump::{LibrariesError, RestoreError, dump, dump_libraries, restore, restore_libraries};
 pub use error::{Error, Reason};
 pub use object::{Elements, Hash, Object};
 pub use read::{Entry, Event, Reader};

@@ -12,6 +12,7 @@ use super::error::StartError;
 use super::signals::end_on_signal;
 use super::{housekeeping, open, space};
 use crate::checkpoint::CheckpointOptions;
+use crate::commands::scripting;
 use crate::commands::table::table;
 use crate::config::{Config, Loaded, Params, values};
 use crate::engine::Engine;
@@ -80,6 +81,7 @@ fn found(
             term: TERM,
         },
         commands: table().all().len(),
+        lua: scripting::LUA,
         port,
         started,
     });

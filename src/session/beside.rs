@@ -246,10 +246,10 @@ impl RunsScripts for Beside<'_, '_, '_> {
 
     fn run_script(&mut self, request: (&Call<'_>, &Start<'_>), reply: &mut Reply) -> CmdResult {
         let (mark, (_, start)) = (reply.mark(), request);
-        if start.script.may_run_beside(start.given.keys().len()) {
+        if start.callee.needs().may_run_beside(start.given.keys().len()) {
             match self.run_within(request, reply)? {
                 Ok(()) => return Ok(()),
-                Err(Stopped::Strayed) => start.script.note_strayed(),
+                Err(Stopped::Strayed) => start.callee.needs().note_strayed(),
                 Err(stopped) => return Err(stopped.into_error(start)),
             }
             reply.truncate(mark);
@@ -294,8 +294,8 @@ impl Beside<'_, '_, '_> {
         Ok(ran)
     }
 
-    /// Runs a script while nobody else runs.
-    fn run_alone(&mut self, request: (&Call<'_>, &Start<'_>), reply: &mut Reply) -> CmdResult {
+    /// Runs a script while nobody else runs. A function may be another one by then.
+    fn run_alone(&mut self, (call, start): (&Call<'_>, &Start<'_>), reply: &mut Reply) -> CmdResult {
         let (cx, client, engine) = (self.cx, &mut *self.client, self.engine);
         let result = self.worker.outside(engine, self.pass, |worker| {
             worker.with_exclusive(engine, |kit, gate| {
@@ -307,7 +307,7 @@ impl Beside<'_, '_, '_> {
                         engine,
                         gate,
                     };
-                    place.run_script(request, reply)
+                    place.run_script((call, &start.again(&cx.server)?), reply)
                 })
             })
         });

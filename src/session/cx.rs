@@ -171,9 +171,9 @@ impl WorkerCx {
         }
     }
 
-    /// Lets go of scripts that have been flushed.
+    /// Lets go of scripts that have been flushed, and of libraries that are gone.
     pub fn follow_scripts(&self) {
-        self.machine.borrow_mut().follow(&self.server.scripts);
+        self.machine.borrow_mut().follow(&self.server);
     }
 
     /// An empty read buffer.

@@ -177,14 +177,7 @@ pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> R
             let result = run(&mut RangeTxn::new(scope, collection), args, reply);
             check(scope, call, result)
         }),
-        Handler::Exclusive(run) => place.alone(|scope, database| {
-            if scope.may_be_taken_back() && call.command.has(flag::NO_SCRIPT | flag::ADMIN) {
-                return Err(NOT_TAKEN_BACK);
-            }
-            check_room(scope, call)?;
-            let result = run(&mut ExclusiveTxn::new(scope, database), args, reply);
-            check(scope, call, result)
-        }),
+        Handler::Exclusive(run) => exclusive(place, call, |txn| run(txn, args, reply)),
         Handler::Publish(run) => place.publishing(|cx| run(cx, args, reply)),
         Handler::Script(run) => place.scripting(call, |cx| run(cx, args, reply)),
         Handler::Session(run) => return place.session(call, |cx| run(cx, args, reply)).map(Flow::may_wait),
@@ -192,6 +185,22 @@ pub fn execute<P: Place>(place: &mut P, call: &Call<'_>, reply: &mut Reply) -> R
         Handler::Container => Err(CmdError::Arity(call.command.full_name())),
     };
     result.map(|()| Flow::Done)
+}
+
+/// Changes collections or libraries as such, for a call.
+pub(super) fn exclusive<P: Place>(
+    place: &mut P,
+    call: &Call<'_>,
+    change: impl FnOnce(&mut ExclusiveTxn<'_, '_>) -> CmdResult,
+) -> CmdResult {
+    place.alone(|scope, database| {
+        if scope.may_be_taken_back() && !call.command.can_be_taken_back() {
+            return Err(NOT_TAKEN_BACK);
+        }
+        check_room(scope, call)?;
+        let result = change(&mut ExclusiveTxn::new(scope, database));
+        check(scope, call, result)
+    })
 }
 
 /// Has the client told when a key changes that a call reads which changes nothing, whatever it has found or answered.

@@ -207,7 +207,7 @@ impl Run<'_, '_, '_> {
             Err((command, error)) => return self.refuse(command, error),
         };
         if call.has(flag::RUNS_SCRIPT) {
-            call.flags = flags_of(&self.cx.server.scripts, call.command, args);
+            call.flags = flags_of(&self.cx.server, call.command, args);
         }
         let own = call.flags;
         call.flags |= self.needs_in_transaction(&call);

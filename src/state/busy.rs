@@ -104,6 +104,11 @@ impl BusyScripts {
         self.scripts.lock().first().cloned()
     }
 
+    /// The function that has been busy for the longest time.
+    pub fn oldest_function(&self) -> Option<Arc<BusyScript>> {
+        self.scripts.lock().iter().find(|script| script.is_function).cloned()
+    }
+
     /// Ends the functions that are busy, or the other scripts.
     ///
     /// # Errors

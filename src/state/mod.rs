@@ -4,7 +4,9 @@
 //! Commands work on it, `server` assembles it; so it is a layer of its own below both.
 
 mod busy;
+mod callee;
 mod ending;
+mod functions;
 mod loading;
 mod memory;
 mod pause;
@@ -24,13 +26,16 @@ use crate::engine::worker::Kit;
 use crate::engine::{Engine, Teller};
 use crate::metrics::Stats;
 use crate::pubsub::{Desk, PubSub};
+use crate::script::Settings;
 use crate::storage::Disk;
 
 pub use busy::{Busy, BusyScript, BusyScripts, NotKilled};
+pub use callee::Callee;
 pub use ending::{Refused, end, end_beside_script};
+pub use functions::{Catalogue, Examiner, Function, Functions, Known, LOAD_AGAIN};
 pub use loading::{Loading, LoadingNow};
 pub use pause::Pause;
-pub use scripts::{Script, ScriptFlags, Scripts};
+pub use scripts::{MachineBytes, Script, ScriptFlags, Scripts};
 pub use shutdown::{Rest, Shutdown, Way};
 pub use space::{Purpose, Room, Space};
 pub use watch::{ScriptWatch, Stint};
@@ -61,6 +66,8 @@ pub struct Server {
     pub script_watch: ScriptWatch,
     /// Scripts that are cached.
     pub scripts: Scripts,
+    /// Functions, as far as they are known.
+    pub functions: Functions,
     /// Whether the file systems have room.
     pub space: Space,
     /// Whether the expiry sweep runs (`DEBUG SET-ACTIVE-EXPIRE`).
@@ -87,6 +94,8 @@ pub struct Parts {
     pub checkpoints: CheckpointOptions,
     /// How many commands there are, to count calls of.
     pub commands: usize,
+    /// What scripts and functions run in.
+    pub lua: Settings,
     /// The port it listens on.
     pub port: u16,
     /// When the process started.
@@ -113,6 +122,7 @@ impl Server {
             busy: BusyScripts::default(),
             script_watch: ScriptWatch::default(),
             scripts: Scripts::default(),
+            functions: Functions::new(parts.lua),
             space: Space::default(),
             active_expire: AtomicBool::new(true),
             started: parts.started,

@@ -47,34 +47,39 @@ impl ScriptFlags {
         *flag = true;
         true
     }
+
+    /// Whether there is a flag with this name.
+    pub fn is_flag(name: &[u8]) -> bool {
+        Self::default().set(name)
+    }
+
+    /// The names of those that are set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let flags = [
+            (self.no_writes, "no-writes"),
+            (self.allow_oom, "allow-oom"),
+            (self.allow_stale, "allow-stale"),
+            (self.no_cluster, "no-cluster"),
+            (self.allow_cross_slot_keys, "allow-cross-slot-keys"),
+        ];
+        flags.into_iter().filter_map(|(is_set, name)| is_set.then_some(name))
+    }
 }
 
-/// A script.
-pub struct Script {
-    /// Its digest.
-    pub sha: Sha1,
-    /// All of it, the first line included.
-    pub body: Box<[u8]>,
-    /// What its first line says, if it has one that says something.
-    pub flags: Option<ScriptFlags>,
+/// What a script or a function needs beside the keys that it is given, as far as that is known.
+pub struct Needs {
     /// It may call commands.
     calls: bool,
     /// It has needed more than the keys that it was given.
     strays: AtomicBool,
-    /// When it was last used, on the clock of [`Scripts`].
-    used: AtomicU64,
 }
 
-impl Script {
-    /// A script with this body.
-    pub fn new(sha: Sha1, body: &[u8], flags: Option<ScriptFlags>) -> Self {
+impl Needs {
+    /// Those of what is in this code.
+    pub fn of(code: &[u8]) -> Self {
         Self {
-            sha,
-            body: body.into(),
-            flags,
-            calls: memchr::memmem::find(body, b"call").is_some(),
+            calls: memchr::memmem::find(code, b"call").is_some(),
             strays: AtomicBool::new(false),
-            used: AtomicU64::new(0),
         }
     }
 
@@ -86,6 +91,53 @@ impl Script {
     /// Remembers that it has needed more than the keys that it was given.
     pub fn note_strayed(&self) {
         self.strays.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What values take in the machines of all workers.
+#[derive(Default)]
+pub struct MachineBytes(AtomicU64);
+
+impl MachineBytes {
+    /// Those of one machine took `before`, and take `now` bytes.
+    pub fn note(&self, before: u64, now: u64) {
+        if now > before {
+            self.0.fetch_add(now - before, Ordering::Relaxed);
+        } else if now < before {
+            self.0.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
+    /// What they take.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A script.
+pub struct Script {
+    /// Its digest.
+    pub sha: Sha1,
+    /// All of it, the first line included.
+    pub body: Box<[u8]>,
+    /// What its first line says, if it has one that says something.
+    pub flags: Option<ScriptFlags>,
+    /// Where it has to run.
+    pub needs: Needs,
+    /// When it was last used, on the clock of [`Scripts`].
+    used: AtomicU64,
+}
+
+impl Script {
+    /// A script with this body.
+    pub fn new(sha: Sha1, body: &[u8], flags: Option<ScriptFlags>) -> Self {
+        Self {
+            sha,
+            body: body.into(),
+            flags,
+            needs: Needs::of(body),
+            used: AtomicU64::new(0),
+        }
     }
 
     fn bytes(&self) -> u64 {
@@ -116,7 +168,7 @@ pub struct Scripts {
     evicted: AtomicU64,
     flushes: AtomicU64,
     /// What values take in the machines of all workers.
-    machine_bytes: AtomicU64,
+    pub machines: MachineBytes,
 }
 
 impl Scripts {
@@ -190,20 +242,6 @@ impl Scripts {
     /// What they take.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// The values of a worker's machine took `before`, and take `now` bytes.
-    pub fn note_machine_bytes(&self, before: u64, now: u64) {
-        if now > before {
-            self.machine_bytes.fetch_add(now - before, Ordering::Relaxed);
-        } else if now < before {
-            self.machine_bytes.fetch_sub(before - now, Ordering::Relaxed);
-        }
-    }
-
-    /// What values take in the machines of all workers.
-    pub fn machine_bytes(&self) -> u64 {
-        self.machine_bytes.load(Ordering::Relaxed)
     }
 
     /// How many were let go of to make room.

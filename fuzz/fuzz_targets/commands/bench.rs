@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use lokikv::checkpoint::CheckpointOptions;
 use lokikv::client::ClientHandle;
-use lokikv::commands::table;
+use lokikv::commands::{scripting, table};
 use lokikv::config::{Params, load};
 use lokikv::engine::Engine;
 use lokikv::engine::ids::DatabaseId;
@@ -115,6 +115,7 @@ fn server(engine: Engine) -> Result<Arc<Server>, Box<dyn std::error::Error>> {
             term: 1,
         },
         commands: table::table().all().len(),
+        lua: scripting::LUA,
         port: 0,
         started: Instant::now(),
     }))

@@ -3,10 +3,13 @@
 use super::find;
 use super::start::{Given, Start};
 use crate::commands::context::Scripting;
+use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, Group, Handler, KeySpec, ScriptHandler, Spec, counted_keys, flag};
 use crate::resp::{Args, Reply};
+use crate::state::Callee;
 
-const FLAGS: u32 = flag::NO_SCRIPT
+/// Of all commands that run something.
+pub(super) const FLAGS: u32 = flag::NO_SCRIPT
     | flag::STALE
     | flag::SKIP_MONITOR
     | flag::NO_MANDATORY_KEYS
@@ -14,12 +17,12 @@ const FLAGS: u32 = flag::NO_SCRIPT
     | flag::RUNS_SCRIPT;
 
 const WRITES: &[KeySpec] = &[counted_keys(2, &["RW", "access", "update"])];
-const WRITES_NOTED: &[KeySpec] = &[KeySpec {
+pub(super) const WRITES_NOTED: &[KeySpec] = &[KeySpec {
     notes: Some("We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"),
     ..counted_keys(2, &["RW", "access", "update"])
 }];
 const READS: &[KeySpec] = &[counted_keys(2, &["RO", "access"])];
-const READS_NOTED: &[KeySpec] = &[KeySpec {
+pub(super) const READS_NOTED: &[KeySpec] = &[KeySpec {
     notes: Some("We cannot tell how the keys will be used so we assume the worst, RO and ACCESS"),
     ..counted_keys(2, &["RO", "access"])
 }];
@@ -107,11 +110,11 @@ fn run(
     if named_by == NamedBy::Digest && named.len() != find::DIGITS {
         return Err(find::NO_SCRIPT);
     }
-    let given = Given::of(args)?;
+    let given = Given::of(args, CmdError::NotInteger)?;
     let script = match named_by {
         NamedBy::Body => find::by_body(cx, named, false)?,
         NamedBy::Digest => find::by_digest(&cx.server().scripts, named).ok_or(find::NO_SCRIPT)?,
     };
-    let start = Start::judge(cx.server(), script, given, is_read_only)?;
+    let start = Start::judge(cx.server(), Callee::Script(script), given, is_read_only)?;
     cx.run(&start, reply)
 }

@@ -1,4 +1,4 @@
-//! Which script a request means, and what its first line says of the request.
+//! Which script or function a request means, and what that says of the request.
 
 use std::sync::Arc;
 
@@ -8,9 +8,11 @@ use crate::commands::error::CmdError;
 use crate::commands::spec::{Command, flag};
 use crate::resp::Args;
 use crate::script::Sha1;
-use crate::state::{Script, Scripts};
+use crate::state::{Callee, Script, Scripts, Server};
 
 pub(super) const NO_SCRIPT: CmdError = CmdError::text("NOSCRIPT No matching script. Please use EVAL.");
+
+const NO_FUNCTION: CmdError = CmdError::text("ERR Function not found");
 
 /// Hexadecimal digits of a digest.
 pub(super) const DIGITS: usize = 40;
@@ -34,13 +36,24 @@ pub(super) fn by_body(cx: &mut dyn Scripting, body: &[u8], stays: bool) -> Resul
     Ok(cx.server().scripts.add(script, stays))
 }
 
-/// The flags of a call that runs a script: those of the command, unless the script says itself what it needs.
+/// The function of this name.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn function(server: &Server, name: &[u8]) -> Result<Callee, CmdError> {
+    let functions = server.functions.now(&server.engine);
+    let function = functions.get(name).ok_or(NO_FUNCTION)?;
+    Ok(Callee::Function(Arc::clone(function)))
+}
+
+/// The flags of a call that runs a script or a function: those of the command, unless that says itself what it needs.
 #[cold]
-pub fn flags_of(scripts: &Scripts, command: Command, args: Args<'_>) -> u32 {
+pub fn flags_of(server: &Server, command: Command, args: Args<'_>) -> u32 {
     let named = args.get(1).unwrap_or_default();
     let said = match command.spec.name {
         "eval" | "eval_ro" => shebang::flags(named).unwrap_or_default(),
-        _ => by_digest(scripts, named).and_then(|script| script.flags),
+        "fcall" | "fcall_ro" => function(server, named).ok().and_then(|function| function.flags()),
+        _ => by_digest(&server.scripts, named).and_then(|script| script.flags),
     };
     let Some(said) = said else {
         return command.flags;

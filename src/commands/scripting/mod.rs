@@ -1,22 +1,34 @@
-//! Scripts: EVAL and its kin run them, SCRIPT keeps them.
+//! Scripts: EVAL and its kin run them, SCRIPT keeps them. Functions: FCALL runs them, FUNCTION keeps their libraries.
 //!
-//! A handler finds the script and judges whether it may run now. Where it runs, and how what it calls runs, is the
+//! A handler finds the script or function and judges whether it may run now. Where it runs, and how what it calls runs, is the
 //! executor's business ([`Scripting`]).
 //!
 //! [`Scripting`]: super::context::Scripting
 
 mod busy;
 mod eval;
+mod fcall;
 mod find;
+mod function;
+mod library;
+mod payload;
 mod script;
 mod shebang;
 mod start;
 
+use super::server::REDIS_VERSION;
 use super::spec::{Spec, assert_sorted};
+use crate::script::Settings;
 
 pub use busy::{busy_or_was, busy_with};
 pub use find::flags_of;
 pub use start::Start;
+
+/// What scripts and functions run in.
+pub const LUA: Settings = Settings {
+    memory_bytes_max: 1 << 30,
+    version: REDIS_VERSION,
+};
 
 /// The family, sorted by name.
 pub const COMMANDS: &[Spec] = &[
@@ -24,6 +36,9 @@ pub const COMMANDS: &[Spec] = &[
     eval::EVAL_RO,
     eval::EVALSHA,
     eval::EVALSHA_RO,
+    fcall::FCALL,
+    fcall::FCALL_RO,
+    function::FUNCTION,
     script::SCRIPT,
 ];
 

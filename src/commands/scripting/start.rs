@@ -1,15 +1,16 @@
 //! Whether a script may run now, and with which rights: Redis's checks, in its order.
 
 use std::ops::Range;
-use std::sync::Arc;
 
+use super::find;
 use crate::commands::error::CmdError;
 use crate::commands::misconf;
 use crate::commands::support::number::parse_i64;
 use crate::resp::Args;
-use crate::state::{Script, Server};
+use crate::state::{Callee, Server};
 
-/// What a script is given: keys, and other arguments behind them.
+/// What a script or a function is given: keys, and other arguments behind them.
+#[derive(Clone, Copy)]
 pub struct Given<'a> {
     args: Args<'a>,
     count: usize,
@@ -22,9 +23,9 @@ impl<'a> Given<'a> {
     /// What a request gives to its script.
     ///
     /// # Errors
-    /// When the number of keys is wrong.
-    pub fn of(args: Args<'a>) -> Result<Self, CmdError> {
-        let count = parse_i64(args.at(2)).ok_or(CmdError::NotInteger)?;
+    /// When the number of keys is wrong: `no_number` if it is none.
+    pub fn of(args: Args<'a>, no_number: CmdError) -> Result<Self, CmdError> {
+        let count = parse_i64(args.at(2)).ok_or(no_number)?;
         let room = args.len() - BEFORE_KEYS;
         if count > room as i64 {
             return Err(CmdError::text(
@@ -50,12 +51,14 @@ impl<'a> Given<'a> {
     }
 }
 
-/// A script that may run, with what it is given.
+/// A script or a function that may run, with what it is given.
 pub struct Start<'a> {
-    /// The script.
-    pub script: Arc<Script>,
+    /// What runs.
+    pub callee: Callee,
     /// What it is given.
     pub given: Given<'a>,
+    /// The command allows no changes.
+    is_ro_form: bool,
     /// It may change nothing.
     pub is_read_only: bool,
     /// What it calls is refused for want of memory until it has changed something.
@@ -63,17 +66,18 @@ pub struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// Judges whether `script` may run.
+    /// Judges whether `callee` may run; `is_ro_form`: for a command that allows no changes.
     ///
     /// # Errors
     /// When it may not.
-    pub fn judge(server: &Server, script: Arc<Script>, given: Given<'a>, is_read_only: bool) -> Result<Self, CmdError> {
+    pub fn judge(server: &Server, callee: Callee, given: Given<'a>, is_ro_form: bool) -> Result<Self, CmdError> {
         let is_over_memory = server.is_over_memory();
-        let Some(said) = script.flags else {
+        let Some(said) = callee.flags() else {
             return Ok(Self {
-                script,
+                callee,
                 given,
-                is_read_only,
+                is_ro_form,
+                is_read_only: is_ro_form,
                 denies_oom: is_over_memory,
             });
         };
@@ -81,7 +85,7 @@ impl<'a> Start<'a> {
             if let Some(error) = misconf::no_scripts(server) {
                 return Err(error);
             }
-            if is_read_only {
+            if is_ro_form {
                 return Err(CmdError::text(
                     "ERR Can not execute a script with write flag using *_ro command.",
                 ));
@@ -93,10 +97,23 @@ impl<'a> Start<'a> {
             ));
         }
         Ok(Self {
-            script,
+            callee,
             given,
-            is_read_only: is_read_only || said.no_writes,
+            is_ro_form,
+            is_read_only: is_ro_form || said.no_writes,
             denies_oom: is_over_memory && !said.allow_oom,
         })
+    }
+
+    /// The same, after others may have run: a function may be another one, or be gone.
+    ///
+    /// # Errors
+    /// When it may not run any more.
+    pub fn again(&self, server: &Server) -> Result<Self, CmdError> {
+        let callee = match &self.callee {
+            Callee::Function(function) => find::function(server, &function.name)?,
+            script @ Callee::Script(_) => script.clone(),
+        };
+        Self::judge(server, callee, self.given, self.is_ro_form)
     }
 }

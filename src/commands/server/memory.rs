@@ -9,9 +9,9 @@ use crate::commands::server::info::{Sums, process};
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Begin, CmdResult, Group, Handler, KeySpec, Spec, Support, first_key, flag};
 use crate::commands::support::number::parse_i64;
-use crate::engine::Engine;
 use crate::engine::txn::ReadTxn;
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 
 pub(super) const MEMORY: Spec = Spec {
     since: "4.0.0",
@@ -136,7 +136,7 @@ fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     let clients = cx.server.clients.held_bytes();
     let dataset = used.saturating_sub(overhead);
     let ratio = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    let before = allocated(engine, used, peak, clients);
+    let before = allocated(cx.server, used, peak, clients);
     let after = [
         ("overhead.total", Int(overhead + clients)),
         ("keys.count", Int(keys)),
@@ -175,7 +175,9 @@ fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
 }
 
 /// What has been allocated, by purpose.
-fn allocated(engine: &Engine, used: u64, peak: u64, clients: u64) -> [(&'static str, Figure); 10] {
+fn allocated(server: &Server, used: u64, peak: u64, clients: u64) -> [(&'static str, Figure); 11] {
+    let (engine, scripts) = (&server.engine, &server.scripts);
+    let functions = &server.functions;
     [
         ("peak.allocated", Int(peak)),
         ("total.allocated", Int(used + clients)),
@@ -185,8 +187,9 @@ fn allocated(engine: &Engine, used: u64, peak: u64, clients: u64) -> [(&'static 
         ("clients.normal", Int(clients)),
         ("cluster.links", Int(0)),
         ("aof.buffer", Int(engine.wal().stats().pending_bytes)),
-        ("lua.caches", Int(0)),
-        ("functions.caches", Int(0)),
+        ("lua.caches", Int(scripts.bytes())),
+        ("functions.caches", Int(functions.now(engine).bytes())),
+        ("script.VMs", Int(scripts.machines.get() + functions.machines.get())),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! A command with its number, and how commands are found by name.
 
-use super::Spec;
+use super::{Spec, flag};
 
 /// A command with its number, which counts and latencies are kept under.
 #[derive(Clone, Copy)]
@@ -43,6 +43,11 @@ impl Command {
     #[inline]
     pub const fn has(&self, flags: u32) -> bool {
         self.flags & flags != 0
+    }
+
+    /// Whether what it does to the connection, the server or collections as such can be taken back.
+    pub const fn can_be_taken_back(&self) -> bool {
+        self.has(flag::UNDOABLE) || !self.has(flag::NO_SCRIPT | flag::ADMIN)
     }
 
     /// `get`, or `config|set` for a subcommand.

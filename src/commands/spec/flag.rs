@@ -63,6 +63,9 @@ pub const RUNS_SCRIPT: u32 = 1 << 25;
 /// Ours: looks at nothing but its arguments and the clock (PING, ECHO, TIME).
 pub const TOUCHES_NOTHING: u32 = 1 << 26;
 
+/// Ours: can be taken back, although scripts may not run it.
+pub const UNDOABLE: u32 = 1 << 27;
+
 /// All flags that `COMMAND INFO` shows, with their names; Redis does not show `may_replicate`.
 pub const NAMES: &[(u32, &str)] = &[
     (WRITE, "write"),

@@ -10,6 +10,8 @@ use super::checksum::{self, Running};
 use super::code::op;
 use super::object::Object;
 
+pub(super) use scalar::string;
+
 /// Writes a file. What is written lacks its end until [`Writer::finish`].
 pub struct Writer<W> {
     out: W,

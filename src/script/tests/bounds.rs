@@ -2,7 +2,7 @@
 
 use super::helper::{SETTINGS, TestHost, run, run_in, vm};
 use crate::resp::{Proto, Reply};
-use crate::script::{Sha1, Stop, Vm};
+use crate::script::{Callee, Sha1, Stop, Vm};
 use std::time::Duration;
 
 #[test]
@@ -155,9 +155,8 @@ fn compiled_code_is_refused() {
 fn an_unknown_script_is_none() {
     let mut vm = vm();
     let ran = vm.run(
-        Sha1::of(b""),
-        &[],
-        &[],
+        Callee::Script(Sha1::of(b"")),
+        (&[], &[]),
         &mut TestHost::default(),
         &mut Reply::new(Proto::Resp2),
     );

@@ -94,10 +94,11 @@ impl<'p, P: Stage> Running<'p, P> {
     fn begin_to_be_busy(&self) -> Busy {
         let (call, start) = self.request;
         let request = call.args.iter().map(<[u8]>::to_vec).collect();
-        let name = start.script.sha.to_string().into_bytes();
+        let name = start.callee.to_string().into_bytes();
         let since = Instant::now().checked_sub(self.stint.elapsed());
-        let script = BusyScript::new(name, request, false, since.unwrap_or_else(Instant::now));
-        tracing::warn!(sha = %start.script.sha, "a script has been running for {:?}", self.stint.elapsed());
+        let is_function = start.callee.is_function();
+        let script = BusyScript::new(name, request, is_function, since.unwrap_or_else(Instant::now));
+        tracing::warn!(name = %start.callee, is_function, "a script has been running for {:?}", self.stint.elapsed());
         Busy::begin(&self.cx.server, script)
     }
 

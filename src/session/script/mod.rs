@@ -1,4 +1,4 @@
-//! Scripts: where one runs, and how the commands that it calls do: through the executor, like all others.
+//! Scripts and functions: where one runs, and how the commands that it calls do: through the executor, like all others.
 
 mod host;
 mod judge;
@@ -12,16 +12,16 @@ use smallvec::SmallVec;
 
 use super::call::Call;
 use super::cx::WorkerCx;
-use super::executor::Series;
+use super::executor::{Place, Series, exclusive};
 use super::monitor;
 use crate::client::Client;
-use crate::commands::context::Scripting;
+use crate::commands::context::{ChangeLibraries, Scripting};
 use crate::commands::error::CmdError;
 use crate::commands::scripting::Start;
 use crate::commands::spec::CmdResult;
 use crate::resp::Reply;
 use crate::script::{Outcome, Stop};
-use crate::state::{Script, Server};
+use crate::state::{Callee, Script, Server};
 use host::Running;
 
 pub use machine::Machine;
@@ -39,7 +39,7 @@ pub(super) trait Stage: Series {
 }
 
 /// Where a command on scripts runs.
-pub(super) trait RunsScripts {
+pub(super) trait RunsScripts: Place {
     /// What the worker has.
     fn cx(&self) -> &WorkerCx;
 
@@ -67,7 +67,11 @@ impl<P: RunsScripts> Scripting for OnScripts<'_, P> {
 
     fn compile(&mut self, script: &Script) -> Result<(), CmdError> {
         let cx = self.place.cx();
-        cx.machine.borrow_mut().with(&cx.server, script).map(drop)
+        cx.machine.borrow_mut().with_script(&cx.server, script).map(drop)
+    }
+
+    fn change_libraries(&mut self, change: ChangeLibraries<'_>) -> CmdResult {
+        exclusive(self.place, self.call, |txn| change(txn))
     }
 
     fn run(&mut self, start: &Start<'_>, reply: &mut Reply) -> CmdResult {
@@ -91,8 +95,8 @@ impl Stopped {
         match self {
             Self::Refused(error) => error,
             Self::Killed | Self::Strayed => {
-                let sha = start.script.sha;
-                format!("ERR Script killed by user with SCRIPT KILL... script: {sha}").into()
+                let name = &start.callee;
+                format!("ERR Script killed by user with SCRIPT KILL... script: {name}").into()
             }
         }
     }
@@ -106,19 +110,22 @@ pub(super) fn run<P: Stage>(
     reply: &mut Reply,
 ) -> Result<(), Stopped> {
     let mut machine = cx.machine.borrow_mut();
-    let made = machine.with(&cx.server, &start.script).map_err(Stopped::Refused)?;
+    let made = machine.with(&cx.server, &start.callee).map_err(Stopped::Refused)?;
     let keys: SmallVec<[&[u8]; 8]> = start.given.keys().collect();
     let args: SmallVec<[&[u8]; 8]> = start.given.others().collect();
     // What a script selects is its own.
     let (mark, database) = (reply.mark(), place.client().database);
     made.stint.begin();
     let mut running = Running::new(cx, place, (call, start), made.stint.clone());
-    let ran = made.vm.run(start.script.sha, &keys, &args, &mut running, reply);
-    let errors = running.errors;
+    let ran = made.vm.run(start.callee.in_lua(), (&keys, &args), &mut running, reply);
+    let errors = std::mem::take(&mut running.errors);
+    drop(running);
     made.stint.end();
-    made.tell_bytes(&cx.server.scripts);
+    machine.tell_bytes(&cx.server, &start.callee);
     place.client_mut().select(database);
-    cx.server.scripts.note_use(&start.script);
+    if let Callee::Script(script) = &start.callee {
+        cx.server.scripts.note_use(script);
+    }
     match ran {
         Ok(Some(outcome)) => {
             let error = reply.error_behind(mark);

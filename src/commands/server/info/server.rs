@@ -97,16 +97,22 @@ pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     lines.put("active_defrag_running", 0);
 }
 
-/// Scripts, and what runs them. One machine of a worker runs both scripts and functions.
+/// Scripts and functions, and what runs them.
 fn scripts(view: &View<'_>, lines: &mut Lines) {
-    let scripts = &view.server.scripts;
-    let (machines, cached) = (scripts.machine_bytes(), scripts.bytes());
-    lines.put("used_memory_lua", machines);
-    lines.put("used_memory_vm_eval", machines);
-    lines.put("used_memory_lua_human", human(machines));
-    lines.put("used_memory_scripts_eval", cached);
+    let server = view.server;
+    let (scripts, functions) = (&server.scripts, server.functions.now(&server.engine));
+    let (of_scripts, of_functions) = (scripts.machines.get(), server.functions.machines.get());
+    lines.put("used_memory_lua", of_scripts);
+    lines.put("used_memory_vm_eval", of_scripts);
+    lines.put("used_memory_lua_human", human(of_scripts));
+    lines.put("used_memory_scripts_eval", scripts.bytes());
     lines.put("number_of_cached_scripts", scripts.count());
-    lines.put_bytes("used_memory_scripts", cached);
+    lines.put("number_of_functions", functions.count());
+    lines.put("number_of_libraries", functions.libraries().len());
+    lines.put("used_memory_vm_functions", of_functions);
+    lines.put_bytes("used_memory_vm_total", of_scripts + of_functions);
+    lines.put("used_memory_functions", functions.bytes());
+    lines.put_bytes("used_memory_scripts", scripts.bytes() + functions.bytes());
 }
 
 pub(super) fn cpu(_view: &View<'_>, lines: &mut Lines) {
