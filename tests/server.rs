@@ -39,6 +39,8 @@ mod events;
 mod feed;
 #[path = "server/folders.rs"]
 mod folders;
+#[path = "server/functions.rs"]
+mod functions;
 #[path = "server/holding.rs"]
 mod holding;
 #[path = "server/http.rs"]

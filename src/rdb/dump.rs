@@ -2,7 +2,7 @@
 //! Those of `FUNCTION DUMP` have libraries in its place.
 
 use super::checksum;
-use super::code::{op, VERSION_READ_MAX, VERSION_TIMED_HASH, VERSION_WRITTEN};
+use super::code::{VERSION_READ_MAX, VERSION_TIMED_HASH, VERSION_WRITTEN, op};
 use super::error::{Error, Reason};
 use super::object::Object;
 use super::read::{Source, object};

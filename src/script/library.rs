@@ -8,8 +8,8 @@
 
 use super::api::{self, Whose};
 use super::host::{Host, LogLevel, Stop};
+use super::loading::{Loading, Registered};
 use super::lua::{Ended, Kept, Kind, Stack};
-use super::register::{Loading, Registered};
 use super::sandbox;
 use super::vm::{Vm, without_shebang};
 use crate::resp::Reply;
@@ -139,7 +139,7 @@ impl Vm {
         Ok(registered)
     }
 
-    /// Lets go of a library.
+    /// Lets go of a library; its memory is free after the next collection of garbage.
     pub fn forget_library(&mut self, name: &[u8]) {
         let libraries = self.libraries.as_mut();
         let functions = libraries.and_then(|libraries| libraries.loaded.remove(name));
@@ -182,12 +182,16 @@ impl Vm {
         self.show(|libraries| &libraries.running);
         let functions = context.loading.take().map(|loading| loading.functions);
         let functions = functions.unwrap_or_default();
-        let loaded = loaded.and(if functions.is_empty() { Err(LoadError::Empty) } else { Ok(()) });
+        let loaded = loaded.and(if functions.is_empty() {
+            Err(LoadError::Empty)
+        } else {
+            Ok(())
+        });
         if let Err(error) = loaded {
             for (_, callback) in functions {
                 self.state.let_go(callback);
             }
-            self.state.with_stack(|stack| stack.collect_garbage());
+            self.collect_garbage();
             return Err(error);
         }
         Ok(functions)

@@ -8,6 +8,7 @@ mod from_reply;
 mod host;
 mod library;
 mod libs;
+mod loading;
 mod lua;
 mod numbers;
 mod register;
@@ -20,7 +21,7 @@ mod vm;
 
 pub use host::{Host, LogLevel, Stop};
 pub use library::{LOAD_MAX, LoadError, Loader, is_name};
+pub use loading::Registered;
 pub use lua::Interrupter;
-pub use register::Registered;
 pub use sha1::Sha1;
 pub use vm::{Callee, CompileError, Outcome, Settings, Vm};

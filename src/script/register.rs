@@ -2,29 +2,9 @@
 
 use super::api::refuse;
 use super::library::{NAME_RULE, is_name};
-use super::lua::{Kept, Kind, Raise, Stack};
+use super::loading::Registered;
+use super::lua::{Kind, Raise, Stack};
 use std::ffi::c_int;
-
-/// A function that a library has registered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registered {
-    /// Its name, as it was given.
-    pub name: Vec<u8>,
-    /// What it says of itself.
-    pub description: Option<Vec<u8>>,
-    /// Its flags, in small letters.
-    pub flags: Vec<Vec<u8>>,
-}
-
-/// A library that is being loaded.
-pub(in crate::script) struct Loading {
-    /// What it has registered so far, with what is to be called.
-    pub(in crate::script) functions: Vec<(Registered, Kept)>,
-    /// Whether there is a flag with this name.
-    pub(in crate::script) is_flag: fn(&[u8]) -> bool,
-    /// What they say of themselves.
-    pub(in crate::script) bytes: usize,
-}
 
 /// What functions of one library may say of themselves: it is kept outside of Lua's memory.
 const BYTES_MAX: usize = 16 << 20;
@@ -35,7 +15,10 @@ type Wrong = &'static str;
 /// `redis.register_function(name, callback)`, or with one table of named arguments.
 pub(super) fn register(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let Some(is_flag) = stack.context().loading.borrow().as_ref().map(|loading| loading.is_flag) else {
-        return refuse(stack, "ERR redis.register_function can only be called on FUNCTION LOAD command");
+        return refuse(
+            stack,
+            "ERR redis.register_function can only be called on FUNCTION LOAD command",
+        );
     };
     let read = match stack.arguments() {
         1 => read_named(stack, is_flag),

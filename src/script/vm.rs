@@ -152,6 +152,11 @@ impl Vm {
         for (_, script) in self.scripts.drain() {
             self.state.let_go(script);
         }
+        self.collect_garbage();
+    }
+
+    /// Frees what nothing reaches any more.
+    pub fn collect_garbage(&mut self) {
         self.state.with_stack(|stack| stack.collect_garbage());
     }
 

@@ -15,7 +15,7 @@ use crate::commands::blocking::Attempt;
 use crate::commands::context::{MaintenanceCx, PublishCx, Scripting, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
-use crate::commands::scripting::{Start, busy_or_was};
+use crate::commands::scripting::{Start, again, busy_or_was};
 use crate::commands::spec::{Across, CmdResult};
 use crate::engine::Engine;
 use crate::engine::collection::{Collection, Shard, ShardState};
@@ -307,7 +307,7 @@ impl Beside<'_, '_, '_> {
                         engine,
                         gate,
                     };
-                    place.run_script((call, &start.again(&cx.server)?), reply)
+                    place.run_script((call, &again(start, &cx.server)?), reply)
                 })
             })
         });

@@ -135,11 +135,7 @@ impl Catalogue {
         let known = |library: &Arc<Library>, known| find(known, &library.name).filter(|known| known.is_of(library));
         let found = |library| known(library, before).or_else(|| known(library, examined)).cloned();
         let mut examiner = None;
-        let mut again = |library| {
-            examiner
-                .get_or_insert_with(|| Examiner::new(settings))
-                .again(library)
-        };
+        let mut again = |library| examiner.get_or_insert_with(|| Examiner::new(settings)).again(library);
         let mut catalogue = Self {
             changes: libraries.changes(),
             libraries: libraries

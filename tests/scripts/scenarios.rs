@@ -44,7 +44,7 @@ macro_rules! scenarios {
 }
 
 scenarios!(
-    calls, replies, errors, commands, context, observed, memory, libraries, language, sandbox,
+    calls, replies, errors, commands, context, observed, memory, libraries, language, sandbox, functions,
 );
 
 #[test]

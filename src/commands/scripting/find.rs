@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::shebang;
+use super::start::Start;
 use crate::commands::context::Scripting;
 use crate::commands::error::CmdError;
 use crate::commands::spec::{Command, flag};
@@ -44,6 +45,18 @@ pub(super) fn function(server: &Server, name: &[u8]) -> Result<Callee, CmdError>
     let functions = server.functions.now(&server.engine);
     let function = functions.get(name).ok_or(NO_FUNCTION)?;
     Ok(Callee::Function(Arc::clone(function)))
+}
+
+/// The same start, after others may have run: a function may be another one, or be gone.
+///
+/// # Errors
+/// When it may not run any more.
+pub fn again<'a>(start: &Start<'a>, server: &Server) -> Result<Start<'a>, CmdError> {
+    let callee = match &start.callee {
+        Callee::Function(known) => function(server, &known.name)?,
+        script @ Callee::Script(_) => script.clone(),
+    };
+    Start::judge(server, callee, start.given, start.is_ro_form)
 }
 
 /// The flags of a call that runs a script or a function: those of the command, unless that says itself what it needs.

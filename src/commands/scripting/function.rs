@@ -217,7 +217,12 @@ fn load(cx: &mut dyn Scripting, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     let (server, name) = (Arc::clone(cx.server()), name(code)?);
     let check = |now: &Catalogue| {
         if !replaces && now.library(&name).is_some() {
-            return Err(CmdError::quoting("ERR Library '", &name, usize::MAX, "' already exists"));
+            return Err(CmdError::quoting(
+                "ERR Library '",
+                &name,
+                usize::MAX,
+                "' already exists",
+            ));
         }
         Ok(())
     };

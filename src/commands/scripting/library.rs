@@ -35,7 +35,12 @@ pub(super) fn name(code: &[u8]) -> Result<Vec<u8>, CmdError> {
             .split_at_checked(b"name=".len())
             .filter(|(key, _)| key.eq_ignore_ascii_case(b"name="));
         let Some((_, given)) = given else {
-            return Err(CmdError::quoting("ERR Invalid metadata value given: ", part, usize::MAX, ""));
+            return Err(CmdError::quoting(
+                "ERR Invalid metadata value given: ",
+                part,
+                usize::MAX,
+                "",
+            ));
         };
         if name.replace(given).is_some() {
             return Err(CmdError::text(

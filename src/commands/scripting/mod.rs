@@ -21,7 +21,7 @@ use super::spec::{Spec, assert_sorted};
 use crate::script::Settings;
 
 pub use busy::{busy_or_was, busy_with};
-pub use find::flags_of;
+pub use find::{again, flags_of};
 pub use start::Start;
 
 /// What scripts and functions run in.

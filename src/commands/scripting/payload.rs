@@ -50,7 +50,8 @@ pub(super) fn restore(cx: &mut dyn Scripting, args: Args<'_>, reply: &mut Reply)
     cx.change_libraries(&mut |txn| {
         check(&server.functions.now(&server.engine), &new, policy)?;
         let libraries: Vec<_> = new.iter().map(|known| Arc::clone(&known.library)).collect();
-        txn.put_libraries(&libraries, policy == Policy::Flush).map_err(refused)?;
+        txn.put_libraries(&libraries, policy == Policy::Flush)
+            .map_err(refused)?;
         server.functions.after(&server.engine, &new);
         Ok(())
     })?;
@@ -67,7 +68,12 @@ fn examined(server: &Server, payload: &[u8]) -> Result<Vec<Known>, CmdError> {
         let code = code.map_err(in_redis_words)?;
         let name = name(&code)?;
         if libraries.contains(&name) {
-            return Err(CmdError::quoting("ERR Library '", &name, usize::MAX, "' already exists"));
+            return Err(CmdError::quoting(
+                "ERR Library '",
+                &name,
+                usize::MAX,
+                "' already exists",
+            ));
         }
         let library = examine(&mut examiner, &name, &code)?;
         for function in library.functions.iter() {

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::find;
 use crate::commands::error::CmdError;
 use crate::commands::misconf;
 use crate::commands::support::number::parse_i64;
@@ -58,7 +57,7 @@ pub struct Start<'a> {
     /// What it is given.
     pub given: Given<'a>,
     /// The command allows no changes.
-    is_ro_form: bool,
+    pub(super) is_ro_form: bool,
     /// It may change nothing.
     pub is_read_only: bool,
     /// What it calls is refused for want of memory until it has changed something.
@@ -103,17 +102,5 @@ impl<'a> Start<'a> {
             is_read_only: is_ro_form || said.no_writes,
             denies_oom: is_over_memory && !said.allow_oom,
         })
-    }
-
-    /// The same, after others may have run: a function may be another one, or be gone.
-    ///
-    /// # Errors
-    /// When it may not run any more.
-    pub fn again(&self, server: &Server) -> Result<Self, CmdError> {
-        let callee = match &self.callee {
-            Callee::Function(function) => find::function(server, &function.name)?,
-            script @ Callee::Script(_) => script.clone(),
-        };
-        Self::judge(server, callee, self.given, self.is_ro_form)
     }
 }

@@ -6,7 +6,7 @@
 
 use super::super::host::{Host, Stop};
 use super::super::libs::cjson::Instances;
-use super::super::register::Loading;
+use super::super::loading::Loading;
 use super::random::Random;
 use crate::resp::{OwnedRequest, Proto};
 use mlua::ffi;

@@ -5,6 +5,7 @@ mod compile;
 mod context;
 mod handler;
 mod interrupt;
+mod kept;
 mod native;
 mod raise;
 mod random;
@@ -14,8 +15,9 @@ mod view;
 
 pub(super) use compile::load_string;
 pub use interrupt::Interrupter;
+pub(super) use kept::Kept;
 pub(super) use native::Native;
 pub(super) use raise::Raise;
 pub(super) use random::{DRAWN_MAX, Random};
 pub(super) use stack::{Kind, Stack};
-pub(super) use state::{Ended, Kept, State};
+pub(super) use state::{Ended, State};

@@ -8,6 +8,7 @@
 use super::super::host::Host;
 use super::context::{Context, allocate};
 use super::interrupt::Interrupter;
+use super::kept::Kept;
 use super::stack::Stack;
 use super::view::Guard;
 use super::{compile, handler};
@@ -25,10 +26,6 @@ pub(in crate::script) struct State {
     handler: Kept,
     globals: Kept,
 }
-
-/// A value that is kept in a state until it is let go.
-#[derive(Debug)]
-pub(in crate::script) struct Kept(c_int);
 
 /// How a call has ended; the value is on top of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -63,7 +63,12 @@ pub(super) fn run_raw(vm: &mut Vm, host: &mut TestHost, proto: Proto, script: &s
     let mut reply = Reply::new(proto);
     match vm.load(sha, script.as_bytes()) {
         Err(error) => return [b"!", error.message()].concat(),
-        Ok(()) => match vm.run(Callee::Script(sha), (&[b"k1", b"k2"], &[b"a1", b"a2"]), host, &mut reply) {
+        Ok(()) => match vm.run(
+            Callee::Script(sha),
+            (&[b"k1", b"k2"], &[b"a1", b"a2"]),
+            host,
+            &mut reply,
+        ) {
             Err(Stop) => return b"stopped".to_vec(),
             Ok(outcome) => assert!(matches!(outcome, Some(Outcome::Returned | Outcome::Raised))),
         },

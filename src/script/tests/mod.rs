@@ -3,6 +3,7 @@
 mod bounds;
 mod conversions;
 mod decoders;
+mod functions;
 mod helper;
 mod recorded;
 mod sandbox;

@@ -70,6 +70,7 @@ impl Machine {
             }
             stays
         });
+        made.vm.collect_garbage();
     }
 
     /// The machine, with this compiled.
@@ -89,9 +90,7 @@ impl Machine {
             self.forget_scripts();
         }
         let settings = server.functions.settings();
-        let made = self
-            .scripts
-            .get_or_insert_with(|| Made::new(server, Vm::new(settings)));
+        let made = self.scripts.get_or_insert_with(|| Made::new(server, Vm::new(settings)));
         if !has(made) {
             let compiled = made.vm.load(script.sha, &script.body);
             compiled.map_err(|error| {
