@@ -78,7 +78,11 @@ pub(super) struct Libraries {
 
 impl Libraries {
     pub(super) fn get(&self, library: &[u8], function: &[u8]) -> Option<&Kept> {
-        self.loaded.get(library)?.get(&function.to_ascii_lowercase())
+        let functions = self.loaded.get(library)?;
+        if function.iter().any(u8::is_ascii_uppercase) {
+            return functions.get(&function.to_ascii_lowercase());
+        }
+        functions.get(function)
     }
 }
 

@@ -156,7 +156,10 @@ impl Catalogue {
 
     /// The function of this name, in whichever letters.
     pub fn get(&self, name: &[u8]) -> Option<&Arc<Function>> {
-        self.functions.get(&name.to_ascii_lowercase())
+        if name.iter().any(u8::is_ascii_uppercase) {
+            return self.functions.get(&name.to_ascii_lowercase());
+        }
+        self.functions.get(name)
     }
 
     /// The library of this name.
