@@ -12,7 +12,7 @@ use super::loading::{Loading, Registered};
 use super::lua::{Ended, Kept, Kind, Stack};
 use super::sandbox;
 use super::vm::{Vm, without_shebang};
-use crate::resp::Reply;
+use crate::resp::{Args, Reply};
 use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -94,7 +94,7 @@ struct Hurry {
 
 impl Host for Hurry {
     /// Nothing that could call is within reach.
-    fn call(&mut self, _: &[&[u8]], _: &mut Reply) -> Result<(), Stop> {
+    fn call(&mut self, _: Args<'_>, _: &mut Reply) -> Result<(), Stop> {
         Err(Stop)
     }
 
@@ -104,7 +104,7 @@ impl Host for Hurry {
         }
     }
 
-    fn acl_check(&mut self, _: &[&[u8]]) -> Option<bool> {
+    fn acl_check(&mut self, _: Args<'_>) -> Option<bool> {
         None
     }
 

@@ -30,6 +30,7 @@ mod pair;
 #[path = "../differential/restarts.rs"]
 mod restarts;
 
+mod dumps;
 mod escapes;
 mod generate;
 mod generated;

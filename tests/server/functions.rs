@@ -268,7 +268,7 @@ fn a_function_that_runs_for_long_is_shown_and_ended_on_every_worker() {
         // It has written, and can be ended all the same: that is taken back.
         let by = &mut conns[workers];
         assert_eq!(by.call(&["FUNCTION", "KILL"]), Value::ok());
-        let text = error(&runs.read().unwrap());
+        let text = error(&runs.recv().unwrap().value);
         assert!(
             text.starts_with("ERR Script killed by user with SCRIPT KILL... script: loop"),
             "{text}"

@@ -66,7 +66,7 @@ pub const TOUCHES_NOTHING: u32 = 1 << 26;
 /// Ours: can be taken back, although scripts may not run it.
 pub const UNDOABLE: u32 = 1 << 27;
 
-/// All flags that `COMMAND INFO` shows, with their names; Redis does not show `may_replicate`.
+/// All flags that `COMMAND INFO` shows, with their names, in Redis's order; Redis does not show `may_replicate`.
 pub const NAMES: &[(u32, &str)] = &[
     (WRITE, "write"),
     (READONLY, "readonly"),
@@ -81,9 +81,9 @@ pub const NAMES: &[(u32, &str)] = &[
     (SKIP_SLOWLOG, "skip_slowlog"),
     (FAST, "fast"),
     (NO_AUTH, "no_auth"),
-    (MOVABLE_KEYS, "movablekeys"),
+    (NO_MANDATORY_KEYS, "no_mandatory_keys"),
     (NO_ASYNC_LOADING, "no_async_loading"),
     (NO_MULTI, "no_multi"),
-    (NO_MANDATORY_KEYS, "no_mandatory_keys"),
+    (MOVABLE_KEYS, "movablekeys"),
     (ALLOW_BUSY, "allow_busy"),
 ];
