@@ -61,13 +61,16 @@ impl Sink for LogSink<'_> {
     }
 }
 
+/// No key's hash is known.
+const NOT_PRIMED: (*const u8, usize, u64) = (std::ptr::null(), 0, 0);
+
 impl<'e> Scope<'e> {
     fn new(engine: &'e Engine, worker: &'e mut Kit, locks: Locks<'e>) -> Self {
         Self {
             engine,
             worker,
             locks,
-            primed: (std::ptr::null(), 0, 0),
+            primed: NOT_PRIMED,
             found: None,
             strayed: None,
             gives_way: false,
@@ -165,6 +168,26 @@ impl<'e> Scope<'e> {
         self.with_state(collection, key, |state, _| {
             state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms))
         })
+    }
+
+    /// A command begins that works on `key`, and on no other: its hash is computed once. Whether its shard is locked as long
+    /// as the scope lives.
+    #[inline]
+    pub fn begin_with(&mut self, collection: &Collection, key: &[u8]) -> bool {
+        let key = collection.key(key);
+        self.primed = (key.bytes.as_ptr(), key.bytes.len(), key.hash);
+        self.found = None;
+        matches!(
+            self.locks.reach(collection, collection.shard_of(key.hash)),
+            Reach::Locked(_)
+        )
+    }
+
+    /// The command has ended: other bytes may be where its key was.
+    #[inline]
+    pub fn end_with(&mut self) {
+        self.primed = NOT_PRIMED;
+        self.found = None;
     }
 
     /// Whether the shard of `key` is locked as long as the scope lives.

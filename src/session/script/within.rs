@@ -45,9 +45,15 @@ impl Within<'_, '_> {
         Err(STRAYED)
     }
 
-    fn has_locked(&mut self, call: &Call<'_>) -> bool {
+    /// Whether all keys of the call are locked; the scope is ready for it then.
+    #[inline]
+    fn begin(&mut self, call: &Call<'_>) -> bool {
         let (scope, collection) = (&mut *self.scope, self.collection);
-        !matches!(call.keys, Keys::Untold(_)) && call.key_uses().all(|(key, _)| scope.has_locked(collection, key))
+        match call.keys {
+            Keys::One { index, .. } => scope.begin_with(collection, call.args.get(index).unwrap_or_default()),
+            Keys::Told(_) => call.key_uses().all(|(key, _)| scope.has_locked(collection, key)),
+            Keys::Untold(_) => false,
+        }
     }
 }
 
@@ -81,14 +87,16 @@ impl Place for Within<'_, '_> {
         call: &Call<'_>,
         body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
     ) -> Result<R, CmdError> {
-        if !self.has_locked(call) {
-            return self.stray();
-        }
         if self.engine.is_restricted() {
             check_collection(self.engine, self.client.database, call.flags_on_selected())?;
         }
+        if !self.begin(call) {
+            return self.stray();
+        }
         let quiet = self.client.handle.no_touch.load(Ordering::Relaxed);
-        body(self.scope, self.collection, quiet)
+        let result = body(self.scope, self.collection, quiet);
+        self.scope.end_with();
+        result
     }
 
     fn across(
