@@ -11,6 +11,7 @@ mod libs;
 mod loading;
 mod lua;
 mod numbers;
+mod patterns;
 mod register;
 mod sandbox;
 mod sha1;

@@ -15,6 +15,26 @@ pub(super) fn to_i64(number: f64) -> i64 {
     }
 }
 
+/// What C makes of a double as an integer without a sign, what is out of range included.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range is checked"
+)]
+#[must_use]
+pub(super) fn to_u64(number: f64) -> u64 {
+    const END: f64 = 18_446_744_073_709_551_616.0;
+    if number < 0.0 {
+        to_i64(number).cast_unsigned()
+    } else if number < END {
+        number as u64
+    } else if number.is_nan() {
+        1 << 63
+    } else {
+        0
+    }
+}
+
 /// The integer that a double is, if it is one.
 #[expect(
     clippy::cast_precision_loss,

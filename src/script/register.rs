@@ -146,7 +146,7 @@ fn read_flags(stack: &mut Stack<'_>, is_flag: fn(&[u8]) -> bool) -> Result<Vec<V
 /// The string on top, or the number as one.
 fn text(stack: &mut Stack<'_>) -> Option<Vec<u8>> {
     stack.push_copy(-1);
-    let text = stack.top_text();
+    let text = stack.top_text().map(<[u8]>::to_vec);
     stack.pop(1);
     text
 }

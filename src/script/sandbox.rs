@@ -53,12 +53,7 @@ fn fill(stack: &mut Stack<'_>, globals: c_int, whose: Whose, version: &str) {
         stack.set_field(-2, name);
     }
     stack.set_field(globals, "os");
-    stack.set_natives(globals, &base::GLOBALS);
-    for (table, functions) in [("math", &base::MATH[..]), ("string", &base::STRING[..])] {
-        stack.get_field(globals, table);
-        let table = stack.top();
-        stack.set_natives(table, functions);
-    }
+    base::set_up(stack, globals);
     api::push_table(stack, whose, version);
     stack.set_field(globals, "redis");
     libs::set_up(stack, globals);

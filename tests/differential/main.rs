@@ -22,6 +22,7 @@ mod dataset;
 mod generate;
 mod generated;
 mod known;
+mod library;
 mod minimise;
 mod pair;
 mod restarts;

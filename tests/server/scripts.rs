@@ -163,6 +163,30 @@ fn others_are_told_of_a_script_that_runs_for_long_and_may_end_it() {
     }
 }
 
+/// A function of Lua's library can't hold a worker either: the script is ended in the middle of it.
+#[test]
+fn a_pattern_that_takes_for_ever_is_ended() {
+    for workers in [1, 3] {
+        let first = "redis.call('set', KEYS[1], 'x') local s = ('a'):rep(40000) s:find('.-.-.-.-b')";
+        let (server, mut runs) = with_endless(workers, first);
+        let mut conns: Vec<Conn> = (0..6).map(|_| server.connect()).collect();
+        let since = Instant::now();
+        for conn in &mut conns {
+            for words in [&["GET", "k"][..], &["SET", "k", "v"], &["EVAL", "return 1", "0"]] {
+                let text = error(&conn.call(words));
+                assert!(text.starts_with("BUSY "), "{text}");
+            }
+        }
+        assert_eq!(conns[0].call(&["SCRIPT", "KILL"]), Value::ok());
+        let text = error(&runs.recv().unwrap().value);
+        assert!(text.contains("Script killed by user"), "{text}");
+        assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+        for conn in &mut conns {
+            assert!(conn.call(&["GET", "half"]).is_null());
+        }
+    }
+}
+
 #[test]
 fn what_came_before_a_script_was_busy_is_told_so_too() {
     let server = Server::lokikv(&["server.workers=2", "scripts.busy_reply_threshold_ms=400"]);

@@ -1,6 +1,6 @@
 //! `cmsgpack`: values as MessagePack, and back, as the C library of Redis has it.
 
-use super::super::lua::{Kind, Native, Raise, Stack};
+use super::super::lua::{Kind, Native, Pacer, Raise, Stack};
 use super::super::numbers::to_i64;
 use std::ffi::c_int;
 
@@ -26,6 +26,12 @@ const TOO_MANY_VALUES: &str =
     "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)";
 /// What is nested deeper is not unpacked.
 const UNPACKED_DEPTH_MAX: usize = 1_100;
+/// What a value costs, in steps.
+const VALUE_STEPS: usize = 2;
+/// Bytes of a text that are copied in one step.
+const BYTES_PER_STEP: usize = 16;
+/// How many values may come before the memory is judged.
+const JUDGED_EVERY: usize = 1_024;
 
 pub(super) fn push_table(stack: &mut Stack<'_>) {
     stack.push_table(0, 8);
@@ -44,63 +50,91 @@ fn pack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     if stack.reserve(stack.arguments()).is_err() {
         return Err(Raise::Argument(0, "Too many arguments for MessagePack pack.".into()));
     }
-    let mut packed = Vec::new();
+    let mut packing = Packing {
+        bytes: Vec::new(),
+        room: stack.context().heap.room(),
+        pacer: stack.pacer(),
+    };
     for at in 1..=stack.arguments() {
         stack.push_copy(at);
-        put_value(stack, &mut packed, 0)?;
+        packing.put_value(stack, 0)?;
     }
-    stack.push_string(packed);
+    stack.push_text(&packing.bytes)?;
     Ok(1)
 }
 
-/// Packs the value on top, and pops it.
-fn put_value(stack: &mut Stack<'_>, packed: &mut Vec<u8>, depth: usize) -> Result<(), Raise> {
-    match stack.kind(-1) {
-        Kind::String => put_string(stack.string(-1).unwrap_or_default(), packed),
-        Kind::Boolean => packed.push(if stack.truth(-1) { 0xC3 } else { 0xC2 }),
-        Kind::Number => put_number(stack.number(-1).unwrap_or_default(), packed),
-        Kind::Table if depth < PACKED_DEPTH_MAX => put_table(stack, packed, depth)?,
-        _ => packed.push(0xC0),
-    }
-    stack.pop(1);
-    Ok(())
+/// What has been packed, and how much it may be.
+struct Packing<'a> {
+    bytes: Vec<u8>,
+    room: usize,
+    pacer: Pacer<'a>,
 }
 
-fn put_table(stack: &mut Stack<'_>, packed: &mut Vec<u8>, depth: usize) -> Result<(), Raise> {
-    stack.reserve(3)?;
-    let (count, is_array) = measure(stack);
-    if is_array {
-        put_head(packed, count, (0x90, 0xDC));
-        for at in 1..=c_int::try_from(count).unwrap_or(c_int::MAX) {
-            stack.get_element(-1, at);
-            put_value(stack, packed, depth + 1)?;
+impl Packing<'_> {
+    /// Packs the value on top, and pops it.
+    fn put_value(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
+        self.pay(0)?;
+        match stack.kind(-1) {
+            Kind::String => {
+                let text = stack.string(-1).unwrap_or_default();
+                self.pay(text.len())?;
+                put_string(text, &mut self.bytes);
+            }
+            Kind::Boolean => self.bytes.push(if stack.truth(-1) { 0xC3 } else { 0xC2 }),
+            Kind::Number => put_number(stack.number(-1).unwrap_or_default(), &mut self.bytes),
+            Kind::Table if depth < PACKED_DEPTH_MAX => self.put_table(stack, depth)?,
+            _ => self.bytes.push(0xC0),
         }
-        return Ok(());
-    }
-    put_head(packed, count, (0x80, 0xDE));
-    stack.push_nil();
-    while stack.next(-2) {
-        stack.push_copy(-2);
-        put_value(stack, packed, depth + 1)?;
-        put_value(stack, packed, depth + 1)?;
-    }
-    Ok(())
-}
-
-/// How many pairs there are, and whether their keys are the numbers from 1 up.
-#[expect(clippy::cast_precision_loss, reason = "no table has as many")]
-fn measure(stack: &mut Stack<'_>) -> (usize, bool) {
-    let (mut count, mut largest, mut are_indices) = (0_usize, 0.0_f64, true);
-    stack.push_nil();
-    while stack.next(-2) {
         stack.pop(1);
-        count += 1;
-        match stack.number(-1).filter(|_| stack.kind(-1) == Kind::Number) {
-            Some(key) if key.fract() == 0.0 && key >= 1.0 => largest = largest.max(key),
-            _ => are_indices = false,
-        }
+        Ok(())
     }
-    (count, are_indices && largest.to_bits() == (count as f64).to_bits())
+
+    /// Counts what is done for a value, and judges what was packed and so many bytes more.
+    fn pay(&mut self, more: usize) -> Result<(), Raise> {
+        self.pacer.spend(VALUE_STEPS + more / BYTES_PER_STEP)?;
+        if self.bytes.len().saturating_add(more) > self.room {
+            return Err(Raise::Memory);
+        }
+        Ok(())
+    }
+
+    fn put_table(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
+        stack.reserve(3)?;
+        let (count, is_array) = self.measure(stack)?;
+        if is_array {
+            put_head(&mut self.bytes, count, (0x90, 0xDC));
+            for at in 1..=c_int::try_from(count).unwrap_or(c_int::MAX) {
+                stack.get_element(-1, at);
+                self.put_value(stack, depth + 1)?;
+            }
+            return Ok(());
+        }
+        put_head(&mut self.bytes, count, (0x80, 0xDE));
+        stack.push_nil();
+        while stack.next(-2) {
+            stack.push_copy(-2);
+            self.put_value(stack, depth + 1)?;
+            self.put_value(stack, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    /// How many pairs there are, and whether their keys are the numbers from 1 up.
+    #[expect(clippy::cast_precision_loss, reason = "no table has as many")]
+    fn measure(&mut self, stack: &mut Stack<'_>) -> Result<(usize, bool), Raise> {
+        let (mut count, mut largest, mut are_indices) = (0_usize, 0.0_f64, true);
+        stack.push_nil();
+        while stack.next(-2) {
+            self.pacer.spend(1)?;
+            stack.pop(1);
+            count += 1;
+            match stack.number(-1).filter(|_| stack.kind(-1) == Kind::Number) {
+                Some(key) if key.fract() == 0.0 && key >= 1.0 => largest = largest.max(key),
+                _ => are_indices = false,
+            }
+        }
+        Ok((count, are_indices && largest.to_bits() == (count as f64).to_bits()))
+    }
 }
 
 fn put_head(packed: &mut Vec<u8>, count: usize, (short, long): (u8, u8)) {
@@ -188,7 +222,11 @@ fn unpack_some(stack: &mut Stack<'_>, limit: i64, offset: i64) -> Result<c_int, 
     let rest = data.get(from..);
     let rest = rest.ok_or_else(|| Raise::here(format!("Start offset {offset} greater than input length {len}.")))?;
     let takes_all = limit == 0 && offset == 0;
-    let mut reading = Reading { rest };
+    let mut reading = Reading {
+        rest,
+        values: 0,
+        pacer: stack.pacer(),
+    };
     let mut results = 0;
     if !takes_all {
         stack.push_nil();
@@ -215,6 +253,9 @@ fn unpack_some(stack: &mut Stack<'_>, limit: i64, offset: i64) -> Result<c_int, 
 
 struct Reading<'d> {
     rest: &'d [u8],
+    /// How many there were.
+    values: usize,
+    pacer: Pacer<'d>,
 }
 
 impl<'d> Reading<'d> {
@@ -237,6 +278,11 @@ impl<'d> Reading<'d> {
     }
 
     fn push(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
+        self.pacer.spend(VALUE_STEPS)?;
+        self.values += 1;
+        if self.values % JUDGED_EVERY == 0 {
+            stack.check_memory()?;
+        }
         let [kind] = self.number()?;
         match self.container(kind)? {
             None => self.push_scalar(stack, kind),

@@ -3,6 +3,7 @@
 //! Sizes and places are judged before they are used; formats end at their first NUL, as in C.
 
 use super::super::lua::{Kind, Native, Raise, Stack};
+use super::super::numbers::to_u64;
 use std::ffi::c_int;
 
 const FUNCTIONS: [(&str, Native); 3] = [("pack", pack), ("unpack", unpack), ("size", size)];
@@ -10,6 +11,8 @@ const FUNCTIONS: [(&str, Native); 3] = [("pack", pack), ("unpack", unpack), ("si
 /// The largest integer's bytes.
 const INTEGER_BYTES_MAX: usize = 32;
 const NATIVE_ALIGNMENT: i32 = 8;
+/// Bytes of a text that are copied in one step.
+const BYTES_PER_STEP: usize = 16;
 
 pub(super) fn push_table(stack: &mut Stack<'_>) {
     stack.push_table(0, 3);
@@ -126,23 +129,33 @@ fn pack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let mut format = Format::new(stack)?;
     let mut packed = Vec::new();
     let mut argument = 2;
+    let (room, mut pacer) = (stack.context().heap.room(), stack.pacer());
     while let Some(item) = format.next()? {
+        pacer.spend(1)?;
         packed.resize(packed.len() + format.padding(packed.len(), &item), 0);
         match item.option {
             b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
-                let value = integer_of(number(stack, argument)?);
+                let value = to_u64(number(stack, argument)?);
                 put_integer(&mut packed, &format, value, item.bytes);
             }
             b'x' => packed.push(0),
             #[expect(clippy::cast_possible_truncation, reason = "a float is what the format asks for")]
             b'f' => packed.extend(format.in_order((number(stack, argument)? as f32).to_le_bytes())),
             b'd' => packed.extend(format.in_order(number(stack, argument)?.to_le_bytes())),
-            b'c' | b's' => put_text(&mut packed, stack, argument, &item)?,
+            b'c' | b's' => {
+                let text = text(stack, argument, &item)?;
+                if packed.len().saturating_add(text.len()) > room {
+                    return Err(Raise::Memory);
+                }
+                pacer.spend(text.len() / BYTES_PER_STEP)?;
+                packed.extend_from_slice(text);
+                packed.extend((item.option == b's').then_some(0));
+            }
             option => format.control(option)?,
         }
         argument += c_int::from(item.option.is_ascii_alphabetic() && item.option != b'x');
     }
-    stack.push_string(packed);
+    stack.push_text(&packed)?;
     Ok(1)
 }
 
@@ -152,25 +165,6 @@ fn number(stack: &Stack<'_>, at: c_int) -> Result<f64, Raise> {
         return Err(Raise::Argument(at, "number expected, got nil".into()));
     }
     stack.check_number(at)
-}
-
-/// As C casts a double, what is out of range included.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the range is checked"
-)]
-fn integer_of(number: f64) -> u64 {
-    const END: f64 = 18_446_744_073_709_551_616.0;
-    if number < 0.0 {
-        super::super::numbers::to_i64(number).cast_unsigned()
-    } else if number < END {
-        number as u64
-    } else if number.is_nan() {
-        1 << 63
-    } else {
-        0
-    }
 }
 
 fn put_integer(packed: &mut Vec<u8>, format: &Format<'_>, value: u64, bytes: usize) {
@@ -186,20 +180,15 @@ fn put_integer(packed: &mut Vec<u8>, format: &Format<'_>, value: u64, bytes: usi
     }
 }
 
-fn put_text(packed: &mut Vec<u8>, stack: &Stack<'_>, at: c_int, item: &Item) -> Result<(), Raise> {
+/// The part of an argument that is packed.
+fn text<'a>(stack: &Stack<'a>, at: c_int, item: &Item) -> Result<&'a [u8], Raise> {
     if stack.kind(at) == Kind::None {
         return Err(Raise::Argument(at, "string expected, got nil".into()));
     }
     let text = stack.check_text(at)?;
     let bytes = if item.bytes == 0 { text.len() } else { item.bytes };
-    let text = text
-        .get(..bytes)
-        .ok_or_else(|| Raise::Argument(at + 1, "string too short".into()))?;
-    packed.extend_from_slice(text);
-    if item.option == b's' {
-        packed.push(0);
-    }
-    Ok(())
+    text.get(..bytes)
+        .ok_or_else(|| Raise::Argument(at + 1, "string too short".into()))
 }
 
 fn unpack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
@@ -212,7 +201,9 @@ fn unpack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let too_short = || Raise::Argument(2, "data string too short".into());
     let mut at = usize::try_from(from - 1).unwrap_or(usize::MAX / 2);
     let mut results = 0;
+    let mut pacer = stack.pacer();
     while let Some(item) = format.next()? {
+        pacer.spend(1)?;
         at += format.padding(at, &item);
         let bytes = data.get(at..at + item.bytes).ok_or_else(too_short)?;
         stack
@@ -228,13 +219,13 @@ fn unpack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
             b'c' if item.bytes == 0 => {
                 taken = counted(stack, results)?;
                 results -= 1;
-                stack.push_string(data.get(at..at.saturating_add(taken)).ok_or_else(too_short)?);
+                stack.push_text(data.get(at..at.saturating_add(taken)).ok_or_else(too_short)?)?;
             }
-            b'c' => stack.push_string(bytes),
+            b'c' => stack.push_text(bytes)?,
             b's' => {
                 let rest = data.get(at..).unwrap_or_default();
                 let end = memchr::memchr(0, rest).ok_or_else(|| Raise::here("unfinished string in data"))?;
-                stack.push_string(rest.get(..end).unwrap_or_default());
+                stack.push_text(rest.get(..end).unwrap_or_default())?;
                 taken = end + 1;
             }
             b'x' => results -= 1,
@@ -284,7 +275,9 @@ fn get_integer(bytes: &[u8], format: &Format<'_>, is_signed: bool) -> f64 {
 fn size(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let mut format = Format::new(stack)?;
     let mut at = 0_usize;
+    let mut pacer = stack.pacer();
     while let Some(item) = format.next()? {
+        pacer.spend(1)?;
         at = at.saturating_add(format.padding(at, &item));
         match item.option {
             b's' => return Err(Raise::Argument(1, "option 's' has no fixed size".into())),

@@ -3,32 +3,79 @@
 //! Lua 5.1's parser does not hold on to the name of what it compiles, so garbage is not collected while it runs
 //! (CVE-2025-49844). Compiled code is refused: Lua does not check it.
 
+use super::context::Context;
+use super::interrupt::{Pacer, spend};
 use super::raise::Raise;
 use super::stack::{Kind, Stack};
 use mlua::ffi;
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 /// What compiled code begins with.
 const COMPILED: u8 = 0x1B;
+/// Source that the parser gets at once; then the host is asked.
+const PIECE_BYTES: usize = 16 << 10;
+/// Bytes that are parsed in one step.
+const BYTES_PER_STEP: usize = 2;
+/// What one call of another function costs at least, in steps.
+const CALL_STEPS: usize = 10;
+
+/// Source that is being parsed.
+struct Source<'s> {
+    rest: &'s [u8],
+    pacer: Pacer<'s>,
+    /// Whether the script may not go on: then the source ends here.
+    is_stopped: bool,
+}
 
 impl Stack<'_> {
     /// Pushes the function that `source` is, or else a message: `false`.
-    pub(super) fn compile(&mut self, source: &[u8], name: &CStr) -> bool {
+    ///
+    /// # Errors
+    /// If the running script has to stop.
+    pub(super) fn compile(&mut self, source: &[u8], name: &CStr) -> Result<bool, Raise> {
         if source.first() == Some(&COMPILED) {
             // No longer at the start, it is source that is wrong.
             return self.compile(&[b" ", source].concat(), name);
         }
         let lua = self.lua();
-        self.context().heap.with_limit(|| {
-            // SAFETY: the state is ours; the parser catches all that it raises, want of memory included.
+        let mut source = Source {
+            rest: source,
+            pacer: self.pacer(),
+            is_stopped: false,
+        };
+        let is_function = self.context().heap.with_limit(|| {
+            // SAFETY: the state is ours; the parser catches all that it raises, want of memory included. The source stays
+            // where it is.
             unsafe {
                 ffi::lua_gc(lua, ffi::LUA_GCSTOP, 0);
-                let status = ffi::luaL_loadbuffer(lua, source.as_ptr().cast(), source.len(), name.as_ptr());
+                let status = ffi::lua_load(lua, next_piece, (&raw mut source).cast(), name.as_ptr());
                 ffi::lua_gc(lua, ffi::LUA_GCRESTART, 0);
                 status == ffi::LUA_OK
             }
-        })
+        });
+        if source.is_stopped {
+            return Err(Raise::Stopped);
+        }
+        Ok(is_function)
     }
+}
+
+/// What the parser reads next.
+///
+/// # Safety
+/// Called by Lua, with a [`Source`] as `data`.
+unsafe extern "C-unwind" fn next_piece(_: *mut ffi::lua_State, data: *mut c_void, len: *mut usize) -> *const c_char {
+    // SAFETY: `compile` lends its source to the parser alone.
+    let (source, len) = unsafe { (&mut *data.cast::<Source<'_>>(), &mut *len) };
+    let piece = source.rest.get(..PIECE_BYTES).unwrap_or(source.rest);
+    source.is_stopped = source.is_stopped || source.pacer.spend(piece.len() / BYTES_PER_STEP).is_err();
+    if source.is_stopped || piece.is_empty() {
+        *len = 0;
+        return std::ptr::null();
+    }
+    source.rest = source.rest.get(piece.len()..).unwrap_or_default();
+    *len = piece.len();
+    piece.as_ptr().cast()
 }
 
 /// `loadstring(source, name)`
@@ -40,16 +87,12 @@ pub(in crate::script) fn load_string(stack: &mut Stack<'_>) -> Result<c_int, Rai
     };
     let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
     let name = std::ffi::CString::new(name).unwrap_or_default();
-    Ok(compiled(stack, source, &name))
-}
-
-fn compiled(stack: &mut Stack<'_>, source: &[u8], name: &CStr) -> c_int {
-    if stack.compile(source, name) {
-        return 1;
+    if stack.compile(source, &name)? {
+        return Ok(1);
     }
     stack.push_nil();
     stack.swap();
-    2
+    Ok(2)
 }
 
 /// `load(function, name)`: gathers what the function gives, and compiles it.
@@ -66,6 +109,7 @@ pub(super) unsafe extern "C-unwind" fn load(lua: *mut ffi::lua_State) -> c_int {
         ffi::lua_createtable(lua, 0, 0);
         let mut pieces = 0;
         loop {
+            spend(lua, Context::of(lua), CALL_STEPS);
             match push_piece(lua, &mut pieces) {
                 Piece::Pushed => {}
                 Piece::Last => break,
@@ -139,6 +183,7 @@ unsafe fn join_pieces(lua: *mut ffi::lua_State, pieces: c_int) {
         let mut buffer: ffi::luaL_Buffer = std::mem::zeroed();
         ffi::luaL_buffinit(lua, &raw mut buffer);
         for piece in 1..=pieces {
+            spend(lua, Context::of(lua), 2);
             ffi::lua_rawgeti_(lua, table, piece);
             ffi::luaL_addvalue(&raw mut buffer);
         }

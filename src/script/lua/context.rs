@@ -38,6 +38,11 @@ impl Heap {
         self.limit.get()
     }
 
+    /// Bytes that they may take beside those that they take.
+    pub(in crate::script) fn room(&self) -> usize {
+        self.limit.get().saturating_sub(self.used.get())
+    }
+
     /// Whether they take more than they may.
     pub(in crate::script) fn is_over(&self) -> bool {
         self.used.get() > self.limit.get()
@@ -73,6 +78,8 @@ pub(in crate::script) struct Context {
     pub(in crate::script) proto: Cell<Proto>,
     /// Whether the host has said [`Stop`] to the running script.
     pub(in crate::script) is_stopped: Cell<bool>,
+    /// Steps until a function of ours looks whether the script may go on: see [`Pacer`](super::Pacer).
+    pub(super) steps_left: Cell<usize>,
     /// The state itself, not a coroutine of it.
     pub(super) main: Cell<*mut ffi::lua_State>,
     /// The library that is being loaded, if one is.
@@ -94,6 +101,7 @@ impl Context {
             random: Cell::new(Random::default()),
             proto: Cell::new(Proto::Resp2),
             is_stopped: Cell::new(false),
+            steps_left: Cell::new(0),
             main: Cell::new(ptr::null_mut()),
             loading: RefCell::default(),
             json: RefCell::default(),
@@ -126,6 +134,11 @@ impl Context {
         let result = work();
         self.host.set(outer);
         result
+    }
+
+    /// Whether a script runs.
+    pub(super) fn has_host(&self) -> bool {
+        self.host.get().is_some()
     }
 
     /// Asks the host. Without one, nothing may be done. After a [`Stop`] it is asked no more.

@@ -1,5 +1,6 @@
 //! What becomes of an error that no `pcall` of the script catches, and Redis's own `pcall`.
 
+use super::context::Context;
 use super::raise::Raise;
 use super::stack::{Kind, Stack};
 use mlua::ffi;
@@ -74,14 +75,17 @@ pub(super) unsafe extern "C-unwind" fn pcall(lua: *mut ffi::lua_State) -> c_int 
     }
 }
 
-/// Where memory was wanting, garbage goes now: what caught the error would find none either.
+/// Where memory was wanting, garbage goes now: what caught the error would find none either. A function of ours may have
+/// left more than there may be.
 ///
 /// # Safety
 /// As [`pcall`].
 unsafe fn make_room(lua: *mut ffi::lua_State, status: c_int) {
-    if status == ffi::LUA_ERRMEM {
-        // SAFETY: Lua has called.
-        unsafe { ffi::lua_gc(lua, ffi::LUA_GCCOLLECT, 0) };
+    // SAFETY: Lua has called one of our states.
+    unsafe {
+        if status == ffi::LUA_ERRMEM || Context::of(lua).heap.is_over() {
+            ffi::lua_gc(lua, ffi::LUA_GCCOLLECT, 0);
+        }
     }
 }
 

@@ -2,9 +2,14 @@
 //!
 //! Lua looks at each instruction whether a hook is set; one that is costs as little until it is. A coroutine has a hook of
 //! its own from the start, as nobody else can find it; it asks rarely.
+//!
+//! A function that may run for long, and runs no instructions of Lua, counts its steps instead ([`Pacer`], [`spend`]), and
+//! now and then looks whether there is a hook.
 
 use super::context::Context;
+use super::raise::Raise;
 use super::stack::Stack;
+use crate::script::host::Stop;
 use mlua::ffi;
 use parking_lot::Mutex;
 use std::ffi::{c_int, c_void};
@@ -14,6 +19,8 @@ use std::sync::Arc;
 const ASK_EVERY: c_int = 1_000;
 /// And of a coroutine.
 const COROUTINE_ASKS_EVERY: c_int = 10_000;
+/// Steps of functions of ours between two looks.
+const LOOK_EVERY: usize = 10_000;
 
 /// Interrupts the scripts of one [`Vm`](super::super::Vm), from any thread.
 #[derive(Clone, Debug)]
@@ -99,8 +106,7 @@ unsafe extern "C-unwind" fn create_coroutine(lua: *mut ffi::lua_State) -> c_int 
     }
 }
 
-/// The hook: asks the host. A script that may not go on asks at each instruction from then on, so that none of its
-/// `pcall`s can hold it.
+/// The hook: asks the host.
 ///
 /// # Safety
 /// Called by Lua.
@@ -108,13 +114,103 @@ unsafe extern "C-unwind" fn ask(lua: *mut ffi::lua_State, _: *mut ffi::lua_Debug
     // SAFETY: Lua has called, and one of our states; what is dropped is dropped before the jump.
     unsafe {
         let context = Context::of(lua);
-        if context.ask(|host| host.interrupt()).is_ok() {
-            return;
+        if may_go_on(lua, context).is_err() {
+            raise_stopped(lua);
         }
+    }
+}
+
+/// Asks the host. A script that may not go on asks at each instruction from then on, so that none of its `pcall`s can hold
+/// it.
+///
+/// # Safety
+/// `lua` is one of ours, and `context` its context.
+unsafe fn may_go_on(lua: *mut ffi::lua_State, context: &Context) -> Result<(), Stop> {
+    context.ask(|host| host.interrupt()).inspect_err(|_| {
         for state in [lua, context.main.get()] {
-            ffi::lua_sethook(state, Some(ask), ffi::LUA_MASKCOUNT, 1);
+            // SAFETY: both live.
+            unsafe { ffi::lua_sethook(state, Some(ask), ffi::LUA_MASKCOUNT, 1) };
         }
+    })
+}
+
+/// # Safety
+/// Lua has called, and nothing has to be dropped when it jumps.
+unsafe fn raise_stopped(lua: *mut ffi::lua_State) -> ! {
+    // SAFETY: as above.
+    unsafe {
         ffi::lua_pushstring_(lua, c"ERR the script was stopped".as_ptr());
-        ffi::lua_error(lua);
+        ffi::lua_error(lua)
+    }
+}
+
+/// What [`Pacer::spend`] is, for functions that are written like C: raises if the script has to stop.
+///
+/// # Safety
+/// Lua has called, and nothing has to be dropped when it jumps.
+#[inline]
+pub(super) unsafe fn spend(lua: *mut ffi::lua_State, context: &Context, steps: usize) {
+    if let Some(left) = context.steps_left.get().checked_sub(steps) {
+        return context.steps_left.set(left);
+    }
+    // SAFETY: as above.
+    unsafe {
+        if look(lua, context).is_err() {
+            raise_stopped(lua);
+        }
+    }
+}
+
+/// # Safety
+/// As [`may_go_on`].
+#[cold]
+unsafe fn look(lua: *mut ffi::lua_State, context: &Context) -> Result<(), Stop> {
+    context.steps_left.set(LOOK_EVERY);
+    // SAFETY: both states live; a word that another thread may be setting is read as Lua reads it.
+    unsafe {
+        if ffi::lua_gethookmask(context.main.get()) == 0 || !context.has_host() {
+            return Ok(());
+        }
+        may_go_on(lua, context)
+    }
+}
+
+/// Counts what a function does, in steps of some nanoseconds, and asks now and then whether the script may go on, if there
+/// is reason to. Steps are counted across functions, so that many short calls count, too.
+pub(in crate::script) struct Pacer<'a> {
+    lua: *mut ffi::lua_State,
+    context: &'a Context,
+    left: usize,
+}
+
+impl Pacer<'_> {
+    /// Counts steps that were done or are about to be.
+    #[inline]
+    pub(in crate::script) fn spend(&mut self, steps: usize) -> Result<(), Raise> {
+        if let Some(left) = self.left.checked_sub(steps) {
+            self.left = left;
+            return Ok(());
+        }
+        // SAFETY: the state lives as long as the call that the pacer was made in.
+        let looked = unsafe { look(self.lua, self.context) };
+        self.left = self.context.steps_left.get();
+        looked.map_err(|Stop| Raise::Stopped)
+    }
+}
+
+impl Drop for Pacer<'_> {
+    fn drop(&mut self) {
+        self.context.steps_left.set(self.left);
+    }
+}
+
+impl<'a> Stack<'a> {
+    /// Counts what the running function does.
+    pub(in crate::script) fn pacer(&self) -> Pacer<'a> {
+        Pacer {
+            lua: self.lua(),
+            context: self.context(),
+            left: self.context().steps_left.get(),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::ffi::c_int;
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::script) enum Raise {
     /// A text, with the place of the call before it.
-    Here(String),
+    Here(Vec<u8>),
     /// A text alone.
     Bare(&'static str),
     /// An argument is wrong.
@@ -22,7 +22,7 @@ pub(in crate::script) enum Raise {
 }
 
 impl Raise {
-    pub(in crate::script) fn here(text: impl Into<String>) -> Self {
+    pub(in crate::script) fn here(text: impl Into<Vec<u8>>) -> Self {
         Self::Here(text.into())
     }
 
@@ -44,13 +44,13 @@ impl Raise {
                     0 if is_method => format!("calling '{name}' on bad self ({what})"),
                     at => format!("bad argument #{at} to '{name}' ({what})"),
                 };
-                push_here(stack, &text);
+                push_here(stack, text.as_bytes());
             }
         }
     }
 }
 
-fn push_here(stack: &mut Stack<'_>, text: &str) {
+fn push_here(stack: &mut Stack<'_>, text: &[u8]) {
     stack.push_where();
     stack.push_string(text);
     stack.join();

@@ -67,6 +67,15 @@ impl<'a> Stack<'a> {
     pub(super) unsafe fn new(lua: *mut ffi::lua_State, context: &'a Context) -> Self {
         // SAFETY: the state lives.
         let floor = unsafe { ffi::lua_gettop(lua) };
+        // SAFETY: as the caller says.
+        unsafe { Self::with_arguments(lua, context, floor) }
+    }
+
+    /// The stack of `lua`, whose `floor` lowest values are the arguments.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new).
+    pub(super) const unsafe fn with_arguments(lua: *mut ffi::lua_State, context: &'a Context, floor: c_int) -> Self {
         Self { lua, context, floor }
     }
 
@@ -111,6 +120,19 @@ impl<'a> Stack<'a> {
         }
     }
 
+    /// Fails if so many bytes more are more than there may be.
+    pub(in crate::script) fn make_room(&mut self, bytes: usize) -> Result<(), Raise> {
+        if bytes <= self.context.heap.room() {
+            return Ok(());
+        }
+        self.collect_garbage();
+        if bytes <= self.context.heap.room() {
+            Ok(())
+        } else {
+            Err(Raise::Memory)
+        }
+    }
+
     /// Frees what nobody reaches any more.
     pub(in crate::script) fn collect_garbage(&mut self) {
         // SAFETY: as `new`; no finalizer of a script's exists (`newproxy` is not offered).
@@ -148,6 +170,28 @@ impl<'a> Stack<'a> {
     /// The bytes of a string (not of a number).
     pub(in crate::script) fn string(&self, at: c_int) -> Option<&[u8]> {
         (self.kind(at) == Kind::String).then(|| self.text(at))
+    }
+
+    /// The bytes of the topmost value, a string or a number, which becomes a string and is none of the arguments.
+    pub(in crate::script) fn top_text(&self) -> Option<&[u8]> {
+        let is_text = matches!(self.kind(-1), Kind::String | Kind::Number) && self.top() > self.floor;
+        is_text.then(|| self.text(-1))
+    }
+
+    /// The bytes of a string that the running function keeps: see [`kept`](Self::kept).
+    pub(in crate::script) fn kept_text(&self, n: c_int) -> Option<&'a [u8]> {
+        let text = self.string(Self::kept(n));
+        // SAFETY: a function keeps its values while it runs; `set_kept` replaces numbers only.
+        text.map(|text| unsafe { std::mem::transmute::<&[u8], &'a [u8]>(text) })
+    }
+
+    /// Has the running function keep another number.
+    pub(in crate::script) fn set_kept(&mut self, n: c_int, number: f64) {
+        if self.kind(Self::kept(n)) == Kind::Number {
+            self.push_number(number);
+            // SAFETY: as `new`; the function keeps a number there.
+            unsafe { ffi::lua_replace(self.lua, Self::kept(n)) }
+        }
     }
 
     /// The bytes of the argument `at`, a string or a number, which becomes a string.
@@ -201,6 +245,13 @@ impl<'a> Stack<'a> {
         let bytes = bytes.as_ref();
         // SAFETY: as `new`; the bytes are copied.
         unsafe { ffi::lua_pushlstring_(self.lua, bytes.as_ptr().cast(), bytes.len()) }
+    }
+
+    /// A string of a script's making: fails if it is more than there may be.
+    pub(in crate::script) fn push_text(&mut self, bytes: &[u8]) -> Result<(), Raise> {
+        self.make_room(bytes.len())?;
+        self.push_string(bytes);
+        Ok(())
     }
 
     /// A userdata that is nothing but an address: `cjson.null` is 0.
@@ -304,12 +355,6 @@ impl<'a> Stack<'a> {
     /// The index of what the running function has kept: see [`native`](super::native).
     pub(in crate::script) const fn kept(n: c_int) -> c_int {
         ffi::lua_upvalueindex(n + 1)
-    }
-
-    /// The bytes of the string on top, or of the number, which becomes one.
-    pub(in crate::script) fn top_text(&mut self) -> Option<Vec<u8>> {
-        let is_text = matches!(self.kind(-1), Kind::String | Kind::Number) && self.top() > self.floor;
-        is_text.then(|| self.text(-1).to_vec())
     }
 
     /// Pops a value and puts it at `at`, which is none of the arguments.

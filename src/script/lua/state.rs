@@ -11,7 +11,7 @@ use super::interrupt::Interrupter;
 use super::kept::Kept;
 use super::stack::Stack;
 use super::view::Guard;
-use super::{compile, handler};
+use super::{compile, handler, tables};
 use mlua::ffi;
 use std::ffi::{CStr, c_int};
 use std::fmt;
@@ -123,7 +123,8 @@ impl State {
 
     /// Compiles: pushes the function, or else a message (`false`).
     pub(in crate::script) fn compile(&self, stack: &mut Stack<'_>, source: &[u8], name: &CStr) -> bool {
-        stack.compile(source, name)
+        // No script runs that could be stopped.
+        stack.compile(source, name).unwrap_or(false)
     }
 
     /// Calls the function that lies below its `arguments` on the stack, which both are popped; its one result, or its
@@ -171,6 +172,11 @@ impl State {
         replace(stack, globals, "getmetatable", |stack| stack.push_getmetatable());
         stack.get_field(globals, "table");
         let table = stack.top();
+        for (name, function) in tables::FUNCTIONS {
+            // SAFETY: the state is ours, nothing is refused.
+            unsafe { ffi::lua_pushcclosure(stack.lua(), function, 0) };
+            stack.set_field(table, name);
+        }
         replace(stack, table, "insert", |stack| stack.push_guarded(Refuse));
         replace(stack, table, "foreach", |stack| stack.push_guarded(SeeThrough));
         stack.get_field(globals, "coroutine");

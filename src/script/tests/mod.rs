@@ -5,5 +5,6 @@ mod conversions;
 mod decoders;
 mod functions;
 mod helper;
+mod library;
 mod recorded;
 mod sandbox;

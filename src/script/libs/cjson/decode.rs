@@ -1,6 +1,6 @@
 //! JSON becomes values.
 
-use super::super::super::lua::{Raise, Stack};
+use super::super::super::lua::{Pacer, Raise, Stack};
 use super::token::{Token, Tokens};
 use std::ffi::c_int;
 
@@ -17,6 +17,8 @@ pub(super) fn decode(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let mut decoding = Decoding {
         tokens: Tokens::new(json, settings.decodes_invalid),
         depth_max,
+        values: 0,
+        pacer: stack.pacer(),
     };
     let token = decoding.tokens.next();
     decoding.push(stack, token, 0)?;
@@ -26,9 +28,17 @@ pub(super) fn decode(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     }
 }
 
+/// What a value costs, in steps.
+const VALUE_STEPS: usize = 5;
+/// How many values may come before the memory is judged.
+const JUDGED_EVERY: usize = 1_024;
+
 struct Decoding<'j> {
     tokens: Tokens<'j>,
     depth_max: usize,
+    /// How many there were.
+    values: usize,
+    pacer: Pacer<'j>,
 }
 
 impl Decoding<'_> {
@@ -38,6 +48,11 @@ impl Decoding<'_> {
     }
 
     fn push(&mut self, stack: &mut Stack<'_>, token: Token, depth: usize) -> Result<(), Raise> {
+        self.pacer.spend(VALUE_STEPS)?;
+        self.values += 1;
+        if self.values % JUDGED_EVERY == 0 {
+            stack.check_memory()?;
+        }
         match token {
             Token::String(text) => stack.push_string(text),
             Token::Number(number) => stack.push_number(number),
@@ -102,9 +117,6 @@ impl Decoding<'_> {
                 Token::ArrayEnd => return Ok(()),
                 Token::Comma => token = self.tokens.next(),
                 token => return Err(self.expected("comma or array end", &token)),
-            }
-            if at % 1_024 == 0 {
-                stack.check_memory()?;
             }
         }
         Err(Raise::Memory)

@@ -1,6 +1,6 @@
 //! Values become JSON.
 
-use super::super::super::lua::{Kind, Raise, Stack};
+use super::super::super::lua::{Kind, Pacer, Raise, Stack};
 use super::settings::{InvalidNumbers, Settings};
 use crate::resp::format_general;
 use std::ffi::c_int;
@@ -10,16 +10,27 @@ pub(super) fn encode(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let mut encoding = Encoding {
         settings: stack.json_settings(),
         json: Vec::new(),
+        room: stack.context().heap.room(),
+        pacer: stack.pacer(),
     };
     stack.push_copy(1);
     encoding.put(stack, 0)?;
-    stack.push_string(encoding.json);
+    stack.push_text(&encoding.json)?;
     Ok(1)
 }
 
-struct Encoding {
+/// What a value costs, in steps, and a number beside that.
+const VALUE_STEPS: usize = 2;
+const NUMBER_STEPS: usize = 20;
+/// Bytes of a text that are looked at in one step.
+const BYTES_PER_STEP: usize = 4;
+
+struct Encoding<'a> {
     settings: Settings,
     json: Vec<u8>,
+    /// How long the JSON may become.
+    room: usize,
+    pacer: Pacer<'a>,
 }
 
 /// Why a value can't be JSON.
@@ -27,11 +38,21 @@ fn refused(kind: Kind, why: &str) -> Raise {
     Raise::here(format!("Cannot serialise {}: {why}", kind.name()))
 }
 
-impl Encoding {
+impl Encoding<'_> {
+    /// Counts what is done for a value, and judges what was made and so many bytes more.
+    fn pay(&mut self, more: usize) -> Result<(), Raise> {
+        self.pacer.spend(VALUE_STEPS + more / BYTES_PER_STEP)?;
+        if self.json.len().saturating_add(more) > self.room {
+            return Err(Raise::Memory);
+        }
+        Ok(())
+    }
+
     /// Writes the value on top, and pops it.
     fn put(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
+        self.pay(0)?;
         match stack.kind(-1) {
-            Kind::String => self.put_string(stack.string(-1).unwrap_or_default()),
+            Kind::String => self.put_string(stack.string(-1).unwrap_or_default())?,
             Kind::Number => self.put_number(stack.number(-1).unwrap_or_default())?,
             Kind::Boolean => self
                 .json
@@ -64,10 +85,11 @@ impl Encoding {
         clippy::cast_precision_loss,
         reason = "the range is checked"
     )]
-    fn length(&self, stack: &mut Stack<'_>) -> Result<Option<c_int>, Raise> {
+    fn length(&mut self, stack: &mut Stack<'_>) -> Result<Option<c_int>, Raise> {
         let (mut largest, mut count) = (0.0_f64, 0_u64);
         stack.push_nil();
         while stack.next(-2) {
+            self.pacer.spend(1)?;
             stack.pop(1);
             let key = stack.number(-1).filter(|_| stack.kind(-1) == Kind::Number);
             match key {
@@ -112,7 +134,7 @@ impl Encoding {
                 self.json.push(b',');
             }
             match stack.kind(-2) {
-                Kind::String => self.put_string(stack.string(-2).unwrap_or_default()),
+                Kind::String => self.put_string(stack.string(-2).unwrap_or_default())?,
                 Kind::Number => {
                     self.json.push(b'"');
                     self.put_number(stack.number(-2).unwrap_or_default())?;
@@ -128,6 +150,7 @@ impl Encoding {
     }
 
     fn put_number(&mut self, number: f64) -> Result<(), Raise> {
+        self.pacer.spend(NUMBER_STEPS)?;
         if !number.is_finite() {
             match self.settings.encodes_invalid {
                 InvalidNumbers::Off => return Err(refused(Kind::Number, "must not be NaN or Inf")),
@@ -148,7 +171,8 @@ impl Encoding {
         Ok(())
     }
 
-    fn put_string(&mut self, text: &[u8]) {
+    fn put_string(&mut self, text: &[u8]) -> Result<(), Raise> {
+        self.pay(text.len())?;
         self.json.reserve(text.len() + 2);
         self.json.push(b'"');
         for &byte in text {
@@ -173,5 +197,6 @@ impl Encoding {
             self.json.extend_from_slice(&[b'\\', escape]);
         }
         self.json.push(b'"');
+        self.pay(0)
     }
 }

@@ -1,18 +1,12 @@
-//! Functions of Lua's own library that are not Lua's here: they are bounded, or as Redis has them.
+//! `unpack`, and the numbers that scripts draw.
 
-use super::lua::{DRAWN_MAX, Kind, Native, Raise, Random, Stack};
-use super::numbers::to_i64;
+use super::super::lua::{DRAWN_MAX, Kind, Raise, Random, Stack};
+use super::super::numbers::to_i64;
+use super::{c_int_of, c_integer};
 use std::ffi::c_int;
 
-/// Those of the globals.
-pub(super) const GLOBALS: [(&str, Native); 2] = [("unpack", unpack), ("loadstring", super::lua::load_string)];
-/// Those of `math`.
-pub(super) const MATH: [(&str, Native); 2] = [("random", random), ("randomseed", seed)];
-/// Those of `string`.
-pub(super) const STRING: [(&str, Native); 1] = [("rep", repeat)];
-
 /// `unpack`: how many there would be is counted without overflow (CVE-2025-46817).
-fn unpack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+pub(super) fn unpack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     if stack.kind(1) != Kind::Table {
         return Err(stack.wrong_type(1, "table"));
     }
@@ -35,18 +29,7 @@ fn unpack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     Ok(count)
 }
 
-/// An argument as C's `int`.
-fn c_integer(stack: &Stack<'_>, at: c_int, otherwise: i64) -> Result<i64, Raise> {
-    stack.integer_or(at, otherwise).map(c_int_of)
-}
-
-/// As C makes an `int` of it.
-#[expect(clippy::cast_possible_truncation, reason = "as C does it")]
-fn c_int_of(number: i64) -> i64 {
-    i64::from(number as i32)
-}
-
-fn random(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+pub(super) fn random(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let context = stack.context();
     let mut random = context.random.get();
     let drawn = f64::from(random.draw() % DRAWN_MAX) / f64::from(DRAWN_MAX);
@@ -81,21 +64,8 @@ fn within(drawn: f64, low: i64, high: i64) -> f64 {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as C does it")]
-fn seed(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
+pub(super) fn seed(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let seed = to_i64(stack.check_number(1)?);
     stack.context().random.set(Random::seeded(seed as u32));
     Ok(0)
-}
-
-/// `string.rep`: judged before it is done.
-fn repeat(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
-    let text = stack.check_text(1)?;
-    let times = usize::try_from(stack.check_integer(2)?).unwrap_or(0);
-    let heap = &stack.context().heap;
-    let room = heap.limit().saturating_sub(heap.used());
-    if text.len().checked_mul(times).is_none_or(|bytes| bytes > room) {
-        return Err(Raise::Memory);
-    }
-    stack.push_string(text.repeat(if text.is_empty() { 0 } else { times }));
-    Ok(1)
 }
