@@ -12,33 +12,93 @@ pub fn format_double(value: f64) -> String {
 /// `value` with so many significant digits, at least one.
 #[must_use]
 pub fn format_general(value: f64, digits: u8) -> String {
-    let last = i32::from(digits.max(1)) - 1;
     if value.is_nan() {
         return "nan".into();
     }
     if value.is_infinite() {
         return if value > 0.0 { "inf".into() } else { "-inf".into() };
     }
-    // Rust rounds correctly to the digits asked for, so this is `%.16e` of 17 but for how the exponent is written.
-    let scientific = format!("{value:.*e}", usize::try_from(last).unwrap_or(0));
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..=last).contains(&exponent) {
-        let decimals = usize::try_from(last - exponent).unwrap_or(0);
-        return trim_zeros(&format!("{value:.decimals$}")).into();
-    }
-    let mut text: String = trim_zeros(mantissa).into();
-    let sign = if exponent < 0 { '-' } else { '+' };
-    let _ = write!(text, "e{sign}{:02}", exponent.unsigned_abs());
-    text
+    let count = usize::from(digits.max(1));
+    // The fewest digits that are read as this number are those that it has with up to `SURE_DIGITS`, if they are enough.
+    let is_sure = count <= SURE_DIGITS && !value.is_subnormal();
+    let shortest = is_sure.then(|| Scientific::of(&format!("{value:e}")));
+    let shortest = shortest.filter(|shortest| shortest.digits.len() <= count);
+    // Rust rounds correctly to the digits asked for, so this is C's `%.16e` of 17 but for how the exponent is written.
+    let scientific = shortest.unwrap_or_else(|| Scientific::of(&format!("{value:.*e}", count - 1)));
+    scientific.written(count)
 }
 
-/// Without the zeros at the end of a fraction, and without a point that has nothing after it.
-fn trim_zeros(text: &str) -> &str {
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
+/// Every decimal of up to so many digits is what is got back from the normal double that it is read as: C's `DBL_DIG`.
+const SURE_DIGITS: usize = 15;
+
+/// A number as digits, without zeros at their end, behind the first of which is the point; and a power of ten.
+struct Scientific {
+    is_negative: bool,
+    digits: String,
+    exponent: i32,
+}
+
+impl Scientific {
+    /// Of what Rust writes.
+    fn of(text: &str) -> Self {
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+        let (is_negative, mantissa) = match mantissa.strip_prefix('-') {
+            Some(mantissa) => (true, mantissa),
+            None => (false, mantissa),
+        };
+        let mut digits: String = mantissa.chars().filter(|digit| *digit != '.').collect();
+        digits.truncate(digits.trim_end_matches('0').len().max(1));
+        Self {
+            is_negative,
+            digits,
+            exponent: exponent.parse().unwrap_or(0),
+        }
+    }
+
+    /// As `%g` chooses where `count` digits were asked for.
+    fn written(&self, count: usize) -> String {
+        let mut text = String::with_capacity(32);
+        if self.is_negative {
+            text.push('-');
+        }
+        let is_plain = match usize::try_from(self.exponent) {
+            Ok(exponent) => exponent < count,
+            Err(_) => self.exponent >= -4,
+        };
+        if is_plain {
+            self.write_plain(&mut text);
+        } else {
+            write_with_point(&mut text, &self.digits, 1);
+            let sign = if self.exponent < 0 { '-' } else { '+' };
+            let _ = write!(text, "e{sign}{:02}", self.exponent.unsigned_abs());
+        }
         text
+    }
+
+    fn write_plain(&self, text: &mut String) {
+        let Ok(exponent) = usize::try_from(self.exponent) else {
+            text.push_str("0.");
+            let zeros = self.exponent.unsigned_abs() - 1;
+            text.extend((0..zeros).map(|_| '0'));
+            return text.push_str(&self.digits);
+        };
+        write_with_point(text, &self.digits, exponent + 1);
+    }
+}
+
+/// Writes digits with the point behind the first `whole` of them, with zeros if there are not as many.
+fn write_with_point(text: &mut String, digits: &str, whole: usize) {
+    match digits.split_at_checked(whole) {
+        Some((whole, "")) => text.push_str(whole),
+        Some((whole, fraction)) => {
+            text.push_str(whole);
+            text.push('.');
+            text.push_str(fraction);
+        }
+        None => {
+            text.push_str(digits);
+            text.extend((digits.len()..whole).map(|_| '0'));
+        }
     }
 }
 
@@ -90,7 +150,7 @@ mod tests {
         {
             if !value.is_nan() {
                 assert_eq!(format_double(value), printf(value, 17), "seed {seed}");
-                for digits in [1, 2, 14] {
+                for digits in [1, 2, 14, 15, 16] {
                     assert_eq!(format_general(value, digits), printf(value, digits), "seed {seed}");
                 }
             }

@@ -80,6 +80,8 @@ pub(in crate::script) struct Context {
     pub(in crate::script) is_stopped: Cell<bool>,
     /// Steps until a function of ours looks whether the script may go on: see [`Pacer`](super::Pacer).
     pub(super) steps_left: Cell<usize>,
+    /// Whether the running script has stopped the collection of garbage.
+    pub(super) is_garbage_kept: Cell<bool>,
     /// The state itself, not a coroutine of it.
     pub(super) main: Cell<*mut ffi::lua_State>,
     /// The library that is being loaded, if one is.
@@ -102,6 +104,7 @@ impl Context {
             proto: Cell::new(Proto::Resp2),
             is_stopped: Cell::new(false),
             steps_left: Cell::new(0),
+            is_garbage_kept: Cell::new(false),
             main: Cell::new(ptr::null_mut()),
             loading: RefCell::default(),
             json: RefCell::default(),

@@ -58,6 +58,9 @@ pub(in crate::script) fn collect_garbage(stack: &mut Stack<'_>) -> Result<c_int,
             stack.push_number(kib + bytes / 1024.0);
         }
         option => {
+            if option == ffi::LUA_GCSTOP {
+                stack.context().is_garbage_kept.set(true);
+            }
             let result = gc(stack, option, number);
             stack.push_number(result.into());
         }

@@ -141,10 +141,12 @@ impl State {
                 .with_limit(|| unsafe { ffi::lua_pcall(stack.lua(), arguments, 1, below) })
         });
         self.interrupter.disarm();
-        // SAFETY: as above. A script may have stopped the collection of garbage.
-        unsafe {
-            ffi::lua_remove(stack.lua(), below);
-            ffi::lua_gc(stack.lua(), ffi::LUA_GCRESTART, 0);
+        // SAFETY: as above.
+        unsafe { ffi::lua_remove(stack.lua(), below) };
+        // Not each time: it has a collection begin at once.
+        if self.context.is_garbage_kept.take() {
+            // SAFETY: as above.
+            unsafe { ffi::lua_gc(stack.lua(), ffi::LUA_GCRESTART, 0) };
         }
         if self.context.heap.used() > self.context.heap.limit() / 2 {
             stack.collect_garbage();
