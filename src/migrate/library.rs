@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{MigrateError, Outcome};
 use crate::engine::libraries::{Libraries, Library};
-use crate::resp::words;
+use crate::script::library_name;
 
 /// The library with this code.
 ///
@@ -15,23 +15,10 @@ use crate::resp::words;
 /// When the first line gives no name, or another language.
 pub fn titled(code: &[u8]) -> Outcome<Library> {
     let title = code.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    match name(code) {
-        Some(name) => Ok(Library::new(&name, code)),
-        None => Err(MigrateError::Untitled(title.to_vec())),
+    match library_name(code) {
+        Ok(name) => Ok(Library::new(&name, code)),
+        Err(_) => Err(MigrateError::Untitled(title.to_vec())),
     }
-}
-
-fn name(code: &[u8]) -> Option<Vec<u8>> {
-    let end = code.iter().position(|byte| *byte == b'\n')?;
-    let line = words(code.get(..end)?).ok()?;
-    let mut parts = line.args().iter();
-    if !parts.next()?.eq_ignore_ascii_case(b"#!lua") {
-        return None;
-    }
-    let (key, name) = parts.next()?.split_at_checked(b"name=".len())?;
-    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let is_name = !name.is_empty() && name.iter().all(is_letter);
-    (key.eq_ignore_ascii_case(b"name=") && is_name && parts.next().is_none()).then(|| name.to_vec())
 }
 
 /// Checks that none of them is there already with other code.

@@ -20,16 +20,6 @@ use std::time::{Duration, Instant};
 /// For how long a library may load.
 pub const LOAD_MAX: Duration = Duration::from_millis(500);
 
-/// What names of libraries and functions are.
-pub(super) const NAME_RULE: &str = "ERR Library names can only contain letters, numbers, or underscores(_) and must be \
-                                    at least one character long";
-
-/// Whether a library or a function may have this name.
-#[must_use]
-pub fn is_name(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-}
-
 /// Why a library was not loaded.
 #[derive(Debug, PartialEq, Eq)]
 pub enum LoadError {

@@ -5,6 +5,7 @@
 mod api;
 mod base;
 mod from_reply;
+mod header;
 mod host;
 mod library;
 mod libs;
@@ -20,8 +21,9 @@ mod tests;
 mod to_reply;
 mod vm;
 
+pub use header::{HeaderError, library_name};
 pub use host::{Host, LogLevel, Stop};
-pub use library::{LOAD_MAX, LoadError, Loader, is_name};
+pub use library::{LOAD_MAX, LoadError, Loader};
 pub use loading::Registered;
 pub use lua::Interrupter;
 pub use sha1::Sha1;

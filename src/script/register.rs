@@ -1,7 +1,7 @@
 //! `redis.register_function`: how a library that is being loaded says which functions it has.
 
 use super::api::refuse;
-use super::library::{NAME_RULE, is_name};
+use super::header::{NAME_RULE, is_name};
 use super::loading::Registered;
 use super::lua::{Kind, Raise, Stack};
 use std::ffi::c_int;
@@ -23,11 +23,11 @@ pub(super) fn register(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let read = match stack.arguments() {
         1 => read_named(stack, is_flag),
         2 => read_positional(stack),
-        _ => Err("ERR wrong number of arguments to redis.register_function"),
+        _ => Err("wrong number of arguments to redis.register_function"),
     };
     // The callback is on top.
     let added = read.and_then(|function| add(stack, function));
-    added.map_or_else(|wrong| refuse(stack, wrong), |()| Ok(0))
+    added.map_or_else(|wrong| refuse(stack, &format!("ERR {wrong}")), |()| Ok(0))
 }
 
 fn add(stack: &mut Stack<'_>, function: Registered) -> Result<(), Wrong> {
@@ -41,12 +41,12 @@ fn add(stack: &mut Stack<'_>, function: Registered) -> Result<(), Wrong> {
     // They are called by names in whichever letters.
     let mut names = loading.functions.iter().map(|(known, _)| &known.name);
     if names.any(|known| known.eq_ignore_ascii_case(&function.name)) {
-        return Err("ERR Function already exists in the library");
+        return Err("Function already exists in the library");
     }
     let description = function.description.as_ref().map_or(0, Vec::len);
     loading.bytes += size_of::<Registered>() + function.name.len() + description;
     if loading.bytes > BYTES_MAX {
-        return Err("ERR not enough memory");
+        return Err("not enough memory");
     }
     loading.functions.push((function, stack.keep()));
     Ok(())
@@ -54,9 +54,9 @@ fn add(stack: &mut Stack<'_>, function: Registered) -> Result<(), Wrong> {
 
 fn read_positional(stack: &mut Stack<'_>) -> Result<Registered, Wrong> {
     let name = stack.argument_text(1);
-    let name = name.ok_or("ERR first argument to redis.register_function must be a string")?;
+    let name = name.ok_or("first argument to redis.register_function must be a string")?;
     if stack.kind(2) != Kind::Function {
-        return Err("ERR second argument to redis.register_function must be a function");
+        return Err("second argument to redis.register_function must be a function");
     }
     stack.push_copy(2);
     Ok(Registered {
@@ -69,7 +69,7 @@ fn read_positional(stack: &mut Stack<'_>) -> Result<Registered, Wrong> {
 fn read_named(stack: &mut Stack<'_>, is_flag: fn(&[u8]) -> bool) -> Result<Registered, Wrong> {
     if stack.kind(1) != Kind::Table {
         return Err(
-            "ERR calling redis.register_function with a single argument is only applicable to Lua table (representing \
+            "calling redis.register_function with a single argument is only applicable to Lua table (representing \
              named arguments).",
         );
     }
@@ -83,20 +83,20 @@ fn read_named(stack: &mut Stack<'_>, is_flag: fn(&[u8]) -> bool) -> Result<Regis
         let key = match stack.kind(-2) {
             Kind::String => stack.string(-2).unwrap_or_default().to_ascii_lowercase(),
             Kind::Number => Vec::new(),
-            _ => return Err("ERR named argument key given to redis.register_function is not a string"),
+            _ => return Err("named argument key given to redis.register_function is not a string"),
         };
         match key.as_slice() {
             b"function_name" => {
-                let wrong = "ERR function_name argument given to redis.register_function must be a string";
+                let wrong = "function_name argument given to redis.register_function must be a string";
                 name = Some(text(stack).ok_or(wrong)?);
             }
             b"description" => {
-                let wrong = "ERR description argument given to redis.register_function must be a string";
+                let wrong = "description argument given to redis.register_function must be a string";
                 description = Some(text(stack).ok_or(wrong)?);
             }
             b"callback" => {
                 if stack.kind(-1) != Kind::Function {
-                    return Err("ERR callback argument given to redis.register_function must be a function");
+                    return Err("callback argument given to redis.register_function must be a function");
                 }
                 stack.push_copy(-1);
                 stack.replace(callback);
@@ -105,18 +105,18 @@ fn read_named(stack: &mut Stack<'_>, is_flag: fn(&[u8]) -> bool) -> Result<Regis
             b"flags" => {
                 if stack.kind(-1) != Kind::Table {
                     return Err(
-                        "ERR flags argument to redis.register_function must be a table representing function flags",
+                        "flags argument to redis.register_function must be a table representing function flags",
                     );
                 }
                 flags = read_flags(stack, is_flag)?;
             }
-            _ => return Err("ERR unknown argument given to redis.register_function"),
+            _ => return Err("unknown argument given to redis.register_function"),
         }
         stack.pop(1);
     }
-    let name = name.ok_or("ERR redis.register_function must get a function name argument")?;
+    let name = name.ok_or("redis.register_function must get a function name argument")?;
     if !has_callback {
-        return Err("ERR redis.register_function must get a callback argument");
+        return Err("redis.register_function must get a callback argument");
     }
     Ok(Registered {
         name,
@@ -133,7 +133,7 @@ fn read_flags(stack: &mut Stack<'_>, is_flag: fn(&[u8]) -> bool) -> Result<Vec<V
             break;
         }
         let flag = stack.string(-1).map(<[u8]>::to_ascii_lowercase);
-        let flag = flag.filter(|flag| is_flag(flag)).ok_or("ERR unknown flag given")?;
+        let flag = flag.filter(|flag| is_flag(flag)).ok_or("unknown flag given")?;
         if !flags.contains(&flag) {
             flags.push(flag);
         }
