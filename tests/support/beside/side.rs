@@ -16,7 +16,7 @@ const LAST_TIME_MAX: Duration = Duration::from_millis(100);
 /// Nothing that a reply tells of is more than this.
 const COUNT_MAX: i64 = 100;
 /// How long a connection is read from that cannot answer.
-const MOMENT: Duration = Duration::from_millis(60);
+const MOMENT: Duration = Duration::from_millis(120);
 /// How long an answer may take.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 
