@@ -1,5 +1,6 @@
 //! Generated scripts: run, compared step by step, and at the end of a sequence by the whole datasets, which are then
-//! restored from the log and from a checkpoint and compared again. On collections of both kinds, hashed and ordered.
+//! restored from the log and from a checkpoint and compared again, libraries of functions included. On collections of both
+//! kinds, hashed and ordered.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use crate::dataset;
 use crate::generate::{DATABASES, Form, Generator, Step, What};
 use crate::pair::{Difference, Pair, start_lokikv};
 use crate::restarts::{self, Kinds};
-use crate::support::{Args, Server, env_number, seed};
+use crate::support::{Args, Server, Value, env_number, seed, text};
 
 /// Steps of all runs together, unless `LOKIKV_STEPS` says otherwise.
 const STEPS_DEFAULT: u64 = 3_000;
@@ -21,16 +22,14 @@ const SEQUENCE_LEN: usize = 500;
 /// How long it may look for fewer steps that differ.
 const MINIMISE_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// The digest by which a server knows the script; `None`: it does not compile.
-fn load(pair: &mut Pair, body: &str) -> Result<Option<Vec<u8>>, Box<Difference>> {
-    let load = args!["SCRIPT", "LOAD", body];
-    // Beside the connections that are compared, which may be inside MULTI.
-    let [theirs, ours] = [&pair.redis, &pair.loki].map(|server| server.connect().call(&load));
-    if theirs != ours {
-        let [theirs, ours] = [theirs, ours].map(|reply| reply.to_string());
-        return Err(pair.difference("SCRIPT LOAD".into(), "different digests".into(), theirs, ours));
+/// Sends a command beside the connections that are compared, which may be inside MULTI; what both servers answer.
+fn aside(pair: &Pair, args: &Args) -> Result<Value, Box<Difference>> {
+    let [theirs, ours] = [&pair.redis, &pair.loki].map(|server| server.connect3().call(args).sorted());
+    if theirs == ours {
+        return Ok(ours);
     }
-    Ok((!ours.is_error()).then(|| ours.bytes().unwrap_or_default().to_vec()))
+    let [theirs, ours] = [theirs, ours].map(|reply| reply.to_string());
+    Err(pair.difference(text::join(args), "different replies".into(), theirs, ours))
 }
 
 fn take(pair: &mut Pair, step: &Step) -> Result<(), Box<Difference>> {
@@ -41,13 +40,19 @@ fn take(pair: &mut Pair, step: &Step) -> Result<(), Box<Difference>> {
         What::Plain(args) => return pair.step(step.conn, None, args),
         What::Script(form, script, rest, keys) => (form, script, rest, keys),
     };
-    let body = script.body();
     let (name, script) = match form {
-        Form::Eval => ("EVAL", body.into_bytes()),
-        Form::EvalRo => ("EVAL_RO", body.into_bytes()),
+        Form::Eval => ("EVAL", script.body().into_bytes()),
+        Form::EvalRo => ("EVAL_RO", script.body().into_bytes()),
         Form::Loaded | Form::LoadedRo => {
-            let Some(sha) = load(pair, &body)? else { return Ok(()) };
-            (if *form == Form::Loaded { "EVALSHA" } else { "EVALSHA_RO" }, sha)
+            let sha = aside(pair, &args!["SCRIPT", "LOAD", script.body()])?;
+            let name = if *form == Form::Loaded { "EVALSHA" } else { "EVALSHA_RO" };
+            (name, sha.bytes().unwrap_or_default().to_vec())
+        }
+        Form::Function | Form::FunctionRo => {
+            let (code, function) = script.library();
+            aside(pair, &args!["FUNCTION", "LOAD", "REPLACE", code])?;
+            let name = if *form == Form::Function { "FCALL" } else { "FCALL_RO" };
+            (name, function.into_bytes())
         }
     };
     let mut args: Args = args![name, script, keys.to_string()];
@@ -58,12 +63,16 @@ fn take(pair: &mut Pair, step: &Step) -> Result<(), Box<Difference>> {
 /// Runs steps until the servers disagree; then says where.
 fn run_steps(pair: &mut Pair, steps: &[Step]) -> Result<(), (usize, Box<Difference>)> {
     pair.reset();
+    aside(pair, &args!["FUNCTION", "FLUSH"]).map_err(|difference| (0, difference))?;
     for (at, step) in steps.iter().enumerate() {
         take(pair, step).map_err(|difference| (at, difference))?;
     }
     let at_end = |difference| (steps.len(), difference);
     dataset::compare(pair).map_err(at_end)?;
-    restarts::check(pair).map_err(at_end)
+    restarts::check(pair).map_err(at_end)?;
+    let libraries = aside(pair, &args!["FUNCTION", "LIST", "WITHCODE"]).map_err(at_end)?;
+    assert!(!libraries.is_error(), "{libraries}");
+    Ok(())
 }
 
 /// As few steps as can be found soon, and as little of their scripts, that still make a difference.

@@ -10,8 +10,8 @@ use crate::support::Server;
 /// What tells of what was before a scenario.
 fn prepare(server: &Server) {
     let mut conn = server.connect();
-    conn.call(&["FUNCTION", "FLUSH", "SYNC"]);
     for args in [
+        args!["FUNCTION", "FLUSH", "SYNC"],
         args!["SCRIPT", "FLUSH", "SYNC"],
         args!["SLOWLOG", "RESET"],
         args!["CONFIG", "RESETSTAT"],

@@ -47,6 +47,24 @@ impl Script {
         } = self;
         format!("{first_line}{}\n{}\n{last_line}", units::PRELUDE, units.join("\n"))
     }
+
+    /// A library with a function of this body, and its name.
+    pub fn library(&self) -> (String, String) {
+        let Self { units, last_line, .. } = self;
+        let number = units.len() % 3;
+        let flags = if self.first_line.contains("no-writes") {
+            "'no-writes'"
+        } else {
+            ""
+        };
+        let code = format!(
+            "#!lua name=lib{number}\nredis.register_function{{function_name = 'f{number}', flags = {{{flags}}}, \
+             callback = function(KEYS, ARGV) {}\n{}\n{last_line}\nend}}",
+            units::PRELUDE,
+            units.join("\n")
+        );
+        (code, format!("f{number}"))
+    }
 }
 
 /// How a script is run.
@@ -57,6 +75,9 @@ pub enum Form {
     /// `SCRIPT LOAD`, then `EVALSHA`.
     Loaded,
     LoadedRo,
+    /// `FUNCTION LOAD REPLACE`, then `FCALL`.
+    Function,
+    FunctionRo,
 }
 
 /// What is done.
@@ -199,10 +220,12 @@ impl Generator {
         let mut rest = Args::new();
         rest.extend((0..self.keys).map(|_| self.key_name().into_bytes()));
         rest.extend((0..self.args).map(|_| self.bytes()));
-        let form = match self.rng.below(12) {
+        let form = match self.rng.below(14) {
             0 => Form::EvalRo,
             1 => Form::LoadedRo,
             2 | 3 => Form::Loaded,
+            4 | 5 => Form::Function,
+            6 if self.rng.one_in(2) => Form::FunctionRo,
             _ => Form::Eval,
         };
         What::Script(form, script, rest, self.keys)
