@@ -63,7 +63,10 @@ fn take(pair: &mut Pair, step: &Step) -> Result<(), Box<Difference>> {
 /// Runs steps until the servers disagree; then says where.
 fn run_steps(pair: &mut Pair, steps: &[Step]) -> Result<(), (usize, Box<Difference>)> {
     pair.reset();
-    aside(pair, &args!["FUNCTION", "FLUSH"]).map_err(|difference| (0, difference))?;
+    // Else Redis might let go of a script of EVAL, though SCRIPT LOAD has loaded it, too.
+    for args in [args!["FUNCTION", "FLUSH"], args!["SCRIPT", "FLUSH"]] {
+        aside(pair, &args).map_err(|difference| (0, difference))?;
+    }
     for (at, step) in steps.iter().enumerate() {
         take(pair, step).map_err(|difference| (at, difference))?;
     }
