@@ -33,6 +33,7 @@ pub mod memory;
 mod notify;
 pub mod pace;
 pub mod preimage;
+mod primed;
 pub mod ranges;
 pub mod reaper;
 pub mod registry;

@@ -23,6 +23,7 @@ use super::gate::ExclusivePass;
 use super::ids::{CollectionId, ShardNo};
 use super::index::KeyRef;
 use super::locks::{Guards, Locks, Reach, lock_all, stray};
+use super::primed::Primed;
 use super::settings::Traits;
 use super::watch::Cause;
 use super::worker::Kit;
@@ -37,9 +38,7 @@ pub struct Scope<'e> {
     pub(super) engine: &'e Engine,
     pub(super) worker: &'e mut Kit,
     locks: Locks<'e>,
-    primed: (*const u8, usize, u64),
-    /// The address of the primed key's entry, if it has been found and nothing has changed since.
-    pub(super) found: Option<u64>,
+    pub(super) primed: Primed,
     /// What was lent in place of shards that are not locked; `None` = the scope was never asked for one.
     strayed: Option<Box<ShardState>>,
     /// Whether what those who wait already have been promised is left to them.
@@ -61,17 +60,13 @@ impl Sink for LogSink<'_> {
     }
 }
 
-/// No key's hash is known.
-const NOT_PRIMED: (*const u8, usize, u64) = (std::ptr::null(), 0, 0);
-
 impl<'e> Scope<'e> {
     fn new(engine: &'e Engine, worker: &'e mut Kit, locks: Locks<'e>) -> Self {
         Self {
             engine,
             worker,
             locks,
-            primed: NOT_PRIMED,
-            found: None,
+            primed: Primed::NONE,
             strayed: None,
             gives_way: false,
             has_overflowed: false,
@@ -118,7 +113,7 @@ impl<'e> Scope<'e> {
 
     #[inline]
     fn primed(mut self, key: KeyRef<'_>) -> Self {
-        self.primed = (key.bytes.as_ptr(), key.bytes.len(), key.hash);
+        self.primed = Primed::with(key);
         self
     }
 
@@ -175,8 +170,7 @@ impl<'e> Scope<'e> {
     #[inline]
     pub fn begin_with(&mut self, collection: &Collection, key: &[u8]) -> bool {
         let key = collection.key(key);
-        self.primed = (key.bytes.as_ptr(), key.bytes.len(), key.hash);
-        self.found = None;
+        self.primed = Primed::with(key);
         matches!(
             self.locks.reach(collection, collection.shard_of(key.hash)),
             Reach::Locked(_)
@@ -186,8 +180,7 @@ impl<'e> Scope<'e> {
     /// The command has ended: other bytes may be where its key was.
     #[inline]
     pub fn end_with(&mut self) {
-        self.primed = NOT_PRIMED;
-        self.found = None;
+        self.primed = Primed::NONE;
     }
 
     /// Whether the shard of `key` is locked as long as the scope lives.
@@ -240,17 +233,16 @@ impl<'e> Scope<'e> {
     /// The key with its hash, taken from the executor's preparation where that was for this key.
     #[inline]
     pub(super) fn key<'k>(&self, collection: &Collection, bytes: &'k [u8]) -> KeyRef<'k> {
-        if self.is_primed(bytes) {
-            let (_, _, hash) = self.primed;
-            return KeyRef { bytes, hash };
+        match self.primed.hash(bytes) {
+            Some(hash) => KeyRef { bytes, hash },
+            None => collection.key(bytes),
         }
-        collection.key(bytes)
     }
 
     /// The entry of `key`, if it has been found before and nothing has changed since.
     #[inline]
     pub(super) fn found(&self, key: &[u8]) -> Option<EntryRef<'_>> {
-        let address = self.found.filter(|_| self.is_primed(key))?;
+        let address = self.primed.entry(key)?;
         // SAFETY: the shard is locked as long as the scope lives, every change to it forgets the address, and nothing
         // changes while the scope is borrowed.
         let entry = unsafe { EntryRef::from_address(address) };
@@ -261,17 +253,7 @@ impl<'e> Scope<'e> {
     /// Remembers where the entry of `key` is.
     #[inline]
     pub(super) fn remember(&mut self, key: &[u8], address: u64) {
-        // Others may be gone, and their places in memory those of other keys, before the scope ends.
-        if self.is_primed(key) {
-            self.found = Some(address);
-        }
-    }
-
-    /// Whether `bytes` are the key that this scope was made for, which outlives it.
-    #[inline]
-    fn is_primed(&self, bytes: &[u8]) -> bool {
-        let (pointer, len, _) = self.primed;
-        std::ptr::eq(bytes.as_ptr(), pointer) && bytes.len() == len
+        self.primed.remember(key, address);
     }
 
     /// Runs `body` on the shard of `key`.
@@ -404,7 +386,7 @@ impl<'e> Scope<'e> {
         (key, effect): (KeyRef<'_>, &Effect<'_>),
         cause: Cause,
     ) -> i64 {
-        self.found = None;
+        self.primed.forget_entry();
         if self.has_overflowed {
             return 0;
         }

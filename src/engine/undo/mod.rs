@@ -102,7 +102,7 @@ impl Scope<'_> {
             return;
         };
         let level = undo.end();
-        self.found = None;
+        self.primed.forget_entry();
         self.has_overflowed = false;
         while let Some(step) = undo.pop_behind(level.as_ref()) {
             match step {

@@ -280,7 +280,7 @@ impl<'d> Reading<'d> {
     fn push(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
         self.pacer.spend(VALUE_STEPS)?;
         self.values += 1;
-        if self.values % JUDGED_EVERY == 0 {
+        if self.values.is_multiple_of(JUDGED_EVERY) {
             stack.check_memory()?;
         }
         let [kind] = self.number()?;

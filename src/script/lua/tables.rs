@@ -147,7 +147,7 @@ unsafe extern "C-unwind" fn for_each_element(lua: *mut ffi::lua_State) -> c_int 
         for at in 1..=end {
             spend(lua, context, CALL_STEPS);
             ffi::lua_pushvalue(lua, 2);
-            ffi::lua_pushinteger(lua, ffi::lua_Integer::try_from(at).unwrap_or(0));
+            ffi::lua_pushinteger(lua, at.into());
             ffi::lua_rawgeti_(lua, TABLE, at);
             ffi::lua_call(lua, 2, 1);
             if ffi::lua_type(lua, -1) != ffi::LUA_TNIL {

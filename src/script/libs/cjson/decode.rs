@@ -50,7 +50,7 @@ impl Decoding<'_> {
     fn push(&mut self, stack: &mut Stack<'_>, token: Token, depth: usize) -> Result<(), Raise> {
         self.pacer.spend(VALUE_STEPS)?;
         self.values += 1;
-        if self.values % JUDGED_EVERY == 0 {
+        if self.values.is_multiple_of(JUDGED_EVERY) {
             stack.check_memory()?;
         }
         match token {

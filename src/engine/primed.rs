@@ -1,0 +1,69 @@
+//! The one key that a command works on, as far as it is known already: its hash, and where its entry is.
+//!
+//! **Invariants**
+//! - A key is known by where its bytes are; they stay there as long as it is known.
+//! - Every change of the shard forgets the entry.
+
+use super::index::KeyRef;
+
+/// See the module. A raw pointer, which keeps the scope on its thread.
+pub(super) struct Primed {
+    pointer: *const u8,
+    len: usize,
+    hash: u64,
+    /// The address of its entry, if that has been found and nothing has changed since.
+    entry: Option<u64>,
+}
+
+impl Primed {
+    /// No key.
+    pub const NONE: Self = Self {
+        pointer: std::ptr::null(),
+        len: 0,
+        hash: 0,
+        entry: None,
+    };
+
+    /// This one.
+    #[inline]
+    pub fn with(key: KeyRef<'_>) -> Self {
+        Self {
+            pointer: key.bytes.as_ptr(),
+            len: key.bytes.len(),
+            hash: key.hash,
+            entry: None,
+        }
+    }
+
+    #[inline]
+    fn is(&self, bytes: &[u8]) -> bool {
+        std::ptr::eq(bytes.as_ptr(), self.pointer) && bytes.len() == self.len
+    }
+
+    /// The key's hash, if it is this one.
+    #[inline]
+    pub fn hash(&self, bytes: &[u8]) -> Option<u64> {
+        self.is(bytes).then_some(self.hash)
+    }
+
+    /// The address of the key's entry, if it is this one.
+    #[inline]
+    pub fn entry(&self, bytes: &[u8]) -> Option<u64> {
+        self.entry.filter(|_| self.is(bytes))
+    }
+
+    /// Remembers where the key's entry is, if it is this one: others may be gone, and their places in memory those of
+    /// other keys, before the command ends.
+    #[inline]
+    pub fn remember(&mut self, bytes: &[u8], address: u64) {
+        if self.is(bytes) {
+            self.entry = Some(address);
+        }
+    }
+
+    /// Something has changed.
+    #[inline]
+    pub fn forget_entry(&mut self) {
+        self.entry = None;
+    }
+}
