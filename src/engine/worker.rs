@@ -91,6 +91,8 @@ pub struct Kit {
     in_transaction: bool,
     /// What is kept while something can be taken back.
     pub(super) undo: Option<Box<Undo>>,
+    /// An empty one, for the next attempt.
+    pub(super) spare_undo: Option<Box<Undo>>,
     /// Whom to serve when what runs now is over.
     pub(super) ready: Ready,
     /// What those who cache are to be told of.
@@ -120,6 +122,7 @@ impl Worker {
             record: Lsn::ZERO,
             in_transaction: false,
             undo: None,
+            spare_undo: None,
             ready: Ready::default(),
             told: Told::default(),
             told_of: Dependencies::default(),

@@ -36,6 +36,12 @@ impl What {
     }
 }
 
+/// So many keys are found by looking at all of them.
+const FEW: usize = 8;
+/// Room of each list that is kept for the next attempt, and that of a key.
+const ROOM_KEPT: usize = 64;
+const WANTED_KEPT: usize = 1024;
+
 /// A key with its collection, as one string of bytes.
 #[derive(Clone)]
 pub struct Place(Arc<[u8]>);
@@ -135,7 +141,7 @@ pub struct Undo {
     steps: Vec<Step>,
     tellings: Vec<Telling>,
     seen: Vec<Seen>,
-    /// Where each is, by the bytes of its place.
+    /// Where each is, by the bytes of its place, once there are more than [`FEW`].
     index: HashMap<Arc<[u8]>, usize>,
     /// The one of the last change, which often is that of the next.
     latest: usize,
@@ -168,8 +174,20 @@ impl Undo {
         (self.steps.len() > steps).then(|| self.steps.pop()).flatten()
     }
 
-    pub fn into_parts(self) -> (Vec<Step>, Vec<Telling>) {
-        (self.steps, self.tellings)
+    /// What is to be told, which is taken out.
+    pub fn take_tellings(&mut self) -> impl Iterator<Item = Telling> {
+        self.tellings.drain(..)
+    }
+
+    /// The steps, which are taken out.
+    pub fn take_steps(&mut self) -> impl Iterator<Item = Step> {
+        self.steps.drain(..)
+    }
+
+    /// Whether it is worth keeping for the next attempt: it has little room, and is empty.
+    pub fn is_worth_keeping(&self) -> bool {
+        let rooms = [self.steps.capacity(), self.tellings.capacity(), self.seen.capacity()];
+        self.steps.is_empty() && rooms.iter().all(|room| *room <= ROOM_KEPT) && self.wanted.capacity() <= WANTED_KEPT
     }
 
     /// Keeps what a key has, unless that has been done; how many bytes that takes.
@@ -263,8 +281,13 @@ impl Undo {
         if self.seen.get(self.latest).is_some_and(is_latest) {
             return self.latest;
         }
-        self.latest = match self.index.get(self.wanted.as_slice()) {
-            Some(at) => *at,
+        let found = if self.seen.len() <= FEW {
+            self.seen.iter().position(is_latest)
+        } else {
+            self.index.get(self.wanted.as_slice()).copied()
+        };
+        self.latest = match found {
+            Some(at) => at,
             None => self.add(),
         };
         self.latest
@@ -273,12 +296,17 @@ impl Undo {
     fn add(&mut self) -> usize {
         let place: Arc<[u8]> = self.wanted.as_slice().into();
         let at = self.seen.len();
-        self.index.insert(Arc::clone(&place), at);
         self.seen.push(Seen {
             place: Place(place),
             step: None,
             last: None,
         });
+        let new = if at == FEW { 0 } else { at };
+        if at >= FEW {
+            let places = self.seen.iter().enumerate().skip(new);
+            self.index
+                .extend(places.map(|(at, seen)| (Arc::clone(&seen.place.0), at)));
+        }
         at
     }
 

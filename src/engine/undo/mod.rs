@@ -29,6 +29,7 @@ use super::reaper::LARGE_BYTES;
 use super::scope::Scope;
 use super::watch::Cause;
 use super::watch::Watcher;
+use super::worker::Kit;
 use crate::page::Entry;
 use crate::wal::Lsn;
 use keeping::{KeyStep, Level, Step};
@@ -61,7 +62,9 @@ impl Scope<'_> {
         // The record stays open also where scopes within this one end.
         let was_in_transaction = self.worker.set_in_transaction(true);
         let level = Level::new(log_mark, was_in_transaction);
-        self.worker.undo.get_or_insert_default().begin(level);
+        let Kit { undo, spare_undo, .. } = &mut *self.worker;
+        let undo = undo.get_or_insert_with(|| spare_undo.take().unwrap_or_default());
+        undo.begin(level);
         if let Some(herald) = &self.worker.herald {
             herald.hold();
         }
@@ -78,22 +81,24 @@ impl Scope<'_> {
         if undo.is_attempted() {
             self.worker.undo = Some(undo);
         } else {
-            self.settle(*undo);
+            self.settle(undo);
         }
         if let Some(herald) = &self.worker.herald {
             herald.release(self.worker.dependencies());
         }
     }
 
-    fn settle(&mut self, undo: Undo) {
-        let (steps, tellings) = undo.into_parts();
-        tellings.into_iter().for_each(|telling| self.tell_held(telling));
+    fn settle(&mut self, mut undo: Box<Undo>) {
+        undo.take_tellings().for_each(|telling| self.tell_held(telling));
         self.engine.evict_tracked(self.worker);
-        for step in steps {
+        for step in undo.take_steps() {
             match step {
                 Step::Key(step) => self.let_go(step),
                 Step::Whole(whole) => self.let_whole_go(whole),
             }
+        }
+        if undo.is_worth_keeping() {
+            self.worker.spare_undo = Some(undo);
         }
     }
 
