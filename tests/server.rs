@@ -11,6 +11,8 @@ mod support;
 
 #[path = "server/abuse.rs"]
 mod abuse;
+#[path = "server/audience.rs"]
+mod audience;
 #[path = "server/blocked_on_streams.rs"]
 mod blocked_on_streams;
 #[path = "server/blocking.rs"]
@@ -79,6 +81,10 @@ mod rerun;
 mod restore;
 #[path = "server/rollback.rs"]
 mod rollback;
+#[path = "server/script_bombs.rs"]
+mod script_bombs;
+#[path = "server/script_errors.rs"]
+mod script_errors;
 #[path = "server/scripts.rs"]
 mod scripts;
 #[path = "server/secrets.rs"]

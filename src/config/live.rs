@@ -21,7 +21,7 @@ use super::stop;
 use super::values::Compression;
 use super::{
     schema::{Config, Limits},
-    values::{Fsync, MemoryPolicy},
+    values::{Fsync, MemoryPolicy, OnScriptError},
 };
 
 /// A class of clients with its own output buffer limits.
@@ -76,6 +76,8 @@ pub struct Live {
     logs: [LiveLog; LogKind::ALL.len()],
     latency_threshold_ms: AtomicU64,
     busy_reply_threshold_ms: AtomicU64,
+    on_script_error: AtomicU8,
+    script_bytes_max: AtomicU64,
     timeout_s: AtomicU64,
     tcp_keepalive_s: AtomicU64,
     shutdown_timeout_s: AtomicU64,
@@ -118,6 +120,8 @@ impl Live {
             .store(config.latency.monitor_threshold_ms, Relaxed);
         self.busy_reply_threshold_ms
             .store(config.scripts.busy_reply_threshold_ms, Relaxed);
+        self.on_script_error.store(config.scripts.on_error as u8, Relaxed);
+        self.script_bytes_max.store(config.scripts.memory_bytes_max, Relaxed);
     }
 
     fn store_logs(&self, config: &Config) {
@@ -225,6 +229,20 @@ impl Live {
     pub(crate) fn busy_reply_threshold(&self) -> Option<Duration> {
         let threshold_ms = self.busy_reply_threshold_ms.load(Relaxed);
         (threshold_ms > 0).then(|| Duration::from_millis(threshold_ms))
+    }
+
+    /// `scripts.on_error`
+    pub(crate) fn on_script_error(&self) -> OnScriptError {
+        by_discriminant(
+            OnScriptError::ALL,
+            self.on_script_error.load(Relaxed),
+            OnScriptError::Keep,
+        )
+    }
+
+    /// `scripts.memory_bytes_max`
+    pub(crate) fn script_bytes_max(&self) -> u64 {
+        self.script_bytes_max.load(Relaxed)
     }
 
     /// `latency.monitor_threshold_ms`; 0: off.

@@ -112,6 +112,16 @@ words! {
 }
 
 words! {
+    /// What becomes of what a script has done that raises an error.
+    OnScriptError {
+        /// It stays, as in Redis.
+        Keep = "keep",
+        /// It is taken back.
+        RollBack = "rollback",
+    }
+}
+
+words! {
     /// Who may use DEBUG.
     DebugCommand {
         /// Nobody.

@@ -109,13 +109,17 @@ fn run_command(stack: &mut Stack<'_>) -> Result<bool, Raise> {
         let context = stack.context();
         let mut reply = context.reply.take();
         reply.set_proto(context.proto.get());
+        reply.set_held_bytes_max(context.heap.limit());
         let called = context.ask(|host| host.call(command, &mut reply));
         let result = match called {
+            Ok(()) if reply.is_over_limit() => Err(Raise::Memory),
             Ok(()) => push_reply(stack, &reply.contiguous()),
             Err(Stop) => Err(Raise::Stopped),
         };
         reply.clear();
-        context.reply.replace(reply);
+        if !reply.is_over_limit() {
+            context.reply.replace(reply);
+        }
         result
     })
 }

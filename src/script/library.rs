@@ -170,7 +170,7 @@ impl Vm {
             }
             match ended {
                 Ended::Returned => Ok(()),
-                Ended::Raised => Err(LoadError::Register(raised(stack))),
+                Ended::Raised | Ended::OutOfMemory => Err(LoadError::Register(raised(stack))),
             }
         });
         self.show(|libraries| &libraries.running);

@@ -1,4 +1,7 @@
 //! A value of Lua's becomes a reply to the client.
+//!
+//! **Invariant:** a reply is no larger than values may be: tables that are there many times would make it as large, and
+//! its writing as long, as a script likes.
 
 use super::lua::{Kind, Stack};
 use super::numbers::{exact_i64, shortest, to_i64};
@@ -6,72 +9,176 @@ use crate::resp::{Proto, Reply};
 
 /// What is nested deeper is replaced by an error, as Redis does where Lua's stack ends.
 const DEPTH_MAX: usize = 1_000;
+/// What a value takes beside its text.
+const VALUE_BYTES: usize = 16;
 
 /// Up to which number doubles that are integers are written as such.
 const INTEGER_MAX: u64 = 1 << 62;
 
-/// Writes the value on top of the stack, and pops it.
-pub(super) fn write_reply(stack: &mut Stack<'_>, reply: &mut Reply) {
-    write(stack, reply, 0);
-    stack.pop(1);
+/// There is no room for the reply.
+#[derive(Debug)]
+pub(super) struct TooLarge;
+
+/// Writes the value on top of the stack.
+///
+/// # Errors
+/// If there is not enough memory; what has been written is no reply then.
+pub(super) fn write_reply(stack: &mut Stack<'_>, reply: &mut Reply) -> Result<(), TooLarge> {
+    let room_bytes = stack.context().heap.limit();
+    Writer { reply, room_bytes }.write(stack, 0)
 }
 
-fn write(stack: &mut Stack<'_>, reply: &mut Reply, depth: usize) {
-    match stack.kind(-1) {
-        Kind::String => reply.bulk(stack.string(-1).unwrap_or_default()),
-        Kind::Number => reply.int(stack.number(-1).map_or(0, to_i64)),
-        Kind::Boolean => write_boolean(stack, reply),
-        Kind::Table if depth >= DEPTH_MAX || stack.reserve(4).is_err() => reply.error("ERR reached lua stack limit"),
-        Kind::Table => write_table(stack, reply, depth),
-        _ => reply.null(),
-    }
-}
-
-fn write_boolean(stack: &Stack<'_>, reply: &mut Reply) {
-    let value = stack.truth(-1);
-    match (stack.context().proto.get(), value) {
-        (Proto::Resp3, _) => reply.boolean(value),
-        (Proto::Resp2, true) => reply.int(1),
-        (Proto::Resp2, false) => reply.null(),
-    }
-}
-
-/// A table is what the first of these fields says, or else an array.
-fn write_table(stack: &mut Stack<'_>, reply: &mut Reply, depth: usize) {
-    let writers: [(&str, Kind, Write); 7] = [
-        ("err", Kind::String, write_error),
-        ("ok", Kind::String, write_status),
-        ("double", Kind::Number, write_double),
-        ("big_number", Kind::String, write_big_number),
-        ("verbatim_string", Kind::Table, write_verbatim),
-        ("map", Kind::Table, write_map),
-        ("set", Kind::Table, write_set),
-    ];
-    for (name, kind, write) in writers {
-        if stack.get_field(-1, name) == kind && write(stack, reply, depth + 1) {
-            return stack.pop(1);
-        }
-        stack.pop(1);
-    }
-    write_array(stack, reply, depth + 1);
+struct Writer<'r> {
+    reply: &'r mut Reply,
+    /// How much more may be written.
+    room_bytes: usize,
 }
 
 /// Writes what is on top; `false`: it is not what it should be.
-type Write = fn(&mut Stack<'_>, &mut Reply, usize) -> bool;
+type Write<'r> = fn(&mut Writer<'r>, &mut Stack<'_>, usize) -> Result<bool, TooLarge>;
 
-fn write_error(stack: &mut Stack<'_>, reply: &mut Reply, _: usize) -> bool {
-    reply.error_bytes(trimmed(c_text(stack)));
-    true
-}
+impl<'r> Writer<'r> {
+    fn take_room(&mut self, text: &[u8]) -> Result<(), TooLarge> {
+        let left = self.room_bytes.checked_sub(VALUE_BYTES.saturating_add(text.len()));
+        self.room_bytes = left.ok_or(TooLarge)?;
+        Ok(())
+    }
 
-fn write_status(stack: &mut Stack<'_>, reply: &mut Reply, _: usize) -> bool {
-    reply.simple_bytes(c_text(stack));
-    true
-}
+    fn write(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), TooLarge> {
+        self.take_room(&[])?;
+        match stack.kind(-1) {
+            Kind::String => {
+                let text = stack.string(-1).unwrap_or_default();
+                self.take_room(text)?;
+                self.reply.bulk(text);
+            }
+            Kind::Number => self.reply.int(stack.number(-1).map_or(0, to_i64)),
+            Kind::Boolean => self.write_boolean(stack),
+            Kind::Table if depth >= DEPTH_MAX || stack.reserve(4).is_err() => {
+                self.reply.error("ERR reached lua stack limit");
+            }
+            Kind::Table => self.write_table(stack, depth)?,
+            _ => self.reply.null(),
+        }
+        Ok(())
+    }
 
-fn write_double(stack: &mut Stack<'_>, reply: &mut Reply, _: usize) -> bool {
-    reply.double_of_digits(&shortest_reply(stack.number(-1).unwrap_or_default()));
-    true
+    fn write_boolean(&mut self, stack: &Stack<'_>) {
+        let value = stack.truth(-1);
+        match (stack.context().proto.get(), value) {
+            (Proto::Resp3, _) => self.reply.boolean(value),
+            (Proto::Resp2, true) => self.reply.int(1),
+            (Proto::Resp2, false) => self.reply.null(),
+        }
+    }
+
+    /// A table is what the first of these fields says, or else an array.
+    fn write_table(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), TooLarge> {
+        let writers: [(&str, Kind, Write<'r>); 7] = [
+            ("err", Kind::String, Self::write_error),
+            ("ok", Kind::String, Self::write_status),
+            ("double", Kind::Number, Self::write_double),
+            ("big_number", Kind::String, Self::write_big_number),
+            ("verbatim_string", Kind::Table, Self::write_verbatim),
+            ("map", Kind::Table, Self::write_map),
+            ("set", Kind::Table, Self::write_set),
+        ];
+        for (name, kind, write) in writers {
+            let is_written = stack.get_field(-1, name) == kind && write(self, stack, depth + 1)?;
+            stack.pop(1);
+            if is_written {
+                return Ok(());
+            }
+        }
+        self.write_array(stack, depth + 1)
+    }
+
+    fn write_error(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+        let text = trimmed(c_text(stack));
+        self.take_room(text)?;
+        self.reply.error_bytes(text);
+        Ok(true)
+    }
+
+    fn write_status(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+        let text = c_text(stack);
+        self.take_room(text)?;
+        self.reply.simple_bytes(text);
+        Ok(true)
+    }
+
+    fn write_double(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+        let digits = shortest_reply(stack.number(-1).unwrap_or_default());
+        self.reply.double_of_digits(&digits);
+        Ok(true)
+    }
+
+    fn write_map(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, TooLarge> {
+        let map = self.reply.deferred_map();
+        let mut n = 0;
+        stack.push_nil();
+        while stack.next(-2) {
+            stack.push_copy(-2);
+            self.write(stack, depth)?;
+            stack.pop(1);
+            self.write(stack, depth)?;
+            stack.pop(1);
+            n += 1;
+        }
+        self.reply.finish_map(map, n);
+        Ok(true)
+    }
+
+    fn write_set(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, TooLarge> {
+        let set = self.reply.deferred_set();
+        let mut n = 0;
+        stack.push_nil();
+        while stack.next(-2) {
+            stack.pop(1);
+            stack.push_copy(-1);
+            self.write(stack, depth)?;
+            stack.pop(1);
+            n += 1;
+        }
+        self.reply.finish_set(set, n);
+        Ok(true)
+    }
+
+    fn write_big_number(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+        let text = c_text(stack);
+        self.take_room(text)?;
+        self.reply.big_number_bytes(text);
+        Ok(true)
+    }
+
+    fn write_verbatim(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+        let is_format = stack.get_field(-1, "format") == Kind::String;
+        let is_text = stack.get_field(-2, "string") == Kind::String;
+        if is_format && is_text {
+            let text = stack.string(-1).unwrap_or_default();
+            self.take_room(text)?;
+            let mut format = *b"   ";
+            for (to, from) in format.iter_mut().zip(stack.string(-2).unwrap_or_default()) {
+                *to = *from;
+            }
+            self.reply.verbatim_bytes(&format, text);
+        }
+        stack.pop(2);
+        Ok(is_format && is_text)
+    }
+
+    fn write_array(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), TooLarge> {
+        let array = self.reply.deferred_array();
+        let mut n = 0;
+        while stack.get_element(-1, n + 1) != Kind::Nil {
+            self.write(stack, depth)?;
+            stack.pop(1);
+            n += 1;
+        }
+        stack.pop(1);
+        self.reply.finish_array(array, usize::try_from(n).unwrap_or(0));
+        Ok(())
+    }
 }
 
 /// As a reply, what is no number has no sign, and integers are written in full.
@@ -81,68 +188,6 @@ fn shortest_reply(number: f64) -> String {
         Some(integer) if number != 0.0 && integer.unsigned_abs() <= INTEGER_MAX => integer.to_string(),
         _ => shortest(number),
     }
-}
-
-fn write_map(stack: &mut Stack<'_>, reply: &mut Reply, depth: usize) -> bool {
-    let map = reply.deferred_map();
-    let mut n = 0;
-    stack.push_nil();
-    while stack.next(-2) {
-        stack.push_copy(-2);
-        write(stack, reply, depth);
-        stack.pop(1);
-        write(stack, reply, depth);
-        stack.pop(1);
-        n += 1;
-    }
-    reply.finish_map(map, n);
-    true
-}
-
-fn write_set(stack: &mut Stack<'_>, reply: &mut Reply, depth: usize) -> bool {
-    let set = reply.deferred_set();
-    let mut n = 0;
-    stack.push_nil();
-    while stack.next(-2) {
-        stack.pop(1);
-        stack.push_copy(-1);
-        write(stack, reply, depth);
-        stack.pop(1);
-        n += 1;
-    }
-    reply.finish_set(set, n);
-    true
-}
-
-fn write_big_number(stack: &mut Stack<'_>, reply: &mut Reply, _: usize) -> bool {
-    reply.big_number_bytes(c_text(stack));
-    true
-}
-
-fn write_verbatim(stack: &mut Stack<'_>, reply: &mut Reply, _: usize) -> bool {
-    let is_format = stack.get_field(-1, "format") == Kind::String;
-    let is_text = stack.get_field(-2, "string") == Kind::String;
-    if is_format && is_text {
-        let mut format = *b"   ";
-        for (to, from) in format.iter_mut().zip(stack.string(-2).unwrap_or_default()) {
-            *to = *from;
-        }
-        reply.verbatim_bytes(&format, stack.string(-1).unwrap_or_default());
-    }
-    stack.pop(2);
-    is_format && is_text
-}
-
-fn write_array(stack: &mut Stack<'_>, reply: &mut Reply, depth: usize) {
-    let array = reply.deferred_array();
-    let mut n = 0;
-    while stack.get_element(-1, n + 1) != Kind::Nil {
-        write(stack, reply, depth);
-        stack.pop(1);
-        n += 1;
-    }
-    stack.pop(1);
-    reply.finish_array(array, usize::try_from(n).unwrap_or(0));
 }
 
 /// A string as C sees it: up to its first NUL.

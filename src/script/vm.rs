@@ -3,10 +3,10 @@
 use super::api::Whose;
 use super::host::{Host, Stop};
 use super::library::Libraries;
-use super::lua::{Ended, Interrupter, Kept, Kind, Stack, State};
+use super::lua::{Ended, Interrupter, Kept, Kind, NO_MEMORY, Stack, State};
 use super::sandbox;
 use super::sha1::Sha1;
-use super::to_reply::write_reply;
+use super::to_reply::{TooLarge, write_reply};
 use crate::resp::{Proto, Reply, format_general};
 use std::collections::HashMap;
 use std::ffi::c_int;
@@ -50,6 +50,8 @@ pub enum Outcome {
     Returned,
     /// It has raised an error.
     Raised,
+    /// There was no more memory for its values.
+    OutOfMemory,
 }
 
 /// What is run.
@@ -119,6 +121,11 @@ impl Vm {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.state.context().heap.used()
+    }
+
+    /// How many bytes values of scripts may take from now on.
+    pub fn set_memory_bytes_max(&mut self, bytes: usize) {
+        self.state.context().heap.set_limit(bytes);
     }
 
     /// Whether a script is compiled already.
@@ -191,15 +198,7 @@ impl Vm {
             if context.is_stopped.get() {
                 return Err(Stop);
             }
-            match ended {
-                Ended::Returned => write_reply(stack, reply),
-                Ended::Raised => write_error(stack, callee, reply),
-            }
-            Ok(if ended == Ended::Returned {
-                Outcome::Returned
-            } else {
-                Outcome::Raised
-            })
+            Ok(answer(stack, ended, callee, reply))
         });
         outcome.map(Some)
     }
@@ -225,6 +224,30 @@ fn push_given(
     push_strings(stack, keys);
     push_strings(stack, args);
     2
+}
+
+/// Writes what is on top of the stack.
+fn answer(stack: &mut Stack<'_>, ended: Ended, callee: Callee<'_>, reply: &mut Reply) -> Outcome {
+    let mark = reply.mark();
+    match ended {
+        Ended::Returned => match write_reply(stack, reply) {
+            Ok(()) => Outcome::Returned,
+            Err(TooLarge) => {
+                reply.truncate(mark);
+                stack.push_string(NO_MEMORY);
+                write_error(stack, callee, reply);
+                Outcome::OutOfMemory
+            }
+        },
+        Ended::Raised => {
+            write_error(stack, callee, reply);
+            Outcome::Raised
+        }
+        Ended::OutOfMemory => {
+            write_error(stack, callee, reply);
+            Outcome::OutOfMemory
+        }
+    }
 }
 
 fn push_strings(stack: &mut Stack<'_>, values: &[&[u8]]) {

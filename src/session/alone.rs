@@ -153,6 +153,6 @@ impl RunsScripts for Alone<'_> {
             };
             script::run(cx, &mut place, request, reply)
         });
-        ran.map_err(|stopped| stopped.into_error(request.1))
+        ran.or_else(|stopped| stopped.into_result(request.1))
     }
 }

@@ -250,7 +250,7 @@ impl RunsScripts for Beside<'_, '_, '_> {
             match self.run_within(request, reply)? {
                 Ok(()) => return Ok(()),
                 Err(Stopped::Strayed) => start.callee.needs().note_strayed(),
-                Err(stopped) => return Err(stopped.into_error(start)),
+                Err(stopped) => return stopped.into_result(start),
             }
             reply.truncate(mark);
         }

@@ -204,7 +204,7 @@ impl OwnedCall {
     /// Whether what it does can be taken back. What scripts may not run is about the connection or the server.
     pub fn can_be_taken_back(&self) -> bool {
         match self.handler {
-            Handler::Script(_) => self.command.has(flag::UNDOABLE),
+            Handler::Script(_) => self.command.has(flag::UNDOABLE | flag::RUNS_SCRIPT),
             Handler::Maintenance(_) | Handler::Container => false,
             Handler::Exclusive(_) | Handler::Session(_) => self.command.can_be_taken_back(),
             Handler::Read(_)

@@ -21,7 +21,7 @@ use crate::client::{Client, Multi};
 use crate::commands::context::PublishCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, OnError, Waiting};
-use crate::commands::spec::CmdResult;
+use crate::commands::spec::{CmdResult, flag};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::gate::ExclusivePass;
@@ -127,10 +127,10 @@ impl Run<'_, '_, '_> {
                     };
                     run_queue(cx, &mut place, watch, (queue, on_error), reply)
                 };
-                match on_error {
-                    OnError::GoOn => kit.as_transaction(run),
+                kit.as_transaction(|kit| match on_error {
+                    OnError::GoOn => run(kit),
                     OnError::RollBack => Scope::exclusive(engine, kit, gate).attempt(|scope| run(scope.worker())),
-                }
+                })
             })
         });
         self.worker.observe_all(self.engine);
@@ -203,7 +203,7 @@ fn rolled_back(at: usize, queue: &Queue, error: &CmdError) -> CmdError {
     CmdError::Quoting([head.as_bytes(), &error.bytes()].concat())
 }
 
-/// Runs one call and writes its reply.
+/// Runs one call and writes its reply; it fails if it answers an error.
 fn run<P: Place>(
     cx: &WorkerCx,
     place: &mut P,
@@ -211,7 +211,7 @@ fn run<P: Place>(
     reply: &mut Reply,
 ) -> (Replied, Result<Flow<Waiting>, CmdError>) {
     let mark = reply.mark();
-    let outcome = execute(place, call, reply);
+    let mut outcome = execute(place, call, reply);
     if let Err(error) = &outcome {
         let text = error.bytes();
         reply.truncate(mark);
@@ -222,6 +222,13 @@ fn run<P: Place>(
         bytes: reply.bytes_since(mark),
         is_error: outcome.is_err(),
     };
+    // A script that answers an error has counted it.
+    if call.command.has(flag::RUNS_SCRIPT)
+        && outcome.is_ok()
+        && let Some(text) = reply.error_behind(mark)
+    {
+        outcome = Err(CmdError::Quoting(text.to_vec()));
+    }
     (replied, outcome)
 }
 

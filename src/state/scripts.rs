@@ -31,6 +31,8 @@ pub struct ScriptFlags {
     pub no_cluster: bool,
     /// It may use keys of several slots.
     pub allow_cross_slot_keys: bool,
+    /// What it has done is taken back if it raises an error. Redis knows no such flag.
+    pub rollback: bool,
 }
 
 impl ScriptFlags {
@@ -42,6 +44,7 @@ impl ScriptFlags {
             b"allow-stale" => &mut self.allow_stale,
             b"no-cluster" => &mut self.no_cluster,
             b"allow-cross-slot-keys" => &mut self.allow_cross_slot_keys,
+            b"rollback" => &mut self.rollback,
             _ => return false,
         };
         *flag = true;

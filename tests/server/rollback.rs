@@ -1,55 +1,18 @@
 //! `EXEC ROLLBACK`: all or nothing, and of what was taken back nobody learns anything.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::time::Duration;
 
+use crate::audience::{Audience, queue, say, told, words};
 use crate::in_memory;
 use crate::support::conn::encode;
-use crate::support::{Conn, Rng, Server, Value, seed, text};
+use crate::support::{Conn, Rng, Server, Value, seed};
 
 const WRONGTYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
-
-fn queue(conn: &mut Conn, lines: &[&str]) {
-    assert_eq!(conn.call(&["MULTI"]), Value::ok());
-    for line in lines {
-        assert_eq!(conn.call(&words(line)).text(), "QUEUED", "{line}");
-    }
-}
-
-fn words(line: &str) -> Vec<Vec<u8>> {
-    text::split(line).expect("a line")
-}
-
-fn say(conn: &mut Conn, line: &str) -> Value {
-    conn.call(&words(line))
-}
 
 /// Runs a transaction that is rolled back if it fails.
 fn exec(conn: &mut Conn, lines: &[&str]) -> Value {
     queue(conn, lines);
     conn.call(&["EXEC", "ROLLBACK"])
-}
-
-/// What comes up to the answer to a PING.
-fn told(conn: &mut Conn) -> Vec<String> {
-    conn.send(&["PING", "the end"]).expect("send");
-    let mut told = Vec::new();
-    loop {
-        let value = conn.recv().expect("a reply").value;
-        if value == Value::bulk("the end") || value.items().first() == Some(&Value::bulk("pong")) {
-            return told;
-        }
-        let parts = value.items().into_iter().flat_map(|part| match part.items() {
-            items if items.is_empty() => vec![part.text()],
-            items => items.iter().map(Value::text).collect(),
-        });
-        let parts: Vec<String> = parts.collect();
-        told.push(if parts.is_empty() {
-            value.text()
-        } else {
-            parts.join(" ")
-        });
-    }
 }
 
 #[test]
@@ -145,67 +108,6 @@ fn a_watched_key_that_changed_is_told_as_before() {
     say(&mut other, "SET k v");
     assert!(exec(&mut conn, &["SET k w"]).is_null());
     assert_eq!(say(&mut conn, "GET k").text(), "v");
-}
-
-/// Everybody who may be told of something.
-struct Audience {
-    watcher: Conn,
-    blocked: Conn,
-    listener: Conn,
-    caching: Conn,
-    broadcast: Conn,
-    monitor: Conn,
-}
-
-impl Audience {
-    fn of(server: &Server) -> Self {
-        let mut admin = server.connect();
-        say(&mut admin, "CONFIG SET notify-keyspace-events KEAnm");
-        say(&mut admin, "SET k old");
-        let [mut watcher, blocked, mut listener, mut monitor] = std::array::from_fn(|_| server.connect());
-        say(&mut watcher, "WATCH k new list");
-        say(&mut listener, "PSUBSCRIBE *");
-        let [mut caching, mut broadcast] = std::array::from_fn(|_| server.connect3());
-        say(&mut caching, "CLIENT TRACKING ON");
-        say(&mut caching, "MGET k new list");
-        say(&mut broadcast, "CLIENT TRACKING ON BCAST");
-        say(&mut monitor, "MONITOR");
-        let mut audience = Self {
-            watcher,
-            blocked,
-            listener,
-            caching,
-            broadcast,
-            monitor,
-        };
-        audience.blocked.send(&["BLPOP", "list", "0"]).expect("send");
-        while admin.call(&["INFO", "clients"]).figure("blocked_clients") == 0 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        told(&mut audience.monitor);
-        told(&mut audience.listener);
-        audience
-    }
-
-    /// What the listener, the clients that cache, and MONITOR have been told.
-    fn told(&mut self) -> [Vec<String>; 4] {
-        let of_monitor = told(&mut self.monitor);
-        let shown = of_monitor
-            .iter()
-            .map(|line| line.split_once("] ").expect("a line").1.to_owned());
-        [
-            told(&mut self.listener),
-            told(&mut self.caching),
-            told(&mut self.broadcast),
-            // Of its own PING it is shown, too.
-            shown.filter(|line| !line.contains("PING")).collect(),
-        ]
-    }
-
-    fn has_watched_change(&mut self) -> bool {
-        queue(&mut self.watcher, &["PING"]);
-        self.watcher.call(&["EXEC"]).is_null()
-    }
 }
 
 const FAILS: &[&[&str]] = &[

@@ -50,7 +50,7 @@ mod tests {
     fn said(script: &str) -> String {
         match flags(script.as_bytes()) {
             Ok(None) => "none".to_owned(),
-            Ok(Some(flags)) => format!("{} {}", flags.no_writes, flags.allow_oom),
+            Ok(Some(flags)) => format!("{} {} {}", flags.no_writes, flags.allow_oom, flags.rollback),
             Err(error) => error.to_string(),
         }
     }
@@ -59,14 +59,15 @@ mod tests {
     fn the_first_line_says_what_a_script_needs() {
         for (script, expected) in [
             ("return 1", "none"),
-            ("#!lua\nreturn 1", "false false"),
-            ("#!lua flags=no-writes,allow-oom\n", "true true"),
-            ("#!lua flags=no-writes flags=allow-oom\n", "true true"),
+            ("#!lua\nreturn 1", "false false false"),
+            ("#!lua flags=no-writes,allow-oom\n", "true true false"),
+            ("#!lua flags=no-writes flags=allow-oom\n", "true true false"),
+            ("#!lua flags=rollback,allow-oom\n", "false true true"),
             (
                 "#!lua flags=allow-stale,no-cluster,allow-cross-slot-keys\n",
-                "false false",
+                "false false false",
             ),
-            ("#!lua flags=\n", "false false"),
+            ("#!lua flags=\n", "false false false"),
             ("#!lua", "ERR Invalid script shebang"),
             ("#!lua flags=no\0-writes\n", "ERR Invalid script shebang"),
             ("#!lua \"\n", "ERR Invalid engine in script shebang"),

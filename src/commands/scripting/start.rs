@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::commands::error::CmdError;
 use crate::commands::misconf;
 use crate::commands::support::number::parse_i64;
+use crate::config::values::OnScriptError;
 use crate::resp::Args;
 use crate::state::{Callee, Server};
 
@@ -62,6 +63,8 @@ pub struct Start<'a> {
     pub is_read_only: bool,
     /// What it calls is refused for want of memory until it has changed something.
     pub denies_oom: bool,
+    /// What becomes of what it has done if it raises an error.
+    pub on_error: OnScriptError,
 }
 
 impl<'a> Start<'a> {
@@ -71,6 +74,7 @@ impl<'a> Start<'a> {
     /// When it may not.
     pub fn judge(server: &Server, callee: Callee, given: Given<'a>, is_ro_form: bool) -> Result<Self, CmdError> {
         let is_over_memory = server.is_over_memory();
+        let on_error = server.params.live().on_script_error();
         let Some(said) = callee.flags() else {
             return Ok(Self {
                 callee,
@@ -78,6 +82,7 @@ impl<'a> Start<'a> {
                 is_ro_form,
                 is_read_only: is_ro_form,
                 denies_oom: is_over_memory,
+                on_error,
             });
         };
         if !said.no_writes {
@@ -101,6 +106,11 @@ impl<'a> Start<'a> {
             is_ro_form,
             is_read_only: is_ro_form || said.no_writes,
             denies_oom: is_over_memory && !said.allow_oom,
+            on_error: if said.rollback {
+                OnScriptError::RollBack
+            } else {
+                on_error
+            },
         })
     }
 }

@@ -133,18 +133,18 @@ fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
             databases.push((format!("db.{}", slot.id), sums.index_bytes));
         }
     }
-    let clients = cx.server.clients.held_bytes();
+    let held = Held::of(cx.server);
     let dataset = used.saturating_sub(overhead);
     let ratio = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    let before = allocated(cx.server, used, peak, clients);
+    let before = allocated(cx.server, used, peak, &held);
     let after = [
-        ("overhead.total", Int(overhead + clients)),
+        ("overhead.total", Int(overhead + held.sum())),
         ("keys.count", Int(keys)),
         ("keys.bytes-per-key", Int(used.checked_div(keys).unwrap_or_default())),
         ("dataset.bytes", Int(dataset)),
         ("dataset.percentage", Double(100.0 * ratio(dataset, used))),
         ("peak.percentage", Double(100.0 * ratio(used, peak))),
-        ("allocator.allocated", Int(used + clients)),
+        ("allocator.allocated", Int(used + held.sum())),
         ("allocator.active", Int(rss)),
         ("allocator.resident", Int(rss)),
         ("allocator-fragmentation.ratio", Double(ratio(rss, used))),
@@ -174,22 +174,43 @@ fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     Ok(Flow::Done)
 }
 
+/// What is held beside the data.
+struct Held {
+    clients: u64,
+    scripts: u64,
+    /// Values of scripts, which do not count as used.
+    machines: u64,
+}
+
+impl Held {
+    fn of(server: &Server) -> Self {
+        Self {
+            clients: server.clients.held_bytes(),
+            scripts: server.scripts.bytes(),
+            machines: server.scripts.machines.get() + server.functions.machines.get(),
+        }
+    }
+
+    fn sum(&self) -> u64 {
+        self.clients + self.scripts
+    }
+}
+
 /// What has been allocated, by purpose.
-fn allocated(server: &Server, used: u64, peak: u64, clients: u64) -> [(&'static str, Figure); 11] {
-    let (engine, scripts) = (&server.engine, &server.scripts);
-    let functions = &server.functions;
+fn allocated(server: &Server, used: u64, peak: u64, held: &Held) -> [(&'static str, Figure); 11] {
+    let (engine, functions) = (&server.engine, &server.functions);
     [
         ("peak.allocated", Int(peak)),
-        ("total.allocated", Int(used + clients)),
+        ("total.allocated", Int(used + held.sum())),
         ("startup.allocated", Int(0)),
         ("replication.backlog", Int(0)),
         ("clients.slaves", Int(0)),
-        ("clients.normal", Int(clients)),
+        ("clients.normal", Int(held.clients)),
         ("cluster.links", Int(0)),
         ("aof.buffer", Int(engine.wal().stats().pending_bytes)),
-        ("lua.caches", Int(scripts.bytes())),
+        ("lua.caches", Int(held.scripts)),
         ("functions.caches", Int(functions.now(engine).bytes())),
-        ("script.VMs", Int(scripts.machines.get() + functions.machines.get())),
+        ("script.VMs", Int(held.machines)),
     ]
 }
 

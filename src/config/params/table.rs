@@ -209,6 +209,8 @@ const MUTABLE: &[&str] = &[
     "limits.collections_max",
     "limits.tracking_keys_max",
     "scripts.busy_reply_threshold_ms",
+    "scripts.on_error",
+    "scripts.memory_bytes_max",
     "slowlog.log_slower_than_us",
     "slowlog.max_len",
     "commandlog.request_larger_than_bytes",

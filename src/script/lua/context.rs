@@ -43,6 +43,11 @@ impl Heap {
         self.limit.get().saturating_sub(self.used.get())
     }
 
+    /// How many they may take from now on.
+    pub(in crate::script) fn set_limit(&self, limit: usize) {
+        self.limit.set(limit);
+    }
+
     /// Whether they take more than they may.
     pub(in crate::script) fn is_over(&self) -> bool {
         self.used.get() > self.limit.get()
@@ -63,6 +68,11 @@ impl Heap {
         let result = work();
         self.is_open.set(was_open);
         result
+    }
+
+    /// Whether a block of so many bytes would be refused now.
+    pub(super) fn refuses(&self, bytes: usize) -> bool {
+        !self.may_grow(0, bytes)
     }
 
     fn may_grow(&self, old: usize, new: usize) -> bool {
@@ -97,7 +107,7 @@ pub(in crate::script) struct Context {
 impl Context {
     pub(super) fn new(limit: usize) -> Self {
         let heap = Heap::default();
-        heap.limit.set(limit);
+        heap.set_limit(limit);
         Self {
             heap,
             random: Cell::new(Random::default()),

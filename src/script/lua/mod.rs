@@ -25,7 +25,7 @@ pub(super) use interrupt::Pacer;
 pub(super) use kept::Kept;
 pub(super) use native::Native;
 pub(super) use printf::{Printed, print};
-pub(super) use raise::Raise;
+pub(super) use raise::{NO_MEMORY, Raise};
 pub(super) use random::{DRAWN_MAX, Random};
 pub(super) use stack::{Kind, Stack};
 pub(super) use state::{Ended, State};

@@ -40,15 +40,28 @@ unsafe extern "C-unwind" fn enter(lua: *mut ffi::lua_State) -> c_int {
     // SAFETY: the first value kept is the address of a `Native`; the state is ours.
     unsafe {
         let native: Native = std::mem::transmute(ffi::lua_touserdata(lua, ffi::lua_upvalueindex(1)));
-        let results = run(lua, native);
-        if results < 0 {
-            ffi::lua_error(lua);
+        match run(lua, native) {
+            RAISES => ffi::lua_error(lua),
+            OUT_OF_MEMORY => {
+                // Lua raises it, as what it is, when it is asked for more than there can be.
+                if Context::of(lua).heap.refuses(TOO_MUCH_BYTES) {
+                    ffi::lua_newuserdata(lua, TOO_MUCH_BYTES);
+                }
+                ffi::lua_error(lua)
+            }
+            results => results,
         }
-        results
     }
 }
 
-/// Runs it; below 0: the error is on top.
+/// The error is on top.
+const RAISES: c_int = -1;
+/// It is, and says that there is no more memory.
+const OUT_OF_MEMORY: c_int = -2;
+/// More than any state has.
+const TOO_MUCH_BYTES: usize = usize::MAX / 4;
+
+/// Runs it.
 ///
 /// # Safety
 /// `lua` is one of ours.
@@ -60,8 +73,9 @@ unsafe fn run(lua: *mut ffi::lua_State, native: Native) -> c_int {
         let mut stack = unsafe { Stack::new(lua, context) };
         let result = native(&mut stack).and_then(|results| stack.check_memory().map(|()| results));
         result.unwrap_or_else(|raise| {
+            let is_memory = raise == Raise::Memory;
             raise.push(&mut stack);
-            -1
+            if is_memory { OUT_OF_MEMORY } else { RAISES }
         })
     })
 }

@@ -4,6 +4,9 @@ use super::super::numbers::to_i64;
 use super::stack::{Kind, Stack};
 use std::ffi::c_int;
 
+/// What Lua says when there is no more memory.
+pub(in crate::script) const NO_MEMORY: &str = "not enough memory";
+
 /// An error for the script.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::script) enum Raise {
@@ -34,7 +37,7 @@ impl Raise {
         }
         match self {
             Self::Top => {}
-            Self::Memory => stack.push_string("not enough memory"),
+            Self::Memory => stack.push_string(NO_MEMORY),
             Self::Stopped => stack.push_string("ERR Error running script: it was stopped"),
             Self::Bare(text) => stack.push_string(text),
             Self::Here(text) => push_here(stack, &text),

@@ -134,8 +134,9 @@ impl<'a> Stack<'a> {
     }
 
     /// Frees what nobody reaches any more.
-    pub(in crate::script) fn collect_garbage(&mut self) {
-        // SAFETY: as `new`; no finalizer of a script's exists (`newproxy` is not offered).
+    pub(in crate::script) fn collect_garbage(&self) {
+        // SAFETY: as `new`; no finalizer of a script's exists (`newproxy` is not offered),
+        // and what is on the stack stays.
         unsafe { ffi::lua_gc(self.lua, ffi::LUA_GCCOLLECT, 0) };
     }
 

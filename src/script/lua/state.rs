@@ -34,6 +34,8 @@ pub(in crate::script) enum Ended {
     Returned,
     /// It has raised it.
     Raised,
+    /// There was no more memory; that is what it says.
+    OutOfMemory,
 }
 
 impl fmt::Debug for State {
@@ -151,10 +153,10 @@ impl State {
         if self.context.heap.used() > self.context.heap.limit() / 2 {
             stack.collect_garbage();
         }
-        if status == ffi::LUA_OK {
-            Ended::Returned
-        } else {
-            Ended::Raised
+        match status {
+            ffi::LUA_OK => Ended::Returned,
+            ffi::LUA_ERRMEM => Ended::OutOfMemory,
+            _ => Ended::Raised,
         }
     }
 

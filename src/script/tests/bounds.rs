@@ -24,6 +24,86 @@ fn memory_is_bounded_and_comes_back() {
     assert!(vm.memory_bytes() < 4 << 20, "{}", vm.memory_bytes());
 }
 
+/// What takes more memory, or more of the stacks of Lua and C, than there is; and what is small, and would be huge as text.
+const BOMBS: &[&str] = &[
+    "local t = {} while true do t = {t} end",
+    "local t = {} while true do local x = {} t[#t + 1] = function() return x end end",
+    "local t = {} while true do t[#t + 1] = coroutine.create(function() end) end",
+    "local t = {} while true do t[#t + 1] = coroutine.wrap(function() coroutine.yield() end) t[#t]() end",
+    "local function f(...) return f(1, ...) end f()",
+    "local function f(x) return f({x, f}) .. 'x' end f()",
+    "local s = 'x' for _ = 1, 60 do s = s:gsub('.', '%0%0') end return #s",
+    "local s = 'x' for _ = 1, 60 do s = string.format('%s%s', s, s) end return #s",
+    "local s = ('x'):rep(1e6) for _ = 1, 60 do s = s:gsub('x', s) end return #s",
+    "local s = ('x'):rep(1e6) local t = {} for i = 1, 500 do t[i] = '' end return #table.concat(t, s)",
+    "return #(('x'):rep(4e7))",
+    "local s = ('x'):rep(2e7) return #s:upper():reverse():lower():upper() .. s .. s .. s",
+    // Tables that are there many times.
+    "local t = {1} for _ = 1, 60 do t = {t, t} end return t",
+    "local t = {1} for _ = 1, 60 do t = {map = {a = t, b = t}} end return t",
+    "local t = 1 for _ = 1, 60 do t = {set = {[{t, t}] = true}} end return t",
+    "local t = {ok = ('x'):rep(1e6)} for _ = 1, 10 do t = {t, t} end return t",
+    "local t = {} t[1] = t t[2] = t return t",
+    "local t = {1} for _ = 1, 60 do t = {t, t} end return cjson.encode(t)",
+    "local t = {} for _ = 1, 60 do t = {a = t, b = t} end return cjson.encode(t)",
+    "local s = ('x'):rep(1e6) local t = {} for i = 1, 500 do t[i] = s end return cjson.encode(t)",
+    "return #cjson.encode(('\\1'):rep(1.5e7))",
+    "local t = {} for _ = 1, 13 do local n = {} for i = 1, 100 do n[i] = t end t = n end return cmsgpack.pack(t)",
+    "local s = ('x'):rep(1e6) local t = {} for i = 1, 500 do t[i] = s end return cmsgpack.pack(unpack(t))",
+    "local s = ('x'):rep(1e6) local t = {} for i = 1, 500 do t[i] = s end return struct.pack(('s'):rep(500), unpack(t))",
+    // Texts that are much smaller than what they stand for.
+    "return cjson.decode('[' .. ('[],'):rep(3e6) .. '1]')",
+    "return cjson.decode(('['):rep(1e6))",
+    "return cmsgpack.unpack('\\221\\255\\255\\255\\255')",
+    "return cmsgpack.unpack('\\221\\0\\64\\0\\0' .. ('\\144'):rep(4e6))",
+    "return cmsgpack.unpack(('\\145'):rep(1e6))",
+    "return struct.unpack(('b'):rep(20000), ('x'):rep(20000))",
+    "return struct.pack('c99999999999', 'x')",
+    "return string.char(unpack({}, 1, 1e6))",
+    // Errors.
+    "local function f() return 1 + f() end return f()",
+    "local function f() pcall(f) error('x') end f()",
+    "local function f() return select(2, pcall(error, setmetatable({}, {__tostring = f}))) .. f() end f()",
+    "local t = setmetatable({}, {}) getmetatable(t).__index = t return t.x",
+    "error(('x'):rep(3e7))",
+    "error({err = ('x'):rep(3e7)})",
+    "return redis.error_reply(('x'):rep(3e7))",
+    "table.sort({3, 2, 1, 5, 4, 7, 6}, function() return true end) error('sorted')",
+];
+
+#[test]
+fn bombs_end_with_an_error_and_leave_nothing() {
+    let (mut vm, mut host) = (vm(), TestHost::default());
+    for script in BOMBS {
+        for proto in [Proto::Resp2, Proto::Resp3] {
+            let reply = run_in(&mut vm, &mut host, proto, script);
+            assert!(reply.starts_with('-'), "{script}: {reply:.200}");
+            assert_eq!(run_in(&mut vm, &mut host, proto, "return 1"), ":1\r\n", "{script}");
+            assert!(vm.memory_bytes() < SETTINGS.memory_bytes_max, "{script}");
+        }
+    }
+    vm.forget_all();
+    assert!(vm.memory_bytes() < 4 << 20, "{}", vm.memory_bytes());
+}
+
+/// What may be made of values is bounded by what is left, and that is enough for what is no bomb.
+#[test]
+fn large_values_that_there_is_room_for_are_made() {
+    for (script, reply) in [
+        ("return #string.rep('x', 2e7)", ":20000000\r\n"),
+        ("return #cjson.encode(('x'):rep(5e6))", ":5000002\r\n"),
+        ("return #cmsgpack.pack(('x'):rep(5e6))", ":5000005\r\n"),
+        ("for _ = 1, 20 do local s = ('x'):rep(2e7) end return 1", ":1\r\n"),
+        (
+            "for _ = 1, 20 do local s = cjson.encode(('x'):rep(5e6)) end return 1",
+            ":1\r\n",
+        ),
+    ] {
+        assert_eq!(run(script), reply, "{script}");
+    }
+    assert_eq!(run("return ('x'):rep(5e6)").len(), 5_000_000 + 12);
+}
+
 #[test]
 fn want_of_memory_can_be_caught_by_the_script() {
     let script = "return {pcall(function() local t = {} while true do t[#t + 1] = {} end end)}";

@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::Stage;
 use super::judge::Rights;
 use super::samples::Samples;
+use super::stop_at::StopAt;
 use crate::commands::error::CmdError;
 use crate::commands::scripting::Start;
 use crate::commands::spec::{Command, KeyUses};
@@ -28,6 +29,9 @@ use crate::sync::meanwhile;
 /// Errors of calls that are remembered, so that they are not counted once more as the script's own.
 const ERRORS_KEPT: usize = 16;
 
+/// A value that is an argument many times would make a request as long as one likes.
+const TOO_LONG: CmdError = CmdError::text("ERR the command's arguments are longer than client-query-buffer-limit");
+
 /// See the module.
 pub(super) struct Running<'p, P> {
     cx: &'p WorkerCx,
@@ -38,12 +42,20 @@ pub(super) struct Running<'p, P> {
     stint: Stint,
     samples: Samples,
     busy: Option<Busy>,
+    pub stop_at: StopAt,
     /// What calls have failed with.
     pub errors: Vec<Vec<u8>>,
 }
 
 impl<P: Stage> Host for Running<'_, P> {
     fn call(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Stop> {
+        if self.stop_at.is_reached() {
+            return Err(Stop);
+        }
+        if args.len_bytes() as u64 > self.cx.server.params.live().query_buffer_bytes_max() {
+            self.fail(None, &TOO_LONG, true, reply);
+            return Ok(());
+        }
         self.request(args, reply);
         if self.place.has_strayed() { Err(Stop) } else { Ok(()) }
     }
@@ -58,6 +70,9 @@ impl<P: Stage> Host for Running<'_, P> {
     }
 
     fn interrupt(&mut self) -> Result<(), Stop> {
+        if self.stop_at.is_reached() {
+            return Err(Stop);
+        }
         let Some(busy) = &self.busy else {
             // Coroutines ask from their beginning.
             let threshold = self.cx.server.params.live().busy_reply_threshold();
@@ -87,6 +102,7 @@ impl<'p, P: Stage> Running<'p, P> {
             stint,
             samples: Samples::new(stopwatch::may_share(cx)),
             busy: None,
+            stop_at: StopAt::of(start),
             errors: Vec::new(),
         }
     }

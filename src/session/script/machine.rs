@@ -75,10 +75,12 @@ impl Machine {
 
     /// The machine, with this compiled.
     pub(super) fn with(&mut self, server: &Arc<Server>, callee: &Callee) -> Result<&mut Made, CmdError> {
-        match callee {
+        let made = match callee {
             Callee::Script(script) => self.with_script(server, script),
             Callee::Function(function) => self.with_function(server, function),
-        }
+        }?;
+        made.vm.set_memory_bytes_max(bytes_max(server));
+        Ok(made)
     }
 
     /// The machine for scripts, with this one compiled.
@@ -134,6 +136,10 @@ fn tell_bytes(made: &mut Option<Made>, machines: &MachineBytes) {
         let bytes = made.vm.memory_bytes() as u64;
         machines.note(std::mem::replace(&mut made.told_bytes, bytes), bytes);
     }
+}
+
+fn bytes_max(server: &Server) -> usize {
+    usize::try_from(server.params.live().script_bytes_max()).unwrap_or(usize::MAX)
 }
 
 impl Made {

@@ -4,6 +4,9 @@ mod host;
 mod judge;
 mod machine;
 mod samples;
+mod stop_at;
+#[cfg(test)]
+mod tests;
 mod within;
 
 use std::sync::Arc;
@@ -19,6 +22,7 @@ use crate::commands::context::{ChangeLibraries, Scripting};
 use crate::commands::error::CmdError;
 use crate::commands::scripting::Start;
 use crate::commands::spec::CmdResult;
+use crate::config::values::OnScriptError;
 use crate::resp::Reply;
 use crate::script::{Outcome, Stop};
 use crate::state::{Callee, Script, Server};
@@ -83,6 +87,8 @@ impl<P: RunsScripts> Scripting for OnScripts<'_, P> {
 pub(super) enum Stopped {
     /// It could not begin.
     Refused(CmdError),
+    /// It has raised an error, for which it is to be taken back, or found no memory. That is answered.
+    Failed,
     /// Somebody has ended it.
     Killed,
     /// It needs more than there is where it has run.
@@ -90,13 +96,14 @@ pub(super) enum Stopped {
 }
 
 impl Stopped {
-    /// What is answered, where it is not run again.
-    pub fn into_error(self, start: &Start<'_>) -> CmdError {
+    /// What comes of the call, where it is not run again.
+    pub fn into_result(self, start: &Start<'_>) -> CmdResult {
         match self {
-            Self::Refused(error) => error,
+            Self::Refused(error) => Err(error),
+            Self::Failed => Ok(()),
             Self::Killed | Self::Strayed => {
                 let name = &start.callee;
-                format!("ERR Script killed by user with SCRIPT KILL... script: {name}").into()
+                Err(format!("ERR Script killed by user with SCRIPT KILL... script: {name}").into())
             }
         }
     }
@@ -117,6 +124,9 @@ pub(super) fn run<P: Stage>(
     let (mark, database) = (reply.mark(), place.client().database);
     made.stint.begin();
     let mut running = Running::new(cx, place, (call, start), made.stint.clone());
+    if running.stop_at.is_set() {
+        made.vm.interrupter().arm();
+    }
     let ran = made.vm.run(start.callee.in_lua(), (&keys, &args), &mut running, reply);
     let errors = std::mem::take(&mut running.errors);
     drop(running);
@@ -129,14 +139,27 @@ pub(super) fn run<P: Stage>(
     match ran {
         Ok(Some(outcome)) => {
             let error = reply.error_behind(mark);
-            if outcome == Outcome::Raised || error.is_some() {
+            if outcome != Outcome::Returned || error.is_some() {
                 note_error(cx, call, error, &errors);
             }
-            Ok(())
+            if is_to_stay(outcome, start) {
+                Ok(())
+            } else {
+                Err(Stopped::Failed)
+            }
         }
         Ok(None) => Err(Stopped::Refused(CmdError::text("ERR the script is not compiled"))),
         Err(Stop) if place.has_strayed() => Err(Stopped::Strayed),
         Err(Stop) => Err(Stopped::Killed),
+    }
+}
+
+/// Whether what a script has done stays. An error that it returns is an answer like any other.
+fn is_to_stay(outcome: Outcome, start: &Start<'_>) -> bool {
+    match outcome {
+        Outcome::Returned => true,
+        Outcome::Raised => start.on_error == OnScriptError::Keep,
+        Outcome::OutOfMemory => false,
     }
 }
 

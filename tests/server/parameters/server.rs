@@ -13,6 +13,8 @@ pub const EFFECTS: &[Effect] = &[
     ("server.timeout_s", timeout),
     ("server.tcp_keepalive_s", keepalive),
     ("scripts.busy_reply_threshold_ms", busy_scripts),
+    ("scripts.memory_bytes_max", script_memory),
+    ("scripts.on_error", script_errors),
     ("slowlog.log_slower_than_us", slowlog),
     ("slowlog.max_len", slowlog_len),
     ("commandlog.request_larger_than_bytes", large_requests),
@@ -41,6 +43,27 @@ fn busy_scripts() {
     std::thread::sleep(std::time::Duration::from_millis(100));
     assert!(call(&mut conn, "GET k").is_null());
     assert!(!runs.recv().unwrap().value.is_error());
+}
+
+fn script_memory() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    let script = "return #string.rep('x', 8 * 1024 * 1024)";
+    for (max, is_refused) in [("4mb", true), ("64mb", false)] {
+        set(&mut conn, "scripts.memory_bytes_max", max);
+        assert_eq!(conn.call(&["EVAL", script, "0"]).is_error(), is_refused);
+    }
+}
+
+fn script_errors() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    for (policy, left) in [("rollback", 0), ("keep", 1)] {
+        set(&mut conn, "scripts.on_error", policy);
+        let script = "redis.call('incr', 'n') error('no more')";
+        assert!(conn.call(&["EVAL", script, "0"]).is_error());
+        assert_eq!(call(&mut conn, "EXISTS n"), Value::Int(left));
+    }
 }
 
 fn requirepass() {
