@@ -10,6 +10,8 @@
 
 mod support;
 
+#[path = "server/audience.rs"]
+mod audience;
 #[path = "faults/checkpoints.rs"]
 mod checkpoints;
 #[path = "faults/collections.rs"]
@@ -20,6 +22,8 @@ mod converting;
 mod data;
 #[path = "faults/offline.rs"]
 mod offline;
+#[path = "faults/scripts.rs"]
+mod scripts;
 
 use support::Conn;
 

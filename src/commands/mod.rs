@@ -38,7 +38,7 @@ pub mod table;
 pub mod testing;
 pub mod transactions;
 #[cfg(test)]
-mod undo_tests;
+pub(crate) mod undo_tests;
 pub mod value;
 pub mod wal;
 pub mod zset;

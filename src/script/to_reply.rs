@@ -3,6 +3,7 @@
 //! **Invariant:** a reply is no larger than values may be: tables that are there many times would make it as large, and
 //! its writing as long, as a script likes.
 
+use super::host::Stop;
 use super::lua::{Kind, Stack};
 use super::numbers::{exact_i64, shortest, to_i64};
 use crate::resp::{Proto, Reply};
@@ -15,15 +16,20 @@ const VALUE_BYTES: usize = 16;
 /// Up to which number doubles that are integers are written as such.
 const INTEGER_MAX: u64 = 1 << 62;
 
-/// There is no room for the reply.
+/// Why there is no reply.
 #[derive(Debug)]
-pub(super) struct TooLarge;
+pub(super) enum NoReply {
+    /// There is no room for it.
+    TooLarge,
+    /// The script may not go on.
+    Stopped,
+}
 
 /// Writes the value on top of the stack.
 ///
 /// # Errors
-/// If there is not enough memory; what has been written is no reply then.
-pub(super) fn write_reply(stack: &mut Stack<'_>, reply: &mut Reply) -> Result<(), TooLarge> {
+/// If there is not enough memory, or the script is stopped; what has been written is no reply then.
+pub(super) fn write_reply(stack: &mut Stack<'_>, reply: &mut Reply) -> Result<(), NoReply> {
     let room_bytes = stack.context().heap.limit();
     Writer { reply, room_bytes }.write(stack, 0)
 }
@@ -35,17 +41,18 @@ struct Writer<'r> {
 }
 
 /// Writes what is on top; `false`: it is not what it should be.
-type Write<'r> = fn(&mut Writer<'r>, &mut Stack<'_>, usize) -> Result<bool, TooLarge>;
+type Write<'r> = fn(&mut Writer<'r>, &mut Stack<'_>, usize) -> Result<bool, NoReply>;
 
 impl<'r> Writer<'r> {
-    fn take_room(&mut self, text: &[u8]) -> Result<(), TooLarge> {
+    fn take_room(&mut self, text: &[u8]) -> Result<(), NoReply> {
         let left = self.room_bytes.checked_sub(VALUE_BYTES.saturating_add(text.len()));
-        self.room_bytes = left.ok_or(TooLarge)?;
+        self.room_bytes = left.ok_or(NoReply::TooLarge)?;
         Ok(())
     }
 
-    fn write(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), TooLarge> {
+    fn write(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), NoReply> {
         self.take_room(&[])?;
+        stack.context().step().map_err(|Stop| NoReply::Stopped)?;
         match stack.kind(-1) {
             Kind::String => {
                 let text = stack.string(-1).unwrap_or_default();
@@ -73,7 +80,7 @@ impl<'r> Writer<'r> {
     }
 
     /// A table is what the first of these fields says, or else an array.
-    fn write_table(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), TooLarge> {
+    fn write_table(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), NoReply> {
         let writers: [(&str, Kind, Write<'r>); 7] = [
             ("err", Kind::String, Self::write_error),
             ("ok", Kind::String, Self::write_status),
@@ -93,27 +100,27 @@ impl<'r> Writer<'r> {
         self.write_array(stack, depth + 1)
     }
 
-    fn write_error(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+    fn write_error(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
         let text = trimmed(c_text(stack));
         self.take_room(text)?;
         self.reply.error_bytes(text);
         Ok(true)
     }
 
-    fn write_status(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+    fn write_status(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
         let text = c_text(stack);
         self.take_room(text)?;
         self.reply.simple_bytes(text);
         Ok(true)
     }
 
-    fn write_double(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+    fn write_double(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
         let digits = shortest_reply(stack.number(-1).unwrap_or_default());
         self.reply.double_of_digits(&digits);
         Ok(true)
     }
 
-    fn write_map(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, TooLarge> {
+    fn write_map(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, NoReply> {
         let map = self.reply.deferred_map();
         let mut n = 0;
         stack.push_nil();
@@ -129,7 +136,7 @@ impl<'r> Writer<'r> {
         Ok(true)
     }
 
-    fn write_set(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, TooLarge> {
+    fn write_set(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, NoReply> {
         let set = self.reply.deferred_set();
         let mut n = 0;
         stack.push_nil();
@@ -144,14 +151,14 @@ impl<'r> Writer<'r> {
         Ok(true)
     }
 
-    fn write_big_number(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+    fn write_big_number(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
         let text = c_text(stack);
         self.take_room(text)?;
         self.reply.big_number_bytes(text);
         Ok(true)
     }
 
-    fn write_verbatim(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, TooLarge> {
+    fn write_verbatim(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
         let is_format = stack.get_field(-1, "format") == Kind::String;
         let is_text = stack.get_field(-2, "string") == Kind::String;
         if is_format && is_text {
@@ -167,7 +174,7 @@ impl<'r> Writer<'r> {
         Ok(is_format && is_text)
     }
 
-    fn write_array(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), TooLarge> {
+    fn write_array(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), NoReply> {
         let array = self.reply.deferred_array();
         let mut n = 0;
         while stack.get_element(-1, n + 1) != Kind::Nil {

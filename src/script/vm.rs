@@ -6,7 +6,7 @@ use super::library::Libraries;
 use super::lua::{Ended, Interrupter, Kept, Kind, NO_MEMORY, Stack, State};
 use super::sandbox;
 use super::sha1::Sha1;
-use super::to_reply::{TooLarge, write_reply};
+use super::to_reply::{NoReply, write_reply};
 use crate::resp::{Proto, Reply, format_general};
 use std::collections::HashMap;
 use std::ffi::c_int;
@@ -198,7 +198,7 @@ impl Vm {
             if context.is_stopped.get() {
                 return Err(Stop);
             }
-            Ok(answer(stack, ended, callee, reply))
+            context.with_host(host, || answer(stack, ended, callee, reply))
         });
         outcome.map(Some)
     }
@@ -227,13 +227,22 @@ fn push_given(
 }
 
 /// Writes what is on top of the stack.
-fn answer(stack: &mut Stack<'_>, ended: Ended, callee: Callee<'_>, reply: &mut Reply) -> Outcome {
-    let mark = reply.mark();
-    match ended {
+///
+/// # Errors
+/// If the host stops it meanwhile; nothing is written.
+fn answer(stack: &mut Stack<'_>, ended: Ended, callee: Callee<'_>, reply: &mut Reply) -> Result<Outcome, Stop> {
+    let (mark, top) = (reply.mark(), stack.top());
+    Ok(match ended {
         Ended::Returned => match write_reply(stack, reply) {
             Ok(()) => Outcome::Returned,
-            Err(TooLarge) => {
+            Err(NoReply::Stopped) => {
                 reply.truncate(mark);
+                return Err(Stop);
+            }
+            Err(NoReply::TooLarge) => {
+                reply.truncate(mark);
+                // What was being written is still there.
+                stack.pop(stack.top() - top);
                 stack.push_string(NO_MEMORY);
                 write_error(stack, callee, reply);
                 Outcome::OutOfMemory
@@ -247,7 +256,7 @@ fn answer(stack: &mut Stack<'_>, ended: Ended, callee: Callee<'_>, reply: &mut R
             write_error(stack, callee, reply);
             Outcome::OutOfMemory
         }
-    }
+    })
 }
 
 fn push_strings(stack: &mut Stack<'_>, values: &[&[u8]]) {

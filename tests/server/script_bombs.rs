@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::in_memory;
 use crate::support::{Conn, Server, Value};
 
-const LIMIT_MB: u64 = 64;
+const LIMIT_MB: u64 = 4;
 /// Two workers' scripts at their limit and replies of the same size, a request, and what the server takes itself.
 const RESIDENT_MB_MAX: u64 = 4 * LIMIT_MB + 160;
 
@@ -23,13 +23,13 @@ const BOMBS: &[&str] = &[
     "local t = {1} for _ = 1, 60 do t = {t, t} end return cjson.encode(t)",
     "local t = {} for _ = 1, 13 do local n = {} for i = 1, 100 do n[i] = t end t = n end return cmsgpack.pack(t)",
     "local s = ('x'):rep(1e6) local t = {} for i = 1, 500 do t[i] = s end return struct.pack(('s'):rep(500), unpack(t))",
-    "return cjson.decode('[' .. ('[],'):rep(3e6) .. '1]')",
+    "return cjson.decode('[' .. ('[],'):rep(5e5) .. '1]')",
     "return cmsgpack.unpack('\\221\\0\\64\\0\\0' .. ('\\144'):rep(4e6))",
     // A value that is an argument, or a reply, many times.
     "local s = ('x'):rep(1e6) local t = {} for i = 1, 3000 do t[i] = s end return redis.call('RPUSH', 'k', unpack(t))",
     "local s = ('x'):rep(1e6) local t = {} for i = 1, 3000 do t[i] = s end redis.call('ECHO', unpack(t))",
-    "redis.call('SET', 'big', ('x'):rep(1e7)) local t = {} for i = 1, 3000 do t[i] = 'big' end return redis.call('MGET', unpack(t))",
-    "redis.call('SET', 'big', ('x'):rep(1e7)) while true do redis.call('RPUSH', 'list', 'big') \
+    "redis.call('SET', 'big', ('x'):rep(1e6)) local t = {} for i = 1, 3000 do t[i] = 'big' end return redis.call('MGET', unpack(t))",
+    "redis.call('SET', 'big', ('x'):rep(1e6)) while true do redis.call('RPUSH', 'list', 'big') \
      redis.call('SORT', 'list', 'BY', 'nosort', 'GET', 'big', 'GET', 'big', 'GET', 'big') end",
     // It catches it, and tries again, until the calls that it makes at the end are refused.
     "for _ = 1, 30 do pcall(function() local t = {} while true do t[#t + 1] = {} end end) end error('enough')",
@@ -128,8 +128,7 @@ fn bombs_do_not_take_the_server_with_them() {
 
 #[test]
 fn many_keys_and_arguments_are_taken_or_refused() {
-    let limit = format!("scripts.memory_bytes_max={}", LIMIT_MB << 20);
-    let server = Server::lokikv(&["wal.enabled=false", &limit]);
+    let server = Server::lokikv(&["wal.enabled=false", "scripts.memory_bytes_max=67108864"]);
     let mut conn = server.connect();
     let script = "return #KEYS + #ARGV";
     let many: Vec<String> = (0..300_000).map(|n| n.to_string()).collect();

@@ -99,6 +99,8 @@ impl Bench {
         deliveries
             .iter()
             .for_each(|delivery| self.cx.desk.drop_delivery(delivery));
+        // As at each turn of a worker: nobody holds a collection any more that is gone.
+        self.cx.collections.refresh(&self.cx.server.engine);
         recount::check(&self.cx.server.engine);
     }
 }

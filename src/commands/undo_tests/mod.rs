@@ -4,8 +4,8 @@
 //! `LOKIKV_STEPS=1000000 cargo test --release --lib -- --nocapture undo_tests` asks for so many attempts of each kind of
 //! collection.
 
-mod lines;
-mod state;
+pub(crate) mod lines;
+pub(crate) mod state;
 
 use std::path::Path;
 use std::sync::Arc;

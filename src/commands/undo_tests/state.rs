@@ -11,12 +11,16 @@ use crate::engine::effect::Effect;
 use crate::engine::ids::CollectionId;
 use crate::engine::libraries::Library;
 use crate::engine::registry::Slot;
+use crate::page::ValueRef;
+use crate::page::digest::digest;
 use crate::wal::Lsn;
 
 /// An entry: what it is as bytes, and what is counted of it.
 #[derive(Debug, PartialEq)]
 struct Kept {
     value: Vec<u8>,
+    /// The same whatever the order that elements have in memory.
+    content: Vec<u8>,
     is_raw: bool,
     heap_bytes: usize,
 }
@@ -32,6 +36,9 @@ struct Collection {
     changes: Counts,
 }
 
+/// Keys and what they hold, of each collection.
+pub type Data = BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>;
+
 /// See the module.
 #[derive(Debug, PartialEq)]
 pub struct State {
@@ -44,8 +51,12 @@ pub struct State {
 impl State {
     /// What there is. What is counted is what is there; and so is what is said to be in use.
     pub fn of(server: &Harness) -> Self {
-        let state = Self::within(server.engine());
-        let engine = server.engine();
+        Self::of_engine(server.engine())
+    }
+
+    /// The same of an engine.
+    pub fn of_engine(engine: &Engine) -> Self {
+        let state = Self::within(engine);
         let slots: Vec<_> = engine.registry().slots().cloned().collect();
         let held: u64 = slots.iter().map(|slot| slot.collection.totals(Lsn::ZERO).bytes).sum();
         let held = held + engine.registry().libraries().bytes();
@@ -75,6 +86,16 @@ impl State {
             changes: engine.count(|counters| counters.changes.get()),
             expired: engine.count(|counters| counters.expired.get()),
         }
+    }
+
+    /// The data alone, which is what is on disk.
+    pub fn data(&self) -> Data {
+        let collections = self.collections.iter().map(|collection| {
+            let entries = collection.entries.iter();
+            let entries = entries.map(|(key, kept)| (key.clone(), kept.content.clone()));
+            (collection.name.clone(), entries.collect())
+        });
+        collections.collect()
     }
 
     /// What differs.
@@ -116,6 +137,16 @@ impl Attempted<'_, '_> {
     }
 }
 
+/// A string; of a container its type, its length and a digest of its elements; and when it dies.
+fn content_of(value: ValueRef<'_>, expire_at_ms: Option<u64>) -> Vec<u8> {
+    let mut content = match value.as_str() {
+        Some(text) => text.contiguous().into_owned(),
+        None => format!("{:?} {} {:x}", value.value_type(), value.len(), digest(value)).into_bytes(),
+    };
+    content.extend_from_slice(format!(" {expire_at_ms:?}").as_bytes());
+    content
+}
+
 fn collection(slot: &Slot) -> Collection {
     let collection = &slot.collection;
     let (mut entries, mut sums) = (BTreeMap::new(), [0; 4]);
@@ -136,6 +167,7 @@ fn collection(slot: &Slot) -> Collection {
             counted[3] += entry.heap_bytes() as u64;
             let kept = Kept {
                 value,
+                content: content_of(entry.value(), entry.expire_at_ms()),
                 is_raw: entry.is_raw(),
                 heap_bytes: entry.heap_bytes(),
             };

@@ -74,6 +74,10 @@ unsafe fn run(lua: *mut ffi::lua_State, native: Native) -> c_int {
         let result = native(&mut stack).and_then(|results| stack.check_memory().map(|()| results));
         result.unwrap_or_else(|raise| {
             let is_memory = raise == Raise::Memory;
+            if raise != Raise::Top {
+                // It may have been given up in the middle of tables, where there is no room for more.
+                stack.pop(stack.top());
+            }
             raise.push(&mut stack);
             if is_memory { OUT_OF_MEMORY } else { RAISES }
         })

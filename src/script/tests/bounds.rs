@@ -30,7 +30,6 @@ const BOMBS: &[&str] = &[
     "local t = {} while true do local x = {} t[#t + 1] = function() return x end end",
     "local t = {} while true do t[#t + 1] = coroutine.create(function() end) end",
     "local t = {} while true do t[#t + 1] = coroutine.wrap(function() coroutine.yield() end) t[#t]() end",
-    "local function f(...) return f(1, ...) end f()",
     "local function f(x) return f({x, f}) .. 'x' end f()",
     "local s = 'x' for _ = 1, 60 do s = s:gsub('.', '%0%0') end return #s",
     "local s = 'x' for _ = 1, 60 do s = string.format('%s%s', s, s) end return #s",
@@ -74,16 +73,36 @@ const BOMBS: &[&str] = &[
 #[test]
 fn bombs_end_with_an_error_and_leave_nothing() {
     let (mut vm, mut host) = (vm(), TestHost::default());
+    // Small, as these take their time until they have filled it.
+    let limit = 4 << 20;
+    vm.set_memory_bytes_max(limit);
     for script in BOMBS {
         for proto in [Proto::Resp2, Proto::Resp3] {
             let reply = run_in(&mut vm, &mut host, proto, script);
             assert!(reply.starts_with('-'), "{script}: {reply:.200}");
             assert_eq!(run_in(&mut vm, &mut host, proto, "return 1"), ":1\r\n", "{script}");
-            assert!(vm.memory_bytes() < SETTINGS.memory_bytes_max, "{script}");
+            assert!(vm.memory_bytes() < limit, "{script}");
         }
     }
     vm.forget_all();
     assert!(vm.memory_bytes() < 4 << 20, "{}", vm.memory_bytes());
+}
+
+/// Work of ours asks whether the script may go on, too: its calls, and the writing of its reply.
+#[test]
+fn what_no_hook_interrupts_is_stopped() {
+    for script in [
+        "local t = {1} for _ = 1, 60 do t = {t, t} end return t",
+        "local t = {1} for _ = 1, 60 do t = {t, t} end return cjson.encode(t)",
+        "local t = {1} for _ = 1, 15 do t = {t, t, t, t, t, t} end return cmsgpack.pack(t)",
+        "local s = '[' .. ('[],'):rep(1e5) .. '1]' return #cjson.decode(s)",
+        "local s = '\\221\\0\\1\\0\\0' .. ('\\144'):rep(65536) return #cmsgpack.unpack(s)",
+    ] {
+        let (mut vm, mut host) = (vm(), TestHost::default());
+        host.is_stopping = true;
+        assert_eq!(run_in(&mut vm, &mut host, Proto::Resp2, script), "stopped", "{script}");
+        assert_eq!(host.questions, 1, "{script}");
+    }
 }
 
 /// What may be made of values is bounded by what is left, and that is enough for what is no bomb.

@@ -44,12 +44,12 @@ impl Machine {
         let flushes = server.scripts.flushes();
         if std::mem::replace(&mut self.flushes, flushes) != flushes {
             self.forget_scripts();
-            tell_bytes(&mut self.scripts, &server.scripts.machines);
+            tell_bytes_of(&mut self.scripts, &server.scripts.machines);
         }
         let generation = server.engine.generation();
         if std::mem::replace(&mut self.generation, generation) != generation && !self.loaded.is_empty() {
             self.forget_stale_libraries(server);
-            tell_bytes(&mut self.functions, &server.functions.machines);
+            tell_bytes_of(&mut self.functions, &server.functions.machines);
         }
     }
 
@@ -100,6 +100,7 @@ impl Machine {
                 CmdError::quoting(before, error.message(), usize::MAX, "")
             })?;
             self.compiled += 1;
+            made.tell_bytes(&server.scripts.machines);
         }
         Ok(made)
     }
@@ -125,16 +126,15 @@ impl Machine {
     /// Tells others what the machine takes that has run this.
     pub(super) fn tell_bytes(&mut self, server: &Server, ran: &Callee) {
         match ran {
-            Callee::Script(_) => tell_bytes(&mut self.scripts, &server.scripts.machines),
-            Callee::Function(_) => tell_bytes(&mut self.functions, &server.functions.machines),
+            Callee::Script(_) => tell_bytes_of(&mut self.scripts, &server.scripts.machines),
+            Callee::Function(_) => tell_bytes_of(&mut self.functions, &server.functions.machines),
         }
     }
 }
 
-fn tell_bytes(made: &mut Option<Made>, machines: &MachineBytes) {
+fn tell_bytes_of(made: &mut Option<Made>, machines: &MachineBytes) {
     if let Some(made) = made {
-        let bytes = made.vm.memory_bytes() as u64;
-        machines.note(std::mem::replace(&mut made.told_bytes, bytes), bytes);
+        made.tell_bytes(machines);
     }
 }
 
@@ -150,5 +150,11 @@ impl Made {
             stint,
             told_bytes: 0,
         }
+    }
+
+    /// Tells others what it takes.
+    fn tell_bytes(&mut self, machines: &MachineBytes) {
+        let bytes = self.vm.memory_bytes() as u64;
+        machines.note(std::mem::replace(&mut self.told_bytes, bytes), bytes);
     }
 }
