@@ -73,9 +73,12 @@ fn they_survive_kills_and_checkpoints() {
         server.kill9();
         assert!(exported(&server).contains("1 keys and 2 libraries of functions"));
     }
-    let (code, told) = lokikv(&server.data_dir(), &["inspect", "."]);
+    let newest = files(&server.data_dir().join("checkpoint"), ".lkm")
+        .pop()
+        .expect("a manifest");
+    let (code, told) = lokikv(&server.data_dir(), &["inspect", newest.to_str().expect("a path")]);
     assert!(
-        code == 0 && told.contains("name=\"one\"") && told.contains("library"),
+        code == 0 && told.contains("library  name=one  ") && told.contains("library  name=two  "),
         "{told}"
     );
 }
