@@ -5,7 +5,7 @@ use crate::pair::start_lokikv;
 use crate::support::{Conn, Rng, Server, env_number, seed};
 
 /// Cases of each kind, unless `LOKIKV_STEPS` says otherwise.
-const CASES_DEFAULT: u64 = 20_000;
+const CASES_DEFAULT: u64 = 5_000;
 /// Cases of one script.
 const BATCH: usize = 50;
 
