@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use lokikv::resp::{Proto, Reply};
-use lokikv::script::{Host, LogLevel, Settings, Sha1, Stop, Vm};
+use lokikv::resp::{Args, Proto, Reply};
+use lokikv::script::{Callee, Host, LogLevel, Settings, Sha1, Stop, Vm};
 
 const MEMORY_BYTES_MAX: usize = 8 << 20;
 const SLACK_BYTES: usize = 4 << 20;
@@ -44,14 +44,14 @@ const SCRIPTS: &[&str] = &[
 struct Nobody;
 
 impl Host for Nobody {
-    fn call(&mut self, _: &[&[u8]], reply: &mut Reply) -> Result<(), Stop> {
+    fn call(&mut self, _: Args<'_>, reply: &mut Reply) -> Result<(), Stop> {
         reply.ok();
         Ok(())
     }
 
     fn log(&mut self, _: LogLevel, _: &[u8]) {}
 
-    fn acl_check(&mut self, _: &[&[u8]]) -> Option<bool> {
+    fn acl_check(&mut self, _: Args<'_>) -> Option<bool> {
         None
     }
 
@@ -86,7 +86,12 @@ fuzz_target!(|data: &[u8]| {
     VM.with_borrow_mut(|vm| {
         let mut reply = Reply::new(if choice >= 128 { Proto::Resp3 } else { Proto::Resp2 });
         let args = [data, one.as_bytes(), other.as_bytes()];
-        let ran = vm.run(Sha1::of(script.as_bytes()), &[], &args, &mut Nobody, &mut reply);
+        let ran = vm.run(
+            Callee::Script(Sha1::of(script.as_bytes())),
+            (&[], &args),
+            &mut Nobody,
+            &mut reply,
+        );
         assert!(matches!(ran, Ok(Some(_))));
         let reply = reply.to_vec();
         let differs = reply.windows(8).any(|bytes| bytes == b"differs:");

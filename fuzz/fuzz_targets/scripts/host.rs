@@ -1,6 +1,6 @@
 //! A host that answers what the input says: replies of all kinds, nested, and now and then that the script is to stop.
 
-use lokikv::resp::{Proto, Reply};
+use lokikv::resp::{Args, Proto, Reply};
 use lokikv::script::{Host, LogLevel, Stop};
 
 /// Calls, and questions whether it may go on, of one script.
@@ -72,7 +72,7 @@ impl<'d> StubHost<'d> {
 }
 
 impl Host for StubHost<'_> {
-    fn call(&mut self, _: &[&[u8]], reply: &mut Reply) -> Result<(), Stop> {
+    fn call(&mut self, _: Args<'_>, reply: &mut Reply) -> Result<(), Stop> {
         self.calls += 1;
         if self.calls > CALLS_MAX || self.byte() == 0xff {
             return Err(Stop);
@@ -83,7 +83,7 @@ impl Host for StubHost<'_> {
 
     fn log(&mut self, _: LogLevel, _: &[u8]) {}
 
-    fn acl_check(&mut self, args: &[&[u8]]) -> Option<bool> {
+    fn acl_check(&mut self, args: Args<'_>) -> Option<bool> {
         (!args.is_empty()).then(|| self.byte() % 2 == 0)
     }
 

@@ -25,7 +25,7 @@ use grammar::Grammar;
 use host::StubHost;
 use libfuzzer_sys::fuzz_target;
 use lokikv::resp::{Proto, Reply};
-use lokikv::script::{Settings, Sha1, Vm};
+use lokikv::script::{Callee, Settings, Sha1, Vm};
 
 const MEMORY_BYTES_MAX: usize = 8 << 20;
 /// What Lua itself may take beyond the limit while no memory may be refused, and its own library.
@@ -82,7 +82,12 @@ impl Machine {
         self.vm.load(sha, script).ok()?;
         self.vm.interrupter().arm();
         let mut reply = Reply::new(proto);
-        let ran = self.vm.run(sha, &[b"k", b"l"], &[b"1", b"\xff\0"], host, &mut reply);
+        let ran = self.vm.run(
+            Callee::Script(sha),
+            (&[b"k", b"l"], &[b"1", b"\xff\0"]),
+            host,
+            &mut reply,
+        );
         ran.ok()?.expect("it is compiled");
         Some(reply.to_vec())
     }
