@@ -128,6 +128,15 @@ impl BusyScripts {
         if has_killed { Ok(()) } else { Err(why) }
     }
 
+    /// Ends all that are busy.
+    pub fn end_all(&self) {
+        if self.are_some() {
+            for script in self.scripts.lock().iter() {
+                script.is_killed.store(true, Ordering::Release);
+            }
+        }
+    }
+
     /// Returns when no script is busy.
     pub async fn wait(&self) {
         let ended = self.ended.notified();

@@ -115,6 +115,8 @@ async fn sync_log(server: &Server, patience: Duration) -> Result<bool, String> {
         outcome.is_ok() && !wal.is_failed()
     });
     while !wal.is_failed() {
+        // A busy script has a record that it has not finished: it is taken back, and not waited for.
+        server.busy.end_all();
         match tokio::time::timeout(LOOK, &mut synced).await {
             Ok(has_all) => return Ok(has_all),
             Err(_) if Instant::now() >= until => {

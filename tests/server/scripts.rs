@@ -109,6 +109,11 @@ fn scripts_of_eval_are_evicted_and_those_of_script_load_stay() {
 
 /// A server with so many workers, one of whose clients runs a script without end that has first run `first`.
 fn with_endless(workers: usize, first: &str) -> (Server, Conn) {
+    with_busy(workers, &format!("{first} while true do end"))
+}
+
+/// The same with this script, which runs for long.
+fn with_busy(workers: usize, script: &str) -> (Server, Conn) {
     let workers = format!("server.workers={workers}");
     let server = Server::lokikv(&[
         &workers,
@@ -117,8 +122,7 @@ fn with_endless(workers: usize, first: &str) -> (Server, Conn) {
     ]);
     let mut runs = server.connect();
     runs.call(&["SET", "there", "here"]);
-    let script = format!("{first} while true do end");
-    runs.send(&["EVAL", &script, "3", "half", "list", "there"]).unwrap();
+    runs.send(&["EVAL", script, "3", "half", "list", "there"]).unwrap();
     let mut conn = server.connect();
     let since = Instant::now();
     while !conn.call(&["GET", "k"]).is_error() {
@@ -160,6 +164,29 @@ fn others_are_told_of_a_script_that_runs_for_long_and_may_end_it() {
         }
         assert!(error(&conns[2].call(&["SCRIPT", "KILL"])).starts_with("NOTBUSY "));
         assert_eq!(runs.call(&["EVAL", "return 1", "0"]), Value::Int(1));
+    }
+}
+
+/// However few instructions of Lua run between two of the watcher's looks.
+#[test]
+fn a_loop_of_calls_that_take_long_is_ended() {
+    let prepared = "local t = {} for i = 1, 3000 do t[i] = i end local s = ('x'):rep(2^23)";
+    for call in [
+        "cjson.encode(t)",
+        "s:upper()",
+        "redis.sha1hex(s)",
+        "pcall(function() local b = s while true do b = b .. b end end)",
+    ] {
+        let (server, mut runs) = with_busy(2, &format!("{prepared} while true do {call} end"));
+        let since = Instant::now();
+        assert_eq!(server.connect().call(&["SCRIPT", "KILL"]), Value::ok(), "{call}");
+        let text = error(&runs.recv().unwrap().value);
+        assert!(text.contains("Script killed by user"), "{call}: {text}");
+        assert!(
+            since.elapsed() < Duration::from_secs(20),
+            "{call}: {:?}",
+            since.elapsed()
+        );
     }
 }
 
@@ -349,9 +376,14 @@ fn scripts_beside_each_other_and_alone_lose_nothing() {
 }
 
 #[test]
-fn a_script_that_has_written_nothing_ends_with_the_server() {
-    let (mut server, _runs) = with_endless(1, "");
-    assert!(server.terminate().success());
+fn a_script_ends_with_the_server() {
+    // The second one holds a record that the log waits for, and everybody else.
+    for first in ["", "redis.call('set', KEYS[1], 1) redis.call('set', 'other', 1)"] {
+        let (mut server, _runs) = with_endless(1, first);
+        assert!(server.terminate().success(), "{first}");
+        server.restart();
+        assert!(server.connect().call(&["GET", "half"]).is_null(), "{first}");
+    }
 }
 
 #[test]

@@ -14,11 +14,12 @@ use mlua::ffi;
 use parking_lot::Mutex;
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Instructions between two questions of an interrupted script.
-const ASK_EVERY: c_int = 1_000;
-/// And of a coroutine.
-const COROUTINE_ASKS_EVERY: c_int = 10_000;
+/// Instructions between two questions of an interrupted script: few, as some call functions that take long.
+const ASK_EVERY: c_int = 100;
+/// And of a coroutine, which asks from its beginning.
+const COROUTINE_ASKS_EVERY: c_int = 1_000;
 /// Steps of functions of ours between two looks.
 const LOOK_EVERY: usize = 10_000;
 
@@ -26,6 +27,7 @@ const LOOK_EVERY: usize = 10_000;
 #[derive(Clone, Debug)]
 pub struct Interrupter {
     state: Arc<Mutex<Option<Address>>>,
+    is_armed: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -40,24 +42,37 @@ impl Interrupter {
     pub(super) unsafe fn new(lua: *mut ffi::lua_State) -> Self {
         Self {
             state: Arc::new(Mutex::new(Some(Address(lua)))),
+            is_armed: Arc::default(),
         }
     }
 
     /// Has the running script, if there is one, ask its host now and then whether it may go on. Ask again while there is
     /// reason to: a script that has just begun does not know.
     pub fn arm(&self) {
-        if let Some(Address(lua)) = &*self.state.lock() {
+        let state = self.state.lock();
+        // Set anew, the hook would begin to count anew, and might never get to its end.
+        if let Some(Address(lua)) = &*state
+            && !self.is_armed.load(Ordering::Relaxed)
+        {
             // SAFETY: the state lives as long as its address is there. `lua_sethook` writes four words that Lua reads one
             // by one at its next instructions; it is made to be called at any moment.
             unsafe { ffi::lua_sethook(*lua, Some(ask), ffi::LUA_MASKCOUNT, ASK_EVERY) };
+            self.is_armed.store(true, Ordering::Release);
         }
     }
 
+    /// Whether scripts ask. One that is just being armed may be seen as not: then the next script is, and asks for nothing.
+    pub(super) fn is_armed(&self) -> bool {
+        self.is_armed.load(Ordering::Acquire)
+    }
+
     /// The next script does not ask.
+    #[cold]
     pub(super) fn disarm(&self) {
         if let Some(Address(lua)) = &*self.state.lock() {
             // SAFETY: as in `arm`.
             unsafe { ffi::lua_sethook(*lua, None, 0, 0) };
+            self.is_armed.store(false, Ordering::Release);
         }
     }
 

@@ -142,7 +142,9 @@ impl State {
                 .heap
                 .with_limit(|| unsafe { ffi::lua_pcall(stack.lua(), arguments, 1, below) })
         });
-        self.interrupter.disarm();
+        if self.interrupter.is_armed() || self.context.is_stopped.get() {
+            self.interrupter.disarm();
+        }
         // SAFETY: as above.
         unsafe { ffi::lua_remove(stack.lua(), below) };
         // Not each time: it has a collection begin at once.
