@@ -63,8 +63,9 @@ fn take(pair: &mut Pair, step: &Step) -> Result<(), Box<Difference>> {
 /// Runs steps until the servers disagree; then says where.
 fn run_steps(pair: &mut Pair, steps: &[Step]) -> Result<(), (usize, Box<Difference>)> {
     pair.reset();
-    // Else Redis might let go of a script of EVAL, though SCRIPT LOAD has loaded it, too.
-    for args in [args!["FUNCTION", "FLUSH"], args!["SCRIPT", "FLUSH"]] {
+    // Else Redis might let go of a script of EVAL, though SCRIPT LOAD has loaded it, too. SYNC: it may crash when it frees
+    // functions in the background.
+    for args in [args!["FUNCTION", "FLUSH", "SYNC"], args!["SCRIPT", "FLUSH", "SYNC"]] {
         aside(pair, &args).map_err(|difference| (0, difference))?;
     }
     for (at, step) in steps.iter().enumerate() {
