@@ -12,7 +12,7 @@ use super::error::StartError;
 use super::signals::end_on_signal;
 use super::{housekeeping, open, space};
 use crate::checkpoint::CheckpointOptions;
-use crate::commands::scripting;
+use crate::commands::server::REDIS_VERSION;
 use crate::commands::table::table;
 use crate::config::{Config, Loaded, Params, values};
 use crate::engine::Engine;
@@ -81,7 +81,7 @@ fn found(
             term: TERM,
         },
         commands: table().all().len(),
-        lua: scripting::LUA,
+        redis_version: REDIS_VERSION,
         port,
         started,
     });

@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::scripts::{MachineBytes, Needs, ScriptFlags};
+use crate::config::params::Params;
 use crate::engine::Engine;
 use crate::engine::libraries::{Libraries, Library};
 use crate::script::{LOAD_MAX, LoadError, Loader, Registered, Settings, Vm};
@@ -199,7 +200,9 @@ struct Current {
 
 /// See the module.
 pub struct Functions {
-    settings: Settings,
+    params: Arc<Params>,
+    /// Redis's version that scripts and functions are told.
+    version: &'static str,
     current: Mutex<Current>,
     /// What values take in the machines of all workers.
     pub machines: MachineBytes,
@@ -207,17 +210,22 @@ pub struct Functions {
 
 impl Functions {
     /// None yet.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(params: Arc<Params>, version: &'static str) -> Self {
         Self {
-            settings,
+            params,
+            version,
             current: Mutex::default(),
             machines: MachineBytes::default(),
         }
     }
 
-    /// What Lua is made with.
+    /// What Lua is made with now.
     pub fn settings(&self) -> Settings {
-        self.settings
+        let bytes_max = self.params.live().script_bytes_max();
+        Settings {
+            memory_bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
+            version: self.version,
+        }
     }
 
     /// All functions as they are now. Whoever asks has a pass, or is content with what was there a moment ago.
@@ -233,7 +241,7 @@ impl Functions {
             let libraries = Arc::clone(engine.registry().libraries());
             if current.catalogue.changes != libraries.changes() {
                 let known = (current.catalogue.libraries.as_slice(), examined);
-                current.catalogue = Arc::new(Catalogue::of(&libraries, known, self.settings));
+                current.catalogue = Arc::new(Catalogue::of(&libraries, known, self.settings()));
             }
         }
         Arc::clone(&current.catalogue)

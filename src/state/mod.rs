@@ -26,7 +26,6 @@ use crate::engine::worker::Kit;
 use crate::engine::{Engine, Teller};
 use crate::metrics::Stats;
 use crate::pubsub::{Desk, PubSub};
-use crate::script::Settings;
 use crate::storage::Disk;
 
 pub use busy::{Busy, BusyScript, BusyScripts, NotKilled};
@@ -94,8 +93,8 @@ pub struct Parts {
     pub checkpoints: CheckpointOptions,
     /// How many commands there are, to count calls of.
     pub commands: usize,
-    /// What scripts and functions run in.
-    pub lua: Settings,
+    /// Redis's version that scripts and functions are told.
+    pub redis_version: &'static str,
     /// The port it listens on.
     pub port: u16,
     /// When the process started.
@@ -108,12 +107,14 @@ impl Server {
         let engine = Arc::new(parts.engine);
         let settings = Arc::clone(parts.params.live().checkpoint());
         let checkpoints = Checkpointer::new(Arc::clone(&engine), parts.disk, parts.checkpoints, settings);
+        let params = Arc::new(parts.params);
+        let functions = Functions::new(Arc::clone(&params), parts.redis_version);
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let server = Arc::new(Self {
             stats: Stats::new(parts.commands, engine.cells()),
             pubsub: Arc::new(PubSub::hearing(Arc::clone(engine.events()))),
             engine,
-            params: Arc::new(parts.params),
+            params,
             clients: Clients::default(),
             checkpoints: Arc::new(checkpoints),
             loading: Loading::default(),
@@ -122,7 +123,7 @@ impl Server {
             busy: BusyScripts::default(),
             script_watch: ScriptWatch::default(),
             scripts: Scripts::default(),
-            functions: Functions::new(parts.lua),
+            functions,
             space: Space::default(),
             active_expire: AtomicBool::new(true),
             started: parts.started,

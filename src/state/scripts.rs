@@ -64,6 +64,7 @@ impl ScriptFlags {
             (self.allow_stale, "allow-stale"),
             (self.no_cluster, "no-cluster"),
             (self.allow_cross_slot_keys, "allow-cross-slot-keys"),
+            (self.rollback, "rollback"),
         ];
         flags.into_iter().filter_map(|(is_set, name)| is_set.then_some(name))
     }

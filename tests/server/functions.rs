@@ -310,6 +310,38 @@ fn one_that_changes_nothing_runs_beside_others_and_may_not_write() {
 }
 
 #[test]
+fn one_with_the_flag_rollback_leaves_nothing_when_it_fails() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    load(
+        &mut conn,
+        "l",
+        "redis.register_function{function_name='f', flags={'rollback'}, callback=function(keys)
+            redis.call('set', keys[1], 1) error('no') end}",
+    );
+    let flags = conn.call(&["FUNCTION", "LIST"]).items()[0].items()[5].items()[0].items()[5].items();
+    assert_eq!(flags, [Value::Simple(b"rollback".to_vec())]);
+    assert!(error(&conn.call(&["FCALL", "f", "1", "k"])).contains("no script: f"));
+    assert_eq!(conn.call(&["EXISTS", "k"]), Value::Int(0));
+}
+
+#[test]
+fn memory_is_bounded_while_a_library_is_loaded() {
+    let server = Server::lokikv(&["wal.enabled=false", "scripts.memory_bytes_max=16777216"]);
+    let mut conn = server.connect();
+    let code = |doublings: usize| {
+        format!(
+            "#!lua name=l\nlocal s = 'x' for i = 1, {doublings} do s = s .. s end
+             redis.register_function('f', function() return #s end)"
+        )
+    };
+    let refused = error(&conn.call(&["FUNCTION", "LOAD", &code(24)]));
+    assert_eq!(refused, "ERR Error registering functions: ERR not enough memory");
+    assert_eq!(conn.call(&["FUNCTION", "LOAD", &code(16)]), Value::bulk("l"));
+    assert_eq!(conn.call(&["FCALL", "f", "0"]), Value::Int(1 << 16));
+}
+
+#[test]
 fn what_functions_take_is_told() {
     let server = in_memory();
     let mut conn = server.connect();

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use lokikv::checkpoint::CheckpointOptions;
 use lokikv::client::ClientHandle;
-use lokikv::commands::{scripting, table};
+use lokikv::commands::server::REDIS_VERSION;
+use lokikv::commands::table;
 use lokikv::config::{Params, load};
 use lokikv::engine::Engine;
 use lokikv::engine::ids::DatabaseId;
@@ -117,7 +118,7 @@ fn server(engine: Engine) -> Result<Arc<Server>, Box<dyn std::error::Error>> {
             term: 1,
         },
         commands: table::table().all().len(),
-        lua: scripting::LUA,
+        redis_version: REDIS_VERSION,
         port: 0,
         started: Instant::now(),
     }))

@@ -16,19 +16,11 @@ mod script;
 mod shebang;
 mod start;
 
-use super::server::REDIS_VERSION;
 use super::spec::{Spec, assert_sorted};
-use crate::script::Settings;
 
 pub use busy::{busy_or_was, busy_with};
 pub use find::{again, flags_of};
 pub use start::Start;
-
-/// What scripts and functions run in.
-pub const LUA: Settings = Settings {
-    memory_bytes_max: 1 << 30,
-    version: REDIS_VERSION,
-};
 
 /// The family, sorted by name.
 pub const COMMANDS: &[Spec] = &[

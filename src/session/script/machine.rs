@@ -75,12 +75,10 @@ impl Machine {
 
     /// The machine, with this compiled.
     pub(super) fn with(&mut self, server: &Arc<Server>, callee: &Callee) -> Result<&mut Made, CmdError> {
-        let made = match callee {
+        match callee {
             Callee::Script(script) => self.with_script(server, script),
             Callee::Function(function) => self.with_function(server, function),
-        }?;
-        made.vm.set_memory_bytes_max(bytes_max(server));
-        Ok(made)
+        }
     }
 
     /// The machine for scripts, with this one compiled.
@@ -93,6 +91,7 @@ impl Machine {
         }
         let settings = server.functions.settings();
         let made = self.scripts.get_or_insert_with(|| Made::new(server, Vm::new(settings)));
+        made.vm.set_memory_bytes_max(settings.memory_bytes_max);
         if !has(made) {
             let compiled = made.vm.load(script.sha, &script.body);
             compiled.map_err(|error| {
@@ -112,6 +111,7 @@ impl Machine {
         let made = self
             .functions
             .get_or_insert_with(|| Made::new(server, Vm::for_functions(settings)));
+        made.vm.set_memory_bytes_max(settings.memory_bytes_max);
         let library = &function.library;
         let loaded = self.loaded.get(&library.name);
         if !loaded.is_some_and(|loaded| Arc::ptr_eq(loaded, library)) {
@@ -136,10 +136,6 @@ fn tell_bytes_of(made: &mut Option<Made>, machines: &MachineBytes) {
     if let Some(made) = made {
         made.tell_bytes(machines);
     }
-}
-
-fn bytes_max(server: &Server) -> usize {
-    usize::try_from(server.params.live().script_bytes_max()).unwrap_or(usize::MAX)
 }
 
 impl Made {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::checkpoint::{CheckpointOptions, Origin};
 use crate::client::ClientHandle;
+use crate::commands::server::REDIS_VERSION;
 use crate::commands::table::table;
 use crate::commands::undo_tests::state::{Data, State};
 use crate::config::{Params, load};
@@ -92,7 +93,7 @@ impl Bench {
             },
             commands: table().all().len(),
             port: 0,
-            lua: crate::commands::scripting::LUA,
+            redis_version: REDIS_VERSION,
             started: Instant::now(),
         });
         let origin = Origin {
