@@ -29,8 +29,8 @@ const BOMBS: &[&str] = &[
     "local s = ('x'):rep(1e6) local t = {} for i = 1, 3000 do t[i] = s end return redis.call('RPUSH', 'k', unpack(t))",
     "local s = ('x'):rep(1e6) local t = {} for i = 1, 3000 do t[i] = s end redis.call('ECHO', unpack(t))",
     "redis.call('SET', 'big', ('x'):rep(1e6)) local t = {} for i = 1, 3000 do t[i] = 'big' end return redis.call('MGET', unpack(t))",
-    "redis.call('SET', 'big', ('x'):rep(1e6)) while true do redis.call('RPUSH', 'list', 'big') \
-     redis.call('SORT', 'list', 'BY', 'nosort', 'GET', 'big', 'GET', 'big', 'GET', 'big') end",
+    "redis.call('SET', 'big', ('x'):rep(1e6)) while true do redis.call('RPUSH', 'list', '') \
+     redis.call('SORT', 'list', 'BY', 'nosort', 'GET', 'big*', 'GET', 'big*', 'GET', 'big*') end",
     // It catches it, and tries again, until the calls that it makes at the end are refused.
     "for _ = 1, 30 do pcall(function() local t = {} while true do t[#t + 1] = {} end end) end error('enough')",
 ];
