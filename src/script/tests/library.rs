@@ -12,6 +12,7 @@ const LONG: &str = "local t, i = {1, 2}, 5 t[4] = 1 while i < 2^30 do t[i] = 1 i
 fn run_interrupted(host: &mut TestHost, script: &str) -> String {
     let mut vm = vm();
     let interrupter = vm.interrupter();
+    interrupter.arm();
     let (ended, wait) = std::sync::mpsc::channel::<()>();
     let armer = std::thread::spawn(move || {
         while wait.recv_timeout(Duration::from_millis(2)).is_err() {
