@@ -135,14 +135,22 @@ fn with_command<R>(stack: &mut Stack<'_>, work: impl FnOnce(&mut Stack<'_>, Resu
     result
 }
 
+const TOO_LONG: &[u8] = b"ERR the command's arguments are longer than what scripts.memory_bytes_max allows";
+
 /// Fills in the arguments as a command, unless they are none.
 fn fill(stack: &Stack<'_>, request: &mut OwnedRequest) -> Result<(), &'static [u8]> {
     if stack.arguments() == 0 {
         return Err(b"ERR Please specify at least one argument for this redis lib call");
     }
+    // One value may be many of them.
+    let mut room_bytes = stack.context().heap.limit();
     for at in 1..=stack.arguments() {
         match stack.kind(at) {
-            Kind::String => request.push(stack.argument_text(at).unwrap_or_default()),
+            Kind::String => {
+                let text = stack.argument_text(at).unwrap_or_default();
+                room_bytes = room_bytes.checked_sub(text.len()).ok_or(TOO_LONG)?;
+                request.push(text);
+            }
             Kind::Number => push_digits(request, stack.number(at).unwrap_or_default()),
             _ => return Err(b"ERR Lua redis lib command arguments must be strings or integers"),
         }
