@@ -11,6 +11,7 @@ mod library;
 mod libs;
 mod loading;
 mod lua;
+mod made;
 mod numbers;
 mod patterns;
 mod register;

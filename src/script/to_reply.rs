@@ -3,8 +3,7 @@
 //! **Invariant:** a reply is no larger than values may be: tables that are there many times would make it as large, and
 //! its writing as long, as a script likes.
 
-use super::host::Stop;
-use super::lua::{Kind, Stack};
+use super::lua::{Kind, Pacer, Raise, Stack};
 use super::numbers::{exact_i64, shortest, to_i64};
 use crate::resp::{Proto, Reply};
 
@@ -12,47 +11,47 @@ use crate::resp::{Proto, Reply};
 const DEPTH_MAX: usize = 1_000;
 /// What a value takes beside its text.
 const VALUE_BYTES: usize = 16;
+/// What writing it costs, in steps.
+const VALUE_STEPS: usize = 2;
 
 /// Up to which number doubles that are integers are written as such.
 const INTEGER_MAX: u64 = 1 << 62;
-
-/// Why there is no reply.
-#[derive(Debug)]
-pub(super) enum NoReply {
-    /// There is no room for it.
-    TooLarge,
-    /// The script may not go on.
-    Stopped,
-}
 
 /// Writes the value on top of the stack.
 ///
 /// # Errors
 /// If there is not enough memory, or the script is stopped; what has been written is no reply then.
-pub(super) fn write_reply(stack: &mut Stack<'_>, reply: &mut Reply) -> Result<(), NoReply> {
+pub(super) fn write_reply(stack: &mut Stack<'_>, reply: &mut Reply) -> Result<(), Raise> {
     let room_bytes = stack.context().heap.limit();
-    Writer { reply, room_bytes }.write(stack, 0)
+    let pacer = stack.pacer();
+    let mut writer = Writer {
+        reply,
+        room_bytes,
+        pacer,
+    };
+    writer.write(stack, 0)
 }
 
 struct Writer<'r> {
     reply: &'r mut Reply,
     /// How much more may be written.
     room_bytes: usize,
+    pacer: Pacer<'r>,
 }
 
 /// Writes what is on top; `false`: it is not what it should be.
-type Write<'r> = fn(&mut Writer<'r>, &mut Stack<'_>, usize) -> Result<bool, NoReply>;
+type Write<'r> = fn(&mut Writer<'r>, &mut Stack<'_>, usize) -> Result<bool, Raise>;
 
 impl<'r> Writer<'r> {
-    fn take_room(&mut self, text: &[u8]) -> Result<(), NoReply> {
+    fn take_room(&mut self, text: &[u8]) -> Result<(), Raise> {
         let left = self.room_bytes.checked_sub(VALUE_BYTES.saturating_add(text.len()));
-        self.room_bytes = left.ok_or(NoReply::TooLarge)?;
+        self.room_bytes = left.ok_or(Raise::Memory)?;
         Ok(())
     }
 
-    fn write(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), NoReply> {
+    fn write(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
         self.take_room(&[])?;
-        stack.context().step().map_err(|Stop| NoReply::Stopped)?;
+        self.pacer.spend(VALUE_STEPS)?;
         match stack.kind(-1) {
             Kind::String => {
                 let text = stack.string(-1).unwrap_or_default();
@@ -80,7 +79,7 @@ impl<'r> Writer<'r> {
     }
 
     /// A table is what the first of these fields says, or else an array.
-    fn write_table(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), NoReply> {
+    fn write_table(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
         let writers: [(&str, Kind, Write<'r>); 7] = [
             ("err", Kind::String, Self::write_error),
             ("ok", Kind::String, Self::write_status),
@@ -100,27 +99,27 @@ impl<'r> Writer<'r> {
         self.write_array(stack, depth + 1)
     }
 
-    fn write_error(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
+    fn write_error(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, Raise> {
         let text = trimmed(c_text(stack));
         self.take_room(text)?;
         self.reply.error_bytes(text);
         Ok(true)
     }
 
-    fn write_status(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
+    fn write_status(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, Raise> {
         let text = c_text(stack);
         self.take_room(text)?;
         self.reply.simple_bytes(text);
         Ok(true)
     }
 
-    fn write_double(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
+    fn write_double(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, Raise> {
         let digits = shortest_reply(stack.number(-1).unwrap_or_default());
         self.reply.double_of_digits(&digits);
         Ok(true)
     }
 
-    fn write_map(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, NoReply> {
+    fn write_map(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, Raise> {
         let map = self.reply.deferred_map();
         let mut n = 0;
         stack.push_nil();
@@ -136,7 +135,7 @@ impl<'r> Writer<'r> {
         Ok(true)
     }
 
-    fn write_set(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, NoReply> {
+    fn write_set(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<bool, Raise> {
         let set = self.reply.deferred_set();
         let mut n = 0;
         stack.push_nil();
@@ -151,14 +150,14 @@ impl<'r> Writer<'r> {
         Ok(true)
     }
 
-    fn write_big_number(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
+    fn write_big_number(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, Raise> {
         let text = c_text(stack);
         self.take_room(text)?;
         self.reply.big_number_bytes(text);
         Ok(true)
     }
 
-    fn write_verbatim(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, NoReply> {
+    fn write_verbatim(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, Raise> {
         let is_format = stack.get_field(-1, "format") == Kind::String;
         let is_text = stack.get_field(-2, "string") == Kind::String;
         if is_format && is_text {
@@ -174,7 +173,7 @@ impl<'r> Writer<'r> {
         Ok(is_format && is_text)
     }
 
-    fn write_array(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), NoReply> {
+    fn write_array(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
         let array = self.reply.deferred_array();
         let mut n = 0;
         while stack.get_element(-1, n + 1) != Kind::Nil {

@@ -3,10 +3,10 @@
 use super::api::Whose;
 use super::host::{Host, Stop};
 use super::library::Libraries;
-use super::lua::{Ended, Interrupter, Kept, Kind, NO_MEMORY, Stack, State};
+use super::lua::{Ended, Interrupter, Kept, Kind, NO_MEMORY, Raise, Stack, State};
 use super::sandbox;
 use super::sha1::Sha1;
-use super::to_reply::{NoReply, write_reply};
+use super::to_reply::write_reply;
 use crate::resp::{Proto, Reply, format_general};
 use std::collections::HashMap;
 use std::ffi::c_int;
@@ -198,7 +198,10 @@ impl Vm {
             if context.is_stopped.get() {
                 return Err(Stop);
             }
-            context.with_host(host, || answer(stack, ended, callee, reply))
+            let answered = context.with_host(host, || answer(stack, ended, callee, reply));
+            // It may have been armed again meanwhile.
+            state.disarm();
+            answered
         });
         outcome.map(Some)
     }
@@ -235,11 +238,11 @@ fn answer(stack: &mut Stack<'_>, ended: Ended, callee: Callee<'_>, reply: &mut R
     Ok(match ended {
         Ended::Returned => match write_reply(stack, reply) {
             Ok(()) => Outcome::Returned,
-            Err(NoReply::Stopped) => {
+            Err(Raise::Stopped) => {
                 reply.truncate(mark);
                 return Err(Stop);
             }
-            Err(NoReply::TooLarge) => {
+            Err(_) => {
                 reply.truncate(mark);
                 // What was being written is still there.
                 stack.pop(stack.top() - top);

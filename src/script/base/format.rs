@@ -1,6 +1,7 @@
 //! `string.format`. Numbers are written by C, as its formats are what Lua's are.
 
-use super::super::lua::{Pacer, Printed, Raise, Stack, print};
+use super::super::lua::{Printed, Raise, Stack, print};
+use super::super::made::Made;
 use super::super::numbers::{to_i64, to_u64};
 use super::super::patterns::BYTES_PER_STEP;
 use std::ffi::{CStr, c_int};
@@ -15,11 +16,7 @@ const STRETCH_BYTES: usize = 4_096;
 /// `format(format, values…)`
 pub(super) fn format(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let mut rest = stack.check_text(1)?;
-    let mut made = Made {
-        bytes: Vec::new(),
-        room: stack.context().heap.room(),
-        pacer: stack.pacer(),
-    };
+    let mut made = Formatted(Made::new(stack));
     let mut argument = 1;
     while let Some(escape) = memchr::memchr(b'%', rest) {
         let (plain, after) = rest.split_at(escape);
@@ -40,7 +37,7 @@ pub(super) fn format(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
         rest = after.get(how.len() + 1..).unwrap_or_default();
     }
     made.add(rest)?;
-    stack.push_text(&made.bytes)?;
+    stack.push_text(&made.0.bytes)?;
     Ok(1)
 }
 
@@ -65,21 +62,14 @@ fn how(format: &[u8]) -> Result<&[u8], Raise> {
     Ok(format.get(..len).unwrap_or_default())
 }
 
-/// What has been made so far, and how much it may be.
-struct Made<'a> {
-    bytes: Vec<u8>,
-    room: usize,
-    pacer: Pacer<'a>,
-}
+/// What has been made so far.
+struct Formatted<'a>(Made<'a>);
 
-impl Made<'_> {
+impl Formatted<'_> {
     fn add(&mut self, bytes: &[u8]) -> Result<(), Raise> {
-        if bytes.len() > self.room.saturating_sub(self.bytes.len()) {
-            return Err(Raise::Memory);
-        }
-        self.pacer.spend(1 + bytes.len() / BYTES_PER_STEP)?;
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
+        self.0.judge(bytes.len())?;
+        self.0.spend(1 + bytes.len() / BYTES_PER_STEP)?;
+        self.0.add(bytes)
     }
 
     fn add_value(&mut self, stack: &Stack<'_>, at: c_int, how: &[u8], letter: u8) -> Result<(), Raise> {
@@ -128,7 +118,7 @@ impl Made<'_> {
                     byte => quoted.push(byte),
                 }
             }
-            self.pacer.spend(stretch.len() / 4)?;
+            self.0.spend(stretch.len() / 4)?;
             self.add(&quoted)?;
         }
         self.add(b"\"")

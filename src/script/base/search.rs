@@ -12,29 +12,37 @@ pub(super) fn find(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     if stack.truth(4) || is_plain(until_nul(pattern)) {
         return find_plain(stack, text, pattern, from);
     }
-    let mut pacer = stack.pacer();
-    let (pattern, is_anchored) = anchored(pattern);
-    let mut matcher = Matcher::new(text, pattern, &mut pacer);
-    let Some(found) = matcher.find(from, is_anchored)? else {
-        stack.push_nil();
-        return Ok(1);
-    };
-    push_place(stack, &found);
-    Ok(2 + push_captures(stack, text, &matcher, &found, matcher.captures())?)
+    first_match(stack, (text, pattern, from), |stack, matcher, found| {
+        push_place(stack, found);
+        Ok(2 + push_captures(stack, text, matcher, found, matcher.captures())?)
+    })
 }
 
 /// `match(text, pattern, init)`: what the first match has captured.
 pub(super) fn match_(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let (text, pattern) = (stack.check_text(1)?, stack.check_text(2)?);
     let from = init(stack, text.len())?;
+    first_match(stack, (text, pattern, from), |stack, matcher, found| {
+        push_captures(stack, text, matcher, found, matcher.captures().max(1))
+    })
+}
+
+/// Has `push` push what is to be told of the first match; nil if there is none.
+fn first_match(
+    stack: &mut Stack<'_>,
+    (text, pattern, from): (&[u8], &[u8], usize),
+    push: impl FnOnce(&mut Stack<'_>, &Matcher<'_, '_>, &Match) -> Result<c_int, Raise>,
+) -> Result<c_int, Raise> {
     let mut pacer = stack.pacer();
     let (pattern, is_anchored) = anchored(pattern);
     let mut matcher = Matcher::new(text, pattern, &mut pacer);
-    let Some(found) = matcher.find(from, is_anchored)? else {
-        stack.push_nil();
-        return Ok(1);
-    };
-    push_captures(stack, text, &matcher, &found, matcher.captures().max(1))
+    match matcher.find(from, is_anchored)? {
+        Some(found) => push(stack, &matcher, &found),
+        None => {
+            stack.push_nil();
+            Ok(1)
+        }
+    }
 }
 
 /// `gmatch(text, pattern)`: a function that gives the captures of one match after the other. It keeps both, and from where

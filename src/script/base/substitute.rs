@@ -1,6 +1,7 @@
 //! `string.gsub`.
 
 use super::super::lua::{Buffer, Kind, Next, Raise, Stack, Steps};
+use super::super::made::Made;
 use super::super::patterns::{BYTES_PER_STEP, Captured, Match, Matcher};
 use super::search::{anchored, push_capture, push_captures};
 
@@ -132,10 +133,8 @@ impl Work<'_> {
     #[expect(clippy::cast_precision_loss, reason = "it is less than 2^53")]
     fn replace_by_text(&self, stack: &mut Stack<'_>) -> Result<Next, Raise> {
         let replacement = stack.check_text(3)?;
-        let mut made = Made {
-            bytes: Vec::with_capacity(self.text.len()),
-            room: stack.context().heap.room(),
-        };
+        let mut made = Made::new(stack);
+        made.bytes.reserve(self.text.len());
         let mut pacer = stack.pacer();
         let mut matcher = Matcher::new(self.text, self.pattern, &mut pacer);
         let (mut at, mut done) = (0, 0_i64);
@@ -145,7 +144,7 @@ impl Work<'_> {
             };
             done += 1;
             made.add(self.text.get(at..found.start).unwrap_or_default())?;
-            made.add_replacement(replacement, self.text, &matcher, &found)?;
+            add_text(&mut made, replacement, (self.text, &found), &matcher)?;
             at = found.end;
             if found.is_empty() {
                 let Some(byte) = self.text.get(at..=at) else {
@@ -166,52 +165,31 @@ impl Work<'_> {
     }
 }
 
-/// What has been made so far, and how much it may be.
-struct Made {
-    bytes: Vec<u8>,
-    room: usize,
-}
-
-impl Made {
-    fn add(&mut self, bytes: &[u8]) -> Result<(), Raise> {
-        if bytes.len() > self.room.saturating_sub(self.bytes.len()) {
-            return Err(Raise::Memory);
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    /// Adds the replacement, in which `%0` is the match, `%1` its first capture, and `%` before any other byte is that byte.
-    fn add_replacement(
-        &mut self,
-        mut replacement: &[u8],
-        text: &[u8],
-        matcher: &Matcher<'_, '_>,
-        found: &Match,
-    ) -> Result<(), Raise> {
-        while let Some(escape) = memchr::memchr(b'%', replacement) {
-            let (plain, rest) = replacement.split_at(escape);
-            self.add(plain)?;
-            let captured = match rest.get(1) {
-                Some(b'0') => Captured::Text(found.clone()),
-                Some(digit @ b'1'..=b'9') => matcher.captured(usize::from(digit - b'1'), found)?,
-                // As in C, a string ends with a NUL.
-                other => {
-                    self.add(&[other.copied().unwrap_or(0)])?;
-                    replacement = rest.get(2..).unwrap_or_default();
-                    continue;
-                }
-            };
-            match captured {
-                Captured::Text(place) => self.add(text.get(place).unwrap_or_default())?,
-                Captured::Position(at) => self.add_number(at + 1)?,
+/// Adds a replacement, in which `%0` is the match, `%1` its first capture, and `%` before any other byte is that byte.
+fn add_text(
+    made: &mut Made<'_>,
+    mut replacement: &[u8],
+    (text, found): (&[u8], &Match),
+    matcher: &Matcher<'_, '_>,
+) -> Result<(), Raise> {
+    while let Some(escape) = memchr::memchr(b'%', replacement) {
+        let (plain, rest) = replacement.split_at(escape);
+        made.add(plain)?;
+        let captured = match rest.get(1) {
+            Some(b'0') => Captured::Text(found.clone()),
+            Some(digit @ b'1'..=b'9') => matcher.captured(usize::from(digit - b'1'), found)?,
+            // As in C, a string ends with a NUL.
+            other => {
+                made.add(&[other.copied().unwrap_or(0)])?;
+                replacement = rest.get(2..).unwrap_or_default();
+                continue;
             }
-            replacement = rest.get(2..).unwrap_or_default();
+        };
+        match captured {
+            Captured::Text(place) => made.add(text.get(place).unwrap_or_default())?,
+            Captured::Position(at) => made.add(itoa::Buffer::new().format(at + 1).as_bytes())?,
         }
-        self.add(replacement)
+        replacement = rest.get(2..).unwrap_or_default();
     }
-
-    fn add_number(&mut self, number: usize) -> Result<(), Raise> {
-        self.add(itoa::Buffer::new().format(number).as_bytes())
-    }
+    made.add(replacement)
 }

@@ -1,6 +1,7 @@
 //! `cmsgpack`: values as MessagePack, and back, as the C library of Redis has it.
 
 use super::super::lua::{Kind, Native, Pacer, Raise, Stack};
+use super::super::made::Made;
 use super::super::numbers::to_i64;
 use std::ffi::c_int;
 
@@ -50,25 +51,17 @@ fn pack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     if stack.reserve(stack.arguments()).is_err() {
         return Err(Raise::Argument(0, "Too many arguments for MessagePack pack.".into()));
     }
-    let mut packing = Packing {
-        bytes: Vec::new(),
-        room: stack.context().heap.room(),
-        pacer: stack.pacer(),
-    };
+    let mut packing = Packing(Made::new(stack));
     for at in 1..=stack.arguments() {
         stack.push_copy(at);
         packing.put_value(stack, 0)?;
     }
-    stack.push_text(&packing.bytes)?;
+    stack.push_text(&packing.0.bytes)?;
     Ok(1)
 }
 
-/// What has been packed, and how much it may be.
-struct Packing<'a> {
-    bytes: Vec<u8>,
-    room: usize,
-    pacer: Pacer<'a>,
-}
+/// What has been packed.
+struct Packing<'a>(Made<'a>);
 
 impl Packing<'_> {
     /// Packs the value on top, and pops it.
@@ -78,12 +71,12 @@ impl Packing<'_> {
             Kind::String => {
                 let text = stack.string(-1).unwrap_or_default();
                 self.pay(text.len())?;
-                put_string(text, &mut self.bytes);
+                put_string(text, &mut self.0.bytes);
             }
-            Kind::Boolean => self.bytes.push(if stack.truth(-1) { 0xC3 } else { 0xC2 }),
-            Kind::Number => put_number(stack.number(-1).unwrap_or_default(), &mut self.bytes),
+            Kind::Boolean => self.0.bytes.push(if stack.truth(-1) { 0xC3 } else { 0xC2 }),
+            Kind::Number => put_number(stack.number(-1).unwrap_or_default(), &mut self.0.bytes),
             Kind::Table if depth < PACKED_DEPTH_MAX => self.put_table(stack, depth)?,
-            _ => self.bytes.push(0xC0),
+            _ => self.0.bytes.push(0xC0),
         }
         stack.pop(1);
         Ok(())
@@ -91,25 +84,22 @@ impl Packing<'_> {
 
     /// Counts what is done for a value, and judges what was packed and so many bytes more.
     fn pay(&mut self, more: usize) -> Result<(), Raise> {
-        self.pacer.spend(VALUE_STEPS + more / BYTES_PER_STEP)?;
-        if self.bytes.len().saturating_add(more) > self.room {
-            return Err(Raise::Memory);
-        }
-        Ok(())
+        self.0.spend(VALUE_STEPS + more / BYTES_PER_STEP)?;
+        self.0.judge(more)
     }
 
     fn put_table(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
         stack.reserve(3)?;
         let (count, is_array) = self.measure(stack)?;
         if is_array {
-            put_head(&mut self.bytes, count, (0x90, 0xDC));
+            put_head(&mut self.0.bytes, count, (0x90, 0xDC));
             for at in 1..=c_int::try_from(count).unwrap_or(c_int::MAX) {
                 stack.get_element(-1, at);
                 self.put_value(stack, depth + 1)?;
             }
             return Ok(());
         }
-        put_head(&mut self.bytes, count, (0x80, 0xDE));
+        put_head(&mut self.0.bytes, count, (0x80, 0xDE));
         stack.push_nil();
         while stack.next(-2) {
             stack.push_copy(-2);
@@ -125,7 +115,7 @@ impl Packing<'_> {
         let (mut count, mut largest, mut are_indices) = (0_usize, 0.0_f64, true);
         stack.push_nil();
         while stack.next(-2) {
-            self.pacer.spend(1)?;
+            self.0.spend(1)?;
             stack.pop(1);
             count += 1;
             match stack.number(-1).filter(|_| stack.kind(-1) == Kind::Number) {

@@ -3,6 +3,7 @@
 //! Sizes and places are judged before they are used; formats end at their first NUL, as in C.
 
 use super::super::lua::{Kind, Native, Raise, Stack};
+use super::super::made::Made;
 use super::super::numbers::to_u64;
 use std::ffi::c_int;
 
@@ -127,16 +128,16 @@ impl<'f> Format<'f> {
 
 fn pack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let mut format = Format::new(stack)?;
-    let mut packed = Vec::new();
+    let mut made = Made::new(stack);
     let mut argument = 2;
-    let (room, mut pacer) = (stack.context().heap.room(), stack.pacer());
     while let Some(item) = format.next()? {
-        pacer.spend(1)?;
+        made.spend(1)?;
+        let packed = &mut made.bytes;
         packed.resize(packed.len() + format.padding(packed.len(), &item), 0);
         match item.option {
             b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
                 let value = to_u64(number(stack, argument)?);
-                put_integer(&mut packed, &format, value, item.bytes);
+                put_integer(packed, &format, value, item.bytes);
             }
             b'x' => packed.push(0),
             #[expect(clippy::cast_possible_truncation, reason = "a float is what the format asks for")]
@@ -144,18 +145,15 @@ fn pack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
             b'd' => packed.extend(format.in_order(number(stack, argument)?.to_le_bytes())),
             b'c' | b's' => {
                 let text = text(stack, argument, &item)?;
-                if packed.len().saturating_add(text.len()) > room {
-                    return Err(Raise::Memory);
-                }
-                pacer.spend(text.len() / BYTES_PER_STEP)?;
-                packed.extend_from_slice(text);
-                packed.extend((item.option == b's').then_some(0));
+                made.spend(text.len() / BYTES_PER_STEP)?;
+                made.add(text)?;
+                made.bytes.extend((item.option == b's').then_some(0));
             }
             option => format.control(option)?,
         }
         argument += c_int::from(item.option.is_ascii_alphabetic() && item.option != b'x');
     }
-    stack.push_text(&packed)?;
+    stack.push_text(&made.bytes)?;
     Ok(1)
 }
 

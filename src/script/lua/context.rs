@@ -17,8 +17,6 @@ use std::ptr::{self, NonNull};
 
 /// Lua's objects are no more demanding than this.
 const ALIGN: usize = 16;
-/// After so many steps of work of ours the host is asked.
-const STEPS_UNASKED: u32 = 4096;
 
 /// The memory of a state: how much there is, and may be.
 #[derive(Debug, Default)]
@@ -94,8 +92,6 @@ pub(in crate::script) struct Context {
     pub(super) steps_left: Cell<usize>,
     /// Whether the running script has stopped the collection of garbage.
     pub(super) is_garbage_kept: Cell<bool>,
-    /// Steps of work of ours since the script began; see [`Context::step`].
-    steps: Cell<u32>,
     /// The state itself, not a coroutine of it.
     pub(super) main: Cell<*mut ffi::lua_State>,
     /// The library that is being loaded, if one is.
@@ -119,7 +115,6 @@ impl Context {
             is_stopped: Cell::new(false),
             steps_left: Cell::new(0),
             is_garbage_kept: Cell::new(false),
-            steps: Cell::new(0),
             main: Cell::new(ptr::null_mut()),
             loading: RefCell::default(),
             json: RefCell::default(),
@@ -149,7 +144,6 @@ impl Context {
         let host: NonNull<dyn Host> = unsafe { std::mem::transmute(NonNull::from(host)) };
         let outer = self.host.replace(Some(host));
         self.is_stopped.set(false);
-        self.steps.set(0);
         let result = work();
         self.host.set(outer);
         result
@@ -158,19 +152,6 @@ impl Context {
     /// Whether a script runs.
     pub(super) fn has_host(&self) -> bool {
         self.host.get().is_some()
-    }
-
-    /// A step of work of ours that may take many, and that no hook interrupts: the host is asked now and then whether the
-    /// script may go on.
-    #[inline]
-    pub(in crate::script) fn step(&self) -> Result<(), Stop> {
-        let steps = self.steps.get().wrapping_add(1);
-        self.steps.set(steps);
-        if steps.is_multiple_of(STEPS_UNASKED) {
-            self.ask(|host| host.interrupt())
-        } else {
-            Ok(())
-        }
     }
 
     /// Asks the host. Without one, nothing may be done. After a [`Stop`] it is asked no more.

@@ -6,7 +6,6 @@
 //! - What lies below `floor`, the arguments, is neither popped nor changed: their bytes can be borrowed for as long as
 //!   the call lasts.
 
-use super::super::host::Stop;
 use super::context::Context;
 use super::raise::Raise;
 use mlua::ffi;
@@ -110,7 +109,7 @@ impl<'a> Stack<'a> {
 
     /// A step of work that may take many; fails if Lua holds more than it may, or the script may not go on.
     pub(in crate::script) fn check_memory(&mut self) -> Result<(), Raise> {
-        self.context.step().map_err(|Stop| Raise::Stopped)?;
+        self.pacer().spend(1)?;
         if !self.context.heap.is_over() {
             return Ok(());
         }

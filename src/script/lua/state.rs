@@ -142,9 +142,7 @@ impl State {
                 .heap
                 .with_limit(|| unsafe { ffi::lua_pcall(stack.lua(), arguments, 1, below) })
         });
-        if self.interrupter.is_armed() || self.context.is_stopped.get() {
-            self.interrupter.disarm();
-        }
+        self.disarm();
         // SAFETY: as above.
         unsafe { ffi::lua_remove(stack.lua(), below) };
         // Not each time: it has a collection begin at once.
@@ -159,6 +157,13 @@ impl State {
             ffi::LUA_OK => Ended::Returned,
             ffi::LUA_ERRMEM => Ended::OutOfMemory,
             _ => Ended::Raised,
+        }
+    }
+
+    /// A script has ended: the next one does not ask.
+    pub(in crate::script) fn disarm(&self) {
+        if self.interrupter.is_armed() || self.context.is_stopped.get() {
+            self.interrupter.disarm();
         }
     }
 

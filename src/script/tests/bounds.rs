@@ -88,14 +88,24 @@ fn bombs_end_with_an_error_and_leave_nothing() {
     assert!(vm.memory_bytes() < 4 << 20, "{}", vm.memory_bytes());
 }
 
-/// The writing of a reply asks whether the script may go on, too, which has no hook any more.
+/// The writing of a reply asks whether the script may go on, too.
 #[test]
 fn a_reply_without_end_is_stopped() {
     let (mut vm, mut host) = (vm(), TestHost::default());
     host.is_stopping = true;
+    let interrupter = vm.interrupter();
+    let armer = std::thread::spawn(move || {
+        // The script itself has ended by then.
+        std::thread::sleep(Duration::from_millis(200));
+        interrupter.arm();
+    });
     let script = "local t = {1} for _ = 1, 60 do t = {t, t} end return t";
     assert_eq!(run_in(&mut vm, &mut host, Proto::Resp2, script), "stopped");
+    armer.join().unwrap();
     assert_eq!(host.questions, 1);
+    host.is_stopping = false;
+    assert_eq!(run_in(&mut vm, &mut host, Proto::Resp2, "return 1"), ":1\r\n");
+    assert_eq!(host.questions, 1, "nothing is left of it");
 }
 
 /// What may be made of values is bounded by what is left, and that is enough for what is no bomb.

@@ -1,6 +1,7 @@
 //! Values become JSON.
 
-use super::super::super::lua::{Kind, Pacer, Raise, Stack};
+use super::super::super::lua::{Kind, Raise, Stack};
+use super::super::super::made::Made;
 use super::settings::{InvalidNumbers, Settings};
 use crate::resp::format_general;
 use std::ffi::c_int;
@@ -9,13 +10,11 @@ pub(super) fn encode(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     super::one_argument(stack)?;
     let mut encoding = Encoding {
         settings: stack.json_settings(),
-        json: Vec::new(),
-        room: stack.context().heap.room(),
-        pacer: stack.pacer(),
+        made: Made::new(stack),
     };
     stack.push_copy(1);
     encoding.put(stack, 0)?;
-    stack.push_text(&encoding.json)?;
+    stack.push_text(&encoding.made.bytes)?;
     Ok(1)
 }
 
@@ -27,10 +26,7 @@ const BYTES_PER_STEP: usize = 4;
 
 struct Encoding<'a> {
     settings: Settings,
-    json: Vec<u8>,
-    /// How long the JSON may become.
-    room: usize,
-    pacer: Pacer<'a>,
+    made: Made<'a>,
 }
 
 /// Why a value can't be JSON.
@@ -41,11 +37,8 @@ fn refused(kind: Kind, why: &str) -> Raise {
 impl Encoding<'_> {
     /// Counts what is done for a value, and judges what was made and so many bytes more.
     fn pay(&mut self, more: usize) -> Result<(), Raise> {
-        self.pacer.spend(VALUE_STEPS + more / BYTES_PER_STEP)?;
-        if self.json.len().saturating_add(more) > self.room {
-            return Err(Raise::Memory);
-        }
-        Ok(())
+        self.made.spend(VALUE_STEPS + more / BYTES_PER_STEP)?;
+        self.made.judge(more)
     }
 
     /// Writes the value on top, and pops it.
@@ -55,11 +48,12 @@ impl Encoding<'_> {
             Kind::String => self.put_string(stack.string(-1).unwrap_or_default())?,
             Kind::Number => self.put_number(stack.number(-1).unwrap_or_default())?,
             Kind::Boolean => self
-                .json
+                .made
+                .bytes
                 .extend_from_slice(if stack.truth(-1) { b"true" } else { b"false" }),
             Kind::Table => self.put_table(stack, depth + 1)?,
-            Kind::Nil => self.json.extend_from_slice(b"null"),
-            _ if stack.is_null(-1) => self.json.extend_from_slice(b"null"),
+            Kind::Nil => self.made.bytes.extend_from_slice(b"null"),
+            _ if stack.is_null(-1) => self.made.bytes.extend_from_slice(b"null"),
             kind => return Err(refused(kind, "type not supported")),
         }
         stack.pop(1);
@@ -89,7 +83,7 @@ impl Encoding<'_> {
         let (mut largest, mut count) = (0.0_f64, 0_u64);
         stack.push_nil();
         while stack.next(-2) {
-            self.pacer.spend(1)?;
+            self.made.spend(1)?;
             stack.pop(1);
             let key = stack.number(-1).filter(|_| stack.kind(-1) == Kind::Number);
             match key {
@@ -113,68 +107,69 @@ impl Encoding<'_> {
     }
 
     fn put_array(&mut self, stack: &mut Stack<'_>, length: c_int, depth: usize) -> Result<(), Raise> {
-        self.json.push(b'[');
+        self.made.bytes.push(b'[');
         for at in 1..=length {
             if at > 1 {
-                self.json.push(b',');
+                self.made.bytes.push(b',');
             }
             stack.get_element(-1, at);
             self.put(stack, depth)?;
         }
-        self.json.push(b']');
+        self.made.bytes.push(b']');
         Ok(())
     }
 
     fn put_object(&mut self, stack: &mut Stack<'_>, depth: usize) -> Result<(), Raise> {
-        self.json.push(b'{');
+        self.made.bytes.push(b'{');
         let mut is_first = true;
         stack.push_nil();
         while stack.next(-2) {
             if !std::mem::take(&mut is_first) {
-                self.json.push(b',');
+                self.made.bytes.push(b',');
             }
             match stack.kind(-2) {
                 Kind::String => self.put_string(stack.string(-2).unwrap_or_default())?,
                 Kind::Number => {
-                    self.json.push(b'"');
+                    self.made.bytes.push(b'"');
                     self.put_number(stack.number(-2).unwrap_or_default())?;
-                    self.json.push(b'"');
+                    self.made.bytes.push(b'"');
                 }
                 kind => return Err(refused(kind, "table key must be a number or string")),
             }
-            self.json.push(b':');
+            self.made.bytes.push(b':');
             self.put(stack, depth)?;
         }
-        self.json.push(b'}');
+        self.made.bytes.push(b'}');
         Ok(())
     }
 
     fn put_number(&mut self, number: f64) -> Result<(), Raise> {
-        self.pacer.spend(NUMBER_STEPS)?;
+        self.made.spend(NUMBER_STEPS)?;
         if !number.is_finite() {
             match self.settings.encodes_invalid {
                 InvalidNumbers::Off => return Err(refused(Kind::Number, "must not be NaN or Inf")),
                 InvalidNumbers::Null => {
-                    self.json.extend_from_slice(b"null");
+                    self.made.bytes.extend_from_slice(b"null");
                     return Ok(());
                 }
                 InvalidNumbers::On if number.is_nan() => {
-                    self.json.extend_from_slice(b"nan");
+                    self.made.bytes.extend_from_slice(b"nan");
                     return Ok(());
                 }
                 InvalidNumbers::On => {}
             }
         }
         let precision = u8::try_from(self.settings.precision).unwrap_or(14);
-        self.json
+        self.made
+            .bytes
             .extend_from_slice(format_general(number, precision).as_bytes());
         Ok(())
     }
 
     fn put_string(&mut self, text: &[u8]) -> Result<(), Raise> {
         self.pay(text.len())?;
-        self.json.reserve(text.len() + 2);
-        self.json.push(b'"');
+        self.made.bytes.reserve(text.len() + 2);
+        self.made.bytes.push(b'"');
         for &byte in text {
             let escape = match byte {
                 b'"' => b'"',
@@ -186,17 +181,17 @@ impl Encoding<'_> {
                 0x0C => b'f',
                 b'\r' => b'r',
                 0..0x20 | 0x7F => {
-                    self.json.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+                    self.made.bytes.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
                     continue;
                 }
                 _ => {
-                    self.json.push(byte);
+                    self.made.bytes.push(byte);
                     continue;
                 }
             };
-            self.json.extend_from_slice(&[b'\\', escape]);
+            self.made.bytes.extend_from_slice(&[b'\\', escape]);
         }
-        self.json.push(b'"');
+        self.made.bytes.push(b'"');
         self.pay(0)
     }
 }
