@@ -98,14 +98,7 @@ fn pcall(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
 
 /// Runs the command that the arguments are, and pushes its reply; whether that is an error.
 fn run_command(stack: &mut Stack<'_>) -> Result<bool, Raise> {
-    with_command(stack, |stack, command| {
-        let command = match command {
-            Ok(command) => command,
-            Err(text) => {
-                push_error(stack, text);
-                return Ok(true);
-            }
-        };
+    let called = with_command(stack, |stack, command| {
         let context = stack.context();
         let mut reply = context.reply.take();
         reply.set_proto(context.proto.get());
@@ -121,15 +114,21 @@ fn run_command(stack: &mut Stack<'_>) -> Result<bool, Raise> {
             context.reply.replace(reply);
         }
         result
+    });
+    called.unwrap_or_else(|text| {
+        push_error(stack, text);
+        Ok(true)
     })
 }
 
-/// Does `work` with the command that the arguments are, or with why they are none.
-fn with_command<R>(stack: &mut Stack<'_>, work: impl FnOnce(&mut Stack<'_>, Result<Args<'_>, &[u8]>) -> R) -> R {
+/// Does `work` with the command that the arguments are; the error is why they are none.
+fn with_command<R>(
+    stack: &mut Stack<'_>,
+    work: impl FnOnce(&mut Stack<'_>, Args<'_>) -> R,
+) -> Result<R, &'static [u8]> {
     let context = stack.context();
     let mut request = context.request.take();
-    let is_command = fill(stack, &mut request);
-    let result = work(stack, is_command.map(|()| request.args()));
+    let result = fill(stack, &mut request).map(|()| work(stack, request.args()));
     request.clear();
     context.request.replace(request);
     result
@@ -276,14 +275,7 @@ fn debug(_: &mut Stack<'_>) -> Result<c_int, Raise> {
 }
 
 fn acl_check(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
-    with_command(stack, |stack, command| {
-        let command = match command {
-            Ok(command) => command,
-            Err(text) => {
-                push_error(stack, text);
-                return Err(Raise::Top);
-            }
-        };
+    let checked = with_command(stack, |stack, command| {
         match stack.context().ask(|host| Ok(host.acl_check(command))) {
             Err(Stop) => Err(Raise::Stopped),
             Ok(None) => refuse(stack, "ERR Invalid command passed to redis.acl_check_cmd()"),
@@ -292,5 +284,9 @@ fn acl_check(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
                 Ok(1)
             }
         }
+    });
+    checked.unwrap_or_else(|text| {
+        push_error(stack, text);
+        Err(Raise::Top)
     })
 }

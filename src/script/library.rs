@@ -31,13 +31,31 @@ pub enum LoadError {
     Empty,
 }
 
+impl LoadError {
+    /// What it says before the message, if it has one.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Compile(_) => "Error compiling function: ",
+            Self::Register(_) => "Error registering functions: ",
+            Self::Empty => "No functions registered",
+        }
+    }
+
+    /// What Lua says of it, if it does.
+    #[must_use]
+    pub fn message(&self) -> Option<&[u8]> {
+        match self {
+            Self::Compile(message) | Self::Register(message) => Some(message),
+            Self::Empty => None,
+        }
+    }
+}
+
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Compile(message) => write!(f, "Error compiling function: {}", String::from_utf8_lossy(message)),
-            Self::Register(message) => write!(f, "Error registering functions: {}", String::from_utf8_lossy(message)),
-            Self::Empty => f.write_str("No functions registered"),
-        }
+        let message = String::from_utf8_lossy(self.message().unwrap_or_default());
+        write!(f, "{}{message}", self.what())
     }
 }
 
@@ -107,13 +125,6 @@ impl Host for Hurry {
 }
 
 impl Vm {
-    /// Whether a library is loaded.
-    #[must_use]
-    pub fn has_library(&self, name: &[u8]) -> bool {
-        let libraries = self.libraries.as_ref();
-        libraries.is_some_and(|libraries| libraries.loaded.contains_key(name))
-    }
-
     /// Loads a library, in place of the one that has the same name; which functions it has.
     ///
     /// # Errors

@@ -63,9 +63,7 @@ pub(super) fn note(
 #[inline]
 pub(super) fn count_of_script(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
     kit.counters().commands.add(1);
-    if let Some(stats) = cx.server.stats.command(kit.cell(), command.id) {
-        stats.record(took.as_nanos() as u64);
-    }
+    record(cx, kit, command, took);
 }
 
 /// Puts a call of a script into the logs that want it. They do not name its client, as in Redis.
@@ -79,11 +77,15 @@ pub(super) fn log_of_script(cx: &WorkerCx, kit: &Kit, call: &Call<'_>, took: Opt
 
 /// Counts a call, and takes a latency sample of it if it was long.
 fn count(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
-    let stats = &cx.server.stats;
-    if let Some(stats) = stats.command(kit.cell(), command.id) {
+    record(cx, kit, command, took);
+    note_latency(cx, kit, command, took);
+}
+
+#[inline]
+fn record(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
+    if let Some(stats) = cx.server.stats.command(kit.cell(), command.id) {
         stats.record(took.as_nanos() as u64);
     }
-    note_latency(cx, kit, command, took);
 }
 
 /// Takes a latency sample of a call, if it was long.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::busy::{busy_with, end_scripts};
-use super::library::{check_functions, examine, name, refused};
+use super::library::{check_functions, examine, library_is_there, name, refused};
 use super::payload;
 use crate::commands::context::{Scripting, SessionCx};
 use crate::commands::error::CmdError;
@@ -217,12 +217,7 @@ fn load(cx: &mut dyn Scripting, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     let (server, name) = (Arc::clone(cx.server()), name(code)?);
     let check = |now: &Catalogue| {
         if !replaces && now.library(&name).is_some() {
-            return Err(CmdError::quoting(
-                "ERR Library '",
-                &name,
-                usize::MAX,
-                "' already exists",
-            ));
+            return Err(library_is_there(&name));
         }
         Ok(())
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::commands::error::CmdError;
 use crate::engine::CollectionError;
 use crate::engine::libraries::Library;
-use crate::script::{HeaderError, LoadError, library_name};
+use crate::script::{HeaderError, library_name};
 use crate::state::{Catalogue, Examiner, Known};
 
 /// The name that the first line gives: `#!lua name=…`.
@@ -26,20 +26,20 @@ pub(super) fn name(code: &[u8]) -> Result<Vec<u8>, CmdError> {
 /// When it is none.
 pub(super) fn examine(examiner: &mut Examiner, name: &[u8], code: &[u8]) -> Result<Known, CmdError> {
     let library = Arc::new(Library::new(name, code));
-    examiner.examine(library).map_err(|error| match error {
-        LoadError::Compile(message) => quoting("ERR Error compiling function: ", &message),
-        LoadError::Register(message) => quoting("ERR Error registering functions: ", &message),
-        LoadError::Empty => CmdError::text("ERR No functions registered"),
+    examiner.examine(library).map_err(|error| {
+        let message = error.message().unwrap_or_default();
+        CmdError::quoting(&format!("ERR {}", error.what()), message, usize::MAX, "")
     })
-}
-
-fn quoting(before: &str, message: &[u8]) -> CmdError {
-    CmdError::quoting(before, message, usize::MAX, "")
 }
 
 /// Why libraries cannot be changed, in the engine's words.
 pub(super) fn refused(error: CollectionError) -> CmdError {
     format!("ERR {error}").into()
+}
+
+/// A library of this name is there already.
+pub(super) fn library_is_there(name: &[u8]) -> CmdError {
+    CmdError::quoting("ERR Library '", name, usize::MAX, "' already exists")
 }
 
 /// A function of this name is there already.

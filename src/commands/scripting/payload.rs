@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::library::{check_functions, examine, function_is_there, name, refused};
+use super::library::{check_functions, examine, function_is_there, library_is_there, name, refused};
 use crate::commands::context::Scripting;
 use crate::commands::error::CmdError;
 use crate::commands::help::subcommand_syntax;
@@ -68,12 +68,7 @@ fn examined(server: &Server, payload: &[u8]) -> Result<Vec<Known>, CmdError> {
         let code = code.map_err(in_redis_words)?;
         let name = name(&code)?;
         if libraries.contains(&name) {
-            return Err(CmdError::quoting(
-                "ERR Library '",
-                &name,
-                usize::MAX,
-                "' already exists",
-            ));
+            return Err(library_is_there(&name));
         }
         let library = examine(&mut examiner, &name, &code)?;
         for function in library.functions.iter() {

@@ -154,7 +154,6 @@ fn one_that_loads_for_too_long_is_stopped() {
         let since = Instant::now();
         assert_eq!(load(&mut vm, "l", body), timeout, "{body}");
         assert!(since.elapsed() < Duration::from_secs(5));
-        assert!(!vm.has_library(b"l"));
     }
     register(&mut vm, "l", "f", "return 1");
     assert_eq!(call(&mut vm, "l", "f"), ":1\r\n");

@@ -84,9 +84,8 @@ impl Machine {
     /// The machine for scripts, with this one compiled.
     pub(super) fn with_script(&mut self, server: &Arc<Server>, script: &Script) -> Result<&mut Made, CmdError> {
         self.follow(server);
-        let is_full = self.compiled > server.scripts.count() + STALE_MAX;
         let has = |made: &Made| made.vm.has(script.sha);
-        if is_full && !self.scripts.as_ref().is_some_and(has) {
+        if !self.scripts.as_ref().is_some_and(has) && self.compiled > server.scripts.count() + STALE_MAX {
             self.forget_scripts();
         }
         let settings = server.functions.settings();
