@@ -41,6 +41,11 @@ pub fn slack(max: u64) -> u64 {
     max / SLACK_SHARE + SLACK_BYTES
 }
 
+/// Whoever has to evict goes on until so much is free, so that not every command has to: a 1,024th of the limit, and not
+/// more than that takes no time.
+const HEADROOM_SHARE: u64 = 1024;
+const HEADROOM_BYTES_MAX: u64 = 4096;
+
 /// How eviction gets on.
 #[derive(Default)]
 pub struct Pressure {
@@ -145,11 +150,19 @@ impl Server {
         self.engine.eviction().is_on() && !self.pressure.is_exhausted.load(Ordering::Relaxed)
     }
 
-    /// How much has to be evicted: what will be free soon apart.
-    fn excess_bytes(&self, max: u64) -> u64 {
+    /// How much more than `target` is in use, what will be free soon apart. Not all of that: while a large value is being
+    /// dropped others may take some room, but no more than the limit `max` leaves them.
+    fn excess_bytes(&self, max: u64, target: u64) -> u64 {
+        let reaper = self.engine.reaper();
         // First: what has gone meanwhile is no longer among the used.
-        let owed = self.engine.reaper().owed_bytes();
-        self.used_bytes().saturating_sub(owed).saturating_sub(max)
+        let (owed, is_flush) = (reaper.owed_bytes(), reaper.owes_collections());
+        let used = self.used_bytes();
+        let at_once = if is_flush {
+            0
+        } else {
+            used.saturating_sub(max.saturating_add(slack(max) / 2))
+        };
+        used.saturating_sub(owed).saturating_sub(target).max(at_once)
     }
 
     /// Evicts keys where more memory is in use than may be; whether a command that needs some may run then. The thread
@@ -172,13 +185,16 @@ impl Server {
         let (engine, max) = (&self.engine, self.params.live().maxmemory());
         let can_evict = engine.eviction().is_on() && !kit.awaits_data() && !engine.holds_expiry(kit.now_ms());
         let (mut found, mut is_first, began) = (can_evict, true, Instant::now());
-        while found && max != 0 && self.excess_bytes(max) > 0 {
+        let headroom = HEADROOM_BYTES_MAX.min(max / HEADROOM_SHARE);
+        let mut target = max;
+        while found && max != 0 && self.excess_bytes(max, target) > 0 {
             if !is_first && longest.is_some_and(|longest| began.elapsed() >= longest) {
                 break;
             }
             found = kit.evict(engine, Among::All);
-            is_first = false;
+            (is_first, target) = (false, max - headroom);
         }
+        let found = found || can_evict && !is_first && self.excess_bytes(max, max) == 0;
         self.pressure.is_exhausted.store(can_evict && !found, Ordering::Relaxed);
         if !is_first {
             self.note_eviction(kit, began.elapsed());
@@ -225,7 +241,7 @@ impl Server {
         let max = self.params.live().maxmemory();
         let found = !self.is_over_memory() || self.evict_for(kit, Some(longest));
         self.pressure.note(self.is_over_memory(), kit.now_ms());
-        let is_left = found && max != 0 && self.excess_bytes(max) > 0;
+        let is_left = found && max != 0 && self.excess_bytes(max, max) > 0;
         self.relieve_collections(kit, longest) || is_left
     }
 

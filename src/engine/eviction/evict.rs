@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use parking_lot::MutexGuard;
+
 use super::policy::{Noting, Order, Policy};
 use super::pool::{Candidate, Pool, Pools};
 use super::shares::Shares;
 use super::state::Eviction;
 use crate::engine::Engine;
-use crate::engine::collection::Collection;
+use crate::engine::collection::{Collection, Shard, ShardState};
 use crate::engine::effect::Effect;
 use crate::engine::events::Classes;
-use crate::engine::ids::{CollectionId, ShardNo};
+use crate::engine::ids::CollectionId;
 use crate::engine::scope::Scope;
 use crate::engine::settings::Traits;
 use crate::engine::watch::Cause;
@@ -170,7 +172,7 @@ impl Kit {
     fn sample(&mut self, engine: &Engine, (collection, policy): (&Collection, Policy), pool: &mut Pool) -> bool {
         let now_ms = self.now_ms;
         let is_volatile = policy.is_volatile();
-        let Some(shard) = self.draw_shard(collection, is_volatile) else {
+        let Some(state) = self.draw_shard(collection, is_volatile) else {
             return false;
         };
         let order = policy.order();
@@ -180,7 +182,6 @@ impl Kit {
             engine.eviction.samples()
         };
         let frequency = engine.eviction.frequency();
-        let state = collection.shard(shard).lock();
         let mut look = |entry: EntryRef<'_>| {
             let rank = rank(&entry, order, frequency, now_ms);
             if pool.wants(rank, entry.key().len()) {
@@ -198,18 +199,15 @@ impl Kit {
         true
     }
 
-    /// A shard with keys that may be evicted.
-    fn draw_shard(&mut self, collection: &Collection, is_volatile: bool) -> Option<ShardNo> {
-        let count = collection.shards_if_any().len();
-        let first = self.random_below(count);
-        let has_some = |number: &ShardNo| {
-            collection.shard_if_any(*number).is_some_and(|shard| {
-                let state = shard.lock();
+    /// A shard with keys that may be evicted, locked.
+    fn draw_shard<'c>(&mut self, collection: &'c Collection, is_volatile: bool) -> Option<MutexGuard<'c, ShardState>> {
+        let shards = collection.shards_if_any();
+        let (before, from) = shards.split_at(self.random_below(shards.len()));
+        from.iter().chain(before).map(Shard::lock).find(
+            |state| {
                 if is_volatile { state.expires > 0 } else { state.keys > 0 }
-            })
-        };
-        let mut numbers = (first..count).chain(0..first).map(|at| ShardNo::new(at as u32));
-        numbers.find(has_some)
+            },
+        )
     }
 
     /// Evicts a key if it still is what it was; whether it did.
