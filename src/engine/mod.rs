@@ -178,6 +178,7 @@ impl Engine {
             free_cells: Mutex::new((0..cells).rev().collect()),
             waiter_ids: AtomicU64::new(1),
             events: Arc::default(),
+            eviction: Eviction::default(),
         })
     }
 

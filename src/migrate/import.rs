@@ -19,6 +19,7 @@ use crate::engine::libraries::Library;
 use crate::engine::registry::{Slot, numbered_name};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
+use crate::page::Access;
 use crate::rdb::convert::stored;
 use crate::rdb::{Entry, Event, Reader};
 use crate::storage::Disk;

@@ -167,11 +167,11 @@ SET a 1
 /// Each line with its reply.
 fn replies(conn: &mut Conn) -> Vec<String> {
     let lines = LINES.lines().filter(|line| !line.is_empty());
-    let mut ask = |line: &str| {
+    let ask = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
         format!("{line}: {:?}", conn.call(&words))
     };
-    lines.map(|line| ask(line)).collect()
+    lines.map(ask).collect()
 }
 
 #[test]

@@ -456,7 +456,7 @@ fn restored_keys_are_as_old_and_as_used_as_is_said() {
     call(&mut conn, "SET k v");
     let payload = conn.call(&["DUMP", "k"]);
     let payload = payload.bytes().unwrap().to_vec();
-    let mut restore = |conn: &mut Conn, key: &str, option: &str, value: &str| {
+    let restore = |conn: &mut Conn, key: &str, option: &str, value: &str| {
         let words = [
             b"RESTORE",
             key.as_bytes(),

@@ -94,7 +94,7 @@ fn a_large_string_becomes_chunks_in_its_entry() {
         assert_eq!((Shared::strong_count(&shared), bytes(&entry)), (2, vec![1; 200_000]));
         assert_eq!(
             (entry.key(), entry.expire_at_ms(), entry.access()),
-            (&b"key"[..], expire, 3)
+            (&b"key"[..], expire, Access::from(3))
         );
         assert!(entry.shared_mut().is_none() && entry.inline_mut().is_none() && entry.big_mut().is_none());
         let text = entry.text_mut().map(|text| text.heap_bytes());

@@ -284,7 +284,8 @@ fn decay() {
     let mut conn = server.connect();
     fill_by_age(&mut conn, 0);
     let payload = conn.call(&["DUMP", "k"]).bytes().unwrap().to_vec();
-    conn.call(&[b"RESTORE", b"old", b"0".as_slice(), &payload, b"IDLETIME", b"600"]);
+    let words = [&b"RESTORE"[..], b"old", b"0", &payload, b"IDLETIME", b"600"];
+    assert_eq!(conn.call(&words), Value::ok());
     set(&mut conn, "maxmemory-policy", "allkeys-lfu");
     assert_eq!(call(&mut conn, "OBJECT FREQ old"), Value::Int(0));
     set(&mut conn, "lfu-decay-time", "0");
