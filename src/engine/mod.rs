@@ -276,7 +276,7 @@ impl Engine {
     /// What is left of a limit of `max` bytes (0: no limit) on the data and `beside`.
     pub fn margin(&self, max: u64, beside: u64) -> Margin {
         // First: what has gone meanwhile is no longer among the used.
-        let owed = self.reaper.owed_bytes();
+        let owed = self.reaper.owed_bytes().saturating_add(self.eviction.retired_bytes());
         let used = self.used_bytes() + beside;
         if max == 0 || used <= max {
             Margin::Some

@@ -156,7 +156,8 @@ impl Server {
         let reaper = self.engine.reaper();
         // First: what has gone meanwhile is no longer among the used.
         let (owed, is_flush) = (reaper.owed_bytes(), reaper.owes_collections());
-        let used = self.used_bytes();
+        let retired = self.engine.eviction().retired_bytes();
+        let used = self.used_bytes().saturating_sub(retired);
         let at_once = if is_flush {
             0
         } else {

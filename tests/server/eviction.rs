@@ -18,7 +18,7 @@ const POLICIES: [&str; 9] = [
     "volatile-random",
     "volatile-ttl",
 ];
-const LIMIT: u64 = 4 << 20;
+const LIMIT: u64 = 2 << 20;
 
 fn call(conn: &mut Conn, line: &str) -> Value {
     conn.call(&line.split(' ').collect::<Vec<_>>())
@@ -77,7 +77,11 @@ fn all(conn: &mut Conn, databases: &[&str]) -> BTreeMap<(String, String), String
         assert_eq!(conn.call(&["SELECT", database]), Value::ok());
         for key in call(conn, "KEYS *").items() {
             let key = key.text();
-            let value = conn.call(&["DUMP", &key]).text();
+            let value = if key == "members" {
+                format!("{:?}", conn.call(&["SMEMBERS", &key]).sorted())
+            } else {
+                conn.call(&["GET", &key]).text()
+            };
             all.insert(((*database).to_owned(), key), value);
         }
     }
@@ -93,15 +97,15 @@ fn each_policy_keeps_to_the_limit() {
         assert_eq!(call(&mut conn, "FLUSHALL"), Value::ok());
         set(&mut conn, "maxmemory-policy", policy);
         let before = figure(&mut conn, "evicted_keys");
-        for part in 0..6 {
-            fill(&mut conn, &format!("part{part}"), 10_000);
+        for part in 0..4 {
+            fill(&mut conn, &format!("part{part}"), 6_000);
             let used = figure(&mut conn, "used_memory");
             assert!(used < most(LIMIT), "{policy}: {used}");
         }
         let evicted = figure(&mut conn, "evicted_keys") - before;
         let kept = call(&mut conn, "DBSIZE").int().unwrap() as u64;
-        assert_eq!(evicted + kept, 60_000, "{policy}");
-        assert!(evicted > 20_000 && kept > 10_000, "{policy}: {kept} kept");
+        assert_eq!(evicted + kept, 24_000, "{policy}");
+        assert!(evicted > 8_000 && kept > 5_000, "{policy}: {kept} kept");
     }
     assert!(figure(&mut conn, "current_eviction_exceeded_time") < 10_000);
 }
@@ -120,10 +124,10 @@ fn what_is_left_is_the_same_after_a_restart() {
         let mut conn = server.connect();
         set(&mut conn, "maxmemory", &LIMIT.to_string());
         set(&mut conn, "maxmemory-policy", "allkeys-lru");
-        assert_eq!(call(&mut conn, "COLLECTION CREATE ranked TYPE bcust"), Value::ok());
+        assert_eq!(call(&mut conn, "COLLECTION CREATE ranked KIND bcust"), Value::ok());
         for (at, database) in ["0", "3", "ranked"].iter().cycle().take(9).enumerate() {
             assert_eq!(conn.call(&["SELECT", database]), Value::ok());
-            fill(&mut conn, &format!("round{at}"), 5_000);
+            fill(&mut conn, &format!("round{at}"), 2_500);
             let members: Vec<String> = (0..2000).map(|member| format!("member{at}:{member}")).collect();
             let words: Vec<&str> = ["SADD", "members"]
                 .into_iter()
@@ -131,7 +135,7 @@ fn what_is_left_is_the_same_after_a_restart() {
                 .collect();
             assert!(!conn.call(&words).is_error());
         }
-        assert!(figure(&mut conn, "evicted_keys") > 10_000);
+        assert!(figure(&mut conn, "evicted_keys") > 5_000);
         // Nothing goes while it is looked at.
         set(&mut conn, "maxmemory", "0");
         let before = all(&mut conn, &["0", "3", "ranked"]);
@@ -181,8 +185,8 @@ fn those_that_are_used_often_stay() {
     }
     assert_eq!(call(&mut conn, "OBJECT FREQ often:7"), Value::Int(25));
     set(&mut conn, "maxmemory", &LIMIT.to_string());
-    fill(&mut conn, "scan", 60_000);
-    assert!(figure(&mut conn, "evicted_keys") > 20_000);
+    fill(&mut conn, "scan", 25_000);
+    assert!(figure(&mut conn, "evicted_keys") > 8_000);
     let left = call(&mut conn, "KEYS often:*").items().len();
     assert!(left > 490, "{left} of 500 are left");
 }
@@ -238,7 +242,8 @@ fn only_those_that_die_go_and_what_dies_first_goes_first() {
     );
     assert_eq!(call(&mut conn, "GET kept:1").text(), "v");
     assert_eq!(call(&mut conn, "KEYS kept:*").items().len(), 2_000);
-    assert!(figure(&mut conn, "total_eviction_exceeded_time") >= figure(&mut conn, "current_eviction_exceeded_time"));
+    let current_ms = figure(&mut conn, "current_eviction_exceeded_time");
+    assert!(figure(&mut conn, "total_eviction_exceeded_time") >= current_ms);
 }
 
 #[test]
@@ -262,8 +267,8 @@ fn a_cache_and_a_database_live_in_one_server() {
     let before = all(&mut conn, &["ledger"]);
     assert_eq!(before.len(), 3_000);
     assert_eq!(call(&mut conn, "SELECT 0"), Value::ok());
-    fill(&mut conn, "cached", 60_000);
-    assert!(figure(&mut conn, "evicted_keys") > 20_000);
+    fill(&mut conn, "cached", 25_000);
+    assert!(figure(&mut conn, "evicted_keys") > 8_000);
     assert!(before == all(&mut conn, &["ledger"]));
     server.kill9();
     server.restart();
@@ -293,13 +298,13 @@ fn a_collection_has_a_limit_and_a_policy_of_its_own() {
     let config = "COLLECTION CONFIG cache SET policy allkeys-lfu max-bytes 1mb";
     assert_eq!(call(&mut conn, config), Value::ok());
     assert_eq!(call(&mut conn, "SELECT cache"), Value::ok());
-    fill(&mut conn, "cached", 30_000);
+    fill(&mut conn, "cached", 15_000);
     await_that("the limit is kept", || {
-        call(&mut conn, "COLLECTION INFO cache").field("bytes").unwrap().int() <= Some(1_000_000)
+        call(&mut conn, "COLLECTION INFO cache").field("bytes").unwrap().int() <= Some(1 << 20)
     });
     let told = call(&mut conn, "COLLECTION INFO cache");
     let of = |name: &str| told.field(name).unwrap().int().unwrap();
-    assert_eq!(of("evicted") + of("keys"), 30_000);
+    assert_eq!(of("evicted") + of("keys"), 15_000);
     assert_eq!(of("evicted") as u64, figure(&mut conn, "evicted_keys"));
     // How often its keys are used is counted there, and not elsewhere.
     call(&mut conn, "SET fresh v");
@@ -324,7 +329,7 @@ fn a_collection_has_a_limit_and_a_policy_of_its_own() {
 fn transactions_and_scripts_find_room_or_are_refused_as_a_whole() {
     let server = in_memory();
     let mut conn = server.connect();
-    fill(&mut conn, "k", 1_000);
+    fill(&mut conn, "k", 3_000);
     let queue = |conn: &mut Conn| {
         assert_eq!(call(conn, "MULTI"), Value::ok());
         assert_eq!(call(conn, "SET a 1").text(), "QUEUED");
@@ -352,12 +357,13 @@ fn transactions_and_scripts_find_room_or_are_refused_as_a_whole() {
     set(&mut other, "maxmemory", "0");
     queue(&mut conn);
     set(&mut other, "maxmemory-policy", "allkeys-lru");
-    set(&mut other, "maxmemory", "20kb");
+    set(&mut other, "maxmemory", "300kb");
     assert_eq!(call(&mut conn, "EXEC").items(), [Value::ok(), Value::ok()]);
     assert_eq!(
         call(&mut conn, "EVAL return{redis.call('set','c','1')} 0").items(),
         [Value::ok()]
     );
+    await_that("the rest goes", || figure(&mut conn, "used_memory") <= 300_000);
     assert!(figure(&mut conn, "evicted_keys") > 500);
 }
 
@@ -429,7 +435,7 @@ fn many_clients_at_once_keep_to_the_limit() {
             scope.spawn(move || {
                 for round in 0..4 {
                     own.call(&["SELECT", &(writer % 2).to_string()]);
-                    fill(&mut own, &format!("w{writer}r{round}"), 5_000);
+                    fill(&mut own, &format!("w{writer}r{round}"), 2_500);
                 }
             });
         }
@@ -446,7 +452,7 @@ fn many_clients_at_once_keep_to_the_limit() {
             call(&mut conn, "DBSIZE").int().unwrap()
         })
         .sum();
-    assert_eq!(figure(&mut conn, "evicted_keys") + kept as u64, 80_000);
+    assert_eq!(figure(&mut conn, "evicted_keys") + kept as u64, 40_000);
 }
 
 #[test]

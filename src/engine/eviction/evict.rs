@@ -246,7 +246,11 @@ impl Kit {
             (Cause::Eviction, Classes::EVICTED, "evicted")
         };
         let effect = Effect::Delete { key: key.bytes };
+        let retired = state.index.retired_bytes();
         scope.apply_under(collection, shard, &mut state, key, &effect, cause);
+        engine
+            .eviction
+            .note_retired(state.index.retired_bytes().saturating_sub(retired));
         scope.notify(collection, class, name, key.bytes);
         let counters = scope.worker().counters();
         if is_dead {

@@ -22,6 +22,8 @@ pub struct Eviction {
     pub(super) shares: RwLock<Shares>,
     /// When the shares were counted, Unix milliseconds.
     counted_at_ms: AtomicU64,
+    /// What indexes have let go of since keys were evicted, and housekeeping has not freed yet.
+    retired_bytes: AtomicU64,
 }
 
 impl Default for Eviction {
@@ -34,6 +36,7 @@ impl Default for Eviction {
             has_own: AtomicBool::new(false),
             shares: RwLock::default(),
             counted_at_ms: AtomicU64::new(0),
+            retired_bytes: AtomicU64::new(0),
         }
     }
 }
@@ -77,6 +80,27 @@ impl Eviction {
     /// Whether the server's policy, or some collection's, evicts.
     pub fn is_on(&self) -> bool {
         self.policy().evicts() || self.has_own.load(Ordering::Relaxed)
+    }
+
+    /// What will be free soon of what keys that were evicted took of indexes.
+    pub fn retired_bytes(&self) -> u64 {
+        self.retired_bytes.load(Ordering::Relaxed)
+    }
+
+    /// An index has let go of so many bytes.
+    pub(super) fn note_retired(&self, bytes: usize) {
+        if bytes > 0 {
+            self.retired_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// So many bytes that indexes had let go of, for whatever reason, have been freed.
+    pub fn note_freed(&self, bytes: usize) {
+        let take = |retired: u64| Some(retired.saturating_sub(bytes as u64));
+        // It cannot fail.
+        let _ = self
+            .retired_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
     }
 
     /// How many entries are looked at for each key that goes.

@@ -172,6 +172,14 @@ impl Index {
         on_each!(self, index => index.heap_bytes())
     }
 
+    /// Bytes of what it has let go of, and nobody has taken out.
+    pub fn retired_bytes(&self) -> usize {
+        match self {
+            Self::Hmap(index) => index.retired_bytes(),
+            Self::Bdef(_) | Self::Bcust(_) => 0,
+        }
+    }
+
     /// Takes out what it has let go of, which then no longer counts among its bytes. `None` = nothing.
     pub fn take_retired(&mut self) -> Option<Retired> {
         match self {

@@ -252,7 +252,7 @@ fn tenacity() {
             assert_eq!(conn.call(&words), Value::ok());
         }
         let mut both = Vec::new();
-        encode(&["CONFIG", "SET", "maxmemory", "100kb"], &mut both);
+        encode(&["CONFIG", "SET", "maxmemory", "2mb"], &mut both);
         encode(&["SET", "k", "v"], &mut both);
         conn.send_raw(&both).unwrap();
         assert_eq!([(); 2].map(|()| conn.recv().unwrap().value), [Value::ok(), Value::ok()]);

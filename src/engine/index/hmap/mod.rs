@@ -207,6 +207,11 @@ impl Hmap {
         self.heap_bytes
     }
 
+    /// See [`super::Index::retired_bytes`].
+    pub fn retired_bytes(&self) -> usize {
+        self.retired.bytes()
+    }
+
     /// See [`super::Index::take_retired`].
     pub fn take_retired(&mut self) -> Option<Retired> {
         if self.retired.is_empty() {
