@@ -53,6 +53,11 @@ pub struct Source<'k> {
     pub goes: bool,
 }
 
+/// What tells a key of a command from others, as long as it runs.
+fn place_of(key: &[u8]) -> (usize, usize) {
+    (key.as_ptr() as usize, key.len())
+}
+
 /// The string that an entry holds.
 ///
 /// # Errors
@@ -67,8 +72,9 @@ pub struct ReadTxn<'t, 'e> {
     pub(super) scope: &'t mut Scope<'e>,
     pub(super) collection: &'t Collection,
     quiet: bool,
-    /// Whether a key was used as one that is about to change, so that the change is no further use.
-    has_looked: bool,
+    /// Where the key is that was last used as one that is about to change: neither another such look nor the change is a
+    /// further use.
+    looked: (usize, usize),
 }
 
 impl<'t, 'e> ReadTxn<'t, 'e> {
@@ -80,7 +86,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
             scope,
             collection,
             quiet,
-            has_looked: false,
+            looked: (0, 0),
         }
     }
 
@@ -285,7 +291,9 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
 
     #[cold]
     fn count_use(&mut self, bytes: &[u8], look: Look) {
-        self.has_looked |= look == Look::Change;
+        if look == Look::Change && std::mem::replace(&mut self.looked, place_of(bytes)) == place_of(bytes) {
+            return;
+        }
         let (now_ms, frequency) = (self.now_ms(), self.scope.engine.eviction().frequency());
         let Some(access) = self.entry(bytes).map(|entry| entry.access()) else {
             return;
@@ -397,7 +405,7 @@ impl<'t, 'e> Txn<'t, 'e> {
     /// A key that gets another value without a look at the old one is used by that, too.
     #[cold]
     fn count_change(&mut self, key: &[u8]) {
-        if !self.0.has_looked && !self.0.quiet && self.exists(key) {
+        if self.0.looked != place_of(key) && !self.0.quiet && self.exists(key) {
             self.0.count_use(key, Look::Peek);
         }
     }
