@@ -46,6 +46,10 @@ pub fn slack(max: u64) -> u64 {
 const HEADROOM_SHARE: u64 = 1024;
 const HEADROOM_BYTES_MAX: u64 = 4096;
 
+/// So many keys at most are evicted for one command while little is missing: it has not been the one to take that much.
+/// As many small ones as make the headroom.
+const KEYS_AT_ONCE: u32 = 64;
+
 /// How eviction gets on.
 #[derive(Default)]
 pub struct Pressure {
@@ -171,7 +175,7 @@ impl Server {
     #[cold]
     pub fn make_room(&self, kit: &mut Kit) -> bool {
         let live = self.params.live();
-        let may_run = self.evict_for(kit, eviction_time(live.eviction_tenacity()));
+        let may_run = self.evict_for(kit, eviction_time(live.eviction_tenacity()), KEYS_AT_ONCE);
         let (used, max) = (self.used_bytes(), live.maxmemory());
         self.pressure.note(used > max, kit.now_ms());
         if used <= max {
@@ -181,23 +185,28 @@ impl Server {
         may_run && used - max <= slack(max)
     }
 
-    /// Evicts keys for `longest` at most, until no more memory is in use than may be; whether there were enough.
-    fn evict_for(&self, kit: &mut Kit, longest: Option<Duration>) -> bool {
+    /// Evicts keys until no more memory is in use than may be, for `longest` at most, and no more than `few` where little is
+    /// missing; whether there were enough.
+    fn evict_for(&self, kit: &mut Kit, longest: Option<Duration>, few: u32) -> bool {
         let (engine, max) = (&self.engine, self.params.live().maxmemory());
         let can_evict = engine.eviction().is_on() && !kit.awaits_data() && !engine.holds_expiry(kit.now_ms());
-        let (mut found, mut is_first, began) = (can_evict, true, Instant::now());
+        let (mut found, mut evicted, began) = (can_evict, 0, Instant::now());
         let headroom = HEADROOM_BYTES_MAX.min(max / HEADROOM_SHARE);
+        let much = max.saturating_add(slack(max) / 2);
         let mut target = max;
         while found && max != 0 && self.excess_bytes(max, target) > 0 {
-            if !is_first && longest.is_some_and(|longest| began.elapsed() >= longest) {
+            if evicted > 0
+                && longest
+                    .is_some_and(|longest| began.elapsed() >= longest || evicted >= few && self.used_bytes() <= much)
+            {
                 break;
             }
             found = kit.evict(engine, Among::All);
-            (is_first, target) = (false, max - headroom);
+            (evicted, target) = (evicted.saturating_add(1), max - headroom);
         }
-        let found = found || can_evict && !is_first && self.excess_bytes(max, max) == 0;
+        let found = found || can_evict && evicted > 0 && self.excess_bytes(max, max) == 0;
         self.pressure.is_exhausted.store(can_evict && !found, Ordering::Relaxed);
-        if !is_first {
+        if evicted > 0 {
             self.note_eviction(kit, began.elapsed());
         }
         found
@@ -240,7 +249,7 @@ impl Server {
     /// Evicts for `longest` at most what others have left over; whether there is more to do at once.
     pub fn relieve(&self, kit: &mut Kit, longest: Duration) -> bool {
         let max = self.params.live().maxmemory();
-        let found = !self.is_over_memory() || self.evict_for(kit, Some(longest));
+        let found = !self.is_over_memory() || self.evict_for(kit, Some(longest), u32::MAX);
         self.pressure.note(self.is_over_memory(), kit.now_ms());
         let is_left = found && max != 0 && self.excess_bytes(max, max) > 0;
         self.relieve_collections(kit, longest) || is_left
