@@ -158,6 +158,7 @@ MULTI
 SET a 1
 EXEC
 CONFIG SET maxmemory-policy volatile-lru
+SET a 1
 DEL idle n
 SET a 1
 CONFIG SET maxmemory 0
