@@ -37,6 +37,8 @@ mod encodings;
 mod ending;
 #[path = "server/events.rs"]
 mod events;
+#[path = "server/eviction.rs"]
+mod eviction;
 #[path = "server/feed.rs"]
 mod feed;
 #[path = "server/folders.rs"]

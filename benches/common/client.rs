@@ -90,6 +90,18 @@ impl Client {
         }
     }
 
+    /// One request, and its reply as text.
+    pub fn text(&mut self, args: &[&[u8]]) -> Result<String> {
+        self.send(&encode(args))?;
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        let len: Option<usize> = line.strip_prefix('$').and_then(|len| len.trim_end().parse().ok());
+        let mut bytes = vec![0; len.ok_or_else(|| format!("no text: {line:?}"))? + 2];
+        self.0.read_exact(&mut bytes)?;
+        bytes.truncate(bytes.len() - 2);
+        Ok(String::from_utf8(bytes)?)
+    }
+
     fn skip_bulk(&mut self, len: u64) -> Result<Reply> {
         let whole = len + 2;
         let dropped = std::io::copy(&mut (&mut self.0).take(whole), &mut std::io::sink())?;

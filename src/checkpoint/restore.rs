@@ -35,7 +35,7 @@ use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
 use crate::page::image::EntryImage;
 use crate::page::thresholds::Thresholds;
-use crate::page::{Change, Entry};
+use crate::page::{Access, Change, Entry, Stamp};
 use crate::recovery::{Past, RecoverOptions, RecoveryError, Until, recover_past};
 use crate::storage::fault_point::fault_point;
 use crate::wal::Lsn;
@@ -349,13 +349,13 @@ impl Runner {
 
     /// Fills a collection that is in no registry from files; `counted`: its bytes as the meter has them.
     fn show(&mut self, attached: &Collection, filed: &Filed, counted: &mut i64) -> Result<()> {
-        let (access_s, thresholds) = (self.worker.access_s(), self.shared.engine.thresholds());
+        let (access, thresholds) = (Access::in_second(self.worker.now_ms()), self.shared.engine.thresholds());
         let (mut buffer, parts) = (PageBuffer::default(), filed.parts());
         for row in &filed.part.pages {
             self.check_stop()?;
             self.check_memory()?;
             filed.page(row, &mut buffer)?.for_each(&parts, |entry, _| {
-                let bytes = insert(attached, row.shard, entry, (access_s, thresholds))?;
+                let bytes = insert(attached, row.shard, entry, (access, thresholds))?;
                 *counted += bytes;
                 self.shared.engine.meter().add(self.worker.cell(), bytes);
                 Ok(())
@@ -369,7 +369,7 @@ fn insert(
     attached: &Collection,
     shard: ShardNo,
     entry: &EntryImage<'_>,
-    (access_s, thresholds): (u32, &Thresholds),
+    (access, thresholds): (Access, &Thresholds),
 ) -> std::result::Result<i64, Misfit> {
     let key = attached.key_in(entry.key, shard)?;
     let effect = Effect::Put {
@@ -388,5 +388,5 @@ fn insert(
         shard,
     };
     let shard = attached.shard(shard);
-    Ok(apply(shard, &mut shard.lock(), key, &effect, &write, access_s).bytes)
+    Ok(apply(shard, &mut shard.lock(), key, &effect, &write, Stamp::of(access)).bytes)
 }

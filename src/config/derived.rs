@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::bind::{self, ListenAddr};
 use super::keyspace_events;
-use super::schema::{Encoding, Notifications, Server, Storage};
+use super::schema::{Encoding, Memory, Notifications, Server, Storage};
+use crate::engine::Engine;
 use crate::engine::events::Classes;
+use crate::page::access::Frequency;
 use crate::page::thresholds::Limits;
 use crate::recovery::verify::Folders;
 
@@ -48,6 +50,18 @@ impl Server {
         u32::from_str_radix(&self.unixsocketperm, 8)
             .ok()
             .filter(|mode| *mode != 0)
+    }
+}
+
+impl Memory {
+    /// Has the engine evict as is configured.
+    pub fn configure_eviction(&self, engine: &Engine) {
+        let frequency = Frequency {
+            log_factor: self.lfu_log_factor as u32,
+            decay_min: self.lfu_decay_min as u32,
+        };
+        let eviction = engine.eviction();
+        eviction.configure(self.policy.into(), self.eviction_samples as u32, frequency);
     }
 }
 

@@ -73,6 +73,7 @@ struct LiveLog {
 pub struct Live {
     maxmemory: AtomicU64,
     policy: AtomicU8,
+    eviction_tenacity: AtomicU8,
     logs: [LiveLog; LogKind::ALL.len()],
     latency_threshold_ms: AtomicU64,
     busy_reply_threshold_ms: AtomicU64,
@@ -115,6 +116,8 @@ impl Live {
         self.store_durability(config);
         self.maxmemory.store(config.memory.max_bytes, Relaxed);
         self.policy.store(config.memory.policy as u8, Relaxed);
+        self.eviction_tenacity
+            .store(config.memory.eviction_tenacity as u8, Relaxed);
         self.store_logs(config);
         self.latency_threshold_ms
             .store(config.latency.monitor_threshold_ms, Relaxed);
@@ -203,6 +206,11 @@ impl Live {
     /// `memory.policy`
     pub(crate) fn policy(&self) -> MemoryPolicy {
         by_discriminant(MemoryPolicy::ALL, self.policy.load(Relaxed), MemoryPolicy::NoEviction)
+    }
+
+    /// `memory.eviction_tenacity`, 0 to 100.
+    pub(crate) fn eviction_tenacity(&self) -> u8 {
+        self.eviction_tenacity.load(Relaxed)
     }
 
     /// From what on a command is put into a log (`slowlog.log_slower_than_us`, `commandlog.…_larger_than_bytes`); -1:

@@ -285,6 +285,18 @@ pub struct Memory {
     pub max_bytes: u64,
     /// What happens there.
     pub policy: MemoryPolicy,
+    /// Keys that are looked at for each that is evicted.
+    #[serde(deserialize_with = "de::int::<_, _, 1, 64>")]
+    pub eviction_samples: u64,
+    /// How long a command evicts before it goes on, 0 to 100.
+    #[serde(deserialize_with = "de::int::<_, _, 0, 100>")]
+    pub eviction_tenacity: u64,
+    /// How many uses it takes for the next step of the counter.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub lfu_log_factor: u64,
+    /// After so many minutes without use it falls by one; 0: never.
+    #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
+    pub lfu_decay_min: u64,
     /// HyperLogLogs larger than this are kept dense.
     #[serde(deserialize_with = "de::size::<_, 0>")]
     pub hll_sparse_bytes_max: u64,
@@ -295,6 +307,10 @@ impl Default for Memory {
         Self {
             max_bytes: 0,
             policy: MemoryPolicy::NoEviction,
+            eviction_samples: 5,
+            eviction_tenacity: 10,
+            lfu_log_factor: 10,
+            lfu_decay_min: 1,
             hll_sparse_bytes_max: 3000,
         }
     }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use crate::engine::eviction::Policy;
 use crate::wal;
 
 /// Why a word stands for no value.
@@ -102,12 +103,26 @@ words! {
 words! {
     /// What happens when `memory.max_bytes` is reached.
     MemoryPolicy {
+        /// Of keys that die, those go that were not used for the longest time.
+        VolatileLru = "volatile-lru",
+        /// Of keys that die, those that are used least often.
+        VolatileLfu = "volatile-lfu",
+        /// Of keys that die, those that were not changed for the longest time.
+        VolatileLrm = "volatile-lrm",
+        /// Any keys that die.
+        VolatileRandom = "volatile-random",
+        /// Keys that die first.
+        VolatileTtl = "volatile-ttl",
+        /// Keys go that were not used for the longest time.
+        AllkeysLru = "allkeys-lru",
+        /// Keys that are used least often.
+        AllkeysLfu = "allkeys-lfu",
+        /// Keys that were not changed for the longest time.
+        AllkeysLrm = "allkeys-lrm",
+        /// Any keys.
+        AllkeysRandom = "allkeys-random",
         /// Commands that would grow the data are refused.
         NoEviction = "noeviction",
-    }
-    later {
-        "volatile-lru" | "volatile-lfu" | "volatile-random" | "volatile-ttl" | "allkeys-lru" | "allkeys-lfu"
-            | "allkeys-random" => "needs eviction, which comes in a later version; use \"noeviction\""
     }
 }
 
@@ -172,6 +187,23 @@ words! {
     later { "json" => "log lines are not in this version; use \"text\" or \"compact\"" }
 }
 
+impl From<MemoryPolicy> for Policy {
+    fn from(configured: MemoryPolicy) -> Self {
+        match configured {
+            MemoryPolicy::VolatileLru => Self::VolatileLru,
+            MemoryPolicy::VolatileLfu => Self::VolatileLfu,
+            MemoryPolicy::VolatileLrm => Self::VolatileLrm,
+            MemoryPolicy::VolatileRandom => Self::VolatileRandom,
+            MemoryPolicy::VolatileTtl => Self::VolatileTtl,
+            MemoryPolicy::AllkeysLru => Self::AllkeysLru,
+            MemoryPolicy::AllkeysLfu => Self::AllkeysLfu,
+            MemoryPolicy::AllkeysLrm => Self::AllkeysLrm,
+            MemoryPolicy::AllkeysRandom => Self::AllkeysRandom,
+            MemoryPolicy::NoEviction => Self::NoEviction,
+        }
+    }
+}
+
 impl From<Fsync> for wal::Fsync {
     fn from(configured: Fsync) -> Self {
         match configured {
@@ -213,17 +245,15 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_said_so() {
-        assert!(
-            MemoryPolicy::parse("allkeys-lru")
-                .unwrap_err()
-                .to_string()
-                .contains("eviction, which comes in a later version")
-        );
-        assert!(
-            MemoryPolicy::parse("lru")
-                .unwrap_err()
-                .to_string()
-                .ends_with("is not one of: noeviction")
-        );
+        let error = LogFormat::parse("json").unwrap_err().to_string();
+        assert!(error.contains("not in this version"), "{error}");
+    }
+
+    #[test]
+    fn policies_are_the_engines() {
+        assert_eq!(MemoryPolicy::ALL.len(), Policy::ALL.len());
+        for policy in MemoryPolicy::ALL {
+            assert_eq!(Policy::from(*policy).name(), policy.as_str());
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::index::{KeyRef, PageWrite};
 use crate::page::container::{Form, Kind, Next};
 use crate::page::entry::{Entry, EntryMut};
 use crate::page::text::{BigText, CHUNKED_BYTES_MIN};
-use crate::page::{Mark, Packed, StrRef, ValueRef, hash, list, set, stream, zset};
+use crate::page::{Access, Mark, Packed, Stamp, StrRef, ValueRef, hash, list, set, stream, zset};
 use crate::shared::Shared;
 
 /// What applying an effect left behind.
@@ -32,7 +32,7 @@ pub fn apply(
     key: KeyRef<'_>,
     effect: &Effect<'_>,
     write: &PageWrite<'_>,
-    access_s: u32,
+    stamp: Stamp,
 ) -> Applied {
     let index_bytes = state.index.heap_bytes();
     let mut tally = Tally::default();
@@ -41,7 +41,7 @@ pub fn apply(
             expire_at_ms, value, ..
         } => {
             let names = Some(write.change.mark);
-            set(state, key, (value, expire_at_ms, names), (write, access_s), &mut tally)
+            set(state, key, (value, expire_at_ms, names), (write, stamp), &mut tally)
         }
         Effect::Copy {
             expire_at_ms,
@@ -50,7 +50,7 @@ pub fn apply(
             ..
         } => {
             let names = (!takes_parts).then_some(write.change.mark);
-            set(state, key, (value, expire_at_ms, names), (write, access_s), &mut tally)
+            set(state, key, (value, expire_at_ms, names), (write, stamp), &mut tally)
         }
         Effect::Delete { .. } | Effect::Copy { value: None, .. } => {
             let removed = state.index.remove(key, write);
@@ -61,12 +61,12 @@ pub fn apply(
             let expire_at_ms = (expire_at_ms != 0).then_some(expire_at_ms);
             // Dropped at once: a large value belongs to the entry that took its stead, too.
             drop(state.index.upsert(key, write, |entry| {
-                move_expiry(entry?, key.bytes, expire_at_ms, access_s, &mut tally)
+                move_expiry(entry?, key.bytes, expire_at_ms, stamp, &mut tally)
             }));
             None
         }
         Effect::StrRange { offset, bytes, .. } => change_string(state, key, (offset, bytes), write, &mut tally),
-        ref on_container => change_container(state, key, on_container, (write, access_s), &mut tally),
+        ref on_container => change_container(state, key, on_container, (write, stamp), &mut tally),
     };
     tally.enter(shard, state, index_bytes, retired)
 }
@@ -155,20 +155,22 @@ fn set(
     state: &mut ShardState,
     key: KeyRef<'_>,
     (value, expire_at_ms, names): (ValueRef<'_>, u64, Option<Mark<'_>>),
-    (write, access_s): (&PageWrite<'_>, u32),
+    (write, stamp): (&PageWrite<'_>, Stamp),
     tally: &mut Tally,
 ) -> Option<Entry> {
     let expire_at_ms = (expire_at_ms != 0).then_some(expire_at_ms);
     state.index.upsert(key, write, |entry| {
+        let mut access = stamp.fresh;
         if let Some(entry) = entry {
+            access = stamp.over(entry.access());
             tally.take(Some(entry));
             if entry.try_overwrite(value, expire_at_ms) {
-                entry.set_access_s(access_s);
+                entry.set_access(access);
                 tally.add(entry);
                 return None;
             }
         }
-        let mut fresh = Entry::new(key.bytes, value, expire_at_ms, access_s);
+        let mut fresh = Entry::new(key.bytes, value, expire_at_ms, access);
         if let Some(mark) = names {
             fresh.adopt(mark);
         }
@@ -188,16 +190,17 @@ fn move_expiry(
     entry: &mut EntryMut<'_>,
     key: &[u8],
     expire_at_ms: Option<u64>,
-    access_s: u32,
+    stamp: Stamp,
     tally: &mut Tally,
 ) -> Option<Entry> {
+    let access = stamp.over(entry.access());
     tally.take(Some(entry));
     if entry.try_set_expiry(expire_at_ms) {
-        entry.set_access_s(access_s);
+        entry.set_access(access);
         tally.add(entry);
         return None;
     }
-    let mut moved = Entry::new(key, entry.value(), expire_at_ms, access_s);
+    let mut moved = Entry::new(key, entry.value(), expire_at_ms, access);
     if entry.is_raw() {
         moved.set_raw();
     }
@@ -232,29 +235,29 @@ fn change_container(
     state: &mut ShardState,
     key: KeyRef<'_>,
     effect: &Effect<'_>,
-    (write, access_s): (&PageWrite<'_>, u32),
+    (write, stamp): (&PageWrite<'_>, Stamp),
     tally: &mut Tally,
 ) -> Option<Entry> {
     match *effect {
         Effect::List { op, .. } => {
             let change = |form: Form<'_>| list::apply(form, &op, &write.change);
-            on_container(state, key, (write, access_s), tally, Kind::List, change)
+            on_container(state, key, (write, stamp), tally, Kind::List, change)
         }
         Effect::Set { op, .. } => {
             let change = |form: Form<'_>| set::apply(form, &op, &write.change);
-            on_container(state, key, (write, access_s), tally, Kind::Set, change)
+            on_container(state, key, (write, stamp), tally, Kind::Set, change)
         }
         Effect::Zset { op, .. } => {
             let change = |form: Form<'_>| zset::apply(form, &op, &write.change);
-            on_container(state, key, (write, access_s), tally, Kind::Zset, change)
+            on_container(state, key, (write, stamp), tally, Kind::Zset, change)
         }
         Effect::Hash { op, .. } => {
             let change = |form: Form<'_>| hash::apply(form, &op, &write.change);
-            on_container(state, key, (write, access_s), tally, Kind::Hash, change)
+            on_container(state, key, (write, stamp), tally, Kind::Hash, change)
         }
         Effect::Stream { op, .. } => {
             let change = |form: Form<'_>| stream::apply(form, &op, &write.change);
-            on_container(state, key, (write, access_s), tally, Kind::Stream, change)
+            on_container(state, key, (write, stamp), tally, Kind::Stream, change)
         }
         Effect::Put { .. }
         | Effect::Copy { .. }
@@ -286,7 +289,7 @@ fn change_container(
 fn on_container(
     state: &mut ShardState,
     key: KeyRef<'_>,
-    (write, access_s): (&PageWrite<'_>, u32),
+    (write, stamp): (&PageWrite<'_>, Stamp),
     tally: &mut Tally,
     kind: Kind,
     change: impl FnOnce(Form<'_>) -> Next,
@@ -294,7 +297,7 @@ fn on_container(
     let (mut is_empty, mark) = (false, write.change.mark);
     let retired = state.index.upsert(key, write, |entry| {
         let Some(entry) = entry else {
-            let fresh = entry_of(change(Form::Absent), key.bytes, kind, None, (mark, access_s))?;
+            let fresh = entry_of(change(Form::Absent), key.bytes, kind, None, (mark, stamp.fresh))?;
             tally.add(&fresh);
             tally.elements += elements(&fresh);
             return Some(fresh);
@@ -303,7 +306,8 @@ fn on_container(
         tally.elements -= elements(entry);
         let next = next_of(entry, change);
         is_empty = matches!(next, Next::Remove);
-        let replacement = replace_container(entry, next, key.bytes, kind, (mark, access_s));
+        let access = stamp.over(entry.access());
+        let replacement = replace_container(entry, next, key.bytes, kind, (mark, access));
         let now = replacement.as_ref().unwrap_or(entry);
         tally.add(now);
         tally.elements += if is_empty { 0 } else { elements(now) };
@@ -339,16 +343,16 @@ fn replace_container(
     next: Next,
     key: &[u8],
     kind: Kind,
-    (mark, access_s): (Mark<'_>, u32),
+    (mark, access): (Mark<'_>, Access),
 ) -> Option<Entry> {
     let expire_at_ms = entry.expire_at_ms();
     if let Next::Packed(packed) = &next
         && entry.try_overwrite(ValueRef::Packed(kind, Packed::new(packed)), expire_at_ms)
     {
-        entry.set_access_s(access_s);
+        entry.set_access(access);
         return None;
     }
-    entry_of(next, key, kind, expire_at_ms, (mark, access_s))
+    entry_of(next, key, kind, expire_at_ms, (mark, access))
 }
 
 fn entry_of(
@@ -356,9 +360,9 @@ fn entry_of(
     key: &[u8],
     kind: Kind,
     expire_at_ms: Option<u64>,
-    (mark, access_s): (Mark<'_>, u32),
+    (mark, access): (Mark<'_>, Access),
 ) -> Option<Entry> {
-    let made = |value| Some(adopted(Entry::new(key, value, expire_at_ms, access_s), mark));
+    let made = |value| Some(adopted(Entry::new(key, value, expire_at_ms, access), mark));
     match next {
         Next::Keep | Next::Remove => None,
         Next::Packed(packed) => made(ValueRef::Packed(kind, Packed::new(&packed))),
@@ -452,7 +456,7 @@ fn write_chunks(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8], mark: Mar
 
 /// The entry with another string, which has been changed in part.
 fn grown(entry: &Entry, text: StrRef<'_>) -> Entry {
-    let mut grown = Entry::new(entry.key(), ValueRef::Str(text), entry.expire_at_ms(), entry.access_s());
+    let mut grown = Entry::new(entry.key(), ValueRef::Str(text), entry.expire_at_ms(), entry.access());
     grown.set_raw();
     grown
 }

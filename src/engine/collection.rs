@@ -84,7 +84,7 @@ impl ShardState {
     #[inline]
     pub(super) fn raise(&mut self, cause: Cause, key: &[u8]) {
         match cause {
-            Cause::Write => self.watches.touch(key),
+            Cause::Write | Cause::Eviction => self.watches.touch(key),
             Cause::Expiry => self.watches.touch_dead(key),
         }
     }

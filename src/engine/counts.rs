@@ -11,6 +11,8 @@ pub struct Counts {
     pub writes: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Keys removed for want of memory.
+    pub evicted: u64,
 }
 
 impl Counts {
@@ -20,6 +22,7 @@ impl Counts {
         match cause {
             Cause::Write => self.writes += 1,
             Cause::Expiry => self.expired += 1,
+            Cause::Eviction => self.evicted += 1,
         }
     }
 
@@ -27,6 +30,7 @@ impl Counts {
     pub(super) fn take_back(&mut self, changes: Self) {
         self.writes -= changes.writes;
         self.expired -= changes.expired;
+        self.evicted -= changes.evicted;
     }
 
     /// Adds what others have counted.
@@ -34,5 +38,6 @@ impl Counts {
         self.reads += other.reads;
         self.writes += other.writes;
         self.expired += other.expired;
+        self.evicted += other.evicted;
     }
 }

@@ -38,6 +38,7 @@ impl Garbage {
         }
         if let Some((_, retired)) = self.waiting.take() {
             engine.meter().add(cell, -(retired.bytes() as i64));
+            engine.eviction().note_freed(retired.bytes());
             // SAFETY: no index has named it since before the grace began, and all passes of then are over; who came
             // later has never seen it.
             unsafe { retired.free() };

@@ -19,6 +19,7 @@ pub mod dependencies;
 pub mod effect;
 mod error;
 pub mod events;
+pub mod eviction;
 pub mod field;
 pub mod garbage;
 pub mod gate;
@@ -62,6 +63,7 @@ use crate::page::thresholds::Thresholds;
 use crate::wal::{Fsync, Lsn, Wal};
 use collection::Collection;
 use events::Events;
+use eviction::{Eviction, Policy};
 use gate::{ExclusivePass, Gate};
 use index::{PageWrite, PreImageSink};
 use memory::{Margin, Meter};
@@ -79,8 +81,8 @@ pub use error::CollectionError;
 /// How often a second dead keys are looked for.
 pub const EXPIRY_TICKS_PER_S: u32 = 10;
 
-/// Threads beside the workers that touch data: expiry, checkpointer, background drops, start-up.
-const HELPERS: usize = 4;
+/// Threads beside the workers that touch data: expiry, eviction, checkpointer, background drops, start-up.
+const HELPERS: usize = 5;
 
 /// Greatest length of a string value unless set otherwise, as `proto-max-bulk-len`.
 const STRING_BYTES_MAX_DEFAULT: u64 = 512 << 20;
@@ -127,6 +129,7 @@ pub struct Engine {
     free_cells: Mutex<Vec<usize>>,
     waiter_ids: AtomicU64,
     events: Arc<Events>,
+    eviction: Eviction,
 }
 
 impl Engine {
@@ -175,6 +178,7 @@ impl Engine {
             free_cells: Mutex::new((0..cells).rev().collect()),
             waiter_ids: AtomicU64::new(1),
             events: Arc::default(),
+            eviction: Eviction::default(),
         })
     }
 
@@ -214,8 +218,10 @@ impl Engine {
     fn note_settings(&self) {
         let registry = self.registry();
         let (mut is_restricted, mut is_strict, mut floor) = (false, false, Fsync::No);
+        let mut evicts = false;
         for collection in registry.collections() {
             let traits = collection.traits();
+            evicts |= traits.policy().is_some_and(Policy::evicts);
             if traits.is_plain() {
                 continue;
             }
@@ -228,6 +234,7 @@ impl Engine {
         self.is_restricted.store(is_restricted, Ordering::Relaxed);
         self.is_strict.store(is_strict, Ordering::Relaxed);
         self.wal().set_fsync_floor(floor);
+        self.eviction.set_has_own(evicts);
     }
 
     /// Whether some collection refuses writes, or may come to: then each has to be asked.
@@ -269,7 +276,7 @@ impl Engine {
     /// What is left of a limit of `max` bytes (0: no limit) on the data and `beside`.
     pub fn margin(&self, max: u64, beside: u64) -> Margin {
         // First: what has gone meanwhile is no longer among the used.
-        let owed = self.reaper.owed_bytes();
+        let owed = self.reaper.owed_bytes().saturating_add(self.eviction.retired_bytes());
         let used = self.used_bytes() + beside;
         if max == 0 || used <= max {
             Margin::Some

@@ -43,6 +43,8 @@ pub struct Scope<'e> {
     strayed: Option<Box<ShardState>>,
     /// Whether what those who wait already have been promised is left to them.
     gives_way: bool,
+    /// Whether no use of a key counts: for a client that said so.
+    pub(super) is_quiet: bool,
     /// The log has no record as long as what was to be changed: nothing more is.
     pub(super) has_overflowed: bool,
 }
@@ -69,6 +71,7 @@ impl<'e> Scope<'e> {
             primed: Primed::NONE,
             strayed: None,
             gives_way: false,
+            is_quiet: false,
             has_overflowed: false,
         }
     }
@@ -411,7 +414,8 @@ impl<'e> Scope<'e> {
         }
         let write = self.engine.page_write(collection, collection.shard_of(key.hash), lsn);
         let keys = state.keys;
-        let applied = apply(shard, state, key, effect, &write, self.worker.access_s());
+        let stamp = self.engine.stamp(traits, self.worker.now_ms, self.is_quiet);
+        let applied = apply(shard, state, key, effect, &write, stamp);
         if !KEEPS {
             state.note(cause, key.bytes);
             if state.waiters.has(key.bytes) {

@@ -2,11 +2,14 @@
 //!
 //! **Invariants**
 //! - Settings change only by an effect, under the exclusive gate; the atomics are for reading without a lock.
-//! - A collection without settings has traits 0, so that the hot path asks one question for all of them.
+//! - A collection without settings has traits 0, so that the hot path asks one question for all of them. A policy of
+//!   its own, which a change does not have to heed, stands in bits of their own.
 
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU64, Ordering};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use super::eviction::Policy;
 
 /// What replies to writes on a collection wait for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +41,7 @@ impl FsyncClass {
 }
 
 /// See the module.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Writes that need memory are refused above this; 0 = no limit.
     pub max_bytes: u64,
@@ -46,23 +49,89 @@ pub struct Settings {
     pub fsync: FsyncClass,
     /// Its keys are neither logged nor in checkpoints: after a restart it is empty.
     pub is_cache: bool,
+    /// Which keys are evicted when memory is short; `None`: what the server's policy says.
+    pub policy: Option<Policy>,
+}
+
+/// Settings as they are in logs and manifests. The policy stands in the number of the fsync class, so that those that
+/// were written before there were policies say that there is none.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    max_bytes: u64,
+    class_and_policy: u32,
+    is_cache: bool,
+}
+
+/// Settings as people read them.
+#[derive(Serialize)]
+#[serde(rename = "Settings")]
+struct Shown {
+    max_bytes: u64,
+    fsync: FsyncClass,
+    is_cache: bool,
+    policy: Option<&'static str>,
+}
+
+const CLASSES: u32 = FsyncClass::ALL.len() as u32;
+
+impl Serialize for Settings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            let shown = Shown {
+                max_bytes: self.max_bytes,
+                fsync: self.fsync,
+                is_cache: self.is_cache,
+                policy: self.policy.map(Policy::name),
+            };
+            return shown.serialize(serializer);
+        }
+        let policy = self.policy.map_or(0, |policy| policy as u32 + 1);
+        let packed = Packed {
+            max_bytes: self.max_bytes,
+            class_and_policy: self.fsync as u32 + CLASSES * policy,
+            is_cache: self.is_cache,
+        };
+        packed.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Settings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let packed = Packed::deserialize(deserializer)?;
+        let (class, policy) = (packed.class_and_policy % CLASSES, packed.class_and_policy / CLASSES);
+        let policy = match policy.checked_sub(1) {
+            None => None,
+            Some(code) => {
+                let known = u8::try_from(code).ok().and_then(Policy::of_code);
+                Some(known.ok_or_else(|| D::Error::custom("an unknown eviction policy"))?)
+            }
+        };
+        Ok(Self {
+            max_bytes: packed.max_bytes,
+            fsync: FsyncClass::ALL.get(class as usize).copied().unwrap_or_default(),
+            is_cache: packed.is_cache,
+            policy,
+        })
+    }
 }
 
 /// What the hot path has to know of a collection's settings and state, as bits; 0 for most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Traits(u8);
+pub struct Traits(u16);
 
-const CLASS: u8 = 0b11;
-const CACHE: u8 = 1 << 2;
-const LIMITED: u8 = 1 << 3;
-const READ_ONLY: u8 = 1 << 4;
-const TAPPED: u8 = 1 << 5;
+const CLASS: u16 = 0b11;
+const CACHE: u16 = 1 << 2;
+const LIMITED: u16 = 1 << 3;
+const READ_ONLY: u16 = 1 << 4;
+const TAPPED: u16 = 1 << 5;
+const POLICY_SHIFT: u32 = 8;
+const HEEDED: u16 = (1 << POLICY_SHIFT) - 1;
 
 impl Traits {
     /// Whether there is nothing to heed.
     #[inline]
     pub fn is_plain(self) -> bool {
-        self.0 == 0
+        self.0 & HEEDED == 0
     }
 
     /// Whether its keys are not logged.
@@ -89,6 +158,15 @@ impl Traits {
         self.0 & TAPPED != 0
     }
 
+    /// Its own eviction policy, if it has one.
+    #[inline]
+    pub fn policy(self) -> Option<Policy> {
+        match self.0 >> POLICY_SHIFT {
+            0 => None,
+            code => Policy::of_code((code - 1) as u8),
+        }
+    }
+
     /// Its fsync class.
     pub fn class(self) -> FsyncClass {
         match self.0 & CLASS {
@@ -112,9 +190,11 @@ impl Traits {
 /// A collection's settings as it carries them.
 #[derive(Default)]
 pub struct CarriedSettings {
-    traits: AtomicU8,
+    traits: AtomicU16,
     max_bytes: AtomicU64,
     used_bytes: AtomicI64,
+    /// Where it is over its limit keys are being evicted.
+    is_relieved: AtomicBool,
 }
 
 impl CarriedSettings {
@@ -131,6 +211,7 @@ impl CarriedSettings {
             max_bytes: self.max_bytes.load(Ordering::Relaxed),
             fsync: traits.class(),
             is_cache: traits.is_cache(),
+            policy: traits.policy(),
         }
     }
 
@@ -142,10 +223,15 @@ impl CarriedSettings {
             FsyncClass::EverySec => 2,
             FsyncClass::No => 3,
         };
-        let bits = class | if settings.is_cache { CACHE } else { 0 } | if settings.max_bytes > 0 { LIMITED } else { 0 };
+        let policy = settings.policy.map_or(0, |policy| policy as u16 + 1) << POLICY_SHIFT;
+        let bits = class
+            | policy
+            | if settings.is_cache { CACHE } else { 0 }
+            | if settings.max_bytes > 0 { LIMITED } else { 0 };
         let state = self.traits.load(Ordering::Relaxed) & (READ_ONLY | TAPPED);
         self.max_bytes.store(settings.max_bytes, Ordering::Relaxed);
         self.used_bytes.store(used_bytes as i64, Ordering::Relaxed);
+        self.set_relieved(false);
         self.traits.store(bits | state, Ordering::Relaxed);
     }
 
@@ -177,15 +263,27 @@ impl CarriedSettings {
         let max = self.max_bytes.load(Ordering::Relaxed);
         (used > max).then_some((used, max))
     }
+
+    /// The same, when nothing is evicted there.
+    pub fn over_limit_for_good(&self) -> Option<(u64, u64)> {
+        self.over_limit().filter(|_| !self.is_relieved.load(Ordering::Relaxed))
+    }
+
+    /// Notes whether keys are evicted where it is over its limit.
+    pub fn set_relieved(&self, is_relieved: bool) {
+        self.is_relieved.store(is_relieved, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::codec;
 
     #[test]
     fn settings_are_carried_as_they_are() {
-        for fsync in FsyncClass::ALL {
+        let policies = Policy::ALL.into_iter().map(Some).chain([None]);
+        for (fsync, policy) in policies.flat_map(|policy| FsyncClass::ALL.map(|fsync| (fsync, policy))) {
             for (max_bytes, is_cache) in [(0, false), (7, false), (0, true), (u64::MAX / 4, true)] {
                 let carried = CarriedSettings::default();
                 assert!(carried.traits().is_plain());
@@ -193,16 +291,38 @@ mod tests {
                     max_bytes,
                     fsync,
                     is_cache,
+                    policy,
                 };
+                let mut written = Vec::new();
+                codec::encode(&settings, None, &mut written);
+                assert_eq!(codec::decode(&written).unwrap(), (settings, written.len()));
+                if policy.is_none() {
+                    let mut before = Vec::new();
+                    codec::encode(&(max_bytes, fsync, is_cache), None, &mut before);
+                    assert_eq!(written, before, "as before there were policies");
+                }
                 carried.set_tapped(true);
                 carried.set(settings, 3);
                 assert_eq!(carried.settings(), settings);
                 assert!(carried.traits().is_tapped());
                 carried.set_tapped(false);
-                assert_eq!(carried.traits().is_plain(), settings == Settings::default());
+                let is_plain = settings
+                    == Settings {
+                        policy,
+                        ..Settings::default()
+                    };
+                assert_eq!(carried.traits().is_plain(), is_plain);
                 assert_eq!(carried.traits().is_limited(), max_bytes > 0);
             }
         }
+    }
+
+    #[test]
+    fn an_unknown_policy_is_refused() {
+        let mut written = Vec::new();
+        let number = CLASSES * (Policy::ALL.len() as u32 + 1);
+        codec::encode(&(0_u64, number, false), None, &mut written);
+        assert!(codec::decode::<Settings>(&written).is_err());
     }
 
     #[test]
@@ -211,9 +331,9 @@ mod tests {
             let carried = CarriedSettings::default();
             carried.set(
                 Settings {
-                    max_bytes: 0,
                     fsync,
                     is_cache,
+                    ..Settings::default()
                 },
                 0,
             );

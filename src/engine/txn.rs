@@ -10,13 +10,14 @@ use std::ops::{Deref, DerefMut};
 use super::collection::Collection;
 use super::effect::Effect;
 use super::events::Classes;
+use super::eviction::{Noting, Policy};
 use super::ids::CollectionId;
 use super::index::Lsn;
 use super::scope::Scope;
 use super::worker::Dice;
 use crate::page::entry::EntryRef;
 use crate::page::thresholds::Thresholds;
-use crate::page::{StrRef, ValueRef};
+use crate::page::{Access, StrRef, ValueRef};
 
 /// The key holds another type than the command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,11 @@ pub struct Source<'k> {
     pub goes: bool,
 }
 
+/// What tells a key of a command from others, as long as it runs.
+fn place_of(key: &[u8]) -> (usize, usize) {
+    (key.as_ptr() as usize, key.len())
+}
+
 /// The string that an entry holds.
 ///
 /// # Errors
@@ -66,16 +72,21 @@ pub struct ReadTxn<'t, 'e> {
     pub(super) scope: &'t mut Scope<'e>,
     pub(super) collection: &'t Collection,
     quiet: bool,
+    /// Where the key is that was last used as one that is about to change: neither another such look nor the change is a
+    /// further use.
+    looked: (usize, usize),
 }
 
 impl<'t, 'e> ReadTxn<'t, 'e> {
     /// A view of `collection` within `scope`. `quiet`: reads leave the access clock alone (CLIENT NO-TOUCH).
     #[inline]
     pub fn new(scope: &'t mut Scope<'e>, collection: &'t Collection, quiet: bool) -> Self {
+        scope.is_quiet = quiet;
         Self {
             scope,
             collection,
             quiet,
+            looked: (0, 0),
         }
     }
 
@@ -141,9 +152,19 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         self.scope.worker.now_ms
     }
 
-    /// The access clock, seconds.
-    pub fn access_s(&self) -> u32 {
-        self.scope.worker.access_s()
+    /// Counts what is done from here on as a use, whatever the client has said.
+    pub fn be_loud(&mut self) {
+        (self.quiet, self.scope.is_quiet) = (false, false);
+    }
+
+    /// Which keys of the collection are evicted when memory is short.
+    pub fn policy(&self) -> Policy {
+        self.scope.engine.policy_of(self.collection.traits())
+    }
+
+    /// How often an entry with this access is used, if that is counted.
+    pub fn counter(&self, access: Access) -> u8 {
+        self.scope.engine.eviction().frequency().counter(access, self.now_ms())
     }
 
     /// Up to which size containers keep the name of their compact encoding.
@@ -200,7 +221,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
             return None;
         }
         if matches!(look, Look::Use | Look::Change) && !self.quiet {
-            self.touch(bytes, self.access_s());
+            self.note_use(bytes, look);
         }
         self.entry(bytes)
     }
@@ -250,15 +271,37 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         }
     }
 
-    /// Sets the access clock of a key that is there, seconds.
+    /// Notes a use of a key that is there, as its policy has it.
     #[inline]
-    fn touch(&mut self, bytes: &[u8], access_s: u32) {
-        if self.entry(bytes).is_some_and(|entry| entry.access_s() == access_s) {
+    fn note_use(&mut self, bytes: &[u8], look: Look) {
+        let (now_ms, noting) = (self.now_ms(), self.policy().noting());
+        let access = match noting {
+            Noting::Seconds => Access::in_second(now_ms),
+            Noting::Uses => Access::exact(now_ms),
+            Noting::Changes => return,
+            Noting::Counts => return self.count_use(bytes, look),
+        };
+        // A write would take the entry's cache line from others that read it.
+        if let Some(entry) = self.entry(bytes)
+            && entry.access() != access
+        {
+            entry.set_access(access);
+        }
+    }
+
+    #[cold]
+    fn count_use(&mut self, bytes: &[u8], look: Look) {
+        if look == Look::Change && std::mem::replace(&mut self.looked, place_of(bytes)) == place_of(bytes) {
             return;
         }
-        let key = self.scope.key(self.collection, bytes);
-        self.scope
-            .with_state(self.collection, key, |state, _| state.index.touch(key, access_s));
+        let (now_ms, frequency) = (self.now_ms(), self.scope.engine.eviction().frequency());
+        let Some(access) = self.entry(bytes).map(|entry| entry.access()) else {
+            return;
+        };
+        let access = frequency.used(access, now_ms, |n| self.scope.worker.random_below(n));
+        if let Some(entry) = self.entry(bytes) {
+            entry.set_access(access);
+        }
     }
 
     /// Removes a dead key.
@@ -325,6 +368,9 @@ impl<'t, 'e> Txn<'t, 'e> {
     /// Sets `key` to `value`; `expire_at_ms` as a Unix time, `None` = never. A time that has passed deletes the key.
     #[inline]
     pub fn put(&mut self, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>) {
+        if self.policy().noting() == Noting::Counts {
+            self.count_change(key);
+        }
         if !self.is_over_at_once(key, expire_at_ms) {
             self.apply(&Effect::Put {
                 key,
@@ -341,6 +387,9 @@ impl<'t, 'e> Txn<'t, 'e> {
         let Some(source_collection) = logged else {
             return self.put(key, value, expire_at_ms);
         };
+        if self.policy().noting() == Noting::Counts {
+            self.count_change(key);
+        }
         if !self.is_over_at_once(key, expire_at_ms) {
             self.apply(&Effect::Copy {
                 key,
@@ -350,6 +399,14 @@ impl<'t, 'e> Txn<'t, 'e> {
                 value: Some(value),
                 takes_parts: source.goes && self.0.collection.logged_id() == Some(source_collection),
             });
+        }
+    }
+
+    /// A key that gets another value without a look at the old one is used by that, too.
+    #[cold]
+    fn count_change(&mut self, key: &[u8]) {
+        if self.0.looked != place_of(key) && !self.0.quiet && self.exists(key) {
+            self.0.count_use(key, Look::Peek);
         }
     }
 
@@ -390,9 +447,11 @@ impl<'t, 'e> Txn<'t, 'e> {
         });
     }
 
-    /// Lets `key` count as last used `idle_s` seconds ago.
-    pub fn set_idle(&mut self, key: &[u8], idle_s: u32) {
-        self.0.touch(key, self.access_s().saturating_sub(idle_s));
+    /// Lets `key` count as last used at that time, and as often.
+    pub fn set_access(&mut self, key: &[u8], access: Access) {
+        if let Some(entry) = self.peek(key) {
+            entry.set_access(access);
+        }
     }
 
     /// Overwrites part of an existing string, zero-filling a gap before `offset`.

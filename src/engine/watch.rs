@@ -35,6 +35,8 @@ pub enum Cause {
     Write,
     /// Its time has come: it is removed.
     Expiry,
+    /// It is removed for want of memory.
+    Eviction,
 }
 
 /// Somebody who watches a key.
@@ -125,7 +127,7 @@ impl WatchTable {
     /// Those who watch a key, but for those who saw it dead where it dies.
     pub fn touched_by(&self, cause: Cause, key: &[u8]) -> Vec<Watcher> {
         let watching = self.0.as_ref().and_then(|table| table.get(key));
-        let is_touched = |watcher: &&Watcher| cause == Cause::Write || !watcher.sees_dead;
+        let is_touched = |watcher: &&Watcher| cause != Cause::Expiry || !watcher.sees_dead;
         watching.into_iter().flatten().filter(is_touched).cloned().collect()
     }
 

@@ -16,6 +16,7 @@ use super::Engine;
 use super::blocked::Ready;
 use super::dependencies::Dependencies;
 use super::events::Herald;
+use super::eviction::Pools;
 use super::gate::{ExclusivePass, Pass};
 use super::settings::Traits;
 use super::tracking::Told;
@@ -101,6 +102,8 @@ pub struct Kit {
     told_of: Dependencies,
     /// Who passes on what happens to keys; `None`: nobody is told.
     pub(super) herald: Option<Box<dyn Herald>>,
+    /// Keys that may be evicted.
+    pub(super) pools: Pools,
     random: SmallRng,
 }
 
@@ -127,6 +130,7 @@ impl Worker {
             told: Told::default(),
             told_of: Dependencies::default(),
             herald: None,
+            pools: Pools::default(),
             random,
         };
         Self { kit }
@@ -209,12 +213,6 @@ impl Kit {
     #[inline]
     pub fn now_ms(&self) -> u64 {
         self.now_ms
-    }
-
-    /// The access clock, seconds.
-    #[inline]
-    pub fn access_s(&self) -> u32 {
-        (self.now_ms / 1000) as u32
     }
 
     /// This thread's number among those that touch data.

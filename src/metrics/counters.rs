@@ -40,6 +40,8 @@ pub struct Counters {
     pub misses: Count,
     /// Keys removed because their time had come.
     pub expired: Count,
+    /// Keys removed for want of memory.
+    pub evicted: Count,
     /// Changes to data since start.
     pub changes: Count,
     /// Commands executed.

@@ -19,6 +19,7 @@ use crate::engine::libraries::Library;
 use crate::engine::registry::{Slot, numbered_name};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
+use crate::page::Access;
 use crate::rdb::convert::stored;
 use crate::rdb::{Entry, Event, Reader};
 use crate::storage::Disk;
@@ -174,7 +175,8 @@ impl Import<'_> {
         }
         txn.put(&key, stored.value(), entry.expires_at_ms.map(|at_ms| at_ms as u64));
         if let Some(idle_s) = entry.idle_s {
-            txn.set_idle(&key, u32::try_from(idle_s).unwrap_or(u32::MAX));
+            let idle_s = u32::try_from(idle_s).unwrap_or(u32::MAX);
+            txn.set_access(&key, Access::in_second(now_ms).before(idle_s));
         }
         self.counts.keys += 1;
         Ok(())

@@ -28,6 +28,8 @@ pub const LINES_MIN: u32 = 2;
 pub const LINES_MAX: u32 = 31;
 
 const LINE_BYTES: usize = 64;
+/// Entries that are fetched together when some are looked at.
+const PREFETCHED: usize = 16;
 const EMPTY: u64 = 0;
 const TOMBSTONE: u64 = 1;
 const TAG_SHIFT: u32 = 48;
@@ -326,6 +328,40 @@ impl HashPage {
         for index in 0..self.slots() {
             prefetch(self.load(index) & ADDRESS_MASK);
         }
+    }
+
+    /// Visits up to `count` entries from slot `first` on, around, only those that die if `is_volatile`; how many.
+    pub fn visit_some(
+        &self,
+        first: usize,
+        is_volatile: bool,
+        count: usize,
+        visit: &mut dyn FnMut(EntryRef<'_>),
+    ) -> usize {
+        let slots = self.slots();
+        let mut visited = 0;
+        let mut at = 0;
+        while at < slots && visited < count {
+            let mut found = [None; PREFETCHED];
+            let mut places = found.iter_mut();
+            while at < slots
+                && let Some(place) = places.next()
+            {
+                let rest = (first + at..).take(slots - at).map(|slot| slot % slots);
+                let mut passed = 0;
+                *place = rest.inspect(|_| passed += 1).find_map(|slot| self.get(slot));
+                at += passed;
+                if let Some(entry) = place {
+                    prefetch(entry.address());
+                }
+            }
+            let wanted = |entry: &EntryRef<'_>| !is_volatile || entry.expire_at_ms().is_some();
+            for entry in found.into_iter().flatten().filter(wanted).take(count - visited) {
+                visit(entry);
+                visited += 1;
+            }
+        }
+        visited
     }
 
     /// Occupied slots whose tag is at least `tag_min`, ascending by tag: the order of SCAN within a page.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** everything here is plain data behind its owner's lock; nothing here logs, locks or does I/O.
 
+pub mod access;
 pub mod change;
 pub mod codec;
 pub mod container;
@@ -34,6 +35,7 @@ pub mod trie;
 pub mod value;
 pub mod zset;
 
+pub use access::{Access, Stamp};
 pub use change::{Change, Mark};
 pub use container::Big;
 pub use entry::Entry;

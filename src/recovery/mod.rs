@@ -33,6 +33,7 @@ use crate::checkpoint::CheckpointInfo;
 use crate::engine::collection::Totals;
 use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
+use crate::page::Access;
 use crate::storage::{Disk, FileError};
 use crate::wal::{LogNote, Lsn, Tail, WalError, repair_tail};
 use observer::Observer;
@@ -108,14 +109,14 @@ pub fn recover(
 ) -> Result<Recovered, RecoveryError> {
     let started = Instant::now();
     let note = log_note(disk.as_ref(), &options)?;
-    let access_s = (unix_ms() / 1000) as u32;
+    let access = Access::in_second(unix_ms());
     let mut registry = Registry::default();
     let mut observer = Observer::new(&options.wal_dir, &mut progress);
     let loaded = newest::Loading {
         disk: disk.as_ref(),
         dir: &options.checkpoint_dir,
         threads: options.threads,
-        access_s,
+        access,
         registry: &mut registry,
         observer: &mut observer,
     }
@@ -124,7 +125,7 @@ pub fn recover(
     let after = checkpoint.map_or(Lsn::ZERO, |checkpoint| checkpoint.lsn);
     let dir = &options.wal_dir;
     let replayed = if disk.exists(dir).map_err(|error| wal_io(dir, error))? {
-        let appliers = (options.threads, access_s, Lsn::MAX);
+        let appliers = (options.threads, access, Lsn::MAX);
         let replayed = replay::replay(&disk, dir, after.next(), &mut registry, appliers, &mut observer);
         observer.check(replayed)?
     } else {

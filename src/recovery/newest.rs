@@ -17,6 +17,7 @@ use crate::engine::CollectionError;
 use crate::engine::effect::Effect;
 use crate::engine::libraries::Libraries;
 use crate::engine::registry::Registry;
+use crate::page::Access;
 use crate::storage::Disk;
 use crate::wal::Lsn;
 
@@ -25,7 +26,7 @@ pub(super) struct Loading<'a, 'o> {
     pub disk: &'a dyn Disk,
     pub dir: &'a Path,
     pub threads: usize,
-    pub access_s: u32,
+    pub access: Access,
     pub registry: &'a mut Registry,
     pub observer: &'a mut Observer<'o>,
 }
@@ -105,13 +106,13 @@ impl Loading<'_, '_> {
         self.registry.reserve_collection_ids(manifest.head.next_collection);
         self.registry.thresholds().set(&manifest.limits);
         self.registry.restore_libraries(self.libraries(path, manifest)?);
-        let access_s = self.access_s;
+        let access = self.access;
         pages::load(
             self.disk,
             path,
             manifest,
             &collections,
-            (self.threads, access_s),
+            (self.threads, access),
             self.observer,
         )?;
         let keys: u64 = collections.iter().map(|collection| collection.key_count()).sum();

@@ -24,6 +24,7 @@ use crate::checkpoint::files::parts::Parts;
 use crate::engine::collection::Collection;
 use crate::engine::ids::ShardNo;
 use crate::engine::index::loaded::LoadedPage;
+use crate::page::Access;
 use crate::storage::Disk;
 
 const REPORT: Duration = Duration::from_millis(100);
@@ -57,7 +58,7 @@ struct Loader<'a> {
     done: AtomicU64,
     /// The others are to end.
     failed: AtomicBool,
-    access_s: u32,
+    access: Access,
 }
 
 /// Fills `collections`, in the manifest's order, from the page files beside the manifest.
@@ -66,7 +67,7 @@ pub(super) fn load(
     path: &Path,
     manifest: &mut Manifest,
     collections: &[Arc<Collection>],
-    (threads, access_s): (usize, u32),
+    (threads, access): (usize, Access),
     observer: &mut Observer<'_>,
 ) -> Result<()> {
     let rows = manifest.collections.iter().flat_map(CollectionPages::rows);
@@ -89,7 +90,7 @@ pub(super) fn load(
         next: AtomicUsize::new(0),
         done: AtomicU64::new(0),
         failed: AtomicBool::new(false),
-        access_s,
+        access,
     };
     std::thread::scope(|scope| {
         let (sender, results) = channel();
@@ -169,7 +170,7 @@ impl Loader<'_> {
         let mut pages = Vec::with_capacity(chunk.rows.len());
         for row in chunk.rows {
             let page = file_of(self.files, row)?.read(target.collection.id(), row, buffer)?;
-            pages.push(page.build(target.collection, target.parts, self.access_s)?);
+            pages.push(page.build(target.collection, target.parts, self.access)?);
             self.done.fetch_add(target.parts.take_read_bytes(), Ordering::Relaxed);
         }
         let all = {

@@ -16,6 +16,7 @@ use crate::checkpoint::files::catalog;
 use crate::checkpoint::files::manifest::Manifest;
 use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
+use crate::page::Access;
 use crate::storage::Disk;
 use crate::wal::{LogNote, Lsn, Reader, WalError};
 
@@ -46,7 +47,7 @@ pub fn recover_past(
     let note = log_note(disk.as_ref(), options)?;
     let known = known(disk, options)?;
     let mut registry = Registry::default();
-    let access_s = (unix_ms() / 1000) as u32;
+    let access = Access::in_second(unix_ms());
     let last = match until {
         Until::Lsn(lsn) => Some(lsn),
         Until::Time(at_ms) => known.last_by(at_ms, disk, &options.wal_dir)?,
@@ -63,7 +64,7 @@ pub fn recover_past(
             disk: disk.as_ref(),
             dir: &options.checkpoint_dir,
             threads: options.threads,
-            access_s,
+            access,
             registry: &mut registry,
             observer: &mut observer,
         }
@@ -75,7 +76,7 @@ pub fn recover_past(
         if known.oldest.is_none_or(|oldest| oldest > lsn.next()) {
             return Err(known.out_of_reach(until));
         }
-        let how = (options.threads, access_s, last);
+        let how = (options.threads, access, last);
         let replayed = replay::replay(disk, &options.wal_dir, lsn.next(), &mut registry, how, &mut observer);
         let replayed = observer.check(replayed)?;
         lsn = replayed.next_lsn.before();

@@ -33,6 +33,8 @@ pub(super) struct Running {
     pub opening: Opening,
     pub workers: Arc<Workers>,
     pub keeper: JoinHandle<()>,
+    /// Evicts what commands leave over.
+    pub evictor: JoinHandle<()>,
 }
 
 /// Ends it, once the server has been asked to end, and leaves everything on disk as it was asked for.
@@ -76,6 +78,7 @@ fn end_each(server: &Server, running: Running, step: &Mutex<&'static str>) -> Re
     *step.lock() = "housekeeping";
     // A panic there has been reported by the panic hook.
     let _ = running.keeper.join();
+    let _ = running.evictor.join();
     if opened == Opened::CalledOff {
         tracing::info!("{CALLED_OFF_TEXT}");
         return Ok(());

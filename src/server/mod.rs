@@ -6,6 +6,7 @@
 
 mod ending;
 mod error;
+mod evictor;
 mod finish;
 mod housekeeping;
 mod open;

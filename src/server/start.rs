@@ -10,7 +10,7 @@ use tokio::task::LocalSet;
 use super::ending::{self, Running};
 use super::error::StartError;
 use super::signals::end_on_signal;
-use super::{housekeeping, open, space};
+use super::{evictor, housekeeping, open, space};
 use crate::checkpoint::CheckpointOptions;
 use crate::commands::server::REDIS_VERSION;
 use crate::commands::table::table;
@@ -99,6 +99,7 @@ fn empty_engine(config: &Config) -> Result<Engine, StartError> {
     engine.tracking().set_keys_max(config.limits.tracking_keys_max);
     engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
     engine.events().ask_for(config.notifications.classes());
+    config.memory.configure_eviction(&engine);
     Ok(engine)
 }
 
@@ -135,6 +136,11 @@ fn start(
         .name("housekeeping".to_owned())
         .spawn(move || housekeeping::run(&for_sweeper, sweeper))
         .map_err(|error| format!("cannot start a thread: {error}"))?;
+    let (evicting, for_evictor) = (helper(&server.engine)?, Arc::clone(server));
+    let evictor = std::thread::Builder::new()
+        .name("evictor".to_owned())
+        .spawn(move || evictor::run(&for_evictor, evicting))
+        .map_err(|error| format!("cannot start a thread: {error}"))?;
     space::watch(server).map_err(|error| format!("cannot start a thread: {error}"))?;
     let workers = net::start_workers(server, workers).map_err(|error| format!("cannot start workers: {error}"))?;
     let opening = open::start(server, (disk, claim), helper(&server.engine)?)?;
@@ -142,6 +148,7 @@ fn start(
         opening,
         workers,
         keeper,
+        evictor,
     })
 }
 

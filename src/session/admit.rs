@@ -14,15 +14,15 @@ use crate::state::{Purpose, Server};
 pub type Refusal = (Option<Command>, CmdError);
 
 /// Whether the state of the server and the client lets the command run. The call's flags have what a transaction needs;
-/// `kit` is the worker's, which knows whether the data has come.
+/// `kit` is the worker's, which knows whether the data has come. `has_room`: memory has been made for it.
 #[inline]
-pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>) -> Result<(), CmdError> {
+pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>, has_room: bool) -> Result<(), CmdError> {
     let flags = call.flags;
     if !client.authenticated && flags & flag::NO_AUTH == 0 {
         return Err(CmdError::text("NOAUTH Authentication required."));
     }
     if flags & flag::DENY_OOM != 0 {
-        if server.is_over_memory() {
+        if !has_room && server.is_over_memory() {
             return Err(CmdError::OutOfMemory);
         }
         check_space(server, call, &client.handle.queued_bytes)?;

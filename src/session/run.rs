@@ -217,8 +217,7 @@ impl Run<'_, '_, '_> {
         if is_paused || changes && pause.is_before_the_end() {
             return Step::Stop(Ran::Paused { next: at });
         }
-        let admitted = admit::admit(&self.cx.server, &self.session.client, self.worker, &call);
-        if let Err(error) = admitted.and_then(|()| self.check_collection(&call)) {
+        if let Err(error) = self.admit(&call) {
             return self.turn_away(call.command, error, at);
         }
         if self.session.client.multi.is_some() && !call.has(flag::NOT_QUEUED) {
@@ -266,9 +265,51 @@ impl Run<'_, '_, '_> {
         }
     }
 
+    /// Whether the request may run; where memory is short, keys are evicted for it.
+    #[inline(always)]
+    fn admit(&mut self, call: &Call<'_>) -> Result<(), CmdError> {
+        if call.has(flag::RUNS_SCRIPT) && self.cx.server.is_over_memory() {
+            // Whether it needs some shows later: it is refused then if none was found.
+            self.make_room();
+        }
+        match admit::admit(&self.cx.server, &self.session.client, self.worker, call, false) {
+            Err(CmdError::OutOfMemory) => self.admit_with_room(call)?,
+            judged => judged?,
+        }
+        self.check_collection(call)
+    }
+
+    #[cold]
+    fn admit_with_room(&mut self, call: &Call<'_>) -> Result<(), CmdError> {
+        if !self.make_room() {
+            return Err(CmdError::OutOfMemory);
+        }
+        admit::admit(&self.cx.server, &self.session.client, self.worker, call, true)
+    }
+
+    /// Evicts keys for the request; whether there is memory for it then.
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        self.held.release();
+        let has_room = self.cx.server.make_room(self.worker);
+        self.cx.tell_others(self.worker);
+        has_room
+    }
+
+    /// The same in the selected collection, if that is over its own limit.
+    #[cold]
+    fn make_room_in_selected(&mut self) {
+        let slot = self.engine.registry().slot(self.session.client.database).cloned();
+        if let Some(slot) = slot.filter(|slot| slot.collection.carried().over_limit().is_some()) {
+            self.held.release();
+            self.cx.server.make_room_in(self.worker, &slot.collection);
+            self.cx.tell_others(self.worker);
+        }
+    }
+
     /// Whether the selected collection takes what the request, or the transaction that it runs, does to it.
     #[inline]
-    fn check_collection(&self, call: &Call<'_>) -> Result<(), CmdError> {
+    fn check_collection(&mut self, call: &Call<'_>) -> Result<(), CmdError> {
         if !self.engine.is_restricted() {
             return Ok(());
         }
@@ -277,6 +318,9 @@ impl Run<'_, '_, '_> {
         } else {
             call.flags_on_selected()
         };
+        if flags & flag::DENY_OOM != 0 || call.has(flag::RUNS_SCRIPT) {
+            self.make_room_in_selected();
+        }
         check_collection(self.engine, self.session.client.database, flags)
     }
 

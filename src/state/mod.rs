@@ -33,6 +33,7 @@ pub use callee::Callee;
 pub use ending::{Refused, end, end_beside_script};
 pub use functions::{Catalogue, Examiner, Function, Functions, Known, LOAD_AGAIN};
 pub use loading::{Loading, LoadingNow};
+pub use memory::Pressure;
 pub use pause::Pause;
 pub use scripts::{MachineBytes, Script, ScriptFlags, Scripts};
 pub use shutdown::{Rest, Shutdown, Way};
@@ -67,6 +68,8 @@ pub struct Server {
     pub scripts: Scripts,
     /// Functions, as far as they are known.
     pub functions: Functions,
+    /// How eviction gets on.
+    pub pressure: Pressure,
     /// Whether the file systems have room.
     pub space: Space,
     /// Whether the expiry sweep runs (`DEBUG SET-ACTIVE-EXPIRE`).
@@ -124,6 +127,7 @@ impl Server {
             script_watch: ScriptWatch::default(),
             scripts: Scripts::default(),
             functions,
+            pressure: Pressure::default(),
             space: Space::default(),
             active_expire: AtomicBool::new(true),
             started: parts.started,

@@ -27,3 +27,4 @@ mod minimise;
 mod pair;
 mod restarts;
 mod script;
+mod uses;

@@ -153,7 +153,7 @@ fn mistakes_are_told() {
         ("COLLECTION CONFIG default SET fsync", "ERR syntax error"),
         (
             "COLLECTION CONFIG default SET fsync no size 3",
-            "ERR unknown collection setting 'size', known are checkpoint, fsync, max-bytes",
+            "ERR unknown collection setting 'size', known are checkpoint, fsync, max-bytes, policy",
         ),
         (
             "COLLECTION CONFIG default SET fsync no max-bytes x",

@@ -26,7 +26,7 @@ use crate::engine::index::loaded::LoadedPage;
 use crate::page::image::{self, Anchor, EntryImage, PageImage};
 use crate::page::parts::PartRef;
 use crate::page::value::Stored;
-use crate::page::{Entry, Spliced};
+use crate::page::{Access, Entry, Spliced};
 use crate::shared::Piece;
 use crate::storage::{Disk, DiskFile, DiskRead};
 
@@ -276,11 +276,11 @@ impl<'a> ReadPage<'a> {
         (self.header.flags & FLAG_PART != 0).then_some(self.content)
     }
 
-    /// The page of `collection` as it is in memory, not installed yet; entries were last read at `access_s`.
+    /// The page of `collection` as it is in memory, not installed yet; entries were last read at `access`.
     ///
     /// # Errors
     /// As for [`ReadPage::for_each`], and when an entry does not belong into this page.
-    pub fn build(&self, collection: &Collection, parts: &Parts<'_>, access_s: u32) -> Result<LoadedPage> {
+    pub fn build(&self, collection: &Collection, parts: &Parts<'_>, access: Access) -> Result<LoadedPage> {
         let PageHeader {
             shard,
             page_id,
@@ -299,7 +299,7 @@ impl<'a> ReadPage<'a> {
         self.for_each(parts, |image, is_joined| {
             let key = collection.key_in(image.key, shard)?;
             let expire_at_ms = (image.expire_at_ms != 0).then_some(image.expire_at_ms);
-            let mut entry = Entry::new(image.key, image.value, expire_at_ms, access_s);
+            let mut entry = Entry::new(image.key, image.value, expire_at_ms, access);
             if !is_joined {
                 // It was written whole; it may be in parts from now on.
                 entry.adopt(mark);

@@ -17,6 +17,7 @@ use crate::engine::collection::Collection;
 use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
 use crate::engine::index::loaded::{Outline, check_fit};
+use crate::page::Access;
 use crate::page::image::Anchor;
 use crate::storage::Disk;
 
@@ -140,7 +141,7 @@ fn verify_collection(
             continue;
         };
         let page = file.read(collection.id(), row, &mut buffer);
-        match page.and_then(|page| page.build(&collection, &parts, 0)) {
+        match page.and_then(|page| page.build(&collection, &parts, Access::default())) {
             Ok(page) => shards.entry(row.shard).or_default().push(page.outline()),
             Err(error) => {
                 whole = false;
@@ -220,7 +221,7 @@ pub fn damage(disk: &dyn Disk, path: &Path, manifest: &Manifest) -> Damage {
             let built = match files.get(row.file as usize) {
                 Some(Ok(file)) => file
                     .read(part.row.id, row, &mut buffer)
-                    .and_then(|page| page.build(&collection, &parts, 0)),
+                    .and_then(|page| page.build(&collection, &parts, Access::default())),
                 Some(Err(error)) => Err(error.clone()),
                 None => continue,
             };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::effect::decode_all;
+use crate::engine::eviction::Policy;
 use crate::engine::ids::DatabaseId;
 use crate::engine::settings::{FsyncClass, Settings};
 use crate::wal::Reader;
@@ -10,6 +11,7 @@ const CACHE: Settings = Settings {
     max_bytes: 1 << 30,
     fsync: FsyncClass::No,
     is_cache: true,
+    policy: Some(Policy::VolatileTtl),
 };
 
 fn configure(server: &mut Server, database: DatabaseId, settings: Settings) {

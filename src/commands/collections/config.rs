@@ -11,6 +11,7 @@ use crate::commands::flow::{Flow, Waiting};
 use crate::commands::misconf;
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
 use crate::config::size;
+use crate::engine::eviction::Policy;
 use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
@@ -23,7 +24,7 @@ pub const CONFIG: Spec = Spec {
     since: "0.2.0",
     flags: flag::ADMIN | flag::NO_SCRIPT | flag::NO_MULTI,
     acl: &["keyspace"],
-    summary: "Sets or tells the memory limit, the fsync class and whether checkpoints and the log keep a collection",
+    summary: "Sets or tells the memory limit and what is evicted there, the fsync class and whether checkpoints and the log keep a collection",
     complexity: "O(N) where N is the number of settings given, and of keys when a cache with keys becomes a kept one.",
     syntax: "name SET setting value [setting value ...] | GET [pattern]",
     ..Spec::new(
@@ -42,7 +43,7 @@ struct Setting {
     set: fn(&mut Settings, &str) -> Option<()>,
 }
 
-const SETTINGS: [Setting; 3] = [
+const SETTINGS: [Setting; 4] = [
     Setting {
         name: "checkpoint",
         expected: "yes or no",
@@ -71,6 +72,18 @@ const SETTINGS: [Setting; 3] = [
         get: |settings| settings.max_bytes.to_string(),
         set: |settings, value| {
             settings.max_bytes = size::parse(value)?;
+            Some(())
+        },
+    },
+    Setting {
+        name: "policy",
+        expected: "server, or one that maxmemory-policy knows",
+        get: |settings| settings.policy.map_or("server", Policy::name).to_owned(),
+        set: |settings, value| {
+            settings.policy = match value {
+                "server" => None,
+                name => Some(Policy::ALL.into_iter().find(|policy| policy.name() == name)?),
+            };
             Some(())
         },
     },
@@ -163,7 +176,7 @@ fn apply(mut settings: Settings, pairs: &[[&[u8]; 2]]) -> Result<Settings, CmdEr
             .iter()
             .find(|setting| name.eq_ignore_ascii_case(setting.name.as_bytes()));
         let Some(setting) = known else {
-            let rest = "', known are checkpoint, fsync, max-bytes";
+            let rest = "', known are checkpoint, fsync, max-bytes, policy";
             return Err(CmdError::quoting("ERR unknown collection setting '", name, 128, rest));
         };
         let lower = String::from_utf8_lossy(value).to_ascii_lowercase();
@@ -186,12 +199,21 @@ mod tests {
 
     #[test]
     fn settings_are_taken_and_told() {
-        let settings = applied(&[["MAX-BYTES", "2kb"], ["fsync", "Always"], ["checkpoint", "no"]]).unwrap();
+        let settings = [
+            ["MAX-BYTES", "2kb"],
+            ["fsync", "Always"],
+            ["checkpoint", "no"],
+            ["policy", "ALLKEYS-lrm"],
+        ];
+        let settings = applied(&settings).unwrap();
         let told: Vec<_> = describe(&settings)
             .into_iter()
             .map(|(name, value)| format!("{name} {value}"))
             .collect();
-        assert_eq!(told, ["checkpoint no", "fsync always", "max-bytes 2048"]);
+        assert_eq!(
+            told,
+            ["checkpoint no", "fsync always", "max-bytes 2048", "policy allkeys-lrm"]
+        );
         assert!(SETTINGS.is_sorted_by_key(|setting| setting.name));
     }
 
@@ -200,7 +222,7 @@ mod tests {
         for (pair, error) in [
             (
                 ["size", "1"],
-                "ERR unknown collection setting 'size', known are checkpoint, fsync, max-bytes",
+                "ERR unknown collection setting 'size', known are checkpoint, fsync, max-bytes, policy",
             ),
             (
                 ["fsync", "often"],
@@ -209,6 +231,10 @@ mod tests {
             (
                 ["checkpoint", "1"],
                 "ERR invalid value '1' for checkpoint: expected yes or no",
+            ),
+            (
+                ["policy", "lru"],
+                "ERR invalid value 'lru' for policy: expected server, or one that maxmemory-policy knows",
             ),
             (
                 ["max-bytes", "-1"],

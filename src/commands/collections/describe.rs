@@ -3,6 +3,7 @@
 //! **Invariant:** a line is bounded, whatever the size of what it shows, and contains no control characters.
 
 use crate::engine::effect::Effect;
+use crate::engine::eviction::Policy;
 use crate::page::ValueRef;
 
 /// Bytes of a key or value that a line shows.
@@ -79,10 +80,11 @@ pub fn effect(effect: &Effect<'_>) -> String {
         Effect::CollectionSwap { with } => format!("swap with collection id {with}"),
         Effect::CollectionLoad { placement } => format!("begin to load a collection ({})", placement.kind.name()),
         Effect::CollectionConfigure { settings } => format!(
-            "configure collection: max-bytes {}, fsync {}, checkpoint {}",
+            "configure collection: max-bytes {}, fsync {}, checkpoint {}, policy {}",
             settings.max_bytes,
             settings.fsync.name(),
-            if settings.is_cache { "no" } else { "yes" }
+            if settings.is_cache { "no" } else { "yes" },
+            settings.policy.map_or("server", Policy::name)
         ),
         Effect::CollectionPublish { name, .. } => format!("publish the loaded collection as {}", text(name.as_bytes())),
         Effect::EncodingChanged { limits } => format!("set the encoding thresholds: {limits:?}"),

@@ -1,5 +1,7 @@
 //! Whether a collection takes a change: it may be read-only, or over its memory limit.
 //!
+//! Where keys are evicted it is over its limit for a moment only, and takes what comes.
+//!
 //! **Invariant:** asked before anything changes; a command that frees memory is never refused for want of it.
 
 use crate::commands::error::CmdError;
@@ -25,7 +27,7 @@ pub fn check_slot(slot: &Slot, flags: u32) -> CmdResult {
     if flags & flag::WRITE != 0 && slot.collection.traits().is_read_only() {
         return Err(read_only(&slot.name));
     }
-    match slot.collection.carried().over_limit() {
+    match slot.collection.carried().over_limit_for_good() {
         Some((used, max)) if flags & flag::DENY_OOM != 0 => Err(format!(
             "OOM collection '{}' is over its max-bytes: {used} bytes are in use, {max} are allowed",
             slot.name

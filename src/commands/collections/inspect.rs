@@ -71,6 +71,7 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
         ("reads", totals.counts.reads),
         ("writes", totals.counts.writes),
         ("expired", totals.counts.expired),
+        ("evicted", totals.counts.evicted),
         ("last_persist_ms", persisted.wall_ms),
         ("last_persist_lsn", persisted.lsn.get()),
         ("shards", collection.shard_count() as u64),

@@ -4,8 +4,9 @@ use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, Group, Handler, Spec, first_key, flag};
 use crate::commands::support::number::parse_i64;
 use crate::engine::events::Classes;
+use crate::engine::eviction::Noting;
 use crate::engine::txn::{ReadTxn, Txn};
-use crate::page::ValueRef;
+use crate::page::{Access, ValueRef};
 use crate::rdb;
 use crate::resp::{Args, Reply};
 
@@ -58,7 +59,6 @@ struct Options {
     replace: bool,
     absolute: bool,
     idle_s: Option<u64>,
-    /// Checked and then left: there is no eviction by frequency.
     frequency: Option<u8>,
 }
 
@@ -83,6 +83,19 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    /// Gives the key the time or the number of uses that were said, where its policy looks at that.
+    fn set_access(&self, txn: &mut Txn<'_, '_>, key: &[u8]) {
+        let (now_ms, noting) = (txn.now_ms(), txn.policy().noting());
+        match (noting, self.idle_s, self.frequency) {
+            (Noting::Counts, _, Some(counter)) => txn.set_access(key, Access::counted(now_ms, counter)),
+            (Noting::Counts, _, None) | (_, None, _) => {}
+            (_, Some(idle_s), _) => {
+                let idle_s = u32::try_from(idle_s).unwrap_or(u32::MAX);
+                txn.set_access(key, Access::in_second(now_ms).before(idle_s));
+            }
+        }
     }
 
     /// When the key will die, in Unix milliseconds; `None`: never.
@@ -111,9 +124,7 @@ fn restore(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     match rdb::convert::stored(object, txn.thresholds(), now_ms).map_err(|_| BAD_VALUE)? {
         Some(stored) => {
             put_restored(txn, key, stored.value(), expire_at_ms);
-            if let Some(idle_s) = options.idle_s {
-                txn.set_idle(key, u32::try_from(idle_s).unwrap_or(u32::MAX));
-            }
+            options.set_access(txn, key);
         }
         // All its fields have died.
         None => {

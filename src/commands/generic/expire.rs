@@ -79,7 +79,7 @@ fn set_expiry(
     let now_ms = txn.now_ms() as i64;
     let at_ms = parse_expire(args.at(2), unit, base, now_ms).map_err(|error| error.message(command))?;
     let key = args.at(1);
-    let Some(current_ms) = txn.peek(key).map(|entry| entry.expire_at_ms()) else {
+    let Some(current_ms) = txn.old(key).map(|entry| entry.expire_at_ms()) else {
         reply.int(0);
         return Ok(());
     };

@@ -6,6 +6,7 @@ use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::spec::{Access, Begin, CmdResult, Find, Group, Handler, KeySpec, Spec, flag};
 use crate::commands::support::number::is_canonical_int;
+use crate::engine::eviction::Noting;
 use crate::engine::txn::ReadTxn;
 use crate::page::container::Kind;
 use crate::page::value::ValueType;
@@ -139,20 +140,30 @@ fn integer(text: &[u8]) -> Option<i64> {
 }
 
 fn freq(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    if txn.examine(args.at(2)).is_some() {
-        return Err(CmdError::text(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
-             switching between policies at runtime LRU and LFU data will take some time to adjust.",
-        ));
+    let is_counted = txn.policy().noting() == Noting::Counts;
+    match txn.examine(args.at(2)).map(|entry| entry.access()) {
+        Some(access) if is_counted => reply.int(txn.counter(access).into()),
+        Some(_) => {
+            return Err(CmdError::text(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+                 switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
+        None => reply.null(),
     }
-    reply.null();
     Ok(())
 }
 
 fn idletime(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let now_s = txn.access_s();
+    let (now_ms, is_counted) = (txn.now_ms(), txn.policy().noting() == Noting::Counts);
     match txn.examine(args.at(2)) {
-        Some(entry) => reply.int(i64::from(now_s.saturating_sub(entry.access_s()))),
+        Some(_) if is_counted => {
+            return Err(CmdError::text(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
+                 between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
+        Some(entry) => reply.int(entry.access().idle_s(now_ms).into()),
         None => reply.null(),
     }
     Ok(())

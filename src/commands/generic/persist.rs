@@ -68,7 +68,7 @@ fn remove_expiry(cx: &mut SessionCx<'_>, key: &[u8]) -> Result<Option<bool>, Cmd
     let collection = collections::selected(cx)?.collection;
     let mut scope = Scope::for_key(&engine, cx.kit, &collection, collection.key(key));
     let mut txn = Txn::new(&mut scope, &collection, false);
-    let had_expiry = txn.peek(key).map(|entry| entry.expire_at_ms().is_some());
+    let had_expiry = txn.old(key).map(|entry| entry.expire_at_ms().is_some());
     if had_expiry == Some(true) {
         txn.set_expiry(key, None);
     }

@@ -73,7 +73,7 @@ impl<'a> Start<'a> {
     /// # Errors
     /// When it may not.
     pub fn judge(server: &Server, callee: Callee, given: Given<'a>, is_ro_form: bool) -> Result<Self, CmdError> {
-        let is_over_memory = server.is_over_memory();
+        let is_over_memory = server.is_out_of_memory();
         let on_error = server.params.live().on_script_error();
         let Some(said) = callee.flags() else {
             return Ok(Self {

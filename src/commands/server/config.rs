@@ -72,12 +72,14 @@ fn resetstat(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Resu
     server.stats.reset();
     server.clients.accepted.store(0, Relaxed);
     server.clients.rejected.store(0, Relaxed);
+    server.pressure.reset();
     for counters in server.engine.counters() {
         // `changes` tells how far the last checkpoint is behind; it is no statistic.
         [
             &counters.hits,
             &counters.misses,
             &counters.expired,
+            &counters.evicted,
             &counters.commands,
             &counters.net_input_bytes,
             &counters.net_output_bytes,
@@ -218,6 +220,9 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
         if key == "limits.tracking_keys_max" {
             let keys_max = config.limits.tracking_keys_max;
             server.engine.tracking().set_keys_max(keys_max);
+        }
+        if key.starts_with("memory.") {
+            config.memory.configure_eviction(&server.engine);
         }
         if key == "memory.hll_sparse_bytes_max" {
             server

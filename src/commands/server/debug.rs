@@ -194,12 +194,12 @@ fn object(cx: &SessionCx<'_>, key: &[u8], reply: &mut Reply) -> Result<(), CmdEr
     let entry = entry.ok_or(CmdError::NoSuchKey)?;
     let encoding = encoding_of(&entry);
     let address: *const Entry = &raw const *entry;
-    let access_s = entry.access_s();
+    let access = entry.access();
     reply.simple(&format!(
         "Value at:{address:p} refcount:1 encoding:{encoding} serializedlength:{} lru:{} lru_seconds_idle:{}",
         entry.value().rough_bytes() + 1,
-        access_s & 0x00ff_ffff,
-        cx.kit.access_s().saturating_sub(access_s),
+        access.second(),
+        access.idle_s(cx.kit.now_ms()),
     ));
     Ok(())
 }

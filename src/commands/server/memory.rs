@@ -178,6 +178,8 @@ fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
 struct Held {
     clients: u64,
     scripts: u64,
+    /// What waits to be written to the log.
+    log: u64,
     /// Values of scripts, which do not count as used.
     machines: u64,
 }
@@ -187,12 +189,13 @@ impl Held {
         Self {
             clients: server.clients.held_bytes(),
             scripts: server.scripts.bytes(),
+            log: server.engine.wal().stats().pending_bytes,
             machines: server.scripts.machines.get() + server.functions.machines.get(),
         }
     }
 
     fn sum(&self) -> u64 {
-        self.clients + self.scripts
+        self.clients + self.scripts + self.log
     }
 }
 
@@ -207,7 +210,7 @@ fn allocated(server: &Server, used: u64, peak: u64, held: &Held) -> [(&'static s
         ("clients.slaves", Int(0)),
         ("clients.normal", Int(held.clients)),
         ("cluster.links", Int(0)),
-        ("aof.buffer", Int(engine.wal().stats().pending_bytes)),
+        ("aof.buffer", Int(held.log)),
         ("lua.caches", Int(held.scripts)),
         ("functions.caches", Int(functions.now(engine).bytes())),
         ("script.VMs", Int(held.machines)),

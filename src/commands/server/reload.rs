@@ -76,9 +76,9 @@ impl From<Reason> for NotReloaded {
 }
 
 fn reload(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<(), NotReloaded> {
-    let (now_ms, now_s) = (txn.now_ms(), txn.access_s());
+    let now_ms = txn.now_ms();
     let Some(entry) = txn.peek(key) else { return Ok(()) };
-    let (expire_at_ms, idle_s) = (entry.expire_at_ms(), now_s.saturating_sub(entry.access_s()));
+    let (expire_at_ms, access) = (entry.expire_at_ms(), entry.access());
     let object = rdb::convert::object_of(entry.value(), now_ms)?;
     let reloaded = match object {
         Some(object) => {
@@ -90,7 +90,7 @@ fn reload(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<(), NotReloaded> {
     match reloaded {
         Some(stored) => {
             txn.put(key, stored.value(), expire_at_ms);
-            txn.set_idle(key, idle_s);
+            txn.set_access(key, access);
         }
         None => {
             txn.delete(key);

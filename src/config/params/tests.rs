@@ -53,7 +53,13 @@ fn get_by_name_and_pattern() {
     assert_eq!(names(&["MAXMEMORY"]), ["MAXMEMORY"]);
     assert_eq!(
         names(&["MaxMem*", "maxmemory", "nosuch"]),
-        ["maxmemory", "maxmemory-clients", "maxmemory-policy"]
+        [
+            "maxmemory",
+            "maxmemory-clients",
+            "maxmemory-eviction-tenacity",
+            "maxmemory-policy",
+            "maxmemory-samples"
+        ]
     );
     assert_eq!(names(&["slowlog.*"]), ["slowlog.log_slower_than_us", "slowlog.max_len"]);
     assert_eq!(
@@ -174,11 +180,8 @@ fn refusals_are_those_of_redis() {
             failed("limits.bulk_bytes_max", "\"3gb\" is more than 2gb"),
         ),
         (
-            &[("maxmemory-policy", "allkeys-lru")],
-            failed(
-                "maxmemory-policy",
-                "\"allkeys-lru\" needs eviction, which comes in a later version; use \"noeviction\"",
-            ),
+            &[("maxmemory-samples", "0")],
+            failed("maxmemory-samples", "argument must be between 1 and 64 inclusive"),
         ),
     ];
     for (pairs, refusal) in cases {

@@ -75,12 +75,6 @@ impl Index {
         on_each!(self, index => index.get_versioned(key))
     }
 
-    /// Marks `key` as read at `access_s` seconds; not a change to the data.
-    #[inline]
-    pub fn touch(&mut self, key: KeyRef<'_>, access_s: u32) {
-        on_each!(self, index => index.touch(key, access_s))
-    }
-
     /// Looks `key` up once and lets `change` decide: given the entry, it may change it in place or return one to take
     /// its stead (the old one is returned); given `None`, it may return an entry to insert.
     #[inline]
@@ -113,6 +107,18 @@ impl Index {
     /// A uniformly random entry. `random(n)` gives a number below `n`.
     pub fn random(&self, random: &mut dyn FnMut(usize) -> usize) -> Option<EntryRef<'_>> {
         on_each!(self, index => index.random(random))
+    }
+
+    /// Visits up to `count` entries, neighbours of a random one, of those that die if `is_volatile`: at least one if
+    /// there is one.
+    pub fn sample(
+        &self,
+        is_volatile: bool,
+        count: usize,
+        random: &mut dyn FnMut(usize) -> usize,
+        visit: &mut dyn FnMut(EntryRef<'_>),
+    ) {
+        on_each!(self, index => index.sample(is_volatile, count, random, visit))
     }
 
     /// Collects keys that are dead at `now_ms`, or have a dead field, from up to `pages` pages starting at `cursor`;
@@ -164,6 +170,14 @@ impl Index {
     /// Bytes of heap the index and its pages take, entries apart.
     pub fn heap_bytes(&self) -> usize {
         on_each!(self, index => index.heap_bytes())
+    }
+
+    /// Bytes of what it has let go of, and nobody has taken out.
+    pub fn retired_bytes(&self) -> usize {
+        match self {
+            Self::Hmap(index) => index.retired_bytes(),
+            Self::Bdef(_) | Self::Bcust(_) => 0,
+        }
     }
 
     /// Takes out what it has let go of, which then no longer counts among its bytes. `None` = nothing.

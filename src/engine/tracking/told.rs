@@ -157,7 +157,7 @@ impl Told {
 
     pub(super) fn note_prefix(&mut self, prefix: PrefixId, space: Space, key: &[u8], cause: Cause) {
         let keys = self.broadcast.keys.entry(prefix).or_default();
-        // What dies has no author, whoever finds it dead.
+        // What dies or is evicted has no author, whoever finds it.
         let author = if cause == Cause::Write { self.acting } else { 0 };
         let is_new = keys.insert((space, key.into()), author).is_none();
         self.broadcast.count += usize::from(is_new);

@@ -155,13 +155,14 @@ impl Hub {
         Poll::Pending
     }
 
-    /// Closes clients, of whichever worker, if all together hold too much.
+    /// Closes clients, of whichever worker, if all together hold too much, and has keys evicted for what they hold.
     fn evict_clients(&self) {
         let server = &self.cx.server;
         let bytes_max = server.params.live().clients_bytes_max();
         if bytes_max > 0 && server.clients.held_bytes() > bytes_max {
             server.clients.evict_to(bytes_max);
         }
+        server.watch_memory();
     }
 
     /// Serves these slots as one turn; whether requests have run.

@@ -3,7 +3,7 @@
 //! ```text
 //!   0      1         2          4          8
 //!   +------+---------+----------+----------+- - - - - - - -+- - - - -+- - - - - -+-----+- - - - +
-//!   | flags| key_len | value_len| access_s | expire_at_ms? | large?  | key_len?  | key | value? |
+//!   | flags| key_len | value_len| access   | expire_at_ms? | large?  | key_len?  | key | value? |
 //!   | u8   | u8      | u16      | u32      | u64           | pointer | u32       |     |        |
 //!   +------+---------+----------+----------+- - - - - - - -+- - - - -+- - - - - -+-----+- - - - +
 //! ```
@@ -14,7 +14,7 @@
 //! kind, 0 for a string.
 //!
 //! **Invariants:** the allocation is exactly as long as its shape says, computed from the header alone; the header
-//! of a live entry changes only through `&mut Entry`.
+//! of a live entry changes only through `&mut Entry`, but for its [`Access`], an atomic that readers set.
 
 mod borrowed;
 mod shape;
@@ -24,7 +24,9 @@ mod tests;
 use std::alloc::{alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::access::Access;
 use super::change::Mark;
 use super::container::{Big, Kind};
 use super::hash::HashRef;
@@ -54,8 +56,8 @@ unsafe impl Send for Entry {}
 unsafe impl Sync for Entry {}
 
 impl Entry {
-    /// Makes an entry. `expire_at_ms` is a Unix time; `None` lives for ever. `access_s` is the access clock, seconds.
-    pub fn new(key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>, access_s: u32) -> Self {
+    /// Makes an entry. `expire_at_ms` is a Unix time; `None` lives for ever.
+    pub fn new(key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>, access: impl Into<Access>) -> Self {
         let shape = Shape::of(key, value, expire_at_ms);
         let layout = shape.layout();
         // SAFETY: the layout is never zero-sized (there is always a header).
@@ -65,7 +67,7 @@ impl Entry {
         };
         // Not an `Entry` in `Drop`'s eyes until it is whole; nothing between here and the return can unwind.
         let mut entry = ManuallyDrop::new(Self(base));
-        entry.write_header(&shape, access_s, expire_at_ms);
+        entry.write_header(&shape, access.into(), expire_at_ms);
         entry.write_at(shape.key_offset(), key);
         entry.write_value(&shape, value);
         ManuallyDrop::into_inner(entry)
@@ -73,18 +75,18 @@ impl Entry {
 
     /// The same entry once more. A large value is shared.
     pub fn copy(&self) -> Self {
-        let mut copy = Self::new(self.key(), self.value(), self.expire_at_ms(), self.access_s());
+        let mut copy = Self::new(self.key(), self.value(), self.expire_at_ms(), self.access());
         if self.is_raw() {
             copy.set_raw();
         }
         copy
     }
 
-    fn write_header(&mut self, shape: &Shape, access_s: u32, expire_at_ms: Option<u64>) {
+    fn write_header(&mut self, shape: &Shape, access: Access, expire_at_ms: Option<u64>) {
         let key_len = u8::try_from(shape.key_bytes).unwrap_or(KEY_LEN_EXTENDED);
         self.write_at(0, &[shape.flags, key_len]);
         self.write_at(2, &(shape.inline_bytes as u16).to_le_bytes());
-        self.set_access_s(access_s);
+        self.set_access(access);
         if let Some(at_ms) = expire_at_ms {
             self.write_at(HEADER_BYTES, &at_ms.to_le_bytes());
         }
@@ -325,8 +327,8 @@ impl Entry {
         if old.has(FLAG_SHARED) || new.flags != old.flags & !FLAG_RAW || new.total_bytes() != old.total_bytes() {
             return false;
         }
-        let access_s = self.access_s();
-        self.write_header(&new, access_s, expire_at_ms);
+        let access = self.access();
+        self.write_header(&new, access, expire_at_ms);
         self.write_value(&new, value);
         true
     }
@@ -339,15 +341,23 @@ impl Entry {
         self.expire_at_ms() == expire_at_ms
     }
 
-    /// The access clock, seconds.
-    pub fn access_s(&self) -> u32 {
-        u32::from_le_bytes(self.read(ACCESS_OFFSET))
+    /// When and how often it was used.
+    #[inline]
+    pub fn access(&self) -> Access {
+        Access::from(self.access_place().load(Ordering::Relaxed))
     }
 
-    /// Sets the access clock, seconds.
+    /// Sets that: no change to the data, and by whoever has the lock that it was found under.
     #[inline]
-    pub fn set_access_s(&mut self, access_s: u32) {
-        self.write_at(ACCESS_OFFSET, &access_s.to_le_bytes());
+    pub fn set_access(&self, access: Access) {
+        self.access_place().store(access.word(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn access_place(&self) -> &AtomicU32 {
+        // SAFETY: the place lies in the header, is a multiple of 4 behind an address that is one of 8, and is only ever
+        // accessed as an atomic.
+        unsafe { AtomicU32::from_ptr(self.0.as_ptr().add(ACCESS_OFFSET).cast()) }
     }
 
     /// Whether the value was last changed in part (`APPEND`, `SETRANGE`), which `OBJECT ENCODING` calls `raw`.

@@ -34,7 +34,7 @@ fn every_shape_reads_back() {
                 assert_eq!(entry.key(), key);
                 assert_eq!(bytes(&entry), value);
                 assert_eq!(entry.expire_at_ms(), expire);
-                assert_eq!(entry.access_s(), 7);
+                assert_eq!(entry.access(), Access::from(7));
             }
         }
     }
@@ -93,8 +93,8 @@ fn a_large_string_becomes_chunks_in_its_entry() {
         entry.chunk(BigText::on);
         assert_eq!((Shared::strong_count(&shared), bytes(&entry)), (2, vec![1; 200_000]));
         assert_eq!(
-            (entry.key(), entry.expire_at_ms(), entry.access_s()),
-            (&b"key"[..], expire, 3)
+            (entry.key(), entry.expire_at_ms(), entry.access()),
+            (&b"key"[..], expire, Access::from(3))
         );
         assert!(entry.shared_mut().is_none() && entry.inline_mut().is_none() && entry.big_mut().is_none());
         let text = entry.text_mut().map(|text| text.heap_bytes());

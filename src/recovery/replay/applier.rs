@@ -27,7 +27,7 @@ use crate::engine::ids::ShardNo;
 use crate::engine::index::{KeyRef, PageWrite};
 use crate::engine::registry::Registry;
 use crate::page::thresholds::Thresholds;
-use crate::page::{Change, Entry};
+use crate::page::{Access, Change, Entry, Stamp};
 use crate::recovery::error::ReplayFault;
 use crate::wal::Lsn;
 
@@ -42,7 +42,7 @@ pub(super) struct Context<'a> {
     pub outcome: Mutex<Result<(), ReplayFault>>,
     /// The registry's: they change at a barrier only.
     pub thresholds: Arc<Thresholds>,
-    pub access_s: u32,
+    pub access: Access,
 }
 
 /// A record that cannot be applied.
@@ -196,7 +196,14 @@ impl<'a> Applier<'a> {
             shard,
         };
         let shard = collection.shard(shard);
-        apply(shard, &mut shard.lock(), key, effect, &write, self.context.access_s);
+        apply(
+            shard,
+            &mut shard.lock(),
+            key,
+            effect,
+            &write,
+            Stamp::of(self.context.access),
+        );
     }
 
     fn change_collections(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), ReplayFault> {

@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use super::RecoveryError;
 use super::observer::{Observer, Stage};
 use crate::engine::registry::Registry;
+use crate::page::Access;
 use crate::storage::Disk;
 use crate::wal::{Lsn, Reader, Tail};
 use applier::{Applier, Context, Refused};
@@ -47,7 +48,7 @@ pub(super) fn replay(
     dir: &Path,
     from: Lsn,
     registry: &mut Registry,
-    (threads, access_s, last): (usize, u32, Lsn),
+    (threads, access, last): (usize, Access, Lsn),
     observer: &mut Observer<'_>,
 ) -> Result<Replayed, RecoveryError> {
     let mut reader = Reader::open(Arc::clone(disk), dir, from)?;
@@ -57,7 +58,7 @@ pub(super) fn replay(
         registry: Mutex::new(registry),
         barrier: Barrier::new(appliers),
         outcome: Mutex::new(Ok(())),
-        access_s,
+        access,
     };
     let (read, applied) = std::thread::scope(|scope| {
         let mut senders = Vec::with_capacity(appliers);

@@ -10,7 +10,7 @@ use super::*;
 use crate::engine::effect::{Effect, Placement};
 use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::Kind;
-use crate::page::{StrRef, ValueRef};
+use crate::page::{Access, StrRef, ValueRef};
 use crate::recovery::observer::Observer;
 use crate::storage::fault::FaultDisk;
 use crate::wal::{Fsync, Wal, WalOptions};
@@ -36,7 +36,7 @@ fn replayed(disk: &FaultDisk, threads: usize) -> (Registry, Result<Replayed, Rec
         Path::new(DIR),
         Lsn::FIRST,
         &mut registry,
-        (threads, 0, Lsn::MAX),
+        (threads, Access::default(), Lsn::MAX),
         &mut Observer::new(Path::new(DIR), &mut |_| ControlFlow::Continue(())),
     );
     (registry, outcome)

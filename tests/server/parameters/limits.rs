@@ -26,6 +26,10 @@ pub const EFFECTS: &[Effect] = &[
     ("limits.tracking_keys_max", tracked_keys),
     ("memory.max_bytes", memory),
     ("memory.policy", policy),
+    ("memory.eviction_samples", samples),
+    ("memory.eviction_tenacity", tenacity),
+    ("memory.lfu_log_factor", log_factor),
+    ("memory.lfu_decay_min", decay),
     ("server.maxclients", maxclients),
 ];
 
@@ -175,17 +179,117 @@ fn memory() {
     assert_eq!(call(&mut conn, "SET k v"), Value::ok());
 }
 
-/// The one that this version has; others are refused.
+/// What is over the limit is refused, or goes.
 fn policy() {
     let server = in_memory();
     let mut conn = server.connect();
     set(&mut conn, "maxmemory-policy", "noeviction");
-    assert!(call(&mut conn, "CONFIG SET maxmemory-policy allkeys-lru").is_error());
+    assert!(call(&mut conn, "CONFIG SET maxmemory-policy lru").is_error());
     assert!(
         call(&mut conn, "INFO memory")
             .text()
             .contains("maxmemory_policy:noeviction")
     );
+    call(&mut conn, "SET k v");
+    set(&mut conn, "maxmemory", "1");
+    assert!(call(&mut conn, "SET x v").text().starts_with("OOM "));
+    set(&mut conn, "maxmemory-policy", "allkeys-random");
+    await_that("the key goes", || call(&mut conn, "DBSIZE") == Value::Int(0));
+}
+
+/// Keys, each one idle for a second longer than the one before; how many are in use.
+fn fill_by_age(conn: &mut Conn, count: usize) -> u64 {
+    call(conn, "SET k v");
+    let payload = conn.call(&["DUMP", "k"]).bytes().unwrap().to_vec();
+    for idle_s in 0..count {
+        let (key, idle_s) = (format!("idle:{idle_s}"), idle_s.to_string());
+        let words = [
+            b"RESTORE",
+            key.as_bytes(),
+            b"0",
+            &payload,
+            b"IDLETIME",
+            idle_s.as_bytes(),
+        ];
+        assert_eq!(conn.call(&words), Value::ok());
+    }
+    call(conn, "INFO memory").figure("used_memory")
+}
+
+/// The more keys are looked at, the fewer go before older ones.
+fn samples() {
+    let misses = ["1", "64"].map(|samples| {
+        let server = in_memory();
+        let mut conn = server.connect();
+        set(&mut conn, "maxmemory-policy", "allkeys-lru");
+        set(&mut conn, "maxmemory-samples", samples);
+        let used = fill_by_age(&mut conn, 2_000);
+        set(&mut conn, "maxmemory", &(used * 8 / 10).to_string());
+        await_that("some go", || {
+            call(&mut conn, "INFO memory").figure("used_memory") <= used * 8 / 10
+        });
+        let kept = call(&mut conn, "KEYS idle:*").items();
+        let ages = kept
+            .iter()
+            .map(|key| key.text().strip_prefix("idle:").unwrap().parse::<usize>().unwrap());
+        ages.filter(|age| *age >= kept.len()).count()
+    });
+    assert!(misses[0] > 2 * misses[1], "{misses:?}");
+}
+
+/// With all patience a command evicts whatever it takes, with none it leaves that to others.
+fn tenacity() {
+    let longest_ms = ["0", "100"].map(|tenacity| {
+        let server = in_memory();
+        let mut conn = server.connect();
+        set(&mut conn, "maxmemory-policy", "allkeys-lru");
+        set(&mut conn, "maxmemory-eviction-tenacity", tenacity);
+        set(&mut conn, "latency-monitor-threshold", "1");
+        for batch in 0..60 {
+            let keys: Vec<String> = (0..1000).map(|key| format!("{batch}:{key}")).collect();
+            let words = keys.iter().flat_map(|key| [key.as_str(), "a value"]);
+            let words: Vec<&str> = ["MSET"].into_iter().chain(words).collect();
+            assert_eq!(conn.call(&words), Value::ok());
+        }
+        let mut both = Vec::new();
+        encode(&["CONFIG", "SET", "maxmemory", "2mb"], &mut both);
+        encode(&["SET", "k", "v"], &mut both);
+        conn.send_raw(&both).unwrap();
+        assert_eq!([(); 2].map(|()| conn.recv().unwrap().value), [Value::ok(), Value::ok()]);
+        let samples = call(&mut conn, "LATENCY HISTORY eviction-cycle").items();
+        let longest = samples.iter().filter_map(|sample| sample.items()[1].int()).max();
+        longest.unwrap_or_default()
+    });
+    assert!(longest_ms[1] >= 5 && longest_ms[1] > longest_ms[0], "{longest_ms:?}");
+}
+
+fn log_factor() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "maxmemory-policy", "allkeys-lfu");
+    let mut frequency = |factor: &str| {
+        set(&mut conn, "lfu-log-factor", factor);
+        call(&mut conn, "DEL k");
+        call(&mut conn, "SET k v");
+        (0..20).for_each(|_| drop(call(&mut conn, "GET k")));
+        call(&mut conn, "OBJECT FREQ k").int()
+    };
+    assert_eq!(frequency("0"), Some(25));
+    assert!(frequency("1000000") < Some(9));
+}
+
+/// A key that has not been used for ten minutes has lost the counter of a new one, or nothing.
+fn decay() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    fill_by_age(&mut conn, 0);
+    let payload = conn.call(&["DUMP", "k"]).bytes().unwrap().to_vec();
+    let words = [&b"RESTORE"[..], b"old", b"0", &payload, b"IDLETIME", b"600"];
+    assert_eq!(conn.call(&words), Value::ok());
+    set(&mut conn, "maxmemory-policy", "allkeys-lfu");
+    assert_eq!(call(&mut conn, "OBJECT FREQ old"), Value::Int(0));
+    set(&mut conn, "lfu-decay-time", "0");
+    assert_eq!(call(&mut conn, "OBJECT FREQ old"), Value::Int(5));
 }
 
 fn maxclients() {

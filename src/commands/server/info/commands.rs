@@ -25,9 +25,12 @@ pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
     lines.put("sync_partial_ok", 0);
     lines.put("sync_partial_err", 0);
     lines.put("expired_keys", engine.count(|counters| counters.expired.get()));
-    lines.put("evicted_keys", 0);
+    let (exceeded_ms, exceeding_ms) = server.pressure.exceeded_ms();
+    lines.put("evicted_keys", engine.count(|counters| counters.evicted.get()));
     lines.put("evicted_scripts", server.scripts.evicted());
     lines.put("evicted_clients", server.clients.evicted.load(Relaxed));
+    lines.put("total_eviction_exceeded_time", exceeded_ms);
+    lines.put("current_eviction_exceeded_time", exceeding_ms);
     lines.put("keyspace_hits", engine.count(|counters| counters.hits.get()));
     lines.put("keyspace_misses", engine.count(|counters| counters.misses.get()));
     lines.put("pubsub_channels", server.pubsub.channel_count(false));

@@ -37,7 +37,6 @@ impl Lines {
 pub(super) struct View<'a> {
     pub server: &'a Arc<Server>,
     pub commands: &'static Table,
-    pub access_s: u32,
 }
 
 /// Bytes with a unit, as Redis writes them.

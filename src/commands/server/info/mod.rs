@@ -84,7 +84,6 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flo
     let view = View {
         server: cx.server,
         commands: cx.commands,
-        access_s: cx.kit.access_s(),
     };
     let mut text = String::new();
     for section in SECTIONS.iter().filter(|section| is_asked_for(section, args.skip(1))) {

@@ -8,6 +8,7 @@ use crate::client::ClientHandle;
 use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION};
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::worker::unix_ms;
+use crate::page::Access;
 
 pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     let server = view.server;
@@ -27,7 +28,7 @@ pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     lines.put("uptime_in_days", uptime_s / 86_400);
     lines.put("hz", EXPIRY_TICKS_PER_S);
     lines.put("configured_hz", EXPIRY_TICKS_PER_S);
-    lines.put("lru_clock", view.access_s & 0x00ff_ffff);
+    lines.put("lru_clock", Access::in_second(unix_ms()).second());
     let executable = std::env::current_exe().unwrap_or_default();
     lines.put("executable", executable.display());
     let config = server.params.file().map(|path| path.display().to_string());
@@ -63,7 +64,9 @@ pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     let tracked = engine.tracking().bytes();
     let (used, peak) = (engine.used_bytes(), engine.meter().peak_bytes());
     let (rss, clients) = (process::rss_bytes(), view.server.clients.held_bytes());
-    let held = clients + view.server.scripts.bytes();
+    // What waits to be written to the log is there whether keys are evicted or not.
+    let pending = engine.wal().stats().pending_bytes;
+    let held = clients + view.server.scripts.bytes() + pending;
     let overhead = super::data::index_bytes(engine) + tracked + held;
     let max = live.maxmemory();
     let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * part as f64 / whole.max(1) as f64);
@@ -88,12 +91,12 @@ pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
         format!("{:.2}", rss as f64 / used.max(1) as f64),
     );
     lines.put("mem_fragmentation_bytes", rss.cast_signed() - used.cast_signed());
-    lines.put("mem_not_counted_for_evict", 0);
+    lines.put("mem_not_counted_for_evict", pending);
     lines.put("mem_replication_backlog", 0);
     lines.put("mem_clients_slaves", 0);
     lines.put("mem_clients_normal", clients);
     lines.put("mem_cluster_links", 0);
-    lines.put("mem_aof_buffer", engine.wal().stats().pending_bytes);
+    lines.put("mem_aof_buffer", pending);
     lines.put("mem_allocator", "mimalloc");
     lines.put("active_defrag_running", 0);
 }

@@ -138,16 +138,6 @@ impl Hmap {
         }
     }
 
-    /// See [`super::Index::touch`].
-    #[inline]
-    pub fn touch(&mut self, key: KeyRef<'_>, access_s: u32) {
-        if let Some((mut page, Some(slot))) = self.locate(key)
-            && let Some(mut entry) = page.get_mut(slot)
-        {
-            entry.set_access_s(access_s);
-        }
-    }
-
     /// See [`super::Index::upsert`].
     #[inline]
     pub fn upsert(
@@ -215,6 +205,11 @@ impl Hmap {
     /// See [`super::Index::heap_bytes`]; retired directories and blocks count as long as they are here.
     pub fn heap_bytes(&self) -> usize {
         self.heap_bytes
+    }
+
+    /// See [`super::Index::retired_bytes`].
+    pub fn retired_bytes(&self) -> usize {
+        self.retired.bytes()
     }
 
     /// See [`super::Index::take_retired`].

@@ -110,6 +110,29 @@ impl Hmap {
         slots.find_map(|slot| self.lend(page, slot))
     }
 
+    /// See [`super::super::Index::sample`]. Keys lie in the order of their hashes, which have nothing to do with anything
+    /// else of them: neighbours are as good as others.
+    pub fn sample(
+        &self,
+        is_volatile: bool,
+        count: usize,
+        random: &mut dyn FnMut(usize) -> usize,
+        visit: &mut dyn FnMut(EntryRef<'_>),
+    ) {
+        let at = random(self.directory.len());
+        let mut left = count;
+        for page in self.pages_from(at).chain(self.pages_from(0)).take(self.pages) {
+            let header = page.header();
+            if header.count == 0 || is_volatile && header.expires == 0 {
+                continue;
+            }
+            left -= page.visit_some(random(page.slots()), is_volatile, left, visit);
+            if left == 0 {
+                return;
+            }
+        }
+    }
+
     /// See [`super::super::Index::sweep`].
     pub fn sweep(&mut self, cursor: u64, pages: usize, now_ms: u64, dead: &mut Vec<Vec<u8>>) -> Option<u64> {
         let mut left = pages;

@@ -29,6 +29,8 @@ pub use query::{Edge, InOrder, KeyRange};
 
 /// Most entries of a page.
 const ENTRIES_MAX: usize = 256;
+/// So many entries are drawn for each that a sample is to have.
+const SAMPLE_DRAWS: usize = 8;
 
 /// See the module.
 pub struct Ordered<D> {
@@ -77,20 +79,6 @@ impl<D: Directory> Ordered<D> {
             Some(page) => (page.find(key.bytes).and_then(|at| page.get(at)), page.header.version),
             None => (None, Lsn::ZERO),
         }
-    }
-
-    /// See [`super::Index::touch`].
-    #[inline]
-    pub fn touch(&mut self, key: KeyRef<'_>, access_s: u32) {
-        let Some(place) = self.directory.find(key.bytes) else {
-            return;
-        };
-        self.pages.change(place, |page| {
-            let found = page.find(key.bytes);
-            if let Some(mut entry) = found.and_then(|at| page.get_mut(at)) {
-                entry.set_access_s(access_s);
-            }
-        });
     }
 
     /// See [`super::Index::upsert`].
@@ -306,6 +294,40 @@ impl<D: Directory> Ordered<D> {
                 return Some(entry);
             }
         }
+    }
+
+    /// See [`super::Index::sample`]. Neighbours may well have been written, and used, together: of a page a few are
+    /// taken, each from another place.
+    pub fn sample(
+        &self,
+        is_volatile: bool,
+        count: usize,
+        random: &mut dyn FnMut(usize) -> usize,
+        visit: &mut dyn FnMut(EntryRef<'_>),
+    ) {
+        if self.entries == 0 || is_volatile && self.mortal.is_empty() {
+            return;
+        }
+        let wanted = |entry: &EntryRef<'_>| !is_volatile || entry.expire_at_ms().is_some();
+        let mut visited = 0;
+        for _ in 0..count.saturating_mul(SAMPLE_DRAWS) {
+            let drawn = self.pages.any(random(self.pages.count()));
+            let page = drawn.map(|place| self.pages.page(place));
+            if let Some(entry) = page.and_then(|page| page.get(random(page.len()))).filter(wanted) {
+                visit(entry);
+                visited += 1;
+                if visited == count {
+                    return;
+                }
+            }
+        }
+        if visited > 0 {
+            return;
+        }
+        // Few are there that die: those that do so first are found.
+        let pages = self.mortal.iter().map(|(_, place)| self.pages.page(*place));
+        let entries = pages.flat_map(|page| page.entries()).filter(wanted);
+        entries.take(count).for_each(visit);
     }
 
     /// See [`super::Index::sweep`].
