@@ -217,7 +217,8 @@ impl Run<'_, '_, '_> {
         if is_paused || changes && pause.is_before_the_end() {
             return Step::Stop(Ran::Paused { next: at });
         }
-        let admitted = admit::admit(&self.cx.server, &self.session.client, self.worker, &call);
+        let place = (&*self.cx.server, self.cx.commands);
+        let admitted = admit::admit(place, &mut self.session.client, self.worker, &call);
         if let Err(error) = admitted.and_then(|()| self.check_collection(&call)) {
             return self.turn_away(call.command, error, at);
         }
