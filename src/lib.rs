@@ -7,6 +7,7 @@
 //! assembles them. [`rdb`] reads and writes Redis's own format of files and values, [`migrate`] moves whole data sets
 //! by it.
 
+pub mod acl;
 pub mod allocator;
 pub mod checkpoint;
 pub mod client;

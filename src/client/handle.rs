@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::caching::Caching;
 use super::ending::{Ending, Unblocked, Waiter};
 use super::mailbox::Mailbox;
+use crate::acl::UserId;
 use crate::lsn::Lsn;
 use crate::pubsub::{TopicKind, WorkerNo};
 
@@ -32,6 +33,10 @@ pub struct ClientHandle {
     /// When it last sent a command, Unix milliseconds.
     pub active_ms: AtomicU64,
     labels: Mutex<Labels>,
+    /// Who it is; `None` before it is anybody.
+    user: Mutex<Option<Arc<UserId>>>,
+    /// It has to see whether it may have its subscriptions.
+    loses_channels: AtomicBool,
     /// Selected database.
     pub database: AtomicU32,
     /// Commands queued by MULTI; -1 outside.
@@ -117,6 +122,8 @@ impl ClientHandle {
             connected_ms: now_ms,
             active_ms: AtomicU64::new(now_ms),
             labels: Mutex::default(),
+            user: Mutex::default(),
+            loses_channels: AtomicBool::new(false),
             database: AtomicU32::new(0),
             queued: AtomicI64::new(-1),
             watched: AtomicU32::new(0),
@@ -190,6 +197,27 @@ impl ClientHandle {
                 total.store(total.load(Ordering::Relaxed) + more, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Who it is.
+    pub fn user(&self) -> Option<Arc<UserId>> {
+        self.user.lock().clone()
+    }
+
+    pub(super) fn set_user(&self, user: Arc<UserId>) {
+        *self.user.lock() = Some(user);
+    }
+
+    /// Has its connection see whether it may have its subscriptions, from any thread.
+    pub fn check_channels(&self) {
+        self.loses_channels.store(true, Ordering::Release);
+        self.mailbox.wake();
+    }
+
+    /// Whether it has to, since it was last asked.
+    #[inline]
+    pub fn take_loses_channels(&self) -> bool {
+        self.loses_channels.load(Ordering::Acquire) && self.loses_channels.swap(false, Ordering::AcqRel)
     }
 
     /// Name, library name and version as it gave them.

@@ -88,6 +88,11 @@ impl Mailbox {
         self.waker.wake_by_ref();
     }
 
+    /// Wakes the connection, without a letter.
+    pub fn wake(&self) {
+        self.waker.wake_by_ref();
+    }
+
     /// Closes it: there is nobody any more who would read.
     pub fn close(&self) {
         let letters = {

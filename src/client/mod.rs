@@ -7,16 +7,19 @@ mod ending;
 mod handle;
 mod list;
 mod mailbox;
+mod rights;
 mod telling;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::acl::User;
 use crate::engine::ids::DatabaseId;
 use crate::engine::watch::WatchFlag;
 use crate::pubsub::{PubSub, Subscriber, TopicKind};
 use crate::resp::Proto;
+use rights::Rights;
 
 pub use caching::{Caching, CachingMode, Desired};
 pub use ending::{Ending, HasEnded, Unblocked, Waiter};
@@ -48,8 +51,10 @@ pub struct Client {
     pub handle: Arc<ClientHandle>,
     /// Selected database.
     pub database: DatabaseId,
-    /// Whether it may run commands.
+    /// Whether it has logged in, or was let in as `default`.
     pub authenticated: bool,
+    /// Whose rights it has.
+    rights: Rights,
     /// MULTI, when inside one.
     pub multi: Option<Multi>,
     /// Watched keys.
@@ -67,12 +72,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// A fresh connection's state.
-    pub fn new(handle: Arc<ClientHandle>, authenticated: bool, subscriber: Subscriber) -> Self {
+    /// A fresh connection's state; `user` is the one that connections begin as.
+    pub fn new(handle: Arc<ClientHandle>, user: Arc<User>, subscriber: Subscriber) -> Self {
+        handle.set_user(Arc::clone(user.id()));
         Self {
             handle,
             database: DatabaseId::DEFAULT,
-            authenticated,
+            authenticated: user.is_open(),
+            rights: Rights::of(user),
             multi: None,
             watches: Vec::new(),
             watch_flag: WatchFlag::default(),

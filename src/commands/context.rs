@@ -48,6 +48,8 @@ pub struct SessionCx<'a> {
 pub struct BusyCx<'a> {
     /// Everything shared.
     pub server: &'a Arc<Server>,
+    /// All commands.
+    pub commands: &'static Table,
     /// The client.
     pub client: &'a mut Client,
 }

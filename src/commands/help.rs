@@ -5,7 +5,7 @@
 use super::context::SessionCx;
 use super::error::{CmdError, QUOTED_BYTES_MAX};
 use super::flow::Flow;
-use super::spec::{Group, Handler, Spec, flag};
+use super::spec::{Databases, Group, Handler, Spec, flag};
 use crate::resp::{Args, Reply};
 
 /// The spec of a container's HELP; `since` says when the container got it.
@@ -14,6 +14,7 @@ pub const fn help_spec(group: Group, since: &'static str, acl: &'static [&'stati
         since,
         flags: flag::LOADING | flag::STALE,
         acl,
+        databases: Databases::None,
         summary: "Lists the subcommands with a line about each",
         ..Spec::new("help", group, 2, Handler::Session(help))
     }

@@ -1,5 +1,6 @@
 //! Every command: its spec beside its handler, one table per family.
 
+pub mod acl;
 #[cfg(test)]
 mod batch_tests;
 pub mod bitmap;
@@ -26,6 +27,7 @@ pub mod pubsub;
 #[cfg(test)]
 mod record_tests;
 pub mod redact;
+pub mod rights;
 pub mod scripting;
 pub mod server;
 pub mod set;

@@ -6,6 +6,7 @@ use super::spec::{Spec, Table};
 
 /// Families, each sorted by name.
 const FAMILIES: &[&[Spec]] = &[
+    super::acl::COMMANDS,
     super::bitmap::COMMANDS,
     super::collections::COMMANDS,
     super::connection::COMMANDS,

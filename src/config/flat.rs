@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use ::config::{Source, Value, ValueKind};
 use serde::Deserialize;
 
-use super::{de::Setting, refusal::Refusal, schema::Config};
+use super::{acl::USERS, de::Setting, refusal::Refusal, schema::Config};
 
 /// Dotted key (`section.key`) → value, sorted.
 pub(super) type Flat = BTreeMap<String, Setting>;
@@ -32,6 +32,9 @@ pub(super) fn flatten(config: &Config) -> Flat {
             flat.insert(format!("{section}.{key}"), setting);
         }
     }
+    // The layer crate has no empty lists.
+    flat.entry(USERS.to_owned())
+        .or_insert_with(|| Setting::List(Vec::new()));
     flat
 }
 

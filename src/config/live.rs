@@ -7,11 +7,9 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release},
+    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed},
 };
 use std::time::Duration;
-
-use parking_lot::RwLock;
 
 use crate::checkpoint::{CheckpointSettings, CheckpointValues};
 use crate::metrics::command_log::LogKind;
@@ -86,8 +84,6 @@ pub struct Live {
     stop_on_sigint: AtomicU8,
     maxclients: AtomicU64,
     protected_mode: AtomicBool,
-    has_password: AtomicBool,
-    requirepass: RwLock<Arc<str>>,
     clients_bytes_max: AtomicI64,
     query_buffer_bytes_max: AtomicU64,
     bulk_bytes_max: AtomicU64,
@@ -152,8 +148,6 @@ impl Live {
         self.stop_on_sigint.store(bits(&server.shutdown_on_sigint), Relaxed);
         self.maxclients.store(server.maxclients, Relaxed);
         self.protected_mode.store(server.protected_mode, Relaxed);
-        *self.requirepass.write() = Arc::from(server.requirepass.as_str());
-        self.has_password.store(!server.requirepass.is_empty(), Release);
     }
 
     fn store_limits(&self, limits: &Limits) {
@@ -191,11 +185,6 @@ impl Live {
     /// What the checkpointer follows.
     pub fn checkpoint(&self) -> &Arc<CheckpointSettings> {
         &self.checkpoint
-    }
-
-    /// `server.requirepass`; look at `has_password` first where it matters.
-    pub(crate) fn requirepass(&self) -> Arc<str> {
-        Arc::clone(&self.requirepass.read())
     }
 
     /// `wal.fsync`
@@ -326,12 +315,6 @@ impl Live {
         self.protected_mode.load(Relaxed)
     }
 
-    /// Whether `server.requirepass` is not empty.
-    #[inline]
-    pub(crate) fn has_password(&self) -> bool {
-        self.has_password.load(Acquire)
-    }
-
     /// `checkpoint.on_shutdown`
     #[inline]
     pub(crate) fn checkpoint_on_shutdown(&self) -> bool {
@@ -403,18 +386,15 @@ mod tests {
     fn values_arrive() {
         let mut config = Config::default();
         config.wal.fsync = Fsync::No;
-        config.server.requirepass = "secret".to_owned();
         config.limits.output_buffer_pubsub_soft_s = 5;
         let live = Live::new(&config);
         assert_eq!(live.fsync(), Fsync::No);
         assert_eq!(live.policy(), MemoryPolicy::NoEviction);
-        assert_eq!(&*live.requirepass(), "secret");
-        assert!(live.has_password());
         assert_eq!(
             live.output_buffer(ClientClass::PubSub),
             config.limits.output_buffer(ClientClass::PubSub)
         );
         live.store(&Config::default());
-        assert!(!live.has_password());
+        assert_eq!(live.fsync(), Config::default().wal.fsync);
     }
 }

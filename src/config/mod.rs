@@ -9,7 +9,8 @@
 //! - A [`Config`] that left this module is valid: every value was checked alone and against the others.
 //! - Precedence is defaults < file < flags.
 
-pub mod bind;
+pub mod acl;
+mod bind;
 mod check;
 pub mod cli;
 mod convert;

@@ -12,6 +12,7 @@ use crate::page::thresholds;
 use crate::page::value::STRING_BYTES_MAX;
 
 use super::{
+    acl::Acl,
     de,
     logs::{Commandlog, Slowlog},
     scripts::Scripts,
@@ -44,6 +45,8 @@ pub struct Config {
     pub encoding: Encoding,
     /// `[limits]`
     pub limits: Limits,
+    /// `[acl]`
+    pub acl: Acl,
     /// `[scripts]`
     pub scripts: Scripts,
     /// `[slowlog]`

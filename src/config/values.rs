@@ -79,6 +79,16 @@ macro_rules! words {
 }
 
 words! {
+    /// The channels that new users may use.
+    PubSubDefault {
+        /// All.
+        AllChannels = "allchannels",
+        /// None.
+        ResetChannels = "resetchannels",
+    }
+}
+
+words! {
     /// When the WAL is forced to the disk.
     Fsync {
         /// Before the replies of a batch leave.

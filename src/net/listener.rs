@@ -211,7 +211,7 @@ impl Door {
             .is_ok_and(|addr| addr.ip().to_canonical().is_loopback());
         let Ok(socket) = socket.into_std() else { return };
         let live = self.server.params.live();
-        let open = !live.has_password();
+        let open = self.server.acl.default_user().has_no_password();
         if !is_local && open && live.protected_mode() {
             return refuse(&Accepted::Tcp(socket), PROTECTED);
         }

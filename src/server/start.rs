@@ -1,6 +1,7 @@
 //! From a configuration to a running server, and back.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +12,9 @@ use super::ending::{self, Running};
 use super::error::StartError;
 use super::signals::end_on_signal;
 use super::{evictor, housekeeping, open, space};
+use crate::acl::Acl;
 use crate::checkpoint::CheckpointOptions;
+use crate::commands::rights::catalogue;
 use crate::commands::server::REDIS_VERSION;
 use crate::commands::table::table;
 use crate::config::{Config, Loaded, Params, values};
@@ -80,7 +83,7 @@ fn found(
             wal_dir: config.storage.wal_path(),
             term: TERM,
         },
-        commands: table().all().len(),
+        acl: users(config)?,
         redis_version: REDIS_VERSION,
         port,
         started,
@@ -101,6 +104,28 @@ fn empty_engine(config: &Config) -> Result<Engine, StartError> {
     engine.events().ask_for(config.notifications.classes());
     config.memory.configure_eviction(&engine);
     Ok(engine)
+}
+
+/// The users of the configuration, and of its ACL file.
+fn users(config: &Config) -> Result<Acl, StartError> {
+    let acl = &config.acl;
+    let file = (!acl.file.is_empty()).then(|| PathBuf::from(&acl.file));
+    if file.is_some() && !acl.users.is_empty() {
+        let why = "acl.users: there are users in acl.file, too: leave one of both empty";
+        return Err(StartError(why.to_owned()));
+    }
+    let users = Acl::new(catalogue(table()), file);
+    users.set_all_channels(acl.allows_channels());
+    users.log.lock().set_len_max(acl.log_entries_max());
+    if !config.server.requirepass.is_empty() {
+        users.set_default_password(&config.server.requirepass);
+    }
+    let added = users.add_lines(acl.users.iter().map(String::as_str));
+    added.map_err(|(at, why)| StartError(format!("acl.users: user {at} of the list: {why}")))?;
+    if users.file().is_some() {
+        users.load().map_err(|error| StartError(format!("acl.file: {error}")))?;
+    }
+    Ok(users)
 }
 
 fn fit_clients(params: &Params, config: &Config) -> Result<(), StartError> {

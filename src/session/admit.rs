@@ -1,4 +1,4 @@
-//! Whether a call may run at all, in Redis's order of checks: authenticated, memory, disk, data.
+//! Whether a call may run at all, in Redis's order of checks: rights, memory, disk, data.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,8 @@ use super::call::Call;
 use crate::client::Client;
 use crate::commands::error::CmdError;
 use crate::commands::misconf;
-use crate::commands::spec::{Command, flag};
+use crate::commands::rights::{self, Moment, NO_AUTH};
+use crate::commands::spec::{Command, Table, flag};
 use crate::engine::worker::Kit;
 use crate::state::{Purpose, Server};
 
@@ -16,10 +17,17 @@ pub type Refusal = (Option<Command>, CmdError);
 /// Whether the state of the server and the client lets the command run. The call's flags have what a transaction needs;
 /// `kit` is the worker's, which knows whether the data has come. `has_room`: memory has been made for it.
 #[inline]
-pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>, has_room: bool) -> Result<(), CmdError> {
+pub fn admit(
+    (server, commands): (&Server, &Table),
+    client: &mut Client,
+    kit: &Kit,
+    call: &Call<'_>,
+    has_room: bool,
+) -> Result<(), CmdError> {
     let flags = call.flags;
-    if !client.authenticated && flags & flag::NO_AUTH == 0 {
-        return Err(CmdError::text("NOAUTH Authentication required."));
+    // While everybody may do everything, this is all that rights cost.
+    if client.open_at() != server.acl.generation() {
+        check_rights((server, commands), client, call)?;
     }
     if flags & flag::DENY_OOM != 0 {
         if !has_room && server.is_over_memory() {
@@ -39,6 +47,24 @@ pub fn admit(server: &Server, client: &Client, kit: &Kit, call: &Call<'_>, has_r
         return Err(CmdError::LOADING);
     }
     Ok(())
+}
+
+/// Whether the client has logged in, if it must, and its user may make the call.
+#[inline(never)]
+pub(super) fn check_rights(place: (&Server, &Table), client: &mut Client, call: &Call<'_>) -> Result<(), CmdError> {
+    let acl = &place.0.acl;
+    if !client.see_rights(acl) {
+        // It has been deleted; whoever has done that closes the connection.
+        client.handle.kill();
+        return Err(NO_AUTH);
+    }
+    if client.open_at() == acl.generation() {
+        return Ok(());
+    }
+    if !client.may_run() && !call.command.has(flag::NO_AUTH) {
+        return Err(NO_AUTH);
+    }
+    rights::check(place, client, (call.command, call.args), Moment::Request)
 }
 
 /// Whether a client that has subscriptions, or is in MONITOR, may run the command.

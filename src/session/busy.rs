@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::admit::check_rights;
 use super::call::Call;
 use super::connection::{Ran, Session};
 use super::cx::WorkerCx;
@@ -56,8 +57,8 @@ impl Session {
             Err((command, error)) => return self.reject(cx, command, &error),
         };
         let command = Some(call.command);
-        if !self.client.authenticated && !call.has(flag::NO_AUTH) {
-            return self.reject(cx, command, &CmdError::text("NOAUTH Authentication required."));
+        if let Err(error) = check_rights((&cx.server, cx.commands), &mut self.client, &call) {
+            return self.reject(cx, command, &error);
         }
         if !call.has(flag::ALLOW_BUSY) {
             // It has just ended, or what it was waited for is no script.
@@ -78,6 +79,7 @@ impl Session {
         let mark = self.reply.mark();
         let mut busy = BusyCx {
             server: &cx.server,
+            commands: cx.commands,
             client: &mut self.client,
         };
         if let Err(error) = run(&mut busy, args, &mut self.reply) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::account::LateCall;
 use super::call::Queue;
 use super::cx::WorkerCx;
+use crate::acl::{Acl, User};
 use crate::client::{Client, ClientHandle};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{LateReply, Waiting};
@@ -64,10 +65,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session for a new connection.
-    pub fn new(handle: Arc<ClientHandle>, authenticated: bool, subscriber: Subscriber) -> Self {
+    /// A session for a new connection, which begins as this user.
+    pub fn new(handle: Arc<ClientHandle>, user: Arc<User>, subscriber: Subscriber) -> Self {
         Self {
-            client: Client::new(handle, authenticated, subscriber),
+            client: Client::new(handle, user, subscriber),
             queue: Queue::default(),
             reply: Reply::new(Proto::Resp2),
             short_since: None,
@@ -83,6 +84,17 @@ impl Session {
     /// The client's state.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Logs the connection in as the user of this name, without a password: whoever calls this has made sure of it. Whether
+    /// there is such a user, and it may log in.
+    pub fn log_in_as(&mut self, acl: &Acl, name: &[u8]) -> bool {
+        let user = acl.user(name).filter(|user| user.is_on());
+        let is_there = user.is_some();
+        if let Some(user) = user {
+            self.client.log_in_as(acl, user);
+        }
+        is_there
     }
 
     /// Whether the last run has left requests that arrived with those that ran.

@@ -21,6 +21,7 @@ use crate::client::{Client, Multi};
 use crate::commands::context::PublishCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, OnError, Waiting};
+use crate::commands::rights::{self, Moment};
 use crate::commands::spec::{CmdResult, flag};
 use crate::engine::Engine;
 use crate::engine::collection::Collection;
@@ -203,15 +204,28 @@ fn rolled_back(at: usize, queue: &Queue, error: &CmdError) -> CmdError {
     CmdError::Quoting([head.as_bytes(), &error.bytes()].concat())
 }
 
+/// Whether the client may still make a call that was queued: its rights may have changed since, or its user.
+fn check_again(cx: &WorkerCx, client: &Client, call: &Call<'_>) -> CmdResult {
+    if client.open_at() == cx.server.acl.generation() {
+        return Ok(());
+    }
+    rights::check(
+        (&cx.server, cx.commands),
+        client,
+        (call.command, call.args),
+        Moment::Exec,
+    )
+}
+
 /// Runs one call and writes its reply; it fails if it answers an error.
-fn run<P: Place>(
+fn run<P: Series>(
     cx: &WorkerCx,
     place: &mut P,
     call: &Call<'_>,
     reply: &mut Reply,
 ) -> (Replied, Result<Flow<Waiting>, CmdError>) {
     let mark = reply.mark();
-    let mut outcome = execute(place, call, reply);
+    let mut outcome = check_again(cx, place.client(), call).and_then(|()| execute(place, call, reply));
     if let Err(error) = &outcome {
         let text = error.bytes();
         reply.truncate(mark);

@@ -268,15 +268,21 @@ impl Run<'_, '_, '_> {
     /// Whether the request may run; where memory is short, keys are evicted for it.
     #[inline(always)]
     fn admit(&mut self, call: &Call<'_>) -> Result<(), CmdError> {
+        match self.judge(call, false) {
+            Err(CmdError::OutOfMemory) => self.admit_with_room(call)?,
+            judged => judged?,
+        }
         if call.has(flag::RUNS_SCRIPT) && self.cx.server.is_over_memory() {
             // Whether it needs some shows later: it is refused then if none was found.
             self.make_room();
         }
-        match admit::admit(&self.cx.server, &self.session.client, self.worker, call, false) {
-            Err(CmdError::OutOfMemory) => self.admit_with_room(call)?,
-            judged => judged?,
-        }
         self.check_collection(call)
+    }
+
+    #[inline(always)]
+    fn judge(&mut self, call: &Call<'_>, has_room: bool) -> Result<(), CmdError> {
+        let place = (&*self.cx.server, self.cx.commands);
+        admit::admit(place, &mut self.session.client, self.worker, call, has_room)
     }
 
     #[cold]
@@ -284,7 +290,7 @@ impl Run<'_, '_, '_> {
         if !self.make_room() {
             return Err(CmdError::OutOfMemory);
         }
-        admit::admit(&self.cx.server, &self.session.client, self.worker, call, true)
+        self.judge(call, true)
     }
 
     /// Evicts keys for the request; whether there is memory for it then.

@@ -19,6 +19,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::acl::Acl;
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::client::{Clients, Post, When};
 use crate::config::params::Params;
@@ -46,6 +47,8 @@ pub struct Server {
     pub engine: Arc<Engine>,
     /// Configuration, changeable ones included.
     pub params: Arc<Params>,
+    /// Users, and what they may do.
+    pub acl: Acl,
     /// Connected clients.
     pub clients: Clients,
     /// Who wants to be told of what.
@@ -94,8 +97,8 @@ pub struct Parts {
     pub disk: Arc<dyn Disk>,
     /// Where checkpoints are.
     pub checkpoints: CheckpointOptions,
-    /// How many commands there are, to count calls of.
-    pub commands: usize,
+    /// Its users, by whom all commands are known.
+    pub acl: Acl,
     /// Redis's version that scripts and functions are told.
     pub redis_version: &'static str,
     /// The port it listens on.
@@ -114,10 +117,11 @@ impl Server {
         let functions = Functions::new(Arc::clone(&params), parts.redis_version);
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let server = Arc::new(Self {
-            stats: Stats::new(parts.commands, engine.cells()),
+            stats: Stats::new(parts.acl.catalogue().len(), engine.cells()),
             pubsub: Arc::new(PubSub::hearing(Arc::clone(engine.events()))),
             engine,
             params,
+            acl: parts.acl,
             clients: Clients::default(),
             checkpoints: Arc::new(checkpoints),
             loading: Loading::default(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::args;
 use crate::dataset;
-use crate::generate::{DATABASES, Form, Generator, LIBRARIES, Step, What};
+use crate::generate::{DATABASES, Form, Generator, Step, What};
 use crate::pair::{Difference, Pair, start_lokikv};
 use crate::restarts::{self, Kinds};
 use crate::support::{Args, Server, Value, env_number, seed, text};
@@ -63,11 +63,9 @@ fn take(pair: &mut Pair, step: &Step) -> Result<(), Box<Difference>> {
 /// Runs steps until the servers disagree; then says where.
 fn run_steps(pair: &mut Pair, steps: &[Step]) -> Result<(), (usize, Box<Difference>)> {
     pair.reset();
-    // Else Redis might let go of a script of EVAL, though SCRIPT LOAD has loaded it, too.
-    let mut beginning = vec![args!["SCRIPT", "FLUSH", "SYNC"]];
-    // One by one: Redis may crash when FUNCTION FLUSH frees the client that its functions run as.
-    beginning.extend((0..LIBRARIES).map(|number| args!["FUNCTION", "DELETE", format!("lib{number}")]));
-    for args in beginning {
+    // Else Redis might let go of a script of EVAL, though SCRIPT LOAD has loaded it, too. SYNC: it may crash when it frees
+    // functions in the background.
+    for args in [args!["FUNCTION", "FLUSH", "SYNC"], args!["SCRIPT", "FLUSH", "SYNC"]] {
         aside(pair, &args).map_err(|difference| (0, difference))?;
     }
     for (at, step) in steps.iter().enumerate() {

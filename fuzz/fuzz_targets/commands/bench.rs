@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
+use lokikv::acl::Acl;
 use lokikv::checkpoint::CheckpointOptions;
 use lokikv::client::ClientHandle;
+use lokikv::commands::rights::catalogue;
 use lokikv::commands::server::REDIS_VERSION;
 use lokikv::commands::table;
 use lokikv::config::{Params, load};
@@ -72,7 +74,7 @@ impl Bench {
         let handle = Arc::new(ClientHandle::new(id, addr, laddr, (0, false), Waker::noop().clone(), 0));
         self.cx.server.clients.add(Arc::clone(&handle));
         let subscriber = Subscriber::new(Rc::clone(&self.cx.desk), usize::try_from(id).unwrap_or_default());
-        Session::new(handle, true, subscriber)
+        Session::new(handle, self.cx.server.acl.default_user(), subscriber)
     }
 
     /// Begins anew, with these requests of a client that leaves.
@@ -117,7 +119,7 @@ fn server(engine: Engine) -> Result<Arc<Server>, Box<dyn std::error::Error>> {
             wal_dir: PathBuf::from("/wal"),
             term: 1,
         },
-        commands: table::table().all().len(),
+        acl: Acl::new(catalogue(table::table()), None),
         redis_version: REDIS_VERSION,
         port: 0,
         started: Instant::now(),

@@ -9,7 +9,7 @@ use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
 use crate::commands::misconf;
-use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
+use crate::commands::spec::{Databases, Group, Handler, Maintenance, Spec, flag};
 use crate::config::size;
 use crate::engine::eviction::Policy;
 use crate::engine::ids::DatabaseId;
@@ -21,6 +21,7 @@ use crate::resp::{Args, Reply};
 
 /// `COLLECTION CONFIG name SET setting value [setting value …] | GET [pattern]`
 pub const CONFIG: Spec = Spec {
+    databases: Databases::At(&[2]),
     since: "0.2.0",
     flags: flag::ADMIN | flag::NO_SCRIPT | flag::NO_MULTI,
     acl: &["keyspace"],

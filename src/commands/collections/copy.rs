@@ -8,7 +8,7 @@ use crate::checkpoint::{ConvertRequest, CopyRequest, Target};
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
+use crate::commands::spec::{Databases, Group, Handler, Maintenance, Spec, flag};
 use crate::engine::index::Kind;
 use crate::resp::{Args, Reply};
 use crate::state::Server;
@@ -17,6 +17,7 @@ const FLAGS: u32 = flag::WRITE | flag::DENY_OOM | flag::ADMIN | flag::NO_SCRIPT 
 
 /// `COLLECTION CONVERT name KIND kind`
 pub const CONVERT: Spec = Spec {
+    databases: Databases::At(&[2]),
     since: "0.2.0",
     flags: FLAGS,
     acl: &["keyspace"],
@@ -33,6 +34,7 @@ pub const CONVERT: Spec = Spec {
 
 /// `COLLECTION COPY source target [KIND kind] [REPLACE]`
 pub const COPY: Spec = Spec {
+    databases: Databases::At(&[2, 3]),
     since: "0.2.0",
     flags: FLAGS,
     acl: &["keyspace"],

@@ -8,7 +8,7 @@ use super::select::{by_name, selected};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::spec::{Access, DatabaseUse, DatabaseUses, Databases, Group, Handler, Spec, flag};
 use crate::commands::support::number::parse_u64;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
@@ -18,6 +18,8 @@ const LIMIT_DEFAULT: u64 = 1000;
 
 /// `DISPLAY [name] [LIMIT n]`
 pub const DISPLAY: Spec = Spec {
+    databases: Databases::Told(displayed),
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     flags: flag::READONLY,
     acl: &["keyspace", "dangerous"],
@@ -38,6 +40,16 @@ fn display(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<
     let mut scope = Scope::visiting(&engine, cx.kit);
     show(&mut KeyspaceTxn::new(&mut scope, &slot.collection), limit, reply);
     Ok(Flow::Done)
+}
+
+/// The collection that is named, or the selected one. Wrong arguments show nothing.
+fn displayed(args: Args<'_>, uses: &mut DatabaseUses) {
+    let is_named = parse(args).is_ok_and(|(name, _)| name.is_some());
+    uses.push(if is_named {
+        DatabaseUse::At(1)
+    } else {
+        DatabaseUse::Selected
+    });
 }
 
 /// The name, if one is given, and the limit.

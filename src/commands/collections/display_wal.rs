@@ -12,7 +12,7 @@ use super::describe;
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
+use crate::commands::spec::{Access, Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::parse_u64;
 use crate::engine::effect::decode_all;
 use crate::engine::ids::CollectionId;
@@ -29,6 +29,7 @@ const WRITTEN_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// `DISPLAY_WAL [COUNT n]`
 pub const DISPLAY_WAL: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     flags: flag::ADMIN | flag::NO_SCRIPT | flag::NO_MULTI,
     tips: &["nondeterministic_output"],

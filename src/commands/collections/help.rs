@@ -4,11 +4,12 @@ use super::COLLECTION;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::spec::{Databases, Group, Handler, Spec, flag};
 use crate::resp::{Args, Reply};
 
 /// `COLLECTION HELP`
 pub const HELP: Spec = Spec {
+    databases: Databases::None,
     since: "0.1.0",
     flags: flag::LOADING | flag::STALE,
     summary: "Describes the subcommands",

@@ -7,7 +7,7 @@ use super::select::by_name;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::spec::{Databases, Group, Handler, Spec, flag};
 use crate::engine::ids::DatabaseId;
 use crate::engine::registry::Slot;
 use crate::resp::{Args, Reply};
@@ -15,6 +15,7 @@ use crate::wal::Lsn;
 
 /// `COLLECTION INFO name`
 pub const INFO: Spec = Spec {
+    databases: Databases::At(&[2]),
     since: "0.1.0",
     flags: flag::READONLY,
     acl: &["keyspace"],

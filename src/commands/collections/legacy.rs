@@ -4,13 +4,14 @@ use super::{inspect, manage, select};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec, flag};
+use crate::commands::spec::{CmdResult, Databases, Group, Handler, Spec, flag};
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::resp::{Args, Reply};
 
 /// `/c_bcol name`
 pub const C_BCOL: Spec = Spec {
+    databases: Databases::At(&[1]),
     since: "0.1.0",
     flags: flag::WRITE | flag::DENY_OOM,
     acl: &["keyspace"],
@@ -21,6 +22,7 @@ pub const C_BCOL: Spec = Spec {
 
 /// `/c_bcust name`
 pub const C_BCUST: Spec = Spec {
+    databases: Databases::At(&[1]),
     since: "0.1.0",
     flags: flag::WRITE | flag::DENY_OOM,
     acl: &["keyspace"],
@@ -31,6 +33,7 @@ pub const C_BCUST: Spec = Spec {
 
 /// `/c_hcol name`
 pub const C_HCOL: Spec = Spec {
+    databases: Databases::At(&[1]),
     since: "0.1.0",
     flags: flag::WRITE | flag::DENY_OOM,
     acl: &["keyspace"],
@@ -41,6 +44,7 @@ pub const C_HCOL: Spec = Spec {
 
 /// `/getcur_colname`
 pub const GETCUR_COLNAME: Spec = Spec {
+    databases: Databases::None,
     since: "0.1.0",
     flags: flag::FAST | flag::STALE,
     acl: &["connection"],
@@ -65,6 +69,7 @@ pub const LISTCOLNAMES: Spec = Spec {
 
 /// `/selectcol name`
 pub const SELECTCOL: Spec = Spec {
+    databases: Databases::At(&[1]),
     since: "0.1.0",
     flags: flag::FAST | flag::STALE,
     acl: &["connection"],

@@ -7,7 +7,7 @@ use super::name;
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
+use crate::commands::spec::{DatabaseUse, DatabaseUses, Databases, Group, Handler, Maintenance, Spec, flag};
 use crate::engine::index::Kind;
 use crate::resp::{Args, Reply};
 
@@ -15,6 +15,7 @@ const FLAGS: u32 = flag::WRITE | flag::DENY_OOM | flag::ADMIN | flag::NO_SCRIPT 
 
 /// `LOAD_BCUST name [AS other] [REPLACE]`
 pub const LOAD_BCUST: Spec = Spec {
+    databases: Databases::Told(loaded),
     since: "0.1.0",
     flags: FLAGS,
     acl: &["keyspace"],
@@ -31,6 +32,7 @@ pub const LOAD_BCUST: Spec = Spec {
 
 /// `LOAD_BDEF name [AS other] [REPLACE]`
 pub const LOAD_BDEF: Spec = Spec {
+    databases: Databases::Told(loaded),
     since: "0.1.0",
     flags: FLAGS,
     acl: &["keyspace"],
@@ -47,6 +49,7 @@ pub const LOAD_BDEF: Spec = Spec {
 
 /// `LOAD_HMAP name [AS other] [REPLACE]`
 pub const LOAD_HMAP: Spec = Spec {
+    databases: Databases::Told(loaded),
     since: "0.1.0",
     flags: FLAGS,
     acl: &["keyspace"],
@@ -60,6 +63,19 @@ pub const LOAD_HMAP: Spec = Spec {
         Handler::Maintenance(Maintenance::new(load_hmap)),
     )
 };
+
+/// What is loaded, and as what. Wrong arguments load nothing.
+fn loaded(args: Args<'_>, uses: &mut DatabaseUses) {
+    uses.push(DatabaseUse::At(1));
+    let mut at = 2;
+    while let Some(option) = args.get(at) {
+        if option.eq_ignore_ascii_case(b"as") {
+            at += 1;
+            uses.push(DatabaseUse::At(at));
+        }
+        at += 1;
+    }
+}
 
 struct Options {
     name: String,

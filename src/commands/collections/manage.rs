@@ -2,7 +2,7 @@
 
 use super::name;
 use crate::commands::error::CmdError;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec, flag};
+use crate::commands::spec::{CmdResult, Databases, Group, Handler, Spec, flag};
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::Slot;
@@ -10,6 +10,7 @@ use crate::resp::{Args, Reply};
 
 /// `COLLECTION CREATE name [KIND hmap | bdef | bcust]`
 pub const CREATE: Spec = Spec {
+    databases: Databases::At(&[2]),
     since: "0.1.0",
     flags: flag::WRITE | flag::DENY_OOM,
     acl: &["keyspace"],
@@ -20,6 +21,7 @@ pub const CREATE: Spec = Spec {
 
 /// `COLLECTION DROP name`
 pub const DROP: Spec = Spec {
+    databases: Databases::At(&[2]),
     since: "0.1.0",
     flags: flag::WRITE,
     acl: &["keyspace", "dangerous"],
@@ -31,6 +33,7 @@ pub const DROP: Spec = Spec {
 
 /// `COLLECTION RENAME name newname`
 pub const RENAME: Spec = Spec {
+    databases: Databases::At(&[2, 3]),
     since: "0.1.0",
     flags: flag::WRITE,
     acl: &["keyspace"],
@@ -41,6 +44,7 @@ pub const RENAME: Spec = Spec {
 
 /// `DELCOL name`
 pub const DELCOL: Spec = Spec {
+    databases: Databases::At(&[1]),
     since: "0.1.0",
     flags: flag::WRITE,
     acl: &["keyspace", "dangerous"],

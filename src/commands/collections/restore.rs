@@ -8,7 +8,7 @@ use crate::checkpoint::{AttachRequest, Moment, Only, RestoreRequest, Target};
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::spec::{CmdResult, Group, Handler, Maintenance, Spec, flag};
+use crate::commands::spec::{CmdResult, DatabaseUse, DatabaseUses, Databases, Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::parse_u64;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::recovery::{Until, moment};
@@ -19,6 +19,7 @@ const FLAGS: u32 = flag::DENY_OOM | flag::ADMIN | flag::NO_SCRIPT | flag::NO_MUL
 
 /// `CHECKPOINT RESTORE id | TO moment [COLLECTION name [AS other [REPLACE]]]`
 pub const RESTORE: Spec = Spec {
+    databases: Databases::Told(restored),
     since: "0.2.0",
     flags: FLAGS | flag::WRITE,
     acl: &["keyspace", "dangerous"],
@@ -35,6 +36,7 @@ pub const RESTORE: Spec = Spec {
 
 /// `COLLECTION ATTACH checkpoint-id name AS other READONLY`
 pub const ATTACH: Spec = Spec {
+    databases: Databases::At(&[3, 5]),
     since: "0.2.0",
     flags: FLAGS,
     acl: &["keyspace"],
@@ -51,6 +53,7 @@ pub const ATTACH: Spec = Spec {
 
 /// `COLLECTION DETACH name`
 pub const DETACH: Spec = Spec {
+    databases: Databases::At(&[2]),
     since: "0.2.0",
     flags: flag::ADMIN | flag::NO_SCRIPT,
     acl: &["keyspace"],
@@ -59,6 +62,17 @@ pub const DETACH: Spec = Spec {
     syntax: "name",
     ..Spec::new("detach", Group::Collection, 3, Handler::Exclusive(detach))
 };
+
+/// All, or the one that is named and what it is to be called.
+fn restored(args: Args<'_>, uses: &mut DatabaseUses) {
+    match moment_of(args) {
+        Ok((_, from)) if args.len() > from + 1 => {
+            uses.push(DatabaseUse::At(from + 1));
+            uses.extend((args.len() > from + 3).then_some(DatabaseUse::At(from + 3)));
+        }
+        _ => uses.push(DatabaseUse::All),
+    }
+}
 
 fn restore(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let (moment, rest) = moment_of(args)?;

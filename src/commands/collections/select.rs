@@ -4,7 +4,7 @@ use super::name;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, flag};
+use crate::commands::spec::{Databases, Group, Handler, Spec, flag};
 use crate::engine::ids::DatabaseId;
 use crate::engine::registry::Slot;
 use crate::resp::{Args, Reply};
@@ -12,6 +12,7 @@ use crate::state::Server;
 
 /// `COLLECTION CURRENT`
 pub const CURRENT: Spec = Spec {
+    databases: Databases::None,
     since: "0.1.0",
     flags: flag::FAST | flag::STALE,
     acl: &["connection"],
@@ -21,6 +22,7 @@ pub const CURRENT: Spec = Spec {
 
 /// `COLLECTION USE name`
 pub const USE: Spec = Spec {
+    databases: Databases::At(&[2]),
     since: "0.1.0",
     flags: flag::FAST | flag::STALE,
     acl: &["connection"],

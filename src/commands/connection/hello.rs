@@ -2,20 +2,20 @@
 //!
 //! **Invariant:** all arguments are checked before anything changes.
 
-use super::auth::authenticate;
+use super::auth::{log_in, log_in_at_once};
 use super::client::check_name;
 use crate::client::Client;
-use crate::commands::context::SessionCx;
+use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::Flow;
+use crate::commands::flow::{Flow, Waiting};
 use crate::commands::server::REDIS_VERSION;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec, flag};
+use crate::commands::spec::{CmdResult, Group, Handler, Maintenance, Spec, Table, flag};
 use crate::commands::support::number::parse_i64;
 use crate::resp::{Args, Proto, Reply};
 use crate::state::Server;
 
 const NO_AUTH: CmdError = CmdError::text(
-    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> \
      option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
 
@@ -26,8 +26,16 @@ pub(super) const HELLO: Spec = Spec {
     summary: "Agrees on the protocol version with the server",
     syntax: "[protover [AUTH username password] [SETNAME clientname]]",
     is_secret: is_login,
-    while_busy: Some(|cx, args, reply| greet(cx.server, cx.client, args, reply)),
-    ..Spec::new("hello", Group::Connection, -1, Handler::Session(hello))
+    while_busy: Some(|cx, args, reply| greet_at_once((cx.server, cx.commands), cx.client, args, reply)),
+    ..Spec::new(
+        "hello",
+        Group::Connection,
+        -1,
+        Handler::Maintenance(Maintenance {
+            run: hello,
+            in_multi: Some(|_| Some(hello_in_transaction)),
+        }),
+    )
 };
 
 /// Whether argument `at` is a user or a password; also of requests that [`parse`] refuses.
@@ -55,27 +63,49 @@ struct Options<'a> {
     name: Option<&'a [u8]>,
 }
 
-fn hello(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    greet(cx.server, cx.client, args, reply).map(|()| Flow::Done)
+fn hello(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
+    let options = parse(args)?;
+    let Some(login) = options.login else {
+        return greet(cx.client, &options, reply).map(|()| Flow::Done);
+    };
+    let judged = log_in((cx.server, cx.commands), cx.client, args, login)?;
+    if judged.is_in() {
+        agree(cx.client, &options);
+    }
+    let (proto, id) = (options.proto, cx.client.handle.id);
+    Ok(judged.answer(reply, move |reply| write_context(id, proto, reply)))
 }
 
-fn greet(server: &Server, client: &mut Client, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+fn hello_in_transaction(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
+    greet_at_once((cx.server, cx.commands), cx.client, args, reply).map(|()| Flow::Done)
+}
+
+fn greet_at_once(place: (&Server, &Table), client: &mut Client, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let options = parse(args)?;
-    if let Some((user, password)) = options.login {
-        authenticate(server, client, user, password)?;
+    if let Some(login) = options.login {
+        log_in_at_once(place, client, args, login)?;
     }
-    if !client.authenticated {
+    greet(client, &options, reply)
+}
+
+/// Greets a client that is in.
+fn greet(client: &mut Client, options: &Options<'_>, reply: &mut Reply) -> CmdResult {
+    if !client.may_run() {
         return Err(NO_AUTH);
     }
+    agree(client, options);
+    write_context(client.handle.id, options.proto, reply);
+    Ok(())
+}
+
+/// Takes over what the client has asked for; the reply switches its protocol itself.
+fn agree(client: &Client, options: &Options<'_>) {
     if let Some(name) = options.name {
         client.handle.relabel(|labels| labels.name = name.to_vec());
     }
     if let Some(proto) = options.proto {
-        reply.set_proto(proto);
         client.note_proto(proto);
     }
-    write_context(client, reply);
-    Ok(())
 }
 
 fn parse(args: Args<'_>) -> Result<Options<'_>, CmdError> {
@@ -106,7 +136,10 @@ fn parse(args: Args<'_>) -> Result<Options<'_>, CmdError> {
     Ok(options)
 }
 
-fn write_context(client: &Client, reply: &mut Reply) {
+fn write_context(id: u64, proto: Option<Proto>, reply: &mut Reply) {
+    if let Some(proto) = proto {
+        reply.set_proto(proto);
+    }
     reply.map(7);
     reply.bulk(b"server");
     reply.bulk(b"redis");
@@ -115,7 +148,7 @@ fn write_context(client: &Client, reply: &mut Reply) {
     reply.bulk(b"proto");
     reply.int(if reply.proto() == Proto::Resp3 { 3 } else { 2 });
     reply.bulk(b"id");
-    reply.int(client.handle.id.cast_signed());
+    reply.int(id.cast_signed());
     reply.bulk(b"mode");
     reply.bulk(b"standalone");
     reply.bulk(b"role");

@@ -50,7 +50,7 @@ fn reset(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     if reply.wants() != Wants::SkipsThis {
         reply.set_wants(Wants::All);
     }
-    cx.client.authenticated = !cx.server.params.live().has_password();
+    cx.client.log_out(&cx.server.acl);
     let handle = &cx.client.handle;
     handle.relabel(|labels| labels.name = Vec::new());
     handle.no_touch.store(false, Ordering::Relaxed);

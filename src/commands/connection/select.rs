@@ -3,12 +3,13 @@
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, Spec, Support, flag};
+use crate::commands::spec::{Databases, Group, Handler, Spec, Support, flag};
 use crate::commands::support::number::parse_i64;
 use crate::engine::ids::DatabaseId;
 use crate::resp::{Args, Reply};
 
 pub(super) const SELECT: Spec = Spec {
+    databases: Databases::At(&[1]),
     flags: flag::LOADING | flag::STALE | flag::FAST,
     acl: &["connection"],
     summary: "Changes the database that the connection works on",

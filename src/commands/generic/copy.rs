@@ -6,7 +6,9 @@ use super::rename::second_key;
 use super::transfer::Taken;
 use crate::commands::collections::check_slot;
 use crate::commands::error::CmdError;
-use crate::commands::spec::{Across, CmdResult, Group, Handler, Spec, first_key, flag};
+use crate::commands::spec::{
+    Across, CmdResult, DatabaseUse, DatabaseUses, Databases, Group, Handler, Spec, first_key, flag,
+};
 use crate::commands::support::number::{parse_i64, parse_i64_in};
 use crate::engine::across::AcrossTxn;
 use crate::engine::events::Classes;
@@ -19,6 +21,7 @@ const NO_SUCH_DB: CmdError = CmdError::text("ERR DB index is out of range");
 
 /// `COPY source destination [DB destination-db] [REPLACE]`
 pub const COPY: Spec = Spec {
+    databases: Databases::SelectedAnd(copied_to),
     since: "6.2.0",
     flags: flag::WRITE | flag::DENY_OOM,
     acl: &["keyspace"],
@@ -31,6 +34,7 @@ pub const COPY: Spec = Spec {
 
 /// `MOVE key db`
 pub const MOVE: Spec = Spec {
+    databases: Databases::SelectedAnd(|_, uses| uses.push(DatabaseUse::At(2))),
     flags: flag::WRITE | flag::FAST,
     acl: &["keyspace"],
     keys: &[first_key(&["RW", "access", "update"])],
@@ -38,6 +42,18 @@ pub const MOVE: Spec = Spec {
     syntax: "key db",
     ..Spec::new("move", Group::Generic, 3, Handler::Across(&MOVE_ACROSS))
 };
+
+/// The database that COPY is given.
+fn copied_to(args: Args<'_>, uses: &mut DatabaseUses) {
+    let mut at = 3;
+    while let Some(option) = args.get(at) {
+        if option.eq_ignore_ascii_case(b"db") {
+            at += 1;
+            uses.push(DatabaseUse::At(at));
+        }
+        at += 1;
+    }
+}
 
 const COPY_ACROSS: Across = Across {
     target: |registry, selected, args| {

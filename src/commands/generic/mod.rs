@@ -22,6 +22,7 @@ use super::spec::assert_sorted;
 
 pub use object::encoding_of;
 pub use scan::Walk;
+pub use sort_options::reading_option;
 
 /// The family, sorted by name.
 pub const COMMANDS: &[Spec] = &[

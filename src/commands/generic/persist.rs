@@ -10,7 +10,7 @@ use crate::commands::collections;
 use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, Waiting};
-use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, first_key, flag};
+use crate::commands::spec::{DatabaseUse, Databases, Group, Handler, Maintenance, Spec, Support, first_key, flag};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
@@ -23,6 +23,8 @@ pub const PERSIST: Spec = Spec {
     keys: &[first_key(&["RW", "update"])],
     summary: "Removes the expiry of a key; or persists the collection of that name, if there is no such key",
     complexity: "O(1) for a key, O(N) for a collection of N keys.",
+    // What is no key may be a collection.
+    databases: Databases::SelectedAnd(|_, uses| uses.push(DatabaseUse::IfAnyAt(1))),
     syntax: "key",
     support: Support::Partial("where there is no such key, but a collection of that name, the collection is persisted"),
     ..Spec::new(

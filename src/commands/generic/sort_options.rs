@@ -142,6 +142,22 @@ pub(super) fn has_patterns(args: Args<'_>) -> bool {
     false
 }
 
+/// The first option of SORT or SORT_RO for which Redis asks for the right to read all keys: a `BY` with a pattern, any
+/// `GET`.
+pub fn reading_option(args: Args<'_>) -> Option<&'static str> {
+    let mut at = 2;
+    while let Some(option) = args.get(at) {
+        at += match option.to_ascii_lowercase().as_slice() {
+            b"limit" => 3,
+            b"get" if at + 1 < args.len() => return Some("GET"),
+            b"by" if args.get(at + 1).is_some_and(|pattern| pattern.contains(&b'*')) => return Some("BY"),
+            b"get" | b"by" | b"store" => 2,
+            _ => 1,
+        };
+    }
+    None
+}
+
 /// Where among the arguments of SORT the key is that it stores into: the last one named.
 pub(super) fn target_index(args: Args<'_>) -> Option<usize> {
     let (mut found, mut at) = (None, 2);

@@ -2,13 +2,14 @@
 
 use super::{ACL, bound, must_be_ordered};
 use crate::commands::error::CmdError;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec};
+use crate::commands::spec::{Access, CmdResult, Group, Handler, Spec};
 use crate::commands::support::number::parse_i64;
 use crate::engine::ranges::RangeTxn;
 use crate::resp::{Args, Reply};
 
 /// `KDELRANGE min max [PREFIX prefix] [LIMIT count]`
 pub const KDELRANGE: Spec = Spec {
+    unnamed: Access::of(&["RM", "delete"]),
     since: "0.1.0",
     acl: ACL,
     summary: "Deletes the keys of an ordered collection between two bounds, or the first of them, and counts them; \

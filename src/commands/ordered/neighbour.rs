@@ -3,7 +3,7 @@
 use super::shape::Shape;
 use super::{ACL, bound, must_be_ordered};
 use crate::commands::error::CmdError;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec, flag};
+use crate::commands::spec::{Access, CmdResult, Group, Handler, Spec, flag};
 use crate::engine::index::ordered::{Edge, KeyRange};
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::ranges::Part;
@@ -13,6 +13,7 @@ const COMPLEXITY: &str = "O(log(N)) with N being the number of keys.";
 
 /// `KFIRST [PREFIX prefix] [WITHVALUE] [WITHTYPE]`
 pub const KFIRST: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     flags: flag::FAST,
     acl: ACL,
@@ -24,6 +25,7 @@ pub const KFIRST: Spec = Spec {
 
 /// `KLAST [PREFIX prefix] [WITHVALUE] [WITHTYPE]`
 pub const KLAST: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     flags: flag::FAST,
     acl: ACL,
@@ -35,6 +37,7 @@ pub const KLAST: Spec = Spec {
 
 /// `KNEXT key [PREFIX prefix] [WITHVALUE] [WITHTYPE]`
 pub const KNEXT: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     flags: flag::FAST,
     acl: ACL,
@@ -46,6 +49,7 @@ pub const KNEXT: Spec = Spec {
 
 /// `KPREV key [PREFIX prefix] [WITHVALUE] [WITHTYPE]`
 pub const KPREV: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     flags: flag::FAST,
     acl: ACL,

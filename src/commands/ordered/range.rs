@@ -3,7 +3,7 @@
 use super::shape::Shape;
 use super::{ACL, bound, must_be_ordered};
 use crate::commands::error::CmdError;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec};
+use crate::commands::spec::{Access, CmdResult, Group, Handler, Spec};
 use crate::commands::support::number::parse_i64;
 use crate::engine::index::ordered::{Edge, KeyRange};
 use crate::engine::keyspace::KeyspaceTxn;
@@ -15,6 +15,7 @@ const COUNT_DEFAULT: usize = 10;
 
 /// `KCOUNT min max [PREFIX prefix]`
 pub const KCOUNT: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     acl: ACL,
     summary: "Counts the keys of an ordered collection between two bounds",
@@ -26,6 +27,7 @@ pub const KCOUNT: Spec = Spec {
 
 /// `KRANGE min max [PREFIX prefix] [REV] [LIMIT offset count | CURSOR cursor [COUNT count]] [WITHVALUES] [WITHTYPES]`
 pub const KRANGE: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     acl: ACL,
     summary: "Lists the keys of an ordered collection between two bounds, in order",

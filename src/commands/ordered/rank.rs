@@ -3,7 +3,7 @@
 use super::shape::Shape;
 use super::{ACL, must_be_ordered};
 use crate::commands::error::CmdError;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec, first_key};
+use crate::commands::spec::{Access, CmdResult, Group, Handler, Spec, first_key};
 use crate::commands::value::int_arg;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::resp::{Args, Reply};
@@ -13,6 +13,7 @@ const COMPLEXITY: &str = "O(log(N)) with N being the number of keys of a bcust c
 
 /// `KNTH n [WITHVALUE] [WITHTYPE]`
 pub const KNTH: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     acl: ACL,
     summary: "Gives the key at a place in the order of an ordered collection, from 0, or from -1 at the end",
@@ -23,6 +24,7 @@ pub const KNTH: Spec = Spec {
 
 /// `KRANK key`
 pub const KRANK: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     acl: ACL,
     keys: &[first_key(&["RO"])],

@@ -1,7 +1,7 @@
 //! PUBLISH and SPUBLISH.
 
 use crate::commands::context::PublishCx;
-use crate::commands::spec::{CmdResult, Group, Handler, KeySpec, Spec, first_key, flag};
+use crate::commands::spec::{Channels, CmdResult, Group, Handler, KeySpec, Spec, first_key, flag};
 use crate::resp::{Args, Reply};
 
 const FLAGS: u32 = flag::PUBSUB | flag::LOADING | flag::STALE | flag::FAST | flag::MAY_REPLICATE;
@@ -12,6 +12,7 @@ pub(super) const SHARD_CHANNEL: KeySpec = first_key(&["not_key"]);
 pub(super) const PUBLISH: Spec = Spec {
     since: "2.0.0",
     flags: FLAGS,
+    channels: Channels::First,
     summary: "Sends a message to all who have subscribed to a channel",
     complexity: "O(N+M) where N is the number of clients subscribed to the channel and M is the number of patterns that \
                  begin as the channel does.",
@@ -26,6 +27,7 @@ fn publish(cx: &PublishCx<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 pub(super) const SPUBLISH: Spec = Spec {
     since: "7.0.0",
     flags: FLAGS,
+    channels: Channels::First,
     keys: &[SHARD_CHANNEL],
     summary: "Sends a message to all who have subscribed to a shard channel",
     complexity: "O(N) where N is the number of clients subscribed to the channel.",

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Group, Handler, KeySpec, Spec, flag};
+use crate::commands::spec::{Channels, Group, Handler, KeySpec, Spec, flag};
 use crate::pubsub::TopicKind;
 use crate::resp::{Args, Reply};
 use crate::state::Server;
@@ -30,6 +30,7 @@ const SHARD_CHANNELS: KeySpec = KeySpec {
 pub(super) const SUBSCRIBE: Spec = Spec {
     since: "2.0.0",
     flags: FLAGS,
+    channels: Channels::All,
     summary: "Subscribes to channels",
     complexity: "O(N) where N is the number of channels to subscribe to.",
     syntax: "channel [channel ...]",
@@ -43,6 +44,7 @@ fn subscribe(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Resul
 pub(super) const PSUBSCRIBE: Spec = Spec {
     since: "2.0.0",
     flags: FLAGS,
+    channels: Channels::Patterns,
     summary: "Subscribes to all channels that fit patterns",
     complexity: "O(N) where N is the number of patterns to subscribe to.",
     syntax: "pattern [pattern ...]",
@@ -56,6 +58,7 @@ fn psubscribe(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Resu
 pub(super) const SSUBSCRIBE: Spec = Spec {
     since: "7.0.0",
     flags: FLAGS,
+    channels: Channels::All,
     keys: &[SHARD_CHANNELS],
     summary: "Subscribes to shard channels",
     complexity: "O(N) where N is the number of shard channels to subscribe to.",

@@ -73,6 +73,7 @@ fn resetstat(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Resu
     server.clients.accepted.store(0, Relaxed);
     server.clients.rejected.store(0, Relaxed);
     server.pressure.reset();
+    server.acl.reset_counts();
     for counters in server.engine.counters() {
         // `changes` tells how far the last checkpoint is behind; it is no statistic.
         [
@@ -111,16 +112,36 @@ fn rewrite(cx: &mut MaintenanceCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> R
     let server = std::sync::Arc::clone(cx.server);
     Ok(Flow::Later(Box::pin(async move {
         // The file is synced: not on this worker.
-        let written = tokio::task::spawn_blocking(move || server.params.rewrite()).await;
+        let written = tokio::task::spawn_blocking(move || rewrite_file(&server)).await;
         written.map_err(|error| format!("ERR Rewriting config file: {error}"))??;
         let late: LateReply = Box::new(Reply::ok);
         Ok(late)
     })))
 }
 
+/// Writes the file, with the users unless they are in a file of their own.
+fn rewrite_file(server: &Server) -> Result<(), CmdError> {
+    let (acl, config) = (&server.acl, server.params.config());
+    let mut users = None;
+    if acl.file().is_none() {
+        let lines = acl
+            .describe_all()
+            .map(String::from_utf8)
+            .collect::<Result<Vec<String>, _>>();
+        let lines =
+            lines.map_err(|_| CmdError::text("ERR Rewriting config file: a user's rules are not UTF-8 text"))?;
+        users = Some(if acl.is_pristine(&config.server.requirepass) {
+            Vec::new()
+        } else {
+            lines
+        });
+    }
+    Ok(server.params.rewrite(users)?)
+}
+
 /// A transaction cannot wait for other threads: the file is written by this one, while nobody else runs.
 fn rewrite_now(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    cx.server.params.rewrite()?;
+    rewrite_file(cx.server)?;
     reply.ok();
     Ok(Flow::Done)
 }
@@ -231,6 +252,15 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
         }
         if key == "notifications.keyspace_events" {
             server.engine.events().ask_for(config.notifications.classes());
+        }
+        if key == "server.requirepass" {
+            server.acl.set_default_password(&config.server.requirepass);
+        }
+        if key == "acl.pubsub_default" {
+            server.acl.set_all_channels(config.acl.allows_channels());
+        }
+        if key == "acl.log_len_max" {
+            server.acl.log.lock().set_len_max(config.acl.log_entries_max());
         }
         if key == "log.level" {
             logging::set_level(config.log.level);

@@ -5,7 +5,7 @@
 
 use crate::commands::collections::check_slot;
 use crate::commands::error::CmdError;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec, Support, flag};
+use crate::commands::spec::{CmdResult, Databases, Group, Handler, Spec, Support, flag};
 use crate::commands::support::number::parse_i64;
 use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::{ExclusiveTxn, KeyspaceTxn};
@@ -26,6 +26,7 @@ pub const DBSIZE: Spec = Spec {
 
 /// `FLUSHALL [ASYNC | SYNC]`
 pub const FLUSHALL: Spec = Spec {
+    databases: Databases::All,
     flags: flag::WRITE,
     acl: &["keyspace", "dangerous"],
     tips: FLUSH_TIPS,
@@ -38,6 +39,7 @@ pub const FLUSHALL: Spec = Spec {
 
 /// `FLUSHDB [ASYNC | SYNC]`
 pub const FLUSHDB: Spec = Spec {
+    databases: Databases::Selected,
     flags: flag::WRITE,
     acl: &["keyspace", "dangerous"],
     tips: FLUSH_TIPS,
@@ -50,6 +52,7 @@ pub const FLUSHDB: Spec = Spec {
 
 /// `SWAPDB index1 index2`
 pub const SWAPDB: Spec = Spec {
+    databases: Databases::At(&[1, 2]),
     since: "4.0.0",
     flags: flag::WRITE | flag::FAST,
     acl: &["keyspace", "dangerous"],

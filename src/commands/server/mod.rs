@@ -19,7 +19,7 @@ mod time;
 use super::spec::Spec;
 use super::spec::assert_sorted;
 
-pub use command::acl::categories;
+pub use command::acl::{categories, has as has_category};
 pub use command::arguments::{Argument, parse as parse_arguments};
 
 /// The Redis version whose behaviour this server follows; clients choose features by it.

@@ -188,6 +188,11 @@ impl Spec {
             .any(|spec| matches!(spec.begin, Begin::Untold(has) if has(args)))
     }
 
+    /// Whether calls can have such keys.
+    pub fn may_have_untold_keys(&self) -> bool {
+        self.keys.iter().any(|spec| matches!(spec.begin, Begin::Untold(_)))
+    }
+
     /// The only key's index, if the spec says that there is exactly one at a fixed place.
     pub const fn single_key(&self) -> Option<usize> {
         match self.keys {

@@ -12,6 +12,7 @@ mod command;
 pub mod flag;
 mod handler;
 mod keys;
+mod reach;
 
 use super::redact::{self, IsSecret};
 
@@ -21,6 +22,7 @@ pub use handler::{
     Across, BlockingHandler, BusyHandler, CmdResult, Handler, Maintenance, ScriptHandler, SessionHandler,
 };
 pub use keys::{Begin, Find, KeySpec, KeyUse, KeyUses, all_keys, counted_keys, first_key, key_at, key_behind};
+pub use reach::{Channels, DatabaseUse, DatabaseUses, Databases};
 
 /// Command groups, as in `COMMAND DOCS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +111,12 @@ pub struct Spec {
     pub acl: &'static [&'static str],
     /// Its keys.
     pub keys: &'static [KeySpec],
+    /// What it does with keys of the selected database that it does not name, as rights are asked for it.
+    pub unnamed: Access,
+    /// Its channels.
+    pub channels: Channels,
+    /// The databases that it touches.
+    pub databases: Databases,
     /// Tips for clients, as in `COMMAND INFO`.
     pub tips: &'static [&'static str],
     /// One line.
@@ -140,6 +148,9 @@ impl Spec {
             flags: 0,
             acl: &[],
             keys: &[],
+            unnamed: Access::of(&[]),
+            channels: Channels::None,
+            databases: Databases::Usual,
             tips: &[],
             summary: "",
             complexity: "O(1)",

@@ -175,7 +175,11 @@ mod tests {
             0,
         );
         let subscriber = Subscriber::new(PubSub::default().open_desk(), 0);
-        let client = Client::new(Arc::new(handle), true, subscriber);
+        let client = Client::new(
+            Arc::new(handle),
+            crate::acl::Acl::of_no_commands().default_user(),
+            subscriber,
+        );
         Fixture { engine, worker, client }
     }
 

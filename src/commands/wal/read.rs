@@ -22,7 +22,7 @@ use crate::commands::blocking::{UNBLOCKED, sleep};
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
+use crate::commands::spec::{Access, Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::{parse_i64, parse_u64};
 use crate::engine::Engine;
 use crate::engine::effect::{Effect, decode_all};
@@ -45,6 +45,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// `WAL READ from-lsn [COUNT n] [BLOCK ms] [COLLECTION name …] [MATCH pattern …] [EFFECT kind …]`
 pub const READ: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     since: "0.1.0",
     flags: flag::ADMIN | flag::NO_SCRIPT | flag::NO_MULTI | flag::BLOCKING,
     acl: &["keyspace"],

@@ -15,7 +15,9 @@ use std::{path::PathBuf, sync::Arc};
 use parking_lot::RwLock;
 
 use super::{
-    Config, Live, check,
+    Config, Live,
+    acl::USERS,
+    check,
     convert::{self, Changes},
     de::Setting,
     flat::{self, DEFAULTS, Flat},
@@ -180,14 +182,16 @@ impl Params {
     }
 
     /// CONFIG REWRITE: writes what differs from the file back to it, comments and layout kept. The error is the whole
-    /// reply, `ERR` included.
-    pub fn rewrite(&self) -> Result<(), ParamsError> {
+    /// reply, `ERR` included. `users` are written, too, where they are not kept elsewhere.
+    pub fn rewrite(&self, users: Option<Vec<String>>) -> Result<(), ParamsError> {
         let Some(file) = &self.file else {
             return Err(ParamsError::NoFile);
         };
         // Under the write lock: two rewrites at once would race for the same temporary file.
         let state = self.state.write();
-        rewrite::rewrite(file, &state.flat).map_err(ParamsError::Rewrite)
+        let mut flat = state.flat.clone();
+        flat.extend(users.map(|users| (USERS.to_owned(), Setting::List(users))));
+        rewrite::rewrite(file, &flat).map_err(ParamsError::Rewrite)
     }
 }
 
@@ -248,7 +252,8 @@ impl Name {
 /// Every name, Redis's first.
 fn all_names() -> impl Iterator<Item = (&'static str, Name)> {
     let redis = table::PARAMS.iter().map(|param| (param.name, Name::Redis(param)));
-    redis.chain(DEFAULTS.keys().map(|key| (key.as_str(), Name::Dotted(key.as_str()))))
+    let dotted = DEFAULTS.keys().map(String::as_str).filter(|key| *key != USERS);
+    redis.chain(dotted.map(|key| (key, Name::Dotted(key))))
 }
 
 fn find(name: &str) -> Option<Name> {
@@ -257,6 +262,7 @@ fn find(name: &str) -> Option<Name> {
     redis.or_else(|| {
         DEFAULTS
             .get_key_value(&lower)
+            .filter(|(key, _)| *key != USERS)
             .map(|(key, _)| Name::Dotted(key.as_str()))
     })
 }

@@ -5,6 +5,7 @@
 //! - Names are lower-case, unique and sorted; every key exists in the schema.
 //! - Whether a parameter can change at run time is decided per key ([`is_mutable`]), once, for both of its names.
 
+use crate::config::acl::USERS;
 use crate::page::value::STRING_BYTES_MAX;
 
 /// How a parameter's text and its keys' values translate into each other.
@@ -91,7 +92,9 @@ const fn fixed(name: &'static str, kind: Kind) -> Param {
 /// All of them, sorted by name.
 #[rustfmt::skip] // one line each, like the table it is
 pub(in crate::config) const PARAMS: &[Param] = &[
-    fixed("aclfile", EMPTY),
+    param("acl-pubsub-default", &["acl.pubsub_default"], Kind::Words(&["allchannels", "resetchannels"])),
+    param("aclfile", &["acl.file"], Kind::Text),
+    param("acllog-max-len", &["acl.log_len_max"], Kind::Int(0, i64::MAX)),
     fixed("activedefrag", NO),
     param("appendfsync", &["wal.fsync"], Kind::Words(&["everysec", "always", "no"])),
     param("appendonly", &["wal.enabled"], Kind::YesNo),
@@ -188,6 +191,8 @@ const MUTABLE: &[&str] = &[
     "server.shutdown_timeout_s",
     "server.shutdown_on_sigterm",
     "server.shutdown_on_sigint",
+    "acl.pubsub_default",
+    "acl.log_len_max",
     "storage.free_bytes_min",
     "checkpoint.interval_s",
     "checkpoint.wal_bytes_max",
@@ -248,6 +253,7 @@ pub(in crate::config) fn is_mutable(key: &str) -> bool {
 
 /// Names of both kinds whose values nobody may read in a log, those of Redis that this server does not have included.
 const SECRET: &[&str] = &[
+    USERS,
     "masterauth",
     "masteruser",
     "requirepass",
@@ -286,7 +292,7 @@ mod tests {
         let names = PARAMS.iter().map(|param| param.name);
         for name in names.chain(DEFAULTS.keys().map(String::as_str)) {
             let is_password = ["pass", "masterauth", "masteruser", "secret"];
-            let is_password = is_password.iter().any(|word| name.contains(word));
+            let is_password = name == USERS || is_password.iter().any(|word| name.contains(word));
             assert_eq!(is_secret(name.as_bytes()), is_password, "{name}");
         }
         assert!(is_secret(b"RequirePass") && !is_secret(b"maxmemory"));

@@ -132,12 +132,9 @@ impl Connection {
         let _ = handle.seat.set((cx.desk.worker(), number));
         let handle = Arc::new(handle);
         server.clients.add(Arc::clone(&handle));
-        let authenticated = !server.params.live().has_password();
-        let session = Session::new(
-            Arc::clone(&handle),
-            authenticated,
-            Subscriber::new(Rc::clone(&cx.desk), number),
-        );
+        let user = server.acl.default_user();
+        let authenticated = user.is_open();
+        let session = Session::new(Arc::clone(&handle), user, Subscriber::new(Rc::clone(&cx.desk), number));
         let parser = RequestParser::new(ParserLimits {
             authenticated,
             ..ParserLimits::default()
@@ -185,6 +182,14 @@ impl Connection {
     /// Sees what has happened since it last did. What comes meanwhile is noted, or its ticket is on the list already.
     pub fn go_on(&mut self) -> Next {
         if self.handle.is_killed() {
+            return Next::End;
+        }
+        if self.handle.take_loses_channels() && !self.session.client().may_keep_channels(&self.cx.server.acl) {
+            tracing::info!(
+                client = self.handle.id,
+                "closing: its user may not have all that it has subscribed to"
+            );
+            self.handle.kill();
             return Next::End;
         }
         match &mut self.state {

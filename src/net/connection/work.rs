@@ -53,7 +53,7 @@ impl Connection {
     fn fill(&mut self, start: usize) -> Next {
         let live = self.cx.server.params.live();
         let limits = self.parser.limits_mut();
-        limits.authenticated = self.session.client().authenticated;
+        limits.authenticated = self.session.client().may_run();
         limits.bulk_bytes_max = live.bulk_bytes_max() as usize;
         limits.args_max = live.args_max() as usize;
         // Before authentication one request is taken at a time.

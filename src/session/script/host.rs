@@ -11,7 +11,9 @@ use super::Stage;
 use super::judge::Rights;
 use super::samples::Samples;
 use super::stop_at::StopAt;
+use crate::acl::User;
 use crate::commands::error::CmdError;
+use crate::commands::rights::judge;
 use crate::commands::scripting::Start;
 use crate::commands::spec::{Command, KeyUses};
 use crate::resp::{Args, Reply};
@@ -63,10 +65,14 @@ impl<P: Stage> Host for Running<'_, P> {
     fn acl_check(&mut self, args: Args<'_>) -> Option<bool> {
         let commands = self.cx.commands;
         let command = commands.lookup(args.get(0)?)?;
-        match (command.spec.subcommands, args.get(1)) {
-            ([_, ..], Some(name)) => commands.lookup_subcommand(command, name).map(|_| true),
-            _ => Some(true),
-        }
+        let command = match (command.spec.subcommands, args.get(1)) {
+            ([_, ..], Some(name)) => commands.lookup_subcommand(command, name)?,
+            _ => command,
+        };
+        let (server, client) = (&self.cx.server, self.place.client());
+        let user = server.acl.current(client.user().id());
+        let is_allowed = |user: &User| judge(&server.engine, user, (command, args), client.database).is_ok();
+        Some(user.as_deref().is_some_and(is_allowed))
     }
 
     fn interrupt(&mut self) -> Result<(), Stop> {
@@ -129,7 +135,7 @@ impl<'p, P: Stage> Running<'p, P> {
             Ok(call) => call,
             Err((command, error)) => return self.fail(command, &in_scripts_words(command, error), true, reply),
         };
-        match self.rights.judge(&cx.server, &self.place.client().handle, &call) {
+        match self.rights.judge((&cx.server, cx.commands), self.place.client(), &call) {
             Ok(handler) => call.handler = handler,
             Err(error) => return self.fail(Some(call.command), &error, true, reply),
         }

@@ -2,9 +2,10 @@
 //!
 //! **Invariant:** once a script has changed something it is not refused for a state of the server that comes and goes.
 
-use crate::client::ClientHandle;
+use crate::client::Client;
 use crate::commands::error::CmdError;
-use crate::commands::spec::{Handler, flag};
+use crate::commands::rights::{self, Moment};
+use crate::commands::spec::{Handler, Table, flag};
 use crate::session::admit;
 use crate::session::call::Call;
 use crate::state::Server;
@@ -24,10 +25,14 @@ pub(super) struct Rights {
 
 impl Rights {
     /// Judges a call; what runs then.
-    pub fn judge(&mut self, server: &Server, client: &ClientHandle, call: &Call<'_>) -> Result<Handler, CmdError> {
+    pub fn judge(&mut self, place: (&Server, &Table), client: &Client, call: &Call<'_>) -> Result<Handler, CmdError> {
+        let server = place.0;
         let handler = call.handler.in_multi(call.args).ok_or(NOT_ALLOWED)?;
         if call.has(flag::NO_SCRIPT) {
             return Err(NOT_ALLOWED);
+        }
+        if client.open_at() != server.acl.generation() {
+            rights::check(place, client, (call.command, call.args), Moment::Script)?;
         }
         if self.is_read_only && call.has(flag::WRITE | flag::MAY_REPLICATE) {
             return Err(READ_ONLY);
@@ -40,7 +45,7 @@ impl Rights {
                 if self.denies_oom {
                     return Err(CmdError::OutOfMemory);
                 }
-                admit::check_space(server, call, &client.queued_bytes)?;
+                admit::check_space(server, call, &client.handle.queued_bytes)?;
             }
         }
         self.has_written |= call.has(flag::WRITE);

@@ -16,8 +16,6 @@ use crate::support::{Args, Rng, text};
 const CONNECTIONS: u8 = 3;
 /// Databases that sequences use.
 pub const DATABASES: u8 = 4;
-/// Libraries that functions are in.
-pub const LIBRARIES: usize = 3;
 /// How many scripts are kept in mind, to be run again.
 const KEPT_MAX: usize = 12;
 
@@ -53,7 +51,7 @@ impl Script {
     /// A library with a function of this body, and its name.
     pub fn library(&self) -> (String, String) {
         let Self { units, last_line, .. } = self;
-        let number = units.len() % LIBRARIES;
+        let number = units.len() % 3;
         let flags = if self.first_line.contains("no-writes") {
             "'no-writes'"
         } else {

@@ -7,13 +7,14 @@ use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
 use crate::commands::misconf;
-use crate::commands::spec::{Group, Handler, Maintenance, Spec};
+use crate::commands::spec::{Databases, Group, Handler, Maintenance, Spec};
 use crate::engine::ids::DatabaseId;
 use crate::resp::{Args, Reply};
 use crate::state::{Purpose, Server};
 
 /// `COLLECTION PERSIST name`
 pub const PERSIST: Spec = Spec {
+    databases: Databases::At(&[2]),
     since: "0.1.0",
     flags: FLAGS,
     acl: &["keyspace"],

@@ -12,7 +12,7 @@ use crate::checkpoint::{
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::spec::{Group, Handler, Maintenance, Spec};
+use crate::commands::spec::{Access, Group, Handler, Maintenance, Spec};
 use crate::commands::support::number::parse_u64;
 use crate::resp::{Args, Reply};
 
@@ -39,6 +39,7 @@ pub const DELETE: Spec = Spec {
 
 /// `CHECKPOINT DIFF id1 id2`
 pub const DIFF: Spec = Spec {
+    unnamed: Access::of(&["RO", "access"]),
     summary: "Tells which collections differ between two checkpoints, and in how many pages and keys",
     complexity: "O(N) where N is the number of pages, of which only those that differ are read.",
     ..spec(

@@ -56,8 +56,7 @@ enum Test<'a> {
     Addr(&'a [u8]),
     Laddr(&'a [u8]),
     Ip(&'a [u8]),
-    /// Every client is the default user.
-    User,
+    User(&'a [u8]),
     Name(&'a [u8]),
     LibName(&'a [u8]),
     LibVersion(&'a [u8]),
@@ -112,6 +111,11 @@ impl<'a> Filter<'a> {
         let mut at = 2;
         while let Some(option) = args.get(at) {
             at = filter.option(args, at, purpose, option, &databases)?;
+            if let Some((Test::User(name), _)) = filter.tests.last()
+                && cx.server.acl.user(name).is_none()
+            {
+                return Err(CmdError::quoting("ERR No such user '", name, usize::MAX, "'"));
+            }
         }
         Ok(filter)
     }
@@ -208,7 +212,7 @@ impl Test<'_> {
             Self::Addr(addr) => addr == client.addr.as_bytes(),
             Self::Laddr(addr) => addr == client.laddr.as_bytes(),
             Self::Ip(ip) => has_ip(client, ip),
-            Self::User => true,
+            Self::User(name) => client.user().is_some_and(|user| *user.name == *name),
             Self::Name(name) => client.labels().name == name,
             Self::LibName(name) => client.labels().lib_name == name,
             Self::LibVersion(version) => client.labels().lib_version == version,
@@ -298,8 +302,7 @@ fn test<'a>(name: &[u8], wanted: bool, value: &'a [u8], database: &Databases<'_>
         b"addr" => Test::Addr(value),
         b"laddr" => Test::Laddr(value),
         b"ip" => Test::Ip(value),
-        b"user" if value == b"default" => Test::User,
-        b"user" => return Err(CmdError::quoting("ERR No such user '", value, usize::MAX, "'")),
+        b"user" => Test::User(value),
         b"name" => Test::Name(value),
         b"lib-name" => Test::LibName(value),
         b"lib-ver" => Test::LibVersion(value),
@@ -386,7 +389,6 @@ mod tests {
             (Purpose::Kill, "id x", "ERR client-id should be greater than 0"),
             (Purpose::Kill, "id 5 6 skipme no", ""),
             (Purpose::Kill, "type foo", "ERR Unknown client type 'foo'"),
-            (Purpose::Kill, "user foo", "ERR No such user 'foo'"),
             (Purpose::Kill, "skipme foo", "ERR syntax error"),
             (Purpose::Kill, "id 5 addr", "ERR syntax error"),
             (Purpose::List, "id 5 x", "ERR Invalid client ID"),

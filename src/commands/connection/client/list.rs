@@ -72,7 +72,7 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
          watch={} qbuf={query} qbuf-free={free} argv-mem=0 multi-mem={queued_bytes} rbs={output} rbp={output} obl={output} \
-         oll=0 omem=0 tot-mem={} events={} cmd={} user=default redir={} resp={} lib-name={} \
+         oll=0 omem=0 tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} \
          lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} tot-cmds={}",
         client.id,
         client.addr,
@@ -90,6 +90,7 @@ pub fn client_line(commands: &Table, client: &ClientHandle, now_ms: u64) -> Stri
         client.held_bytes(),
         if output > 0 { "rw" } else { "r" },
         last_command(commands, client),
+        user(client),
         told_instead(client),
         client.proto.load(Relaxed),
         String::from_utf8_lossy(&labels.lib_name),
@@ -128,6 +129,15 @@ pub(super) fn flags(client: &ClientHandle) -> String {
         .map(|(_, letter)| *letter)
         .collect();
     if set.is_empty() { "N".to_owned() } else { set }
+}
+
+/// The name of its user.
+fn user(client: &ClientHandle) -> String {
+    let user = client.user();
+    user.map_or_else(
+        || "default".to_owned(),
+        |user| String::from_utf8_lossy(&user.name).into_owned(),
+    )
 }
 
 fn last_command(commands: &Table, client: &ClientHandle) -> String {

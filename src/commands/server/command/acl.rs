@@ -1,31 +1,7 @@
 //! The ACL categories of a command: those its spec lists, and those that follow from its flags.
 
+use crate::acl::CATEGORIES;
 use crate::commands::spec::{Spec, flag};
-
-/// All categories, in the order in which COMMAND INFO shows them.
-pub const CATEGORIES: &[&str] = &[
-    "keyspace",
-    "read",
-    "write",
-    "set",
-    "sortedset",
-    "list",
-    "hash",
-    "string",
-    "bitmap",
-    "hyperloglog",
-    "geo",
-    "stream",
-    "pubsub",
-    "admin",
-    "fast",
-    "slow",
-    "blocking",
-    "dangerous",
-    "connection",
-    "transaction",
-    "scripting",
-];
 
 /// The categories of `spec`, without `@`, in the order of `CATEGORIES`.
 pub fn categories(spec: &Spec) -> impl Iterator<Item = &'static str> {

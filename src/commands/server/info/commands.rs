@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use super::lines::{Lines, View};
+use crate::acl::Reason;
 use crate::metrics::stats::CommandTotals;
 
 pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
@@ -43,6 +44,16 @@ pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
     lines.put("tracking_total_items", tracked.items);
     lines.put("tracking_total_prefixes", tracked.prefixes);
     lines.put("total_error_replies", engine.count(|counters| counters.errors.get()));
+    let denied = [
+        Reason::Auth,
+        Reason::Command,
+        Reason::Key,
+        Reason::Channel,
+        Reason::Database,
+    ];
+    for (reason, name) in denied.into_iter().zip(["auth", "cmd", "key", "channel", "database"]) {
+        lines.put(&format!("acl_access_denied_{name}"), server.acl.denied_count(reason));
+    }
 }
 
 /// Commands that were called or refused, with their figures.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use crate::acl::Acl;
 use crate::checkpoint::{CheckpointOptions, Origin};
 use crate::client::ClientHandle;
+use crate::commands::rights::catalogue;
 use crate::commands::server::REDIS_VERSION;
 use crate::commands::table::table;
 use crate::commands::undo_tests::state::{Data, State};
@@ -91,7 +93,7 @@ impl Bench {
                 wal_dir: LOG.into(),
                 term: 1,
             },
-            commands: table().all().len(),
+            acl: Acl::new(catalogue(table()), None),
             port: 0,
             redis_version: REDIS_VERSION,
             started: Instant::now(),
@@ -147,7 +149,7 @@ impl Bench {
         self.cx.server.clients.add(Arc::clone(&handle));
         let subscriber = Subscriber::new(Rc::clone(&self.cx.desk), usize::try_from(id).unwrap());
         Client {
-            session: Session::new(handle, true, subscriber),
+            session: Session::new(handle, self.cx.server.acl.default_user(), subscriber),
             blocked: None,
         }
     }
