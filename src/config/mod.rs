@@ -32,9 +32,11 @@ pub mod share;
 pub mod size;
 pub mod stop;
 mod suggest;
+pub mod tls;
 pub mod values;
 
-pub use derived::core_count;
+pub use check::Conflict;
+pub use derived::{ADMIN_CLIENTS_MAX, AdminDoor, core_count};
 pub use live::Live;
 pub use load::{ConfigError, Loaded, Override, load};
 pub use params::Params;
