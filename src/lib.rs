@@ -35,5 +35,6 @@ pub mod sync;
 #[cfg(test)]
 mod test_histories;
 pub mod time;
+pub mod tls;
 pub mod tools;
 pub mod wal;

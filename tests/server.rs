@@ -23,6 +23,9 @@ mod blocking_load;
 mod blocking_types;
 #[path = "server/caching.rs"]
 mod caching;
+#[path = "tls/client.rs"]
+#[allow(dead_code, reason = "uses a part of it")]
+mod client;
 #[path = "server/clients.rs"]
 mod clients;
 #[path = "server/collections.rs"]
@@ -67,6 +70,9 @@ mod ordered;
 mod parameters;
 #[path = "server/pipelines.rs"]
 mod pipelines;
+#[path = "tls/pki.rs"]
+#[allow(dead_code, reason = "uses a part of it")]
+mod pki;
 #[path = "server/places.rs"]
 mod places;
 #[path = "server/pubsub.rs"]

@@ -49,6 +49,7 @@ pub struct Server {
     address: SocketAddr,
     dir: TempDir,
     setup: Setup,
+    extra: Vec<String>,
 }
 
 impl Program {
@@ -115,10 +116,15 @@ impl Setup {
 impl Server {
     /// Starts a server in a fresh directory and waits until it answers.
     pub fn start(setup: &Setup) -> Result<Self> {
+        Self::start_with(setup, Vec::new())
+    }
+
+    /// The same, with arguments of its own behind the others.
+    pub fn start_with(setup: &Setup, extra: Vec<String>) -> Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("lokikv-bench-")
             .tempdir_in(&setup.scratch)?;
-        Self::start_in(setup, dir)
+        Self::start_in(setup, extra, dir)
     }
 
     /// Starts the same program again, on the files the stopped one left.
@@ -126,14 +132,16 @@ impl Server {
         let mut old = self;
         let fresh = tempfile::tempdir_in(&old.setup.scratch)?;
         let dir = std::mem::replace(&mut old.dir, fresh);
-        Self::start_in(&old.setup.clone(), dir)
+        let extra = std::mem::take(&mut old.extra);
+        Self::start_in(&old.setup.clone(), extra, dir)
     }
 
-    fn start_in(setup: &Setup, dir: TempDir) -> Result<Self> {
+    fn start_in(setup: &Setup, extra: Vec<String>, dir: TempDir) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let mut command = setup.command(address.port(), dir.path());
         end_with_us(&mut command);
         let child = command
+            .args(&extra)
             .stdin(Stdio::null())
             .stdout(std::fs::File::create(dir.path().join("server.log"))?)
             .stderr(Stdio::inherit())
@@ -144,6 +152,7 @@ impl Server {
             address,
             dir,
             setup: setup.clone(),
+            extra,
         };
         server.wait_ready(Duration::from_secs(30))?;
         Ok(server)
@@ -267,6 +276,6 @@ fn end_with_us(command: &mut Command) {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

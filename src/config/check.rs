@@ -6,11 +6,11 @@ use super::schema::Config;
 
 /// A combination that cannot work: the key to blame and why.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Conflict {
+pub struct Conflict {
     /// Dotted key.
-    pub(super) key: &'static str,
+    pub key: String,
     /// Why its value cannot stand.
-    pub(super) reason: String,
+    pub reason: String,
 }
 
 /// The first conflict in `config`.
@@ -21,23 +21,20 @@ pub(super) fn check(config: &Config) -> Result<(), Conflict> {
 
 fn conflict(key: &'static str, reason: impl Into<String>) -> Result<(), Conflict> {
     Err(Conflict {
-        key,
+        key: key.to_owned(),
         reason: reason.into(),
     })
 }
 
 fn tls(config: &Config) -> Result<(), Conflict> {
-    let tls = &config.tls;
-    let asked = [
-        ("tls.port", tls.port != 0),
-        ("tls.cert_file", !tls.cert_file.is_empty()),
-        ("tls.key_file", !tls.key_file.is_empty()),
-        ("tls.ca_file", !tls.ca_file.is_empty()),
-    ];
-    match asked.into_iter().find(|(_, asked)| *asked) {
-        Some((key, _)) => conflict(key, "this version has no TLS yet; leave the section at its defaults"),
-        None => Ok(()),
+    if let Some((key, reason)) = config.tls.conflict() {
+        return conflict(key, reason);
     }
+    let (plain, tls) = (config.server.port, config.tls.port);
+    if tls != 0 && plain == tls {
+        return conflict("tls.port", "it is server.port already");
+    }
+    Ok(())
 }
 
 /// Files of one purpose must not lie among those of another: each purpose deletes what it does not know.
@@ -60,6 +57,7 @@ fn folders(config: &Config) -> Result<(), Conflict> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::values::AuthClients;
 
     #[test]
     fn defaults_are_in_harmony() {
@@ -67,10 +65,15 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused() {
+    fn tls_has_what_it_needs_and_a_port_of_its_own() {
         let mut config = Config::default();
-        config.tls.key_file = "key.pem".to_owned();
-        assert_eq!(check(&config).unwrap_err().key, "tls.key_file");
+        config.tls.port = config.server.port;
+        assert_eq!(check(&config).unwrap_err().key, "tls.cert_file");
+        config.tls.auth_clients = AuthClients::No;
+        (config.tls.cert_file, config.tls.key_file) = ("cert.pem".to_owned(), "key.pem".to_owned());
+        assert_eq!(check(&config).unwrap_err().key, "tls.port");
+        config.tls.port += 1;
+        assert_eq!(check(&config), Ok(()));
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, Refusal> {
         Kind::Stop => Setting::Text(stop_words(text)?),
         Kind::Save => Setting::Int(save_interval_s(text)?),
         Kind::OutputBuffers => return output_buffers(text),
+        Kind::Absent(_) if text.is_empty() => return Ok(Changes::new()),
+        Kind::Absent(why) => return Err(Refusal::Conflict(why.to_owned())),
         Kind::Fixed(_) => return Err(Refusal::Immutable),
     };
     Ok(param
@@ -115,11 +117,8 @@ fn yes_no(text: &str) -> Result<bool, Refusal> {
 }
 
 fn word(text: &str, words: &'static [&'static str]) -> Result<String, Refusal> {
-    let lower = text.to_ascii_lowercase();
-    if words.contains(&lower.as_str()) {
-        return Ok(lower);
-    }
-    Err(Refusal::NotAmong(words))
+    let word = words.iter().find(|word| word.eq_ignore_ascii_case(text));
+    word.map(|word| (*word).to_owned()).ok_or(Refusal::NotAmong(words))
 }
 
 fn events(text: &str) -> Result<String, Refusal> {

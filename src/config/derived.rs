@@ -1,16 +1,29 @@
 //! What follows from configured values: paths, addresses, counts.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::bind::{self, ListenAddr};
 use super::keyspace_events;
-use super::schema::{Encoding, Memory, Notifications, Server, Storage};
+use super::schema::{Config, Encoding, Memory, Notifications, Server, Storage};
 use crate::engine::Engine;
 use crate::engine::events::Classes;
 use crate::page::access::Frequency;
 use crate::page::thresholds::Limits;
 use crate::recovery::verify::Folders;
+
+/// So many connections of administrators are served at once.
+pub const ADMIN_CLIENTS_MAX: u64 = 16;
+
+/// Where administrators connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminDoor {
+    /// To a TCP port.
+    Tcp(SocketAddr),
+    /// To a Unix socket.
+    Unix(PathBuf),
+}
 
 /// Cores that this process may use.
 pub fn core_count() -> usize {
@@ -24,20 +37,6 @@ impl Server {
             0 => core_count().saturating_sub(1).max(1),
             n => n,
         }
-    }
-
-    /// Whether TCP is served at all: port 0 beside a Unix socket turns it off.
-    pub fn tcp_enabled(&self) -> bool {
-        self.port != 0 || self.unixsocket.is_empty()
-    }
-
-    /// The sockets to listen on, host names looked up; empty when TCP is off.
-    pub fn listen_addrs(&self) -> io::Result<Vec<ListenAddr>> {
-        let mut addrs = Vec::new();
-        for item in self.bind.iter().filter(|_| self.tcp_enabled()) {
-            addrs.extend(bind::resolve(item, self.port)?);
-        }
-        Ok(addrs)
     }
 
     /// The Unix socket's path, when there is one.
@@ -62,6 +61,55 @@ impl Memory {
         };
         let eviction = engine.eviction();
         eviction.configure(self.policy.into(), self.eviction_samples as u32, frequency);
+    }
+}
+
+impl Config {
+    /// Whether plain TCP is served: port 0 beside a Unix socket or a TLS port turns it off.
+    fn serves_plain_tcp(&self) -> bool {
+        self.server.port != 0 || (self.server.unixsocket.is_empty() && !self.tls.is_on())
+    }
+
+    /// The sockets to listen on for plain TCP, host names looked up; empty when it is off.
+    pub fn plain_addrs(&self) -> io::Result<Vec<ListenAddr>> {
+        self.addrs(self.serves_plain_tcp().then_some(self.server.port))
+    }
+
+    /// Those for TLS.
+    pub fn tls_addrs(&self) -> io::Result<Vec<ListenAddr>> {
+        self.addrs(self.tls.is_on().then_some(self.tls.port))
+    }
+
+    fn addrs(&self, port: Option<u16>) -> io::Result<Vec<ListenAddr>> {
+        let mut addrs = Vec::new();
+        if let Some(port) = port {
+            for item in &self.server.bind {
+                addrs.extend(bind::resolve(item, port)?);
+            }
+        }
+        Ok(addrs)
+    }
+
+    /// Where administrators connect, if anywhere. A path that is not absolute begins in the data directory.
+    pub fn admin_door(&self) -> Option<AdminDoor> {
+        let text = self.server.admin_bind.as_str();
+        if text.is_empty() {
+            return None;
+        }
+        if let Ok(addr) = text.parse() {
+            return Some(AdminDoor::Tcp(addr));
+        }
+        Some(AdminDoor::Unix(self.storage.data_path().join(text)))
+    }
+
+    /// Whether that is where it is unless somebody says otherwise.
+    pub fn has_default_admin_door(&self) -> bool {
+        self.server.admin_bind == Server::default().admin_bind
+    }
+
+    /// Threads that serve connections.
+    pub fn serving_threads(&self) -> usize {
+        self.server.worker_count() + usize::from(self.admin_door().is_some())
     }
 }
 
@@ -145,16 +193,24 @@ mod tests {
 
     #[test]
     fn sockets() {
-        let mut server = Server {
-            bind: vec!["*".to_owned(), "::1".to_owned()],
-            port: 0,
-            ..Server::default()
-        };
-        assert_eq!(server.listen_addrs().unwrap().len(), 2);
+        let mut config = Config::default();
+        config.server.bind = vec!["*".to_owned(), "::1".to_owned()];
+        config.server.port = 0;
+        assert_eq!(config.plain_addrs().unwrap().len(), 2);
+        assert_eq!(config.tls_addrs().unwrap(), []);
+        config.tls.port = 7;
+        assert_eq!(config.plain_addrs().unwrap(), []);
+        let ports: Vec<u16> = config
+            .tls_addrs()
+            .unwrap()
+            .iter()
+            .map(|listen| listen.addr.port())
+            .collect();
+        assert_eq!(ports, [7, 7]);
+        let server = &mut config.server;
         assert_eq!((server.unixsocket_path(), server.unixsocket_mode()), (None, None));
         server.unixsocket = "/s".to_owned();
         server.unixsocketperm = "770".to_owned();
-        assert_eq!(server.listen_addrs().unwrap(), []);
         assert_eq!(
             (server.unixsocket_path(), server.unixsocket_mode()),
             (Some(Path::new("/s")), Some(0o770))
@@ -162,5 +218,24 @@ mod tests {
         assert_eq!(server.worker_count(), 1.max(core_count() - 1));
         server.workers = 7;
         assert_eq!(server.worker_count(), 7);
+        config.tls.port = 0;
+        assert_eq!(config.plain_addrs().unwrap(), []);
+    }
+
+    #[test]
+    fn the_door_of_administrators() {
+        let mut config = Config::default();
+        config.storage.data_dir = "/d".to_owned();
+        let mut door = |text: &str| {
+            config.server.admin_bind = text.to_owned();
+            config.admin_door()
+        };
+        assert_eq!(door(""), None);
+        assert_eq!(door("admin.sock"), Some(AdminDoor::Unix("/d/admin.sock".into())));
+        assert_eq!(door("/run/x"), Some(AdminDoor::Unix("/run/x".into())));
+        assert_eq!(
+            door("127.0.0.1:7000"),
+            Some(AdminDoor::Tcp("127.0.0.1:7000".parse().unwrap()))
+        );
     }
 }

@@ -83,6 +83,7 @@ pub struct Live {
     stop_on_sigterm: AtomicU8,
     stop_on_sigint: AtomicU8,
     maxclients: AtomicU64,
+    handshakes_max: AtomicU64,
     protected_mode: AtomicBool,
     clients_bytes_max: AtomicI64,
     query_buffer_bytes_max: AtomicU64,
@@ -147,6 +148,7 @@ impl Live {
         self.stop_on_sigterm.store(bits(&server.shutdown_on_sigterm), Relaxed);
         self.stop_on_sigint.store(bits(&server.shutdown_on_sigint), Relaxed);
         self.maxclients.store(server.maxclients, Relaxed);
+        self.handshakes_max.store(config.tls.handshakes_max, Relaxed);
         self.protected_mode.store(server.protected_mode, Relaxed);
     }
 
@@ -280,6 +282,11 @@ impl Live {
     #[inline]
     pub(crate) fn maxclients(&self) -> u64 {
         self.maxclients.load(Relaxed)
+    }
+
+    /// `tls.handshakes_max`
+    pub(crate) fn handshakes_max(&self) -> u64 {
+        self.handshakes_max.load(Relaxed)
     }
 
     /// `limits.clients_bytes_max`; 0: no limit.

@@ -103,8 +103,8 @@ fn layers(text: &str, name: &str, overrides: &[Override]) -> Result<Config, Conf
         .and_then(::config::Config::try_deserialize)
         .map_err(|error| ConfigError(format!("{name}: {error}")))?;
     check::check(&config).map_err(|conflict| {
-        let place = places.get(conflict.key).map_or(name, String::as_str);
-        at(place, conflict.key, &conflict.reason)
+        let place = places.get(&conflict.key).map_or(name, String::as_str);
+        at(place, &conflict.key, &conflict.reason)
     })?;
     Ok(config)
 }
@@ -242,8 +242,8 @@ mod tests {
                 "config.toml:2: checkpoint.compression: \"zip\" is not one of: none, lz4",
             ),
             (
-                "[tls]\nauth_clients = \"no\"\nport = 6380",
-                "config.toml:3: tls.port: this version has no TLS yet; leave the section at its defaults",
+                "[tls]\nauth_clients = \"no\"\nprotocols = \"SSLv3\"",
+                "config.toml:3: tls.protocols: \"SSLv3\" is none of: TLSv1.2, TLSv1.3",
             ),
             (
                 "[slowlog]\nlog_slower_than_us = -2",
@@ -278,8 +278,10 @@ mod tests {
                 "--set port=1: port: unknown key (did you mean server.port?)",
             ),
             (
-                flag("tls.port", "1"),
-                "--set tls.port=1: tls.port: this version has no TLS yet; leave the section at its defaults",
+                flag("tls.ciphers", "RC4"),
+                "--set tls.ciphers=RC4: tls.ciphers: \"RC4\" is none of: ECDHE-ECDSA-AES256-GCM-SHA384:\
+                 ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES256-GCM-SHA384:\
+                 ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305",
             ),
         ];
         for (flag, expected) in cases {

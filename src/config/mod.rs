@@ -10,7 +10,7 @@
 //! - Precedence is defaults < file < flags.
 
 pub mod acl;
-mod bind;
+pub mod bind;
 mod check;
 pub mod cli;
 mod convert;
@@ -33,9 +33,11 @@ pub mod share;
 pub mod size;
 pub mod stop;
 mod suggest;
+pub mod tls;
 pub mod values;
 
-pub use derived::core_count;
+pub use check::Conflict;
+pub use derived::{ADMIN_CLIENTS_MAX, AdminDoor, core_count};
 pub use live::Live;
 pub use load::{ConfigError, Loaded, Override, load};
 pub use params::Params;

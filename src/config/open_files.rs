@@ -5,7 +5,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{check::Conflict, schema::Config};
+use super::{check::Conflict, derived::ADMIN_CLIENTS_MAX, schema::Config};
 
 /// Files of the server itself, counted: the standard streams and a log file (4), locked directories (4), listening
 /// sockets and a connection that is being refused (8), what signals come by (3), the log's last segment, its next one
@@ -19,8 +19,9 @@ const FILES_PER_THREAD: u64 = 5;
 /// How many clients fit, at most as many as the configuration wants; the limit is raised as far as allowed.
 pub(super) fn fitting(config: &Config) -> u64 {
     // The thread that accepts connections has a poll of its own.
-    let threads = config.server.worker_count() as u64 + 1;
-    let own = OWN_FILES + FILES_PER_THREAD * threads;
+    let threads = config.serving_threads() as u64 + 1;
+    let admins = config.admin_door().map_or(0, |_| ADMIN_CLIENTS_MAX);
+    let own = OWN_FILES + FILES_PER_THREAD * threads + admins;
     let wanted = config.server.maxclients.saturating_add(own);
     raised_to(wanted).saturating_sub(own).min(config.server.maxclients)
 }
@@ -34,7 +35,7 @@ pub(super) fn check(new: &Config, old: &Config) -> Result<(), Conflict> {
     };
     if fitting < new.server.maxclients {
         return Err(Conflict {
-            key: "server.maxclients",
+            key: "server.maxclients".to_owned(),
             reason: format!(
                 "The operating system is not able to handle the specified number of clients, try with {fitting}"
             ),

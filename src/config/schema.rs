@@ -1,4 +1,4 @@
-//! The typed configuration: one struct per section of `config.toml` (two of them in `super::logs`), with the default of
+//! The typed configuration: one struct per section of `config.toml` (some of them in files of their own), with the default of
 //! every key. What follows from the values is in `super::derived`.
 //!
 //! **Invariants**
@@ -17,7 +17,8 @@ use super::{
     logs::{Commandlog, Slowlog},
     scripts::Scripts,
     share::ByteShare,
-    values::{AuthClients, Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
+    tls::Tls,
+    values::{Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
 };
 
 const MB: u64 = 1 << 20;
@@ -95,6 +96,10 @@ pub struct Server {
     /// Permissions of the Unix socket in octal; "0": what the umask gives.
     #[serde(deserialize_with = "de::octal")]
     pub unixsocketperm: String,
+    /// Where administrators connect who are served when nobody else is: a path of a Unix socket, or an address; empty:
+    /// nowhere.
+    #[serde(deserialize_with = "de::word")]
+    pub admin_bind: String,
     /// Connections at the same time.
     #[serde(deserialize_with = "de::int::<_, _, 1, 4294967295>")]
     pub maxclients: u64,
@@ -132,6 +137,7 @@ impl Default for Server {
             protected_mode: true,
             unixsocket: String::new(),
             unixsocketperm: "0".to_owned(),
+            admin_bind: "admin.sock".to_owned(),
             maxclients: 10_000,
             timeout_s: 0,
             tcp_keepalive_s: 300,
@@ -140,39 +146,6 @@ impl Default for Server {
             shutdown_timeout_s: 10,
             shutdown_on_sigterm: "default".to_owned(),
             shutdown_on_sigint: "default".to_owned(),
-        }
-    }
-}
-
-/// TLS: parsed, so that a file can be prepared for it; refused when it asks for TLS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Tls {
-    /// TLS port; 0: none.
-    #[serde(deserialize_with = "de::port")]
-    pub port: u16,
-    /// The server's certificate (PEM).
-    #[serde(deserialize_with = "de::word")]
-    pub cert_file: String,
-    /// Its private key (PEM).
-    #[serde(deserialize_with = "de::word")]
-    pub key_file: String,
-    /// Authorities that sign clients' certificates (PEM).
-    #[serde(deserialize_with = "de::word")]
-    pub ca_file: String,
-    /// Whether clients must show a certificate.
-    pub auth_clients: AuthClients,
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        let none = String::new;
-        Self {
-            port: 0,
-            cert_file: none(),
-            key_file: none(),
-            ca_file: none(),
-            auth_clients: AuthClients::Yes,
         }
     }
 }

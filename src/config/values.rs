@@ -171,6 +171,16 @@ words! {
 }
 
 words! {
+    /// Whether a client's certificate names the user that it is.
+    CertificateUser {
+        /// It does not.
+        Off = "off",
+        /// Its subject's common name does.
+        CommonName = "CN",
+    }
+}
+
+words! {
     /// How much is logged, in Redis's words.
     LogLevel {
         /// Everything, for development.

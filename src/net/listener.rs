@@ -17,33 +17,52 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use super::places::Places;
 use super::socket::Accepted;
 use super::worker::Workers;
+use crate::config::bind::ListenAddr;
 use crate::config::schema::Config;
+use crate::config::{ADMIN_CLIENTS_MAX, AdminDoor};
 use crate::state::Server;
+
+/// Only who runs the server, and root, may open the socket for administrators.
+const ADMIN_MODE: u32 = 0o600;
+/// The longest path that a Unix socket can have.
+const UNIX_PATH_BYTES_MAX: usize = 107;
 
 /// Sockets that are bound and listening.
 pub struct Listeners {
-    tcp: Vec<std::net::TcpListener>,
+    plain: Vec<std::net::TcpListener>,
+    tls: Vec<std::net::TcpListener>,
     unix: Option<(StdUnixListener, PathBuf)>,
+    /// For administrators.
+    admin: Option<AdminListener>,
+}
+
+enum AdminListener {
+    Tcp(std::net::TcpListener),
+    Unix(StdUnixListener, PathBuf),
 }
 
 impl Listeners {
-    /// The TCP port in use; 0 when there is none.
+    /// The TCP port in use: the plain one, or else the one for TLS; 0 when there is none.
     pub fn port(&self) -> u16 {
-        self.tcp
-            .first()
-            .and_then(|listener| listener.local_addr().ok())
+        self.plain
+            .iter()
+            .chain(&self.tls)
+            .find_map(|listener| listener.local_addr().ok())
             .map_or(0, |addr| addr.port())
     }
 
     /// Addresses, for the log.
     pub fn describe(&self) -> Vec<String> {
-        let tcp = self
-            .tcp
-            .iter()
-            .filter_map(|listener| listener.local_addr().ok())
-            .map(|addr| addr.to_string());
-        tcp.chain(self.unix.iter().map(|(_, path)| path.display().to_string()))
-            .collect()
+        let shown = |listener: &std::net::TcpListener| listener.local_addr().ok().map(|addr| addr.to_string());
+        let mut all: Vec<String> = self.plain.iter().filter_map(shown).collect();
+        all.extend(self.tls.iter().filter_map(shown).map(|addr| format!("{addr} (TLS)")));
+        all.extend(self.unix.iter().map(|(_, path)| path.display().to_string()));
+        let admin = self.admin.as_ref().map(|listener| match listener {
+            AdminListener::Tcp(listener) => shown(listener).unwrap_or_default(),
+            AdminListener::Unix(_, path) => path.display().to_string(),
+        });
+        all.extend(admin.map(|addr| format!("{addr} (administrators)")));
+        all
     }
 }
 
@@ -63,9 +82,9 @@ impl fmt::Display for BindError {
         match self {
             Self::Address(error) => write!(out, "server.bind: {error}"),
             Self::Listen(address, error) => write!(out, "cannot listen on {address}: {error}"),
-            Self::Nowhere => {
-                out.write_str("there is no address to listen on: see server.bind, server.port and server.unixsocket")
-            }
+            Self::Nowhere => out.write_str(
+                "there is no address to listen on: see server.bind, server.port, tls.port and server.unixsocket",
+            ),
         }
     }
 }
@@ -77,16 +96,9 @@ impl std::error::Error for BindError {}
 /// # Errors
 /// Which address is wrong, or in use.
 pub fn bind(config: &Config) -> Result<Listeners, BindError> {
-    let mut tcp = Vec::new();
-    if config.server.tcp_enabled() {
-        for listen in config.server.listen_addrs().map_err(BindError::Address)? {
-            match bind_tcp(listen.addr, config.server.tcp_backlog) {
-                Ok(listener) => tcp.push(listener),
-                Err(error) if listen.optional && error.kind() == io::ErrorKind::AddrNotAvailable => {}
-                Err(error) => return Err(BindError::Listen(listen.addr.to_string(), error)),
-            }
-        }
-    }
+    let backlog = config.server.tcp_backlog;
+    let plain = bind_all(&config.plain_addrs().map_err(BindError::Address)?, backlog)?;
+    let tls = bind_all(&config.tls_addrs().map_err(BindError::Address)?, backlog)?;
     let unix = match config.server.unixsocket_path() {
         Some(path) => {
             let mode = config.server.unixsocket_mode();
@@ -96,10 +108,49 @@ pub fn bind(config: &Config) -> Result<Listeners, BindError> {
         }
         None => None,
     };
-    if tcp.is_empty() && unix.is_none() {
+    if plain.is_empty() && tls.is_empty() && unix.is_none() {
         return Err(BindError::Nowhere);
     }
-    Ok(Listeners { tcp, unix })
+    Ok(Listeners {
+        plain,
+        tls,
+        unix,
+        admin: bind_admin(config)?,
+    })
+}
+
+fn bind_all(addrs: &[ListenAddr], backlog: u32) -> Result<Vec<std::net::TcpListener>, BindError> {
+    let mut listeners = Vec::new();
+    for listen in addrs {
+        match bind_tcp(listen.addr, backlog) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if listen.optional && error.kind() == io::ErrorKind::AddrNotAvailable => {}
+            Err(error) => return Err(BindError::Listen(listen.addr.to_string(), error)),
+        }
+    }
+    Ok(listeners)
+}
+
+fn bind_admin(config: &Config) -> Result<Option<AdminListener>, BindError> {
+    let Some(door) = config.admin_door() else {
+        return Ok(None);
+    };
+    match door {
+        AdminDoor::Tcp(addr) => bind_tcp(addr, config.server.tcp_backlog)
+            .map(|listener| Some(AdminListener::Tcp(listener)))
+            .map_err(|error| BindError::Listen(addr.to_string(), error)),
+        // Nobody has asked for it here, and a data directory may lie deep.
+        AdminDoor::Unix(path) if path.as_os_str().len() > UNIX_PATH_BYTES_MAX && config.has_default_admin_door() => {
+            tracing::warn!(
+                path = %path.display(),
+                "no socket for administrators: its path is too long; set server.admin_bind"
+            );
+            Ok(None)
+        }
+        AdminDoor::Unix(path) => bind_unix(&path, Some(ADMIN_MODE))
+            .map_err(|error| BindError::Listen(path.display().to_string(), error))
+            .map(|listener| Some(AdminListener::Unix(listener, path))),
+    }
 }
 
 fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<std::net::TcpListener> {
@@ -135,6 +186,16 @@ struct Door {
     server: Arc<Server>,
     workers: Arc<Workers>,
     places: Places,
+    /// For administrators.
+    spare_places: Places,
+}
+
+/// Which listener a connection comes by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Plain,
+    Tls,
+    Admin,
 }
 
 /// Accepts until the server ends, handing connections to the workers in turn.
@@ -144,30 +205,46 @@ pub async fn accept_all(listeners: Listeners, server: Arc<Server>, workers: Arc<
         server: Arc::clone(&server),
         workers,
         places: Places::default(),
+        spare_places: Places::spare(),
     });
-    for listener in listeners.tcp {
+    let Listeners {
+        plain,
+        tls,
+        unix,
+        admin,
+    } = listeners;
+    let (mut tcp, mut sockets) = (Vec::new(), Vec::new());
+    tcp.extend(plain.into_iter().map(|listener| (listener, By::Plain)));
+    tcp.extend(tls.into_iter().map(|listener| (listener, By::Tls)));
+    sockets.extend(unix.map(|(listener, path)| (listener, path, By::Plain)));
+    match admin {
+        Some(AdminListener::Tcp(listener)) => tcp.push((listener, By::Admin)),
+        Some(AdminListener::Unix(listener, path)) => sockets.push((listener, path, By::Admin)),
+        None => {}
+    }
+    for (listener, by) in tcp {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let door = Arc::clone(&door);
         tasks.spawn_local(async move {
             loop {
                 match listener.accept().await {
-                    Ok((socket, _)) => door.admit_tcp(socket).await,
+                    Ok((socket, _)) => door.admit_tcp(socket, by).await,
                     Err(error) => note_accept_error(&error).await,
                 }
             }
         });
     }
-    if let Some((listener, path)) = listeners.unix {
+    for (listener, path, by) in sockets {
         let listener = tokio::net::UnixListener::from_std(listener)?;
-        let door = Arc::clone(&door);
-        let _remove = RemoveOnDrop(path);
+        let (door, shown) = (Arc::clone(&door), Arc::from(path.display().to_string()));
+        let remove = RemoveOnDrop(path);
         tasks.spawn_local(async move {
-            let _remove = _remove;
+            let _remove = remove;
             loop {
                 match listener.accept().await {
                     Ok((socket, _)) => {
                         if let Ok(socket) = socket.into_std() {
-                            door.admit(Accepted::Unix(socket)).await;
+                            door.admit(Accepted::Unix(socket, Arc::clone(&shown)), by).await;
                         }
                     }
                     Err(error) => note_accept_error(&error).await,
@@ -195,7 +272,7 @@ async fn note_accept_error(error: &io::Error) {
 }
 
 impl Door {
-    async fn admit_tcp(&self, socket: tokio::net::TcpStream) {
+    async fn admit_tcp(&self, socket: tokio::net::TcpStream, by: By) {
         let keepalive_s = self.server.params.live().tcp_keepalive_s();
         // Failing to set an option is no reason to refuse the client.
         let _ = socket.set_nodelay(true);
@@ -212,14 +289,25 @@ impl Door {
         let Ok(socket) = socket.into_std() else { return };
         let live = self.server.params.live();
         let open = self.server.acl.default_user().has_no_password();
+        let accepted = match by {
+            By::Tls => match self.server.tls.terms() {
+                Some(terms) => Accepted::Tls(socket, terms),
+                None => return,
+            },
+            By::Plain | By::Admin => Accepted::Tcp(socket),
+        };
         if !is_local && open && live.protected_mode() {
-            return refuse(&Accepted::Tcp(socket), PROTECTED);
+            return refuse(&accepted, PROTECTED);
         }
-        self.admit(Accepted::Tcp(socket)).await;
+        self.admit(accepted, by).await;
     }
 
-    async fn admit(&self, accepted: Accepted) {
-        let Some(place) = self.places.take(self.server.params.live().maxclients()) else {
+    async fn admit(&self, accepted: Accepted, by: By) {
+        let place = match by {
+            By::Admin => self.spare_places.take(ADMIN_CLIENTS_MAX),
+            By::Plain | By::Tls => self.places.take(self.server.params.live().maxclients()),
+        };
+        let Some(place) = place else {
             self.server.clients.rejected.fetch_add(1, Ordering::Relaxed);
             return refuse(&accepted, b"-ERR max number of clients reached\r\n");
         };
@@ -227,12 +315,14 @@ impl Door {
     }
 }
 
-/// Says why, as far as the socket's buffer takes it, and closes.
+/// Says why, as far as the socket's buffer takes it, and closes. Over TLS nothing has been agreed on by which it could be
+/// said.
 fn refuse(accepted: &Accepted, why: &[u8]) {
     use std::io::Write;
     let _ = match accepted {
         Accepted::Tcp(socket) => (&mut &*socket).write(why),
-        Accepted::Unix(socket) => (&mut &*socket).write(why),
+        Accepted::Unix(socket, _) => (&mut &*socket).write(why),
+        Accepted::Tls(..) => Ok(0),
     };
 }
 

@@ -6,6 +6,7 @@
 //!   buffer limit, unsent replies the output buffer limit, and all clients together `limits.clients_bytes_max`. Memory
 //!   follows bytes received, never bytes announced.
 
+mod arrival;
 mod connection;
 mod hub;
 mod linger;
@@ -14,6 +15,8 @@ mod places;
 mod ready;
 mod settling;
 mod socket;
+mod tls;
+mod wire;
 mod worker;
 
 pub use listener::{BindError, Listeners, accept_all, bind};

@@ -7,24 +7,48 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The places that clients have taken.
-#[derive(Clone, Default)]
-pub struct Places(Arc<AtomicU64>);
+#[derive(Default)]
+pub struct Places {
+    taken: Arc<AtomicU64>,
+    are_spare: bool,
+}
 
 /// One of them.
-pub struct Place(Arc<AtomicU64>);
+pub struct Place {
+    taken: Arc<AtomicU64>,
+    is_spare: bool,
+}
 
 impl Places {
+    /// Those that are kept for administrators.
+    pub fn spare() -> Self {
+        Self {
+            are_spare: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes a place, unless `max` are taken.
     pub fn take(&self, max: u64) -> Option<Place> {
         let one_more = |taken: u64| (taken < max).then_some(taken + 1);
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        taken.ok().map(|_| Place(Arc::clone(&self.0)))
+        let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.ok().map(|_| Place {
+            taken: Arc::clone(&self.taken),
+            is_spare: self.are_spare,
+        })
+    }
+}
+
+impl Place {
+    /// Whether it is kept for administrators.
+    pub fn is_spare(&self) -> bool {
+        self.is_spare
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -8,10 +8,13 @@ use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
+
+use crate::tls::Terms;
 
 /// How sockets are sent to: without waiting, and without a signal when the client is gone.
 pub const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
@@ -20,8 +23,10 @@ pub const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL)
 pub enum Accepted {
     /// TCP.
     Tcp(TcpStream),
-    /// Unix.
-    Unix(UnixStream),
+    /// TCP over which TLS is to be spoken, on these terms.
+    Tls(TcpStream, Terms),
+    /// Unix, by this path.
+    Unix(UnixStream, Arc<str>),
 }
 
 /// See the module.
@@ -30,30 +35,48 @@ pub struct Socket {
     is_unix: bool,
 }
 
+/// A socket that is a worker's.
+pub struct Adopted {
+    /// It.
+    pub socket: Socket,
+    /// Its peer's and its own address as `CLIENT LIST` shows them.
+    pub addresses: [String; 2],
+    /// On which TLS is to be spoken over it, if it is.
+    pub terms: Option<Terms>,
+}
+
 /// That a socket may be ready; to be cleared when it turns out that it is not.
 pub type Ready<'a> = AsyncFdReadyGuard<'a, OwnedFd>;
 
 impl Socket {
-    /// Registers an accepted, non-blocking socket with the calling worker's runtime; with its peer's and its own
-    /// address as `CLIENT LIST` shows them.
+    /// Registers an accepted, non-blocking socket with the calling worker's runtime.
     ///
     /// # Errors
     /// When the runtime cannot watch it.
-    pub fn adopt(accepted: Accepted, unix_path: &str) -> io::Result<(Self, [String; 2])> {
+    pub fn adopt(accepted: Accepted) -> io::Result<Adopted> {
         let shown = |addr: io::Result<std::net::SocketAddr>| addr.map_or("?:0".to_owned(), |addr| addr.to_string());
-        let (fd, is_unix, addresses) = match accepted {
+        let of_tcp = |socket: &TcpStream| [shown(socket.peer_addr()), shown(socket.local_addr())];
+        let (fd, is_unix, addresses, terms) = match accepted {
             Accepted::Tcp(socket) => {
-                let addresses = [shown(socket.peer_addr()), shown(socket.local_addr())];
-                (OwnedFd::from(socket), false, addresses)
+                let addresses = of_tcp(&socket);
+                (OwnedFd::from(socket), false, addresses, None)
             }
-            Accepted::Unix(socket) => {
-                let address = format!("{unix_path}:0");
-                (OwnedFd::from(socket), true, [address.clone(), address])
+            Accepted::Tls(socket, terms) => {
+                let addresses = of_tcp(&socket);
+                (OwnedFd::from(socket), false, addresses, Some(terms))
+            }
+            Accepted::Unix(socket, path) => {
+                let address = format!("{path}:0");
+                (OwnedFd::from(socket), true, [address.clone(), address], None)
             }
         };
         // SAFETY: the descriptor is owned, so it is open and stays the same as long as `fd` has it.
         let fd = unsafe { AsyncFd::register(fd) }?;
-        Ok((Self { fd, is_unix }, addresses))
+        Ok(Adopted {
+            socket: Self { fd, is_unix },
+            addresses,
+            terms,
+        })
     }
 
     /// Whether this is a Unix socket.

@@ -1,4 +1,5 @@
-//! Worker threads: each a current-thread runtime that runs one task, the hub of its connections.
+//! Worker threads: each a current-thread runtime that runs one task, the hub of its connections. One that is like the
+//! others may be kept for administrators, so that nothing which keeps those busy holds it up.
 
 use std::io;
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Sender, channel};
 
+use super::arrival::{Arrival, Seat};
 use super::hub::Hub;
 use super::linger;
 use super::places::Place;
@@ -22,34 +24,17 @@ use crate::state::Server;
 /// Connections on their way to a worker; more stay with the system until it has come to these.
 const ARRIVALS_QUEUED: usize = 64;
 
-/// A connection on its way to its worker, among whose it is counted, as it is among all clients.
-pub type Seated = (Accepted, Seat, Place);
-
-/// Counts a connection among its worker's until it is dropped.
-pub struct Seat(Arc<AtomicUsize>);
-
-impl Seat {
-    fn take(connections: &Arc<AtomicUsize>) -> Self {
-        connections.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(connections))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// The way to a worker.
 struct Inbox {
-    arrivals: Sender<Seated>,
+    arrivals: Sender<Arrival>,
     connections: Arc<AtomicUsize>,
 }
 
 /// The running workers.
 pub struct Workers {
     inboxes: Vec<Inbox>,
+    /// The way to the one that administrators alone have.
+    admin: Option<Inbox>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -57,14 +42,15 @@ impl Workers {
     /// Gives a connection to the worker that has the fewest, of those that keep up. Where none does it waits, and so
     /// does whoever accepts.
     pub async fn assign(&self, accepted: Accepted, place: Place) {
-        let inbox = self.inboxes.iter().min_by_key(|inbox| {
+        let for_all = self.inboxes.iter().min_by_key(|inbox| {
             let is_full = inbox.arrivals.capacity() == 0;
             (is_full, inbox.connections.load(Ordering::Relaxed))
         });
+        let inbox = if place.is_spare() { self.admin.as_ref() } else { for_all };
         if let Some(inbox) = inbox {
             // A worker that has ended takes nobody; the socket closes.
             let seat = Seat::take(&inbox.connections);
-            let _ = inbox.arrivals.send((accepted, seat, place)).await;
+            let _ = inbox.arrivals.send(Arrival { accepted, seat, place }).await;
         }
     }
 
@@ -76,12 +62,11 @@ impl Workers {
     }
 }
 
-/// Starts `count` workers.
+/// Starts `count` workers, and one that administrators have for themselves, if that is wanted.
 ///
 /// # Errors
 /// When a thread or its runtime cannot be made.
-pub fn start_workers(server: &Arc<Server>, count: usize) -> io::Result<Arc<Workers>> {
-    let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
+pub fn start_workers(server: &Arc<Server>, count: usize, has_admin: bool) -> io::Result<Arc<Workers>> {
     let has_spare_core = core_count() > count;
     let linger_us = if has_spare_core {
         server.params.config().server.linger_us
@@ -89,28 +74,42 @@ pub fn start_workers(server: &Arc<Server>, count: usize) -> io::Result<Arc<Worke
         0
     };
     let gap_max = Duration::from_micros(linger_us);
+    let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
     for number in 0..count {
-        let (arrivals, arrived) = channel(ARRIVALS_QUEUED);
-        inboxes.push(Inbox {
-            arrivals,
-            connections: Arc::default(),
-        });
-        let server = Arc::clone(server);
-        let worker = server
-            .engine
-            .worker()
-            .ok_or_else(|| io::Error::other("too many workers"))?;
-        let runtime = runtime(!gap_max.is_zero())?;
-        let thread = std::thread::Builder::new().name(format!("worker-{number}"));
-        threads.push(thread.spawn(move || {
-            let cx = Rc::new(WorkerCx::new(server, worker));
-            runtime.block_on(async { Hub::new(cx, arrived, gap_max).run().await });
-        })?);
+        let (inbox, thread) = start_worker(server, format!("worker-{number}"), gap_max)?;
+        inboxes.push(inbox);
+        threads.push(thread);
+    }
+    let mut admin = None;
+    if has_admin {
+        let (inbox, thread) = start_worker(server, "admin".to_owned(), Duration::ZERO)?;
+        admin = Some(inbox);
+        threads.push(thread);
     }
     Ok(Arc::new(Workers {
         inboxes,
+        admin,
         threads: Mutex::new(threads),
     }))
+}
+
+fn start_worker(server: &Arc<Server>, name: String, gap_max: Duration) -> io::Result<(Inbox, JoinHandle<()>)> {
+    let (arrivals, arrived) = channel(ARRIVALS_QUEUED);
+    let inbox = Inbox {
+        arrivals,
+        connections: Arc::default(),
+    };
+    let server = Arc::clone(server);
+    let worker = server
+        .engine
+        .worker()
+        .ok_or_else(|| io::Error::other("too many workers"))?;
+    let runtime = runtime(!gap_max.is_zero())?;
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let cx = Rc::new(WorkerCx::new(server, worker));
+        runtime.block_on(async { Hub::new(cx, arrived, gap_max).run().await });
+    })?;
+    Ok((inbox, thread))
 }
 
 fn runtime(lingers: bool) -> io::Result<Runtime> {

@@ -4,6 +4,7 @@
 //! - Order of start: directory lock, listening sockets (a busy port is told at once), threads and clients, the data.
 //! - Order of end: no new clients, batches finish, workers end, final checkpoint, WAL flushed and closed.
 
+mod certificates;
 mod ending;
 mod error;
 mod evictor;

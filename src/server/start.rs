@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 use super::ending::{self, Running};
 use super::error::StartError;
 use super::signals::end_on_signal;
-use super::{evictor, housekeeping, open, space};
+use super::{certificates, evictor, housekeeping, open, space};
 use crate::acl::Acl;
 use crate::checkpoint::CheckpointOptions;
 use crate::commands::rights::catalogue;
@@ -59,7 +59,11 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
     let locks = Arc::new(Mutex::new(locks));
     let for_log = Arc::clone(&locks);
     let claim = ClaimDir::new(move || for_log.lock().renew().map_err(io::Error::other));
-    let running = start(&server, (disk, claim), config.server.worker_count())?;
+    if config.tls.is_on() {
+        let read = server.tls.take_over(&config.tls);
+        read.map_err(|error| StartError(format!("cannot serve TLS: {error}")))?;
+    }
+    let running = start(&server, (disk, claim), &config)?;
     serve(&server, listeners, &running.workers)?;
     ending::end(&server, running)
 }
@@ -94,7 +98,7 @@ fn found(
 
 fn empty_engine(config: &Config) -> Result<Engine, StartError> {
     let databases = Registry::numbered(config.server.databases as u32)?;
-    let engine = Engine::awaiting_data(databases, config.server.worker_count())
+    let engine = Engine::awaiting_data(databases, config.serving_threads())
         .map_err(|error| format!("cannot start a thread: {error}"))?;
     engine.set_waits_for_stable(config.wal.enabled && config.wal.fsync == values::Fsync::Always);
     engine.set_string_bytes_max(config.limits.bulk_bytes_max);
@@ -153,7 +157,7 @@ fn helper(engine: &Engine) -> Result<Worker, StartError> {
 fn start(
     server: &Arc<Server>,
     (disk, claim): (Arc<dyn Disk>, ClaimDir),
-    workers: usize,
+    config: &Config,
 ) -> Result<Running, StartError> {
     let sweeper = helper(&server.engine)?;
     let for_sweeper = Arc::clone(server);
@@ -167,7 +171,12 @@ fn start(
         .spawn(move || evictor::run(&for_evictor, evicting))
         .map_err(|error| format!("cannot start a thread: {error}"))?;
     space::watch(server).map_err(|error| format!("cannot start a thread: {error}"))?;
-    let workers = net::start_workers(server, workers).map_err(|error| format!("cannot start workers: {error}"))?;
+    if config.tls.is_on() {
+        certificates::watch(server).map_err(|error| format!("cannot start a thread: {error}"))?;
+    }
+    let (workers, has_admin) = (config.server.worker_count(), config.admin_door().is_some());
+    let workers =
+        net::start_workers(server, workers, has_admin).map_err(|error| format!("cannot start workers: {error}"))?;
     let opening = open::start(server, (disk, claim), helper(&server.engine)?)?;
     Ok(Running {
         opening,

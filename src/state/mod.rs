@@ -28,6 +28,7 @@ use crate::engine::{Engine, Teller};
 use crate::metrics::Stats;
 use crate::pubsub::{Desk, PubSub};
 use crate::storage::Disk;
+use crate::tls::Tls;
 
 pub use busy::{Busy, BusyScript, BusyScripts, NotKilled};
 pub use callee::Callee;
@@ -85,6 +86,8 @@ pub struct Server {
     pub run_id: String,
     /// The port in use.
     pub port: u16,
+    /// What TLS connections are made with.
+    pub tls: Arc<Tls>,
 }
 
 /// What a server is made of.
@@ -138,6 +141,7 @@ impl Server {
             started_s: since_epoch.as_secs(),
             run_id: (0..5).map(|_| format!("{:08x}", rand::random::<u32>())).collect(),
             port: parts.port,
+            tls: Arc::default(),
         });
         let teller = ForNobody(Arc::downgrade(&server));
         server.engine.set_teller(Box::new(teller));

@@ -9,6 +9,8 @@ mod durability;
 mod limits;
 #[path = "parameters/server.rs"]
 mod server;
+#[path = "parameters/tls.rs"]
+mod tls;
 #[path = "parameters/values.rs"]
 mod values;
 
@@ -20,7 +22,13 @@ use crate::support::{Conn, Value};
 /// A parameter, and what shows that setting it has an effect.
 type Effect = (&'static str, fn());
 
-const EFFECTS: &[&[Effect]] = &[durability::EFFECTS, limits::EFFECTS, server::EFFECTS, values::EFFECTS];
+const EFFECTS: &[&[Effect]] = &[
+    durability::EFFECTS,
+    limits::EFFECTS,
+    server::EFFECTS,
+    tls::EFFECTS,
+    values::EFFECTS,
+];
 
 fn call(conn: &mut Conn, line: &str) -> Value {
     conn.call(&line.split(' ').collect::<Vec<_>>())
@@ -60,6 +68,11 @@ fn limits_have_effects() {
 #[test]
 fn parameters_of_the_server_have_effects() {
     run(server::EFFECTS);
+}
+
+#[test]
+fn parameters_of_tls_have_effects() {
+    run(tls::EFFECTS);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
         let path = entry.expect("entry").path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else if !path.ends_with("LOCK") {
+        } else if path.is_file() && !path.ends_with("LOCK") {
             found.push((path.display().to_string(), std::fs::read(&path).expect("read")));
         }
     }

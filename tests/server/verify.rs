@@ -27,7 +27,7 @@ pub fn files(dir: &Path, suffix: &str) -> Vec<PathBuf> {
         let path = entry.expect("entry").path();
         if path.is_dir() {
             found.extend(files(&path, suffix));
-        } else if path.to_string_lossy().ends_with(suffix) {
+        } else if path.is_file() && path.to_string_lossy().ends_with(suffix) {
             found.push(path);
         }
     }

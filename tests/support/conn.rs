@@ -21,8 +21,8 @@ pub struct Reply {
 
 /// A client connection.
 #[derive(Debug)]
-pub struct Conn {
-    stream: TcpStream,
+pub struct Conn<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
@@ -33,10 +33,7 @@ impl Conn {
         let stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REPLY_TIME_MAX))?;
-        Ok(Conn {
-            stream,
-            buffer: Vec::new(),
-        })
+        Ok(Conn::over(stream))
     }
 
     /// The same, talking RESP3.
@@ -45,10 +42,25 @@ impl Conn {
         conn.try_call(&["HELLO", "3"])?;
         Ok(conn)
     }
+}
+
+impl<S: Read + Write> Conn<S> {
+    /// Talks over `stream`.
+    pub fn over(stream: S) -> Conn<S> {
+        Conn {
+            stream,
+            buffer: Vec::new(),
+        }
+    }
 
     /// The socket, for timeouts and half-closing.
-    pub fn stream(&self) -> &TcpStream {
+    pub fn stream(&self) -> &S {
         &self.stream
+    }
+
+    /// The same, to do unusual things with it.
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     /// Sends one command and returns its reply; panics if the connection breaks.

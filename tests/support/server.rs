@@ -432,7 +432,8 @@ pub fn copy_all(from: &Path, to: &Path) {
         let (path, place) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() {
             copy_all(&path, &place);
-        } else {
+        } else if path.is_file() {
+            // A server that was killed leaves its socket behind.
             fs::copy(&path, &place).expect("copy");
         }
     }

@@ -10,6 +10,7 @@ use crate::commands::help::help_spec;
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
 use crate::config::params::{ChangedKey, is_secret};
+use crate::config::{Config, Conflict};
 use crate::engine::gate::ExclusivePass;
 use crate::engine::ids::DatabaseId;
 use crate::engine::keyspace::ExclusiveTxn;
@@ -70,6 +71,7 @@ fn resetstat(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Resu
     use std::sync::atomic::Ordering::Relaxed;
     let server = cx.server;
     server.stats.reset();
+    server.tls.reset();
     server.clients.accepted.store(0, Relaxed);
     server.clients.rejected.store(0, Relaxed);
     server.pressure.reset();
@@ -200,9 +202,27 @@ fn change(cx: &mut SessionCx<'_>, args: Args<'_>) -> Result<bool, CmdError> {
         return Err(CmdError::Syntax);
     };
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
-    let changed = cx.server.params.set(&pairs)?;
+    let server = cx.server;
+    let changed = server
+        .params
+        .set(&pairs, |config, changed| exchange_tls(server, config, changed))?;
     take_over(cx.server, &changed);
     Ok(changed.iter().any(|changed| changed.key.starts_with("encoding.")))
+}
+
+/// Has new connections made with what `[tls]` is to be from now on, if that is different and works.
+fn exchange_tls(server: &Server, config: &Config, changed: &[ChangedKey]) -> Result<(), Conflict> {
+    let is_of_tls = |changed: &&ChangedKey| changed.key.starts_with("tls.");
+    let Some(first) = changed.iter().find(is_of_tls).filter(|_| config.tls.is_on()) else {
+        return Ok(());
+    };
+    server.tls.take_over(&config.tls).map_err(|error| {
+        tracing::warn!(%error, "CONFIG SET: TLS stays as it was");
+        Conflict {
+            key: first.key.clone(),
+            reason: "Unable to update TLS configuration. Check server logs.".to_owned(),
+        }
+    })
 }
 
 /// Has changes from here on follow the parameters that are data: replay and followers have to know of them.

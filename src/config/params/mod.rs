@@ -15,7 +15,7 @@ use std::{path::PathBuf, sync::Arc};
 use parking_lot::RwLock;
 
 use super::{
-    Config, Live,
+    Config, Conflict, Live,
     acl::USERS,
     check,
     convert::{self, Changes},
@@ -136,8 +136,13 @@ impl Params {
 
     /// CONFIG SET: gives every parameter its value, or none of them. The error is the whole reply, `ERR` included.
     ///
-    /// An odd number of arguments is the caller's `ERR syntax error`.
-    pub fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<ChangedKey>, ParamsError> {
+    /// An odd number of arguments is the caller's `ERR syntax error`. `prepare` is given the new configuration and what is
+    /// different in it when nothing else speaks against it, and may still refuse it.
+    pub fn set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        prepare: impl FnOnce(&Config, &[ChangedKey]) -> Result<(), Conflict>,
+    ) -> Result<Vec<ChangedKey>, ParamsError> {
         let names = settable(pairs)?;
         let mut changes: Vec<(String, Changes)> = Vec::with_capacity(pairs.len());
         let mut save = None;
@@ -152,11 +157,16 @@ impl Params {
                 save = Some(value.to_owned());
             }
         }
-        self.commit(changes, save)
+        self.commit(changes, save, prepare)
     }
 
     /// Checks the changes as a whole and makes them at once.
-    fn commit(&self, changes: Vec<(String, Changes)>, save: Option<String>) -> Result<Vec<ChangedKey>, ParamsError> {
+    fn commit(
+        &self,
+        changes: Vec<(String, Changes)>,
+        save: Option<String>,
+        prepare: impl FnOnce(&Config, &[ChangedKey]) -> Result<(), Conflict>,
+    ) -> Result<Vec<ChangedKey>, ParamsError> {
         let mut state = self.state.write();
         let mut new = state.flat.clone();
         new.extend(changes.iter().flat_map(|(_, changes)| changes.clone()));
@@ -167,11 +177,12 @@ impl Params {
             by_key.or(changes.first()).map_or("", |(name, _)| name.as_str())
         };
         let config = flat::build(&new).map_err(|why| refused(blame(""), why))?;
-        check::check(&config)
-            .and_then(|()| open_files::check(&config, &state.config))
-            .map_err(|conflict| refused(blame(conflict.key), Refusal::Conflict(conflict.reason)))?;
         let new = flat::flatten(&config);
         let changed = difference(&state.flat, &new);
+        check::check(&config)
+            .and_then(|()| open_files::check(&config, &state.config))
+            .and_then(|()| prepare(&config, &changed))
+            .map_err(|conflict| refused(blame(&conflict.key), Refusal::Conflict(conflict.reason)))?;
         if let Some(text) = save {
             state.save = Some((text, config.checkpoint.interval_s));
         }
@@ -229,6 +240,9 @@ impl Name {
     /// Why this cannot be set at run time, if so.
     fn refusal(&self) -> Option<Refusal> {
         let keys = self.keys();
+        if matches!(self, Self::Redis(param) if matches!(param.kind, table::Kind::Absent(_))) {
+            return None;
+        }
         if keys.iter().any(|key| table::is_protected(key)) {
             return Some(Refusal::Protected);
         }

@@ -35,6 +35,8 @@ pub(in crate::config) enum Kind {
     Events,
     /// Words for how a signal ends the server.
     Stop,
+    /// Nothing, and it can be set to nothing else, for this reason.
+    Absent(&'static str),
     /// Always this: true of every instance of this version.
     Fixed(&'static str),
 }
@@ -55,6 +57,7 @@ const NO: Kind = Kind::Fixed("no");
 // Large values and whole databases are always freed in the background.
 const YES: Kind = Kind::Fixed("yes");
 const EMPTY: Kind = Kind::Fixed("");
+const NO_TLS_CLIENT: Kind = Kind::Absent("this server connects to no other one");
 const POLICIES: Kind = Kind::Words(&[
     "volatile-lru",
     "volatile-lfu",
@@ -166,12 +169,26 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     param("tcp-keepalive", &["server.tcp_keepalive_s"], Kind::Int(0, INT_MAX)),
     param("timeout", &["server.timeout_s"], Kind::Int(0, INT_MAX)),
     param("tls-auth-clients", &["tls.auth_clients"], Kind::Words(&["no", "yes", "optional"])),
+    param("tls-auth-clients-user", &["tls.auth_clients_user"], Kind::Words(&["off", "CN"])),
+    param("tls-ca-cert-dir", &["tls.ca_dir"], Kind::Text),
     param("tls-ca-cert-file", &["tls.ca_file"], Kind::Text),
     param("tls-cert-file", &["tls.cert_file"], Kind::Text),
+    param("tls-ciphers", &["tls.ciphers"], Kind::Text),
+    param("tls-ciphersuites", &["tls.ciphersuites"], Kind::Text),
+    fixed("tls-client-cert-file", NO_TLS_CLIENT),
+    fixed("tls-client-key-file", NO_TLS_CLIENT),
+    fixed("tls-client-key-file-pass", NO_TLS_CLIENT),
     fixed("tls-cluster", NO),
+    fixed("tls-dh-params-file", Kind::Absent("keys are agreed on over elliptic curves only: there are no DH parameters")),
     param("tls-key-file", &["tls.key_file"], Kind::Text),
+    fixed("tls-key-file-pass", Kind::Absent("encrypted private keys cannot be read: decrypt it, and guard its file")),
     param("tls-port", &["tls.port"], Kind::Int(0, 65_535)),
+    param("tls-prefer-server-ciphers", &["tls.prefer_server_ciphers"], Kind::YesNo),
+    param("tls-protocols", &["tls.protocols"], Kind::Text),
     fixed("tls-replication", NO),
+    param("tls-session-cache-size", &["tls.session_cache_size"], Kind::Int(0, INT_MAX)),
+    param("tls-session-cache-timeout", &["tls.session_cache_timeout_s"], Kind::Int(0, INT_MAX)),
+    param("tls-session-caching", &["tls.session_caching"], Kind::YesNo),
     param("tracking-table-max-keys", &["limits.tracking_keys_max"], Kind::Int(0, i64::MAX)),
     param("unixsocket", &["server.unixsocket"], Kind::Text),
     param("unixsocketperm", &["server.unixsocketperm"], Kind::Text),
@@ -193,6 +210,21 @@ const MUTABLE: &[&str] = &[
     "server.shutdown_on_sigint",
     "acl.pubsub_default",
     "acl.log_len_max",
+    "tls.cert_file",
+    "tls.key_file",
+    "tls.ca_file",
+    "tls.ca_dir",
+    "tls.auth_clients",
+    "tls.auth_clients_user",
+    "tls.protocols",
+    "tls.ciphers",
+    "tls.ciphersuites",
+    "tls.prefer_server_ciphers",
+    "tls.session_caching",
+    "tls.session_cache_size",
+    "tls.session_cache_timeout_s",
+    "tls.handshake_timeout_s",
+    "tls.handshakes_max",
     "storage.free_bytes_min",
     "checkpoint.interval_s",
     "checkpoint.wal_bytes_max",

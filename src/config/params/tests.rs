@@ -34,7 +34,7 @@ fn value(params: &Params, name: &str) -> String {
 fn set(params: &Params, pairs: &[(&str, &str)]) -> Result<Vec<String>, String> {
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
     Ok(params
-        .set(&pairs)
+        .set(&pairs, |_, _| Ok(()))
         .map_err(|error| error.to_string())?
         .into_iter()
         .map(|changed| changed.key)
@@ -94,7 +94,7 @@ fn set_reaches_live_and_tells_what_changed() {
     assert_eq!(params.live().log_threshold(LogKind::Slow), 5);
     assert_eq!(params.config().memory.max_bytes, 1024);
     assert_eq!(value(&params, "memory.max_bytes"), "1024");
-    let changed = params.set(&[(b"requirepass", b"secret")]).unwrap();
+    let changed = params.set(&[(b"requirepass", b"secret")], |_, _| Ok(())).unwrap();
     assert_eq!(
         changed,
         [ChangedKey {
@@ -189,7 +189,7 @@ fn refusals_are_those_of_redis() {
     }
     let binary: (&[u8], &[u8]) = (b"requirepass", b"\xff");
     assert_eq!(
-        params.set(&[binary]).unwrap_err().to_string(),
+        params.set(&[binary], |_, _| Ok(())).unwrap_err().to_string(),
         failed("requirepass", "argument must be UTF-8 text")
     );
     assert_eq!(*params.config(), Config::default());

@@ -50,6 +50,12 @@ impl Connection {
         (self.buf.len() + self.parser.held_bytes() + waiting) as u64
     }
 
+    /// What it has not been sent, and what TLS holds of it and of what it sends.
+    fn output_bytes(&mut self) -> u64 {
+        let secured = self.tls.as_ref().map_or(0, |secured| secured.stream.held_bytes());
+        (self.session.reply().held_bytes() + secured) as u64
+    }
+
     /// Whether the client holds no more than it may.
     pub(super) fn judge(&mut self) -> bool {
         let live = self.cx.server.params.live();
@@ -59,7 +65,7 @@ impl Connection {
             tracing::warn!(client = self.handle.id, bytes = held, "closing: query buffer limit");
             return false;
         }
-        if self.session.reply().is_empty() {
+        if !self.has_unsent() {
             self.budget.soft_since = None;
             return true;
         }
@@ -68,7 +74,7 @@ impl Connection {
 
     fn judge_output(&mut self) -> bool {
         let limit = self.output_limit();
-        let bytes = self.session.reply().held_bytes() as u64;
+        let bytes = self.output_bytes();
         if self.session.reply().is_over_limit() || (limit.hard_bytes > 0 && bytes > limit.hard_bytes) {
             self.note_over_limit();
             return false;
@@ -92,9 +98,10 @@ impl Connection {
 
     /// Tells others what the client holds, and charges it for that.
     pub fn charge(&mut self) {
-        let (handle, query) = (&self.handle, self.query_bytes());
+        let query = self.query_bytes();
         let query_free = (self.buf.capacity() - self.buf.len()) as u64;
-        let output = self.session.reply().held_bytes() as u64;
+        let output = self.output_bytes();
+        let handle = &self.handle;
         handle.query_bytes.store(query, Relaxed);
         handle.query_free_bytes.store(query_free, Relaxed);
         handle.output_bytes.store(output, Relaxed);

@@ -10,6 +10,7 @@
 //! - In whichever state it is, a connection that is killed ends in the next turn.
 
 mod budget;
+mod handshake;
 mod news;
 mod receive;
 mod send;
@@ -24,6 +25,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use self::budget::Budget;
+use self::handshake::Secured;
 use self::receive::Received;
 use self::work::Work;
 use super::ready::Slot;
@@ -43,6 +45,8 @@ const LAST_REPLIES_MAX: Duration = Duration::from_secs(5);
 
 /// What a connection is in the middle of.
 enum State {
+    /// It agrees with its client on TLS, until then at most.
+    Handshaking(Instant),
     /// It waits for requests.
     Reading,
     /// Requests have arrived, and run in this turn or the next.
@@ -88,6 +92,8 @@ pub enum Next {
 /// See the module.
 pub struct Connection {
     socket: Socket,
+    /// What it has beside that, if it speaks TLS.
+    tls: Option<Box<Secured>>,
     slot: Arc<Slot>,
     waker: Waker,
     cx: Rc<WorkerCx>,
@@ -103,6 +109,8 @@ pub struct Connection {
     budget: Budget,
     /// Something may have arrived that no readiness tells of any more.
     is_unread: bool,
+    /// Nothing has arrived yet.
+    is_new: bool,
     /// The socket has no room for what is to be sent.
     is_stuck: bool,
     /// The server ends: what has been received whole runs, then the connection closes.
@@ -141,6 +149,7 @@ impl Connection {
         });
         Self {
             socket,
+            tls: None,
             slot,
             waker,
             cx,
@@ -153,11 +162,17 @@ impl Connection {
             work: None,
             budget: Budget::default(),
             is_unread: true,
+            is_new: true,
             is_stuck: false,
             is_ending: false,
             has_news: false,
             behind_answer: None,
         }
+    }
+
+    /// It is an administrator's, whom others must not crowd out.
+    pub fn spare(&self) {
+        self.handle.no_evict.store(true, Ordering::Relaxed);
     }
 
     /// Its ticket has been taken from the list: what wakes it from here on is noted anew. Not at any other time: while the
@@ -168,7 +183,12 @@ impl Connection {
 
     /// Sees what has happened since the last turn, or wants to later.
     pub fn wake_up(&mut self) -> Next {
-        if !self.is_to_end() && matches!(self.state, State::Reading) && self.is_large() {
+        let is_later = match self.state {
+            State::Reading => self.is_large(),
+            State::Handshaking(_) => true,
+            _ => false,
+        };
+        if is_later && !self.is_to_end() {
             return Next::Later;
         }
         self.go_on()
@@ -193,6 +213,7 @@ impl Connection {
             return Next::End;
         }
         match &mut self.state {
+            State::Handshaking(_) => self.shake_hands(),
             State::Reading => self.wake_up_reading(),
             State::Running | State::Answered(_) => Next::Run,
             State::Settling(_) => Next::Rest,
@@ -214,6 +235,7 @@ impl Connection {
     /// Looks after what no event tells of: clients that are idle, or slow for too long.
     pub fn tick(&mut self, now: Instant) -> Next {
         let is_over = match self.state {
+            State::Handshaking(until) if now >= until => return self.time_out(),
             State::Closing(_) => {
                 // A socket tells of room only when there is much of it, and a slow reader makes little.
                 self.is_stuck = false;
@@ -312,10 +334,10 @@ impl Connection {
                 self.settled();
             }
         }
-        if matches!(self.state, State::Reading) {
+        if matches!(self.state, State::Reading | State::Handshaking(_)) {
             // Nobody tells of readiness meanwhile.
             self.is_unread = true;
-            self.wake_up_reading();
+            self.go_on();
         }
         if matches!(self.state, State::Running) {
             let ran = self.run_work(None);
@@ -402,15 +424,18 @@ impl Connection {
         if self.handle.is_killed() || self.session.reply().is_over_limit() {
             return Next::End;
         }
-        let left = self.session.reply().len_bytes();
+        let left = self.unsent_bytes();
         let sent = self.send();
-        let takes_some = self.session.reply().len_bytes() < left;
+        let takes_some = self.unsent_bytes() < left;
         if takes_some || !matches!(self.state, State::Closing(_)) {
             self.state = State::Closing(Instant::now() + LAST_REPLIES_MAX);
         }
         match sent {
-            Ok(()) if self.session.reply().is_empty() => Next::End,
-            Ok(()) => Next::Rest,
+            Ok(()) if self.has_unsent() => Next::Rest,
+            Ok(()) => {
+                self.say_goodbye();
+                Next::End
+            }
             Err(error) => self.note_error(&error),
         }
     }

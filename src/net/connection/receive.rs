@@ -7,9 +7,8 @@ use std::io;
 use std::task::{Context, Poll};
 
 use super::Connection;
-use crate::net::socket::Socket;
+use crate::net::wire::Wire;
 use crate::resp::RequestParser;
-use crate::session::WorkerCx;
 
 /// Bytes received at once.
 const RECEIVE_BYTES: usize = 64 * 1024;
@@ -39,37 +38,59 @@ impl Connection {
     /// Receives what has arrived, as much as there is room for. Where the room was filled there may be more: the
     /// connection is woken for it.
     pub(super) fn receive(&mut self) -> io::Result<Received> {
-        let mut cx = Context::from_waker(&self.waker);
         loop {
-            let mut ready = None;
-            if !std::mem::take(&mut self.is_unread) {
-                match self.socket.poll_readable(&mut cx) {
-                    Poll::Ready(readable) => ready = Some(readable?),
-                    Poll::Pending => return Ok(Received::Nothing),
-                }
+            let received = self.receive_once()?;
+            if self.has_ciphertext() {
+                // An answer of the protocol.
+                self.send()?;
             }
-            let received = match self.parser.big_bulk() {
-                Some(_) => receive_big(&self.socket, &mut self.parser),
-                None => receive_into(&self.socket, &mut self.buf, &self.cx),
-            };
-            let (count, is_room_left) = match received {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if let Some(mut ready) = ready {
-                        ready.clear_ready();
-                    }
-                    continue;
-                }
-                other => other?,
-            };
-            match ready {
-                Some(mut ready) if is_room_left => ready.clear_ready(),
-                _ => self.is_unread = true,
+            if let Some(received) = received {
+                return Ok(received);
             }
-            self.note_active();
-            self.cx.counters.net_input_bytes.add(count as u64);
-            self.handle.note_traffic(count as u64, 0);
-            return Ok(if count == 0 { Received::End } else { Received::Bytes });
         }
+    }
+
+    /// Receives; `None`: nothing was there, but something may be by now.
+    fn receive_once(&mut self) -> io::Result<Option<Received>> {
+        let mut ready = None;
+        if !std::mem::take(&mut self.is_unread) {
+            match self.socket.poll_readable(&mut Context::from_waker(&self.waker)) {
+                Poll::Ready(readable) => ready = Some(readable?),
+                Poll::Pending => return Ok(Some(Received::Nothing)),
+            }
+        }
+        let wire = Wire {
+            socket: &self.socket,
+            tls: self.tls.as_mut().map(|secured| &mut secured.stream),
+            cx: &self.cx,
+        };
+        let received = match self.parser.big_bulk() {
+            Some(_) => receive_big(wire, &mut self.parser),
+            None => receive_into(wire, &mut self.buf),
+        };
+        let (count, is_drained) = match received {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if let Some(mut ready) = ready {
+                    ready.clear_ready();
+                }
+                return Ok(None);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                // There is more, and others' turn comes first.
+                self.is_unread = true;
+                self.waker.wake_by_ref();
+                return Ok(Some(Received::Nothing));
+            }
+            other => other?,
+        };
+        match ready {
+            Some(mut ready) if is_drained => ready.clear_ready(),
+            _ => self.is_unread = true,
+        }
+        self.note_active();
+        self.cx.counters.net_input_bytes.add(count as u64);
+        self.handle.note_traffic(count as u64, 0);
+        Ok(Some(if count == 0 { Received::End } else { Received::Bytes }))
     }
 
     /// Has the connection woken when something arrives; at once if something may be there already.
@@ -117,9 +138,9 @@ impl Connection {
     }
 }
 
-/// How many bytes came, and whether there was room for more.
-fn receive_into(socket: &Socket, buf: &mut Vec<u8>, cx: &WorkerCx) -> io::Result<(usize, bool)> {
-    let mut pooled = None;
+/// How many bytes came, and whether there are no more for now.
+fn receive_into(mut wire: Wire<'_>, buf: &mut Vec<u8>) -> io::Result<(usize, bool)> {
+    let (cx, mut pooled) = (wire.cx, None);
     if buf.capacity() - buf.len() < RECEIVE_BYTES {
         if buf.len() <= MOVED_BYTES_MAX {
             let mut room = cx.take_buffer();
@@ -134,28 +155,28 @@ fn receive_into(socket: &Socket, buf: &mut Vec<u8>, cx: &WorkerCx) -> io::Result
     let room = into.spare_capacity_mut();
     // A buffer that has grown has room for more than a turn should take.
     let offered = room.len().min(RECEIVE_BYTES);
-    let received = socket.receive(room.get_mut(..offered).unwrap_or_default());
+    let received = wire.receive(room.get_mut(..offered).unwrap_or_default());
     let before = into.len();
     match received {
-        Ok(count) if count > 0 => {
+        Ok((count, is_drained)) if count > 0 => {
             // SAFETY: the socket has initialised `count` bytes of the spare capacity.
             unsafe { into.set_len(before + count) };
             if let Some(pooled) = pooled {
                 *buf = pooled;
             }
-            Ok((count, count < offered))
+            Ok((count, is_drained))
         }
         nothing => {
             if let Some(mut pooled) = pooled {
                 pooled.clear();
                 cx.give_buffer(pooled);
             }
-            nothing.map(|count| (count, true))
+            nothing
         }
     }
 }
 
-fn receive_big(socket: &Socket, parser: &mut RequestParser) -> io::Result<(usize, bool)> {
+fn receive_big(mut wire: Wire<'_>, parser: &mut RequestParser) -> io::Result<(usize, bool)> {
     let Some(big) = parser.big_bulk() else {
         return Ok((0, true));
     };
@@ -163,11 +184,11 @@ fn receive_big(socket: &Socket, parser: &mut RequestParser) -> io::Result<(usize
         let offered = room.remaining().min(BIG_RECEIVE_BYTES);
         // SAFETY: the socket only ever writes initialised bytes into the room.
         let unfilled = unsafe { room.unfilled_mut() };
-        let count = socket.receive(unfilled.get_mut(..offered).unwrap_or_default())?;
+        let (count, is_drained) = wire.receive(unfilled.get_mut(..offered).unwrap_or_default())?;
         // SAFETY: the first `count` bytes of the room have been received.
         unsafe { room.assume_init(count) };
         room.advance(count);
-        Ok((count, count < offered))
+        Ok((count, is_drained))
     });
     received.map_err(io::Error::other)?
 }

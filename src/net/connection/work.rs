@@ -44,7 +44,7 @@ impl Work {
 impl Connection {
     /// Takes the whole requests from what has been received.
     pub(super) fn begin_work(&mut self) -> Next {
-        if !self.judge() {
+        if !self.judge() || (std::mem::take(&mut self.is_new) && self.begins_tls()) {
             return Next::End;
         }
         self.fill(0)

@@ -10,10 +10,11 @@ use std::rc::Rc;
 
 use slab::Slab;
 
+use super::SOURCES;
+use crate::net::arrival::Seat;
 use crate::net::connection::Connection;
 use crate::net::places::Place;
 use crate::net::ready::Ticket;
-use crate::net::worker::Seat;
 
 /// A connection that counts among its worker's.
 pub(super) struct Connected {
@@ -27,6 +28,11 @@ pub(super) struct Connected {
     pub connection: Option<Box<Connection>>,
     /// The worker's count, which it is in.
     pub _seat: Seat,
+}
+
+/// The number of the connection whose ticket this is, if it is one's.
+pub(super) fn index_of(ticket: Ticket) -> Option<usize> {
+    ticket.number.checked_sub(SOURCES)
 }
 
 /// See the module.

@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,11 @@ use tokio::sync::mpsc::Receiver;
 
 use super::SOURCES;
 use super::connections::{Connected, Connections};
+use super::handshakes::Handshakes;
+use crate::net::arrival::Arrival;
 use crate::net::connection::Connection;
-use crate::net::places::Place;
 use crate::net::ready::ReadyList;
-use crate::net::socket::{Accepted, Socket};
-use crate::net::worker::{Seat, Seated};
+use crate::net::socket::{Accepted, Adopted, Socket};
 use crate::session::WorkerCx;
 
 /// Connections that a turn takes on.
@@ -32,7 +33,8 @@ pub(super) struct Lobby {
     cx: Rc<WorkerCx>,
     ready: ReadyList,
     connections: Connections,
-    arrivals: RefCell<Receiver<Seated>>,
+    arrivals: RefCell<Receiver<Arrival>>,
+    handshakes: RefCell<Handshakes>,
     /// The server ends: nobody is taken over any more.
     is_closed: Cell<bool>,
     /// When others are served next, while something else goes on.
@@ -40,12 +42,13 @@ pub(super) struct Lobby {
 }
 
 impl Lobby {
-    pub fn new(cx: Rc<WorkerCx>, ready: ReadyList, connections: Connections, arrivals: Receiver<Seated>) -> Self {
+    pub fn new(cx: Rc<WorkerCx>, ready: ReadyList, connections: Connections, arrivals: Receiver<Arrival>) -> Self {
         Self {
             cx,
             ready,
             connections,
             arrivals: RefCell::new(arrivals),
+            handshakes: RefCell::default(),
             is_closed: Cell::new(false),
             serve_at: Cell::new(Instant::now()),
         }
@@ -65,25 +68,36 @@ impl Lobby {
                 return;
             }
             let arrived = self.arrivals.borrow_mut().poll_recv(&mut Context::from_waker(waker));
-            let Poll::Ready(Some((accepted, seat, place))) = arrived else {
+            let Poll::Ready(Some(arrival)) = arrived else {
                 return;
             };
-            if let Err(error) = self.seat(accepted, seat, place) {
+            if let Err(error) = self.seat(arrival) {
                 tracing::warn!(%error, "cannot take over a connection");
             }
         }
     }
 
-    fn seat(&self, accepted: Accepted, seat: Seat, place: Place) -> std::io::Result<()> {
-        if self.is_closed.get() {
+    fn seat(&self, arrival: Arrival) -> std::io::Result<()> {
+        let Arrival { accepted, seat, place } = arrival;
+        if self.is_closed.get() || !self.has_room(&accepted) {
             return Ok(());
         }
-        let config = self.cx.server.params.config();
-        let (socket, addresses) = Socket::adopt(accepted, config.server.unixsocket.as_str())?;
+        let Adopted {
+            socket,
+            addresses,
+            terms,
+        } = Socket::adopt(accepted)?;
         let index = self.connections.next_index();
         let slot = self.ready.slot(index + SOURCES);
         let ticket = slot.ticket();
-        let connection = Connection::new(socket, addresses, (slot, index), Rc::clone(&self.cx));
+        let mut connection = Connection::new(socket, addresses, (slot, index), Rc::clone(&self.cx));
+        if place.is_spare() {
+            connection.spare();
+        }
+        let is_secured = terms.is_some();
+        if let Some(terms) = terms {
+            connection.secure(terms)?;
+        }
         connection.wake_later();
         self.connections.add(Connected {
             connection: Some(Box::new(connection)),
@@ -92,7 +106,25 @@ impl Lobby {
             _place: place,
             _seat: seat,
         });
+        if is_secured {
+            self.handshakes.borrow_mut().add(ticket, &self.connections);
+        }
         Ok(())
+    }
+
+    /// Whether there is room for another handshake, if this is to be one.
+    fn has_room(&self, accepted: &Accepted) -> bool {
+        let Accepted::Tls(..) = accepted else { return true };
+        let server = &self.cx.server;
+        if server.tls.unfinished() < server.params.live().handshakes_max() {
+            return true;
+        }
+        let is_made = self.handshakes.borrow_mut().give_one_up(&self.connections);
+        if !is_made {
+            server.tls.crowded_out.fetch_add(1, Relaxed);
+            server.tls.failed.fetch_add(1, Relaxed);
+        }
+        is_made
     }
 
     /// Serves the others while a script is busy, in the middle of whatever this worker does or waits for.

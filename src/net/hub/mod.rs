@@ -12,6 +12,7 @@
 
 mod connections;
 mod delivery;
+mod handshakes;
 mod lobby;
 
 use std::collections::VecDeque;
@@ -25,15 +26,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Interval, Sleep};
 
+use super::arrival::Arrival;
 use super::connection::{Connection, Next};
 use super::linger::Linger;
 use super::ready::{ReadyList, Slot, Ticket};
 use super::settling::{Owed, Settled, Settling, Verdict, judge};
-use super::worker::Seated;
 use crate::allocator::follow_purges;
 use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
 use crate::sync::set_meanwhile;
-use connections::Connections;
+use connections::{Connections, index_of};
 use delivery::Deliveries;
 use lobby::Lobby;
 
@@ -90,7 +91,7 @@ struct Running {
 
 impl Hub {
     /// A worker's hub, to which connections come by `arrivals`.
-    pub fn new(cx: Rc<WorkerCx>, arrivals: Receiver<Seated>, gap_max: Duration) -> Self {
+    pub fn new(cx: Rc<WorkerCx>, arrivals: Receiver<Arrival>, gap_max: Duration) -> Self {
         let ready = ReadyList::default();
         let sources = std::array::from_fn(|number| ready.slot(number));
         sources.iter().for_each(Wake::wake_by_ref);
@@ -196,7 +197,7 @@ impl Hub {
 
     /// Where the connection is that has this ticket, unless it has gone.
     fn index(&self, ticket: Ticket) -> Option<usize> {
-        let index = ticket.number.checked_sub(SOURCES)?;
+        let index = index_of(ticket)?;
         let is_it = self.connections.see(index, |connected| connected.ticket == ticket)?;
         is_it.then_some(index)
     }

@@ -50,6 +50,10 @@ impl Inspector<'_, '_> {
                 }
                 continue;
             }
+            if path.exists() && !path.is_file() {
+                // The socket of administrators, which a server that was killed leaves behind.
+                continue;
+            }
             let bytes = match self.disk.len(&path) {
                 Ok(bytes) => bytes,
                 Err(error) => {

@@ -9,6 +9,7 @@ mod lines;
 pub(super) mod process;
 mod server;
 mod storage;
+mod tls;
 
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
@@ -76,6 +77,7 @@ const SECTIONS: &[Section] = &[
         ..section("latencystats", "Latencystats", commands::latencystats)
     },
     section("cluster", "Cluster", |_, lines| lines.put("cluster_enabled", 0)),
+    section("tls", "TLS", tls::tls),
     section("lokikv", "LokiKV", storage::lokikv),
     section("keyspace", "Keyspace", data::keyspace),
 ];
