@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
-
 use super::policy::{Noting, Order, Policy};
 use super::pool::{Candidate, Pool, Pools};
 use super::shares::Shares;
 use super::state::Eviction;
 use crate::engine::Engine;
-use crate::engine::collection::{Collection, Shard, ShardState};
+use crate::engine::collection::Collection;
 use crate::engine::effect::Effect;
 use crate::engine::events::Classes;
 use crate::engine::ids::CollectionId;
@@ -23,6 +21,8 @@ use crate::page::{Access, Stamp};
 
 /// So often a key is looked for, as long as there are some: candidates may have been used or deleted meanwhile.
 const TRIES_MAX: usize = 32;
+/// So many shards are looked at for a sample at most.
+const SHARDS_MAX: usize = 8;
 /// Shares are counted again when they are older than this.
 const SHARES_AGE_MAX_MS: u64 = 100;
 /// And not before this, when nothing was found in them.
@@ -172,9 +172,6 @@ impl Kit {
     fn sample(&mut self, engine: &Engine, (collection, policy): (&Collection, Policy), pool: &mut Pool) -> bool {
         let now_ms = self.now_ms;
         let is_volatile = policy.is_volatile();
-        let Some(state) = self.draw_shard(collection, is_volatile) else {
-            return false;
-        };
         let order = policy.order();
         let count = if order == Order::Random {
             1
@@ -193,21 +190,25 @@ impl Kit {
                 });
             }
         };
-        state
-            .index
-            .sample(is_volatile, count, &mut |n| self.random_below(n), &mut look);
-        true
-    }
-
-    /// A shard with keys that may be evicted, locked.
-    fn draw_shard<'c>(&mut self, collection: &'c Collection, is_volatile: bool) -> Option<MutexGuard<'c, ShardState>> {
         let shards = collection.shards_if_any();
         let (before, from) = shards.split_at(self.random_below(shards.len()));
-        from.iter().chain(before).map(Shard::lock).find(
-            |state| {
-                if is_volatile { state.expires > 0 } else { state.keys > 0 }
-            },
-        )
+        let (mut left, mut looked_at) = (count, 0);
+        for shard in from.iter().chain(before) {
+            let state = shard.lock();
+            let has_some = if is_volatile { state.expires > 0 } else { state.keys > 0 };
+            if !has_some {
+                continue;
+            }
+            looked_at += 1;
+            left -= state
+                .index
+                .sample(is_volatile, left, &mut |n| self.random_below(n), &mut look);
+            // Where there are few keys there are few in a shard.
+            if left == 0 || looked_at == SHARDS_MAX {
+                break;
+            }
+        }
+        looked_at > 0
     }
 
     /// Evicts a key if it still is what it was; whether it did.

@@ -110,14 +110,14 @@ impl Index {
     }
 
     /// Visits up to `count` entries, neighbours of a random one, of those that die if `is_volatile`: at least one if
-    /// there is one.
+    /// there is one. How many there were.
     pub fn sample(
         &self,
         is_volatile: bool,
         count: usize,
         random: &mut dyn FnMut(usize) -> usize,
         visit: &mut dyn FnMut(EntryRef<'_>),
-    ) {
+    ) -> usize {
         on_each!(self, index => index.sample(is_volatile, count, random, visit))
     }
 

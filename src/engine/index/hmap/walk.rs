@@ -118,7 +118,7 @@ impl Hmap {
         count: usize,
         random: &mut dyn FnMut(usize) -> usize,
         visit: &mut dyn FnMut(EntryRef<'_>),
-    ) {
+    ) -> usize {
         let at = random(self.directory.len());
         let mut left = count;
         for page in self.pages_from(at).chain(self.pages_from(0)).take(self.pages) {
@@ -128,9 +128,10 @@ impl Hmap {
             }
             left -= page.visit_some(random(page.slots()), is_volatile, left, visit);
             if left == 0 {
-                return;
+                break;
             }
         }
+        count - left
     }
 
     /// See [`super::super::Index::sweep`].

@@ -304,9 +304,9 @@ impl<D: Directory> Ordered<D> {
         count: usize,
         random: &mut dyn FnMut(usize) -> usize,
         visit: &mut dyn FnMut(EntryRef<'_>),
-    ) {
+    ) -> usize {
         if self.entries == 0 || is_volatile && self.mortal.is_empty() {
-            return;
+            return 0;
         }
         let wanted = |entry: &EntryRef<'_>| !is_volatile || entry.expire_at_ms().is_some();
         let mut visited = 0;
@@ -317,17 +317,18 @@ impl<D: Directory> Ordered<D> {
                 visit(entry);
                 visited += 1;
                 if visited == count {
-                    return;
+                    break;
                 }
             }
         }
         if visited > 0 {
-            return;
+            return visited;
         }
         // Few are there that die: those that do so first are found.
         let pages = self.mortal.iter().map(|(_, place)| self.pages.page(*place));
         let entries = pages.flat_map(|page| page.entries()).filter(wanted);
-        entries.take(count).for_each(visit);
+        entries.take(count).inspect(|_| visited += 1).for_each(visit);
+        visited
     }
 
     /// See [`super::Index::sweep`].
