@@ -3,6 +3,8 @@
 //! **Invariant:** a parameter that the server lets be set and that [`EFFECTS`] does not name fails the test; so does
 //! one whose effect cannot be seen.
 
+#[path = "parameters/acl.rs"]
+mod acl;
 #[path = "parameters/durability.rs"]
 mod durability;
 #[path = "parameters/limits.rs"]
@@ -23,6 +25,7 @@ use crate::support::{Conn, Value};
 type Effect = (&'static str, fn());
 
 const EFFECTS: &[&[Effect]] = &[
+    acl::EFFECTS,
     durability::EFFECTS,
     limits::EFFECTS,
     server::EFFECTS,
@@ -68,6 +71,11 @@ fn limits_have_effects() {
 #[test]
 fn parameters_of_the_server_have_effects() {
     run(server::EFFECTS);
+}
+
+#[test]
+fn parameters_of_users_have_effects() {
+    run(acl::EFFECTS);
 }
 
 #[test]
