@@ -273,10 +273,16 @@ impl Engine {
         self.meter.used_bytes() + self.tracking.bytes()
     }
 
+    /// How much of what counts as used will be free soon: what the reaper has, and what indexes have let go of.
+    pub fn owed_bytes(&self) -> u64 {
+        let reaped = self.reaper.owed_bytes();
+        reaped.saturating_add(self.eviction.retired_bytes())
+    }
+
     /// What is left of a limit of `max` bytes (0: no limit) on the data and `beside`.
     pub fn margin(&self, max: u64, beside: u64) -> Margin {
         // First: what has gone meanwhile is no longer among the used.
-        let owed = self.reaper.owed_bytes().saturating_add(self.eviction.retired_bytes());
+        let owed = self.owed_bytes();
         let used = self.used_bytes() + beside;
         if max == 0 || used <= max {
             Margin::Some

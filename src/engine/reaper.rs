@@ -96,11 +96,6 @@ impl Reaper {
         owed.entries.load(Ordering::SeqCst) + owed.kept.load(Ordering::SeqCst)
     }
 
-    /// Whether collections are among that, or may be.
-    pub fn owes_collections(&self) -> bool {
-        self.owed.unseen.load(Ordering::SeqCst) > 0 || self.owed.kept.load(Ordering::SeqCst) > 0
-    }
-
     fn send(&self, job: Job) {
         if let Some(queue) = &*self.queue.lock() {
             // A closed queue means shutdown: the job is dropped here.

@@ -154,20 +154,11 @@ impl Server {
         self.engine.eviction().is_on() && !self.pressure.is_exhausted.load(Ordering::Relaxed)
     }
 
-    /// How much more than `target` is in use, what will be free soon apart. Not all of that: while a large value is being
-    /// dropped others may take some room, but no more than the limit `max` leaves them.
-    fn excess_bytes(&self, max: u64, target: u64) -> u64 {
-        let reaper = self.engine.reaper();
+    /// How much more than `target` is in use, what will be free soon apart: no further key goes for that.
+    fn excess_bytes(&self, target: u64) -> u64 {
         // First: what has gone meanwhile is no longer among the used.
-        let (owed, is_flush) = (reaper.owed_bytes(), reaper.owes_collections());
-        let retired = self.engine.eviction().retired_bytes();
-        let used = self.used_bytes().saturating_sub(retired);
-        let at_once = if is_flush {
-            0
-        } else {
-            used.saturating_sub(max.saturating_add(slack(max) / 2))
-        };
-        used.saturating_sub(owed).saturating_sub(target).max(at_once)
+        let owed = self.engine.owed_bytes();
+        self.used_bytes().saturating_sub(owed).saturating_sub(target)
     }
 
     /// Evicts keys where more memory is in use than may be; whether a command that needs some may run then. The thread
@@ -194,7 +185,7 @@ impl Server {
         let headroom = HEADROOM_BYTES_MAX.min(max / HEADROOM_SHARE);
         let much = max.saturating_add(slack(max) / 2);
         let mut target = max;
-        while found && max != 0 && self.excess_bytes(max, target) > 0 {
+        while found && max != 0 && self.excess_bytes(target) > 0 {
             if evicted > 0
                 && longest
                     .is_some_and(|longest| began.elapsed() >= longest || evicted >= few && self.used_bytes() <= much)
@@ -204,7 +195,7 @@ impl Server {
             found = kit.evict(engine, Among::All);
             (evicted, target) = (evicted.saturating_add(1), max - headroom);
         }
-        let found = found || can_evict && evicted > 0 && self.excess_bytes(max, max) == 0;
+        let found = found || can_evict && evicted > 0 && self.excess_bytes(max) == 0;
         self.pressure.is_exhausted.store(can_evict && !found, Ordering::Relaxed);
         if evicted > 0 {
             self.note_eviction(kit, began.elapsed());
@@ -251,7 +242,7 @@ impl Server {
         let max = self.params.live().maxmemory();
         let found = !self.is_over_memory() || self.evict_for(kit, Some(longest), u32::MAX);
         self.pressure.note(self.is_over_memory(), kit.now_ms());
-        let is_left = found && max != 0 && self.excess_bytes(max, max) > 0;
+        let is_left = found && max != 0 && self.excess_bytes(max) > 0;
         self.relieve_collections(kit, longest) || is_left
     }
 

@@ -327,7 +327,10 @@ impl<D: Directory> Ordered<D> {
         // Few are there that die: those that do so first are found.
         let pages = self.mortal.iter().map(|(_, place)| self.pages.page(*place));
         let entries = pages.flat_map(|page| page.entries()).filter(wanted);
-        entries.take(count).inspect(|_| visited += 1).for_each(visit);
+        for entry in entries.take(count) {
+            visit(entry);
+            visited += 1;
+        }
         visited
     }
 
