@@ -71,7 +71,12 @@ fn get_by_name_and_pattern() {
     );
     let all = names(&["*", "*"]);
     assert_eq!(all.len(), table::PARAMS.len());
-    assert_eq!(names(&["*.*"]).len(), DEFAULTS.len());
+    // Users are told of by ACL alone.
+    assert_eq!(names(&["*.*"]).len(), DEFAULTS.len() - 1);
+    assert_eq!(
+        names(&["acl.*", "acl.users"]),
+        ["acl.file", "acl.log_len_max", "acl.pubsub_default"]
+    );
     assert!(all.iter().all(|name| *name == name.to_ascii_lowercase()));
 }
 
