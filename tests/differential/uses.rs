@@ -159,7 +159,7 @@ SET a 1
 EXEC
 CONFIG SET maxmemory-policy volatile-lru
 SET a 1
-DEL idle n
+FLUSHALL
 SET a 1
 CONFIG SET maxmemory 0
 SET a 1
