@@ -14,6 +14,7 @@ pub mod machine;
 pub mod peers;
 pub mod process;
 pub mod server;
+pub mod sides;
 pub mod stats;
 
 /// Benchmarks stop at the first thing that goes wrong, and say what it was.

@@ -2,10 +2,11 @@
 
 use super::common::Result;
 use super::common::server::Durability;
+use super::common::sides::Side;
 use super::common::stats::thousands;
 use super::loader;
 use super::options::Options;
-use super::sides::{Side, Sides};
+use super::sides::Sides;
 use super::table::{self, Align};
 use std::thread::sleep;
 use std::time::Duration;

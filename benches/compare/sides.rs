@@ -1,16 +1,10 @@
 //! Who is compared: the peers, a version before, and the one at hand.
 
 use super::common::server::{Durability, Program, Server, Setup};
+use super::common::sides::{self, Side};
 use super::common::{Result, machine};
 use super::options::Options;
 use std::path::PathBuf;
-
-/// One server of the comparison.
-pub struct Side {
-    /// Its name in the tables.
-    pub title: String,
-    program: Program,
-}
 
 /// All of them; the last one is judged.
 pub struct Sides {
@@ -50,8 +44,7 @@ impl Sides {
 
     /// Places of all, another one first each round: a drift of the machine favours nobody.
     pub fn order(&self, round: usize) -> impl Iterator<Item = usize> + use<> {
-        let count = self.all.len();
-        (0..count).map(move |place| (place + round) % count)
+        sides::order(self.all.len(), round)
     }
 }
 
@@ -59,10 +52,9 @@ impl Side {
     /// Starts it.
     pub fn start(&self, options: &Options, durability: Durability) -> Result<Server> {
         Server::start(&Setup {
-            program: self.program.clone(),
             durability,
-            workers: options.workers,
             scratch: options.scratch.clone(),
+            ..self.setup(options.workers)
         })
     }
 }

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use super::common::Result;
 use super::common::client::{Client, encode_into};
 use super::common::histogram::Histogram;
+use super::common::server::Server;
+use super::common::sides::Side;
 use super::common::stats::thousands;
 use super::table::{self, Align};
-use super::{Options, Side, figure, set};
+use super::{Options, figure, set};
 
 const LIMIT_BYTES: u64 = 256 << 20;
 /// Between two large values.
@@ -65,7 +67,7 @@ pub fn measure(options: &Options, sides: &[Side]) -> Result<String> {
     for beside in [Beside::Nothing, Beside::Large, Beside::Sets] {
         for side in sides {
             eprintln!("eviction: {beside}, {}", side.title);
-            let server = side.start(options)?;
+            let server = Server::start(&side.setup(options.workers))?;
             let calm = run(server.address(), beside, Duration::from_secs_f64(options.seconds * 2.0))?;
             let micros = |per_mille| thousands(calm.times.quantile(per_mille).as_secs_f64() * 1e6);
             lines.push(vec![

@@ -4,10 +4,11 @@ use super::common::client::{Client, encode};
 use super::common::cores::Cores;
 use super::common::load::requests::{DIGITS, Unit};
 use super::common::load::{self, Generator, Load, Sample};
+use super::common::sides::Side;
 use super::common::stats::{median, thousands};
 use super::common::{Result, server::Server};
 use super::table::{self, Align};
-use super::{Options, Side, limit_to, set};
+use super::{Options, limit_to, set};
 
 /// Keys of the load; a tenth of them fits where keys are evicted.
 const KEYS: u64 = 1_000_000;
@@ -38,7 +39,7 @@ pub fn measure(options: &Options, sides: &[Side]) -> Result<String> {
             let mut rounds = Vec::new();
             for round in 0..options.rounds {
                 eprintln!("eviction: cost at {pipeline}, {}, round {}", side.title, round + 1);
-                let server = side.start(options)?;
+                let server = Server::start(&side.setup(options.workers))?;
                 rounds.push(both(&server, pipeline, &generator)?);
             }
             lines.push(line(pipeline, &side.title, &rounds));

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 
 use super::common::Result;
 use super::common::client::{Client, Reply, encode_into};
+use super::common::server::Server;
+use super::common::sides::Side;
 use super::common::stats::thousands;
 use super::table::{self, Align};
 use super::trace::{Asked, Kind, Trace};
-use super::{Options, Side, figure, limit_to};
+use super::{Options, figure, limit_to};
 
 /// Requests sent at once.
 const BATCH: usize = 32;
@@ -45,7 +47,12 @@ pub fn measure(options: &Options, sides: &[Side]) -> Result<String> {
                 .iter()
                 .map(|side| {
                     eprintln!("eviction: {policy}, {kind}, {}", side.title);
-                    run(side.start(options)?.address(), options, policy, kind)
+                    run(
+                        Server::start(&side.setup(options.workers))?.address(),
+                        options,
+                        policy,
+                        kind,
+                    )
                 })
                 .collect::<Result<_>>()?;
             let own = counted.last().map_or(0.0, Counted::percent);

@@ -23,8 +23,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use common::client::Client;
-use common::peers::{self, Wanted};
-use common::server::{Durability, Program, Server, Setup};
+use common::peers::Wanted;
+use common::sides::Sides;
 use common::{Result, machine};
 
 /// Measures eviction.
@@ -76,47 +76,21 @@ enum Part {
     Calm,
 }
 
-/// A server of the comparison; LokiKV is the last one.
-struct Side {
-    title: String,
-    program: Program,
-}
-
-impl Side {
-    fn start(&self, options: &Options) -> Result<Server> {
-        Server::start(&Setup {
-            program: self.program.clone(),
-            durability: Durability::Off,
-            workers: options.workers,
-            scratch: std::env::temp_dir(),
-        })
-    }
-}
-
 fn main() -> Result<()> {
     if !common::asked_to_run() {
         println!("eviction: a benchmark, run by `cargo bench --bench eviction`");
         return Ok(());
     }
     let options = Options::parse();
-    let found = peers::search(&options.peers);
-    let peers = found.found.into_iter().map(|found| Side {
-        title: found.title,
-        program: Program::Redis(found.program),
-    });
     let binary = options
         .binary
         .clone()
         .unwrap_or_else(|| env!("CARGO_BIN_EXE_lokikv").into());
-    let own = Side {
-        title: "LokiKV".to_owned(),
-        program: Program::LokiKv(binary.clone()),
-    };
-    let sides: Vec<Side> = peers.chain([own]).collect();
+    let Sides { all: sides, missing } = Sides::of(&options.peers, binary.clone());
     let mut report = format!(
         "## Machine\n\n{}\n{}\n",
         machine::describe(Some(&binary)),
-        found.missing.join("\n")
+        missing.join("\n")
     );
     for part in &options.parts {
         let text = match part {

@@ -22,8 +22,9 @@ use std::time::Duration;
 
 use audience::Audience;
 use clap::Parser;
-use common::peers::{self, Wanted};
-use common::server::{Durability, Program, Server, Setup};
+use common::peers::Wanted;
+use common::server::Server;
+use common::sides::{Side, Sides, order};
 use common::{Result, machine, process};
 use rows::{Measured, Row};
 
@@ -60,12 +61,6 @@ struct Options {
     bench: bool,
 }
 
-/// A server of the comparison.
-struct Side {
-    title: String,
-    program: Program,
-}
-
 fn main() -> Result<()> {
     if !common::asked_to_run() {
         println!("messages: a benchmark, run by `cargo bench --bench messages`");
@@ -73,20 +68,8 @@ fn main() -> Result<()> {
     }
     let options = Options::parse();
     process::raise_open_files_limit()?;
-    let found = peers::search(&options.peers);
-    let mut sides: Vec<Side> = found
-        .found
-        .into_iter()
-        .map(|found| Side {
-            title: found.title,
-            program: Program::Redis(found.program),
-        })
-        .collect();
     let built = PathBuf::from(env!("CARGO_BIN_EXE_lokikv"));
-    sides.push(Side {
-        title: "LokiKV".to_owned(),
-        program: Program::LokiKv(built.clone()),
-    });
+    let Sides { all: sides, missing } = Sides::of(&options.peers, built.clone());
     let mut measured = Vec::new();
     for kind in options.audiences() {
         measured.extend(measure(&options, &sides, kind)?);
@@ -94,7 +77,7 @@ fn main() -> Result<()> {
     let report = format!(
         "## Machine\n\n{}\n{}\n\n## Messages\n\nOne publisher, messages of 32 bytes, {} worker(s), {} s each, medians of {}.\n\n{}\n",
         machine::describe(Some(&built)),
-        found.missing.join("\n"),
+        missing.join("\n"),
         options.workers,
         options.seconds,
         options.rounds,
@@ -122,9 +105,7 @@ fn measure(options: &Options, sides: &[Side], kind: audience::Kind) -> Result<Ve
         .flat_map(|_| options.pipelines.iter().map(|_| Vec::new()))
         .collect();
     for round in 0..options.rounds {
-        for place in 0..sides.len() {
-            // Another one first each round: a drift of the machine favours nobody.
-            let at = (place + round) % sides.len();
+        for at in order(sides.len(), round) {
             let Some(side) = sides.get(at) else { continue };
             eprintln!("messages: {}, {}, round {}", kind.name(), side.title, round + 1);
             for (number, measured) in one_round(options, side, kind)?.into_iter().enumerate() {
@@ -145,12 +126,7 @@ fn measure(options: &Options, sides: &[Side], kind: audience::Kind) -> Result<Ve
 
 /// A fresh server with this audience: what each number of publishes at once gives.
 fn one_round(options: &Options, side: &Side, kind: audience::Kind) -> Result<Vec<Measured>> {
-    let server = Server::start(&Setup {
-        program: side.program.clone(),
-        durability: Durability::Off,
-        workers: options.workers,
-        scratch: std::env::temp_dir(),
-    })?;
+    let server = Server::start(&side.setup(options.workers))?;
     let before = server.resident_bytes()?;
     let mut audience = Audience::gather(server.address(), kind)?;
     let idle_bytes = server.resident_bytes()?.saturating_sub(before) / kind.clients() as u64;

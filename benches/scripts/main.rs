@@ -23,8 +23,9 @@ use case::Case;
 use clap::Parser;
 use common::cores::Cores;
 use common::load::{self, Generator, Load};
-use common::peers::{self, Wanted};
-use common::server::{Durability, Program, Server, Setup};
+use common::peers::Wanted;
+use common::server::Server;
+use common::sides::{Side, Sides, order};
 use common::{Result, machine};
 use report::Row;
 
@@ -67,39 +68,24 @@ struct Options {
     bench: bool,
 }
 
-/// A server of the comparison; LokiKV is the last one.
-struct Side {
-    title: String,
-    program: Program,
-}
-
 fn main() -> Result<()> {
     if !common::asked_to_run() {
         println!("scripts: a benchmark, run by `cargo bench --bench scripts`");
         return Ok(());
     }
     let options = Options::parse();
-    let found = peers::search(&options.peers);
-    let peers = found.found.into_iter().map(|found| Side {
-        title: found.title,
-        program: Program::Redis(found.program),
-    });
     let binary = options
         .binary
         .clone()
         .unwrap_or_else(|| env!("CARGO_BIN_EXE_lokikv").into());
-    let own = Side {
-        title: "LokiKV".to_owned(),
-        program: Program::LokiKv(binary.clone()),
-    };
-    let sides: Vec<Side> = peers.chain([own]).collect();
+    let Sides { all: sides, missing } = Sides::of(&options.peers, binary.clone());
     let rows = measure(&options, &sides)?;
     let titles: Vec<&str> = sides.iter().map(|side| side.title.as_str()).collect();
     let report = format!(
         "## Machine\n\n{}\n{}\n\n## Scripts\n\n{} connections, LokiKV with {} worker(s), {} s each, medians of {}{}; data in \
          memory only. The last columns are LokiKV as a multiple of the line's server.\n\n{}\n",
         machine::describe(Some(&binary)),
-        found.missing.join("\n"),
+        missing.join("\n"),
         options.connections,
         options.workers,
         options.seconds,
@@ -156,12 +142,7 @@ fn measure(options: &Options, sides: &[Side]) -> Result<Vec<Row>> {
 fn start(options: &Options, sides: &[Side], cases: &[Case]) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     for side in sides {
-        let server = Server::start(&Setup {
-            program: side.program.clone(),
-            durability: Durability::Off,
-            workers: options.workers,
-            scratch: std::env::temp_dir(),
-        })?;
+        let server = Server::start(&side.setup(options.workers))?;
         for case in cases {
             case.prepare(server.address())?;
         }
@@ -185,8 +166,7 @@ fn one_round(
         rate: None,
     };
     let mut samples = Vec::new();
-    for place in 0..servers.len() {
-        let at = (place + round) % servers.len();
+    for at in order(servers.len(), round) {
         let server = servers.get(at).ok_or("no such server")?;
         server.resume()?;
         let sample = load::measure(server, &load, generator).map_err(|error| format!("{}: {error}", row.case))?;

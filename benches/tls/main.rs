@@ -22,8 +22,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use common::peers::{self, Wanted};
-use common::server::{Durability, Program, Server, Setup, free_port};
+use common::peers::Wanted;
+use common::server::{Server, free_port};
+use common::sides::{Side, Sides, order};
 use common::stats::{median, thousands};
 use common::{Result, machine, process};
 use files::Files;
@@ -81,12 +82,6 @@ struct Options {
     bench: bool,
 }
 
-/// A server of the comparison.
-struct Side {
-    title: String,
-    program: Program,
-}
-
 /// One that runs, and its TLS port.
 pub struct Running {
     server: Server,
@@ -103,26 +98,12 @@ fn main() -> Result<()> {
     }
     let options = Options::parse();
     process::raise_open_files_limit()?;
-    let found = peers::search(&options.peers);
-    let mut sides: Vec<Side> = found
-        .found
-        .into_iter()
-        .map(|found| Side {
-            title: found.title,
-            program: Program::Redis(found.program),
-        })
-        .collect();
     let built = PathBuf::from(env!("CARGO_BIN_EXE_lokikv"));
-    sides.push(Side {
-        title: "LokiKV".to_owned(),
-        program: Program::LokiKv(built.clone()),
-    });
+    let Sides { all: sides, missing } = Sides::of(&options.peers, built.clone());
     let files = Files::make()?;
     let mut measured: Vec<Vec<Figures>> = sides.iter().map(|_| Vec::new()).collect();
     for round in 0..options.rounds {
-        for place in 0..sides.len() {
-            // Another one first each round: a drift of the machine favours nobody.
-            let at = (place + round) % sides.len();
+        for at in order(sides.len(), round) {
             let (Some(side), Some(rounds)) = (sides.get(at), measured.get_mut(at)) else {
                 continue;
             };
@@ -133,7 +114,7 @@ fn main() -> Result<()> {
     let report = format!(
         "## Machine\n\n{}\n{}\n\n## TLS\n\n{} worker(s), {} s each, medians of {}.\n\n{}\n",
         machine::describe(Some(&built)),
-        found.missing.join("\n"),
+        missing.join("\n"),
         options.workers,
         options.seconds,
         options.rounds,
@@ -156,12 +137,7 @@ impl Options {
     }
 
     fn start(&self, side: &Side, files: &Files) -> Result<Running> {
-        let setup = Setup {
-            program: side.program.clone(),
-            durability: Durability::Off,
-            workers: self.workers,
-            scratch: std::env::temp_dir(),
-        };
+        let setup = side.setup(self.workers);
         let port = free_port()?;
         let server = Server::start_with(&setup, files.arguments(&side.program, port))?;
         Ok(Running { server, port })
