@@ -120,9 +120,36 @@ mod unblocking;
 #[path = "server/verify.rs"]
 mod verify;
 
-use support::Server;
+use std::time::{Duration, Instant};
+
+use support::{Conn, Server, Value};
 
 /// A server that keeps nothing on disk: for tests that are about connections.
 fn in_memory() -> Server {
     Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0"])
+}
+
+/// Sends a command, its words apart by one space.
+fn call(conn: &mut Conn, line: &str) -> Value {
+    conn.call(&line.split(' ').collect::<Vec<_>>())
+}
+
+/// Sets a parameter.
+fn set(conn: &mut Conn, parameter: &str, value: &str) {
+    let reply = conn.call(&["CONFIG", "SET", parameter, value]);
+    assert_eq!(reply, Value::ok(), "{parameter} {value}");
+}
+
+/// A figure of `INFO`.
+fn figure(conn: &mut Conn, name: &str) -> u64 {
+    conn.call(&["INFO", "everything"]).figure(name)
+}
+
+/// Waits for something that comes soon.
+fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(20), "not: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -7,16 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::blocking::await_blocked;
-use crate::in_memory;
 use crate::support::{Conn, Rng, Server, Value, seed};
+use crate::{call, in_memory};
 
 const CONSUMERS: usize = 6;
 const PRODUCERS: usize = 2;
 const ITEMS: usize = 1500;
-
-fn call(conn: &mut Conn, line: &str) -> Value {
-    conn.call(&line.split(' ').collect::<Vec<_>>())
-}
 
 fn try_call(conn: &mut Conn, line: &str) -> Option<Value> {
     conn.try_call(&line.split(' ').collect::<Vec<_>>()).ok()

@@ -2,8 +2,8 @@
 //! transactions. Each outcome is that of redis-server 8.2.
 
 use crate::blocking::await_blocked;
-use crate::in_memory;
-use crate::support::{Conn, Server, Value};
+use crate::support::{Server, Value};
+use crate::{call, in_memory};
 
 /// Blocked commands, in order; what another client does then; what comes of each of the blocked.
 type Case = (
@@ -15,10 +15,6 @@ type Case = (
 const WAITS: &str = "waits";
 const WRONG_TYPE: &str = "(error) WRONGTYPE Operation against a key holding the wrong kind of value";
 const NO_GROUP: &str = "(error) NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option";
-
-fn call(conn: &mut Conn, line: &str) -> Value {
-    conn.call(&line.split(' ').collect::<Vec<_>>())
-}
 
 fn shown(value: &Value) -> String {
     match value {

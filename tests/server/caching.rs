@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::in_memory;
 use crate::support::conn::encode;
 use crate::support::{Conn, Reply, Rng, Server, Value, seed};
+use crate::{figure, in_memory};
 
 fn tracking(server: &Server, options: &[&str]) -> Conn {
     let mut conn = server.connect3();
@@ -41,10 +41,6 @@ fn notice(value: &Value) -> Option<Vec<String>> {
         Value::Null => vec!["*".to_owned()],
         keys => keys.items().iter().map(Value::text).collect(),
     })
-}
-
-fn figure(conn: &mut Conn, name: &str) -> u64 {
-    conn.call(&["INFO", "everything"]).figure(name)
 }
 
 #[test]

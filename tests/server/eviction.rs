@@ -2,10 +2,10 @@
 //! where none may go.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::in_memory;
 use crate::support::{Conn, Server, Value};
+use crate::{await_that, call, figure, in_memory, set};
 
 const POLICIES: [&str; 9] = [
     "allkeys-lru",
@@ -20,33 +20,9 @@ const POLICIES: [&str; 9] = [
 ];
 const LIMIT: u64 = 2 << 20;
 
-fn call(conn: &mut Conn, line: &str) -> Value {
-    conn.call(&line.split(' ').collect::<Vec<_>>())
-}
-
-fn set(conn: &mut Conn, parameter: &str, value: &str) {
-    assert_eq!(
-        conn.call(&["CONFIG", "SET", parameter, value]),
-        Value::ok(),
-        "{parameter} {value}"
-    );
-}
-
-fn figure(conn: &mut Conn, name: &str) -> u64 {
-    conn.call(&["INFO", "everything"]).figure(name)
-}
-
 /// What may be in use at most while keys are evicted.
 fn most(limit: u64) -> u64 {
     limit + limit / 100 + (1 << 20)
-}
-
-fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(20), "not: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Sets keys of 100 bytes, in pipelines.
@@ -68,6 +44,13 @@ fn fill(conn: &mut Conn, prefix: &str, count: usize) {
             replies.iter().find(|reply| reply.is_error())
         );
     }
+}
+
+/// Reads the keys that [`fill`] has set.
+fn read_all(conn: &mut Conn, prefix: &str, count: usize) {
+    let names: Vec<String> = (0..count).map(|number| format!("{prefix}:{number}")).collect();
+    let words: Vec<&str> = ["MGET"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    assert_eq!(conn.call(&words).items().len(), count);
 }
 
 /// All keys with their values, of all databases that are asked for.
@@ -155,9 +138,7 @@ fn those_that_were_not_used_go_first() {
     fill(&mut conn, "cold", 5_000);
     fill(&mut conn, "hot", 5_000);
     std::thread::sleep(Duration::from_millis(50));
-    let names: Vec<String> = (0..5_000).map(|number| format!("hot:{number}")).collect();
-    let words: Vec<&str> = ["MGET"].into_iter().chain(names.iter().map(String::as_str)).collect();
-    assert_eq!(conn.call(&words).items().len(), 5_000);
+    read_all(&mut conn, "hot", 5_000);
     let used = figure(&mut conn, "used_memory");
     set(&mut conn, "maxmemory", &(used * 6 / 10).to_string());
     await_that("the limit is kept", || {
@@ -178,10 +159,8 @@ fn those_that_are_used_often_stay() {
     set(&mut conn, "maxmemory-policy", "allkeys-lfu");
     set(&mut conn, "lfu-log-factor", "0");
     fill(&mut conn, "often", 500);
-    let names: Vec<String> = (0..500).map(|number| format!("often:{number}")).collect();
-    let words: Vec<&str> = ["MGET"].into_iter().chain(names.iter().map(String::as_str)).collect();
     for _ in 0..20 {
-        assert_eq!(conn.call(&words).items().len(), 500);
+        read_all(&mut conn, "often", 500);
     }
     assert_eq!(call(&mut conn, "OBJECT FREQ often:7"), Value::Int(25));
     set(&mut conn, "maxmemory", &LIMIT.to_string());
@@ -199,9 +178,7 @@ fn changes_alone_count_where_they_are_to() {
     fill(&mut conn, "read", 3_000);
     fill(&mut conn, "written", 3_000);
     std::thread::sleep(Duration::from_millis(50));
-    let names: Vec<String> = (0..3_000).map(|number| format!("read:{number}")).collect();
-    let words: Vec<&str> = ["MGET"].into_iter().chain(names.iter().map(String::as_str)).collect();
-    assert_eq!(conn.call(&words).items().len(), 3_000);
+    read_all(&mut conn, "read", 3_000);
     let used = figure(&mut conn, "used_memory");
     set(&mut conn, "maxmemory", &(used * 6 / 10).to_string());
     await_that("the limit is kept", || {

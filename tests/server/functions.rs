@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::in_memory;
 use crate::support::{Conn, Server, Value};
+use crate::{figure, in_memory};
 
 fn error(value: &Value) -> String {
     assert!(value.is_error(), "{value:?}");
@@ -19,12 +19,6 @@ fn load(conn: &mut Conn, name: &str, body: &str) {
 fn load_one(conn: &mut Conn, name: &str, body: &str) {
     let body = format!("redis.register_function('{name}', function(keys, args) {body} end)");
     load(conn, name, &body);
-}
-
-fn figure(conn: &mut Conn, name: &str) -> u64 {
-    let text = conn.call(&["INFO", "everything"]).text();
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    value.unwrap().parse().unwrap()
 }
 
 #[test]

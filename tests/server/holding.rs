@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::in_memory;
 use crate::support::conn::encode;
 use crate::support::{Conn, Server, Value};
+use crate::{await_that, in_memory};
 
 /// A field of a client's line.
 fn field(conn: &mut Conn, id: &str, name: &str) -> u64 {
@@ -14,14 +14,6 @@ fn field(conn: &mut Conn, id: &str, name: &str) -> u64 {
     value
         .and_then(|value| value.parse().ok())
         .unwrap_or_else(|| panic!("no {name} in {line}"))
-}
-
-fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(20), "not: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn id(conn: &mut Conn) -> String {

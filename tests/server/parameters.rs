@@ -16,10 +16,8 @@ mod tls;
 #[path = "parameters/values.rs"]
 mod values;
 
-use std::time::{Duration, Instant};
-
-use crate::in_memory;
-use crate::support::{Conn, Value};
+use crate::support::Value;
+use crate::{await_that, call, in_memory, set};
 
 /// A parameter, and what shows that setting it has an effect.
 type Effect = (&'static str, fn());
@@ -32,24 +30,6 @@ const EFFECTS: &[&[Effect]] = &[
     tls::EFFECTS,
     values::EFFECTS,
 ];
-
-fn call(conn: &mut Conn, line: &str) -> Value {
-    conn.call(&line.split(' ').collect::<Vec<_>>())
-}
-
-fn set(conn: &mut Conn, parameter: &str, value: &str) {
-    let reply = conn.call(&["CONFIG", "SET", parameter, value]);
-    assert_eq!(reply, Value::ok(), "{parameter} {value}");
-}
-
-/// Waits for something that comes soon.
-fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(20), "not: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 fn run(effects: &[Effect]) {
     for (parameter, effect) in effects {

@@ -3,18 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::in_memory;
 use crate::support::{Conn, Rng, Server, Value, seed};
+use crate::{figure, in_memory};
 
 fn error(value: &Value) -> String {
     assert!(value.is_error(), "{value:?}");
     value.text()
-}
-
-fn figure(conn: &mut Conn, name: &str) -> u64 {
-    let text = conn.call(&["INFO", "everything"]).text();
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    value.unwrap().parse().unwrap()
 }
 
 #[test]

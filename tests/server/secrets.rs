@@ -1,11 +1,7 @@
 //! Passwords in requests: neither the slow log nor the server's own log shows them to others.
 
-use crate::in_memory;
 use crate::support::{Conn, Server, Value};
-
-fn call(conn: &mut Conn, line: &str) -> Value {
-    conn.call(&line.split(' ').collect::<Vec<_>>())
-}
+use crate::{call, in_memory};
 
 /// What the slow log has of each command, the oldest first.
 fn slow(conn: &mut Conn) -> Vec<String> {

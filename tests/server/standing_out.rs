@@ -1,11 +1,7 @@
 //! COMMANDLOG, and the filters of CLIENT LIST and KILL that Redis does not have: as in Valkey 9.1.
 
-use crate::in_memory;
 use crate::support::{Conn, Server, Value};
-
-fn call(conn: &mut Conn, line: &str) -> Value {
-    conn.call(&line.split(' ').collect::<Vec<_>>())
-}
+use crate::{call, in_memory};
 
 /// Value and arguments of a log's entries, newest first.
 fn entries(conn: &mut Conn, kind: &str) -> Vec<(i64, String)> {

@@ -1,10 +1,10 @@
 //! Connections that come, go and wait while a worker drives them in turns.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::in_memory;
 use crate::support::conn::encode;
 use crate::support::{Conn, Server, Value};
+use crate::{await_that, in_memory};
 
 fn one_worker() -> Server {
     Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "server.workers=1"])
@@ -14,14 +14,6 @@ fn requests(lines: &[&[&str]]) -> Vec<u8> {
     let mut encoded = Vec::new();
     lines.iter().for_each(|line| encode(line, &mut encoded));
     encoded
-}
-
-fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(20), "not: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// A client ends in the middle of its turn while others arrive, who get its place: what it had noted is not theirs.
