@@ -50,6 +50,10 @@ const HEADROOM_BYTES_MAX: u64 = 4096;
 /// As many small ones as make the headroom.
 const KEYS_AT_ONCE: u32 = 64;
 
+/// After so many keys it is seen how long that took, as in Redis: the last of a few keys are found to be the last however
+/// slow the machine is.
+const KEYS_BETWEEN_LOOKS: u32 = 16;
+
 /// How eviction gets on.
 #[derive(Default)]
 pub struct Pressure {
@@ -186,7 +190,8 @@ impl Server {
         let much = max.saturating_add(slack(max) / 2);
         let mut target = max;
         while found && max != 0 && self.excess_bytes(target) > 0 {
-            if evicted > 0
+            let looks_up = evicted > 0 && evicted % KEYS_BETWEEN_LOOKS == 0;
+            if looks_up
                 && longest
                     .is_some_and(|longest| began.elapsed() >= longest || evicted >= few && self.used_bytes() <= much)
             {
