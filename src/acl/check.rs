@@ -17,6 +17,21 @@ impl Needs {
         write: true,
     };
 
+    /// How many there are.
+    pub(super) const COUNT: usize = 4;
+
+    /// All that there are.
+    pub(super) fn each() -> impl Iterator<Item = Self> {
+        [(false, false), (true, false), (false, true), (true, true)]
+            .into_iter()
+            .map(|(read, write)| Self { read, write })
+    }
+
+    /// Its place among all.
+    pub(super) const fn index(self) -> usize {
+        self.read as usize | (self.write as usize) << 1
+    }
+
     /// Whether nothing of it is beyond `given`.
     pub(super) const fn are_within(self, given: Self) -> bool {
         (given.read || !self.read) && (given.write || !self.write)
@@ -68,6 +83,17 @@ pub struct Denied {
     pub at: usize,
 }
 
+/// One database, or all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// All that there are.
+    All,
+    /// The one of this number.
+    Number(u32),
+    /// The one of this name, which may be a number.
+    Name(&'a [u8]),
+}
+
 /// A call, as far as rights go. Numbers are those of arguments.
 pub trait Request {
     /// The command's number.
@@ -91,7 +117,6 @@ pub trait Request {
     /// The channels, and whether they are patterns.
     fn channels(&self) -> (std::ops::Range<usize>, bool);
 
-    /// Calls `allows` with the names of all databases that it touches and the argument that is because of, until that
-    /// says no; with `None` for all databases. The argument that it has said no to.
-    fn denied_database(&self, allows: impl Fn(Option<&[u8]>) -> bool) -> Option<usize>;
+    /// Calls `allows` with the databases that it touches until that says no; the argument that it has said no to.
+    fn denied_database(&self, allows: impl Fn(Place<'_>) -> bool) -> Option<usize>;
 }

@@ -2,6 +2,7 @@
 //!
 //! A numbered database's name is its number; that of database 0 is `default`, too.
 
+use super::check::Place;
 use super::rule::{RuleError, has_spaces};
 use crate::glob::{Case, glob_match};
 
@@ -12,11 +13,60 @@ const FIRST: &[u8] = b"default";
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Databases {
     All,
+    /// Some.
+    These(List),
+}
+
+/// Names and patterns.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct List {
     /// As they were given.
-    These(Vec<Box<[u8]>>),
+    items: Vec<Box<[u8]>>,
+    /// Bits of those of the first numbers that are among them: every request asks.
+    numbers: u64,
+}
+
+impl List {
+    fn new(items: Vec<Box<[u8]>>) -> Self {
+        let list = Self { items, numbers: 0 };
+        let known = (0..u64::BITS).filter(|number| list.has(number.to_string().as_bytes()));
+        let numbers = known.fold(0, |bits, number| bits | 1 << number);
+        Self { numbers, ..list }
+    }
+
+    fn has_number(&self, number: u32) -> bool {
+        if number < u64::BITS {
+            return self.numbers & 1 << number != 0;
+        }
+        self.has(itoa::Buffer::new().format(number).as_bytes())
+    }
+
+    fn has(&self, name: &[u8]) -> bool {
+        let other: &[u8] = match name {
+            b"0" => FIRST,
+            FIRST => b"0",
+            _ => name,
+        };
+        let fits = |pattern: &[u8], name: &[u8]| {
+            if is_number(pattern) {
+                pattern == name
+            } else {
+                glob_match(pattern, name, Case::Sensitive)
+            }
+        };
+        self.items
+            .iter()
+            .any(|pattern| fits(pattern, name) || fits(pattern, other))
+    }
 }
 
 impl Databases {
+    /// None of them.
+    pub const NONE: Self = Self::These(List {
+        items: Vec::new(),
+        numbers: 0,
+    });
+
     /// Reads what stands behind `db=`.
     pub fn parse(list: &[u8]) -> Result<Self, RuleError> {
         let mut these: Vec<Box<[u8]>> = Vec::new();
@@ -35,33 +85,25 @@ impl Databases {
                 these.push(item.into());
             }
         }
-        Ok(Self::These(these))
+        Ok(Self::These(List::new(these)))
     }
 
-    /// Whether the database of this name is among them.
-    pub fn allow(&self, name: &[u8]) -> bool {
-        let Self::These(these) = self else { return true };
-        let other: &[u8] = match name {
-            b"0" => FIRST,
-            FIRST => b"0",
-            _ => name,
-        };
-        let fits = |pattern: &[u8], name: &[u8]| {
-            if is_number(pattern) {
-                pattern == name
-            } else {
-                glob_match(pattern, name, Case::Sensitive)
-            }
-        };
-        these.iter().any(|pattern| fits(pattern, name) || fits(pattern, other))
+    /// Whether they are among them.
+    pub fn allow(&self, place: Place<'_>) -> bool {
+        match (self, place) {
+            (Self::All, _) => true,
+            (Self::These(_), Place::All) => false,
+            (Self::These(list), Place::Number(number)) => list.has_number(number),
+            (Self::These(list), Place::Name(name)) => list.has(name),
+        }
     }
 
     /// The rule that says so; none where all are allowed.
     pub fn describe(&self) -> Option<Vec<u8>> {
         match self {
             Self::All => None,
-            Self::These(these) if these.is_empty() => Some(b"resetdbs".to_vec()),
-            Self::These(these) => Some([&b"db="[..], these.join(&b","[..]).as_slice()].concat()),
+            Self::These(list) if list.items.is_empty() => Some(b"resetdbs".to_vec()),
+            Self::These(list) => Some([&b"db="[..], list.items.join(&b","[..]).as_slice()].concat()),
         }
     }
 }
@@ -93,7 +135,7 @@ mod tests {
             assert_eq!(text, wanted.map(str::to_owned), "{list}");
         }
         assert!(Databases::All.describe().is_none());
-        assert_eq!(Databases::These(Vec::new()).describe().unwrap(), b"resetdbs");
+        assert_eq!(Databases::NONE.describe().unwrap(), b"resetdbs");
     }
 
     #[test]
@@ -114,8 +156,17 @@ mod tests {
             ("*", "anything", true),
         ] {
             let read = Databases::parse(list.as_bytes()).ok().unwrap();
-            assert_eq!(read.allow(name.as_bytes()), allowed, "{list} {name}");
+            assert_eq!(read.allow(Place::Name(name.as_bytes())), allowed, "{list} {name}");
+            if let Ok(number) = name.parse() {
+                assert_eq!(read.allow(Place::Number(number)), allowed, "{list} {name}");
+            }
+            assert!(!read.allow(Place::All), "{list}");
         }
-        assert!(Databases::All.allow(b"x") && !Databases::These(Vec::new()).allow(b"0"));
+        assert!(Databases::All.allow(Place::Name(b"x")) && Databases::All.allow(Place::All));
+        let none = Databases::NONE;
+        assert!(!none.allow(Place::Name(b"0")) && !none.allow(Place::Number(0)) && !none.allow(Place::Number(64)));
+        let many = Databases::parse(b"63,64,1*").ok().unwrap();
+        let allowed: Vec<u32> = (0..130).filter(|number| many.allow(Place::Number(*number))).collect();
+        assert_eq!(allowed.len(), 1 + 10 + 2 + 30, "{allowed:?}");
     }
 }

@@ -17,6 +17,7 @@ mod file;
 mod log;
 mod password;
 mod pattern;
+mod pattern_set;
 mod rule;
 mod selector;
 #[cfg(test)]
@@ -27,7 +28,7 @@ mod words;
 
 pub use attempts::{Attempts, Turn};
 pub use catalogue::{CATEGORIES, Catalogue};
-pub use check::{Denied, Needs, Reason, Request};
+pub use check::{Denied, Needs, Place, Reason, Request};
 pub use file::FileError;
 pub use log::{Context, Entry, Log, Refused};
 pub use rule::RuleError;

@@ -2,13 +2,20 @@
 
 use crate::glob::{Case, glob_match};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    /// No letter of it has a meaning.
-    Text,
-    /// A text, then a star.
-    Prefix,
+/// What a pattern is like.
+pub(super) enum Shape<'a> {
+    /// A text: no letter of it has a meaning.
+    Text(&'a [u8]),
+    /// What begins with a text.
+    Prefix(&'a [u8]),
     /// Any other.
+    Glob,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Prefix,
     Glob,
 }
 
@@ -16,21 +23,21 @@ enum Shape {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     text: Box<[u8]>,
-    shape: Shape,
+    kind: Kind,
 }
 
 impl Pattern {
     /// The pattern of this text.
     pub fn new(text: &[u8]) -> Self {
         let is_plain = |text: &[u8]| !text.iter().any(|byte| b"*?[\\".contains(byte));
-        let shape = match text {
-            [prefix @ .., b'*'] if is_plain(prefix) => Shape::Prefix,
-            _ if is_plain(text) => Shape::Text,
-            _ => Shape::Glob,
+        let kind = match text {
+            [prefix @ .., b'*'] if is_plain(prefix) => Kind::Prefix,
+            _ if is_plain(text) => Kind::Text,
+            _ => Kind::Glob,
         };
         Self {
             text: text.into(),
-            shape,
+            kind,
         }
     }
 
@@ -39,13 +46,23 @@ impl Pattern {
         &self.text
     }
 
+    /// What it is like.
+    #[inline]
+    pub fn shape(&self) -> Shape<'_> {
+        match (self.kind, &*self.text) {
+            (Kind::Text, text) => Shape::Text(text),
+            (Kind::Prefix, [prefix @ .., _]) => Shape::Prefix(prefix),
+            _ => Shape::Glob,
+        }
+    }
+
     /// Whether the whole of `name` fits. In Redis the empty name fits the empty pattern only.
     #[inline]
     pub fn fits(&self, name: &[u8]) -> bool {
-        match (self.shape, &*self.text) {
-            (Shape::Text, text) => text == name,
-            (Shape::Prefix, [prefix @ .., _]) => !name.is_empty() && name.starts_with(prefix),
-            (_, text) => glob_match(text, name, Case::Sensitive),
+        match self.shape() {
+            Shape::Text(text) => text == name,
+            Shape::Prefix(prefix) => !name.is_empty() && name.starts_with(prefix),
+            Shape::Glob => glob_match(&self.text, name, Case::Sensitive),
         }
     }
 }

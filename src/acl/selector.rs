@@ -7,6 +7,7 @@ use super::catalogue::{Catalogue, category_bit};
 use super::check::{Denied, Needs, Reason, Request};
 use super::databases::Databases;
 use super::pattern::Pattern;
+use super::pattern_set::PatternSet;
 use super::rule::{RuleError, has_spaces};
 
 #[derive(Clone, PartialEq, Eq)]
@@ -29,7 +30,10 @@ pub struct Selector {
     /// Rules on commands, with their signs, in order.
     rules: Vec<Box<str>>,
     all_keys: bool,
+    /// As they were given.
     keys: Vec<KeyPattern>,
+    /// Those of them that give at least so much, by [`Needs::index`].
+    keys_by_needs: [PatternSet; Needs::COUNT],
     all_channels: bool,
     channels: Vec<Pattern>,
     databases: Databases,
@@ -46,6 +50,7 @@ impl Selector {
             rules: Vec::new(),
             all_keys: false,
             keys: Vec::new(),
+            keys_by_needs: Default::default(),
             all_channels,
             channels: Vec::new(),
             databases: Databases::All,
@@ -60,7 +65,7 @@ impl Selector {
             b"allchannels" | b"&*" => self.set_channels(true),
             b"resetchannels" => self.set_channels(false),
             b"alldbs" => self.databases = Databases::All,
-            b"resetdbs" => self.databases = Databases::These(Vec::new()),
+            b"resetdbs" => self.databases = Databases::NONE,
             b"allcommands" | b"+@all" => self.set_commands(true),
             b"nocommands" | b"-@all" => self.set_commands(false),
             lower => return self.apply_item(catalogue, rule, lower),
@@ -89,6 +94,7 @@ impl Selector {
     fn set_keys(&mut self, all: bool) {
         self.all_keys = all;
         self.keys.clear();
+        self.keys_by_needs = Default::default();
     }
 
     fn set_channels(&mut self, all: bool) {
@@ -116,15 +122,22 @@ impl Selector {
         if has_spaces(pattern) {
             return Err(RuleError::Syntax);
         }
-        match self.keys.iter_mut().find(|known| known.pattern.text() == pattern) {
-            Some(known) => {
-                known.gives.read |= gives.read;
-                known.gives.write |= gives.write;
-            }
-            None => self.keys.push(KeyPattern {
+        let known = self.keys.iter().position(|known| known.pattern.text() == pattern);
+        let at = known.unwrap_or_else(|| {
+            self.keys.push(KeyPattern {
                 pattern: Pattern::new(pattern),
-                gives,
-            }),
+                gives: Needs::default(),
+            });
+            self.keys.len() - 1
+        });
+        if let Some(known) = self.keys.get_mut(at) {
+            known.gives.read |= gives.read;
+            known.gives.write |= gives.write;
+            for needs in Needs::each().filter(|needs| needs.are_within(known.gives)) {
+                if let Some(set) = self.keys_by_needs.get_mut(needs.index()) {
+                    set.add(&known.pattern);
+                }
+            }
         }
         Ok(())
     }
@@ -226,11 +239,10 @@ impl Selector {
         if !self.all_commands && !request.is_free() && !self.has_command(request) {
             return deny(Reason::Command, 0);
         }
-        if self.databases != Databases::All {
-            let allows = |name: Option<&[u8]>| name.is_some_and(|name| self.databases.allow(name));
-            if let Some(at) = request.denied_database(allows) {
-                return deny(Reason::Database, at);
-            }
+        if self.databases != Databases::All
+            && let Some(at) = request.denied_database(|place| self.databases.allow(place))
+        {
+            return deny(Reason::Database, at);
         }
         if !self.all_keys {
             for (at, needs) in request.keys() {
@@ -267,8 +279,7 @@ impl Selector {
     }
 
     fn allows_key(&self, key: &[u8], needs: Needs) -> bool {
-        let mut fitting = self.keys.iter().filter(|known| needs.are_within(known.gives));
-        fitting.any(|known| known.pattern.fits(key))
+        self.keys_by_needs.get(needs.index()).is_some_and(|set| set.fits(key))
     }
 
     /// Whether it allows a channel; a pattern is allowed only if that very pattern is.

@@ -12,7 +12,7 @@ use super::spec::{
     Access, Channels, Command, DatabaseUse, DatabaseUses, Databases, Group, Handler, KeyUse, KeyUses, Table, flag,
 };
 use super::support::number::parse_i64;
-use crate::acl::{Catalogue, Context, Denied, Needs, Reason, Refused, Request, User};
+use crate::acl::{Catalogue, Context, Denied, Needs, Place, Reason, Refused, Request, User};
 use crate::client::{Client, ClientHandle};
 use crate::engine::Engine;
 use crate::engine::ids::DatabaseId;
@@ -31,11 +31,47 @@ const WRITES: [Access; 3] = [
 ];
 const NO_KEY: Access = Access::of(&["not_key"]);
 
+/// The keys of a call.
+enum Keys {
+    /// The one at a fixed place, as most have, if it is there.
+    One(Option<KeyUse>),
+    /// Any others.
+    Found(KeyUses),
+}
+
+impl Keys {
+    #[inline]
+    fn of(command: Command, args: Args<'_>) -> Self {
+        let counts = |key: &KeyUse| !key.access.has(NO_KEY);
+        match (command.single_key(), command.spec.keys) {
+            (Some(index), [spec]) if index < args.len() => {
+                let access = spec.access_in(args);
+                Self::One(Some(KeyUse { index, access }).filter(counts))
+            }
+            (_, []) => Self::One(None),
+            _ => {
+                // Where the number of keys is wrong the command touches none.
+                let mut keys = command.spec.key_uses(args).unwrap_or_default();
+                keys.retain(|key| counts(key));
+                Self::Found(keys)
+            }
+        }
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[KeyUse] {
+        match self {
+            Self::One(key) => key.as_slice(),
+            Self::Found(keys) => keys,
+        }
+    }
+}
+
 /// A call that somebody wants to make.
 struct Asked<'a> {
     command: Command,
     args: Args<'a>,
-    keys: KeyUses,
+    keys: Keys,
     /// Where it would run.
     database: DatabaseId,
     engine: &'a Engine,
@@ -43,44 +79,18 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn new(engine: &'a Engine, database: DatabaseId, command: Command, args: Args<'a>) -> Self {
-        let mut keys: KeyUses = match (command.single_key(), command.spec.keys) {
-            (Some(index), [spec]) if index < args.len() => KeyUses::from_iter([KeyUse {
-                index,
-                access: spec.access_in(args),
-            }]),
-            // Where the number of keys is wrong the command touches none.
-            _ => command.spec.key_uses(args).unwrap_or_default(),
-        };
-        keys.retain(|key| !key.access.has(NO_KEY));
         Self {
             command,
             args,
-            keys,
+            keys: Keys::of(command, args),
             database,
             engine,
         }
     }
 
-    fn databases(&self) -> DatabaseUses {
-        let mut uses = DatabaseUses::new();
-        match self.command.spec.databases {
-            Databases::Usual => uses.extend(self.usual_database()),
-            Databases::None => {}
-            Databases::Selected => uses.push(DatabaseUse::Selected),
-            Databases::All => uses.push(DatabaseUse::All),
-            Databases::At(places) => uses.extend(places.iter().map(|at| DatabaseUse::At(*at))),
-            Databases::SelectedAnd(add) => {
-                uses.push(DatabaseUse::Selected);
-                add(self.args, &mut uses);
-            }
-            Databases::Told(add) => add(self.args, &mut uses),
-        }
-        uses
-    }
-
     fn usual_database(&self) -> Option<DatabaseUse> {
         let (command, handler) = (self.command, self.command.spec.handler);
-        if handler.is_on_selected() || !self.keys.is_empty() {
+        if handler.is_on_selected() || !self.keys.as_slice().is_empty() {
             return Some(DatabaseUse::Selected);
         }
         let is_on_collections = command.spec.group == Group::Collection && !matches!(handler, Handler::Container);
@@ -92,28 +102,27 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether one of these is not allowed; the argument that it is because of.
-    fn denies(&self, wanted: DatabaseUse, allows: &impl Fn(Option<&[u8]>) -> bool) -> Option<usize> {
+    fn denies(&self, wanted: DatabaseUse, allows: &impl Fn(Place<'_>) -> bool) -> Option<usize> {
         let (at, is_allowed) = match wanted {
-            DatabaseUse::All => (0, allows(None)),
+            DatabaseUse::All => (0, allows(Place::All)),
             DatabaseUse::Selected => (0, self.selected_is(allows)),
-            DatabaseUse::At(at) => (at, self.args.get(at).is_none_or(|name| allows(Some(name)))),
+            DatabaseUse::At(at) => (at, self.args.get(at).is_none_or(|name| allows(Place::Name(name)))),
             DatabaseUse::IfAnyAt(at) => {
                 let name = std::str::from_utf8(self.args.get(at).unwrap_or_default()).unwrap_or_default();
                 let is_there = parse_i64(name.as_bytes()).is_some() || self.engine.registry().by_name(name).is_some();
-                (at, !is_there || allows(Some(name.as_bytes())))
+                (at, !is_there || allows(Place::Name(name.as_bytes())))
             }
         };
         (!is_allowed).then_some(at)
     }
 
-    fn selected_is(&self, allowed: &impl Fn(Option<&[u8]>) -> bool) -> bool {
+    fn selected_is(&self, allowed: &impl Fn(Place<'_>) -> bool) -> bool {
         if self.database.is_numbered() {
-            let mut number = itoa::Buffer::new();
-            return allowed(Some(number.format(self.database.get()).as_bytes()));
+            return allowed(Place::Number(self.database.get()));
         }
         let name = self.engine.registry().slot(self.database).map(|slot| slot.name.clone());
         // What has been dropped cannot be read.
-        name.is_none_or(|name| allowed(Some(name.as_bytes())))
+        name.is_none_or(|name| allowed(Place::Name(name.as_bytes())))
     }
 }
 
@@ -142,7 +151,7 @@ impl Request for Asked<'_> {
     }
 
     fn keys(&self) -> impl Iterator<Item = (usize, Needs)> {
-        self.keys.iter().map(|key| (key.index, needs(key.access)))
+        self.keys.as_slice().iter().map(|key| (key.index, needs(key.access)))
     }
 
     fn unnamed_keys(&self) -> Needs {
@@ -159,10 +168,21 @@ impl Request for Asked<'_> {
         }
     }
 
-    fn denied_database(&self, allows: impl Fn(Option<&[u8]>) -> bool) -> Option<usize> {
-        self.databases()
-            .into_iter()
-            .find_map(|wanted| self.denies(wanted, &allows))
+    fn denied_database(&self, allows: impl Fn(Place<'_>) -> bool) -> Option<usize> {
+        let mut uses = DatabaseUses::new();
+        match self.command.spec.databases {
+            Databases::Usual => return self.denies(self.usual_database()?, &allows),
+            Databases::None => return None,
+            Databases::Selected => return self.denies(DatabaseUse::Selected, &allows),
+            Databases::All => return self.denies(DatabaseUse::All, &allows),
+            Databases::At(places) => uses.extend(places.iter().map(|at| DatabaseUse::At(*at))),
+            Databases::SelectedAnd(add) => {
+                uses.push(DatabaseUse::Selected);
+                add(self.args, &mut uses);
+            }
+            Databases::Told(add) => add(self.args, &mut uses),
+        }
+        uses.into_iter().find_map(|wanted| self.denies(wanted, &allows))
     }
 }
 

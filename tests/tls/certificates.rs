@@ -123,6 +123,22 @@ fn who_a_certificate_names_is_logged_in() {
     assert_eq!(answer(&secure, None, &wishes), stranger);
     let mut admin = crate::support::Conn::connect(secure.server.port()).unwrap();
     admin.call(&["AUTH", "secret"]);
+    // Nobody has a password: the certificate is what counts.
+    for (user, state, answer) in [
+        ("pinger", "on", "PONG"),
+        (
+            "reader",
+            "on",
+            "NOPERM User reader has no permissions to run the 'ping' command",
+        ),
+        ("locked", "off", stranger),
+    ] {
+        let command = if user == "reader" { "+get" } else { "+ping" };
+        assert_eq!(admin.call(&["ACL", "SETUSER", user, state, command]), Value::ok());
+        assert_eq!(hears(user), answer);
+    }
+    admin.call(&["ACL", "DELUSER", "pinger"]);
+    assert_eq!(hears("pinger"), stranger);
     assert_eq!(
         admin.call(&["CONFIG", "SET", "tls-auth-clients-user", "off"]),
         Value::ok()
