@@ -29,16 +29,28 @@ impl Garbage {
         self.gathered.append(retired);
     }
 
-    /// Frees what nobody can be looking at any more, for the thread of `cell`, which holds no pass.
-    pub fn free(&mut self, engine: &Engine, cell: usize) {
+    /// Whether there is nothing to free.
+    pub fn is_empty(&self) -> bool {
+        self.gathered.is_empty() && self.waiting.is_none()
+    }
+
+    /// Adds what `other` has gathered, and does not wait for yet.
+    pub fn append(&mut self, other: Self) {
+        debug_assert!(other.waiting.is_none(), "its pages would be lost");
+        self.gathered.append(other.gathered);
+    }
+
+    /// Frees what nobody can be looking at any more, for the thread of `cell`, which holds no pass; how many bytes.
+    pub fn free(&mut self, engine: &Engine, cell: usize) -> usize {
         if let Some((grace, _)) = &mut self.waiting
             && !engine.gate().is_over(grace)
         {
-            return;
+            return 0;
         }
+        let mut freed = 0;
         if let Some((_, retired)) = self.waiting.take() {
-            engine.meter().add(cell, -(retired.bytes() as i64));
-            engine.eviction().note_freed(retired.bytes());
+            freed = retired.bytes();
+            engine.meter().add(cell, -(freed as i64));
             // SAFETY: no index has named it since before the grace began, and all passes of then are over; who came
             // later has never seen it.
             unsafe { retired.free() };
@@ -46,5 +58,6 @@ impl Garbage {
         if !self.gathered.is_empty() {
             self.waiting = Some((engine.gate().begin_grace(), std::mem::take(&mut self.gathered)));
         }
+        freed
     }
 }

@@ -147,10 +147,10 @@ impl Harness {
         }
     }
 
-    /// Bytes that the collections say they hold.
+    /// Bytes that collections, libraries and what was evicted are said to take.
     fn held_bytes(&self) -> u64 {
         let slots: Vec<_> = self.engine.registry().slots().cloned().collect();
         let collections: u64 = slots.iter().map(|slot| slot.collection.totals(Lsn::ZERO).bytes).sum();
-        collections + self.engine.registry().libraries().bytes()
+        collections + self.engine.registry().libraries().bytes() + self.engine.eviction().retired_bytes()
     }
 }

@@ -339,21 +339,25 @@ impl HashPage {
         visit: &mut dyn FnMut(EntryRef<'_>),
     ) -> usize {
         let slots = self.slots();
+        let mut order = (first..slots).chain(0..first.min(slots));
         let mut visited = 0;
-        let mut at = 0;
-        while at < slots && visited < count {
+        while visited < count {
+            // Of entries that do not die it is not known beforehand how many there are.
+            let at_once = if is_volatile {
+                PREFETCHED
+            } else {
+                PREFETCHED.min(count - visited)
+            };
             let mut found = [None; PREFETCHED];
-            let mut places = found.iter_mut();
-            while at < slots
-                && let Some(place) = places.next()
-            {
-                let rest = (first + at..).take(slots - at).map(|slot| slot % slots);
-                let mut passed = 0;
-                *place = rest.inspect(|_| passed += 1).find_map(|slot| self.get(slot));
-                at += passed;
-                if let Some(entry) = place {
-                    prefetch(entry.address());
+            for place in found.iter_mut().take(at_once) {
+                *place = order.find_map(|slot| self.get(slot));
+                match place {
+                    Some(entry) => prefetch(entry.address()),
+                    None => break,
                 }
+            }
+            if found.first().is_none_or(Option::is_none) {
+                break;
             }
             let wanted = |entry: &EntryRef<'_>| !is_volatile || entry.expire_at_ms().is_some();
             for entry in found.into_iter().flatten().filter(wanted).take(count - visited) {

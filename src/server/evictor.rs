@@ -4,6 +4,8 @@
 //! It steps back behind workers: whoever needs memory evicts for itself, and waits for this thread only where much is
 //! missing, when there is a core for it.
 //!
+//! What indexes let go of where keys are evicted is freed here, too: whoever needs memory counts on it.
+//!
 //! **Invariant:** it gives up its pass between short steps, so that exclusive work does not wait for it.
 
 use std::sync::Arc;
@@ -19,6 +21,9 @@ use crate::state::Server;
 const TICK: Duration = Duration::from_millis(100);
 /// The longest work under one pass.
 const STEP: Duration = Duration::from_micros(250);
+/// Between one round and the next, unless there is more to do than others will: waking up costs more than what one
+/// command leaves over.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Runs until the server ends.
 pub fn run(server: &Arc<Server>, mut worker: Worker) {
@@ -33,6 +38,8 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
         worker.see_data(&server.engine);
         while step(server, &mut worker) && !server.shutdown.is_requested() {}
         server.pubsub.wake_others(&outlet);
+        server.engine.eviction().free_garbage(&server.engine, worker.cell());
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -11,7 +11,7 @@
 //! **Invariant:** nothing waits for longer than [`WAIT_MAX`], and nothing that frees memory waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -22,9 +22,11 @@ use crate::engine::eviction::Among;
 use crate::engine::memory::{Margin, WAIT_MAX};
 use crate::engine::worker::{Kit, unix_ms};
 
-/// How long a wait lasts before it is looked again: at first, and at last, where there may be many.
+/// How long a wait lasts before it is looked again: where few wait, and at most, where there are many.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(50);
+/// So many look within the shorter time.
+const LOOKS_AT_ONCE: u32 = 64;
 
 /// The longest look for keys under a tenacity of up to 10, for each of it; then it grows by [`TENACITY_GROWTH`] each.
 const TENACITY_STEP: Duration = Duration::from_micros(50);
@@ -64,24 +66,31 @@ pub struct Pressure {
     /// For how long there was, before that.
     total_ms: AtomicU64,
     /// Whether there is something to do for the thread that evicts.
-    is_called: Mutex<bool>,
+    is_called: AtomicBool,
+    /// Held by that thread while it looks whether there is.
+    door: Mutex<()>,
     called: Condvar,
+    /// Clients that wait for memory.
+    waiting: AtomicU32,
 }
 
 impl Pressure {
     /// Calls the thread that evicts what others leave over.
     pub fn call(&self) {
-        *self.is_called.lock() = true;
-        self.called.notify_one();
+        if !self.is_called.swap(true, Ordering::Relaxed) {
+            // It has either seen that, or waits by now.
+            drop(self.door.lock());
+            self.called.notify_one();
+        }
     }
 
     /// Waits for such a call, not for longer than `max`.
     pub fn wait(&self, max: Duration) {
-        let mut is_called = self.is_called.lock();
-        if !*is_called {
-            self.called.wait_for(&mut is_called, max);
+        let mut door = self.door.lock();
+        if !self.is_called.load(Ordering::Relaxed) {
+            self.called.wait_for(&mut door, max);
         }
-        *is_called = false;
+        self.is_called.store(false, Ordering::Relaxed);
     }
 
     /// Notes at `now_ms` whether there is too little memory.
@@ -115,6 +124,22 @@ impl Pressure {
     pub fn reset(&self) {
         self.total_ms.store(0, Ordering::Relaxed);
         self.since_ms.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A client that waits for memory.
+struct Waiting<'a>(&'a Pressure);
+
+impl<'a> Waiting<'a> {
+    fn begin(pressure: &'a Pressure) -> Self {
+        pressure.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(pressure)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -291,10 +316,10 @@ impl Server {
 
     /// Returns when there is memory again, or none to be waited for.
     pub async fn wait_for_memory(&self, since: Instant) {
-        let mut pause = LOOK_AGAIN;
+        let _waiting = Waiting::begin(&self.pressure);
         while self.is_short() && self.awaits_memory(since) {
-            tokio::time::sleep(pause).await;
-            pause = LOOK_AGAIN_MAX.min(pause * 2);
+            let many = self.pressure.waiting.load(Ordering::Relaxed) / LOOKS_AT_ONCE;
+            tokio::time::sleep(LOOK_AGAIN_MAX.min(LOOK_AGAIN * (1 + many))).await;
         }
     }
 }

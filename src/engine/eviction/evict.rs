@@ -129,7 +129,7 @@ impl Kit {
         // Others' candidates do not help one that is over its own limit.
         let is_apart = is_one || traits.policy().is_some();
         let pool = pools.pool(is_apart.then(|| collection.id()), policy);
-        if !has_some || !self.sample(engine, (&*collection, policy), pool) {
+        if !has_some || pool.is_due() && !self.sample(engine, (&*collection, policy), pool) {
             if is_one {
                 return Some(false);
             }
@@ -179,6 +179,7 @@ impl Kit {
             engine.eviction.samples()
         };
         let frequency = engine.eviction.frequency();
+        pool.note_looked();
         let mut look = |entry: EntryRef<'_>| {
             let rank = rank(&entry, order, frequency, now_ms);
             if pool.wants(rank, entry.key().len()) {
@@ -247,11 +248,8 @@ impl Kit {
             (Cause::Eviction, Classes::EVICTED, "evicted")
         };
         let effect = Effect::Delete { key: key.bytes };
-        let retired = state.index.retired_bytes();
         scope.apply_under(collection, shard, &mut state, key, &effect, cause);
-        engine
-            .eviction
-            .note_retired(state.index.retired_bytes().saturating_sub(retired));
+        engine.eviction.gather(collection, &mut state);
         scope.notify(collection, class, name, key.bytes);
         let counters = scope.worker().counters();
         if is_dead {

@@ -3,7 +3,8 @@
 //! What was sampled for one eviction and was not the best serves the next ones, so that each costs few samples. A
 //! candidate is a name and what it was when it was seen; whoever evicts it looks whether it still is.
 //!
-//! **Invariant:** the pool is in order of rank, lowest first, of bounded length, and has a key once at most.
+//! **Invariant:** the pool is in order of rank, lowest first, of bounded length, and has a key once at most with the same
+//! rank. With another one it was used meanwhile, or decayed: that is found out when it is its turn.
 
 use super::policy::Policy;
 use crate::engine::ids::CollectionId;
@@ -13,6 +14,8 @@ use crate::page::Access;
 const POOLS_MAX: usize = 8;
 /// How many candidates are kept.
 pub const CANDIDATES_MAX: usize = 16;
+/// So many are taken before others are looked at: hits hardly get fewer, and the way to a page is gone once.
+const TAKEN_PER_LOOK: u8 = 2;
 /// Longer keys are not worth being kept: they are candidates only where nothing else is.
 const KEY_BYTES_KEPT: usize = 4096;
 
@@ -30,34 +33,50 @@ pub struct Candidate {
 
 /// See the module.
 #[derive(Default)]
-pub struct Pool(Vec<Candidate>);
+pub struct Pool {
+    candidates: Vec<Candidate>,
+    /// So many more are taken before others are looked at.
+    lasts: u8,
+}
 
 impl Pool {
+    /// Whether others should be looked at before one is taken: it is time, or there is little to choose from.
+    pub fn is_due(&self) -> bool {
+        self.lasts == 0 || self.candidates.len() < CANDIDATES_MAX / 2
+    }
+
+    /// Others have been looked at.
+    pub fn note_looked(&mut self) {
+        self.lasts = TAKEN_PER_LOOK;
+    }
+
     /// Whether a key of this rank, and so long, would be taken.
     pub fn wants(&self, rank: u64, key_bytes: usize) -> bool {
-        if self.0.len() < CANDIDATES_MAX {
-            return key_bytes <= KEY_BYTES_KEPT || self.0.is_empty();
+        if self.candidates.len() < CANDIDATES_MAX {
+            return key_bytes <= KEY_BYTES_KEPT || self.candidates.is_empty();
         }
-        key_bytes <= KEY_BYTES_KEPT && self.0.last().is_some_and(|worst| rank < worst.rank)
+        key_bytes <= KEY_BYTES_KEPT && self.candidates.last().is_some_and(|worst| rank < worst.rank)
     }
 
     /// Takes a candidate in; the worst one goes if there are too many.
     pub fn add(&mut self, candidate: Candidate) {
-        let is_same = |known: &Candidate| known.collection == candidate.collection && known.key == candidate.key;
-        if let Some(at) = self.0.iter().position(is_same) {
-            self.0.remove(at);
+        let at = self.candidates.partition_point(|known| known.rank < candidate.rank);
+        let equal = self.candidates.iter().skip(at);
+        let mut equal = equal.take_while(|known| known.rank == candidate.rank);
+        if equal.any(|known| known.collection == candidate.collection && known.key == candidate.key) {
+            return;
         }
-        let at = self.0.partition_point(|known| known.rank <= candidate.rank);
-        self.0.insert(at, candidate);
-        self.0.truncate(CANDIDATES_MAX);
+        self.candidates.insert(at, candidate);
+        self.candidates.truncate(CANDIDATES_MAX);
     }
 
     /// Takes the one out that goes first.
     pub fn take_first(&mut self) -> Option<Candidate> {
-        if self.0.is_empty() {
+        self.lasts = self.lasts.saturating_sub(1);
+        if self.candidates.is_empty() {
             None
         } else {
-            Some(self.0.remove(0))
+            Some(self.candidates.remove(0))
         }
     }
 }
@@ -109,12 +128,25 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_in_it_once() {
+    fn a_key_is_in_it_once_with_a_rank() {
         let mut pool = Pool::default();
-        pool.add(candidate(1, "same"));
-        pool.add(candidate(5, "other"));
-        pool.add(candidate(9, "same"));
-        let ranks: Vec<_> = std::iter::from_fn(|| pool.take_first()).map(|one| one.rank).collect();
-        assert_eq!(ranks, [5, 9]);
+        for (rank, key) in [(1, "same"), (5, "other"), (1, "same"), (1, "third"), (9, "same")] {
+            pool.add(candidate(rank, key));
+        }
+        let taken: Vec<_> = std::iter::from_fn(|| pool.take_first()).map(|one| one.rank).collect();
+        assert_eq!(taken, [1, 1, 5, 9]);
+    }
+
+    #[test]
+    fn others_are_looked_at_now_and_then() {
+        let mut pool = Pool::default();
+        assert!(pool.is_due());
+        pool.note_looked();
+        assert!(pool.is_due(), "there were few");
+        for rank in 0..CANDIDATES_MAX as u64 {
+            pool.add(candidate(rank, "key"));
+        }
+        let mut take = || (pool.take_first().is_some(), pool.is_due());
+        assert_eq!([take(), take(), take()], [(true, false), (true, true), (true, true)]);
     }
 }
