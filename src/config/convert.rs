@@ -14,6 +14,9 @@ use super::{
     size, stop,
 };
 
+/// Longer texts that nothing reads are not kept.
+const IDLE_BYTES_MAX: usize = 4096;
+
 /// New values of keys.
 pub(super) type Changes = Vec<(String, Setting)>;
 
@@ -25,10 +28,10 @@ pub(super) fn to_text(param: &Param, flat: &Flat) -> String {
         (Kind::OutputBuffers, _) => output_buffers_text(flat),
         (Kind::Save, Some(Setting::Int(0))) => String::new(),
         (Kind::Save, Some(interval_s)) => format!("{interval_s} 1"),
-        (Kind::YesNo, Some(Setting::Bool(on))) => (if *on { "yes" } else { "no" }).to_owned(),
-        // Redis has no word for less than warnings.
-        (Kind::Words(words), Some(Setting::Text(word))) if !words.contains(&word.as_str()) => {
-            words.last().copied().unwrap_or_default().to_owned()
+        (Kind::YesNo, Some(setting)) => shown(setting),
+        // Redis has no word for errors alone.
+        (Kind::Words(words), Some(Setting::Text(word))) if word == "error" && words.contains(&"warning") => {
+            "warning".to_owned()
         }
         (Kind::Events, Some(Setting::Text(text))) => {
             keyspace_events::to_redis_text(keyspace_events::from_text(text).unwrap_or_default())
@@ -51,6 +54,40 @@ fn output_buffers_text(flat: &Flat) -> String {
 /// The values that CONFIG SET gives to the keys of `param`, or Redis's refusal.
 pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, Refusal> {
     let setting = match param.kind {
+        Kind::OutputBuffers => return output_buffers(text),
+        Kind::Absent(_) if text.is_empty() => return Ok(Changes::new()),
+        Kind::Absent(why) => return Err(Refusal::Conflict(why.to_owned())),
+        kind => setting(kind, text)?,
+    };
+    Ok(param
+        .keys
+        .iter()
+        .map(|key| ((*key).to_owned(), setting.clone()))
+        .collect())
+}
+
+/// How a parameter without effect, whose default this is, shows a value that it is given.
+pub(super) fn checked(kind: Kind, text: &str, default: &str) -> Result<String, Refusal> {
+    match kind {
+        Kind::Only(_) if text.eq_ignore_ascii_case(default) => Ok(default.to_owned()),
+        Kind::Only(why) => Err(Refusal::Conflict(why.to_owned())),
+        Kind::Text if text.len() > IDLE_BYTES_MAX => Err(Refusal::Conflict(format!(
+            "argument is longer than {IDLE_BYTES_MAX} bytes"
+        ))),
+        kind => Ok(shown(&setting(kind, text)?)),
+    }
+}
+
+fn shown(setting: &Setting) -> String {
+    match setting {
+        Setting::Bool(on) => (if *on { "yes" } else { "no" }).to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The one value that a text means.
+fn setting(kind: Kind, text: &str) -> Result<Setting, Refusal> {
+    Ok(match kind {
         Kind::Int(min, max) => Setting::Int(int(text, min, max)?),
         Kind::Memory(min) => Setting::Int(memory(text, min, i64::MAX as u64)?),
         Kind::MemoryIn(min, max) => Setting::Int(memory(text, min, max)?),
@@ -61,16 +98,8 @@ pub(super) fn from_text(param: &Param, text: &str) -> Result<Changes, Refusal> {
         Kind::Events => Setting::Text(events(text)?),
         Kind::Stop => Setting::Text(stop_words(text)?),
         Kind::Save => Setting::Int(save_interval_s(text)?),
-        Kind::OutputBuffers => return output_buffers(text),
-        Kind::Absent(_) if text.is_empty() => return Ok(Changes::new()),
-        Kind::Absent(why) => return Err(Refusal::Conflict(why.to_owned())),
-        Kind::Fixed(_) => return Err(Refusal::Immutable),
-    };
-    Ok(param
-        .keys
-        .iter()
-        .map(|key| ((*key).to_owned(), setting.clone()))
-        .collect())
+        Kind::OutputBuffers | Kind::Absent(_) | Kind::Fixed(_) | Kind::Only(_) => return Err(Refusal::Immutable),
+    })
 }
 
 /// A number as Redis reads one: no sign but a needed minus, no leading zero, no blank.

@@ -193,6 +193,8 @@ words! {
         Warning = "warning" | "warn",
         /// Only failures.
         Error = "error",
+        /// Nothing at all.
+        Nothing = "nothing" | "off",
     }
 }
 
@@ -243,6 +245,7 @@ impl LogLevel {
             Self::Notice => "info",
             Self::Warning => "warn",
             Self::Error => "error",
+            Self::Nothing => "off",
         }
     }
 }

@@ -25,6 +25,7 @@ mod known;
 mod library;
 mod minimise;
 mod pair;
+mod parameters;
 mod restarts;
 mod script;
 mod uses;

@@ -5,12 +5,13 @@
 //! - Every change is visible in [`Live`] before `set` returns.
 //! - Error texts are Redis 7.0's.
 
+mod idle;
 mod rewrite;
 pub(super) mod table;
 
 pub use table::is_secret;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use parking_lot::RwLock;
 
@@ -49,6 +50,8 @@ struct State {
     flat: Flat,
     /// The save points as a client gave them, and the interval that followed from them.
     save: Option<(String, u64)>,
+    /// What parameters without effect were set to.
+    idle: BTreeMap<&'static str, String>,
 }
 
 /// A parameter as CONFIG names it.
@@ -56,6 +59,8 @@ struct State {
 enum Name {
     /// One of Redis's.
     Redis(&'static table::Param),
+    /// One that has no effect.
+    Idle(&'static idle::Idle),
     /// A dotted key.
     Dotted(&'static str),
 }
@@ -71,6 +76,7 @@ impl Params {
                 config: Arc::new(config),
                 flat,
                 save: None,
+                idle: BTreeMap::new(),
             }),
             live,
             file,
@@ -124,7 +130,7 @@ impl Params {
                 let pattern = pattern.to_ascii_lowercase();
                 let dotted = pattern.contains(&b'.');
                 all_names()
-                    .filter(|(_, name)| dotted || matches!(name, Name::Redis(_)))
+                    .filter(|(_, name)| dotted || !matches!(name, Name::Dotted(_)))
                     .filter(|(text, _)| matches(&pattern, text.as_bytes()))
                     .for_each(|(t, n)| add(t.to_owned(), n));
             } else if let Some((text, name)) = str::from_utf8(pattern).ok().and_then(|t| Some((t, find(t)?))) {
@@ -145,10 +151,16 @@ impl Params {
     ) -> Result<Vec<ChangedKey>, ParamsError> {
         let names = settable(pairs)?;
         let mut changes: Vec<(String, Changes)> = Vec::with_capacity(pairs.len());
-        let mut save = None;
+        let (mut save, mut idle) = (None, Vec::new());
         for ((_, value), name) in pairs.iter().zip(names) {
             // Never lossy: a password must not become another one.
             let value = str::from_utf8(value).map_err(|_| refused(name.shown(), Refusal::NotText))?;
+            if let Name::Idle(param) = name {
+                let text =
+                    convert::checked(param.kind, value, param.default).map_err(|why| refused(param.name, why))?;
+                idle.push((param.means, text));
+                continue;
+            }
             changes.push((
                 name.shown().to_owned(),
                 name.changes(value).map_err(|why| refused(name.shown(), why))?,
@@ -157,14 +169,14 @@ impl Params {
                 save = Some(value.to_owned());
             }
         }
-        self.commit(changes, save, prepare)
+        self.commit(changes, (save, idle), prepare)
     }
 
     /// Checks the changes as a whole and makes them at once.
     fn commit(
         &self,
         changes: Vec<(String, Changes)>,
-        save: Option<String>,
+        (save, idle): (Option<String>, Vec<(&'static str, String)>),
         prepare: impl FnOnce(&Config, &[ChangedKey]) -> Result<(), Conflict>,
     ) -> Result<Vec<ChangedKey>, ParamsError> {
         let mut state = self.state.write();
@@ -189,6 +201,7 @@ impl Params {
         self.live.store(&config);
         state.config = Arc::new(config);
         state.flat = new;
+        state.idle.extend(idle);
         Ok(changed)
     }
 
@@ -210,6 +223,10 @@ impl State {
     fn text(&self, name: Name) -> String {
         match name {
             Name::Dotted(key) => self.flat.get(key).map_or_else(String::new, Setting::to_string),
+            Name::Idle(param) => {
+                let set = self.idle.get(param.means).map(String::as_str);
+                set.unwrap_or(param.default).to_owned()
+            }
             Name::Redis(param) => match &self.save {
                 Some((text, interval_s))
                     if param.name == "save" && *interval_s == self.config.checkpoint.interval_s =>
@@ -226,6 +243,7 @@ impl Name {
     fn shown(&self) -> &'static str {
         match self {
             Self::Redis(param) => param.name,
+            Self::Idle(param) => param.name,
             Self::Dotted(key) => key,
         }
     }
@@ -233,6 +251,7 @@ impl Name {
     fn keys(&self) -> &[&'static str] {
         match self {
             Self::Redis(param) => param.keys,
+            Self::Idle(param) => std::slice::from_ref(&param.means),
             Self::Dotted(key) => std::slice::from_ref(key),
         }
     }
@@ -240,10 +259,12 @@ impl Name {
     /// Why this cannot be set at run time, if so.
     fn refusal(&self) -> Option<Refusal> {
         let keys = self.keys();
-        if matches!(self, Self::Redis(param) if matches!(param.kind, table::Kind::Absent(_))) {
+        if matches!(self, Self::Idle(_))
+            || matches!(self, Self::Redis(param) if matches!(param.kind, table::Kind::Absent(_)))
+        {
             return None;
         }
-        if keys.iter().any(|key| table::is_protected(key)) {
+        if table::is_protected(self.shown()) || keys.iter().any(|key| table::is_protected(key)) {
             return Some(Refusal::Protected);
         }
         let mutable = !keys.is_empty() && keys.iter().all(|key| table::is_mutable(key));
@@ -254,6 +275,7 @@ impl Name {
     fn changes(&self, text: &str) -> Result<Changes, Refusal> {
         let changes = match self {
             Self::Redis(param) => convert::from_text(param, text)?,
+            Self::Idle(_) => Changes::new(),
             Self::Dotted(key) => vec![((*key).to_owned(), Setting::Text(text.to_owned()))],
         };
         for (key, setting) in &changes {
@@ -266,6 +288,7 @@ impl Name {
 /// Every name, Redis's first.
 fn all_names() -> impl Iterator<Item = (&'static str, Name)> {
     let redis = table::PARAMS.iter().map(|param| (param.name, Name::Redis(param)));
+    let redis = redis.chain(idle::IDLE.iter().map(|param| (param.name, Name::Idle(param))));
     let dotted = DEFAULTS.keys().map(String::as_str).filter(|key| *key != USERS);
     redis.chain(dotted.map(|key| (key, Name::Dotted(key))))
 }
@@ -273,7 +296,7 @@ fn all_names() -> impl Iterator<Item = (&'static str, Name)> {
 fn find(name: &str) -> Option<Name> {
     let lower = name.to_ascii_lowercase();
     let redis = table::find(&lower).map(Name::Redis);
-    redis.or_else(|| {
+    redis.or_else(|| idle::find(&lower).map(Name::Idle)).or_else(|| {
         DEFAULTS
             .get_key_value(&lower)
             .filter(|(key, _)| *key != USERS)

@@ -1,7 +1,7 @@
 //! Redis's parameter names, each with the keys it stands for.
 //!
 //! **Invariants**
-//! - A name is here only when its value is true of this server; a client that probes a name gets no fiction.
+//! - A name is here only when its value is true of this server; those without effect are elsewhere ([`super::idle`]).
 //! - Names are lower-case, unique and sorted; every key exists in the schema.
 //! - Whether a parameter can change at run time is decided per key ([`is_mutable`]), once, for both of its names.
 
@@ -39,6 +39,8 @@ pub(in crate::config) enum Kind {
     Absent(&'static str),
     /// Always this: true of every instance of this version.
     Fixed(&'static str),
+    /// Its default and nothing else, for this reason.
+    Only(&'static str),
 }
 
 /// One of Redis's parameters.
@@ -98,14 +100,25 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     param("acl-pubsub-default", &["acl.pubsub_default"], Kind::Words(&["allchannels", "resetchannels"])),
     param("aclfile", &["acl.file"], Kind::Text),
     param("acllog-max-len", &["acl.log_len_max"], Kind::Int(0, i64::MAX)),
-    fixed("activedefrag", NO),
+    fixed("always-show-logo", NO),
+    fixed("aof-rewrite-cpulist", EMPTY),
+    fixed("aof_rewrite_cpulist", EMPTY),
+    fixed("appenddirname", Kind::Fixed("appendonlydir")),
+    fixed("appendfilename", Kind::Fixed("appendonly.aof")),
     param("appendfsync", &["wal.fsync"], Kind::Words(&["everysec", "always", "no"])),
     param("appendonly", &["wal.enabled"], Kind::YesNo),
+    fixed("bgsave-cpulist", EMPTY),
+    fixed("bgsave_cpulist", EMPTY),
     param("bind", &["server.bind"], Kind::List),
+    fixed("bio-cpulist", EMPTY),
+    fixed("bio_cpulist", EMPTY),
     param("busy-reply-threshold", &["scripts.busy_reply_threshold_ms"], Kind::Int(0, i64::MAX)),
     param("client-output-buffer-limit", &OUTPUT_BUFFER_KEYS, Kind::OutputBuffers),
     param("client-query-buffer-limit", &["limits.query_buffer_bytes_max"], Kind::Memory(1 << 20)),
+    fixed("cluster-config-file", Kind::Fixed("nodes.conf")),
+    fixed("cluster-databases", Kind::Fixed("1")),
     fixed("cluster-enabled", NO),
+    fixed("cluster-port", Kind::Fixed("0")),
     param("commandlog-execution-slower-than", &["slowlog.log_slower_than_us"], Kind::Int(-1, i64::MAX)),
     param("commandlog-large-reply-max-len", &["commandlog.large_reply_max_len"], Kind::Int(0, i64::MAX)),
     param("commandlog-large-request-max-len", &["commandlog.large_request_max_len"], Kind::Int(0, i64::MAX)),
@@ -114,7 +127,9 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     param("commandlog-slow-execution-max-len", &["slowlog.max_len"], Kind::Int(0, i64::MAX)),
     fixed("daemonize", NO),
     param("databases", &["server.databases"], Kind::Int(1, 65_536)),
+    fixed("dbfilename", Kind::Fixed("dump.rdb")),
     param("dir", &["storage.data_dir"], Kind::Text),
+    fixed("disable-thp", YES),
     param("enable-debug-command", &["server.enable_debug_command"], Kind::Words(&["no", "yes", "local"])),
     fixed("enable-module-command", NO),
     fixed("enable-protected-configs", NO),
@@ -122,49 +137,53 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     param("hash-max-listpack-value", &["encoding.hash_value_bytes_max"], Kind::Memory(0)),
     param("hash-max-ziplist-entries", &["encoding.hash_entries_max"], Kind::Int(0, i64::MAX)),
     param("hash-max-ziplist-value", &["encoding.hash_value_bytes_max"], Kind::Memory(0)),
+    fixed("hash-seed", EMPTY),
     param("hll-sparse-max-bytes", &["memory.hll_sparse_bytes_max"], Kind::Memory(0)),
+    fixed("io-threads", Kind::Fixed("1")),
+    fixed("io-threads-do-reads", NO),
     param("latency-monitor-threshold", &["latency.monitor_threshold_ms"], Kind::Int(0, i64::MAX)),
-    fixed("lazyfree-lazy-eviction", YES),
-    fixed("lazyfree-lazy-expire", YES),
-    fixed("lazyfree-lazy-server-del", YES),
-    fixed("lazyfree-lazy-user-del", YES),
-    fixed("lazyfree-lazy-user-flush", YES),
     param("lfu-decay-time", &["memory.lfu_decay_min"], Kind::Int(0, INT_MAX)),
     param("lfu-log-factor", &["memory.lfu_log_factor"], Kind::Int(0, INT_MAX)),
-    fixed("list-compress-depth", Kind::Fixed("0")),
-    fixed("list-max-listpack-size", Kind::Fixed("-2")),
     param("logfile", &["log.file"], Kind::Text),
-    param("loglevel", &["log.level"], Kind::Words(&["debug", "verbose", "notice", "warning"])),
+    param("loglevel", &["log.level"], Kind::Words(&["debug", "verbose", "notice", "warning", "nothing"])),
     param("lua-time-limit", &["scripts.busy_reply_threshold_ms"], Kind::Int(0, i64::MAX)),
-    fixed("masterauth", EMPTY),
-    fixed("masteruser", EMPTY),
     param("maxclients", &["server.maxclients"], Kind::Int(1, 4_294_967_295)),
     param("maxmemory", &["memory.max_bytes"], Kind::Memory(0)),
     param("maxmemory-clients", &["limits.clients_bytes_max"], Kind::Share),
     param("maxmemory-eviction-tenacity", &["memory.eviction_tenacity"], Kind::Int(0, 100)),
     param("maxmemory-policy", &["memory.policy"], POLICIES),
     param("maxmemory-samples", &["memory.eviction_samples"], Kind::Int(1, 64)),
-    fixed("no-appendfsync-on-rewrite", NO),
+    fixed("mptcp", NO),
     param("notify-keyspace-events", &["notifications.keyspace_events"], Kind::Events),
+    fixed("pidfile", EMPTY),
     param("port", &["server.port"], Kind::Int(0, 65_535)),
     param("protected-mode", &["server.protected_mode"], Kind::YesNo),
     param("proto-max-bulk-len", &["limits.bulk_bytes_max"], Kind::MemoryIn(1 << 20, STRING_BYTES_MAX)),
-    fixed("rdbcompression", NO),
+    fixed("rdbchecksum", YES),
+    fixed("rdma-completion-vector", Kind::Fixed("-1")),
+    fixed("rdma-rx-size", Kind::Fixed("1048576")),
+    fixed("repl-mptcp", NO),
     fixed("replicaof", EMPTY),
     param("requirepass", &["server.requirepass"], Kind::Text),
     param("save", &["checkpoint.interval_s"], Kind::Save),
+    fixed("server-cpulist", EMPTY),
+    fixed("server_cpulist", EMPTY),
     param("set-max-intset-entries", &["encoding.intset_entries_max"], Kind::Int(0, i64::MAX)),
+    fixed("set-proc-title", YES),
     param("shutdown-on-sigint", &["server.shutdown_on_sigint"], Kind::Stop),
     param("shutdown-on-sigterm", &["server.shutdown_on_sigterm"], Kind::Stop),
     param("shutdown-timeout", &["server.shutdown_timeout_s"], Kind::Int(0, INT_MAX)),
     fixed("slaveof", EMPTY),
     param("slowlog-log-slower-than", &["slowlog.log_slower_than_us"], Kind::Int(-1, i64::MAX)),
     param("slowlog-max-len", &["slowlog.max_len"], Kind::Int(0, i64::MAX)),
+    fixed("socket-mark-id", Kind::Fixed("0")),
     param("stop-writes-on-bgsave-error", &["checkpoint.stop_writes_on_error"], Kind::YesNo),
     param("stream-node-max-bytes", &["encoding.stream_node_bytes_max"], Kind::Memory(0)),
     param("stream-node-max-entries", &["encoding.stream_node_entries_max"], Kind::Int(0, i64::MAX)),
     fixed("supervised", NO),
     fixed("syslog-enabled", NO),
+    fixed("syslog-facility", Kind::Fixed("local0")),
+    fixed("syslog-ident", Kind::Fixed("redis")),
     param("tcp-backlog", &["server.tcp_backlog"], Kind::Int(0, INT_MAX)),
     param("tcp-keepalive", &["server.tcp_keepalive_s"], Kind::Int(0, INT_MAX)),
     param("timeout", &["server.timeout_s"], Kind::Int(0, INT_MAX)),
@@ -178,19 +197,18 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     fixed("tls-client-cert-file", NO_TLS_CLIENT),
     fixed("tls-client-key-file", NO_TLS_CLIENT),
     fixed("tls-client-key-file-pass", NO_TLS_CLIENT),
-    fixed("tls-cluster", NO),
     fixed("tls-dh-params-file", Kind::Absent("keys are agreed on over elliptic curves only: there are no DH parameters")),
     param("tls-key-file", &["tls.key_file"], Kind::Text),
     fixed("tls-key-file-pass", Kind::Absent("encrypted private keys cannot be read: decrypt it, and guard its file")),
     param("tls-port", &["tls.port"], Kind::Int(0, 65_535)),
     param("tls-prefer-server-ciphers", &["tls.prefer_server_ciphers"], Kind::YesNo),
     param("tls-protocols", &["tls.protocols"], Kind::Text),
-    fixed("tls-replication", NO),
     param("tls-session-cache-size", &["tls.session_cache_size"], Kind::Int(0, INT_MAX)),
     param("tls-session-cache-timeout", &["tls.session_cache_timeout_s"], Kind::Int(0, INT_MAX)),
     param("tls-session-caching", &["tls.session_caching"], Kind::YesNo),
     param("tracking-table-max-keys", &["limits.tracking_keys_max"], Kind::Int(0, i64::MAX)),
     param("unixsocket", &["server.unixsocket"], Kind::Text),
+    fixed("unixsocketgroup", EMPTY),
     param("unixsocketperm", &["server.unixsocketperm"], Kind::Text),
     param("zset-max-listpack-entries", &["encoding.zset_entries_max"], Kind::Int(0, i64::MAX)),
     param("zset-max-listpack-value", &["encoding.zset_value_bytes_max"], Kind::Memory(0)),
@@ -288,6 +306,8 @@ const SECRET: &[&str] = &[
     USERS,
     "masterauth",
     "masteruser",
+    "primaryauth",
+    "primaryuser",
     "requirepass",
     "server.requirepass",
     "tls-client-key-file-pass",
@@ -299,9 +319,9 @@ pub fn is_secret(name: &[u8]) -> bool {
     SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
 }
 
-/// Whether Redis guards `key` against change by a client, rather than calling it immutable.
-pub(in crate::config) fn is_protected(key: &str) -> bool {
-    key == "storage.data_dir"
+/// Whether Redis guards what has this name against change by a client, rather than calling it immutable.
+pub(in crate::config) fn is_protected(name: &str) -> bool {
+    ["storage.data_dir", "dbfilename"].contains(&name)
 }
 
 #[cfg(test)]
@@ -323,7 +343,14 @@ mod tests {
     fn passwords_are_secret() {
         let names = PARAMS.iter().map(|param| param.name);
         for name in names.chain(DEFAULTS.keys().map(String::as_str)) {
-            let is_password = ["pass", "masterauth", "masteruser", "secret"];
+            let is_password = [
+                "pass",
+                "masterauth",
+                "masteruser",
+                "primaryauth",
+                "primaryuser",
+                "secret",
+            ];
             let is_password = name == USERS || is_password.iter().any(|word| name.contains(word));
             assert_eq!(is_secret(name.as_bytes()), is_password, "{name}");
         }

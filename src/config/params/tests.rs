@@ -70,7 +70,7 @@ fn get_by_name_and_pattern() {
         ]
     );
     let all = names(&["*", "*"]);
-    assert_eq!(all.len(), table::PARAMS.len());
+    assert_eq!(all.len(), table::PARAMS.len() + idle::IDLE.len());
     // Users are told of by ACL alone.
     assert_eq!(names(&["*.*"]).len(), DEFAULTS.len() - 1);
     assert_eq!(
@@ -230,4 +230,52 @@ fn rewrite_is_read_back_at_the_next_start() {
         error.starts_with("ERR Rewriting config file: ") && error.contains("unknown key"),
         "{error}"
     );
+}
+
+#[test]
+fn parameters_without_effect_are_checked_and_shown() {
+    let params = params();
+    assert_eq!(get(&params, &["hz"]), [("hz".to_owned(), "10".to_owned())]);
+    assert_eq!(
+        set(
+            &params,
+            &[("HZ", "100"), ("slave-priority", "7"), ("activerehashing", "NO")]
+        ),
+        Ok(vec![])
+    );
+    let values = ["hz", "replica-priority", "slave-priority", "activerehashing"].map(|name| value(&params, name));
+    assert_eq!(values, ["100", "7", "7", "no"]);
+    for (name, given, why) in [
+        ("hz", "x", "argument couldn't be parsed into an integer"),
+        (
+            "active-expire-effort",
+            "11",
+            "argument must be between 1 and 10 inclusive",
+        ),
+        (
+            "repl-diskless-load",
+            "x",
+            "argument(s) must be one of the following: disabled, on-empty-db, swapdb",
+        ),
+        ("repl-backlog-size", "x", "argument must be a memory value"),
+        ("min-slaves-to-write", "1", "there are no replicas"),
+        ("masterauth", "secret", "there are no replicas"),
+        ("appendfilename", "x", "can't set immutable config"),
+        ("dbfilename", "x", "can't set protected config"),
+    ] {
+        // All or nothing.
+        let told = set(&params, &[("hz", "50"), (name, given)]);
+        let told = if name == "hz" {
+            set(&params, &[(name, given)])
+        } else {
+            told
+        };
+        let wanted = format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}");
+        assert_eq!(told, Err(wanted));
+    }
+    assert_eq!(value(&params, "hz"), "100");
+    let twice = set(&params, &[("replica-priority", "1"), ("slave-priority", "2")]);
+    assert!(twice.unwrap_err().ends_with("duplicate parameter"));
+    let long = "x".repeat(5000);
+    assert!(set(&params, &[("availability-zone", &long)]).is_err());
 }
