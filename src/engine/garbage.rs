@@ -10,6 +10,15 @@ use super::collection::{Collection, ShardState};
 use super::gate::Grace;
 use super::index::Retired;
 
+/// What a shard of `collection`, which the caller has locked, has let go of.
+pub(super) fn take_retired(collection: &Collection, state: &mut ShardState) -> Option<Retired> {
+    let retired = state.index.take_retired()?;
+    if collection.traits().is_limited() {
+        collection.carried().note_bytes(-(retired.bytes() as i64));
+    }
+    Some(retired)
+}
+
 /// See the module.
 #[derive(Default)]
 pub struct Garbage {
@@ -20,24 +29,14 @@ pub struct Garbage {
 impl Garbage {
     /// Takes over what a shard of `collection`, which the caller has locked, has let go of.
     pub fn gather(&mut self, collection: &Collection, state: &mut ShardState) {
-        let Some(retired) = state.index.take_retired() else {
-            return;
-        };
-        if collection.traits().is_limited() {
-            collection.carried().note_bytes(-(retired.bytes() as i64));
+        if let Some(retired) = take_retired(collection, state) {
+            self.add(retired);
         }
+    }
+
+    /// Takes over what indexes have let go of.
+    pub fn add(&mut self, retired: Retired) {
         self.gathered.append(retired);
-    }
-
-    /// Whether there is nothing to free.
-    pub fn is_empty(&self) -> bool {
-        self.gathered.is_empty() && self.waiting.is_none()
-    }
-
-    /// Adds what `other` has gathered, and does not wait for yet.
-    pub fn append(&mut self, other: Self) {
-        debug_assert!(other.waiting.is_none(), "its pages would be lost");
-        self.gathered.append(other.gathered);
     }
 
     /// Frees what nobody can be looking at any more, for the thread of `cell`, which holds no pass; how many bytes.

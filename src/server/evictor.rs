@@ -11,8 +11,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::Engine;
 use crate::engine::background::step_back;
 use crate::engine::blocked;
+use crate::engine::garbage::Garbage;
 use crate::engine::worker::Worker;
 use crate::pubsub::Outlet;
 use crate::state::Server;
@@ -28,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Runs until the server ends.
 pub fn run(server: &Arc<Server>, mut worker: Worker) {
     step_back();
-    let outlet = Arc::new(Outlet::default());
+    let (mut garbage, outlet) = (Garbage::default(), Arc::new(Outlet::default()));
     worker.set_herald(server.pubsub.herald(&outlet));
     while !server.shutdown.is_requested() {
         server.pressure.wait(TICK);
@@ -38,7 +40,7 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
         worker.see_data(&server.engine);
         while step(server, &mut worker) && !server.shutdown.is_requested() {}
         server.pubsub.wake_others(&outlet);
-        server.engine.eviction().free_garbage(&server.engine, worker.cell());
+        free(&server.engine, &mut garbage, worker.cell());
         std::thread::sleep(PAUSE);
     }
 }
@@ -53,4 +55,11 @@ fn step(server: &Server, worker: &mut Worker) -> bool {
     drop(pass);
     worker.submit();
     is_left
+}
+
+/// Frees what indexes have let go of where keys were evicted, if nobody can be looking at it any more.
+fn free(engine: &Engine, garbage: &mut Garbage, cell: usize) {
+    garbage.add(engine.eviction().take_retired());
+    let freed = garbage.free(engine, cell);
+    engine.eviction().note_freed(freed);
 }

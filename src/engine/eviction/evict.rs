@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::engine::collection::Collection;
 use crate::engine::effect::Effect;
 use crate::engine::events::Classes;
+use crate::engine::garbage::take_retired;
 use crate::engine::ids::CollectionId;
 use crate::engine::scope::Scope;
 use crate::engine::settings::Traits;
@@ -249,7 +250,9 @@ impl Kit {
         };
         let effect = Effect::Delete { key: key.bytes };
         scope.apply_under(collection, shard, &mut state, key, &effect, cause);
-        engine.eviction.gather(collection, &mut state);
+        if let Some(retired) = take_retired(collection, &mut state) {
+            engine.eviction.retire(retired);
+        }
         scope.notify(collection, class, name, key.bytes);
         let counters = scope.worker().counters();
         if is_dead {

@@ -6,9 +6,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::policy::Policy;
 use super::shares::Shares;
-use crate::engine::Engine;
-use crate::engine::collection::{Collection, ShardState};
-use crate::engine::garbage::Garbage;
+use crate::engine::index::Retired;
 use crate::page::access::Frequency;
 
 /// So many entries are looked at for each of `maxmemory-samples`, every other time: neighbours cost little more than one.
@@ -27,8 +25,8 @@ pub struct Eviction {
     /// When the shares were counted, Unix milliseconds.
     counted_at_ms: AtomicU64,
     /// What indexes have let go of where keys were evicted.
-    garbage: Mutex<Garbage>,
-    /// How much of that is not free yet.
+    retired: Mutex<Retired>,
+    /// How much of that is not free yet, here or elsewhere.
     retired_bytes: AtomicU64,
 }
 
@@ -42,7 +40,7 @@ impl Default for Eviction {
             has_own: AtomicBool::new(false),
             shares: RwLock::default(),
             counted_at_ms: AtomicU64::new(0),
-            garbage: Mutex::default(),
+            retired: Mutex::default(),
             retired_bytes: AtomicU64::new(0),
         }
     }
@@ -94,26 +92,21 @@ impl Eviction {
         self.retired_bytes.load(Ordering::Relaxed)
     }
 
-    /// Takes over what a shard of `collection`, which the caller has locked and evicted from, has let go of.
-    pub(super) fn gather(&self, collection: &Collection, state: &mut ShardState) {
-        let retired = state.index.retired_bytes();
-        if retired > 0 {
-            // First: it may be freed as soon as it is there.
-            self.retired_bytes.fetch_add(retired as u64, Ordering::Relaxed);
-            self.garbage.lock().gather(collection, state);
-        }
+    /// Keeps what an index has let go of until somebody takes it in order to free it.
+    pub(super) fn retire(&self, retired: Retired) {
+        // First: it may be freed as soon as it is there.
+        self.retired_bytes.fetch_add(retired.bytes() as u64, Ordering::Relaxed);
+        self.retired.lock().append(retired);
     }
 
-    /// Frees what of that nobody can be looking at any more, for the thread of `cell`, which holds no pass; whether some is
-    /// left. By one thread.
-    pub fn free_garbage(&self, engine: &Engine, cell: usize) -> bool {
-        let mut garbage = std::mem::take(&mut *self.garbage.lock());
-        self.retired_bytes
-            .fetch_sub(garbage.free(engine, cell) as u64, Ordering::Relaxed);
-        let mut place = self.garbage.lock();
-        let gathered = std::mem::replace(&mut *place, garbage);
-        place.append(gathered);
-        !place.is_empty()
+    /// All of that; whoever frees it says so ([`Self::note_freed`]).
+    pub fn take_retired(&self) -> Retired {
+        std::mem::take(&mut *self.retired.lock())
+    }
+
+    /// So many bytes of it have been freed.
+    pub fn note_freed(&self, bytes: usize) {
+        self.retired_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 
     /// How many entries are looked at for each key that goes.
