@@ -205,7 +205,9 @@ impl Acl {
         let mut seen = BTreeSet::new();
         for (at, line) in (1..).zip(lines) {
             let line = file::parse_user(line, at).map_err(|why| (at, why))?;
-            let set = self.set_user(&line.name, line.rules.iter().map(Vec::as_slice));
+            // `default` is there already, with more than what the line says.
+            let rules = [&b"reset"[..]].into_iter().chain(line.rules.iter().map(Vec::as_slice));
+            let set = self.set_user(&line.name, rules);
             set.map_err(|(rule, error)| (at, file::wrong_rule(&rule, error)))?;
             if !seen.insert(line.name) {
                 return Err((at, RuleError::Duplicate.to_string()));

@@ -19,6 +19,9 @@ pub(super) struct Budget {
     soft_since: Option<Instant>,
 }
 
+/// What a client that has to log in and has not may leave unread: as much as Redis keeps for it.
+const STRANGER_OUTPUT_BYTES_MAX: u64 = (16 << 10) + 1024;
+
 impl Connection {
     /// The limits of its output. A client in MONITOR is a normal one, but not without any limit: lines come to it
     /// unasked, as messages do.
@@ -29,6 +32,13 @@ impl Connection {
             return of_messages();
         }
         let limit = live.output_buffer(ClientClass::Normal);
+        if !self.session.client().may_run() {
+            let hard_bytes = Some(limit.hard_bytes).filter(|bytes| *bytes > 0);
+            return OutputBufferLimit {
+                hard_bytes: hard_bytes.map_or(STRANGER_OUTPUT_BYTES_MAX, |bytes| bytes.min(STRANGER_OUTPUT_BYTES_MAX)),
+                ..limit
+            };
+        }
         if limit.is_none() && self.handle.is_monitor.load(Relaxed) {
             return of_messages();
         }
