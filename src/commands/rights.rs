@@ -255,7 +255,35 @@ pub fn check(
         &fresh
     };
     let is_queued = moment == Moment::Request && client.multi.is_some();
-    match judge(&server.engine, user, call, client.database) {
+    let who = (&*client.handle, &**user, is_queued);
+    check_of((server, commands), who, (call, client.database), moment)
+}
+
+/// The same of a call that has waited, of a client of which only others' view is there.
+///
+/// # Errors
+/// What it is told.
+pub fn check_again(
+    place: (&Server, &Table),
+    client: &ClientHandle,
+    call: (Command, Args<'_>),
+    database: DatabaseId,
+) -> Result<(), CmdError> {
+    let acl = &place.0.acl;
+    let user = match client.user() {
+        Some(id) => acl.current(&id).ok_or(NO_AUTH)?,
+        None => acl.default_user(),
+    };
+    check_of(place, (client, &user, false), (call, database), Moment::Request)
+}
+
+fn check_of(
+    place: (&Server, &Table),
+    (client, user, is_queued): (&ClientHandle, &User, bool),
+    (call, database): ((Command, Args<'_>), DatabaseId),
+    moment: Moment,
+) -> Result<(), CmdError> {
+    match judge(&place.0.engine, user, call, database) {
         Ok(()) => Ok(()),
         // Redis looks at the options when the command runs.
         Err(Hindrance::Untold(_)) if is_queued => Ok(()),
@@ -265,17 +293,14 @@ pub fn check(
         Err(Hindrance::Denied(denied)) => {
             if moment == Moment::Request {
                 // What is denied is what the client has done last, as CLIENT LIST and the log's entry tell.
-                client
-                    .handle
-                    .last_command
-                    .store(u32::from(call.0.id) + 1, Ordering::Relaxed);
+                client.last_command.store(u32::from(call.0.id) + 1, Ordering::Relaxed);
             }
             let context = match moment {
                 Moment::Script => Context::Lua,
                 Moment::Request if !is_queued => Context::TopLevel,
                 _ => Context::Multi,
             };
-            note((server, commands), &client.handle, user, call, (denied, context));
+            note(place, client, user, call, (denied, context));
             Err(in_words(user, call, denied, moment))
         }
     }

@@ -1,6 +1,7 @@
 //! A command that waits for a key: entered under the locks of its first try, served by the thread that changes the key.
 //!
 //! **Invariants**
+//! - It is served only what its user may have at that moment.
 //! - A blocked command ends once: it is served, times out, is told to stop, or loses its client. Its `Ending`, held while
 //!   it tries, decides which. So it answers everything that it takes.
 //! - Under `fsync = "always"` it answers only once what it has taken is stable.
@@ -15,7 +16,9 @@ use crate::client::{Answer, ClientHandle, Ending, HasEnded, Letter, Unblocked, W
 use crate::commands::blocking::{Attempt, UNBLOCKED, Wait, sleep};
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
-use crate::commands::misconf;
+use crate::commands::spec::flag;
+use crate::commands::table::table;
+use crate::commands::{misconf, rights};
 use crate::engine::Engine;
 use crate::engine::blocked::{Numbered, Tried, Waiter, Wanted};
 use crate::engine::collection::Collection;
@@ -30,6 +33,9 @@ use crate::state::Server;
 const KEY_BYTES: u64 = 144;
 
 struct Blocked {
+    server: Arc<Server>,
+    /// The generation of users when it began to wait.
+    rights_at: u64,
     call: OwnedCall,
     database: DatabaseId,
     /// What its answer is like.
@@ -122,6 +128,7 @@ impl Place for Again<'_> {
             if !blocked.is_due(&mut ReadTxn::new(scope, collection, quiet)) {
                 return Ok(None);
             }
+            blocked.admit()?;
             let attempt = body(scope, collection, quiet, reply)?;
             // Under the lock: what changes the keys from here on is told behind the answer.
             blocked
@@ -136,6 +143,23 @@ impl Place for Again<'_> {
 }
 
 impl Blocked {
+    /// Whether it may still run, now that there is something for it: rights and memory may be others than they were.
+    fn admit(&self) -> Result<(), CmdError> {
+        let (server, call) = (&self.server, self.call.call());
+        if server.acl.generation() != self.rights_at {
+            rights::check_again(
+                (server, table()),
+                &self.client,
+                (call.command, call.args),
+                self.database,
+            )?;
+        }
+        if call.has(flag::DENY_OOM) && server.is_out_of_memory() {
+            return Err(CmdError::OutOfMemory);
+        }
+        Ok(())
+    }
+
     /// Whether one of its keys has what it waits for: all are looked at, since this try counts for all of them, and the
     /// key that it is because of may have changed once more meanwhile.
     fn is_due(&self, txn: &mut ReadTxn<'_, '_>) -> bool {
@@ -211,6 +235,8 @@ pub(super) fn enter(
     let kept_bytes = call.heap_bytes() as u64 + of_keys.sum::<u64>();
     blocker.client.keep(kept_bytes);
     let blocked = Arc::new(Blocked {
+        server: Arc::clone(blocker.server),
+        rights_at: blocker.server.acl.generation(),
         call,
         kept_bytes,
         database: blocker.database,

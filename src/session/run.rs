@@ -251,17 +251,12 @@ impl Run<'_, '_, '_> {
         self.cx.tell_replied(self.worker);
     }
 
-    /// What a request inside MULTI needs beside its own: EXEC what it runs, all that do not end it memory.
+    /// What EXEC needs because of what it runs.
     fn needs_in_transaction(&self, call: &Call<'_>) -> u32 {
-        if self.session.client.multi.is_none() {
-            return 0;
-        }
-        if call.has(flag::RUNS_QUEUE) {
+        if call.has(flag::RUNS_QUEUE) && self.session.client.multi.is_some() {
             self.session.queue.needs()
-        } else if call.has(flag::ENDS_MULTI) {
-            0
         } else {
-            flag::DENY_OOM
+            0
         }
     }
 
@@ -297,7 +292,8 @@ impl Run<'_, '_, '_> {
     #[cold]
     fn make_room(&mut self) -> bool {
         self.held.release();
-        let has_room = self.cx.server.make_room(self.worker);
+        let is_waiting = self.session.short_since.is_some();
+        let has_room = self.cx.server.make_room(self.worker, is_waiting);
         self.cx.tell_others(self.worker);
         has_room
     }

@@ -8,7 +8,8 @@
 //! missing, as in Redis, but only as long as that is little ([`slack`]). Beyond that it waits for the thread that evicts
 //! what is left over.
 //!
-//! **Invariant:** nothing waits for longer than [`WAIT_MAX`], and nothing that frees memory waits.
+//! **Invariant:** nothing waits for longer than [`WAIT_MAX`] but for evictions that get on, and nothing that frees memory
+//! waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -72,6 +73,8 @@ pub struct Pressure {
     called: Condvar,
     /// Clients that wait for memory.
     waiting: AtomicU32,
+    /// When one of them has evicted last, Unix milliseconds.
+    turn_ms: AtomicU64,
 }
 
 impl Pressure {
@@ -91,6 +94,11 @@ impl Pressure {
             self.called.wait_for(&mut door, max);
         }
         self.is_called.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a client that waits may evict at `now_ms`: one of them in a millisecond.
+    fn takes_turn(&self, now_ms: u64) -> bool {
+        self.turn_ms.swap(now_ms, Ordering::Relaxed) != now_ms
     }
 
     /// Notes at `now_ms` whether there is too little memory.
@@ -191,11 +199,15 @@ impl Server {
     }
 
     /// Evicts keys where more memory is in use than may be; whether a command that needs some may run then. The thread
-    /// holds a pass and no lock.
+    /// holds a pass and no lock. Of those who have waited for it already (`is_waiting`) one evicts each millisecond.
     #[cold]
-    pub fn make_room(&self, kit: &mut Kit) -> bool {
+    pub fn make_room(&self, kit: &mut Kit, is_waiting: bool) -> bool {
         let live = self.params.live();
-        let may_run = self.evict_for(kit, eviction_time(live.eviction_tenacity()), KEYS_AT_ONCE);
+        let may_run = if is_waiting && !self.pressure.takes_turn(kit.now_ms()) {
+            self.evicts()
+        } else {
+            self.evict_for(kit, eviction_time(live.eviction_tenacity()), KEYS_AT_ONCE)
+        };
         let (used, max) = (self.used_bytes(), live.maxmemory());
         self.pressure.note(used > max, kit.now_ms());
         if used <= max {
@@ -303,8 +315,8 @@ impl Server {
     #[cold]
     pub fn awaits_memory(&self, since: Instant) -> bool {
         let max = self.params.live().maxmemory();
-        let comes = self.evicts() || self.engine.margin(max, self.held_bytes()) != Margin::None;
-        comes && since.elapsed() < WAIT_MAX
+        // While keys can be evicted there is memory, however long that takes.
+        self.evicts() || self.engine.margin(max, self.held_bytes()) != Margin::None && since.elapsed() < WAIT_MAX
     }
 
     /// Whether more is in use than a command that needs memory may find.
@@ -314,12 +326,15 @@ impl Server {
         max != 0 && self.used_bytes() > max.saturating_add(slack)
     }
 
-    /// Returns when there is memory again, or none to be waited for.
+    /// Returns when there is memory again, or none to be waited for, or there may be some for who evicts.
     pub async fn wait_for_memory(&self, since: Instant) {
         let _waiting = Waiting::begin(&self.pressure);
         while self.is_short() && self.awaits_memory(since) {
             let many = self.pressure.waiting.load(Ordering::Relaxed) / LOOKS_AT_ONCE;
             tokio::time::sleep(LOOK_AGAIN_MAX.min(LOOK_AGAIN * (1 + many))).await;
+            if self.evicts() {
+                break;
+            }
         }
     }
 }

@@ -21,3 +21,4 @@ mod model;
 #[cfg(feature = "peer-tests")]
 mod scenarios;
 mod script;
+mod waiting;

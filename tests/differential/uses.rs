@@ -157,6 +157,11 @@ EVAL_RO return{redis.call('get','a')} 0
 MULTI
 SET a 1
 EXEC
+MULTI
+GET l
+DEL nosuch
+EXEC
+HEXPIRE hash 100 FIELDS 1 f
 CONFIG SET maxmemory-policy volatile-lru
 SET a 1
 FLUSHALL

@@ -14,7 +14,7 @@ use crate::resp::{Args, Reply};
 
 pub(super) const HEXPIRE: Spec = Spec {
     since: "7.4.0",
-    flags: flag::DENY_OOM | flag::FAST,
+    flags: flag::FAST,
     acl: &["hash"],
     keys: &[first_key(&["RW", "update"])],
     summary: "Sets how many seconds fields have left to live",

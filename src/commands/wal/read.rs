@@ -22,6 +22,7 @@ use crate::commands::blocking::{UNBLOCKED, sleep};
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::rights;
 use crate::commands::spec::{Access, Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::{parse_i64, parse_u64};
 use crate::engine::Engine;
@@ -29,7 +30,7 @@ use crate::engine::effect::{Effect, decode_all};
 use crate::engine::field::{Field, Unfit, of_effect};
 use crate::engine::ids::CollectionId;
 use crate::page::Malformed;
-use crate::resp::{Args, Proto, Reply};
+use crate::resp::{Args, OwnedRequest, Proto, Reply};
 use crate::wal::{Lsn, Record, WalError};
 
 const COUNT_DEFAULT: u64 = 1000;
@@ -125,9 +126,22 @@ fn read(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result
     }
     let block = (block_ms > 0).then(|| Duration::from_millis(block_ms));
     let waiter = cx.client.handle.block();
+    let (server, commands, command) = (Arc::clone(cx.server), cx.commands, cx.command);
+    let (handle, database, rights_at) = (
+        Arc::clone(&cx.client.handle),
+        cx.client.database,
+        server.acl.generation(),
+    );
+    let asked = OwnedRequest::from_slices(&args.iter().collect::<Vec<_>>());
     Ok(Flow::Blocked(Box::pin(async move {
         match waiter.until(following.first_shown(request, block)).await {
-            Ok(Ok(Some(made))) => Ok(late(made)),
+            Ok(Ok(Some(made))) => {
+                // Its rights may be others than when it began to wait.
+                if server.acl.generation() != rights_at {
+                    rights::check_again((&server, commands), &handle, (command, asked.args()), database)?;
+                }
+                Ok(late(made))
+            }
             Ok(Err(error)) => Err(error),
             Err(HasEnded::Unblocked(Unblocked::Refused)) => Err(UNBLOCKED),
             Ok(Ok(None)) | Err(_) => Ok(following.nothing()),

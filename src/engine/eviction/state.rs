@@ -111,11 +111,7 @@ impl Eviction {
 
     /// How many entries are looked at for each key that goes.
     pub(super) fn samples(&self) -> usize {
-        self.samples.load(Ordering::Relaxed) as usize
-            * std::env::var("X_NEI")
-                .ok()
-                .and_then(|n| n.parse().ok())
-                .unwrap_or(NEIGHBOURS)
+        self.samples.load(Ordering::Relaxed) as usize * NEIGHBOURS
     }
 
     /// Has `count` count the shares anew if they are older than `age_max_ms`.
