@@ -359,7 +359,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         let gone = gone.ok_or_else(|| CollectionError::NotAttached(slot.name.to_string()))?;
         engine.note_settings();
         self.note_all_stale();
-        engine.reaper().retire_shared(vec![drop_if_last(gone, None)]);
+        engine.retire_collections(vec![drop_if_last(gone, None)]);
         self.orphan(waiting);
         Ok(())
     }

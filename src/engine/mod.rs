@@ -69,7 +69,7 @@ use index::{PageWrite, PreImageSink};
 use memory::{Margin, Meter};
 use pace::{PRE_IMAGE_BYTES_MAX, Pace};
 use preimage::PreImages;
-use reaper::Reaper;
+use reaper::{DropIfLast, Reaper};
 use registry::Registry;
 use settings::FsyncClass;
 use tap::Tap;
@@ -296,6 +296,13 @@ impl Engine {
     /// Background drops.
     pub fn reaper(&self) -> &Reaper {
         &self.reaper
+    }
+
+    /// Has collections dropped that are no more, once nobody else has them.
+    pub fn retire_collections(&self, gone: Vec<DropIfLast>) {
+        // Many keys may have gone with them.
+        self.eviction.forget_shares();
+        self.reaper.retire_shared(gone);
     }
 
     /// The write-ahead log; before the data is there, one that writes nothing.

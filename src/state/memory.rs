@@ -237,7 +237,11 @@ impl Server {
             found = kit.evict(engine, Among::All);
             (evicted, target) = (evicted.saturating_add(1), max - headroom);
         }
-        let found = found || can_evict && evicted > 0 && self.excess_bytes(max) == 0;
+        let found = match evicted {
+            // What is about to be free is enough; what is there beyond that may still not exceed the limit.
+            0 => found && engine.has_evictable(kit.now_ms()),
+            _ => found || can_evict && self.excess_bytes(max) == 0,
+        };
         self.pressure.is_exhausted.store(can_evict && !found, Ordering::Relaxed);
         if evicted > 0 {
             self.note_eviction(kit, began.elapsed());

@@ -41,6 +41,12 @@ impl Engine {
         self.eviction.refresh_shares(now_ms, age_max_ms, || self.count_shares());
     }
 
+    /// Whether there are keys that may go, as of the last count.
+    pub fn has_evictable(&self, now_ms: u64) -> bool {
+        self.refresh_shares(now_ms, SHARES_AGE_MAX_MS);
+        self.eviction.shares.read().total() > 0
+    }
+
     /// O(collections and their shards).
     fn count_shares(&self) -> Shares {
         let slots: Vec<_> = self.registry().slots().cloned().collect();

@@ -64,7 +64,7 @@ impl Eviction {
     }
 
     /// Has the shares counted anew when they are next looked at.
-    pub(super) fn forget_shares(&self) {
+    pub fn forget_shares(&self) {
         self.counted_at_ms.store(0, Ordering::Relaxed);
     }
 

@@ -118,7 +118,7 @@ impl Scope<'_> {
     pub(in crate::engine) fn retire_whole(&mut self, gone: Vec<DropIfLast>) {
         match self.last_whole() {
             Some(whole) => whole.gone.extend(gone),
-            None => self.engine.reaper().retire_shared(gone),
+            None => self.engine.retire_collections(gone),
         }
     }
 
@@ -170,7 +170,7 @@ impl Scope<'_> {
         engine.note_settings();
         if !made.is_empty() {
             let made = made.into_iter().map(|made| drop_if_last(made, None));
-            engine.reaper().retire_shared(made.collect());
+            engine.retire_collections(made.collect());
         }
     }
 
@@ -188,7 +188,7 @@ impl Scope<'_> {
             .for_each(|orphan| self.worker.ready.note_orphan(orphan));
         drop((registry, kept));
         if !gone.is_empty() {
-            self.engine.reaper().retire_shared(gone);
+            self.engine.retire_collections(gone);
         }
     }
 }
