@@ -20,6 +20,8 @@ APP = pathlib.Path(sys.argv[0]).stem
 URL = f"redis://{HOST}:{PORT}"
 # The server's clock and this one are the same, but may be read at other times.
 SLACK = 0.01
+# The commands by which scripts are run.
+SCRIPTS = ("eval", "evalsha", "fcall")
 _workers = []
 
 
@@ -104,13 +106,13 @@ def _end_workers(show):
             sys.stderr.write(log.read().decode(errors="replace"))
 
 
-def script_calls(r):
+def calls_of(r, commands):
     stats = r.info("commandstats")
-    return sum(stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("eval", "evalsha", "fcall"))
+    return sum(stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in commands)
 
 
-def run(package, seconds, *sections):
-    """Runs a whole application: each section must have used scripts, and all be done within `seconds`."""
+def run(package, seconds, *sections, uses=SCRIPTS):
+    """Runs a whole application: each section must have used one of these commands, and all be done within `seconds`."""
 
     def too_late():
         print(f"{APP}: no end after {seconds} s", file=sys.stderr)
@@ -124,18 +126,18 @@ def run(package, seconds, *sections):
     watchdog.start()
     r = redis.Redis(HOST, PORT, decode_responses=True)
     r.flushall()
-    before = script_calls(r)
+    before = calls_of(r, uses)
     passed = False
     try:
         for section in sections:
-            called = script_calls(r)
+            called = calls_of(r, uses)
             section(r)
-            check(f"{section.__name__} has run scripts", script_calls(r) > called, True)
+            check(f"{section.__name__} has called {'/'.join(uses)}", calls_of(r, uses) > called, True)
         passed = True
     finally:
         _end_workers(show=not passed)
-    total = script_calls(r) - before
+    total = calls_of(r, uses) - before
     r.flushall()
-    print(f"{APP} {importlib.metadata.version(package)}: ok, {total} calls of scripts", flush=True)
+    print(f"{APP} {importlib.metadata.version(package)}: ok, {total} calls of {'/'.join(uses)}", flush=True)
     # What an application has left open must neither keep the run alive nor complain at its end.
     os._exit(0)

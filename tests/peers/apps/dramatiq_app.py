@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Stock dramatiq, its workers and its results at a server: `dramatiq_app.py HOST PORT`. Empties that server."""
+
+import os
+import signal
+import sys
+import time
+
+import redis
+from dramatiq import group, pipeline
+from dramatiq.rate_limits import Barrier, BucketRateLimiter, WindowRateLimiter
+from dramatiq.results import ResultFailure
+
+from shared import HOST, PORT, SLACK, URL, at_once, check, checked, raises, run, start_worker, stop_worker, until
+
+os.environ["APP_URL"] = URL
+import dramatiq_tasks as tasks  # noqa: E402: it reads where the server is
+
+WAIT_MS = 20_000
+
+
+def start(*arguments):
+    return start_worker(sys.executable, "-m", "dramatiq", "dramatiq_tasks", "--threads", "4", *arguments)
+
+
+def get(message):
+    return message.get_result(block=True, timeout=WAIT_MS)
+
+
+def messages(r):
+    sent = [tasks.add.send(number, number) for number in range(200)]
+    check("results", [get(each) for each in sent], [2 * number for number in range(200)])
+    check("each once", sorted(r.lrange("added", 0, -1)), sorted(f"{number}+{number}" for number in range(200)))
+    check("added up", get(tasks.total.send([1, 2, 3])), 6)
+    check("a pipeline", get(pipeline([tasks.add.message(1, 2), tasks.add.message(3), tasks.add.message(4)]).run()), 10)
+    many = group([tasks.add.message(number, 1) for number in range(30)])
+    many.add_completion_callback(tasks.finished.message())
+    many.run()
+    check("a group", list(many.get_results(block=True, timeout=WAIT_MS)), list(range(1, 31)))
+    until("its callback", lambda: r.llen("finished") == 1, 20)
+    r.script_flush()
+    check("after SCRIPT FLUSH", get(tasks.add.send(20, 22)), 42)
+    checked("200 messages of two processes, each once; results, pipelines, a group and its end")
+
+
+def times(r):
+    start = time.time()
+    for ms in (1200, 400, 800):
+        tasks.timed.send_with_options(args=(f"in:{ms}",), delay=ms)
+    retried, hopeless = tasks.failing.send("fails", 2), tasks.failing.send("hopeless", 9)
+    check("retried", get(retried), 3)
+    tries = list(map(float, r.lrange("times:fails", 0, -1)))
+    # What it waits is between half of the least and the most that it may.
+    check("not too early", [after - before >= 0.1 - SLACK for before, after in zip(tries, tries[1:])], [True, True])
+    until("given up", lambda: r.llen("times:hopeless") == 4, 20)
+    raises(ResultFailure, "actor raised ValueError: failure 4", lambda: get(hopeless))
+    until("all ran", lambda: r.exists("times:in:400", "times:in:800", "times:in:1200") == 3, 20)
+    at = {ms: list(map(float, r.lrange(f"times:in:{ms}", 0, -1))) for ms in (400, 800, 1200)}
+    check("each once", [len(ran) for ran in at.values()], [1, 1, 1])
+    check("too early", [ms for ms, ran in at.items() if ran[0] < start + ms / 1000 - SLACK], [])
+    dead = redis.Redis(HOST, PORT, db=1)
+    until("dead", lambda: dead.zcard("dramatiq:default.XQ") == 1, 20)
+    checked("delays and retries, as often as wanted, none early; what fails for good is among the dead")
+
+
+def rates(r):
+    for number in range(12):
+        tasks.limited.send(number)
+    until("all ran", lambda: r.llen("limited") == 12, 20)
+    seen = set(map(int, r.lrange("at-a-time", 0, -1)))
+    check("at a time", (sorted(map(int, r.lrange("limited", 0, -1))), seen <= {1, 2}), (list(range(12)), True))
+
+    def acquired(limiter):
+        with limiter.acquire(raise_on_failure=False) as got:
+            return got
+
+    window = WindowRateLimiter(tasks.rates, "window", limit=7, window=60)
+    check("a window", sum(at_once(20, lambda _: acquired(window))), 7)
+    bucket = BucketRateLimiter(tasks.rates, "bucket", limit=5, bucket=60_000)
+    check("a bucket", sum(at_once(20, lambda _: acquired(bucket))), 5)
+    barrier = Barrier(tasks.rates, "barrier", ttl=60_000)
+    check("made once", (barrier.create(parties=5), barrier.create(parties=3)), (True, False))
+    check("the last of all", sorted(at_once(5, lambda _: barrier.wait(block=False))), [False] * 4 + [True])
+    checked("12 messages, no more than 2 at a time; windows, buckets and a barrier asked by many at once")
+
+
+def lost(r, workers):
+    tasks.holds.send("held")
+    until("it has started", lambda: r.llen("times:held") == 1, 20)
+    for worker in workers:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+    second = start("--processes", "1")
+    until("it ran again", lambda: r.llen("times:held") == 2, 25)
+    check("results are kept", get(tasks.add.send(1, 1)), 2)
+    stop_worker(second)
+    checked("what killed workers held runs again")
+
+
+def one_thread(r):
+    for number in range(10):
+        tasks.usual.send(number)
+        tasks.urgent.send(number)
+    worker = start_worker(
+        sys.executable, "-m", "dramatiq", "dramatiq_tasks", "--threads", "1", "--processes", "1", "--queues", "ordered"
+    )
+    until("all ran", lambda: r.llen("ordered") == 20, 20)
+    stop_worker(worker)
+    ran = r.lrange("ordered", 0, -1)
+    check("each once", sorted(ran), sorted(f"{kind} {number}" for kind in ("urgent", "usual") for number in range(10)))
+    broker = redis.Redis(HOST, PORT, db=1)
+    check("nothing left", [broker.llen(f"dramatiq:{queue}") for queue in ("default", "default.DQ", "ordered")], [0] * 3)
+    checked("20 messages of one thread, each once, and nothing left")
+
+
+def main(r):
+    workers = [start("--processes", "2")]
+    messages(r)
+    times(r)
+    rates(r)
+    lost(r, workers)
+    one_thread(r)
+
+
+run("dramatiq", 90, main)
