@@ -3,8 +3,9 @@
 // Deadlines are generous and only guard against hanging; what is checked does not depend on the machine's speed.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 
 export const require = createRequire(import.meta.url);
 export const host = process.argv[2];
@@ -12,6 +13,11 @@ export const port = Number(process.argv[3]);
 export const app = basename(process.argv[1], ".mjs");
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Of a package that does not let its package.json be required. */
+export function versionOf(name) {
+  return JSON.parse(readFileSync(join(process.env.NODE_PATH, name, "package.json"))).version;
+}
 
 /** Tells what has been shown; a section that says nothing has shown nothing. */
 export function checked(what) {
