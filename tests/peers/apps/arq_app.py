@@ -123,4 +123,4 @@ def main(r):
     asyncio.run(everything(r))
 
 
-run("arq", 90, main, uses=("exec",))
+run("arq", 30, main, uses=("exec",))

@@ -187,4 +187,4 @@ def sessions(r):
     checked("sessions of 8 visitors, 25 visits each, logins and logouts, ends of time")
 
 
-run("django-redis", 60, caching, redis_only, pages, sessions, uses=("get", "mget"))
+run("django-redis", 30, caching, redis_only, pages, sessions, uses=("get", "mget"))

@@ -122,4 +122,4 @@ def main(r):
     one_thread(r)
 
 
-run("dramatiq", 90, main)
+run("dramatiq", 30, main)

@@ -15,8 +15,8 @@ from dramatiq.results.backends import RedisBackend as ResultsBackend
 URL = os.environ["APP_URL"]
 r = redis.Redis.from_url(URL, decode_responses=True)
 # What a lost worker held goes back soon, when another looks for it, which it does by chance.
-broker = RedisBroker(url=f"{URL}/1", heartbeat_timeout=3000, maintenance_chance=300_000)
-results = ResultsBackend(url=f"{URL}/2")
+broker = RedisBroker(url=f"{URL}/1", heartbeat_timeout=5000, maintenance_chance=300_000)
+results = ResultsBackend(url=f"{URL}/2?socket_timeout=60")
 rates = RatesBackend(url=f"{URL}/3")
 broker.add_middleware(Results(backend=results))
 broker.add_middleware(GroupCallbacks(rates))

@@ -133,7 +133,7 @@ async function limits(sites) {
   checked("limits of two servers: 37 of 100 at once, windows that end, and what goes well counts not");
 }
 
-await run(redis, versionOf("connect-redis"), 60, async () => {
+await run(redis, versionOf("connect-redis"), 30, async () => {
   const sites = [await site(), await site()];
   await sessions(sites);
   await limits(sites);

@@ -113,4 +113,4 @@ def main(r):
     order(r)
 
 
-run("huey", 90, main, uses=("zadd", "zpopmin", "bzpopmin", "evalsha"))
+run("huey", 30, main, uses=("zadd", "zpopmin", "bzpopmin", "evalsha"))

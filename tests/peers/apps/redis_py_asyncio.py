@@ -167,6 +167,11 @@ async def blocking(client, protocol):
     checked(f"RESP{protocol}: 200 items to 10 that block, each once; what gave up waiting takes nothing")
 
 
+def entries_of(read):
+    """Of one stream; by RESP3 it is a dict whose values are lists of such lists."""
+    return read["stream"][0] if isinstance(read, dict) else read[0][1]
+
+
 async def groups(client, protocol):
     await client.xgroup_create("stream", "group", id="0", mkstream=True)
     seen = []
@@ -174,9 +179,7 @@ async def groups(client, protocol):
     async def consume(name):
         while True:
             read = await client.xreadgroup("group", name, {"stream": ">"}, count=7, block=5000)
-            entries = [(id, fields) for _, entries in (read.items() if isinstance(read, dict) else read)
-                       for id, fields in (entries[0] if entries and isinstance(entries[0], list) else entries)]
-            for id, fields in entries:
+            for id, fields in entries_of(read):
                 if fields["n"] == "end":
                     return await client.xack("stream", "group", id)
                 seen.append(int(fields["n"]))
@@ -199,7 +202,8 @@ async def groups(client, protocol):
 
 
 async def everything(protocol):
-    client = redis.asyncio.Redis(host=HOST, port=PORT, protocol=protocol, decode_responses=True)
+    # What blocks may do so for longer than it would wait for an answer.
+    client = redis.asyncio.Redis(host=HOST, port=PORT, protocol=protocol, decode_responses=True, socket_timeout=60)
     for section in (pipelines, subscriptions, locks, blocking, groups):
         await client.flushall()
         await section(client, protocol)
@@ -249,4 +253,4 @@ def caching(r):
     checked("what is cached is asked for once, and again once it has changed, expired or been flushed")
 
 
-run("redis", 60, resp2, resp3, caching, uses=("exec", "publish", "evalsha", "client|tracking"))
+run("redis", 30, resp2, resp3, caching, uses=("exec", "publish", "evalsha", "client|tracking"))

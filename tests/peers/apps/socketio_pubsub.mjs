@@ -37,7 +37,7 @@ async function served(name, connect, create, key) {
     const now = Number(/total_connections_received:(\d+)/.exec(await redis.info("stats"))[1]);
     return now >= connections + before && (await channels()) === before;
   });
-  await until("they know each other", async () => (await both[1].io.fetchSockets()).length === clients.length);
+  await until("they know each other", async () => (await both[1].io.fetchSockets()).length === clients.length, 20);
   both[1].io.emit("said", "after the loss");
   await expect(clients, ["after the loss"]);
   clients.forEach((each) => each.disconnect());
@@ -45,7 +45,7 @@ async function served(name, connect, create, key) {
   checked(`${name}: two servers, broadcasts, rooms, acknowledgements, sockets of the other, lost subscriptions`);
 }
 
-await run(redis, version, 60, async () => {
+await run(redis, version, 30, async () => {
   await served("node-redis", byNodeRedis, createAdapter, "one");
   await served("ioredis", byIoredis, createAdapter, "two");
   await served("sharded channels by node-redis", byNodeRedis, createShardedAdapter, "three");

@@ -41,7 +41,7 @@ export async function client({ port }, options = {}) {
 
 /** Waits for what each of them must have got since, and that it is just this. */
 export async function expect(clients, wanted) {
-  await until("all has come", () => clients.every((each) => got(each).length >= wanted.length));
+  await until("all has come", () => clients.every((each) => got(each).length >= wanted.length), 20);
   for (const each of clients) {
     assert.deepEqual(got(each).splice(0), wanted);
   }
@@ -116,7 +116,7 @@ export async function together(both) {
   for (const each of both) {
     for (let index = 0; index < PER_SERVER; index += 1) clients.push(await client(each));
   }
-  await until("they know each other", async () => (await both[0].io.fetchSockets()).length === clients.length);
+  await until("they know each other", async () => (await both[0].io.fetchSockets()).length === clients.length, 20);
   await broadcasts(both, clients);
   await rooms(both, clients);
   await acknowledgements(both, clients);

@@ -37,7 +37,7 @@ async function recovered(both) {
   assert.deepEqual(clients.map((each) => [each.recovered, each.id]), ids.map((id) => [true, id]));
   const served = both.map(({ io }) => ids.filter((id) => io.of("/").sockets.has(id)));
   assert.deepEqual(served, [[ids[1], ids[3]], [ids[0], ids[2]]]);
-  await until("all has come", () => clients.every((each) => got(each).length >= missed.length));
+  await until("all has come", () => clients.every((each) => got(each).length >= missed.length), 20);
   for (const each of clients) assert.deepEqual(got(each).splice(0).sort(), [...missed].sort());
   both[1].io.to("kept").emit("said", "still in the room");
   await expect(clients, ["still in the room"]);
@@ -70,7 +70,7 @@ async function served(name, connect, streamName) {
   checked(`${name}: two servers, broadcasts, rooms, acknowledgements, clients that come back to the other server`);
 }
 
-await run(redis, version, 60, async () => {
+await run(redis, version, 30, async () => {
   await served("node-redis", byNodeRedis, "one");
   await served("ioredis", byIoredis, "two");
 }, ["xadd"]);
