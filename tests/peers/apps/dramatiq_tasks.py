@@ -15,7 +15,7 @@ from dramatiq.results.backends import RedisBackend as ResultsBackend
 URL = os.environ["APP_URL"]
 r = redis.Redis.from_url(URL, decode_responses=True)
 # What a lost worker held goes back soon, when another looks for it, which it does by chance.
-broker = RedisBroker(url=f"{URL}/1", heartbeat_timeout=5000, maintenance_chance=300_000)
+broker = RedisBroker(url=f"{URL}/1", heartbeat_timeout=4000, maintenance_chance=500_000)
 results = ResultsBackend(url=f"{URL}/2?socket_timeout=60")
 rates = RatesBackend(url=f"{URL}/3")
 broker.add_middleware(Results(backend=results))
@@ -67,13 +67,3 @@ def holds(name):
 @dramatiq.actor
 def finished():
     r.rpush("finished", time.time())
-
-
-@dramatiq.actor(priority=0, queue_name="ordered")
-def urgent(number):
-    r.rpush("ordered", f"urgent {number}")
-
-
-@dramatiq.actor(priority=100, queue_name="ordered")
-def usual(number):
-    r.rpush("ordered", f"usual {number}")
