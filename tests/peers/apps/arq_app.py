@@ -11,7 +11,7 @@ from arq import create_pool
 from arq.connections import RedisSettings
 from arq.jobs import Job, JobStatus
 
-from shared import HOST, PORT, SLACK, URL, check, checked, run, start_worker, stop_worker
+from shared import HOST, PORT, SLACK, check, checked, run, start_worker, stop_worker
 
 WAIT = 20
 
@@ -70,14 +70,14 @@ async def times(r, pool):
         raise AssertionError("a job that fails for good")
     except Exception as error:
         check("given up", (str(error), r.llen("times:hopeless")), ("max 4 retries exceeded", 4))
-    check("still to come", (await far.status(), [job.args for job in await pool.queued_jobs() if job.function == "timed"]),
-          (JobStatus.deferred, [("far",)]))
+    waiting = [job.args for job in await pool.queued_jobs() if job.function == "timed"]
+    check("still to come", (await far.status(), waiting), (JobStatus.deferred, [("far",)]))
     check("never", (await far.abort(timeout=WAIT, poll_delay=0.05), r.exists("times:far")), (True, 0))
     endless = await pool.enqueue_job("endless")
     await until("it has started", lambda: r.llen("endless") == 1)
     check("in progress", await endless.status(), JobStatus.in_progress)
-    check("aborted", (await endless.abort(timeout=WAIT, poll_delay=0.05), await endless.status()),
-          (True, JobStatus.complete))
+    aborted = await endless.abort(timeout=WAIT, poll_delay=0.05)
+    check("aborted", (aborted, await endless.status()), (True, JobStatus.complete))
     checked("deferred and retried jobs, none early, as often as wanted; aborted before and while they run")
 
 

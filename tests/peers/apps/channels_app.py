@@ -21,7 +21,7 @@ seen = collections.defaultdict(set)
 
 
 async def receive_new(layer, channel, seconds):
-    """The next message that has not come yet: what the layer of lists gives may come again, if another reads at once."""
+    """The next message that has not come yet: those of the layer of lists may come again, if another reads at once."""
     while True:
         message = await asyncio.wait_for(layer.receive(channel), seconds)
         if message["n"] not in seen[channel]:

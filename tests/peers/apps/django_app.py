@@ -11,7 +11,7 @@ import uuid
 import django
 from django.conf import settings
 
-from shared import URL, at_once, calls_of, check, checked, raises, run, until
+from shared import URL, at_once, check, checked, raises, run, until
 
 REDIS = "django_redis.cache.RedisCache"
 settings.configure(
@@ -138,7 +138,8 @@ def redis_only(r):
 
     at_once(6, turn)
     check("turns", cache.get("turns"), 30)
-    check("nx", (cache.set("once", 1, nx=True), bool(cache.set("once", 2, nx=True)), cache.get("once")), (True, False, 1))
+    once = [bool(cache.set("once", number, nx=True)) for number in (1, 2)]
+    check("set once", (once, cache.get("once")), ([True, False], 1))
     checked("times, patterns of keys, and a lock that 6 take in turn")
 
 

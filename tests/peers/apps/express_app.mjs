@@ -18,9 +18,9 @@ const SLACK_MS = 10;
 const stores = [];
 const clients = [];
 
-function limiter(prefix, windowMs, limit, client, options = {}) {
+function limiter(prefix, windowMs, limit, client, more = {}) {
   const store = new LimitStore({ prefix, sendCommand: (...command) => client.sendCommand(command) });
-  return rateLimit({ windowMs, limit, store, standardHeaders: true, legacyHeaders: false, validate: false, ...options });
+  return rateLimit({ windowMs, limit, store, standardHeaders: true, legacyHeaders: false, validate: false, ...more });
 }
 
 async function site() {
@@ -49,7 +49,9 @@ async function site() {
       answer.json({});
     });
   });
-  app.get("/logout", (request, answer, next) => request.session.destroy((error) => (error ? next(error) : answer.json({}))));
+  app.get("/logout", (request, answer, next) => {
+    request.session.destroy((error) => (error ? next(error) : answer.json({})));
+  });
   const http = createServer(app);
   await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
   return `http://127.0.0.1:${http.address().port}`;
@@ -89,7 +91,7 @@ async function sessions(sites) {
   assert.deepEqual(JSON.parse(await redis.get(first.key())).visits, 26);
   const left = await redis.ttl(first.key());
   assert.ok(left > 900 && left <= 1000);
-  const ids = await new Promise((resolve, reject) => stores[1].ids((error, all) => (error ? reject(error) : resolve(all))));
+  const ids = await stores[1].ids();
   assert.deepEqual(ids.map((id) => `sess:${id}`).sort(), visitors.map((each) => each.key()).sort());
   await first.get("/logout");
   assert.deepEqual(await first.get("/visit"), { visits: 1, user: null });
@@ -100,7 +102,7 @@ async function sessions(sites) {
   const forged = visitor(sites);
   forged.cookie = "connect.sid=s%3Aforged.aaaa";
   assert.deepEqual(await forged.get("/visit"), { visits: 1, user: null });
-  await new Promise((resolve, reject) => stores[0].clear((error) => (error ? reject(error) : resolve())));
+  await stores[0].clear();
   assert.deepEqual(await redis.keys("sess:*"), []);
   checked("sessions of 10 visitors at two servers, 26 visits each, logins and logouts, ends of time");
 }

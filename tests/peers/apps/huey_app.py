@@ -8,7 +8,7 @@ import time
 
 from huey.exceptions import TaskException, TaskLockedException
 
-from shared import SLACK, URL, at_once, check, checked, raises, run, start_worker, until
+from shared import SLACK, URL, at_once, check, checked, run, start_worker, until
 
 os.environ["APP_URL"] = URL
 import huey_tasks as tasks  # noqa: E402: it reads where the server is
@@ -38,9 +38,10 @@ def tasks_done(r):
     check("each once", sorted(r.lrange("added", 0, -1)), sorted(f"{number}+{number}" for number in range(200)))
     check("by more than one", r.scard("workers") > 1, True)
     check("taken with their reading", tasks.huey.result_count(), 0)
-    check("a pipeline", list(get(tasks.huey.enqueue(tasks.add.s(1, 2).then(tasks.add, 3).then(tasks.add, 4)))), [3, 6, 10])
-    check("mapped", tasks.add.map([(number, 1) for number in range(30)]).get(blocking=True, timeout=WAIT),
-          list(range(1, 31)))
+    piped = tasks.huey.enqueue(tasks.add.s(1, 2).then(tasks.add, 3).then(tasks.add, 4))
+    check("a pipeline", list(get(piped)), [3, 6, 10])
+    mapped = tasks.add.map([(number, 1) for number in range(30)])
+    check("mapped", mapped.get(blocking=True, timeout=WAIT), list(range(1, 31)))
     checked("200 tasks of two consumers, each once; results, pipelines")
 
 

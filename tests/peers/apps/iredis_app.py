@@ -10,16 +10,16 @@ import tempfile
 from shared import HOST, PORT, at_once, check, checked, run
 
 MAIN = "import sys; from iredis.entry import main; sys.exit(main())"
-# It notes there what it was told, and would read its settings.
-home = tempfile.mkdtemp()
 
 
 def told(*lines, options=("--decode", "utf-8")):
     """The lines that it answers."""
     command = (sys.executable, "-c", MAIN, "-h", HOST, "-p", str(PORT), *options)
-    ran = subprocess.run(
-        command, input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=30, env={**os.environ, "HOME": home}
-    )
+    text = "\n".join(lines) + "\n"
+    # It would read settings at home.
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "HOME": home}
+        ran = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, env=environment)
     check("exit code", (ran.returncode, ran.stderr), (0, ""))
     return ran.stdout.splitlines()
 
@@ -60,7 +60,8 @@ def transactions(r):
     check("discarded", told("MULTI", "SET a 9", "DISCARD", "GET a"), ["OK", "QUEUED", "OK", "2"])
     at_once(4, lambda index: told(*["INCR counter"] * 50, f"SET done:{index} yes"))
     check("counted", (r.get("counter"), len(r.keys("done:*"))), ("200", 4))
-    check("another database", told("SET only there", "GET only", options=("-n", "5", "--decode", "utf-8")), ["OK", "there"])
+    elsewhere = told("SET only there", "GET only", options=("-n", "5", "--decode", "utf-8"))
+    check("another database", elsewhere, ["OK", "there"])
     check("not here", r.exists("only"), 0)
     checked("transactions, 200 increments of 4 at once, another database")
 

@@ -96,7 +96,12 @@ def locks_of_asyncio(r):
 
     asyncio.run(all_turns())
     check("turns", (r.get("tasks:counter"), free("tasks")), ("20", True))
-    ids = at_once(5, lambda _: [next(each) for each in [NextID(key="ids", masters=masters, num_tries=50)] for _ in range(20)])
+
+    def numbers(_):
+        ids = NextID(key="ids", masters=masters, num_tries=50)
+        return [next(ids) for _ in range(20)]
+
+    ids = at_once(5, numbers)
     got = sum(ids, [])
     check("each number is given once", (len(set(got)), [each == sorted(each) for each in ids]), (100, [True] * 5))
     checked("20 turns of 5 tasks under such a lock; 100 numbers for 5 threads, none twice")

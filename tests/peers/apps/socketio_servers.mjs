@@ -25,11 +25,12 @@ function server(adapter, options) {
   return new Promise((resolve) => http.listen(0, "127.0.0.1", () => resolve({ io: made, port: http.address().port })));
 }
 
-/** Two servers with their adapters, `close` for what is opened for them. */
+/** A server for each of these adapters. */
 export async function servers(adapters, options = {}) {
   return Promise.all(adapters.map((adapter) => server(adapter, options)));
 }
 
+/** A client of that server, connected. */
 export async function client({ port }, options = {}) {
   const made = io(`http://127.0.0.1:${port}`, { transports: ["websocket"], reconnectionDelay: 50, ...options });
   seen.set(made, []);

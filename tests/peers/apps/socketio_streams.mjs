@@ -1,5 +1,5 @@
 // Stock socket.io with @socket.io/redis-streams-adapter against a server: `node socketio_streams.mjs HOST PORT`, found
-// through NODE_PATH. Two servers, and clients that come back to the other and get what they missed. Empties that server.
+// through NODE_PATH. Two servers, and clients that come back to the other one. Empties that server.
 
 import assert from "node:assert/strict";
 import { checked, host, port, require, run, sleep, until } from "./shared.mjs";
