@@ -112,6 +112,7 @@ async def lost(r, pool, workers):
 async def everything(r):
     pool = await create_pool(RedisSettings(HOST, PORT))
     workers = [start(), start()]
+    await until("both are there", lambda: r.scard("ready") == 2)
     await jobs(r, pool)
     await times(r, pool)
     await ticks(r)

@@ -11,6 +11,10 @@ from arq.connections import RedisSettings
 r = redis.Redis.from_url(os.environ["APP_URL"], decode_responses=True)
 
 
+async def ready(ctx):
+    r.sadd("ready", os.getpid())
+
+
 async def double(ctx, number):
     r.rpush("doubled", number)
     r.sadd("workers", os.getpid())
@@ -52,6 +56,7 @@ async def tick(ctx):
 class WorkerSettings:
     functions = [double, timed, failing, func(wrong, max_tries=1), endless, held]
     cron_jobs = [cron(tick, second=set(range(60)), keep_result=0)]
+    on_startup = ready
     redis_settings = RedisSettings.from_dsn(os.environ["APP_URL"])
     allow_abort_jobs = True
     max_tries = 4

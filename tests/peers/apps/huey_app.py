@@ -107,6 +107,7 @@ def order(r):
 
 def main(r):
     consumers = [start(3, "process"), start(3, "thread")]
+    until("all workers are there", lambda: r.llen("ready") == 6, WAIT)
     tasks_done(r)
     times(r)
     locks(r)

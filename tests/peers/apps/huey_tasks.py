@@ -12,6 +12,11 @@ r = redis.Redis.from_url(URL, decode_responses=True)
 huey = PriorityRedisHuey("app", url=f"{URL}/1")
 
 
+@huey.on_startup()
+def ready():
+    r.rpush("ready", os.getpid())
+
+
 @huey.task()
 def add(x, y):
     r.rpush("added", f"{x}+{y}")
