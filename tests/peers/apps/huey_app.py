@@ -68,6 +68,8 @@ def times(r):
 
 
 def _error(result):
+    """Its last error; those of the tries before are stored, too, and it keeps what it has read."""
+    result.reset()
     try:
         return result.get() and None
     except TaskException as error:
