@@ -28,7 +28,8 @@ check "DEL" 3 "$(proxy DEL a b c nothing)"
 check "HGETALL" '"f","1","g","2"' "$(proxy HSET hash f 1 g 2 >/dev/null && proxy --csv HGETALL hash)"
 check "ZRANGE" '"a","1.5"' "$(proxy ZADD zset 1.5 a >/dev/null && proxy --csv ZRANGE zset 0 -1 WITHSCORES)"
 check "EVAL" 5 "$(proxy EVAL 'return redis.call("INCRBY", KEYS[1], ARGV[1])' 1 counted 5)"
-check "a value of 3 MB" 3000000 "$(head -c 3000000 /dev/zero | tr '\0' z | proxy -x SET wide >/dev/null && proxy STRLEN wide)"
+check "a value of 3 MB" OK "$(head -c 3000000 /dev/zero | tr '\0' z | proxy -x SET wide)"
+check "its length" 3000000 "$(proxy STRLEN wide)"
 check "it comes back" "$(cli GET wide | sha1sum)" "$(proxy GET wide | sha1sum)"
 checked "commands of one key and of several, scripts, large values"
 
@@ -43,8 +44,8 @@ cat "$dir/pipeline" >&3 &
 timeout 30 head -n 6000 <&3 | tr -d '\r' >"$dir/replies"
 wait $!
 exec 3>&-
-check "replies" "$(for index in {1..2000}; do value=value:$index; printf '+OK\n$%d\n%s\n' ${#value} "$value"; done | sha1sum)" \
-    "$(sha1sum <"$dir/replies")"
+for index in {1..2000}; do value=value:$index; printf '+OK\n$%d\n%s\n' ${#value} "$value"; done >"$dir/wanted"
+check "replies" "" "$(diff "$dir/wanted" "$dir/replies" | head -n 4)"
 check "keys" 2000 "$(cli --scan --pattern 'key:*' | sort -u | wc -l)"
 checked "a pipeline of 4,000 commands, its replies in their order"
 

@@ -29,11 +29,18 @@ sub raises {
 
 sub checked { print "perl_redis_fast: $_[0]\n" }
 
+my ($main, %children) = ($$);
+# If the run fails, it leaves none of them.
+END { kill KILL => keys %children if $$ == $main }
+
 # Runs a part of the work in a process of its own, which leaves with 0 only if it comes to its end.
 sub start {
     my ($call) = @_;
     my $pid = fork // die "fork: $!";
-    return $pid if $pid;
+    if ($pid) {
+        $children{$pid} = 1;
+        return $pid;
+    }
     alarm 60;
     $call->(connected());
     exit 0;
@@ -42,6 +49,7 @@ sub start {
 sub ended {
     for my $pid (@_) {
         waitpid $pid, 0;
+        delete $children{$pid};
         check('exit code of a process', $?, 0);
     }
 }

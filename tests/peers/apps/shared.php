@@ -11,7 +11,7 @@ set_error_handler(function (int $kind, string $text, string $file, int $line): b
     return true;
 });
 
-const SECONDS = 60;
+const SECONDS = 20;
 [, $host, $port] = $argv;
 define('HOST', $host);
 define('PORT', (int) $port);
@@ -57,7 +57,10 @@ function until(string $what, callable $call): mixed
 /** Runs this program once more for one part of the work; its output and errors are the run's own. */
 function start(string ...$arguments): mixed
 {
-    return proc_open([PHP_BINARY, $GLOBALS['argv'][0], HOST, (string) PORT, ...$arguments], [], $_);
+    $process = proc_open([PHP_BINARY, $GLOBALS['argv'][0], HOST, (string) PORT, ...$arguments], [], $_);
+    // If the run fails, it does not wait for the others.
+    register_shutdown_function(fn() => is_resource($process) && proc_terminate($process, 9));
+    return $process;
 }
 
 function ended(array $processes): void
