@@ -8,6 +8,9 @@ use super::node::{Leaf, Node, Place, slot_of, width_of};
 use super::{KeyHash, Keyed, Trie};
 use crate::page::sample::sample;
 
+/// The last cursor there may be.
+const CURSOR_MAX: u64 = i64::MAX as u64;
+
 /// A leaf, and the hashes it is responsible for.
 struct Range<'a, T> {
     leaf: &'a Leaf<T>,
@@ -65,51 +68,57 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
     /// Visits about `count` items from `cursor` on, 0 for the beginning; returns the cursor to go on with, 0 at the
     /// end.
     ///
-    /// Cursors are hashes, visited in their order. So, whatever is put in or taken out between two calls, an item that
-    /// stays is visited exactly once in a walk from 0 to 0. Items of equal hashes are visited together, even if they
-    /// are more than `count`.
-    pub fn scan<'a>(&'a self, mut cursor: u64, count: usize, mut visit: impl FnMut(&'a T)) -> u64 {
-        let mut left = count.max(1);
+    /// Cursors are hashes without their last bit, visited in their order: some clients keep a cursor in a signed
+    /// integer. So, whatever is put in or taken out between two calls, an item that stays is visited exactly once in a
+    /// walk from 0 to 0. Items of one cursor are visited together, even if they are more than `count`.
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a T)) -> u64 {
+        if cursor > CURSOR_MAX {
+            return 0;
+        }
+        let (mut from, mut left) = (cursor << 1, count.max(1));
         loop {
-            let range = self.range_of(cursor);
-            if cursor == range.begin && range.leaf.len() <= left {
+            let range = self.range_of(from);
+            if from == range.begin && range.leaf.len() <= left {
                 range.leaf.firsts().iter().for_each(&mut visit);
                 left -= range.leaf.len();
             } else {
-                let (visited, next) = self.scan_leaf(range.leaf, cursor, left, &mut visit);
+                let (visited, next) = self.scan_leaf(range.leaf, from, left, &mut visit);
                 if let Some(next) = next {
                     return next;
                 }
                 left = left.saturating_sub(visited);
             }
-            cursor = range.end;
-            if cursor == 0 || left == 0 {
-                return cursor;
+            from = range.end;
+            // The items of a cursor may be in two leaves.
+            if from == 0 || left == 0 && from.is_multiple_of(2) {
+                return from >> 1;
             }
         }
     }
 
-    /// Visits up to `count` items of a leaf, those of the least hashes from `cursor` on; returns how many these were
-    /// and, if some remain, the hash to go on with.
+    /// Visits up to `count` items of a leaf, those of the least hashes at or above `from`; returns how many these were
+    /// and, if some remain, the cursor to go on with.
     fn scan_leaf<'a>(
         &self,
         leaf: &'a Leaf<T>,
-        cursor: u64,
+        from: u64,
         count: usize,
         visit: &mut impl FnMut(&'a T),
     ) -> (usize, Option<u64>) {
         let hashed = leaf.firsts().iter().map(|item| (self.hasher.hash(item.key()), item));
-        let mut ahead: Vec<(u64, &T)> = hashed.filter(|(hash, _)| *hash >= cursor).collect();
-        ahead.sort_unstable_by_key(|(hash, _)| *hash);
+        let hashed = hashed.filter(|(hash, _)| *hash >= from);
+        let mut ahead: Vec<(u64, &T)> = hashed.map(|(hash, item)| (hash >> 1, item)).collect();
+        ahead.sort_unstable_by_key(|(cursor, _)| *cursor);
         let mut visited = 0;
-        let mut last = None;
-        for (hash, item) in ahead {
-            if visited >= count && last != Some(hash) {
-                return (visited, Some(hash));
+        // An odd hash has the cursor of the one before, which has been visited.
+        let mut last = (!from.is_multiple_of(2)).then_some(from >> 1);
+        for (cursor, item) in ahead {
+            if visited >= count && last != Some(cursor) {
+                return (visited, Some(cursor));
             }
             visit(item);
             visited += 1;
-            last = Some(hash);
+            last = Some(cursor);
         }
         (visited, None)
     }

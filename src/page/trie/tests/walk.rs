@@ -25,14 +25,15 @@ fn a_scan_visits_what_stays_exactly_once_whatever_comes_and_goes() {
             loop {
                 let mut visits = BTreeMap::<u64, usize>::new();
                 let next = trie.scan(cursor, count, |item| {
-                    *visits.entry(hasher.hash(item.key())).or_default() += 1;
+                    *visits.entry(hasher.hash(item.key()) >> 1).or_default() += 1;
                     *seen.entry(item.key().to_vec()).or_default() += 1;
                 });
-                assert!(visits.keys().all(|hash| *hash >= cursor && (next == 0 || *hash < next)));
+                assert!(next <= i64::MAX as u64, "clients may keep it in a signed integer");
+                assert!(visits.keys().all(|at| *at >= cursor && (next == 0 || *at < next)));
                 let without_last: usize = visits.values().rev().skip(1).sum();
                 assert!(
                     without_last < count.max(1),
-                    "more than the count, and not for equal hashes"
+                    "more than the count, and not of one cursor"
                 );
                 if burst == 0 && next != 0 {
                     assert!(visits.values().sum::<usize>() >= count);
@@ -72,10 +73,10 @@ fn any_cursor_is_harmless() {
     for number in 0..1000 {
         trie.insert(Item::new(&key(number), None, None));
     }
-    for cursor in [1, u64::MAX, u64::MAX - 1, 1 << 63] {
+    for cursor in [1, 1 << 62, u64::MAX >> 1, 1 << 63, u64::MAX - 1, u64::MAX] {
         let ahead = trie
             .iter()
-            .filter(|item| trie.hasher.hash(item.key()) >= cursor)
+            .filter(|item| trie.hasher.hash(item.key()) >> 1 >= cursor)
             .count();
         let mut seen = 0;
         assert_eq!(trie.scan(cursor, usize::MAX, |_| seen += 1), 0);
