@@ -34,6 +34,8 @@ pub enum Tried {
 pub enum Wanted {
     /// That one of its keys has a value of this type. Until then whatever else happens to the key is nothing to it.
     Value(ValueType),
+    /// The same, but what is there may be too little for it: nothing is promised to it.
+    Enough(ValueType),
     /// All that happens to its keys, their end included.
     AnyChange,
 }
@@ -140,7 +142,7 @@ impl WaitTable {
         }
         let may_find = |numbered: &&Numbered| match numbered.waiter.wanted() {
             Wanted::AnyChange => true,
-            Wanted::Value(wanted) => found == Some(wanted),
+            Wanted::Value(wanted) | Wanted::Enough(wanted) => found == Some(wanted),
         };
         let from = queue.line.partition_point(|numbered| numbered.id <= id);
         queue.line.range(from..).find(may_find).cloned()
@@ -330,7 +332,10 @@ mod tests {
     fn what_is_promised_is_what_somebody_waits_for() {
         let mut table = WaitTable::default();
         table.add(b"k", numbered(1, Wanted::AnyChange));
+        table.add(b"k", numbered(3, Wanted::Enough(LIST)));
         assert!(!table.is_promised(b"k", LIST));
+        assert_eq!(found(&table, Some(LIST)), [1, 3]);
+        assert_eq!(found(&table, Some(ValueType::Str)), [1]);
         table.add(b"k", numbered(2, LISTS));
         assert!(table.is_promised(b"k", LIST) && !table.is_promised(b"other", LIST));
         assert!(!table.is_promised(b"k", ValueType::Container(Kind::Zset)));

@@ -163,7 +163,7 @@ impl Blocked {
     /// Whether one of its keys has what it waits for: all are looked at, since this try counts for all of them, and the
     /// key that it is because of may have changed once more meanwhile.
     fn is_due(&self, txn: &mut ReadTxn<'_, '_>) -> bool {
-        let Wanted::Value(wanted) = self.wanted else {
+        let (Wanted::Value(wanted) | Wanted::Enough(wanted)) = self.wanted else {
             return true;
         };
         let mut keys = self.keys.iter();

@@ -10,7 +10,7 @@ use crate::support::conn::encode;
 use crate::support::{Conn, Reply, Rng, Server, Value, seed};
 use crate::{figure, in_memory};
 
-fn tracking(server: &Server, options: &[&str]) -> Conn {
+pub fn tracking(server: &Server, options: &[&str]) -> Conn {
     let mut conn = server.connect3();
     let words = [&["CLIENT", "TRACKING", "ON"], options].concat();
     assert_eq!(conn.call(&words), Value::ok());
@@ -18,7 +18,7 @@ fn tracking(server: &Server, options: &[&str]) -> Conn {
 }
 
 /// What a client is told up to the answer to a PING: the keys, `*` for all.
-fn told(conn: &mut Conn) -> Vec<String> {
+pub fn told(conn: &mut Conn) -> Vec<String> {
     conn.send(&["PING", "the end"]).unwrap();
     let mut told = Vec::new();
     loop {

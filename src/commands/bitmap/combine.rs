@@ -27,9 +27,9 @@ pub(super) const BITOP: Spec = Spec {
         },
         all_keys(&["RO", "access"], 3, 1),
     ],
-    summary: "Stores the AND, OR, XOR or NOT of strings at a key",
+    summary: "Stores what an operation on the bits of strings makes of them at a key",
     complexity: "O(N)",
-    syntax: "<AND | OR | XOR | NOT> destkey key [key ...]",
+    syntax: "<AND | OR | XOR | NOT | DIFF | DIFF1 | ANDOR | ONE> destkey key [key ...]",
     ..Spec::new("bitop", Group::Bitmap, -4, Handler::Write(bitop))
 };
 
@@ -37,6 +37,10 @@ fn bitop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     let op = operation(args.at(1))?;
     if op == BitOp::Not && args.len() != 4 {
         return Err(CmdError::text("ERR BITOP NOT must be called with a single source key."));
+    }
+    if let (Some(name), 4) = (name_of_two(op), args.len()) {
+        let error = format!("ERR BITOP {name} must be called with at least two source keys.");
+        return Err(error.into());
     }
     let target = args.at(2);
     let mut held: Vec<Held> = Vec::with_capacity(args.len() - 3);
@@ -57,12 +61,26 @@ fn bitop(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     Ok(())
 }
 
+/// The name of an operation that sets the first string against the others.
+fn name_of_two(op: BitOp) -> Option<&'static str> {
+    match op {
+        BitOp::Diff => Some("DIFF"),
+        BitOp::Diff1 => Some("DIFF1"),
+        BitOp::AndOr => Some("ANDOR"),
+        BitOp::And | BitOp::Or | BitOp::Xor | BitOp::Not | BitOp::One => None,
+    }
+}
+
 fn operation(word: &[u8]) -> Result<BitOp, CmdError> {
-    let operations: [(&[u8], BitOp); 4] = [
+    let operations: [(&[u8], BitOp); 8] = [
         (b"AND", BitOp::And),
         (b"OR", BitOp::Or),
         (b"XOR", BitOp::Xor),
         (b"NOT", BitOp::Not),
+        (b"DIFF", BitOp::Diff),
+        (b"DIFF1", BitOp::Diff1),
+        (b"ANDOR", BitOp::AndOr),
+        (b"ONE", BitOp::One),
     ];
     operations
         .into_iter()

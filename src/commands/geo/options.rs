@@ -4,7 +4,7 @@ use super::common::{parse_point, parse_unit_m};
 use crate::commands::CmdError;
 use crate::commands::error::QUOTED_BYTES_MAX;
 use crate::commands::support::double::parse_f64;
-use crate::commands::support::geo::{Area, Point, Shape, point_of_score};
+use crate::commands::support::geo::{Area, Point, Shape, middle_of, point_of_score};
 use crate::commands::support::number::parse_i64;
 use crate::page::zset::ZsetRef;
 use crate::resp::Args;
@@ -110,7 +110,7 @@ impl<'a> Query<'a> {
     pub fn area(&self) -> Option<Area> {
         Some(Area {
             centre: self.centre?,
-            shape: self.shape?,
+            shape: self.shape.clone()?,
             unit_m: self.unit_m,
         })
     }
@@ -166,25 +166,29 @@ impl<'a> Query<'a> {
         has: &mut Given,
     ) -> Result<usize, CmdError> {
         match option {
-            b"frommember" if !values.is_empty() && !has.point => {
+            b"frommember" if !values.is_empty() && !has.point && !has.polygon => {
                 has.member = true;
                 self.centre = zset.map(|zset| point_of_member(zset, values.at(0))).transpose()?;
                 Ok(1)
             }
-            b"fromlonlat" if values.len() >= 2 && !has.member => {
+            b"fromlonlat" if values.len() >= 2 && !has.member && !has.polygon => {
                 has.point = true;
                 self.centre = Some(parse_point(values.at(0), values.at(1))?);
                 Ok(2)
             }
-            b"byradius" if values.len() >= 2 && !has.rectangle => {
+            b"byradius" if values.len() >= 2 && !has.rectangle && !has.polygon => {
                 has.circle = true;
                 self.set_circle(values.at(0), values.at(1))?;
                 Ok(2)
             }
-            b"bybox" if values.len() >= 3 && !has.circle => {
+            b"bybox" if values.len() >= 3 && !has.circle && !has.polygon => {
                 has.rectangle = true;
                 self.set_rectangle(values.at(0), values.at(1), values.at(2))?;
                 Ok(3)
+            }
+            b"bypolygon" if values.len() >= 2 && !has.has_other_than_polygon() => {
+                has.polygon = true;
+                self.set_polygon(values)
             }
             _ => Err(CmdError::Syntax),
         }
@@ -211,6 +215,23 @@ impl<'a> Query<'a> {
         Ok(())
     }
 
+    /// Takes a polygon, whose middle is the centre; how many values it had.
+    fn set_polygon(&mut self, values: Args<'_>) -> Result<usize, CmdError> {
+        let count = parse_i64(values.at(0)).and_then(|count| i32::try_from(count).ok());
+        let count = count.ok_or(CmdError::text("ERR invalid number of vertices"))?;
+        let numbers = values.skip(1);
+        let count = usize::try_from(count).unwrap_or(0);
+        if count < 3 || count > numbers.len() / 2 {
+            return Err(CmdError::text("ERR GEOSEARCH BYPOLYGON must have at least 3 vertices"));
+        }
+        let corner = |n: usize| parse_point(numbers.at(2 * n), numbers.at(2 * n + 1));
+        let corners: Vec<Point> = (0..count).map(corner).collect::<Result<_, _>>()?;
+        self.unit_m = 1.0;
+        self.centre = Some(middle_of(&corners));
+        self.shape = Some(Shape::Polygon { corners });
+        Ok(1 + 2 * count)
+    }
+
     fn check(&self, args: Args<'_>, form: Form, has: Given) -> Result<(), CmdError> {
         if self.target.is_some() && (self.with_distance || self.with_hash || self.with_point) {
             let who = match form {
@@ -223,10 +244,10 @@ impl<'a> Query<'a> {
             let before = format!("ERR exactly one of {which} can be specified for ");
             Err(CmdError::quoting(&before, args.at(0), QUOTED_BYTES_MAX, ""))
         };
-        if form.is_search() && !(has.member || has.point) {
+        if form.is_search() && !(has.member || has.point || has.polygon) {
             return one_of("FROMMEMBER or FROMLONLAT");
         }
-        if form.is_search() && !(has.circle || has.rectangle) {
+        if form.is_search() && !(has.circle || has.rectangle || has.polygon) {
             return one_of("BYRADIUS and BYBOX");
         }
         if self.any && self.count == 0 {
@@ -243,6 +264,13 @@ struct Given {
     point: bool,
     circle: bool,
     rectangle: bool,
+    polygon: bool,
+}
+
+impl Given {
+    fn has_other_than_polygon(self) -> bool {
+        self.member || self.point || self.circle || self.rectangle
+    }
 }
 
 fn point_of_member(zset: ZsetRef<'_>, member: &[u8]) -> Result<Point, CmdError> {

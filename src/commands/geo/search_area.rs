@@ -1,4 +1,4 @@
-//! Searches within a circle or a rectangle: GEOSEARCH, GEOSEARCHSTORE.
+//! Searches within a circle, a rectangle or a polygon: GEOSEARCH, GEOSEARCHSTORE.
 
 use super::options::Form;
 use super::search::{answer, answer_or_store};
@@ -11,11 +11,11 @@ pub(super) const GEOSEARCH: Spec = Spec {
     since: "6.2.0",
     acl: &["geo"],
     keys: &[first_key(&["RO", "access"])],
-    summary: "Finds members within a circle or a rectangle",
+    summary: "Finds members within a circle, a rectangle or a polygon",
     complexity: "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape \
                  provided as the filter and M is the number of items inside the shape",
-    syntax: "key <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius <M | KM | FT | MI> | BYBOX width \
-             height <M | KM | FT | MI>> [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
+    syntax: "key [FROMMEMBER member | FROMLONLAT longitude latitude] <BYRADIUS radius <M | KM | FT | MI> | BYBOX width \
+             height <M | KM | FT | MI> | BYPOLYGON num-vertices <longitude latitude [longitude latitude ...]>> [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
     ..Spec::new("geosearch", Group::Geo, -7, Handler::Read(geosearch))
 };
 
@@ -26,9 +26,10 @@ fn geosearch(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cm
 pub(super) const GEOSEARCHSTORE: Spec = Spec {
     flags: flag::DENY_OOM,
     keys: &[first_key(&["OW", "update"]), key_at(2, &["RO", "access"])],
-    summary: "Finds members within a circle or a rectangle and stores them",
-    syntax: "destination source <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius <M | KM | FT | MI> \
-             | BYBOX width height <M | KM | FT | MI>> [ASC | DESC] [COUNT count [ANY]] [STOREDIST]",
+    summary: "Finds members within a circle, a rectangle or a polygon and stores them",
+    syntax: "destination source [FROMMEMBER member | FROMLONLAT longitude latitude] <BYRADIUS radius <M | KM | FT | MI> \
+             | BYBOX width height <M | KM | FT | MI> | BYPOLYGON num-vertices <longitude latitude [longitude latitude \
+             ...]>> [ASC | DESC] [COUNT count [ANY]] [STOREDIST]",
     ..Spec {
         name: "geosearchstore",
         arity: -8,

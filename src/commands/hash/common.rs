@@ -63,3 +63,13 @@ pub(super) fn set<'a>(
     };
     txn.apply(&Effect::Hash { key, op })
 }
+
+/// Has fields die at a time; 0 = never.
+pub(super) fn expire_at(txn: &mut Txn<'_, '_>, key: &[u8], names: &[&[u8]], expire_at_ms: u64) {
+    let fields = pack(names.iter().copied());
+    let op = HashOp::ExpireAt {
+        fields: &fields,
+        expire_at_ms,
+    };
+    txn.apply(&Effect::Hash { key, op });
+}

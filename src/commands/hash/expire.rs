@@ -94,7 +94,7 @@ fn set_expiry(
     let now_ms = txn.now_ms();
     let at_ms = at_ms(args.at(2), time, now_ms, command)?;
     let condition = Condition::parse(args.at(3));
-    let names = fields(args, 3 + usize::from(condition.is_some()), 1)?;
+    let names = fields(args, 3 + usize::from(condition.is_some()))?;
     let condition = condition.unwrap_or(Condition::Always);
     let key = args.at(1);
     let hash = old_hash(txn, key)?;

@@ -11,15 +11,24 @@ const AT_MS_MAX: i64 = (1 << 46) - 1;
 const NO_FIELDS: CmdError = CmdError::text("ERR Mandatory argument FIELDS is missing or not at the right position");
 const NOT_ALL_FIELDS: CmdError = CmdError::text("ERR The `numfields` parameter must match the number of arguments");
 
-/// The arguments behind `FIELDS numfields`, which begin at `at`, `each` for every field.
-pub(super) fn fields(args: Args<'_>, at: usize, each: usize) -> Result<Args<'_>, CmdError> {
+/// The arguments behind `FIELDS numfields`, which begin at `at`.
+pub(super) fn fields(args: Args<'_>, at: usize) -> Result<Args<'_>, CmdError> {
+    counted(args, at, "ERR Parameter `numFields` should be greater than 0")
+}
+
+/// The same for what reads fields and does more, which has other words for a number that is none.
+pub(super) fn fields_taken(args: Args<'_>, at: usize) -> Result<Args<'_>, CmdError> {
+    counted(args, at, "ERR Number of fields must be a positive integer")
+}
+
+fn counted<'a>(args: Args<'a>, at: usize, no_count: &'static str) -> Result<Args<'a>, CmdError> {
     if !args.get(at).is_some_and(|word| word.eq_ignore_ascii_case(b"fields")) {
         return Err(NO_FIELDS);
     }
     let count = args.get(at + 1).and_then(parse_i64).filter(|count| *count > 0);
-    let count = count.ok_or(CmdError::text("ERR Parameter `numFields` should be greater than 0"))?;
+    let count = count.ok_or(CmdError::text(no_count))?;
     let rest = args.skip(at + 2);
-    if (count as usize).checked_mul(each) != Some(rest.len()) {
+    if count as usize != rest.len() {
         return Err(NOT_ALL_FIELDS);
     }
     Ok(rest)

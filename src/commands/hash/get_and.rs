@@ -1,15 +1,14 @@
-//! Reading or setting fields and what else may happen to them at the same time: HGETDEL, HGETEX, HSETEX.
+//! Reading fields and what else may happen to them at the same time: HGETDEL, HGETEX.
 
-use super::common::{old_hash, remove, set};
-use super::expire_options::{Expiry, expiry, fields};
+use std::collections::HashSet;
+
+use super::common::{expire_at, old_hash, remove};
+use super::expire_options::{Expiry, expiry, fields_taken};
 use super::get::reply_field;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
-use crate::engine::effect::Effect;
 use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
-use crate::page::hash::HashOp;
-use crate::page::packed::pack;
 use crate::resp::{Args, Reply};
 
 pub(super) const HGETDEL: Spec = Spec {
@@ -24,9 +23,10 @@ pub(super) const HGETDEL: Spec = Spec {
 };
 
 fn hgetdel(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let names = fields(args, 2, 1)?;
     let key = args.at(1);
-    let found = reply_fields(txn, key, names, reply)?;
+    old_hash(txn, key)?;
+    let names = fields_taken(args, 2)?;
+    let found = reply_fields(txn, key, names, true, reply)?;
     if !found.is_empty() {
         remove(txn, key, found.into_iter());
         txn.notify_taken(Classes::HASH, "hdel", key);
@@ -34,18 +34,21 @@ fn hgetdel(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResul
     Ok(())
 }
 
-/// Answers with the values of fields; which of them are there.
+/// Answers with the values of fields; which of them are there. If they are to go, one that is named twice has gone
+/// by the second time.
 fn reply_fields<'a>(
     txn: &mut Txn<'_, '_>,
     key: &[u8],
     names: Args<'a>,
+    they_go: bool,
     reply: &mut Reply,
 ) -> Result<Vec<&'a [u8]>, CmdError> {
     let hash = old_hash(txn, key)?;
     reply.array(names.len());
-    let mut found = Vec::new();
+    let (mut found, mut gone) = (Vec::new(), HashSet::new());
     for name in names.iter() {
-        let field = hash.and_then(|hash| hash.get(name));
+        let has_gone = they_go && !gone.insert(name);
+        let field = hash.and_then(|hash| hash.get(name)).filter(|_| !has_gone);
         if field.is_some() {
             found.push(name);
         }
@@ -68,13 +71,15 @@ pub(super) const HGETEX: Spec = Spec {
 
 fn hgetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let now_ms = txn.now_ms();
-    let (expiry, taken) = expiry(args, 2, now_ms, HGETEX.name)?.unwrap_or((Expiry::Unsaid, 0));
-    if expiry == Expiry::Keep {
-        return Err(CmdError::Syntax);
-    }
-    let names = fields(args, 2 + taken, 1)?;
     let key = args.at(1);
-    let found = reply_fields(txn, key, names, reply)?;
+    old_hash(txn, key)?;
+    let said = expiry(args, 2, now_ms, HGETEX.name)?;
+    let (expiry, taken) = said
+        .filter(|(expiry, _)| *expiry != Expiry::Keep)
+        .unwrap_or((Expiry::Unsaid, 0));
+    let names = fields_taken(args, 2 + taken)?;
+    let they_go = matches!(expiry, Expiry::At(at_ms) if at_ms <= now_ms);
+    let found = reply_fields(txn, key, names, they_go, reply)?;
     if found.is_empty() {
         return Ok(());
     }
@@ -104,105 +109,4 @@ fn is_any_timed(txn: &mut Txn<'_, '_>, key: &[u8], names: &[&[u8]]) -> Result<bo
     };
     let is_timed = |name: &&[u8]| hash.get(name).is_some_and(|field| field.expire_at_ms.is_some());
     Ok(names.iter().any(is_timed))
-}
-
-fn expire_at(txn: &mut Txn<'_, '_>, key: &[u8], names: &[&[u8]], expire_at_ms: u64) {
-    let fields = pack(names.iter().copied());
-    let op = HashOp::ExpireAt {
-        fields: &fields,
-        expire_at_ms,
-    };
-    txn.apply(&Effect::Hash { key, op });
-}
-
-pub(super) const HSETEX: Spec = Spec {
-    since: "8.0.0",
-    flags: flag::DENY_OOM | flag::FAST,
-    acl: &["hash"],
-    keys: &[first_key(&["RW", "update"])],
-    summary: "Sets fields to values, all or none, with an expiry",
-    complexity: "O(N) where N is the number of fields being set.",
-    syntax: "key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | \
-             KEEPTTL] FIELDS numfields field value [field value ...]",
-    ..Spec::new("hsetex", Group::Hash, -6, Handler::Write(hsetex))
-};
-
-struct SetOptions<'a> {
-    /// FXX: all fields must be there; FNX: none may.
-    wants_existing: Option<bool>,
-    expiry: Expiry,
-    pairs: Args<'a>,
-}
-
-impl<'a> SetOptions<'a> {
-    fn parse(args: Args<'a>, now_ms: u64) -> Result<Self, CmdError> {
-        let (mut wants_existing, mut said, mut at) = (None, Expiry::Unsaid, 2);
-        loop {
-            let word = args.get(at).ok_or(CmdError::Syntax)?;
-            let condition = match word.to_ascii_lowercase().as_slice() {
-                b"fnx" => Some(false),
-                b"fxx" => Some(true),
-                _ => None,
-            };
-            if condition.is_some() && wants_existing.is_none() {
-                (wants_existing, at) = (condition, at + 1);
-                continue;
-            }
-            match expiry(args, at, now_ms, HSETEX.name)? {
-                Some((Expiry::Persist, _)) => return Err(CmdError::Syntax),
-                Some((expiry, taken)) if said == Expiry::Unsaid => (said, at) = (expiry, at + taken),
-                Some(_) => return Err(CmdError::Syntax),
-                None => break,
-            }
-        }
-        Ok(Self {
-            wants_existing,
-            expiry: said,
-            pairs: fields(args, at, 2)?,
-        })
-    }
-}
-
-fn hsetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let now_ms = txn.now_ms();
-    let options = SetOptions::parse(args, now_ms)?;
-    let key = args.at(1);
-    let hash = old_hash(txn, key)?;
-    let names: Vec<&[u8]> = options.pairs.iter().step_by(2).collect();
-    let is_there = |name: &&[u8]| hash.is_some_and(|hash| hash.get(name).is_some());
-    let allowed = match options.wants_existing {
-        None => true,
-        Some(existing) => names.iter().all(|name| is_there(name) == existing),
-    };
-    if !allowed {
-        reply.int(0);
-        return Ok(());
-    }
-    match options.expiry {
-        Expiry::At(at_ms) if at_ms <= now_ms => {
-            let gone: Vec<&[u8]> = names.into_iter().filter(|name| is_there(name)).collect();
-            let is_new = hash.is_none();
-            if !gone.is_empty() {
-                remove(txn, key, gone.into_iter());
-            }
-            // The fields were there for no time at all.
-            if is_new {
-                txn.notify(Classes::NEW, "new", key);
-            }
-            txn.notify(Classes::HASH, "hset", key);
-            txn.notify_taken(Classes::HASH, "hdel", key);
-        }
-        Expiry::At(at_ms) => {
-            set(txn, key, options.pairs.iter(), false);
-            expire_at(txn, key, &names, at_ms);
-            txn.notify(Classes::HASH, "hset", key);
-            txn.notify(Classes::HASH, "hexpire", key);
-        }
-        expiry => {
-            set(txn, key, options.pairs.iter(), expiry == Expiry::Keep);
-            txn.notify(Classes::HASH, "hset", key);
-        }
-    }
-    reply.int(1);
-    Ok(())
 }

@@ -12,6 +12,7 @@ mod get;
 mod get_and;
 mod random;
 mod scan;
+mod set_and;
 #[cfg(test)]
 mod tests;
 mod ttl;
@@ -44,7 +45,7 @@ pub const COMMANDS: &[Spec] = &[
     random::HRANDFIELD,
     scan::HSCAN,
     change::HSET,
-    get_and::HSETEX,
+    set_and::HSETEX,
     change::HSETNX,
     get::HSTRLEN,
     ttl::HTTL,

@@ -76,3 +76,43 @@ fn reading_and_setting_with_more() {
     assert_eq!(server.say("HGETDEL h FIELDS 2 a b"), "*2 $-1 $1 2");
     assert_eq!(server.say("EXISTS h"), ":0");
 }
+
+#[test]
+fn setting_asks_for_the_hash_and_for_fields() {
+    let mut server = Harness::new();
+    let unfit = "-ERR wrong number of arguments for 'hsetex' command";
+    for (line, reply) in [
+        ("HSETEX h XX FIELDS 1 a 1", ":0"),
+        ("EXISTS h", ":0"),
+        ("HSETEX h NX FNX FIELDS 1 a 1", ":1"),
+        ("HSETEX h NX FIELDS 1 a 2", ":0"),
+        ("HSETEX h XX XX FNX EX 10 FIELDS 1 b 2", ":1"),
+        ("HTTL h FIELDS 1 b", "*1 :10"),
+        ("HSETEX h FXX XX FIELDS 1 c 3", ":0"),
+        ("HSETEX h NX XX FIELDS 1 c 3", "-ERR syntax error"),
+        (
+            "HSETEX h FNX FNX FIELDS 1 c 3",
+            "-ERR Only one of FXX or FNX arguments can be specified",
+        ),
+        (
+            "HSETEX h EX 1 KEEPTTL FIELDS 1 c 3",
+            "-ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified",
+        ),
+        ("HSETEX h PERSIST FIELDS 1 c 3", "-ERR unknown argument: PERSIST"),
+        ("HSETEX h FIELDS 0 c 3", "-ERR invalid number of fields"),
+        ("HSETEX h FIELDS 2147483647 c 3", unfit),
+        ("HSETEX h FIELDS 1 c 3 EX 5", unfit),
+        ("HSETEX h FNX KEEPTTL FIELDS 1", unfit),
+        ("HSETEX h FNX KEEPTTL XX NX", "-ERR syntax error"),
+        ("HSETEX h FNX KEEPTTL XX XX", unfit),
+        ("HSETEX h FNX XX XX EX", unfit),
+        ("HGETDEL h FIELDS 2 a a", "*2 $1 1 $-1"),
+        ("HGETEX h PXAT 1 FIELDS 2 b b", "*2 $1 2 $-1"),
+        (
+            "HGETEX h FIELDS 0 a",
+            "-ERR Number of fields must be a positive integer",
+        ),
+    ] {
+        assert_eq!(server.say(line), reply, "{line}");
+    }
+}

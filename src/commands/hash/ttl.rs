@@ -76,7 +76,7 @@ fn hpexpiretime(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) ->
 fn answer(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply, of_expiry: impl Fn(u64) -> u64) -> CmdResult {
     let now_ms = txn.now_ms();
     let hash = read_hash(txn, args.at(1))?;
-    let names = fields(args, 2, 1)?;
+    let names = fields(args, 2)?;
     reply.array(names.len());
     for name in names.iter() {
         let field = hash
@@ -103,7 +103,7 @@ pub(super) const HPERSIST: Spec = Spec {
 };
 
 fn hpersist(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let names = fields(args, 2, 1)?;
+    let names = fields(args, 2)?;
     let key = args.at(1);
     let hash = old_hash(txn, key)?;
     let expiry_of = |name| hash.and_then(|hash| hash.get(name)).map(|field| field.expire_at_ms);

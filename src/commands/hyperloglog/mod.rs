@@ -9,11 +9,14 @@ mod dense;
 mod estimate;
 mod hash;
 mod hll;
+mod sketch;
 mod sparse;
 #[cfg(test)]
 mod tests;
 
 use super::spec::{Spec, assert_sorted};
+
+pub use sketch::Sketch;
 
 /// The family.
 pub const COMMANDS: &[Spec] = &[

@@ -25,6 +25,13 @@ impl End {
         }
     }
 
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+
     pub fn is_front(self) -> bool {
         self == Self::Left
     }

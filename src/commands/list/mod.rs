@@ -3,6 +3,7 @@
 mod blocking;
 mod common;
 mod edit;
+mod move_many;
 mod move_one;
 mod multi_pop;
 mod pop;
@@ -18,6 +19,7 @@ use super::spec::assert_sorted;
 /// The family.
 pub const COMMANDS: &[Spec] = &[
     blocking::BLMOVE,
+    move_many::BLMOVEM,
     blocking::BLMPOP,
     blocking::BLPOP,
     blocking::BRPOP,
@@ -26,6 +28,7 @@ pub const COMMANDS: &[Spec] = &[
     edit::LINSERT,
     range::LLEN,
     move_one::LMOVE,
+    move_many::LMOVEM,
     multi_pop::LMPOP,
     pop::LPOP,
     position::LPOS,

@@ -1,12 +1,11 @@
-//! Several sets together: SDIFF, SINTER, SUNION, their STORE forms, SINTERCARD.
+//! Several sets together: SDIFF, SINTER, SUNION and their STORE forms.
 
 use std::ops::ControlFlow;
 
 use super::operation::{Operation, held};
-use crate::commands::spec::{Group, KeySpec, all_keys, counted_keys, first_key, flag};
-use crate::commands::support::number::parse_i64;
+use crate::commands::spec::{Group, KeySpec, all_keys, first_key, flag};
 use crate::commands::value::reply_item;
-use crate::commands::{CmdError, CmdResult, Handler, Spec};
+use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::page::container::Kind;
@@ -15,8 +14,8 @@ use crate::page::{Packed, ValueRef};
 use crate::resp::{Args, Reply};
 
 const SOURCES: KeySpec = all_keys(&["RO", "access"], 2, 1);
-const OF_ALL: &str = "O(N) where N is the total number of elements in all given sets.";
-const OF_SMALLEST: &str =
+pub(super) const OF_ALL: &str = "O(N) where N is the total number of elements in all given sets.";
+pub(super) const OF_SMALLEST: &str =
     "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.";
 
 pub(super) const SDIFF: Spec = Spec {
@@ -131,46 +130,5 @@ fn store(txn: &mut Txn<'_, '_>, args: Args<'_>, operation: Operation, reply: &mu
         txn.notify(Classes::SET, operation.stored(), target);
     }
     reply.int(members.len() as i64);
-    Ok(())
-}
-
-pub(super) const SINTERCARD: Spec = Spec {
-    since: "7.0.0",
-    flags: flag::MOVABLE_KEYS,
-    acl: &["set"],
-    keys: &[counted_keys(1, &["RO", "access"])],
-    summary: "Returns how many members all of several sets have",
-    complexity: OF_SMALLEST,
-    syntax: "numkeys key [key ...] [LIMIT limit]",
-    ..Spec::new("sintercard", Group::Set, -3, Handler::Read(sintercard))
-};
-
-fn sintercard(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let keys = parse_i64(args.at(1)).filter(|keys| *keys > 0);
-    let keys = keys.ok_or(CmdError::text("ERR numkeys should be greater than 0"))? as usize;
-    if keys > args.len() - 2 {
-        return Err(CmdError::text(
-            "ERR Number of keys can't be greater than number of args",
-        ));
-    }
-    let mut limit = 0;
-    let mut options = args.skip(2 + keys).iter();
-    while let Some(option) = options.next() {
-        let value = options.next().filter(|_| option.eq_ignore_ascii_case(b"limit"));
-        let value = value.ok_or(CmdError::Syntax)?;
-        let at_least_zero = parse_i64(value).and_then(|value| u64::try_from(value).ok());
-        limit = at_least_zero.ok_or(CmdError::text("ERR LIMIT can't be negative"))?;
-    }
-    let sets = held(txn, (2..2 + keys).map(|at| args.at(at)))?;
-    let mut count = 0;
-    Operation::Intersection.run(&sets, &mut |_| {
-        count += 1;
-        if count == limit {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    reply.int(count as i64);
     Ok(())
 }

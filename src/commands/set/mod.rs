@@ -1,5 +1,6 @@
 //! Commands on sets.
 
+mod cardinality;
 mod change;
 mod combine;
 mod common;
@@ -18,9 +19,10 @@ pub const COMMANDS: &[Spec] = &[
     change::SADD,
     inspect::SCARD,
     combine::SDIFF,
+    cardinality::SDIFFCARD,
     combine::SDIFFSTORE,
     combine::SINTER,
-    combine::SINTERCARD,
+    cardinality::SINTERCARD,
     combine::SINTERSTORE,
     inspect::SISMEMBER,
     inspect::SMEMBERS,
@@ -31,6 +33,7 @@ pub const COMMANDS: &[Spec] = &[
     change::SREM,
     scan::SSCAN,
     combine::SUNION,
+    cardinality::SUNIONCARD,
     combine::SUNIONSTORE,
 ];
 

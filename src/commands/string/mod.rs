@@ -7,8 +7,10 @@
 
 #[cfg(test)]
 mod chunked_tests;
+mod compare;
 mod counter;
 mod get;
+mod increx;
 mod lcs;
 mod many;
 mod options;
@@ -25,6 +27,9 @@ pub const COMMANDS: &[Spec] = &[
     range::APPEND,
     counter::DECR,
     counter::DECRBY,
+    compare::DELEX,
+    compare::DELIFEQ,
+    compare::DIGEST,
     get::GET,
     get::GETDEL,
     get::GETEX,
@@ -33,9 +38,11 @@ pub const COMMANDS: &[Spec] = &[
     counter::INCR,
     counter::INCRBY,
     counter::INCRBYFLOAT,
+    increx::INCREX,
     lcs::LCS,
     many::MGET,
     many::MSET,
+    many::MSETEX,
     many::MSETNX,
     set::PSETEX,
     set::SET,

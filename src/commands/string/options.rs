@@ -1,8 +1,9 @@
-//! The options that SET and GETEX share.
+//! The options that SET, MSETEX and GETEX share.
 //!
 //! **Invariant:** options exclude each other as in Redis: an expiry option may be repeated (the last one counts), but
 //! not mixed with another one.
 
+use super::compare::Test;
 use crate::commands::CmdError;
 use crate::commands::support::expire::{TimeBase, TimeUnit, parse_positive_expire};
 use crate::commands::value::expire_error;
@@ -11,15 +12,17 @@ use crate::resp::Args;
 /// Which command's options are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// NX, XX, GET, KEEPTTL and times.
+    /// NX, XX, IFEQ and its kin, GET, KEEPTTL and times.
     Set,
+    /// NX, XX, KEEPTTL and times.
+    MSetEx,
     /// PERSIST and times.
     GetEx,
 }
 
-/// Whether the key has to exist.
+/// What has to be there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(super) enum Condition<'a> {
     /// It does not matter.
     #[default]
     Always,
@@ -27,6 +30,18 @@ pub(super) enum Condition {
     Missing,
     /// XX
     Existing,
+    /// IFEQ, IFNE, IFDEQ, IFDNE: a string of which this is true, with its operand.
+    If(Test, &'a [u8]),
+}
+
+impl Condition<'_> {
+    /// Whether it is one of a kind with another, which may be given with it.
+    fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::If(one, _), Self::If(other, _)) => one == other,
+            (one, other) => one == other,
+        }
+    }
 }
 
 /// What becomes of the expiry.
@@ -52,6 +67,12 @@ pub(super) struct ExpireTime<'a> {
 }
 
 impl<'a> ExpireTime<'a> {
+    /// The time that the option `word` has with `text`, if it is one.
+    pub(super) fn of_option(word: &[u8], text: &'a [u8]) -> Option<Self> {
+        let (unit, base) = time_option(word)?;
+        Some(Self { text, unit, base })
+    }
+
     /// A time from now.
     pub(super) fn from_now(text: &'a [u8], unit: TimeUnit) -> Self {
         Self {
@@ -72,8 +93,8 @@ impl<'a> ExpireTime<'a> {
 /// See the module.
 #[derive(Default)]
 pub(super) struct Options<'a> {
-    /// NX, XX
-    pub(super) condition: Condition,
+    /// NX, XX, IFEQ …
+    pub(super) condition: Condition<'a>,
     /// GET
     pub(super) get: bool,
     /// KEEPTTL, PERSIST, a time
@@ -87,28 +108,30 @@ impl<'a> Options<'a> {
         let mut rest = args.iter();
         while let Some(word) = rest.next() {
             let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
-            let set = dialect == Dialect::Set;
-            if set && is(b"NX") {
+            let (sets, one) = (dialect != Dialect::GetEx, dialect == Dialect::Set);
+            if sets && is(b"NX") {
                 options.require(Condition::Missing)?;
-            } else if set && is(b"XX") {
+            } else if sets && is(b"XX") {
                 options.require(Condition::Existing)?;
-            } else if set && is(b"GET") {
+            } else if one && is(b"GET") {
                 options.get = true;
-            } else if set && is(b"KEEPTTL") {
+            } else if sets && is(b"KEEPTTL") {
                 options.expire(Expiry::Keep)?;
-            } else if !set && is(b"PERSIST") {
+            } else if !sets && is(b"PERSIST") {
                 options.expire(Expiry::Persist)?;
+            } else if let Some(test) = Test::parse(word).filter(|_| one) {
+                let operand = rest.next().ok_or(CmdError::Syntax)?;
+                options.require(Condition::If(test, operand))?;
             } else {
-                let (unit, base) = time_option(word).ok_or(CmdError::Syntax)?;
-                let text = rest.next().ok_or(CmdError::Syntax)?;
-                options.expire(Expiry::At(ExpireTime { text, unit, base }))?;
+                let time = rest.next().and_then(|text| ExpireTime::of_option(word, text));
+                options.expire(Expiry::At(time.ok_or(CmdError::Syntax)?))?;
             }
         }
         Ok(options)
     }
 
-    fn require(&mut self, condition: Condition) -> Result<(), CmdError> {
-        if self.condition != Condition::Always && self.condition != condition {
+    fn require(&mut self, condition: Condition<'a>) -> Result<(), CmdError> {
+        if self.condition != Condition::Always && !self.condition.is_like(condition) {
             return Err(CmdError::Syntax);
         }
         self.condition = condition;

@@ -1,12 +1,13 @@
 //! Setting one key: SET, SETEX, PSETEX, SETNX.
 
+use super::compare::Test;
 use super::options::{Condition, Dialect, ExpireTime, Expiry, Options};
 use crate::commands::spec::{Access, Group, KeySpec, first_key, flag};
 use crate::commands::support::expire::TimeUnit;
 use crate::commands::value::{reply_str, str_arg};
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::events::Classes;
-use crate::engine::txn::Txn;
+use crate::engine::txn::{Txn, str_of};
 use crate::resp::{Args, Reply};
 
 pub(super) const SET: Spec = Spec {
@@ -18,13 +19,14 @@ pub(super) const SET: Spec = Spec {
         ..first_key(&["RW", "access", "update", "variable_flags"])
     }],
     summary: "Sets a key to a string, whatever it held before",
-    syntax: "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+    syntax: "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
              PXAT unix-time-milliseconds | KEEPTTL]",
     ..Spec::new("set", Group::String, -3, Handler::Write(set))
 };
 
 fn key_access(args: Args<'_>) -> Access {
-    if args.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"GET")) {
+    let reads = |option: &[u8]| option.eq_ignore_ascii_case(b"GET") || Test::parse(option).is_some();
+    if args.iter().skip(3).any(reads) {
         const { Access::of(&["RW", "access", "update"]) }
     } else {
         const { Access::of(&["OW", "update"]) }
@@ -43,7 +45,7 @@ fn set(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 }
 
 /// Tells that `key` has been set, and was given a time to die.
-fn tell_of_time(txn: &mut Txn<'_, '_>, key: &[u8], expire_at_ms: u64) {
+pub(super) fn tell_of_time(txn: &mut Txn<'_, '_>, key: &[u8], expire_at_ms: u64) {
     txn.notify(Classes::STRING, "set", key);
     txn.notify(Classes::GENERIC, "expire", key);
     if expire_at_ms <= txn.now_ms() {
@@ -62,13 +64,18 @@ fn set_with_options(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) ->
         reply_str(reply, txn.get_str(key)?);
     }
     if options.condition != Condition::Always || options.expiry == Expiry::Keep {
-        let old = txn.old(key).map(|entry| entry.expire_at_ms());
-        let refused = match options.condition {
-            Condition::Always => false,
-            Condition::Missing => old.is_some(),
-            Condition::Existing => old.is_none(),
+        let old = txn.old(key);
+        let allowed = match options.condition {
+            Condition::Always => true,
+            Condition::Missing => old.is_none(),
+            Condition::Existing => old.is_some(),
+            Condition::If(test, operand) => match old {
+                Some(entry) => test.of(str_of(entry)?, operand)?,
+                None => test.of_nothing(),
+            },
         };
-        if refused {
+        let old = old.map(|entry| entry.expire_at_ms());
+        if !allowed {
             if !options.get {
                 reply.null();
             }

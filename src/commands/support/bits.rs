@@ -32,6 +32,14 @@ pub enum BitOp {
     Xor,
     /// Set where the one input is not.
     Not,
+    /// Set where the first input is, and none of the others.
+    Diff,
+    /// Set where any of the others is, and the first is not.
+    Diff1,
+    /// Set where the first input is, and any of the others.
+    AndOr,
+    /// Set where exactly one input is.
+    One,
 }
 
 /// Reads a bit offset (`SETBIT`, `GETBIT`) that lies within a string of `bytes_max` bytes.
@@ -193,35 +201,70 @@ pub fn bit_op(op: BitOp, inputs: &[StrRef<'_>]) -> Vec<u8> {
     let Some((first, others)) = inputs.split_first() else {
         return Vec::new();
     };
-    let mut result = Vec::with_capacity(len);
-    let pieces = first.pieces(0..first.len());
-    pieces.for_each(|piece| result.extend_from_slice(piece));
-    if op == BitOp::Not {
-        result.iter_mut().for_each(|byte| *byte = !*byte);
-        return result;
+    match op {
+        BitOp::Not => padded(*first, len).iter().map(|byte| !byte).collect(),
+        BitOp::Or => of_all(*first, others, len, |byte, other| *byte |= other),
+        BitOp::Xor => of_all(*first, others, len, |byte, other| *byte ^= other),
+        BitOp::And => of_all(*first, others, len, |byte, other| *byte &= other),
+        BitOp::Diff => beside_any(*first, others, len, |first, any| first & !any),
+        BitOp::Diff1 => beside_any(*first, others, len, |first, any| !first & any),
+        BitOp::AndOr => beside_any(*first, others, len, |first, any| first & any),
+        BitOp::One => in_one(inputs, len),
     }
-    result.resize(len, 0);
-    for input in others {
-        let mut at = 0;
-        for piece in input.pieces(0..input.len()) {
-            combine(op, result.get_mut(at..).unwrap_or_default(), piece);
-            at += piece.len();
-        }
-        if op == BitOp::And {
-            result.get_mut(at..).unwrap_or_default().fill(0);
-        }
+}
+
+/// A string with zeros behind it.
+fn padded(text: StrRef<'_>, len: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(len);
+    text.pieces(0..text.len())
+        .for_each(|piece| bytes.extend_from_slice(piece));
+    bytes.resize(len, 0);
+    bytes
+}
+
+/// Combines `result`'s bytes with those of a string, one by one, and with zeros behind its end.
+fn combine(result: &mut [u8], text: StrRef<'_>, with: impl Fn(&mut u8, u8)) {
+    let mut rest = result;
+    for piece in text.pieces(0..text.len()) {
+        let Some((bytes, behind)) = rest.split_at_mut_checked(piece.len()) else {
+            return;
+        };
+        bytes.iter_mut().zip(piece).for_each(|(byte, other)| with(byte, *other));
+        rest = behind;
     }
+    rest.iter_mut().for_each(|byte| with(byte, 0));
+}
+
+fn of_all(first: StrRef<'_>, others: &[StrRef<'_>], len: usize, with: impl Fn(&mut u8, u8)) -> Vec<u8> {
+    let mut result = padded(first, len);
+    others.iter().for_each(|other| combine(&mut result, *other, &with));
     result
 }
 
-fn combine(op: BitOp, result: &mut [u8], other: &[u8]) {
-    let pairs = result.iter_mut().zip(other);
-    match op {
-        BitOp::And => pairs.for_each(|(byte, other)| *byte &= other),
-        BitOp::Or => pairs.for_each(|(byte, other)| *byte |= other),
-        BitOp::Xor => pairs.for_each(|(byte, other)| *byte ^= other),
-        BitOp::Not => {}
+/// What comes out of the bytes of the first string and of those that are set in any other.
+fn beside_any(first: StrRef<'_>, others: &[StrRef<'_>], len: usize, with: fn(u8, u8) -> u8) -> Vec<u8> {
+    let mut result = vec![0; len];
+    for other in others {
+        combine(&mut result, *other, |byte, other| *byte |= other);
     }
+    combine(&mut result, first, |byte, first| *byte = with(first, *byte));
+    result
+}
+
+fn in_one(inputs: &[StrRef<'_>], len: usize) -> Vec<u8> {
+    let (mut once, mut more) = (vec![0_u8; len], vec![0_u8; len]);
+    for input in inputs {
+        let mut at = 0;
+        for piece in input.pieces(0..input.len()) {
+            let seen = once.iter_mut().zip(&mut more).skip(at);
+            seen.zip(piece).for_each(|((once, more), byte)| {
+                *more |= *once & byte;
+                *once |= byte;
+            });
+            at += piece.len();
+        }
+    }
+    once.iter().zip(&more).map(|(once, more)| once & !more).collect()
 }
 
 #[cfg(test)]
@@ -278,6 +321,12 @@ mod tests {
             b"\0x"
         );
         assert_eq!(bit_op(BitOp::Not, &[Inline(b"\xf0\x01")]), b"\x0f\xfe");
+        let (x, y, z) = (Inline(b"\xf0\x0f"), Inline(b"\x3c"), Inline(b"\x81\x03\xff"));
+        assert_eq!(bit_op(BitOp::Diff, &[x, y, z]), b"\x40\x0c\0");
+        assert_eq!(bit_op(BitOp::Diff1, &[x, y, z]), b"\x0d\0\xff");
+        assert_eq!(bit_op(BitOp::AndOr, &[x, y, z]), b"\xb0\x03\0");
+        assert_eq!(bit_op(BitOp::One, &[x, y, z]), b"\x4d\x0c\xff");
+        assert_eq!(bit_op(BitOp::One, &[x, x, x]), b"\0\0");
     }
 
     /// The same by looking at each bit.

@@ -3,6 +3,8 @@
 //! **Invariants**: 64 bits of significand, exponents from the 80-bit format, every operation rounded once, to nearest,
 //! ties to even; so results are those of the x87 unit, bit for bit, on every machine.
 
+use std::cmp::Ordering;
+
 use super::float_text::{Digits, Literal, scan};
 use super::magnitude::{Format, Magnitude, round};
 
@@ -40,6 +42,30 @@ impl LongDouble {
             significand: 0,
             exponent: 0,
         },
+    };
+
+    /// One.
+    pub const ONE: Self = Self {
+        negative: false,
+        value: Value::Finite {
+            significand: 1,
+            exponent: 0,
+        },
+    };
+
+    /// The greatest number.
+    pub const HIGHEST: Self = Self {
+        negative: false,
+        value: Value::Finite {
+            significand: u64::MAX,
+            exponent: EXTENDED.exponent_max - EXTENDED.precision as i64,
+        },
+    };
+
+    /// The least number.
+    pub const LOWEST: Self = Self {
+        negative: true,
+        ..Self::HIGHEST
     };
 
     /// Reads a whole text as `strtold` does, without spaces; NaN, and what over- or underflows, is not a number here.
@@ -142,6 +168,31 @@ impl LongDouble {
                 Some((significand << shift, exponent - i64::from(shift)))
             }
         }
+    }
+
+    /// The same on the other side of zero.
+    pub fn negated(self) -> Self {
+        Self {
+            negative: !self.negative,
+            ..self
+        }
+    }
+
+    /// How it compares with another; zeros are equal.
+    pub fn compare(self, other: Self) -> Ordering {
+        // Its sign, and its magnitude in an order: exponent before significand, infinity last.
+        let order = |number: Self| match number.normalised() {
+            Some((0, _)) => (0, (0, 0)),
+            magnitude => {
+                let sign = if number.negative { -1 } else { 1 };
+                let (significand, exponent) = magnitude.unwrap_or((0, i64::MAX));
+                (sign, (exponent, significand))
+            }
+        };
+        let ((sign, magnitude), (other_sign, other_magnitude)) = (order(self), order(other));
+        let by_magnitude = magnitude.cmp(&other_magnitude);
+        let by_magnitude = if sign < 0 { by_magnitude.reverse() } else { by_magnitude };
+        sign.cmp(&other_sign).then(by_magnitude)
     }
 
     /// Whether this is one of the infinities.
@@ -277,6 +328,31 @@ mod tests {
             };
             assert_eq!(sum(left, right).as_deref(), Some(expected), "{left} + {right}");
         }
+    }
+
+    #[test]
+    fn numbers_in_order() {
+        let order = [
+            "-inf", "-1e4932", "-1e10", "-2", "-1.5", "-1e-30", "0", "1e-30", "1", "1.5", "2", "3", "1e10", "inf",
+        ];
+        let numbers = order.map(|text| LongDouble::parse(text.as_bytes()).unwrap());
+        for (at, one) in numbers.iter().enumerate() {
+            for (other_at, other) in numbers.iter().enumerate() {
+                assert_eq!(
+                    one.compare(*other),
+                    at.cmp(&other_at),
+                    "{} {}",
+                    order[at],
+                    order[other_at]
+                );
+            }
+        }
+        let zero = LongDouble::ZERO;
+        assert_eq!(zero.compare(zero.negated()), Ordering::Equal);
+        assert_eq!(LongDouble::HIGHEST.compare(numbers[13]), Ordering::Less);
+        assert_eq!(LongDouble::HIGHEST.checked_add(LongDouble::HIGHEST), None);
+        assert_eq!(LongDouble::LOWEST.negated(), LongDouble::HIGHEST);
+        assert_eq!(LongDouble::HIGHEST.to_text().len(), 4933);
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn zdiff(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRes
 pub(super) const ZINTER: Spec = Spec {
     summary: "Returns the members that all of several sorted sets have",
     complexity: INTERSECTION,
-    syntax: "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]",
+    syntax: "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX | COUNT] [WITHSCORES]",
     ..Spec {
         name: "zinter",
         handler: Handler::Read(zinter),
@@ -100,7 +100,7 @@ pub(super) const ZINTERSTORE: Spec = Spec {
     since: "2.0.0",
     summary: "Stores the members that all of several sorted sets have",
     complexity: INTERSECTION,
-    syntax: "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX]",
+    syntax: "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX | COUNT]",
     ..Spec {
         name: "zinterstore",
         handler: Handler::Write(zinterstore),
@@ -242,6 +242,7 @@ fn aggregate(argument: &[u8]) -> Result<Aggregate, CmdError> {
         b"sum" => Ok(Aggregate::Sum),
         b"min" => Ok(Aggregate::Min),
         b"max" => Ok(Aggregate::Max),
+        b"count" => Ok(Aggregate::Count),
         _ => Err(CmdError::Syntax),
     }
 }

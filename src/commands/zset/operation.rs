@@ -33,13 +33,23 @@ pub(super) enum Aggregate {
     Sum,
     Min,
     Max,
+    /// How many have it, each counted by its weight.
+    Count,
 }
 
 impl Aggregate {
+    /// What a member's score in one of them counts.
+    fn weighted(self, score: f64, weight: f64) -> f64 {
+        match self {
+            Self::Count => weight,
+            Self::Sum | Self::Min | Self::Max => score * weight,
+        }
+    }
+
     /// In the order and with the comparisons of Redis, as NaN and the order of additions show in results.
     fn of(self, so_far: f64, score: f64) -> f64 {
         match self {
-            Self::Sum => number(so_far + score),
+            Self::Sum | Self::Count => number(so_far + score),
             Self::Min if score < so_far => score,
             Self::Max if score > so_far => score,
             Self::Min | Self::Max => so_far,
@@ -179,12 +189,12 @@ impl<'s> Sources<'s> {
             return;
         };
         smallest.for_each(|name, score| {
-            let mut total = number(score * weight);
+            let mut total = number(aggregate.weighted(score, *weight));
             for (other, weight) in others {
                 let Some(score) = other.score(name) else {
                     return ControlFlow::Continue(());
                 };
-                total = aggregate.of(total, score * weight);
+                total = aggregate.of(total, aggregate.weighted(score, *weight));
             }
             visit(name, total)
         });
@@ -195,7 +205,7 @@ impl<'s> Sources<'s> {
         if let [(only, weight)] = self.there.as_slice() {
             let mut members = Vec::with_capacity(only.len() as usize);
             only.for_each(|name, score| {
-                members.push((number(score * weight), name.bytes()));
+                members.push((number(aggregate.weighted(score, *weight)), name.bytes()));
                 ControlFlow::Continue(())
             });
             return members;
@@ -203,7 +213,7 @@ impl<'s> Sources<'s> {
         let mut scores: HashMap<Cow<'s, [u8]>, f64> = HashMap::new();
         for (view, weight) in &self.there {
             view.for_each(|name, score| {
-                let score = number(score * weight);
+                let score = number(aggregate.weighted(score, *weight));
                 match scores.entry(name.bytes()) {
                     Entry::Vacant(entry) => drop(entry.insert(score)),
                     Entry::Occupied(mut entry) => *entry.get_mut() = aggregate.of(*entry.get(), score),

@@ -16,20 +16,23 @@ pub(super) const ZSCAN: Spec = Spec {
     summary: "Walks over the members of a sorted set and their scores, some with each call",
     complexity: "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to \
                  return back to 0. N is the number of elements inside the collection.",
-    syntax: "key cursor [MATCH pattern] [COUNT count]",
+    syntax: "key cursor [MATCH pattern] [COUNT count] [NOSCORES]",
     ..Spec::new("zscan", Group::SortedSet, -3, Handler::Read(zscan))
 };
 
 fn zscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let walk = Walk::begin(args)?;
     let zset = read_zset(txn, args.at(1))?;
-    walk.answer(zset, b"", reply, |zset, cursor, options, members| {
+    walk.answer(zset, b"noscores", reply, |zset, cursor, options, members| {
         let mut found = 0;
         let next = zset.scan(cursor, options.count, &mut |member| {
             if member.name.with_bytes(|name| options.matches(name)) {
                 reply_item(members, member.name);
-                members.bulk(score_text(member.score, zset.is_wide()).as_bytes());
-                found += 2;
+                found += 1;
+                if !options.has_flag {
+                    members.bulk(score_text(member.score, zset.is_wide()).as_bytes());
+                    found += 1;
+                }
             }
         });
         (next, found)

@@ -48,3 +48,42 @@ fn a_big_sorted_set_answers_like_a_small_one() {
     assert_eq!(server.say("ZDIFFSTORE z 2 z z"), ":0");
     assert_eq!(server.say("EXISTS z"), ":0");
 }
+
+#[test]
+fn members_are_counted_by_weights() {
+    let mut server = Harness::new();
+    server.say("ZADD a 7 x 8 y");
+    server.say("ZADD b -1 x 2 z");
+    server.say("SADD s x");
+    for (line, reply) in [
+        (
+            "ZUNION 3 a b s AGGREGATE COUNT WITHSCORES",
+            "*6 $1 y $1 1 $1 z $1 1 $1 x $1 3",
+        ),
+        (
+            "ZUNION 2 a b WEIGHTS 2 0.5 AGGREGATE count WITHSCORES",
+            "*6 $1 z $3 0.5 $1 y $1 2 $1 x $3 2.5",
+        ),
+        (
+            "ZINTER 3 a b s WEIGHTS 1 10 100 AGGREGATE COUNT WITHSCORES",
+            "*2 $1 x $3 111",
+        ),
+        ("ZUNION 1 a AGGREGATE COUNT WITHSCORES", "*4 $1 x $1 1 $1 y $1 1"),
+        ("ZINTERSTORE d 2 a b WEIGHTS inf -inf AGGREGATE COUNT", ":1"),
+        ("ZSCORE d x", "$1 0"),
+        ("ZUNIONSTORE d 2 a b AGGREGATE COUNT", ":3"),
+        ("ZSCORE d x", "$1 2"),
+        ("ZUNION 1 a AGGREGATE COUNTS", "-ERR syntax error"),
+    ] {
+        assert_eq!(server.say(line), reply, "{line}");
+    }
+}
+
+#[test]
+fn a_walk_without_scores() {
+    let mut server = Harness::new();
+    server.say("ZADD z 1 a 2 b");
+    assert_eq!(server.say("ZSCAN z 0 NOSCORES"), "*2 $1 0 *2 $1 a $1 b");
+    assert_eq!(server.say("ZSCAN z 0 noscores MATCH b"), "*2 $1 0 *1 $1 b");
+    assert_eq!(server.say("ZSCAN z 0 NOVALUES"), "-ERR syntax error");
+}

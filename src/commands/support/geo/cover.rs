@@ -2,13 +2,14 @@
 
 use super::cell::{Cell, Frame, Point};
 use super::distance::{EARTH_RADIUS_M, degrees, distance_m, latitude_distance_m, radians};
+use super::polygon;
 use super::{STEPS_MAX, point_of_score};
 
 /// Half of Earth's girth in the Mercator projection.
 const MERCATOR_MAX_M: f64 = 20_037_726.37;
 
 /// The form of an area; sizes in the unit that the client chose.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// All within a distance.
     Circle {
@@ -22,10 +23,16 @@ pub enum Shape {
         /// From south to north.
         height: f64,
     },
+    /// What lies within lines from each of these points to the next, and from the last one to the first: straight ones
+    /// where longitudes and latitudes are the axes.
+    Polygon {
+        /// Its corners.
+        corners: Vec<Point>,
+    },
 }
 
 /// What is searched.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Area {
     /// Its middle.
     pub centre: Point,
@@ -39,18 +46,18 @@ pub struct Area {
 const CELLS: usize = 9;
 
 /// Longitudes and latitudes that an area lies within.
-struct Bounds {
-    west: f64,
-    south: f64,
-    east: f64,
-    north: f64,
+pub(super) struct Bounds {
+    pub west: f64,
+    pub south: f64,
+    pub east: f64,
+    pub north: f64,
 }
 
 impl Area {
     /// The distance from the centre to what a score stands for, if that is within, in metres.
     pub fn distance_within_m(&self, score: f64) -> Option<f64> {
         let point = point_of_score(score);
-        match self.shape {
+        match &self.shape {
             Shape::Circle { radius } => {
                 let distance = distance_m(self.centre, point);
                 // Opposite points may have no distance that is a number; Redis takes them for near.
@@ -69,6 +76,7 @@ impl Area {
                 let is_beyond = distance_m(point, beside) > width * self.unit_m / 2.0;
                 (!is_beyond).then(|| distance_m(self.centre, point))
             }
+            Shape::Polygon { corners } => polygon::contains(corners, point).then(|| distance_m(self.centre, point)),
         }
     }
 
@@ -77,8 +85,11 @@ impl Area {
     pub fn cells(&self) -> Vec<Cell> {
         let bounds = self.bounds();
         let mut steps = steps_for(self.reach_m(), self.centre.latitude);
-        if steps > 1 && self.is_too_large_for(steps, &bounds) {
-            steps -= 1;
+        // Once is enough for what lies evenly around its middle.
+        let is_uneven = matches!(self.shape, Shape::Polygon { .. });
+        let mut is_tried = false;
+        while steps > 1 && (is_uneven || !is_tried) && self.is_too_large_for(steps, &bounds) {
+            (steps, is_tried) = (steps - 1, true);
         }
         let centre = Frame::MERCATOR.cell(self.centre, steps);
         let own = Frame::MERCATOR.extent(centre);
@@ -120,8 +131,9 @@ impl Area {
 
     /// The distance from the centre to the farthest point.
     fn reach_m(&self) -> f64 {
-        let reach = match self.shape {
-            Shape::Circle { radius } => radius,
+        let reach = match &self.shape {
+            Shape::Circle { radius } => *radius,
+            Shape::Polygon { corners } => polygon::reach_m(self.centre, &polygon::bounds_of(corners)),
             Shape::Rectangle { width, height } => {
                 ((width / 2.0) * (width / 2.0) + (height / 2.0) * (height / 2.0)).sqrt()
             }
@@ -130,9 +142,10 @@ impl Area {
     }
 
     fn bounds(&self) -> Bounds {
-        let (half_width, half_height) = match self.shape {
-            Shape::Circle { radius } => (radius, radius),
+        let (half_width, half_height) = match &self.shape {
+            Shape::Circle { radius } => (*radius, *radius),
             Shape::Rectangle { width, height } => (width / 2.0, height / 2.0),
+            Shape::Polygon { corners } => return polygon::bounds_of(corners),
         };
         let (half_width, half_height) = (self.unit_m * half_width, self.unit_m * half_height);
         let Point { longitude, latitude } = self.centre;

@@ -6,10 +6,12 @@
 mod cell;
 mod cover;
 mod distance;
+mod polygon;
 
 pub use cell::{Cell, Frame, Point, STEPS_MAX, geohash_text, point_of_score, score_of_point};
 pub use cover::{Area, Shape};
 pub use distance::{distance_m, latitude_distance_m};
+pub use polygon::middle_of;
 
 /// The greatest longitude, degrees; the least one is its negative.
 pub const LONGITUDE_MAX: f64 = 180.0;
