@@ -7,6 +7,7 @@ use clap::Args;
 use super::cli::{key_and_value, overrides, present_file};
 use super::load::{ConfigError, Loaded, load};
 use super::refusal::ArgumentError;
+use crate::rdb::Version;
 
 /// Which data directory, and how it is configured.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -40,7 +41,7 @@ impl Place {
 /// What to import, and where to.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ImportArgs {
-    /// A file that Redis has written (dump.rdb)
+    /// What Redis or Valkey has written: dump.rdb, an append-only file, or the folder with its parts and manifest
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
@@ -87,6 +88,23 @@ pub struct ExportArgs {
     /// Replace the file if there is one
     #[arg(long)]
     pub force: bool,
+
+    /// Write this version of the format (9 to 12, or valkey), instead of 10, or 12 where fields of hashes expire
+    #[arg(long, value_name = "VERSION", value_parser = rdb_version)]
+    pub rdb_version: Option<Version>,
+
+    /// Leave out libraries of functions
+    #[arg(long)]
+    pub skip_functions: bool,
+}
+
+fn rdb_version(text: &str) -> Result<Version, ArgumentError> {
+    let called = |version: &Version| match version {
+        Version::Valkey(_) => text.eq_ignore_ascii_case("valkey"),
+        Version::Redis(number) => text.parse() == Ok(*number),
+    };
+    let known = Version::WRITTEN.into_iter().find(called);
+    known.ok_or(ArgumentError::Form("9, 10, 11, 12 or valkey"))
 }
 
 fn name_and_number(text: &str) -> Result<(String, u32), ArgumentError> {

@@ -77,6 +77,8 @@ pub struct Kit {
     now_since: Instant,
     /// The instant that is the present for as long as a transaction or a script runs, Unix microseconds.
     instant_us: Option<u64>,
+    /// What the wall clock is said to say, Unix microseconds.
+    made_us: Option<u64>,
     pub(super) counters: Arc<Counters>,
     /// Highest LSN that a reply of this batch depends on: written, or read from a page changed that late.
     pub(super) seen_lsn: Lsn,
@@ -117,6 +119,7 @@ impl Worker {
             now_ms: unix_ms(),
             now_since: Instant::now(),
             instant_us: None,
+            made_us: None,
             counters,
             seen_lsn: Lsn::ZERO,
             observed_lsn: Lsn::ZERO,
@@ -185,7 +188,7 @@ impl Kit {
         if self.instant_us.is_some() {
             return;
         }
-        self.now_ms = unix_ms();
+        self.now_ms = self.wall_us() / 1000;
         self.now_since = Instant::now();
     }
 
@@ -193,14 +196,25 @@ impl Kit {
     #[inline]
     pub fn follow(&mut self, now: Instant) {
         if now.saturating_duration_since(self.now_since) >= CLOCK_AGE_MAX && self.instant_us.is_none() {
-            self.now_ms = unix_ms();
+            self.now_ms = self.wall_us() / 1000;
             self.now_since = now;
         }
     }
 
     /// The present, Unix microseconds: read anew, unless the clock stands still.
     pub fn now_us(&self) -> u64 {
-        self.instant_us.unwrap_or_else(unix_us)
+        self.instant_us.unwrap_or_else(|| self.wall_us())
+    }
+
+    /// What the wall clock says, or is made to.
+    fn wall_us(&self) -> u64 {
+        self.made_us.unwrap_or_else(unix_us)
+    }
+
+    /// Has the wall clock say `at_ms` from now on, for commands that run again; or what it does.
+    pub fn pretend_time(&mut self, at_ms: Option<u64>) {
+        self.made_us = at_ms.map(|at_ms| at_ms.saturating_mul(1000));
+        self.refresh_clock();
     }
 
     /// Sets the clock by hand.
@@ -282,7 +296,7 @@ impl Kit {
     pub fn stop_clock(&mut self) -> bool {
         let went = self.instant_us.is_none();
         if went {
-            let now_us = unix_us();
+            let now_us = self.wall_us();
             (self.now_ms, self.instant_us) = (now_us / 1000, Some(now_us));
         }
         went

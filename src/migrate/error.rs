@@ -6,6 +6,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::aof::CommandsError;
+use super::unwritable::Unwritable;
 use crate::checkpoint::CheckpointError;
 use crate::engine::CollectionError;
 use crate::rdb;
@@ -14,6 +16,11 @@ use crate::recovery::folders::FolderError;
 
 /// So much is shown of a line.
 const LINE_BYTES_MAX: usize = 100;
+/// So much is shown of a command's name.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A result of a move.
+pub type Outcome<T> = Result<T, MigrateError>;
 
 /// See the module.
 #[derive(Debug)]
@@ -26,6 +33,14 @@ pub enum MigrateError {
     Read(io::Error),
     /// A file cannot be written.
     Write(io::Error),
+    /// A file is of no kind that is known.
+    NoFormat,
+    /// A file of commands, or a manifest of such files, cannot be used.
+    Commands(CommandsError),
+    /// A file cannot be written as it is asked for.
+    Unwritable(Unwritable),
+    /// The command at this byte, of this name, cannot be run.
+    OfCommand(u64, Vec<u8>, Box<MigrateError>),
     /// A file is not in Redis's format.
     Format(rdb::Error),
     /// A value has no form there or here.
@@ -48,23 +63,6 @@ pub enum MigrateError {
     },
     /// A collection is gone.
     Vanished,
-    /// The file that is to be written is there.
-    Exists,
-    /// The data needs a newer format.
-    NoVersion,
-    /// There is no collection of this name.
-    NoCollection(String),
-    /// Two collections would be the same database of the file.
-    SameNumber {
-        /// The database.
-        db: u32,
-        /// One of them.
-        one: String,
-        /// The other.
-        other: String,
-    },
-    /// Collections have no number in the file.
-    Homeless(Vec<String>),
     /// A library of functions is there already, with other code.
     HasLibrary(Vec<u8>),
     /// A library of functions is in the file twice.
@@ -97,6 +95,12 @@ impl MigrateError {
         Self::OfFile(name.to_string(), Box::new(self))
     }
 
+    /// The same, of the command that begins at the byte `at`.
+    pub(super) fn of_command(self, at: u64, name: &[u8]) -> Self {
+        let name = name.get(..NAME_BYTES_MAX).unwrap_or(name);
+        Self::OfCommand(at, name.to_vec(), Box::new(self))
+    }
+
     /// The same, of a key.
     pub(super) fn of_key(self, key: &[u8]) -> Self {
         Self::OfKey(key.to_vec(), Box::new(self))
@@ -110,6 +114,16 @@ impl fmt::Display for MigrateError {
             Self::OfKey(key, why) => write!(out, "key \"{}\": {why}", key.escape_ascii()),
             Self::Read(error) => write!(out, "cannot read: {error}"),
             Self::Write(error) => write!(out, "cannot write: {error}"),
+            Self::NoFormat => out.write_str("this is neither an RDB file nor an append-only file"),
+            Self::OfCommand(at, name, why) => {
+                write!(
+                    out,
+                    "byte {at}: the command \"{}\" cannot be run: {why}",
+                    name.escape_ascii()
+                )
+            }
+            Self::Commands(why) => why.fmt(out),
+            Self::Unwritable(why) => why.fmt(out),
             Self::Format(error) => error.fmt(out),
             Self::Value(reason) => reason.fmt(out),
             Self::Twice(db) => write!(out, "it is there twice, the second time in database {db}"),
@@ -121,18 +135,6 @@ impl fmt::Display for MigrateError {
                 "collection \"{name}\" has {keys} keys already; --merge adds to them, --replace empties it first"
             ),
             Self::Vanished => out.write_str("the collection vanished"),
-            Self::Exists => out.write_str("there is a file already; --force replaces it"),
-            Self::NoVersion => out.write_str("no version of the format holds all of this"),
-            Self::NoCollection(name) => write!(out, "there is no collection \"{name}\""),
-            Self::SameNumber { db, one, other } => {
-                write!(out, "database {db} of the file would be both \"{one}\" and \"{other}\"")
-            }
-            Self::Homeless(names) => write!(
-                out,
-                "Redis has no names for databases: give {} a number by --collection NAME=DB, or leave it out by \
-                 --skip-named",
-                names.join(", ")
-            ),
             Self::HasLibrary(name) => write!(
                 out,
                 "the library of functions \"{}\" is there already, with other code; --merge and --replace put the file's \
@@ -177,6 +179,8 @@ macro_rules! from {
 }
 
 from!(
+    Commands CommandsError,
+    Unwritable Unwritable,
     Format rdb::Error,
     Value rdb::Reason,
     Folders FolderError,

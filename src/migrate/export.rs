@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use super::file::OutputFile;
 use super::offline::Offline;
+use super::unwritable::Unwritable;
 use super::{MigrateError, Observer, Outcome};
 use crate::engine::keyspace::KeyspaceTxn;
+use crate::engine::libraries::Libraries;
 use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
 use crate::page::entry::EntryRef;
 use crate::rdb::convert::object_of;
-use crate::rdb::{VERSION_TIMED_HASH, VERSION_WRITTEN, Writer};
+use crate::rdb::{Version, Writer};
 use crate::storage::Disk;
 use crate::wal::Lsn;
 
@@ -32,6 +34,18 @@ pub struct ExportOptions {
     pub skip_named: bool,
     /// The file may be there already.
     pub force: bool,
+    /// The version of the format; else the usual one, or a newer one where the data needs that.
+    pub version: Option<Version>,
+    /// Libraries of functions are left out.
+    pub skip_functions: bool,
+}
+
+impl ExportOptions {
+    /// The versions to try one after the other.
+    fn versions(&self) -> Vec<Version> {
+        let asked_for = self.version.map(|version| vec![version]);
+        asked_for.unwrap_or_else(|| vec![Version::USUAL, Version::TIMED_HASHES])
+    }
 }
 
 /// What an export did.
@@ -44,15 +58,16 @@ pub struct Exported {
     /// Its bytes.
     pub bytes: u64,
     /// The version of its format.
-    pub version: u16,
+    pub version: Version,
 }
 
 /// Writes a file.
 ///
 /// # Errors
-/// There is one already, a collection has no place in it, or it cannot be written. Then there is no new file.
+/// There is one already, a collection has no place in it, the version that was asked for does not hold something, or it
+/// cannot be written. Then there is no new file.
 pub fn export(
-    mut offline: Offline,
+    offline: &Offline,
     disk: &dyn Disk,
     options: &ExportOptions,
     observer: &mut dyn Observer,
@@ -60,10 +75,17 @@ pub fn export(
     let of_file = |error: MigrateError| error.of_file(options.file.display());
     let failed = |error| of_file(MigrateError::Write(error));
     if !options.force && disk.exists(&options.file).map_err(failed)? {
-        return Err(of_file(MigrateError::Exists));
+        return Err(of_file(Unwritable::Exists.into()));
     }
-    let databases = databases(&offline, options)?;
-    for version in [VERSION_WRITTEN, VERSION_TIMED_HASH] {
+    let databases = databases(offline, options)?;
+    let libraries = match options.skip_functions {
+        true => Arc::default(),
+        false => Arc::clone(offline.engine().registry().libraries()),
+    };
+    for version in options.versions() {
+        if !version.has_functions() && !libraries.is_empty() {
+            return Err(of_file(Unwritable::NoFunctions(version).into()));
+        }
         let file = OutputFile::create(disk, &options.file).map_err(failed)?;
         let writer = Writer::new(file, version).map_err(failed)?;
         let mut export = Export {
@@ -73,12 +95,18 @@ pub fn export(
             observer,
             total: databases.values().map(|slot| slot.collection.key_count()).sum(),
         };
-        match export.write(&mut offline, &databases) {
+        match export.write(offline, &databases, &libraries) {
+            Err(Stop::Timed(key)) if options.version.is_some() => {
+                return Err(of_file(
+                    MigrateError::from(Unwritable::NoTimedHashes(version)).of_key(&key),
+                ));
+            }
             Err(Stop::Timed(key)) => {
                 let key = key.escape_ascii();
                 observer.note(&format!(
-                    "the hash \"{key}\" has fields that expire: the file is of version {VERSION_TIMED_HASH}, which \
-                     Redis 7.4 and later load"
+                    "the hash \"{key}\" has fields that expire: the file is of {}, which Redis 7.4 and later \
+                     load",
+                    Version::TIMED_HASHES
                 ));
             }
             Err(Stop::Failed(why)) => return Err(of_file(why)),
@@ -86,22 +114,21 @@ pub fn export(
                 let keys = export.keys;
                 let file = export.writer.finish().map_err(failed)?;
                 let bytes = file.publish().map_err(failed)?;
-                let libraries = offline.engine.registry().libraries().len() as u64;
                 return Ok(Exported {
                     keys,
-                    libraries,
+                    libraries: libraries.len() as u64,
                     bytes,
                     version,
                 });
             }
         }
     }
-    Err(of_file(MigrateError::NoVersion))
+    Err(of_file(Unwritable::NoVersion.into()))
 }
 
 /// Which collection is which database of the file.
 fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32, Slot>> {
-    let registry = offline.engine.registry();
+    let registry = offline.engine().registry();
     let has_keys = |slot: &&Slot| slot.collection.key_count() > 0;
     let mut databases: BTreeMap<u32, Slot> = registry
         .slots()
@@ -112,13 +139,14 @@ fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32
     for (name, db) in &options.named {
         let slot = registry
             .by_name(name)
-            .ok_or_else(|| MigrateError::NoCollection(name.clone()))?;
+            .ok_or_else(|| Unwritable::NoCollection(name.clone()))?;
         if let Some(other) = databases.insert(*db, slot.clone()) {
-            return Err(MigrateError::SameNumber {
+            return Err(Unwritable::SameNumber {
                 db: *db,
                 one: other.name.to_string(),
                 other: name.clone(),
-            });
+            }
+            .into());
         }
     }
     let homeless = registry
@@ -128,7 +156,7 @@ fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32
         .map(|slot| format!("\"{}\"", slot.name))
         .collect::<Vec<_>>();
     if !options.skip_named && !homeless.is_empty() {
-        return Err(MigrateError::Homeless(homeless));
+        return Err(Unwritable::Homeless(homeless).into());
     }
     Ok(databases)
 }
@@ -148,30 +176,30 @@ impl From<io::Error> for Stop {
 
 struct Export<'a, W> {
     writer: Writer<W>,
-    version: u16,
+    version: Version,
     keys: u64,
     total: u64,
     observer: &'a mut dyn Observer,
 }
 
 impl<W: Write> Export<'_, W> {
-    fn write(&mut self, offline: &mut Offline, databases: &BTreeMap<u32, Slot>) -> Result<(), Stop> {
+    fn write(&mut self, offline: &Offline, databases: &BTreeMap<u32, Slot>, libraries: &Libraries) -> Result<(), Stop> {
         self.writer
             .remark(b"lokikv-ver", env!("CARGO_PKG_VERSION").as_bytes())?;
         self.writer.remark(b"redis-bits", b"64")?;
-        let now_s = offline.worker.now_ms() / 1000;
+        let worker = &mut *offline.cx.worker.borrow_mut();
+        let now_s = worker.now_ms() / 1000;
         self.writer.remark(b"ctime", now_s.to_string().as_bytes())?;
-        let libraries = Arc::clone(offline.engine.registry().libraries());
         for library in libraries.iter() {
             self.writer.function(&library.code)?;
         }
         for (db, slot) in databases {
             let totals = slot.collection.totals(Lsn::MAX);
             self.writer.database(u64::from(*db), totals.keys, totals.expires)?;
-            let now_ms = offline.worker.now_ms();
+            let now_ms = worker.now_ms();
             let mut result = Ok(());
-            let _pass = offline.worker.enter(&offline.engine);
-            let mut scope = Scope::visiting(&offline.engine, &mut offline.worker);
+            let _pass = worker.enter(offline.engine());
+            let mut scope = Scope::visiting(offline.engine(), worker);
             KeyspaceTxn::new(&mut scope, &slot.collection).for_each(|entry| {
                 result = self.entry(entry, now_ms);
                 if result.is_ok() {
@@ -191,7 +219,7 @@ impl<W: Write> Export<'_, W> {
             .map_err(|reason| Stop::Failed(MigrateError::Value(reason).of_key(entry.key())))?;
         // A hash all of whose fields have expired is none.
         let Some(object) = object else { return Ok(()) };
-        if object.needs_timed_hash() && self.version < VERSION_TIMED_HASH {
+        if !self.version.holds(&object) {
             return Err(Stop::Timed(entry.key().to_vec()));
         }
         let expires_at_ms = entry.expire_at_ms().map(|at_ms| at_ms as i64);

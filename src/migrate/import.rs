@@ -1,56 +1,43 @@
-//! From a Redis file into a data directory.
+//! From what a Redis or a Valkey has written into a data directory: a file in the RDB format, an append-only file, or
+//! several of those.
 //!
 //! **Invariant:** nothing is dropped without a word: what is skipped is counted or noted, all else is an error.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::aof::CommandsError;
+use super::aof::manifest::{Listed, listed};
+use super::aof::reader::CommandReader;
+use super::aof::replay::Replay;
 use super::file::InputFile;
 use super::library::{check_new, titled};
 use super::offline::Offline;
+use super::targets::{Existing, Into, Targets};
 use super::{MigrateError, Observer, Outcome};
 use crate::checkpoint::CheckpointDone;
-use crate::engine::collection::Collection;
 use crate::engine::ids::DatabaseId;
-use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::libraries::Library;
-use crate::engine::registry::{Slot, numbered_name};
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::page::Access;
 use crate::rdb::convert::stored;
-use crate::rdb::{Entry, Event, Reader};
+use crate::rdb::{Entry, Event, Object, Reader, is_rdb};
 use crate::storage::Disk;
 
 /// How many keys between two looks at the clock and two words to the observer.
 const BATCH_KEYS: u64 = 1024;
-
-/// What to do with keys that are there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// The collections must be empty.
-    Refuse,
-    /// They stay; the file's keys take the place of those of the same name.
-    Merge,
-    /// Collections that the file has keys for are emptied first. So are the libraries of functions, if it has some.
-    Replace,
-}
-
-/// Where a file's databases go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Into {
-    /// Each to the one of its number.
-    Numbers,
-    /// All to one collection, made with this kind if there is none.
-    Collection(String, Kind),
-}
+/// So many bytes tell what a file is.
+const MAGIC_BYTES: u64 = 9;
+/// Remarks of a beginning behind which commands are to follow, by Redis 7 and those before.
+const BEGINNINGS: [&[u8]; 2] = [b"aof-base", b"aof-preamble"];
 
 /// What to import, and how.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
-    /// The file.
+    /// The file, or the folder of an append-only file's parts.
     pub file: PathBuf,
     /// Where to.
     pub into: Into,
@@ -63,63 +50,67 @@ pub struct ImportOptions {
 pub struct Imported {
     /// Keys that are there now.
     pub keys: u64,
+    /// Commands that were run.
+    pub commands: u64,
     /// Libraries of functions in the file.
     pub libraries: u64,
     /// Keys left out because they had expired.
     pub expired: u64,
     /// Containers left out because they had no elements.
     pub void: u64,
+    /// Streams that lost what they knew of messages which producers may send again.
+    pub forgetful: u64,
     /// The checkpoint that has them.
     pub checkpoint: CheckpointDone,
 }
 
-/// Imports a file.
+/// Imports a file, or several that belong together.
 ///
 /// # Errors
-/// The file is damaged or holds what cannot be kept, or there are keys already. Nothing has changed.
+/// A file is damaged or holds what cannot be kept, or there are keys already. Nothing has changed.
 pub fn import(
-    mut offline: Offline,
+    offline: &Offline,
     disk: &dyn Disk,
     options: &ImportOptions,
     observer: &mut dyn Observer,
 ) -> Outcome<Imported> {
-    let of_file = |error: MigrateError| error.of_file(options.file.display());
-    let (file, len) = InputFile::open(disk, &options.file).map_err(|error| of_file(MigrateError::Read(error)))?;
-    let mut reader = Reader::new(file).map_err(|error| of_file(error.into()))?;
+    let Listed { files, is_log } = listed(disk, &options.file)?;
     let mut import = Import {
-        offline: &mut offline,
-        options,
-        targets: BTreeMap::new(),
+        offline,
+        targets: Targets::new(offline, &options.into, options.existing),
+        replay: Replay::new(offline, is_log)?,
         libraries: Vec::new(),
         counts: Counts::default(),
+        observer,
     };
-    while let Some(event) = reader.next().map_err(|error| of_file(error.into()))? {
-        match event {
-            Event::Entry(entry) => import.entry(entry).map_err(of_file)?,
-            Event::Function { code } => import.library(&code).map_err(of_file)?,
-            Event::OldFunction { name } => {
-                let name = name.escape_ascii();
-                observer.note(&format!(
-                    "skipped a library of functions from before Redis 7.0.0: {name}"
-                ));
-            }
-            Event::ModuleData { module } => observer.note(&format!("skipped data of the module type {module}")),
-            Event::Remark { .. } | Event::Size { .. } => {}
-        }
-        if import.counts.seen.is_multiple_of(BATCH_KEYS) {
-            observer.progress("bytes of the file", reader.position(), len);
-        }
+    for (number, path) in files.iter().enumerate() {
+        let place = Place {
+            is_first: number == 0,
+            is_last: number + 1 == files.len(),
+        };
+        let done = import.file(disk, path, place);
+        done.map_err(|error| error.of_file(path.display()))?;
     }
-    let libraries = import.put_libraries().map_err(of_file)?;
+    import.replay.end();
     let Counts {
-        keys, expired, void, ..
+        expired,
+        void,
+        forgetful,
+        libraries,
+        ..
     } = import.counts;
-    observer.progress("bytes of the file", len, len);
+    let commands = import.replay.commands();
+    let keys = match commands {
+        0 => import.counts.keys,
+        _ => import.targets.keys()?,
+    };
     Ok(Imported {
         keys,
+        commands,
         libraries,
         expired,
         void,
+        forgetful,
         checkpoint: offline.checkpoint()?,
     })
 }
@@ -130,27 +121,104 @@ struct Counts {
     keys: u64,
     expired: u64,
     void: u64,
+    forgetful: u64,
+    libraries: u64,
+}
+
+/// Of a file among others.
+#[derive(Clone, Copy)]
+struct Place {
+    is_first: bool,
+    is_last: bool,
 }
 
 struct Import<'a> {
-    offline: &'a mut Offline,
-    options: &'a ImportOptions,
-    /// Collections by the file's databases.
-    targets: BTreeMap<u64, Arc<Collection>>,
-    /// The file's libraries of functions.
+    offline: &'a Offline,
+    targets: Targets<'a>,
+    replay: Replay<'a>,
+    /// The libraries of functions of the file that is being read.
     libraries: Vec<Arc<Library>>,
     counts: Counts,
+    observer: &'a mut dyn Observer,
 }
 
 impl Import<'_> {
+    fn file(&mut self, disk: &dyn Disk, path: &Path, place: Place) -> Outcome<()> {
+        let (mut file, len) = InputFile::open(disk, path).map_err(MigrateError::Read)?;
+        let mut magic = Vec::new();
+        let begun = (&mut file).take(MAGIC_BYTES).read_to_end(&mut magic);
+        begun.map_err(MigrateError::Read)?;
+        let has_data = is_rdb(&magic);
+        let is_log = matches!(magic.first(), Some(b'*' | b'#')) || magic.is_empty() && self.replay.is_log();
+        let whole = Cursor::new(magic).chain(file);
+        if has_data && place.is_first {
+            let (rest, at) = self.data(whole, len)?;
+            self.commands(CommandReader::new(rest, at), len, place)?;
+        } else if is_log {
+            self.commands(CommandReader::new(whole, 0), len, place)?;
+        } else {
+            return Err(MigrateError::NoFormat);
+        }
+        self.observer.progress("bytes of the file", len, len);
+        Ok(())
+    }
+
+    /// Reads what is in the RDB format; what follows, and where that is.
+    fn data<R: Read>(&mut self, input: R, len: u64) -> Outcome<(impl Read + use<R>, u64)> {
+        let mut reader = Reader::of_part(input)?;
+        while let Some(event) = reader.next()? {
+            match event {
+                Event::Entry(entry) => self.entry(entry)?,
+                Event::Function { code } => self.library(&code)?,
+                Event::OldFunction { name } => {
+                    let name = name.escape_ascii();
+                    self.observer.note(&format!(
+                        "skipped a library of functions from before Redis 7.0.0: {name}"
+                    ));
+                }
+                Event::ModuleData { module } => {
+                    self.observer.note(&format!("skipped data of the module type {module}"));
+                }
+                Event::Remark { name, value } if value == b"1" && BEGINNINGS.contains(&name.as_slice()) => {
+                    self.replay.expect_commands();
+                }
+                Event::Remark { .. } | Event::Size { .. } => {}
+            }
+            if self.counts.seen.is_multiple_of(BATCH_KEYS) {
+                self.observer.progress("bytes of the file", reader.position(), len);
+            }
+        }
+        self.counts.libraries += self.put_libraries()?;
+        let at = reader.position();
+        Ok((reader.into_rest(), at))
+    }
+
+    fn commands<R: Read>(&mut self, reader: CommandReader<R>, len: u64, place: Place) -> Outcome<()> {
+        let observer = &mut *self.observer;
+        let torn = self.replay.run_file(&mut self.targets, reader, |at| {
+            observer.progress("bytes of the file", at, len);
+        })?;
+        match torn {
+            None => Ok(()),
+            Some(at) if place.is_last => {
+                self.observer.note(&format!(
+                    "the file ends in the middle of a command or transaction, which is left out: {} bytes from byte {at} on",
+                    len.saturating_sub(at)
+                ));
+                Ok(())
+            }
+            Some(at) => Err(CommandsError::Torn(at).into()),
+        }
+    }
+
     fn entry(&mut self, entry: Entry) -> Outcome<()> {
+        let collection = self.targets.collection(entry.db)?;
+        let worker = &mut *self.offline.cx.worker.borrow_mut();
         self.counts.seen += 1;
         if self.counts.seen.is_multiple_of(BATCH_KEYS) {
-            self.offline.worker.submit();
-            self.offline.worker.refresh_clock();
+            worker.submit();
+            worker.refresh_clock();
         }
-        let collection = self.target(entry.db)?;
-        let Offline { engine, worker, .. } = &mut *self.offline;
         let (key, now_ms) = (entry.key, worker.now_ms());
         if entry.expires_at_ms.is_some_and(|at_ms| at_ms <= now_ms as i64) {
             self.counts.expired += 1;
@@ -160,6 +228,10 @@ impl Import<'_> {
             self.counts.void += 1;
             return Ok(());
         }
+        if let Object::Stream(stream) = &entry.object {
+            self.counts.forgetful += u64::from(stream.producer_ids > 0);
+        }
+        let engine = &**self.offline.engine();
         let stored = stored(entry.object, engine.thresholds(), now_ms)
             .map_err(|reason| MigrateError::Value(reason).of_key(&key))?;
         let Some(stored) = stored else {
@@ -170,7 +242,7 @@ impl Import<'_> {
         let _pass = worker.enter(engine);
         let mut scope = Scope::for_key(engine, worker, &collection, collection.key(&key));
         let mut txn = Txn::new(&mut scope, &collection, true);
-        if self.options.existing != Existing::Merge && txn.exists(&key) {
+        if self.targets.existing != Existing::Merge && txn.exists(&key) {
             return Err(MigrateError::Twice(entry.db).of_key(&key));
         }
         txn.put(&key, stored.value(), entry.expires_at_ms.map(|at_ms| at_ms as u64));
@@ -193,74 +265,23 @@ impl Import<'_> {
 
     /// Puts the file's libraries; how many there are.
     fn put_libraries(&mut self) -> Outcome<u64> {
-        if self.libraries.is_empty() {
+        let libraries = std::mem::take(&mut self.libraries);
+        if libraries.is_empty() {
             return Ok(0);
         }
-        let Offline { engine, worker, .. } = &mut *self.offline;
-        let engine = &**engine;
-        worker.with_exclusive(engine, |worker, pass| {
-            let mut scope = Scope::exclusive(engine, worker, pass);
-            let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
-            if self.options.existing == Existing::Refuse {
-                check_new(&self.libraries, &txn.libraries())?;
-            }
-            txn.put_libraries(&self.libraries, self.options.existing == Existing::Replace)?;
-            Ok(self.libraries.len() as u64)
-        })
-    }
-
-    /// The collection for the file's database `db`.
-    fn target(&mut self, db: u64) -> Outcome<Arc<Collection>> {
-        if let Some(collection) = self.targets.get(&db) {
-            return Ok(Arc::clone(collection));
-        }
-        let (id, name, kind) = match &self.options.into {
-            Into::Numbers => {
-                let number = u32::try_from(db).ok().filter(|number| *number < self.offline.databases);
-                let id = number.map(DatabaseId::new);
-                let databases = self.offline.databases;
-                let id = id.ok_or(MigrateError::NoDatabase { db, databases })?;
-                (Some(id), numbered_name(id), Kind::Hmap)
-            }
-            Into::Collection(name, kind) => (None, name.clone(), *kind),
-        };
-        // Another of the file's databases may have gone there before.
-        let seen = |slot: &Slot| self.targets.values().any(|target| target.id() == slot.collection.id());
-        let existing = self.offline.engine.registry().by_name(&name).cloned();
-        let fresh = existing.filter(seen).map(|slot| slot.collection);
-        let collection = match fresh {
-            Some(collection) => collection,
-            None => self.prepare(id, &name, kind)?,
-        };
-        self.targets.insert(db, Arc::clone(&collection));
-        Ok(collection)
-    }
-
-    /// The collection `name`, made if there is none, and dealt with if it has keys.
-    fn prepare(&mut self, id: Option<DatabaseId>, name: &str, kind: Kind) -> Outcome<Arc<Collection>> {
-        let Offline { engine, worker, .. } = &mut *self.offline;
-        let engine = &**engine;
-        let existing = self.options.existing;
-        worker.with_exclusive(engine, |worker, pass| {
-            let mut scope = Scope::exclusive(engine, worker, pass);
-            let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
-            let slot = match txn.slot_named(name) {
-                Some(slot) => slot,
-                None => txn.create(id, name, kind)?,
-            };
-            let keys = slot.collection.key_count();
-            match existing {
-                Existing::Refuse if keys > 0 => Err(MigrateError::HasKeys {
-                    name: name.to_owned(),
-                    keys,
-                }),
-                Existing::Replace if keys > 0 => {
-                    txn.flush(slot.collection.id())?;
-                    let emptied = txn.slot(slot.id).ok_or(MigrateError::Vanished)?;
-                    Ok(emptied.collection)
+        let (engine, existing) = (&**self.offline.engine(), self.targets.existing);
+        self.offline
+            .cx
+            .worker
+            .borrow_mut()
+            .with_exclusive(engine, |worker, pass| {
+                let mut scope = Scope::exclusive(engine, worker, pass);
+                let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
+                if existing == Existing::Refuse {
+                    check_new(&libraries, &txn.libraries())?;
                 }
-                _ => Ok(slot.collection),
-            }
-        })
+                txn.put_libraries(&libraries, existing == Existing::Replace)?;
+                Ok(libraries.len() as u64)
+            })
     }
 }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::export::{ExportOptions, export};
-use super::import::{Existing, ImportOptions, Into, import};
+use super::import::{ImportOptions, import};
+use super::targets::{Existing, Into};
 use super::{MigrateError, Observer, Offline, Outcome};
 use crate::config::Loaded;
 use crate::config::cli::{EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
@@ -82,9 +83,18 @@ fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
     created.map_err(|error| MigrateError::Create(dir.clone(), error))?;
     let mut console = Console(Progress::counting());
     let offline = Offline::open(loaded, &disk, &mut console)?;
-    let done = import(offline, disk.as_ref(), &options, &mut console)?;
+    let done = import(&offline, disk.as_ref(), &options, &mut console)?;
     let libraries = of_libraries(done.libraries);
     let mut text = format!("imported {} keys{libraries} into {}", done.keys, dir.display());
+    if done.commands > 0 {
+        text.push_str(&format!("; {} commands were run", done.commands));
+    }
+    if done.forgetful > 0 {
+        text.push_str(&format!(
+            "; {} streams will not recognise messages that producers send again",
+            done.forgetful
+        ));
+    }
     if done.expired > 0 {
         text.push_str(&format!("; {} had expired", done.expired));
     }
@@ -104,14 +114,16 @@ fn do_export(args: &ExportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
         named: args.collection.clone(),
         skip_named: args.skip_named,
         force: args.force,
+        version: args.rdb_version,
+        skip_functions: args.skip_functions,
     };
     let mut console = Console(Progress::counting());
     let offline = Offline::open(loaded, &disk, &mut console)?;
-    let done = export(offline, disk.as_ref(), &options, &mut console)?;
+    let done = export(&offline, disk.as_ref(), &options, &mut console)?;
     let file = options.file.display();
     let libraries = of_libraries(done.libraries);
     Ok(format!(
-        "exported {} keys{libraries} to {file}: {} bytes, RDB version {}",
+        "exported {} keys{libraries} to {file}: {} bytes, {}",
         done.keys, done.bytes, done.version
     ))
 }

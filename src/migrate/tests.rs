@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::{self, Loaded};
-use crate::rdb::{Event, Object, Reader, VERSION_WRITTEN, Writer};
+use crate::rdb::{Event, Object, Reader, Version, Writer};
 use crate::storage::Disk;
 use crate::storage::fault::FaultDisk;
 
@@ -25,7 +25,7 @@ impl Observer for Silent {
 
 /// A file of `count` keys with this value.
 fn file(count: usize, value: &str) -> Vec<u8> {
-    let mut writer = Writer::new(Vec::new(), VERSION_WRITTEN).unwrap();
+    let mut writer = Writer::new(Vec::new(), Version::USUAL).unwrap();
     writer.database(0, count as u64, 0).unwrap();
     for n in 0..count {
         let object = Object::String(value.into());
@@ -62,7 +62,7 @@ impl Place {
             into: Into::Numbers,
             existing: Existing::Replace,
         };
-        import(self.open(&disk)?, disk.as_ref(), &options, &mut Silent)
+        import(&self.open(&disk)?, disk.as_ref(), &options, &mut Silent)
     }
 
     fn export(&self, disk: FaultDisk) -> Outcome<Exported> {
@@ -72,8 +72,10 @@ impl Place {
             named: Vec::new(),
             skip_named: false,
             force: true,
+            version: None,
+            skip_functions: false,
         };
-        export(self.open(&disk)?, disk.as_ref(), &options, &mut Silent)
+        export(&self.open(&disk)?, disk.as_ref(), &options, &mut Silent)
     }
 }
 

@@ -52,6 +52,11 @@ impl Access {
         Self::counted(now_ms, COUNTER_FRESH)
     }
 
+    /// The earliest time, Unix milliseconds, at which a use leaves what one at `now_ms` does.
+    pub fn earliest_alike(now_ms: u64) -> u64 {
+        now_ms % ((u64::from(SECONDS_MASK) + 1) * 1000)
+    }
+
     /// The same access `idle_s` seconds earlier.
     pub fn before(self, idle_s: u32) -> Self {
         Self(self.0.wrapping_sub(idle_s.min(SECONDS_MASK) << LOW_BITS))

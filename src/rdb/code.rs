@@ -1,16 +1,11 @@
-//! The numbers of the format: versions, opcodes, types of value, encodings of strings.
-
-/// The newest version that can be read.
-pub const VERSION_READ_MAX: u16 = 12;
-/// The version written: that of Redis 7.0, which everything later reads too.
-pub const VERSION_WRITTEN: u16 = 10;
-/// The first version whose hashes have fields with expiry times.
-pub const VERSION_TIMED_HASH: u16 = 12;
-/// The first version whose files end with a checksum.
-pub const VERSION_CHECKSUM: u16 = 5;
+//! The numbers of the format: opcodes, types of value, encodings of strings.
 
 /// Opcodes: what may stand in a file where a type could.
 pub mod op {
+    /// Templates of hashes, of Redis 8.8 and later.
+    pub const HASH_TEMPLATE: u8 = 242;
+    /// In Redis, what modules say of the key that follows; in Valkey, slots that were on their way to the server.
+    pub const KEY_METADATA_OR_SLOT_IMPORT: u8 = 243;
     pub const SLOT_INFO: u8 = 244;
     pub const FUNCTION: u8 = 245;
     pub const FUNCTION_OLD: u8 = 246;
@@ -48,10 +43,41 @@ pub mod kind {
     pub const STREAM_2: u8 = 19;
     pub const SET_LISTPACK: u8 = 20;
     pub const STREAM_3: u8 = 21;
+    /// In Valkey, [`HASH_TIMED_VALKEY`].
     pub const HASH_TIMED_OLD: u8 = 22;
+    pub const HASH_TIMED_VALKEY: u8 = 22;
     pub const HASH_LISTPACK_TIMED_OLD: u8 = 23;
     pub const HASH_TIMED: u8 = 24;
     pub const HASH_LISTPACK_TIMED: u8 = 25;
+    /// With the ids of producers.
+    pub const STREAM_4: u8 = 26;
+    /// With entries that are pending and have been given back.
+    pub const STREAM_5: u8 = 27;
+    pub const ARRAY: u8 = 28;
+    /// Of four types, with or without the template, the first and the last.
+    pub const HASH_TEMPLATE: u8 = 29;
+    pub const HASH_TEMPLATE_LAST: u8 = 32;
+    pub const RATE_LIMITER: u8 = 33;
+
+    /// What values of a type are, in words.
+    pub fn name(code: u8) -> &'static str {
+        match code {
+            STRING => "string",
+            LIST | LIST_ZIPLIST | LIST_QUICKLIST | LIST_QUICKLIST_2 => "list",
+            SET | SET_INTSET | SET_LISTPACK => "set",
+            ZSET | ZSET_2 | ZSET_ZIPLIST | ZSET_LISTPACK => "sorted set",
+            HASH | HASH_ZIPMAP | HASH_ZIPLIST | HASH_LISTPACK => "hash",
+            HASH_TIMED_OLD | HASH_LISTPACK_TIMED_OLD | HASH_TIMED | HASH_LISTPACK_TIMED => {
+                "hash with fields that expire"
+            }
+            STREAM | STREAM_2 | STREAM_3 | STREAM_4 | STREAM_5 => "stream",
+            MODULE_OLD | MODULE => "module",
+            ARRAY => "array",
+            HASH_TEMPLATE..=HASH_TEMPLATE_LAST => "hash by template",
+            RATE_LIMITER => "rate limiter",
+            _ => "unknown",
+        }
+    }
 }
 
 /// Encodings of a string that is not stored as it is: what a length's first byte says when both upper bits are set.

@@ -2,10 +2,11 @@
 //! Those of `FUNCTION DUMP` have libraries in its place.
 
 use super::checksum;
-use super::code::{VERSION_READ_MAX, VERSION_TIMED_HASH, VERSION_WRITTEN, op};
+use super::code::op;
 use super::error::{Error, Reason};
 use super::object::Object;
 use super::read::{Source, object};
+use super::version::Version;
 use super::write;
 
 const FOOTER_BYTES: usize = 10;
@@ -23,18 +24,23 @@ pub enum RestoreError {
 
 /// The payload of a value.
 pub fn dump(object: &Object) -> Vec<u8> {
-    let mut out = Vec::new();
-    write::kind_and_value(&mut out, object);
-    let version = if object.needs_timed_hash() {
-        VERSION_TIMED_HASH
+    let version = if Version::USUAL.holds(object) {
+        Version::USUAL
     } else {
-        VERSION_WRITTEN
+        Version::TIMED_HASHES
     };
+    dump_as(object, version)
+}
+
+/// The same of a version that holds it.
+pub(super) fn dump_as(object: &Object, version: Version) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::kind_and_value(&mut out, object, version);
     with_footer(out, version)
 }
 
-fn with_footer(mut out: Vec<u8>, version: u16) -> Vec<u8> {
-    out.extend(version.to_le_bytes());
+fn with_footer(mut out: Vec<u8>, version: Version) -> Vec<u8> {
+    out.extend(version.number().to_le_bytes());
     out.extend(checksum::of(&out).to_le_bytes());
     out
 }
@@ -59,7 +65,7 @@ pub fn dump_libraries<'c>(codes: impl Iterator<Item = &'c [u8]>) -> Vec<u8> {
         out.push(op::FUNCTION);
         write::string(&mut out, code);
     }
-    with_footer(out, VERSION_WRITTEN)
+    with_footer(out, Version::USUAL)
 }
 
 /// The codes of the libraries of a payload, up to the first error.
@@ -69,7 +75,7 @@ pub fn dump_libraries<'c>(codes: impl Iterator<Item = &'c [u8]>) -> Vec<u8> {
 pub fn restore_libraries(
     payload: &[u8],
 ) -> Result<impl Iterator<Item = Result<Vec<u8>, LibrariesError>>, LibrariesError> {
-    let libraries = footed(payload).ok_or(LibrariesError::Footer)?;
+    let (libraries, _) = footed(payload).ok_or(LibrariesError::Footer)?;
     let mut source = Source::new(libraries, libraries.len()).unpacking_at_most(UNPACKED_BYTES_MAX);
     Ok(std::iter::from_fn(move || next_library(&mut source).transpose()))
 }
@@ -90,31 +96,31 @@ fn next_library(source: &mut Source<&[u8]>) -> Result<Option<Vec<u8>>, Libraries
 /// # Errors
 /// Version or checksum are wrong, or the value is.
 pub fn restore(payload: &[u8]) -> Result<Object, RestoreError> {
-    let value = footed(payload).ok_or(RestoreError::Footer)?;
+    let (value, version) = footed(payload).ok_or(RestoreError::Footer)?;
     let mut source = Source::new(value, value.len()).unpacking_at_most(UNPACKED_BYTES_MAX);
-    read_value(&mut source).map_err(|reason| {
+    read_value(&mut source, version).map_err(|reason| {
         RestoreError::Value(Error {
             offset: source.position(),
+            version: Some(version),
             key: None,
+            kind: value.first().copied(),
             reason,
         })
     })
 }
 
-/// The part before the footer, if that is right.
-fn footed(payload: &[u8]) -> Option<&[u8]> {
+/// The part before the footer and the version, if the footer is right.
+fn footed(payload: &[u8]) -> Option<(&[u8], Version)> {
     let (value, footer) = payload.split_at_checked(payload.len().checked_sub(FOOTER_BYTES)?)?;
-    let (version, sum) = footer.split_first_chunk()?;
-    if u16::from_le_bytes(*version) > VERSION_READ_MAX {
-        return None;
-    }
+    let (number, sum) = footer.split_first_chunk()?;
+    let version = Version::of_payload(u16::from_le_bytes(*number))?;
     let summed = payload.get(..payload.len() - sum.len())?;
-    (checksum::of(summed).to_le_bytes() == *sum).then_some(value)
+    (checksum::of(summed).to_le_bytes() == *sum).then_some((value, version))
 }
 
-fn read_value(source: &mut Source<&[u8]>) -> Result<Object, Reason> {
+fn read_value(source: &mut Source<&[u8]>, version: Version) -> Result<Object, Reason> {
     let code = source.byte()?;
-    let object = object(source, code)?;
+    let object = object(source, code, version)?;
     if object.is_void() {
         return Reason::bad("a container of nothing");
     }

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
-use super::code::VERSION_READ_MAX;
+use super::code::kind;
+use super::version::Version;
 
 /// Why reading stops.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub enum Reason {
     /// The input is not a file of this format.
     NotRdb,
     /// The version is one that is not known.
-    Version(u32),
+    Version(Version),
     /// The bytes make no sense.
     Bad(Cow<'static, str>),
     /// The bytes are a value that cannot be kept.
@@ -38,7 +39,7 @@ impl fmt::Display for Reason {
             Self::Short => f.write_str("the input ends too early"),
             Self::NotRdb => f.write_str("this is not an RDB file"),
             Self::Version(version) => {
-                write!(f, "RDB version {version} is not known (1 to {VERSION_READ_MAX} are)")
+                write!(f, "{version} is not known (Redis's 1 to 13 and Valkey's 80 are)")
             }
             Self::Bad(what) => f.write_str(what),
             Self::Unsupported(what) => f.write_str(what),
@@ -51,8 +52,12 @@ impl fmt::Display for Reason {
 pub struct Error {
     /// How many bytes had been read.
     pub offset: u64,
+    /// The version of the format, if that was known.
+    pub version: Option<Version>,
     /// The key whose value it was.
     pub key: Option<Vec<u8>>,
+    /// The type of that value, as the format numbers it.
+    pub kind: Option<u8>,
     /// Why.
     pub reason: Reason,
 }
@@ -61,6 +66,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(key) = &self.key {
             write!(f, "key \"{}\", ", key.escape_ascii())?;
+        }
+        if let Some(code) = self.kind {
+            write!(f, "type {code} ({}), ", kind::name(code))?;
+        }
+        if let Some(version) = self.version {
+            write!(f, "{version}, ")?;
         }
         write!(f, "before byte {}: {}", self.offset, self.reason)
     }

@@ -6,8 +6,7 @@
 //! ```
 //!
 //! Between the format and the engine stands [`Object`], which says what a key holds and nothing of how either keeps it.
-//! Versions 1 to [`VERSION_READ_MAX`] are read, [`VERSION_WRITTEN`] is written (a hash whose fields expire needs
-//! [`VERSION_TIMED_HASH`]).
+//! Versions 1 to 13 of Redis and 80 of Valkey (`"VALKEY" version`) are read, [`Version::WRITTEN`] can be written.
 //!
 //! **Invariants**
 //! - What is read is not trusted: bad bytes give an [`Error`] that says where, and never more memory than a small
@@ -24,15 +23,16 @@ mod lzf;
 mod object;
 mod read;
 mod stream;
+mod version;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub use code::{VERSION_READ_MAX, VERSION_TIMED_HASH, VERSION_WRITTEN};
 pub use dump::{LibrariesError, RestoreError, dump, dump_libraries, restore, restore_libraries};
 pub use error::{Error, Reason};
 pub use object::{Elements, Hash, Object};
-pub use read::{Entry, Event, Reader};
+pub use read::{Entry, Event, Reader, is_rdb};
 pub use stream::{Consumer, Group, Id, Pending, Stream, StreamEntry};
+pub use version::Version;
 pub use write::Writer;

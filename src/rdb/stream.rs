@@ -93,6 +93,8 @@ pub struct Stream {
     pub entries_added: u64,
     /// Its consumer groups.
     pub groups: Vec<Group>,
+    /// How many messages it had whose producers may send them again and be told so. They are not kept.
+    pub producer_ids: u64,
 }
 
 impl Stream {

@@ -11,7 +11,11 @@ use crate::support::{Conn, Server, Value};
 
 /// A redis-server that starts with this file.
 pub fn redis_with(file: &[u8], settings: &[&str]) -> Server {
-    let mut server = Server::redis(settings);
+    started_with(Server::redis(settings), file)
+}
+
+/// The server, started again with this file.
+pub fn started_with(mut server: Server, file: &[u8]) -> Server {
     server.kill9();
     fs::write(server.data_dir().join("dump.rdb"), file).expect("write the file");
     server.restart();
@@ -31,7 +35,7 @@ fn entries(file: &[u8]) -> Vec<Entry> {
 
 /// The file of these entries.
 fn write(entries: &[Entry]) -> Vec<u8> {
-    let mut writer = Writer::new(Vec::new(), lokikv::rdb::VERSION_WRITTEN).expect("begin");
+    let mut writer = Writer::new(Vec::new(), lokikv::rdb::Version::USUAL).expect("begin");
     let mut db = None;
     for entry in entries {
         if db != Some(entry.db) {
@@ -46,7 +50,7 @@ fn write(entries: &[Entry]) -> Vec<u8> {
 }
 
 /// Everything, and the server's own digest of it.
-fn look(conn: &mut Conn) -> (Dataset, Value) {
+pub fn look(conn: &mut Conn) -> (Dataset, Value) {
     (dataset(conn), conn.call(&["DEBUG", "DIGEST"]))
 }
 

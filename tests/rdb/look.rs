@@ -36,15 +36,60 @@ fn describe(conn: &mut Conn, key: &[u8]) -> String {
         "hash" => vec![args!["HGETALL", key]],
         _ => vec![args!["XINFO", "STREAM", key, "FULL", "COUNT", "0"]],
     });
+    let mut shown = format!("{kind} {}", all(conn, &kind, &commands));
+    if kind == "hash" {
+        shown.push_str(&times_of_fields(conn, key));
+    }
+    shown
+}
+
+/// When the fields of a hash expire, those that do.
+fn times_of_fields(conn: &mut Conn, key: &[u8]) -> String {
+    let mut fields: Vec<Vec<u8>> = Vec::new();
+    for field in conn.call(&args!["HKEYS", key]).items() {
+        fields.push(field.bytes().expect("a field").to_vec());
+    }
+    fields.sort();
+    let mut command = args!["HPEXPIRETIME", key, "FIELDS", fields.len().to_string()];
+    command.extend(fields.iter().cloned());
+    let times = conn.call(&command);
+    // Servers before Redis 7.4 know no such fields.
+    let known = fields
+        .iter()
+        .zip(times.items())
+        .filter(|(_, time)| time.int() != Some(-1));
+    known
+        .map(|(field, time)| format!(" {}@{time}", field.escape_ascii()))
+        .collect()
+}
+
+fn all(conn: &mut Conn, kind: &str, commands: &[Args]) -> String {
     let replies: Vec<String> = commands
         .iter()
         .map(|command| {
             let reply = conn.call(command);
             assert!(!reply.is_error(), "{}: {reply}", crate::support::text::join(command));
-            show(&kind, &reply)
+            show(kind, &reply)
         })
         .collect();
-    format!("{kind} {}", replies.join(" "))
+    replies.join(" ")
+}
+
+/// Without when consumers last got something, which LokiKV does not keep.
+fn without_active_times(value: &Value) -> Value {
+    let Value::Array(items) = value else {
+        return value.clone();
+    };
+    let mut kept = Vec::new();
+    let mut items = items.iter();
+    while let Some(item) = items.next() {
+        if item.bytes() == Some(b"active-time") {
+            items.next();
+        } else {
+            kept.push(without_active_times(item));
+        }
+    }
+    Value::Array(kept)
 }
 
 fn show(kind: &str, reply: &Value) -> String {
@@ -62,8 +107,10 @@ fn show(kind: &str, reply: &Value) -> String {
                     items.drain(at..at + 2);
                 }
             }
-            format!("{items:?}")
+            format!("{:?}", without_active_times(&Value::Array(items)))
         }
+        // Whether fields have ever expired is the server's affair.
+        _ if reply.text() == "listpackex" => "listpack".to_owned(),
         _ => reply.to_string(),
     }
 }

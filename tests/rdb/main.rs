@@ -1,7 +1,7 @@
-//! Redis's RDB format against the program it comes from: what redis-server writes is read, what is written redis-server
-//! loads, and every key is then as it was.
+//! Redis's RDB format and its append-only files against the programs they come from: what redis-server and valkey-server
+//! write is read, what is written they load, and every key is then as it was.
 //!
-//! Unlike other suites this one links the library, for its reader and writer. It needs redis-server, and the files in
+//! Unlike other suites this one links the library, for its reader and writer. It needs the peers, and the files in
 //! `../shared/rdb`, which servers before Redis 7 wrote.
 #![allow(
     clippy::unwrap_used,
@@ -14,8 +14,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod families;
 mod fill;
 mod format;
+mod logs;
 mod look;
 mod payloads;
+mod place;
 mod tools;

@@ -1,56 +1,13 @@
 //! `lokikv import` and `lokikv export`, with redis-server at both ends.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use tempfile::TempDir;
 
 use crate::args;
 use crate::fill::{drop_streams, fill};
 use crate::format::redis_with;
 use crate::look::{assert_same, dataset};
+use crate::place::{Place, names};
 use crate::support::{Server, Value};
-
-/// A directory with a Redis file in it.
-struct Place {
-    home: TempDir,
-}
-
-impl Place {
-    fn new(rdb: &[u8]) -> Self {
-        let home = tempfile::tempdir().expect("a temporary directory");
-        fs::write(home.path().join("dump.rdb"), rdb).expect("write the file");
-        Self { home }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    /// Runs the binary there; its exit code and all it said.
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
-        command.args(arguments).current_dir(self.home.path());
-        let done = command.output().expect("run lokikv");
-        let said = [done.stdout, done.stderr].concat();
-        (
-            done.status.code().unwrap_or(-1),
-            String::from_utf8_lossy(&said).into_owned(),
-        )
-    }
-
-    fn run_well(&self, arguments: &[&str]) -> String {
-        let (code, said) = self.run(arguments);
-        assert_eq!(code, 0, "{arguments:?}: {said}");
-        said
-    }
-
-    fn fails(&self, arguments: &[&str], why: &str) {
-        let (code, said) = self.run(arguments);
-        assert!(code == 1 && said.contains(why), "{arguments:?}: {code} {said}");
-    }
-}
 
 /// What redis-server saves after these commands.
 fn saved(commands: &[&[&str]]) -> Vec<u8> {
@@ -62,15 +19,6 @@ fn saved(commands: &[&[&str]]) -> Vec<u8> {
     }
     assert_eq!(conn.call(&["SAVE"]), Value::ok());
     fs::read(redis.data_dir().join("dump.rdb")).expect("what redis-server saved")
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let listed = fs::read_dir(dir).expect("list");
-    let mut names: Vec<String> = listed
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -281,7 +229,7 @@ fn a_damaged_file_leaves_the_data_as_it_was() {
     fs::write(place.path("dump.rdb"), &rdb).expect("write");
     place.fails(&import, "the input ends too early");
     fs::write(place.path("dump.rdb"), "not one").expect("write");
-    place.fails(&import, "this is not an RDB file");
+    place.fails(&import, "this is neither an RDB file nor an append-only file");
     place.fails(&["import", "nosuch.rdb", "--data-dir", "data"], "cannot read");
     place.fails(&["export", "--data-dir", "nosuch", "out.rdb"], "no such directory");
     assert_eq!(names(&place.path("data/checkpoint")), before);

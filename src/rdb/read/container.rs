@@ -12,6 +12,7 @@ use super::super::blob::{intset, zipmap};
 use super::super::code::{kind, node};
 use super::super::error::Reason;
 use super::super::object::{Elements, Hash, Object};
+use super::super::version::Version;
 use super::scalar::parse_double;
 use super::source::Source;
 use super::{module, stream};
@@ -19,9 +20,11 @@ use super::{module, stream};
 /// Latest time, in Unix milliseconds, at which a field can expire.
 const EXPIRES_AT_MS_MAX: u64 = 0xffff_ffff_ffff;
 
-/// The value of the type `code`.
-pub fn object<R: Read>(source: &mut Source<R>, code: u8) -> Result<Object, Reason> {
+/// The value of the type `code`, as `version` has it.
+pub fn object<R: Read>(source: &mut Source<R>, code: u8, version: Version) -> Result<Object, Reason> {
     Ok(match code {
+        kind::HASH_TIMED_VALKEY if version.is_valkey() => Object::Hash(valkeys_timed_hash(source)?),
+        _ if version.is_valkey() && code > kind::HASH_TIMED_VALKEY => return Err(unknown(code)),
         kind::STRING => Object::String(source.string()?),
         kind::LIST => Object::List(strings(source)?),
         kind::SET => Object::Set(strings(source)?),
@@ -30,7 +33,9 @@ pub fn object<R: Read>(source: &mut Source<R>, code: u8) -> Result<Object, Reaso
         kind::HASH => Object::Hash(hash(source)?),
         kind::HASH_TIMED | kind::HASH_TIMED_OLD => Object::Hash(timed_hash(source, code)?),
         kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => Object::List(quicklist(source, code)?),
-        kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => Object::Stream(Box::new(stream::read(source, code)?)),
+        kind::STREAM | kind::STREAM_2 | kind::STREAM_3 | kind::STREAM_4 | kind::STREAM_5 => {
+            Object::Stream(Box::new(stream::read(source, code)?))
+        }
         kind::MODULE | kind::MODULE_OLD => return Err(module::unsupported(source)?),
         kind::HASH_ZIPMAP..=kind::HASH_ZIPLIST | kind::HASH_LISTPACK | kind::ZSET_LISTPACK | kind::SET_LISTPACK => {
             compact(&source.string()?, code)?
@@ -42,8 +47,18 @@ pub fn object<R: Read>(source: &mut Source<R>, code: u8) -> Result<Object, Reaso
             }
             Object::Hash(timed_listpack(&source.string()?)?)
         }
-        _ => return Err(Reason::Bad(format!("a value of the unknown type {code}").into())),
+        kind::ARRAY..=kind::RATE_LIMITER => {
+            let what = kind::name(code);
+            return Err(Reason::Unsupported(format!(
+                "LokiKV has no values of this type ({what})"
+            )));
+        }
+        _ => return Err(unknown(code)),
     })
+}
+
+fn unknown(code: u8) -> Reason {
+    Reason::Bad(format!("a value of the unknown type {code}").into())
 }
 
 fn strings<R: Read>(source: &mut Source<R>) -> Result<Elements, Reason> {
@@ -114,6 +129,20 @@ fn timed_hash<R: Read>(source: &mut Source<R>, code: u8) -> Result<Hash, Reason>
         source.string_into(&mut field)?;
         source.string_into(&mut value)?;
         hash.push(Item::of(&field), Item::of(&value), expiry(at_ms)?);
+    }
+    Ok(hash)
+}
+
+/// Field, value, and when it expires, each in full.
+fn valkeys_timed_hash<R: Read>(source: &mut Source<R>) -> Result<Hash, Reason> {
+    let mut hash = Hash::new(true);
+    let (mut field, mut value) = (Vec::new(), Vec::new());
+    for _ in 0..source.length()? {
+        source.string_into(&mut field)?;
+        source.string_into(&mut value)?;
+        // Negative: never.
+        let at_ms = source.milliseconds()?.map_or(Ok(None), expiry)?;
+        hash.push(Item::of(&field), Item::of(&value), at_ms);
     }
     Ok(hash)
 }

@@ -8,9 +8,10 @@ mod stream;
 
 use std::io::Read;
 
-use super::code::{VERSION_CHECKSUM, VERSION_READ_MAX, op};
+use super::code::op;
 use super::error::{Error, Reason};
 use super::object::Object;
+use super::version::Version;
 
 pub(super) use container::object;
 pub(super) use source::Source;
@@ -71,9 +72,18 @@ pub struct Entry {
 /// Reads a file.
 pub struct Reader<R> {
     source: Source<R>,
-    version: u16,
+    version: Version,
     db: u64,
     done: bool,
+    /// Something else may follow.
+    is_part: bool,
+}
+
+/// The value that is being read.
+#[derive(Default)]
+struct Reading {
+    key: Option<Vec<u8>>,
+    kind: Option<u8>,
 }
 
 /// What stands before a key.
@@ -85,6 +95,14 @@ struct Properties {
 }
 
 const MAGIC: &[u8; 5] = b"REDIS";
+const VALKEYS_MAGIC: &[u8; 6] = b"VALKEY";
+/// Bytes of a file's header.
+const HEADER_BYTES: usize = 9;
+
+/// Whether a file that begins like this has data in this format.
+pub fn is_rdb(beginning: &[u8]) -> bool {
+    beginning.starts_with(MAGIC) || beginning.starts_with(VALKEYS_MAGIC)
+}
 
 impl<R: Read> Reader<R> {
     /// Begins to read `input`: the header tells whether it is a file of a known version.
@@ -92,34 +110,42 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// It is not, or cannot be read.
     pub fn new(input: R) -> Result<Self, Error> {
-        let mut reader = Self {
-            source: Source::new(input, usize::MAX),
-            version: 0,
-            db: 0,
-            done: false,
-        };
-        reader.version = reader.header().map_err(|reason| reader.error(None, reason))?;
-        Ok(reader)
-    }
-
-    fn header(&mut self) -> Result<u16, Reason> {
-        let header: [u8; 9] = self.source.array().map_err(|reason| match reason {
-            Reason::Short => Reason::NotRdb,
-            other => other,
-        })?;
-        let digits = header
-            .strip_prefix(MAGIC)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
-        let version: u16 = digits.and_then(|digits| digits.parse().ok()).ok_or(Reason::NotRdb)?;
-        match version {
-            1..=VERSION_READ_MAX => Ok(version),
-            _ => Err(Reason::Version(version.into())),
+        let mut source = Source::new(input, usize::MAX);
+        match header(&mut source) {
+            Ok(version) => Ok(Self {
+                source,
+                version,
+                db: 0,
+                done: false,
+                is_part: false,
+            }),
+            Err(reason) => Err(Error {
+                offset: source.position(),
+                version: None,
+                key: None,
+                kind: None,
+                reason,
+            }),
         }
     }
 
+    /// The same, of what may have something else behind it: see [`into_rest`](Self::into_rest).
+    ///
+    /// # Errors
+    /// As those of `new`.
+    pub fn of_part(input: R) -> Result<Self, Error> {
+        let mut reader = Self::new(input)?;
+        reader.is_part = true;
+        Ok(reader)
+    }
+
+    /// What follows behind the end.
+    pub fn into_rest(self) -> impl Read {
+        self.source.into_rest()
+    }
+
     /// The version of the file's format.
-    pub fn version(&self) -> u16 {
+    pub fn version(&self) -> Version {
         self.version
     }
 
@@ -137,22 +163,20 @@ impl<R: Read> Reader<R> {
         if self.done {
             return Ok(None);
         }
-        let mut key = None;
-        let event = self.event(&mut key);
+        let mut reading = Reading::default();
+        let event = self.event(&mut reading);
         self.done = !matches!(event, Ok(Some(_)));
-        event.map_err(|reason| self.error(key, reason))
-    }
-
-    fn error(&self, key: Option<Vec<u8>>, reason: Reason) -> Error {
-        Error {
+        event.map_err(|reason| Error {
             offset: self.position(),
-            key,
+            version: Some(self.version),
+            key: reading.key,
+            kind: reading.kind,
             reason,
-        }
+        })
     }
 
-    /// Leaves in `key` whose value is being read.
-    fn event(&mut self, key: &mut Option<Vec<u8>>) -> Result<Option<Event>, Reason> {
+    /// Leaves in `reading` whose value is being read.
+    fn event(&mut self, reading: &mut Reading) -> Result<Option<Event>, Reason> {
         let mut properties = Properties::default();
         loop {
             let code = self.source.byte()?;
@@ -171,11 +195,30 @@ impl<R: Read> Reader<R> {
                         self.source.length()?;
                     }
                 }
+                op::KEY_METADATA_OR_SLOT_IMPORT if self.version.is_valkey() => self.skip_slot_import()?,
+                op::KEY_METADATA_OR_SLOT_IMPORT => {
+                    let what = "what modules say of a key, which LokiKV does not have";
+                    return Err(Reason::Unsupported(what.to_owned()));
+                }
+                op::HASH_TEMPLATE => {
+                    let what = "templates of hashes, which LokiKV does not have";
+                    return Err(Reason::Unsupported(what.to_owned()));
+                }
                 op::END => return self.end().map(|()| None),
                 op::FUNCTION_OLD..=op::AUX | op::FUNCTION | op::RESIZE => return self.aside(code).map(Some),
-                _ => return self.entry(code, &properties, key).map(Some),
+                _ => return self.entry(code, &properties, reading).map(Some),
             }
         }
+    }
+
+    /// A hint for clusters: the name of a move, and its ranges of slots.
+    fn skip_slot_import(&mut self) -> Result<(), Reason> {
+        self.source.string()?;
+        for _ in 0..self.source.length()? {
+            self.source.length()?;
+            self.source.length()?;
+        }
+        Ok(())
     }
 
     /// What is neither a key nor belongs to one.
@@ -212,10 +255,11 @@ impl<R: Read> Reader<R> {
         Ok(Event::OldFunction { name })
     }
 
-    fn entry(&mut self, code: u8, properties: &Properties, known: &mut Option<Vec<u8>>) -> Result<Event, Reason> {
+    fn entry(&mut self, code: u8, properties: &Properties, reading: &mut Reading) -> Result<Event, Reason> {
+        reading.kind = Some(code);
         let key = self.source.string()?;
-        *known = Some(key.clone());
-        let object = object(&mut self.source, code)?;
+        reading.key = Some(key.clone());
+        let object = object(&mut self.source, code, self.version)?;
         Ok(Event::Entry(Entry {
             db: self.db,
             key,
@@ -227,7 +271,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn end(&mut self) -> Result<(), Reason> {
-        if self.version >= VERSION_CHECKSUM {
+        if self.version.has_checksum() {
             let expected = self.source.checksum();
             let found = u64::from_le_bytes(self.source.array()?);
             // Zero: the server was told not to write one.
@@ -235,10 +279,30 @@ impl<R: Read> Reader<R> {
                 return Reason::bad("the file's checksum is wrong");
             }
         }
-        if self.source.is_at_end()? {
+        if self.is_part || self.source.is_at_end()? {
             Ok(())
         } else {
             Reason::bad("more follows behind the end of the file's data (an append-only file begins like an RDB file)")
         }
+    }
+}
+
+fn header<R: Read>(source: &mut Source<R>) -> Result<Version, Reason> {
+    let header: [u8; HEADER_BYTES] = source.array().map_err(|reason| match reason {
+        Reason::Short => Reason::NotRdb,
+        other => other,
+    })?;
+    let (digits, of_number): (_, fn(u16) -> Version) = match header.strip_prefix(MAGIC) {
+        Some(digits) => (Some(digits), Version::Redis),
+        None => (header.strip_prefix(VALKEYS_MAGIC), Version::Valkey),
+    };
+    let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+    let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let number: u16 = digits.and_then(|digits| digits.parse().ok()).ok_or(Reason::NotRdb)?;
+    let version = of_number(number);
+    if version.can_be_read() {
+        Ok(version)
+    } else {
+        Err(Reason::Version(version))
     }
 }

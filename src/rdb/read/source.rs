@@ -3,7 +3,7 @@
 //! **Invariant:** a length that the input claims is believed only as far as bytes arrive: no buffer grows past what has
 //! been read.
 
-use std::io::{ErrorKind, Read};
+use std::io::{Cursor, ErrorKind, Read};
 
 use super::super::checksum::{self, Running};
 use super::super::error::Reason;
@@ -49,6 +49,13 @@ impl<R: Read> Source<R> {
             unpacked_left: bytes,
             ..self
         }
+    }
+
+    /// The bytes that have not been read.
+    pub fn into_rest(mut self) -> impl Read {
+        self.buffer.truncate(self.end);
+        self.buffer.drain(..self.at);
+        Cursor::new(self.buffer).chain(self.input)
     }
 
     /// How many bytes have been read.

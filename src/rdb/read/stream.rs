@@ -50,7 +50,31 @@ pub fn read<R: Read>(source: &mut Source<R>, code: u8) -> Result<Stream, Reason>
         }
         stream.groups.push(group);
     }
+    if matches!(code, kind::STREAM_4 | kind::STREAM_5) {
+        stream.producer_ids = producers(source)?;
+    }
     Ok(stream)
+}
+
+/// Skips what is known of messages whose producers may send them again; of how many that is.
+fn producers<R: Read>(source: &mut Source<R>) -> Result<u64, Reason> {
+    // For how long such a message is recognised, and how many are at most.
+    source.length()?;
+    source.length()?;
+    let mut ids = 0_u64;
+    let mut text = Vec::new();
+    for _ in 0..source.length()? {
+        source.string_into(&mut text)?;
+        for _ in 0..source.length()? {
+            source.string_into(&mut text)?;
+            id(source)?;
+            ids = ids.saturating_add(1);
+        }
+    }
+    // How many there were ever, and how many messages came twice.
+    source.length()?;
+    source.length()?;
+    Ok(ids)
 }
 
 fn id<R: Read>(source: &mut Source<R>) -> Result<Id, Reason> {
@@ -159,6 +183,10 @@ fn group<R: Read>(source: &mut Source<R>, code: u8, stream: &Stream) -> Result<G
         }
     }
     let consumers = consumers(source, code, &mut pending)?;
+    if code == kind::STREAM_5 && source.length()? != 0 {
+        let what = "entries that are pending with nobody (XNACK), which LokiKV does not have";
+        return Err(Reason::Unsupported(what.to_owned()));
+    }
     let pending = pending
         .into_iter()
         .map(|(id, (delivered_at_ms, deliveries, consumer))| {
@@ -191,7 +219,7 @@ fn consumers<R: Read>(source: &mut Source<R>, code: u8, pending: &mut PendingByI
         let name = source.string()?;
         let seen_at_ms = source.milliseconds()?;
         let active_at_ms = match code {
-            kind::STREAM_3 => source.milliseconds()?,
+            kind::STREAM_3 | kind::STREAM_4 | kind::STREAM_5 => source.milliseconds()?,
             _ => seen_at_ms,
         };
         for _ in 0..source.length()? {

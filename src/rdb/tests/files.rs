@@ -1,7 +1,7 @@
 //! Whole files.
 
 use super::samples::{elements, objects};
-use crate::rdb::{Entry, Error, Event, Object, Reader, VERSION_TIMED_HASH, Writer};
+use crate::rdb::{Entry, Error, Event, Object, Reader, Version, Writer};
 
 fn events(file: &[u8]) -> Result<Vec<Event>, Error> {
     let mut reader = Reader::new(file)?;
@@ -34,7 +34,7 @@ fn file(version: u16, body: &[u8]) -> Vec<u8> {
 #[test]
 fn a_file_reads_back_as_it_was_written() {
     let objects = objects();
-    let mut writer = Writer::new(Vec::new(), VERSION_TIMED_HASH).unwrap();
+    let mut writer = Writer::new(Vec::new(), Version::TIMED_HASHES).unwrap();
     writer.remark(b"redis-ver", b"7.0.0").unwrap();
     let library = b"#!lua name=mylib\n-- again and again and again and again and again".repeat(9);
     writer.function(&library).unwrap();
@@ -95,13 +95,21 @@ fn every_opcode_is_understood() {
 #[test]
 fn versions_and_checksums_are_judged() {
     let body = b"\xfe\x00\x00\x01a\x01b";
-    for version in 1..=12 {
+    for version in 1..=13 {
         assert_eq!(events(&file(version, body)).unwrap().len(), 1, "{version}");
     }
     let reason = |file: &[u8]| events(file).map(|_| ()).unwrap_err().to_string();
-    assert!(reason(&file(13, body)).contains("RDB version 13 is not known"));
+    assert!(reason(&file(14, body)).contains("RDB version 14 is not known"));
+    assert!(reason(b"VALKEY081").contains("Valkey's RDB version 81 is not known"));
     assert!(reason(&file(0, body)).contains("RDB version 0"));
-    for not_a_file in [&b""[..], b"REDIS00", b"VALKEY080", b"REDIS 009", b"REDIS+009"] {
+    for not_a_file in [
+        &b""[..],
+        b"REDIS00",
+        b"VALKEY08",
+        b"VALKEY+80",
+        b"REDIS 009",
+        b"REDIS+009",
+    ] {
         assert!(reason(not_a_file).contains("not an RDB file"));
     }
     let good = file(9, body);
@@ -123,11 +131,13 @@ fn errors_name_the_key_and_the_place() {
     let error = events(&module).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "key \"doc:\", before byte 26: the value belongs to the module type \"ReJSON-RL\", which LokiKV does not have"
+        "key \"doc:\", type 7 (module), RDB version 9, before byte 26: the value belongs to the module type \"ReJSON-RL\", which LokiKV does not have"
     );
     let error = events(&file(9, b"\xfe\x00\x0a\x02\xff\x00\x03abc")).unwrap_err();
     assert!(
-        error.to_string().starts_with("key \"\\xff\\x00\", before byte 19: "),
+        error
+            .to_string()
+            .starts_with("key \"\\xff\\x00\", type 10 (list), RDB version 9, before byte 19: "),
         "{error}"
     );
 }
@@ -144,7 +154,7 @@ fn large_values_come_through_small_buffers() {
         }
     }
     let list = Object::List(elements((0..3_000).map(|_| &b"some element"[..])));
-    let mut writer = Writer::new(Vec::new(), 10).unwrap();
+    let mut writer = Writer::new(Vec::new(), Version::USUAL).unwrap();
     writer.database(0, 1, 0).unwrap();
     writer.entry(b"k", None, &list).unwrap();
     let file = writer.finish().unwrap();

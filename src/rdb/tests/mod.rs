@@ -5,3 +5,4 @@ mod files;
 mod old;
 mod round_trip;
 mod samples;
+mod versions;

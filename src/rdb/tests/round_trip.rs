@@ -1,7 +1,7 @@
 //! What is written reads back as it was.
 
 use super::samples::objects;
-use crate::rdb::{Object, RestoreError, VERSION_WRITTEN, dump, restore};
+use crate::rdb::{Object, RestoreError, Version, dump, restore};
 
 #[test]
 fn every_value_comes_back_from_its_payload() {
@@ -44,10 +44,10 @@ fn a_footer_that_does_not_match_is_told_from_a_bad_value() {
         changed[at] ^= 0x80;
         assert!(footer(&changed), "{at}");
     }
-    let newer = super::samples::payload(0, b"\x01v", 13);
+    let newer = super::samples::payload(0, b"\x01v", 14);
     assert!(footer(&newer));
     for bad in [&b"\x05v"[..], b"\x01vv", b""] {
-        let payload = super::samples::payload(0, bad, VERSION_WRITTEN);
+        let payload = super::samples::payload(0, bad, Version::USUAL.number());
         assert!(matches!(restore(&payload), Err(RestoreError::Value(_))), "{bad:?}");
     }
 }

@@ -6,6 +6,7 @@ use crate::page::packed::Item;
 use super::super::blob::{intset, listpack};
 use super::super::code::{kind, node};
 use super::super::object::{Elements, Hash, Object};
+use super::super::version::Version;
 use super::scalar::{item, length, string};
 use super::stream;
 
@@ -15,8 +16,8 @@ const NODE_BYTES: usize = 8 * 1024;
 const SMALL_HASH_FIELDS_MAX: u64 = 128;
 const SMALL_HASH_BYTES_MAX: usize = 64;
 
-/// Appends the type of `object`, then, behind `key` if there is one, its value.
-pub fn object(out: &mut Vec<u8>, key: Option<&[u8]>, object: &Object) {
+/// Appends the type of `object`, then, behind `key` if there is one, its value, as `version` has it.
+pub fn object(out: &mut Vec<u8>, key: Option<&[u8]>, object: &Object, version: Version) {
     let head = |out: &mut Vec<u8>, kind: u8| {
         out.push(kind);
         if let Some(key) = key {
@@ -28,9 +29,13 @@ pub fn object(out: &mut Vec<u8>, key: Option<&[u8]>, object: &Object) {
             head(out, kind::STRING);
             string(out, bytes);
         }
-        Object::List(elements) => {
+        Object::List(elements) if version.has_listpacks() => {
             head(out, kind::LIST_QUICKLIST_2);
             list(out, elements);
+        }
+        Object::List(elements) => {
+            head(out, kind::LIST);
+            strings(out, elements);
         }
         Object::Set(members) => match integers(members) {
             Some(integers) => {
@@ -39,35 +44,53 @@ pub fn object(out: &mut Vec<u8>, key: Option<&[u8]>, object: &Object) {
             }
             None => {
                 head(out, kind::SET);
-                length(out, members.len());
-                members.iter().for_each(|member| item(out, member));
+                strings(out, members);
             }
         },
         Object::Zset(elements) => {
             head(out, kind::ZSET_2);
             zset(out, elements);
         }
-        Object::Hash(fields) if fields.is_timed() => {
-            head(out, kind::HASH_TIMED);
-            timed_hash(out, fields);
-        }
-        Object::Hash(fields) if is_small(fields) => {
-            head(out, kind::HASH_LISTPACK);
-            small_hash(out, fields);
-        }
         Object::Hash(fields) => {
-            head(out, kind::HASH);
+            let code = kind_of_hash(fields, version);
+            head(out, code);
+            hash(out, fields, code);
+        }
+        Object::Stream(entries) => {
+            let code = stream::kind_of(entries, version);
+            head(out, code);
+            stream::write(out, entries, code);
+        }
+    }
+}
+
+fn kind_of_hash(fields: &Hash, version: Version) -> u8 {
+    match (fields.is_timed(), version.is_valkey()) {
+        (true, true) => kind::HASH_TIMED_VALKEY,
+        (true, false) => kind::HASH_TIMED,
+        (false, _) if version.has_listpacks() && is_small(fields) => kind::HASH_LISTPACK,
+        (false, _) => kind::HASH,
+    }
+}
+
+fn hash(out: &mut Vec<u8>, fields: &Hash, code: u8) {
+    match code {
+        kind::HASH_TIMED_VALKEY => valkeys_timed_hash(out, fields),
+        kind::HASH_TIMED => timed_hash(out, fields),
+        kind::HASH_LISTPACK => small_hash(out, fields),
+        _ => {
             length(out, fields.len());
             for (field, value, _) in fields.iter() {
                 item(out, field);
                 item(out, value);
             }
         }
-        Object::Stream(entries) => {
-            head(out, kind::STREAM_2);
-            stream::write(out, entries);
-        }
     }
+}
+
+fn strings(out: &mut Vec<u8>, elements: &Elements) {
+    length(out, elements.len());
+    elements.iter().for_each(|element| item(out, element));
 }
 
 fn list(out: &mut Vec<u8>, elements: &Elements) {
@@ -167,5 +190,15 @@ fn timed_hash(out: &mut Vec<u8>, fields: &Hash) {
         length(out, at_ms.map_or(0, |at_ms| at_ms - earliest_ms + 1));
         item(out, field);
         item(out, value);
+    }
+}
+
+fn valkeys_timed_hash(out: &mut Vec<u8>, fields: &Hash) {
+    length(out, fields.len());
+    for (field, value, at_ms) in fields.iter() {
+        item(out, field);
+        item(out, value);
+        // Minus one: never.
+        out.extend(at_ms.unwrap_or(u64::MAX).to_le_bytes());
     }
 }

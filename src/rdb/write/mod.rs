@@ -9,12 +9,14 @@ use std::io::{self, Write};
 use super::checksum::{self, Running};
 use super::code::op;
 use super::object::Object;
+use super::version::Version;
 
 pub(super) use scalar::string;
 
 /// Writes a file. What is written lacks its end until [`Writer::finish`].
 pub struct Writer<W> {
     out: W,
+    version: Version,
     sum: Running,
     buffer: Vec<u8>,
 }
@@ -24,11 +26,12 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// `out` failed.
-    pub fn new(out: W, version: u16) -> io::Result<Self> {
+    pub fn new(out: W, version: Version) -> io::Result<Self> {
         let mut writer = Self {
             out,
+            version,
             sum: checksum::running(),
-            buffer: format!("REDIS{version:04}").into_bytes(),
+            buffer: [version.magic(), version.digits().as_bytes()].concat(),
         };
         writer.write_out()?;
         Ok(writer)
@@ -54,7 +57,7 @@ impl<W: Write> Writer<W> {
         self.write_out()
     }
 
-    /// A library of functions: its code. Those come before all keys.
+    /// A library of functions: its code. Those come before all keys, in a version that knows them.
     ///
     /// # Errors
     /// `out` failed.
@@ -80,13 +83,19 @@ impl<W: Write> Writer<W> {
     /// A key of the database begun last.
     ///
     /// # Errors
-    /// `out` failed.
+    /// `out` failed, or the version does not hold such a value.
     pub fn entry(&mut self, key: &[u8], expires_at_ms: Option<i64>, object: &Object) -> io::Result<()> {
+        if !self.version.holds(object) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the version holds no such value",
+            ));
+        }
         if let Some(at_ms) = expires_at_ms {
             self.buffer.push(op::EXPIRE_MS);
             self.buffer.extend(at_ms.to_le_bytes());
         }
-        container::object(&mut self.buffer, Some(key), object);
+        container::object(&mut self.buffer, Some(key), object, self.version);
         self.write_out()
     }
 
@@ -104,6 +113,6 @@ impl<W: Write> Writer<W> {
 }
 
 /// Appends the type and the value of `object`.
-pub(super) fn kind_and_value(out: &mut Vec<u8>, object: &Object) {
-    container::object(out, None, object);
+pub(super) fn kind_and_value(out: &mut Vec<u8>, object: &Object, version: Version) {
+    container::object(out, None, object, version);
 }

@@ -3,16 +3,30 @@
 use crate::page::packed::Item;
 
 use super::super::blob::listpack;
-use super::super::code::entry;
-use super::super::stream::{Group, Id, Stream, StreamEntry};
+use super::super::code::{entry, kind};
+use super::super::stream::{Consumer, Group, Id, Stream, StreamEntry};
+use super::super::version::Version;
 use super::scalar::{length, string};
 
 /// A node is full at this many bytes or entries.
 const NODE_BYTES: usize = 4096;
 const NODE_ENTRIES: usize = 100;
 
-/// Appends a stream.
-pub fn write(out: &mut Vec<u8>, stream: &Stream) {
+/// The type that `version` has for a stream. Where it is not known when consumers last got something, they did when they
+/// were last heard of, as those take it who read an older type.
+pub fn kind_of(stream: &Stream, version: Version) -> u8 {
+    let mut consumers = stream.groups.iter().flat_map(|group| &group.consumers);
+    if version.has_active_times() && consumers.any(|consumer| consumer.active_at_ms.is_some()) {
+        kind::STREAM_3
+    } else if version.has_listpacks() {
+        kind::STREAM_2
+    } else {
+        kind::STREAM
+    }
+}
+
+/// Appends a stream, as of the type `code`.
+pub fn write(out: &mut Vec<u8>, stream: &Stream, code: u8) {
     let mut nodes = Vec::new();
     let mut count = 0;
     let mut open: Option<Node<'_>> = None;
@@ -32,12 +46,14 @@ pub fn write(out: &mut Vec<u8>, stream: &Stream) {
     length(out, count);
     out.extend(nodes);
     length(out, stream.len());
-    for bound in [stream.last_id, stream.first_id, stream.max_deleted_id] {
-        id(out, bound);
+    id(out, stream.last_id);
+    if code != kind::STREAM {
+        id(out, stream.first_id);
+        id(out, stream.max_deleted_id);
+        length(out, stream.entries_added);
     }
-    length(out, stream.entries_added);
     length(out, stream.groups.len() as u64);
-    stream.groups.iter().for_each(|each| group(out, each));
+    stream.groups.iter().for_each(|each| group(out, each, code));
 }
 
 fn id(out: &mut Vec<u8>, id: Id) {
@@ -104,11 +120,13 @@ impl<'a> Node<'a> {
     }
 }
 
-fn group(out: &mut Vec<u8>, group: &Group) {
+fn group(out: &mut Vec<u8>, group: &Group, code: u8) {
     string(out, &group.name);
     id(out, group.last_id);
-    // Unknown is minus one.
-    length(out, group.entries_read.unwrap_or(u64::MAX));
+    if code != kind::STREAM {
+        // Unknown is minus one.
+        length(out, group.entries_read.unwrap_or(u64::MAX));
+    }
     length(out, group.pending.len() as u64);
     for pending in &group.pending {
         out.extend(pending.id.to_bytes());
@@ -123,9 +141,17 @@ fn group(out: &mut Vec<u8>, group: &Group) {
     }
     length(out, group.consumers.len() as u64);
     for (consumer, ids) in group.consumers.iter().zip(of_consumers) {
-        string(out, &consumer.name);
-        out.extend(consumer.seen_at_ms.to_le_bytes());
+        name_and_times(out, consumer, code);
         length(out, ids.len() as u64);
         ids.iter().for_each(|id| out.extend(id.to_bytes()));
+    }
+}
+
+fn name_and_times(out: &mut Vec<u8>, consumer: &Consumer, code: u8) {
+    string(out, &consumer.name);
+    out.extend(consumer.seen_at_ms.to_le_bytes());
+    if code == kind::STREAM_3 {
+        // Never is minus one.
+        out.extend(consumer.active_at_ms.unwrap_or(u64::MAX).to_le_bytes());
     }
 }
