@@ -22,7 +22,7 @@ pub const UNBLOCKED: CmdError = CmdError::text("UNBLOCKED client unblocked via C
 pub enum Attempt {
     /// The reply is written.
     Done,
-    /// There is nothing yet; nothing is written or changed.
+    /// There is nothing yet; nothing is written, and only what any other try would find gone has been removed.
     Nothing(Wait),
 }
 
@@ -40,6 +40,8 @@ pub struct Wait {
     pub wanted: Wanted,
     /// The request to try again with, where it is not the same (`$` of XREAD is what was last when it began).
     pub retry_as: Option<OwnedRequest>,
+    /// When to try again though none of its keys has changed, Unix milliseconds.
+    pub again_at_ms: Option<u64>,
 }
 
 impl Wait {
@@ -53,6 +55,7 @@ impl Wait {
             in_transaction: Reply::null_array,
             wanted: Wanted::Value(ValueType::Container(kind)),
             retry_as: None,
+            again_at_ms: None,
         }
     }
 }

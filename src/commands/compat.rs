@@ -266,10 +266,12 @@ const CHAPTERS: &[Chapter] = &[
         title: "Streams",
         redis: &[
             "xack",
+            "xackdel",
             "xadd",
             "xautoclaim",
             "xclaim",
             "xdel",
+            "xdelex",
             "xgroup",
             "xinfo",
             "xlen",

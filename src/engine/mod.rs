@@ -7,6 +7,7 @@
 //! - Once the WAL has failed, nothing changes any more ([`Engine::refuses_writes`]).
 
 pub mod across;
+pub mod alarms;
 pub mod apply;
 pub mod background;
 pub mod blocked;

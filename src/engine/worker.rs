@@ -13,7 +13,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::Engine;
-use super::blocked::Ready;
+use super::blocked::{Numbered, Ready};
 use super::dependencies::Dependencies;
 use super::events::Herald;
 use super::eviction::Pools;
@@ -183,6 +183,11 @@ impl DerefMut for Worker {
 }
 
 impl Kit {
+    /// Has a waiter try again when the worker serves next ([`serve`](super::blocked::serve)).
+    pub fn note_due(&mut self, numbered: Numbered) {
+        self.ready.note_orphan(numbered);
+    }
+
     /// Reads the wall clock; called between commands.
     pub fn refresh_clock(&mut self) {
         if self.instant_us.is_some() {

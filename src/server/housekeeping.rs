@@ -1,7 +1,8 @@
 //! The housekeeping thread: active expiry (removes keys whose time has come though nobody looks at them), and samples
 //! for INFO.
 //!
-//! Memory that shards have let go of is freed here, too.
+//! Memory that shards have let go of is freed here, too, and blocked commands that look again at a time of their own do
+//! so from here.
 //!
 //! Each page knows a lower bound of its entries' expiry, so a tick looks at page headers and opens only pages that hold
 //! something dead. Work per tick is bounded, and the pass is given up between shards.
@@ -49,12 +50,31 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
         server.engine.evict_tracked(&mut worker);
         server.engine.tracking().drop_cleared();
         server.engine.tell_caches(&mut worker);
+        if serve_due(server, &mut worker) {
+            server.pubsub.wake_others(&outlet);
+        }
         if server.active_expire.load(Ordering::Relaxed) && !server.engine.holds_expiry(worker.now_ms()) {
             tick(server, &mut worker, &mut walker, &mut garbage);
             server.pubsub.wake_others(&outlet);
         }
         garbage.free(&server.engine, worker.cell());
     }
+}
+
+/// Lets blocked commands try again whose time has come; whether there were any.
+fn serve_due(server: &Server, worker: &mut Worker) -> bool {
+    worker.refresh_clock();
+    let due = server.alarms.take_due(worker.now_ms());
+    if due.is_empty() {
+        return false;
+    }
+    let pass = worker.enter(&server.engine);
+    due.into_iter().for_each(|numbered| worker.note_due(numbered));
+    blocked::serve(&server.engine, worker);
+    server.engine.tell_caches(worker);
+    drop(pass);
+    worker.submit();
+    true
 }
 
 fn sample_rates(server: &Server) {

@@ -6,8 +6,8 @@
 //!   it tries, decides which. So it answers everything that it takes.
 //! - Under `fsync = "always"` it answers only once what it has taken is stable.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::call::{Call, OwnedCall};
@@ -46,6 +46,10 @@ struct Blocked {
     /// What it takes of memory, roughly.
     kept_bytes: u64,
     ending: Arc<Ending>,
+    id: u64,
+    /// When it tries again though nothing has changed, Unix milliseconds; 0: not at all.
+    again_at_ms: AtomicU64,
+    me: Weak<Self>,
 }
 
 impl Waiter for Blocked {
@@ -137,6 +141,9 @@ impl Place for Again<'_> {
                 .set_answered(!matches!(attempt, Attempt::Nothing(_)));
             Ok(Some(attempt))
         })?;
+        if let Some(Attempt::Nothing(wait)) = &attempt {
+            blocked.set_alarm(wait.again_at_ms);
+        }
         self.found_nothing = matches!(attempt, None | Some(Attempt::Nothing(_)));
         Ok(Flow::Done)
     }
@@ -160,6 +167,17 @@ impl Blocked {
         Ok(())
     }
 
+    /// Has it try again at this time, and no longer at the one before.
+    fn set_alarm(&self, again_at_ms: Option<u64>) {
+        let before = self.again_at_ms.swap(again_at_ms.unwrap_or(0), Ordering::Relaxed);
+        if before > 0 {
+            self.server.alarms.clear(before, self.id);
+        }
+        if let (Some(at_ms), Some(waiter)) = (again_at_ms, self.me.upgrade()) {
+            self.server.alarms.set(at_ms, self.id, Numbered { id: self.id, waiter });
+        }
+    }
+
     /// Whether one of its keys has what it waits for: all are looked at, since this try counts for all of them, and the
     /// key that it is because of may have changed once more meanwhile.
     fn is_due(&self, txn: &mut ReadTxn<'_, '_>) -> bool {
@@ -176,7 +194,6 @@ struct Entered {
     server: Arc<Server>,
     /// The gate's cell of the connection's worker.
     cell: usize,
-    id: u64,
     blocked: Arc<Blocked>,
 }
 
@@ -185,6 +202,7 @@ impl Drop for Entered {
         self.blocked.ending.end();
         self.blocked.client.let_go(self.blocked.kept_bytes);
         let engine = &self.server.engine;
+        self.blocked.set_alarm(None);
         let _pass = engine.gate().enter(self.cell);
         let Some(slot) = engine.registry().slot(self.blocked.database).cloned() else {
             return;
@@ -192,7 +210,7 @@ impl Drop for Entered {
         for key in &self.blocked.keys {
             let shard = slot.collection.shard_of(slot.collection.key(key).hash);
             if let Some(shard) = slot.collection.shard_if_any(shard) {
-                shard.lock().waiters.remove(key, self.id);
+                shard.lock().waiters.remove(key, self.blocked.id);
             }
         }
     }
@@ -221,6 +239,7 @@ pub(super) fn enter(
         on_timeout,
         wanted,
         retry_as,
+        again_at_ms,
         in_transaction: _,
     } = wait;
     let mut keys: Vec<Box<[u8]>> = keys.iter().filter_map(|at| call.args.get(*at)).map(Box::from).collect();
@@ -234,7 +253,8 @@ pub(super) fn enter(
     let of_keys = keys.iter().map(|key| KEY_BYTES + 2 * key.len() as u64);
     let kept_bytes = call.heap_bytes() as u64 + of_keys.sum::<u64>();
     blocker.client.keep(kept_bytes);
-    let blocked = Arc::new(Blocked {
+    let id = scope.next_waiter_id();
+    let blocked = Arc::new_cyclic(|me| Blocked {
         server: Arc::clone(blocker.server),
         rights_at: blocker.server.acl.generation(),
         call,
@@ -245,16 +265,18 @@ pub(super) fn enter(
         keys,
         wanted,
         ending: waiter.ending(),
+        id,
+        again_at_ms: AtomicU64::new(0),
+        me: Weak::clone(me),
     });
-    let id = scope.next_waiter_id();
     for key in &blocked.keys {
         let waiter: Arc<dyn Waiter> = blocked.clone();
         scope.add_waiter(collection, key, Numbered { id, waiter });
     }
+    blocked.set_alarm(again_at_ms);
     let entered = Entered {
         server: Arc::clone(blocker.server),
         cell: scope.worker().cell(),
-        id,
         blocked,
     };
     Flow::Blocked(wait_for(entered, waiter, timeout, on_timeout))

@@ -23,6 +23,8 @@ use crate::acl::Acl;
 use crate::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::client::{Clients, Post, When};
 use crate::config::params::Params;
+use crate::engine::alarms::Alarms;
+use crate::engine::blocked::Numbered;
 use crate::engine::worker::Kit;
 use crate::engine::{Engine, Teller};
 use crate::metrics::Stats;
@@ -54,6 +56,8 @@ pub struct Server {
     pub clients: Clients,
     /// Who wants to be told of what.
     pub pubsub: Arc<PubSub>,
+    /// Blocked commands that look again at a time of their own.
+    pub alarms: Arc<Alarms<Numbered>>,
     /// Counters, slow log, latency samples.
     pub stats: Stats,
     /// Takes checkpoints.
@@ -127,6 +131,7 @@ impl Server {
             acl: parts.acl,
             clients: Clients::default(),
             checkpoints: Arc::new(checkpoints),
+            alarms: Arc::default(),
             loading: Loading::default(),
             shutdown: Shutdown::default(),
             pause: Pause::default(),

@@ -1,23 +1,19 @@
-//! One test per script in `cases/`, each over RESP2 and RESP3 with its own pair of servers: Redis 7.0, or the newer
-//! server that the script's name begins with (`redis8_`, `valkey_`).
+//! One test per script in `cases/`, each over RESP2 and RESP3 with its own pair of servers: Redis 7.0, or a newer server
+//! for what that does not have.
 
-use crate::pair::{Pair, start_lokikv, start_redis};
+use crate::pair::{Pair, start_lokikv, start_redis, start_redis8, start_valkey};
 use crate::script;
 use crate::support::Server;
 
 /// Differences shown in full before the rest is only counted.
 const SHOWN_MAX: usize = 60;
 
-fn run(name: &str, text: &str, loki: fn() -> Server) {
-    run_beside(start_redis, name, text, loki);
-}
-
-fn run_beside(peer: fn() -> Server, name: &str, text: &str, loki: fn() -> Server) {
+fn run(name: &str, text: &str, redis: fn() -> Server, loki: fn() -> Server) {
     let lines = script::parse(name, text);
     let mut report = String::new();
     let mut count = 0;
     for protocol in [2, 3] {
-        let mut pair = Pair::new(peer(), loki(), protocol);
+        let mut pair = Pair::new(redis(), loki(), protocol);
         for (line, difference) in script::run(&mut pair, &lines) {
             count += 1;
             if count <= SHOWN_MAX {
@@ -29,44 +25,23 @@ fn run_beside(peer: fn() -> Server, name: &str, text: &str, loki: fn() -> Server
 }
 
 macro_rules! cases {
-    ($($name:ident),* $(,)?) => {
+    ($redis:ident, $itself:ident: $($name:ident),* $(,)?) => {
         $(
             #[test]
             fn $name() {
-                run(stringify!($name), include_str!(concat!("cases/", stringify!($name), ".txt")), start_lokikv);
+                run(stringify!($name), include_str!(concat!("cases/", stringify!($name), ".txt")), $redis, start_lokikv);
             }
         )*
 
         #[test]
         #[ignore = "checks the scripts, not the server"]
-        fn redis_agrees_with_itself() {
-            $(run(stringify!($name), include_str!(concat!("cases/", stringify!($name), ".txt")), start_redis);)*
+        fn $itself() {
+            $(run(stringify!($name), include_str!(concat!("cases/", stringify!($name), ".txt")), $redis, $redis);)*
         }
     };
 }
 
-macro_rules! cases_beside {
-    ($peer:expr, $($name:ident),* $(,)?) => {
-        $(
-            #[test]
-            fn $name() {
-                let text = include_str!(concat!("cases/", stringify!($name), ".txt"));
-                run_beside($peer, stringify!($name), text, start_lokikv);
-            }
-        )*
-    };
-}
-
-cases_beside!(|| Server::redis8(&[]), redis8_bitop, redis8_hash);
-cases_beside!(
-    || Server::valkey(&[]),
-    valkey_geo,
-    valkey_hash,
-    valkey_strings,
-    valkey_zset
-);
-
-cases!(
+cases!(start_redis, redis_agrees_with_itself:
     connection,
     client,
     generic,
@@ -97,3 +72,7 @@ cases!(
     hyperloglog,
     protocol,
 );
+
+cases!(start_redis8, redis8_agrees_with_itself: stream_references, redis8_bitop, redis8_hash);
+
+cases!(start_valkey, valkey_agrees_with_itself: valkey_geo, valkey_hash, valkey_strings, valkey_zset);

@@ -7,7 +7,7 @@ use crate::args;
 use crate::dataset;
 use crate::generate::{Generator, Step};
 use crate::minimise::minimise;
-use crate::pair::{Difference, Pair, start_lokikv, start_redis};
+use crate::pair::{Difference, Pair, start_lokikv, start_redis, start_redis8};
 use crate::restarts::{self, Kinds};
 use crate::support::{Server, env_number, now_ms, seed};
 
@@ -38,16 +38,32 @@ pub fn run_steps(pair: &mut Pair, steps: &[Step]) -> Result<(), (usize, Box<Diff
 }
 
 fn run(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
+    run_of(number, protocol, kinds, start_redis, loki, Generator::step);
+}
+
+/// Streams as they are today, beside Redis 8.2.
+fn run_streams(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
+    run_of(number, protocol, kinds, start_redis8, loki, Generator::stream_step);
+}
+
+fn run_of(
+    number: u64,
+    protocol: u8,
+    kinds: Kinds,
+    redis: fn() -> Server,
+    loki: fn() -> Server,
+    step: fn(&mut Generator) -> Step,
+) {
     let seed = seed();
     let steps_total = (env_number("LOKIKV_STEPS", STEPS_DEFAULT) as usize).div_ceil(RUNS);
-    let mut pair = Pair::new(start_redis(), loki(), protocol);
+    let mut pair = Pair::new(redis(), loki(), protocol);
     restarts::convert(&pair, &kinds);
     let mut done = 0;
     while done < steps_total {
         let sequence_seed = seed.wrapping_add(done as u64);
         let mut generator = Generator::new(sequence_seed.wrapping_add(number * RUN_APART), now_ms());
         let count = SEQUENCE_LEN.min(steps_total - done);
-        let steps: Vec<Step> = (0..count).map(|_| generator.step()).collect();
+        let steps: Vec<Step> = (0..count).map(|_| step(&mut generator)).collect();
         if let Err((at, difference)) = run_steps(&mut pair, &steps) {
             let shortest = minimise(&mut pair, &steps[..(at + 1).min(steps.len())]);
             let script: String = shortest.iter().map(Step::to_string).collect();
@@ -94,8 +110,19 @@ fn generated_mixed_kinds() {
 }
 
 #[test]
+fn generated_streams_hmap_resp2() {
+    run_streams(5, 2, HMAP, start_lokikv);
+}
+
+#[test]
+fn generated_streams_mixed_kinds_resp3() {
+    run_streams(6, 3, MIXED, start_lokikv);
+}
+
+#[test]
 #[ignore = "checks the generator, not the server"]
 fn generated_redis_agrees_with_itself() {
     run(0, 2, HMAP, start_redis);
     run(1, 3, HMAP, start_redis);
+    run_streams(2, 2, HMAP, start_redis8);
 }

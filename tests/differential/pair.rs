@@ -69,6 +69,16 @@ pub fn start_redis() -> Server {
     Server::redis(&[])
 }
 
+/// A started redis-server 8.2, for what 7.0 does not have.
+pub fn start_redis8() -> Server {
+    Server::redis8(&[])
+}
+
+/// A started valkey-server, for what Redis does not have.
+pub fn start_valkey() -> Server {
+    Server::valkey(&[])
+}
+
 /// A started LokiKV, as far as possible configured like the peer.
 pub fn start_lokikv() -> Server {
     Server::lokikv(&[

@@ -42,6 +42,17 @@ fn with_group() -> (Server, Conn) {
 }
 
 #[test]
+fn the_last_entry_is_waited_for() {
+    let server = in_memory();
+    let mut writer = server.connect();
+    let mut reader = waiting(&server, "XREAD BLOCK 0 STREAMS other s + +", 1);
+    for line in ["MULTI", "XADD s 1-1 f first", "XADD s 2-1 f last", "EXEC"] {
+        call(&mut writer, line);
+    }
+    assert_eq!(received(&mut reader), entry("s", "2-1", "f", "last"));
+}
+
+#[test]
 fn every_reader_gets_the_entry() {
     let server = in_memory();
     let mut writer = server.connect();
@@ -203,4 +214,30 @@ fn a_collection_that_becomes_another_keeps_who_waits() {
         let popped = Value::Array(vec![Value::bulk("l"), Value::bulk("e")]);
         assert_eq!(received(&mut popper), popped, "{kind}");
     }
+}
+
+#[test]
+fn what_is_pending_is_given_once_it_has_been_so_for_long_enough() {
+    let (server, mut conn) = with_group();
+    call(&mut conn, "XADD s 1-1 f v");
+    call(&mut conn, "XREADGROUP GROUP g first STREAMS s >");
+    let begun = Instant::now();
+    let mut patient = waiting(&server, "XREADGROUP GROUP g patient BLOCK 0 CLAIM 600 STREAMS s >", 1);
+    let mut hasty = waiting(&server, "XREADGROUP GROUP g hasty BLOCK 50 CLAIM 600 STREAMS s >", 2);
+    assert!(received(&mut hasty).is_null());
+    let given = received(&mut patient);
+    assert!(begun.elapsed() >= Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let entry = &given.items()[0].items()[1].items()[0];
+    assert_eq!(entry.items()[0], Value::bulk("1-1"));
+    assert_eq!(entry.items()[3], Value::Int(1));
+    // It is pending for the other now, for whom it has to wait as long again.
+    let mut third = waiting(&server, "XREADGROUP GROUP g third BLOCK 0 CLAIM 60000 STREAMS s >", 1);
+    call(&mut conn, "XADD s 2-1 f v");
+    let given = received(&mut third);
+    let entry = &given.items()[0].items()[1].items()[0];
+    assert_eq!(
+        (&entry.items()[0], &entry.items()[3]),
+        (&Value::bulk("2-1"), &Value::Int(0))
+    );
 }

@@ -25,7 +25,7 @@ pub(super) const XADD: Spec = Spec {
     tips: &["nondeterministic_output"],
     summary: "Appends an entry to a stream, which is made if there is none, and trims it if asked to",
     complexity: "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted.",
-    syntax: "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
+    syntax: "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
     ..Spec::new("xadd", Group::Stream, -5, Handler::Write(xadd))
 };
 

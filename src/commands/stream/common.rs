@@ -64,6 +64,11 @@ pub(super) fn quoting(parts: &[&[u8]]) -> CmdError {
 pub(super) fn reply_entry(reply: &mut Reply, entry: &Entry<'_>) {
     reply.array(2);
     id::reply_id(reply, entry.id);
+    reply_fields(reply, entry);
+}
+
+/// Answers with the fields and values of an entry.
+pub(super) fn reply_fields(reply: &mut Reply, entry: &Entry<'_>) {
     reply.array(entry.len() * 2);
     entry.for_each(|item| reply_item(reply, item));
 }

@@ -14,6 +14,7 @@ mod pending;
 mod range;
 mod read;
 mod read_group;
+mod references;
 mod set_id;
 #[cfg(test)]
 mod tests;
@@ -26,10 +27,12 @@ use super::spec::{Group, Handler, Spec};
 /// The family.
 pub const COMMANDS: &[Spec] = &[
     delete::XACK,
+    references::XACKDEL,
     add::XADD,
     autoclaim::XAUTOCLAIM,
     claim::XCLAIM,
     delete::XDEL,
+    references::XDELEX,
     XGROUP,
     XINFO,
     range::XLEN,

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use super::common::{reply_entries, stream_of};
+use super::common::{reply_entry, stream_of};
 use super::id::parse_id;
 use crate::commands::blocking::{Attempt, Wait, timeout_ms};
 use crate::commands::spec::{Begin, Find, Group, KeySpec, first_key, flag};
+use crate::commands::support::number::parse_i64;
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, Handler, Spec};
 use crate::engine::blocked::Wanted;
 use crate::engine::txn::Txn;
 use crate::page::container::Kind;
-use crate::page::stream::{BigStream, StreamId};
+use crate::page::stream::{BigStream, Entry, StreamId};
 use crate::page::value::ValueType;
 use crate::resp::{Args, Deferred, Mark, OwnedRequest, Proto, Reply};
 
@@ -21,7 +22,15 @@ pub(super) const fn streams_keys(from: usize) -> KeySpec {
         begin: Begin::Keyword {
             word: "STREAMS",
             from,
-            options: &[("block", 1), ("count", 1), ("group", 2), ("noack", 0)],
+            options: &[
+                ("block", 1),
+                ("claim", 1),
+                ("count", 1),
+                ("group", 2),
+                ("maxcount", 1),
+                ("maxsize", 1),
+                ("noack", 0),
+            ],
         },
         find: Find::Range {
             last: -1,
@@ -39,50 +48,70 @@ pub(super) const XREAD: Spec = Spec {
     keys: &[streams_keys(1)],
     summary: "The entries of streams behind ids, and waits for one if asked to",
     complexity: "For each stream mentioned: O(N) with N being the number of elements being returned, it means that XREAD-ing with a fixed COUNT is O(1). Note that when the BLOCK option is used, XADD will pay O(M) time in order to serve the M clients blocked on the stream getting new data.",
-    syntax: "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+    syntax: "[COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
     ..Spec::new("xread", Group::Stream, -4, Handler::Blocking(xread))
 };
 
 fn xread(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Result<Attempt, CmdError> {
     let options = Options::parse(args, false)?;
-    let mut ids = Vec::with_capacity(options.streams);
+    let mut wanted = Vec::with_capacity(options.streams);
     for (key, id) in options.pairs(args) {
         let stream = txn.get(key).map(stream_of).transpose()?;
-        ids.push(match id {
-            b"$" => stream.map_or(StreamId::MIN, BigStream::last_id),
+        wanted.push(match id {
+            b"$" => From::Behind(stream.map_or(StreamId::MIN, BigStream::last_id)),
+            b"+" => From::Last,
             b">" => {
                 return Err(CmdError::text(
                     "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> \
                      option.",
                 ));
             }
-            id => parse_id(id, 0)?,
+            id => From::Behind(parse_id(id, 0)?),
         });
     }
-    let mut answer = Answer::new(reply);
-    for ((key, _), id) in options.pairs(args).zip(&ids) {
+    let mut answer = Answer::new(&options, reply);
+    for ((key, _), from) in options.pairs(args).zip(&wanted) {
         let Some(stream) = txn.get(key).map(stream_of).transpose()? else {
             continue;
         };
-        if let Some(entries) = stream.behind(*id, options.count) {
-            answer.begin_stream(key, reply);
-            reply_entries(reply, entries);
+        match from {
+            From::Behind(id) => {
+                if let Some(entries) = stream.behind(*id, options.count) {
+                    answer.give(key, entries, reply);
+                }
+            }
+            From::Last => {
+                let last = stream.range_back(StreamId::MIN, StreamId::MAX).next();
+                answer.give(key, last.into_iter(), reply);
+            }
         }
     }
     if answer.finish(reply) {
         return Ok(Attempt::Done);
     }
+    let retry_as = Some(with_ids(args, &wanted));
     let wanted = Wanted::Value(ValueType::Container(Kind::Stream));
-    Ok(options.wait_or_null(wanted, Some(with_ids(args, &ids)), reply))
+    Ok(options.wait_or_null(wanted, retry_as, None, reply))
+}
+
+/// From where XREAD reads a stream.
+enum From {
+    /// What follows this id.
+    Behind(StreamId),
+    /// The last entry there is.
+    Last,
 }
 
 /// The same request with the ids themselves instead of what they were taken from.
-fn with_ids(args: Args<'_>, ids: &[StreamId]) -> OwnedRequest {
+fn with_ids(args: Args<'_>, wanted: &[From]) -> OwnedRequest {
     let mut request = OwnedRequest::from_slices(&[]);
-    let first = args.len() - ids.len();
+    let first = args.len() - wanted.len();
     (0..first).for_each(|at| request.push(args.at(at)));
-    for id in ids {
-        request.push(format!("{}-{}", id.ms, id.seq).as_bytes());
+    for from in wanted {
+        match from {
+            From::Behind(id) => request.push(format!("{}-{}", id.ms, id.seq).as_bytes()),
+            From::Last => request.push(b"+"),
+        }
     }
     request
 }
@@ -91,6 +120,12 @@ fn with_ids(args: Args<'_>, ids: &[StreamId]) -> OwnedRequest {
 pub(super) struct Options<'a> {
     /// Entries of each stream.
     pub count: usize,
+    /// Entries of all streams together.
+    count_max: usize,
+    /// Bytes of the reply, where they are limited.
+    bytes_max: Option<usize>,
+    /// XREADGROUP: what has been pending for so long is given, too, milliseconds.
+    pub claim_idle_ms: Option<u64>,
     /// How long to wait; `Some(None)` without end, `None` not at all.
     block: Option<Option<Duration>>,
     /// XREADGROUP: the group and the consumer.
@@ -106,6 +141,9 @@ impl<'a> Options<'a> {
     pub fn parse(args: Args<'a>, is_group: bool) -> Result<Self, CmdError> {
         let mut options = Self {
             count: usize::MAX,
+            count_max: usize::MAX,
+            bytes_max: None,
+            claim_idle_ms: None,
             block: None,
             group: None,
             no_ack: false,
@@ -123,9 +161,11 @@ impl<'a> Options<'a> {
                 at += 1;
                 let count = usize::try_from(int_arg(args, at)?).unwrap_or(0);
                 options.count = if count == 0 { usize::MAX } else { count };
+            } else if more > 0 && options.take_newer(args.at(at), args.at(at + 1), is_group)? {
+                at += 1;
             } else if is(b"streams") && more > 0 {
                 if !more.is_multiple_of(2) {
-                    return Err(CmdError::text(UNBALANCED));
+                    return Err(CmdError::text(if is_group { UNBALANCED_GROUP } else { UNBALANCED }));
                 }
                 (options.first, options.streams) = (at + 1, more / 2);
                 break;
@@ -148,7 +188,27 @@ impl<'a> Options<'a> {
         if options.streams == 0 {
             return Err(CmdError::Syntax);
         }
+        if options.count != usize::MAX && options.count > options.count_max {
+            return Err(CmdError::text("ERR MAXCOUNT must be greater than or equal to COUNT"));
+        }
         Ok(options)
+    }
+
+    /// Takes an option with its value, if it is one of those that came after Redis 8.2.
+    fn take_newer(&mut self, option: &[u8], value: &[u8], is_group: bool) -> Result<bool, CmdError> {
+        let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
+        if is(b"maxcount") {
+            self.count_max = positive(value, "ERR MAXCOUNT must be a positive integer")?;
+        } else if is(b"maxsize") {
+            self.bytes_max = Some(positive(value, "ERR MAXSIZE must be a positive integer")?);
+        } else if is(b"claim") && is_group {
+            self.claim_idle_ms = Some(min_idle_ms(value)?);
+        } else if is(b"claim") {
+            return Err(CmdError::text(NO_CLAIM_HERE));
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// Keys with their ids.
@@ -157,8 +217,14 @@ impl<'a> Options<'a> {
         (self.first..self.first + streams).map(move |at| (args.at(at), args.at(at + streams)))
     }
 
-    /// There was nothing: waits, if that was asked for.
-    pub fn wait_or_null(&self, wanted: Wanted, retry_as: Option<OwnedRequest>, reply: &mut Reply) -> Attempt {
+    /// There was nothing: waits, if that was asked for, and tries again at a time.
+    pub fn wait_or_null(
+        &self,
+        wanted: Wanted,
+        retry_as: Option<OwnedRequest>,
+        again_at_ms: Option<u64>,
+        reply: &mut Reply,
+    ) -> Attempt {
         let Some(timeout) = self.block else {
             reply.null_array();
             return Attempt::Done;
@@ -170,37 +236,120 @@ impl<'a> Options<'a> {
             in_transaction: Reply::null_array,
             wanted,
             retry_as,
+            again_at_ms,
         })
     }
 }
 
-const UNBALANCED: &str = "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.";
+const UNBALANCED: &str =
+    "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be specified.";
+const UNBALANCED_GROUP: &str =
+    "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.";
 const NO_GROUP_HERE: &str = "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
+const NO_CLAIM_HERE: &str = "ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.";
 const NO_ACK_HERE: &str = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
 
-/// A reply of streams, each with its key: a map in RESP3.
+fn positive(argument: &[u8], why: &'static str) -> Result<usize, CmdError> {
+    let number = parse_i64(argument).ok_or(CmdError::NotInteger)?;
+    let number = usize::try_from(number).ok().filter(|number| *number > 0);
+    number.ok_or(CmdError::text(why))
+}
+
+fn min_idle_ms(argument: &[u8]) -> Result<u64, CmdError> {
+    const NOT_INTEGER: CmdError = CmdError::text("ERR min-idle-time is not an integer or out of range");
+    let number = parse_i64(argument).ok_or(NOT_INTEGER)?;
+    u64::try_from(number).map_err(|_| CmdError::text("ERR min-idle-time must be a positive integer"))
+}
+
+/// A reply of streams, each with its key: a map in RESP3. What it may hold of all streams together is limited.
 pub(super) struct Answer {
     mark: Mark,
     streams: Deferred,
     count: usize,
+    /// How many entries there may still be.
+    left: usize,
+    bytes_max: Option<usize>,
+    /// What keys and entries take so far.
+    bytes: usize,
+    is_first: bool,
+}
+
+/// A stream's part of the answer.
+pub(super) struct Begun {
+    mark: Mark,
+    entries: Deferred,
 }
 
 impl Answer {
-    pub fn new(reply: &mut Reply) -> Self {
+    pub fn new(options: &Options<'_>, reply: &mut Reply) -> Self {
         Self {
             mark: reply.mark(),
             streams: reply.deferred_array(),
             count: 0,
+            left: options.count_max,
+            bytes_max: options.bytes_max,
+            bytes: 0,
+            is_first: true,
         }
     }
 
     /// The entries of this stream follow.
-    pub fn begin_stream(&mut self, key: &[u8], reply: &mut Reply) {
-        self.count += 1;
+    pub fn begin_stream(&mut self, key: &[u8], reply: &mut Reply) -> Begun {
+        let mark = reply.mark();
         if reply.proto() == Proto::Resp2 {
             reply.array(2);
         }
         reply.bulk(key);
+        self.bytes += reply.bytes_since(mark);
+        let entries = reply.deferred_array();
+        Begun { mark, entries }
+    }
+
+    /// Writes an entry, if there may be one more; whether it is written. The first one may be larger than all may be:
+    /// else a reader would never come past it.
+    pub fn entry(&mut self, reply: &mut Reply, write: impl FnOnce(&mut Reply)) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        let before = reply.mark();
+        write(reply);
+        self.bytes += reply.bytes_since(before);
+        if !self.is_first && self.bytes_max.is_some_and(|bytes_max| self.bytes > bytes_max) {
+            reply.truncate(before);
+            self.left = 0;
+            return false;
+        }
+        self.is_first = false;
+        self.left -= 1;
+        true
+    }
+
+    /// That was so many entries; a stream without any is left out unless `is_shown`.
+    pub fn end_stream(&mut self, begun: Begun, count: usize, is_shown: bool, reply: &mut Reply) {
+        if count > 0 || is_shown {
+            reply.finish_array(begun.entries, count);
+            self.count += 1;
+        } else {
+            reply.truncate(begun.mark);
+        }
+    }
+
+    /// Whether there may be no more entries.
+    pub fn is_full(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The entries of a stream, as many as there may be.
+    fn give<'a>(&mut self, key: &[u8], entries: impl Iterator<Item = Entry<'a>>, reply: &mut Reply) {
+        let begun = self.begin_stream(key, reply);
+        let mut count = 0;
+        for entry in entries {
+            if !self.entry(reply, |reply| reply_entry(reply, &entry)) {
+                break;
+            }
+            count += 1;
+        }
+        self.end_stream(begun, count, false, reply);
     }
 
     /// Whether there was any; if not, nothing is written.

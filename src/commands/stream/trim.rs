@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::common::{apply, old_stream};
-use super::id::{Wanted, parse_id, parse_wanted};
+use super::id::{Wanted, packed_ids, parse_id, parse_wanted};
+use super::references::Policy;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
-use crate::page::stream::{StreamOp, Trim};
+use crate::page::stream::{StreamId, StreamOp, Trim};
 use crate::page::thresholds::Thresholds;
 use crate::resp::{Args, Reply};
 
@@ -20,7 +21,7 @@ pub(super) const XTRIM: Spec = Spec {
     tips: &["nondeterministic_output"],
     summary: "Takes entries away from the front of a stream, down to a length or up to an id",
     complexity: "O(N), with N being the number of evicted entries. Constant times are very small however, since entries are organized in macro nodes containing multiple entries that can be released with a single deallocation.",
-    syntax: "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]",
+    syntax: "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]",
     ..Spec::new("xtrim", Group::Stream, -4, Handler::Write(xtrim))
 };
 
@@ -42,6 +43,8 @@ pub(super) struct Options {
     approximate: bool,
     /// Most entries that an approximate trim takes away; `None` = as many as seem right.
     limit: Option<u64>,
+    /// What becomes of references to what is trimmed.
+    policy: Option<Policy>,
     /// XADD: do not make a stream.
     pub no_make: bool,
     /// XADD: the id asked for; `None` = any.
@@ -69,6 +72,8 @@ impl Options {
                 options.limit = Some(not_negative(args.at(at), "ERR The LIMIT argument must be >= 0.")?);
             } else if is_add && is(b"nomkstream") {
                 options.no_make = true;
+            } else if let Some(policy) = Policy::named(option).filter(|_| options.policy.is_none()) {
+                options.policy = Some(policy);
             } else if is_add {
                 options.wanted = Some(parse_wanted(option)?);
                 break;
@@ -119,10 +124,37 @@ impl Options {
     pub fn trim(&self, txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<u64, CmdError> {
         let Some(trim) = self.trim else { return Ok(0) };
         let limit = self.limit(txn.thresholds());
-        let stream = old_stream(txn, key)?;
-        let count = stream.map_or(0, |stream| stream.count_to_trim(trim, self.approximate, limit));
+        let Some(stream) = old_stream(txn, key)? else {
+            return Ok(0);
+        };
+        let count = match self.policy.unwrap_or_default() {
+            Policy::Keep => {
+                let count = stream.count_to_trim(trim, self.approximate, limit);
+                trim_first(txn, key, count);
+                count
+            }
+            Policy::Delete => {
+                let count = stream.count_to_trim(trim, self.approximate, limit);
+                forget_first(txn, key, count)?;
+                trim_first(txn, key, count);
+                count
+            }
+            Policy::Acked => {
+                let runs = stream.runs_to_trim(trim, self.approximate, limit);
+                if runs.count() > 0 {
+                    let ids: Vec<StreamId> = runs.ids().collect();
+                    apply(
+                        txn,
+                        key,
+                        StreamOp::TrimRuns {
+                            runs: &packed_ids(&ids),
+                        },
+                    );
+                }
+                runs.count()
+            }
+        };
         if count > 0 {
-            apply(txn, key, StreamOp::Trim { count });
             txn.notify(Classes::STREAM, "xtrim", key);
         }
         Ok(count)
@@ -140,6 +172,27 @@ impl Options {
             },
         }
     }
+}
+
+fn trim_first(txn: &mut Txn<'_, '_>, key: &[u8], count: u64) {
+    if count > 0 {
+        apply(txn, key, StreamOp::Trim { count });
+    }
+}
+
+/// Takes the first so many entries out of what is pending in groups.
+fn forget_first(txn: &mut Txn<'_, '_>, key: &[u8], count: u64) -> CmdResult {
+    let Some(stream) = old_stream(txn, key)?.filter(|_| count > 0) else {
+        return Ok(());
+    };
+    let pending = stream.pending_among_first(count).into_iter();
+    let pending: Vec<(Vec<u8>, Vec<u8>)> = pending
+        .map(|(group, ids)| (group.name().to_vec(), packed_ids(&ids)))
+        .collect();
+    for (group, ids) in &pending {
+        apply(txn, key, StreamOp::Acknowledge { group, ids });
+    }
+    Ok(())
 }
 
 fn max_len(argument: &[u8]) -> Result<Trim, CmdError> {

@@ -145,6 +145,15 @@ impl BigStream {
                 }
             }),
             StreamOp::Trim { count } => self.entries.delete_first(count, change.mark),
+            StreamOp::TrimRuns { runs } => {
+                let (runs, _) = runs.as_chunks::<{ 2 * StreamId::BYTES }>();
+                for (first, last) in runs
+                    .iter()
+                    .filter_map(|run| Some((ids_of(run).next()?, ids_of(run).nth(1)?)))
+                {
+                    self.entries.delete_range(first, last, change.mark);
+                }
+            }
             StreamOp::SetId {
                 last_id,
                 max_deleted_id,
@@ -206,6 +215,7 @@ impl BigStream {
             | StreamOp::Add { .. }
             | StreamOp::Delete { .. }
             | StreamOp::Trim { .. }
+            | StreamOp::TrimRuns { .. }
             | StreamOp::SetId { .. } => debug_assert!(false, "not about groups"),
         }
     }

@@ -106,6 +106,31 @@ impl Entries {
         }
     }
 
+    /// Deletes the entries from `first` to `last`, both included. O(log n) and what goes.
+    pub fn delete_range(&mut self, first: StreamId, last: StreamId, mark: Mark<'_>) {
+        let start = self.node_of(first);
+        let is_inside = |entry: &Entry<'_>| !entry.is_deleted && (first..=last).contains(&entry.id);
+        let reached = self.0.iter_from(start).take_while(|node| node.first_id() <= last);
+        let counts: Vec<(u32, u32)> = reached
+            .map(|node| (node.entries().filter(is_inside).count() as u32, node.live()))
+            .collect();
+        // Only the first and the last node can keep some: those in between are within the range.
+        let mut whole = 0..0;
+        for (at, (inside, live)) in counts.into_iter().enumerate() {
+            let at = start + at;
+            if inside == live {
+                whole = if whole.is_empty() {
+                    at..at + 1
+                } else {
+                    whole.start..at + 1
+                };
+            } else if inside > 0 {
+                self.0.update(at, mark, |node| node.delete_range(first, last));
+            }
+        }
+        self.0.remove_range(whole.start, whole.len(), mark);
+    }
+
     /// The index of the node that would have `id`.
     fn node_of(&self, id: StreamId) -> usize {
         self.0.partition_point(|node| node.first_id() <= id).saturating_sub(1)

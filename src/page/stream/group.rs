@@ -179,6 +179,17 @@ impl Group {
         ids.filter_map(|id| self.pending.get(id))
     }
 
+    /// The pending entries that were delivered up to this time, those that have waited longest in front. O(log n) each.
+    pub fn pending_since(&self, at_ms: u64) -> impl Iterator<Item = Pending> {
+        let waited = self.pending.by_time().take_while(move |(time_ms, _)| *time_ms <= at_ms);
+        waited.filter_map(|(_, id)| self.pending.get(id))
+    }
+
+    /// When the pending entry that has waited longest was delivered. O(1).
+    pub fn first_delivery_ms(&self) -> Option<u64> {
+        self.pending.by_time().next().map(|(time_ms, _)| time_ms)
+    }
+
     /// Notes that a consumer was heard of; makes it if there is none. Its number.
     pub(super) fn touch(&mut self, name: &[u8], seen_at_ms: u64) -> u32 {
         let consumers = Arc::make_mut(&mut self.consumers);

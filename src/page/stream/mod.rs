@@ -15,6 +15,7 @@ mod parts;
 mod pending;
 mod progress;
 mod radix;
+mod references;
 #[cfg(test)]
 mod tests;
 mod trim;
@@ -28,5 +29,6 @@ pub use node::Entry;
 pub use op::StreamOp;
 pub use parts::Nodes;
 pub use pending::Pending;
-pub use trim::Trim;
+pub use references::References;
+pub use trim::{Runs, Trim};
 pub use wire::{check, len};

@@ -204,6 +204,14 @@ impl Node {
         places.into_iter().for_each(|at| self.mark(at));
     }
 
+    /// Marks the entries from `first` to `last` as deleted.
+    pub fn delete_range(&mut self, first: StreamId, last: StreamId) {
+        let live = self.entries().filter(|entry| !entry.is_deleted);
+        let inside = live.filter(|entry| (first..=last).contains(&entry.id));
+        let places: Vec<usize> = inside.map(|entry| entry.at).collect();
+        places.into_iter().for_each(|at| self.mark(at));
+    }
+
     fn mark(&mut self, at: usize) {
         let content = Arc::make_mut(&mut self.0);
         if let Some(flags) = content.bytes.get_mut(at) {

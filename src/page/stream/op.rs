@@ -124,4 +124,10 @@ pub enum StreamOp<'a> {
         #[serde(borrow, with = "serde_bytes")]
         ids: &'a [u8],
     },
+    /// All entries within runs of ids go, as in a trim that passes over some.
+    TrimRuns {
+        /// The first and the last id of each run, 16 bytes each.
+        #[serde(borrow, with = "serde_bytes")]
+        runs: &'a [u8],
+    },
 }

@@ -1,6 +1,7 @@
-//! The entries of a group that are delivered and not acknowledged: by id, and by consumer and id.
+//! The entries of a group that are delivered and not acknowledged: by id, by consumer and id, and by the time of their
+//! delivery.
 //!
-//! **Invariants:** both orders have the same entries. An empty list owns nothing.
+//! **Invariants:** all orders have the same entries. An empty list owns nothing.
 
 use super::id::StreamId;
 use crate::page::tree::{Tree, TreeItem};
@@ -25,6 +26,13 @@ struct Owned {
     id: StreamId,
 }
 
+/// Its place in the order by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Timed {
+    delivered_at_ms: u64,
+    id: StreamId,
+}
+
 impl TreeItem for Pending {
     const SEPARATES: bool = true;
 
@@ -41,10 +49,19 @@ impl TreeItem for Owned {
     }
 }
 
+impl TreeItem for Timed {
+    const SEPARATES: bool = true;
+
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Orders {
     by_id: Tree<Pending>,
     by_consumer: Tree<Owned>,
+    by_time: Tree<Timed>,
 }
 
 /// See the module.
@@ -59,9 +76,12 @@ impl PendingList {
         }
         let mut owned: Vec<Owned> = pending.iter().map(Pending::owned).collect();
         owned.sort_unstable();
+        let mut timed: Vec<Timed> = pending.iter().map(Pending::timed).collect();
+        timed.sort_unstable();
         Self(Some(Orders {
             by_id: pending.into_iter().collect(),
             by_consumer: owned.into_iter().collect(),
+            by_time: timed.into_iter().collect(),
         }))
     }
 
@@ -70,7 +90,8 @@ impl PendingList {
     }
 
     pub fn heap_bytes(&self) -> usize {
-        let bytes = |orders: &Orders| orders.by_id.heap_bytes() + orders.by_consumer.heap_bytes();
+        let bytes =
+            |orders: &Orders| orders.by_id.heap_bytes() + orders.by_consumer.heap_bytes() + orders.by_time.heap_bytes();
         self.0.as_ref().map_or(0, bytes)
     }
 
@@ -98,6 +119,14 @@ impl PendingList {
             let at = orders.by_consumer.partition_point(|other| *other < owned);
             orders.by_consumer.insert(at, owned);
         }
+        if old.is_none_or(|old| old.delivered_at_ms != pending.delivered_at_ms) {
+            if let Some(old) = &old {
+                orders.forget_time(old);
+            }
+            let timed = pending.timed();
+            let at = orders.by_time.partition_point(|other| *other < timed);
+            orders.by_time.insert(at, timed);
+        }
         old
     }
 
@@ -110,6 +139,7 @@ impl PendingList {
         }
         let removed = orders.by_id.remove(at);
         orders.disown(&removed);
+        orders.forget_time(&removed);
         if orders.by_id.is_empty() {
             self.0 = None;
         }
@@ -125,6 +155,13 @@ impl PendingList {
     /// The last one.
     pub fn last(&self) -> Option<&Pending> {
         self.0.as_ref()?.by_id.last()
+    }
+
+    /// The ids with the times of their delivery, those that were delivered first in front.
+    pub fn by_time(&self) -> impl Iterator<Item = (u64, StreamId)> {
+        let orders = self.0.iter();
+        let timed = orders.flat_map(|orders| orders.by_time.iter());
+        timed.map(|timed| (timed.delivered_at_ms, timed.id))
     }
 
     /// The ids that are pending for a consumer, from this one on.
@@ -152,9 +189,24 @@ impl Orders {
             self.by_consumer.remove(at);
         }
     }
+
+    fn forget_time(&mut self, pending: &Pending) {
+        let timed = pending.timed();
+        let at = self.by_time.partition_point(|other| *other < timed);
+        if self.by_time.get(at) == Some(&timed) {
+            self.by_time.remove(at);
+        }
+    }
 }
 
 impl Pending {
+    fn timed(&self) -> Timed {
+        Timed {
+            delivered_at_ms: self.delivered_at_ms,
+            id: self.id,
+        }
+    }
+
     fn owned(&self) -> Owned {
         Owned {
             consumer: self.consumer,

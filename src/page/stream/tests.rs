@@ -43,6 +43,17 @@ fn check_same(stream: &BigStream, model: &Model) {
     };
     let by_id: Vec<_> = group.pending_from(StreamId::MIN).map(pending).collect();
     assert_eq!(by_id, model.pending.clone().into_iter().collect::<Vec<_>>());
+    let mut by_time: Vec<_> = model
+        .pending
+        .iter()
+        .map(|(id, (_, time_ms, _))| (*time_ms, *id))
+        .collect();
+    by_time.sort_unstable();
+    let waited = group
+        .pending_since(u64::MAX)
+        .map(|pending| (pending.delivered_at_ms, pending.id));
+    assert_eq!(waited.collect::<Vec<_>>(), by_time);
+    assert_eq!(group.first_delivery_ms(), by_time.first().map(|(time_ms, _)| *time_ms));
     for (number, consumer) in group.consumers() {
         let own: Vec<StreamId> = group
             .pending_of(number, StreamId::MIN)
@@ -149,6 +160,14 @@ fn behaves_like_a_model() {
                 let count = random.random_range(0..60);
                 stream.apply(&StreamOp::Trim { count }, &Change::apart(&thresholds));
                 (0..count).for_each(|_| drop(model.entries.pop_first()));
+            }
+            13 if random.random_range(0..8) == 1 => {
+                let mut ids: Vec<_> = (0..4).map(|_| some_id(&mut random, &model)).collect();
+                ids.sort_unstable();
+                let runs = ids_to_bytes(ids.iter().copied());
+                stream.apply(&StreamOp::TrimRuns { runs: &runs }, &Change::apart(&thresholds));
+                let within = |id: &StreamId| ids.chunks(2).any(|run| run[0] <= *id && *id <= run[1]);
+                model.entries.retain(|id, _| !within(id));
             }
             14 => {
                 let id = some_id(&mut random, &model);
@@ -324,4 +343,114 @@ fn groups_come_and_go_in_place() {
     check_bytes(&kept);
     (0..10).for_each(|number| destroy(&mut stream, number));
     assert_eq!(stream.heap_bytes(), BigStream::default().heap_bytes());
+}
+
+/// A stream of 300 entries, and groups that have read up to ids with some of those pending.
+fn stream_with_groups(random: &mut StdRng, thresholds: &Thresholds, groups: u64) -> BigStream {
+    let mut stream = BigStream::default();
+    let mut apply = |op: StreamOp<'_>| stream.apply(&op, &Change::apart(thresholds));
+    for number in 1..=300_u64 {
+        let fields = pack([&b"f"[..], b"v"]);
+        apply(StreamOp::Add {
+            id: StreamId::new(number, 0),
+            fields: &fields,
+        });
+    }
+    for number in 0..groups {
+        let name = number.to_string().into_bytes();
+        let (read, one_in) = (random.random_range(100..300), random.random_range(2..50));
+        apply(StreamOp::GroupCreate {
+            group: &name,
+            last_id: StreamId::MIN,
+            entries_read: None,
+        });
+        let ids = (1..=read).filter(|_| random.random_range(0..one_in) == 0);
+        let ids = ids_to_bytes(ids.map(|ms| StreamId::new(ms, 0)));
+        let (group, last_id) = (&*name, StreamId::new(read, 0));
+        apply(StreamOp::Deliver {
+            group,
+            consumer: b"c",
+            at_ms: 1,
+            last_id,
+            entries_read: None,
+            ids: &ids,
+        });
+    }
+    let gone = (0..20).map(|_| StreamId::new(random.random_range(1..300), 0));
+    apply(StreamOp::Delete {
+        ids: &ids_to_bytes(gone),
+    });
+    stream
+}
+
+#[test]
+fn references_are_those_of_every_group() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let thresholds = Thresholds::new();
+    for groups in [0, 1, 2, 5, 9] {
+        let stream = stream_with_groups(&mut random, &thresholds, groups);
+        let pending = |id: StreamId| stream.groups().iter().filter(move |group| group.pending(id).is_some());
+        let has = |id: StreamId| pending(id).count() > 0 || stream.groups().iter().any(|group| group.last_id < id);
+        let step = random.random_range(1..40);
+        let ids = || (1..=310).step_by(step).map(|ms| StreamId::new(ms, 0));
+        let mut references = References::from(&stream, StreamId::new(1, 0), None);
+        let found: Vec<bool> = ids().map(|id| references.has(id)).collect();
+        assert_eq!(found, ids().map(has).collect::<Vec<_>>());
+        let mut references = References::from(&stream, StreamId::new(1, 0), None);
+        for id in ids() {
+            let mut names = Vec::new();
+            references.for_each_pending(id, |group| names.push(group.name()));
+            names.sort_unstable();
+            assert_eq!(names, pending(id).map(Group::name).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_trim_passes_over_what_is_referred_to() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let thresholds = Thresholds::new();
+    for _ in 0..20 {
+        let groups = random.random_range(0..4);
+        let mut stream = stream_with_groups(&mut random, &thresholds, groups);
+        let before: Vec<StreamId> = stream
+            .range(StreamId::MIN, StreamId::MAX)
+            .map(|entry| entry.id)
+            .collect();
+        let first = StreamId::new(random.random_range(1..310), 0);
+        let is_referred_to = |id: StreamId| {
+            let groups = stream.groups().iter();
+            groups
+                .clone()
+                .any(|group| group.last_id < id || group.pending(id).is_some())
+        };
+        let kept: Vec<StreamId> = before
+            .iter()
+            .copied()
+            .filter(|id| *id >= first || is_referred_to(*id))
+            .collect();
+        let runs = stream.runs_to_trim(Trim::MinId(first), false, 0);
+        assert_eq!(runs.count() as usize, before.len() - kept.len());
+        let count = random.random_range(0..before.len());
+        for (group, ids) in stream.pending_among_first(count as u64) {
+            let among = before
+                .iter()
+                .copied()
+                .take(count)
+                .filter(|id| group.pending(*id).is_some());
+            assert_eq!(ids, among.collect::<Vec<_>>());
+        }
+        let runs = ids_to_bytes(runs.ids());
+        stream.apply(&StreamOp::TrimRuns { runs: &runs }, &Change::apart(&thresholds));
+        let after: Vec<StreamId> = stream
+            .range(StreamId::MIN, StreamId::MAX)
+            .map(|entry| entry.id)
+            .collect();
+        assert_eq!(after, kept);
+        assert_eq!(round_trip(&stream).len(), kept.len() as u64);
+    }
 }

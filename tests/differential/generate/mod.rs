@@ -8,6 +8,7 @@ mod blocking;
 mod containers;
 mod keys;
 mod streams;
+mod streams_today;
 mod strings;
 mod values;
 mod zset;
@@ -129,6 +130,17 @@ impl Generator {
         }
     }
 
+    /// The next step of a sequence of commands on streams, as Redis 8.2 has them.
+    pub fn stream_step(&mut self) -> Step {
+        let interruption = self.interruption();
+        Step {
+            conn: self.rng.below(CONNECTIONS as usize) as u8,
+            args: self.stream_command_of_today(),
+            expiring_key: None,
+            interruption,
+        }
+    }
+
     fn interruption(&mut self) -> Option<Interruption> {
         let is_due = self.has_interruptions && self.rng.one_in(1_000);
         is_due.then(|| {
@@ -159,10 +171,13 @@ impl Generator {
             }
             draw -= weight;
         }
-        // With another number of arguments, SPOP would take members by chance, and ZRANK is known to differ (D20). With
-        // another timeout, a command would wait long.
+        // With another number of arguments, SPOP would take members by chance, and ZRANK, XREAD and XREADGROUP are known
+        // to differ (D20, D52). With another timeout, a command would wait long.
         let name = args[0].to_ascii_uppercase();
-        let may_spoil = !matches!(name.as_slice(), b"SPOP" | b"ZRANK" | b"ZREVRANK") && !blocking::waits(&args);
+        let may_spoil = !matches!(
+            name.as_slice(),
+            b"SPOP" | b"ZRANK" | b"ZREVRANK" | b"XREAD" | b"XREADGROUP"
+        ) && !blocking::waits(&args);
         if may_spoil && self.expiring_key.is_none() && self.rng.one_in(40) {
             self.spoil(&mut args);
         }

@@ -39,7 +39,14 @@ impl Generator {
             21 => args!["XGROUP", "CREATECONSUMER", key, self.group(), self.consumer()],
             22 => args!["XGROUP", "DELCONSUMER", key, self.group(), self.consumer()],
             23..27 => self.xreadgroup(key),
-            27 => args!["XREAD", "COUNT", self.few(), "STREAMS", key, self.id()],
+            27 => args![
+                "XREAD",
+                "COUNT",
+                self.few(),
+                "STREAMS",
+                key,
+                self.id().replace('+', "$")
+            ],
             28 | 29 => args!["XACK", key, self.group(), self.id(), self.id()],
             30 => args!["XPENDING", key, self.group()],
             31 => self.xclaim(key),
@@ -58,7 +65,7 @@ impl Generator {
         format!("stream{}", self.rng.below(3)).into_bytes()
     }
 
-    fn id(&mut self) -> String {
+    pub fn id(&mut self) -> String {
         match self.rng.below(20) {
             0 => self.option(&["x", "-", "+", "0", "18446744073709551615-18446744073709551615"]),
             1..8 => self.rng.below(400).to_string(),
@@ -74,7 +81,7 @@ impl Generator {
         format!("c{}", self.rng.below(3))
     }
 
-    fn few(&mut self) -> String {
+    pub fn few(&mut self) -> String {
         self.rng.below(9).to_string()
     }
 
@@ -136,7 +143,11 @@ impl Generator {
         if self.rng.one_in(5) {
             args.push(b"NOACK".to_vec());
         }
-        let id = if self.rng.one_in(4) { self.id() } else { ">".to_owned() };
+        let id = if self.rng.one_in(4) {
+            self.id().replace('+', "$")
+        } else {
+            ">".to_owned()
+        };
         args.extend(args!["STREAMS", key, id]);
         args
     }

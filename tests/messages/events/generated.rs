@@ -124,7 +124,7 @@ fn take(sides: &mut [Heard<'_>; 2], step: &Step) -> Result<(), String> {
     Err(format!("   redis: {theirs:?}\n   loki:  {ours:?}\n"))
 }
 
-fn run(number: u64, protocol: u8, peer: fn() -> Server) {
+fn run(number: u64, protocol: u8, peer: fn() -> Server, step: fn(&mut Generator) -> Step) {
     let (redis, loki) = (start_redis(), peer());
     let seed = seed();
     let total = (env_number("LOKIKV_STEPS", STEPS_DEFAULT) / RUNS) as usize;
@@ -134,7 +134,7 @@ fn run(number: u64, protocol: u8, peer: fn() -> Server) {
         let mut sides = [Heard::new(&redis, protocol), Heard::new(&loki, protocol)];
         let mut history = VecDeque::new();
         for at in 0..SEQUENCE_LEN.min(total - done) {
-            let step = generator.step();
+            let step = step(&mut generator);
             if step.interruption == Some(Interruption::Crash) {
                 // The generator thinks that the connections are new.
                 for side in &mut sides {
@@ -159,17 +159,18 @@ fn run(number: u64, protocol: u8, peer: fn() -> Server) {
 
 #[test]
 fn events_of_generated_commands_resp2() {
-    run(0, 2, start_lokikv);
+    run(0, 2, start_lokikv, Generator::step);
 }
 
 #[test]
 fn events_of_generated_commands_resp3() {
-    run(1, 3, start_lokikv);
+    run(1, 3, start_lokikv, Generator::step);
 }
 
 #[test]
 #[ignore = "checks the generator, not the server"]
 fn events_of_generated_commands_of_redis_itself() {
-    run(0, 2, start_redis);
-    run(1, 3, start_redis);
+    run(0, 2, start_redis, Generator::step);
+    run(1, 3, start_redis, Generator::step);
+    run(2, 3, start_redis, Generator::stream_step);
 }

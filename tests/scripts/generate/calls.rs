@@ -534,15 +534,32 @@ impl Generator {
             5 => self.on("xrange", 'x').text("-").text("+").text("count").text("5"),
             6 => {
                 let id = format!("{}-{}", 1 + self.rng.below(50), self.rng.below(9));
-                self.on("xdel", 'x').text(id)
+                if self.rng.one_in(2) {
+                    return self.on("xdel", 'x').text(id);
+                }
+                let call = self.on("xdelex", 'x');
+                self.maybe(call, &["keepref", "delref", "acked"])
+                    .text("ids")
+                    .text("1")
+                    .text(id)
             }
-            7 => self.on("xtrim", 'x').text("maxlen").text(self.rng.below(12)),
+            7 => {
+                let call = self.on("xtrim", 'x').text("maxlen").text(self.rng.below(12));
+                self.maybe(call, &["keepref", "delref", "acked"])
+            }
             8 if !self.is_plain => self.on("xread block 0 count 3 streams", 'x').text("0"),
             9 => self.on("xgroup create", 'x').text("g").text("0").text("mkstream"),
             10 => self.on("xreadgroup group g c count 2 streams", 'x').text(">"),
             _ => {
                 let id = format!("{}-{}", 1 + self.rng.below(50), self.rng.below(9));
-                self.on("xack", 'x').text("g").text(id)
+                if self.rng.one_in(2) {
+                    return self.on("xack", 'x').text("g").text(id);
+                }
+                let call = self.on("xackdel", 'x').text("g");
+                self.maybe(call, &["keepref", "delref", "acked"])
+                    .text("ids")
+                    .text("1")
+                    .text(id)
             }
         }
     }

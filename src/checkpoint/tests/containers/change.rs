@@ -78,6 +78,7 @@ pub enum StreamChange {
     Trim {
         count: u64,
     },
+    TrimRuns(Vec<(StreamId, StreamId)>),
     SetId {
         last_id: StreamId,
         max_deleted_id: StreamId,
@@ -338,6 +339,10 @@ impl StreamChange {
                 body(StreamOp::Delete { ids })
             }
             &Self::Trim { count } => body(StreamOp::Trim { count }),
+            Self::TrimRuns(runs) => {
+                let runs = &ids_to_bytes(runs.iter().flat_map(|(first, last)| [*first, *last]));
+                body(StreamOp::TrimRuns { runs })
+            }
             &Self::SetId {
                 last_id,
                 max_deleted_id,
@@ -413,6 +418,9 @@ impl StreamChange {
                 let kept = stream.entries.keys().nth(*count as usize).copied();
                 stream.entries = kept.map_or_else(BTreeMap::new, |id| stream.entries.split_off(&id));
             }
+            Self::TrimRuns(runs) => stream
+                .entries
+                .retain(|id, _| !runs.iter().any(|(first, last)| (first..=last).contains(&id))),
             &Self::SetId {
                 last_id,
                 max_deleted_id,

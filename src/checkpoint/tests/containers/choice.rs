@@ -201,7 +201,8 @@ fn of_stream(random: &mut SmallRng, stream: &Stream, (count, way): (u64, Way)) -
         .collect();
     let chosen = match (way, below(random, 12)) {
         (Way::Shrink, 0..6) => StreamChange::Delete(ids),
-        (Way::Shrink, 6..10) => StreamChange::Trim { count },
+        (Way::Shrink, 6..9) => StreamChange::Trim { count },
+        (Way::Shrink, 9) => StreamChange::TrimRuns(runs_of(random, &ids)),
         (Way::Shrink, _) | (Way::Grow, 0..3) => return of_group(random, stream, ids),
         (Way::Grow, 3) => StreamChange::SetId {
             last_id: StreamId::new(stream.last_id.ms + 1, 0),
@@ -211,6 +212,13 @@ fn of_stream(random: &mut SmallRng, stream: &Stream, (count, way): (u64, Way)) -
         _ => return added(random, stream.last_id, count),
     };
     vec![Change::Stream(chosen)]
+}
+
+/// Some runs of these ids.
+fn runs_of(random: &mut SmallRng, ids: &[StreamId]) -> Vec<(StreamId, StreamId)> {
+    let chunks = ids.chunks(1 + below(random, 40) as usize);
+    let runs = chunks.filter_map(|run| Some((*run.first()?, *run.last()?)));
+    runs.filter(|_| below(random, 3) > 0).collect()
 }
 
 /// `ids`: of entries that are there.
