@@ -310,7 +310,7 @@ fn a_torn_end_is_left_out_with_a_word() {
 #[test]
 fn a_command_that_cannot_be_run_is_named_and_leaves_the_data_as_it_was() {
     let set = args!["SET", "a", "1"];
-    let at = encoded(&[set.clone()]).len();
+    let at = encoded(std::slice::from_ref(&set)).len();
     for (bad, why) in [
         (args!["JSON.SET", "doc", "$", "1"], "unknown command 'JSON.SET'"),
         (args!["INCRBY", "a", "x"], "ERR value is not an integer"),
@@ -331,14 +331,14 @@ fn a_command_that_cannot_be_run_is_named_and_leaves_the_data_as_it_was() {
             fs::write(place.path("dump.rdb"), in_transaction).expect("write");
             place.fails(&import, "the command \"EXEC\" cannot be run: ");
         }
-        fs::write(place.path("dump.rdb"), encoded(&[set.clone()])).expect("write");
+        fs::write(place.path("dump.rdb"), encoded(std::slice::from_ref(&set))).expect("write");
         place.run_well(&import);
         place.fails(&import, "collection \"default\" has 1 keys already");
         let merge = [&import[..], &["--merge"]].concat();
         place.fails(&merge, "commands cannot be run on data that is there");
         place.run_well(&[&import[..], &["--replace"]].concat());
     }
-    let place = Place::new(&[encoded(&[set.clone()]), b"garbage".to_vec()].concat());
+    let place = Place::new(&[encoded(std::slice::from_ref(&set)), b"garbage".to_vec()].concat());
     let import = ["import", "dump.rdb", "--data-dir", "data"];
     place.fails(&import, &format!("byte {at}: no command begins there"));
     fs::write(place.path("dump.rdb"), b"*2\r\n$3\r\nGET\r\nx\r\n").expect("write");

@@ -1,6 +1,6 @@
 //! Commands on streams that Redis 7.0 does not have, amid those that lead to something for them to do.
 //!
-//! Left out is what Redis 8.2.3 does otherwise (D52): groups are not destroyed, and no trim that minds references is
+//! Left out is what Redis 8.2.3 does otherwise (D54): groups are not destroyed, and no trim that minds references is
 //! approximate.
 
 use super::Generator;
