@@ -73,6 +73,6 @@ cases!(start_redis, redis_agrees_with_itself:
     protocol,
 );
 
-cases!(start_redis8, redis8_agrees_with_itself: stream_references, redis8_bitop, redis8_hash);
+cases!(start_redis8, redis8_agrees_with_itself: stream_references, redis8_bitop, redis8_hash, redis8_memory);
 
 cases!(start_valkey, valkey_agrees_with_itself: valkey_geo, valkey_hash, valkey_strings, valkey_zset);
