@@ -44,7 +44,20 @@ impl Engine {
     /// Whether there are keys that may go, as of the last count.
     pub fn has_evictable(&self, now_ms: u64) -> bool {
         self.refresh_shares(now_ms, SHARES_AGE_MAX_MS);
+        self.has_shares() || self.recount_shares()
+    }
+
+    fn has_shares(&self) -> bool {
         self.eviction.shares.read().total() > 0
+    }
+
+    /// Counts them anew whoever else does: that there are none is believed of no other count, which may not be over.
+    /// Whether there are some.
+    fn recount_shares(&self) -> bool {
+        let shares = self.count_shares();
+        let has_some = shares.total() > 0;
+        *self.eviction.shares.write() = shares;
+        has_some
     }
 
     /// O(collections and their shards).
@@ -157,12 +170,13 @@ impl Kit {
     fn draw(&mut self, engine: &Engine) -> Result<Option<Arc<Collection>>, Nothing> {
         let (eviction, now_ms) = (&engine.eviction, self.now_ms);
         engine.refresh_shares(now_ms, SHARES_AGE_MAX_MS);
-        if eviction.shares.read().total() == 0 {
-            engine.refresh_shares(now_ms, SHARES_AGE_MIN_MS);
+        if !engine.has_shares() && !engine.recount_shares() {
+            return Err(Nothing);
         }
         let shares = eviction.shares.read();
         match shares.total() {
-            0 => Err(Nothing),
+            // Another count is over that knew of none yet: try again.
+            0 => Ok(None),
             total => {
                 let drawn = shares.draw(self.random_below(total as usize) as u64);
                 drop(shares);
