@@ -259,17 +259,21 @@ pub fn check(
     check_of((server, commands), who, (call, client.database), moment)
 }
 
-/// The same of a call that has waited, of a client of which only others' view is there.
+/// The same of a call that has waited, of a client of which only others' view is there; `since` is the generation of
+/// users when it was judged last.
 ///
 /// # Errors
 /// What it is told.
 pub fn check_again(
     place: (&Server, &Table),
     client: &ClientHandle,
-    call: (Command, Args<'_>),
-    database: DatabaseId,
+    (call, database): ((Command, Args<'_>), DatabaseId),
+    since: u64,
 ) -> Result<(), CmdError> {
     let acl = &place.0.acl;
+    if acl.generation() == since {
+        return Ok(());
+    }
     let user = match client.user() {
         Some(id) => acl.current(&id).ok_or(NO_AUTH)?,
         None => acl.default_user(),

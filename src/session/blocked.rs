@@ -153,14 +153,8 @@ impl Blocked {
     /// Whether it may still run, now that there is something for it: rights and memory may be others than they were.
     fn admit(&self) -> Result<(), CmdError> {
         let (server, call) = (&self.server, self.call.call());
-        if server.acl.generation() != self.rights_at {
-            rights::check_again(
-                (server, table()),
-                &self.client,
-                (call.command, call.args),
-                self.database,
-            )?;
-        }
+        let asked = ((call.command, call.args), self.database);
+        rights::check_again((server, table()), &self.client, asked, self.rights_at)?;
         if call.has(flag::DENY_OOM) && server.is_out_of_memory() {
             return Err(CmdError::OutOfMemory);
         }
@@ -191,7 +185,6 @@ impl Blocked {
 
 /// The places where a blocked command is entered; they are left when this is dropped, which must be outside of a pass.
 struct Entered {
-    server: Arc<Server>,
     /// The gate's cell of the connection's worker.
     cell: usize,
     blocked: Arc<Blocked>,
@@ -201,7 +194,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         self.blocked.ending.end();
         self.blocked.client.let_go(self.blocked.kept_bytes);
-        let engine = &self.server.engine;
+        let engine = &self.blocked.server.engine;
         self.blocked.set_alarm(None);
         let _pass = engine.gate().enter(self.cell);
         let Some(slot) = engine.registry().slot(self.blocked.database).cloned() else {
@@ -275,7 +268,6 @@ pub(super) fn enter(
     }
     blocked.set_alarm(again_at_ms);
     let entered = Entered {
-        server: Arc::clone(blocker.server),
         cell: scope.worker().cell(),
         blocked,
     };
@@ -301,7 +293,7 @@ async fn answer(entered: &Entered) -> Result<LateReply, CmdError> {
     let Some(Letter::Answer(Answer { result, depends_on })) = letter else {
         return Err(CmdError::text("ERR the blocked command was lost"));
     };
-    let engine = &entered.server.engine;
+    let engine = &entered.blocked.server.engine;
     let (wal, due) = (engine.wal(), depends_on.due(engine));
     let is_logged = async {
         wal.wait_written(depends_on.seen).await?;

@@ -137,9 +137,8 @@ fn read(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result
         match waiter.until(following.first_shown(request, block)).await {
             Ok(Ok(Some(made))) => {
                 // Its rights may be others than when it began to wait.
-                if server.acl.generation() != rights_at {
-                    rights::check_again((&server, commands), &handle, (command, asked.args()), database)?;
-                }
+                let asked = ((command, asked.args()), database);
+                rights::check_again((&server, commands), &handle, asked, rights_at)?;
                 Ok(late(made))
             }
             Ok(Err(error)) => Err(error),

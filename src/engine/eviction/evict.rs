@@ -44,11 +44,7 @@ impl Engine {
     /// Whether there are keys that may go, as of the last count.
     pub fn has_evictable(&self, now_ms: u64) -> bool {
         self.refresh_shares(now_ms, SHARES_AGE_MAX_MS);
-        self.has_shares() || self.recount_shares()
-    }
-
-    fn has_shares(&self) -> bool {
-        self.eviction.shares.read().total() > 0
+        self.eviction.shares.read().total() > 0 || self.recount_shares()
     }
 
     /// Counts them anew whoever else does: that there are none is believed of no other count, which may not be over.
@@ -170,22 +166,24 @@ impl Kit {
     fn draw(&mut self, engine: &Engine) -> Result<Option<Arc<Collection>>, Nothing> {
         let (eviction, now_ms) = (&engine.eviction, self.now_ms);
         engine.refresh_shares(now_ms, SHARES_AGE_MAX_MS);
-        if !engine.has_shares() && !engine.recount_shares() {
-            return Err(Nothing);
-        }
-        let shares = eviction.shares.read();
-        match shares.total() {
-            // Another count is over that knew of none yet: try again.
-            0 => Ok(None),
-            total => {
-                let drawn = shares.draw(self.random_below(total as usize) as u64);
-                drop(shares);
-                let drawn = drawn.and_then(|id| engine.collection(id));
+        let drawn = {
+            let shares = eviction.shares.read();
+            match shares.total() {
+                0 => None,
+                total => Some(shares.draw(self.random_below(total as usize) as u64)),
+            }
+        };
+        match drawn {
+            Some(id) => {
+                let drawn = id.and_then(|id| engine.collection(id));
                 if drawn.is_none() {
                     engine.refresh_shares(now_ms, SHARES_AGE_MIN_MS);
                 }
                 Ok(drawn)
             }
+            // Try again with what there is.
+            None if engine.recount_shares() => Ok(None),
+            None => Err(Nothing),
         }
     }
 
