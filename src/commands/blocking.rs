@@ -89,12 +89,8 @@ pub fn timeout_s(argument: &[u8]) -> Result<Option<Duration>, CmdError> {
     const NOT_FLOAT: CmdError = CmdError::text("ERR timeout is not a float or out of range");
     let seconds = parse_f64(argument).ok_or(NOT_FLOAT)?;
     let millis = (seconds * 1000.0).ceil();
-    // What a `long long` cannot hold becomes the lowest one in Redis.
-    timeout_of(if millis < i64::MAX as f64 {
-        millis as i64
-    } else {
-        i64::MIN
-    })
+    // What no `i64` holds is out of range anyway.
+    timeout_of(millis as i64)
 }
 
 /// A timeout in milliseconds; 0 = without end.

@@ -2,7 +2,7 @@
 
 use super::error::CmdError;
 use super::spec::CmdResult;
-use super::support::number::parse_i64_in;
+use super::value::symmetric;
 use crate::engine::worker::Dice;
 use crate::resp::{Args, Reply};
 
@@ -58,7 +58,7 @@ impl Wanted {
         let Some(count) = args.get(2) else {
             return Ok(Self::One);
         };
-        let count = parse_i64_in(count, -i64::MAX, i64::MAX).map_err(|error| error.to_string())?;
+        let count = symmetric(count)?;
         Ok(match count {
             0.. => Self::Different(count.unsigned_abs()),
             _ => Self::Repeated(count.unsigned_abs()),

@@ -6,6 +6,7 @@ mod batch_tests;
 pub mod bitmap;
 pub mod blocking;
 pub mod chance;
+pub mod cluster;
 pub mod collections;
 pub mod compat;
 pub mod connection;

@@ -8,6 +8,7 @@ use super::spec::{Spec, Table};
 const FAMILIES: &[&[Spec]] = &[
     super::acl::COMMANDS,
     super::bitmap::COMMANDS,
+    super::cluster::COMMANDS,
     super::collections::COMMANDS,
     super::connection::COMMANDS,
     super::generic::COMMANDS,

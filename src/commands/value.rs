@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::support::expire::ExpireError;
-use super::support::number::parse_i64;
+use super::support::number::{parse_i64, parse_i64_in};
 use super::{CmdError, CmdResult};
 use crate::engine::txn::Txn;
 use crate::page::StrRef;
@@ -29,6 +29,14 @@ pub fn str_arg(args: Args<'_>, i: usize) -> StrRef<'_> {
 /// Argument `i` as an integer.
 pub fn int_arg(args: Args<'_>, i: usize) -> Result<i64, CmdError> {
     args.get(i).and_then(parse_i64).ok_or(CmdError::NotInteger)
+}
+
+/// An argument whose sign says from which end: the lowest `i64`, which has no opposite, is refused.
+///
+/// # Errors
+/// With the texts of Redis.
+pub fn symmetric(argument: &[u8]) -> Result<i64, CmdError> {
+    parse_i64_in(argument, -i64::MAX, i64::MAX).map_err(|error| error.to_string().into())
 }
 
 /// How many, as an argument says: at least none.

@@ -1,7 +1,7 @@
 //! Translates between Redis's text of a parameter and the values of the keys behind it, with Redis's refusals.
 //!
 //! **Invariants**
-//! - The texts of refusals are Redis 7.0's, letter by letter.
+//! - The texts of refusals are Redis's, letter by letter.
 //! - A translation checks form and Redis's bounds; whether this version accepts the value is the schema's business.
 
 use super::{

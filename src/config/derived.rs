@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::bind::{self, ListenAddr};
 use super::keyspace_events;
@@ -161,6 +162,14 @@ impl Storage {
 }
 
 impl Encoding {
+    /// Has lists and sets called as is configured.
+    pub fn configure_naming(&self, engine: &Engine) {
+        let naming = engine.naming();
+        naming.list_size.store(self.list_size, Relaxed);
+        naming.set_entries_max.store(self.set_entries_max, Relaxed);
+        naming.set_value_bytes_max.store(self.set_value_bytes_max, Relaxed);
+    }
+
     /// As the log and manifests carry it.
     pub const fn limits(&self) -> Limits {
         Limits {

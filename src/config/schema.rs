@@ -303,6 +303,13 @@ pub struct Encoding {
     pub hash_value_bytes_max: u64,
     /// Members of a set of integers.
     pub intset_entries_max: u64,
+    /// Members of another set.
+    pub set_entries_max: u64,
+    /// Bytes of a member of another set.
+    #[serde(deserialize_with = "de::size::<_, 0>")]
+    pub set_value_bytes_max: u64,
+    /// Elements of a list; below 0 its bytes, in steps of Redis's.
+    pub list_size: i64,
     /// Members of a sorted set.
     pub zset_entries_max: u64,
     /// Bytes of a member of a sorted set.
@@ -322,6 +329,9 @@ impl Default for Encoding {
             hash_entries_max: limits.hash_entries_max,
             hash_value_bytes_max: limits.hash_value_bytes_max,
             intset_entries_max: limits.intset_entries_max,
+            set_entries_max: 128,
+            set_value_bytes_max: 64,
+            list_size: -2,
             zset_entries_max: limits.zset_entries_max,
             zset_value_bytes_max: limits.zset_value_bytes_max,
             stream_node_bytes_max: limits.stream_node_bytes_max,

@@ -60,6 +60,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use crate::engine::ids::ShardNo;
 use crate::metrics::Counters;
 use crate::page::Change;
+use crate::page::naming::Naming;
 use crate::page::thresholds::Thresholds;
 use crate::wal::{Fsync, Lsn, Wal};
 use collection::Collection;
@@ -120,6 +121,7 @@ pub struct Engine {
     collections_max: AtomicU64,
     /// The registry's.
     thresholds: Arc<Thresholds>,
+    naming: Naming,
     epoch: AtomicU64,
     checkpointing: AtomicBool,
     pre_images: PreImages,
@@ -169,6 +171,7 @@ impl Engine {
             hll_sparse_bytes_max: AtomicU64::new(HLL_SPARSE_BYTES_MAX_DEFAULT),
             collections_max: AtomicU64::new(0),
             thresholds,
+            naming: Naming::new(),
             epoch: AtomicU64::new(0),
             checkpointing: AtomicBool::new(false),
             pre_images: PreImages::default(),
@@ -401,6 +404,11 @@ impl Engine {
     /// Up to which size containers keep the name of their compact encoding. They change by an effect.
     pub fn thresholds(&self) -> &Thresholds {
         &self.thresholds
+    }
+
+    /// What lists and sets are called.
+    pub fn naming(&self) -> &Naming {
+        &self.naming
     }
 
     #[inline]

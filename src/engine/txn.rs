@@ -16,6 +16,7 @@ use super::index::Lsn;
 use super::scope::Scope;
 use super::worker::Dice;
 use crate::page::entry::EntryRef;
+use crate::page::naming::Naming;
 use crate::page::thresholds::Thresholds;
 use crate::page::{Access, StrRef, ValueRef};
 
@@ -170,6 +171,11 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     /// Up to which size containers keep the name of their compact encoding.
     pub fn thresholds(&self) -> &'e Thresholds {
         self.scope.engine.thresholds()
+    }
+
+    /// What lists and sets are called.
+    pub fn naming(&self) -> &'e Naming {
+        self.scope.engine.naming()
     }
 
     /// Greatest length that a string value may grow to, in bytes.

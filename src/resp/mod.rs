@@ -23,7 +23,7 @@ pub use inline::words;
 pub use limits::{ParserLimits, ProtocolError};
 pub use number::parse_i64;
 pub use parser::RequestParser;
-pub use reply::{Deferred, DeferredText, Mark, Proto, Reply, Wants, format_double, format_general};
+pub use reply::{Deferred, DeferredText, Mark, Proto, Reply, Wants, format_double, format_general, format_shortest};
 
 #[cfg(test)]
 mod parser_tests;

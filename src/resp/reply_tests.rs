@@ -370,9 +370,8 @@ fn exact_bytes_in_both_protocols() {
         reply.verbatim(b"txt", "hi");
     };
     let start = "+OK\r\n-ERR a  b\r\n:-5\r\n:1\r\n$0\r\n\r\n$12\r\nxxxxxxxxxxxx\r\n$3\r\n123\r\n";
-    let resp2 =
-        "$-1\r\n*-1\r\n*2\r\n*2\r\n*123\r\n$18\r\n3.1000000000000001\r\n$4\r\n-inf\r\n:1\r\n$2\r\n99\r\n$2\r\nhi\r\n";
-    let resp3 = "_\r\n_\r\n%1\r\n~2\r\n>123\r\n,3.1000000000000001\r\n,-inf\r\n#t\r\n(99\r\n=6\r\ntxt:hi\r\n";
+    let resp2 = "$-1\r\n*-1\r\n*2\r\n*2\r\n*123\r\n$3\r\n3.1\r\n$4\r\n-inf\r\n:1\r\n$2\r\n99\r\n$2\r\nhi\r\n";
+    let resp3 = "_\r\n_\r\n%1\r\n~2\r\n>123\r\n,3.1\r\n,-inf\r\n#t\r\n(99\r\n=6\r\ntxt:hi\r\n";
     assert_eq!(written(Proto::Resp2, all), [start, resp2].concat());
     assert_eq!(written(Proto::Resp3, all), [start, resp3].concat());
 }

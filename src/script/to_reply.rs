@@ -4,7 +4,7 @@
 //! its writing as long, as a script likes.
 
 use super::lua::{Kind, Pacer, Raise, Stack};
-use super::numbers::{exact_i64, shortest, to_i64};
+use super::numbers::to_i64;
 use crate::resp::{Proto, Reply};
 
 /// What is nested deeper is replaced by an error, as Redis does where Lua's stack ends.
@@ -13,9 +13,6 @@ const DEPTH_MAX: usize = 1_000;
 const VALUE_BYTES: usize = 16;
 /// What writing it costs, in steps.
 const VALUE_STEPS: usize = 2;
-
-/// Up to which number doubles that are integers are written as such.
-const INTEGER_MAX: u64 = 1 << 62;
 
 /// Writes the value on top of the stack.
 ///
@@ -114,8 +111,7 @@ impl<'r> Writer<'r> {
     }
 
     fn write_double(&mut self, stack: &mut Stack<'_>, _: usize) -> Result<bool, Raise> {
-        let digits = shortest_reply(stack.number(-1).unwrap_or_default());
-        self.reply.double_of_digits(&digits);
+        self.reply.double(stack.number(-1).unwrap_or_default());
         Ok(true)
     }
 
@@ -184,15 +180,6 @@ impl<'r> Writer<'r> {
         stack.pop(1);
         self.reply.finish_array(array, usize::try_from(n).unwrap_or(0));
         Ok(())
-    }
-}
-
-/// As a reply, what is no number has no sign, and integers are written in full.
-fn shortest_reply(number: f64) -> String {
-    match exact_i64(number) {
-        _ if number.is_nan() => "nan".into(),
-        Some(integer) if number != 0.0 && integer.unsigned_abs() <= INTEGER_MAX => integer.to_string(),
-        _ => shortest(number),
     }
 }
 

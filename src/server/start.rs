@@ -107,6 +107,7 @@ fn empty_engine(config: &Config) -> Result<Engine, StartError> {
     engine.set_hll_sparse_bytes_max(config.memory.hll_sparse_bytes_max);
     engine.events().ask_for(config.notifications.classes());
     config.memory.configure_eviction(&engine);
+    config.encoding.configure_naming(&engine);
     Ok(engine)
 }
 

@@ -1,7 +1,7 @@
 //! One test per script in `cases/`, each over RESP2 and RESP3 with its own pair of servers: Redis 7.0, or a newer server
 //! for what that does not have.
 
-use crate::pair::{Pair, start_lokikv, start_redis, start_redis8, start_valkey};
+use crate::pair::{Pair, start_lokikv, start_redis, start_valkey};
 use crate::script;
 use crate::support::Server;
 
@@ -71,8 +71,10 @@ cases!(start_redis, redis_agrees_with_itself:
     databases,
     hyperloglog,
     protocol,
+    stream_references,
+    redis8_bitop,
+    redis8_hash,
+    redis8_memory,
 );
-
-cases!(start_redis8, redis8_agrees_with_itself: stream_references, redis8_bitop, redis8_hash, redis8_memory);
 
 cases!(start_valkey, valkey_agrees_with_itself: valkey_geo, valkey_hash, valkey_strings, valkey_zset);

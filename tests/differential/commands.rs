@@ -1,7 +1,10 @@
 //! The command table: what `COMMAND INFO` and `COMMAND DOCS` say of each command both servers have.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
 use crate::known;
-use crate::pair::{start_lokikv, start_redis};
+use crate::pair::{start_lokikv, start_redis, start_valkey};
 use crate::support::{Conn, Server, Value};
 
 fn names(conn: &mut Conn) -> Vec<String> {
@@ -64,6 +67,78 @@ fn compare_subcommands(redis: Option<&Value>, loki: Option<&Value>, out: &mut Ve
             None => out.push(format!("{}: missing\n", name(&sub))),
         }
     }
+}
+
+/// Commands that are not here: those of Valkey's cluster, and what is still to come.
+const MISSING: &[&str] = &[
+    "clusterscan",
+    "cluster|cancelslotmigrations",
+    "cluster|flushslot",
+    "cluster|getslotmigrations",
+    "cluster|migrateslots",
+    "cluster|syncslots",
+    "migrate",
+    "vadd",
+    "vcard",
+    "vdim",
+    "vemb",
+    "vgetattr",
+    "vinfo",
+    "vismember",
+    "vlinks",
+    "vrandmember",
+    "vrem",
+    "vsetattr",
+    "vsim",
+];
+
+/// Each command and subcommand with its group, containers left out, as `COMMAND DOCS` tells.
+fn groups(server: &Server) -> BTreeMap<String, String> {
+    let mut groups = BTreeMap::new();
+    let field = |docs: &Value, name: &str| {
+        let pairs = docs.pairs();
+        pairs
+            .into_iter()
+            .find(|(key, _)| key.text() == name)
+            .map(|(_, value)| value)
+    };
+    for (name, docs) in server.connect().call(&["COMMAND", "DOCS"]).pairs() {
+        let group = field(&docs, "group").unwrap().text();
+        match field(&docs, "subcommands") {
+            Some(subs) => groups.extend(subs.pairs().iter().map(|(sub, _)| (lower(sub), group.clone()))),
+            None => drop(groups.insert(lower(&name), group)),
+        }
+    }
+    groups
+}
+
+fn lower(name: &Value) -> String {
+    name.text().to_ascii_lowercase()
+}
+
+#[test]
+fn nothing_is_missing() {
+    let (redis, valkey, loki) = (start_redis(), start_valkey(), start_lokikv());
+    let (redis, valkey, ours) = (groups(&redis), groups(&valkey), groups(&loki));
+    let mut lines = String::new();
+    let all: BTreeSet<&String> = redis.keys().chain(valkey.keys()).collect();
+    for name in &all {
+        let group = redis.get(*name).or_else(|| valkey.get(*name)).unwrap();
+        let has = |peer: &BTreeMap<_, _>, word| if peer.contains_key(*name) { word } else { "" };
+        let (redis, valkey) = (has(&redis, " redis"), has(&valkey, " valkey"));
+        lines.push_str(&format!("{name} {group}{redis}{valkey}\n"));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands/compat/peers.txt");
+    if std::env::var_os("UPDATE_COMPAT").is_some() {
+        std::fs::write(&path, &lines).unwrap();
+    }
+    let listed = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        listed == lines,
+        "peers.txt is out of date; write it with UPDATE_COMPAT=1"
+    );
+    let missing: Vec<_> = all.into_iter().filter(|name| !ours.contains_key(*name)).collect();
+    assert_eq!(missing, MISSING);
 }
 
 fn run_info(loki: fn() -> Server) {

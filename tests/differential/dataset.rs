@@ -1,10 +1,10 @@
 //! The whole dataset of both servers compared: every database, key, type, encoding, value and time to live; of streams
-//! their groups, consumers and pending entries, too. Beside Redis 8.2 neither encodings nor consumers: those follow 7.0.
+//! their groups, consumers and pending entries, too.
 
 use crate::args;
-use crate::compare::same_encoding;
+use crate::compare::{same_but_digits, same_encoding};
 use crate::pair::{Difference, Pair};
-use crate::support::{Args, Conn, Program, Value};
+use crate::support::{Args, Conn, Value};
 
 pub use crate::generate::DATABASES;
 
@@ -26,9 +26,8 @@ struct Entry {
 
 /// Compares both servers' datasets.
 pub fn compare(pair: &Pair) -> Result<(), Box<Difference>> {
-    let is_redis7 = pair.redis.program() == Program::Redis;
-    let redis = dump(&mut pair.redis.connect(), is_redis7);
-    let loki = dump(&mut pair.loki.connect(), is_redis7);
+    let redis = dump(&mut pair.redis.connect());
+    let loki = dump(&mut pair.loki.connect());
     if redis.len() != loki.len() {
         let show = |entries: &[Entry]| {
             let names = entries.iter().map(|e| format!("{}:{}", e.database, e.key));
@@ -58,12 +57,11 @@ fn alike(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Int(a), Value::Int(b)) if *a.min(b) >= CLOCK_MS_MIN => a.abs_diff(*b) <= APART_MS_MAX,
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b)),
-        _ => a == b,
+        _ => same_but_digits(a, b),
     }
 }
 
-/// `in_full`: with what differs between versions of Redis.
-fn dump(conn: &mut Conn, in_full: bool) -> Vec<Entry> {
+fn dump(conn: &mut Conn) -> Vec<Entry> {
     let mut entries = Vec::new();
     for database in 0..DATABASES {
         for key in keys_of(conn, database) {
@@ -78,13 +76,12 @@ fn dump(conn: &mut Conn, in_full: bool) -> Vec<Entry> {
                 unreachable!("three replies to three commands")
             };
             let kind = kind.clone();
-            let encoding = if in_full { encoding.clone() } else { Value::Null };
-            let value = value_of(conn, &kind.text(), &name, in_full);
+            let value = value_of(conn, &kind.text(), &name);
             entries.push(Entry {
                 database,
                 key,
                 kind,
-                encoding,
+                encoding: encoding.clone(),
                 value,
                 ttl_ms: ttl.int().unwrap_or(i64::MIN),
             });
@@ -99,8 +96,26 @@ pub fn keys_of(conn: &mut Conn, database: u8) -> Vec<Value> {
     conn.call(&["KEYS", "*"]).sorted().items()
 }
 
+/// Without when consumers were last given something, which is not kept (D54).
+fn without_activity(value: Value) -> Value {
+    let is_activity = |name: &Value| *name == Value::bulk("active-time");
+    match value {
+        Value::Array(items) => {
+            let at = items.iter().position(is_activity);
+            let left = items.into_iter().enumerate();
+            let left = left.filter(|(n, _)| at.is_none_or(|at| *n != at && *n != at + 1));
+            Value::Array(left.map(|(_, item)| without_activity(item)).collect())
+        }
+        Value::Map(pairs) => {
+            let left = pairs.into_iter().filter(|(name, _)| !is_activity(name));
+            Value::Map(left.map(|(name, item)| (name, without_activity(item))).collect())
+        }
+        other => other,
+    }
+}
+
 /// All that a key holds, in an order that both servers can agree on.
-fn value_of(conn: &mut Conn, kind: &str, name: &[u8], in_full: bool) -> Value {
+fn value_of(conn: &mut Conn, kind: &str, name: &[u8]) -> Value {
     match kind {
         "string" => conn.call(&args!["GET", name]),
         "list" => conn.call(&args!["LRANGE", name, "0", "-1"]),
@@ -111,11 +126,7 @@ fn value_of(conn: &mut Conn, kind: &str, name: &[u8], in_full: bool) -> Value {
             pairs.sort();
             Value::Array(pairs.into_iter().flat_map(|(field, value)| [field, value]).collect())
         }
-        "stream" if !in_full => Value::Array(vec![
-            conn.call(&args!["XRANGE", name, "-", "+"]),
-            conn.call(&args!["XPENDING", name, "g"]),
-        ]),
-        "stream" => conn.call(&args!["XINFO", "STREAM", name, "FULL", "COUNT", "0"]),
+        "stream" => without_activity(conn.call(&args!["XINFO", "STREAM", name, "FULL", "COUNT", "0"])),
         other => unreachable!("a key of type {other}"),
     }
 }

@@ -7,7 +7,7 @@ use crate::args;
 use crate::dataset;
 use crate::generate::{Generator, Step};
 use crate::minimise::minimise;
-use crate::pair::{Difference, Pair, start_lokikv, start_redis, start_redis8};
+use crate::pair::{Difference, Pair, start_lokikv, start_redis};
 use crate::restarts::{self, Kinds};
 use crate::support::{Server, env_number, now_ms, seed};
 
@@ -43,7 +43,7 @@ fn run(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
 
 /// Streams as they are today, beside Redis 8.2.
 fn run_streams(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
-    run_of(number, protocol, kinds, start_redis8, loki, Generator::stream_step);
+    run_of(number, protocol, kinds, start_redis, loki, Generator::stream_step);
 }
 
 fn run_of(
@@ -124,5 +124,5 @@ fn generated_streams_mixed_kinds_resp3() {
 fn generated_redis_agrees_with_itself() {
     run(0, 2, HMAP, start_redis);
     run(1, 3, HMAP, start_redis);
-    run_streams(2, 2, HMAP, start_redis8);
+    run_streams(2, 2, HMAP, start_redis);
 }

@@ -18,25 +18,13 @@ pub(super) const BITCOUNT: Spec = Spec {
 };
 
 fn bitcount(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    // As in Redis 7.0, what follows a missing key is not looked at.
-    let Some(text) = txn.get_str(args.at(1))? else {
-        reply.int(0);
-        return Ok(());
-    };
     let (start, end, unit) = match args.len() {
         2 => (0, -1, BitUnit::Byte),
-        4 | 5 => {
-            let (start, end) = (int_arg(args, 2)?, int_arg(args, 3)?);
-            // Nor is the unit of a range that is empty in any unit.
-            if start < 0 && end < 0 && start > end {
-                reply.int(0);
-                return Ok(());
-            }
-            (start, end, unit_arg(args, 4)?)
-        }
+        4 | 5 => (int_arg(args, 2)?, int_arg(args, 3)?, unit_arg(args, 4)?),
         _ => return Err(CmdError::Syntax),
     };
-    reply.int(bit_count(text, start, end, unit).cast_signed());
+    let text = txn.get_str(args.at(1))?;
+    reply.int(text.map_or(0, |text| bit_count(text, start, end, unit).cast_signed()));
     Ok(())
 }
 
@@ -56,17 +44,16 @@ fn bitpos(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRe
         1 => true,
         _ => return Err(CmdError::text("ERR The bit argument must be 1 or 0.")),
     };
-    let Some(text) = txn.get_str(args.at(1))? else {
-        reply.int(bit_position_of_nothing(bit));
-        return Ok(());
-    };
     if args.len() > 6 {
         return Err(CmdError::Syntax);
     }
     let start = if args.len() > 3 { int_arg(args, 3)? } else { 0 };
     let unit = unit_arg(args, 5)?;
     let end = if args.len() > 4 { Some(int_arg(args, 4)?) } else { None };
-    reply.int(bit_position(text, bit, start, end, unit));
+    let text = txn.get_str(args.at(1))?;
+    reply.int(text.map_or(bit_position_of_nothing(bit), |text| {
+        bit_position(text, bit, start, end, unit)
+    }));
     Ok(())
 }
 

@@ -34,6 +34,15 @@ pub const RESTORE: Spec = Spec {
     ..Spec::new("restore", Group::Generic, -4, Handler::Write(restore))
 };
 
+/// RESTORE as nodes of a cluster call it among themselves.
+pub const RESTORE_ASKING: Spec = Spec {
+    name: "restore-asking",
+    since: "3.0.0",
+    group: Group::Server,
+    flags: RESTORE.flags | flag::ASKING,
+    ..RESTORE
+};
+
 const BUSY: CmdError = CmdError::text("BUSYKEY Target key name already exists.");
 const BAD_TTL: CmdError = CmdError::text("ERR Invalid TTL value, must be >= 0");
 const BAD_IDLE: CmdError = CmdError::text("ERR Invalid IDLETIME value, must be >= 0");

@@ -45,6 +45,7 @@ pub const COMMANDS: &[Spec] = &[
     rename::RENAME,
     rename::RENAMENX,
     dump::RESTORE,
+    dump::RESTORE_ASKING,
     scan::SCAN,
     sort::SORT,
     sort::SORT_RO,

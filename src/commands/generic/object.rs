@@ -1,6 +1,5 @@
 //! `OBJECT`: how a value is kept.
 
-use super::transfer::EMBSTR_BYTES_MAX;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -9,6 +8,9 @@ use crate::commands::support::number::is_canonical_int;
 use crate::engine::eviction::Noting;
 use crate::engine::txn::ReadTxn;
 use crate::page::container::Kind;
+use crate::page::list::ListRef;
+use crate::page::naming::Naming;
+use crate::page::set::SetRef;
 use crate::page::value::ValueType;
 use crate::page::{Entry, StrRef, ValueRef};
 use crate::resp::{Args, Reply};
@@ -113,23 +115,32 @@ fn help(_: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, C
 }
 
 fn encoding(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let naming = txn.naming();
     match txn.examine(args.at(2)) {
-        Some(entry) => reply.bulk(encoding_of(&entry).as_bytes()),
+        Some(entry) => reply.bulk(encoding_of(&entry, naming).as_bytes()),
         None => reply.null(),
     }
     Ok(())
 }
 
 /// What Redis would answer for a string set and changed by the same commands.
-pub fn encoding_of(entry: &Entry) -> &'static str {
+pub fn encoding_of(entry: &Entry, naming: &Naming) -> &'static str {
     match entry.value() {
         ValueRef::Str(StrRef::Shared(_) | StrRef::Chunked(_)) => "raw",
         ValueRef::Str(_) if entry.is_raw() => "raw",
         ValueRef::Str(StrRef::Inline(text)) if integer(text).is_some() => "int",
-        ValueRef::Str(StrRef::Inline(text)) if text.len() <= EMBSTR_BYTES_MAX => "embstr",
+        ValueRef::Str(StrRef::Inline(text)) if is_embedded(entry, text) => "embstr",
         ValueRef::Str(StrRef::Inline(_)) => "raw",
-        container @ (ValueRef::Packed(..) | ValueRef::Big(_)) => container_encoding(container),
+        container @ (ValueRef::Packed(..) | ValueRef::Big(_)) => container_encoding(container, naming),
     }
+}
+
+/// Whether Redis 8.2 would keep key, value and expiry in one small object.
+fn is_embedded(entry: &Entry, text: &[u8]) -> bool {
+    const EMBEDDED_BYTES_MAX: usize = 41;
+    const EXPIRY_BYTES: usize = 8;
+    let expiry = entry.expire_at_ms().map_or(0, |_| EXPIRY_BYTES);
+    entry.key().len() + text.len() + expiry <= EMBEDDED_BYTES_MAX
 }
 
 fn integer(text: &[u8]) -> Option<i64> {
@@ -177,15 +188,16 @@ fn refcount(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cmd
     Ok(())
 }
 
-/// The name that Redis 7.0 gives to how it would keep this container.
-fn container_encoding(value: ValueRef<'_>) -> &'static str {
+/// The name that Redis 8.2 gives to how it would keep this container.
+fn container_encoding(value: ValueRef<'_>, naming: &Naming) -> &'static str {
     match (value.value_type(), value.is_wide()) {
         (ValueType::Str, _) => "raw",
-        (ValueType::Container(Kind::List), _) => "quicklist",
+        (ValueType::Container(Kind::List), _) => ListRef::of(value).map_or("quicklist", |list| naming.list(list)),
         (ValueType::Container(Kind::Set), false) => "intset",
+        (ValueType::Container(Kind::Set), true) => SetRef::of(value).map_or("hashtable", |set| naming.set(set)),
         (ValueType::Container(Kind::Zset), true) => "skiplist",
         (ValueType::Container(Kind::Zset | Kind::Hash), false) => "listpack",
-        (ValueType::Container(Kind::Set | Kind::Hash), true) => "hashtable",
+        (ValueType::Container(Kind::Hash), true) => "hashtable",
         (ValueType::Container(Kind::Stream), _) => "stream",
     }
 }
@@ -209,6 +221,10 @@ mod tests {
         Entry::new(b"k", ValueRef::Str(StrRef::Inline(text)), None, 0)
     }
 
+    fn name(entry: &Entry) -> &'static str {
+        encoding_of(entry, &Naming::new())
+    }
+
     #[test]
     fn encodings_of_fresh_strings() {
         for (text, expected) in [
@@ -220,11 +236,16 @@ mod tests {
             ("01", "embstr"),
             ("12 ", "embstr"),
         ] {
-            assert_eq!(encoding_of(&entry(text.as_bytes())), expected, "{text}");
+            assert_eq!(name(&entry(text.as_bytes())), expected, "{text}");
         }
-        assert_eq!(encoding_of(&entry(&[b'x'; 44])), "embstr");
-        assert_eq!(encoding_of(&entry(&[b'x'; 45])), "raw");
-        assert_eq!(encoding_of(&entry(&[b'x'; 100_000])), "raw");
+        assert_eq!(name(&entry(&[b'x'; 40])), "embstr");
+        assert_eq!(name(&entry(&[b'x'; 41])), "raw");
+        let expiring = |text| Entry::new(b"k", ValueRef::Str(StrRef::Inline(text)), Some(1), 0);
+        assert_eq!(
+            (name(&expiring(&[b'x'; 32])), name(&expiring(&[b'x'; 33]))),
+            ("embstr", "raw")
+        );
+        assert_eq!(name(&entry(&[b'x'; 100_000])), "raw");
     }
 
     #[test]
@@ -232,7 +253,7 @@ mod tests {
         let mut changed = entry(b"12");
         assert_eq!(references(&changed), i64::from(i32::MAX));
         changed.set_raw();
-        assert_eq!((encoding_of(&changed), references(&changed)), ("raw", 1));
+        assert_eq!((name(&changed), references(&changed)), ("raw", 1));
         assert_eq!(references(&entry(b"10000")), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::commands::error::CmdError;
 use crate::commands::spec::{CmdResult, Group, Handler, Spec};
-use crate::commands::support::number::parse_i64;
+use crate::commands::support::number::{parse_i64, parse_u64_lenient};
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::glob::{Case, glob_match};
 use crate::page::entry::EntryRef;
@@ -26,7 +26,11 @@ pub const KEYS: Spec = Spec {
 /// `RANDOMKEY`
 pub const RANDOMKEY: Spec = Spec {
     acl: &["keyspace"],
-    tips: &["request_policy:all_shards", "nondeterministic_output"],
+    tips: &[
+        "request_policy:all_shards",
+        "response_policy:special",
+        "nondeterministic_output",
+    ],
     summary: "Gives a key, each with the same chance",
     ..Spec::new("randomkey", Group::Generic, 1, Handler::Keyspace(randomkey))
 };
@@ -35,7 +39,11 @@ pub const RANDOMKEY: Spec = Spec {
 pub const SCAN: Spec = Spec {
     since: "2.8.0",
     acl: &["keyspace"],
-    tips: &["nondeterministic_output", "request_policy:special"],
+    tips: &[
+        "nondeterministic_output",
+        "request_policy:special",
+        "response_policy:special",
+    ],
     summary: "Walks over the keys, some with each call",
     complexity: "O(M) for every call, where M is the count asked for and the pages on the way that deletions have left \
                  empty. O(N) for a complete iteration, including enough command calls for the cursor to return back to \
@@ -76,6 +84,8 @@ fn randomkey(txn: &mut KeyspaceTxn<'_, '_>, _: Args<'_>, reply: &mut Reply) -> C
     Ok(())
 }
 
+const NO_VALUES: CmdError = CmdError::text("ERR NOVALUES option can only be used in HSCAN");
+
 /// The options of HSCAN, SSCAN and ZSCAN.
 pub struct WalkOptions<'a> {
     /// About how many elements to visit.
@@ -102,6 +112,9 @@ impl<'a> WalkOptions<'a> {
             if !flag.is_empty() && option == flag {
                 parsed.has_flag = true;
                 continue;
+            }
+            if option == b"novalues" {
+                return Err(NO_VALUES);
             }
             let value = rest.next().ok_or(CmdError::Syntax)?;
             match option.as_slice() {
@@ -131,7 +144,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// When the cursor is none.
     pub fn begin(args: Args<'a>) -> Result<Self, CmdError> {
-        let cursor = parse_cursor(args.at(2)).ok_or(CmdError::text("ERR invalid cursor"))?;
+        let cursor = parse_u64_lenient(args.at(2)).ok_or(CmdError::text("ERR invalid cursor"))?;
         Ok(Self { args, cursor })
     }
 
@@ -181,8 +194,12 @@ impl<'a> ScanOptions<'a> {
         };
         let mut rest = options.iter();
         while let Some(option) = rest.next() {
+            let option = option.to_ascii_lowercase();
+            if option == b"novalues" {
+                return Err(NO_VALUES);
+            }
             let value = rest.next().ok_or(CmdError::Syntax)?;
-            match option.to_ascii_lowercase().as_slice() {
+            match option.as_slice() {
                 b"count" => parsed.count = parse_count(value)?,
                 b"match" => parsed.pattern = filter(value),
                 b"type" => parsed.type_name = Some(value),
@@ -202,7 +219,7 @@ impl<'a> ScanOptions<'a> {
 }
 
 fn scan(txn: &mut KeyspaceTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let cursor = parse_cursor(args.at(1)).ok_or(CmdError::text("ERR invalid cursor"))?;
+    let cursor = parse_u64_lenient(args.at(1)).ok_or(CmdError::text("ERR invalid cursor"))?;
     let options = ScanOptions::parse(args.skip(2))?;
     // The cursor comes first in the reply and is known last.
     let mut keys = Reply::new(reply.proto());
@@ -223,43 +240,4 @@ fn reply_walk(reply: &mut Reply, next: u64, found: usize, elements: Reply) {
     reply.bulk(itoa::Buffer::new().format(next).as_bytes());
     reply.array(found);
     reply.extend(elements);
-}
-
-/// A cursor as `strtoul` reads it, where Redis does: a sign is taken, a minus wraps around, nothing at all is zero.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
-    let (negative, digits) = match text {
-        [] => return Some(0),
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] | digits => (false, digits),
-    };
-    if !digits.first()?.is_ascii_digit() {
-        return None;
-    }
-    let value: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(if negative { value.wrapping_neg() } else { value })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_as_strtoul_reads_them() {
-        for (text, expected) in [
-            ("0", Some(0)),
-            ("", Some(0)),
-            ("+7", Some(7)),
-            ("007", Some(7)),
-            ("-1", Some(u64::MAX)),
-            ("18446744073709551615", Some(u64::MAX)),
-            ("18446744073709551616", None),
-            ("-", None),
-            ("++1", None),
-            (" 1", None),
-            ("1 ", None),
-            ("x", None),
-        ] {
-            assert_eq!(parse_cursor(text.as_bytes()), expected, "{text:?}");
-        }
-    }
 }

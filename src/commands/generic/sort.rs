@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use super::sort_options::{Options, Pattern, has_patterns, target_index};
 use crate::commands::spec::{Begin, Group, KeySpec, first_key, flag};
-use crate::commands::support::double::parse_sort_weight;
+use crate::commands::support::double::parse_lenient;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
@@ -266,9 +266,9 @@ fn weighed(txn: &mut ReadTxn<'_, '_>, elements: Vec<Vec<u8>>, order: &Order<'_>)
         let text = order.by.and_then(|by| by.look_up(txn, &element));
         let number = match (&text, order.by) {
             _ if order.alpha => 0.0,
-            (Some(text), _) => parse_sort_weight(text).ok_or(NO_NUMBER)?,
+            (Some(text), _) => parse_lenient(text).ok_or(NO_NUMBER)?,
             (None, Some(_)) => 0.0,
-            (None, None) => parse_sort_weight(&element).ok_or(NO_NUMBER)?,
+            (None, None) => parse_lenient(&element).ok_or(NO_NUMBER)?,
         };
         rows.push(Row { element, number, text });
     }

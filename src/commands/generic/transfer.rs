@@ -5,8 +5,8 @@ use crate::page::StrRef;
 use crate::page::entry::{Entry, EntryRef};
 use crate::page::value::ValueType;
 
-/// Longest string that is `int` or `embstr` unless it is marked as raw.
-pub const EMBSTR_BYTES_MAX: usize = 44;
+/// Longest string that may be `int` or `embstr` unless it is marked as raw.
+const EMBSTR_BYTES_MAX: usize = 44;
 
 /// A value with its expiry, taken from an entry. Large values are linked, not copied.
 pub struct Taken {

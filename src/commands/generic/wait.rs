@@ -17,7 +17,8 @@ use crate::resp::{Args, Reply};
 
 pub(super) const WAIT: Spec = Spec {
     since: "3.0.0",
-    acl: &["blocking", "connection"],
+    flags: flag::BLOCKING,
+    acl: &["connection"],
     tips: &["request_policy:all_shards", "response_policy:agg_min"],
     summary: "Waits until replicas have got what this connection wrote",
     syntax: "numreplicas timeout",

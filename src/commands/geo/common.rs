@@ -1,7 +1,7 @@
 //! What the commands on positions have in common.
 
 use crate::commands::CmdError;
-use crate::commands::support::double::{format_human, parse_f64};
+use crate::commands::support::double::parse_f64;
 use crate::commands::support::geo::{LATITUDE_MAX, LONGITUDE_MAX, Point};
 use crate::resp::Reply;
 
@@ -47,6 +47,6 @@ pub(super) fn distance_text(distance: f64) -> String {
 
 pub(super) fn reply_point(reply: &mut Reply, point: Point) {
     reply.array(2);
-    reply.double_of_digits(&format_human(point.longitude));
-    reply.double_of_digits(&format_human(point.latitude));
+    reply.double(point.longitude);
+    reply.double(point.latitude);
 }

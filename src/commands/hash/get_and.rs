@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::common::{expire_at, old_hash, remove};
 use super::expire_options::{Expiry, expiry, fields_taken};
 use super::get::reply_field;
-use crate::commands::spec::{Group, first_key, flag};
+use crate::commands::spec::{Group, KeySpec, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
@@ -61,7 +61,10 @@ pub(super) const HGETEX: Spec = Spec {
     since: "8.0.0",
     flags: flag::FAST,
     acl: &["hash"],
-    keys: &[first_key(&["RW", "access", "update"])],
+    keys: &[KeySpec {
+        notes: Some("RW and UPDATE because it changes the TTL"),
+        ..first_key(&["RW", "access", "update"])
+    }],
     summary: "Returns the values of fields and sets or removes their expiry",
     complexity: "O(N) where N is the number of specified fields",
     syntax: "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] FIELDS \

@@ -1,4 +1,4 @@
-//! What hash commands answer, beside the comparison with Redis: expiring fields, which Redis 7.0 does not have.
+//! What hash commands answer, beside the comparison with Redis: expiring fields.
 
 use crate::commands::testing::Harness;
 

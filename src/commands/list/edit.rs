@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::common::old_list;
 use super::range::{place, run};
 use crate::commands::spec::{Group, first_key, flag};
-use crate::commands::value::int_arg;
+use crate::commands::value::{int_arg, symmetric};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
 use crate::engine::events::Classes;
@@ -76,7 +76,7 @@ pub(super) const LREM: Spec = Spec {
 };
 
 fn lrem(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let count = int_arg(args, 2)?;
+    let count = symmetric(args.at(2))?;
     let (key, element) = (args.at(1), args.at(3));
     let Some(list) = old_list(txn, key)? else {
         reply.int(0);

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::common::list_of;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::support::number::parse_i64;
+use crate::commands::value::symmetric;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::ReadTxn;
 use crate::page::list::ListRef;
@@ -46,9 +47,7 @@ impl Options {
             let value = rest.next().ok_or(CmdError::Syntax);
             match option.to_ascii_lowercase().as_slice() {
                 b"rank" => {
-                    // The lowest one counts as -1: its opposite is no `long`, as Redis finds.
-                    let rank = parse_i64(value?).ok_or(CmdError::NotInteger)?;
-                    let rank = if rank == i64::MIN { -1 } else { rank };
+                    let rank = symmetric(value?)?;
                     (options.skipped, options.backwards) =
                         (rank.unsigned_abs().checked_sub(1).ok_or(ZERO_RANK)?, rank < 0);
                 }

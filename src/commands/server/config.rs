@@ -63,6 +63,7 @@ fn get(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow
 const RESETSTAT: Spec = Spec {
     since: "2.0.0",
     flags: FLAGS,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     summary: "Sets the counters that INFO shows back to zero",
     ..Spec::new("resetstat", Group::Server, 2, Handler::Session(resetstat))
 };
@@ -98,6 +99,7 @@ fn resetstat(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Resu
 const REWRITE: Spec = Spec {
     since: "2.8.0",
     flags: FLAGS,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     summary: "Writes the present parameters to the configuration file",
     ..Spec::new(
         "rewrite",
@@ -261,6 +263,9 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
         if key == "limits.tracking_keys_max" {
             let keys_max = config.limits.tracking_keys_max;
             server.engine.tracking().set_keys_max(keys_max);
+        }
+        if key.starts_with("encoding.") {
+            config.encoding.configure_naming(&server.engine);
         }
         if key.starts_with("memory.") {
             config.memory.configure_eviction(&server.engine);

@@ -192,7 +192,7 @@ fn object(cx: &SessionCx<'_>, key: &[u8], reply: &mut Reply) -> Result<(), CmdEr
     let state = collection.shard(collection.shard_of(key.hash)).lock();
     let entry = state.index.get(key).filter(|entry| !entry.is_expired(cx.kit.now_ms()));
     let entry = entry.ok_or(CmdError::NoSuchKey)?;
-    let encoding = encoding_of(&entry);
+    let encoding = encoding_of(&entry, engine.naming());
     let address: *const Entry = &raw const *entry;
     let access = entry.access();
     reply.simple(&format!(

@@ -9,6 +9,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod memory;
+mod module;
 mod monitor;
 mod persistence;
 mod reload;
@@ -23,7 +24,9 @@ pub use command::acl::{categories, has as has_category};
 pub use command::arguments::{Argument, parse as parse_arguments};
 
 /// The Redis version whose behaviour this server follows; clients choose features by it.
-pub const REDIS_VERSION: &str = "7.0.15";
+pub const REDIS_VERSION: &str = "8.2.3";
+/// The version of Valkey whose additions are there as well.
+const VALKEY_VERSION: &str = "9.1.2";
 /// Our own version.
 pub const LOKIKV_VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -44,6 +47,7 @@ pub const COMMANDS: &[Spec] = &[
     latency::LATENCY,
     lolwut::LOLWUT,
     memory::MEMORY,
+    module::MODULE,
     monitor::MONITOR,
     replication::PSYNC,
     replication::REPLCONF,

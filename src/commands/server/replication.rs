@@ -96,5 +96,8 @@ fn replicaof(_: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result
         reply.ok();
         return Ok(Flow::Done);
     }
+    if !parse_i64(args.at(2)).is_some_and(|port| (0..=65_535).contains(&port)) {
+        return Err(CmdError::text("ERR Invalid master port"));
+    }
     Err(NONE)
 }

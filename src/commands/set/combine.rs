@@ -87,7 +87,7 @@ fn sdiffstore(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRe
 }
 
 pub(super) const SINTERSTORE: Spec = Spec {
-    keys: &[first_key(&["RW", "update"]), SOURCES],
+    keys: &[first_key(&["OW", "update"]), SOURCES],
     summary: "Stores the members that all of several sets have",
     complexity: OF_SMALLEST,
     ..Spec {

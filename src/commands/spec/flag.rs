@@ -65,6 +65,8 @@ pub const TOUCHES_NOTHING: u32 = 1 << 26;
 
 /// Ours: can be taken back, although scripts may not run it.
 pub const UNDOABLE: u32 = 1 << 27;
+/// May follow a redirection within a cluster.
+pub const ASKING: u32 = 1 << 28;
 
 /// All flags that `COMMAND INFO` shows, with their names, in Redis's order; Redis does not show `may_replicate`.
 pub const NAMES: &[(u32, &str)] = &[
@@ -79,6 +81,7 @@ pub const NAMES: &[(u32, &str)] = &[
     (STALE, "stale"),
     (SKIP_MONITOR, "skip_monitor"),
     (SKIP_SLOWLOG, "skip_slowlog"),
+    (ASKING, "asking"),
     (FAST, "fast"),
     (NO_AUTH, "no_auth"),
     (NO_MANDATORY_KEYS, "no_mandatory_keys"),

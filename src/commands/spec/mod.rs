@@ -29,6 +29,8 @@ pub use reach::{Channels, DatabaseUse, DatabaseUses, Databases};
 pub enum Group {
     /// Bit operations on strings.
     Bitmap,
+    /// Redis Cluster.
+    Cluster,
     /// LokiKV's collections, checkpoints and persisting.
     Collection,
     /// The connection.
@@ -66,6 +68,7 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Self::Bitmap => "bitmap",
+            Self::Cluster => "cluster",
             Self::Collection => "collection",
             Self::Connection => "connection",
             Self::Generic => "generic",

@@ -65,13 +65,11 @@ fn next_id(last: StreamId, wanted: Option<Wanted>, now_ms: u64) -> Result<Stream
         CmdError::text("ERR The stream has exhausted the last possible ID, unable to add more items");
     const NOT_ABOVE: CmdError =
         CmdError::text("ERR The ID specified in XADD is equal or smaller than the target stream top item");
-    // So says Redis when the numbers of a millisecond have run out.
-    const RAN_OUT: CmdError = CmdError::text("ERR Elements are too large to be stored");
     let next = last.next().ok_or(EXHAUSTED)?;
     let id = match wanted {
         None if now_ms > last.ms => StreamId::new(now_ms, 0),
         None => next,
-        Some(Wanted { id, any_seq: true }) if id.ms == last.ms && next.ms != last.ms => return Err(RAN_OUT),
+        Some(Wanted { id, any_seq: true }) if id.ms == last.ms && next.ms != last.ms => return Err(NOT_ABOVE),
         Some(Wanted { id, any_seq: true }) if id.ms == last.ms => next,
         Some(Wanted { id, .. }) => id,
     };

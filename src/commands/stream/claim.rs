@@ -260,17 +260,18 @@ impl Outcome<'_> {
             let ids = packed_ids(&self.gone);
             apply(txn, key, StreamOp::Acknowledge { group, ids: &ids });
         }
-        // As in Redis, a consumer that got nothing is not heard of either.
-        if Packed::new(&self.pending).count() == 0 {
-            return;
+        let (consumer, at_ms) = (self.consumer, self.now_ms);
+        if Packed::new(&self.pending).count() > 0 {
+            let op = StreamOp::Claim {
+                group,
+                consumer,
+                at_ms,
+                pending: &self.pending,
+            };
+            apply(txn, key, op);
+        } else if self.makes_consumer {
+            apply(txn, key, StreamOp::ConsumerSeen { group, consumer, at_ms });
         }
-        let op = StreamOp::Claim {
-            group,
-            consumer: self.consumer,
-            at_ms: self.now_ms,
-            pending: &self.pending,
-        };
-        apply(txn, key, op);
         if self.makes_consumer {
             txn.notify(Classes::STREAM, MADE_CONSUMER, key);
         }

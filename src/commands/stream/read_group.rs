@@ -129,9 +129,12 @@ impl Reader<'_> {
         self.answer
             .end_stream(begun, claimed.count + new.ids.len(), false, reply);
         self.note_next_claim(group, &claimed);
-        // As in Redis, a consumer that gets nothing is not heard of either.
         let gets_some = claimed.count + new.ids.len() > 0;
-        let makes_consumer = gets_some && group.consumer(self.consumer).is_none();
+        let makes_consumer = group.consumer(self.consumer).is_none();
+        if makes_consumer && !gets_some {
+            let (group, consumer) = (self.group, self.consumer);
+            apply(txn, key, StreamOp::ConsumerSeen { group, consumer, at_ms });
+        }
         self.apply_claimed(txn, key, at_ms, claimed);
         self.apply_delivered(txn, key, at_ms, &new);
         self.tell_if_made(txn, key, makes_consumer);
@@ -168,6 +171,7 @@ impl Reader<'_> {
             ids: Vec::new(),
             entries_read: group.entries_read,
         };
+        let mut before = Some(group.last_id).filter(|id| *id >= stream.first_id());
         for entry in stream.behind(group.last_id, count).into_iter().flatten() {
             let is_claim = self.claim_idle_ms.is_some();
             if !self.answer.entry(reply, |reply| match is_claim {
@@ -176,7 +180,8 @@ impl Reader<'_> {
             }) {
                 break;
             }
-            new.entries_read = stream.entries_read_after(entry.id, new.entries_read);
+            new.entries_read = stream.entries_read_after(entry.id, before, new.entries_read);
+            before = Some(entry.id);
             new.ids.push(entry.id);
         }
         new

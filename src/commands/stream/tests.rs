@@ -25,7 +25,7 @@ fn entries_are_read_and_acknowledged() {
 }
 
 #[test]
-fn a_consumer_that_gets_nothing_changes_nothing() {
+fn a_consumer_that_gets_nothing_is_known() {
     let mut server = Harness::new();
     server.say("XGROUP CREATE s g $ MKSTREAM");
     server.say("XGROUP CREATECONSUMER s g c");
@@ -36,7 +36,34 @@ fn a_consumer_that_gets_nothing_changes_nothing() {
         "*1 *6 $4 name $1 c $7 pending :0 $4 idle :50"
     );
     server.say("XREADGROUP GROUP g d STREAMS s >");
-    assert_eq!(server.say("XGROUP CREATECONSUMER s g d"), ":1");
+    assert_eq!(server.say("XGROUP CREATECONSUMER s g d"), ":0");
+    for claim in ["XCLAIM s g e 0 1-1", "XAUTOCLAIM s g f 0 0"] {
+        server.say(claim);
+    }
+    assert_eq!(server.say("XGROUP DELCONSUMER s g e"), ":0");
+    assert_eq!(server.say("XGROUP CREATECONSUMER s g e"), ":1");
+    assert_eq!(server.say("XGROUP CREATECONSUMER s g f"), ":0");
+}
+
+/// What is ahead of a group counts whole while nothing of it was deleted, and is nothing where nothing is left.
+#[test]
+fn a_group_that_is_behind_all_entries_knows_its_lag() {
+    let mut server = Harness::new();
+    let lag = |server: &mut Harness| server.say("XINFO GROUPS s").split("$3 lag ").nth(1).unwrap().to_owned();
+    server.say("XGROUP CREATE s g $ MKSTREAM");
+    for id in ["1-0", "2-0", "3-0"] {
+        server.say(&format!("XADD s {id} a b"));
+    }
+    server.say("XREADGROUP GROUP g c COUNT 1 STREAMS s >");
+    server.say("XDEL s 2-0");
+    assert_eq!(lag(&mut server), "$-1");
+    server.say("XDEL s 1-0");
+    assert_eq!(lag(&mut server), ":1");
+    server.say("XTRIM s MAXLEN 0");
+    assert_eq!(lag(&mut server), ":0");
+    server.say("XADD s 9-0 a b");
+    server.say("XREADGROUP GROUP g c STREAMS s >");
+    assert!(server.say("XINFO GROUPS s").contains("entries-read :4 "));
 }
 
 #[test]
@@ -191,7 +218,7 @@ fn entries_that_are_gone_are_not_claimed() {
     // Nothing is given, and nothing stays behind either.
     assert_eq!(server.say("XREADGROUP GROUP g e CLAIM 0 BLOCK 0 STREAMS s >"), "*-1");
     assert_eq!(server.say("XPENDING s g"), "*4 :0 $-1 $-1 *-1");
-    assert_eq!(server.say("XGROUP CREATECONSUMER s g e"), ":1");
+    assert_eq!(server.say("XGROUP CREATECONSUMER s g e"), ":0");
 }
 
 #[test]

@@ -55,7 +55,6 @@ pub(super) const MSETNX: Spec = Spec {
     flags: flag::DENY_OOM,
     acl: &["string"],
     keys: &[all_keys(&["OW", "insert"], 1, 2)],
-    tips: &["request_policy:multi_shard", "response_policy:agg_min"],
     summary: "Sets several keys to strings, all of them or, if any of the keys exists, none",
     complexity: "O(N) where N is the number of keys.",
     syntax: "key value [key value ...]",

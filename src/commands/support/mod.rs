@@ -1,7 +1,7 @@
 //! The pure algorithms behind the commands: parsing, formatting, patterns, bits, subsequences, expire times.
 //!
 //! **Invariants**: nothing here knows a key, a shard, a session or a clock; what is random or depends on time comes in
-//! as an argument, so every function can be replayed. Results and error texts are those of Redis 7.0, byte for byte.
+//! as an argument, so every function can be replayed. Results and error texts are those of Redis, byte for byte.
 
 pub mod bitfield;
 pub mod bits;

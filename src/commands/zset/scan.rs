@@ -6,7 +6,7 @@ use crate::commands::spec::{Group, first_key};
 use crate::commands::value::reply_item;
 use crate::commands::{CmdResult, Handler, Spec};
 use crate::engine::txn::ReadTxn;
-use crate::resp::{Args, Reply, format_double};
+use crate::resp::{Args, Reply, format_double, format_general};
 
 pub(super) const ZSCAN: Spec = Spec {
     since: "2.8.0",
@@ -39,11 +39,10 @@ fn zscan(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRes
     })
 }
 
-/// A score as Redis keeps it: its compact encoding has integers, which it prints in full.
+/// A score as Redis keeps it: its compact encoding has integers and texts, of its other one all digits are printed.
 fn score_text(score: f64, is_wide: bool) -> String {
-    const COMPACT_MAX: f64 = (i64::MAX / 2) as f64;
-    if !is_wide && score.trunc() == score && score.abs() <= COMPACT_MAX {
-        return (score as i64).to_string();
+    match is_wide {
+        true => format_general(score, 17),
+        false => format_double(score),
     }
-    format_double(score)
 }

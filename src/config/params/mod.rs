@@ -3,7 +3,7 @@
 //! **Invariants**
 //! - A set is all or nothing: the new configuration is built and checked as a whole before anything changes.
 //! - Every change is visible in [`Live`] before `set` returns.
-//! - Error texts are Redis 7.0's.
+//! - Error texts are Redis's.
 
 mod idle;
 mod rewrite;

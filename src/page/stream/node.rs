@@ -18,8 +18,9 @@
 use std::sync::Arc;
 
 use super::id::StreamId;
-use super::listpack;
+use super::listpack::entry_bytes;
 use crate::page::exact::{fit, is_loose};
+use crate::page::listpack::{EMPTY_BYTES, int_bytes, item_bytes};
 use crate::page::malformed::Malformed;
 use crate::page::packed::{Item, Items, read_varint, write_varint};
 use crate::page::tree::TreeItem;
@@ -67,7 +68,7 @@ impl Node {
             first,
             live: 0,
             deleted: 0,
-            listpack_bytes: fields().map(listpack::item_bytes).sum(),
+            listpack_bytes: fields().map(item_bytes).sum(),
             bytes: Vec::new(),
         };
         let count = fields().count() as u64;
@@ -91,7 +92,7 @@ impl Node {
         };
         let (node, mut counted) = (Self(Arc::new(empty(bytes))), empty(Vec::new()));
         let (mut entries, mut last) = (node.entries(), None);
-        counted.listpack_bytes = entries.names.clone().map(listpack::item_bytes).sum();
+        counted.listpack_bytes = entries.names.clone().map(item_bytes).sum();
         for entry in entries.by_ref() {
             if last.is_some_and(|last| entry.id <= last) || entry.id < first {
                 return Err(Malformed::Container("ids of a stream's node do not ascend"));
@@ -142,8 +143,8 @@ impl Node {
     pub fn listpack_bytes(&self) -> usize {
         let fields = read_varint(&mut &*self.0.bytes).unwrap_or_default();
         let head = [u64::from(self.0.live), u64::from(self.0.deleted), fields, 0];
-        let head: usize = head.iter().map(|number| listpack::int_bytes(*number as i64)).sum();
-        listpack::EMPTY_BYTES + head + self.0.listpack_bytes
+        let head: usize = head.iter().map(|number| int_bytes(*number as i64)).sum();
+        EMPTY_BYTES + head + self.0.listpack_bytes
     }
 
     /// Appends an entry with an id above all others.
@@ -177,7 +178,7 @@ impl Node {
         }
         items().for_each(|item| item.write(&mut content.bytes));
         content.live += 1;
-        content.listpack_bytes += listpack::entry_bytes(id, first, same, items());
+        content.listpack_bytes += entry_bytes(id, first, same, items());
     }
 
     /// Gives back room that it does not need.
@@ -254,7 +255,7 @@ impl Content {
         } else {
             self.live += 1;
         }
-        self.listpack_bytes += listpack::entry_bytes(entry.id, self.first, entry.names.is_some(), entry.items());
+        self.listpack_bytes += entry_bytes(entry.id, self.first, entry.names.is_some(), entry.items());
     }
 }
 

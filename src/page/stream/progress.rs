@@ -20,7 +20,7 @@ impl BigStream {
         if self.len() == 0 && id <= self.last_id() || id == self.last_id() {
             return Some(added);
         }
-        if id > self.last_id() {
+        if id > self.last_id() || id != StreamId::MIN && id < self.max_deleted_id() {
             return None;
         }
         let first = self.first_id();
@@ -36,10 +36,11 @@ impl BigStream {
         }
     }
 
-    /// The counter of a group after it has read the entry of this id.
-    pub fn entries_read_after(&self, id: StreamId, entries_read: Option<u64>) -> Option<u64> {
+    /// The counter of a group after it has read the entry of this id; `before` is how far it had read before, unless
+    /// that is ahead of all that is there.
+    pub fn entries_read_after(&self, id: StreamId, before: Option<StreamId>, entries_read: Option<u64>) -> Option<u64> {
         match entries_read {
-            Some(read) if !self.has_gap_from(id) => Some(read.saturating_add(1)),
+            Some(read) if before.is_some_and(|before| !self.has_gap_from(before)) => Some(read.saturating_add(1)),
             before if self.entries_added() == 0 => before,
             _ => self.entries_up_to(id),
         }
@@ -47,8 +48,13 @@ impl BigStream {
 
     /// How many entries a group has not read yet, if that can be told.
     pub fn lag(&self, group: &Group) -> Option<i64> {
-        if self.entries_added() == 0 {
+        if self.entries_added() == 0 || self.len() == 0 {
             return Some(0);
+        }
+        let first = self.first_id();
+        if group.last_id < first && self.max_deleted_id() < first {
+            // All that is there is ahead of it, and nothing is missing.
+            return i64::try_from(self.len()).ok();
         }
         let read = group
             .entries_read

@@ -243,7 +243,7 @@ fn counters_stop_at_the_end() {
     stream.apply(&StreamOp::Add { id, fields: &fields }, &Change::apart(&thresholds));
     assert_eq!(stream.entries_added(), u64::MAX);
     assert_eq!(stream.entries_up_to(id), Some(u64::MAX));
-    assert_eq!(stream.entries_read_after(id, Some(u64::MAX)), Some(u64::MAX));
+    assert_eq!(stream.entries_read_after(id, Some(id), Some(u64::MAX)), Some(u64::MAX));
 }
 
 #[test]

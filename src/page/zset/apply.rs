@@ -11,7 +11,11 @@ use crate::page::packed::Packed;
 pub fn apply<'a>(form: Form<'a>, op: &ZsetOp<'a>, change: &Change<'_>) -> Next {
     match form {
         Form::Absent => match op {
-            ZsetOp::Add { .. } => packed_next(Members::default(), op, change),
+            ZsetOp::Add { members } => {
+                let names = || pairs_of(Packed::new(members)).map(|(_, name)| name.bytes_len());
+                let fits = names().all(|bytes| change.thresholds.zset_item_fits(bytes));
+                packed_next(Members::empty(!fits), op, change)
+            }
             ZsetOp::Remove { .. } | ZsetOp::RemoveRange { .. } => Next::Keep,
         },
         Form::Packed(Kind::Zset, packed) => packed_next(Members::of(packed), op, change),
@@ -27,6 +31,9 @@ pub fn apply<'a>(form: Form<'a>, op: &ZsetOp<'a>, change: &Change<'_>) -> Next {
 const LONG: usize = 256;
 
 fn packed_next<'a>(mut zset: Members<'a>, op: &ZsetOp<'a>, change: &Change<'_>) -> Next {
+    if let ZsetOp::Add { members } = *op {
+        zset.expect(Packed::new(members).count() as u64 / 2, change.thresholds);
+    }
     match *op {
         ZsetOp::Add { members } if zset.len() + Packed::new(members).count() / 2 > LONG => {
             // Looking through all for each would take the square of their number.

@@ -145,6 +145,7 @@ impl BigZset {
     pub(super) fn apply(&mut self, op: &ZsetOp<'_>, change: &Change<'_>) {
         match *op {
             ZsetOp::Add { members } => {
+                self.is_wide |= !change.thresholds.zset_fits(Packed::new(members).count() as u64 / 2);
                 for (score, name) in pairs_of(Packed::new(members)) {
                     name.with_bytes(|name| self.set(score, name, change));
                 }

@@ -28,8 +28,19 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// One without members.
+    pub fn empty(is_wide: bool) -> Self {
+        let pairs = Vec::new();
+        Self { pairs, is_wide }
+    }
+
     pub fn len(&self) -> usize {
         self.pairs.len()
+    }
+
+    /// So many members come at once: as in Redis, whether they fit is seen before the first of them.
+    pub fn expect(&mut self, members: u64, thresholds: &Thresholds) {
+        self.is_wide |= !thresholds.zset_fits(members);
     }
 
     pub fn set(&mut self, score: f64, member: Item<'a>, thresholds: &Thresholds) {

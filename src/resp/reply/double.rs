@@ -1,22 +1,46 @@
-//! Doubles as Redis 7.0 prints them in replies, and others with fewer digits: C's `%.17g`, `%.14g`.
+//! Doubles as Redis 8 prints them in replies, in the fewest digits; and in a number of digits that is asked for, as C's
+//! `%.17g` does.
 
 use std::fmt::Write as _;
 
-/// `value` as `%.17g`, enough digits to read every double back exactly: `3`, `3.1000000000000001`, `1e+17`, `inf`, `-inf`,
-/// `nan`.
+/// Up to here Redis writes integers in full.
+const INTEGER_MAX: f64 = (i64::MAX / 2) as f64;
+
+/// `value` in the fewest digits that are read as the same double: `3`, `3.1`, `100000000000000000`, `1e-7`, `1.5e+300`,
+/// `inf`, `-inf`, `nan`.
 #[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
 pub fn format_double(value: f64) -> String {
-    format_general(value, 17)
+    if value.trunc() == value && value.abs() <= INTEGER_MAX && value != 0.0 {
+        return (value as i64).to_string();
+    }
+    format_shortest(value)
+}
+
+/// As [`format_double`], but large integers have exponents, too: `1e+17`.
+#[must_use]
+pub fn format_shortest(value: f64) -> String {
+    if let Some(name) = name_of(value) {
+        return name.into();
+    }
+    Scientific::of(&format!("{value:e}")).written_shortest()
+}
+
+/// What no digits say.
+fn name_of(value: f64) -> Option<&'static str> {
+    match value {
+        _ if value.is_nan() => Some("nan"),
+        f64::INFINITY => Some("inf"),
+        f64::NEG_INFINITY => Some("-inf"),
+        _ => None,
+    }
 }
 
 /// `value` with so many significant digits, at least one.
 #[must_use]
 pub fn format_general(value: f64, digits: u8) -> String {
-    if value.is_nan() {
-        return "nan".into();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "inf".into() } else { "-inf".into() };
+    if let Some(name) = name_of(value) {
+        return name.into();
     }
     let count = usize::from(digits.max(1));
     // The fewest digits that are read as this number are those that it has with up to `SURE_DIGITS`, if they are enough.
@@ -55,12 +79,35 @@ impl Scientific {
         }
     }
 
-    /// As `%g` chooses where `count` digits were asked for.
-    fn written(&self, count: usize) -> String {
+    /// As Redis 8 chooses for the fewest digits: few zeros at either end, else an exponent.
+    fn written_shortest(&self) -> String {
+        let mut text = self.begun();
+        let count = i32::try_from(self.digits.len()).unwrap_or(i32::MAX);
+        let last = self.exponent - count + 1;
+        let is_plain = match last {
+            0.. => self.exponent < count + 7,
+            _ => last > -7 || self.exponent.abs() < 4,
+        };
+        if is_plain {
+            self.write_plain(&mut text);
+        } else {
+            write_with_point(&mut text, &self.digits, 1);
+            let _ = write!(text, "e{:+}", self.exponent);
+        }
+        text
+    }
+
+    fn begun(&self) -> String {
         let mut text = String::with_capacity(32);
         if self.is_negative {
             text.push('-');
         }
+        text
+    }
+
+    /// As `%g` chooses where `count` digits were asked for.
+    fn written(&self, count: usize) -> String {
+        let mut text = self.begun();
         let is_plain = match usize::try_from(self.exponent) {
             Ok(exponent) => exponent < count,
             Err(_) => self.exponent >= -4,
@@ -149,16 +196,49 @@ mod tests {
             .chain(scores)
         {
             if !value.is_nan() {
-                assert_eq!(format_double(value), printf(value, 17), "seed {seed}");
-                for digits in [1, 2, 14, 15, 16] {
+                assert_eq!(format_double(value).parse::<f64>(), Ok(value), "seed {seed}");
+                for digits in [1, 2, 14, 15, 16, 17] {
                     assert_eq!(format_general(value, digits), printf(value, digits), "seed {seed}");
                 }
             }
         }
-        assert_eq!(format_double(-f64::NAN), "nan");
         assert_eq!(
             (format_general(0.1, 14), format_general(1e15, 14)),
             ("0.1".into(), "1e+15".into())
+        );
+    }
+
+    #[test]
+    fn digits_are_as_few_as_can_be() {
+        let known = [
+            (1.5, "1.5"),
+            (0.1, "0.1"),
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1e7, "10000000"),
+            (-1e17, "-100000000000000000"),
+            (9.2e18, "9.2e+18"),
+            (1e21, "1e+21"),
+            (-123_456_789_012_345_680_000.0, "-123456789012345680000"),
+            (1e15 + 0.5, "1000000000000000.5"),
+            (0.0001, "0.0001"),
+            (0.000_001, "0.000001"),
+            (1e-7, "1e-7"),
+            (123e-9, "1.23e-7"),
+            (1.25e-5, "1.25e-5"),
+            (2.682_209_014_892_578e-6, "2.682209014892578e-6"),
+            (1e100, "1e+100"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (-f64::NAN, "nan"),
+        ];
+        for (number, text) in known {
+            assert_eq!(format_double(number), text);
+        }
+        assert_eq!(
+            (format_shortest(1e17), format_shortest(12.0)),
+            ("1e+17".into(), "12".into())
         );
     }
 }

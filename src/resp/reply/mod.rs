@@ -13,7 +13,7 @@ mod text;
 #[cfg(test)]
 mod wants_tests;
 
-pub use double::{format_double, format_general};
+pub use double::{format_double, format_general, format_shortest};
 pub use text::DeferredText;
 
 use crate::shared::Shared;
@@ -237,7 +237,7 @@ impl Reply {
         self.aggregate(Aggregate::Push, n);
     }
 
-    /// A double, in Redis 7.0's 17 digits.
+    /// A double, in the fewest digits.
     pub fn double(&mut self, value: f64) {
         self.double_of_digits(&format_double(value));
     }

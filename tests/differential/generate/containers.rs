@@ -72,7 +72,7 @@ impl Generator {
             7..10 => args!["LRANGE", key, self.place(), self.place()],
             10 => args!["LLEN", key],
             11 | 12 => args!["LINDEX", key, self.place()],
-            13 | 14 => args!["LSET", key, self.place(), self.element()],
+            13 | 14 => args!["LSET", key, self.small_count(), self.element()],
             15 | 16 => {
                 let place = self.option(&["BEFORE", "AFTER", "before", "MIDDLE"]);
                 args!["LINSERT", key, place, self.element(), self.element()]

@@ -63,7 +63,7 @@ fn no_touch(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result
 }
 
 pub(super) const PAUSE: Spec = Spec {
-    since: "2.9.50",
+    since: "3.0.0",
     flags: ADMIN,
     acl: &["connection"],
     summary: "Lets commands of all clients wait for some time",

@@ -124,6 +124,7 @@ pub(super) const SETNAME: Spec = Spec {
     since: "2.6.9",
     flags: OWN,
     acl: &["connection"],
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     summary: "Names the connection",
     syntax: "connection-name",
     ..Spec::new("setname", Group::Connection, 3, Handler::Session(setname))

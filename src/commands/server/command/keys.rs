@@ -14,7 +14,7 @@ pub(super) const GETKEYS: Spec = Spec {
     summary: "Finds the keys in a command",
     complexity: "O(N) where N is the number of arguments to the command",
     syntax: "command [arg [arg ...]]",
-    ..Spec::new("getkeys", Group::Server, -4, Handler::Session(getkeys))
+    ..Spec::new("getkeys", Group::Server, -3, Handler::Session(getkeys))
 };
 
 fn getkeys(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
@@ -31,7 +31,7 @@ pub(super) const GETKEYSANDFLAGS: Spec = Spec {
     summary: "Finds the keys in a command and what it does with them",
     complexity: "O(N) where N is the number of arguments to the command",
     syntax: "command [arg [arg ...]]",
-    ..Spec::new("getkeysandflags", Group::Server, -4, Handler::Session(getkeysandflags))
+    ..Spec::new("getkeysandflags", Group::Server, -3, Handler::Session(getkeysandflags))
 };
 
 fn getkeysandflags(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
@@ -75,7 +75,10 @@ fn keys_of<'a>(commands: &Table, args: Args<'a>) -> Result<Vec<(&'a [u8], Access
 fn command_of(commands: &Table, args: Args<'_>) -> Option<Command> {
     let command = commands.lookup(args.get(0)?)?;
     if matches!(command.spec.handler, Handler::Container) {
-        return commands.lookup_subcommand(command, args.get(1)?);
+        return match args.get(1) {
+            Some(name) => commands.lookup_subcommand(command, name),
+            None => Some(command),
+        };
     }
     Some(command)
 }

@@ -1,6 +1,6 @@
 //! COMMAND: what commands there are, generated from their specs.
 //!
-//! **Invariant:** nothing here knows a command's name; reply structures are those of Redis 7.0 in both protocols.
+//! **Invariant:** nothing here knows a command's name; reply structures are those of Redis 8.2 in both protocols.
 
 pub mod acl;
 pub mod arguments;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::lines::{Lines, View, human};
 use super::process;
 use crate::client::ClientHandle;
-use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION};
+use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION, VALKEY_VERSION};
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::worker::unix_ms;
 use crate::page::Access;
@@ -14,8 +14,12 @@ pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     let server = view.server;
     let uptime_s = server.started.elapsed().as_secs();
     lines.put("redis_version", REDIS_VERSION);
+    // What clients of Valkey read.
+    lines.put("server_name", "lokikv");
+    lines.put("valkey_version", VALKEY_VERSION);
     lines.put("lokikv_version", LOKIKV_VERSION);
     lines.put("redis_mode", "standalone");
+    lines.put("server_mode", "standalone");
     lines.put("os", process::os());
     lines.put("arch_bits", usize::BITS);
     lines.put("multiplexing_api", "epoll");

@@ -89,7 +89,7 @@ fn history(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<
 const RESET: Spec = Spec {
     since: "2.8.13",
     flags: FLAGS,
-    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+    tips: &["request_policy:all_nodes", "response_policy:agg_sum"],
     summary: "Forgets the samples of the given events, or of all",
     syntax: "[event [event ...]]",
     ..Spec::new("reset", Group::Server, -2, Handler::Session(reset))
