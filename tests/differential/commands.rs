@@ -189,6 +189,28 @@ fn run_docs(loki: fn() -> Server) {
     assert!(out.is_empty(), "{out}");
 }
 
+/// Fields of INFO that are left out, since they tell of forks, replicas, clusters, threads and tables of Redis's (D7).
+const INFO_LEFT_OUT: &str = include_str!("info_left_out.txt");
+
+#[test]
+fn info_has_the_fields_of_redis() {
+    let (redis, loki) = (start_redis(), start_lokikv());
+    let fields = |server: &Server| -> BTreeSet<String> {
+        let info = server.connect().call(&["INFO", "everything"]).text();
+        let names = info.lines().filter_map(|line| line.split_once(':'));
+        // Those of commands follow from what was called.
+        let of_calls = |name: &str| name.starts_with("cmdstat_") || name.starts_with("latency_percentiles_");
+        names
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| !of_calls(name))
+            .collect()
+    };
+    let (redis, loki) = (fields(&redis), fields(&loki));
+    let missing: Vec<&str> = redis.difference(&loki).map(String::as_str).collect();
+    let listed: Vec<&str> = INFO_LEFT_OUT.lines().collect();
+    assert_eq!(missing, listed);
+}
+
 /// RANDOMKEY is compared by type elsewhere; here the key it names must exist.
 #[test]
 fn randomkey_names_keys_that_exist() {

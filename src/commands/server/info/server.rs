@@ -59,6 +59,13 @@ pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
     lines.put("blocked_clients", blocked);
     let caching = clients.iter().filter(|client| client.caching.is_on()).count();
     lines.put("tracking_clients", caching);
+    let subscribed = |client: &ClientHandle| client.subscriptions.iter().any(|count| count.load(Relaxed) > 0);
+    lines.put(
+        "pubsub_clients",
+        clients.iter().filter(|client| subscribed(client)).count(),
+    );
+    let watching = clients.iter().filter(|client| client.watched.load(Relaxed) > 0);
+    lines.put("watching_clients", watching.count());
     lines.put("clients_in_timeout_table", 0);
 }
 
@@ -86,14 +93,14 @@ pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     lines.put("allocator_allocated", used + held);
     lines.put("allocator_active", rss);
     lines.put("allocator_resident", rss);
+    let ratio = |part: u64, whole: u64| format!("{:.2}", part as f64 / whole.max(1) as f64);
+    lines.put("allocator_frag_ratio", ratio(rss, used + held));
+    lines.put("allocator_frag_bytes", rss.saturating_sub(used + held));
     lines.put_bytes("total_system_memory", process::memory_bytes());
     scripts(view, lines);
     lines.put_bytes("maxmemory", max);
     lines.put("maxmemory_policy", live.policy());
-    lines.put(
-        "mem_fragmentation_ratio",
-        format!("{:.2}", rss as f64 / used.max(1) as f64),
-    );
+    lines.put("mem_fragmentation_ratio", ratio(rss, used));
     lines.put("mem_fragmentation_bytes", rss.cast_signed() - used.cast_signed());
     lines.put("mem_not_counted_for_evict", pending);
     lines.put("mem_replication_backlog", 0);
