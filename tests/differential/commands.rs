@@ -227,6 +227,24 @@ fn randomkey_names_keys_that_exist() {
     assert!(keys.len() > 10, "400 draws of 20 keys gave only {keys:?}");
 }
 
+/// What only Valkey has is as there.
+#[test]
+fn command_info_of_valkey() {
+    let (redis, valkey, loki) = (start_redis(), start_valkey(), start_lokikv());
+    let (mut redis, mut valkey, mut loki) = (redis.connect(), valkey.connect(), loki.connect());
+    let info = |conn: &mut Conn, name: &String| conn.call(&["COMMAND", "INFO", name]).items().remove(0);
+    let (mut out, mut count) = (Vec::new(), 0);
+    let all = names(&mut loki);
+    for name in all.iter().filter(|name| info(&mut redis, name).is_null()) {
+        let theirs = info(&mut valkey, name);
+        if !theirs.is_null() {
+            count += 1;
+            compare_info(name, &theirs, &info(&mut loki, name), &mut out);
+        }
+    }
+    assert!(count > 0 && out.is_empty(), "{} differences\n{}", out.len(), out.concat());
+}
+
 #[test]
 fn command_info() {
     run_info(start_lokikv);

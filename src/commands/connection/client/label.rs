@@ -6,7 +6,7 @@ use super::common::OWN;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{CmdResult, Group, Handler, Spec};
+use crate::commands::spec::{CmdResult, Group, Handler, Spec, flag};
 use crate::resp::{Args, Reply};
 
 /// A name is written out for every client whenever somebody asks for all of them.
@@ -33,7 +33,7 @@ fn check_label(text: &[u8], refusal: impl FnOnce() -> CmdError) -> CmdResult {
 
 pub(super) const CAPA: Spec = Spec {
     since: "8.0.0",
-    flags: OWN,
+    flags: OWN | flag::ALLOW_BUSY,
     acl: &["connection"],
     summary: "Says what the client is capable of",
     syntax: "capability [capability ...]",
