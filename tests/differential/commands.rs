@@ -242,7 +242,12 @@ fn command_info_of_valkey() {
             compare_info(name, &theirs, &info(&mut loki, name), &mut out);
         }
     }
-    assert!(count > 0 && out.is_empty(), "{} differences\n{}", out.len(), out.concat());
+    assert!(
+        count > 0 && out.is_empty(),
+        "{} differences\n{}",
+        out.len(),
+        out.concat()
+    );
 }
 
 #[test]

@@ -95,7 +95,9 @@ pub fn compare(mode: &Mode, redis: &Reply, loki: &Reply) -> Result<(), String> {
         mode,
         Mode::Exact | Mode::Unordered | Mode::ErrorPrefix | Mode::ErrorStart
     );
-    let same_bytes_expected = exact && !redis.value.is_error() && !redis.value.has_unordered_part();
+    let is_in_fewest_digits = in_fewest_digits(&redis.value) == redis.value;
+    let same_bytes_expected =
+        exact && !redis.value.is_error() && !redis.value.has_unordered_part() && is_in_fewest_digits;
     if same_bytes_expected && *mode != Mode::Unordered {
         return Err("equal values, but different bytes".into());
     }

@@ -96,19 +96,29 @@ pub fn keys_of(conn: &mut Conn, database: u8) -> Vec<Value> {
     conn.call(&["KEYS", "*"]).sorted().items()
 }
 
-/// Without when consumers were last given something, which is not kept (D54).
-fn without_activity(value: Value) -> Value {
-    let is_activity = |name: &Value| *name == Value::bulk("active-time");
+/// When consumers were last given something is not kept (D54); nodes that 8.2.3 leaves in an empty stream are not there.
+const NOT_COMPARED: [&str; 3] = ["active-time", "radix-tree-keys", "radix-tree-nodes"];
+
+fn without_nodes_and_activity(value: Value) -> Value {
+    let is_left_out = |name: &Value| NOT_COMPARED.iter().any(|other| *name == Value::bulk(other));
     match value {
         Value::Array(items) => {
-            let at = items.iter().position(is_activity);
-            let left = items.into_iter().enumerate();
-            let left = left.filter(|(n, _)| at.is_none_or(|at| *n != at && *n != at + 1));
-            Value::Array(left.map(|(_, item)| without_activity(item)).collect())
+            let mut left = Vec::new();
+            let mut items = items.into_iter();
+            while let Some(item) = items.next() {
+                match is_left_out(&item) {
+                    true => drop(items.next()),
+                    false => left.push(without_nodes_and_activity(item)),
+                }
+            }
+            Value::Array(left)
         }
         Value::Map(pairs) => {
-            let left = pairs.into_iter().filter(|(name, _)| !is_activity(name));
-            Value::Map(left.map(|(name, item)| (name, without_activity(item))).collect())
+            let left = pairs.into_iter().filter(|(name, _)| !is_left_out(name));
+            Value::Map(
+                left.map(|(name, item)| (name, without_nodes_and_activity(item)))
+                    .collect(),
+            )
         }
         other => other,
     }
@@ -126,7 +136,7 @@ fn value_of(conn: &mut Conn, kind: &str, name: &[u8]) -> Value {
             pairs.sort();
             Value::Array(pairs.into_iter().flat_map(|(field, value)| [field, value]).collect())
         }
-        "stream" => without_activity(conn.call(&args!["XINFO", "STREAM", name, "FULL", "COUNT", "0"])),
+        "stream" => without_nodes_and_activity(conn.call(&args!["XINFO", "STREAM", name, "FULL", "COUNT", "0"])),
         other => unreachable!("a key of type {other}"),
     }
 }

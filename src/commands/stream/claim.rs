@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::common::{MADE_CONSUMER, apply, no_key_or_group, quoting, read_stream, reply_entry};
+use super::common::{MADE_CONSUMER, apply, is_long_unseen, no_key_or_group, quoting, read_stream, reply_entry};
 use super::id::{packed_ids, parse_id, reply_id};
 use crate::commands::spec::{Group as Family, first_key, flag};
 use crate::commands::support::number::parse_i64;
@@ -230,6 +230,7 @@ impl<'g, 'n> Claim<'g, 'n> {
             gone,
             pending: builder.finish(),
             makes_consumer: self.number.is_none(),
+            is_long_unseen: is_long_unseen(self.group, self.name, now_ms),
         }
     }
 }
@@ -243,6 +244,7 @@ pub(super) struct Outcome<'a> {
     gone: Vec<StreamId>,
     pending: Vec<u8>,
     makes_consumer: bool,
+    is_long_unseen: bool,
 }
 
 impl Outcome<'_> {
@@ -269,7 +271,7 @@ impl Outcome<'_> {
                 pending: &self.pending,
             };
             apply(txn, key, op);
-        } else if self.makes_consumer {
+        } else if self.is_long_unseen {
             apply(txn, key, StreamOp::ConsumerSeen { group, consumer, at_ms });
         }
         if self.makes_consumer {

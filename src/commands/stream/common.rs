@@ -6,11 +6,22 @@ use crate::commands::value::reply_item;
 use crate::engine::effect::Effect;
 use crate::engine::txn::{Txn, WrongType};
 use crate::page::entry::EntryRef;
-use crate::page::stream::{self, BigStream, Entry, StreamOp};
+use crate::page::stream::{self, BigStream, Entry, Group, StreamOp};
 use crate::resp::Reply;
 
 /// What a consumer is told as that comes into being, however it does.
 pub(super) const MADE_CONSUMER: &str = "xgroup-createconsumer";
+
+/// So old may be what is told of when a consumer that got nothing was last seen: each renewal is a record of the log.
+const SEEN_RESOLUTION_MS: u64 = 1_000;
+
+/// Whether it is to be noted that a consumer asked for something: it is new, or it was seen long ago.
+pub(super) fn is_long_unseen(group: &Group, consumer: &[u8], now_ms: u64) -> bool {
+    let known = group
+        .consumer(consumer)
+        .and_then(|number| group.consumer_of_number(number));
+    known.is_none_or(|known| known.seen_at_ms.saturating_add(SEEN_RESOLUTION_MS) <= now_ms)
+}
 
 /// The stream that an entry holds.
 pub(super) fn stream_of(entry: EntryRef<'_>) -> Result<&BigStream, WrongType> {

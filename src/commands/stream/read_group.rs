@@ -1,6 +1,8 @@
 //! Reading as a consumer of a group: XREADGROUP.
 
-use super::common::{MADE_CONSUMER, apply, no_key_or_group, old_stream, read_stream, reply_entry, reply_fields};
+use super::common::{
+    MADE_CONSUMER, apply, is_long_unseen, no_key_or_group, old_stream, read_stream, reply_entry, reply_fields,
+};
 use super::id::{packed_ids, parse_id, reply_id};
 use super::read::{Answer, Options, streams_keys};
 use crate::commands::blocking::Attempt;
@@ -131,7 +133,7 @@ impl Reader<'_> {
         self.note_next_claim(group, &claimed);
         let gets_some = claimed.count + new.ids.len() > 0;
         let makes_consumer = group.consumer(self.consumer).is_none();
-        if makes_consumer && !gets_some {
+        if !gets_some && is_long_unseen(group, self.consumer, at_ms) {
             let (group, consumer) = (self.group, self.consumer);
             apply(txn, key, StreamOp::ConsumerSeen { group, consumer, at_ms });
         }

@@ -35,6 +35,11 @@ fn a_consumer_that_gets_nothing_is_known() {
         server.say("XINFO CONSUMERS s g"),
         "*1 *6 $4 name $1 c $7 pending :0 $4 idle :50"
     );
+    server.advance_ms(1_000);
+    server.say("XREADGROUP GROUP g c STREAMS s >");
+    server.advance_ms(20);
+    let idle = "*1 *6 $4 name $1 c $7 pending :0 $4 idle :20";
+    assert_eq!(server.say("XINFO CONSUMERS s g"), idle);
     server.say("XREADGROUP GROUP g d STREAMS s >");
     assert_eq!(server.say("XGROUP CREATECONSUMER s g d"), ":0");
     for claim in ["XCLAIM s g e 0 1-1", "XAUTOCLAIM s g f 0 0"] {

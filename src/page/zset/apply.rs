@@ -12,8 +12,9 @@ pub fn apply<'a>(form: Form<'a>, op: &ZsetOp<'a>, change: &Change<'_>) -> Next {
     match form {
         Form::Absent => match op {
             ZsetOp::Add { members } => {
-                let names = || pairs_of(Packed::new(members)).map(|(_, name)| name.bytes_len());
-                let fits = names().all(|bytes| change.thresholds.zset_item_fits(bytes));
+                // Redis looks at the first one before it makes the set, and at the others when it adds them.
+                let first = pairs_of(Packed::new(members)).next();
+                let fits = first.is_none_or(|(_, name)| change.thresholds.zset_item_fits(name.bytes_len()));
                 packed_next(Members::empty(!fits), op, change)
             }
             ZsetOp::Remove { .. } | ZsetOp::RemoveRange { .. } => Next::Keep,
