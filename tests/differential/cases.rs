@@ -1,7 +1,7 @@
-//! One test per script in `cases/`, each over RESP2 and RESP3 with its own pair of servers: Redis 7.0, or a newer server
-//! for what that does not have.
+//! One test per script in `cases/`, each over RESP2 and RESP3 with its own pair of servers: Redis 8.2, Valkey for what
+//! only that has, Redis 7.0 for what must be as it was.
 
-use crate::pair::{Pair, start_lokikv, start_redis, start_valkey};
+use crate::pair::{Pair, start_lokikv, start_redis, start_redis7, start_valkey};
 use crate::script;
 use crate::support::Server;
 
@@ -76,5 +76,7 @@ cases!(start_redis, redis_agrees_with_itself:
     redis8_hash,
     redis8_memory,
 );
+
+cases!(start_redis7, redis7_agrees_with_itself: redis7_dump);
 
 cases!(start_valkey, valkey_agrees_with_itself: valkey_geo, valkey_hash, valkey_strings, valkey_zset);

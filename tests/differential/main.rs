@@ -1,4 +1,4 @@
-//! The differential suite: the same commands to redis-server 7.0 and to LokiKV, over RESP2 and RESP3, replies compared.
+//! The differential suite: the same commands to redis-server 8.2 and to LokiKV, over RESP2 and RESP3, replies compared.
 //!
 //! Three parts: hand-written scripts per command family (`cases/*.txt`), generated sequences, and the command table.
 //! `LOKIKV_SEED` and `LOKIKV_STEPS` repeat or lengthen the generated part. What differs on purpose is listed with its

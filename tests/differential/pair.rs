@@ -69,6 +69,11 @@ pub fn start_redis() -> Server {
     Server::redis8(&[])
 }
 
+/// A started redis-server 7.0, for what must be as it was.
+pub fn start_redis7() -> Server {
+    Server::redis(&[])
+}
+
 /// A started valkey-server, for what Redis does not have.
 pub fn start_valkey() -> Server {
     Server::valkey(&[])
