@@ -105,7 +105,7 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Make a damaged data directory startable by dropping what cannot be read; without --yes it only says what
     Repair(RepairArgs),
-    /// Read a Redis file (dump.rdb) into a data directory that no server is using
+    /// Read what Redis or Valkey has written (dump.rdb, append-only files) into a data directory that no server is using
     Import(ImportArgs),
     /// Write a Redis file from a data directory that no server is using
     Export(ExportArgs),

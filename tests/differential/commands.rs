@@ -104,6 +104,10 @@ fn groups(server: &Server) -> BTreeMap<String, String> {
     };
     for (name, docs) in server.connect().call(&["COMMAND", "DOCS"]).pairs() {
         let group = field(&docs, "group").unwrap().text();
+        // The one that can be called with and without a subcommand.
+        if lower(&name) == "command" {
+            groups.insert(lower(&name), group.clone());
+        }
         match field(&docs, "subcommands") {
             Some(subs) => groups.extend(subs.pairs().iter().map(|(sub, _)| (lower(sub), group.clone()))),
             None => drop(groups.insert(lower(&name), group)),

@@ -42,7 +42,7 @@ const GET: Spec = Spec {
     summary: "Returns the parameters whose names match",
     complexity: "O(N) when N is the number of configuration parameters provided",
     syntax: "parameter [parameter ...]",
-    support: Support::Partial("knows our dotted names, too, and only those of Redis's that mean something here"),
+    support: Support::Partial("knows our dotted names, too"),
     ..Spec::new("get", Group::Server, -3, Handler::Session(get))
 };
 

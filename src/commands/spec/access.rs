@@ -40,6 +40,11 @@ impl Access {
         self.0 & other.0 == other.0
     }
 
+    /// Whether what it is about is no key: a channel.
+    pub const fn is_not_key(self) -> bool {
+        self.has(Self::of(&["not_key"]))
+    }
+
     /// The names, in Redis's order.
     pub fn names(self) -> impl ExactSizeIterator<Item = &'static str> {
         let mut names = NAMES.into_iter().enumerate();

@@ -41,6 +41,7 @@ fn create(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         id => parse_id(id, 0)?,
     };
     let exists = stream.is_some();
+    let entries_read = as_many_as_were_added(entries_read, stream);
     if stream.is_some_and(|stream| stream.group(name).is_some()) {
         return Err(CmdError::text("BUSYGROUP Consumer Group name already exists"));
     }
@@ -78,6 +79,7 @@ fn set_id(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         b"$" => stream.last_id(),
         id => parse_open_id(id, 0)?,
     };
+    let entries_read = as_many_as_were_added(entries_read, Some(stream));
     let op = StreamOp::GroupSetId {
         group: name,
         last_id,
@@ -100,6 +102,12 @@ pub(super) fn stream_with_group<'a>(
         Some(_) => Ok(stream),
         None => Err(no_group(key, name)),
     }
+}
+
+/// No group has read more than was ever added.
+fn as_many_as_were_added(entries_read: Option<u64>, stream: Option<&BigStream>) -> Option<u64> {
+    let added = stream.map_or(0, BigStream::entries_added);
+    entries_read.map(|read| read.min(added))
 }
 
 /// Whether to make the stream, and how many entries the group has read.

@@ -254,14 +254,19 @@ fn beside_any(first: StrRef<'_>, others: &[StrRef<'_>], len: usize, with: fn(u8,
 fn in_one(inputs: &[StrRef<'_>], len: usize) -> Vec<u8> {
     let (mut once, mut more) = (vec![0_u8; len], vec![0_u8; len]);
     for input in inputs {
-        let mut at = 0;
+        let (mut once, mut more) = (&mut once[..], &mut more[..]);
         for piece in input.pieces(0..input.len()) {
-            let seen = once.iter_mut().zip(&mut more).skip(at);
-            seen.zip(piece).for_each(|((once, more), byte)| {
-                *more |= *once & byte;
-                *once |= byte;
-            });
-            at += piece.len();
+            let (Some((ones, ones_behind)), Some((mores, mores_behind))) = (
+                once.split_at_mut_checked(piece.len()),
+                more.split_at_mut_checked(piece.len()),
+            ) else {
+                break;
+            };
+            for ((one, more), byte) in ones.iter_mut().zip(mores).zip(piece) {
+                *more |= *one & byte;
+                *one |= byte;
+            }
+            (once, more) = (ones_behind, mores_behind);
         }
     }
     once.iter().zip(&more).map(|(once, more)| once & !more).collect()

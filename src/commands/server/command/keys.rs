@@ -50,7 +50,7 @@ fn keys_of<'a>(commands: &Table, args: Args<'a>) -> Result<Vec<(&'a [u8], Access
     let spec = command_of(commands, args)
         .ok_or(CmdError::text("ERR Invalid command specified"))?
         .spec;
-    if spec.keys.is_empty() {
+    if spec.keys.iter().all(|key| key.access.is_not_key()) {
         return Err(CmdError::text("ERR The command has no key arguments"));
     }
     if !spec.accepts(args.len()) {
