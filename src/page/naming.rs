@@ -9,8 +9,9 @@ use super::list::ListRef;
 use super::listpack::{EMPTY_BYTES, item_bytes};
 use super::set::SetRef;
 
-/// What the sizes of lists that are negative stand for, bytes; smaller ones mean the last.
-const LIST_BYTES: [usize; 5] = [4096, 8192, 16_384, 32_768, 65_536];
+/// What -1 stands for as the size of a list, bytes; each number below doubles it, down to -5.
+const LIST_BYTES: usize = 4096;
+const LIST_DOUBLINGS_MAX: u64 = 4;
 /// Beside a limit of elements.
 const COUNTED_LIST_BYTES: usize = 8192;
 
@@ -41,8 +42,8 @@ impl Naming {
         let (count_max, bytes_max) = match u64::try_from(size) {
             Ok(count) => (count.max(1), COUNTED_LIST_BYTES),
             Err(_) => {
-                let step = usize::try_from(size.unsigned_abs() - 1).unwrap_or(usize::MAX);
-                (u64::MAX, LIST_BYTES[step.min(LIST_BYTES.len() - 1)])
+                let doublings = (size.unsigned_abs() - 1).min(LIST_DOUBLINGS_MAX);
+                (u64::MAX, LIST_BYTES << doublings)
             }
         };
         let mut bytes = EMPTY_BYTES;
