@@ -49,6 +49,7 @@ Examples:
   lokikv restore --to 2026-11-25T08:00:00Z --from /var/lib/lokikv --into /var/lib/lokikv-then
   lokikv repair /var/lib/lokikv                 what would have to be dropped to make it startable
   lokikv import dump.rdb --data-dir /var/lib/lokikv
+  lokikv import --from redis://:secret@old.example:6379 --verify --data-dir /var/lib/lokikv
   lokikv export --data-dir /var/lib/lokikv dump.rdb
 
 Exit codes:
@@ -105,7 +106,7 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Make a damaged data directory startable by dropping what cannot be read; without --yes it only says what
     Repair(RepairArgs),
-    /// Read what Redis or Valkey has written (dump.rdb, append-only files) into a data directory that no server is using
+    /// Read what Redis or Valkey has written, or copy a running one, into a data directory that no server is using
     Import(ImportArgs),
     /// Write a Redis file from a data directory that no server is using
     Export(ExportArgs),

@@ -7,6 +7,7 @@ use clap::Args;
 use super::cli::{key_and_value, overrides, present_file};
 use super::load::{ConfigError, Loaded, load};
 use super::refusal::ArgumentError;
+use super::server_url::ServerUrl;
 use crate::rdb::Version;
 
 /// Which data directory, and how it is configured.
@@ -42,12 +43,16 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ImportArgs {
     /// What Redis or Valkey has written: dump.rdb, an append-only file, or the folder with its parts and manifest
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
+    pub file: Option<PathBuf>,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a comment here would be the help's")]
     pub place: Place,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a comment here would be the help's")]
+    pub live: LiveArgs,
 
     /// Put all keys into this collection, instead of each database into the one of its number
     #[arg(long, value_name = "NAME")]
@@ -64,6 +69,64 @@ pub struct ImportArgs {
     /// Empty the collections that the file has keys for first
     #[arg(long)]
     pub replace: bool,
+}
+
+/// A running server that is copied, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct LiveArgs {
+    /// Copy a running Redis (7.0 or later) or Valkey instead: redis://[[user]:password@]host[:port][/database], or
+    /// rediss:// over TLS
+    #[arg(long, value_name = "URL")]
+    pub from: Option<ServerUrl>,
+
+    /// Copy into a running LokiKV instead of a data directory
+    #[arg(long, value_name = "URL", requires = "from", conflicts_with_all = ["config", "data_dir", "set"])]
+    pub to: Option<ServerUrl>,
+
+    /// The authorities that certificates of servers must be signed by
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "from",
+        default_value = "/etc/ssl/certs/ca-certificates.crt"
+    )]
+    pub ca: PathBuf,
+
+    /// A certificate to show to servers
+    #[arg(long, value_name = "FILE", requires_all = ["from", "key"])]
+    pub cert: Option<PathBuf>,
+
+    /// The private key of that certificate
+    #[arg(long, value_name = "FILE", requires_all = ["from", "cert"])]
+    pub key: Option<PathBuf>,
+
+    /// How many connections read from the server
+    #[arg(long, value_name = "N", requires = "from", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub connections: u64,
+
+    /// Read no more keys a second than this
+    #[arg(long, value_name = "KEYS_PER_S", requires = "from", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub rate: Option<u64>,
+
+    /// For how long a server that went away, or is loading, is waited for
+    #[arg(long, value_name = "S", requires = "from", default_value_t = 60)]
+    pub retry_s: u64,
+
+    /// Where it is kept how far the copy is [default: lokikv-import.json in the data directory; with --to in the current one]
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub state: Option<PathBuf>,
+
+    /// Compare all keys, values and expiry times with the server's afterwards
+    #[arg(long, requires = "from", conflicts_with = "verify_only")]
+    pub verify: bool,
+
+    /// Compare only, copy nothing
+    #[arg(long, requires = "from")]
+    pub verify_only: bool,
+
+    /// Leave out libraries of functions
+    #[arg(long, requires = "from")]
+    pub without_functions: bool,
 }
 
 /// What to export.

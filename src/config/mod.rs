@@ -29,6 +29,7 @@ pub mod params;
 pub mod refusal;
 pub mod schema;
 pub mod scripts;
+pub mod server_url;
 pub mod share;
 pub mod size;
 pub mod stop;

@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::aof::CommandsError;
+use super::live::LiveError;
 use super::unwritable::Unwritable;
 use crate::checkpoint::CheckpointError;
 use crate::engine::CollectionError;
@@ -27,6 +28,8 @@ pub type Outcome<T> = Result<T, MigrateError>;
 pub enum MigrateError {
     /// It concerns this file.
     OfFile(String, Box<MigrateError>),
+    /// A running server is not copied.
+    Live(LiveError),
     /// It concerns this key.
     OfKey(Vec<u8>, Box<MigrateError>),
     /// A file cannot be read.
@@ -122,6 +125,7 @@ impl fmt::Display for MigrateError {
                     name.escape_ascii()
                 )
             }
+            Self::Live(why) => why.fmt(out),
             Self::Commands(why) => why.fmt(out),
             Self::Unwritable(why) => why.fmt(out),
             Self::Format(error) => error.fmt(out),
@@ -179,6 +183,7 @@ macro_rules! from {
 }
 
 from!(
+    Live LiveError,
     Commands CommandsError,
     Unwritable Unwritable,
     Format rdb::Error,

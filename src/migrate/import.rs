@@ -12,17 +12,12 @@ use super::aof::manifest::{Listed, listed};
 use super::aof::reader::CommandReader;
 use super::aof::replay::Replay;
 use super::file::InputFile;
-use super::library::{check_new, titled};
-use super::offline::Offline;
+use super::library::{put_libraries, titled};
+use super::offline::{Incoming, Offline};
 use super::targets::{Existing, Into, Targets};
 use super::{MigrateError, Observer, Outcome};
 use crate::checkpoint::CheckpointDone;
-use crate::engine::ids::DatabaseId;
-use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::libraries::Library;
-use crate::engine::scope::Scope;
-use crate::engine::txn::Txn;
-use crate::page::Access;
 use crate::rdb::convert::stored;
 use crate::rdb::{Entry, Event, Object, Reader, is_rdb};
 use crate::storage::Disk;
@@ -213,13 +208,11 @@ impl Import<'_> {
 
     fn entry(&mut self, entry: Entry) -> Outcome<()> {
         let collection = self.targets.collection(entry.db)?;
-        let worker = &mut *self.offline.cx.worker.borrow_mut();
         self.counts.seen += 1;
         if self.counts.seen.is_multiple_of(BATCH_KEYS) {
-            worker.submit();
-            worker.refresh_clock();
+            self.offline.turn();
         }
-        let (key, now_ms) = (entry.key, worker.now_ms());
+        let (key, now_ms) = (entry.key, self.offline.cx.worker.borrow().now_ms());
         if entry.expires_at_ms.is_some_and(|at_ms| at_ms <= now_ms as i64) {
             self.counts.expired += 1;
             return Ok(());
@@ -231,24 +224,22 @@ impl Import<'_> {
         if let Object::Stream(stream) = &entry.object {
             self.counts.forgetful += u64::from(stream.producer_ids > 0);
         }
-        let engine = &**self.offline.engine();
-        let stored = stored(entry.object, engine.thresholds(), now_ms)
+        let stored = stored(entry.object, self.offline.engine().thresholds(), now_ms)
             .map_err(|reason| MigrateError::Value(reason).of_key(&key))?;
         let Some(stored) = stored else {
             // A hash all of whose fields have expired.
             self.counts.expired += 1;
             return Ok(());
         };
-        let _pass = worker.enter(engine);
-        let mut scope = Scope::for_key(engine, worker, &collection, collection.key(&key));
-        let mut txn = Txn::new(&mut scope, &collection, true);
-        if self.targets.existing != Existing::Merge && txn.exists(&key) {
+        let incoming = Incoming {
+            key: &key,
+            value: stored.value(),
+            expires_at_ms: entry.expires_at_ms.map(|at_ms| at_ms as u64),
+            idle_s: entry.idle_s,
+        };
+        let may_replace = self.targets.existing == Existing::Merge;
+        if !self.offline.put(&collection, &incoming, may_replace) {
             return Err(MigrateError::Twice(entry.db).of_key(&key));
-        }
-        txn.put(&key, stored.value(), entry.expires_at_ms.map(|at_ms| at_ms as u64));
-        if let Some(idle_s) = entry.idle_s {
-            let idle_s = u32::try_from(idle_s).unwrap_or(u32::MAX);
-            txn.set_access(&key, Access::in_second(now_ms).before(idle_s));
         }
         self.counts.keys += 1;
         Ok(())
@@ -265,23 +256,10 @@ impl Import<'_> {
 
     /// Puts the file's libraries; how many there are.
     fn put_libraries(&mut self) -> Outcome<u64> {
-        let libraries = std::mem::take(&mut self.libraries);
-        if libraries.is_empty() {
-            return Ok(0);
-        }
-        let (engine, existing) = (&**self.offline.engine(), self.targets.existing);
-        self.offline
-            .cx
-            .worker
-            .borrow_mut()
-            .with_exclusive(engine, |worker, pass| {
-                let mut scope = Scope::exclusive(engine, worker, pass);
-                let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
-                if existing == Existing::Refuse {
-                    check_new(&libraries, &txn.libraries())?;
-                }
-                txn.put_libraries(&libraries, existing == Existing::Replace)?;
-                Ok(libraries.len() as u64)
-            })
+        put_libraries(
+            self.offline,
+            self.targets.existing,
+            &std::mem::take(&mut self.libraries),
+        )
     }
 }

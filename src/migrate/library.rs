@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use super::offline::Offline;
+use super::targets::Existing;
 use super::{MigrateError, Outcome};
 use crate::engine::libraries::{Libraries, Library};
 use crate::script::library_name;
@@ -25,7 +27,7 @@ pub fn titled(code: &[u8]) -> Outcome<Library> {
 ///
 /// # Errors
 /// When one is.
-pub fn check_new(new: &[Arc<Library>], there: &Libraries) -> Outcome<()> {
+fn check_new(new: &[Arc<Library>], there: &Libraries) -> Outcome<()> {
     let differs = |library: &&Arc<Library>| {
         let known = there.get(&library.name);
         known.is_some_and(|known| known.code != library.code)
@@ -34,6 +36,23 @@ pub fn check_new(new: &[Arc<Library>], there: &Libraries) -> Outcome<()> {
         Some(library) => Err(MigrateError::HasLibrary(library.name.to_vec())),
         None => Ok(()),
     }
+}
+
+/// Puts them there; how many there are. What is to become of others with their names, or of all others, `existing` says.
+///
+/// # Errors
+/// One is there already, and may not be replaced.
+pub fn put_libraries(offline: &Offline, existing: Existing, libraries: &[Arc<Library>]) -> Outcome<u64> {
+    if libraries.is_empty() {
+        return Ok(0);
+    }
+    offline.exclusively(|txn| {
+        if existing == Existing::Refuse {
+            check_new(libraries, &txn.libraries())?;
+        }
+        txn.put_libraries(libraries, existing == Existing::Replace)?;
+        Ok(libraries.len() as u64)
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! Moving in and out: `lokikv import` reads files of a Redis or a Valkey into a data directory, `lokikv export` writes
-//! one from it.
+//! Moving in and out: `lokikv import` reads files of a Redis or a Valkey into a data directory, or copies a running one;
+//! `lokikv export` writes a file from it.
 //!
 //! **Invariants**
 //! - No server uses the directory meanwhile: it is locked.
-//! - An import shows all at once, by the checkpoint at its end; whatever goes wrong before leaves the directory's data
+//! - An import of files shows all at once, by the checkpoint at its end; whatever goes wrong before leaves the directory's data
 //!   as it was. An export appears under its name when it is whole and synced.
 
 mod aof;
@@ -12,6 +12,7 @@ mod export;
 mod file;
 mod import;
 mod library;
+mod live;
 mod observer;
 mod offline;
 mod run;

@@ -2,6 +2,7 @@
 //!
 //! What changes is not logged: it is in the next checkpoint or nowhere.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +16,13 @@ use crate::commands::table::table;
 use crate::config::core_count;
 use crate::config::{Config, Loaded, Params};
 use crate::engine::Engine;
+use crate::engine::collection::Collection;
+use crate::engine::ids::DatabaseId;
+use crate::engine::keyspace::ExclusiveTxn;
+use crate::engine::scope::Scope;
+use crate::engine::txn::Txn;
 use crate::page::value::STRING_BYTES_MAX;
+use crate::page::{Access, ValueRef};
 use crate::recovery::folders::FolderLocks;
 use crate::recovery::{self, RecoverOptions, Recovered};
 use crate::session::WorkerCx;
@@ -30,6 +37,8 @@ pub struct Offline {
     /// How many numbered databases a server would offer.
     pub databases: u32,
     origin: Origin,
+    /// Whether the checkpointer's thread is there.
+    has_checkpointer: Cell<bool>,
     _locks: FolderLocks,
 }
 
@@ -84,6 +93,7 @@ impl Offline {
         Ok(Self {
             cx: WorkerCx::new(server, worker),
             origin,
+            has_checkpointer: Cell::new(false),
             databases: config.server.databases as u32,
             _locks: locks,
         })
@@ -94,6 +104,50 @@ impl Offline {
         &self.cx.server.engine
     }
 
+    /// Changes collections and libraries as such, alone.
+    ///
+    /// # Errors
+    /// Those of `body`.
+    pub fn exclusively<R>(&self, body: impl FnOnce(&mut ExclusiveTxn<'_, '_>) -> Outcome<R>) -> Outcome<R> {
+        let engine = &**self.engine();
+        self.cx.worker.borrow_mut().with_exclusive(engine, |worker, pass| {
+            let mut scope = Scope::exclusive(engine, worker, pass);
+            body(&mut ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT))
+        })
+    }
+
+    /// Between some changes and others: the time is told anew.
+    pub fn turn(&self) {
+        let worker = &mut *self.cx.worker.borrow_mut();
+        worker.submit();
+        worker.refresh_clock();
+    }
+
+    /// Puts a key into its collection; `false`: there is one already, and `may_replace` is not set.
+    pub fn put(&self, collection: &Arc<Collection>, incoming: &Incoming<'_>, may_replace: bool) -> bool {
+        let Incoming {
+            key,
+            value,
+            expires_at_ms,
+            idle_s,
+        } = *incoming;
+        let engine = &**self.engine();
+        let worker = &mut *self.cx.worker.borrow_mut();
+        let now_ms = worker.now_ms();
+        let _pass = worker.enter(engine);
+        let mut scope = Scope::for_key(engine, worker, collection, collection.key(key));
+        let mut txn = Txn::new(&mut scope, collection, true);
+        if !may_replace && txn.exists(key) {
+            return false;
+        }
+        txn.put(key, value, expires_at_ms);
+        if let Some(idle_s) = idle_s {
+            let idle_s = u32::try_from(idle_s).unwrap_or(u32::MAX);
+            txn.set_access(key, Access::in_second(now_ms).before(idle_s));
+        }
+        true
+    }
+
     /// Makes everything durable.
     ///
     /// # Errors
@@ -101,11 +155,31 @@ impl Offline {
     pub fn checkpoint(&self) -> Outcome<CheckpointDone> {
         self.cx.worker.borrow_mut().submit();
         let checkpoints = &self.cx.server.checkpoints;
-        checkpoints.start(self.origin).map_err(MigrateError::Thread)?;
-        let done = checkpoints.checkpoint_blocking();
-        checkpoints.stop();
-        Ok(done?)
+        if !self.has_checkpointer.get() {
+            checkpoints.start(self.origin).map_err(MigrateError::Thread)?;
+            self.has_checkpointer.set(true);
+        }
+        Ok(checkpoints.checkpoint_blocking()?)
     }
+}
+
+impl Drop for Offline {
+    fn drop(&mut self) {
+        if self.has_checkpointer.get() {
+            self.cx.server.checkpoints.stop();
+        }
+    }
+}
+
+/// A key on its way in.
+#[derive(Clone, Copy)]
+pub struct Incoming<'v> {
+    pub key: &'v [u8],
+    pub value: ValueRef<'v>,
+    /// Unix milliseconds.
+    pub expires_at_ms: Option<u64>,
+    /// How long it was not used, in seconds.
+    pub idle_s: Option<u64>,
 }
 
 /// An engine over what was recovered. Nobody else is there, and there is no log: the checkpoint tells of its settings.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::export::{ExportOptions, export};
 use super::import::{ImportOptions, import};
+use super::live::run_live;
 use super::targets::{Existing, Into};
 use super::{MigrateError, Observer, Offline, Outcome};
 use crate::config::Loaded;
@@ -73,15 +74,15 @@ fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
         (_, true) => Existing::Replace,
         _ => Existing::Refuse,
     };
-    let options = ImportOptions {
-        file: args.file.clone(),
-        into,
-        existing,
+    let mut console = Console(Progress::counting());
+    let file = match (&args.live.from, &args.file) {
+        (Some(from), _) => return run_live(&args.live, from, (into, existing), (loaded, &disk), &mut console),
+        (None, file) => file.clone().unwrap_or_default(),
     };
+    let options = ImportOptions { file, into, existing };
     let dir = loaded.config.storage.data_path();
     let created = disk.create_dir_all(&dir);
     created.map_err(|error| MigrateError::Create(dir.clone(), error))?;
-    let mut console = Console(Progress::counting());
     let offline = Offline::open(loaded, &disk, &mut console)?;
     let done = import(&offline, disk.as_ref(), &options, &mut console)?;
     let libraries = of_libraries(done.libraries);

@@ -11,9 +11,7 @@ use super::{MigrateError, Outcome};
 use crate::engine::collection::Collection;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
-use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::registry::{Slot, numbered_name};
-use crate::engine::scope::Scope;
 
 /// What to do with keys that are there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +53,12 @@ impl<'a> Targets<'a> {
             judged: BTreeSet::new(),
             collections: BTreeMap::new(),
         }
+    }
+
+    /// The same of an import that goes on: it has judged these databases before.
+    pub fn resumed(mut self, judged: &[u64]) -> Self {
+        self.judged.extend(judged);
+        self
     }
 
     /// The file's databases so far.
@@ -140,28 +144,21 @@ impl<'a> Targets<'a> {
     }
 
     fn prepare(&self, id: Option<DatabaseId>, name: &str, kind: Kind) -> Outcome<()> {
-        let engine = &**self.offline.engine();
         let existing = self.existing;
-        self.offline
-            .cx
-            .worker
-            .borrow_mut()
-            .with_exclusive(engine, |worker, pass| {
-                let mut scope = Scope::exclusive(engine, worker, pass);
-                let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
-                let slot = match txn.slot_named(name) {
-                    Some(slot) => slot,
-                    None => txn.create(id, name, kind)?,
-                };
-                let keys = slot.collection.key_count();
-                match existing {
-                    Existing::Refuse if keys > 0 => Err(MigrateError::HasKeys {
-                        name: name.to_owned(),
-                        keys,
-                    }),
-                    Existing::Replace if keys > 0 => Ok(txn.flush(slot.collection.id())?),
-                    _ => Ok(()),
-                }
-            })
+        self.offline.exclusively(|txn| {
+            let slot = match txn.slot_named(name) {
+                Some(slot) => slot,
+                None => txn.create(id, name, kind)?,
+            };
+            let keys = slot.collection.key_count();
+            match existing {
+                Existing::Refuse if keys > 0 => Err(MigrateError::HasKeys {
+                    name: name.to_owned(),
+                    keys,
+                }),
+                Existing::Replace if keys > 0 => Ok(txn.flush(slot.collection.id())?),
+                _ => Ok(()),
+            }
+        })
     }
 }

@@ -1,9 +1,9 @@
-//! A small blocking client for health checks and tools: one request, one reply.
+//! A small blocking client for health checks and tools: one request and its reply, or many that are sent together.
 //!
 //! **Invariants**
 //! - After an error in the middle of a reply the connection is of no use any more; open another.
 
-use redis_protocol::resp2::types::{OwnedFrame as Resp2, Resp2Frame as _};
+use redis_protocol::resp2::types::OwnedFrame as Resp2;
 use redis_protocol::resp3::types::OwnedFrame;
 use redis_protocol::{resp2, resp3};
 use std::io::{self, Read, Write};
@@ -12,15 +12,26 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 const READ_BYTES: usize = 64 * 1024;
+/// Room for replies beyond this is given back.
+const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// A connection to a server.
 pub struct Client {
     stream: Box<dyn Stream>,
+    /// Requests that are not sent yet.
+    queued: Vec<u8>,
     received: Vec<u8>,
+    /// So much of that has been returned.
+    taken: usize,
     resp3: bool,
 }
 
-trait Stream: Read + Write + Send {
+/// What a connection's bytes go through.
+pub trait Stream: Read + Write + Send {
+    /// How long a read or a write may take (`None`: for ever).
+    ///
+    /// # Errors
+    /// `InvalidInput` for a timeout of zero.
     fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
 }
 
@@ -51,11 +62,18 @@ impl Client {
             stream.set_nodelay(true)?;
             Box::new(stream)
         };
-        Ok(Self {
+        Ok(Self::over(stream))
+    }
+
+    /// A client of the server at the other end of `stream`.
+    pub fn over(stream: Box<dyn Stream>) -> Self {
+        Self {
             stream,
+            queued: Vec::new(),
             received: Vec::new(),
+            taken: 0,
             resp3: false,
-        })
+        }
     }
 
     /// How long a read or a write may take (`None`: for ever, as at first).
@@ -87,28 +105,59 @@ impl Client {
         reply
     }
 
-    /// Sends a request without waiting: for pipelines, with as many [`receive`](Self::receive)s to follow.
+    /// Sends a request without waiting, with one [`receive`](Self::receive) to follow.
     ///
     /// # Errors
     /// What the socket gives.
     pub fn send(&mut self, args: &[&[u8]]) -> io::Result<()> {
-        let request = Resp2::Array(args.iter().map(|arg| Resp2::BulkString(arg.to_vec())).collect());
-        let mut bytes = vec![0; request.encode_len(false)];
-        resp2::encode::encode(&mut bytes, &request, false).map_err(invalid)?;
-        self.stream.write_all(&bytes)
+        self.queue(args);
+        self.flush()
     }
 
-    /// Waits for the next reply or push. A reply in many reads is decoded from its start each time: it is meant for
-    /// replies of some MiB at most.
+    /// Puts a request behind those that [`flush`](Self::flush) will send.
+    pub fn queue(&mut self, args: &[&[u8]]) {
+        let mut digits = itoa::Buffer::new();
+        let mut head = |out: &mut Vec<u8>, kind: u8, length: usize| {
+            out.push(kind);
+            out.extend_from_slice(digits.format(length).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        };
+        head(&mut self.queued, b'*', args.len());
+        for arg in args {
+            head(&mut self.queued, b'$', arg.len());
+            self.queued.extend_from_slice(arg);
+            self.queued.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// How many bytes [`flush`](Self::flush) would send.
+    pub fn queued_bytes(&self) -> usize {
+        self.queued.len()
+    }
+
+    /// Sends what was queued. As many [`receive`](Self::receive)s are to follow.
+    ///
+    /// # Errors
+    /// What the socket gives.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let sent = self.stream.write_all(&self.queued).and_then(|()| self.stream.flush());
+        self.queued.clear();
+        sent
+    }
+
+    /// Waits for the next reply or push. A reply of many parts that comes in many reads is decoded from its start each
+    /// time; a string of any length is not.
     ///
     /// # Errors
     /// As for [`call`](Self::call).
     pub fn receive(&mut self) -> io::Result<OwnedFrame> {
         loop {
             if let Some((frame, len)) = self.decode()? {
-                self.received.drain(..len);
+                self.taken += len;
                 return Ok(frame);
             }
+            self.received.drain(..self.taken);
+            self.taken = 0;
             let len = self.received.len();
             self.received.resize(len + READ_BYTES, 0);
             let read = self.stream.read(self.received.get_mut(len..).unwrap_or_default());
@@ -119,17 +168,22 @@ impl Client {
                     "the server closed the connection",
                 ));
             }
+            // One long reply is no reason to keep its room.
+            if self.received.len() < READ_BYTES && self.received.capacity() > KEPT_BYTES_MAX {
+                self.received.shrink_to(READ_BYTES);
+            }
         }
     }
 
     fn decode(&self) -> io::Result<Option<(OwnedFrame, usize)>> {
-        if self.received.is_empty() {
+        let received = self.received.get(self.taken..).unwrap_or_default();
+        if received.is_empty() {
             return Ok(None);
         }
         if self.resp3 {
-            return resp3::decode::complete::decode(&self.received).map_err(invalid);
+            return resp3::decode::complete::decode(received).map_err(invalid);
         }
-        let decoded = resp2::decode::decode(&self.received).map_err(invalid)?;
+        let decoded = resp2::decode::decode(received).map_err(invalid)?;
         Ok(decoded.map(|(frame, len)| (from_resp2(frame), len)))
     }
 }

@@ -18,7 +18,7 @@ mod reply;
 pub use args::{Args, OwnedRequest, Span};
 pub use batch::Batch;
 pub use big_bulk::{BIG_BULK_BYTES, BigBulk};
-pub use client::Client;
+pub use client::{Client, Stream};
 pub use inline::words;
 pub use limits::{ParserLimits, ProtocolError};
 pub use number::parse_i64;

@@ -6,6 +6,7 @@
 //! - A connection keeps what it began with; sessions of what was replaced cannot be resumed.
 
 mod certificate;
+mod client;
 mod context;
 mod error;
 mod files;
@@ -13,5 +14,6 @@ mod live;
 mod sessions;
 
 pub use certificate::{Certificate, common_name};
+pub use client::{Identity, client_config};
 pub use error::TlsError;
 pub use live::{Terms, Tls, Unfinished};

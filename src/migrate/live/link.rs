@@ -1,0 +1,300 @@
+//! Connections to a server that come back when they are lost.
+//!
+//! **Invariants**
+//! - What runs again after a loss must not mind that parts of it were done.
+//! - A server that was never reached is not waited for, but for one that says it is loading.
+
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame as _};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use super::error::LiveError;
+use super::interrupt::Stop;
+use crate::config::server_url::ServerUrl;
+use crate::resp::{Client, Stream};
+
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// A server that says nothing for so long is taken to be dead.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// First words of errors that pass.
+const PASSING: [&str; 4] = ["LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN"];
+const FULL: &str = "ERR max number of clients reached";
+
+/// Why something failed.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The connection is of no use any more.
+    Lost(io::Error),
+    /// The server will do it later.
+    Later(String),
+    /// The server refuses.
+    Refused(String),
+    /// It is not the connection's fault.
+    Ours(LiveError),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl From<LiveError> for Trouble {
+    fn from(error: LiveError) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl Trouble {
+    /// What an error reply is.
+    pub fn of_reply(text: &str) -> Self {
+        let word = text.split(' ').next().unwrap_or_default();
+        if PASSING.contains(&word) || text == FULL {
+            Self::Later(text.to_owned())
+        } else {
+            Self::Refused(text.to_owned())
+        }
+    }
+
+    /// A reply that is none to what was asked.
+    pub fn strange(what: &str) -> Self {
+        Self::Lost(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("the reply to {what} is not understood"),
+        ))
+    }
+}
+
+/// A server, and how it is dealt with.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub url: ServerUrl,
+    pub tls: Option<Arc<ClientConfig>>,
+    /// How long it may be away.
+    pub patience: Duration,
+    pub has_answered: AtomicBool,
+}
+
+/// What a client can select.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Space {
+    Number(u64),
+    Named(String),
+}
+
+/// A connection.
+pub struct Conn {
+    client: Client,
+    selected: Option<Space>,
+    /// What tells the server's process from another one.
+    pub run_id: String,
+    /// Whether reading a key leaves unchanged when it was used.
+    pub is_no_touch: bool,
+}
+
+impl Conn {
+    fn open(endpoint: &Endpoint) -> Result<Self, Trouble> {
+        let client = Client::over(stream(endpoint)?);
+        let mut conn = Self {
+            client,
+            selected: None,
+            run_id: String::new(),
+            is_no_touch: false,
+        };
+        let url = &endpoint.url;
+        if let Some(password) = &url.password {
+            let user = url.user.as_deref();
+            let words = [Some("AUTH"), user, Some(password)];
+            let words: Vec<&[u8]> = words.into_iter().flatten().map(str::as_bytes).collect();
+            conn.ask(&words)?;
+        }
+        // Servers before Redis 7.2 do not know it.
+        conn.is_no_touch = match conn.ask(&[b"CLIENT", b"NO-TOUCH", b"ON"]) {
+            Ok(_) => true,
+            Err(Trouble::Refused(text)) if !text.starts_with("NOAUTH") => false,
+            Err(other) => return Err(other),
+        };
+        let info = conn.info("server")?;
+        conn.run_id = field(&info, "run_id").unwrap_or_default().to_owned();
+        Ok(conn)
+    }
+
+    /// A section of INFO.
+    pub fn info(&mut self, section: &str) -> Result<String, Trouble> {
+        let reply = self.ask(&[b"INFO", section.as_bytes()])?;
+        let text = reply.as_str().ok_or_else(|| Trouble::strange("INFO"))?;
+        Ok(text.to_owned())
+    }
+
+    /// Sends a request; its reply, which is no error.
+    pub fn ask(&mut self, args: &[&[u8]]) -> Result<OwnedFrame, Trouble> {
+        let reply = self.client.call(args)?;
+        match error_of(&reply) {
+            Some(text) => Err(Trouble::of_reply(text)),
+            None => Ok(reply),
+        }
+    }
+
+    /// Selects.
+    pub fn select(&mut self, space: &Space) -> Result<(), Trouble> {
+        if self.selected.as_ref() == Some(space) {
+            return Ok(());
+        }
+        self.selected = None;
+        match space {
+            Space::Number(db) => self.ask(&[b"SELECT", db.to_string().as_bytes()])?,
+            Space::Named(name) => self.ask(&[b"COLLECTION", b"USE", name.as_bytes()])?,
+        };
+        self.selected = Some(space.clone());
+        Ok(())
+    }
+
+    /// Requests that are sent together.
+    pub fn pipeline(&mut self) -> &mut Client {
+        &mut self.client
+    }
+}
+
+/// The text of an error.
+pub fn error_of(reply: &OwnedFrame) -> Option<&str> {
+    match reply {
+        OwnedFrame::SimpleError { data, .. } => Some(data),
+        OwnedFrame::BlobError { data, .. } => std::str::from_utf8(data).ok(),
+        _ => None,
+    }
+}
+
+/// A field of what INFO says.
+pub fn field<'t>(info: &'t str, name: &str) -> Option<&'t str> {
+    let mut lines = info.lines();
+    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+struct TlsStream(StreamOwned<ClientConnection, TcpStream>);
+
+impl io::Read for TlsStream {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out)
+    }
+}
+
+impl io::Write for TlsStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Stream for TlsStream {
+    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        Stream::set_timeout(&self.0.sock, timeout)
+    }
+}
+
+fn stream(endpoint: &Endpoint) -> io::Result<Box<dyn Stream>> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in endpoint.url.socket().to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, CONNECT_MAX) {
+            Ok(socket) => return prepared(socket, endpoint),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn prepared(socket: TcpStream, endpoint: &Endpoint) -> io::Result<Box<dyn Stream>> {
+    socket.set_nodelay(true)?;
+    Stream::set_timeout(&socket, Some(SILENCE_MAX))?;
+    let Some(config) = &endpoint.tls else {
+        return Ok(Box::new(socket));
+    };
+    let name = ServerName::try_from(endpoint.url.host.clone()).map_err(io::Error::other)?;
+    let session = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+    Ok(Box::new(TlsStream(StreamOwned::new(session, socket))))
+}
+
+/// A thread's way to a server.
+pub struct Link<'a> {
+    pub endpoint: &'a Endpoint,
+    stop: &'a Stop,
+    conn: Option<Conn>,
+}
+
+impl<'a> Link<'a> {
+    pub fn new(endpoint: &'a Endpoint, stop: &'a Stop) -> Self {
+        Self {
+            endpoint,
+            stop,
+            conn: None,
+        }
+    }
+
+    fn conn(&mut self) -> Result<&mut Conn, Trouble> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => Conn::open(self.endpoint)?,
+        };
+        Ok(self.conn.insert(conn))
+    }
+
+    /// Does `work`, on further connections if the first is lost; `doing` says what it is.
+    ///
+    /// # Errors
+    /// The server refuses, or is away for too long.
+    pub fn run<T>(
+        &mut self,
+        doing: &'static str,
+        mut work: impl FnMut(&mut Conn) -> Result<T, Trouble>,
+    ) -> Result<T, LiveError> {
+        let mut away_since = None;
+        let mut pause = PAUSE_MIN;
+        loop {
+            self.stop.check()?;
+            let (why, is_gone) = match self.conn().and_then(&mut work) {
+                Ok(done) => {
+                    self.endpoint.has_answered.store(true, Ordering::Relaxed);
+                    return Ok(done);
+                }
+                Err(Trouble::Ours(error)) => {
+                    // Replies may be on their way.
+                    self.conn = None;
+                    return Err(error);
+                }
+                Err(Trouble::Refused(text)) => {
+                    let server = self.endpoint.url.to_string();
+                    return Err(LiveError::Refused { server, doing, text });
+                }
+                Err(Trouble::Later(text)) => (text, false),
+                Err(Trouble::Lost(error)) => (said(&error), true),
+            };
+            self.conn = None;
+            let since: Instant = *away_since.get_or_insert_with(Instant::now);
+            let is_new = is_gone && !self.endpoint.has_answered.load(Ordering::Relaxed);
+            if is_new || since.elapsed() >= self.endpoint.patience {
+                let server = self.endpoint.url.to_string();
+                return Err(LiveError::Lost { server, doing, why });
+            }
+            self.stop.sleep(pause)?;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+}
+
+/// A timeout of a socket is told by an error that says something else.
+fn said(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it does not answer".to_owned(),
+        _ => error.to_string(),
+    }
+}
