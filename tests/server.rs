@@ -64,6 +64,8 @@ mod loading;
 mod memory;
 #[path = "server/monitor.rs"]
 mod monitor;
+#[path = "server/moving.rs"]
+mod moving;
 #[path = "server/newer_commands.rs"]
 mod newer_commands;
 #[path = "server/ordered.rs"]

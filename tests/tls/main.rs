@@ -13,6 +13,7 @@ mod certificates;
 mod client;
 mod exchange;
 mod handshakes;
+mod moving;
 mod pki;
 mod serving;
 #[path = "../support/mod.rs"]

@@ -261,7 +261,11 @@ impl<'a> Link<'a> {
         let mut pause = PAUSE_MIN;
         loop {
             self.stop.check()?;
-            let (why, is_gone) = match self.conn().and_then(&mut work) {
+            let (doing, outcome) = match self.conn() {
+                Ok(conn) => (doing, work(conn)),
+                Err(trouble) => ("connecting", Err(trouble)),
+            };
+            let (why, is_gone) = match outcome {
                 Ok(done) => {
                     self.endpoint.has_answered.store(true, Ordering::Relaxed);
                     return Ok(done);
@@ -272,6 +276,7 @@ impl<'a> Link<'a> {
                     return Err(error);
                 }
                 Err(Trouble::Refused(text)) => {
+                    self.conn = None;
                     let server = self.endpoint.url.to_string();
                     return Err(LiveError::Refused { server, doing, text });
                 }

@@ -1,0 +1,549 @@
+//! `lokikv import --from`: a running server is copied, by this program from itself, and from servers that behave badly.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::args;
+use crate::support::server::signal;
+use crate::support::{Args, Conn, Server, Value};
+
+fn import(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
+    command.arg("import").args(arguments).current_dir(home);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn ended(child: Child) -> (i32, String) {
+    let done = child.wait_with_output().expect("wait");
+    let said = [done.stdout, done.stderr].concat();
+    (
+        done.status.code().unwrap_or(-1),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+fn run(home: &Path, arguments: &[&str]) -> (i32, String) {
+    ended(import(home, arguments).spawn().expect("start lokikv"))
+}
+
+fn runs_well(home: &Path, arguments: &[&str]) -> String {
+    let (code, said) = run(home, arguments);
+    assert_eq!(code, 0, "{arguments:?}: {said}");
+    said
+}
+
+fn fails(home: &Path, arguments: &[&str], why: &str) -> String {
+    let (code, said) = run(home, arguments);
+    assert!(code == 1 && said.contains(why), "{arguments:?}: {code} {said}");
+    said
+}
+
+fn home() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn url(server: &Server) -> String {
+    format!("redis://127.0.0.1:{}", server.port())
+}
+
+fn all_well(conn: &mut Conn, commands: &[Args]) {
+    for (command, reply) in commands.iter().zip(conn.pipeline(commands).expect("run")) {
+        assert!(!reply.is_error(), "{}: {reply}", crate::support::text::join(command));
+    }
+}
+
+/// Keys of all types in two databases, a library, and `count` strings.
+fn fill(conn: &mut Conn, count: usize) {
+    let mut commands = vec![
+        args![
+            "FUNCTION",
+            "LOAD",
+            "#!lua name=lib\nredis.register_function('f', function() return 'called' end)"
+        ],
+        args!["RPUSH", "list", "a", "1", "c"],
+        args!["SADD", "set", "1", "2", "three"],
+        args!["ZADD", "zset", "1.5", "a", "-inf", "b"],
+        args!["HSET", "hash", "f", "1", "g", "2"],
+        args!["HPEXPIREAT", "hash", "4102444800000", "FIELDS", "1", "g"],
+        args!["XADD", "stream", "5-1", "f", "v"],
+        args!["XGROUP", "CREATE", "stream", "group", "0"],
+        args!["XREADGROUP", "GROUP", "group", "c", "STREAMS", "stream", ">"],
+        args!["SET", "timed", "x", "PXAT", "4102444800000"],
+        args!["SET", "large", "x".repeat(3_000_000)],
+        args!["SELECT", "7"],
+        args!["SET", "seventh", "x"],
+        args!["SELECT", "0"],
+    ];
+    commands.extend((0..count).map(|n| args!["SET", format!("k:{n}"), format!("value {n}")]));
+    all_well(conn, &commands);
+}
+
+/// What tells whether all of that is there.
+fn look(conn: &mut Conn, count: usize) -> Vec<Value> {
+    let mut commands = vec![
+        args!["DBSIZE"],
+        args!["FCALL", "f", "0"],
+        args!["LRANGE", "list", "0", "-1"],
+        args!["SORT", "set", "ALPHA"],
+        args!["ZRANGE", "zset", "0", "-1", "WITHSCORES"],
+        args!["HMGET", "hash", "f", "g"],
+        args!["HPEXPIRETIME", "hash", "FIELDS", "2", "f", "g"],
+        args!["XRANGE", "stream", "-", "+"],
+        args!["XPENDING", "stream", "group"],
+        args!["PEXPIRETIME", "timed"],
+        args!["STRLEN", "large"],
+    ];
+    commands.extend((0..count).map(|n| args!["GET", format!("k:{n}")]));
+    commands.extend([args!["SELECT", "7"], args!["GET", "seventh"], args!["SELECT", "0"]]);
+    conn.pipeline(&commands).expect("look")
+}
+
+#[test]
+fn a_server_is_copied_into_a_folder_and_into_a_server() {
+    const COUNT: usize = 3000;
+    let source = Server::lokikv(&[]);
+    fill(&mut source.connect(), COUNT);
+    let expected = look(&mut source.connect(), COUNT);
+    let (home, from) = (home(), url(&source));
+    let keys = COUNT + 8;
+    let said = runs_well(home.path(), &["--from", &from, "--verify", "--data-dir", "data"]);
+    assert!(
+        said.contains(&format!("copied {keys} keys from {from} to data")),
+        "{said}"
+    );
+    assert!(said.contains(&format!("compared {keys} keys: all are alike")), "{said}");
+    assert!(!home.path().join("data/lokikv-import.json").exists());
+    let mut there = Server::lokikv_over(&home.path().join("data"), &[]);
+    there.restart();
+    assert_eq!(look(&mut there.connect(), COUNT), expected);
+    there.kill9();
+
+    let target = Server::lokikv(&[]);
+    let to = url(&target);
+    let both = ["--from", from.as_str(), "--to", &to];
+    let said = runs_well(home.path(), &[&both[..], &["--verify"]].concat());
+    assert!(said.contains(&format!("compared {keys} keys: all are alike")), "{said}");
+    assert_eq!(look(&mut target.connect(), COUNT), expected);
+    assert!(!home.path().join("lokikv-import.json").exists());
+
+    fails(
+        home.path(),
+        &both,
+        "keys already; --merge adds to them, --replace empties it first",
+    );
+    let mut conn = target.connect();
+    all_well(
+        &mut conn,
+        &[
+            args!["SET", "own", "x"],
+            args!["DEL", "k:5"],
+            args!["SET", "k:6", "other"],
+            args!["PERSIST", "timed"],
+        ],
+    );
+    let said = fails(
+        home.path(),
+        &[&both[..], &["--verify-only"]].concat(),
+        "1 are missing; 2 are different; 1 are there only",
+    );
+    for named in [
+        "\"k:5\": it is missing",
+        "\"k:6\": it is different",
+        "\"timed\": it is different",
+        "\"own\": the target alone",
+    ] {
+        assert!(said.contains(named), "{said}");
+    }
+    // What is there besides is no fault of a merge.
+    let said = runs_well(home.path(), &[&both[..], &["--merge", "--verify"]].concat());
+    assert!(said.contains("all are alike"), "{said}");
+    assert_eq!(conn.call(&["GET", "own"]), Value::bulk("x"));
+    runs_well(home.path(), &[&both[..], &["--replace", "--verify"]].concat());
+    assert_eq!(look(&mut conn, COUNT), expected);
+}
+
+#[test]
+fn one_database_goes_into_a_collection() {
+    let (source, target, home) = (Server::lokikv(&[]), Server::lokikv(&[]), home());
+    fill(&mut source.connect(), 10);
+    let (from, to) = (url(&source), url(&target));
+    let into = ["--into-collection", "there", "--kind", "bcust", "--verify"];
+    fails(
+        home.path(),
+        &[&["--from", &from, "--data-dir", "data"], &into[..]].concat(),
+        "keys of several databases",
+    );
+    let from = format!("{from}/7");
+    let said = runs_well(
+        home.path(),
+        &[&["--from", &from, "--data-dir", "data"], &into[..]].concat(),
+    );
+    assert!(said.contains("compared 1 keys: all are alike"), "{said}");
+    runs_well(home.path(), &[&["--from", &from, "--to", &to], &into[..]].concat());
+    let mut conn = target.connect();
+    assert_eq!(conn.call(&["COLLECTION", "USE", "there"]), Value::ok());
+    assert_eq!(conn.call(&["GET", "seventh"]), Value::bulk("x"));
+}
+
+#[test]
+fn who_may_not_is_told_why() {
+    let source = Server::lokikv(&[]);
+    let (home, port) = (home(), source.port());
+    all_well(
+        &mut source.connect(),
+        &[
+            args!["SET", "a", "1"],
+            args!["ACL", "SETUSER", "reader", "on", ">secret", "~*", "+@all"],
+            args!["ACL", "SETUSER", "blind", "on", ">secret", "~*", "+@all", "-dump"],
+            args!["ACL", "SETUSER", "simple", "on", ">secret", "~*", "+@all", "-function"],
+        ],
+    );
+    let import = |login: &str| format!("redis://{login}@127.0.0.1:{port}");
+    let place = ["--data-dir", "data"];
+    for (login, why) in [
+        (
+            "reader:wrong",
+            "connecting is refused: WRONGPASS invalid username-password pair or user is disabled.",
+        ),
+        (":wrong", "connecting is refused: "),
+        ("blind:secret", "DUMP is refused: NOPERM "),
+        (
+            "simple:secret",
+            "FUNCTION DUMP (--without-functions goes without) is refused: NOPERM ",
+        ),
+    ] {
+        let said = fails(home.path(), &[&["--from", &import(login)], &place[..]].concat(), why);
+        assert!(!said.contains("secret"), "{said}");
+    }
+    runs_well(
+        home.path(),
+        &[&["--from", &import("reader:secret")], &place[..]].concat(),
+    );
+    let from = import("simple:secret");
+    runs_well(
+        home.path(),
+        &[&["--from", &from, "--merge", "--without-functions"], &place[..]].concat(),
+    );
+    // Where nobody listens, nobody is waited for.
+    let begun = Instant::now();
+    let free = crate::support::server::free_port();
+    fails(
+        home.path(),
+        &["--from", &format!("redis://127.0.0.1:{free}"), "--data-dir", "data"],
+        "connecting: ",
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+/// Waits until the state file says that something is there.
+fn wait_for(path: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !path.exists() {
+        assert!(Instant::now() < deadline, "no {}", path.display());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// So many keys that a copy at this rate takes some seconds.
+const SLOW: (usize, &str) = (20_000, "8000");
+
+#[test]
+fn a_copy_that_was_interrupted_goes_on() {
+    let source = Server::lokikv(&[]);
+    fill(&mut source.connect(), SLOW.0);
+    let expected = look(&mut source.connect(), SLOW.0);
+    let (home, from) = (home(), url(&source));
+    let begin = |more: &[&str]| {
+        let arguments = [&["--from", &from, "--rate", SLOW.1], more].concat();
+        import(home.path(), &arguments).spawn().expect("start lokikv")
+    };
+    // Into a folder: it keeps what it has when it is asked to end.
+    let child = begin(&["--data-dir", "data"]);
+    std::thread::sleep(Duration::from_millis(1500));
+    signal(child.id(), libc::SIGINT);
+    let (code, said) = ended(child);
+    assert!(
+        code == 1 && said.contains("interrupted; the same command goes on from here"),
+        "{code} {said}"
+    );
+    let state = home.path().join("data/lokikv-import.json");
+    assert!(state.exists());
+    let other = format!("{from}/0");
+    fails(
+        home.path(),
+        &["--from", &other, "--data-dir", "data"],
+        "it tells how far another copy is",
+    );
+    let said = runs_well(home.path(), &["--from", &from, "--data-dir", "data", "--verify"]);
+    let copied = number_behind(&said, "copied ");
+    assert!(copied < SLOW.0 && said.contains("all are alike"), "{said}");
+    assert!(!state.exists());
+    let mut there = Server::lokikv_over(&home.path().join("data"), &[]);
+    there.restart();
+    assert_eq!(look(&mut there.connect(), SLOW.0), expected);
+
+    // Into a server: even if it was killed.
+    let target = Server::lokikv(&[]);
+    let to = url(&target);
+    let mut child = begin(&["--to", &to]);
+    wait_for(&home.path().join("lokikv-import.json"));
+    std::thread::sleep(Duration::from_millis(1500));
+    child.kill().expect("kill");
+    ended(child);
+    let said = runs_well(home.path(), &["--from", &from, "--to", &to, "--verify"]);
+    assert!(
+        number_behind(&said, "copied ") < SLOW.0 && said.contains("all are alike"),
+        "{said}"
+    );
+    assert_eq!(look(&mut target.connect(), SLOW.0), expected);
+}
+
+fn number_behind(text: &str, before: &str) -> usize {
+    let rest = text
+        .split(before)
+        .nth(1)
+        .unwrap_or_else(|| panic!("no {before:?} in {text}"));
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().expect("a number")
+}
+
+#[test]
+fn a_source_that_dies_is_waited_for_then_given_up() {
+    let mut source = Server::lokikv(&["wal.fsync=always"]);
+    fill(&mut source.connect(), SLOW.0);
+    let (home, from) = (home(), url(&source));
+    let begin = |retry_s: &str| {
+        let arguments = [
+            "--from",
+            &from,
+            "--data-dir",
+            "data",
+            "--rate",
+            SLOW.1,
+            "--verify",
+            "--retry-s",
+            retry_s,
+        ];
+        let child = import(home.path(), &arguments).spawn().expect("start lokikv");
+        std::thread::sleep(Duration::from_millis(1500));
+        child
+    };
+    let child = begin("1");
+    source.kill9();
+    let (code, said) = ended(child);
+    assert!(
+        code == 1 && said.contains("; the same command goes on from here"),
+        "{code} {said}"
+    );
+    assert!(home.path().join("data/lokikv-import.json").exists());
+    source.restart();
+    // Another process has other cursors: its databases are read from the start. It dies once more, and comes back.
+    assert_eq!(from, url(&source));
+    let child = begin("60");
+    source.kill9();
+    source.restart();
+    assert_eq!(from, url(&source));
+    let (code, said) = ended(child);
+    assert!(code == 0 && said.contains("all are alike"), "{code} {said}");
+}
+
+/// A server that has some keys and answers by a script.
+struct Fake {
+    listener: TcpListener,
+    keys: Vec<(&'static str, Option<Vec<u8>>)>,
+    /// How many connections it has served.
+    connections: AtomicUsize,
+    /// Whether it says that it is loading.
+    is_loading: AtomicBool,
+    /// How many DUMPs it answers before it closes a connection, once.
+    dies_after: AtomicUsize,
+    asked: Mutex<BTreeSet<String>>,
+}
+
+impl Fake {
+    fn start(keys: Vec<(&'static str, Option<Vec<u8>>)>) -> (Arc<Self>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let url = format!("redis://{}", listener.local_addr().expect("an address"));
+        let fake = Arc::new(Self {
+            listener,
+            keys,
+            connections: AtomicUsize::new(0),
+            is_loading: AtomicBool::new(false),
+            dies_after: AtomicUsize::new(usize::MAX),
+            asked: Mutex::default(),
+        });
+        let serving = Arc::clone(&fake);
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = serving.listener.accept() {
+                let serving = Arc::clone(&serving);
+                serving.connections.fetch_add(1, Ordering::Relaxed);
+                std::thread::spawn(move || serving.serve(stream));
+            }
+        });
+        (fake, url)
+    }
+
+    fn serve(&self, stream: TcpStream) {
+        let mut reader = BufReader::new(stream.try_clone().expect("clone"));
+        let mut writer = stream;
+        while let Some(words) = request(&mut reader) {
+            let Some(reply) = self.reply(&words) else { return };
+            if writer.write_all(&reply).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn reply(&self, words: &[String]) -> Option<Vec<u8>> {
+        let bulk = |bytes: &[u8]| [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+        let payload = |key: &str| {
+            self.keys
+                .iter()
+                .find(|(name, _)| *name == key)
+                .and_then(|(_, payload)| payload.clone())
+        };
+        let word = |at: usize| words.get(at).map_or("", String::as_str);
+        self.asked.lock().expect("no panic").insert(word(0).to_owned());
+        Some(match (word(0), word(1)) {
+            ("CLIENT", _) => b"-ERR unknown subcommand\r\n".to_vec(),
+            ("INFO", "server") => bulk(b"# Server\r\nrun_id:abc\r\n"),
+            ("INFO", "memory") => bulk(b"maxmemory_policy:noeviction\r\n"),
+            (_, _) if self.is_loading.load(Ordering::Relaxed) => {
+                b"-LOADING Redis is loading the dataset in memory\r\n".to_vec()
+            }
+            ("INFO", _) => bulk(format!("# Keyspace\r\ndb0:keys={},expires=0\r\n", self.keys.len()).as_bytes()),
+            ("TIME", _) => {
+                let now_s = (crate::support::now_ms() / 1000).to_string();
+                [b"*2\r\n".to_vec(), bulk(now_s.as_bytes()), bulk(b"0")].concat()
+            }
+            ("SELECT", _) => b"+OK\r\n".to_vec(),
+            ("SCAN", _) => {
+                let mut reply = [
+                    b"*2\r\n".to_vec(),
+                    bulk(b"0"),
+                    format!("*{}\r\n", self.keys.len()).into_bytes(),
+                ]
+                .concat();
+                for (key, _) in &self.keys {
+                    reply.extend(bulk(key.as_bytes()));
+                }
+                reply
+            }
+            ("DUMP", key) => {
+                if self.dies_after.fetch_sub(1, Ordering::Relaxed) == 0 {
+                    self.dies_after.store(usize::MAX, Ordering::Relaxed);
+                    return None;
+                }
+                payload(key).map_or(b"$-1\r\n".to_vec(), |payload| bulk(&payload))
+            }
+            ("PEXPIRETIME", key) => payload(key).map_or(b":-2\r\n".to_vec(), |_| b":-1\r\n".to_vec()),
+            ("EXISTS", _) => b":1\r\n".to_vec(),
+            _ => b"-ERR unknown command\r\n".to_vec(),
+        })
+    }
+}
+
+fn request(reader: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
+    let mut length = || -> Option<usize> {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        line.trim_end().get(1..)?.parse().ok()
+    };
+    let count = length()?;
+    let mut words = Vec::new();
+    for _ in 0..count {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let length: usize = line.trim_end().get(1..)?.parse().ok()?;
+        let mut bytes = vec![0; length + 2];
+        reader.read_exact(&mut bytes).ok()?;
+        bytes.truncate(length);
+        words.push(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    Some(words)
+}
+
+/// Payloads that are right, of a newer version, damaged, and of a type that is none.
+fn payloads() -> Vec<(&'static str, Option<Vec<u8>>)> {
+    let server = Server::lokikv(&[]);
+    let mut conn = server.connect();
+    all_well(&mut conn, &[args!["SET", "a", "text"]]);
+    let good = conn.call(&["DUMP", "a"]).bytes().expect("a payload").to_vec();
+    let mut newer = good.clone();
+    let at = newer.len() - 10;
+    newer[at] = 99;
+    let mut torn = good.clone();
+    torn[2] ^= 1;
+    vec![
+        ("good", Some(good)),
+        ("newer", Some(newer)),
+        ("torn", Some(torn)),
+        ("gone", None),
+    ]
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_goes_on() {
+    let (_fake, from) = Fake::start(payloads());
+    let (home, target) = (home(), Server::lokikv(&[]));
+    let to = url(&target);
+    for place in [["--data-dir", "data"], ["--to", &to]] {
+        let said = fails(
+            home.path(),
+            &[&["--from", &from, "--without-functions"], &place[..]].concat(),
+            "copied 1 keys from ",
+        );
+        for part in [
+            "; 1 were gone before they were read; 2 cannot be read and are left out",
+            "database 0: key \"newer\": type 0, version 99, 16 bytes: this version of payloads is not known",
+            "database 0: key \"torn\": type 0, version ",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    assert_eq!(target.connect().call(&["GET", "good"]), Value::bulk("text"));
+}
+
+#[test]
+fn a_source_that_is_loading_is_waited_for_and_one_that_breaks_off_is_asked_again() {
+    let good = payloads().swap_remove(0).1;
+    let (fake, from) = Fake::start(vec![("a", good.clone()), ("b", good.clone()), ("c", good)]);
+    let home = home();
+    let arguments = [
+        "--from",
+        from.as_str(),
+        "--data-dir",
+        "data",
+        "--connections",
+        "1",
+        "--without-functions",
+        "--verify",
+    ];
+    fake.is_loading.store(true, Ordering::Relaxed);
+    let said = fails(
+        home.path(),
+        &[&arguments[..], &["--retry-s", "0"]].concat(),
+        "INFO: LOADING Redis is loading",
+    );
+    assert!(!said.contains("goes on"), "{said}");
+    let child = import(home.path(), &arguments).spawn().expect("start lokikv");
+    std::thread::sleep(Duration::from_millis(500));
+    fake.dies_after.store(1, Ordering::Relaxed);
+    fake.is_loading.store(false, Ordering::Relaxed);
+    let (code, said) = ended(child);
+    assert!(
+        code == 0 && said.contains("compared 3 keys: all are alike"),
+        "{code} {said}"
+    );
+    assert!(fake.connections.load(Ordering::Relaxed) > 3);
+    assert!(fake.asked.lock().expect("no panic").contains("DUMP"));
+}
