@@ -11,8 +11,8 @@ _ROW = re.compile(r"^\| \[[^]]+\]\((tests/peers/[^)]+)\)[^|]*\| ([^|]+) \| [^|]+
 
 def listed() -> list[str]:
     """The scripts of run's arrays of applications."""
-    arrays = re.findall(r"^\w*APPLICATIONS=\((.*?)^\)", RUN, re.MULTILINE | re.DOTALL)
-    return re.findall(r"[\w/]+\.(?:py|mjs|rb|c|go|lua|php|pl|sh)\b", "\n".join(arrays))
+    arrays = re.findall(r"^\w*APPLICATIONS=\((.*?)\)$", RUN, re.MULTILINE | re.DOTALL)
+    return re.findall(r"[\w/]+\.(?:py|mjs|rb|rs|c|go|lua|php|pl|sh)\b", "\n".join(arrays))
 
 
 class Table(unittest.TestCase):
@@ -30,8 +30,9 @@ class Table(unittest.TestCase):
 
     def test_versions_are_those_that_are_installed(self) -> None:
         pinned = RUN + "".join(path.read_text() for path in (ROOT / "tests" / "peers").glob("requirements*.txt"))
+        pinned += (ROOT / "tests" / "peers" / "apps" / "rust" / "Cargo.toml").read_text()
         versions = set(re.findall(r"(?<=[=@])\d[\w.]*", pinned))
-        ours = {path: text for path, text in self.rows.items() if path.endswith((".py", ".mjs"))}
+        ours = {path: text for path, text in self.rows.items() if path.endswith((".py", ".mjs", ".rs"))}
         named = {path: set(re.findall(r"\d[\w.]*", text)) for path, text in ours.items()}
         self.assertEqual({path: found - versions for path, found in named.items() if not found or found - versions}, {})
 

@@ -107,7 +107,7 @@ pub enum Command {
     /// Make a damaged data directory startable by dropping what cannot be read; without --yes it only says what
     Repair(RepairArgs),
     /// Read what Redis or Valkey has written, or copy a running one, into a data directory that no server is using
-    Import(ImportArgs),
+    Import(Box<ImportArgs>),
     /// Write a Redis file from a data directory that no server is using
     Export(ExportArgs),
 }

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(url.password.as_deref(), Some("a@b:/c"));
         assert_eq!(url.to_string(), "rediss://db.example:7000/3");
         let url = parsed("valkey://:secret@[::1]:1/");
-        assert_eq!((url.socket(), url.user), (("::1", 1), None));
+        assert_eq!((url.socket(), &url.user), (("::1", 1), &None));
         assert_eq!(format!("{url:?}"), "redis://[::1]:1");
     }
 

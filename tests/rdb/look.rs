@@ -25,8 +25,7 @@ pub fn dataset(conn: &mut Conn) -> Dataset {
     all
 }
 
-/// All that commands tell about a key.
-pub fn describe(conn: &mut Conn, key: &[u8]) -> String {
+fn describe(conn: &mut Conn, key: &[u8]) -> String {
     let kind = conn.call(&args!["TYPE", key]).text();
     let mut commands: Vec<Args> = vec![args!["PEXPIRETIME", key], args!["OBJECT", "ENCODING", key]];
     commands.extend(match kind.as_str() {

@@ -1,5 +1,7 @@
 //! The copy itself: from the lanes into the target, with the state behind it.
 
+use std::time::{Duration, Instant};
+
 use super::error::LiveError;
 use super::fetch::{Fetcher, Uses, Value, named};
 use super::folder::{Folder, Prepared, prepare};
@@ -12,8 +14,6 @@ use crate::engine::worker::unix_ms;
 use crate::migrate::{Observer, Outcome};
 use crate::page::thresholds::Thresholds;
 use crate::rdb::convert::Stored;
-
-use std::time::{Duration, Instant};
 
 /// Keys travel together up to so many bytes.
 const PART_BYTES: usize = 1 << 20;
@@ -174,9 +174,8 @@ impl Run {
         let (sum, more) = (&mut self.counts, &part.counts);
         for text in &part.unreadable {
             sum.unreadable += 1;
-            match sum.unreadable {
-                ..=NAMED_MAX => observer.note(&format!("{text} (left out)")),
-                _ => {}
+            if sum.unreadable <= NAMED_MAX {
+                observer.note(&format!("{text} (left out)"));
             }
         }
         sum.copied += more.copied;

@@ -16,7 +16,7 @@ const WINDOW_KEYS_FIRST: usize = 16;
 /// So much is sent before replies are read: it fits into the buffers of sockets, so that nobody waits for the other.
 const REQUEST_BYTES_MAX: usize = 32 << 10;
 /// What a payload ends with: its version and a checksum.
-const FOOTER_BYTES: usize = 10;
+pub const FOOTER_BYTES: usize = 10;
 
 /// What is asked about how keys are used, by what the source's policy of eviction looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,6 +34,9 @@ pub struct Folder<'a> {
     saving: Duration,
 }
 
+/// A value and when it expires (Unix milliseconds), if there is one.
+pub type Seen = Option<(Object, Option<u64>)>;
+
 /// A key on its way in.
 pub struct Prepared {
     pub key: Vec<u8>,
@@ -116,14 +119,14 @@ impl<'a> Folder<'a> {
     }
 
     /// Values as they are now, and when they expire.
-    pub fn look(&mut self, db: u64, keys: &[Vec<u8>]) -> Outcome<Vec<Option<(Object, Option<u64>)>>> {
+    pub fn look(&mut self, db: u64, keys: &[Vec<u8>]) -> Outcome<Vec<Seen>> {
         let collection = self.targets.collection(db)?;
         self.offline.turn();
         keys.iter().map(|key| look_at(self.offline, &collection, key)).collect()
     }
 }
 
-fn look_at(offline: &Offline, collection: &Arc<Collection>, key: &[u8]) -> Outcome<Option<(Object, Option<u64>)>> {
+fn look_at(offline: &Offline, collection: &Arc<Collection>, key: &[u8]) -> Outcome<Seen> {
     let engine = &**offline.engine();
     let worker = &mut *offline.cx.worker.borrow_mut();
     let now_ms = worker.now_ms();

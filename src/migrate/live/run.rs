@@ -82,8 +82,8 @@ pub fn run_live(
             };
             let (file, state, is_resumed) = place.open(&job, disk.as_ref())?;
             let server = ServerTarget::new(&target, &into, existing, &state.ready);
-            if !args.verify_only && !args.without_functions {
-                server.push_libraries(&mut Link::new(&target, &stop), &functions(&job)?, is_resumed)?;
+            if !args.verify_only {
+                job.begin_server(&server, is_resumed)?;
             }
             job.run(
                 &mut Target::Server(&server),
@@ -93,7 +93,7 @@ pub fn run_live(
                 observer,
             )
         }
-        None => job.into_folder((into, existing), (loaded, disk), observer),
+        None => job.run_into_folder((into, existing), (loaded, disk), observer),
     }
 }
 
@@ -180,7 +180,19 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn into_folder(
+    /// Whatever stands against the copy is to show before anything is copied.
+    fn begin_server(&self, server: &ServerTarget<'_>, is_resumed: bool) -> Outcome<()> {
+        let mut link = Link::new(server.endpoint, self.stop);
+        for db in &self.found.databases {
+            server.prepare(&mut link, *db)?;
+        }
+        if !self.args.without_functions {
+            server.push_libraries(&mut link, &functions(self)?, is_resumed)?;
+        }
+        Ok(())
+    }
+
+    fn run_into_folder(
         &self,
         (into, existing): (Into, Existing),
         (loaded, disk): (Loaded, &Arc<dyn Disk>),

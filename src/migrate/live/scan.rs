@@ -47,6 +47,9 @@ pub struct Scanner {
     progress: Mutex<Progress>,
 }
 
+/// Some keys of a database.
+type Found = (u64, Vec<Vec<u8>>);
+
 #[derive(Debug)]
 struct Progress {
     position: Position,
@@ -96,7 +99,7 @@ impl Scanner {
 }
 
 impl Progress {
-    fn step(&mut self, conn: &mut Conn, only: Option<u64>) -> Result<Option<(u64, Vec<Vec<u8>>)>, Trouble> {
+    fn step(&mut self, conn: &mut Conn, only: Option<u64>) -> Result<Option<Found>, Trouble> {
         let position = &mut self.position;
         if position.run_id != conn.run_id {
             position.run_id.clone_from(&conn.run_id);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use parking_lot::Mutex;
 
 use super::error::LiveError;
-use super::fetch::{Uses, Value, decode, named, number};
+use super::fetch::{FOOTER_BYTES, Uses, Value, decode, named, number};
 use super::link::{Conn, Endpoint, Link, Space, Trouble, error_of};
 use crate::migrate::targets::{Existing, Into};
 
@@ -132,9 +132,14 @@ impl<'a> ServerTarget<'a> {
 
     /// Puts libraries of functions there.
     pub fn push_libraries(&self, link: &mut Link<'_>, payload: &[u8], is_resumed: bool) -> Result<(), LiveError> {
+        if payload.len() <= FOOTER_BYTES {
+            // There are none: so those that are there stay.
+            return Ok(());
+        }
         let policy: &[u8] = match self.existing {
             Existing::Refuse if !is_resumed => b"APPEND",
-            _ => b"REPLACE",
+            Existing::Refuse | Existing::Merge => b"REPLACE",
+            Existing::Replace => b"FLUSH",
         };
         link.run("FUNCTION RESTORE", |conn| {
             conn.ask(&[b"FUNCTION", b"RESTORE", payload, policy]).map(drop)

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::copy::Target;
+use super::error::LiveError;
 use super::fetch::{Fetcher, Uses, Value, decode, named, number};
-use super::folder::Folder;
+use super::folder::{Folder, Seen};
 use super::link::{Conn, Link, Space, Trouble, error_of};
 use super::pool::{News, Outlet, Shared, pull};
 use super::same::are_same;
@@ -18,9 +20,6 @@ use super::server::ServerTarget;
 use crate::engine::worker::unix_ms;
 use crate::migrate::{Observer, Outcome};
 use crate::rdb::Object;
-
-use super::copy::Target;
-use super::error::LiveError;
 
 /// Expiry times may differ by so much.
 const TOLERANCE_MS: u64 = 1000;
@@ -58,8 +57,6 @@ impl Verdict {
         self.missing + self.different + self.surplus + self.unreadable == 0
     }
 }
-
-type Seen = Option<(Object, Option<u64>)>;
 
 /// Keys of one database of the source with their values.
 struct Batch {
