@@ -23,4 +23,5 @@ mod look;
 mod mutants;
 mod payloads;
 mod place;
+mod sizes;
 mod tools;
