@@ -126,7 +126,7 @@ pub struct LiveArgs {
 
     /// Leave out libraries of functions
     #[arg(long, requires = "from")]
-    pub without_functions: bool,
+    pub skip_functions: bool,
 }
 
 /// What to export.

@@ -218,7 +218,7 @@ fn who_may_not_is_told_why() {
         ("blind:secret", "DUMP is refused: NOPERM "),
         (
             "simple:secret",
-            "FUNCTION DUMP (--without-functions goes without) is refused: NOPERM ",
+            "FUNCTION DUMP (--skip-functions leaves it out) is refused: NOPERM ",
         ),
     ] {
         let said = fails(home.path(), &[&["--from", &import(login)], &place[..]].concat(), why);
@@ -231,7 +231,7 @@ fn who_may_not_is_told_why() {
     let from = import("simple:secret");
     runs_well(
         home.path(),
-        &[&["--from", &from, "--merge", "--without-functions"], &place[..]].concat(),
+        &[&["--from", &from, "--merge", "--skip-functions"], &place[..]].concat(),
     );
     // Where nobody listens, nobody is waited for.
     let begun = Instant::now();
@@ -499,7 +499,7 @@ fn what_cannot_be_read_is_named_and_the_rest_goes_on() {
     for place in [["--data-dir", "data"], ["--to", &to]] {
         let said = fails(
             home.path(),
-            &[&["--from", &from, "--without-functions"], &place[..]].concat(),
+            &[&["--from", &from, "--skip-functions"], &place[..]].concat(),
             "copied 1 keys from ",
         );
         for part in [
@@ -525,7 +525,7 @@ fn a_source_that_is_loading_is_waited_for_and_one_that_breaks_off_is_asked_again
         "data",
         "--connections",
         "1",
-        "--without-functions",
+        "--skip-functions",
         "--verify",
     ];
     fake.is_loading.store(true, Ordering::Relaxed);

@@ -50,7 +50,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Another one, which ends when this one does, or by itself.
+    /// Sets it.
     pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame as _};
 use rustls::ClientConfig;
@@ -164,7 +164,7 @@ fn survey(link: &mut Link<'_>, from: &ServerUrl, observer: &mut dyn Observer) ->
 /// The libraries of functions, as a payload.
 fn functions(job: &Job<'_>) -> Outcome<Vec<u8>> {
     let mut link = Link::new(job.source, job.stop);
-    let payload = link.run("FUNCTION DUMP (--without-functions goes without)", |conn| {
+    let payload = link.run("FUNCTION DUMP (--skip-functions leaves it out)", |conn| {
         let reply = conn.ask(&[b"FUNCTION", b"DUMP"])?;
         bytes_of(reply).ok_or_else(|| Trouble::strange("FUNCTION DUMP"))
     })?;
@@ -186,7 +186,7 @@ impl Job<'_> {
         for db in &self.found.databases {
             server.prepare(&mut link, *db)?;
         }
-        if !self.args.without_functions {
+        if !self.args.skip_functions {
             server.push_libraries(&mut link, &functions(self)?, is_resumed)?;
         }
         Ok(())
@@ -216,7 +216,7 @@ impl Job<'_> {
             // Whatever stands against it is to show before hours have passed.
             folder.targets.collection(*db)?;
         }
-        if !self.args.verify_only && !self.args.without_functions {
+        if !self.args.verify_only && !self.args.skip_functions {
             folder.take_libraries(&functions(self)?)?;
         }
         self.run(
@@ -243,13 +243,14 @@ impl Job<'_> {
         if !self.args.verify_only {
             let scanner = Scanner::new(only, state.position.clone());
             let how = (self.found.uses, self.found.keys);
+            let begun = Instant::now();
             let counts = copy(&self.shared(&scanner), target, (&mut state, file), how, observer)?;
             if let Target::Folder(folder) = target {
                 folder.save(&mut state, file)?;
             }
             file.remove()?;
             is_whole = counts.unreadable == 0;
-            said.push(of_counts(counts, &self.source.url, name));
+            said.push(of_counts(counts, &self.source.url, name, begun.elapsed()));
         }
         if self.args.verify || self.args.verify_only {
             let scanner = Scanner::new(only, Position::default());
@@ -288,8 +289,13 @@ fn data_dir(config: &Config, disk: &dyn Disk, must_exist: bool) -> Outcome<PathB
     Ok(dir)
 }
 
-fn of_counts(counts: Counts, from: &ServerUrl, to: &str) -> String {
-    let mut text = format!("copied {} keys from {from} to {to}", counts.copied);
+fn of_counts(counts: Counts, from: &ServerUrl, to: &str, time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let rate = counts.copied as f64 / seconds.max(0.001);
+    let mut text = format!(
+        "copied {} keys from {from} to {to} within {seconds:.1} s, {rate:.0} a second",
+        counts.copied
+    );
     for (count, what) in [
         (counts.vanished, "were gone before they were read"),
         (counts.expired, "had expired"),
