@@ -17,9 +17,10 @@ use crate::support::server::signal;
 use crate::support::{Args, Conn, Server, Value, env_number};
 
 /// A program, and the version of files that it loads.
-type Peer = (fn(&[&str]) -> Server, &'static str);
+pub type Peer = (fn(&[&str]) -> Server, &'static str);
 
-const PEERS: [Peer; 3] = [
+/// All of them.
+pub const PEERS: [Peer; 3] = [
     (Server::redis, "10"),
     (Server::redis8, "12"),
     (Server::valkey, "valkey"),

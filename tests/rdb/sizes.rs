@@ -10,10 +10,12 @@ use crate::args;
 use crate::families::fill_more;
 use crate::fill::fill;
 use crate::format::started_with;
+use crate::live::PEERS;
 use crate::place::Place;
-use crate::support::{Conn, Rng, Server, Value, env_number};
+use crate::support::{Conn, Rng, Value, env_number};
 
 /// Runs lokikv there; how long that took, and how much memory it needed at most.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it")]
 fn measured(place: &Place, arguments: &[&str]) -> (Duration, u64) {
     let begun = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
@@ -60,12 +62,7 @@ fn fill_up(conn: &mut Conn, bytes: u64) {
 #[test]
 fn large_files_come_in_and_go_out() {
     let bytes = env_number("LOKIKV_FILE_MIB", 4) << 20;
-    let peers: [(fn(&[&str]) -> Server, &str); 3] = [
-        (Server::redis, "10"),
-        (Server::redis8, "12"),
-        (Server::valkey, "valkey"),
-    ];
-    for (start, version) in peers {
+    for (start, version) in PEERS {
         let source = start(&[]);
         let mut conn = source.connect();
         fill(&mut conn);
