@@ -111,7 +111,7 @@ fn fill_cold(conn: &mut Conn, count: usize) {
             ],
             1 => args!["HSET", key, "f", n.to_string(), "g", "x".repeat(n % 90)],
             2 => args!["RPUSH", key, "a", n.to_string(), "b"],
-            3 => args!["ZADD", key, n.to_string(), "a", "0.1", "b"],
+            3 => args!["ZADD", key, n.to_string(), "a", "0.5", "b"],
             _ => args!["SADD", key, n.to_string(), "m"],
         });
     }
