@@ -74,8 +74,8 @@ pub struct ImportArgs {
 /// A running server that is copied, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct LiveArgs {
-    /// Copy a running Redis (7.0 or later) or Valkey instead: redis://[[user]:password@]host[:port][/database], or
-    /// rediss:// over TLS
+    /// Copy a running Redis (7.0 or later) or Valkey instead: redis://user:password@host:port/database, of which the
+    /// host is enough, or rediss:// over TLS
     #[arg(long, value_name = "URL")]
     pub from: Option<ServerUrl>,
 
@@ -112,7 +112,7 @@ pub struct LiveArgs {
     #[arg(long, value_name = "S", requires = "from", default_value_t = 60)]
     pub retry_s: u64,
 
-    /// Where it is kept how far the copy is [default: lokikv-import.json in the data directory; with --to in the current one]
+    /// Where it is kept how far the copy is; else lokikv-import.json in the data directory, or with --to in the current one
     #[arg(long, value_name = "FILE", requires = "from")]
     pub state: Option<PathBuf>,
 
