@@ -1,4 +1,4 @@
-//! Containers: what lists, sets, sorted sets, hashes and streams have in common for an entry that holds one.
+//! Containers: what lists, sets, sorted sets, hashes, streams and vector sets have in common for an entry that holds one.
 //!
 //! A container is *packed* (see [`super::packed`]) inside its entry while it is small, and *big* otherwise: structures
 //! whose nodes are shared until they change, so that a clone takes a moment whatever the size. A checkpoint, a copy, a
@@ -16,6 +16,7 @@ use super::malformed::Malformed;
 use super::packed::Packed;
 use super::set::{self, BigSet};
 use super::stream::{self, BigStream};
+use super::vectors::{self, VectorSet};
 use super::zset::{self, BigZset};
 
 pub use super::kind::{Kind, PACKED_BYTES_MAX};
@@ -29,6 +30,7 @@ impl Kind {
             Self::Zset => zset::len(packed),
             Self::Hash => hash::len(packed),
             Self::Stream => stream::len(packed),
+            Self::Vectors => vectors::len(packed),
         }
     }
 
@@ -43,6 +45,7 @@ impl Kind {
             Self::Zset => zset::check(packed),
             Self::Hash => hash::check(packed),
             Self::Stream => stream::check(packed),
+            Self::Vectors => vectors::check(packed),
         }
     }
 
@@ -57,8 +60,8 @@ impl Kind {
             Self::Set => set::check_items(packed),
             Self::Zset => zset::check_items(packed),
             Self::Hash => hash::check_items(packed),
-            // Its nodes are looked at one by one when they are taken.
-            Self::Stream => Ok(()),
+            // Their parts are looked at when they are taken.
+            Self::Stream | Self::Vectors => Ok(()),
         }
     }
 }
@@ -76,6 +79,8 @@ pub enum Big {
     Hash(BigHash),
     /// A stream.
     Stream(BigStream),
+    /// A vector set.
+    Vectors(VectorSet),
 }
 
 impl Big {
@@ -87,6 +92,7 @@ impl Big {
             Kind::Zset => Self::Zset(BigZset::unpack(packed)),
             Kind::Hash => Self::Hash(BigHash::unpack(packed)),
             Kind::Stream => Self::Stream(BigStream::unpack(packed)),
+            Kind::Vectors => Self::Vectors(VectorSet::unpack(packed)),
         }
     }
 
@@ -98,6 +104,7 @@ impl Big {
             Self::Zset(zset) => zset.pack(),
             Self::Hash(hash) => hash.pack(),
             Self::Stream(stream) => stream.pack(),
+            Self::Vectors(set) => set.pack(),
         }
     }
 
@@ -109,6 +116,7 @@ impl Big {
             Self::Zset(zset) => zset.adopt(mark),
             Self::Hash(hash) => hash.adopt(mark),
             Self::Stream(stream) => stream.adopt(mark),
+            Self::Vectors(_) => {}
         }
     }
 
@@ -120,6 +128,7 @@ impl Big {
             Self::Zset(_) => Kind::Zset,
             Self::Hash(_) => Kind::Hash,
             Self::Stream(_) => Kind::Stream,
+            Self::Vectors(_) => Kind::Vectors,
         }
     }
 
@@ -131,6 +140,7 @@ impl Big {
             Self::Zset(zset) => zset.trie().is_parted(),
             Self::Hash(hash) => hash.trie().is_parted(),
             Self::Stream(stream) => stream.is_parted(),
+            Self::Vectors(_) => false,
         }
     }
 
@@ -143,6 +153,7 @@ impl Big {
             Self::Zset(zset) => zset.len(),
             Self::Hash(hash) => hash.len(),
             Self::Stream(stream) => stream.len(),
+            Self::Vectors(set) => set.len(),
         }
     }
 
@@ -154,6 +165,7 @@ impl Big {
             Self::Zset(zset) => zset.is_wide(),
             Self::Hash(hash) => hash.is_wide(),
             Self::Stream(stream) => stream.is_wide(),
+            Self::Vectors(_) => false,
         }
     }
 
@@ -165,6 +177,7 @@ impl Big {
             Self::Zset(zset) => zset.heap_bytes(),
             Self::Hash(hash) => hash.heap_bytes(),
             Self::Stream(stream) => stream.heap_bytes(),
+            Self::Vectors(set) => set.heap_bytes(),
         }
     }
 }

@@ -25,6 +25,8 @@ pub fn digest(value: ValueRef<'_>) -> u64 {
             return digest.digest();
         }
         ValueRef::Big(Big::Stream(stream)) => return stream_digest(stream),
+        ValueRef::Big(Big::Vectors(set)) => return xxh3_64(&set.pack()),
+        ValueRef::Packed(Kind::Vectors, packed) => return xxh3_64(packed.bytes()),
         // Small enough to be written whole.
         ValueRef::Packed(Kind::Stream, packed) => return stream_digest(&BigStream::unpack(packed)),
         ValueRef::Packed(..) | ValueRef::Big(_) => {

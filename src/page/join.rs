@@ -28,6 +28,7 @@ impl Big {
             Self::Zset(zset) => zset.trie().parts(),
             Self::Hash(hash) => hash.trie().parts(),
             Self::Stream(stream) => stream.parts(),
+            Self::Vectors(_) => Vec::new(),
         }
     }
 
@@ -39,6 +40,7 @@ impl Big {
             Self::Zset(zset) => zset.pack_part(index),
             Self::Hash(hash) => hash.pack_part(index),
             Self::Stream(stream) => stream.pack_part(index),
+            Self::Vectors(_) => Vec::new(),
         }
     }
 
@@ -51,6 +53,7 @@ impl Big {
             Self::Zset(zset) => seed(zset.trie()),
             Self::Hash(hash) => seed(hash.trie()),
             Self::Stream(stream) => stream.pack_head(),
+            Self::Vectors(_) => Vec::new(),
         };
         let parted = Parted {
             kind: ValueType::Container(self.kind()),
@@ -165,6 +168,7 @@ impl Joiner {
                 Form::Hashed(kind, hashed)
             }
             ValueType::Container(Kind::List) => Form::List(Chunks::default(), Vec::new()),
+            ValueType::Container(Kind::Vectors) => return Err(OUT_OF_PLACE),
             ValueType::Container(Kind::Stream) => {
                 let head = Packed::new(parted.head);
                 stream::check(head)?;

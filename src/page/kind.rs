@@ -21,14 +21,23 @@ pub enum Kind {
     Hash = 4,
     /// A stream.
     Stream = 5,
+    /// A vector set. 6 is taken: see [`super::value::WIRE_CODE_PARTED`].
+    Vectors = 7,
 }
 
 impl Kind {
     /// The kind of this number.
     pub fn of_code(code: u8) -> Option<Self> {
-        [Self::List, Self::Set, Self::Zset, Self::Hash, Self::Stream]
-            .into_iter()
-            .find(|kind| *kind as u8 == code)
+        [
+            Self::List,
+            Self::Set,
+            Self::Zset,
+            Self::Hash,
+            Self::Stream,
+            Self::Vectors,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == code)
     }
 
     /// Most items of a packed form that lives inside an entry: it is read from the front.
@@ -36,7 +45,7 @@ impl Kind {
         match self {
             Self::List | Self::Set => 512,
             Self::Zset | Self::Hash => 256,
-            Self::Stream => 0,
+            Self::Stream | Self::Vectors => 0,
         }
     }
 
@@ -73,6 +82,7 @@ impl ValueType {
             Self::Container(Kind::Zset) => "zset",
             Self::Container(Kind::Hash) => "hash",
             Self::Container(Kind::Stream) => "stream",
+            Self::Container(Kind::Vectors) => "vectorset",
         }
     }
 }

@@ -35,6 +35,7 @@ pub mod thresholds;
 pub mod tree;
 pub mod trie;
 pub mod value;
+pub mod vectors;
 pub mod zset;
 
 pub use access::{Access, Stamp};

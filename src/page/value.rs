@@ -196,7 +196,7 @@ impl<'a> ValueRef<'a> {
 }
 
 /// Names of the variants on the wire; bincode writes their numbers only.
-const WIRE_NAMES: [&str; 6] = ["Str", "List", "Set", "Zset", "Hash", "Stream"];
+const WIRE_NAMES: [&str; 8] = ["Str", "List", "Set", "Zset", "Hash", "Stream", "Parted", "Vectors"];
 
 /// The number that stands before what a page has of a container in parts.
 pub const WIRE_CODE_PARTED: u32 = 6;
@@ -234,6 +234,8 @@ enum Wire<'a> {
     Stream(&'a serde_bytes::Bytes),
     #[serde(borrow)]
     Parted(&'a serde_bytes::Bytes),
+    #[serde(borrow)]
+    Vectors(&'a serde_bytes::Bytes),
 }
 
 /// A value as a page has it. It serializes for people to read.
@@ -269,6 +271,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Stored<'a> {
             Wire::Zset(bytes) => (Kind::Zset, bytes),
             Wire::Hash(bytes) => (Kind::Hash, bytes),
             Wire::Stream(bytes) => (Kind::Stream, bytes),
+            Wire::Vectors(bytes) => (Kind::Vectors, bytes),
         };
         let packed = Packed::new(bytes);
         kind.check(packed).map_err(serde::de::Error::custom)?;

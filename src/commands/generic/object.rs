@@ -199,6 +199,8 @@ fn container_encoding(value: ValueRef<'_>, naming: &Naming) -> &'static str {
         (ValueType::Container(Kind::Zset | Kind::Hash), false) => "listpack",
         (ValueType::Container(Kind::Hash), true) => "hashtable",
         (ValueType::Container(Kind::Stream), _) => "stream",
+        // What all types of modules have in Redis.
+        (ValueType::Container(Kind::Vectors), _) => "raw",
     }
 }
 

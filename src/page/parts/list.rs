@@ -167,6 +167,6 @@ fn next(rest: &mut &[u8], is_hashed: bool) -> Option<PartRef> {
 fn is_hashed(kind: ValueType) -> bool {
     match kind {
         ValueType::Container(Kind::Set | Kind::Zset | Kind::Hash) => true,
-        ValueType::Container(Kind::List | Kind::Stream) | ValueType::Str => false,
+        ValueType::Container(Kind::List | Kind::Stream | Kind::Vectors) | ValueType::Str => false,
     }
 }

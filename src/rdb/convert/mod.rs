@@ -157,5 +157,6 @@ fn container(kind: Kind, packed: Packed<'_>, now_ms: u64) -> Result<Object, Reas
             Object::Hash(fields)
         }
         Kind::Stream => Object::Stream(Box::new(stream::object(&BigStream::unpack(packed)))),
+        Kind::Vectors => return Err(Reason::Unsupported("a vector set".to_owned())),
     })
 }
