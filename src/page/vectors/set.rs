@@ -78,7 +78,10 @@ impl VectorSet {
 
     /// Bytes of heap, exactly. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.nodes.iter().map(|node| node.bytes.len() + node.name.len() + 64).sum()
+        self.nodes
+            .iter()
+            .map(|node| node.bytes.len() + node.name.len() + 64)
+            .sum()
     }
 
     fn node(&self, element: &[u8]) -> Option<&Node> {
@@ -124,9 +127,9 @@ impl VectorSet {
     pub fn range<'a>(&'a self, start: Bound<&'a [u8]>, end: Bound<&'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
         let mut names: Vec<&[u8]> = self.nodes.iter().map(|node| &*node.name).collect();
         names.sort_unstable();
-        names.into_iter().filter(move |name| {
-            std::ops::RangeBounds::<[u8]>::contains(&(start, end), name)
-        })
+        names
+            .into_iter()
+            .filter(move |name| std::ops::RangeBounds::<&[u8]>::contains(&(start, end), name))
     }
 
     /// The elements that are most similar, the most similar first. `None`: there is no such element, or the vector has
@@ -222,7 +225,9 @@ fn quantised(shape: Shape, name: &[u8], given: &[f32]) -> Node {
         Quant::Bin => {
             let mut words = vec![0_u8; shape.quant.vector_bytes(shape.dim)];
             for (at, value) in unit.iter().enumerate() {
-                if *value > 0.0 && let Some(byte) = words.get_mut(at / 8) {
+                if *value > 0.0
+                    && let Some(byte) = words.get_mut(at / 8)
+                {
                     *byte |= 1 << (at % 8);
                 }
             }
@@ -250,10 +255,12 @@ fn unit(shape: Shape, node: &Node) -> Vec<f32> {
             .map(|byte| f32::from(*byte as i8) * node.range / 127.0)
             .collect(),
         Quant::Bin => (0..shape.dim as usize)
-            .map(|at| match node.bytes.get(at / 8).copied().unwrap_or_default() >> (at % 8) & 1 {
-                1 => 1.0,
-                _ => -1.0,
-            })
+            .map(
+                |at| match node.bytes.get(at / 8).copied().unwrap_or_default() >> (at % 8) & 1 {
+                    1 => 1.0,
+                    _ => -1.0,
+                },
+            )
             .collect(),
     }
 }
