@@ -116,7 +116,7 @@ impl Big {
             Self::Zset(zset) => zset.adopt(mark),
             Self::Hash(hash) => hash.adopt(mark),
             Self::Stream(stream) => stream.adopt(mark),
-            Self::Vectors(_) => {}
+            Self::Vectors(set) => set.adopt(mark),
         }
     }
 
@@ -140,7 +140,7 @@ impl Big {
             Self::Zset(zset) => zset.trie().is_parted(),
             Self::Hash(hash) => hash.trie().is_parted(),
             Self::Stream(stream) => stream.is_parted(),
-            Self::Vectors(_) => false,
+            Self::Vectors(set) => set.is_parted(),
         }
     }
 

@@ -13,6 +13,7 @@ use super::packed::{Item, write_varint};
 use super::set::SetRef;
 use super::stream::BigStream;
 use super::value::ValueRef;
+use super::vectors::VectorSet;
 use super::zset::ZsetRef;
 
 /// See the module.
@@ -25,8 +26,8 @@ pub fn digest(value: ValueRef<'_>) -> u64 {
             return digest.digest();
         }
         ValueRef::Big(Big::Stream(stream)) => return stream_digest(stream),
-        ValueRef::Big(Big::Vectors(set)) => return xxh3_64(&set.pack()),
-        ValueRef::Packed(Kind::Vectors, packed) => return xxh3_64(packed.bytes()),
+        ValueRef::Big(Big::Vectors(set)) => return set.digest(),
+        ValueRef::Packed(Kind::Vectors, packed) => return VectorSet::unpack(packed).digest(),
         // Small enough to be written whole.
         ValueRef::Packed(Kind::Stream, packed) => return stream_digest(&BigStream::unpack(packed)),
         ValueRef::Packed(..) | ValueRef::Big(_) => {

@@ -13,6 +13,7 @@ use super::stream::{self, BigStream, Nodes};
 use super::text::{BigText, TextParts};
 use super::trie::{Item, KeyHash, Seeded};
 use super::value::{StrRef, ValueRef, ValueType};
+use super::vectors::{Chunked, VectorSet};
 use super::zset::{self, BigZset};
 use crate::shared::{Piece, Shared};
 
@@ -28,7 +29,7 @@ impl Big {
             Self::Zset(zset) => zset.trie().parts(),
             Self::Hash(hash) => hash.trie().parts(),
             Self::Stream(stream) => stream.parts(),
-            Self::Vectors(_) => Vec::new(),
+            Self::Vectors(set) => set.parts(),
         }
     }
 
@@ -40,7 +41,7 @@ impl Big {
             Self::Zset(zset) => zset.pack_part(index),
             Self::Hash(hash) => hash.pack_part(index),
             Self::Stream(stream) => stream.pack_part(index),
-            Self::Vectors(_) => Vec::new(),
+            Self::Vectors(set) => set.pack_part(index),
         }
     }
 
@@ -53,7 +54,7 @@ impl Big {
             Self::Zset(zset) => seed(zset.trie()),
             Self::Hash(hash) => seed(hash.trie()),
             Self::Stream(stream) => stream.pack_head(),
-            Self::Vectors(_) => Vec::new(),
+            Self::Vectors(set) => set.pack_head(),
         };
         let parted = Parted {
             kind: ValueType::Container(self.kind()),
@@ -136,6 +137,7 @@ enum Form {
     Hashed(Kind, Hashed),
     List(Chunks, Vec<(u64, PartRef)>),
     Stream(Box<BigStream>, Nodes, Vec<(u64, PartRef)>),
+    Vectors(Box<VectorSet>, Chunked),
 }
 
 /// What a trie is being made of.
@@ -168,7 +170,9 @@ impl Joiner {
                 Form::Hashed(kind, hashed)
             }
             ValueType::Container(Kind::List) => Form::List(Chunks::default(), Vec::new()),
-            ValueType::Container(Kind::Vectors) => return Err(OUT_OF_PLACE),
+            ValueType::Container(Kind::Vectors) => {
+                Form::Vectors(Box::new(VectorSet::of_head(parted.head)?), Chunked::default())
+            }
             ValueType::Container(Kind::Stream) => {
                 let head = Packed::new(parted.head);
                 stream::check(head)?;
@@ -206,6 +210,7 @@ impl Joiner {
             Form::Hashed(kind, _) => Some(*kind),
             Form::List(..) => Some(Kind::List),
             Form::Stream(..) => Some(Kind::Stream),
+            Form::Vectors(..) => Some(Kind::Vectors),
         };
         let packed = Packed::new(content);
         let found = match kind {
@@ -223,6 +228,7 @@ impl Joiner {
             Form::Hashed(_, hashed) => hashed.push(part, hash::pairs(packed))?,
             Form::List(chunks, parts) => parts.push((chunks.push(packed), *part)),
             Form::Stream(_, nodes, parts) => parts.push((nodes.push(packed)?, *part)),
+            Form::Vectors(head, chunks) => chunks.push(head, part, packed)?,
         }
         Ok(())
     }
@@ -254,6 +260,10 @@ impl Joiner {
                 parts.append(&mut behind);
                 nodes.append(other)
             }
+            (Form::Vectors(_, chunks), Form::Vectors(_, other)) => {
+                chunks.append(other);
+                Ok(())
+            }
             _ => Err(OUT_OF_PLACE),
         }
     }
@@ -269,6 +279,7 @@ impl Joiner {
             Form::Hashed(kind, hashed) => Whole::Big(hashed.finish(kind, is_wide, threads)),
             Form::List(chunks, parts) => Whole::Big(Big::List(BigList::of_parts(chunks, &parts))),
             Form::Stream(head, nodes, parts) => Whole::Big(Big::Stream(head.with_entries(nodes, &parts)?)),
+            Form::Vectors(head, chunks) => Whole::Big(Big::Vectors(chunks.finish(*head, self.elements)?)),
         };
         // An element that is in two parts counts once in the whole.
         if whole.value().len() != self.elements || self.found != self.elements {

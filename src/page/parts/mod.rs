@@ -33,7 +33,7 @@ pub const PARTED_BYTES_MIN: usize = (128 << 10) >> SCALE;
 /// A part of more bytes is divided, if it can be.
 const PART_BYTES_MAX: u64 = (64 << 10) >> SCALE;
 /// What a part that is made of many elements at once gets: there is room for more.
-const PART_BYTES_NEW: u64 = PART_BYTES_MAX / 4 * 3;
+pub const PART_BYTES_NEW: u64 = PART_BYTES_MAX / 4 * 3;
 /// A part of fewer bytes is joined with a neighbour, if the two then have room for more.
 const PART_BYTES_MIN: u64 = PART_BYTES_MAX / 8;
 /// A part that cannot be divided is tried again when it has grown so much.

@@ -1,74 +1,109 @@
-//! A vector set.
+//! A vector set: elements by slot, links between them, and names in order.
+//!
+//! **Invariants**
+//! - Slots are numbered without gaps: when an element goes, the last one gets its slot. So the state follows from the
+//!   operations alone, and memory is that of the elements there are.
+//! - Links are mutual and lead to elements that are on their level. Elements are on all levels up to their own.
+//! - `names` has each element once, with its slot, in the order of names.
+//! - `entry` is an element of the highest level.
+//! - `items_bytes` and `upper_bytes` are what names with attributes, and lists of upper levels, own.
 
+use std::cmp::Ordering;
 use std::ops::Bound;
-use std::sync::Arc;
 
-use super::op::VectorOp;
-use super::search::{Found, Query, Search};
-use super::shape::{Quant, Shape};
-use crate::page::Mark;
+use super::body::Body;
+use super::chunks::Chunks;
+use super::links::Links;
+use super::shape::{Layout, Shape};
+use super::vector::{Metric, Raw};
+use crate::page::tree::{Tree, TreeItem};
+use crate::page::trie::Item;
 
+/// A name with its slot.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub name: Vec<u8>,
-    pub attributes: Option<Vec<u8>>,
-    pub norm: f32,
-    pub range: f32,
-    pub bytes: Vec<u8>,
+pub(super) struct Named {
+    pub item: Item,
+    pub slot: u32,
 }
 
-/// See the module. Cloning shares all of it.
+impl TreeItem for Named {
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+
+    fn prefetch(&self) {
+        self.item.prefetch();
+    }
+}
+
+/// What follows from the shape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub shape: Shape,
+    pub layout: Layout,
+    pub metric: Metric,
+}
+
+/// See the module. Cloning shares all of it, and takes a moment.
 #[derive(Clone, Debug)]
 pub struct VectorSet {
-    pub(super) shape: Shape,
+    pub(super) frame: triomphe::Arc<Frame>,
+    pub(super) bodies: Chunks<Body>,
+    pub(super) links: Chunks<Links>,
+    pub(super) names: Tree<Named>,
+    pub(super) entry: u32,
     pub(super) added: u64,
-    pub(super) nodes: Arc<Vec<Node>>,
-}
-
-/// A vector as it is kept.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Raw<'a> {
-    /// Its components: floats of the vector of length 1, little endian; or bytes; or bits.
-    pub bytes: &'a [u8],
-    /// The length it was given with.
-    pub norm: f32,
-    /// Of bytes, the greatest component's size; 0 otherwise.
-    pub range: f32,
+    pub(super) attributes_count: u64,
+    pub(super) items_bytes: usize,
+    pub(super) upper_bytes: usize,
 }
 
 impl VectorSet {
     /// An empty set.
     pub fn new(shape: Shape) -> Self {
+        let layout = Layout::of(&shape);
+        let metric = Metric::of(&shape, &layout);
         Self {
-            shape,
+            frame: triomphe::Arc::new(Frame { shape, layout, metric }),
+            bodies: Chunks::new(),
+            links: Chunks::new(),
+            names: Tree::new(),
+            entry: 0,
             added: 0,
-            nodes: Arc::default(),
+            attributes_count: 0,
+            items_bytes: 0,
+            upper_bytes: 0,
         }
     }
 
     /// What its vectors have in common.
     pub fn shape(&self) -> Shape {
-        self.shape
+        self.frame.shape
     }
 
     /// How many elements it has. O(1).
     pub fn len(&self) -> u64 {
-        self.nodes.len() as u64
+        self.names.len() as u64
     }
 
     /// Whether it has none: only while an operation makes it.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.names.is_empty()
+    }
+
+    /// How many slots there are: one for each element.
+    pub(super) fn slots(&self) -> u32 {
+        self.names.len() as u32
     }
 
     /// The highest level of its graph. O(1).
     pub fn max_level(&self) -> usize {
-        0
+        self.level_of(self.entry)
     }
 
     /// How many elements have attributes. O(1).
     pub fn attributes_count(&self) -> u64 {
-        self.nodes.iter().filter(|node| node.attributes.is_some()).count() as u64
+        self.attributes_count
     }
 
     /// How often an element was ever put in, or given another vector.
@@ -76,199 +111,125 @@ impl VectorSet {
         self.added
     }
 
-    /// Bytes of heap, exactly. O(1).
+    /// Bytes of heap, as if no chunk had been copied. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.nodes
-            .iter()
-            .map(|node| node.bytes.len() + node.name.len() + 64)
-            .sum()
+        let (layout, slots) = (&self.frame.layout, self.names.len());
+        let chunks = |shift: u32, bytes: fn(usize, &Layout) -> usize| {
+            let full = slots >> shift;
+            full * bytes(1 << shift, layout) + bytes(slots & ((1 << shift) - 1), layout)
+        };
+        size_of::<usize>()
+            + size_of::<Frame>()
+            + Chunks::<Body>::table_bytes(self.bodies.len())
+            + Chunks::<Links>::table_bytes(self.links.len())
+            + chunks(layout.bodies_shift, Body::bytes)
+            + chunks(layout.links_shift, Links::bytes)
+            + self.names.heap_bytes()
+            + self.items_bytes
+            + self.upper_bytes
     }
 
-    fn node(&self, element: &[u8]) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.name == element)
+    /// In which chunk of a kind a slot is, and where.
+    #[inline]
+    pub(super) fn place(slot: u32, shift: u32) -> (usize, usize) {
+        ((slot >> shift) as usize, (slot & ((1 << shift) - 1)) as usize)
+    }
+
+    /// A slot's vector.
+    #[inline]
+    pub(super) fn record(&self, slot: u32) -> &[u8] {
+        let layout = &self.frame.layout;
+        let (chunk, at) = Self::place(slot, layout.bodies_shift);
+        self.bodies.get(chunk).map_or(&[], |body| body.record(at, layout))
+    }
+
+    pub(super) fn item(&self, slot: u32) -> Option<&Item> {
+        let (chunk, at) = Self::place(slot, self.frame.layout.bodies_shift);
+        self.bodies.get(chunk)?.items.get(at)
+    }
+
+    /// A slot's links on a level.
+    #[inline]
+    pub(super) fn links_of(&self, slot: u32, level: usize) -> &[u32] {
+        let layout = &self.frame.layout;
+        let (chunk, at) = Self::place(slot, layout.links_shift);
+        self.links.get(chunk).map_or(&[], |links| links.list(at, level, layout))
+    }
+
+    /// The highest level that a slot is on.
+    pub(super) fn level_of(&self, slot: u32) -> usize {
+        let layout = &self.frame.layout;
+        let (chunk, at) = Self::place(slot, layout.links_shift);
+        self.links.get(chunk).map_or(0, |links| links.level(at, layout))
+    }
+
+    /// Where an element is among the names, or would be.
+    pub(super) fn find(&self, element: &[u8]) -> (usize, bool) {
+        self.names.find(|named| named.item.key().cmp(element))
+    }
+
+    /// The slot of an element. O(log n).
+    pub(super) fn slot_of(&self, element: &[u8]) -> Option<u32> {
+        let (index, is_found) = self.find(element);
+        let named = self.names.get(index).filter(|_| is_found);
+        named.map(|named| named.slot)
     }
 
     /// Whether there is such an element. O(log n).
     pub fn contains(&self, element: &[u8]) -> bool {
-        self.node(element).is_some()
+        self.find(element).1
     }
 
     /// Its vector as it was given, as far as it is known. O(log n).
     pub fn vector(&self, element: &[u8]) -> Option<Vec<f32>> {
-        self.node(element).map(|node| restored(self.shape, node))
+        Some(self.raw(element)?.restored(&self.frame.shape))
     }
 
     /// Its vector as it is kept. O(log n).
     pub fn raw(&self, element: &[u8]) -> Option<Raw<'_>> {
-        self.node(element).map(|node| Raw {
-            bytes: &node.bytes,
-            norm: node.norm,
-            range: node.range,
-        })
+        let slot = self.slot_of(element)?;
+        Some(Raw::of(self.record(slot), &self.frame.layout))
     }
 
     /// Its attributes, if there is such an element, and if it has any. O(log n).
     pub fn attributes(&self, element: &[u8]) -> Option<Option<&[u8]>> {
-        self.node(element).map(|node| node.attributes.as_deref())
+        Some(self.item(self.slot_of(element)?)?.value())
     }
 
-    /// Its neighbours with their scores by level, from level 0 up. O(log n), and as many as it has.
+    /// Its neighbours with their scores by level, from level 0 up. O(log n), and as many distances as it has links.
     pub fn links(&self, element: &[u8]) -> Option<Vec<Vec<(&[u8], f64)>>> {
-        self.node(element).map(|_| vec![Vec::new()])
+        let slot = self.slot_of(element)?;
+        let record = self.record(slot);
+        let neighbour = |other: &u32| {
+            let distance = self.frame.metric.distance(record, self.record(*other));
+            Some((self.item(*other)?.key(), score_of(distance)))
+        };
+        let level = |level| self.links_of(slot, level).iter().filter_map(neighbour).collect();
+        Some((0..=self.level_of(slot)).map(level).collect())
     }
 
-    /// The element at this index, in an order of the set's own that changes keep, but for those of the element that
-    /// goes and the last one: for random picks. O(1).
+    /// The element of this number, in an order of the set's own: for random picks. O(1).
     pub fn at(&self, index: u64) -> Option<&[u8]> {
-        self.nodes.get(usize::try_from(index).ok()?).map(|node| &*node.name)
+        Some(self.item(u32::try_from(index).ok()?)?.key())
     }
 
     /// The elements between these, in the order of their bytes. O(log n) for the first.
-    pub fn range<'a>(&'a self, start: Bound<&'a [u8]>, end: Bound<&'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
-        let mut names: Vec<&[u8]> = self.nodes.iter().map(|node| &*node.name).collect();
-        names.sort_unstable();
-        names
-            .into_iter()
-            .filter(move |name| std::ops::RangeBounds::<&[u8]>::contains(&(start, end), name))
-    }
-
-    /// The elements that are most similar, the most similar first. `None`: there is no such element, or the vector has
-    /// not as many dimensions as it must.
-    pub fn search(&self, query: Query<'_>, mut search: Search<'_>) -> Option<Vec<Found<'_>>> {
-        let vector = match query {
-            Query::Vector(vector) if vector.len() == self.shape.dim as usize => vector.to_vec(),
-            Query::Vector(_) => return None,
-            Query::Element(element) => self.vector(element)?,
-        };
-        let query = quantised(self.shape, "".as_bytes(), &vector);
-        let query = unit(self.shape, &query);
-        let mut found: Vec<Found<'_>> = Vec::new();
-        for node in self.nodes.iter() {
-            let other = unit(self.shape, node);
-            let dot: f32 = query.iter().zip(&other).map(|(a, b)| a * b).sum();
-            let score = 1.0 - f64::from(1.0 - dot) / 2.0;
-            let attributes = node.attributes.as_deref();
-            let is_let_through = search.filter.as_mut().is_none_or(|filter| filter(attributes));
-            if is_let_through && search.epsilon.is_none_or(|epsilon| 1.0 - score <= epsilon) {
-                found.push(Found {
-                    element: &node.name,
-                    score,
-                    attributes,
-                });
-            }
-        }
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        found.truncate(search.count);
-        Some(found)
-    }
-
-    /// Does `op`.
-    pub fn apply(&mut self, op: &VectorOp<'_>, _mark: Mark<'_>) {
-        let nodes = Arc::make_mut(&mut self.nodes);
-        let place = |nodes: &Vec<Node>, element: &[u8]| nodes.iter().position(|node| node.name == element);
-        match *op {
-            VectorOp::Add {
-                element,
-                vector,
-                shape,
-                attributes,
-                ..
-            } => {
-                if shape != self.shape || vector.len() != self.shape.given_dim() as usize * 4 {
-                    return;
-                }
-                let (given, _) = vector.as_chunks::<4>();
-                let given: Vec<f32> = given.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-                let given = given.get(..shape.dim as usize).unwrap_or_default();
-                let mut node = quantised(shape, element, given);
-                node.attributes = attributes.map(|attributes| attributes.to_vec());
-                self.added += 1;
-                match place(nodes, element) {
-                    None => nodes.push(node),
-                    Some(at) => {
-                        let old = nodes.swap_remove(at);
-                        node.attributes = match node.attributes {
-                            None => old.attributes,
-                            Some(bytes) => (!bytes.is_empty()).then_some(bytes),
-                        };
-                        nodes.push(node);
-                    }
-                }
-            }
-            VectorOp::Remove { element } => {
-                if let Some(at) = place(nodes, element) {
-                    nodes.swap_remove(at);
-                }
-            }
-            VectorOp::SetAttributes { element, attributes } => {
-                if let Some(node) = place(nodes, element).and_then(|at| nodes.get_mut(at)) {
-                    node.attributes = (!attributes.is_empty()).then(|| attributes.to_vec());
-                }
-            }
-        }
+    pub fn range<'a>(&'a self, start: Bound<&[u8]>, end: Bound<&'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
+        let first = self.names.partition_point(|named| match start {
+            Bound::Included(start) => named.item.key() < start,
+            Bound::Excluded(start) => named.item.key() <= start,
+            Bound::Unbounded => false,
+        });
+        let names = self.names.iter_from(first).map(|named| named.item.key());
+        names.take_while(move |name| match end {
+            Bound::Included(end) => (*name).cmp(end) != Ordering::Greater,
+            Bound::Excluded(end) => (*name).cmp(end) == Ordering::Less,
+            Bound::Unbounded => true,
+        })
     }
 }
 
-fn quantised(shape: Shape, name: &[u8], given: &[f32]) -> Node {
-    let norm = given.iter().map(|value| value * value).sum::<f32>().sqrt();
-    let unit: Vec<f32> = given
-        .iter()
-        .map(|value| if norm > 0.0 { value / norm } else { *value })
-        .collect();
-    let range = unit.iter().fold(0.0_f32, |range, value| range.max(value.abs()));
-    let bytes = match shape.quant {
-        Quant::F32 => unit.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        Quant::Q8 => {
-            let scale = if range > 0.0 { 127.0 / range } else { 0.0 };
-            unit.iter().map(|value| (value * scale).round() as i8 as u8).collect()
-        }
-        Quant::Bin => {
-            let mut words = vec![0_u8; shape.quant.vector_bytes(shape.dim)];
-            for (at, value) in unit.iter().enumerate() {
-                if *value > 0.0
-                    && let Some(byte) = words.get_mut(at / 8)
-                {
-                    *byte |= 1 << (at % 8);
-                }
-            }
-            words
-        }
-    };
-    Node {
-        name: name.to_vec(),
-        attributes: None,
-        norm,
-        range: if shape.quant == Quant::Q8 { range } else { 0.0 },
-        bytes,
-    }
-}
-
-fn unit(shape: Shape, node: &Node) -> Vec<f32> {
-    match shape.quant {
-        Quant::F32 => {
-            let (floats, _) = node.bytes.as_chunks::<4>();
-            floats.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-        }
-        Quant::Q8 => node
-            .bytes
-            .iter()
-            .map(|byte| f32::from(*byte as i8) * node.range / 127.0)
-            .collect(),
-        Quant::Bin => (0..shape.dim as usize)
-            .map(
-                |at| match node.bytes.get(at / 8).copied().unwrap_or_default() >> (at % 8) & 1 {
-                    1 => 1.0,
-                    _ => -1.0,
-                },
-            )
-            .collect(),
-    }
-}
-
-fn restored(shape: Shape, node: &Node) -> Vec<f32> {
-    let unit = unit(shape, node);
-    match shape.quant {
-        Quant::Bin => unit,
-        Quant::F32 | Quant::Q8 => unit.iter().map(|value| value * node.norm).collect(),
-    }
+/// How similar elements of this distance are: 1 for the same direction, 0 for the opposite one.
+pub(super) fn score_of(distance: f32) -> f64 {
+    1.0 - f64::from(distance) / 2.0
 }

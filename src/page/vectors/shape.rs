@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::page::parts::PART_BYTES_NEW;
+
 /// Most dimensions a vector has.
 pub const DIM_MAX: u32 = 1 << 16;
 /// Links an element has on each level, on the lowest twice as many, unless the set was made with another number.
@@ -84,4 +86,66 @@ impl Shape {
             && (M_MIN..=M_MAX).contains(&self.m)
             && self.input_dim.is_none_or(|input| (self.dim..=DIM_MAX).contains(&input))
     }
+}
+
+/// Links that an element may have beyond what its level is meant to have, so that elements that lose a neighbour can be
+/// linked to each other.
+pub(super) const SPARE: usize = 2;
+/// Slots of a chunk, at most: 2 to this.
+const CHUNK_SHIFT_MAX: u32 = 7;
+
+/// Where things are, which follows from the shape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    /// Bytes of a vector alone.
+    pub vector_bytes: usize,
+    /// Bytes of a vector with its range and its norm.
+    pub record_bytes: usize,
+    /// Slots of a chunk of vectors: 2 to this.
+    pub bodies_shift: u32,
+    /// Words of a list of links on the lowest level: their number, and room for them.
+    pub lowest_words: usize,
+    /// The same on the other levels.
+    pub upper_words: usize,
+    /// Slots of a chunk of links: 2 to this.
+    pub links_shift: u32,
+}
+
+impl Layout {
+    pub fn of(shape: &Shape) -> Self {
+        let (vector_bytes, m) = (shape.quant.vector_bytes(shape.dim), shape.m as usize);
+        let record_bytes = vector_bytes + 2 * size_of::<f32>();
+        let lowest_words = 1 + 2 * m + SPARE;
+        Self {
+            vector_bytes,
+            record_bytes,
+            bodies_shift: shift_of(record_bytes, PART_BYTES_NEW as usize),
+            lowest_words,
+            upper_words: 1 + m + SPARE,
+            // An element that comes or goes changes the links of many, so parts of links are shorter.
+            links_shift: shift_of(lowest_words * size_of::<u32>(), PART_BYTES_NEW as usize / 2),
+        }
+    }
+
+    /// Words of a list on a level.
+    pub fn words(&self, level: usize) -> usize {
+        if level == 0 {
+            self.lowest_words
+        } else {
+            self.upper_words
+        }
+    }
+
+    /// Links that an element has on a level when there is no need for more, at most.
+    pub fn links_max(&self, level: usize) -> usize {
+        self.words(level) - 1 - SPARE
+    }
+}
+
+/// The greatest number of slots, as a power of 2, that take no more than `bytes_max`, but at least one.
+fn shift_of(slot_bytes: usize, bytes_max: usize) -> u32 {
+    (bytes_max / slot_bytes)
+        .checked_ilog2()
+        .unwrap_or(0)
+        .min(CHUNK_SHIFT_MAX)
 }
