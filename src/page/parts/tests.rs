@@ -17,11 +17,19 @@ use crate::page::set::{self, SetOp};
 use crate::page::stream::{self, StreamId, StreamOp, ids_to_bytes};
 use crate::page::text::{BigText, CHUNK_BYTES};
 use crate::page::trie::Item;
+use crate::page::vectors::{self, Quant, Shape, VectorOp};
 use crate::page::zset::{self, ZsetOp, pack_pairs};
 use crate::page::{Change, PageIds, thresholds};
 use crate::shared::Shared;
 
-const KINDS: [Kind; 5] = [Kind::List, Kind::Set, Kind::Zset, Kind::Hash, Kind::Stream];
+const KINDS: [Kind; 6] = [
+    Kind::List,
+    Kind::Set,
+    Kind::Zset,
+    Kind::Hash,
+    Kind::Stream,
+    Kind::Vectors,
+];
 
 /// A container under change, and all parts that it ever had.
 struct Case {
@@ -130,6 +138,7 @@ impl Case {
                 self.change_list(held, (index, front, goes), &elements, change);
             }
             Kind::Stream => self.change_stream(held, (count, index, goes), change),
+            Kind::Vectors => self.change_vectors(held, &names, goes, change),
         }
     }
 
@@ -182,6 +191,36 @@ impl Case {
         held.change(self.kind, |form| stream::apply(form, &op, change));
     }
 
+    fn change_vectors(&mut self, held: &mut Held, names: &[Vec<u8>], goes: bool, change: &Change<'_>) {
+        let shape = Shape {
+            quant: Quant::Q8,
+            m: 4,
+            dim: 60,
+            input_dim: None,
+        };
+        // Each changes many parts.
+        for element in names.iter().take(8) {
+            let vector: Vec<u8> = (0..60)
+                .flat_map(|_| self.random.random::<f32>().to_le_bytes())
+                .collect();
+            let op = match (goes, self.random.random_range(0..3)) {
+                (true, _) => VectorOp::Remove { element },
+                (false, 0) => VectorOp::SetAttributes {
+                    element,
+                    attributes: &vector[..30],
+                },
+                (false, _) => VectorOp::Add {
+                    element,
+                    vector: &vector,
+                    shape,
+                    ef: 8,
+                    attributes: None,
+                },
+            };
+            held.change(self.kind, |form| vectors::apply(form, &op, change));
+        }
+    }
+
     /// Looks at the parts; how many there are.
     fn check(&mut self) -> usize {
         let Held::Big(big) = &self.held else { return 0 };
@@ -192,7 +231,9 @@ impl Case {
         let parts = big.parts();
         let packed: Vec<Vec<u8>> = (0..parts.len()).map(|index| big.pack_part(index)).collect();
         for (part, packed) in parts.iter().zip(&packed) {
-            self.kind.check(Packed::new(packed)).unwrap();
+            if self.kind != Kind::Vectors {
+                self.kind.check(Packed::new(packed)).unwrap();
+            }
             assert!(packed.len() as u64 <= 3 * PART_BYTES_MAX, "{}", packed.len());
             let content = sorted(self.kind, packed);
             // The same name means the same elements, always.
@@ -214,7 +255,7 @@ impl Case {
 
 /// What a part has, in an order that does not follow from chance: elements of a leaf have none.
 fn sorted(kind: Kind, packed: &[u8]) -> Vec<u8> {
-    if kind == Kind::List || kind == Kind::Stream {
+    if matches!(kind, Kind::List | Kind::Stream | Kind::Vectors) {
         return packed.to_vec();
     }
     let mut items: Vec<_> = Packed::new(packed)
@@ -298,7 +339,8 @@ fn parts_say_truly_what_has_changed() {
 
 #[test]
 fn one_change_changes_one_part() {
-    for kind in KINDS {
+    // One of a vector set changes the links of many elements.
+    for kind in KINDS.into_iter().filter(|kind| *kind != Kind::Vectors) {
         let mut case = Case::new(kind, rand::random());
         while case.held.value(kind).map_or(0, |value| value.rough_bytes()) < 128 << 10 {
             case.random = StdRng::seed_from_u64(case.lsn);

@@ -73,7 +73,7 @@ impl VectorSet {
         for level in (0..=level.min(top)).rev() {
             let found = Scratch::with(|scratch| self.nearest(record, near, (level, ef), None, scratch));
             near = found.first().copied().unwrap_or(near);
-            self.connect(slot, level, &found, self.frame.shape.m as usize, mark);
+            self.connect(slot, level, &found, self.frame.layout.links_new(level), mark);
         }
         if level > top {
             self.entry = slot;

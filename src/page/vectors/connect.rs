@@ -4,15 +4,15 @@
 //! already than to itself is left to that one. Where a neighbour has all the links that it may have, one of them has to go: a far
 //! one, whose other end has enough links left, and keeps a neighbour in common with it.
 //!
-//! **Invariant:** a link goes only where its ends stay connected by another way, so a level stays in one piece. A new
-//! element always gets a link: if there is no other way, it is put in the middle of one.
+//! **Invariant:** a link goes only where its far end keeps a neighbour in common with the near one, or many links; so a
+//! level stays in one piece. A new element always gets a link: if there is no other way, it is put in the middle of one.
 
 use super::scratch::Near;
 use super::set::VectorSet;
 use crate::page::Mark;
 
-/// How many of a neighbour's links are looked at for one that may go.
-const VICTIMS_MAX: usize = 8;
+/// How many of a neighbour's links are looked at for one that may go. Letting nearer ones go costs recall.
+const VICTIMS_MAX: usize = 2;
 
 /// How hard an element tries to become a neighbour's.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,8 @@ impl VectorSet {
         victim.is_some()
     }
 
-    /// A link of `neighbour` that may go: the farthest one, farther than `beyond`, whose other end keeps more than
-    /// `kept_min` links and is connected with it by a third, which `slot` may be.
+    /// A link of `neighbour` that may go: the farthest one, farther than `beyond`, whose other end has more than
+    /// `kept_min` links, and has many or is connected with it by a third, which `slot` may be.
     pub(super) fn dispensable(
         &self,
         neighbour: u32,
@@ -93,7 +93,7 @@ impl VectorSet {
         (beyond, kept_min): (Option<f32>, usize),
     ) -> Option<u32> {
         let links = self.links_of(neighbour, level);
-        let record = self.record(neighbour);
+        let (record, links_many) = (self.record(neighbour), self.frame.shape.m as usize);
         let mut far: Vec<Near> = links.iter().map(|link| self.near(record, *link)).collect();
         far.sort_unstable_by(|one, other| other.cmp(one));
         let far = far.into_iter().take(VICTIMS_MAX);
@@ -102,7 +102,7 @@ impl VectorSet {
             .find(|victim| {
                 let others = self.links_of(*victim, level);
                 let is_connected = || others.iter().any(|other| *other == slot || links.contains(other));
-                others.len() > kept_min && is_connected()
+                others.len() > kept_min && (others.len() >= links_many || is_connected())
             })
     }
 

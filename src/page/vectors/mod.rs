@@ -29,7 +29,7 @@ pub use op::VectorOp;
 pub use parts::Chunked;
 pub use restore::{Node, Restore};
 pub use search::{Filter, Found, Query, Search};
-pub use set::VectorSet;
+pub use set::{Neighbour, VectorSet};
 pub use shape::{DIM_MAX, EF_ADD, EF_MAX, EF_SEARCH, LEVELS_MAX, M_DEFAULT, M_MAX, M_MIN, Quant, Shape};
 pub use vector::Raw;
 pub use wire::{check, len};

@@ -50,12 +50,12 @@ pub struct Chunked {
 
 impl Chunked {
     /// The chunk that the element of this slot belongs into.
-    pub(super) fn body_for(&mut self, slot: u64, shift: u32) -> &mut Body {
+    pub(super) fn body_for(&mut self, slot: u64, shift: u32) -> Option<&mut Body> {
         chunk_for(&mut self.bodies, slot, shift)
     }
 
     /// The same for its links.
-    pub(super) fn links_for(&mut self, slot: u64, shift: u32) -> &mut Links {
+    pub(super) fn links_for(&mut self, slot: u64, shift: u32) -> Option<&mut Links> {
         chunk_for(&mut self.links, slot, shift)
     }
 
@@ -93,13 +93,12 @@ impl Chunked {
     }
 }
 
-fn chunk_for<T: Default>(chunks: &mut Vec<Placed<T>>, slot: u64, shift: u32) -> &mut T {
+fn chunk_for<T: Default>(chunks: &mut Vec<Placed<T>>, slot: u64, shift: u32) -> Option<&mut T> {
     let is_first = slot & ((1 << shift) - 1) == 0;
-    if is_first || chunks.is_empty() {
+    if is_first {
         chunks.push((slot, T::default(), None));
     }
-    let last = chunks.len() - 1;
-    &mut chunks[last].1
+    chunks.last_mut().map(|(_, chunk, _)| chunk)
 }
 
 fn check_places<T>(chunks: &[Placed<T>], len: fn(&T) -> usize, shift: u32, count: u64) -> Result<(), Malformed> {

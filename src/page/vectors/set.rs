@@ -36,6 +36,9 @@ impl TreeItem for Named {
     }
 }
 
+/// An element with its score.
+pub type Neighbour<'a> = (&'a [u8], f64);
+
 /// What follows from the shape.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
@@ -197,7 +200,7 @@ impl VectorSet {
     }
 
     /// Its neighbours with their scores by level, from level 0 up. O(log n), and as many distances as it has links.
-    pub fn links(&self, element: &[u8]) -> Option<Vec<Vec<(&[u8], f64)>>> {
+    pub fn links(&self, element: &[u8]) -> Option<Vec<Vec<Neighbour<'_>>>> {
         let slot = self.slot_of(element)?;
         let record = self.record(slot);
         let neighbour = |other: &u32| {

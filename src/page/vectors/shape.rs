@@ -136,6 +136,13 @@ impl Layout {
         }
     }
 
+    /// Links that a new element gets on a level. On the lowest one more than the half of what it may have: each more
+    /// finds more of the nearest, and room is left for those to come.
+    pub fn links_new(&self, level: usize) -> usize {
+        let links_max = self.links_max(level);
+        if level == 0 { links_max / 4 * 3 } else { links_max }
+    }
+
     /// Links that an element has on a level when there is no need for more, at most.
     pub fn links_max(&self, level: usize) -> usize {
         self.words(level) - 1 - SPARE

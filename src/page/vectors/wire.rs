@@ -256,11 +256,11 @@ fn read(packed: Packed<'_>) -> Result<VectorSet, Malformed> {
     let layout = set.frame.layout;
     let mut chunked = Chunked::default();
     for slot in 0..count {
-        let body = chunked.body_for(slot, layout.bodies_shift);
+        let body = chunked.body_for(slot, layout.bodies_shift).ok_or(CUT_SHORT)?;
         reader.element(&set, body)?;
     }
     for slot in 0..count {
-        let links = chunked.links_for(slot, layout.links_shift);
+        let links = chunked.links_for(slot, layout.links_shift).ok_or(CUT_SHORT)?;
         reader.links(&set, links)?;
     }
     reader.end()?;
