@@ -14,6 +14,9 @@ use crate::page::Mark;
 /// How many of a neighbour's links are looked at for one that may go. Letting nearer ones go costs recall.
 const VICTIMS_MAX: usize = 2;
 
+/// So many links are many, however few an element may have.
+const LINKS_MANY_MIN: usize = 12;
+
 /// How hard an element tries to become a neighbour's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Zeal {
@@ -93,7 +96,10 @@ impl VectorSet {
         (beyond, kept_min): (Option<f32>, usize),
     ) -> Option<u32> {
         let links = self.links_of(neighbour, level);
-        let (record, links_many) = (self.record(neighbour), self.frame.shape.m as usize);
+        let (record, links_many) = (
+            self.record(neighbour),
+            (self.frame.shape.m as usize).max(LINKS_MANY_MIN),
+        );
         let mut far: Vec<Near> = links.iter().map(|link| self.near(record, *link)).collect();
         far.sort_unstable_by(|one, other| other.cmp(one));
         let far = far.into_iter().take(VICTIMS_MAX);
@@ -107,7 +113,7 @@ impl VectorSet {
     }
 
     /// Puts an element in the middle of a link: whatever was connected stays so, and nobody has more links than before.
-    fn put_between(&mut self, slot: u32, level: usize, found: &[Near], mark: Mark<'_>) {
+    pub(super) fn put_between(&mut self, slot: u32, level: usize, found: &[Near], mark: Mark<'_>) {
         let Some(one) = found.iter().map(|near| near.slot()).find(|other| *other != slot) else {
             return;
         };

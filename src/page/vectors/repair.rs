@@ -78,7 +78,7 @@ impl VectorSet {
         }
         for orphan in orphans {
             if self.links_of(*orphan, level).len() <= self.frame.shape.m as usize / 4 {
-                self.reconnect(*orphan, level, mark);
+                self.reconnect(*orphan, level, self.frame.shape.m as usize / 2, mark);
             }
         }
     }
@@ -92,16 +92,20 @@ impl VectorSet {
         }
     }
 
-    /// Searches for neighbours of an element that has few.
-    pub(super) fn reconnect(&mut self, slot: u32, level: usize, mark: Mark<'_>) {
+    /// Searches for neighbours of an element, until it has so many links.
+    pub(super) fn reconnect(&mut self, slot: u32, level: usize, wanted: usize, mark: Mark<'_>) {
         let record = self.record(slot).to_vec();
         let from = self.approach(&record, level + 1);
-        // Where the entry is what goes, it is not on the level in question any more.
-        if from.slot() == slot || self.links_of(from.slot(), level).is_empty() {
+        if from.slot() == slot || self.level_of(from.slot()) < level {
             return;
         }
         let found = Scratch::with(|scratch| self.nearest(&record, from, (level, EF_ADD as usize), None, scratch));
-        self.connect(slot, level, &found, self.frame.shape.m as usize / 2, mark);
+        let before = self.links_of(slot, level).len();
+        self.connect(slot, level, &found, wanted, mark);
+        let after = self.links_of(slot, level).len();
+        if after == before && after < wanted && after + 2 < self.frame.layout.words(level) {
+            self.put_between(slot, level, &found, mark);
+        }
     }
 }
 

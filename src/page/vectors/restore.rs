@@ -123,8 +123,12 @@ impl VectorSet {
         self.flood(self.entry, &mut is_reached);
         for slot in 0..self.slots() {
             if is_reached.get(slot as usize) == Some(&false) {
-                self.reconnect(slot, 0, Mark::APART);
-                self.flood(slot, &mut is_reached);
+                let before = self.links_of(slot, 0).len();
+                self.reconnect(slot, 0, before + 1, Mark::APART);
+                // One without room for more is left to a neighbour of its own.
+                if self.links_of(slot, 0).len() > before {
+                    self.flood(slot, &mut is_reached);
+                }
             }
         }
     }

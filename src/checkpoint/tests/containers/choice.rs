@@ -118,6 +118,8 @@ pub fn changes(random: &mut SmallRng, kind: Kind, value: Option<&Value>, way: Wa
         (Kind::Hash, _) => vec![of_hash(random, Vec::new(), (count, Way::Once))],
         (Kind::Stream, Some(Value::Stream(stream))) => of_stream(random, stream, (count, way)),
         (Kind::Stream, _) => added(random, StreamId::MIN, count),
+        // Their histories are those of `page/vectors/tests`.
+        (Kind::Vectors, _) => Vec::new(),
     }
 }
 
