@@ -90,9 +90,23 @@ impl Client {
         }
     }
 
+    /// One request, and its reply, an array of texts.
+    pub fn texts(&mut self, args: &[&[u8]]) -> Result<Vec<String>> {
+        self.send(&encode(args))?;
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        let len: Option<usize> = line.strip_prefix('*').and_then(|len| len.trim_end().parse().ok());
+        let len = len.ok_or_else(|| format!("no array: {line:?}"))?;
+        (0..len).map(|_| self.read_text()).collect()
+    }
+
     /// One request, and its reply as text.
     pub fn text(&mut self, args: &[&[u8]]) -> Result<String> {
         self.send(&encode(args))?;
+        self.read_text()
+    }
+
+    fn read_text(&mut self) -> Result<String> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;
         let len: Option<usize> = line.strip_prefix('$').and_then(|len| len.trim_end().parse().ok());

@@ -14,8 +14,8 @@ pub const M_MIN: u32 = 4;
 pub const M_MAX: u32 = 4096;
 /// How many candidates are looked at for a new element's links, by default.
 pub const EF_ADD: u32 = 200;
-/// How many candidates a search keeps, by default.
-pub const EF_SEARCH: u32 = 100;
+/// How many candidates a search keeps, by default: some more than Redis, which takes 100, for what they find more.
+pub const EF_SEARCH: u32 = 128;
 /// The most of those.
 pub const EF_MAX: u32 = 1_000_000;
 /// Levels of the graph: 0 to this.
