@@ -43,6 +43,7 @@ pub mod transactions;
 #[cfg(test)]
 pub(crate) mod undo_tests;
 pub mod value;
+pub mod vector;
 pub mod wal;
 pub mod zset;
 

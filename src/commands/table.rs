@@ -24,6 +24,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::set::COMMANDS,
     super::string::COMMANDS,
     super::transactions::COMMANDS,
+    super::vector::COMMANDS,
     super::wal::COMMANDS,
     super::zset::COMMANDS,
 ];

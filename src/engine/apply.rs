@@ -10,7 +10,7 @@ use super::index::{KeyRef, PageWrite};
 use crate::page::container::{Form, Kind, Next};
 use crate::page::entry::{Entry, EntryMut};
 use crate::page::text::{BigText, CHUNKED_BYTES_MIN};
-use crate::page::{Access, Mark, Packed, Stamp, StrRef, ValueRef, hash, list, set, stream, zset};
+use crate::page::{Access, Mark, Packed, Stamp, StrRef, ValueRef, hash, list, set, stream, vectors, zset};
 use crate::shared::Shared;
 
 /// What applying an effect left behind.
@@ -258,6 +258,10 @@ fn change_container(
         Effect::Stream { op, .. } => {
             let change = |form: Form<'_>| stream::apply(form, &op, &write.change);
             on_container(state, key, (write, stamp), tally, Kind::Stream, change)
+        }
+        Effect::Vectors { op, .. } => {
+            let change = |form: Form<'_>| vectors::apply(form, &op, &write.change);
+            on_container(state, key, (write, stamp), tally, Kind::Vectors, change)
         }
         Effect::Put { .. }
         | Effect::Copy { .. }

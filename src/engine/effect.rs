@@ -15,6 +15,7 @@ use crate::page::list::ListOp;
 use crate::page::set::SetOp;
 use crate::page::stream::StreamOp;
 use crate::page::thresholds::Limits;
+use crate::page::vectors::VectorOp;
 use crate::page::zset::ZsetOp;
 use crate::page::{Malformed, StrRef, ValueRef, codec};
 use crate::shared::Shared;
@@ -198,6 +199,15 @@ pub enum Effect<'a> {
     },
     /// All libraries are gone.
     LibrariesFlush,
+    /// A vector set changes; it is made if there was none, and gone when it is empty.
+    Vectors {
+        /// The key.
+        #[serde(with = "serde_bytes")]
+        key: &'a [u8],
+        /// What happens to it.
+        #[serde(borrow)]
+        op: VectorOp<'a>,
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -213,6 +223,7 @@ impl<'a> Effect<'a> {
             | Self::Zset { key, .. }
             | Self::Hash { key, .. }
             | Self::Stream { key, .. }
+            | Self::Vectors { key, .. }
             | Self::Copy { key, .. } => Some(key),
             Self::CollectionCreate { .. }
             | Self::CollectionDrop

@@ -310,6 +310,7 @@ impl Registry {
             | Effect::Zset { .. }
             | Effect::Hash { .. }
             | Effect::Stream { .. }
+            | Effect::Vectors { .. }
             | Effect::Copy { .. } => Err(CollectionError::EffectOnKey),
         }
     }

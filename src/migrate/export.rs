@@ -16,7 +16,7 @@ use crate::engine::registry::Slot;
 use crate::engine::scope::Scope;
 use crate::page::entry::EntryRef;
 use crate::rdb::convert::object_of;
-use crate::rdb::{Version, Writer};
+use crate::rdb::{Newer, Version, Writer};
 use crate::storage::Disk;
 use crate::wal::Lsn;
 
@@ -96,19 +96,11 @@ pub fn export(
             total: databases.values().map(|slot| slot.collection.key_count()).sum(),
         };
         match export.write(offline, &databases, &libraries) {
-            Err(Stop::Timed(key)) if options.version.is_some() => {
-                return Err(of_file(
-                    MigrateError::from(Unwritable::NoTimedHashes(version)).of_key(&key),
-                ));
+            Err(Stop::TooOld(key, newer)) if options.version.is_some() => {
+                let why = MigrateError::from(Unwritable::TooOld(version, newer));
+                return Err(of_file(why.of_key(&key)));
             }
-            Err(Stop::Timed(key)) => {
-                let key = key.escape_ascii();
-                observer.note(&format!(
-                    "the hash \"{key}\" has fields that expire: the file is of {}, which Redis 7.4 and later \
-                     load",
-                    Version::TIMED_HASHES
-                ));
-            }
+            Err(Stop::TooOld(key, newer)) => observer.note(&newer_version(&key, newer)),
             Err(Stop::Failed(why)) => return Err(of_file(why)),
             Ok(()) => {
                 let keys = export.keys;
@@ -124,6 +116,21 @@ pub fn export(
         }
     }
     Err(of_file(Unwritable::NoVersion.into()))
+}
+
+/// That a file is of a newer version than usual, because of this key.
+fn newer_version(key: &[u8], newer: Newer) -> String {
+    let (key, version) = (key.escape_ascii(), Version::TIMED_HASHES);
+    match newer {
+        Newer::TimedHash => {
+            format!(
+                "the hash \"{key}\" has fields that expire: the file is of {version}, which Redis 7.4 and later load"
+            )
+        }
+        Newer::Vectors => {
+            format!("\"{key}\" is a vector set: the file is of {version}, and Redis 8.0 and later load it")
+        }
+    }
 }
 
 /// Which collection is which database of the file.
@@ -163,8 +170,8 @@ fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32
 
 /// Why writing stopped.
 enum Stop {
-    /// This hash needs a newer version.
-    Timed(Vec<u8>),
+    /// This value needs a newer version.
+    TooOld(Vec<u8>, Newer),
     Failed(MigrateError),
 }
 
@@ -219,8 +226,8 @@ impl<W: Write> Export<'_, W> {
             .map_err(|reason| Stop::Failed(MigrateError::Value(reason).of_key(entry.key())))?;
         // A hash all of whose fields have expired is none.
         let Some(object) = object else { return Ok(()) };
-        if !self.version.holds(&object) {
-            return Err(Stop::Timed(entry.key().to_vec()));
+        if let Some(newer) = object.newer().filter(|_| !self.version.holds(&object)) {
+            return Err(Stop::TooOld(entry.key().to_vec(), newer));
         }
         let expires_at_ms = entry.expire_at_ms().map(|at_ms| at_ms as i64);
         self.writer.entry(entry.key(), expires_at_ms, &object)?;

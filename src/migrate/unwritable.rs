@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::rdb::Version;
+use crate::rdb::{Newer, Version};
 
 /// See the module.
 #[derive(Debug)]
@@ -11,8 +11,8 @@ pub enum Unwritable {
     Exists,
     /// The data needs a newer format.
     NoVersion,
-    /// The version that was asked for has no hashes whose fields expire.
-    NoTimedHashes(Version),
+    /// The version that was asked for has no such values.
+    TooOld(Version, Newer),
     /// The version that was asked for has no libraries of functions.
     NoFunctions(Version),
     /// There is no collection of this name.
@@ -35,11 +35,16 @@ impl fmt::Display for Unwritable {
         match self {
             Self::Exists => out.write_str("there is a file already; --force replaces it"),
             Self::NoVersion => out.write_str("no version of the format holds all of this"),
-            Self::NoTimedHashes(version) => write!(
+            Self::TooOld(version, Newer::TimedHash) => write!(
                 out,
                 "it is a hash with fields that expire, which {version} does not hold ({} and {} do)",
                 Version::TIMED_HASHES,
                 Version::VALKEY
+            ),
+            Self::TooOld(version, Newer::Vectors) => write!(
+                out,
+                "it is a vector set, which {version} does not hold ({} does)",
+                Version::TIMED_HASHES
             ),
             Self::NoFunctions(version) => write!(
                 out,

@@ -106,6 +106,22 @@ pub mod module {
     pub const STRING: u64 = 5;
 }
 
+/// What is said of vector sets, in the value of a module.
+pub mod vectors {
+    /// The module's name (`vectorset`), and the first version of its encoding.
+    pub const MODULE_ID: u64 = 0xbde7_2da2_bb1e_b400;
+    /// The set reduces vectors, by a projection that follows.
+    pub const HAS_PROJECTION: u64 = 1;
+    /// All elements have attributes, which may be empty.
+    pub const HAS_ATTRIBUTES: u64 = 2;
+    /// Where the number of links is, above how vectors are kept.
+    pub const M_SHIFT: u32 = 8;
+    /// Which part of a number is an element's highest level.
+    pub const LEVEL_MASK: u64 = 0xff_ffff;
+    /// Behind the neighbours on each level stands which of them is farthest.
+    pub const WITH_FARTHEST: u64 = 1 << 24;
+}
+
 /// Flags of an entry in a stream's listpack.
 pub mod entry {
     /// The entry has been deleted.

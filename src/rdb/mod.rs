@@ -23,6 +23,7 @@ mod lzf;
 mod object;
 mod read;
 mod stream;
+mod vectors;
 mod version;
 mod write;
 
@@ -31,8 +32,9 @@ mod tests;
 
 pub use dump::{LibrariesError, RestoreError, dump, dump_libraries, restore, restore_libraries};
 pub use error::{Error, Reason};
-pub use object::{Elements, Hash, Object};
+pub use object::{Elements, Hash, Newer, Object};
 pub use read::{Entry, Event, Reader, is_rdb};
 pub use stream::{Consumer, Group, Id, Pending, Stream, StreamEntry};
+pub use vectors::{Neighbours, VectorNode, Vectors};
 pub use version::Version;
 pub use write::Writer;

@@ -6,6 +6,7 @@
 use crate::page::packed::{Builder, Item, Items};
 
 use super::stream::Stream;
+use super::vectors::Vectors;
 
 /// Byte strings and numbers, one after another.
 #[derive(Clone, Debug, Default)]
@@ -120,6 +121,8 @@ pub enum Object {
     Hash(Hash),
     /// A stream.
     Stream(Box<Stream>),
+    /// A vector set.
+    Vectors(Box<Vectors>),
 }
 
 impl Object {
@@ -128,12 +131,26 @@ impl Object {
         match self {
             Self::List(elements) | Self::Set(elements) | Self::Zset(elements) => elements.is_empty(),
             Self::Hash(hash) => hash.is_empty(),
+            Self::Vectors(vectors) => vectors.nodes.is_empty(),
             Self::String(_) | Self::Stream(_) => false,
         }
     }
 
-    /// Whether only newer versions of the format than the usual one can hold it.
-    pub fn needs_timed_hash(&self) -> bool {
-        matches!(self, Self::Hash(hash) if hash.is_timed())
+    /// What it is, if only newer versions of the format than the usual one can hold it.
+    pub fn newer(&self) -> Option<Newer> {
+        match self {
+            Self::Hash(hash) if hash.is_timed() => Some(Newer::TimedHash),
+            Self::Vectors(_) => Some(Newer::Vectors),
+            _ => None,
+        }
     }
+}
+
+/// What not all versions of the format can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newer {
+    /// A hash with fields that expire.
+    TimedHash,
+    /// A vector set.
+    Vectors,
 }

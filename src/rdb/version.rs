@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::object::Object;
+use super::object::{Newer, Object};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,12 @@ impl Version {
 
     /// Whether it can hold `object`.
     pub fn holds(self, object: &Object) -> bool {
-        self.number() >= TIMED_HASHES || !object.needs_timed_hash()
+        match object.newer() {
+            None => true,
+            Some(Newer::TimedHash) => self.number() >= TIMED_HASHES,
+            // A module of Redis has them, which those of 8 are written with.
+            Some(Newer::Vectors) => !self.is_valkey() && self.number() >= TIMED_HASHES,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What crash clients do to hashes, lists, sets, sorted sets and streams.
+//! What crash clients do to hashes, lists, sets, sorted sets, streams and vector sets.
 //!
 //! **Invariant:** a container's content is told as lines, in its own order if it has one, else sorted: by [`Change`] for
 //! what must be there, by [`read`] for what is.
@@ -7,7 +7,7 @@ use crate::args;
 use crate::support::{Args, Conn, Rng, Value};
 
 /// The types, as `TYPE` names them.
-const KINDS: [&str; 5] = ["hash", "list", "set", "zset", "stream"];
+const KINDS: [&str; 6] = ["hash", "list", "set", "zset", "stream", "vectorset"];
 /// Entries that a shortened stream keeps.
 const STREAM_MAX: usize = 5;
 
@@ -45,6 +45,12 @@ impl Change {
             ("set", false) => args!["SREM", key, field],
             ("zset", true) => args!["ZADD", key, number, field],
             ("zset", false) => args!["ZREM", key, field],
+            ("vectorset", true) => {
+                let (x, y) = (self.number % 97, self.number % 89);
+                let (x, y) = (x.to_string(), y.to_string());
+                args!["VADD", key, "VALUES", "2", x, y, field, "EF", "20", "SETATTR", number]
+            }
+            ("vectorset", false) => args!["VREM", key, field],
             (_, true) => args!["XADD", key, self.id(), field, number],
             (_, false) => args!["XTRIM", key, "MAXLEN", STREAM_MAX.to_string()],
         }
@@ -100,6 +106,9 @@ impl Change {
 
 /// The lines of the container `key` of type `kind`.
 pub fn read(conn: &mut Conn, key: &str, kind: &str) -> Vec<String> {
+    if kind == "vectorset" {
+        return elements(conn, key);
+    }
     let command = match kind {
         "hash" => args!["HGETALL", key],
         "list" => args!["LRANGE", key, "0", "-1"],
@@ -121,6 +130,22 @@ pub fn read(conn: &mut Conn, key: &str, kind: &str) -> Vec<String> {
         lines.sort();
     }
     lines
+}
+
+/// The elements of a vector set with their attributes, all of which a search finds.
+fn elements(conn: &mut Conn, key: &str) -> Vec<String> {
+    let names = conn.call(&args!["VRANGE", key, "-", "+"]).items();
+    let found = conn.call(&args!["VSIM", key, "VALUES", "2", "1", "1", "COUNT", "100", "TRUTH"]);
+    assert_eq!(
+        found.sorted().items(),
+        names,
+        "what is found in {key} is not what is there"
+    );
+    let line = |name: &Value| {
+        let attributes = conn.call(&args!["VGETATTR", key, name.text()]);
+        format!("{} {}", name.text(), attributes.text())
+    };
+    names.iter().map(line).collect()
 }
 
 fn entry(entry: &Value) -> String {

@@ -75,6 +75,7 @@ cases!(start_redis, redis_agrees_with_itself:
     redis8_bitop,
     redis8_hash,
     redis8_memory,
+    vectors,
 );
 
 cases!(start_redis7, redis7_agrees_with_itself: redis7_dump);

@@ -78,18 +78,6 @@ const MISSING: &[&str] = &[
     "cluster|migrateslots",
     "cluster|syncslots",
     "migrate",
-    "vadd",
-    "vcard",
-    "vdim",
-    "vemb",
-    "vgetattr",
-    "vinfo",
-    "vismember",
-    "vlinks",
-    "vrandmember",
-    "vrem",
-    "vsetattr",
-    "vsim",
 ];
 
 /// Each command and subcommand with its group, containers left out, as `COMMAND DOCS` tells.

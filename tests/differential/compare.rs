@@ -1,5 +1,6 @@
 //! What "the same reply" means: exact by default, looser where the answer depends on time, chance or the process.
 
+use crate::similar;
 use crate::support::{Args, Reply, Value};
 
 /// How two replies are compared.
@@ -37,6 +38,14 @@ pub enum Mode {
     Payload,
     /// `HELP`: lines of text, about the command.
     Help,
+    /// What `VSIM` found: for each element so many values; those that are as similar may come in any order.
+    Found(usize),
+    /// `VLINKS`, perhaps with scores: the neighbours on the lowest level.
+    Links(bool),
+    /// `VINFO`, but for what is chance.
+    VectorInfo,
+    /// Numbers that are made from floats.
+    Close,
     /// Sent, read, not compared.
     Ignore,
 }
@@ -78,6 +87,11 @@ pub fn default_mode(args: &Args) -> Mode {
         ("HELLO", _) | ("MEMORY", "STATS") => Mode::KeysOnly,
         ("CONFIG", "GET") => Mode::Pairs,
         ("DUMP", _) => Mode::Payload,
+        ("VSIM", _) => Mode::Found(similar::width(args)),
+        ("VLINKS", _) => Mode::Links(args.len() == 4),
+        ("VINFO", _) => Mode::VectorInfo,
+        ("VEMB", _) => Mode::Close,
+        ("VRANDMEMBER", _) => Mode::Any,
         _ => Mode::Exact,
     }
 }
@@ -188,6 +202,10 @@ fn compare_values(mode: &Mode, redis: &Value, loki: &Value) -> Result<(), String
         Mode::KeysOnly => keys_only(redis, loki),
         Mode::Payload => payload(redis, loki),
         Mode::Help => help(redis, loki),
+        Mode::Found(width) => check(similar::found(redis, loki, *width), "different elements or scores"),
+        Mode::Links(with_scores) => check(similar::linked(redis, loki, *with_scores), "different neighbours"),
+        Mode::VectorInfo => check(similar::described(redis, loki), "different descriptions"),
+        Mode::Close => check(similar::is_close(redis, loki), "different numbers"),
         Mode::Encoding => check(same_encoding(redis, loki), "different encodings"),
         Mode::Exec(modes) => exec(modes, redis, loki),
     }

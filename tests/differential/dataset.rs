@@ -4,6 +4,7 @@
 use crate::args;
 use crate::compare::{same_but_digits, same_encoding};
 use crate::pair::{Difference, Pair};
+use crate::similar;
 use crate::support::{Args, Conn, Value};
 
 pub use crate::generate::DATABASES;
@@ -49,7 +50,11 @@ fn same(a: &Entry, b: &Entry) -> bool {
     ttl_close
         && same_encoding(&a.encoding, &b.encoding)
         && (a.database, &a.key, &a.kind) == (b.database, &b.key, &b.kind)
-        && alike(&a.value, &b.value)
+        && match a.kind.text().as_str() {
+            // Vectors are made from floats.
+            "vectorset" => similar::is_close(&a.value, &b.value),
+            _ => alike(&a.value, &b.value),
+        }
 }
 
 /// Equal but for readings of the clock, which may be a little apart.
@@ -137,6 +142,17 @@ fn value_of(conn: &mut Conn, kind: &str, name: &[u8]) -> Value {
             Value::Array(pairs.into_iter().flat_map(|(field, value)| [field, value]).collect())
         }
         "stream" => without_nodes_and_activity(conn.call(&args!["XINFO", "STREAM", name, "FULL", "COUNT", "0"])),
+        "vectorset" => {
+            let mut elements = conn.call(&args!["VRANDMEMBER", name, "1000000"]).items();
+            elements.sort();
+            let of_each = |element: Value| {
+                let element_name = element.bytes().unwrap_or_default().to_vec();
+                let vector = conn.call(&args!["VEMB", name, element_name]);
+                let attributes = conn.call(&args!["VGETATTR", name, element_name]);
+                Value::Array(vec![element, vector, attributes])
+            };
+            Value::Array(elements.into_iter().map(of_each).collect())
+        }
         other => unreachable!("a key of type {other}"),
     }
 }

@@ -46,6 +46,11 @@ fn run_streams(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
     run_of(number, protocol, kinds, start_redis, loki, Generator::stream_step);
 }
 
+/// Vector sets, beside Redis 8.2.
+fn run_vectors(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
+    run_of(number, protocol, kinds, start_redis, loki, Generator::vector_step);
+}
+
 fn run_of(
     number: u64,
     protocol: u8,
@@ -120,9 +125,20 @@ fn generated_streams_mixed_kinds_resp3() {
 }
 
 #[test]
+fn generated_vectors_hmap_resp2() {
+    run_vectors(7, 2, HMAP, start_lokikv);
+}
+
+#[test]
+fn generated_vectors_mixed_kinds_resp3() {
+    run_vectors(8, 3, MIXED, start_lokikv);
+}
+
+#[test]
 #[ignore = "checks the generator, not the server"]
 fn generated_redis_agrees_with_itself() {
     run(0, 2, HMAP, start_redis);
     run(1, 3, HMAP, start_redis);
     run_streams(2, 2, HMAP, start_redis);
+    run_vectors(3, 3, HMAP, start_redis);
 }

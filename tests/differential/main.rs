@@ -28,4 +28,5 @@ mod pair;
 mod parameters;
 mod restarts;
 mod script;
+mod similar;
 mod uses;

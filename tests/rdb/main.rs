@@ -25,3 +25,4 @@ mod payloads;
 mod place;
 mod sizes;
 mod tools;
+mod vectors;

@@ -67,6 +67,7 @@ pub fn effect(effect: &Effect<'_>) -> String {
         Effect::Zset { key, op } => container("zset", key, &op),
         Effect::Hash { key, op } => container("hash", key, &op),
         Effect::Stream { key, op } => container("stream", key, &op),
+        Effect::Vectors { key, op } => container("vectors", key, &op),
         Effect::CollectionCreate { name, placement, .. } => {
             format!(
                 "create collection {} ({})",

@@ -61,6 +61,8 @@ pub enum Group {
     String,
     /// MULTI and what belongs to it.
     Transactions,
+    /// Vector sets.
+    VectorSet,
 }
 
 impl Group {
@@ -84,6 +86,8 @@ impl Group {
             Self::Stream => "stream",
             Self::String => "string",
             Self::Transactions => "transactions",
+            // A module of Redis has them.
+            Self::VectorSet => "module",
         }
     }
 }

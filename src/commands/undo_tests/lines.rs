@@ -140,6 +140,14 @@ const TEMPLATES: &[&str] = &[
     "XACK $x g O O",
     "XCLAIM $x g F 0 O",
     "XAUTOCLAIM $x g F 0 0 COUNT 5",
+    // Vector sets.
+    "VADD $v VALUES 3 N N N F",
+    "VADD $v VALUES 3 N N N F EF 20 SETATTR V",
+    "VADD $v VALUES 3 N N N F SETATTR V",
+    "VADD $v VALUES 3 N 1 N F",
+    "VREM $v F",
+    "VREM $v F",
+    "VSETATTR $v F V",
     // Keys.
     "DEL $a $a",
     "UNLINK $a",
@@ -176,6 +184,7 @@ const KEYS: &[(char, u64)] = &[
     ('z', 5),
     ('g', 2),
     ('x', 3),
+    ('v', 3),
 ];
 
 /// See the module.
@@ -222,6 +231,9 @@ impl Lines {
             lines.push(format!("SADD t0 {n}{text}"));
             lines.push(format!("HSET h0 f{n} {text}{n}"));
             lines.push(format!("ZADD z0 {n} m{n}{text}"));
+            if n < 200 {
+                lines.push(format!("VADD v0 VALUES 3 {n} {} 50 f{n}", n * 7 % 100));
+            }
             lines.push(format!("XADD x2 1-{} f {text}{n}", n + 1));
         }
         lines.push("XGROUP CREATE x2 g 0".to_owned());

@@ -110,7 +110,7 @@ fn unknown(what: &str, value: &[u8]) -> CmdError {
 }
 
 /// The kinds of effects by the names that `WAL READ` shows.
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 23] = [
     "put",
     "delete",
     "expire-at",
@@ -133,6 +133,7 @@ const KINDS: [&str; 22] = [
     "library-put",
     "library-delete",
     "libraries-flush",
+    "vectors",
 ];
 
 /// The kind of an effect, without looking at what is in it.
@@ -160,6 +161,7 @@ fn kind(effect: &Effect<'_>) -> &'static str {
         Effect::LibraryPut { .. } => "library-put",
         Effect::LibraryDelete { .. } => "library-delete",
         Effect::LibrariesFlush => "libraries-flush",
+        Effect::Vectors { .. } => "vectors",
     }
 }
 

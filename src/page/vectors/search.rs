@@ -2,7 +2,7 @@
 
 use super::scratch::{Near, Scratch};
 use super::set::{VectorSet, score_of};
-use super::vector::record_of;
+use super::vector::{record_of, record_of_kept};
 use super::walk::Judge;
 
 /// What is searched for.
@@ -53,7 +53,8 @@ impl VectorSet {
     pub fn search(&self, query: Query<'_>, mut search: Search<'_>) -> Option<Vec<Found<'_>>> {
         let record = match query {
             Query::Vector(vector) => record_of(&self.frame.shape, vector.iter().copied())?,
-            Query::Element(element) => self.record(self.slot_of(element)?).to_vec(),
+            // As if its vector were given again: one that is kept in bytes has not quite the length 1.
+            Query::Element(element) => record_of_kept(&self.frame.shape, self.vector(element)?),
         };
         if self.is_empty() {
             return Some(Vec::new());

@@ -84,7 +84,7 @@ impl Shape {
     pub fn is_valid(&self) -> bool {
         (1..=DIM_MAX).contains(&self.dim)
             && (M_MIN..=M_MAX).contains(&self.m)
-            && self.input_dim.is_none_or(|input| (self.dim..=DIM_MAX).contains(&input))
+            && self.input_dim.is_none_or(|input| (1..=DIM_MAX).contains(&input))
     }
 }
 

@@ -23,17 +23,22 @@ const FLOAT_BYTES: usize = size_of::<f32>();
 /// The record of a vector as it is given. `None`: it has not as many dimensions as it must, [`Shape::given_dim`] or
 /// [`Shape::dim`].
 pub(super) fn record_of(shape: &Shape, given: impl ExactSizeIterator<Item = f32>) -> Option<Vec<u8>> {
-    let mut vector: Vec<f32> = match given.len() {
+    let vector: Vec<f32> = match given.len() {
+        dim if shape.input_dim.is_some_and(|input| dim == input as usize) => reduced(given, shape.dim as usize),
         dim if dim == shape.dim as usize => given.collect(),
-        dim if dim == shape.given_dim() as usize => reduced(given, shape.dim as usize),
         _ => return None,
     };
+    Some(record_of_kept(shape, vector))
+}
+
+/// The record of a vector of as many dimensions as are kept.
+pub(super) fn record_of_kept(shape: &Shape, mut vector: Vec<f32>) -> Vec<u8> {
     let norm = normalise(&mut vector);
     let mut record = Vec::with_capacity(Layout::of(shape).record_bytes);
     let range = quantise(shape.quant, &vector, &mut record);
     record.extend_from_slice(&range.to_le_bytes());
     record.extend_from_slice(&norm.to_le_bytes());
-    Some(record)
+    record
 }
 
 /// The floats of bytes.
@@ -42,7 +47,8 @@ pub(super) fn floats(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> {
     floats.iter().map(|bytes| f32::from_le_bytes(*bytes))
 }
 
-/// Projects a vector on fewer dimensions, by the first so many rows of a Hadamard matrix. O(n log n).
+/// Projects a vector on other dimensions, fewer as a rule, by the first so many rows of a Hadamard matrix, which repeat
+/// where there are not enough. O(n log n).
 fn reduced(given: impl ExactSizeIterator<Item = f32>, dim: usize) -> Vec<f32> {
     let len = given.len();
     let mut values: Vec<f64> = given.map(f64::from).collect();
@@ -60,6 +66,7 @@ fn reduced(given: impl ExactSizeIterator<Item = f32>, dim: usize) -> Vec<f32> {
     let scale = 1.0 / (len as f64).sqrt();
     values
         .into_iter()
+        .cycle()
         .take(dim)
         .map(|value| (value * scale) as f32)
         .collect()

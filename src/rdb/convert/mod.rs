@@ -5,6 +5,7 @@
 //! - Fields of a hash that have died do not take part; a container that is left with nothing is none.
 
 mod stream;
+mod vectors;
 
 use std::cmp::Ordering;
 
@@ -12,6 +13,7 @@ use crate::page::container::{Big, Kind};
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
 use crate::page::stream::BigStream;
 use crate::page::thresholds::Thresholds;
+use crate::page::vectors::VectorSet;
 use crate::page::{StrRef, ValueRef};
 use crate::shared::Shared;
 
@@ -49,6 +51,10 @@ pub fn stored(object: Object, thresholds: &Thresholds, now_ms: u64) -> Result<Op
         Object::Zset(members) => (Kind::Zset, zset(&members, thresholds)),
         Object::Hash(fields) => (Kind::Hash, hash(&fields, thresholds, now_ms)),
         Object::Stream(entries) => (Kind::Stream, stream::pack(&entries, thresholds)),
+        Object::Vectors(set) => {
+            let packed = vectors::pack(&set).map_err(|what| Reason::Bad(what.to_string().into()));
+            (Kind::Vectors, packed?)
+        }
     };
     let whole = Packed::new(&packed);
     if whole.count() == 0 {
@@ -123,6 +129,7 @@ pub fn object_of(value: ValueRef<'_>, now_ms: u64) -> Result<Option<Object>, Rea
     let object = match value {
         ValueRef::Str(text) => Object::String(text.contiguous().into_owned()),
         ValueRef::Packed(kind, packed) => container(kind, packed, now_ms)?,
+        ValueRef::Big(Big::Vectors(set)) => Object::Vectors(Box::new(vectors::object(set)?)),
         ValueRef::Big(Big::Stream(big)) => Object::Stream(Box::new(stream::object(big))),
         ValueRef::Big(big) => container(big.kind(), Packed::new(&big.pack()), now_ms)?,
     };
@@ -157,6 +164,6 @@ fn container(kind: Kind, packed: Packed<'_>, now_ms: u64) -> Result<Object, Reas
             Object::Hash(fields)
         }
         Kind::Stream => Object::Stream(Box::new(stream::object(&BigStream::unpack(packed)))),
-        Kind::Vectors => return Err(Reason::Unsupported("a vector set".to_owned())),
+        Kind::Vectors => Object::Vectors(Box::new(vectors::object(&VectorSet::unpack(packed))?)),
     })
 }

@@ -36,7 +36,8 @@ pub fn object<R: Read>(source: &mut Source<R>, code: u8, version: Version) -> Re
         kind::STREAM | kind::STREAM_2 | kind::STREAM_3 | kind::STREAM_4 | kind::STREAM_5 => {
             Object::Stream(Box::new(stream::read(source, code)?))
         }
-        kind::MODULE | kind::MODULE_OLD => return Err(module::unsupported(source)?),
+        kind::MODULE => module::value(source)?,
+        kind::MODULE_OLD => return Err(module::unsupported(source.length()?)),
         kind::HASH_ZIPMAP..=kind::HASH_ZIPLIST | kind::HASH_LISTPACK | kind::ZSET_LISTPACK | kind::SET_LISTPACK => {
             compact(&source.string()?, code)?
         }

@@ -5,6 +5,7 @@ mod module;
 mod scalar;
 mod source;
 mod stream;
+mod vectors;
 
 use std::io::Read;
 

@@ -1,10 +1,13 @@
-//! What modules have put into a file: not kept, but told by name, and skipped where nothing is lost by it.
+//! What modules have put into a file: vector sets are kept, all else is told by name, and skipped where nothing is lost
+//! by it.
 
 use std::io::Read;
 
-use super::super::code::module;
+use super::super::code::{module, vectors as code};
 use super::super::error::Reason;
+use super::super::object::Object;
 use super::source::Source;
+use super::vectors;
 
 /// The alphabet of modules' names, six bits a letter.
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -22,12 +25,21 @@ fn name(id: u64) -> String {
         .collect()
 }
 
-/// Reads whose value this is; the result is the error that says so.
-pub fn unsupported<R: Read>(source: &mut Source<R>) -> Result<Reason, Reason> {
-    let name = name(source.length()?);
-    Ok(Reason::Unsupported(format!(
-        "the value belongs to the module type \"{name}\", which LokiKV does not have"
-    )))
+/// The value of a module's type.
+pub fn value<R: Read>(source: &mut Source<R>) -> Result<Object, Reason> {
+    match source.length()? {
+        code::MODULE_ID => Ok(Object::Vectors(Box::new(vectors::read(source)?))),
+        id => Err(unsupported(id)),
+    }
+}
+
+/// What says whose value it is.
+pub fn unsupported(id: u64) -> Reason {
+    let (name, version) = (name(id), id & ((1 << VERSION_BITS) - 1));
+    Reason::Unsupported(match id >> VERSION_BITS == code::MODULE_ID >> VERSION_BITS {
+        true => format!("it is a vector set in version {version} of its encoding, and LokiKV knows version 0 only"),
+        false => format!("the value belongs to the module type \"{name}\", which LokiKV does not have"),
+    })
 }
 
 /// Skips what a module stores beside the keys; the result is its name.

@@ -3,7 +3,7 @@
 use super::samples::{elements, objects, payload};
 use crate::page::packed::Item;
 use crate::rdb::dump::dump_as;
-use crate::rdb::{Entry, Error, Event, Hash, Object, Reader, RestoreError, Stream, Version, Writer, restore};
+use crate::rdb::{Entry, Error, Event, Hash, Newer, Object, Reader, RestoreError, Stream, Version, Writer, restore};
 
 fn entries(file: &[u8]) -> Result<Vec<Entry>, Error> {
     let mut reader = Reader::new(file)?;
@@ -58,7 +58,10 @@ fn every_version_that_is_written_reads_back() {
 
 #[test]
 fn fields_that_expire_need_a_version_that_has_them() {
-    let timed = objects().into_iter().find(Object::needs_timed_hash).unwrap();
+    let timed = objects()
+        .into_iter()
+        .find(|object| object.newer() == Some(Newer::TimedHash))
+        .unwrap();
     for version in Version::WRITTEN {
         let mut writer = Writer::new(Vec::new(), version).unwrap();
         let has_them = matches!(version, Version::Redis(12) | Version::Valkey(_));

@@ -8,7 +8,7 @@ use super::super::code::{kind, node};
 use super::super::object::{Elements, Hash, Object};
 use super::super::version::Version;
 use super::scalar::{item, length, string};
-use super::stream;
+use super::{stream, vectors};
 
 /// Bytes after which a node of a list is full; an element of more is a node of its own.
 const NODE_BYTES: usize = 8 * 1024;
@@ -60,6 +60,10 @@ pub fn object(out: &mut Vec<u8>, key: Option<&[u8]>, object: &Object, version: V
             let code = stream::kind_of(entries, version);
             head(out, code);
             stream::write(out, entries, code);
+        }
+        Object::Vectors(set) => {
+            head(out, kind::MODULE);
+            vectors::write(out, set);
         }
     }
 }

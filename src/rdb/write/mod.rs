@@ -3,6 +3,7 @@
 mod container;
 mod scalar;
 mod stream;
+mod vectors;
 
 use std::io::{self, Write};
 

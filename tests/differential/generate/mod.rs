@@ -11,6 +11,7 @@ mod streams;
 mod streams_today;
 mod strings;
 mod values;
+mod vectors;
 mod zset;
 
 use std::fmt;
@@ -136,6 +137,17 @@ impl Generator {
         Step {
             conn: self.rng.below(CONNECTIONS as usize) as u8,
             args: self.stream_command_of_today(),
+            expiring_key: None,
+            interruption,
+        }
+    }
+
+    /// The next step of a sequence of commands on vector sets.
+    pub fn vector_step(&mut self) -> Step {
+        let interruption = self.interruption();
+        Step {
+            conn: self.rng.below(CONNECTIONS as usize) as u8,
+            args: self.vector_command(),
             expiring_key: None,
             interruption,
         }

@@ -184,10 +184,23 @@ pub const KEYS: &[&str] = &[
     "stream",
     "bigstream",
     "laststream",
+    "vectors",
     "missing",
     "",
     "0",
     "a",
+];
+
+/// Expressions that searches in vector sets may have.
+const FILTERS: &[&str] = &[
+    ".n == 1",
+    ".n in [1, 'x'] or not .n ** 1e308",
+    "((((",
+    ".n * -9223372036854775808 > 'a'",
+    "",
+    ".",
+    "0 % 0 == 0 / 0",
+    "[1,",
 ];
 
 /// What makes keys of every type, with values at the ends of their ranges.
@@ -213,6 +226,9 @@ const FIXTURES: &[&str] = &[
     "XREADGROUP GROUP group consumer COUNT 1 STREAMS stream >",
     "XADD laststream 18446744073709551615-18446744073709551614 f1 v",
     "XADD laststream 18446744073709551615-18446744073709551615 f1 v",
+    "VADD vectors VALUES 2 1 2 a SETATTR {\"n\":1}",
+    "VADD vectors VALUES 2 -1 0 b",
+    "VADD vectors VALUES 2 0 0 m0",
     "XGROUP CREATE laststream group 0 ENTRIESREAD 9223372036854775807",
     "XREADGROUP GROUP group consumer STREAMS laststream >",
 ];
@@ -271,6 +287,13 @@ impl Values {
         }
         if has(&["serialized"]) {
             return self.payload(rng);
+        }
+        if has(&["expression"]) {
+            return rng.pick(FILTERS).as_bytes().to_vec();
+        }
+        if has(&["vector"]) {
+            let len = 4 * *rng.pick(&[0, 1, 2, 2, 2, 3, 70_000]);
+            return rng.bytes(len);
         }
         if has(&["numkeys", "numfields"]) && !rng.one_in(4) {
             return rng.pick(&["1", "1", "2", "3"]).as_bytes().to_vec();
