@@ -121,9 +121,12 @@ pub(super) fn unreachable(set: &VectorSet) -> usize {
     is_reached.iter().filter(|is_reached| !**is_reached).count()
 }
 
+/// A vector, and attributes.
+type Kept = (Vec<f32>, Option<Vec<u8>>);
+
 /// What a set should have.
 #[derive(Clone, Default)]
-pub(super) struct Model(pub BTreeMap<Vec<u8>, (Vec<f32>, Option<Vec<u8>>)>);
+pub(super) struct Model(pub BTreeMap<Vec<u8>, Kept>);
 
 impl Model {
     pub fn add(&mut self, element: &[u8], vector: &[f32], attributes: Option<&[u8]>) {
