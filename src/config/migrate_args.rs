@@ -167,7 +167,7 @@ fn rdb_version(text: &str) -> Result<Version, ArgumentError> {
         Version::Redis(number) => text.parse() == Ok(*number),
     };
     let known = Version::WRITTEN.into_iter().find(called);
-    known.ok_or(ArgumentError::Form("9, 10, 11, 12 or valkey"))
+    known.ok_or(ArgumentError::Form("9, 10, 11, 12, 13 or valkey"))
 }
 
 fn name_and_number(text: &str) -> Result<(String, u32), ArgumentError> {

@@ -40,14 +40,6 @@ pub struct ExportOptions {
     pub skip_functions: bool,
 }
 
-impl ExportOptions {
-    /// The versions to try one after the other.
-    fn versions(&self) -> Vec<Version> {
-        let asked_for = self.version.map(|version| vec![version]);
-        asked_for.unwrap_or_else(|| vec![Version::USUAL, Version::TIMED_HASHES])
-    }
-}
-
 /// What an export did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exported {
@@ -82,7 +74,8 @@ pub fn export(
         true => Arc::default(),
         false => Arc::clone(offline.engine().registry().libraries()),
     };
-    for version in options.versions() {
+    let mut version = options.version.unwrap_or(Version::USUAL);
+    loop {
         if !version.has_functions() && !libraries.is_empty() {
             return Err(of_file(Unwritable::NoFunctions(version).into()));
         }
@@ -96,11 +89,17 @@ pub fn export(
             total: databases.values().map(|slot| slot.collection.key_count()).sum(),
         };
         match export.write(offline, &databases, &libraries) {
-            Err(Stop::TooOld(key, newer)) if options.version.is_some() => {
-                let why = MigrateError::from(Unwritable::TooOld(version, newer));
+            Err(Stop::TooOld(newer, key)) if options.version.is_some() => {
+                let why = MigrateError::from(Unwritable::TooOld(newer, version));
                 return Err(of_file(why.of_key(&key)));
             }
-            Err(Stop::TooOld(key, newer)) => observer.note(&newer_version(&key, newer)),
+            Err(Stop::TooOld(newer, key)) => {
+                version = newer.version();
+                let (key, readers) = (key.escape_ascii(), newer.readers());
+                observer.note(&format!(
+                    "\"{key}\" is {newer}: the file is of {version}, which {readers} load"
+                ));
+            }
             Err(Stop::Failed(why)) => return Err(of_file(why)),
             Ok(()) => {
                 let keys = export.keys;
@@ -113,22 +112,6 @@ pub fn export(
                     version,
                 });
             }
-        }
-    }
-    Err(of_file(Unwritable::NoVersion.into()))
-}
-
-/// That a file is of a newer version than usual, because of this key.
-fn newer_version(key: &[u8], newer: Newer) -> String {
-    let (key, version) = (key.escape_ascii(), Version::TIMED_HASHES);
-    match newer {
-        Newer::TimedHash => {
-            format!(
-                "the hash \"{key}\" has fields that expire: the file is of {version}, which Redis 7.4 and later load"
-            )
-        }
-        Newer::Vectors => {
-            format!("\"{key}\" is a vector set: the file is of {version}, and Redis 8.0 and later load it")
         }
     }
 }
@@ -171,7 +154,7 @@ fn databases(offline: &Offline, options: &ExportOptions) -> Outcome<BTreeMap<u32
 /// Why writing stopped.
 enum Stop {
     /// This value needs a newer version.
-    TooOld(Vec<u8>, Newer),
+    TooOld(Newer, Vec<u8>),
     Failed(MigrateError),
 }
 
@@ -227,7 +210,7 @@ impl<W: Write> Export<'_, W> {
         // A hash all of whose fields have expired is none.
         let Some(object) = object else { return Ok(()) };
         if let Some(newer) = object.newer().filter(|_| !self.version.holds(&object)) {
-            return Err(Stop::TooOld(entry.key().to_vec(), newer));
+            return Err(Stop::TooOld(newer, entry.key().to_vec()));
         }
         let expires_at_ms = entry.expire_at_ms().map(|at_ms| at_ms as i64);
         self.writer.entry(entry.key(), expires_at_ms, &object)?;

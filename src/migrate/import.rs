@@ -19,7 +19,7 @@ use super::{MigrateError, Observer, Outcome};
 use crate::checkpoint::CheckpointDone;
 use crate::engine::libraries::Library;
 use crate::rdb::convert::stored;
-use crate::rdb::{Entry, Event, Object, Reader, is_rdb};
+use crate::rdb::{Entry, Event, Reader, is_rdb};
 use crate::storage::Disk;
 
 /// How many keys between two looks at the clock and two words to the observer.
@@ -53,8 +53,6 @@ pub struct Imported {
     pub expired: u64,
     /// Containers left out because they had no elements.
     pub void: u64,
-    /// Streams that lost what they knew of messages which producers may send again.
-    pub forgetful: u64,
     /// The checkpoint that has them.
     pub checkpoint: CheckpointDone,
 }
@@ -90,7 +88,6 @@ pub fn import(
     let Counts {
         expired,
         void,
-        forgetful,
         libraries,
         ..
     } = import.counts;
@@ -105,7 +102,6 @@ pub fn import(
         libraries,
         expired,
         void,
-        forgetful,
         checkpoint: offline.checkpoint()?,
     })
 }
@@ -116,7 +112,6 @@ struct Counts {
     keys: u64,
     expired: u64,
     void: u64,
-    forgetful: u64,
     libraries: u64,
 }
 
@@ -220,9 +215,6 @@ impl Import<'_> {
         if entry.object.is_void() {
             self.counts.void += 1;
             return Ok(());
-        }
-        if let Object::Stream(stream) = &entry.object {
-            self.counts.forgetful += u64::from(stream.producer_ids > 0);
         }
         let stored = stored(entry.object, self.offline.engine().thresholds(), now_ms)
             .map_err(|reason| MigrateError::Value(reason).of_key(&key))?;

@@ -90,12 +90,6 @@ fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
     if done.commands > 0 {
         text.push_str(&format!("; {} commands were run", done.commands));
     }
-    if done.forgetful > 0 {
-        text.push_str(&format!(
-            "; {} streams will not recognise messages that producers send again",
-            done.forgetful
-        ));
-    }
     if done.expired > 0 {
         text.push_str(&format!("; {} had expired", done.expired));
     }

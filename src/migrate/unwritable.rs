@@ -9,10 +9,8 @@ use crate::rdb::{Newer, Version};
 pub enum Unwritable {
     /// The file is there.
     Exists,
-    /// The data needs a newer format.
-    NoVersion,
-    /// The version that was asked for has no such values.
-    TooOld(Version, Newer),
+    /// The version that was asked for does not hold this.
+    TooOld(Newer, Version),
     /// The version that was asked for has no libraries of functions.
     NoFunctions(Version),
     /// There is no collection of this name.
@@ -34,17 +32,17 @@ impl fmt::Display for Unwritable {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exists => out.write_str("there is a file already; --force replaces it"),
-            Self::NoVersion => out.write_str("no version of the format holds all of this"),
-            Self::TooOld(version, Newer::TimedHash) => write!(
+            Self::TooOld(Newer::TimedHash, version) => write!(
                 out,
-                "it is a hash with fields that expire, which {version} does not hold ({} and {} do)",
+                "it is {}, which {version} does not hold ({} and {} do)",
+                Newer::TimedHash,
                 Version::TIMED_HASHES,
                 Version::VALKEY
             ),
-            Self::TooOld(version, Newer::Vectors) => write!(
+            Self::TooOld(newer, version) => write!(
                 out,
-                "it is a vector set, which {version} does not hold ({} does)",
-                Version::TIMED_HASHES
+                "it is {newer}, which {version} does not hold ({} does)",
+                newer.version()
             ),
             Self::NoFunctions(version) => write!(
                 out,

@@ -24,12 +24,9 @@ pub enum RestoreError {
 
 /// The payload of a value.
 pub fn dump(object: &Object) -> Vec<u8> {
-    let version = if Version::USUAL.holds(object) {
-        Version::USUAL
-    } else {
-        Version::TIMED_HASHES
-    };
-    dump_as(object, version)
+    let versions = [Version::USUAL, Version::TIMED_HASHES];
+    let version = versions.into_iter().find(|version| version.holds(object));
+    dump_as(object, version.unwrap_or(Version::MESSAGES))
 }
 
 /// The same of a version that holds it.

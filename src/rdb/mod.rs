@@ -34,7 +34,7 @@ pub use dump::{LibrariesError, RestoreError, dump, dump_libraries, restore, rest
 pub use error::{Error, Reason};
 pub use object::{Elements, Hash, Newer, Object};
 pub use read::{Entry, Event, Reader, is_rdb};
-pub use stream::{Consumer, Group, Id, Pending, Stream, StreamEntry};
+pub use stream::{Consumer, Group, Id, Messages, Pending, Stream, StreamEntry};
 pub use vectors::{Neighbours, VectorNode, Vectors};
 pub use version::Version;
 pub use write::Writer;

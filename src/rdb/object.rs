@@ -3,10 +3,13 @@
 //! **Invariant:** elements lie one after another in one allocation, so that a value takes about as much memory as its
 //! bytes, however short its elements are.
 
+use std::fmt;
+
 use crate::page::packed::{Builder, Item, Items};
 
 use super::stream::Stream;
 use super::vectors::Vectors;
+use super::version::Version;
 
 /// Byte strings and numbers, one after another.
 #[derive(Clone, Debug, Default)]
@@ -141,6 +144,7 @@ impl Object {
         match self {
             Self::Hash(hash) if hash.is_timed() => Some(Newer::TimedHash),
             Self::Vectors(_) => Some(Newer::Vectors),
+            Self::Stream(stream) if stream.messages.is_some() || stream.is_released() => Some(Newer::Messages),
             _ => None,
         }
     }
@@ -153,4 +157,35 @@ pub enum Newer {
     TimedHash,
     /// A vector set.
     Vectors,
+    /// A stream with messages of producers, or with entries that were given back.
+    Messages,
+}
+
+impl Newer {
+    /// The first version of Redis that has it.
+    pub fn version(self) -> Version {
+        match self {
+            Self::TimedHash | Self::Vectors => Version::TIMED_HASHES,
+            Self::Messages => Version::MESSAGES,
+        }
+    }
+
+    /// Who reads that.
+    pub fn readers(self) -> &'static str {
+        match self {
+            Self::TimedHash => "Redis 7.4 and later",
+            Self::Vectors => "Redis 8.0 and later",
+            Self::Messages => "Redis 8.6 and later (8.8, if entries were given back by XNACK)",
+        }
+    }
+}
+
+impl fmt::Display for Newer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::TimedHash => "a hash with fields that expire",
+            Self::Vectors => "a vector set",
+            Self::Messages => "a stream that knows messages of producers (IDMP) or has entries given back (XNACK)",
+        })
+    }
 }

@@ -1,13 +1,13 @@
-//! A stream as the format knows it: entries, bounds and counters, consumer groups.
+//! A stream as the format knows it: entries, bounds and counters, consumer groups, messages of producers.
 //!
-//! **Invariant:** a pending entry belongs to one consumer of its group, named by its place among them.
+//! **Invariant:** a pending entry belongs to one consumer of its group, named by its place among them, or to nobody.
 
 use crate::page::packed::Item;
 
 use super::object::Elements;
 
 /// The id of an entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
     /// Unix milliseconds.
     pub ms: u64,
@@ -44,8 +44,8 @@ pub struct StreamEntry<'a> {
 pub struct Pending {
     /// Its id.
     pub id: Id,
-    /// To whom: place in [`Group::consumers`].
-    pub consumer: usize,
+    /// To whom: place in [`Group::consumers`]; `None`: it was given back.
+    pub consumer: Option<usize>,
     /// When it was delivered last, in Unix milliseconds.
     pub delivered_at_ms: u64,
     /// How often it was delivered.
@@ -78,6 +78,21 @@ pub struct Group {
     pub pending: Vec<Pending>,
 }
 
+/// Messages that a stream knows, so that none becomes an entry twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Messages {
+    /// For how long, in seconds.
+    pub duration_s: u64,
+    /// How many of each producer.
+    pub ids_max: u64,
+    /// How many there ever were.
+    pub added: u64,
+    /// How many came twice.
+    pub duplicates: u64,
+    /// Producers, and which entries the messages have become that they name.
+    pub producers: Vec<(Vec<u8>, Vec<(Vec<u8>, Id)>)>,
+}
+
 /// A stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stream {
@@ -93,11 +108,17 @@ pub struct Stream {
     pub entries_added: u64,
     /// Its consumer groups.
     pub groups: Vec<Group>,
-    /// How many messages it had whose producers may send them again and be told so. They are not kept.
-    pub producer_ids: u64,
+    /// Messages of producers, if there ever were any.
+    pub messages: Option<Messages>,
 }
 
 impl Stream {
+    /// Whether entries are pending that were given back.
+    pub fn is_released(&self) -> bool {
+        let mut pending = self.groups.iter().flat_map(|group| &group.pending);
+        pending.any(|pending| pending.consumer.is_none())
+    }
+
     /// Appends an entry of these fields and values.
     pub fn push(&mut self, id: Id, pairs: &[Item<'_>]) {
         self.length += 1;

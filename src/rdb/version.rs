@@ -24,20 +24,25 @@ const LISTPACKS: u16 = 10;
 const FUNCTIONS: u16 = 10;
 const ACTIVE_TIMES: u16 = 11;
 const TIMED_HASHES: u16 = 12;
+const MESSAGES: u16 = 13;
 
 impl Version {
     /// The one that is written unless another is asked for: that of Redis 7.0, which everything later reads, too.
     pub const USUAL: Self = Self::Redis(10);
     /// The first of Redis whose hashes have fields that expire, that of Redis 7.4.
     pub const TIMED_HASHES: Self = Self::Redis(TIMED_HASHES);
+    /// The first whose streams have messages of producers, that of Redis 8.6. It is written for streams with entries
+    /// that were given back, too, which Redis has since 8.8: older ones refuse their type.
+    pub const MESSAGES: Self = Self::Redis(MESSAGES);
     /// That of Valkey 9.
     pub const VALKEY: Self = Self::Valkey(VALKEY_READ);
     /// All that can be written.
-    pub const WRITTEN: [Self; 5] = [
+    pub const WRITTEN: [Self; 6] = [
         Self::Redis(9),
         Self::Redis(10),
         Self::Redis(11),
         Self::Redis(12),
+        Self::Redis(13),
         Self::VALKEY,
     ];
 
@@ -107,6 +112,7 @@ impl Version {
             None => true,
             Some(Newer::TimedHash) => self.number() >= TIMED_HASHES,
             // A module of Redis has them, which those of 8 are written with.
+            Some(Newer::Messages) => !self.is_valkey() && self.number() >= MESSAGES,
             Some(Newer::Vectors) => !self.is_valkey() && self.number() >= TIMED_HASHES,
         }
     }

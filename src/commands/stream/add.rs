@@ -2,6 +2,7 @@
 
 use super::common::{apply, old_stream};
 use super::id::{Wanted, reply_id};
+use super::produced::stale;
 use super::trim::Options;
 use crate::commands::spec::{Group, KeySpec, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
@@ -25,7 +26,7 @@ pub(super) const XADD: Spec = Spec {
     tips: &["nondeterministic_output"],
     summary: "Appends an entry to a stream, which is made if there is none, and trims it if asked to",
     complexity: "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted.",
-    syntax: "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
+    syntax: "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO producer-id | IDMP producer-id idempotent-id] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
     ..Spec::new("xadd", Group::Stream, -5, Handler::Write(xadd))
 };
 
@@ -42,17 +43,33 @@ fn xadd(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         return Err(CmdError::text("ERR The ID specified in XADD must be greater than 0-0"));
     }
     let key = args.at(1);
-    let last_id = old_stream(txn, key)?.map(|stream| stream.last_id());
+    let now_ms = txn.now_ms();
+    let stream = old_stream(txn, key)?;
+    let last_id = stream.map(|stream| stream.last_id());
     if last_id.is_none() && options.no_make {
         reply.null();
         return Ok(());
     }
-    let id = next_id(last_id.unwrap_or_default(), options.wanted, txn.now_ms())?;
+    let message = options.produced.map(|produced| produced.message(args, fields));
+    let known = stream.and_then(|stream| message.as_ref()?.known(stream, now_ms));
+    if let Some(id) = known {
+        apply(txn, key, StreamOp::Recognise);
+        reply_id(reply, id);
+        return Ok(());
+    }
+    let stale = stream.map_or(0, |stream| stale(stream, now_ms));
+    let id = next_id(last_id.unwrap_or_default(), options.wanted, now_ms)?;
     if fields.iter().map(<[u8]>::len).sum::<usize>() > ENTRY_BYTES_MAX {
         return Err(CmdError::text("ERR Elements are too large to be stored"));
     }
     let fields = pack(fields.iter());
     apply(txn, key, StreamOp::Add { id, fields: &fields });
+    if stale > 0 {
+        apply(txn, key, StreamOp::ForgetMessages { count: stale });
+    }
+    if let Some(message) = message {
+        message.remember(txn, key, id);
+    }
     txn.notify(Classes::STREAM, "xadd", key);
     options.trim(txn, key)?;
     reply_id(reply, id);

@@ -50,7 +50,11 @@ fn xautoclaim(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRe
         } else if options.min_idle_ms == 0 || idle_ms >= options.min_idle_ms {
             claim.put(Pending {
                 delivered_at_ms: now_ms,
-                deliveries: pending.deliveries.saturating_add(u64::from(!options.just_ids)),
+                deliveries: if options.just_ids {
+                    pending.deliveries
+                } else {
+                    pending.deliveries_after()
+                },
                 ..*pending
             });
             taken.push(pending.id);

@@ -174,22 +174,18 @@ impl<'g, 'n> Claim<'g, 'n> {
             }
             return false;
         }
-        let deliveries = match pending {
+        let (deliveries, more) = match pending {
             Some(pending) => {
                 let idle_ms = options.now_ms as i64 - pending.delivered_at_ms as i64;
                 if options.min_idle_ms > 0 && idle_ms < options.min_idle_ms {
                     return false;
                 }
-                pending.deliveries
+                (pending.deliveries, pending.deliveries_after())
             }
-            None if options.force => 1,
+            None if options.force => (1, 2),
             None => return false,
         };
-        let more = if options.just_ids {
-            deliveries
-        } else {
-            deliveries.saturating_add(1)
-        };
+        let more = if options.just_ids { deliveries } else { more };
         self.put(Pending {
             id,
             delivered_at_ms: options.delivered_at_ms,

@@ -22,14 +22,16 @@ pub(super) const STREAM: Spec = Spec {
 
 fn stream(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     const COUNT: usize = 10;
+    let now_ms = txn.now_ms();
     let stream = found(txn, args.at(2))?;
     let is = |at: usize, name: &[u8]| args.get(at).is_some_and(|option| option.eq_ignore_ascii_case(name));
     match args.len() {
-        3 => short(stream, reply),
-        4 if is(3, b"full") => info_full::reply_all(stream, COUNT, reply),
+        3 => short(stream, now_ms, reply),
+        4 if is(3, b"full") => info_full::reply_all(stream, COUNT, now_ms, reply),
         6 if is(3, b"full") && is(4, b"count") => {
             let count = usize::try_from(int_arg(args, 5)?).unwrap_or(COUNT);
-            info_full::reply_all(stream, if count == 0 { usize::MAX } else { count }, reply);
+            let count = if count == 0 { usize::MAX } else { count };
+            info_full::reply_all(stream, count, now_ms, reply);
         }
         _ => return Err(subcommand_syntax("xinfo", args.at(1))),
     }
@@ -41,9 +43,9 @@ fn found<'a>(txn: &'a mut ReadTxn<'_, '_>, key: &[u8]) -> Result<&'a BigStream, 
     stream.ok_or(CmdError::NoSuchKey)
 }
 
-fn short(stream: &BigStream, reply: &mut Reply) {
-    reply.map(10);
-    reply_counts(stream, reply);
+fn short(stream: &BigStream, now_ms: u64, reply: &mut Reply) {
+    reply.map(3 + counts_len(stream));
+    reply_counts(stream, now_ms, reply);
     field(reply, "groups", stream.groups().len() as u64);
     reply.bulk(b"first-entry");
     reply_entry_or_null(reply, stream.range(StreamId::MIN, StreamId::MAX).next());
@@ -51,8 +53,13 @@ fn short(stream: &BigStream, reply: &mut Reply) {
     reply_entry_or_null(reply, stream.range_back(StreamId::MIN, StreamId::MAX).next());
 }
 
-/// The seven fields that both forms begin with.
-pub(super) fn reply_counts(stream: &BigStream, reply: &mut Reply) {
+/// How many fields both forms begin with.
+pub(super) fn counts_len(stream: &BigStream) -> usize {
+    if stream.idempotence().is_some() { 13 } else { 7 }
+}
+
+/// The fields that both forms begin with; those of producers' messages only where there ever were any.
+pub(super) fn reply_counts(stream: &BigStream, now_ms: u64, reply: &mut Reply) {
     field(reply, "length", stream.len());
     field(reply, "radix-tree-keys", stream.nodes_len() as u64);
     field(reply, "radix-tree-nodes", stream.radix_nodes());
@@ -60,6 +67,14 @@ pub(super) fn reply_counts(stream: &BigStream, reply: &mut Reply) {
     id_field(reply, "max-deleted-entry-id", stream.max_deleted_id());
     field(reply, "entries-added", stream.entries_added());
     id_field(reply, "recorded-first-entry-id", stream.first_id());
+    if let Some(known) = stream.idempotence() {
+        field(reply, "idmp-duration", known.limits().duration_s);
+        field(reply, "idmp-maxsize", known.limits().ids_max);
+        field(reply, "pids-tracked", known.producers_known(now_ms));
+        field(reply, "iids-tracked", (known.len() - known.stale(now_ms)) as u64);
+        field(reply, "iids-added", known.added());
+        field(reply, "iids-duplicates", known.duplicates());
+    }
 }
 
 pub(super) fn field(reply: &mut Reply, name: &str, value: u64) {

@@ -2,14 +2,14 @@
 
 use super::common::reply_entries;
 use super::id::reply_id;
-use super::info::{field, id_field, known_field, reply_counts};
+use super::info::{counts_len, field, id_field, known_field, reply_counts};
 use crate::page::stream::{BigStream, Group, StreamId};
 use crate::resp::Reply;
 
 /// Answers with up to `count` of everything.
-pub(super) fn reply_all(stream: &BigStream, count: usize, reply: &mut Reply) {
-    reply.map(9);
-    reply_counts(stream, reply);
+pub(super) fn reply_all(stream: &BigStream, count: usize, now_ms: u64, reply: &mut Reply) {
+    reply.map(2 + counts_len(stream));
+    reply_counts(stream, now_ms, reply);
     reply.bulk(b"entries");
     reply_entries(reply, stream.range(StreamId::MIN, StreamId::MAX).take(count));
     reply.bulk(b"groups");
@@ -20,7 +20,8 @@ pub(super) fn reply_all(stream: &BigStream, count: usize, reply: &mut Reply) {
 }
 
 fn reply_group(stream: &BigStream, group: &Group, count: usize, reply: &mut Reply) {
-    reply.map(7);
+    let released = Some(group.released_len()).filter(|released| *released > 0);
+    reply.map(7 + usize::from(released.is_some()));
     reply.bulk(b"name");
     reply.bulk(group.name());
     id_field(reply, "last-delivered-id", group.last_id);
@@ -58,5 +59,8 @@ fn reply_group(stream: &BigStream, group: &Group, count: usize, reply: &mut Repl
             shown += 1;
         }
         reply.finish_array(array, shown);
+    }
+    if let Some(released) = released {
+        field(reply, "nacked-count", released);
     }
 }

@@ -10,7 +10,11 @@ mod group;
 mod id;
 mod info;
 mod info_full;
+mod nack;
 mod pending;
+mod produced;
+#[cfg(test)]
+mod produced_tests;
 mod range;
 mod read;
 mod read_group;
@@ -30,12 +34,15 @@ pub const COMMANDS: &[Spec] = &[
     references::XACKDEL,
     add::XADD,
     autoclaim::XAUTOCLAIM,
+    produced::XCFGSET,
     claim::XCLAIM,
     delete::XDEL,
     references::XDELEX,
     XGROUP,
+    produced::XIDMPRECORD,
     XINFO,
     range::XLEN,
+    nack::XNACK,
     pending::XPENDING,
     range::XRANGE,
     read::XREAD,

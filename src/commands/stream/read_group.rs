@@ -104,7 +104,7 @@ struct Claimed {
 impl Claimed {
     fn take(&mut self, pending: &Pending, at_ms: u64) {
         self.count += 1;
-        let deliveries = pending.deliveries.saturating_add(1);
+        let deliveries = pending.deliveries_after();
         for number in [pending.id.ms, pending.id.seq, at_ms, deliveries] {
             self.pending.push(Item::Int(number as i64));
         }

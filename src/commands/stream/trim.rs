@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::common::{apply, old_stream};
 use super::id::{Wanted, packed_ids, parse_id, parse_wanted};
+use super::produced::{self, Produced};
 use super::references::Policy;
 use crate::commands::spec::{Group, first_key};
 use crate::commands::support::number::parse_i64;
@@ -51,6 +52,8 @@ pub(super) struct Options {
     pub wanted: Option<Wanted>,
     /// XADD: which argument the id is.
     pub id_at: usize,
+    /// XADD: the message of a producer that the entry is.
+    pub produced: Option<Produced>,
 }
 
 impl Options {
@@ -72,6 +75,8 @@ impl Options {
                 options.limit = Some(not_negative(args.at(at), "ERR The LIMIT argument must be >= 0.")?);
             } else if is_add && is(b"nomkstream") {
                 options.no_make = true;
+            } else if let Some(parse) = Produced::option(option).filter(|_| is_add && has_more) {
+                at = options.produced(args, at, parse)?;
             } else if let Some(policy) = Policy::named(option).filter(|_| options.policy.is_none()) {
                 options.policy = Some(policy);
             } else if is_add {
@@ -110,7 +115,22 @@ impl Options {
         Ok(at)
     }
 
+    /// A producer, and maybe its message, behind the option at `at`; where the last of them is.
+    fn produced(&mut self, args: Args<'_>, at: usize, parse: produced::Parse) -> Result<usize, CmdError> {
+        if self.produced.is_some() {
+            return Err(CmdError::text("ERR IDMP/IDMPAUTO specified multiple times"));
+        }
+        let (produced, last) = parse(args, at)?;
+        self.produced = Some(produced);
+        Ok(last)
+    }
+
     fn check(&self, is_add: bool) -> CmdResult {
+        if self.produced.is_some() && self.wanted.is_some() {
+            return Err(CmdError::text(
+                "ERR IDMP/IDMPAUTO can be used only with auto-generated IDs",
+            ));
+        }
         let why = match (self.trim, self.limit) {
             (None, Some(1..)) => "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
             (None, _) if !is_add => "ERR syntax error, XTRIM must be called with a trimming strategy",

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use super::entries::Entries;
 use super::group::Group;
 use super::id::{StreamId, ids_of};
+use super::idempotence::{Idempotence, Limits, Message};
 use super::node::Entry;
 use super::op::StreamOp;
-use super::pending::Pending;
+use super::pending::{NOBODY, Pending};
 use crate::page::Change;
 use crate::page::packed::{Item, Packed};
 
@@ -26,6 +27,7 @@ pub struct BigStream {
     pub(super) entries_added: u64,
     pub(super) groups: Option<Arc<Vec<Group>>>,
     pub(super) groups_bytes: usize,
+    pub(super) idempotence: Option<Arc<Idempotence>>,
 }
 
 impl BigStream {
@@ -42,7 +44,9 @@ impl BigStream {
 
     /// Bytes of heap, exactly. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.entries.heap_bytes() + self.groups_bytes
+        let known = self.idempotence.as_ref();
+        let known = known.map_or(0, |known| ARC_BYTES + size_of::<Idempotence>() + known.heap_bytes());
+        self.entries.heap_bytes() + self.groups_bytes + known
     }
 
     pub(super) fn entries(&self) -> &Entries {
@@ -117,6 +121,19 @@ impl BigStream {
         self.groups().binary_search_by(|group| group.name().cmp(name))
     }
 
+    /// What it knows of producers' messages, if there ever were any, or it was told how many to know.
+    pub fn idempotence(&self) -> Option<&Idempotence> {
+        self.idempotence.as_deref()
+    }
+
+    /// With what it knows of producers' messages.
+    pub fn with_idempotence(self, idempotence: Idempotence) -> Self {
+        Self {
+            idempotence: Some(Arc::new(idempotence)),
+            ..self
+        }
+    }
+
     /// With these groups, in order of their names.
     pub(super) fn with_groups(self, mut groups: Vec<Group>) -> Self {
         groups.shrink_to_fit();
@@ -163,8 +180,33 @@ impl BigStream {
                 self.max_deleted_id = max_deleted_id;
                 self.entries_added = entries_added;
             }
+            StreamOp::LimitMessages { duration_s, ids_max } => {
+                self.known().set_limits(Limits { duration_s, ids_max });
+            }
+            StreamOp::Remember {
+                producer,
+                message,
+                id,
+                counts,
+            } => {
+                let name = message;
+                let known = self.known();
+                known.remember(Message { producer, name, id });
+                known.added = known.added.saturating_add(u64::from(counts));
+            }
+            StreamOp::ForgetMessages { count } => self.known().forget(count),
+            StreamOp::Recognise => {
+                let known = self.known();
+                known.duplicates = known.duplicates.saturating_add(1);
+            }
             ref on_groups => self.apply_to_groups(on_groups),
         }
+    }
+
+    /// What it knows of producers' messages, to be changed.
+    fn known(&mut self) -> &mut Idempotence {
+        let nothing = || Arc::new(Idempotence::new(Limits::DEFAULT, 0, 0));
+        Arc::make_mut(self.idempotence.get_or_insert_with(nothing))
     }
 
     fn apply_to_groups(&mut self, op: &StreamOp<'_>) {
@@ -211,7 +253,12 @@ impl BigStream {
             StreamOp::Acknowledge { group, ids } => {
                 self.change(group, |group| ids_of(ids).for_each(|id| group.acknowledge(id)));
             }
+            StreamOp::Release { group, pending } => self.change(group, |group| release(group, Packed::new(pending))),
             StreamOp::Create
+            | StreamOp::LimitMessages { .. }
+            | StreamOp::Remember { .. }
+            | StreamOp::ForgetMessages { .. }
+            | StreamOp::Recognise
             | StreamOp::Add { .. }
             | StreamOp::Delete { .. }
             | StreamOp::Trim { .. }
@@ -305,6 +352,24 @@ fn claim(group: &mut Group, consumer: &[u8], at_ms: u64, pending: Packed<'_>) {
             delivered_at_ms,
             deliveries,
             consumer,
+        });
+    }
+}
+
+/// Entries that are given back: id (two items), number of deliveries, and so on. They have waited for ever, so that they
+/// come before all others.
+fn release(group: &mut Group, pending: Packed<'_>) {
+    let mut items = pending.items();
+    let mut number = || match items.next() {
+        Some(Item::Int(number)) => Some(number as u64),
+        _ => None,
+    };
+    while let (Some(ms), Some(seq), Some(deliveries)) = (number(), number(), number()) {
+        group.put(Pending {
+            id: StreamId::new(ms, seq),
+            delivered_at_ms: 0,
+            deliveries,
+            consumer: NOBODY,
         });
     }
 }

@@ -148,7 +148,7 @@ impl Group {
         self.consumers.get(number)
     }
 
-    /// The name of the consumer with this number.
+    /// The name of the consumer with this number; that of [`super::pending::NOBODY`] is empty.
     pub fn consumer_name(&self, number: u32) -> &[u8] {
         self.consumers.name(number)
     }
@@ -156,6 +156,11 @@ impl Group {
     /// How many entries are pending. O(1).
     pub fn pending_len(&self) -> u64 {
         self.pending.len()
+    }
+
+    /// How many of those are pending with nobody. O(log n).
+    pub fn released_len(&self) -> u64 {
+        self.pending.released_len()
     }
 
     /// The pending entry of this id. O(log n).

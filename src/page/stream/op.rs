@@ -130,4 +130,40 @@ pub enum StreamOp<'a> {
         #[serde(borrow, with = "serde_bytes")]
         runs: &'a [u8],
     },
+    /// Entries are pending with nobody, which are to be given to whoever asks first.
+    Release {
+        /// The group's name.
+        #[serde(borrow, with = "serde_bytes")]
+        group: &'a [u8],
+        /// Both parts of the id, number of deliveries, and so on, packed.
+        #[serde(borrow, with = "serde_bytes")]
+        pending: &'a [u8],
+    },
+    /// For how long and how many messages of producers are known; if that is new, none is known now.
+    LimitMessages {
+        /// For how long, in seconds.
+        duration_s: u64,
+        /// How many of each producer.
+        ids_max: u64,
+    },
+    /// A message of a producer became an entry.
+    Remember {
+        /// The producer's name.
+        #[serde(borrow, with = "serde_bytes")]
+        producer: &'a [u8],
+        /// What the producer calls it.
+        #[serde(borrow, with = "serde_bytes")]
+        message: &'a [u8],
+        /// The entry.
+        id: StreamId,
+        /// Whether it is one more that was added.
+        counts: bool,
+    },
+    /// The oldest messages of producers are no longer known.
+    ForgetMessages {
+        /// How many.
+        count: u64,
+    },
+    /// A message came again, and was known.
+    Recognise,
 }

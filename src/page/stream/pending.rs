@@ -6,6 +6,9 @@
 use super::id::StreamId;
 use crate::page::tree::{Tree, TreeItem};
 
+/// The number of no consumer: an entry that was given back has it.
+pub const NOBODY: u32 = u32::MAX;
+
 /// An entry that was delivered and not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
@@ -15,7 +18,7 @@ pub struct Pending {
     pub delivered_at_ms: u64,
     /// How often it was delivered.
     pub deliveries: u64,
-    /// To whom: the consumer's number.
+    /// To whom: the consumer's number, or [`NOBODY`].
     pub consumer: u32,
 }
 
@@ -164,6 +167,14 @@ impl PendingList {
         timed.map(|timed| (timed.delivered_at_ms, timed.id))
     }
 
+    /// How many are pending with nobody. O(log n).
+    pub fn released_len(&self) -> u64 {
+        self.0.as_ref().map_or(0, |orders| {
+            let owned = orders.by_consumer.partition_point(|owned| owned.consumer < NOBODY);
+            (orders.by_consumer.len() - owned) as u64
+        })
+    }
+
     /// The ids that are pending for a consumer, from this one on.
     pub fn ids_of(&self, consumer: u32, from: StreamId) -> impl Iterator<Item = StreamId> {
         let first = Owned { consumer, id: from };
@@ -200,6 +211,11 @@ impl Orders {
 }
 
 impl Pending {
+    /// How often it was delivered, once it is so again: no more than can be told.
+    pub fn deliveries_after(&self) -> u64 {
+        self.deliveries.saturating_add(1).min(i64::MAX as u64)
+    }
+
     fn timed(&self) -> Timed {
         Timed {
             delivered_at_ms: self.delivered_at_ms,

@@ -17,7 +17,7 @@ type Fields = Vec<Vec<u8>>;
 #[derive(Clone, Default)]
 struct Model {
     entries: BTreeMap<StreamId, Fields>,
-    /// Id → consumer, time, deliveries.
+    /// Id → consumer (none: ""), time, deliveries.
     pending: BTreeMap<StreamId, (String, u64, u64)>,
 }
 
@@ -69,6 +69,8 @@ fn check_same(stream: &BigStream, model: &Model) {
         assert_eq!(own, of_model);
         assert_eq!(consumer.pending, own.len() as u64);
     }
+    let released = model.pending.values().filter(|(owner, ..)| owner.is_empty()).count();
+    assert_eq!(group.released_len(), released as u64);
 }
 
 fn round_trip(stream: &BigStream) -> BigStream {
@@ -204,6 +206,27 @@ fn behaves_like_a_model() {
                     &Change::apart(&thresholds),
                 );
                 model.pending.remove(&id);
+            }
+            19 if random.random_range(0..3) == 0 => {
+                let id = some_id(&mut random, &model);
+                let deliveries = i64::MAX as u64;
+                let numbers = [id.ms, id.seq, deliveries].map(|number| Item::Int(number as i64));
+                let op = StreamOp::Release {
+                    group: b"g",
+                    pending: &numbers.into_iter().collect::<Builder>().finish(),
+                };
+                stream.apply(&op, &Change::apart(&thresholds));
+                model.pending.insert(id, (String::new(), 0, deliveries));
+            }
+            19 if random.random_range(0..2) == 0 => {
+                let (producer, message) = (step.to_string(), (step % 7).to_string());
+                let op = StreamOp::Remember {
+                    producer: &producer.as_bytes()[..1],
+                    message: message.as_bytes(),
+                    id: last,
+                    counts: true,
+                };
+                stream.apply(&op, &Change::apart(&thresholds));
             }
             _ if random.random_range(0..40) == 0 => {
                 let op = StreamOp::ConsumerDelete {

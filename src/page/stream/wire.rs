@@ -3,13 +3,15 @@
 //! ```text
 //!   0       1
 //!   +-------+--------------------+---------+-------------+-------+-------+------+--------+-------+- -
-//!   | flags | number of entries, | last id | max deleted | added | nodes | node | groups | group |
-//!   |   0   | one added          |         | id          |       |       |  …   |        |   …   |
+//!   | flags | number of entries, | last id | max deleted | added | nodes | node | groups | group | messages if
+//!   |       | one added          |         | id          |       |       |  …   |        |   …   | flagged so
 //!   +-------+--------------------+---------+-------------+-------+-------+------+--------+-------+- -
 //!   node:     first id, bytes (length, then as in `node.rs`)
 //!   group:    name (length, bytes), last id, entries read (one added; 0: unknown),
 //!             consumers: number, each: name, seen (ms)
-//!             pending:   number, each: id, delivered (ms), deliveries, place of its consumer
+//!             pending:   number, each: id, delivered (ms), deliveries, place of its consumer (2^32 - 1: nobody's)
+//!   messages: of producers: for how long (s) and how many are known, how many were added and came twice,
+//!             number, each: entry's id, producer (length, bytes), its name (length, bytes)
 //! ```
 //!
 //! All numbers are varints; an id is two of them. The head reads as that of any packed container. Nodes are kept as
@@ -24,12 +26,17 @@ use super::big::BigStream;
 use super::entries::Entries;
 use super::group::{Consumer, Group};
 use super::id::StreamId;
+use super::idempotence::{Idempotence, Limits, Message};
 use super::node::Node;
-use super::pending::Pending;
+use super::pending::{NOBODY, Pending};
 use crate::page::malformed::Malformed;
 use crate::page::packed::{Packed, read_varint, write_varint};
 
 const CUT_SHORT: Malformed = Malformed::Container("a stream is cut short");
+const NO_CONSUMER: Malformed = Malformed::Container("a pending entry of a stream has no consumer");
+
+/// Set in the flags of a stream that knows of producers' messages.
+const HAS_MESSAGES: u8 = 0x80;
 
 /// Whether `packed` is a whole stream.
 ///
@@ -49,7 +56,8 @@ impl BigStream {
 
     /// The packed form. O(n).
     pub fn pack(&self) -> Vec<u8> {
-        let mut out = vec![0];
+        let flags = if self.idempotence.is_some() { HAS_MESSAGES } else { 0 };
+        let mut out = vec![flags];
         write_varint(&mut out, self.len() + 1);
         write_id(&mut out, self.last_id());
         write_id(&mut out, self.max_deleted_id());
@@ -61,6 +69,9 @@ impl BigStream {
         }
         write_varint(&mut out, self.groups().len() as u64);
         self.groups().iter().for_each(|group| write_group(&mut out, group));
+        if let Some(known) = self.idempotence() {
+            write_messages(&mut out, known);
+        }
         out
     }
 }
@@ -91,7 +102,25 @@ fn write_group(out: &mut Vec<u8>, group: &Group) {
         write_id(out, pending.id);
         write_varint(out, pending.delivered_at_ms);
         write_varint(out, pending.deliveries);
-        write_varint(out, places.get(&pending.consumer).copied().unwrap_or_default());
+        write_varint(out, places.get(&pending.consumer).copied().unwrap_or(NOBODY.into()));
+    }
+}
+
+fn write_messages(out: &mut Vec<u8>, known: &Idempotence) {
+    let Limits { duration_s, ids_max } = known.limits();
+    for number in [
+        duration_s,
+        ids_max,
+        known.added(),
+        known.duplicates(),
+        known.len() as u64,
+    ] {
+        write_varint(out, number);
+    }
+    for message in known.messages() {
+        write_id(out, message.id);
+        write_bytes(out, message.producer);
+        write_bytes(out, message.name);
     }
 }
 
@@ -164,22 +193,50 @@ impl<'a> Reader<'a> {
                 id: self.id()?,
                 delivered_at_ms: self.number()?,
                 deliveries: self.number()?,
-                consumer: u32::try_from(self.number()?).unwrap_or(u32::MAX),
+                consumer: u32::try_from(self.number()?).map_err(|_| NO_CONSUMER)?,
             };
             if pending.last().is_some_and(|last| last.id >= next.id) {
                 return Err(Malformed::Container("pending entries of a stream do not ascend"));
             }
-            if next.consumer as usize >= consumers.len() {
-                return Err(Malformed::Container("a pending entry of a stream has no consumer"));
+            if next.consumer as usize >= consumers.len() && next.consumer != NOBODY {
+                return Err(NO_CONSUMER);
             }
             pending.push(next);
         }
         Ok(group.with(consumers, pending))
     }
+
+    fn messages(&mut self) -> Result<Idempotence, Malformed> {
+        let limits = Limits {
+            duration_s: self.number()?,
+            ids_max: self.number()?,
+        };
+        let mut known = Idempotence::new(limits, self.number()?, self.number()?);
+        let mut last = None;
+        let count = self.count()?;
+        for _ in 0..count {
+            let message = Message {
+                id: self.id()?,
+                producer: self.bytes()?,
+                name: self.bytes()?,
+            };
+            let key = (message.id, message.producer, message.name);
+            if last.replace(key).is_some_and(|last| last >= key) {
+                return Err(Malformed::Container("messages of a stream's producers do not ascend"));
+            }
+            known.remember(message);
+        }
+        if known.len() != count {
+            return Err(Malformed::Container(
+                "a message of a stream's producers is there twice, or there are too many",
+            ));
+        }
+        Ok(known)
+    }
 }
 
 pub(super) fn read(packed: Packed<'_>) -> Result<BigStream, Malformed> {
-    if packed.flags() != 0 {
+    if packed.flags() & !HAS_MESSAGES != 0 {
         return Err(Malformed::StreamFlags(packed.flags()));
     }
     let mut reader = Reader(packed.bytes().get(1..).unwrap_or_default());
@@ -198,10 +255,13 @@ pub(super) fn read(packed: Packed<'_>) -> Result<BigStream, Malformed> {
         let group = reader.group(groups.last().map(Group::name))?;
         groups.push(group);
     }
+    let has_messages = packed.flags() & HAS_MESSAGES != 0;
+    let known = has_messages.then(|| reader.messages()).transpose()?;
     if !reader.0.is_empty() {
         return Err(Malformed::Container("there is something behind a stream"));
     }
     let stream = BigStream {
+        idempotence: known.map(Arc::new),
         entries,
         last_id,
         max_deleted_id,

@@ -2,10 +2,10 @@
 
 use crate::page::Change;
 use crate::page::packed::{Builder, Item};
-use crate::page::stream::{BigStream, StreamId, StreamOp};
+use crate::page::stream::{self, BigStream, Idempotence, Limits, Message, StreamId, StreamOp};
 use crate::page::thresholds::Thresholds;
 
-use super::super::stream::{Consumer, Group, Id, Pending, Stream};
+use super::super::stream::{Consumer, Group, Id, Messages, Pending, Stream};
 
 fn of_id(id: Id) -> StreamId {
     StreamId::new(id.ms, id.seq)
@@ -39,7 +39,28 @@ pub(super) fn pack(stream: &Stream, thresholds: &Thresholds) -> Vec<u8> {
     for group in groups {
         add_group(&mut made, group, &change);
     }
-    made.pack()
+    match &stream.messages {
+        None => made.pack(),
+        Some(messages) => made.with_idempotence(idempotence(messages)).pack(),
+    }
+}
+
+fn idempotence(messages: &Messages) -> Idempotence {
+    let limits = Limits {
+        duration_s: messages.duration_s,
+        ids_max: messages.ids_max,
+    };
+    let mut made = Idempotence::new(limits, messages.added, messages.duplicates);
+    for (producer, ids) in &messages.producers {
+        // In the order in which they came: there may be more than are known.
+        let mut ids: Vec<&(Vec<u8>, Id)> = ids.iter().collect();
+        ids.sort_by_key(|(_, id)| *id);
+        for (name, id) in ids {
+            let id = of_id(*id);
+            made.remember(Message { producer, name, id });
+        }
+    }
+    made
 }
 
 fn add_group(made: &mut BigStream, group: &Group, change: &Change<'_>) {
@@ -50,6 +71,7 @@ fn add_group(made: &mut BigStream, group: &Group, change: &Change<'_>) {
     };
     made.apply(&op, change);
     let mut of_consumers: Vec<Vec<Item<'_>>> = vec![Vec::new(); group.consumers.len()];
+    let mut released: Vec<Item<'_>> = Vec::new();
     for pending in &group.pending {
         let Pending {
             id,
@@ -57,7 +79,11 @@ fn add_group(made: &mut BigStream, group: &Group, change: &Change<'_>) {
             deliveries,
             ..
         } = *pending;
-        if let Some(items) = of_consumers.get_mut(pending.consumer) {
+        let Some(place) = pending.consumer else {
+            released.extend([id.ms, id.seq, deliveries].map(|number| Item::Int(number as i64)));
+            continue;
+        };
+        if let Some(items) = of_consumers.get_mut(place) {
             items.extend([id.ms, id.seq, delivered_at_ms, deliveries].map(|number| Item::Int(number as i64)));
         }
     }
@@ -72,6 +98,11 @@ fn add_group(made: &mut BigStream, group: &Group, change: &Change<'_>) {
         };
         made.apply(&op, change);
     }
+    let op = StreamOp::Release {
+        group: &group.name,
+        pending: &released.into_iter().collect::<Builder>().finish(),
+    };
+    made.apply(&op, change);
 }
 
 /// As the format has it.
@@ -87,10 +118,28 @@ pub(super) fn object(stream: &BigStream) -> Stream {
         object.push(to_id(entry.id), &pairs);
     }
     object.groups = stream.groups().iter().map(group_object).collect();
+    object.messages = stream.idempotence().map(messages_object);
     object
 }
 
-fn group_object(group: &crate::page::stream::Group) -> Group {
+fn messages_object(known: &Idempotence) -> Messages {
+    let ids = |messages: Vec<Message<'_>>| {
+        let ids = messages.into_iter();
+        ids.map(|message| (message.name.to_vec(), to_id(message.id))).collect()
+    };
+    let producers = known.by_producer().into_iter();
+    Messages {
+        duration_s: known.limits().duration_s,
+        ids_max: known.limits().ids_max,
+        added: known.added(),
+        duplicates: known.duplicates(),
+        producers: producers
+            .map(|(name, messages)| (name.to_vec(), ids(messages)))
+            .collect(),
+    }
+}
+
+fn group_object(group: &stream::Group) -> Group {
     let mut places = std::collections::HashMap::new();
     let mut consumers = Vec::with_capacity(group.consumers_len());
     for (place, (number, consumer)) in group.consumers().enumerate() {
@@ -103,7 +152,7 @@ fn group_object(group: &crate::page::stream::Group) -> Group {
     }
     let pending = group.pending_from(StreamId::MIN).map(|pending| Pending {
         id: to_id(pending.id),
-        consumer: places.get(&pending.consumer).copied().unwrap_or_default(),
+        consumer: places.get(&pending.consumer).copied(),
         delivered_at_ms: pending.delivered_at_ms,
         deliveries: pending.deliveries,
     });
@@ -144,10 +193,10 @@ mod tests {
             seen_at_ms,
             active_at_ms: None,
         };
-        let pending = |ms: u64, consumer| Pending {
+        let pending = |ms: u64, consumer: usize| Pending {
             id: Id { ms, seq: ms % 3 },
-            consumer,
-            delivered_at_ms: ms * 5,
+            consumer: Some(consumer).filter(|_| !ms.is_multiple_of(7)),
+            delivered_at_ms: if ms.is_multiple_of(7) { 0 } else { ms * 5 },
             deliveries: ms % 7 + 1,
         };
         stream.groups = vec![Group {
@@ -157,6 +206,17 @@ mod tests {
             consumers: vec![consumer(b"a", 7), consumer(b"b", 9), consumer(b"idle", 1)],
             pending: (10..100).map(|ms| pending(ms, (ms % 2) as usize)).collect(),
         }];
+        let id = |ms| Id { ms, seq: 0 };
+        stream.messages = Some(Messages {
+            duration_s: 7,
+            ids_max: 3,
+            added: 20,
+            duplicates: 2,
+            producers: vec![
+                (b"p".to_vec(), vec![(b"b".to_vec(), id(3)), (b"a".to_vec(), id(9))]),
+                (b"q".to_vec(), vec![(b"a".to_vec(), id(5))]),
+            ],
+        });
         let packed = pack(&stream, &thresholds);
         crate::page::stream::check(Packed::new(&packed)).unwrap();
         assert_eq!(object(&BigStream::unpack(Packed::new(&packed))), stream);

@@ -1,17 +1,19 @@
 //! Streams: nodes (each a listpack of entries under the id of its first), bounds, consumer groups.
 //!
 //! **Invariants**
-//! - Entries come in the order of their ids, each id once; a pending entry has exactly one consumer, as Redis requires.
+//! - Entries come in the order of their ids, each id once; a pending entry has exactly one consumer, as Redis requires,
+//!   or was given back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 
 use crate::page::packed::Item;
+use crate::page::stream::Limits;
 
 use super::super::blob::listpack::Listpack;
 use super::super::code::{entry, kind};
 use super::super::error::Reason;
-use super::super::stream::{Consumer, Group, Id, Pending, Stream};
+use super::super::stream::{Consumer, Group, Id, Messages, Pending, Stream};
 use super::source::Source;
 
 /// Reads a stream of the type `code`.
@@ -51,30 +53,44 @@ pub fn read<R: Read>(source: &mut Source<R>, code: u8) -> Result<Stream, Reason>
         stream.groups.push(group);
     }
     if matches!(code, kind::STREAM_4 | kind::STREAM_5) {
-        stream.producer_ids = producers(source)?;
+        stream.messages = Some(messages(source)?).filter(|messages| !is_untouched(messages));
     }
     Ok(stream)
 }
 
-/// Skips what is known of messages whose producers may send them again; of how many that is.
-fn producers<R: Read>(source: &mut Source<R>) -> Result<u64, Reason> {
-    // For how long such a message is recognised, and how many are at most.
-    source.length()?;
-    source.length()?;
-    let mut ids = 0_u64;
-    let mut text = Vec::new();
+/// Whether a stream is as one that never had messages of producers: newer servers write so of every stream.
+fn is_untouched(messages: &Messages) -> bool {
+    let Limits { duration_s, ids_max } = Limits::DEFAULT;
+    let untouched = Messages {
+        duration_s,
+        ids_max,
+        ..Messages::default()
+    };
+    *messages == untouched
+}
+
+fn messages<R: Read>(source: &mut Source<R>) -> Result<Messages, Reason> {
+    let mut messages = Messages {
+        duration_s: source.length()?,
+        ids_max: source.length()?,
+        ..Messages::default()
+    };
+    let mut names = HashSet::new();
     for _ in 0..source.length()? {
-        source.string_into(&mut text)?;
+        let producer = source.string()?;
+        let mut ids = Vec::new();
         for _ in 0..source.length()? {
-            source.string_into(&mut text)?;
-            id(source)?;
-            ids = ids.saturating_add(1);
+            let message = source.string()?;
+            if !names.insert((producer.clone(), message.clone())) {
+                return Reason::bad("a message of a stream's producer is there twice");
+            }
+            ids.push((message, id(source)?));
         }
+        messages.producers.push((producer, ids));
     }
-    // How many there were ever, and how many messages came twice.
-    source.length()?;
-    source.length()?;
-    Ok(ids)
+    messages.added = source.length()?;
+    messages.duplicates = source.length()?;
+    Ok(messages)
 }
 
 fn id<R: Read>(source: &mut Source<R>) -> Result<Id, Reason> {
@@ -183,30 +199,42 @@ fn group<R: Read>(source: &mut Source<R>, code: u8, stream: &Stream) -> Result<G
         }
     }
     let consumers = consumers(source, code, &mut pending)?;
-    if code == kind::STREAM_5 && source.length()? != 0 {
-        let what = "entries that are pending with nobody (XNACK), which LokiKV does not have";
-        return Err(Reason::Unsupported(what.to_owned()));
-    }
-    let pending = pending
-        .into_iter()
-        .map(|(id, (delivered_at_ms, deliveries, consumer))| {
-            consumer.map(|consumer| Pending {
-                id,
-                consumer,
-                delivered_at_ms,
-                deliveries,
-            })
+    let released = released(source, code, &pending)?;
+    let mut all = Vec::with_capacity(pending.len());
+    for (id, (delivered_at_ms, deliveries, consumer)) in pending {
+        if consumer.is_none() && !released.contains(&id) {
+            return Reason::bad("an entry of a consumer group is pending with nobody");
+        }
+        all.push(Pending {
+            id,
+            consumer,
+            // Whoever gave it back, it has waited for ever.
+            delivered_at_ms: if consumer.is_some() { delivered_at_ms } else { 0 },
+            deliveries,
         });
-    let Some(pending) = pending.collect() else {
-        return Reason::bad("an entry of a consumer group is pending with nobody");
-    };
+    }
     Ok(Group {
         name,
         last_id,
         entries_read,
         consumers,
-        pending,
+        pending: all,
     })
+}
+
+/// The pending entries that were given back.
+fn released<R: Read>(source: &mut Source<R>, code: u8, pending: &PendingById) -> Result<HashSet<Id>, Reason> {
+    let mut released = HashSet::new();
+    if code == kind::STREAM_5 {
+        for _ in 0..source.length()? {
+            let id = Id::of_bytes(source.array()?);
+            let is_free = matches!(pending.get(&id), Some((_, _, None)));
+            if !is_free || !released.insert(id) {
+                return Reason::bad("an entry was given back that is not pending, or is a consumer's");
+            }
+        }
+    }
+    Ok(released)
 }
 
 /// Pending entries: when and how often delivered, and to whom, once that is known.
@@ -214,7 +242,7 @@ type PendingById = BTreeMap<Id, (u64, u64, Option<usize>)>;
 
 fn consumers<R: Read>(source: &mut Source<R>, code: u8, pending: &mut PendingById) -> Result<Vec<Consumer>, Reason> {
     let mut consumers: Vec<Consumer> = Vec::new();
-    let mut names = std::collections::HashSet::new();
+    let mut names = HashSet::new();
     for _ in 0..source.length()? {
         let name = source.string()?;
         let seen_at_ms = source.milliseconds()?;

@@ -71,7 +71,7 @@ fn keep(object: Object) -> bool {
 #[test]
 fn mutated_files_end_in_an_error() {
     let mut rng = StdRng::seed_from_u64(8);
-    let mut writer = Writer::new(Vec::new(), Version::TIMED_HASHES).unwrap();
+    let mut writer = Writer::new(Vec::new(), Version::MESSAGES).unwrap();
     for (n, object) in objects().iter().filter(|object| dump(object).len() < 3_000).enumerate() {
         writer.database(n as u64, 1, 0).unwrap();
         writer.entry(b"key", Some(5), object).unwrap();

@@ -34,7 +34,7 @@ fn file(version: u16, body: &[u8]) -> Vec<u8> {
 #[test]
 fn a_file_reads_back_as_it_was_written() {
     let objects = objects();
-    let mut writer = Writer::new(Vec::new(), Version::TIMED_HASHES).unwrap();
+    let mut writer = Writer::new(Vec::new(), Version::MESSAGES).unwrap();
     writer.remark(b"redis-ver", b"7.0.0").unwrap();
     let library = b"#!lua name=mylib\n-- again and again and again and again and again".repeat(9);
     writer.function(&library).unwrap();

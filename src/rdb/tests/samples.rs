@@ -1,7 +1,7 @@
 //! Values of every type, small and large, and payloads of every encoding.
 
 use crate::page::packed::Item;
-use crate::rdb::{Consumer, Elements, Group, Hash, Id, Object, Pending, Stream, dump};
+use crate::rdb::{Consumer, Elements, Group, Hash, Id, Messages, Object, Pending, Stream, dump};
 
 /// A payload of this type and value.
 pub fn payload(kind: u8, value: &[u8], version: u16) -> Vec<u8> {
@@ -62,6 +62,29 @@ fn timed_hash() -> Object {
     Object::Hash(hash)
 }
 
+/// What Redis 8.6 has beside what others do; with `released`, what 8.8 has.
+fn with_messages(stream: Object, released: bool) -> Object {
+    let Object::Stream(mut stream) = stream else {
+        panic!("a stream")
+    };
+    let id = |ms| Id { ms, seq: 2 };
+    stream.messages = Some(Messages {
+        duration_s: 86_400,
+        ids_max: 10_000,
+        added: 70_000,
+        duplicates: 3,
+        producers: vec![
+            (b"p".to_vec(), vec![(b"one".to_vec(), id(4)), (vec![0xff; 100], id(9))]),
+            (vec![0; 70], vec![(b"one".to_vec(), id(5))]),
+        ],
+    });
+    if released {
+        let given_back = stream.groups[0].pending.iter_mut().take(2);
+        given_back.for_each(|pending| (pending.consumer, pending.delivered_at_ms) = (None, 0));
+    }
+    Object::Stream(stream)
+}
+
 fn stream(count: u64) -> Object {
     let mut stream = Stream::default();
     for n in 1..=count {
@@ -88,7 +111,7 @@ fn stream(count: u64) -> Object {
     };
     let pending = |ms, consumer| Pending {
         id: Id { ms, seq: 1 },
-        consumer,
+        consumer: Some(consumer),
         delivered_at_ms: 1_700_000_000_001,
         deliveries: 3,
     };
@@ -137,6 +160,8 @@ pub fn objects() -> Vec<Object> {
         stream(0),
         stream(3),
         stream(1_000),
+        with_messages(stream(20), false),
+        with_messages(stream(0), true),
     ]
 }
 

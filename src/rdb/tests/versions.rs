@@ -3,7 +3,10 @@
 use super::samples::{elements, objects, payload};
 use crate::page::packed::Item;
 use crate::rdb::dump::dump_as;
-use crate::rdb::{Entry, Error, Event, Hash, Newer, Object, Reader, RestoreError, Stream, Version, Writer, restore};
+use crate::rdb::{
+    Entry, Error, Event, Group, Hash, Id, Newer, Object, Pending, Reader, RestoreError, Stream, Version, Writer, dump,
+    restore,
+};
 
 fn entries(file: &[u8]) -> Result<Vec<Entry>, Error> {
     let mut reader = Reader::new(file)?;
@@ -64,7 +67,7 @@ fn fields_that_expire_need_a_version_that_has_them() {
         .unwrap();
     for version in Version::WRITTEN {
         let mut writer = Writer::new(Vec::new(), version).unwrap();
-        let has_them = matches!(version, Version::Redis(12) | Version::Valkey(_));
+        let has_them = matches!(version, Version::Redis(12 | 13) | Version::Valkey(_));
         assert_eq!(writer.entry(b"k", None, &timed).is_ok(), has_them, "{version}");
     }
 }
@@ -115,10 +118,15 @@ fn streams_of_later_versions_are_read() {
         let Ok(Object::Stream(stream)) = read(code, given_back) else {
             panic!("{code}")
         };
+        assert_eq!((stream.last_id.ms, stream.entries_added), (5, 1));
+        let known = stream.messages.as_ref().unwrap();
         assert_eq!(
-            (stream.producer_ids, stream.last_id.ms, stream.entries_added),
-            (2, 5, 1)
+            (known.duration_s, known.ids_max, known.added, known.duplicates),
+            (100, 100, 3, 1)
         );
+        let id = |seq| Id { ms: 5, seq };
+        let ids = vec![(b"x".to_vec(), id(1)), (b"y".to_vec(), id(0))];
+        assert_eq!(known.producers, [(b"p".to_vec(), ids)]);
         let consumer = &stream.groups[0].consumers[0];
         assert_eq!((consumer.seen_at_ms, consumer.active_at_ms), (7, Some(9)));
     }
@@ -126,7 +134,44 @@ fn streams_of_later_versions_are_read() {
     let Err(RestoreError::Value(error)) = read(27, &given_back) else {
         panic!("read")
     };
-    assert!(error.to_string().contains("pending with nobody"), "{error}");
+    assert!(error.to_string().contains("given back that is not pending"), "{error}");
+}
+
+#[test]
+fn entries_that_were_given_back_are_read_and_written() {
+    let mut stream = Stream::default();
+    stream.push(Id { ms: 5, seq: 1 }, &[Item::Bytes(b"f"), Item::Int(1)]);
+    (stream.first_id, stream.last_id) = (Id { ms: 5, seq: 1 }, Id { ms: 5, seq: 1 });
+    stream.entries_added = 1;
+    stream.groups.push(Group {
+        name: b"g".to_vec(),
+        last_id: Id { ms: 5, seq: 1 },
+        entries_read: Some(1),
+        consumers: Vec::new(),
+        pending: vec![Pending {
+            id: Id { ms: 5, seq: 1 },
+            consumer: None,
+            delivered_at_ms: 0,
+            deliveries: i64::MAX as u64,
+        }],
+    });
+    let object = Object::Stream(Box::new(stream));
+    let written = dump(&object);
+    assert_eq!((written[0], written[written.len() - 10]), (27, 13));
+    let again = restore(&written).unwrap();
+    assert_eq!(again, object);
+    assert!(!Version::VALKEY.holds(&object) && !Version::TIMED_HASHES.holds(&object));
+}
+
+#[test]
+fn a_stream_as_newer_servers_write_each_has_no_messages() {
+    let stream = b"\0\0\x05\x01\0\0\x05\x01\x01\0";
+    let untouched = b"\x40\x64\x40\x64\0\0\0";
+    let value = [&stream[..], untouched].concat();
+    let Ok(Object::Stream(stream)) = restore(&payload(26, &value, 13)) else {
+        panic!("refused")
+    };
+    assert_eq!(stream.messages, None);
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! Streams: entries packed into nodes, then bounds and consumer groups.
+//! Streams: entries packed into nodes, then bounds and consumer groups, and messages of producers.
 
 use crate::page::packed::Item;
+use crate::page::stream::Limits;
 
 use super::super::blob::listpack;
 use super::super::code::{entry, kind};
-use super::super::stream::{Consumer, Group, Id, Stream, StreamEntry};
+use super::super::stream::{Consumer, Group, Id, Messages, Stream, StreamEntry};
 use super::super::version::Version;
 use super::scalar::{length, string};
 
@@ -12,11 +13,15 @@ use super::scalar::{length, string};
 const NODE_BYTES: usize = 4096;
 const NODE_ENTRIES: usize = 100;
 
-/// The type that `version` has for a stream. Where it is not known when consumers last got something, they did when they
+/// The type that `version`, which holds it, has for a stream. Where it is not known when consumers last got something, they did when they
 /// were last heard of, as those take it who read an older type.
 pub fn kind_of(stream: &Stream, version: Version) -> u8 {
     let mut consumers = stream.groups.iter().flat_map(|group| &group.consumers);
-    if version.has_active_times() && consumers.any(|consumer| consumer.active_at_ms.is_some()) {
+    if stream.is_released() {
+        kind::STREAM_5
+    } else if stream.messages.is_some() {
+        kind::STREAM_4
+    } else if version.has_active_times() && consumers.any(|consumer| consumer.active_at_ms.is_some()) {
         kind::STREAM_3
     } else if version.has_listpacks() {
         kind::STREAM_2
@@ -54,6 +59,32 @@ pub fn write(out: &mut Vec<u8>, stream: &Stream, code: u8) {
     }
     length(out, stream.groups.len() as u64);
     stream.groups.iter().for_each(|each| group(out, each, code));
+    if matches!(code, kind::STREAM_4 | kind::STREAM_5) {
+        messages(out, stream.messages.as_ref());
+    }
+}
+
+fn messages(out: &mut Vec<u8>, messages: Option<&Messages>) {
+    let Limits { duration_s, ids_max } = Limits::DEFAULT;
+    let none = Messages {
+        duration_s,
+        ids_max,
+        ..Messages::default()
+    };
+    let messages = messages.unwrap_or(&none);
+    length(out, messages.duration_s);
+    length(out, messages.ids_max);
+    length(out, messages.producers.len() as u64);
+    for (producer, ids) in &messages.producers {
+        string(out, producer);
+        length(out, ids.len() as u64);
+        for (message, entry) in ids {
+            string(out, message);
+            id(out, *entry);
+        }
+    }
+    length(out, messages.added);
+    length(out, messages.duplicates);
 }
 
 fn id(out: &mut Vec<u8>, id: Id) {
@@ -133,25 +164,37 @@ fn group(out: &mut Vec<u8>, group: &Group, code: u8) {
         out.extend(pending.delivered_at_ms.to_le_bytes());
         length(out, pending.deliveries);
     }
-    let mut of_consumers = vec![Vec::new(); group.consumers.len()];
+    let (mut of_consumers, mut released) = (vec![Vec::new(); group.consumers.len()], Vec::new());
     for pending in &group.pending {
-        if let Some(ids) = of_consumers.get_mut(pending.consumer) {
-            ids.push(pending.id);
+        match pending.consumer {
+            None => released.push(pending.id),
+            Some(place) => of_consumers
+                .get_mut(place)
+                .into_iter()
+                .for_each(|ids: &mut Vec<Id>| ids.push(pending.id)),
         }
     }
     length(out, group.consumers.len() as u64);
+    let is_known = group.consumers.iter().any(|consumer| consumer.active_at_ms.is_some());
     for (consumer, ids) in group.consumers.iter().zip(of_consumers) {
-        name_and_times(out, consumer, code);
+        let active_at_ms = consumer
+            .active_at_ms
+            .or(Some(consumer.seen_at_ms).filter(|_| !is_known));
+        name_and_times(out, consumer, active_at_ms, code);
         length(out, ids.len() as u64);
         ids.iter().for_each(|id| out.extend(id.to_bytes()));
     }
+    if code == kind::STREAM_5 {
+        length(out, released.len() as u64);
+        released.iter().for_each(|id| out.extend(id.to_bytes()));
+    }
 }
 
-fn name_and_times(out: &mut Vec<u8>, consumer: &Consumer, code: u8) {
+fn name_and_times(out: &mut Vec<u8>, consumer: &Consumer, active_at_ms: Option<u64>, code: u8) {
     string(out, &consumer.name);
     out.extend(consumer.seen_at_ms.to_le_bytes());
-    if code == kind::STREAM_3 {
+    if matches!(code, kind::STREAM_3 | kind::STREAM_4 | kind::STREAM_5) {
         // Never is minus one.
-        out.extend(consumer.active_at_ms.unwrap_or(u64::MAX).to_le_bytes());
+        out.extend(active_at_ms.unwrap_or(u64::MAX).to_le_bytes());
     }
 }

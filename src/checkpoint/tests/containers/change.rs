@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::model::{Group, Stream, Value, Zset, score_of};
+use super::model::{Stream, Value, Zset, score_of};
+use super::stream_change::StreamChange;
 use crate::engine::effect::Effect;
 use crate::page::hash::HashOp;
 use crate::page::list::ListOp;
 use crate::page::packed::pack;
 use crate::page::set::SetOp;
-use crate::page::stream::{StreamId, StreamOp, ids_to_bytes};
 use crate::page::zset::{ZsetOp, pack_pairs};
 
-type Bytes = Vec<u8>;
+pub(super) type Bytes = Vec<u8>;
 /// A member with its score, in quarters.
 pub type Scored = (i64, Bytes);
 
@@ -67,57 +67,10 @@ pub enum Change {
     Stream(StreamChange),
 }
 
-/// A change of a stream; of a group, the one there is.
-#[derive(Clone, Debug)]
-pub enum StreamChange {
-    Add {
-        id: StreamId,
-        fields: Vec<Bytes>,
-    },
-    Delete(Vec<StreamId>),
-    Trim {
-        count: u64,
-    },
-    TrimRuns(Vec<(StreamId, StreamId)>),
-    SetId {
-        last_id: StreamId,
-        max_deleted_id: StreamId,
-        entries_added: u64,
-    },
-    GroupCreate {
-        last_id: StreamId,
-        entries_read: Option<u64>,
-    },
-    GroupSetId {
-        last_id: StreamId,
-        entries_read: Option<u64>,
-    },
-    GroupDestroy,
-    ConsumerSeen {
-        consumer: Bytes,
-        at_ms: u64,
-    },
-    ConsumerDelete {
-        consumer: Bytes,
-    },
-    Deliver {
-        consumer: Bytes,
-        at_ms: u64,
-        ids: Vec<StreamId>,
-    },
-    Claim {
-        consumer: Bytes,
-        at_ms: u64,
-        ids: Vec<StreamId>,
-        deliveries: u64,
-    },
-    Acknowledge(Vec<StreamId>),
-}
-
 /// The group of each stream.
 pub const GROUP: &[u8] = b"group";
 
-fn packed(items: &[Bytes]) -> Bytes {
+pub(super) fn packed(items: &[Bytes]) -> Bytes {
     pack(items.iter().map(Vec::as_slice))
 }
 
@@ -322,156 +275,6 @@ impl Change {
                 }
             }
             other => panic!("{other:?} of a hash"),
-        }
-    }
-}
-
-impl StreamChange {
-    fn with_op<R>(&self, body: impl FnOnce(StreamOp<'_>) -> R) -> R {
-        let group = GROUP;
-        match self {
-            Self::Add { id, fields } => {
-                let (id, fields) = (*id, &packed(fields));
-                body(StreamOp::Add { id, fields })
-            }
-            Self::Delete(ids) => {
-                let ids = &ids_to_bytes(ids.iter().copied());
-                body(StreamOp::Delete { ids })
-            }
-            &Self::Trim { count } => body(StreamOp::Trim { count }),
-            Self::TrimRuns(runs) => {
-                let runs = &ids_to_bytes(runs.iter().flat_map(|(first, last)| [*first, *last]));
-                body(StreamOp::TrimRuns { runs })
-            }
-            &Self::SetId {
-                last_id,
-                max_deleted_id,
-                entries_added,
-            } => body(StreamOp::SetId {
-                last_id,
-                max_deleted_id,
-                entries_added,
-            }),
-            &Self::GroupCreate { last_id, entries_read } => body(StreamOp::GroupCreate {
-                group,
-                last_id,
-                entries_read,
-            }),
-            &Self::GroupSetId { last_id, entries_read } => body(StreamOp::GroupSetId {
-                group,
-                last_id,
-                entries_read,
-            }),
-            Self::GroupDestroy => body(StreamOp::GroupDestroy { group }),
-            Self::ConsumerSeen { consumer, at_ms } => {
-                let at_ms = *at_ms;
-                body(StreamOp::ConsumerSeen { group, consumer, at_ms })
-            }
-            Self::ConsumerDelete { consumer } => body(StreamOp::ConsumerDelete { group, consumer }),
-            Self::Deliver { consumer, at_ms, ids } => body(StreamOp::Deliver {
-                group,
-                consumer,
-                at_ms: *at_ms,
-                last_id: ids.last().copied().unwrap_or_default(),
-                entries_read: None,
-                ids: &ids_to_bytes(ids.iter().copied()),
-            }),
-            Self::Claim {
-                consumer,
-                at_ms,
-                ids,
-                deliveries,
-            } => {
-                let numbers = ids.iter().flat_map(|id| [id.ms, id.seq, *at_ms, *deliveries]);
-                let numbers: Vec<Bytes> = numbers.map(|number| number.to_string().into_bytes()).collect();
-                let (at_ms, pending) = (*at_ms, &packed(&numbers));
-                body(StreamOp::Claim {
-                    group,
-                    consumer,
-                    at_ms,
-                    pending,
-                })
-            }
-            Self::Acknowledge(ids) => {
-                let ids = &ids_to_bytes(ids.iter().copied());
-                body(StreamOp::Acknowledge { group, ids })
-            }
-        }
-    }
-
-    fn apply(&self, stream: &mut Stream) {
-        match self {
-            Self::Add { id, fields } => {
-                assert!(*id > stream.last_id, "{id:?} behind {:?}", stream.last_id);
-                stream.entries.insert(*id, fields.clone());
-                stream.last_id = *id;
-                stream.entries_added += 1;
-            }
-            Self::Delete(ids) => {
-                for id in ids {
-                    if stream.entries.remove(id).is_some() {
-                        stream.max_deleted_id = stream.max_deleted_id.max(*id);
-                    }
-                }
-            }
-            Self::Trim { count } => {
-                let kept = stream.entries.keys().nth(*count as usize).copied();
-                stream.entries = kept.map_or_else(BTreeMap::new, |id| stream.entries.split_off(&id));
-            }
-            Self::TrimRuns(runs) => stream
-                .entries
-                .retain(|id, _| !runs.iter().any(|(first, last)| (first..=last).contains(&id))),
-            &Self::SetId {
-                last_id,
-                max_deleted_id,
-                entries_added,
-            } => {
-                (stream.last_id, stream.max_deleted_id, stream.entries_added) = (last_id, max_deleted_id, entries_added)
-            }
-            &Self::GroupCreate { last_id, entries_read } => {
-                stream.groups.entry(GROUP.to_vec()).or_insert(Group {
-                    last_id,
-                    entries_read,
-                    ..Group::default()
-                });
-            }
-            Self::GroupDestroy => drop(stream.groups.remove(GROUP)),
-            on_group => {
-                if let Some(group) = stream.groups.get_mut(GROUP) {
-                    on_group.apply_to_group(group);
-                }
-            }
-        }
-    }
-
-    fn apply_to_group(&self, group: &mut Group) {
-        match self {
-            &Self::GroupSetId { last_id, entries_read } => {
-                (group.last_id, group.entries_read) = (last_id, entries_read)
-            }
-            Self::ConsumerSeen { consumer, at_ms } => group.touch(consumer, *at_ms),
-            Self::ConsumerDelete { consumer } => {
-                group.consumers.remove(consumer);
-                group.pending.retain(|_, (_, _, name)| name != consumer);
-            }
-            Self::Deliver { consumer, at_ms, ids } => {
-                (group.last_id, group.entries_read) = (ids.last().copied().unwrap_or_default(), None);
-                group.touch(consumer, *at_ms);
-                let pending = ids.iter().map(|id| (*id, (*at_ms, 1, consumer.clone())));
-                group.pending.extend(pending);
-            }
-            Self::Claim {
-                consumer,
-                at_ms,
-                ids,
-                deliveries,
-            } => {
-                group.touch(consumer, *at_ms);
-                let pending = ids.iter().map(|id| (*id, (*at_ms, *deliveries, consumer.clone())));
-                group.pending.extend(pending);
-            }
-            Self::Acknowledge(ids) => ids.iter().for_each(|id| drop(group.pending.remove(id))),
-            other => panic!("{other:?} of a group"),
         }
     }
 }

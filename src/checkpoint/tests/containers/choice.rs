@@ -3,8 +3,9 @@
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
-use super::change::{Change, GROUP, StreamChange};
+use super::change::{Change, GROUP};
 use super::model::{Op, Place, Stream, Value};
+use super::stream_change::StreamChange;
 use crate::page::container::Kind;
 use crate::page::stream::StreamId;
 
@@ -204,8 +205,17 @@ fn of_stream(random: &mut SmallRng, stream: &Stream, (count, way): (u64, Way)) -
     let chosen = match (way, below(random, 12)) {
         (Way::Shrink, 0..6) => StreamChange::Delete(ids),
         (Way::Shrink, 6..9) => StreamChange::Trim { count },
+        (Way::Shrink, 9) if below(random, 3) == 0 => StreamChange::ForgetMessages { count },
         (Way::Shrink, 9) => StreamChange::TrimRuns(runs_of(random, &ids)),
         (Way::Shrink, _) | (Way::Grow, 0..3) => return of_group(random, stream, ids),
+        (Way::Grow, 3) if below(random, 30) == 0 => StreamChange::LimitMessages {
+            ids_max: 1 + below(random, 5),
+        },
+        (Way::Grow, 3) if below(random, 3) > 0 => StreamChange::Remember {
+            producer: format!("producer {}", below(random, 3)).into_bytes(),
+            message: format!("message {}", below(random, 40)).into_bytes(),
+            id: ids.first().copied().unwrap_or(stream.last_id),
+        },
         (Way::Grow, 3) => StreamChange::SetId {
             last_id: StreamId::new(stream.last_id.ms + 1, 0),
             max_deleted_id: stream.max_deleted_id,
@@ -244,6 +254,10 @@ fn of_group(random: &mut SmallRng, stream: &Stream, ids: Vec<StreamId>) -> Vec<C
             at_ms,
             ids,
             deliveries: 1 + below(random, 300),
+        },
+        20..23 => StreamChange::Release {
+            ids,
+            deliveries: below(random, 300),
         },
         _ => StreamChange::Deliver { consumer, at_ms, ids },
     })]

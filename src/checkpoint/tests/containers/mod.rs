@@ -11,6 +11,7 @@ mod check;
 mod choice;
 mod model;
 mod records;
+mod stream_change;
 mod whole;
 
 use std::sync::atomic::Ordering::Relaxed;

@@ -46,6 +46,40 @@ pub struct Stream {
     pub max_deleted_id: StreamId,
     pub entries_added: u64,
     pub groups: BTreeMap<Vec<u8>, Group>,
+    pub messages: Option<Messages>,
+}
+
+/// Messages of producers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Messages {
+    pub ids_max: u64,
+    pub added: u64,
+    /// Entry, producer, name; ordered so.
+    pub messages: Vec<(StreamId, Vec<u8>, Vec<u8>)>,
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self {
+            ids_max: 100,
+            added: 0,
+            messages: Vec::new(),
+        }
+    }
+}
+
+impl Messages {
+    pub fn remember(&mut self, producer: &[u8], name: &[u8], id: StreamId) {
+        self.added += 1;
+        self.messages.retain(|known| (&*known.1, &*known.2) != (producer, name));
+        self.messages.push((id, producer.to_vec(), name.to_vec()));
+        self.messages.sort();
+        let mut own = self.messages.iter().filter(|known| known.1 == producer);
+        if own.clone().count() as u64 > self.ids_max {
+            let oldest = own.next().cloned();
+            self.messages.retain(|known| Some(known) != oldest.as_ref());
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -181,6 +215,14 @@ impl Stream {
             last_id: stream.last_id(),
             max_deleted_id: stream.max_deleted_id(),
             entries_added: stream.entries_added(),
+            messages: stream.idempotence().map(|known| Messages {
+                ids_max: known.limits().ids_max,
+                added: known.added(),
+                messages: known
+                    .messages()
+                    .map(|message| (message.id, message.producer.to_vec(), message.name.to_vec()))
+                    .collect(),
+            }),
             groups: groups.collect(),
         };
         assert_eq!(found.entries.len() as u64, stream.len());
