@@ -50,6 +50,8 @@ mod folders;
 mod functions;
 #[path = "server/holding.rs"]
 mod holding;
+#[path = "server/hot_keys.rs"]
+mod hot_keys;
 #[path = "server/http.rs"]
 mod http;
 #[path = "server/inspect.rs"]
@@ -62,6 +64,8 @@ mod libraries;
 mod loading;
 #[path = "server/memory.rs"]
 mod memory;
+#[path = "server/migrate.rs"]
+mod migrate;
 #[path = "server/monitor.rs"]
 mod monitor;
 #[path = "server/moving.rs"]

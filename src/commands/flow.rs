@@ -1,14 +1,33 @@
 //! What happens after the handler of a command has returned.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use super::error::CmdError;
+use crate::engine::worker::Worker;
 use crate::resp::Reply;
+use crate::state::Server;
+
+/// What a reply is written with once what the command waited for is there.
+pub struct LateCx<'a> {
+    /// Everything shared.
+    pub server: &'a Arc<Server>,
+    /// The connection's worker, for what is still to be done.
+    pub worker: &'a RefCell<Worker>,
+    /// Whether that has changed something: others are told, and served.
+    pub has_changed: bool,
+}
 
 /// Writes the reply once what the command waited for is there.
-pub type LateReply = Box<dyn FnOnce(&mut Reply)>;
+pub type LateReply = Box<dyn FnOnce(&mut LateCx<'_>, &mut Reply)>;
+
+/// Answers that it is done.
+pub fn late_ok(_: &mut LateCx<'_>, reply: &mut Reply) {
+    reply.ok();
+}
 
 /// Something the connection waits for before it goes on; other connections of the worker go on meanwhile.
 pub type Waiting = Pin<Box<dyn Future<Output = Result<LateReply, CmdError>>>>;

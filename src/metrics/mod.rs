@@ -1,9 +1,10 @@
-//! Counters, latency samples and the logs of commands that stand out.
+//! Counters, latency samples, the logs of commands that stand out, and keys that do.
 //!
 //! **Invariant:** what is counted per request is counted in cells that one thread alone writes; readers add them up.
 
 pub mod command_log;
 pub mod counters;
+pub mod hot_keys;
 pub mod rarely;
 pub mod rates;
 pub mod stats;

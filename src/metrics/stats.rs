@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use super::command_log::CommandLogs;
 use super::counters::Count;
+use super::hot_keys::HotKeys;
 use super::rarely::Rarely;
 use super::rates::Rates;
 
@@ -98,6 +99,8 @@ pub struct Stats {
     commands: Box<[Box<[CommandStats]>]>,
     /// The logs of commands that stand out.
     pub logs: CommandLogs,
+    /// Keys that take most, while somebody asks for them.
+    pub hot_keys: HotKeys,
     /// Latency events by name.
     pub latency: Mutex<BTreeMap<&'static str, LatencyEvent>>,
     /// Error replies by their first word.
@@ -116,6 +119,7 @@ impl Stats {
                 .map(|_| (0..commands).map(|_| CommandStats::default()).collect())
                 .collect(),
             logs: CommandLogs::default(),
+            hot_keys: HotKeys::default(),
             latency: Mutex::default(),
             errors: Mutex::default(),
             rates: Rates::default(),

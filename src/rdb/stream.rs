@@ -78,6 +78,9 @@ pub struct Group {
     pub pending: Vec<Pending>,
 }
 
+/// A producer's messages as it names them, with the entries that they have become.
+pub type Produced = Vec<(Vec<u8>, Id)>;
+
 /// Messages that a stream knows, so that none becomes an entry twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Messages {
@@ -89,8 +92,8 @@ pub struct Messages {
     pub added: u64,
     /// How many came twice.
     pub duplicates: u64,
-    /// Producers, and which entries the messages have become that they name.
-    pub producers: Vec<(Vec<u8>, Vec<(Vec<u8>, Id)>)>,
+    /// Producers by name.
+    pub producers: Vec<(Vec<u8>, Produced)>,
 }
 
 /// A stream.

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use smallvec::SmallVec;
+
 use super::call::Call;
 use super::cx::WorkerCx;
 use super::stopwatch::SMALL_BYTES_MAX;
@@ -57,6 +59,18 @@ pub(super) fn note(
 ) {
     count(cx, kit, call.command, took);
     log_call(cx, kit, handle, call, Some(took), reply_bytes);
+    note_keys(cx, kit, call, took, reply_bytes);
+}
+
+/// Counts a call, which had a time of its own, to its keys, where somebody asks which are hot.
+#[inline]
+pub(super) fn note_keys(cx: &WorkerCx, kit: &Kit, call: &Call<'_>, took: Duration, reply_bytes: usize) {
+    let hot_keys = &cx.server.stats.hot_keys;
+    if hot_keys.is_on() {
+        let keys: SmallVec<[&[u8]; 4]> = call.key_uses().map(|(key, _)| key).collect();
+        let bytes = request_bytes(call.args) + reply_bytes as u64;
+        hot_keys.note(keys.iter().copied(), took, bytes, kit.now_ms());
+    }
 }
 
 /// Counts a call of a script.

@@ -280,7 +280,7 @@ fn wait_for(entered: Entered, waiter: ClientWaiter, timeout: Option<Duration>, o
             Err(HasEnded::Otherwise) => answer(&entered).await,
             Err(HasEnded::Unblocked(Unblocked::Refused)) => Err(UNBLOCKED),
             Ok(()) | Err(HasEnded::Unblocked(Unblocked::TimedOut)) => {
-                let late: LateReply = Box::new(on_timeout);
+                let late: LateReply = Box::new(move |_, reply| on_timeout(reply));
                 Ok(late)
             }
         }
@@ -302,5 +302,5 @@ async fn answer(entered: &Entered) -> Result<LateReply, CmdError> {
     let logged = is_logged.await;
     logged.map_err(|error| misconf::not_logged(&error))?;
     let reply = result.map_err(CmdError::Quoting)?;
-    Ok(Box::new(move |out: &mut Reply| out.extend(reply)))
+    Ok(Box::new(move |_, out| out.extend(reply)))
 }

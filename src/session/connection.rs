@@ -9,9 +9,10 @@ use super::cx::WorkerCx;
 use crate::acl::{Acl, User};
 use crate::client::{Client, ClientHandle};
 use crate::commands::error::CmdError;
-use crate::commands::flow::{LateReply, Waiting};
+use crate::commands::flow::{LateCx, LateReply, Waiting};
 use crate::commands::pubsub::forget_some_subscriptions;
 use crate::commands::transactions::forget_some;
+use crate::engine::blocked;
 use crate::pubsub::Subscriber;
 use crate::resp::{Proto, Reply};
 
@@ -111,7 +112,17 @@ impl Session {
     pub fn reply_late(&mut self, cx: &WorkerCx, call: Option<LateCall>, result: Result<LateReply, CmdError>) {
         let mark = self.reply.mark();
         match result {
-            Ok(write) => write(&mut self.reply),
+            Ok(write) => {
+                let mut late = LateCx {
+                    server: &cx.server,
+                    worker: &cx.worker,
+                    has_changed: false,
+                };
+                write(&mut late, &mut self.reply);
+                if late.has_changed {
+                    see_to_others(cx);
+                }
+            }
             Err(error) => {
                 let text = error.bytes();
                 self.reply.error_bytes(&text);
@@ -151,4 +162,15 @@ impl Session {
         let pass = cx.worker.borrow().enter(engine);
         forget_some(engine, &mut self.client, &pass)
     }
+}
+
+/// Serves and tells those for whom what a request has done late means something.
+fn see_to_others(cx: &WorkerCx) {
+    let worker = &mut *cx.worker.borrow_mut();
+    cx.tell_others(worker);
+    if blocked::are_ready(worker) {
+        worker.refresh_clock();
+        blocked::serve(&cx.server.engine, worker);
+    }
+    cx.tell_replied(worker);
 }

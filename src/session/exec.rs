@@ -187,6 +187,9 @@ fn run_queue<P: Series>(
         }
         let took = watch.note_queued(cx, place.kit(), call.command, began, replied);
         account::log_call(cx, place.kit(), &handle, &call, took, replied.bytes);
+        if let Some(took) = took {
+            account::note_keys(cx, place.kit(), &call, took, replied.bytes);
+        }
         match outcome {
             Err(error) if on_error == OnError::RollBack => return Err(rolled_back(at, queue, &error)),
             Ok(Flow::Close) if end.is_none() => end = Some(reply.mark()),

@@ -83,7 +83,8 @@ impl Stopwatch {
         self.at = Instant::now();
         self.submitted = self.at;
         kit.follow(self.at);
-        self.may_share = may_share(cx);
+        // Keys are told apart by the time of each call.
+        self.may_share = may_share(cx) && !cx.server.stats.hot_keys.is_on();
     }
 
     /// Hands records to the log within a turn that takes long, where others' may wait for them, or that has many.

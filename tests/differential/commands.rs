@@ -69,7 +69,7 @@ fn compare_subcommands(redis: Option<&Value>, loki: Option<&Value>, out: &mut Ve
     }
 }
 
-/// Commands that are not here: those of Valkey's cluster, and what is still to come.
+/// Commands that are not here: those of Valkey's cluster.
 const MISSING: &[&str] = &[
     "clusterscan",
     "cluster|cancelslotmigrations",
@@ -77,7 +77,6 @@ const MISSING: &[&str] = &[
     "cluster|getslotmigrations",
     "cluster|migrateslots",
     "cluster|syncslots",
-    "migrate",
 ];
 
 /// Each command and subcommand with its group, containers left out, as `COMMAND DOCS` tells.

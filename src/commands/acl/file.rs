@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::common::{admin, enforce};
 use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::flow::{Flow, LateReply, Waiting, late_ok};
 use crate::commands::spec::{Handler, Maintenance, Spec};
 use crate::resp::{Args, Reply};
 
@@ -44,7 +44,7 @@ fn save(cx: &mut MaintenanceCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<Flow<W
         saved
             .map_err(|error| format!("ERR {error}"))?
             .map_err(|error| format!("ERR {error}"))?;
-        Ok(Box::new(Reply::ok) as LateReply)
+        Ok(Box::new(late_ok) as LateReply)
     })))
 }
 

@@ -7,7 +7,7 @@ use super::name;
 use crate::checkpoint::{ConvertRequest, CopyRequest, Target};
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::flow::{Flow, LateReply, Waiting, late_ok};
 use crate::commands::spec::{Databases, Group, Handler, Maintenance, Spec, flag};
 use crate::engine::index::Kind;
 use crate::resp::{Args, Reply};
@@ -70,7 +70,7 @@ pub(super) fn convert_then_ok(server: &Server, request: ConvertRequest) -> Flow<
     let checkpoints = Arc::clone(&server.checkpoints);
     Flow::Later(Box::pin(async move {
         checkpoints.convert(request).await.map_err(error)?;
-        Ok(Box::new(Reply::ok) as LateReply)
+        Ok(Box::new(late_ok) as LateReply)
     }))
 }
 
@@ -87,7 +87,7 @@ fn copy(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flo
     let checkpoints = Arc::clone(&cx.server.checkpoints);
     Ok(Flow::Later(Box::pin(async move {
         checkpoints.copy(request).await.map_err(error)?;
-        Ok(Box::new(Reply::ok) as LateReply)
+        Ok(Box::new(late_ok) as LateReply)
     })))
 }
 

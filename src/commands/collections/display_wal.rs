@@ -68,10 +68,11 @@ fn display_wal(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Res
             .await
             .map_err(|_| CmdError::text("ERR reading the log was given up"))?;
         let lines = lines.map_err(|error| CmdError::from(format!("ERR {error}")))?;
-        Ok(Box::new(move |reply: &mut Reply| {
+        let late: LateReply = Box::new(move |_, reply| {
             reply.array(lines.len());
             lines.iter().for_each(|line| reply.bulk(line.as_bytes()));
-        }) as LateReply)
+        });
+        Ok(late)
     })))
 }
 

@@ -6,7 +6,7 @@ use super::checkpoint::error;
 use super::name;
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::flow::{Flow, LateReply, Waiting, late_ok};
 use crate::commands::spec::{DatabaseUse, DatabaseUses, Databases, Group, Handler, Maintenance, Spec, flag};
 use crate::engine::index::Kind;
 use crate::resp::{Args, Reply};
@@ -120,6 +120,6 @@ fn load(cx: &mut MaintenanceCx<'_>, args: Args<'_>, kind: Kind) -> Result<Flow<W
     let checkpoints = Arc::clone(&cx.server.checkpoints);
     Ok(Flow::Later(Box::pin(async move {
         checkpoints.load(&name, &as_name, kind, replace).await.map_err(error)?;
-        Ok(Box::new(Reply::ok) as LateReply)
+        Ok(Box::new(late_ok) as LateReply)
     })))
 }

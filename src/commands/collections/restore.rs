@@ -7,7 +7,7 @@ use super::name;
 use crate::checkpoint::{AttachRequest, Moment, Only, RestoreRequest, Target};
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::flow::{Flow, LateReply, Waiting, late_ok};
 use crate::commands::spec::{CmdResult, DatabaseUse, DatabaseUses, Databases, Group, Handler, Maintenance, Spec, flag};
 use crate::commands::support::number::parse_u64;
 use crate::engine::keyspace::ExclusiveTxn;
@@ -83,7 +83,7 @@ fn restore(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<
     let checkpoints = Arc::clone(&cx.server.checkpoints);
     Ok(Flow::Later(Box::pin(async move {
         checkpoints.restore(request).await.map_err(error)?;
-        Ok(Box::new(Reply::ok) as LateReply)
+        Ok(Box::new(late_ok) as LateReply)
     })))
 }
 
@@ -146,7 +146,7 @@ fn attach(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<F
     let checkpoints = Arc::clone(&cx.server.checkpoints);
     Ok(Flow::Later(Box::pin(async move {
         checkpoints.attach(request).await.map_err(error)?;
-        Ok(Box::new(Reply::ok) as LateReply)
+        Ok(Box::new(late_ok) as LateReply)
     })))
 }
 

@@ -98,7 +98,7 @@ impl Judged {
         };
         Flow::Blocked(Box::pin(async move {
             tokio::time::sleep(wait).await;
-            let late: LateReply = Box::new(write);
+            let late: LateReply = Box::new(move |_, reply| write(reply));
             if is_in { Ok(late) } else { Err(WRONG_PASS) }
         }))
     }

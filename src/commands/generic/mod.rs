@@ -5,6 +5,8 @@ mod delete;
 mod dump;
 mod expire;
 mod lookup;
+mod migrate;
+mod migrate_target;
 mod object;
 mod persist;
 mod rename;
@@ -34,6 +36,7 @@ pub const COMMANDS: &[Spec] = &[
     expire::EXPIREAT,
     ttl::EXPIRETIME,
     scan::KEYS,
+    migrate::MIGRATE,
     copy::MOVE,
     object::OBJECT,
     persist::PERSIST,

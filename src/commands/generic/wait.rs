@@ -57,7 +57,7 @@ fn wait(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result
         if waiter.until(sleep(timeout)).await == Err(HasEnded::Unblocked(Unblocked::Refused)) {
             return Err(UNBLOCKED);
         }
-        let late: LateReply = Box::new(|reply| reply.int(0));
+        let late: LateReply = Box::new(|_, reply| reply.int(0));
         Ok(late)
     })))
 }
@@ -154,7 +154,7 @@ fn waitaof(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Res
             return Err(UNBLOCKED);
         }
         let is_synced = is_synced(&engine, written);
-        let late: LateReply = Box::new(move |reply| write_reached(reply, is_synced));
+        let late: LateReply = Box::new(move |_, reply| write_reached(reply, is_synced));
         Ok(late)
     })))
 }

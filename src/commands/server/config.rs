@@ -5,7 +5,7 @@
 
 use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::flow::{Flow, LateReply, Waiting, late_ok};
 use crate::commands::help::help_spec;
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
@@ -118,7 +118,7 @@ fn rewrite(cx: &mut MaintenanceCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> R
         // The file is synced: not on this worker.
         let written = tokio::task::spawn_blocking(move || rewrite_file(&server)).await;
         written.map_err(|error| format!("ERR Rewriting config file: {error}"))??;
-        let late: LateReply = Box::new(Reply::ok);
+        let late: LateReply = Box::new(late_ok);
         Ok(late)
     })))
 }

@@ -8,7 +8,7 @@ use super::reload::reload_values;
 use crate::client::Client;
 use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::flow::{Flow, LateReply, Waiting, late_ok};
 use crate::commands::generic::encoding_of;
 use crate::commands::help::{subcommand_syntax, write_help};
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
@@ -144,7 +144,7 @@ fn sleep(text: &[u8]) -> Flow<Waiting> {
     let wait = seconds(text);
     Flow::Later(Box::pin(async move {
         tokio::time::sleep(wait).await;
-        let late: LateReply = Box::new(Reply::ok);
+        let late: LateReply = Box::new(late_ok);
         Ok(late)
     }))
 }
@@ -167,7 +167,7 @@ fn reload(cx: &mut MaintenanceCx<'_>, args: Args<'_>) -> Result<Flow<Waiting>, C
             let done = checkpoints.checkpoint().await;
             done.map_err(|error| format!("ERR Error trying to save the DB, check server logs: {error}"))?;
         }
-        let late: LateReply = Box::new(Reply::ok);
+        let late: LateReply = Box::new(late_ok);
         Ok(late)
     })))
 }

@@ -5,6 +5,7 @@ mod commandlog;
 mod config;
 mod databases;
 mod debug;
+mod hotkeys;
 mod info;
 mod latency;
 mod lolwut;
@@ -42,6 +43,7 @@ pub const COMMANDS: &[Spec] = &[
     replication::FAILOVER,
     databases::FLUSHALL,
     databases::FLUSHDB,
+    hotkeys::HOTKEYS,
     info::INFO,
     persistence::LASTSAVE,
     latency::LATENCY,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::commands::context::{MaintenanceCx, SessionCx};
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::flow::{Flow, LateReply, Waiting, late_ok};
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, Support, flag};
 use crate::resp::{Args, Reply};
 
@@ -32,7 +32,7 @@ fn save(cx: &mut MaintenanceCx<'_>, _args: Args<'_>, _reply: &mut Reply) -> Resu
             .checkpoint()
             .await
             .map_err(|error| format!("ERR checkpoint failed: {error}"))?;
-        let late: LateReply = Box::new(Reply::ok);
+        let late: LateReply = Box::new(late_ok);
         Ok(late)
     })))
 }

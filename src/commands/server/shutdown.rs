@@ -51,7 +51,7 @@ fn shutdown(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Re
         if state::end(&server, way).await.is_err() {
             return Err(CmdError::text("ERR Errors trying to SHUTDOWN. Check logs."));
         }
-        let nothing: LateReply = Box::new(|_| {});
+        let nothing: LateReply = Box::new(|_, _| {});
         Ok(nothing)
     })))
 }

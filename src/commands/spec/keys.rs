@@ -123,6 +123,14 @@ pub const fn key_behind(word: &'static str, from: usize, flags: &'static [&'stat
     }
 }
 
+/// All arguments behind a word that may stand from argument `from` on.
+pub const fn keys_behind(word: &'static str, from: usize, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec {
+        begin: Begin::Optional { word, from },
+        ..all_keys(flags, from, 1)
+    }
+}
+
 /// Argument `at` is a number, and so many keys follow.
 pub const fn counted_keys(at: usize, flags: &'static [&'static str]) -> KeySpec {
     KeySpec {

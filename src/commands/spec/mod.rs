@@ -21,7 +21,9 @@ pub use command::{Command, Table, assert_sorted};
 pub use handler::{
     Across, BlockingHandler, BusyHandler, CmdResult, Handler, Maintenance, ScriptHandler, SessionHandler,
 };
-pub use keys::{Begin, Find, KeySpec, KeyUse, KeyUses, all_keys, counted_keys, first_key, key_at, key_behind};
+pub use keys::{
+    Begin, Find, KeySpec, KeyUse, KeyUses, all_keys, counted_keys, first_key, key_at, key_behind, keys_behind,
+};
 pub use reach::{Channels, DatabaseUse, DatabaseUses, Databases};
 
 /// Command groups, as in `COMMAND DOCS`.

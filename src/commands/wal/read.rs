@@ -200,7 +200,7 @@ impl Following {
     /// What is answered when the time is over.
     fn nothing(&self) -> LateReply {
         let passed = self.passed.get();
-        Box::new(move |reply| {
+        Box::new(move |_, reply| {
             reply.array(usize::from(passed.is_some()));
             passed.into_iter().for_each(|passed| passed.write(reply));
         })
@@ -208,7 +208,7 @@ impl Following {
 }
 
 fn late(made: Reply) -> LateReply {
-    Box::new(move |reply| reply.extend(made))
+    Box::new(move |_, reply| reply.extend(made))
 }
 
 /// The records as a reply, made on a reader thread.

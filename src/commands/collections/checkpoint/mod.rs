@@ -12,7 +12,7 @@ use super::select::by_name;
 use crate::checkpoint::CheckpointError;
 use crate::commands::context::MaintenanceCx;
 use crate::commands::error::CmdError;
-use crate::commands::flow::{Flow, LateReply, Waiting};
+use crate::commands::flow::{Flow, LateReply, Waiting, late_ok};
 use crate::commands::help::help_spec;
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Maintenance, Spec, flag};
@@ -73,7 +73,7 @@ fn checkpoint(cx: &mut MaintenanceCx<'_>, _: Args<'_>, _: &mut Reply) -> Result<
     let checkpoints = Arc::clone(&cx.server.checkpoints);
     Ok(Flow::Later(Box::pin(async move {
         checkpoints.checkpoint().await.map_err(error)?;
-        Ok(Box::new(Reply::ok) as LateReply)
+        Ok(Box::new(late_ok) as LateReply)
     })))
 }
 

@@ -51,6 +51,7 @@ pub fn persist_then(server: &Server, name: String, write: impl FnOnce(&mut Reply
             return Err(refusal);
         }
         checkpoints.persist(&name).await.map_err(error)?;
-        Ok(Box::new(write) as LateReply)
+        let late: LateReply = Box::new(move |_, reply| write(reply));
+        Ok(late)
     }))
 }

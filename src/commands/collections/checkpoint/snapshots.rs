@@ -112,7 +112,8 @@ fn ask<T: 'static, F: Future<Output = Result<T, CheckpointError>>>(
     let checkpoints = Arc::clone(&cx.server.checkpoints);
     Ok(Flow::Later(Box::pin(async move {
         let found = act(checkpoints).await.map_err(error)?;
-        Ok(Box::new(move |reply: &mut Reply| write(reply, found)) as LateReply)
+        let late: LateReply = Box::new(move |_, reply| write(reply, found));
+        Ok(late)
     })))
 }
 
