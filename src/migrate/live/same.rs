@@ -88,10 +88,8 @@ fn groups(stream: &Stream) -> BTreeMap<&[u8], impl PartialEq> {
             .pending
             .iter()
             .map(|pending| {
-                let owner = group
-                    .consumers
-                    .get(pending.consumer)
-                    .map(|consumer| consumer.name.clone());
+                let owner = pending.consumer.and_then(|place| group.consumers.get(place));
+                let owner = owner.map(|consumer| consumer.name.clone());
                 (pending.id, (owner, pending.delivered_at_ms, pending.deliveries))
             })
             .collect();
