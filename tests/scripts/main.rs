@@ -29,6 +29,8 @@ mod known;
 mod pair;
 #[path = "../differential/restarts.rs"]
 mod restarts;
+#[path = "../differential/similar.rs"]
+mod similar;
 
 mod dumps;
 mod escapes;
