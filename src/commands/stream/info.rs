@@ -143,11 +143,14 @@ fn consumers(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cm
     let group = found(txn, key)?.group(name).ok_or_else(|| no_group(key, name))?;
     reply.array(group.consumers_len());
     for (_, consumer) in group.consumers() {
-        reply.map(3);
+        reply.map(4);
         reply.bulk(b"name");
         reply.bulk(&consumer.name);
         field(reply, "pending", consumer.pending);
         field(reply, "idle", now_ms.saturating_sub(consumer.seen_at_ms));
+        reply.bulk(b"inactive");
+        let inactive_ms = consumer.active_at_ms.map(|active| now_ms.saturating_sub(active));
+        reply.int(inactive_ms.map_or(-1, u64::cast_signed));
     }
     Ok(())
 }

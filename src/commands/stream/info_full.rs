@@ -43,10 +43,12 @@ fn reply_group(stream: &BigStream, group: &Group, count: usize, reply: &mut Repl
     reply.bulk(b"consumers");
     reply.array(group.consumers_len());
     for (number, consumer) in group.consumers() {
-        reply.map(4);
+        reply.map(5);
         reply.bulk(b"name");
         reply.bulk(&consumer.name);
         field(reply, "seen-time", consumer.seen_at_ms);
+        reply.bulk(b"active-time");
+        reply.int(consumer.active_at_ms.map_or(-1, u64::cast_signed));
         field(reply, "pel-count", consumer.pending);
         reply.bulk(b"pending");
         let array = reply.deferred_array();

@@ -272,7 +272,7 @@ impl Reader<'_> {
         if count == 0 && !is_shown {
             return Ok(());
         }
-        let op = StreamOp::Claim {
+        let op = StreamOp::Redeliver {
             group: self.group,
             consumer: self.consumer,
             at_ms,

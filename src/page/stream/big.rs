@@ -249,7 +249,30 @@ impl BigStream {
                 consumer,
                 at_ms,
                 pending,
-            } => self.change(group, |group| claim(group, consumer, at_ms, Packed::new(pending))),
+            } => self.change(group, |group| {
+                let pending = Packed::new(pending);
+                let number = redeliver(group, consumer, at_ms, pending);
+                if pending.count() > 0 {
+                    group.set_active(number, Some(at_ms));
+                }
+            }),
+            StreamOp::Redeliver {
+                group,
+                consumer,
+                at_ms,
+                pending,
+            } => self.change(group, |group| {
+                redeliver(group, consumer, at_ms, Packed::new(pending));
+            }),
+            StreamOp::ConsumerTimes {
+                group,
+                consumer,
+                seen_at_ms,
+                active_at_ms,
+            } => self.change(group, |group| {
+                let number = group.touch(consumer, seen_at_ms);
+                group.set_active(number, active_at_ms);
+            }),
             StreamOp::Acknowledge { group, ids } => {
                 self.change(group, |group| ids_of(ids).for_each(|id| group.acknowledge(id)));
             }
@@ -327,6 +350,9 @@ fn deliver(group: &mut Group, op: &StreamOp<'_>) {
     };
     (group.last_id, group.entries_read) = (last_id, entries_read);
     let consumer = group.touch(consumer, at_ms);
+    if !ids.is_empty() {
+        group.set_active(consumer, Some(at_ms));
+    }
     for id in ids_of(ids) {
         group.put(Pending {
             id,
@@ -338,7 +364,7 @@ fn deliver(group: &mut Group, op: &StreamOp<'_>) {
 }
 
 /// Entries that go over to a consumer: id (two items), time of delivery, number of deliveries, and so on.
-fn claim(group: &mut Group, consumer: &[u8], at_ms: u64, pending: Packed<'_>) {
+fn redeliver(group: &mut Group, consumer: &[u8], at_ms: u64, pending: Packed<'_>) -> u32 {
     let consumer = group.touch(consumer, at_ms);
     let mut items = pending.items();
     let mut number = || match items.next() {
@@ -354,6 +380,7 @@ fn claim(group: &mut Group, consumer: &[u8], at_ms: u64, pending: Packed<'_>) {
             consumer,
         });
     }
+    consumer
 }
 
 /// Entries that are given back: id (two items), number of deliveries, and so on. They have waited for ever, so that they

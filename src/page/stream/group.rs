@@ -16,6 +16,8 @@ pub struct Consumer {
     pub name: Arc<[u8]>,
     /// When it was last heard of, Unix milliseconds.
     pub seen_at_ms: u64,
+    /// When it was last given something that was not its own already, Unix milliseconds, if it ever was.
+    pub active_at_ms: Option<u64>,
     /// How many entries are pending for it.
     pub pending: u64,
 }
@@ -47,6 +49,7 @@ impl Consumers {
         let consumer = Some(Consumer {
             name: name.into(),
             seen_at_ms: 0,
+            active_at_ms: None,
             pending: 0,
         });
         let number = match self.free.pop() {
@@ -206,6 +209,14 @@ impl Group {
             consumer.seen_at_ms = seen_at_ms;
         }
         number
+    }
+
+    /// Notes when a consumer was given something.
+    pub(super) fn set_active(&mut self, number: u32, active_at_ms: Option<u64>) {
+        let consumers = Arc::make_mut(&mut self.consumers);
+        if let Some(Some(consumer)) = consumers.slots.get_mut(number as usize) {
+            consumer.active_at_ms = active_at_ms;
+        }
     }
 
     /// Removes a consumer and what is pending for it.

@@ -166,4 +166,31 @@ pub enum StreamOp<'a> {
     },
     /// A message came again, and was known.
     Recognise,
+    /// A consumer was given again what is pending for it, which does not make it active.
+    Redeliver {
+        /// The group's name.
+        #[serde(borrow, with = "serde_bytes")]
+        group: &'a [u8],
+        /// The consumer's name.
+        #[serde(borrow, with = "serde_bytes")]
+        consumer: &'a [u8],
+        /// When the consumer was heard of, Unix milliseconds.
+        at_ms: u64,
+        /// As those of `Claim`.
+        #[serde(borrow, with = "serde_bytes")]
+        pending: &'a [u8],
+    },
+    /// A consumer was heard of, and given something, at these times.
+    ConsumerTimes {
+        /// The group's name.
+        #[serde(borrow, with = "serde_bytes")]
+        group: &'a [u8],
+        /// The consumer's name.
+        #[serde(borrow, with = "serde_bytes")]
+        consumer: &'a [u8],
+        /// When it was heard of, Unix milliseconds.
+        seen_at_ms: u64,
+        /// When it was given something new, Unix milliseconds, if it ever was.
+        active_at_ms: Option<u64>,
+    },
 }

@@ -8,7 +8,7 @@
 //!   +-------+--------------------+---------+-------------+-------+-------+------+--------+-------+- -
 //!   node:     first id, bytes (length, then as in `node.rs`)
 //!   group:    name (length, bytes), last id, entries read (one added; 0: unknown),
-//!             consumers: number, each: name, seen (ms)
+//!             consumers: number, each: name, seen (ms), [active (ms, one added; 0: never)] if flagged so
 //!             pending:   number, each: id, delivered (ms), deliveries, place of its consumer (2^32 - 1: nobody's)
 //!   messages: of producers: for how long (s) and how many are known, how many were added and came twice,
 //!             number, each: entry's id, producer (length, bytes), its name (length, bytes)
@@ -38,6 +38,10 @@ const NO_CONSUMER: Malformed = Malformed::Container("a pending entry of a stream
 /// Set in the flags of a stream that knows of producers' messages.
 const HAS_MESSAGES: u8 = 0x80;
 
+/// Set in the flags of a stream whose consumers tell when they were active. Of others, they were when they were seen.
+const HAS_ACTIVITY: u8 = 0x40;
+const FLAGS_KNOWN: u8 = HAS_MESSAGES | HAS_ACTIVITY;
+
 /// Whether `packed` is a whole stream.
 ///
 /// # Errors
@@ -56,7 +60,9 @@ impl BigStream {
 
     /// The packed form. O(n).
     pub fn pack(&self) -> Vec<u8> {
-        let flags = if self.idempotence.is_some() { HAS_MESSAGES } else { 0 };
+        let has_consumers = self.groups().iter().any(|group| group.consumers_len() > 0);
+        let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
+        let flags = flag(HAS_MESSAGES, self.idempotence.is_some()) | flag(HAS_ACTIVITY, has_consumers);
         let mut out = vec![flags];
         write_varint(&mut out, self.len() + 1);
         write_id(&mut out, self.last_id());
@@ -96,6 +102,7 @@ fn write_group(out: &mut Vec<u8>, group: &Group) {
         places.insert(number, place as u64);
         write_bytes(out, &consumer.name);
         write_varint(out, consumer.seen_at_ms);
+        write_varint(out, consumer.active_at_ms.map_or(0, |active| active.saturating_add(1)));
     }
     write_varint(out, group.pending_len());
     for pending in group.pending_from(StreamId::MIN) {
@@ -175,15 +182,21 @@ impl<'a> Reader<'a> {
         Ok(nodes)
     }
 
-    fn group(&mut self, before: Option<&[u8]>) -> Result<Group, Malformed> {
+    fn group(&mut self, before: Option<&[u8]>, has_activity: bool) -> Result<Group, Malformed> {
         let name = self.name(before)?;
         let group = Group::new(name, self.id()?, self.number()?.checked_sub(1));
         let mut consumers: Vec<Consumer> = Vec::new();
         for _ in 0..self.count()? {
             let name = self.name(consumers.last().map(|consumer| &*consumer.name))?;
+            let seen_at_ms = self.number()?;
+            let active_at_ms = match has_activity {
+                true => self.number()?.checked_sub(1),
+                false => Some(seen_at_ms),
+            };
             consumers.push(Consumer {
                 name: Arc::from(name),
-                seen_at_ms: self.number()?,
+                seen_at_ms,
+                active_at_ms,
                 pending: 0,
             });
         }
@@ -236,7 +249,7 @@ impl<'a> Reader<'a> {
 }
 
 pub(super) fn read(packed: Packed<'_>) -> Result<BigStream, Malformed> {
-    if packed.flags() & !HAS_MESSAGES != 0 {
+    if packed.flags() & !FLAGS_KNOWN != 0 {
         return Err(Malformed::StreamFlags(packed.flags()));
     }
     let mut reader = Reader(packed.bytes().get(1..).unwrap_or_default());
@@ -252,7 +265,8 @@ pub(super) fn read(packed: Packed<'_>) -> Result<BigStream, Malformed> {
     }
     let mut groups: Vec<Group> = Vec::new();
     for _ in 0..reader.count()? {
-        let group = reader.group(groups.last().map(Group::name))?;
+        let has_activity = packed.flags() & HAS_ACTIVITY != 0;
+        let group = reader.group(groups.last().map(Group::name), has_activity)?;
         groups.push(group);
     }
     let has_messages = packed.flags() & HAS_MESSAGES != 0;

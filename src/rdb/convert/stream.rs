@@ -97,6 +97,13 @@ fn add_group(made: &mut BigStream, group: &Group, change: &Change<'_>) {
             pending: &items.into_iter().collect::<Builder>().finish(),
         };
         made.apply(&op, change);
+        let op = StreamOp::ConsumerTimes {
+            group: &group.name,
+            consumer: &consumer.name,
+            seen_at_ms: consumer.seen_at_ms,
+            active_at_ms: consumer.active_at_ms,
+        };
+        made.apply(&op, change);
     }
     let op = StreamOp::Release {
         group: &group.name,
@@ -147,7 +154,7 @@ fn group_object(group: &stream::Group) -> Group {
         consumers.push(Consumer {
             name: consumer.name.to_vec(),
             seen_at_ms: consumer.seen_at_ms,
-            active_at_ms: None,
+            active_at_ms: consumer.active_at_ms,
         });
     }
     let pending = group.pending_from(StreamId::MIN).map(|pending| Pending {
