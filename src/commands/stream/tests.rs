@@ -33,12 +33,12 @@ fn a_consumer_that_gets_nothing_is_known() {
     assert_eq!(server.say("XREADGROUP GROUP g c BLOCK 0 STREAMS s >"), "*-1");
     assert_eq!(
         server.say("XINFO CONSUMERS s g"),
-        "*1 *6 $4 name $1 c $7 pending :0 $4 idle :50"
+        "*1 *8 $4 name $1 c $7 pending :0 $4 idle :50 $8 inactive :-1"
     );
     server.advance_ms(1_000);
     server.say("XREADGROUP GROUP g c STREAMS s >");
     server.advance_ms(20);
-    let idle = "*1 *6 $4 name $1 c $7 pending :0 $4 idle :20";
+    let idle = "*1 *8 $4 name $1 c $7 pending :0 $4 idle :20 $8 inactive :-1";
     assert_eq!(server.say("XINFO CONSUMERS s g"), idle);
     server.say("XREADGROUP GROUP g d STREAMS s >");
     assert_eq!(server.say("XGROUP CREATECONSUMER s g d"), ":0");
@@ -48,6 +48,33 @@ fn a_consumer_that_gets_nothing_is_known() {
     assert_eq!(server.say("XGROUP DELCONSUMER s g e"), ":0");
     assert_eq!(server.say("XGROUP CREATECONSUMER s g e"), ":1");
     assert_eq!(server.say("XGROUP CREATECONSUMER s g f"), ":0");
+}
+
+/// It is active when it is given something new or claims it, not when it is given its own again.
+#[test]
+fn a_consumer_is_active_when_it_gets_something() {
+    let mut server = Harness::new();
+    let inactive = |server: &mut Harness| {
+        server
+            .say("XINFO CONSUMERS s g")
+            .split("inactive ")
+            .nth(1)
+            .unwrap()
+            .to_owned()
+    };
+    server.say("XGROUP CREATE s g $ MKSTREAM");
+    server.say("XADD s 1-0 a b");
+    server.say("XREADGROUP GROUP g c NOACK STREAMS s >");
+    assert_eq!(inactive(&mut server), ":-1");
+    server.say("XADD s 2-0 a b");
+    server.say("XREADGROUP GROUP g c STREAMS s >");
+    server.advance_ms(30);
+    server.say("XREADGROUP GROUP g c STREAMS s 0");
+    assert_eq!(inactive(&mut server), ":30");
+    server.say("XCLAIM s g c 0 9-0");
+    assert_eq!(inactive(&mut server), ":30");
+    server.say("XCLAIM s g c 0 2-0");
+    assert_eq!(inactive(&mut server), ":0");
 }
 
 /// What is ahead of a group counts whole while nothing of it was deleted, and is nothing where nothing is left.
