@@ -37,10 +37,19 @@ pub fn digest(value: ValueRef<'_>) -> u64 {
                     sum.add([field.name, field.value, at_ms])
                 })
             });
-            let set = SetRef::of(value).map(|set| set.for_each(|member| sum.add([member])));
+            let set = SetRef::of(value).map(|set| {
+                let is_timed = set.expire_min_ms().is_some();
+                set.for_each(|member| {
+                    let expiry = is_timed.then(|| member.with_bytes(|name| set.expiry_of(name)));
+                    sum.add([member].into_iter().chain(time(expiry)))
+                })
+            });
             let zset = ZsetRef::of(value).map(|zset| {
+                let is_timed = zset.expire_min_ms().is_some();
                 zset.for_each_from(0, |member| {
-                    sum.add([member.name, Item::Int(member.score.to_bits() as i64)])
+                    let expiry = is_timed.then(|| member.name.with_bytes(|name| zset.expiry_of(name)));
+                    let both = [member.name, Item::Int(member.score.to_bits() as i64)];
+                    sum.add(both.into_iter().chain(time(expiry)))
                 })
             });
             let list = ListRef::of(value).map(|list| list.for_each_from(0, |element| sum.append(element)));
@@ -49,6 +58,11 @@ pub fn digest(value: ValueRef<'_>) -> u64 {
     };
     debug_assert!(visited.is_some(), "a value of a type without a digest");
     xxh3_64_with_seed(&sum.total.to_le_bytes(), value.len())
+}
+
+/// When a member dies, if it does: one that lives for ever counts as it is.
+fn time(expiry: Option<Option<Option<u64>>>) -> Option<Item<'static>> {
+    expiry.flatten().flatten().map(|at_ms| Item::Int(at_ms as i64))
 }
 
 /// Digests of elements, added up.

@@ -149,6 +149,8 @@ struct Hashed {
     last: u64,
     /// Of a sorted set, the members in their order, as far as they are settled.
     order: Option<zset::Order>,
+    /// Whether some element may have an expiry.
+    is_timed: bool,
 }
 
 impl Joiner {
@@ -166,6 +168,7 @@ impl Joiner {
                     spans: Vec::new(),
                     last: 0,
                     order: (kind == Kind::Zset).then(zset::Order::default),
+                    is_timed: false,
                 };
                 Form::Hashed(kind, hashed)
             }
@@ -221,6 +224,9 @@ impl Joiner {
             }
         };
         self.found = self.found.saturating_add(found);
+        if let Form::Hashed(_, hashed) = &mut self.form {
+            hashed.is_timed |= packed.is_timed();
+        }
         match &mut self.form {
             Form::Text(chunks) => chunks.push(part, content)?,
             Form::Hashed(Kind::Set, hashed) => hashed.push(part, set::members(packed))?,
@@ -296,6 +302,7 @@ impl Hashed {
             items,
             spans,
             order,
+            is_timed,
             ..
         } = self;
         let trie = |threads| PartedTrie::of_parts(seed, items, spans, threads);
@@ -307,11 +314,11 @@ impl Hashed {
                 let trie = trie
                     .join()
                     .unwrap_or_else(|_| PartedTrie::of_parts(seed, Vec::new(), Vec::new(), 1));
-                Big::Zset(BigZset::of_parts(trie, order, is_wide))
+                Big::Zset(BigZset::of_parts(trie, order, is_wide, is_timed))
             }),
-            (_, Some(order)) => Big::Zset(BigZset::of_parts(trie(1), order.finish(), is_wide)),
-            (Kind::Set, None) => Big::Set(BigSet::of_parts(trie(threads), is_wide)),
-            (_, None) => Big::Hash(BigHash::of_parts(trie(threads), is_wide)),
+            (_, Some(order)) => Big::Zset(BigZset::of_parts(trie(1), order.finish(), is_wide, is_timed)),
+            (Kind::Set, None) => Big::Set(BigSet::of_parts(trie(threads), is_wide, is_timed)),
+            (_, None) => Big::Hash(BigHash::of_parts(trie(threads), is_wide, is_timed)),
         }
     }
 
@@ -349,6 +356,7 @@ impl Hashed {
             return Err(OUT_OF_PLACE);
         }
         self.last = self.last.max(other.last);
+        self.is_timed |= other.is_timed;
         self.items.append(&mut other.items);
         self.spans.append(&mut other.spans);
         if let (Some(order), Some(other)) = (&mut self.order, other.order) {

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::access::Access;
 use super::change::Mark;
 use super::container::{Big, Kind};
-use super::hash::HashRef;
+use super::mortal::Mortal;
 use super::packed::Packed;
 use super::text::{BigText, CHUNKED_BYTES_MIN};
 use super::value::{StrRef, ValueRef};
@@ -39,6 +39,8 @@ use shape::{ALIGN, FLAG_CHUNKED, FLAG_EXPIRE, FLAG_RAW, FLAG_SHARED, KEY_LEN_EXT
 pub use borrowed::{EntryMut, EntryRef};
 
 const HEADER_BYTES: usize = 8;
+/// Of containers whose elements may die.
+const MORTAL_KINDS: std::ops::RangeInclusive<u8> = Kind::Set as u8..=Kind::Hash as u8;
 const ACCESS_OFFSET: usize = 4;
 
 const _: () = assert!(align_of::<Shared>() <= ALIGN);
@@ -289,29 +291,38 @@ impl Entry {
         self.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
-    /// When something of the entry dies: its key, or a field of its hash. Unix milliseconds; what pages keep count of.
+    /// When something of the entry dies: its key, or an element. Unix milliseconds; what pages keep count of.
     #[inline]
     pub fn due_at_ms(&self) -> Option<u64> {
-        match (self.expire_at_ms(), self.field_at_ms()) {
-            (Some(key), Some(field)) => Some(key.min(field)),
+        match (self.expire_at_ms(), self.element_at_ms()) {
+            (Some(key), Some(element)) => Some(key.min(element)),
             (one, other) => one.or(other),
         }
     }
 
-    /// When the first field of the hash dies, if it is one.
+    /// When the first element of the container dies, if some do.
     #[inline]
-    fn field_at_ms(&self) -> Option<u64> {
+    fn element_at_ms(&self) -> Option<u64> {
         let [flags] = self.read::<1>(0);
-        if flags >> KIND_SHIFT != Kind::Hash as u8 {
+        if !MORTAL_KINDS.contains(&(flags >> KIND_SHIFT)) {
             return None;
         }
-        HashRef::of(self.value())?.expire_min_ms()
+        Mortal::of(self.value())?.expire_min_ms()
     }
 
-    /// Whether it is a hash with fields that die.
+    /// Whether it is a container with elements that die.
     #[inline]
     pub fn is_timed(&self) -> bool {
-        self.field_at_ms().is_some()
+        self.element_at_ms().is_some()
+    }
+
+    /// Whether it is a set or sorted set with members that are dead at `now_ms`. (Who reads a hash passes over dead
+    /// fields.)
+    #[inline]
+    pub fn has_dead_members(&self, now_ms: u64) -> bool {
+        let [flags] = self.read::<1>(0);
+        let is_of_members = flags >> KIND_SHIFT != Kind::Hash as u8;
+        is_of_members && self.element_at_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
     /// Whether something of the entry is dead at `now_ms`.

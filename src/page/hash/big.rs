@@ -1,38 +1,19 @@
 //! The big form: a trie of fields, and beside it, in order of time, those of them that die.
-//!
-//! **Invariant:** `deaths` has exactly the fields with an expiry, each once, under the time that its field says.
-
-use std::cmp::Ordering;
 
 use super::field::Field;
 use super::op::{HashOp, pairs_of};
 use super::packed_form::rows;
+use crate::page::deaths::Deaths;
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
 use crate::page::parts::PartedTrie;
-use crate::page::tree::{Tree, TreeItem};
 use crate::page::trie::Item as Pair;
 use crate::page::{Change, Mark};
-
-/// When a field dies.
-#[derive(Clone, Debug)]
-struct Death {
-    at_ms: u64,
-    name: Pair,
-}
-
-impl TreeItem for Death {
-    const SEPARATES: bool = true;
-
-    fn heap_bytes(&self) -> usize {
-        self.name.heap_bytes()
-    }
-}
 
 /// A hash that is not small.
 #[derive(Clone, Debug)]
 pub struct BigHash {
     fields: PartedTrie,
-    deaths: Option<Box<Tree<Death>>>,
+    deaths: Deaths,
     is_wide: bool,
 }
 
@@ -58,12 +39,12 @@ impl BigHash {
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
         let fields = PartedTrie::build(rand::random(), pairs(packed), Mark::APART);
-        Self::of_parts(fields, packed.is_wide())
+        Self::of_parts(fields, packed.is_wide(), packed.is_timed())
     }
 
     /// The packed form. O(n).
     pub fn pack(&self) -> Vec<u8> {
-        self.packed(self.fields.iter(), self.deaths.is_some())
+        self.packed(self.fields.iter(), !self.deaths.is_empty())
     }
 
     fn packed<'a>(&self, fields: impl Iterator<Item = &'a Pair>, is_timed: bool) -> Vec<u8> {
@@ -96,22 +77,11 @@ impl BigHash {
         self.packed(fields.into_iter(), is_timed)
     }
 
-    /// One with these fields, which have been checked.
-    pub fn of_parts(fields: PartedTrie, is_wide: bool) -> Self {
-        let timed = fields.iter().filter_map(|pair| {
-            Some(Death {
-                at_ms: pair.number()?,
-                name: Pair::new(pair.key(), None, None),
-            })
-        });
-        let mut deaths: Vec<Death> = timed.collect();
-        deaths.sort_unstable_by(|one, other| {
-            one.at_ms
-                .cmp(&other.at_ms)
-                .then_with(|| one.name.key().cmp(other.name.key()))
-        });
+    /// One with these fields, which have been checked; whether some of them may have an expiry.
+    pub fn of_parts(fields: PartedTrie, is_wide: bool, is_timed: bool) -> Self {
+        let timed = fields.iter().filter(|_| is_timed);
         Self {
-            deaths: (!deaths.is_empty()).then(|| Box::new(deaths.into_iter().collect())),
+            deaths: Deaths::of(timed.map(|pair| (pair.key(), pair.number().unwrap_or(0)))),
             fields,
             is_wide,
         }
@@ -130,8 +100,7 @@ impl BigHash {
 
     /// Bytes of heap, exactly. O(1).
     pub fn heap_bytes(&self) -> usize {
-        let deaths = self.deaths.as_ref();
-        self.fields.heap_bytes() + deaths.map_or(0, |deaths| size_of::<Tree<Death>>() + deaths.heap_bytes())
+        self.fields.heap_bytes() + self.deaths.heap_bytes()
     }
 
     /// Does `op`.
@@ -153,15 +122,13 @@ impl BigHash {
 
     fn set(&mut self, name: &[u8], value: Item<'_>, keeps_expiry: bool, change: &Change<'_>) {
         let thresholds = change.thresholds;
-        let keeps = keeps_expiry && self.deaths.is_some();
-        let old_ms = self
-            .deaths
-            .as_ref()
-            .and_then(|_| self.fields.get(name)?.number())
-            .unwrap_or(0);
-        let new_ms = if keeps { old_ms } else { 0 };
+        let old_ms = match self.deaths.is_empty() {
+            true => 0,
+            false => self.fields.get(name).and_then(Pair::number).unwrap_or(0),
+        };
+        let new_ms = if keeps_expiry { old_ms } else { 0 };
         self.fields.insert(pair(name, value, new_ms), change.mark);
-        self.note_death(name, old_ms, new_ms);
+        self.deaths.note(name, old_ms, new_ms);
         if !self.is_wide {
             let fits = thresholds.hash_item_fits(name.len()) && thresholds.hash_item_fits(value.bytes_len());
             self.is_wide = !(fits && thresholds.hash_fits(self.len()));
@@ -170,7 +137,7 @@ impl BigHash {
 
     fn remove(&mut self, name: &[u8], change: &Change<'_>) {
         if let Some(removed) = self.fields.remove(name, change.mark) {
-            self.note_death(name, removed.number().unwrap_or(0), 0);
+            self.deaths.note(name, removed.number().unwrap_or(0), 0);
         }
     }
 
@@ -182,33 +149,7 @@ impl BigHash {
             old
         });
         if let Some(old) = old {
-            self.note_death(name, old.unwrap_or(0), at_ms);
-        }
-    }
-
-    /// Keeps `deaths` when the field's time changes; 0 = never.
-    fn note_death(&mut self, name: &[u8], old_ms: u64, new_ms: u64) {
-        if old_ms == new_ms {
-            return;
-        }
-        let place = |deaths: &Tree<Death>, at_ms: u64| {
-            deaths.partition_point(|death| {
-                let order = death.at_ms.cmp(&at_ms).then_with(|| death.name.key().cmp(name));
-                order == Ordering::Less
-            })
-        };
-        if old_ms != 0
-            && let Some(deaths) = &mut self.deaths
-        {
-            deaths.remove(place(deaths, old_ms));
-            if deaths.is_empty() {
-                self.deaths = None;
-            }
-        }
-        if new_ms != 0 {
-            let deaths = self.deaths.get_or_insert_default();
-            let name = Pair::new(name, None, None);
-            deaths.insert(place(deaths, new_ms), Death { at_ms: new_ms, name });
+            self.deaths.note(name, old.unwrap_or(0), at_ms);
         }
     }
 
@@ -223,16 +164,9 @@ impl BigHash {
         self.fields.iter().map(field_of)
     }
 
-    /// The names of the fields that are dead at `now_ms`, the first that died first.
-    pub fn dead(&self, now_ms: u64) -> impl Iterator<Item = Item<'_>> {
-        let deaths = self.deaths.iter().flat_map(|deaths| deaths.iter());
-        let dead = deaths.take_while(move |death| death.at_ms <= now_ms);
-        dead.map(|death| Item::Bytes(death.name.key()))
-    }
-
-    /// When the first field dies, Unix milliseconds.
-    pub fn expire_min_ms(&self) -> Option<u64> {
-        Some(self.deaths.as_ref()?.first()?.at_ms)
+    /// When its fields die.
+    pub fn deaths(&self) -> &Deaths {
+        &self.deaths
     }
 
     /// See [`super::HashRef::random`].

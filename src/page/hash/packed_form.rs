@@ -1,7 +1,7 @@
 //! A packed hash: whether bytes are one, and its fields under change, borrowed, and what takes their stead.
 
 use crate::page::malformed::Malformed;
-use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
+use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed, is_time, time_of};
 use crate::page::thresholds::Thresholds;
 
 /// A field with its value, and when it dies (0: never).
@@ -70,13 +70,10 @@ impl<'a> Fields<'a> {
 
 /// The fields of a packed hash.
 pub(super) fn rows(packed: Packed<'_>) -> impl Iterator<Item = Row<'_>> {
-    let (mut items, is_timed) = (packed.items(), width_of(packed) == 3);
+    let (mut items, is_timed) = (packed.items(), packed.is_timed());
     std::iter::from_fn(move || {
         let (field, value) = (items.next()?, items.next()?);
-        let at_ms = match is_timed.then(|| items.next()).flatten() {
-            Some(Item::Int(at_ms)) => at_ms.max(0) as u64,
-            _ => 0,
-        };
+        let at_ms = if is_timed { time_of(items.next()) } else { 0 };
         Some((field, value, at_ms))
     })
 }
@@ -105,10 +102,9 @@ pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
     if count == 0 || !count.is_multiple_of(width) {
         return Err(Malformed::HashItems(count));
     }
-    let is_wrong = |(at, item): (usize, Item<'_>)| match (at % width, item) {
-        (2, Item::Int(at_ms)) => at_ms < 0,
-        (2, _) => true,
-        (_, item) => matches!(item, Item::Double(_)),
+    let is_wrong = |(at, item): (usize, Item<'_>)| match at % width {
+        2 => !is_time(item),
+        _ => matches!(item, Item::Double(_)),
     };
     if packed.items().enumerate().any(is_wrong) {
         return Err(Malformed::Container("a hash has a field that is none"));
@@ -118,7 +114,7 @@ pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
 
 /// Items of a field.
 fn width_of(packed: Packed<'_>) -> usize {
-    if packed.flags() & FLAG_TIMED == 0 { 2 } else { 3 }
+    2 + usize::from(packed.is_timed())
 }
 
 /// How many fields a packed hash has.

@@ -6,6 +6,7 @@ use super::big::BigHash;
 use super::field::Field;
 use super::packed_form::rows;
 use crate::page::container::{Big, Kind};
+use crate::page::mortal::{dead_names, is_dead};
 use crate::page::packed::{Item, Packed};
 use crate::page::sample::sample_by_walk;
 use crate::page::value::ValueRef;
@@ -103,25 +104,26 @@ impl<'a> HashRef<'a> {
     /// Names of up to `max` fields that are dead at `now_ms`. O(max) for a big one.
     pub fn dead(&self, now_ms: u64, max: usize) -> Vec<Vec<u8>> {
         match self {
-            Self::Packed(packed) => rows(*packed)
-                .filter(|row| row.2 != 0 && row.2 <= now_ms)
-                .take(max)
-                .map(|row| row.0.bytes().into_owned())
-                .collect(),
-            Self::Big(hash) => hash
-                .dead(now_ms)
-                .take(max)
-                .map(|name| name.bytes().into_owned())
-                .collect(),
+            Self::Packed(packed) => dead_names(rows(*packed).map(|row| (row.0, row.2)), now_ms, max),
+            Self::Big(hash) => hash.deaths().dead(now_ms).take(max).map(<[u8]>::to_vec).collect(),
+        }
+    }
+
+    /// How many fields are dead at `now_ms`. O(log n) for a big one.
+    pub fn dead_count(&self, now_ms: u64) -> u64 {
+        match self {
+            Self::Packed(packed) => rows(*packed).filter(|row| is_dead(row.2, now_ms)).count() as u64,
+            Self::Big(hash) => hash.deaths().dead_count(now_ms),
         }
     }
 
     /// When the first field dies, Unix milliseconds. `None`: no field ever does.
+    #[inline]
     pub fn expire_min_ms(&self) -> Option<u64> {
         match self {
-            Self::Packed(packed) if packed.flags() & crate::page::packed::FLAG_TIMED == 0 => None,
+            Self::Packed(packed) if !packed.is_timed() => None,
             Self::Packed(packed) => rows(*packed).map(|row| row.2).filter(|at_ms| *at_ms != 0).min(),
-            Self::Big(hash) => hash.expire_min_ms(),
+            Self::Big(hash) => hash.deaths().first_ms(),
         }
     }
 

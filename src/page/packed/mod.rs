@@ -40,9 +40,23 @@ pub use varint::{read_varint, write_varint};
 
 /// Set in the header's flags of a container whose compact encoding's name is lost (`OBJECT ENCODING`).
 pub const FLAG_WIDE: u8 = 1;
-/// Set in the header's flags of a hash whose fields have expiry times: a third item behind each field and value.
+/// Set in the header's flags of a container whose elements have expiry times: one more item behind each of them, when it
+/// dies, in Unix milliseconds, 0 for never.
 pub const FLAG_TIMED: u8 = 2;
 const FLAGS_KNOWN: u8 = FLAG_WIDE | FLAG_TIMED;
+
+/// The time that an item behind an element says.
+pub fn time_of(item: Option<Item<'_>>) -> u64 {
+    match item {
+        Some(Item::Int(at_ms)) => at_ms.max(0) as u64,
+        _ => 0,
+    }
+}
+
+/// Whether an item can stand behind an element as its time.
+pub fn is_time(item: Item<'_>) -> bool {
+    matches!(item, Item::Int(0..))
+}
 
 /// A packed container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +83,12 @@ impl<'a> Packed<'a> {
     /// Whether the compact encoding's name is lost.
     pub fn is_wide(self) -> bool {
         self.flags() & FLAG_WIDE != 0
+    }
+
+    /// Whether elements have expiry times.
+    #[inline]
+    pub fn is_timed(self) -> bool {
+        self.flags() & FLAG_TIMED != 0
     }
 
     /// How many items there are, by the header.

@@ -10,44 +10,34 @@ use crate::page::packed::Packed;
 /// Does `op` to what a key holds.
 pub fn apply(form: Form<'_>, op: &SetOp<'_>, change: &Change<'_>) -> Next {
     match form {
-        Form::Absent => match *op {
-            SetOp::Add { members } => packed_next(Members::default(), Packed::new(members), true, change),
-            SetOp::Remove { .. } => Next::Keep,
+        Form::Absent => match op {
+            SetOp::Add { .. } => packed_next(Members::default(), op, change),
+            SetOp::Remove { .. } | SetOp::ExpireAt { .. } => Next::Keep,
         },
-        Form::Packed(Kind::Set, packed) => {
-            let (members, adds) = parts(op);
-            packed_next(Members::of(packed), members, adds, change)
-        }
+        Form::Packed(Kind::Set, packed) => packed_next(Members::of(packed), op, change),
         Form::Big(Big::Set(set)) => {
-            let (members, adds) = parts(op);
-            set.apply(members, adds, change);
+            set.apply(op, change);
             if set.len() == 0 { Next::Remove } else { Next::Keep }
         }
         Form::Packed(..) | Form::Big(_) => Next::Keep,
     }
 }
 
-fn parts<'a>(op: &SetOp<'a>) -> (Packed<'a>, bool) {
+fn packed_next<'a>(mut set: Members<'a>, op: &SetOp<'a>, change: &Change<'_>) -> Next {
     match *op {
-        SetOp::Add { members } => (Packed::new(members), true),
-        SetOp::Remove { members } => (Packed::new(members), false),
-    }
-}
-
-fn packed_next<'a>(mut set: Members<'a>, members: Packed<'a>, adds: bool, change: &Change<'_>) -> Next {
-    let is_long = set.len() + members.count() > LONG;
-    if adds && is_long {
-        // Looking through all for each would take the square of their number.
-        let mut big = BigSet::unpack(Packed::new(&set.pack()));
-        big.apply(members, true, change);
-        return Next::Big(Big::Set(big));
-    }
-    for member in members.items() {
-        if adds {
-            set.add(member, change.thresholds)
-        } else {
-            set.remove(member)
+        SetOp::Add { members } if set.len() + Packed::new(members).count() > LONG => {
+            // Looking through all for each would take the square of their number.
+            let mut big = BigSet::unpack(Packed::new(&set.pack()));
+            big.apply(op, change);
+            return Next::Big(Big::Set(big));
         }
+        SetOp::Add { members } => Packed::new(members)
+            .items()
+            .for_each(|member| set.add(member, change.thresholds)),
+        SetOp::Remove { members } => Packed::new(members).items().for_each(|member| set.remove(member)),
+        SetOp::ExpireAt { members, expire_at_ms } => Packed::new(members)
+            .items()
+            .for_each(|member| set.expire_at(member, expire_at_ms)),
     }
     if set.len() == 0 {
         return Next::Remove;

@@ -1,7 +1,9 @@
-//! The big form: a trie of members.
+//! The big form: a trie of members, and beside it, in order of time, those of them that die.
 
-use super::packed_form::keeps_compact_name;
-use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
+use super::op::SetOp;
+use super::packed_form::{keeps_compact_name, rows};
+use crate::page::deaths::Deaths;
+use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
 use crate::page::parts::PartedTrie;
 use crate::page::trie::Item as Member;
 use crate::page::{Change, Mark};
@@ -10,45 +12,60 @@ use crate::page::{Change, Mark};
 #[derive(Clone, Debug)]
 pub struct BigSet {
     members: PartedTrie,
+    deaths: Deaths,
     is_wide: bool,
 }
 
-fn made(item: Item<'_>) -> Member {
-    item.with_bytes(|bytes| Member::new(bytes, None, None))
+fn made(item: Item<'_>, at_ms: u64) -> Member {
+    let number = (at_ms != 0).then_some(at_ms);
+    item.with_bytes(|bytes| Member::new(bytes, None, number))
+}
+
+fn expiry_of(member: &Member) -> u64 {
+    member.number().unwrap_or(0)
 }
 
 /// The members of the packed form.
 pub fn members(packed: Packed<'_>) -> impl Iterator<Item = Member> {
-    packed.items().map(made)
+    rows(packed).map(|(item, at_ms)| made(item, at_ms))
 }
 
 impl BigSet {
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
-        Self {
-            members: PartedTrie::build(rand::random(), members(packed), Mark::APART),
-            is_wide: packed.is_wide(),
-        }
+        let trie = PartedTrie::build(rand::random(), members(packed), Mark::APART);
+        Self::of_parts(trie, packed.is_wide(), packed.is_timed())
     }
 
-    /// One with these members, which have been checked.
-    pub fn of_parts(members: PartedTrie, is_wide: bool) -> Self {
-        Self { members, is_wide }
+    /// One with these members, which have been checked; whether some of them may have an expiry.
+    pub fn of_parts(members: PartedTrie, is_wide: bool, is_timed: bool) -> Self {
+        let timed = members.iter().filter(|_| is_timed);
+        Self {
+            deaths: Deaths::of(timed.map(|member| (member.key(), expiry_of(member)))),
+            members,
+            is_wide,
+        }
     }
 
     /// The packed form. O(n).
     pub fn pack(&self) -> Vec<u8> {
-        self.packed(self.members.iter())
+        self.packed(self.members.iter(), !self.deaths.is_empty())
     }
 
     /// A part, packed.
     pub fn pack_part(&self, index: usize) -> Vec<u8> {
-        self.packed(self.members.items_of(index))
+        let is_timed = !self.deaths.is_empty() && self.members.items_of(index).any(|member| expiry_of(member) != 0);
+        self.packed(self.members.items_of(index), is_timed)
     }
 
-    fn packed<'a>(&self, members: impl Iterator<Item = &'a Member>) -> Vec<u8> {
-        let mut builder = Builder::new(u8::from(self.is_wide) * FLAG_WIDE);
-        members.for_each(|member| builder.push_bytes(member.key()));
+    fn packed<'a>(&self, members: impl Iterator<Item = &'a Member>, is_timed: bool) -> Vec<u8> {
+        let mut builder = Builder::new((u8::from(self.is_wide) * FLAG_WIDE) | (u8::from(is_timed) * FLAG_TIMED));
+        for member in members {
+            builder.push_bytes(member.key());
+            if is_timed {
+                builder.push(Item::Int(expiry_of(member) as i64));
+            }
+        }
         builder.finish()
     }
 
@@ -75,25 +92,59 @@ impl BigSet {
 
     /// Bytes of heap, exactly. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.members.heap_bytes()
+        self.members.heap_bytes() + self.deaths.heap_bytes()
     }
 
-    /// Adds or removes members.
-    pub(super) fn apply(&mut self, members: Packed<'_>, adds: bool, change: &Change<'_>) {
-        for item in members.items() {
-            if adds {
-                self.add(item, change);
-            } else {
-                item.with_bytes(|bytes| drop(self.members.remove(bytes, change.mark)));
-            }
+    /// Does `op`.
+    pub(super) fn apply(&mut self, op: &SetOp<'_>, change: &Change<'_>) {
+        match *op {
+            SetOp::Add { members } => Packed::new(members).items().for_each(|item| self.add(item, change)),
+            SetOp::Remove { members } => Packed::new(members)
+                .items()
+                .for_each(|item| item.with_bytes(|name| self.remove(name, change))),
+            SetOp::ExpireAt { members, expire_at_ms } => Packed::new(members)
+                .items()
+                .for_each(|item| item.with_bytes(|name| self.expire_at(name, expire_at_ms, change))),
         }
     }
 
     fn add(&mut self, item: Item<'_>, change: &Change<'_>) {
-        let is_new = self.members.insert(made(item), change.mark).is_none();
+        // One that takes the place of an equal one would live for ever.
+        if !self.deaths.is_empty() && item.with_bytes(|name| self.contains(name)) {
+            return;
+        }
+        let is_new = self.members.insert(made(item, 0), change.mark).is_none();
         if is_new && !self.is_wide {
             self.is_wide = !keeps_compact_name(item, self.len(), change.thresholds);
         }
+    }
+
+    fn remove(&mut self, name: &[u8], change: &Change<'_>) {
+        if let Some(removed) = self.members.remove(name, change.mark) {
+            self.deaths.note(name, expiry_of(&removed), 0);
+        }
+    }
+
+    fn expire_at(&mut self, name: &[u8], at_ms: u64, change: &Change<'_>) {
+        let number = (at_ms != 0).then_some(at_ms);
+        let old = self.members.update(name, change.mark, |member| {
+            let old = expiry_of(member);
+            member.set_number(number);
+            old
+        });
+        if let Some(old) = old {
+            self.deaths.note(name, old, at_ms);
+        }
+    }
+
+    /// When a member dies, 0 for never, if it is there.
+    pub fn expiry_of(&self, name: &[u8]) -> Option<u64> {
+        self.members.get(name).map(expiry_of)
+    }
+
+    /// When its members die.
+    pub fn deaths(&self) -> &Deaths {
+        &self.deaths
     }
 
     /// Whether it has a member.

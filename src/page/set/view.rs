@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use super::big::BigSet;
+use super::packed_form::{names, nth, rows};
 use crate::page::container::{Big, Kind};
+use crate::page::mortal::{dead_names, is_dead};
 use crate::page::packed::{Item, Packed};
 use crate::page::sample::sample_by_walk;
 use crate::page::value::ValueRef;
@@ -55,11 +57,11 @@ impl<'a> SetRef<'a> {
         }
     }
 
-    /// How many members there are. O(1).
+    /// How many members there are, dead ones that nobody has removed included. O(1).
     #[expect(clippy::len_without_is_empty, reason = "an empty set is none")]
     pub fn len(&self) -> u64 {
         match self {
-            Self::Packed(packed) => packed.count() as u64,
+            Self::Packed(packed) => super::packed_form::len(*packed),
             Self::Big(set) => set.len(),
         }
     }
@@ -70,7 +72,7 @@ impl<'a> SetRef<'a> {
         match self {
             Self::Packed(packed) => {
                 let member = Item::of(member);
-                packed.items().any(|item| item.is(member))
+                names(*packed).any(|item| item.is(member))
             }
             Self::Big(set) => set.contains(member),
         }
@@ -79,7 +81,7 @@ impl<'a> SetRef<'a> {
     /// Visits all members.
     pub fn for_each<B>(&self, mut visit: impl FnMut(Item<'a>) -> ControlFlow<B>) -> ControlFlow<B> {
         match self {
-            Self::Packed(packed) => packed.items().try_for_each(visit),
+            Self::Packed(packed) => names(*packed).try_for_each(visit),
             Self::Big(set) => set.iter().try_for_each(&mut visit),
         }
     }
@@ -97,7 +99,7 @@ impl<'a> SetRef<'a> {
     /// A member, each with the same chance. `random(n)` gives a number below `n`.
     pub fn random(&self, random: &mut dyn FnMut(usize) -> usize) -> Option<Item<'a>> {
         match self {
-            Self::Packed(packed) => packed.items().nth(random(packed.count())),
+            Self::Packed(packed) => nth(*packed, random(self.len() as usize)),
             Self::Big(set) => set.random(random),
         }
     }
@@ -106,7 +108,7 @@ impl<'a> SetRef<'a> {
     /// order. O(count) for a big one.
     pub fn sample(&self, count: usize, random: &mut dyn FnMut(usize) -> usize) -> Vec<Item<'a>> {
         match self {
-            Self::Packed(packed) => sample_by_walk(packed.count(), count, random, packed.items()),
+            Self::Packed(packed) => sample_by_walk(self.len() as usize, count, random, names(*packed)),
             Self::Big(set) => set.sample(count, random),
         }
     }
@@ -116,10 +118,48 @@ impl<'a> SetRef<'a> {
     pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(Item<'a>)) -> u64 {
         match self {
             Self::Packed(packed) => {
-                packed.items().for_each(visit);
+                names(*packed).for_each(visit);
                 0
             }
             Self::Big(set) => set.scan(cursor, count, visit),
+        }
+    }
+
+    /// When a member dies, if it is there and does; `None`: it is not there. O(1).
+    pub fn expiry_of(&self, member: &[u8]) -> Option<Option<u64>> {
+        let at_ms = match self {
+            Self::Packed(packed) => {
+                let member = Item::of(member);
+                rows(*packed).find(|(item, _)| item.is(member))?.1
+            }
+            Self::Big(set) => set.expiry_of(member)?,
+        };
+        Some((at_ms != 0).then_some(at_ms))
+    }
+
+    /// Names of up to `max` members that are dead at `now_ms`. O(max) for a big one.
+    pub fn dead(&self, now_ms: u64, max: usize) -> Vec<Vec<u8>> {
+        match self {
+            Self::Packed(packed) => dead_names(rows(*packed), now_ms, max),
+            Self::Big(set) => set.deaths().dead(now_ms).take(max).map(<[u8]>::to_vec).collect(),
+        }
+    }
+
+    /// How many members are dead at `now_ms`. O(log n) for a big one.
+    pub fn dead_count(&self, now_ms: u64) -> u64 {
+        match self {
+            Self::Packed(packed) => rows(*packed).filter(|row| is_dead(row.1, now_ms)).count() as u64,
+            Self::Big(set) => set.deaths().dead_count(now_ms),
+        }
+    }
+
+    /// When the first member dies, Unix milliseconds. `None`: none ever does.
+    #[inline]
+    pub fn expire_min_ms(&self) -> Option<u64> {
+        match self {
+            Self::Packed(packed) if !packed.is_timed() => None,
+            Self::Packed(packed) => rows(*packed).map(|row| row.1).filter(|at_ms| *at_ms != 0).min(),
+            Self::Big(set) => set.deaths().first_ms(),
         }
     }
 }

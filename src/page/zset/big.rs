@@ -1,4 +1,5 @@
-//! The big form: a tree in order of score and member, and a trie from member to score. Both share each pair.
+//! The big form: a tree in order of score and member, and a trie from member to score, which share each pair; beside
+//! them, in order of time, the members that die. Those have their time as the pair's value.
 //!
 //! **Invariant:** tree and trie have the same members with the same scores.
 
@@ -7,7 +8,9 @@ use std::cmp::Ordering;
 use super::member::Member;
 use super::op::{ZsetOp, pairs_of};
 use super::order::{Order, Ordered};
-use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
+use super::packed_form::rows;
+use crate::page::deaths::Deaths;
+use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
 use crate::page::parts::PartedTrie;
 use crate::page::tree::{Tree, TreeItem};
 use crate::page::trie::Item as Pair;
@@ -52,17 +55,24 @@ impl Scored {
     }
 }
 
-pub(super) fn pair(score: f64, name: &[u8]) -> Pair {
-    Pair::new(name, None, Some(score.to_bits()))
+pub(super) fn pair(score: f64, name: &[u8], at_ms: u64) -> Pair {
+    let time = at_ms.to_le_bytes();
+    Pair::new(name, (at_ms != 0).then_some(&time), Some(score.to_bits()))
 }
 
 /// The members of the packed form, in its order.
 pub fn pairs(packed: Packed<'_>) -> impl Iterator<Item = Pair> {
-    pairs_of(packed).map(|(score, name)| name.with_bytes(|name| pair(score, name)))
+    let both = pairs_of(packed).zip(rows(packed));
+    both.map(|((score, name), (_, at_ms))| name.with_bytes(|name| pair(score, name, at_ms)))
 }
 
 fn score_of(pair: &Pair) -> f64 {
     f64::from_bits(pair.number().unwrap_or_default())
+}
+
+fn expiry_of(pair: &Pair) -> u64 {
+    let time = pair.value().and_then(|value| value.try_into().ok());
+    time.map_or(0, u64::from_le_bytes)
 }
 
 /// A sorted set that is not small.
@@ -70,6 +80,7 @@ fn score_of(pair: &Pair) -> f64 {
 pub struct BigZset {
     order: Tree<Scored>,
     members: PartedTrie,
+    deaths: Deaths,
     is_wide: bool,
 }
 
@@ -78,16 +89,15 @@ impl BigZset {
     pub fn unpack(packed: Packed<'_>) -> Self {
         let order: Tree<Scored> = pairs(packed).map(|pair| Scored::of(&pair)).collect();
         let pairs = order.iter().map(|scored| scored.pair.clone());
-        Self {
-            members: PartedTrie::build(rand::random(), pairs, Mark::APART),
-            order,
-            is_wide: packed.is_wide(),
-        }
+        let trie = PartedTrie::build(rand::random(), pairs, Mark::APART);
+        Self::of_parts(trie, Ordered(order), packed.is_wide(), packed.is_timed())
     }
 
-    /// One with these members, which have been checked, and their order.
-    pub fn of_parts(members: PartedTrie, order: Ordered, is_wide: bool) -> Self {
+    /// One with these members, which have been checked, and their order; whether some of them may have an expiry.
+    pub fn of_parts(members: PartedTrie, order: Ordered, is_wide: bool, is_timed: bool) -> Self {
+        let timed = members.iter().filter(|_| is_timed);
         Self {
+            deaths: Deaths::of(timed.map(|pair| (pair.key(), expiry_of(pair)))),
             order: order.0,
             members,
             is_wide,
@@ -96,21 +106,26 @@ impl BigZset {
 
     /// The packed form. O(n).
     pub fn pack(&self) -> Vec<u8> {
-        self.packed(self.order.iter())
+        self.packed(self.order.iter(), !self.deaths.is_empty())
     }
 
     /// A part, packed.
     pub fn pack_part(&self, index: usize) -> Vec<u8> {
         let mut order = Order::default();
         self.members.items_of(index).for_each(|pair| order.add(pair));
-        self.packed(order.sorted().iter())
+        let members = order.sorted();
+        let is_timed = !self.deaths.is_empty() && members.iter().any(|scored| expiry_of(&scored.pair) != 0);
+        self.packed(members.iter(), is_timed)
     }
 
-    fn packed<'a>(&self, members: impl Iterator<Item = &'a Scored>) -> Vec<u8> {
-        let mut builder = Builder::new(u8::from(self.is_wide) * FLAG_WIDE);
+    fn packed<'a>(&self, members: impl Iterator<Item = &'a Scored>, is_timed: bool) -> Vec<u8> {
+        let mut builder = Builder::new((u8::from(self.is_wide) * FLAG_WIDE) | (u8::from(is_timed) * FLAG_TIMED));
         for scored in members {
             builder.push(Item::of_f64(scored.score));
             builder.push_bytes(scored.pair.key());
+            if is_timed {
+                builder.push(Item::Int(expiry_of(&scored.pair) as i64));
+            }
         }
         builder.finish()
     }
@@ -138,32 +153,47 @@ impl BigZset {
 
     /// Bytes of heap, exactly. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.order.heap_bytes() + self.members.heap_bytes()
+        self.order.heap_bytes() + self.members.heap_bytes() + self.deaths.heap_bytes()
     }
 
     /// Does `op`.
     pub(super) fn apply(&mut self, op: &ZsetOp<'_>, change: &Change<'_>) {
         match *op {
-            ZsetOp::Add { members } => {
+            ZsetOp::Add { members } | ZsetOp::Rescore { members } => {
                 self.is_wide |= !change.thresholds.zset_fits(Packed::new(members).count() as u64 / 2);
+                let keeps_expiry = matches!(op, ZsetOp::Rescore { .. });
                 for (score, name) in pairs_of(Packed::new(members)) {
-                    name.with_bytes(|name| self.set(score, name, change));
+                    name.with_bytes(|name| self.set(score, name, keeps_expiry, change));
                 }
             }
             ZsetOp::Remove { members } => Packed::new(members)
                 .items()
                 .for_each(|name| name.with_bytes(|name| self.remove(name, change))),
             ZsetOp::RemoveRange { start, len } => self.remove_range(start, len, change),
+            ZsetOp::ExpireAt { members, expire_at_ms } => Packed::new(members)
+                .items()
+                .for_each(|name| name.with_bytes(|name| self.expire_at(name, expire_at_ms, change))),
         }
     }
 
-    fn set(&mut self, score: f64, name: &[u8], change: &Change<'_>) {
+    fn set(&mut self, score: f64, name: &[u8], keeps_expiry: bool, change: &Change<'_>) {
         let thresholds = change.thresholds;
         if !self.is_wide && self.members.get(name).is_none() {
             self.is_wide = !(thresholds.zset_fits(self.len() + 1) && thresholds.zset_item_fits(name.len()));
         }
         let score = super::packed_form::kept_score(score, self.is_wide);
-        let fresh = pair(score, name);
+        let old_ms = match self.deaths.is_empty() {
+            true => 0,
+            false => self.members.get(name).map_or(0, expiry_of),
+        };
+        let new_ms = if keeps_expiry { old_ms } else { 0 };
+        self.put(score, name, new_ms, change);
+        self.deaths.note(name, old_ms, new_ms);
+    }
+
+    /// Puts a member in, in place of what was there of that name.
+    fn put(&mut self, score: f64, name: &[u8], at_ms: u64, change: &Change<'_>) {
+        let fresh = pair(score, name, at_ms);
         if let Some(old) = self.members.insert(fresh.clone(), change.mark) {
             self.take_from_order(score_of(&old), name);
         }
@@ -171,6 +201,15 @@ impl BigZset {
             .order
             .insert_by(|other| other.place(score, name), Scored { score, pair: fresh });
         debug_assert!(placed.is_ok(), "a member is in the order once");
+    }
+
+    /// Trie and tree get another pair: a share of it cannot be changed.
+    fn expire_at(&mut self, name: &[u8], at_ms: u64, change: &Change<'_>) {
+        let found = self.members.get(name).map(|pair| (score_of(pair), expiry_of(pair)));
+        if let Some((score, old_ms)) = found.filter(|(_, old_ms)| *old_ms != at_ms) {
+            self.put(score, name, at_ms, change);
+            self.deaths.note(name, old_ms, at_ms);
+        }
     }
 
     fn take_from_order(&mut self, score: f64, name: &[u8]) {
@@ -181,6 +220,7 @@ impl BigZset {
     fn remove(&mut self, name: &[u8], change: &Change<'_>) {
         if let Some(removed) = self.members.remove(name, change.mark) {
             self.take_from_order(score_of(&removed), name);
+            self.deaths.note(name, expiry_of(&removed), 0);
         }
     }
 
@@ -190,8 +230,19 @@ impl BigZset {
         let len = usize::try_from(len).unwrap_or(count).min(count - start);
         for scored in self.order.iter_from(start).take(len) {
             self.members.remove(scored.pair.key(), change.mark);
+            self.deaths.note(scored.pair.key(), expiry_of(&scored.pair), 0);
         }
         self.order.remove_range(start, len);
+    }
+
+    /// When a member dies, 0 for never, if it is there.
+    pub fn expiry_of(&self, name: &[u8]) -> Option<u64> {
+        self.members.get(name).map(expiry_of)
+    }
+
+    /// When its members die.
+    pub fn deaths(&self) -> &Deaths {
+        &self.deaths
     }
 
     /// The score of a member.

@@ -7,7 +7,7 @@ use crate::page::packed::{Builder, Item, Packed};
 /// A change to a sorted set.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum ZsetOp<'a> {
-    /// Members have these scores now; the sorted set is made if there is none.
+    /// Members have these scores now, and never die; the sorted set is made if there is none.
     Add {
         /// Score, member, score, member …, packed.
         #[serde(borrow, with = "serde_bytes")]
@@ -26,12 +26,31 @@ pub enum ZsetOp<'a> {
         /// How many.
         len: u64,
     },
+    /// Members have these scores now; those that were there die when they would have died.
+    Rescore {
+        /// As for `Add`.
+        #[serde(borrow, with = "serde_bytes")]
+        members: &'a [u8],
+    },
+    /// Members that are there die at another time.
+    ExpireAt {
+        /// The members, packed.
+        #[serde(borrow, with = "serde_bytes")]
+        members: &'a [u8],
+        /// When, Unix milliseconds; 0 = never.
+        expire_at_ms: u64,
+    },
 }
 
 /// The scores and members that items are.
+#[inline]
 pub(super) fn pairs_of(packed: Packed<'_>) -> impl Iterator<Item = (f64, Item<'_>)> {
-    let mut items = packed.items();
-    std::iter::from_fn(move || Some((items.next()?.number()?, items.next()?)))
+    let (mut items, behind) = (packed.items(), usize::from(packed.is_timed()));
+    std::iter::from_fn(move || {
+        let pair = (items.next()?.number()?, items.next()?);
+        items.pass(behind)?;
+        Some(pair)
+    })
 }
 
 /// Scores and members as they stand in an effect.

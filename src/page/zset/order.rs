@@ -190,7 +190,7 @@ mod tests {
         let members: Vec<Pair> = scores
             .iter()
             .enumerate()
-            .map(|(number, score)| pair(*score, name(number).as_bytes()))
+            .map(|(number, score)| pair(*score, name(number).as_bytes(), 0))
             .collect();
         let mut order = Order::default();
         for share in members.chunks(members.len().div_ceil(shares).max(1)) {

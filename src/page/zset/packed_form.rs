@@ -4,13 +4,15 @@ use std::cmp::Ordering;
 
 use super::op::pairs_of;
 use crate::page::malformed::Malformed;
-use crate::page::packed::{Builder, FLAG_WIDE, Item, Packed};
+use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed, is_time, time_of};
 use crate::page::thresholds::Thresholds;
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Members<'a> {
     pairs: Vec<(f64, Item<'a>)>,
+    /// When each dies, 0 for never; `None`: none ever does.
+    times: Option<Vec<u64>>,
     is_wide: bool,
 }
 
@@ -24,14 +26,17 @@ impl<'a> Members<'a> {
     pub fn of(packed: Packed<'a>) -> Self {
         Self {
             pairs: pairs_of(packed).collect(),
+            times: packed.is_timed().then(|| rows(packed).map(|row| row.1).collect()),
             is_wide: packed.is_wide(),
         }
     }
 
     /// One without members.
     pub fn empty(is_wide: bool) -> Self {
-        let pairs = Vec::new();
-        Self { pairs, is_wide }
+        Self {
+            is_wide,
+            ..Self::default()
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -43,10 +48,20 @@ impl<'a> Members<'a> {
         self.is_wide |= !thresholds.zset_fits(members);
     }
 
-    pub fn set(&mut self, score: f64, member: Item<'a>, thresholds: &Thresholds) {
-        let found = self.pairs.iter().position(|pair| pair.1.is(member));
-        match found {
-            Some(at) => drop(self.pairs.remove(at)),
+    fn find(&self, member: Item<'_>) -> Option<usize> {
+        self.pairs.iter().position(|pair| pair.1.is(member))
+    }
+
+    /// Takes out what is there; when it would have died.
+    fn take(&mut self, at: usize) -> u64 {
+        self.pairs.remove(at);
+        self.times.as_mut().map_or(0, |times| times.remove(at))
+    }
+
+    pub fn set(&mut self, score: f64, member: Item<'a>, keeps_expiry: bool, thresholds: &Thresholds) {
+        let mut at_ms = 0;
+        match self.find(member) {
+            Some(at) => at_ms = self.take(at) * u64::from(keeps_expiry),
             None => {
                 let len = self.pairs.len() as u64 + 1;
                 self.is_wide |= !(thresholds.zset_fits(len) && thresholds.zset_item_fits(member.bytes_len()));
@@ -57,10 +72,15 @@ impl<'a> Members<'a> {
             .pairs
             .partition_point(|other| order(*other, pair) == Ordering::Less);
         self.pairs.insert(at, pair);
+        if let Some(times) = &mut self.times {
+            times.insert(at, at_ms);
+        }
     }
 
     pub fn remove(&mut self, member: Item<'_>) {
-        self.pairs.retain(|pair| !pair.1.is(member));
+        if let Some(at) = self.find(member) {
+            self.take(at);
+        }
     }
 
     pub fn remove_range(&mut self, start: u64, len: u64) {
@@ -68,16 +88,46 @@ impl<'a> Members<'a> {
         let start = usize::try_from(start).unwrap_or(count).min(count);
         let end = usize::try_from(len).unwrap_or(count).saturating_add(start).min(count);
         self.pairs.drain(start..end);
+        if let Some(times) = &mut self.times {
+            times.drain(start..end);
+        }
+    }
+
+    pub fn expire_at(&mut self, member: Item<'_>, at_ms: u64) {
+        let Some(at) = self.find(member) else { return };
+        let times = self.times.get_or_insert_with(|| vec![0; self.pairs.len()]);
+        if let Some(time) = times.get_mut(at) {
+            *time = at_ms;
+        }
     }
 
     pub fn pack(&self) -> Vec<u8> {
-        let mut builder = Builder::new(u8::from(self.is_wide) * FLAG_WIDE);
-        for (score, member) in &self.pairs {
+        let wide = u8::from(self.is_wide) * FLAG_WIDE;
+        let timed = self.times.as_ref().filter(|times| times.iter().any(|at_ms| *at_ms != 0));
+        let mut builder = Builder::new(wide | (u8::from(timed.is_some()) * FLAG_TIMED));
+        for (at, (score, member)) in self.pairs.iter().enumerate() {
             builder.push(Item::of_f64(*score));
             builder.push(*member);
+            if let Some(times) = timed {
+                builder.push(Item::Int(times.get(at).map_or(0, |at_ms| *at_ms as i64)));
+            }
         }
         builder.finish()
     }
+}
+
+/// The members of a packed sorted set, and when they die, 0 for never.
+pub(super) fn rows(packed: Packed<'_>) -> impl Iterator<Item = (Item<'_>, u64)> {
+    let (mut items, is_timed) = (packed.items(), packed.is_timed());
+    std::iter::from_fn(move || {
+        items.pass(1)?;
+        Some((items.next()?, if is_timed { time_of(items.next()) } else { 0 }))
+    })
+}
+
+/// Items of a member.
+fn width_of(packed: Packed<'_>) -> usize {
+    2 + usize::from(packed.is_timed())
 }
 
 /// The packed form of a sorted set of these members, which are in order, none of them twice.
@@ -133,12 +183,13 @@ pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
 /// What is wrong.
 pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
     packed.check()?;
-    let count = packed.count();
-    if count == 0 || !count.is_multiple_of(2) {
+    let (count, width) = (packed.count(), width_of(packed));
+    if count == 0 || !count.is_multiple_of(width) {
         return Err(Malformed::ZsetItems(count));
     }
     let is_right = |(score, member): (f64, Item<'_>)| !score.is_nan() && !matches!(member, Item::Double(_));
-    if pairs_of(packed).take_while(|pair| is_right(*pair)).count() * 2 != count {
+    let are_times = !packed.is_timed() || packed.items().skip(2).step_by(width).all(is_time);
+    if !are_times || pairs_of(packed).take_while(|pair| is_right(*pair)).count() * width != count {
         return Err(Malformed::Container("a sorted set has a member that is none"));
     }
     Ok(())
@@ -146,5 +197,5 @@ pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
 
 /// How many members a packed sorted set has.
 pub fn len(packed: Packed<'_>) -> u64 {
-    packed.count() as u64 / 2
+    (packed.count() / width_of(packed)) as u64
 }

@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use super::big::BigZset;
 use super::member::Member;
 use super::op::pairs_of;
+use super::packed_form::rows;
 use crate::page::container::{Big, Kind};
+use crate::page::mortal::{dead_names, is_dead};
 use crate::page::packed::{Item, Packed};
 use crate::page::sample::{sample, sample_by_walk};
 use crate::page::value::ValueRef;
@@ -60,7 +62,7 @@ impl<'a> ZsetRef<'a> {
         }
     }
 
-    /// How many members there are. O(1).
+    /// How many members there are, dead ones that nobody has removed included. O(1).
     #[expect(clippy::len_without_is_empty, reason = "an empty sorted set is none")]
     pub fn len(&self) -> u64 {
         match self {
@@ -166,6 +168,44 @@ impl<'a> ZsetRef<'a> {
                 0
             }
             Self::Big(zset) => zset.scan(cursor, count, visit),
+        }
+    }
+
+    /// When a member dies, if it is there and does; `None`: it is not there. O(1).
+    pub fn expiry_of(&self, member: &[u8]) -> Option<Option<u64>> {
+        let at_ms = match self {
+            Self::Packed(packed) => {
+                let member = Item::of(member);
+                rows(*packed).find(|(item, _)| item.is(member))?.1
+            }
+            Self::Big(zset) => zset.expiry_of(member)?,
+        };
+        Some((at_ms != 0).then_some(at_ms))
+    }
+
+    /// Names of up to `max` members that are dead at `now_ms`. O(max) for a big one.
+    pub fn dead(&self, now_ms: u64, max: usize) -> Vec<Vec<u8>> {
+        match self {
+            Self::Packed(packed) => dead_names(rows(*packed), now_ms, max),
+            Self::Big(zset) => zset.deaths().dead(now_ms).take(max).map(<[u8]>::to_vec).collect(),
+        }
+    }
+
+    /// How many members are dead at `now_ms`. O(log n) for a big one.
+    pub fn dead_count(&self, now_ms: u64) -> u64 {
+        match self {
+            Self::Packed(packed) => rows(*packed).filter(|row| is_dead(row.1, now_ms)).count() as u64,
+            Self::Big(zset) => zset.deaths().dead_count(now_ms),
+        }
+    }
+
+    /// When the first member dies, Unix milliseconds. `None`: none ever does.
+    #[inline]
+    pub fn expire_min_ms(&self) -> Option<u64> {
+        match self {
+            Self::Packed(packed) if !packed.is_timed() => None,
+            Self::Packed(packed) => rows(*packed).map(|row| row.1).filter(|at_ms| *at_ms != 0).min(),
+            Self::Big(zset) => zset.deaths().first_ms(),
         }
     }
 }
