@@ -22,6 +22,7 @@ pub mod help;
 pub mod hyperloglog;
 pub mod list;
 pub mod misconf;
+pub mod mortal;
 pub mod multi_pop;
 pub mod ordered;
 pub mod pubsub;

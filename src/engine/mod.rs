@@ -18,6 +18,7 @@ pub mod counts;
 mod dead;
 pub mod dependencies;
 pub mod effect;
+pub mod elements;
 mod error;
 pub mod events;
 pub mod eviction;

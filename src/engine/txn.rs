@@ -3,11 +3,12 @@
 //! **Invariants**
 //! - A change is an [`Effect`], applied to the page and appended to the WAL in one step; there is no other way.
 //! - A dead key is never seen: looking at it removes it (an effect too), unless the WAL has failed, when it is only
-//!   hidden.
+//!   hidden. So it is with dead members of sets and sorted sets.
 
 use std::ops::{Deref, DerefMut};
 
 use super::collection::Collection;
+use super::dead::Shown;
 use super::effect::Effect;
 use super::events::Classes;
 use super::eviction::{Noting, Policy};
@@ -76,6 +77,8 @@ pub struct ReadTxn<'t, 'e> {
     /// Where the key is that was last used as one that is about to change: neither another such look nor the change is a
     /// further use.
     looked: (usize, usize),
+    /// What is shown in place of an entry with dead members.
+    pub(super) shown: Option<Box<Shown>>,
 }
 
 impl<'t, 'e> ReadTxn<'t, 'e> {
@@ -88,6 +91,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
             collection,
             quiet,
             looked: (0, 0),
+            shown: None,
         }
     }
 
@@ -131,7 +135,8 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     /// `key` as where a value is copied from.
     pub fn source<'k>(&self, key: &'k [u8]) -> Source<'k> {
         Source {
-            collection: self.collection.logged_id(),
+            // A replay would find those that are not shown, too.
+            collection: self.collection.logged_id().filter(|_| self.shown.is_none()),
             key,
             goes: false,
         }
@@ -238,6 +243,9 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         if self.scope.found(bytes).is_some() {
             return self.scope.found(bytes);
         }
+        if self.shown_for(bytes).is_some() {
+            return self.shown_for(bytes);
+        }
         let key = self.scope.key(self.collection, bytes);
         self.scope.state(self.collection, key).index.get(key)
     }
@@ -251,17 +259,18 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         let found = self.scope.with_state(self.collection, key, |state, worker| {
             let (entry, version) = state.index.get_versioned(key);
             worker.observe(traits, version.max(registry_lsn));
-            entry.map(|entry| (entry.address(), entry.is_expired(now_ms)))
+            entry.map(|entry| (entry.address(), entry.is_expired(now_ms), entry.has_dead_members(now_ms)))
         });
-        let Some((address, is_dead)) = found else {
-            return false;
-        };
-        if is_dead {
-            self.expire(bytes);
-        } else {
-            self.scope.remember(bytes, address);
+        match found {
+            None => return false,
+            Some((_, true, _)) => {
+                self.expire(bytes);
+                return false;
+            }
+            Some((_, false, true)) => return self.show_living(bytes),
+            Some((address, false, false)) => self.scope.remember(bytes, address),
         }
-        !is_dead
+        true
     }
 
     /// Counts a use of `bytes` in the statistics.
@@ -309,17 +318,6 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
             entry.set_access(access);
         }
     }
-
-    /// Removes a dead key.
-    fn expire(&mut self, bytes: &[u8]) {
-        let is_held = self.scope.engine.holds_expiry(self.scope.worker.now_ms);
-        if is_held || self.collection.traits().is_read_only() {
-            return;
-        }
-        let key = self.scope.key(self.collection, bytes);
-        self.scope.expire(self.collection, key);
-        self.scope.worker.counters.expired.add(1);
-    }
 }
 
 /// A command's view of its keys, for reading and changing.
@@ -346,6 +344,16 @@ impl<'t, 'e> Txn<'t, 'e> {
     #[inline]
     pub fn old_str(&mut self, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
         self.old(key).map(str_of).transpose()
+    }
+
+    /// The entry of `key`, as [`Txn::old`] gives it, rid of dead fields if it is a hash: they count as none for what
+    /// changes it.
+    pub fn old_living(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        let now_ms = self.now_ms();
+        if self.old(key).is_some_and(|entry| entry.is_timed() && entry.is_due(now_ms)) {
+            self.0.remove_dead(key);
+        }
+        self.peek(key)
     }
 
     /// Whether others, who have waited for it, are about to be served with what is at `key`: then a command that would

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use crate::engine::effect::Effect;
-use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn, WrongType};
 use crate::page::entry::EntryRef;
 use crate::page::hash::{Field, HashOp, HashRef};
@@ -21,16 +20,7 @@ pub(super) fn read_hash<'a>(txn: &'a mut ReadTxn<'_, '_>, key: &[u8]) -> Result<
 
 /// The hash at `key` before this command changes it, rid of its dead fields.
 pub(super) fn old_hash<'a>(txn: &'a mut Txn<'_, '_>, key: &[u8]) -> Result<Option<HashRef<'a>>, WrongType> {
-    let now_ms = txn.now_ms();
-    let dead = match txn.old(key).map(hash_of).transpose()? {
-        Some(hash) if hash.may_have_dead(now_ms) => hash.dead(now_ms, usize::MAX),
-        _ => Vec::new(),
-    };
-    if !dead.is_empty() {
-        remove(txn, key, dead.iter().map(Vec::as_slice));
-        txn.notify_taken(Classes::HASH, "hexpired", key);
-    }
-    txn.peek(key).map(hash_of).transpose()
+    txn.old_living(key).map(hash_of).transpose()
 }
 
 /// Visits the fields that are alive at `now_ms`.
@@ -62,14 +52,4 @@ pub(super) fn set<'a>(
         keeps_expiry,
     };
     txn.apply(&Effect::Hash { key, op })
-}
-
-/// Has fields die at a time; 0 = never.
-pub(super) fn expire_at(txn: &mut Txn<'_, '_>, key: &[u8], names: &[&[u8]], expire_at_ms: u64) {
-    let fields = pack(names.iter().copied());
-    let op = HashOp::ExpireAt {
-        fields: &fields,
-        expire_at_ms,
-    };
-    txn.apply(&Effect::Hash { key, op });
 }

@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 
-use super::common::{expire_at, old_hash, remove};
-use super::expire_options::{Expiry, expiry, fields_taken};
+use super::common::{old_hash, remove};
 use super::get::reply_field;
+use crate::commands::mortal::{Expiry, FIELDS, counted, expiry};
 use crate::commands::spec::{Group, KeySpec, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
+
+const NO_COUNT: &str = "ERR Number of fields must be a positive integer";
 
 pub(super) const HGETDEL: Spec = Spec {
     since: "8.0.0",
@@ -25,7 +27,7 @@ pub(super) const HGETDEL: Spec = Spec {
 fn hgetdel(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let key = args.at(1);
     old_hash(txn, key)?;
-    let names = fields_taken(args, 2)?;
+    let names = counted(&FIELDS, args, 2, NO_COUNT)?;
     let found = reply_fields(txn, key, names, true, reply)?;
     if !found.is_empty() {
         remove(txn, key, found.into_iter());
@@ -80,7 +82,7 @@ fn hgetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     let (expiry, taken) = said
         .filter(|(expiry, _)| *expiry != Expiry::Keep)
         .unwrap_or((Expiry::Unsaid, 0));
-    let names = fields_taken(args, 2 + taken)?;
+    let names = counted(&FIELDS, args, 2 + taken, NO_COUNT)?;
     let they_go = matches!(expiry, Expiry::At(at_ms) if at_ms <= now_ms);
     let found = reply_fields(txn, key, names, they_go, reply)?;
     if found.is_empty() {
@@ -92,12 +94,10 @@ fn hgetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
             txn.notify_taken(Classes::HASH, "hdel", key);
         }
         Expiry::At(at_ms) => {
-            expire_at(txn, key, &found, at_ms);
-            txn.notify(Classes::HASH, "hexpire", key);
+            FIELDS.expire_at(txn, key, found.iter().copied(), at_ms);
         }
         Expiry::Persist if is_any_timed(txn, key, &found)? => {
-            expire_at(txn, key, &found, 0);
-            txn.notify(Classes::HASH, "hpersist", key);
+            FIELDS.expire_at(txn, key, found.iter().copied(), 0);
         }
         Expiry::Persist => {}
         Expiry::Unsaid | Expiry::Keep => {}

@@ -7,7 +7,6 @@ mod change;
 mod common;
 mod count;
 mod expire;
-mod expire_options;
 mod get;
 mod get_and;
 mod random;

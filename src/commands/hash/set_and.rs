@@ -1,8 +1,8 @@
 //! Setting fields, all or none, with an expiry: HSETEX.
 
-use super::common::{expire_at, old_hash, remove, set};
-use super::expire_options::{Expiry, expiry};
+use super::common::{old_hash, remove, set};
 use crate::commands::error::QUOTED_BYTES_MAX;
+use crate::commands::mortal::{Expiry, FIELDS, expiry};
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
@@ -127,9 +127,8 @@ fn hsetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         }
         Expiry::At(at_ms) => {
             set(txn, key, options.pairs.iter(), false);
-            expire_at(txn, key, &names, at_ms);
             txn.notify(Classes::HASH, "hset", key);
-            txn.notify(Classes::HASH, "hexpire", key);
+            FIELDS.expire_at(txn, key, names.into_iter(), at_ms);
         }
         expiry => {
             set(txn, key, options.pairs.iter(), expiry == Expiry::Keep);

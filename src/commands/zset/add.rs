@@ -165,12 +165,19 @@ pub(in crate::commands) fn add_scores(
     let mut pending: HashMap<&[u8], f64> = HashMap::new();
     let mut changes = Vec::with_capacity(wanted.len());
     let (mut added, mut updated, mut last) = (0, 0, None);
+    // What is set lives for ever, as a field of a hash does; what is counted on goes on to die.
+    let is_timed = !options.incr && zset.is_some_and(|zset| zset.expire_min_ms().is_some());
     for &(score, member) in wanted {
         let known = pending.get(member).copied();
         let old = known.or_else(|| zset.and_then(|zset| zset.score(member)));
         last = match options.judge(old, score)? {
             Outcome::Refused => continue,
-            Outcome::Same(score) => Some(score),
+            Outcome::Same(score) => {
+                if is_timed {
+                    changes.push((score, member));
+                }
+                Some(score)
+            }
             Outcome::Updated(score) => {
                 updated += 1;
                 changes.push((score, member));
@@ -187,8 +194,11 @@ pub(in crate::commands) fn add_scores(
         }
     }
     if !changes.is_empty() {
-        let members = pack_pairs(changes.into_iter());
-        let op = ZsetOp::Add { members: &members };
+        let members = &pack_pairs(changes.into_iter());
+        let op = match options.incr {
+            true => ZsetOp::Rescore { members },
+            false => ZsetOp::Add { members },
+        };
         txn.apply(&Effect::Zset { key, op });
         let name = if options.incr { "zincr" } else { "zadd" };
         txn.notify(Classes::ZSET, name, key);

@@ -8,6 +8,7 @@ mod blocking;
 mod combine;
 mod common;
 mod count;
+mod expire;
 mod inspect;
 mod interval;
 mod multi_pop;
@@ -20,6 +21,7 @@ mod remove;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod ttl;
 
 use super::spec::Spec;
 use super::spec::assert_sorted;
@@ -38,6 +40,9 @@ pub const COMMANDS: &[Spec] = &[
     count::ZCOUNT,
     combine::ZDIFF,
     combine::ZDIFFSTORE,
+    expire::ZEXPIRE,
+    expire::ZEXPIREAT,
+    ttl::ZEXPIRETIME,
     add::ZINCRBY,
     combine::ZINTER,
     combine::ZINTERCARD,
@@ -45,8 +50,13 @@ pub const COMMANDS: &[Spec] = &[
     count::ZLEXCOUNT,
     multi_pop::ZMPOP,
     inspect::ZMSCORE,
+    ttl::ZPERSIST,
+    expire::ZPEXPIRE,
+    expire::ZPEXPIREAT,
+    ttl::ZPEXPIRETIME,
     pop::ZPOPMAX,
     pop::ZPOPMIN,
+    ttl::ZPTTL,
     random::ZRANDMEMBER,
     range::ZRANGE,
     range_by::ZRANGEBYLEX,
@@ -63,6 +73,7 @@ pub const COMMANDS: &[Spec] = &[
     inspect::ZREVRANK,
     scan::ZSCAN,
     inspect::ZSCORE,
+    ttl::ZTTL,
     combine::ZUNION,
     combine::ZUNIONSTORE,
 ];

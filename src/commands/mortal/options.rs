@@ -1,41 +1,40 @@
-//! What the commands on expiring fields have in common: `FIELDS numfields field …`, conditions, times.
+//! What they are written with: `FIELDS numfields field …`, `MEMBERS nummembers member …`, conditions, times.
 
+use super::Family;
 use crate::commands::CmdError;
 use crate::commands::support::expire::{TimeBase, TimeUnit};
 use crate::commands::support::number::parse_i64;
 use crate::resp::Args;
 
-/// The latest time a field may die at, Unix milliseconds: what fits 46 bits, as in Redis.
+/// The latest time an element may die at, Unix milliseconds: what fits 46 bits, as in Redis.
 const AT_MS_MAX: i64 = (1 << 46) - 1;
 
-const NO_FIELDS: CmdError = CmdError::text("ERR Mandatory argument FIELDS is missing or not at the right position");
-const NOT_ALL_FIELDS: CmdError = CmdError::text("ERR The `numfields` parameter must match the number of arguments");
-
-/// The arguments behind `FIELDS numfields`, which begin at `at`.
-pub(super) fn fields(args: Args<'_>, at: usize) -> Result<Args<'_>, CmdError> {
-    counted(args, at, "ERR Parameter `numFields` should be greater than 0")
+/// The arguments behind the family's word and their number, which begin at `at`.
+pub fn names<'a>(family: &Family, args: Args<'a>, at: usize) -> Result<Args<'a>, CmdError> {
+    counted(family, args, at, family.no_count)
 }
 
-/// The same for what reads fields and does more, which has other words for a number that is none.
-pub(super) fn fields_taken(args: Args<'_>, at: usize) -> Result<Args<'_>, CmdError> {
-    counted(args, at, "ERR Number of fields must be a positive integer")
-}
-
-fn counted<'a>(args: Args<'a>, at: usize, no_count: &'static str) -> Result<Args<'a>, CmdError> {
-    if !args.get(at).is_some_and(|word| word.eq_ignore_ascii_case(b"fields")) {
-        return Err(NO_FIELDS);
+/// The same for what has other words, `no_count`, for a number that is none.
+pub fn counted<'a>(
+    family: &Family,
+    args: Args<'a>,
+    at: usize,
+    no_count: &'static str,
+) -> Result<Args<'a>, CmdError> {
+    if !args.get(at).is_some_and(|word| word.eq_ignore_ascii_case(family.word)) {
+        return Err(CmdError::text(family.no_names));
     }
     let count = args.get(at + 1).and_then(parse_i64).filter(|count| *count > 0);
     let count = count.ok_or(CmdError::text(no_count))?;
     let rest = args.skip(at + 2);
     if count as usize != rest.len() {
-        return Err(NOT_ALL_FIELDS);
+        return Err(CmdError::text(family.not_all));
     }
     Ok(rest)
 }
 
 /// The absolute time that an argument gives, Unix milliseconds.
-pub(super) fn at_ms(
+pub fn at_ms(
     argument: &[u8],
     (unit, base): (TimeUnit, TimeBase),
     now_ms: u64,
@@ -61,9 +60,10 @@ pub(super) fn at_ms(
         .ok_or_else(invalid)
 }
 
-/// When a field's expiry is set at all.
+/// When an element's expiry is set at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
+pub enum Condition {
+    /// It is.
     Always,
     /// NX: it has none.
     Without,
@@ -87,6 +87,7 @@ impl Condition {
         }
     }
 
+    /// Whether one that dies at `current_ms`, if it does, may die at `new_ms` instead.
     pub fn allows(self, current_ms: Option<u64>, new_ms: u64) -> bool {
         match (self, current_ms) {
             (Self::Always, _) => true,
@@ -98,18 +99,22 @@ impl Condition {
     }
 }
 
-/// What becomes of the expiry of fields that are read or set.
+/// What becomes of the expiry of elements that are read or set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expiry {
+pub enum Expiry {
+    /// Nothing is said.
     Unsaid,
+    /// It stays.
     Keep,
+    /// There is none any more.
     Persist,
+    /// It is at this time, Unix milliseconds.
     At(u64),
 }
 
 /// Reads `EX seconds | PX … | EXAT … | PXAT … | PERSIST | KEEPTTL` at argument `at`, if one of them is there; how many
 /// arguments it takes.
-pub(super) fn expiry(
+pub fn expiry(
     args: Args<'_>,
     at: usize,
     now_ms: u64,
