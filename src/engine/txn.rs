@@ -259,7 +259,13 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         let found = self.scope.with_state(self.collection, key, |state, worker| {
             let (entry, version) = state.index.get_versioned(key);
             worker.observe(traits, version.max(registry_lsn));
-            entry.map(|entry| (entry.address(), entry.is_expired(now_ms), entry.has_dead_members(now_ms)))
+            entry.map(|entry| {
+                (
+                    entry.address(),
+                    entry.is_expired(now_ms),
+                    entry.has_dead_members(now_ms),
+                )
+            })
         });
         match found {
             None => return false,
@@ -350,7 +356,10 @@ impl<'t, 'e> Txn<'t, 'e> {
     /// changes it.
     pub fn old_living(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         let now_ms = self.now_ms();
-        if self.old(key).is_some_and(|entry| entry.is_timed() && entry.is_due(now_ms)) {
+        if self
+            .old(key)
+            .is_some_and(|entry| entry.is_timed() && entry.is_due(now_ms))
+        {
             self.0.remove_dead(key);
         }
         self.peek(key)

@@ -101,6 +101,32 @@ impl<'a> Mortal<'a> {
     }
 }
 
+/// Checks what it tells of when elements die against all of them, with their times, 0 for never.
+#[cfg(test)]
+pub fn check_times(mortal: Option<Mortal<'_>>, all: &std::collections::BTreeMap<Vec<u8>, u64>) {
+    let Some(mortal) = mortal else {
+        assert!(all.is_empty());
+        return;
+    };
+    assert_eq!(mortal.len(), all.len() as u64);
+    let timed = |at_ms: &u64| (*at_ms != 0).then_some(*at_ms);
+    assert_eq!(mortal.expire_min_ms(), all.values().filter_map(timed).min());
+    for (name, at_ms) in all {
+        assert_eq!(mortal.expiry_of(name), Some(timed(at_ms)));
+    }
+    assert_eq!(mortal.expiry_of(b"nobody"), None);
+    for now_ms in [0, 1, 500, u64::MAX] {
+        let mut dead = mortal.dead(now_ms, usize::MAX);
+        dead.sort();
+        let expected = all.iter().filter(|(_, at_ms)| is_dead(**at_ms, now_ms));
+        let expected: Vec<&Vec<u8>> = expected.map(|(name, _)| name).collect();
+        assert_eq!(dead.iter().collect::<Vec<_>>(), expected);
+        assert_eq!(mortal.dead(now_ms, 2).len(), expected.len().min(2));
+        assert_eq!(mortal.has_dead(now_ms), !expected.is_empty());
+        assert_eq!(mortal.is_all_dead(now_ms), expected.len() == all.len());
+    }
+}
+
 /// Whether who dies then, 0 for never, is dead at `now_ms`.
 pub(super) fn is_dead(at_ms: u64, now_ms: u64) -> bool {
     at_ms != 0 && at_ms <= now_ms

@@ -5,6 +5,8 @@
 
 mod expire;
 mod options;
+#[cfg(test)]
+mod tests;
 mod ttl;
 
 use super::CmdError;

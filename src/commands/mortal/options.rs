@@ -15,12 +15,7 @@ pub fn names<'a>(family: &Family, args: Args<'a>, at: usize) -> Result<Args<'a>,
 }
 
 /// The same for what has other words, `no_count`, for a number that is none.
-pub fn counted<'a>(
-    family: &Family,
-    args: Args<'a>,
-    at: usize,
-    no_count: &'static str,
-) -> Result<Args<'a>, CmdError> {
+pub fn counted<'a>(family: &Family, args: Args<'a>, at: usize, no_count: &'static str) -> Result<Args<'a>, CmdError> {
     if !args.get(at).is_some_and(|word| word.eq_ignore_ascii_case(family.word)) {
         return Err(CmdError::text(family.no_names));
     }
@@ -34,12 +29,7 @@ pub fn counted<'a>(
 }
 
 /// The absolute time that an argument gives, Unix milliseconds.
-pub fn at_ms(
-    argument: &[u8],
-    (unit, base): (TimeUnit, TimeBase),
-    now_ms: u64,
-    command: &str,
-) -> Result<u64, CmdError> {
+pub fn at_ms(argument: &[u8], (unit, base): (TimeUnit, TimeBase), now_ms: u64, command: &str) -> Result<u64, CmdError> {
     let invalid = || CmdError::from(format!("ERR invalid expire time in '{command}' command"));
     let time = parse_i64(argument).ok_or(CmdError::NotInteger)?;
     if time < 0 {
@@ -114,12 +104,7 @@ pub enum Expiry {
 
 /// Reads `EX seconds | PX … | EXAT … | PXAT … | PERSIST | KEEPTTL` at argument `at`, if one of them is there; how many
 /// arguments it takes.
-pub fn expiry(
-    args: Args<'_>,
-    at: usize,
-    now_ms: u64,
-    command: &str,
-) -> Result<Option<(Expiry, usize)>, CmdError> {
+pub fn expiry(args: Args<'_>, at: usize, now_ms: u64, command: &str) -> Result<Option<(Expiry, usize)>, CmdError> {
     let Some(word) = args.get(at) else { return Ok(None) };
     let time = match word.to_ascii_lowercase().as_slice() {
         b"ex" => (TimeUnit::Seconds, TimeBase::Now),

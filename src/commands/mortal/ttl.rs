@@ -82,7 +82,9 @@ pub fn persist(family: &Family, txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &m
     let expiry_of = |name| mortal.and_then(|mortal| mortal.expiry_of(name));
     let expiries: Vec<Option<Option<u64>>> = names.iter().map(expiry_of).collect();
     let both = names.iter().zip(&expiries);
-    let timed = both.filter(|(_, expiry)| matches!(expiry, Some(Some(_)))).map(|(name, _)| name);
+    let timed = both
+        .filter(|(_, expiry)| matches!(expiry, Some(Some(_))))
+        .map(|(name, _)| name);
     if timed.clone().next().is_some() {
         family.expire_at(txn, key, timed, 0);
     }

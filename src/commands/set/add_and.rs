@@ -95,7 +95,10 @@ fn saddex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         return Ok(());
     }
     let there: Vec<&[u8]> = members.iter().filter(|name| expiry_of(name).is_some()).collect();
-    let timed: Vec<&[u8]> = members.iter().filter(|name| expiry_of(name).flatten().is_some()).collect();
+    let timed: Vec<&[u8]> = members
+        .iter()
+        .filter(|name| expiry_of(name).flatten().is_some())
+        .collect();
     let (is_new, is_any_new) = (set.is_none(), there.len() < members.len());
     match options.expiry {
         Expiry::At(at_ms) if at_ms <= now_ms => {

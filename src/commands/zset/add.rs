@@ -166,14 +166,14 @@ pub(in crate::commands) fn add_scores(
     let mut changes = Vec::with_capacity(wanted.len());
     let (mut added, mut updated, mut last) = (0, 0, None);
     // What is set lives for ever, as a field of a hash does; what is counted on goes on to die.
-    let is_timed = !options.incr && zset.is_some_and(|zset| zset.expire_min_ms().is_some());
+    let timed = zset.filter(|zset| !options.incr && zset.expire_min_ms().is_some());
     for &(score, member) in wanted {
         let known = pending.get(member).copied();
         let old = known.or_else(|| zset.and_then(|zset| zset.score(member)));
         last = match options.judge(old, score)? {
             Outcome::Refused => continue,
             Outcome::Same(score) => {
-                if is_timed {
+                if timed.and_then(|zset| zset.expiry_of(member)).flatten().is_some() {
                     changes.push((score, member));
                 }
                 Some(score)

@@ -59,7 +59,10 @@ impl<'a> Members<'a> {
 
     pub fn pack(&self) -> Vec<u8> {
         let wide = u8::from(self.is_wide) * FLAG_WIDE;
-        let timed = self.times.as_ref().filter(|times| times.iter().any(|at_ms| *at_ms != 0));
+        let timed = self
+            .times
+            .as_ref()
+            .filter(|times| times.iter().any(|at_ms| *at_ms != 0));
         let Some(times) = timed else {
             let mut builder = Builder::new(wide);
             self.items.iter().for_each(|item| builder.push(*item));

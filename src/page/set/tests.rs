@@ -1,12 +1,13 @@
 //! Both forms against the obvious one, from printed seeds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
 use crate::page::Change;
 use crate::page::container::{Big, Form, Kind, Next};
+use crate::page::mortal::{Mortal, check_times};
 use crate::page::packed::{Packed, pack};
 use crate::page::thresholds;
 
@@ -64,8 +65,9 @@ fn both_forms_do_as_the_model() {
     let seed = rand::random::<u64>();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let (mut held, mut model) = (None, BTreeSet::new());
+    let (mut held, mut model) = (None, BTreeMap::new());
     let mut kept = (held.clone(), model.clone());
+    let names = |model: &BTreeMap<Vec<u8>, u64>| model.keys().cloned().collect::<BTreeSet<_>>();
     for round in 0..20_000 {
         let range = if round / 5000 % 2 == 0 { 3000 } else { 60 };
         let some: Vec<Vec<u8>> = (0..random.random_range(1..6))
@@ -82,25 +84,36 @@ fn both_forms_do_as_the_model() {
         let packed = pack(some.iter().map(Vec::as_slice));
         if random.random_bool(if range == 60 { 0.3 } else { 0.6 }) {
             step(&mut held, &SetOp::Add { members: &packed });
-            model.extend(some);
+            for name in some {
+                model.entry(name).or_insert(0);
+            }
         } else {
-            let some: Vec<Vec<u8>> = some.into_iter().chain(model.iter().take(8).cloned()).collect();
+            let some: Vec<Vec<u8>> = some.into_iter().chain(model.keys().take(8).cloned()).collect();
             let packed = pack(some.iter().map(Vec::as_slice));
             step(&mut held, &SetOp::Remove { members: &packed });
-            model.retain(|member| !some.contains(member));
+            model.retain(|member, _| !some.contains(member));
+        }
+        // For half of the time none dies.
+        if round / 2500 % 2 == 1 && random.random_bool(0.3) {
+            let some: Vec<Vec<u8>> = model.keys().filter(|_| random.random_bool(0.05)).cloned().collect();
+            let (packed, expire_at_ms) = (pack(some.iter().map(Vec::as_slice)), random.random_range(0..1000));
+            let members = &packed;
+            step(&mut held, &SetOp::ExpireAt { members, expire_at_ms });
+            model.extend(some.into_iter().map(|name| (name, expire_at_ms)));
         }
         assert_eq!(view_of(&held).map_or(0, |view| view.len()), model.len() as u64);
         if round % 101 == 0 {
-            assert_eq!(members(&held), model);
-            assert_eq!(members(&kept.0), kept.1, "a clone has changed");
+            assert_eq!(members(&held), names(&model));
+            check_times(view_of(&held).map(Mortal::Set), &model);
+            assert_eq!(members(&kept.0), names(&kept.1), "a clone has changed");
+            check_times(view_of(&kept.0).map(Mortal::Set), &kept.1);
             kept = (held.clone(), model.clone());
             if let Some(HeldSet::Big(set)) = &held {
                 let packed = set.pack();
                 check(Packed::new(&packed)).unwrap();
-                assert_eq!(
-                    members(&Some(HeldSet::Big(BigSet::unpack(Packed::new(&packed))))),
-                    model
-                );
+                let again = Some(HeldSet::Big(BigSet::unpack(Packed::new(&packed))));
+                assert_eq!(members(&again), names(&model));
+                check_times(view_of(&again).map(Mortal::Set), &model);
             }
         }
     }

@@ -103,7 +103,10 @@ impl<'a> Members<'a> {
 
     pub fn pack(&self) -> Vec<u8> {
         let wide = u8::from(self.is_wide) * FLAG_WIDE;
-        let timed = self.times.as_ref().filter(|times| times.iter().any(|at_ms| *at_ms != 0));
+        let timed = self
+            .times
+            .as_ref()
+            .filter(|times| times.iter().any(|at_ms| *at_ms != 0));
         let mut builder = Builder::new(wide | (u8::from(timed.is_some()) * FLAG_TIMED));
         for (at, (score, member)) in self.pairs.iter().enumerate() {
             builder.push(Item::of_f64(*score));

@@ -9,6 +9,7 @@ use super::*;
 use crate::page::Change;
 use crate::page::container::{Big, Kind};
 use crate::page::held::Held;
+use crate::page::mortal::{Mortal, check_times};
 use crate::page::packed::{Packed, pack};
 use crate::page::thresholds;
 
@@ -74,7 +75,8 @@ fn both_forms_do_as_the_model() {
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let (mut held, mut model) = (Held::None, Model::new());
-    let mut kept = (held.clone(), in_order(&model));
+    let mut times: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    let mut kept = (held.clone(), in_order(&model), times.clone());
     for round in 0..20_000 {
         let range = if round / 4000 % 2 == 0 { 1500 } else { 40 };
         let names: Vec<Vec<u8>> = (0..random.random_range(1..5))
@@ -101,23 +103,43 @@ fn both_forms_do_as_the_model() {
                     _ => f64::from(random.random_range(-20..20)),
                 };
                 let packed = pack_pairs(names.iter().map(|name| (score, name.as_slice())));
-                step(&mut held, &ZsetOp::Add { members: &packed });
+                let (members, keeps) = (&packed, random.random_bool(0.3));
+                let op = match keeps {
+                    true => ZsetOp::Rescore { members },
+                    false => ZsetOp::Add { members },
+                };
+                step(&mut held, &op);
+                times.retain(|name, _| keeps || !names.contains(name));
                 model.extend(names.into_iter().map(|name| (name, score)));
             }
         }
+        times.retain(|name, _| model.contains_key(name));
+        // For half of the time none dies.
+        if round / 2000 % 2 == 1 && random.random_bool(0.3) {
+            let some: Vec<Vec<u8>> = model.keys().filter(|_| random.random_bool(0.05)).cloned().collect();
+            let (packed, expire_at_ms) = (pack(some.iter().map(Vec::as_slice)), random.random_range(0..1000));
+            let members = &packed;
+            step(&mut held, &ZsetOp::ExpireAt { members, expire_at_ms });
+            times.extend(some.into_iter().map(|name| (name, expire_at_ms)));
+        }
         if round % 71 == 0 {
             let members = in_order(&model);
+            times = model
+                .keys()
+                .map(|name| (name.clone(), times.get(name).copied().unwrap_or(0)))
+                .collect();
             assert_eq!(content(&held), members);
+            check_times(view(&held).map(Mortal::Zset), &times);
             check_places(&held, &members, &mut random);
             assert_eq!(content(&kept.0), kept.1, "a clone has changed");
-            kept = (held.clone(), members);
+            check_times(view(&kept.0).map(Mortal::Zset), &kept.2);
+            kept = (held.clone(), members, times.clone());
             if let Held::Big(big) = &held {
                 let packed = big.pack();
                 check(Packed::new(&packed)).unwrap();
-                assert_eq!(
-                    content(&Held::Big(Big::unpack(Kind::Zset, Packed::new(&packed)))),
-                    kept.1
-                );
+                let again = Held::Big(Big::unpack(Kind::Zset, Packed::new(&packed)));
+                assert_eq!(content(&again), kept.1);
+                check_times(view(&again).map(Mortal::Zset), &times);
             }
         }
     }

@@ -2,7 +2,9 @@
 //!
 //! **Invariants**
 //! - A value that comes out for the engine is whole: its packed form has been checked, duplicates included.
-//! - Fields of a hash that have died do not take part; a container that is left with nothing is none.
+//! - Elements that have died do not take part; a container that is left with nothing is none.
+//! - No version of the format that is known here has sets or sorted sets whose members die: such a one is refused, so that
+//!   no member comes to live for ever unnoticed.
 
 mod stream;
 mod vectors;
@@ -10,7 +12,7 @@ mod vectors;
 use std::cmp::Ordering;
 
 use crate::page::container::{Big, Kind};
-use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
+use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed, time_of};
 use crate::page::stream::BigStream;
 use crate::page::thresholds::Thresholds;
 use crate::page::vectors::VectorSet;
@@ -136,21 +138,49 @@ pub fn object_of(value: ValueRef<'_>, now_ms: u64) -> Result<Option<Object>, Rea
     Ok(Some(object).filter(|object| !object.is_void()))
 }
 
+/// Whether a member that dies then, 0 for never, is alive.
+///
+/// # Errors
+/// It is, but not for ever.
+fn is_alive(at_ms: Item<'_>, now_ms: u64) -> Result<bool, Reason> {
+    match time_of(Some(at_ms)) {
+        0 => Ok(true),
+        at_ms if at_ms <= now_ms => Ok(false),
+        _ => Err(Reason::Unsupported(
+            "it has members that expire, for which Redis's format has no form that is known here (SPERSIST and ZPERSIST \
+             let them live for ever)"
+                .to_owned(),
+        )),
+    }
+}
+
 fn container(kind: Kind, packed: Packed<'_>, now_ms: u64) -> Result<Object, Reason> {
     let mut items = packed.items();
     Ok(match kind {
         Kind::List => Object::List(items.collect()),
+        Kind::Set if packed.is_timed() => {
+            let mut elements = Elements::default();
+            while let (Some(member), Some(at_ms)) = (items.next(), items.next()) {
+                if is_alive(at_ms, now_ms)? {
+                    elements.push(member);
+                }
+            }
+            Object::Set(elements)
+        }
         Kind::Set => Object::Set(items.collect()),
         Kind::Zset => {
-            let mut elements = Elements::default();
+            let (mut elements, is_timed) = (Elements::default(), packed.is_timed());
             while let (Some(score), Some(member)) = (items.next(), items.next()) {
+                if is_timed && !is_alive(items.next().unwrap_or(Item::Int(0)), now_ms)? {
+                    continue;
+                }
                 elements.push(member);
                 elements.push(score);
             }
             Object::Zset(elements)
         }
         Kind::Hash => {
-            let is_timed = packed.flags() & FLAG_TIMED != 0;
+            let is_timed = packed.is_timed();
             let mut fields = Hash::new(is_timed);
             while let (Some(field), Some(value)) = (items.next(), items.next()) {
                 let at_ms = match is_timed.then(|| items.next()).flatten() {

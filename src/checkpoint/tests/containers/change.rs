@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::model::{Stream, Value, Zset, score_of};
 use super::stream_change::StreamChange;
 use crate::engine::effect::Effect;
+use crate::engine::elements::expiry;
 use crate::page::hash::HashOp;
 use crate::page::list::ListOp;
 use crate::page::packed::pack;
@@ -49,8 +50,19 @@ pub enum Change {
     },
     AddMembers(Vec<Bytes>),
     RemoveMembers(Vec<Bytes>),
-    AddScored(Vec<Scored>),
+    ExpireMembers {
+        members: Vec<Bytes>,
+        at_ms: u64,
+    },
+    AddScored {
+        members: Vec<Scored>,
+        keeps_expiry: bool,
+    },
     RemoveScored(Vec<Bytes>),
+    ExpireScored {
+        members: Vec<Bytes>,
+        at_ms: u64,
+    },
     RemoveRanks {
         start: u64,
         len: u64,
@@ -90,10 +102,25 @@ impl Change {
                     members: &packed(members),
                 },
             }),
-            Self::AddScored(members) => {
+            Self::ExpireMembers { members, at_ms } => body(&expiry(
+                crate::page::container::Kind::Set,
+                key,
+                &packed(members),
+                *at_ms,
+            )),
+            Self::ExpireScored { members, at_ms } => body(&expiry(
+                crate::page::container::Kind::Zset,
+                key,
+                &packed(members),
+                *at_ms,
+            )),
+            Self::AddScored { members, keeps_expiry } => {
                 let pairs = members.iter().map(|(score, name)| (score_of(*score), name.as_slice()));
                 let members = &pack_pairs(pairs);
-                let op = ZsetOp::Add { members };
+                let op = match keeps_expiry {
+                    true => ZsetOp::Rescore { members },
+                    false => ZsetOp::Add { members },
+                };
                 body(&Effect::Zset { key, op })
             }
             Self::RemoveScored(members) => {
@@ -156,8 +183,8 @@ impl Change {
     pub fn makes(&self) -> Option<Value> {
         match self {
             Self::Push { .. } => Some(Value::List(VecDeque::new())),
-            Self::AddMembers(_) => Some(Value::Set(BTreeSet::new())),
-            Self::AddScored(_) => Some(Value::Zset(Zset::default())),
+            Self::AddMembers(_) => Some(Value::Set(BTreeMap::new())),
+            Self::AddScored { .. } => Some(Value::Zset(Zset::default())),
             Self::SetFields { .. } => Some(Value::Hash(BTreeMap::new())),
             Self::Stream(StreamChange::Add { .. }) => Some(Value::Stream(Stream::default())),
             _ => None,
@@ -176,7 +203,15 @@ impl Change {
                 !list.is_empty()
             }
             (Self::AddMembers(members), Value::Set(set)) => {
-                set.extend(members.iter().cloned());
+                for member in members {
+                    set.entry(member.clone()).or_insert(0);
+                }
+                true
+            }
+            (Self::ExpireMembers { members, at_ms }, Value::Set(set)) => {
+                for member in members {
+                    set.entry(member.clone()).and_modify(|time| *time = *at_ms);
+                }
                 true
             }
             (Self::RemoveMembers(members), Value::Set(set)) => {
@@ -246,7 +281,16 @@ impl Change {
 
     fn apply_to_zset(&self, zset: &mut Zset) {
         match self {
-            Self::AddScored(members) => members.iter().for_each(|member| zset.insert(member.clone())),
+            Self::AddScored { members, keeps_expiry } => members
+                .iter()
+                .for_each(|member| zset.insert(member.clone(), *keeps_expiry)),
+            Self::ExpireScored { members, at_ms } => members
+                .iter()
+                .filter(|member| zset.scores.contains_key(*member))
+                .cloned()
+                .collect::<Vec<_>>()
+                .iter()
+                .for_each(|member| zset.expire(member, *at_ms)),
             Self::RemoveScored(members) => members.iter().for_each(|member| zset.remove(member)),
             Self::RemoveRanks { start, len } => {
                 let gone = zset.order.iter().skip(*start as usize).take(*len as usize);

@@ -47,6 +47,11 @@ fn name(random: &mut SmallRng) -> Vec<u8> {
     }
 }
 
+/// When elements are to die, 0 for never.
+fn time(random: &mut SmallRng) -> u64 {
+    [0, FAR_MS + below(random, 1_000)][random.random_range(0..2)]
+}
+
 fn names(random: &mut SmallRng, count: u64) -> Vec<Vec<u8>> {
     (0..count).map(|_| name(random)).collect()
 }
@@ -87,28 +92,41 @@ pub fn changes(random: &mut SmallRng, kind: Kind, value: Option<&Value>, way: Wa
     match (kind, value) {
         (Kind::List, Some(Value::List(list))) => vec![of_list(random, list, (count, way))],
         (Kind::List, _) => vec![push(random, count)],
-        (Kind::Set, Some(Value::Set(set))) if way == Way::Shrink => {
+        (Kind::Set, Some(Value::Set(set))) if way == Way::Shrink || below(random, 5) == 0 => {
             let from = name(random);
-            vec![Change::RemoveMembers(
-                set.range(from..).take(count as usize).cloned().collect(),
-            )]
+            let some = set.range(from..).take(count as usize);
+            let members = some.map(|(name, _)| name.clone()).collect();
+            vec![match below(random, 10) {
+                1.. if way == Way::Shrink => Change::RemoveMembers(members),
+                _ => Change::ExpireMembers {
+                    members,
+                    at_ms: time(random),
+                },
+            }]
         }
         (Kind::Set, _) => vec![Change::AddMembers(names(random, count))],
-        (Kind::Zset, Some(Value::Zset(zset))) if way == Way::Shrink => {
+        (Kind::Zset, Some(Value::Zset(zset))) if way == Way::Shrink || below(random, 5) == 0 => {
             let (from, len) = (name(random), zset.order.len() as u64);
             let gone = zset.scores.range(from..).take(count as usize);
             let gone = gone.map(|(name, _)| name.clone()).collect();
             let start = below(random, len);
-            vec![match below(random, 3) {
-                0 => Change::RemoveRanks { start, len: count },
-                _ => Change::RemoveScored(gone),
+            vec![match below(random, 10) {
+                1..4 if way == Way::Shrink => Change::RemoveRanks { start, len: count },
+                4.. if way == Way::Shrink => Change::RemoveScored(gone),
+                _ => Change::ExpireScored {
+                    members: gone,
+                    at_ms: time(random),
+                },
             }]
         }
         (Kind::Zset, _) => {
             let range = [5, 4_000][random.random_range(0..2)];
             let scored = names(random, count).into_iter();
             let scored = scored.map(|name| (random.random_range(-range..range), name));
-            vec![Change::AddScored(scored.collect())]
+            vec![Change::AddScored {
+                members: scored.collect(),
+                keeps_expiry: random.random(),
+            }]
         }
         (Kind::Hash, Some(Value::Hash(hash))) => {
             let from = name(random);
@@ -167,7 +185,7 @@ fn of_hash(random: &mut SmallRng, some: Vec<Vec<u8>>, (count, way): (u64, Way)) 
         (Way::Shrink, 1..) => Change::RemoveFields(some),
         (Way::Grow, 0..2) | (Way::Shrink, 0) => Change::ExpireFields {
             fields: some,
-            at_ms: [0, FAR_MS + below(random, 1_000)][random.random_range(0..2)],
+            at_ms: time(random),
         },
         _ => {
             let names = names(random, count).into_iter();

@@ -10,6 +10,7 @@ use crate::engine::registry::{Registry, Slot};
 use crate::page::ValueRef;
 use crate::page::hash::HashRef;
 use crate::page::list::ListRef;
+use crate::page::mortal::{Mortal, check_times};
 use crate::page::packed::Item;
 use crate::page::set::SetRef;
 use crate::page::stream::{BigStream, StreamId, stream_of};
@@ -26,7 +27,8 @@ pub type Place = (Name, Vec<u8>);
 pub enum Value {
     Str(Vec<u8>),
     List(VecDeque<Vec<u8>>),
-    Set(BTreeSet<Vec<u8>>),
+    /// When members die, 0 for never.
+    Set(BTreeMap<Vec<u8>, u64>),
     Zset(Zset),
     /// Values and when fields die, 0 for never.
     Hash(BTreeMap<Vec<u8>, (Vec<u8>, u64)>),
@@ -37,6 +39,8 @@ pub enum Value {
 pub struct Zset {
     pub scores: BTreeMap<Vec<u8>, i64>,
     pub order: BTreeSet<Scored>,
+    /// When members die, of those that do.
+    pub times: BTreeMap<Vec<u8>, u64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,15 +97,26 @@ pub struct Group {
 }
 
 impl Zset {
-    pub fn insert(&mut self, (score, name): Scored) {
+    /// One that was there dies when it would have, if it keeps its time.
+    pub fn insert(&mut self, (score, name): Scored, keeps_expiry: bool) {
+        let time = self.times.get(&name).copied().filter(|_| keeps_expiry);
         self.remove(&name);
+        self.expire(&name, time.unwrap_or(0));
         self.scores.insert(name.clone(), score);
         self.order.insert((score, name));
+    }
+
+    pub fn expire(&mut self, name: &[u8], at_ms: u64) {
+        self.times.remove(name);
+        if at_ms != 0 {
+            self.times.insert(name.to_vec(), at_ms);
+        }
     }
 
     pub fn remove(&mut self, name: &[u8]) {
         if let Some(score) = self.scores.remove(name) {
             self.order.remove(&(score, name.to_vec()));
+            self.times.remove(name);
         }
     }
 }
@@ -141,11 +156,14 @@ impl Value {
             return Self::List(all);
         }
         if let Some(set) = SetRef::of(value) {
-            let mut all = BTreeSet::new();
+            let mut all = BTreeMap::new();
             let _ = set.for_each(|member| {
-                assert!(all.insert(owned(member)), "a member is there twice");
+                let name = owned(member);
+                let at_ms = set.expiry_of(&name).unwrap().unwrap_or(0);
+                assert!(all.insert(name, at_ms).is_none(), "a member is there twice");
                 ON
             });
+            check_times(Mortal::of(value), &all);
             return Self::Set(all);
         }
         if let Some(zset) = ZsetRef::of(value) {
@@ -155,9 +173,13 @@ impl Value {
                 assert!(last < Some(scored.clone()), "members are not in their order");
                 assert_eq!(zset.score(&scored.1), Some(member.score));
                 last = Some(scored.clone());
-                all.insert(scored);
+                let at_ms = zset.expiry_of(&scored.1).unwrap().unwrap_or(0);
+                all.expire(&scored.1, at_ms);
+                all.insert(scored, true);
                 ON
             });
+            let time = |name: &Vec<u8>| (name.clone(), all.times.get(name).copied().unwrap_or(0));
+            check_times(Mortal::of(value), &all.scores.keys().map(time).collect());
             return Self::Zset(all);
         }
         let mut all = BTreeMap::new();
@@ -175,7 +197,7 @@ impl Value {
         match self {
             Self::Str(text) => text.len(),
             Self::List(all) => all.iter().map(|element| element.len() + 2).sum(),
-            Self::Set(all) => all.iter().map(|member| member.len() + 16).sum(),
+            Self::Set(all) => all.keys().map(|member| member.len() + 16).sum(),
             Self::Zset(all) => all.scores.keys().map(|member| member.len() + 40).sum(),
             Self::Hash(all) => all
                 .iter()
