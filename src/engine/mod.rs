@@ -14,6 +14,7 @@ pub mod blocked;
 mod caches;
 mod change;
 pub mod collection;
+pub mod copying;
 pub mod counts;
 mod dead;
 pub mod dependencies;

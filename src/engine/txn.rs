@@ -12,7 +12,6 @@ use super::dead::Shown;
 use super::effect::Effect;
 use super::events::Classes;
 use super::eviction::{Noting, Policy};
-use super::ids::CollectionId;
 use super::index::Lsn;
 use super::scope::Scope;
 use super::worker::Dice;
@@ -38,21 +37,6 @@ enum Look {
     Examine,
     /// Without a trace.
     Peek,
-}
-
-/// Values up to this length are written to the log again when they are copied: replay has all its threads wait for each
-/// other where it looks at another key.
-const COPIED_BYTES_MAX: usize = 4096;
-
-/// Where a copied value is from.
-#[derive(Clone, Copy, Debug)]
-pub struct Source<'k> {
-    /// The collection, if the log has all that happens to it.
-    pub collection: Option<CollectionId>,
-    /// The key.
-    pub key: &'k [u8],
-    /// Whether the key is deleted by the same record, for certain.
-    pub goes: bool,
 }
 
 /// What tells a key of a command from others, as long as it runs.
@@ -130,26 +114,6 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
     /// Whether `key` exists, without touching statistics or the access clock.
     pub fn exists(&mut self, key: &[u8]) -> bool {
         self.peek(key).is_some()
-    }
-
-    /// `key` as where a value is copied from.
-    pub fn source<'k>(&self, key: &'k [u8]) -> Source<'k> {
-        Source {
-            // A replay would find those that are not shown, too.
-            collection: self.collection.logged_id().filter(|_| self.shown.is_none()),
-            key,
-            goes: false,
-        }
-    }
-
-    /// `key` as where a value is moved from to key `to`: the caller deletes it as soon as that has the value.
-    pub fn leaving<'k>(&self, key: &'k [u8], to: &[u8]) -> Source<'k> {
-        // Were the record full in between, two keys would have the same parts.
-        let bytes = 2 * key.len() + to.len();
-        Source {
-            goes: self.scope.has_room(bytes as u64),
-            ..self.source(key)
-        }
     }
 
     /// The command's instant, Unix milliseconds.
@@ -403,31 +367,9 @@ impl<'t, 'e> Txn<'t, 'e> {
         }
     }
 
-    /// Sets `key` to the value that `source` has, as [`Txn::put`] does. Of a large value the log gets the source's
-    /// name.
-    pub fn put_copy(&mut self, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<u64>, source: Source<'_>) {
-        let logged = source.collection.filter(|_| value.rough_bytes() > COPIED_BYTES_MAX);
-        let Some(source_collection) = logged else {
-            return self.put(key, value, expire_at_ms);
-        };
-        if self.policy().noting() == Noting::Counts {
-            self.count_change(key);
-        }
-        if !self.is_over_at_once(key, expire_at_ms) {
-            self.apply(&Effect::Copy {
-                key,
-                expire_at_ms: expire_at_ms.unwrap_or(0),
-                source_collection,
-                source_key: source.key,
-                value: Some(value),
-                takes_parts: source.goes && self.0.collection.logged_id() == Some(source_collection),
-            });
-        }
-    }
-
     /// A key that gets another value without a look at the old one is used by that, too.
     #[cold]
-    fn count_change(&mut self, key: &[u8]) {
+    pub(super) fn count_change(&mut self, key: &[u8]) {
         if self.0.looked != place_of(key) && !self.0.quiet && self.exists(key) {
             self.0.count_use(key, Look::Peek);
         }
@@ -435,7 +377,7 @@ impl<'t, 'e> Txn<'t, 'e> {
 
     /// Whether what `key` is to be set to is dead already; what it had goes then.
     #[inline]
-    fn is_over_at_once(&mut self, key: &[u8], expire_at_ms: Option<u64>) -> bool {
+    pub(super) fn is_over_at_once(&mut self, key: &[u8], expire_at_ms: Option<u64>) -> bool {
         let is_over = expire_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms());
         if is_over && !self.delete(key) {
             self.0.scope.note_flicker(self.0.collection, key);

@@ -1,6 +1,7 @@
 //! A value on its way from one key to another: what `COPY`, `MOVE`, `RENAME` and `RENAMENX` share.
 
-use crate::engine::txn::{Source, Txn};
+use crate::engine::copying::Source;
+use crate::engine::txn::Txn;
 use crate::page::StrRef;
 use crate::page::entry::{Entry, EntryRef};
 use crate::page::value::ValueType;

@@ -9,6 +9,7 @@
 mod change;
 mod check;
 mod choice;
+mod elements;
 mod model;
 mod records;
 mod stream_change;
@@ -24,8 +25,8 @@ use self::model::{Model, NAMES, Name, Op, Place, Value};
 use super::incremental::registry_of;
 use super::*;
 use crate::checkpoint::CheckpointDone;
+use crate::engine::copying::Source;
 use crate::engine::index::Kind;
-use crate::engine::txn::Source;
 use crate::page::Entry;
 use crate::page::container::Kind as Type;
 use crate::page::kind::ValueType;

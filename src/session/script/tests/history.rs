@@ -36,13 +36,15 @@ const KEYS: &[(&str, usize)] = &[
 /// What dies before each script: it is found dead by it, and there again.
 const DYING: &[&str] = &[
     "SET s5 dying PX 1",
-    "DEL l4 z4 h4",
+    "DEL l4 z4 h4 t4",
     "RPUSH l4 a b c",
     "PEXPIRE l4 1",
     "ZADD z4 1 a",
     "PEXPIRE z4 1",
     "HSET h4 f1 v f2 v f3 v",
     "HPEXPIRE h4 1 FIELDS 2 f1 f2",
+    "SADDEX t4 PX 1 MEMBERS 2 f1 f2",
+    "SADD t4 f3",
     "SET many:1 dying PX 1",
 ];
 const WAITING: &[&str] = &[
