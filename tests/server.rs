@@ -62,6 +62,8 @@ mod killing;
 mod libraries;
 #[path = "server/loading.rs"]
 mod loading;
+#[path = "server/members.rs"]
+mod members;
 #[path = "server/memory.rs"]
 mod memory;
 #[path = "server/migrate.rs"]
