@@ -139,3 +139,48 @@ pub(super) fn dead_names<'a>(rows: impl Iterator<Item = (Item<'a>, u64)>, now_ms
         .map(|(name, _)| name.bytes().into_owned())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Big;
+    use crate::page::packed::{Builder, FLAG_TIMED, Packed};
+
+    const COUNT: u64 = 20_000;
+
+    /// Bytes of a big container of so many elements, all of which die, or none, each at another time.
+    fn heap_bytes(kind: Kind, is_timed: bool) -> f64 {
+        let mut builder = Builder::new(if is_timed { FLAG_TIMED } else { 0 });
+        for n in 0..COUNT {
+            let name = format!("member:{n:09}");
+            if kind == Kind::Zset {
+                builder.push(Item::Int(n as i64));
+            }
+            builder.push_bytes(name.as_bytes());
+            if kind == Kind::Hash {
+                builder.push_bytes(b"value");
+            }
+            if is_timed {
+                builder.push(Item::Int(4_000_000_000_000 + n as i64));
+            }
+        }
+        let packed = builder.finish();
+        kind.check(Packed::new(&packed)).unwrap();
+        Big::unpack(kind, Packed::new(&packed)).heap_bytes() as f64 / COUNT as f64
+    }
+
+    #[test]
+    fn a_members_expiry_takes_no_more_than_a_fields() {
+        let cost = |kind| {
+            let (plain, timed) = (heap_bytes(kind, false), heap_bytes(kind, true));
+            println!("{kind:?}: {plain:.1} bytes an element, {timed:.1} with an expiry");
+            timed - plain
+        };
+        let field = cost(Kind::Hash);
+        for kind in [Kind::Set, Kind::Zset] {
+            // Allocations are multiples of 8.
+            let member = cost(kind);
+            assert!(member < field + 8.1, "{kind:?}: {member:.1}, of a field {field:.1}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use crate::engine::txn::Txn;
 use crate::resp::{Args, Reply};
 
 pub(super) const ZEXPIRE: Spec = Spec {
-    since: "8.12.0",
+    since: "0.1.0",
     flags: flag::FAST,
     acl: &["sortedset"],
     keys: &[first_key(&["RW", "update"])],

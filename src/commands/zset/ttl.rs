@@ -8,7 +8,7 @@ use crate::engine::txn::{ReadTxn, Txn};
 use crate::resp::{Args, Reply};
 
 pub(super) const ZTTL: Spec = Spec {
-    since: "8.12.0",
+    since: "0.1.0",
     flags: flag::FAST,
     acl: &["sortedset"],
     keys: &[first_key(&["RO", "access"])],
@@ -65,7 +65,7 @@ fn zpexpiretime(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) ->
 }
 
 pub(super) const ZPERSIST: Spec = Spec {
-    since: "8.12.0",
+    since: "0.1.0",
     flags: flag::FAST,
     acl: &["sortedset"],
     keys: &[first_key(&["RW", "update"])],
