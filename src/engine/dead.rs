@@ -45,7 +45,7 @@ fn death_of(kind: Kind) -> (Classes, &'static str) {
     match kind {
         Kind::Set => (Classes::SET, "sexpired"),
         Kind::Zset => (Classes::ZSET, "zexpired"),
-        Kind::Hash | Kind::List | Kind::Stream => (Classes::HASH, "hexpired"),
+        Kind::Hash | Kind::List | Kind::Stream | Kind::Vectors => (Classes::HASH, "hexpired"),
     }
 }
 

@@ -17,7 +17,7 @@ pub fn removal<'a>(kind: Kind, key: &'a [u8], names: &'a [u8]) -> Effect<'a> {
             key,
             op: ZsetOp::Remove { members: names },
         },
-        Kind::Hash | Kind::List | Kind::Stream => Effect::Hash {
+        Kind::Hash | Kind::List | Kind::Stream | Kind::Vectors => Effect::Hash {
             key,
             op: HashOp::Remove { fields: names },
         },
@@ -36,7 +36,7 @@ pub fn expiry<'a>(kind: Kind, key: &'a [u8], names: &'a [u8], expire_at_ms: u64)
             key,
             op: ZsetOp::ExpireAt { members, expire_at_ms },
         },
-        Kind::Hash | Kind::List | Kind::Stream => Effect::Hash {
+        Kind::Hash | Kind::List | Kind::Stream | Kind::Vectors => Effect::Hash {
             key,
             op: HashOp::ExpireAt { fields, expire_at_ms },
         },

@@ -33,7 +33,7 @@ impl<'a> Mortal<'a> {
             Kind::Hash => HashRef::of(value).map(Self::Hash),
             Kind::Set => SetRef::of(value).map(Self::Set),
             Kind::Zset => ZsetRef::of(value).map(Self::Zset),
-            Kind::List | Kind::Stream => None,
+            Kind::List | Kind::Stream | Kind::Vectors => None,
         }
     }
 

@@ -20,6 +20,7 @@ mod support;
 mod beside;
 
 #[path = "../differential/generate/mod.rs"]
+#[allow(dead_code, reason = "the differential suite uses the rest")]
 mod generate;
 
 mod events;

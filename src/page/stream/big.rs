@@ -230,63 +230,16 @@ impl BigStream {
                     self.change_list(|groups| -(groups.remove(at).heap_bytes() as i64));
                 }
             }
-            StreamOp::GroupSetId {
-                group,
-                last_id,
-                entries_read,
-            } => self.change(group, |group| {
-                (group.last_id, group.entries_read) = (last_id, entries_read)
-            }),
-            StreamOp::ConsumerSeen { group, consumer, at_ms } => self.change(group, |group| {
-                group.touch(consumer, at_ms);
-            }),
-            StreamOp::ConsumerDelete { group, consumer } => {
-                self.change(group, |group| group.remove_consumer(consumer));
-            }
-            StreamOp::Deliver { group, .. } => self.change(group, |group| deliver(group, op)),
-            StreamOp::Claim {
-                group,
-                consumer,
-                at_ms,
-                pending,
-            } => self.change(group, |group| {
-                let pending = Packed::new(pending);
-                let number = redeliver(group, consumer, at_ms, pending);
-                if pending.count() > 0 {
-                    group.set_active(number, Some(at_ms));
-                }
-            }),
-            StreamOp::Redeliver {
-                group,
-                consumer,
-                at_ms,
-                pending,
-            } => self.change(group, |group| {
-                redeliver(group, consumer, at_ms, Packed::new(pending));
-            }),
-            StreamOp::ConsumerTimes {
-                group,
-                consumer,
-                seen_at_ms,
-                active_at_ms,
-            } => self.change(group, |group| {
-                let number = group.touch(consumer, seen_at_ms);
-                group.set_active(number, active_at_ms);
-            }),
-            StreamOp::Acknowledge { group, ids } => {
-                self.change(group, |group| ids_of(ids).for_each(|id| group.acknowledge(id)));
-            }
-            StreamOp::Release { group, pending } => self.change(group, |group| release(group, Packed::new(pending))),
-            StreamOp::Create
-            | StreamOp::LimitMessages { .. }
-            | StreamOp::Remember { .. }
-            | StreamOp::ForgetMessages { .. }
-            | StreamOp::Recognise
-            | StreamOp::Add { .. }
-            | StreamOp::Delete { .. }
-            | StreamOp::Trim { .. }
-            | StreamOp::TrimRuns { .. }
-            | StreamOp::SetId { .. } => debug_assert!(false, "not about groups"),
+            StreamOp::GroupSetId { group, .. }
+            | StreamOp::ConsumerSeen { group, .. }
+            | StreamOp::ConsumerDelete { group, .. }
+            | StreamOp::ConsumerTimes { group, .. }
+            | StreamOp::Deliver { group, .. }
+            | StreamOp::Claim { group, .. }
+            | StreamOp::Redeliver { group, .. }
+            | StreamOp::Acknowledge { group, .. }
+            | StreamOp::Release { group, .. } => self.change(group, |group| change_group(group, op)),
+            _ => debug_assert!(false, "not about groups"),
         }
     }
 
@@ -333,6 +286,52 @@ fn insert_group(groups: &mut Vec<Group>, at: usize, group: Group) {
         groups.reserve_exact(groups.len() / 4 + 1);
     }
     groups.insert(at, group);
+}
+
+/// Does an operation within one group.
+fn change_group(group: &mut Group, op: &StreamOp<'_>) {
+    match *op {
+        StreamOp::GroupSetId {
+            last_id, entries_read, ..
+        } => (group.last_id, group.entries_read) = (last_id, entries_read),
+        StreamOp::ConsumerSeen { consumer, at_ms, .. } => {
+            group.touch(consumer, at_ms);
+        }
+        StreamOp::ConsumerDelete { consumer, .. } => group.remove_consumer(consumer),
+        StreamOp::ConsumerTimes {
+            consumer,
+            seen_at_ms,
+            active_at_ms,
+            ..
+        } => {
+            let number = group.touch(consumer, seen_at_ms);
+            group.set_active(number, active_at_ms);
+        }
+        StreamOp::Deliver { .. } => deliver(group, op),
+        StreamOp::Claim {
+            consumer,
+            at_ms,
+            pending,
+            ..
+        } => {
+            let pending = Packed::new(pending);
+            let number = redeliver(group, consumer, at_ms, pending);
+            if pending.count() > 0 {
+                group.set_active(number, Some(at_ms));
+            }
+        }
+        StreamOp::Redeliver {
+            consumer,
+            at_ms,
+            pending,
+            ..
+        } => {
+            redeliver(group, consumer, at_ms, Packed::new(pending));
+        }
+        StreamOp::Acknowledge { ids, .. } => ids_of(ids).for_each(|id| group.acknowledge(id)),
+        StreamOp::Release { pending, .. } => release(group, Packed::new(pending)),
+        _ => debug_assert!(false, "not about one group"),
+    }
 }
 
 /// New entries for a consumer.
