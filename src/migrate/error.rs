@@ -10,6 +10,7 @@ use super::aof::CommandsError;
 use super::live::LiveError;
 use super::unwritable::Unwritable;
 use crate::checkpoint::CheckpointError;
+use crate::commands::CmdError;
 use crate::engine::CollectionError;
 use crate::rdb;
 use crate::recovery::RecoveryError;
@@ -74,6 +75,10 @@ pub enum MigrateError {
     Untitled(Vec<u8>),
     /// There is no kind of collection of this name.
     NoKind(String),
+    /// No collection can have the name that was given, for this reason.
+    NoName(CmdError),
+    /// What stands where a file is to be is none.
+    NoFile(PathBuf),
     /// There is no data directory.
     NoDirectory(PathBuf),
     /// The data directory cannot be made.
@@ -158,6 +163,8 @@ impl fmt::Display for MigrateError {
                 line.get(..LINE_BYTES_MAX).unwrap_or(line).escape_ascii()
             ),
             Self::NoKind(name) => write!(out, "there is no kind \"{name}\""),
+            Self::NoName(error) => out.write_str(error.to_string().trim_start_matches("ERR ")),
+            Self::NoFile(path) => write!(out, "{} is not a regular file", path.display()),
             Self::NoDirectory(dir) => write!(out, "{}: no such directory", dir.display()),
             Self::Create(dir, error) => write!(out, "cannot create the data directory {}: {error}", dir.display()),
             Self::Folders(error) => error.fmt(out),

@@ -92,9 +92,13 @@ pub fn import(
         ..
     } = import.counts;
     let commands = import.replay.commands();
-    let keys = match commands {
-        0 => import.counts.keys,
-        _ => import.targets.keys()?,
+    // What commands make and remove is seen at the end.
+    let (keys, libraries) = match commands {
+        0 => (import.counts.keys, libraries),
+        _ => {
+            let libraries = offline.engine().registry().libraries().len();
+            (import.targets.keys()?, libraries as u64)
+        }
     };
     Ok(Imported {
         keys,

@@ -1,6 +1,7 @@
 //! `import` and `export` as the command line has them: what is done goes to standard output, what is wrong or
 //! noteworthy to standard error.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::export::{ExportOptions, export};
@@ -8,6 +9,7 @@ use super::import::{ImportOptions, import};
 use super::live::run_live;
 use super::targets::{Existing, Into};
 use super::{MigrateError, Observer, Offline, Outcome};
+use crate::commands::collections::name;
 use crate::config::Loaded;
 use crate::config::cli::{EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
 use crate::config::migrate_args::{ExportArgs, ImportArgs, Place};
@@ -64,7 +66,7 @@ fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
         Some(name) => {
             let kind = Kind::ALL.into_iter().find(|kind| kind.name() == args.kind);
             Into::Collection(
-                name.clone(),
+                name::any(name.as_bytes()).map_err(MigrateError::NoName)?,
                 kind.ok_or_else(|| MigrateError::NoKind(args.kind.clone()))?,
             )
         }
@@ -99,13 +101,25 @@ fn do_import(args: &ImportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<
     Ok(text)
 }
 
+/// The file that is to be written: where a link leads. What is no file is not replaced by one.
+fn file_to_write(path: &Path) -> Outcome<PathBuf> {
+    let Ok(found) = std::fs::metadata(path) else {
+        return Ok(path.to_owned());
+    };
+    if !found.is_file() {
+        return Err(MigrateError::NoFile(path.to_owned()));
+    }
+    path.canonicalize()
+        .map_err(|error| MigrateError::Write(error).of_file(path.display()))
+}
+
 fn do_export(args: &ExportArgs, loaded: Loaded, disk: Arc<dyn Disk>) -> Outcome<String> {
     let dir = loaded.config.storage.data_path();
     if !dir.is_dir() {
         return Err(MigrateError::NoDirectory(dir));
     }
     let options = ExportOptions {
-        file: args.file.clone(),
+        file: file_to_write(&args.file)?,
         named: args.collection.clone(),
         skip_named: args.skip_named,
         force: args.force,

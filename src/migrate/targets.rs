@@ -117,6 +117,14 @@ impl<'a> Targets<'a> {
             .ok_or(MigrateError::NoDatabase { db, databases })
     }
 
+    /// The number of a collection that is a numbered database.
+    fn number_of(&self, name: &str) -> Outcome<Option<DatabaseId>> {
+        if name == numbered_name(DatabaseId::DEFAULT) {
+            return Ok(Some(DatabaseId::DEFAULT));
+        }
+        name.parse().ok().map(|db| self.id(db)).transpose()
+    }
+
     fn slot(&self, db: u64) -> Outcome<Slot> {
         let registry = self.offline.engine().registry();
         let slot = match self.into {
@@ -133,10 +141,10 @@ impl<'a> Targets<'a> {
                 let id = self.id(db)?;
                 (Some(id), numbered_name(id), Kind::Hmap)
             }
-            Into::Collection(name, kind) => (None, name.clone(), *kind),
+            Into::Collection(name, kind) => (self.number_of(name)?, name.clone(), *kind),
         };
         // Another of the file's databases may have gone there before.
-        let is_shared = id.is_none() && !self.judged.is_empty();
+        let is_shared = matches!(self.into, Into::Collection(..)) && !self.judged.is_empty();
         if self.judged.insert(db) && !is_shared {
             self.prepare(id, &name, kind)?;
         }

@@ -218,7 +218,7 @@ const SHARED: i64 = i32::MAX as i64;
 pub fn same_encoding(redis: &Value, loki: &Value) -> bool {
     let is_of_its_past = match (redis.text().as_str(), loki.text().as_str()) {
         ("embstr" | "raw", "int") | ("raw", "embstr") => true,
-        ("hashtable" | "quicklist" | "skiplist", "listpack") => true,
+        ("hashtable" | "quicklist" | "skiplist" | "listpackex", "listpack") => true,
         // Redis counts the arguments that a transaction's queue holds as well.
         _ => {
             redis.int().is_some_and(|count| (1..100).contains(&count)) && [Some(1), Some(SHARED)].contains(&loki.int())

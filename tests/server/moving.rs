@@ -547,3 +547,66 @@ fn a_source_that_is_loading_is_waited_for_and_one_that_breaks_off_is_asked_again
     assert!(fake.connections.load(Ordering::Relaxed) > 3);
     assert!(fake.asked.lock().expect("no panic").contains("DUMP"));
 }
+
+/// A file of one key, written by `export`.
+fn exported(home: &Path) {
+    let server = Server::lokikv(&[]);
+    server.connect().call(&["SET", "k", "v"]);
+    let from = url(&server);
+    runs_well(home, &["--from", &from, "--data-dir", "source"]);
+    drop(server);
+    let (code, said) = export(home, "dump.rdb");
+    assert_eq!(code, 0, "{said}");
+}
+
+fn export(home: &Path, file: &str) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
+    command.args(["export", file, "--data-dir", "source", "--force"]);
+    command.current_dir(home).stdout(Stdio::piped()).stderr(Stdio::piped());
+    ended(command.spawn().expect("start lokikv"))
+}
+
+#[test]
+fn names_of_collections_are_judged_and_numbers_are_databases() {
+    let home = home();
+    exported(home.path());
+    for name in ["", "a b", "../../x", "007x y"] {
+        let arguments = ["dump.rdb", "--data-dir", "refused", "--into-collection", name];
+        fails(home.path(), &arguments, "invalid collection name");
+    }
+    let arguments = ["dump.rdb", "--data-dir", "refused", "--into-collection", "99"];
+    fails(home.path(), &arguments, "99");
+    for (name, select) in [("5", "5"), ("0", "0"), ("default", "0"), ("named", "named")] {
+        let data_dir = format!("data-{name}");
+        runs_well(
+            home.path(),
+            &["dump.rdb", "--data-dir", &data_dir, "--into-collection", name],
+        );
+        let dir = home.path().join(&data_dir);
+        let server = Server::lokikv(&[&format!("storage.data_dir={}", dir.display())]);
+        let mut conn = server.connect();
+        assert_eq!(conn.call(&["SELECT", select]), Value::ok());
+        assert_eq!(conn.call(&["GET", "k"]), Value::bulk("v"), "{name}");
+    }
+}
+
+#[test]
+fn only_files_are_read_and_replaced() {
+    let home = home();
+    exported(home.path());
+    let at = |name: &str| home.path().join(name);
+    std::os::unix::fs::symlink("target.rdb", at("link.rdb")).unwrap();
+    std::fs::write(at("target.rdb"), "old").unwrap();
+    let (code, said) = export(home.path(), "link.rdb");
+    assert_eq!(code, 0, "{said}");
+    assert!(at("link.rdb").is_symlink());
+    assert_eq!(
+        std::fs::read(at("target.rdb")).unwrap(),
+        std::fs::read(at("dump.rdb")).unwrap()
+    );
+    let done = Command::new("mkfifo").arg(at("pipe")).status().expect("mkfifo");
+    assert!(done.success());
+    let (code, said) = export(home.path(), "pipe");
+    assert!(code == 1 && said.contains("not a regular file"), "{code} {said}");
+    fails(home.path(), &["pipe", "--data-dir", "other"], "not a regular file");
+}

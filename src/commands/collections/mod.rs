@@ -15,7 +15,7 @@ mod inspect;
 mod legacy;
 mod load;
 mod manage;
-mod name;
+pub mod name;
 mod restore;
 mod select;
 

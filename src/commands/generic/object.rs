@@ -8,6 +8,7 @@ use crate::commands::support::number::is_canonical_int;
 use crate::engine::eviction::Noting;
 use crate::engine::txn::ReadTxn;
 use crate::page::container::Kind;
+use crate::page::hash::HashRef;
 use crate::page::list::ListRef;
 use crate::page::naming::Naming;
 use crate::page::set::SetRef;
@@ -196,12 +197,18 @@ fn container_encoding(value: ValueRef<'_>, naming: &Naming) -> &'static str {
         (ValueType::Container(Kind::Set), false) => "intset",
         (ValueType::Container(Kind::Set), true) => SetRef::of(value).map_or("hashtable", |set| naming.set(set)),
         (ValueType::Container(Kind::Zset), true) => "skiplist",
+        (ValueType::Container(Kind::Hash), false) if is_timed(value) => "listpackex",
         (ValueType::Container(Kind::Zset | Kind::Hash), false) => "listpack",
         (ValueType::Container(Kind::Hash), true) => "hashtable",
         (ValueType::Container(Kind::Stream), _) => "stream",
         // What all types of modules have in Redis.
         (ValueType::Container(Kind::Vectors), _) => "raw",
     }
+}
+
+/// Whether fields of a hash expire.
+fn is_timed(value: ValueRef<'_>) -> bool {
+    HashRef::of(value).is_some_and(|hash| hash.expire_min_ms().is_some())
 }
 
 fn references(entry: &Entry) -> i64 {

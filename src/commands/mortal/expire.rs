@@ -1,7 +1,9 @@
 //! Giving elements a time to die.
 
+use std::collections::HashMap;
+
 use super::Family;
-use super::options::{Condition, at_ms, names};
+use super::options::{Condition, at_ms, counted};
 use crate::commands::CmdResult;
 use crate::commands::support::expire::{TimeBase, TimeUnit};
 use crate::engine::txn::Txn;
@@ -28,22 +30,34 @@ pub fn set_expiry(
     time: (TimeUnit, TimeBase),
     reply: &mut Reply,
 ) -> CmdResult {
-    let now_ms = txn.now_ms();
+    let (key, now_ms) = (args.at(1), txn.now_ms());
+    let mortal = family.old(txn, key)?;
     let at_ms = at_ms(args.at(2), time, now_ms, command)?;
     let condition = Condition::parse(args.at(3));
-    let names = names(family, args, 3 + usize::from(condition.is_some()))?;
+    let names = counted(family, args, 3 + usize::from(condition.is_some()), family.no_count)?;
     let condition = condition.unwrap_or(Condition::Always);
-    let key = args.at(1);
-    let mortal = family.old(txn, key)?;
     let judge = |expiry: Option<Option<u64>>| match expiry {
         None => Outcome::NotThere,
         Some(expiry) if !condition.allows(expiry, at_ms) => Outcome::Refused,
         Some(_) if at_ms <= now_ms => Outcome::Deleted,
         Some(_) => Outcome::Set,
     };
+    // A name that comes twice is judged by what it was made the first time.
+    let mut made: HashMap<&[u8], Outcome> = HashMap::new();
     let outcomes: Vec<Outcome> = names
         .iter()
-        .map(|name| judge(mortal.and_then(|mortal| mortal.expiry_of(name))))
+        .map(|name| {
+            let expiry = match made.get(name) {
+                Some(Outcome::Set) => Some(Some(at_ms)),
+                Some(Outcome::Deleted) => None,
+                _ => mortal.and_then(|mortal| mortal.expiry_of(name)),
+            };
+            let outcome = judge(expiry);
+            if names.len() > 1 && matches!(outcome, Outcome::Set | Outcome::Deleted) {
+                made.insert(name, outcome);
+            }
+            outcome
+        })
         .collect();
     let of = |wanted: Outcome| {
         let both = names.iter().zip(&outcomes);

@@ -31,8 +31,10 @@ pub struct Family {
     pub word: &'static [u8],
     /// The error where that is missing.
     pub no_names: &'static str,
-    /// The error where the number is none.
+    /// The error where the number is none, of those that set a time.
     pub no_count: &'static str,
+    /// The same, of those that ask for one, or take it away.
+    pub no_number: &'static str,
     /// The error where there are fewer or more.
     pub not_all: &'static str,
     /// What is told of those that are to die.
@@ -50,6 +52,7 @@ pub const FIELDS: Family = Family {
     word: b"fields",
     no_names: "ERR Mandatory argument FIELDS is missing or not at the right position",
     no_count: "ERR Parameter `numFields` should be greater than 0",
+    no_number: "ERR Number of fields must be a positive integer",
     not_all: "ERR The `numfields` parameter must match the number of arguments",
     expired: "hexpire",
     persisted: "hpersist",
@@ -63,6 +66,7 @@ pub const MEMBERS: Family = Family {
     word: b"members",
     no_names: "ERR Mandatory argument MEMBERS is missing or not at the right position",
     no_count: "ERR Parameter `numMembers` should be greater than 0",
+    no_number: "ERR Number of members must be a positive integer",
     not_all: "ERR The `nummembers` parameter must match the number of arguments",
     expired: "sexpire",
     persisted: "spersist",

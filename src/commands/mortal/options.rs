@@ -9,12 +9,8 @@ use crate::resp::Args;
 /// The latest time an element may die at, Unix milliseconds: what fits 46 bits, as in Redis.
 const AT_MS_MAX: i64 = (1 << 46) - 1;
 
-/// The arguments behind the family's word and their number, which begin at `at`.
-pub fn names<'a>(family: &Family, args: Args<'a>, at: usize) -> Result<Args<'a>, CmdError> {
-    counted(family, args, at, family.no_count)
-}
-
-/// The same for what has other words, `no_count`, for a number that is none.
+/// The arguments behind the family's word and their number, which begin at `at`. `no_count` is the error where that is
+/// none.
 pub fn counted<'a>(family: &Family, args: Args<'a>, at: usize, no_count: &'static str) -> Result<Args<'a>, CmdError> {
     if !args.get(at).is_some_and(|word| word.eq_ignore_ascii_case(family.word)) {
         return Err(CmdError::text(family.no_names));

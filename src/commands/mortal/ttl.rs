@@ -1,7 +1,9 @@
 //! When elements die, and letting them live for ever.
 
+use std::collections::HashSet;
+
 use super::Family;
-use super::options::names;
+use super::options::counted;
 use crate::commands::CmdResult;
 use crate::commands::support::expire::TimeUnit;
 use crate::engine::txn::{ReadTxn, Txn};
@@ -58,7 +60,7 @@ fn answer(
 ) -> CmdResult {
     let now_ms = txn.now_ms();
     let mortal = txn.get(args.at(1)).map(|entry| family.of(entry)).transpose()?;
-    let names = names(family, args, 2)?;
+    let names = counted(family, args, 2, family.no_number)?;
     reply.array(names.len());
     for name in names.iter() {
         let expiry = mortal.and_then(|mortal| mortal.expiry_of(name));
@@ -76,10 +78,15 @@ fn answer(
 /// # Errors
 /// What is wrong with the arguments, or the type.
 pub fn persist(family: &Family, txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let names = names(family, args, 2)?;
     let key = args.at(1);
     let mortal = family.old(txn, key)?;
-    let expiry_of = |name| mortal.and_then(|mortal| mortal.expiry_of(name));
+    let names = counted(family, args, 2, family.no_number)?;
+    // A name that comes twice lives for ever the second time.
+    let mut seen = HashSet::new();
+    let expiry_of = |name| {
+        let expiry = mortal.and_then(|mortal| mortal.expiry_of(name))?;
+        Some(expiry.filter(|_| names.len() == 1 || seen.insert(name)))
+    };
     let expiries: Vec<Option<Option<u64>>> = names.iter().map(expiry_of).collect();
     let both = names.iter().zip(&expiries);
     let timed = both
