@@ -13,6 +13,9 @@ const COUNT: usize = 10;
 /// How many candidates a filter may judge for each element that is asked for, unless `FILTER-EF` says how many.
 const JUDGED_FOR_EACH: usize = 100;
 
+/// A filter takes so many steps in one search; from there on it accepts nothing, so that others are not held up for long.
+const FILTER_STEPS_MAX: usize = 1 << 23;
+
 pub(super) const VSIM: Spec = Spec {
     summary: "The elements of a vector set that are most similar to a vector, or to one of them",
     complexity: "O(log(N)) where N is the number of elements in the vector set.",
@@ -130,11 +133,14 @@ fn search(set: &VectorSet, query: Query<'_>, options: &Options, reply: &mut Repl
         .filter_ef
         .unwrap_or(options.count.saturating_mul(JUDGED_FOR_EACH));
     let filter = options.filter.as_ref();
+    let mut steps_left = FILTER_STEPS_MAX;
     let mut accepts = |attributes: Option<&[u8]>| {
-        let judged = filter
-            .zip(attributes)
-            .map(|(filter, attributes)| filter.accepts(attributes));
-        judged.unwrap_or(false)
+        let Some((filter, attributes)) = filter.zip(attributes) else {
+            return false;
+        };
+        let left = steps_left.checked_sub(filter.cost(attributes.len()));
+        steps_left = left.unwrap_or(0);
+        left.is_some() && filter.accepts(attributes)
     };
     let found = set.search(
         query,

@@ -114,20 +114,24 @@ impl VectorSet {
 
     /// Puts an element in the middle of a link: whatever was connected stays so, and nobody has more links than before.
     pub(super) fn put_between(&mut self, slot: u32, level: usize, found: &[Near], mark: Mark<'_>) {
-        let Some(one) = found.iter().map(|near| near.slot()).find(|other| *other != slot) else {
+        let linked = self.links_of(slot, level).to_vec();
+        let is_new = |other: &u32| *other != slot && !linked.contains(other);
+        let Some(one) = found.iter().map(|near| near.slot()).find(is_new) else {
             return;
         };
-        if let Some(other) = self.links_of(one, level).first().copied() {
+        let other = self.links_of(one, level).iter().copied().find(is_new);
+        if let Some(other) = other {
             self.unlink(one, other, level, mark);
             self.link(slot, other, level, mark);
         }
         self.link(slot, one, level, mark);
     }
 
-    /// Links two elements to each other. Both must have room, or neither is changed.
+    /// Links two elements to each other. Both must have room, and no such link yet, or neither is changed.
     pub(super) fn link(&mut self, one: u32, other: u32, level: usize, mark: Mark<'_>) -> bool {
         let has_room = |slot| self.links_of(slot, level).len() + 1 < self.frame.layout.words(level);
-        let is_possible = one != other && has_room(one) && has_room(other) && level <= self.level_of(other);
+        let is_new = one != other && !self.links_of(one, level).contains(&other);
+        let is_possible = is_new && has_room(one) && has_room(other) && level <= self.level_of(other);
         if is_possible {
             self.change_links(one, level, mark, |list| list.push(other));
             self.change_links(other, level, mark, |list| list.push(one));

@@ -17,11 +17,15 @@ const PORTION: usize = 64;
 impl VectorSet {
     /// Takes all links of an element away, and links those that had them to one another.
     pub(super) fn isolate(&mut self, slot: u32, mark: Mark<'_>) {
-        for level in 0..=self.level_of(slot) {
-            let orphans = self.links_of(slot, level).to_vec();
-            for orphan in &orphans {
+        // From all levels first: searches for new links go through them.
+        let levels = 0..=self.level_of(slot);
+        let orphans: Vec<Vec<u32>> = levels.map(|level| self.links_of(slot, level).to_vec()).collect();
+        for (level, orphans) in orphans.iter().enumerate() {
+            for orphan in orphans {
                 self.unlink(slot, *orphan, level, mark);
             }
+        }
+        for (level, orphans) in orphans.iter().enumerate() {
             let mut start = 0;
             while let Some(portion) = orphans.get(start..orphans.len().min(start + PORTION)) {
                 self.join(portion, level, mark);

@@ -45,12 +45,20 @@ impl VectorSet {
 }
 
 /// Makes a set of its elements, which come in the order of their places.
-pub struct Restore(VectorSet);
+pub struct Restore {
+    set: VectorSet,
+    /// How many levels above the lowest its elements are on, together.
+    levels: u64,
+}
+
+/// A few elements may be on so many levels, together; of many there is less than one each. Each takes room for links.
+const LEVELS_SPARE: u64 = 64;
 
 impl Restore {
     /// Of a set of this shape, which must be valid.
     pub fn new(shape: Shape) -> Self {
-        Self(VectorSet::new(shape))
+        let set = VectorSet::new(shape);
+        Self { set, levels: 0 }
     }
 
     /// Takes the next element.
@@ -58,13 +66,15 @@ impl Restore {
     /// # Errors
     /// When the set cannot have it.
     pub fn push(&mut self, node: &Node<'_>) -> Result<(), Malformed> {
-        let set = &mut self.0;
+        let set = &mut self.set;
         let record = node.raw.record(&set.frame.shape);
         let record = record.ok_or(Malformed::Container(
             "an element of a vector set has no possible vector",
         ))?;
         let level = node.links.len().saturating_sub(1);
-        if level > LEVELS_MAX || set.slots() == u32::MAX {
+        self.levels += level as u64;
+        let is_tall = self.levels > u64::from(set.slots()) + LEVELS_SPARE;
+        if level > LEVELS_MAX || is_tall || set.slots() == u32::MAX {
             return Err(Malformed::Container(
                 "an element of a vector set is on no possible level",
             ));
@@ -84,21 +94,26 @@ impl Restore {
 
     /// The set, to which elements were ever added so often.
     pub fn finish(self, added: u64) -> VectorSet {
-        let mut set = self.0;
+        let mut set = self.set;
         set.added = added.max(set.len());
-        for slot in 0..set.slots() {
-            for level in 0..=set.level_of(slot) {
-                set.keep_mutual(slot, level);
-            }
-        }
-        let highest = (0..set.slots()).rev().max_by_key(|slot| set.level_of(*slot));
-        set.entry = highest.unwrap_or(0);
-        set.reach_all();
+        set.mend_links();
         set
     }
 }
 
 impl VectorSet {
+    /// Lets go of links that are unsound, and links what cannot be reached without them.
+    pub(super) fn mend_links(&mut self) {
+        for slot in 0..self.slots() {
+            for level in 0..=self.level_of(slot) {
+                self.keep_mutual(slot, level);
+            }
+        }
+        let highest = (0..self.slots()).rev().max_by_key(|slot| self.level_of(*slot));
+        self.entry = highest.unwrap_or(0);
+        self.reach_all();
+    }
+
     /// Lets go of links of a slot that do not lead back, or are there twice.
     fn keep_mutual(&mut self, slot: u32, level: usize) {
         let links = self.links_of(slot, level).to_vec();

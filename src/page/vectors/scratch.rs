@@ -27,6 +27,12 @@ impl Near {
         Self(u64::from(ordered) << u32::BITS | u64::from(slot))
     }
 
+    /// Whether it is nearer, slots apart: of equally near ones none leads on.
+    #[inline]
+    pub fn is_nearer_than(self, other: Self) -> bool {
+        self.0 >> u32::BITS < other.0 >> u32::BITS
+    }
+
     #[inline]
     pub fn slot(self) -> u32 {
         self.0 as u32

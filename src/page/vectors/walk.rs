@@ -1,6 +1,7 @@
 //! Walking the graph towards a vector.
 //!
-//! **Invariant:** where a walk goes follows from the set and the vector alone: equal distances are told apart by slot.
+//! **Invariant:** where a walk goes follows from the set and the vector alone: equal distances are told apart by slot. An
+//! element that is only as near as one found already leads nowhere, so that equal vectors are not all walked over.
 
 use std::cmp::Reverse;
 
@@ -48,7 +49,7 @@ impl VectorSet {
             links.iter().for_each(|link| self.prefetch(*link));
             let best = links.iter().map(|link| self.near(record, *link)).min();
             match best {
-                Some(best) if best < near => near = best,
+                Some(best) if best.is_nearer_than(near) => near = best,
                 _ => return near,
             }
         }
@@ -82,7 +83,7 @@ impl VectorSet {
         let mut looks = 0;
         while let Some(Reverse(next)) = candidates.pop() {
             let is_full = nearest.len() >= ef;
-            if is_full && nearest.peek().is_some_and(|farthest| next > *farthest) {
+            if is_full && nearest.peek().is_some_and(|farthest| farthest.is_nearer_than(next)) {
                 break;
             }
             if judge.as_ref().is_some_and(|judge| looks >= judge.looks_max) {
@@ -99,7 +100,7 @@ impl VectorSet {
             for link in &*batch {
                 let near = self.near(record, *link);
                 let is_full = nearest.len() >= ef;
-                if is_full && nearest.peek().is_some_and(|farthest| near >= *farthest) {
+                if is_full && nearest.peek().is_some_and(|farthest| !near.is_nearer_than(*farthest)) {
                     continue;
                 }
                 self.prefetch_links(*link, level);

@@ -31,6 +31,9 @@ use value::{Operand, Value};
 /// Longest expression, bytes: its steps take some forty times as much memory.
 const EXPRESSION_BYTES_MAX: usize = 1 << 20;
 
+/// So much text is read within a step.
+const STEP_BYTES: usize = 64;
+
 /// A step of a compiled expression.
 #[derive(Debug)]
 enum Step {
@@ -66,6 +69,12 @@ impl Filter {
         };
         let tokens = token::all(expression).map_err(|error| near(error.rest))?;
         compile::compile(tokens).ok_or_else(|| near(b""))
+    }
+
+    /// What it may take to judge an element with attributes of so many bytes, in steps: each may read a text.
+    pub fn cost(&self, attributes_bytes: usize) -> usize {
+        let of_step = 1 + attributes_bytes / STEP_BYTES;
+        self.steps.len().saturating_mul(of_step).saturating_add(of_step)
     }
 
     /// Whether an element with these attributes is accepted.

@@ -64,6 +64,29 @@ fn a_set_has_what_a_model_has() {
 }
 
 #[test]
+fn links_stay_sound_in_graphs_of_few() {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    for round in 0..120 {
+        let (m, dim) = ([4, 5, 16][round % 3], [2, 8][round % 2]);
+        let mut random = SmallRng::seed_from_u64(seed.wrapping_add(round as u64));
+        let mut set = VectorSet::new(shape(QUANTS[round % QUANTS.len()], dim, m));
+        let elements = [5, 12, 40][round / 3 % 3];
+        for _ in 0..elements * 6 {
+            let element = format!("e{}", random.random_range(0..elements));
+            if random.random_bool(0.7) {
+                let vector: Vec<f32> = (0..dim).map(|_| random.random_range(-3..4) as f32).collect();
+                add(&mut set, element.as_bytes(), &vector, None);
+            } else {
+                remove(&mut set, element.as_bytes());
+            }
+            assert!(set.has_sound_links(), "M {m}, {dim} dimensions, round {round}");
+            assert_eq!(unreachable(&set), 0, "M {m}, {dim} dimensions, round {round}");
+        }
+    }
+}
+
+#[test]
 fn the_same_operations_make_the_same_graph_wherever_it_was_read_back() {
     let (mut play, shape) = (Play::new(12, 10), shape(Quant::Q8, 10, 5));
     let (mut one, mut other) = (VectorSet::new(shape), VectorSet::new(shape));

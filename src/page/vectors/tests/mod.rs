@@ -96,6 +96,7 @@ pub(super) fn names<'a>(found: &[Found<'a>]) -> Vec<&'a [u8]> {
 
 /// What must be true of each set.
 pub(super) fn check_whole(set: &VectorSet) {
+    assert!(set.has_sound_links());
     let packed = set.pack();
     let read = VectorSet::unpack(crate::page::Packed::new(&packed));
     check(crate::page::Packed::new(&packed)).unwrap();
