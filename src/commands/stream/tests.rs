@@ -50,6 +50,17 @@ fn a_consumer_that_gets_nothing_is_known() {
     assert_eq!(server.say("XGROUP CREATECONSUMER s g f"), ":0");
 }
 
+#[test]
+fn what_was_given_back_has_waited_for_nobody_knows_how_long() {
+    let mut server = Harness::new();
+    server.say("XADD s 1-0 a b");
+    server.say("XGROUP CREATE s g 0");
+    server.say("XREADGROUP GROUP g c STREAMS s >");
+    server.say("XNACK s g FAIL IDS 1 1-0");
+    let claimed = server.say("XREADGROUP GROUP g c CLAIM 0 STREAMS s >");
+    assert!(claimed.ends_with(":-1 :1"), "{claimed}");
+}
+
 /// It is active when it is given something new or claims it, not when it is given its own again.
 #[test]
 fn a_consumer_is_active_when_it_gets_something() {
