@@ -53,6 +53,11 @@ fn vrandmember(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> 
             count => Wanted::Repeated(count.unsigned_abs()),
         },
     };
+    if wanted == Wanted::Different(0) {
+        // As in Redis, whatever is at the key.
+        reply.array(0);
+        return Ok(());
+    }
     let form = Form {
         header: |reply, count, _| reply.array(count),
         element: |reply, element, _| reply.bulk(element),

@@ -24,7 +24,7 @@ impl Generator {
             14..22 => self.vsim(key, number),
             22..25 => args!["VREM", key, self.vector_element()],
             25 => args!["VEMB", key, self.vector_element()],
-            26 => args!["VEMB", key, self.vector_element(), "RAW"],
+            26 => args!["VEMB", key, self.vector_element()],
             27 => args!["VSETATTR", key, self.vector_element(), self.vector_attributes()],
             28 => args!["VGETATTR", key, self.vector_element()],
             29 => args!["VINFO", key],
