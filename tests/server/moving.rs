@@ -77,6 +77,8 @@ fn fill(conn: &mut Conn, count: usize) {
         args!["XADD", "stream", "5-1", "f", "v"],
         args!["XGROUP", "CREATE", "stream", "group", "0"],
         args!["XREADGROUP", "GROUP", "group", "c", "STREAMS", "stream", ">"],
+        args!["VADD", "vectors", "VALUES", "2", "1", "2", "a", "SETATTR", "{\"n\":1}"],
+        args!["VADD", "vectors", "VALUES", "2", "2", "1", "b"],
         args!["SET", "timed", "x", "PXAT", "4102444800000"],
         args!["SET", "large", "x".repeat(3_000_000)],
         args!["SELECT", "7"],
@@ -99,6 +101,8 @@ fn look(conn: &mut Conn, count: usize) -> Vec<Value> {
         args!["HPEXPIRETIME", "hash", "FIELDS", "2", "f", "g"],
         args!["XRANGE", "stream", "-", "+"],
         args!["XPENDING", "stream", "group"],
+        args!["VEMB", "vectors", "a"],
+        args!["VGETATTR", "vectors", "a"],
         args!["PEXPIRETIME", "timed"],
         args!["STRLEN", "large"],
     ];
@@ -114,7 +118,7 @@ fn a_server_is_copied_into_a_folder_and_into_a_server() {
     fill(&mut source.connect(), COUNT);
     let expected = look(&mut source.connect(), COUNT);
     let (home, from) = (home(), url(&source));
-    let keys = COUNT + 8;
+    let keys = COUNT + 9;
     let said = runs_well(home.path(), &["--from", &from, "--verify", "--data-dir", "data"]);
     assert!(
         said.contains(&format!("copied {keys} keys from {from} to data")),
@@ -169,6 +173,102 @@ fn a_server_is_copied_into_a_folder_and_into_a_server() {
     assert_eq!(conn.call(&["GET", "own"]), Value::bulk("x"));
     runs_well(home.path(), &[&both[..], &["--replace", "--verify"]].concat());
     assert_eq!(look(&mut conn, COUNT), expected);
+}
+
+#[test]
+fn a_server_is_not_copied_onto_itself_nor_into_another_product() {
+    let (server, home) = (Server::lokikv(&[]), home());
+    let mut conn = server.connect();
+    all_well(&mut conn, &[args!["SET", "k", "v"]]);
+    let from = url(&server);
+    // By another of its names, too.
+    for to in [from.clone(), format!("redis://localhost:{}", server.port())] {
+        for more in [
+            &["--replace"][..],
+            &["--merge"],
+            &[],
+            &["--into-collection", "there", "--replace"],
+        ] {
+            let arguments = [&["--from", &from, "--to", &to], more].concat();
+            let said = fails(home.path(), &arguments, "are the same server");
+            assert!(!said.contains("copied 1"), "{said}");
+        }
+    }
+    assert_eq!(conn.call(&["GET", "k"]), Value::bulk("v"));
+    let (fake, to) = Fake::start(payloads());
+    fails(
+        home.path(),
+        &["--from", &from, "--to", &to, "--replace"],
+        "it is not LokiKV",
+    );
+    let asked = fake.asked.lock().expect("no panic").clone();
+    assert_eq!(asked.iter().collect::<Vec<_>>(), ["CLIENT", "INFO"]);
+    assert!(!home.path().join("lokikv-import.json").exists());
+}
+
+#[test]
+fn whole_batches_and_empty_databases_are_compared() {
+    let (source, target, home) = (Server::lokikv(&[]), Server::lokikv(&[]), home());
+    let commands: Vec<Args> = (0..256).map(|n| args!["SET", format!("k:{n}"), "v"]).collect();
+    all_well(&mut source.connect(), &commands);
+    let (from, to) = (url(&source), url(&target));
+    let into_folder = ["--from", from.as_str(), "--data-dir", "data", "--verify"];
+    let said = runs_well(home.path(), &into_folder);
+    assert!(said.contains("compared 256 keys: all are alike"), "{said}");
+    // A database that only the source has keys in.
+    let both = ["--from", from.as_str(), "--to", &to, "--verify-only"];
+    let said = fails(home.path(), &both, "256 are missing");
+    assert!(!said.contains("refused"), "{said}");
+    // A database that only the target has keys in.
+    all_well(&mut source.connect(), &[args!["FLUSHALL"]]);
+    all_well(&mut target.connect(), &[args!["SELECT", "3"], args!["SET", "own", "x"]]);
+    let third = format!("{from}/3");
+    fails(
+        home.path(),
+        &["--from", &third, "--to", &to, "--verify-only"],
+        "1 are there only",
+    );
+}
+
+#[test]
+fn libraries_of_functions_are_compared() {
+    let (source, target, home) = (Server::lokikv(&[]), Server::lokikv(&[]), home());
+    fill(&mut source.connect(), 0);
+    let (from, to) = (url(&source), url(&target));
+    let into_folder = ["--from", from.as_str(), "--data-dir", "data"];
+    let into_server = ["--from", from.as_str(), "--to", &to];
+    runs_well(home.path(), &[&into_folder[..], &["--verify"]].concat());
+    runs_well(home.path(), &[&into_server[..], &["--verify"]].concat());
+    let mut conn = target.connect();
+    let (other, own) = (
+        "#!lua name=lib\nredis.register_function('f', function() return 'other' end)",
+        "#!lua name=own\nredis.register_function('g', function() return 'own' end)",
+    );
+    // What only the target has stays, and is no fault.
+    all_well(&mut conn, &[args!["FUNCTION", "LOAD", own]]);
+    runs_well(home.path(), &[&into_server[..], &["--verify-only"]].concat());
+    for (change, named) in [
+        (
+            args!["FUNCTION", "LOAD", "REPLACE", other],
+            "library \"lib\": it is different",
+        ),
+        (args!["FUNCTION", "FLUSH"], "library \"lib\": it is missing"),
+    ] {
+        all_well(&mut conn, &[change]);
+        let said = fails(home.path(), &[&into_server[..], &["--verify-only"]].concat(), named);
+        assert!(
+            said.contains("; 1 libraries of functions are missing or different"),
+            "{said}"
+        );
+    }
+    let skip = ["--verify-only", "--skip-functions"];
+    runs_well(home.path(), &[&into_server[..], &skip[..]].concat());
+    all_well(&mut source.connect(), &[args!["FUNCTION", "LOAD", "REPLACE", other]]);
+    fails(
+        home.path(),
+        &[&into_folder[..], &["--verify-only"]].concat(),
+        "library \"lib\": it is different",
+    );
 }
 
 #[test]

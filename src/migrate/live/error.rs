@@ -47,6 +47,15 @@ pub enum LiveError {
         /// How many.
         keys: i64,
     },
+    /// Source and target are one server.
+    Same {
+        /// The source.
+        from: String,
+        /// The target.
+        to: String,
+    },
+    /// The target is something else.
+    NotLokikv(String),
     /// More than one database would go into one collection.
     SeveralDatabases,
     /// All was done, but for what cannot be read or is not alike.
@@ -72,6 +81,11 @@ impl fmt::Display for LiveError {
             Self::HasKeys { server, place, keys } => write!(
                 out,
                 "{server}: {place} has {keys} keys already; --merge adds to them, --replace empties it first"
+            ),
+            Self::Same { from, to } => write!(out, "{from} and {to} are the same server: nothing is copied"),
+            Self::NotLokikv(server) => write!(
+                out,
+                "{server}: it is not LokiKV; what else is to be filled can load the file of `lokikv export`"
             ),
             Self::SeveralDatabases => out.write_str(
                 "keys of several databases do not go into one collection: name one of them by redis://host:port/DB",

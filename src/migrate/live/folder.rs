@@ -7,20 +7,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::copy::Part;
-use super::error::LiveError;
 use super::fetch::decode;
+use super::libraries::libraries_of;
 use super::state::{State, StateFile};
 use crate::engine::collection::Collection;
 use crate::engine::keyspace::KeyspaceTxn;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
-use crate::migrate::library::{put_libraries, titled};
+use crate::migrate::library::put_libraries;
 use crate::migrate::offline::{Incoming, Offline};
 use crate::migrate::targets::Targets;
 use crate::migrate::{MigrateError, Outcome};
 use crate::page::thresholds::Thresholds;
+use crate::rdb::Object;
 use crate::rdb::convert::{Stored, object_of, stored};
-use crate::rdb::{LibrariesError, Object, restore_libraries};
 
 /// So long nothing is made durable at least; and so many times as long as the last time took.
 const SAVE_INTERVAL: Duration = Duration::from_secs(60);
@@ -83,12 +83,15 @@ impl<'a> Folder<'a> {
 
     /// Puts the libraries of functions of a payload; how many there are.
     pub fn take_libraries(&self, payload: &[u8]) -> Outcome<u64> {
-        let bad = |error: LibrariesError| LiveError::Incomplete(format!("FUNCTION DUMP: {error:?}"));
-        let mut libraries = Vec::new();
-        for code in restore_libraries(payload).map_err(bad)? {
-            libraries.push(Arc::new(titled(&code.map_err(bad)?)?));
-        }
-        put_libraries(self.offline, self.targets.existing, &libraries)
+        put_libraries(self.offline, self.targets.existing, &libraries_of(payload)?)
+    }
+
+    /// The code of a library of functions.
+    pub fn library(&self, name: &[u8]) -> Outcome<Option<Vec<u8>>> {
+        self.offline.exclusively(|txn| {
+            let libraries = txn.libraries();
+            Ok(libraries.get(name).map(|library| library.code.to_vec()))
+        })
     }
 
     /// Whether it is time to make what is there durable.

@@ -96,6 +96,7 @@ pub struct Conn {
     selected: Option<Space>,
     /// What tells the server's process from another one.
     pub run_id: String,
+    pub is_lokikv: bool,
     /// Whether reading a key leaves unchanged when it was used.
     pub is_no_touch: bool,
 }
@@ -107,6 +108,7 @@ impl Conn {
             client,
             selected: None,
             run_id: String::new(),
+            is_lokikv: false,
             is_no_touch: false,
         };
         let url = &endpoint.url;
@@ -124,6 +126,7 @@ impl Conn {
         };
         let info = conn.info("server")?;
         conn.run_id = field(&info, "run_id").unwrap_or_default().to_owned();
+        conn.is_lokikv = field(&info, "lokikv_version").is_some();
         Ok(conn)
     }
 

@@ -17,6 +17,7 @@ mod error;
 mod fetch;
 mod folder;
 mod interrupt;
+mod libraries;
 mod link;
 mod pool;
 mod rate;

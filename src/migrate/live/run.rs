@@ -13,10 +13,11 @@ use super::error::LiveError;
 use super::fetch::Uses;
 use super::folder::Folder;
 use super::interrupt::Stop;
+use super::libraries;
 use super::link::{Endpoint, Link, Trouble, field};
 use super::pool::Shared;
 use super::rate::Rate;
-use super::scan::{Position, Scanner, bytes_of, databases};
+use super::scan::{Position, Scanner, databases};
 use super::server::ServerTarget;
 use super::state::{State, StateFile};
 use super::verify::{Verdict, verify};
@@ -76,6 +77,7 @@ pub fn run_live(
     match &args.to {
         Some(to) => {
             let target = endpoint(to);
+            check_target(&source, &target, &stop)?;
             let place = Place {
                 name: format!("{to}{}", of_collection(&into)),
                 state: args.state.clone().unwrap_or_else(|| PathBuf::from(STATE_FILE)),
@@ -95,6 +97,24 @@ pub fn run_live(
         }
         None => job.run_into_folder((into, existing), (loaded, disk), observer),
     }
+}
+
+/// Before the first question changes anything: `--replace` would empty what is to be read.
+fn check_target(source: &Endpoint, target: &Endpoint, stop: &Stop) -> Result<(), LiveError> {
+    let identity = |endpoint: &Endpoint| {
+        let mut link = Link::new(endpoint, stop);
+        link.run("INFO", |conn| Ok((conn.run_id.clone(), conn.is_lokikv)))
+    };
+    let (to_run_id, is_lokikv) = identity(target)?;
+    let (from_run_id, _) = identity(source)?;
+    if !to_run_id.is_empty() && to_run_id == from_run_id {
+        let (from, to) = (source.url.to_string(), target.url.to_string());
+        return Err(LiveError::Same { from, to });
+    }
+    if !is_lokikv {
+        return Err(LiveError::NotLokikv(target.url.to_string()));
+    }
+    Ok(())
 }
 
 /// Where the copy goes and where it is kept how far it is.
@@ -161,16 +181,6 @@ fn survey(link: &mut Link<'_>, from: &ServerUrl, observer: &mut dyn Observer) ->
     })
 }
 
-/// The libraries of functions, as a payload.
-fn functions(job: &Job<'_>) -> Outcome<Vec<u8>> {
-    let mut link = Link::new(job.source, job.stop);
-    let payload = link.run("FUNCTION DUMP (--skip-functions leaves it out)", |conn| {
-        let reply = conn.ask(&[b"FUNCTION", b"DUMP"])?;
-        bytes_of(reply).ok_or_else(|| Trouble::strange("FUNCTION DUMP"))
-    })?;
-    Ok(payload)
-}
-
 struct Job<'a> {
     args: &'a LiveArgs,
     source: &'a Endpoint,
@@ -187,7 +197,7 @@ impl Job<'_> {
             server.prepare(&mut link, *db)?;
         }
         if !self.args.skip_functions {
-            server.push_libraries(&mut link, &functions(self)?, is_resumed)?;
+            server.push_libraries(&mut link, &libraries::dump(self.source, self.stop)?, is_resumed)?;
         }
         Ok(())
     }
@@ -217,7 +227,7 @@ impl Job<'_> {
             folder.targets.collection(*db)?;
         }
         if !self.args.verify_only && !self.args.skip_functions {
-            folder.take_libraries(&functions(self)?)?;
+            folder.take_libraries(&libraries::dump(self.source, self.stop)?)?;
         }
         self.run(
             &mut Target::Folder(&mut folder),
@@ -256,7 +266,10 @@ impl Job<'_> {
             let scanner = Scanner::new(only, Position::default());
             let began_ms = Some(began_ms).filter(|_| !self.args.verify_only);
             let how = (began_ms, existing == Existing::Merge, self.found.keys);
-            let verdict = verify(&self.shared(&scanner), target, how, observer)?;
+            let mut verdict = verify(&self.shared(&scanner), target, how, observer)?;
+            if !self.args.skip_functions {
+                verdict.libraries = libraries::verify(self.source, target, self.stop, observer)?;
+            }
             is_whole &= verdict.is_good();
             said.push(of_verdict(verdict));
         }
@@ -316,6 +329,7 @@ fn of_verdict(verdict: Verdict) -> String {
         (verdict.different, "are different"),
         (verdict.surplus, "are there only"),
         (verdict.unreadable, "cannot be read"),
+        (verdict.libraries, "libraries of functions are missing or different"),
         (verdict.changed, "differ, and were in use since the copy began"),
     ] {
         if count > 0 {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::page::packed::Item;
-use crate::rdb::{Elements, Group, Hash, Object, Stream};
+use crate::rdb::{Elements, Group, Hash, Object, Stream, VectorNode, Vectors};
 
 /// Whether they are, at `now_ms`: fields that have expired by then do not count.
 pub fn are_same(one: &Object, other: &Object, now_ms: u64) -> bool {
@@ -22,8 +22,35 @@ pub fn are_same(one: &Object, other: &Object, now_ms: u64) -> bool {
         (Object::Zset(one), Object::Zset(other)) => one.len() == other.len() && scores(one) == scores(other),
         (Object::Hash(one), Object::Hash(other)) => fields(one, now_ms) == fields(other, now_ms),
         (Object::Stream(one), Object::Stream(other)) => are_same_streams(one, other),
-        _ => false,
+        (Object::Vectors(one), Object::Vectors(other)) => {
+            one.shape == other.shape && one.nodes.len() == other.nodes.len() && elements_of(one) == elements_of(other)
+        }
+        // Each by its name, so that a new type is not forgotten.
+        (
+            Object::String(_)
+            | Object::List(_)
+            | Object::Set(_)
+            | Object::Zset(_)
+            | Object::Hash(_)
+            | Object::Stream(_)
+            | Object::Vectors(_),
+            _,
+        ) => false,
     }
+}
+
+/// By name: the vector with what belongs to it, and the attributes. Who is linked to whom is the server's own affair.
+fn elements_of(vectors: &Vectors) -> BTreeMap<&[u8], impl PartialEq> {
+    let of_node = |node: &VectorNode| {
+        (
+            node.vector.clone(),
+            node.range.to_bits(),
+            node.norm.to_bits(),
+            node.attributes.clone(),
+        )
+    };
+    let nodes = vectors.nodes.iter();
+    nodes.map(|node| (node.name.as_slice(), of_node(node))).collect()
 }
 
 fn bytes(item: Item<'_>) -> Vec<u8> {
@@ -105,6 +132,7 @@ fn groups(stream: &Stream) -> BTreeMap<&[u8], impl PartialEq> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::vectors::{Quant, Shape};
 
     fn elements(all: &[&str]) -> Elements {
         let mut elements = Elements::default();
@@ -143,6 +171,41 @@ mod tests {
         assert!(!are_same(&hash(Some(0)), &hash(Some(5)), 4));
         assert!(!are_same(&hash(Some(9)), &hash(Some(8)), 1));
         assert!(!are_same(&hash(None), &hash(Some(8)), 1));
+    }
+
+    #[test]
+    fn vectors_and_attributes_belong_to_elements() {
+        let set = |dim: u32, nodes: &[(&str, u8, Option<&str>)]| {
+            let node = |(name, byte, attributes): &(&str, u8, Option<&str>)| VectorNode {
+                name: name.as_bytes().to_vec(),
+                attributes: attributes.map(|text| text.as_bytes().to_vec()),
+                vector: vec![*byte; dim as usize * 4],
+                range: 0.0,
+                norm: 1.0,
+                levels: Vec::new(),
+            };
+            Object::Vectors(Box::new(Vectors {
+                shape: Shape {
+                    quant: Quant::F32,
+                    m: 16,
+                    dim,
+                    input_dim: None,
+                },
+                last_id: 9,
+                nodes: nodes.iter().map(node).collect(),
+            }))
+        };
+        let one = set(2, &[("a", 1, None), ("b", 2, Some("{}"))]);
+        assert!(are_same(&one, &set(2, &[("b", 2, Some("{}")), ("a", 1, None)]), 0));
+        for other in [
+            set(2, &[("a", 1, None)]),
+            set(2, &[("a", 1, None), ("b", 2, None)]),
+            set(2, &[("a", 1, None), ("b", 3, Some("{}"))]),
+            set(2, &[("a", 1, None), ("c", 2, Some("{}"))]),
+            set(3, &[("a", 1, None), ("b", 2, Some("{}"))]),
+        ] {
+            assert!(!are_same(&one, &other, 0));
+        }
     }
 
     #[test]

@@ -49,12 +49,14 @@ pub struct Verdict {
     pub changed: u64,
     /// They cannot be read.
     pub unreadable: u64,
+    /// Libraries of functions that the target lacks, or has with other code.
+    pub libraries: u64,
 }
 
 impl Verdict {
     /// Whether nothing is wrong.
     pub fn is_good(&self) -> bool {
-        self.missing + self.different + self.surplus + self.unreadable == 0
+        self.missing + self.different + self.surplus + self.unreadable + self.libraries == 0
     }
 }
 
@@ -320,6 +322,9 @@ impl Check<'_, '_, '_> {
             let source = &mut self.source;
             let mut count = 0;
             let mut compare = |keys: &[Vec<u8>]| -> Outcome<()> {
+                if keys.is_empty() {
+                    return Ok(());
+                }
                 let more = absent(source, &Space::Number(db), keys)?;
                 count += more.len() as u64;
                 let room = (NAMED_MAX as usize).saturating_sub(surplus.len());
