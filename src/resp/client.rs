@@ -2,6 +2,7 @@
 //!
 //! **Invariants**
 //! - After an error in the middle of a reply the connection is of no use any more; open another.
+//! - Whatever the other side sends, a reply is bounded before it is gathered, and decoded once, when all of it is there.
 
 use redis_protocol::resp2::types::OwnedFrame as Resp2;
 use redis_protocol::resp3::types::OwnedFrame;
@@ -11,6 +12,10 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use super::measure::{Fault, Measure};
+
+/// So long is a reply at most, unless another bound is given.
+const REPLY_BYTES_MAX: usize = 64 << 20;
 const READ_BYTES: usize = 64 * 1024;
 /// Room for replies beyond this is given back.
 const KEPT_BYTES_MAX: usize = 1 << 20;
@@ -23,6 +28,8 @@ pub struct Client {
     received: Vec<u8>,
     /// So much of that has been returned.
     taken: usize,
+    /// How far the reply behind that is known.
+    measure: Measure,
     resp3: bool,
 }
 
@@ -72,6 +79,7 @@ impl Client {
             queued: Vec::new(),
             received: Vec::new(),
             taken: 0,
+            measure: Measure::default(),
             resp3: false,
         }
     }
@@ -145,15 +153,25 @@ impl Client {
         sent
     }
 
-    /// Waits for the next reply or push. A reply of many parts that comes in many reads is decoded from its start each
-    /// time; a string of any length is not.
+    /// Waits for the next reply or push, of 64 MiB at most.
     ///
     /// # Errors
-    /// As for [`call`](Self::call).
+    /// As for [`call`](Self::call); `InvalidData` with an [`Excess`] in it for a reply that has too much of something.
     pub fn receive(&mut self) -> io::Result<OwnedFrame> {
+        self.receive_at_most(REPLY_BYTES_MAX)
+    }
+
+    /// The same of a reply of so many bytes at most.
+    ///
+    /// # Errors
+    /// As for [`receive`](Self::receive).
+    pub fn receive_at_most(&mut self, bytes_max: usize) -> io::Result<OwnedFrame> {
         loop {
-            if let Some((frame, len)) = self.decode()? {
-                self.taken += len;
+            let rest = self.received.get(self.taken..).unwrap_or_default();
+            if let Some(length) = self.measure.advance(rest, bytes_max).map_err(faulty)? {
+                let frame = self.decode(rest.get(..length).unwrap_or_default())?;
+                self.measure = Measure::default();
+                self.taken += length;
                 return Ok(frame);
             }
             self.received.drain(..self.taken);
@@ -175,16 +193,15 @@ impl Client {
         }
     }
 
-    fn decode(&self) -> io::Result<Option<(OwnedFrame, usize)>> {
-        let received = self.received.get(self.taken..).unwrap_or_default();
-        if received.is_empty() {
-            return Ok(None);
-        }
-        if self.resp3 {
-            return resp3::decode::complete::decode(received).map_err(invalid);
-        }
-        let decoded = resp2::decode::decode(received).map_err(invalid)?;
-        Ok(decoded.map(|(frame, len)| (from_resp2(frame), len)))
+    fn decode(&self, reply: &[u8]) -> io::Result<OwnedFrame> {
+        let decoded = if self.resp3 {
+            resp3::decode::complete::decode(reply).map_err(invalid)?
+        } else {
+            let decoded = resp2::decode::decode(reply).map_err(invalid)?;
+            decoded.map(|(frame, length)| (from_resp2(frame), length))
+        };
+        let whole = decoded.filter(|(_, length)| *length == reply.len());
+        whole.map(|(frame, _)| frame).ok_or_else(not_understood)
     }
 }
 
@@ -202,6 +219,17 @@ const fn is_error(frame: &OwnedFrame) -> bool {
 
 fn invalid(error: redis_protocol::error::RedisProtocolError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
+fn faulty(fault: Fault) -> io::Error {
+    match fault {
+        Fault::Excess(excess) => io::Error::new(io::ErrorKind::InvalidData, excess),
+        Fault::Length => not_understood(),
+    }
+}
+
+fn not_understood() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the server does not speak the protocol")
 }
 
 /// The same reply as a frame of the newer protocol, which has a type for each of the older one's.

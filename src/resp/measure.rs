@@ -69,7 +69,9 @@ impl Measure {
     /// How long the reply is that `bytes` are the beginning of, if it is all there. Each call gives more of the same.
     pub fn advance(&mut self, bytes: &[u8], bytes_max: usize) -> Result<Option<usize>, Fault> {
         loop {
-            let Some(rest) = bytes.get(self.known..) else { return Ok(None) };
+            let Some(rest) = bytes.get(self.known..) else {
+                return Ok(None);
+            };
             while self.open.last() == Some(&0) {
                 self.open.pop();
             }
@@ -126,7 +128,7 @@ fn line_of(bytes: &[u8]) -> Result<Option<&[u8]>, Fault> {
     let looked_at = bytes.get(..LINE_BYTES_MAX + LINE_END.len()).unwrap_or(bytes);
     match memchr::memmem::find(looked_at, LINE_END) {
         Some(end) => Ok(looked_at.get(..end)),
-        None if bytes.len() > LINE_BYTES_MAX => Err(Fault::Excess(Excess::Line)),
+        None if bytes.len() >= LINE_BYTES_MAX + LINE_END.len() => Err(Fault::Excess(Excess::Line)),
         None => Ok(None),
     }
 }
@@ -162,7 +164,11 @@ mod tests {
             b"=5\r\ntxt:x\r\n",
         ] {
             let all = [reply, b"+next\r\n"].concat();
-            assert_eq!(Measure::default().advance(&all, MAX), Ok(Some(reply.len())), "{reply:?}");
+            assert_eq!(
+                Measure::default().advance(&all, MAX),
+                Ok(Some(reply.len())),
+                "{reply:?}"
+            );
             let mut measure = Measure::default();
             for end in 0..reply.len() {
                 assert_eq!(measure.advance(&reply[..end], MAX), Ok(None), "{reply:?} {end}");
@@ -178,17 +184,26 @@ mod tests {
         assert_eq!(excess(b"$990\r\n"), Ok(None));
         assert_eq!(excess(b"$1000\r\n"), fault(Excess::Bytes(MAX)));
         assert_eq!(excess(b"*2\r\n$500\r\n"), Ok(None));
-        for huge in ["$500000000000\r\n", "$9223372036854775807\r\n", "*2\r\n$-1\r\n=2000\r\n"] {
+        for huge in [
+            "$500000000000\r\n",
+            "$9223372036854775807\r\n",
+            "*2\r\n$-1\r\n=2000\r\n",
+        ] {
             assert_eq!(excess(huge.as_bytes()), fault(Excess::Bytes(MAX)), "{huge}");
         }
-        for many in ["*2147483647\r\n", "*9223372036854775807\r\n", "%1000000\r\n", "*3\r\n*1048576\r\n"] {
+        for many in [
+            "*2147483647\r\n",
+            "*9223372036854775807\r\n",
+            "%1000000\r\n",
+            "*3\r\n*1048576\r\n",
+        ] {
             assert_eq!(excess(many.as_bytes()), fault(Excess::Elements), "{many}");
         }
         assert_eq!(excess("*1\r\n".repeat(32).as_bytes()), Ok(None));
         assert_eq!(excess("*1\r\n".repeat(33).as_bytes()), fault(Excess::Depth));
         assert_eq!(excess("|1\r\n".repeat(33).as_bytes()), fault(Excess::Depth));
-        assert_eq!(excess(&b"+".repeat(LINE_BYTES_MAX)), Ok(None));
-        assert_eq!(excess(&b"+".repeat(LINE_BYTES_MAX + 1)), fault(Excess::Line));
+        assert_eq!(excess(&b"+".repeat(LINE_BYTES_MAX + 1)), Ok(None));
+        assert_eq!(excess(&b"+".repeat(LINE_BYTES_MAX + 2)), fault(Excess::Line));
         for none in ["$-2\r\n", "*x\r\n", "$\r\n", "\r\n", "$?\r\n"] {
             assert_eq!(excess(none.as_bytes()), Err(Fault::Length), "{none}");
         }

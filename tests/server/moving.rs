@@ -456,6 +456,9 @@ fn a_source_that_dies_is_waited_for_then_given_up() {
     assert!(code == 0 && said.contains("all are alike"), "{code} {said}");
 }
 
+/// So much is sent where no end is in sight.
+const FLOOD_BYTES_MAX: usize = 256 << 20;
+
 /// A server that has some keys and answers by a script.
 struct Fake {
     listener: TcpListener,
@@ -467,6 +470,8 @@ struct Fake {
     /// How many DUMPs it answers before it closes a connection, once.
     dies_after: AtomicUsize,
     asked: Mutex<BTreeSet<String>>,
+    /// What it says instead to one command: once, then the last part for as long as the other side listens.
+    instead: Mutex<Option<(&'static str, Vec<u8>, &'static [u8])>>,
 }
 
 impl Fake {
@@ -480,6 +485,7 @@ impl Fake {
             is_loading: AtomicBool::new(false),
             dies_after: AtomicUsize::new(usize::MAX),
             asked: Mutex::default(),
+            instead: Mutex::default(),
         });
         let serving = Arc::clone(&fake);
         std::thread::spawn(move || {
@@ -496,11 +502,29 @@ impl Fake {
         let mut reader = BufReader::new(stream.try_clone().expect("clone"));
         let mut writer = stream;
         while let Some(words) = request(&mut reader) {
+            if self.floods(&words, &mut writer) {
+                return;
+            }
             let Some(reply) = self.reply(&words) else { return };
             if writer.write_all(&reply).is_err() {
                 return;
             }
         }
+    }
+
+    /// Whether it has said what it says instead.
+    fn floods(&self, words: &[String], writer: &mut TcpStream) -> bool {
+        let instead = self.instead.lock().expect("no panic").clone();
+        let Some((_, first, more)) = instead.filter(|(command, ..)| words.first().is_some_and(|word| word == command))
+        else {
+            return false;
+        };
+        let mut is_sent = writer.write_all(&first).is_ok();
+        let more = more.repeat(4096);
+        for _ in 0..FLOOD_BYTES_MAX / more.len().max(1) {
+            is_sent = is_sent && writer.write_all(&more).is_ok();
+        }
+        true
     }
 
     fn reply(&self, words: &[String]) -> Option<Vec<u8>> {
@@ -611,6 +635,65 @@ fn what_cannot_be_read_is_named_and_the_rest_goes_on() {
         }
     }
     assert_eq!(target.connect().call(&["GET", "good"]), Value::bulk("text"));
+}
+
+#[test]
+fn a_source_that_says_too_much_is_not_listened_to() {
+    let (fake, from) = Fake::start(payloads());
+    let home = home();
+    let huge = "is longer than 67108864 bytes";
+    for (command, first, more, why) in [
+        (
+            "CLIENT",
+            &b""[..],
+            &b"*1\r\n"[..],
+            "connecting: a reply is nested deeper than 32",
+        ),
+        ("INFO", b"$500000000000\r\n", b"bytes and more of them", huge),
+        (
+            "INFO",
+            b"+",
+            b"text without end",
+            "a line of a reply is longer than 65536 bytes",
+        ),
+        (
+            "TIME",
+            b"*2147483647\r\n",
+            b":1\r\n",
+            "INFO: a reply has more than 1048576 elements",
+        ),
+        (
+            "SCAN",
+            b"*2\r\n$1\r\n0\r\n*1048577\r\n",
+            b"$1\r\na\r\n",
+            "SCAN: a reply has more than",
+        ),
+        ("SCAN", b"*2\r\n$1\r\n0\r\n*1000\r\n", b"$60000000\r\n", huge),
+        (
+            "DUMP",
+            b"$536880000\r\n",
+            b"bytes",
+            "DUMP: a reply is longer than 536871936 bytes",
+        ),
+        ("PEXPIRETIME", b"-ERR", b" and so on", "a line of a reply is longer"),
+    ] {
+        *fake.instead.lock().expect("no panic") = Some((command, first.to_vec(), more));
+        let begun = Instant::now();
+        let arguments = ["--from", &from, "--data-dir", "data", "--skip-functions"];
+        let (code, said) = run(home.path(), &arguments);
+        assert!(code == 1 && said.contains(why), "{command}: {code} {said}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{command}: {:?}",
+            begun.elapsed()
+        );
+    }
+    *fake.instead.lock().expect("no panic") = None;
+    fails(
+        home.path(),
+        &["--from", &from, "--data-dir", "data", "--skip-functions"],
+        "copied 1 keys",
+    );
 }
 
 #[test]

@@ -15,6 +15,8 @@ const WINDOW_KEYS_MAX: usize = 256;
 const WINDOW_KEYS_FIRST: usize = 16;
 /// So much is sent before replies are read: it fits into the buffers of sockets, so that nobody waits for the other.
 const REQUEST_BYTES_MAX: usize = 32 << 10;
+/// What servers take as a value, with what belongs to its reply.
+const PAYLOAD_BYTES_MAX: usize = (512 << 20) + 1024;
 /// What a payload ends with: its version and a checksum.
 pub const FOOTER_BYTES: usize = 10;
 
@@ -113,7 +115,7 @@ impl Fetcher {
             // An error: the policy has changed, or the key is gone, or it may not be asked. All else is as important.
             Uses::Idle | Uses::Frequency => number(&client.receive()?).and_then(|usage| u64::try_from(usage).ok()),
         };
-        let (payload, time) = (client.receive()?, client.receive()?);
+        let (payload, time) = (client.receive_at_most(PAYLOAD_BYTES_MAX)?, client.receive()?);
         for reply in [&payload, &time] {
             if let Some(text) = error_of(reply) {
                 return Err(Trouble::of_reply(text));

@@ -17,7 +17,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use super::error::LiveError;
 use super::interrupt::Stop;
 use crate::config::server_url::ServerUrl;
-use crate::resp::{Client, Stream};
+use crate::resp::{Client, Excess, Stream};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// A server that says nothing for so long is taken to be dead.
@@ -268,7 +268,7 @@ impl<'a> Link<'a> {
                 Ok(conn) => (doing, work(conn)),
                 Err(trouble) => ("connecting", Err(trouble)),
             };
-            let (why, is_gone) = match outcome {
+            let (why, is_final) = match outcome {
                 Ok(done) => {
                     self.endpoint.has_answered.store(true, Ordering::Relaxed);
                     return Ok(done);
@@ -284,12 +284,12 @@ impl<'a> Link<'a> {
                     return Err(LiveError::Refused { server, doing, text });
                 }
                 Err(Trouble::Later(text)) => (text, false),
-                Err(Trouble::Lost(error)) => (said(&error), true),
+                Err(Trouble::Lost(error)) if is_excess(&error) => (said(&error), true),
+                Err(Trouble::Lost(error)) => (said(&error), !self.endpoint.has_answered.load(Ordering::Relaxed)),
             };
             self.conn = None;
             let since: Instant = *away_since.get_or_insert_with(Instant::now);
-            let is_new = is_gone && !self.endpoint.has_answered.load(Ordering::Relaxed);
-            if is_new || since.elapsed() >= self.endpoint.patience {
+            if is_final || since.elapsed() >= self.endpoint.patience {
                 let server = self.endpoint.url.to_string();
                 return Err(LiveError::Lost { server, doing, why });
             }
@@ -297,6 +297,11 @@ impl<'a> Link<'a> {
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }
+}
+
+/// Whether a reply was too much, as the next one would be.
+fn is_excess(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Excess>())
 }
 
 /// A timeout of a socket is told by an error that says something else.
