@@ -17,8 +17,11 @@ const LINE_END: &[u8; 2] = b"\r\n";
 /// What a reply has too much of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
+    /// Levels of nesting.
     Depth,
+    /// Bytes of a line.
     Line,
+    /// Elements of its arrays.
     Elements,
     /// More bytes than this.
     Bytes(usize),

@@ -203,6 +203,9 @@ fn work(
         lane.fetcher.fetch(conn, &space, &task.keys, |key, value| {
             match (value, way) {
                 (None, _) => part.counts.vanished += 1,
+                (Some(Value { refused: Some(why), .. }), _) => {
+                    part.unreadable.push(format!("{}: {why}", named(part.db, key)));
+                }
                 (Some(value), Way::Decode(thresholds)) => decode(&mut part, key, value, thresholds, uses),
                 (Some(value), Way::Push(_)) => {
                     part.bytes += key.len() + value.payload.len();

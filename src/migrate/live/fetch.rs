@@ -4,7 +4,7 @@
 
 use redis_protocol::resp3::types::OwnedFrame;
 
-use super::link::{Conn, Space, Trouble, error_of};
+use super::link::{Conn, FULL, Space, Trouble, error_of};
 use super::scan::bytes_of;
 use crate::rdb::{self, Object, RestoreError};
 use crate::resp::Client;
@@ -43,10 +43,22 @@ impl Uses {
 #[derive(Debug)]
 pub struct Value {
     pub payload: Vec<u8>,
+    /// Why there is no payload: the server has none of this one key.
+    pub refused: Option<String>,
     /// Unix milliseconds.
     pub expires_at_ms: Option<u64>,
     /// Seconds without use, or the counter of uses, as was asked.
     pub usage: Option<u64>,
+}
+
+impl Value {
+    /// What it is, or why that cannot be told.
+    pub fn object(&self) -> Result<Object, String> {
+        match &self.refused {
+            Some(text) => Err(text.clone()),
+            None => decode(&self.payload),
+        }
+    }
 }
 
 /// Asks for values.
@@ -116,7 +128,11 @@ impl Fetcher {
             Uses::Idle | Uses::Frequency => number(&client.receive()?).and_then(|usage| u64::try_from(usage).ok()),
         };
         let (payload, time) = (client.receive_at_most(PAYLOAD_BYTES_MAX)?, client.receive()?);
-        for reply in [&payload, &time] {
+        let refused = error_of(&payload).filter(|text| is_of_one_key(text)).map(str::to_owned);
+        for reply in [Some(&payload).filter(|_| refused.is_none()), Some(&time)]
+            .into_iter()
+            .flatten()
+        {
             if let Some(text) = error_of(reply) {
                 return Err(Trouble::of_reply(text));
             }
@@ -130,13 +146,22 @@ impl Fetcher {
         if payload == OwnedFrame::Null {
             return Ok(None);
         }
-        let payload = bytes_of(payload).ok_or_else(|| Trouble::strange("DUMP"))?;
+        let payload = match refused {
+            Some(_) => Vec::new(),
+            None => bytes_of(payload).ok_or_else(|| Trouble::strange("DUMP"))?,
+        };
         Ok(Some(Value {
             payload,
+            refused: refused.map(|text| format!("DUMP is refused: {text}")),
             expires_at_ms,
             usage,
         }))
     }
+}
+
+/// Whether an error is about the value that was asked for, and the rest may be had.
+fn is_of_one_key(text: &str) -> bool {
+    text.starts_with("ERR ") && !text.starts_with("ERR unknown command") && text != FULL
 }
 
 /// The number that a reply is.

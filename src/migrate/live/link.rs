@@ -4,6 +4,7 @@
 //! - What runs again after a loss must not mind that parts of it were done.
 //! - A server that was never reached is not waited for, but for one that says it is loading.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -20,13 +21,16 @@ use crate::config::server_url::ServerUrl;
 use crate::resp::{Client, Excess, Stream};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// A server that says nothing for so long is taken to be dead.
+/// A server that says nothing for half as long as it may be away is taken to be dead, within these bounds.
+const SILENCE_MIN: Duration = Duration::from_secs(2);
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// How often who waits for it looks whether all is to end.
+const LOOK: Duration = Duration::from_millis(200);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// First words of errors that pass.
 const PASSING: [&str; 4] = ["LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN"];
-const FULL: &str = "ERR max number of clients reached";
+pub const FULL: &str = "ERR max number of clients reached";
 
 /// Why something failed.
 #[derive(Debug)]
@@ -83,6 +87,12 @@ pub struct Endpoint {
     pub has_answered: AtomicBool,
 }
 
+impl Endpoint {
+    fn silence_max(&self) -> Duration {
+        (self.patience / 2).clamp(SILENCE_MIN, SILENCE_MAX)
+    }
+}
+
 /// What a client can select.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Space {
@@ -102,8 +112,8 @@ pub struct Conn {
 }
 
 impl Conn {
-    fn open(endpoint: &Endpoint) -> Result<Self, Trouble> {
-        let client = Client::over(stream(endpoint)?);
+    fn open(endpoint: &Endpoint, stop: &Stop) -> Result<Self, Trouble> {
+        let client = Client::over(stream(endpoint, stop)?);
         let mut conn = Self {
             client,
             selected: None,
@@ -181,7 +191,66 @@ pub fn field<'t>(info: &'t str, name: &str) -> Option<&'t str> {
     lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
 }
 
-struct TlsStream(StreamOwned<ClientConnection, TcpStream>);
+/// A socket whose other side may be silent for some time only, and that is left when all is to end, even if bytes come.
+struct Socket {
+    inner: TcpStream,
+    stop: Stop,
+    silence_max: Cell<Option<Duration>>,
+}
+
+impl Socket {
+    fn new(inner: TcpStream, stop: &Stop, silence_max: Duration) -> io::Result<Self> {
+        inner.set_nodelay(true)?;
+        Stream::set_timeout(&inner, Some(LOOK))?;
+        Ok(Self {
+            inner,
+            stop: stop.clone(),
+            silence_max: Cell::new(Some(silence_max)),
+        })
+    }
+
+    fn wait(&self, mut act: impl FnMut(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        let begun = Instant::now();
+        loop {
+            if self.stop.is_set() {
+                return Err(io::Error::other("interrupted"));
+            }
+            match act(&self.inner) {
+                Err(error) if is_timeout(&error) => {
+                    if self.silence_max.get().is_some_and(|max| begun.elapsed() >= max) {
+                        return Err(error);
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+impl io::Read for Socket {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.wait(|mut socket| socket.read(out))
+    }
+}
+
+impl io::Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.wait(|mut socket| socket.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Socket {
+    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.silence_max.set(timeout);
+        Ok(())
+    }
+}
+
+struct TlsStream(StreamOwned<ClientConnection, Socket>);
 
 impl io::Read for TlsStream {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
@@ -205,20 +274,18 @@ impl Stream for TlsStream {
     }
 }
 
-fn stream(endpoint: &Endpoint) -> io::Result<Box<dyn Stream>> {
+fn stream(endpoint: &Endpoint, stop: &Stop) -> io::Result<Box<dyn Stream>> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in endpoint.url.socket().to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT_MAX) {
-            Ok(socket) => return prepared(socket, endpoint),
+        match TcpStream::connect_timeout(&address, CONNECT_MAX.min(endpoint.silence_max())) {
+            Ok(socket) => return prepared(Socket::new(socket, stop, endpoint.silence_max())?, endpoint),
             Err(error) => failure = error,
         }
     }
     Err(failure)
 }
 
-fn prepared(socket: TcpStream, endpoint: &Endpoint) -> io::Result<Box<dyn Stream>> {
-    socket.set_nodelay(true)?;
-    Stream::set_timeout(&socket, Some(SILENCE_MAX))?;
+fn prepared(socket: Socket, endpoint: &Endpoint) -> io::Result<Box<dyn Stream>> {
     let Some(config) = &endpoint.tls else {
         return Ok(Box::new(socket));
     };
@@ -246,7 +313,7 @@ impl<'a> Link<'a> {
     fn conn(&mut self) -> Result<&mut Conn, Trouble> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => Conn::open(self.endpoint)?,
+            None => Conn::open(self.endpoint, self.stop)?,
         };
         Ok(self.conn.insert(conn))
     }
@@ -260,14 +327,16 @@ impl<'a> Link<'a> {
         doing: &'static str,
         mut work: impl FnMut(&mut Conn) -> Result<T, Trouble>,
     ) -> Result<T, LiveError> {
-        let mut away_since = None;
+        let mut away_since: Option<Instant> = None;
         let mut pause = PAUSE_MIN;
         loop {
             self.stop.check()?;
+            let asked_at = Instant::now();
             let (doing, outcome) = match self.conn() {
                 Ok(conn) => (doing, work(conn)),
                 Err(trouble) => ("connecting", Err(trouble)),
             };
+            let is_silent = matches!(&outcome, Err(Trouble::Lost(error)) if is_timeout(error));
             let (why, is_final) = match outcome {
                 Ok(done) => {
                     self.endpoint.has_answered.store(true, Ordering::Relaxed);
@@ -288,7 +357,18 @@ impl<'a> Link<'a> {
                 Err(Trouble::Lost(error)) => (said(&error), !self.endpoint.has_answered.load(Ordering::Relaxed)),
             };
             self.conn = None;
-            let since: Instant = *away_since.get_or_insert_with(Instant::now);
+            self.stop.check()?;
+            // It was away for as long as it was silent.
+            let silence = if is_silent {
+                self.endpoint.silence_max()
+            } else {
+                Duration::ZERO
+            };
+            let since = *away_since.get_or_insert_with(|| {
+                Instant::now()
+                    .checked_sub(silence)
+                    .map_or(asked_at, |since| since.max(asked_at))
+            });
             if is_final || since.elapsed() >= self.endpoint.patience {
                 let server = self.endpoint.url.to_string();
                 return Err(LiveError::Lost { server, doing, why });
@@ -306,8 +386,13 @@ fn is_excess(error: &io::Error) -> bool {
 
 /// A timeout of a socket is told by an error that says something else.
 fn said(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it does not answer".to_owned(),
-        _ => error.to_string(),
+    if is_timeout(error) {
+        "it does not answer".to_owned()
+    } else {
+        error.to_string()
     }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

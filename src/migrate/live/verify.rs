@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::copy::Target;
 use super::error::LiveError;
-use super::fetch::{Fetcher, Uses, Value, decode, named, number};
+use super::fetch::{Fetcher, Uses, Value, named, number};
 use super::folder::{Folder, Seen};
 use super::link::{Conn, Link, Space, Trouble, error_of};
 use super::pool::{News, Outlet, Shared, pull};
@@ -165,7 +165,7 @@ fn look_at_server(server: &ServerTarget<'_>, link: &mut Link<'_>, db: u64, keys:
     link.run("DUMP", |conn| {
         seen.clear();
         Fetcher::new(Uses::Ignored).fetch(conn, &space, keys, |_, value| {
-            let found = value.and_then(|value| Some((decode(&value.payload).ok()?, value.expires_at_ms)));
+            let found = value.and_then(|value| Some((value.object().ok()?, value.expires_at_ms)));
             seen.push(found);
             Ok(())
         })
@@ -190,7 +190,7 @@ impl Check<'_, '_, '_> {
         let seen = self.side.look(batch.db, &keys)?;
         for ((key, value), seen) in batch.items.iter().zip(&seen) {
             self.verdict.compared += 1;
-            match decode(&value.payload) {
+            match value.object() {
                 Err(why) => {
                     self.verdict.unreadable += 1;
                     let place = named(batch.db, key);
@@ -267,7 +267,7 @@ impl Check<'_, '_, '_> {
             let digest = digest(&value);
             suspect.is_changing |= digest != suspect.digest;
             suspect.digest = digest;
-            let object = decode(&value.payload).ok();
+            let object = value.object().ok();
             if !object.is_some_and(|object| is_same(&object, value.expires_at_ms, seen)) {
                 left.push(suspect);
             }
