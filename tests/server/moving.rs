@@ -522,6 +522,9 @@ fn a_key_that_the_source_does_not_give_is_named_and_the_rest_goes_on() {
 /// So much is sent where no end is in sight.
 const FLOOD_BYTES_MAX: usize = 256 << 20;
 
+/// The command that is answered otherwise, with what first, and what again and again.
+type Instead = (&'static str, Vec<u8>, &'static [u8]);
+
 /// A server that has some keys and answers by a script.
 struct Fake {
     listener: TcpListener,
@@ -534,7 +537,7 @@ struct Fake {
     dies_after: AtomicUsize,
     asked: Mutex<BTreeSet<String>>,
     /// What it says instead to one command: once, then the last part for as long as the other side listens.
-    instead: Mutex<Option<(&'static str, Vec<u8>, &'static [u8])>>,
+    instead: Mutex<Option<Instead>>,
 }
 
 impl Fake {
