@@ -9,7 +9,7 @@ use super::ids::CollectionId;
 use super::scope::Scope;
 use super::tracking::{Space, Tracking};
 use super::undo::{Telling, What};
-use super::watch::Cause;
+use super::watch::{Cause, WatchFlag};
 use super::worker::Kit;
 
 impl Engine {
@@ -60,6 +60,13 @@ impl Scope<'_> {
         if self.engine.tracking().is_on() {
             self.engine.note_stale(self.worker, collection.id(), key, Cause::Write);
         }
+    }
+
+    /// Has `flag` raised when `key`, one of the scope's and not dead, changes; until it is taken out of the shard's table.
+    pub fn watch(&mut self, collection: &Collection, key: &[u8], flag: &WatchFlag) {
+        collection.note_interest();
+        let located = self.key(collection, key);
+        self.with_state(collection, located, |state, _| state.watches.add(key, flag, false));
     }
 
     /// A client has read these keys of the scope's, and is told when one of them changes.

@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::thread;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::in_memory;
 use crate::support::{Conn, Server, Value};
@@ -148,50 +150,161 @@ fn what_is_wrong_is_said_as_in_redis_and_nothing_is_deleted() {
     assert!(call(&mut here, &line(port, "a 0 1000")).is_error());
 }
 
-/// A server that takes all, and answers the last request only when it is told to.
-fn slow_target(listener: TcpListener, go: std::sync::mpsc::Receiver<()>) {
-    let (mut stream, _) = listener.accept().unwrap();
-    let mut buffer = [0; 4096];
-    let _ = stream.read(&mut buffer).unwrap();
-    stream.write_all(b"+OK\r\n").unwrap();
-    let _ = stream.read(&mut buffer).unwrap();
-    go.recv().unwrap();
-    stream.write_all(b"+OK\r\n").unwrap();
+/// A server that takes all, answers at once what comes first, and the rest when it is told to.
+fn slow_target(listener: TcpListener, go: Receiver<()>, answers: [&'static [u8]; 2]) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut buffer = [0; 4096];
+        let _ = stream.read(&mut buffer).unwrap();
+        stream.write_all(answers[0]).unwrap();
+        let _ = stream.read(&mut buffer).unwrap();
+        let _ = go.recv();
+        let _ = stream.write_all(answers[1]);
+    })
 }
 
-#[test]
-fn others_go_on_and_a_key_that_changes_meanwhile_stays() {
-    for (change, is_kept) in [
-        ("SET a other", true),
-        ("EXPIRE a 100", true),
-        ("DEL a", false),
-        ("SET b 1", false),
-    ] {
+/// A MIGRATE of `a` that waits for the other server.
+struct Move {
+    mover: Conn,
+    target: JoinHandle<()>,
+    go: Sender<()>,
+}
+
+impl Move {
+    fn begin(server: &Server, answers: [&'static [u8]; 2]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (go, wait) = std::sync::mpsc::channel();
-        let target = thread::spawn(move || slow_target(listener, wait));
-        // One worker: it must not stand still.
-        let server = Server::lokikv(&["wal.enabled=no", "server.workers=1"]);
-        let (mut mover, mut other) = (server.connect(), server.connect());
-        call(&mut other, "SET a 1");
+        let (go, wait) = channel();
+        let target = slow_target(listener, wait, answers);
+        let mut mover = server.connect();
         let words = ["MIGRATE", "127.0.0.1", &port.to_string(), "a", "0", "10000"];
         mover.send(&words).unwrap();
         // It has been read by the time the other server knows of it.
-        while call(&mut other, "INFO clients").is_error() {}
-        thread::sleep(std::time::Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(100));
+        Self { mover, target, go }
+    }
+
+    /// The other server answers: what the client is told.
+    fn end(mut self) -> String {
+        self.go.send(()).unwrap();
+        let answer = self.mover.recv().unwrap().value.text();
+        self.target.join().unwrap();
+        answer
+    }
+}
+
+const OKS: [&[u8]; 2] = [b"+OK\r\n"; 2];
+const CHANGED: &str = "ERR Key 'a' has changed while it was migrated, and was not deleted";
+
+#[test]
+fn others_go_on_and_a_key_that_changes_meanwhile_stays() {
+    // One worker: it must not stand still.
+    let server = Server::lokikv(&["wal.enabled=no", "server.workers=1", "checkpoint.interval_s=0"]);
+    let mut other = server.connect();
+    for (change, answer, is_kept) in [
+        ("SET a other", CHANGED, true),
+        ("EXPIRE a 100", CHANGED, true),
+        // The same value, written anew: so it is where the other server is this one.
+        ("SET a 1", CHANGED, true),
+        ("DEL a", CHANGED, false),
+        ("RENAME a b", CHANGED, false),
+        ("FLUSHALL", CHANGED, false),
+        ("SWAPDB 0 1", CHANGED, false),
+        ("SET b 1", "OK", false),
+        ("GET a", "OK", false),
+    ] {
+        call(&mut other, "FLUSHALL");
+        call(&mut other, "SET a 1");
+        let moved = Move::begin(&server, OKS);
         call(&mut other, change);
-        go.send(()).unwrap();
-        let answer = mover.recv().unwrap().value.text();
-        target.join().unwrap();
-        if is_kept {
-            assert_eq!(
-                answer,
-                "ERR Key 'a' has changed while it was migrated, and was not deleted"
-            );
-        } else {
-            assert_eq!(answer, "OK");
-        }
+        assert_eq!(moved.end(), answer, "{change}");
         assert_eq!(call(&mut other, "EXISTS a").int(), Some(i64::from(is_kept)), "{change}");
     }
+    // Its last element is taken.
+    call(&mut other, "RPUSH a x");
+    let moved = Move::begin(&server, OKS);
+    call(&mut other, "LPOP a");
+    assert_eq!(moved.end(), CHANGED);
+    // Its time comes: it goes there as here.
+    call(&mut other, "SET a 1 PX 150");
+    let moved = Move::begin(&server, OKS);
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(moved.end(), "OK");
+}
+
+#[test]
+fn only_the_one_answer_of_success_is_taken_for_it() {
+    const OK: &[u8] = b"+OK\r\n";
+    const STRANGE: [&[u8]; 7] = [
+        b":1\r\n",
+        b"\x00garbage\r\n",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"+QUEUED\r\n",
+        b"+OK \r\n",
+        b"$2\r\nOK\r\n",
+        b"+OK\n",
+    ];
+    let server = in_memory();
+    let mut other = server.connect();
+    call(&mut other, "SET a 1");
+    for answers in STRANGE.iter().flat_map(|strange| [[*strange, OK], [OK, *strange]]) {
+        let moved = Move::begin(&server, answers);
+        let answer = moved.end();
+        assert_eq!(
+            answer, "IOERR error or timeout reading to target instance",
+            "{answers:?}"
+        );
+        assert_eq!(call(&mut other, "GET a").text(), "1", "{answers:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_moved_to_where_it_is_stays() {
+    let server = in_memory();
+    let port = server.port();
+    let mut here = server.connect();
+    call(&mut here, "SET a 1");
+    let line = format!("MIGRATE 127.0.0.1 {port} a 0 1000 REPLACE");
+    says(&mut here, &[(&line, CHANGED), ("GET a", "1")]);
+}
+
+#[test]
+fn a_key_is_not_deleted_while_writes_are_paused() {
+    let server = in_memory();
+    let mut other = server.connect();
+    call(&mut other, "SET a 1");
+    let mut moved = Move::begin(&server, OKS);
+    call(&mut other, "CLIENT PAUSE 60000 WRITE");
+    moved.go.send(()).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    says(&mut other, &[("EXISTS a", "1"), ("CLIENT UNPAUSE", "OK")]);
+    assert_eq!(moved.mover.recv().unwrap().value.text(), "OK");
+    says(&mut other, &[("EXISTS a", "0")]);
+}
+
+#[test]
+fn clients_that_leave_take_no_place_from_others() {
+    let (server, to) = (in_memory(), in_memory());
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mute, port) = (silent.local_addr().unwrap().port(), to.port());
+    let mut other = server.connect();
+    call(&mut other, "SET a 1");
+    let waiting: Vec<Conn> = (0..64)
+        .map(|_| {
+            let mut mover = server.connect();
+            mover
+                .send(&["MIGRATE", "127.0.0.1", &mute.to_string(), "a", "0", "60000"])
+                .unwrap();
+            mover
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(200));
+    let line = format!("MIGRATE 127.0.0.1 {port} a 0 200");
+    says(
+        &mut other,
+        &[(&line, "IOERR error or timeout writing to target instance")],
+    );
+    drop(waiting);
+    thread::sleep(Duration::from_millis(200));
+    says(&mut other, &[(&line, "OK"), ("EXISTS a", "0")]);
 }

@@ -60,6 +60,26 @@ const REQUESTS: &[(&str, &str)] = &[
         "CONFIG SET tls-client-key-file-pass hush",
         "CONFIG SET tls-client-key-file-pass (redacted)",
     ),
+    (
+        "MIGRATE 127.0.0.1 x k 0 10 COPY AUTH hush",
+        "MIGRATE 127.0.0.1 x k 0 10 COPY AUTH (redacted)",
+    ),
+    (
+        "migrate 127.0.0.1 x k 0 10 auth2 hush hush replace keys",
+        "migrate 127.0.0.1 x k 0 10 auth2 (redacted) (redacted) replace keys",
+    ),
+    (
+        "MIGRATE 127.0.0.1 x k 0 AUTH hush BAD",
+        "MIGRATE 127.0.0.1 x k 0 AUTH (redacted) BAD",
+    ),
+    (
+        "MIGRATE 127.0.0.1 x k 0 10 AUTH2 hush",
+        "MIGRATE 127.0.0.1 x k 0 10 AUTH2 (redacted)",
+    ),
+    (
+        "MIGRATE 127.0.0.1 x k 0 10 KEYS AUTH plain",
+        "MIGRATE 127.0.0.1 x k 0 10 KEYS AUTH plain",
+    ),
     ("CONFIG GET requirepass", "CONFIG GET requirepass"),
     ("SET requirepass plain", "SET requirepass plain"),
 ];

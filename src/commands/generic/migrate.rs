@@ -1,10 +1,12 @@
 //! MIGRATE: keys are sent to another server, and deleted here once it has them.
 //!
 //! The values are read under the locks of all the keys at once; the connection then waits for the other server, and no
-//! one else does. A key is deleted only if it is still what was sent: one that has changed meanwhile stays, and the
-//! client is told.
+//! one else does. The keys are watched meanwhile: one that has been written or removed is left alone, and the client is
+//! told. Values are not compared: the other server may be this one, which has written the same value anew.
 //!
-//! **Invariant:** a key is gone from here only after the other server has answered that it has it.
+//! **Invariants**
+//! - A key is gone from here only after the other server has answered that it has it.
+//! - What was read is watched until the batch is dropped, whichever way the command ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +17,14 @@ use crate::commands::error::{CmdError, shown};
 use crate::commands::flow::{Flow, LateCx, LateReply, Waiting};
 use crate::commands::spec::{Group, Handler, KeySpec, Maintenance, Spec, Support, flag, key_at, keys_behind};
 use crate::commands::value::int_arg;
-use crate::engine::Engine;
 use crate::engine::ids::DatabaseId;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
-use crate::engine::worker::Worker;
+use crate::engine::watch::WatchFlag;
+use crate::engine::worker::{Worker, unix_ms};
 use crate::rdb;
 use crate::resp::{Args, Reply};
+use crate::state::Server;
 
 /// What payloads may have together.
 const BYTES_MAX: usize = 1 << 30;
@@ -43,6 +46,7 @@ pub(super) const MIGRATE: Spec = Spec {
     complexity: "This command actually executes a DUMP+DEL in the source instance, and a RESTORE in the target instance. See the pages of these commands for time complexity. Also an O(N) data transfer between the two instances is performed.",
     syntax: "host port <key | \"\"> destination-db timeout [COPY] [REPLACE] [AUTH password | AUTH2 username password] [KEYS key [key ...]]",
     support: Support::Partial("not in transactions and scripts: it waits for the other server (D57)"),
+    is_secret: is_login,
     ..Spec::new(
         "migrate",
         Group::Generic,
@@ -51,34 +55,47 @@ pub(super) const MIGRATE: Spec = Spec {
     )
 };
 
+/// Whether argument `at` is a user or a password; also of requests that [`Options::parse`] refuses.
+fn is_login(args: Args<'_>, at: usize) -> bool {
+    // The timeout may have been forgotten.
+    let mut option_at = 5;
+    while option_at < at {
+        let option = args.get(option_at).unwrap_or_default();
+        let values = if option.eq_ignore_ascii_case(b"AUTH") {
+            1
+        } else if option.eq_ignore_ascii_case(b"AUTH2") {
+            2
+        } else if option.eq_ignore_ascii_case(b"KEYS") {
+            return false;
+        } else {
+            0
+        };
+        if at <= option_at + values {
+            return true;
+        }
+        option_at += 1 + values;
+    }
+    false
+}
+
 fn migrate(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let options = Options::parse(args)?;
     let (client, database) = (cx.client.handle.id, cx.client.database);
-    let server = Arc::clone(cx.server);
-    let sent = read(&server.engine, cx.worker, database, &options)?;
-    if sent.is_empty() {
+    let batch = read(cx.server, cx.worker, database, &options)?;
+    if batch.sent.is_empty() {
         reply.simple("NOKEY");
         return Ok(Flow::Done);
     }
-    let Options {
-        target,
-        is_copy,
-        is_replace,
-        ..
-    } = options;
-    Ok(Flow::Later(Box::pin(async move {
+    // A client that leaves is not waited for: its keys stay.
+    Ok(Flow::Blocked(Box::pin(async move {
         let mut there = Vec::new();
-        let outcome = send(target, &sent, is_replace, &mut there).await;
+        let outcome = send(options.target, &batch.sent, options.is_replace, &mut there).await;
+        let deletes = !options.is_copy && there.contains(&true);
+        if deletes {
+            wait_until_writes_go_on(&batch.server).await;
+        }
         let late: LateReply = Box::new(move |late, reply| {
-            let delivered = sent
-                .into_iter()
-                .zip(there)
-                .filter_map(|(sent, is_there)| is_there.then_some(sent));
-            let delivered: Vec<Sent> = delivered.collect();
-            let changed = match is_copy || delivered.is_empty() {
-                true => None,
-                false => delete(late, client, database, &delivered),
-            };
+            let changed = deletes.then(|| delete(late, client, &batch, &there)).flatten();
             match outcome.err().or(changed) {
                 None => reply.ok(),
                 Some(error) => {
@@ -90,6 +107,14 @@ fn migrate(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Res
         });
         Ok(late)
     })))
+}
+
+/// The deletion is a write, which CLIENT PAUSE holds back as any other.
+async fn wait_until_writes_go_on(server: &Server) {
+    let pause = &server.pause;
+    while pause.holds(true, unix_ms()) || pause.is_before_the_end() {
+        pause.wait(unix_ms()).await;
+    }
 }
 
 struct Options {
@@ -158,36 +183,79 @@ impl Options {
 }
 
 /// A key as it is sent.
-#[derive(PartialEq, Eq)]
 struct Sent {
     key: Vec<u8>,
     payload: Vec<u8>,
     expire_at_ms: Option<u64>,
     at_ms: u64,
+    /// Raised when the key changes.
+    flag: WatchFlag,
+}
+
+/// Keys that are sent together, and watched meanwhile. It must be dropped outside of a pass.
+struct Batch {
+    server: Arc<Server>,
+    /// The gate's cell of the connection's worker.
+    cell: usize,
+    database: DatabaseId,
+    sent: Vec<Sent>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let engine = &self.server.engine;
+        let _pass = engine.gate().enter(self.cell);
+        // A collection that was dropped has taken its tables with it.
+        let Some(slot) = engine.registry().slot(self.database).cloned() else {
+            return;
+        };
+        for Sent { key, flag, .. } in &self.sent {
+            let shard = slot.collection.shard_of(slot.collection.key(key).hash);
+            if let Some(shard) = slot.collection.shard_if_any(shard) {
+                shard.lock().watches.remove(key, flag);
+            }
+        }
+    }
 }
 
 /// What there is of the keys, all at one moment.
-fn read(engine: &Engine, worker: &mut Worker, database: DatabaseId, options: &Options) -> Result<Vec<Sent>, CmdError> {
+fn read(server: &Arc<Server>, worker: &mut Worker, database: DatabaseId, options: &Options) -> Result<Batch, CmdError> {
+    let mut batch = Batch {
+        server: Arc::clone(server),
+        cell: worker.cell(),
+        database,
+        sent: Vec::new(),
+    };
+    let engine = &server.engine;
     let _pass = worker.enter(engine);
     let Some(slot) = engine.registry().slot(database).cloned() else {
-        return Ok(Vec::new());
+        return Ok(batch);
     };
     let keys = || options.keys.iter().map(Vec::as_slice);
     let mut scope = Scope::for_keys(engine, worker, &slot.collection, keys());
-    let mut txn = Txn::new(&mut scope, &slot.collection, false);
+    let sent = look_at_all(&mut Txn::new(&mut scope, &slot.collection, false), keys())?;
+    // Behind the look, which may have removed what was dead.
+    for sent in &sent {
+        scope.watch(&slot.collection, &sent.key, &sent.flag);
+    }
+    batch.sent = sent;
+    Ok(batch)
+}
+
+fn look_at_all<'k>(txn: &mut Txn<'_, '_>, keys: impl Iterator<Item = &'k [u8]>) -> Result<Vec<Sent>, CmdError> {
     let mut bytes = 0_usize;
-    let mut sent = Vec::new();
-    for key in keys() {
-        let Some(found) = look(&mut txn, key)? else { continue };
-        bytes = bytes.saturating_add(found.payload.len());
+    let mut all = Vec::new();
+    for key in keys {
+        let Some(sent) = look(txn, key)? else { continue };
+        bytes = bytes.saturating_add(sent.payload.len());
         if bytes > BYTES_MAX {
             return Err(CmdError::text(
                 "ERR the keys are too large to be migrated in one command",
             ));
         }
-        sent.push(found);
+        all.push(sent);
     }
-    Ok(sent)
+    Ok(all)
 }
 
 fn look(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<Option<Sent>, CmdError> {
@@ -200,6 +268,7 @@ fn look(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<Option<Sent>, CmdError> {
         payload: rdb::dump(&object),
         expire_at_ms,
         at_ms,
+        flag: WatchFlag::default(),
     }))
 }
 
@@ -222,38 +291,51 @@ async fn send(target: Target, sent: &[Sent], is_replace: bool, there: &mut Vec<b
     refused.map_or(Ok(()), Err)
 }
 
-/// Deletes keys that are still what was sent; what is said if some are not.
-fn delete(late: &mut LateCx<'_>, client: u64, database: DatabaseId, sent: &[Sent]) -> Option<CmdError> {
-    let engine = &late.server.engine;
+/// Deletes the keys that are `there` and have not changed; what is said if some have.
+fn delete(late: &mut LateCx<'_>, client: u64, batch: &Batch, there: &[bool]) -> Option<CmdError> {
     let worker = &mut *late.worker.borrow_mut();
     worker.refresh_clock();
+    let delivered = batch.sent.iter().zip(there).filter(|(_, is_there)| **is_there);
+    let delivered: Vec<&Sent> = delivered.map(|(sent, _)| sent).collect();
     let acting = worker.told.set_acting(client);
-    let mut changed = None;
-    {
-        let _pass = worker.enter(engine);
-        let slot = engine.registry().slot(database).cloned()?;
-        let keys = sent.iter().map(|sent| sent.key.as_slice());
-        let mut scope = Scope::for_keys(engine, worker, &slot.collection, keys);
-        let mut txn = Txn::new(&mut scope, &slot.collection, true);
-        for sent in sent {
-            let now = look(&mut txn, &sent.key).ok().flatten();
-            match now {
-                Some(now) if (&now.payload, now.expire_at_ms) == (&sent.payload, sent.expire_at_ms) => {
-                    txn.remove(&sent.key);
-                }
-                Some(_) => changed = Some(sent.key.as_slice()),
-                None => {}
-            }
-        }
-    }
+    let changed = delete_unchanged(worker, batch, &delivered);
     worker.told.set_acting(acting);
     late.has_changed = true;
-    changed.map(|key| {
-        let text = [
-            b"ERR Key '",
-            shown(key, usize::MAX),
-            b"' has changed while it was migrated, and was not deleted",
-        ];
-        CmdError::Quoting(text.concat())
-    })
+    changed.map(has_changed)
+}
+
+/// One of `delivered` that has changed.
+fn delete_unchanged<'b>(worker: &mut Worker, batch: &'b Batch, delivered: &[&'b Sent]) -> Option<&'b Sent> {
+    let engine = &batch.server.engine;
+    let _pass = worker.enter(engine);
+    // A database that is gone took its keys with it.
+    let Some(slot) = engine.registry().slot(batch.database).cloned() else {
+        return delivered.first().copied();
+    };
+    let keys = delivered.iter().map(|sent| sent.key.as_slice());
+    let mut scope = Scope::for_keys(engine, worker, &slot.collection, keys);
+    let mut txn = Txn::new(&mut scope, &slot.collection, true);
+    let mut changed = None;
+    for sent in delivered {
+        // Before the look, which removes what is dead.
+        let is_raised = sent.flag.is_raised();
+        let is_there = txn.exists(&sent.key);
+        let is_over = sent.expire_at_ms.is_some_and(|at_ms| at_ms <= txn.now_ms());
+        if is_there && !is_raised {
+            txn.remove(&sent.key);
+        } else if is_there || !is_over {
+            // One whose time has come is gone as it should be.
+            changed = Some(*sent);
+        }
+    }
+    changed
+}
+
+fn has_changed(sent: &Sent) -> CmdError {
+    let text = [
+        b"ERR Key '",
+        shown(&sent.key, usize::MAX),
+        b"' has changed while it was migrated, and was not deleted",
+    ];
+    CmdError::Quoting(text.concat())
 }

@@ -132,28 +132,30 @@ impl Connection {
         Ok(())
     }
 
-    /// The next answer: whether it is none of an error.
+    /// The next answer: whether it is `+OK`, or an error.
     ///
     /// # Errors
-    /// None comes in time.
+    /// None comes in time, or something else: whatever that is, it knows nothing of what was sent.
     pub async fn answer(&mut self) -> Result<Result<(), CmdError>, CmdError> {
         let line = timeout(self.timeout, self.line()).await;
         let line = line.map_err(|_| NOT_READ)?.map_err(|_| NOT_READ)?;
-        Ok(match line.as_slice() {
-            [b'-', error @ ..] => Err(CmdError::Quoting(
+        match line.as_slice() {
+            b"+OK" => Ok(Ok(())),
+            [b'-', error @ ..] => Ok(Err(CmdError::Quoting(
                 [b"ERR Target instance replied with error: ", error].concat(),
-            )),
-            _ => Ok(()),
-        })
+            ))),
+            _ => Err(NOT_READ),
+        }
     }
 
     async fn line(&mut self) -> io::Result<Vec<u8>> {
         loop {
             if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
                 let mut line: Vec<u8> = self.received.drain(..=end).collect();
-                while line.last().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
-                    line.pop();
-                }
+                let Some(bytes) = line.strip_suffix(b"\r\n").map(<[u8]>::len) else {
+                    return Err(io::ErrorKind::InvalidData.into());
+                };
+                line.truncate(bytes);
                 return Ok(line);
             }
             if self.received.len() >= LINE_BYTES_MAX {
