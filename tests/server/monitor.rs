@@ -55,6 +55,10 @@ fn secrets_are_left_out() {
             &["HELLO", "x", "AUTH", "default", "hush"],
             r#"0 "HELLO" "x" "AUTH" "(redacted)" "(redacted)""#,
         ),
+        (
+            &["MIGRATE", "127.0.0.1", "x", "none", "0", "10", "AUTH2", "hush", "hush"],
+            r#"0 "MIGRATE" "127.0.0.1" "x" "none" "0" "10" "AUTH2" "(redacted)" "(redacted)""#,
+        ),
     ] {
         conn.call(words);
         assert_eq!(shown(&mut monitor), wanted);

@@ -17,6 +17,7 @@ use crate::commands::error::{CmdError, shown};
 use crate::commands::flow::{Flow, LateCx, LateReply, Waiting};
 use crate::commands::spec::{Group, Handler, KeySpec, Maintenance, Spec, Support, flag, key_at, keys_behind};
 use crate::commands::value::int_arg;
+use crate::engine::Engine;
 use crate::engine::ids::DatabaseId;
 use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
@@ -81,7 +82,8 @@ fn is_login(args: Args<'_>, at: usize) -> bool {
 fn migrate(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let options = Options::parse(args)?;
     let (client, database) = (cx.client.handle.id, cx.client.database);
-    let batch = read(cx.server, cx.worker, database, &options)?;
+    let server = Arc::clone(cx.server);
+    let batch = read(&server.engine, cx.worker, database, &options.keys)?;
     if batch.sent.is_empty() {
         reply.simple("NOKEY");
         return Ok(Flow::Done);
@@ -92,7 +94,7 @@ fn migrate(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Res
         let outcome = send(options.target, &batch.sent, options.is_replace, &mut there).await;
         let deletes = !options.is_copy && there.contains(&true);
         if deletes {
-            wait_until_writes_go_on(&batch.server).await;
+            wait_until_writes_go_on(&server).await;
         }
         let late: LateReply = Box::new(move |late, reply| {
             let changed = deletes.then(|| delete(late, client, &batch, &there)).flatten();
@@ -194,7 +196,7 @@ struct Sent {
 
 /// Keys that are sent together, and watched meanwhile. It must be dropped outside of a pass.
 struct Batch {
-    server: Arc<Server>,
+    engine: Arc<Engine>,
     /// The gate's cell of the connection's worker.
     cell: usize,
     database: DatabaseId,
@@ -203,10 +205,9 @@ struct Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        let engine = &self.server.engine;
-        let _pass = engine.gate().enter(self.cell);
+        let _pass = self.engine.gate().enter(self.cell);
         // A collection that was dropped has taken its tables with it.
-        let Some(slot) = engine.registry().slot(self.database).cloned() else {
+        let Some(slot) = self.engine.registry().slot(self.database).cloned() else {
             return;
         };
         for Sent { key, flag, .. } in &self.sent {
@@ -219,19 +220,18 @@ impl Drop for Batch {
 }
 
 /// What there is of the keys, all at one moment.
-fn read(server: &Arc<Server>, worker: &mut Worker, database: DatabaseId, options: &Options) -> Result<Batch, CmdError> {
+fn read(engine: &Arc<Engine>, worker: &mut Worker, database: DatabaseId, keys: &[Vec<u8>]) -> Result<Batch, CmdError> {
     let mut batch = Batch {
-        server: Arc::clone(server),
+        engine: Arc::clone(engine),
         cell: worker.cell(),
         database,
         sent: Vec::new(),
     };
-    let engine = &server.engine;
     let _pass = worker.enter(engine);
     let Some(slot) = engine.registry().slot(database).cloned() else {
         return Ok(batch);
     };
-    let keys = || options.keys.iter().map(Vec::as_slice);
+    let keys = || keys.iter().map(Vec::as_slice);
     let mut scope = Scope::for_keys(engine, worker, &slot.collection, keys());
     let sent = look_at_all(&mut Txn::new(&mut scope, &slot.collection, false), keys())?;
     // Behind the look, which may have removed what was dead.
@@ -306,7 +306,7 @@ fn delete(late: &mut LateCx<'_>, client: u64, batch: &Batch, there: &[bool]) -> 
 
 /// One of `delivered` that has changed.
 fn delete_unchanged<'b>(worker: &mut Worker, batch: &'b Batch, delivered: &[&'b Sent]) -> Option<&'b Sent> {
-    let engine = &batch.server.engine;
+    let engine = &batch.engine;
     let _pass = worker.enter(engine);
     // A database that is gone took its keys with it.
     let Some(slot) = engine.registry().slot(batch.database).cloned() else {
