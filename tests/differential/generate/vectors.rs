@@ -12,7 +12,7 @@ const SHAPES: [(&[&str], usize, &[&str]); 5] = [
     (&["REDUCE", "3"], 6, &["NOQUANT", "M", "8"]),
     (&[], 1, &["Q8"]),
 ];
-const ELEMENTS: usize = 12;
+const ELEMENTS: usize = 8;
 
 impl Generator {
     /// Any of them.
