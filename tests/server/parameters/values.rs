@@ -12,7 +12,16 @@ pub const EFFECTS: &[Effect] = &[
         encoding("hash-max-listpack-value", "HSET k a 22", "listpack", "hashtable")
     }),
     ("encoding.intset_entries_max", || {
-        encoding("set-max-intset-entries", "SADD k 1 2", "intset", "hashtable")
+        encoding("set-max-intset-entries", "SADD k 1 2", "intset", "listpack")
+    }),
+    ("encoding.set_entries_max", || {
+        encoding("set-max-listpack-entries", "SADD k a b", "listpack", "hashtable")
+    }),
+    ("encoding.set_value_bytes_max", || {
+        encoding("set-max-listpack-value", "SADD k aa", "listpack", "hashtable")
+    }),
+    ("encoding.list_size", || {
+        encoding("list-max-listpack-size", "RPUSH k a b", "listpack", "quicklist")
     }),
     ("encoding.zset_entries_max", || {
         encoding("zset-max-listpack-entries", "ZADD k 1 a 2 b", "listpack", "skiplist")
