@@ -45,7 +45,7 @@ pub(super) const MIGRATE: Spec = Spec {
     tips: &["nondeterministic_output"],
     summary: "Sends keys to another server, and deletes them here once it has them",
     complexity: "This command actually executes a DUMP+DEL in the source instance, and a RESTORE in the target instance. See the pages of these commands for time complexity. Also an O(N) data transfer between the two instances is performed.",
-    syntax: "host port <key | \"\"> destination-db timeout [COPY] [REPLACE] [AUTH password | AUTH2 username password] [KEYS key [key ...]]",
+    syntax: "host port <key | empty-string> destination-db timeout [COPY] [REPLACE] [AUTH password | AUTH2 username password] [KEYS key [key ...]]",
     support: Support::Partial("not in transactions and scripts: it waits for the other server (D57)"),
     is_secret: is_login,
     ..Spec::new(
