@@ -39,6 +39,12 @@ pub fn symmetric(argument: &[u8]) -> Result<i64, CmdError> {
     parse_i64_in(argument, -i64::MAX, i64::MAX).map_err(|error| error.to_string().into())
 }
 
+/// A name and a number, of a map.
+pub fn reply_field(reply: &mut Reply, name: &str, value: u64) {
+    reply.bulk(name.as_bytes());
+    reply.int(value.cast_signed());
+}
+
 /// How many, as an argument says: at least none.
 pub fn count_arg(argument: &[u8]) -> Result<u64, CmdError> {
     let count = parse_i64(argument).and_then(|count| u64::try_from(count).ok());

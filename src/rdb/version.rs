@@ -111,8 +111,8 @@ impl Version {
         match object.newer() {
             None => true,
             Some(Newer::TimedHash) => self.number() >= TIMED_HASHES,
-            // A module of Redis has them, which those of 8 are written with.
             Some(Newer::Messages) => !self.is_valkey() && self.number() >= MESSAGES,
+            // A module of Redis has them, which those of 8 are written with.
             Some(Newer::Vectors) => !self.is_valkey() && self.number() >= TIMED_HASHES,
         }
     }

@@ -8,6 +8,7 @@ use crate::commands::help::help_spec;
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Group, Handler, Spec, flag};
 use crate::commands::support::number::parse_i64;
+use crate::commands::value::reply_field;
 use crate::metrics::hot_keys::{Tracking, Used};
 use crate::resp::{Args, Reply};
 
@@ -44,28 +45,32 @@ fn get(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flo
     let (since, until) = (found.tracking.used, found.used.unwrap_or_else(|| used(cx)));
     reply.array(1);
     reply.map(7 + 3 * usize::from(cpu) + 2 * usize::from(net));
-    let mut field = |name: &str, value: u64| {
-        reply.bulk(name.as_bytes());
-        reply.int(value.cast_signed());
-    };
-    field("tracking-active", u64::from(found.is_active));
-    field("sample-ratio", found.tracking.sample_ratio);
+    reply_field(reply, "tracking-active", u64::from(found.is_active));
+    reply_field(reply, "sample-ratio", found.tracking.sample_ratio);
     reply.bulk(b"selected-slots");
     reply.array(0);
-    let mut field = |name: &str, value: u64| {
-        reply.bulk(name.as_bytes());
-        reply.int(value.cast_signed());
-    };
-    field("all-commands-all-slots-us", found.all_us);
-    field("net-bytes-all-commands-all-slots", found.all_bytes);
-    field("collection-start-time-unix-ms", found.tracking.since_ms);
-    field("collection-duration-ms", found.took_ms);
+    reply_field(reply, "all-commands-all-slots-us", found.all_us);
+    reply_field(reply, "net-bytes-all-commands-all-slots", found.all_bytes);
+    reply_field(reply, "collection-start-time-unix-ms", found.tracking.since_ms);
+    reply_field(reply, "collection-duration-ms", found.took_ms);
     if cpu {
-        field("total-cpu-time-user-ms", until.user_ms.saturating_sub(since.user_ms));
-        field("total-cpu-time-sys-ms", until.system_ms.saturating_sub(since.system_ms));
+        reply_field(
+            reply,
+            "total-cpu-time-user-ms",
+            until.user_ms.saturating_sub(since.user_ms),
+        );
+        reply_field(
+            reply,
+            "total-cpu-time-sys-ms",
+            until.system_ms.saturating_sub(since.system_ms),
+        );
     }
     if net {
-        field("total-net-bytes", until.net_bytes.saturating_sub(since.net_bytes));
+        reply_field(
+            reply,
+            "total-net-bytes",
+            until.net_bytes.saturating_sub(since.net_bytes),
+        );
     }
     let lists = [
         (cpu, "by-cpu-time-us", &found.by_cpu),

@@ -3,6 +3,7 @@
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
+use crate::commands::help::help_spec;
 use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::resp::{Args, Reply};
 
@@ -11,19 +12,12 @@ pub(super) const MODULE: Spec = Spec {
     since: "4.0.0",
     summary: "Contains commands about modules",
     complexity: "Depends on subcommand.",
-    subcommands: &[HELP, LIST, LOAD, LOADEX, UNLOAD],
+    subcommands: &[help_spec(Group::Server, "5.0.0", &[]), LIST, LOAD, LOADEX, UNLOAD],
     ..Spec::new("module", Group::Server, -2, Handler::Container)
 };
 
 const LOADING: u32 = flag::ADMIN | flag::NO_SCRIPT | flag::NO_ASYNC_LOADING;
 const REFUSED: Support = Support::Partial("no modules are loaded: refused");
-
-const HELP: Spec = Spec {
-    since: "5.0.0",
-    flags: flag::LOADING | flag::STALE,
-    summary: "Describes the subcommands",
-    ..Spec::new("help", Group::Server, 2, Handler::Session(help))
-};
 
 const LIST: Spec = Spec {
     since: "4.0.0",
@@ -60,26 +54,6 @@ const UNLOAD: Spec = Spec {
     support: REFUSED,
     ..Spec::new("unload", Group::Server, 3, Handler::Session(refuse))
 };
-
-const HELP_LINES: &[&str] = &[
-    "MODULE <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "LIST",
-    "    Tells which modules are loaded.",
-    "LOAD <path> [<arg> ...]",
-    "    Refused: this server loads no modules.",
-    "LOADEX <path> [[CONFIG NAME VALUE] [CONFIG NAME VALUE]] [ARGS ...]",
-    "    Refused, too.",
-    "UNLOAD <name>",
-    "    Refused, since none is loaded.",
-    "HELP",
-    "    Prints this help.",
-];
-
-fn help(_: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    reply.array(HELP_LINES.len());
-    HELP_LINES.iter().for_each(|line| reply.simple(line));
-    Ok(Flow::Done)
-}
 
 fn list(_: &mut SessionCx<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     reply.array(0);

@@ -5,7 +5,7 @@ use super::id::reply_id;
 use super::info_full;
 use crate::commands::help::subcommand_syntax;
 use crate::commands::spec::{Group as Family, key_at};
-use crate::commands::value::int_arg;
+use crate::commands::value::{int_arg, reply_field};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::ReadTxn;
 use crate::page::stream::{BigStream, Entry, StreamId};
@@ -46,7 +46,7 @@ fn found<'a>(txn: &'a mut ReadTxn<'_, '_>, key: &[u8]) -> Result<&'a BigStream, 
 fn short(stream: &BigStream, now_ms: u64, reply: &mut Reply) {
     reply.map(3 + counts_len(stream));
     reply_counts(stream, now_ms, reply);
-    field(reply, "groups", stream.groups().len() as u64);
+    reply_field(reply, "groups", stream.groups().len() as u64);
     reply.bulk(b"first-entry");
     reply_entry_or_null(reply, stream.range(StreamId::MIN, StreamId::MAX).next());
     reply.bulk(b"last-entry");
@@ -60,26 +60,21 @@ pub(super) fn counts_len(stream: &BigStream) -> usize {
 
 /// The fields that both forms begin with; those of producers' messages only where there ever were any.
 pub(super) fn reply_counts(stream: &BigStream, now_ms: u64, reply: &mut Reply) {
-    field(reply, "length", stream.len());
-    field(reply, "radix-tree-keys", stream.nodes_len() as u64);
-    field(reply, "radix-tree-nodes", stream.radix_nodes());
+    reply_field(reply, "length", stream.len());
+    reply_field(reply, "radix-tree-keys", stream.nodes_len() as u64);
+    reply_field(reply, "radix-tree-nodes", stream.radix_nodes());
     id_field(reply, "last-generated-id", stream.last_id());
     id_field(reply, "max-deleted-entry-id", stream.max_deleted_id());
-    field(reply, "entries-added", stream.entries_added());
+    reply_field(reply, "entries-added", stream.entries_added());
     id_field(reply, "recorded-first-entry-id", stream.first_id());
     if let Some(known) = stream.idempotence() {
-        field(reply, "idmp-duration", known.limits().duration_s);
-        field(reply, "idmp-maxsize", known.limits().ids_max);
-        field(reply, "pids-tracked", known.producers_known(now_ms));
-        field(reply, "iids-tracked", (known.len() - known.stale(now_ms)) as u64);
-        field(reply, "iids-added", known.added());
-        field(reply, "iids-duplicates", known.duplicates());
+        reply_field(reply, "idmp-duration", known.limits().duration_s);
+        reply_field(reply, "idmp-maxsize", known.limits().ids_max);
+        reply_field(reply, "pids-tracked", known.producers_known(now_ms));
+        reply_field(reply, "iids-tracked", (known.len() - known.stale(now_ms)) as u64);
+        reply_field(reply, "iids-added", known.added());
+        reply_field(reply, "iids-duplicates", known.duplicates());
     }
-}
-
-pub(super) fn field(reply: &mut Reply, name: &str, value: u64) {
-    reply.bulk(name.as_bytes());
-    reply.int(value as i64);
 }
 
 pub(super) fn id_field(reply: &mut Reply, name: &str, id: StreamId) {
@@ -118,8 +113,8 @@ fn groups(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdRe
         reply.map(6);
         reply.bulk(b"name");
         reply.bulk(group.name());
-        field(reply, "consumers", group.consumers_len() as u64);
-        field(reply, "pending", group.pending_len());
+        reply_field(reply, "consumers", group.consumers_len() as u64);
+        reply_field(reply, "pending", group.pending_len());
         id_field(reply, "last-delivered-id", group.last_id);
         known_field(reply, "entries-read", group.entries_read.map(|read| read as i64));
         known_field(reply, "lag", stream.lag(group));
@@ -146,8 +141,8 @@ fn consumers(txn: &mut ReadTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> Cm
         reply.map(4);
         reply.bulk(b"name");
         reply.bulk(&consumer.name);
-        field(reply, "pending", consumer.pending);
-        field(reply, "idle", now_ms.saturating_sub(consumer.seen_at_ms));
+        reply_field(reply, "pending", consumer.pending);
+        reply_field(reply, "idle", now_ms.saturating_sub(consumer.seen_at_ms));
         reply.bulk(b"inactive");
         let inactive_ms = consumer.active_at_ms.map(|active| now_ms.saturating_sub(active));
         reply.int(inactive_ms.map_or(-1, u64::cast_signed));

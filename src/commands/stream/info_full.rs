@@ -2,7 +2,8 @@
 
 use super::common::reply_entries;
 use super::id::reply_id;
-use super::info::{counts_len, field, id_field, known_field, reply_counts};
+use super::info::{counts_len, id_field, known_field, reply_counts};
+use crate::commands::value::reply_field;
 use crate::page::stream::{BigStream, Group, StreamId};
 use crate::resp::Reply;
 
@@ -27,7 +28,7 @@ fn reply_group(stream: &BigStream, group: &Group, count: usize, reply: &mut Repl
     id_field(reply, "last-delivered-id", group.last_id);
     known_field(reply, "entries-read", group.entries_read.map(|read| read as i64));
     known_field(reply, "lag", stream.lag(group));
-    field(reply, "pel-count", group.pending_len());
+    reply_field(reply, "pel-count", group.pending_len());
     reply.bulk(b"pending");
     let array = reply.deferred_array();
     let mut shown = 0;
@@ -46,10 +47,10 @@ fn reply_group(stream: &BigStream, group: &Group, count: usize, reply: &mut Repl
         reply.map(5);
         reply.bulk(b"name");
         reply.bulk(&consumer.name);
-        field(reply, "seen-time", consumer.seen_at_ms);
+        reply_field(reply, "seen-time", consumer.seen_at_ms);
         reply.bulk(b"active-time");
         reply.int(consumer.active_at_ms.map_or(-1, u64::cast_signed));
-        field(reply, "pel-count", consumer.pending);
+        reply_field(reply, "pel-count", consumer.pending);
         reply.bulk(b"pending");
         let array = reply.deferred_array();
         let mut shown = 0;
@@ -63,6 +64,6 @@ fn reply_group(stream: &BigStream, group: &Group, count: usize, reply: &mut Repl
         reply.finish_array(array, shown);
     }
     if let Some(released) = released {
-        field(reply, "nacked-count", released);
+        reply_field(reply, "nacked-count", released);
     }
 }

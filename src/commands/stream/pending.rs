@@ -6,7 +6,7 @@ use crate::commands::spec::{Group as Family, first_key};
 use crate::commands::value::int_arg;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::ReadTxn;
-use crate::page::stream::{Group, NOBODY, Pending, StreamId};
+use crate::page::stream::{Group, Pending, StreamId};
 use crate::resp::{Args, Reply};
 
 pub(super) const XPENDING: Spec = Spec {
@@ -111,10 +111,7 @@ impl<'a> Query<'a> {
             reply.array(4);
             reply_id(reply, pending.id);
             reply.bulk(group.consumer_name(pending.consumer));
-            reply.int(match pending.consumer {
-                NOBODY => -1,
-                _ => idle_ms(&pending).max(0),
-            });
+            reply.int(pending.told_idle_ms(now_ms));
             reply.int(pending.deliveries as i64);
             count += 1;
         }

@@ -12,7 +12,7 @@ use crate::engine::blocked::Wanted;
 use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::packed::{Builder, Item};
-use crate::page::stream::{BigStream, Entry, Group, NOBODY, Pending, StreamId, StreamOp};
+use crate::page::stream::{BigStream, Entry, Group, Pending, StreamId, StreamOp};
 use crate::resp::{Args, Reply};
 
 pub(super) const XREADGROUP: Spec = Spec {
@@ -157,11 +157,7 @@ impl Reader<'_> {
                 claimed.gone.push(pending.id);
                 continue;
             };
-            // As in `XPENDING`: nobody has had what was given back.
-            let idle_ms = match pending.consumer {
-                NOBODY => -1,
-                _ => at_ms.saturating_sub(pending.delivered_at_ms) as i64,
-            };
+            let idle_ms = pending.told_idle_ms(at_ms);
             if !self.answer.entry(reply, |reply| {
                 reply_entry_with(reply, &entry, idle_ms, pending.deliveries as i64);
             }) {

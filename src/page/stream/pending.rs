@@ -22,6 +22,16 @@ pub struct Pending {
     pub consumer: u32,
 }
 
+impl Pending {
+    /// For how long it has been with its consumer, as clients are told: milliseconds, -1 if it was given back.
+    pub fn told_idle_ms(&self, now_ms: u64) -> i64 {
+        match self.consumer {
+            NOBODY => -1,
+            _ => now_ms.saturating_sub(self.delivered_at_ms).cast_signed(),
+        }
+    }
+}
+
 /// Its place in the order by consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Owned {
