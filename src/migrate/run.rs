@@ -109,6 +109,9 @@ fn file_to_write(path: &Path) -> Outcome<PathBuf> {
     if !found.is_file() {
         return Err(MigrateError::NoFile(path.to_owned()));
     }
+    if !path.is_symlink() {
+        return Ok(path.to_owned());
+    }
     path.canonicalize()
         .map_err(|error| MigrateError::Write(error).of_file(path.display()))
 }
