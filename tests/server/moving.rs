@@ -471,7 +471,8 @@ fn a_source_that_hangs_is_given_up_and_a_wait_for_it_can_be_ended() {
             "--data-dir",
             "data",
             "--rate",
-            SLOW.1,
+            // Neither may end before the source stands still.
+            "500",
             "--retry-s",
             retry_s,
         ];
