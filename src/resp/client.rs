@@ -156,7 +156,8 @@ impl Client {
     /// Waits for the next reply or push, of 64 MiB at most.
     ///
     /// # Errors
-    /// As for [`call`](Self::call); `InvalidData` with an [`Excess`] in it for a reply that has too much of something.
+    /// As for [`call`](Self::call); `InvalidData` with an [`Excess`](super::Excess) in it for a reply that has too much
+    /// of something.
     pub fn receive(&mut self) -> io::Result<OwnedFrame> {
         self.receive_at_most(REPLY_BYTES_MAX)
     }
