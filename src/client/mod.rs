@@ -41,8 +41,8 @@ pub struct Watch {
     pub database: DatabaseId,
     /// The key.
     pub key: Vec<u8>,
-    /// It was dead already when WATCH was called.
-    pub was_expired: bool,
+    /// When WATCH was called, Unix milliseconds: what dies later is a change.
+    pub since_ms: u64,
 }
 
 /// The state of one connection.

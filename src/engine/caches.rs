@@ -66,7 +66,8 @@ impl Scope<'_> {
     pub fn watch(&mut self, collection: &Collection, key: &[u8], flag: &WatchFlag) {
         collection.note_interest();
         let located = self.key(collection, key);
-        self.with_state(collection, located, |state, _| state.watches.add(key, flag, false));
+        let now_ms = self.worker.now_ms;
+        self.with_state(collection, located, |state, _| state.watches.add(key, flag, now_ms));
     }
 
     /// A client has read these keys of the scope's, and is told when one of them changes.

@@ -83,9 +83,8 @@ impl ShardState {
     /// Tells those who watch a key of its change.
     #[inline]
     pub(super) fn raise(&mut self, cause: Cause, key: &[u8]) {
-        match cause {
-            Cause::Write | Cause::Eviction => self.watches.touch(key),
-            Cause::Expiry => self.watches.touch_dead(key),
+        if cause.touches() {
+            self.watches.touch(key);
         }
     }
 }

@@ -20,7 +20,7 @@ impl Counts {
     #[inline]
     pub(super) fn add_one(&mut self, cause: Cause) {
         match cause {
-            Cause::Write => self.writes += 1,
+            Cause::Write | Cause::Deaths => self.writes += 1,
             Cause::Expiry => self.expired += 1,
             Cause::Eviction => self.evicted += 1,
         }

@@ -77,6 +77,25 @@ fn living(entry: EntryRef<'_>, now_ms: u64, thresholds: &Thresholds) -> Option<E
     }
 }
 
+/// Whether a key, or an element of it, has died after `since_ms` and by `now_ms`. O(log n).
+pub(super) fn has_died(entry: EntryRef<'_>, since_ms: u64, now_ms: u64) -> bool {
+    if entry.is_expired(now_ms) {
+        return !entry.is_expired(since_ms);
+    }
+    let mortal = Mortal::of(entry.value()).filter(|mortal| mortal.has_dead(now_ms));
+    mortal.is_some_and(|mortal| mortal.dead_count(since_ms) < mortal.dead_count(now_ms))
+}
+
+impl ShardState {
+    /// Tells those who watch a key what has died of it since they do.
+    #[cold]
+    pub(super) fn touch_dead(&mut self, key: KeyRef<'_>, now_ms: u64) {
+        if let Some(entry) = self.index.get(key) {
+            self.watches.touch_dead(key.bytes, |since_ms| has_died(entry, since_ms, now_ms));
+        }
+    }
+}
+
 impl Scope<'_> {
     /// Removes a key that is dead.
     pub(super) fn expire(&mut self, collection: &Collection, key: KeyRef<'_>) {
@@ -120,7 +139,7 @@ impl Scope<'_> {
         let kind = mortal.kind();
         if mortal.is_all_dead(now_ms) {
             let effect = Effect::Delete { key: key.bytes };
-            self.apply_to(collection, shard, state, key, &effect, Cause::Write);
+            self.apply_to(collection, shard, state, key, &effect, Cause::Deaths);
         } else {
             let mut names = mortal.dead(now_ms, max);
             if max != usize::MAX {
@@ -128,7 +147,7 @@ impl Scope<'_> {
             }
             let names = pack(names.iter().map(Vec::as_slice));
             let effect = removal(kind, key.bytes, &names);
-            self.apply_to(collection, shard, state, key, &effect, Cause::Write);
+            self.apply_to(collection, shard, state, key, &effect, Cause::Deaths);
         }
         let (class, name) = death_of(kind);
         self.notify(collection, class, name, key.bytes);

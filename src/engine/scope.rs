@@ -17,6 +17,7 @@ use super::Engine;
 use super::apply::apply;
 use super::blocked::Numbered;
 use super::collection::{Collection, Shard, ShardState};
+use super::dead::has_died;
 use super::effect::Effect;
 use super::events::Classes;
 use super::gate::ExclusivePass;
@@ -159,12 +160,12 @@ impl<'e> Scope<'e> {
         Self::new(engine, worker, Locks::Exclusive(PhantomData))
     }
 
-    /// Whether `key` is there but dead.
-    pub fn is_dead(&mut self, collection: &Collection, key: &[u8]) -> bool {
+    /// Whether `key`, or an element of it, has died after `since_ms`.
+    pub fn has_died(&mut self, collection: &Collection, key: &[u8], since_ms: u64) -> bool {
         let now_ms = self.worker.now_ms;
         let key = self.key(collection, key);
         self.with_state(collection, key, |state, _| {
-            state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms))
+            state.index.get(key).is_some_and(|entry| has_died(entry, since_ms, now_ms))
         })
     }
 
@@ -409,6 +410,9 @@ impl<'e> Scope<'e> {
             }
         }
         self.worker.observe(traits, lsn);
+        if !cause.touches() && !state.watches.is_empty() {
+            state.touch_dead(key, self.worker.now_ms);
+        }
         if KEEPS {
             self.keep(collection, state, key, cause);
         }

@@ -380,9 +380,14 @@ impl<'t, 'e> Txn<'t, 'e> {
     pub(super) fn is_over_at_once(&mut self, key: &[u8], expire_at_ms: Option<u64>) -> bool {
         let is_over = expire_at_ms.is_some_and(|at_ms| at_ms <= self.now_ms());
         if is_over && !self.delete(key) {
-            self.0.scope.note_flicker(self.0.collection, key);
+            self.flicker(key);
         }
         is_over
+    }
+
+    /// `key`, or something in it, was there for no time at all: who watches or caches it is told.
+    pub fn flicker(&mut self, key: &[u8]) {
+        self.0.scope.note_flicker(self.0.collection, key);
     }
 
     /// Sets `key` to a string.

@@ -35,16 +35,25 @@ pub enum Cause {
     Write,
     /// Its time has come: it is removed.
     Expiry,
+    /// The time of some of its elements has come: they are removed.
+    Deaths,
     /// It is removed for want of memory.
     Eviction,
+}
+
+impl Cause {
+    /// Whether the change as such is told to those who watch: what dies is told as a fact of time, before it goes.
+    pub fn touches(self) -> bool {
+        matches!(self, Self::Write | Self::Eviction)
+    }
 }
 
 /// Somebody who watches a key.
 #[derive(Clone, Debug)]
 pub struct Watcher {
     flag: WatchFlag,
-    /// The key was there and dead when the watch began, and still is: its removal is no change.
-    sees_dead: bool,
+    /// When the watch began, Unix milliseconds: that what was dead by then goes is no change.
+    since_ms: u64,
 }
 
 impl Watcher {
@@ -63,13 +72,13 @@ type Watchers = HashMap<Box<[u8]>, Watching>;
 pub struct WatchTable(Option<Box<Watchers>>);
 
 impl WatchTable {
-    /// Adds a watcher of a key, which is dead already or not, unless it watches the key; whether it was added.
-    pub fn add(&mut self, key: &[u8], flag: &WatchFlag, sees_dead: bool) -> bool {
+    /// Adds a watcher of a key as it is at a time, unless it watches the key; whether it was added.
+    pub fn add(&mut self, key: &[u8], flag: &WatchFlag, since_ms: u64) -> bool {
         if self.has(key, flag) {
             return false;
         }
         let flag = flag.clone();
-        self.add_again(key, Watcher { flag, sees_dead });
+        self.add_again(key, Watcher { flag, since_ms });
         true
     }
 
@@ -111,24 +120,29 @@ impl WatchTable {
         }
     }
 
-    /// Raises the flags of the watchers of a dead key that goes, but for those who saw it dead.
-    pub fn touch_dead(&mut self, key: &[u8]) {
-        if let Some(table) = &mut self.0
-            && let Some(watchers) = table.get_mut(key)
+    /// Raises the flags of those watchers of a key of which something `has_died` since they watch it.
+    pub fn touch_dead(&mut self, key: &[u8], has_died: impl Fn(u64) -> bool) {
+        if let Some(table) = &self.0
+            && let Some(watchers) = table.get(key)
         {
-            for watcher in watchers {
-                if !std::mem::take(&mut watcher.sees_dead) {
-                    watcher.raise();
-                }
-            }
+            let touched = watchers.iter().filter(|watcher| has_died(watcher.since_ms));
+            touched.for_each(Watcher::raise);
         }
     }
 
-    /// Those who watch a key, but for those who saw it dead where it dies.
+    /// Those who are to be told when a key has changed for such a reason.
     pub fn touched_by(&self, cause: Cause, key: &[u8]) -> Vec<Watcher> {
+        if !cause.touches() {
+            return Vec::new();
+        }
         let watching = self.0.as_ref().and_then(|table| table.get(key));
-        let is_touched = |watcher: &&Watcher| cause != Cause::Expiry || !watcher.sees_dead;
-        watching.into_iter().flatten().filter(is_touched).cloned().collect()
+        watching.into_iter().flatten().cloned().collect()
+    }
+
+    /// Whether nobody watches anything.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// All that is in it.
@@ -148,12 +162,12 @@ mod tests {
     use super::{WatchFlag, WatchTable};
 
     #[test]
-    fn the_removal_of_a_key_seen_dead_is_no_change() {
+    fn the_removal_of_what_was_seen_dead_is_no_change() {
         let (saw_alive, saw_dead) = (WatchFlag::default(), WatchFlag::default());
         let mut table = WatchTable::default();
-        table.add(b"k", &saw_alive, false);
-        table.add(b"k", &saw_dead, true);
-        table.touch_dead(b"k");
+        table.add(b"k", &saw_alive, 9);
+        table.add(b"k", &saw_dead, 10);
+        table.touch_dead(b"k", |since_ms| since_ms < 10);
         assert!(saw_alive.is_raised() && !saw_dead.is_raised());
         // What comes after the removal is one.
         table.touch(b"k");

@@ -81,14 +81,18 @@ impl<'a> Mortal<'a> {
         self.expire_min_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
-    /// Whether all elements are dead at `now_ms`. O(log n).
-    pub fn is_all_dead(&self, now_ms: u64) -> bool {
-        let dead = match self {
+    /// How many elements are dead at `now_ms`. O(log n).
+    pub fn dead_count(&self, now_ms: u64) -> u64 {
+        match self {
             Self::Hash(hash) => hash.dead_count(now_ms),
             Self::Set(set) => set.dead_count(now_ms),
             Self::Zset(zset) => zset.dead_count(now_ms),
-        };
-        dead == self.len()
+        }
+    }
+
+    /// Whether all elements are dead at `now_ms`. O(log n).
+    pub fn is_all_dead(&self, now_ms: u64) -> bool {
+        self.dead_count(now_ms) == self.len()
     }
 
     /// Names of up to `max` elements that are dead at `now_ms`. O(max) for a big one.

@@ -81,7 +81,7 @@ impl Run<'_, '_, '_> {
             || client
                 .watches
                 .iter()
-                .any(|watch| !watch.was_expired && scope.is_dead(&collection, &watch.key));
+                .any(|watch| scope.has_died(&collection, &watch.key, watch.since_ms));
         if is_stale {
             reply.null_array();
             return Ok(());
@@ -249,13 +249,13 @@ fn run<P: Series>(
     (replied, outcome)
 }
 
-/// Whether a watched key has changed or died, in whichever database.
+/// Whether a watched key has changed, or died, or an element of it has, in whichever database.
 fn is_stale(client: &Client, engine: &Engine, kit: &mut Kit, gate: &ExclusivePass<'_>) -> bool {
     let mut scope = Scope::exclusive(engine, kit, gate);
     client.watch_flag.is_raised()
-        || client.watches.iter().filter(|watch| !watch.was_expired).any(|watch| {
+        || client.watches.iter().any(|watch| {
             let slot = engine.registry().slot(watch.database).cloned();
-            slot.is_some_and(|slot| scope.is_dead(&slot.collection, &watch.key))
+            slot.is_some_and(|slot| scope.has_died(&slot.collection, &watch.key, watch.since_ms))
         })
 }
 

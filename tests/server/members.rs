@@ -234,3 +234,52 @@ fn watchers_and_caches_hear_of_deaths() {
     other.call(&["SADD", "s", "c"]);
     assert!(other.call(&["EXEC"]).is_null());
 }
+
+/// WATCH sees what dies before EXEC, whether the sweep has come by or not; what was dead before is no change.
+#[test]
+fn a_death_between_watch_and_exec_is_a_change() {
+    let server = Server::lokikv(&["server.enable_debug_command=yes", "checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    let made: [(&[&str], &str, &str); 3] = [
+        (&["HSET", "h", "a", "1", "b", "2"], "HPEXPIRE", "FIELDS"),
+        (&["SADD", "s", "a", "b"], "SPEXPIRE", "MEMBERS"),
+        (&["ZADD", "z", "1", "a", "2", "b"], "ZPEXPIRE", "MEMBERS"),
+    ];
+    for sweeps in ["0", "1"] {
+        conn.call(&["DEBUG", "SET-ACTIVE-EXPIRE", sweeps]);
+        for (request, expire, names) in made {
+            let key = request[1];
+            conn.call(&["DEL", key]);
+            conn.call(request);
+            conn.call(&[expire, key, "300", names, "1", "a"]);
+            conn.call(&["WATCH", key]);
+            std::thread::sleep(Duration::from_millis(450));
+            conn.call(&["MULTI"]);
+            conn.call(&["PING"]);
+            assert!(conn.call(&["EXEC"]).is_null(), "{key}: one of it died, sweep {sweeps}");
+            // Now it is dead, or gone.
+            conn.call(&["WATCH", key]);
+            std::thread::sleep(Duration::from_millis(150));
+            conn.call(&["MULTI"]);
+            conn.call(&["PING"]);
+            assert!(!conn.call(&["EXEC"]).is_null(), "{key}: nothing has died, sweep {sweeps}");
+        }
+    }
+}
+
+/// What is added with an expiry that is past was there for no time, which is a change all the same.
+#[test]
+fn what_is_there_for_no_time_breaks_a_watch() {
+    let server = in_memory();
+    let (mut conn, mut other) = (server.connect(), server.connect());
+    for request in [
+        &["HSETEX", "k", "PXAT", "1", "FIELDS", "1", "f", "v"][..],
+        &["SADDEX", "k", "PXAT", "1", "MEMBERS", "1", "m"],
+    ] {
+        conn.call(&["WATCH", "k"]);
+        assert_eq!(other.call(request).int(), Some(1), "{request:?}");
+        conn.call(&["MULTI"]);
+        conn.call(&["PING"]);
+        assert!(conn.call(&["EXEC"]).is_null(), "{request:?}");
+    }
+}

@@ -100,7 +100,7 @@ fn memory_stays_exact_and_watchers_are_not_told() {
         let collection = &registry.slot(DatabaseId::DEFAULT).unwrap().collection;
         let shard = collection.shard_of(collection.key(b"key:5").hash);
         collection.note_interest();
-        collection.shard(shard).lock().watches.add(b"key:5", &flag, false);
+        collection.shard(shard).lock().watches.add(b"key:5", &flag, 0);
     }
     for kind in [Kind::Bdef, Kind::Hmap, Kind::Bcust, Kind::Bcust] {
         convert(&server.checkpoints, "default", kind).unwrap();

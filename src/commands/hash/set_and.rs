@@ -115,7 +115,9 @@ fn hsetex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
         Expiry::At(at_ms) if at_ms <= now_ms => {
             let gone: Vec<&[u8]> = names.into_iter().filter(|name| is_there(name)).collect();
             let is_new = hash.is_none();
-            if !gone.is_empty() {
+            if gone.is_empty() {
+                txn.flicker(key);
+            } else {
                 remove(txn, key, gone.into_iter());
             }
             // The fields were there for no time at all.

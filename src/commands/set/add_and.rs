@@ -108,6 +108,7 @@ fn saddex(txn: &mut Txn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
             }
             txn.notify(Classes::SET, "sadd", key);
             if there.is_empty() {
+                txn.flicker(key);
                 txn.notify_taken(Classes::SET, MEMBERS.removed, key);
             } else {
                 MEMBERS.remove(txn, key, there.into_iter());

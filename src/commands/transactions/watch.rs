@@ -53,13 +53,13 @@ fn watch_keys<'a>(
     let collection = collection_in(engine, database).ok_or(CmdError::text("ERR no such database"))?;
     let mut kept_bytes = 0;
     for key in keys {
-        if let Some(was_expired) = register(&collection, key, &client.watch_flag, now_ms) {
+        if register(&collection, key, &client.watch_flag, now_ms) {
             let key = key.to_vec();
             kept_bytes += bytes_of(&key);
             client.watches.push(Watch {
                 database,
                 key,
-                was_expired,
+                since_ms: now_ms,
             });
         }
     }
@@ -73,13 +73,12 @@ fn bytes_of(key: &[u8]) -> u64 {
     WATCH_BYTES + 2 * key.len() as u64
 }
 
-/// Registers one key, unless it is watched: whether it was dead already, so that its removal is no change.
-fn register(collection: &Collection, bytes: &[u8], flag: &WatchFlag, now_ms: u64) -> Option<bool> {
+/// Registers one key, unless it is watched; whether it was not.
+fn register(collection: &Collection, bytes: &[u8], flag: &WatchFlag, now_ms: u64) -> bool {
     let key = collection.key(bytes);
     let mut state = collection.shard(collection.shard_of(key.hash)).lock();
-    let is_dead = state.index.get(key).is_some_and(|entry| entry.is_expired(now_ms));
     collection.note_interest();
-    state.watches.add(bytes, flag, is_dead).then_some(is_dead)
+    state.watches.add(bytes, flag, now_ms)
 }
 
 pub(super) const UNWATCH: Spec = Spec {
@@ -223,12 +222,20 @@ mod tests {
     }
 
     #[test]
-    fn notices_keys_that_are_dead_already() {
+    fn what_dies_is_a_change_for_who_saw_it_alive() {
         let mut fixture = fixture();
+        let now_ms = fixture.worker.now_ms();
         fixture.set(b"dead", 1);
-        fixture.set(b"alive", 0);
-        fixture.watch(&[b"dead", b"alive", b"absent"]);
-        let expired: Vec<bool> = fixture.client.watches.iter().map(|watch| watch.was_expired).collect();
-        assert_eq!(expired, [true, false, false]);
+        fixture.set(b"dies", now_ms + 1);
+        fixture.watch(&[b"dead", b"dies", b"absent"]);
+        fixture.worker.set_clock(now_ms + 1);
+        let collection = collection_in(&fixture.engine, DatabaseId::DEFAULT).unwrap();
+        let _pass = fixture.worker.enter(&fixture.engine);
+        let mut scope = Scope::visiting(&fixture.engine, &mut fixture.worker);
+        let watches = fixture.client.watches.iter();
+        let died: Vec<bool> = watches
+            .map(|watch| scope.has_died(&collection, &watch.key, watch.since_ms))
+            .collect();
+        assert_eq!(died, [false, true, false]);
     }
 }
