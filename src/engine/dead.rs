@@ -78,7 +78,7 @@ fn living(entry: EntryRef<'_>, now_ms: u64, thresholds: &Thresholds) -> Option<E
 }
 
 /// Whether a key, or an element of it, has died after `since_ms` and by `now_ms`. O(log n).
-pub(super) fn has_died(entry: EntryRef<'_>, since_ms: u64, now_ms: u64) -> bool {
+fn has_died(entry: EntryRef<'_>, since_ms: u64, now_ms: u64) -> bool {
     if entry.is_expired(now_ms) {
         return !entry.is_expired(since_ms);
     }
@@ -91,12 +91,25 @@ impl ShardState {
     #[cold]
     pub(super) fn touch_dead(&mut self, key: KeyRef<'_>, now_ms: u64) {
         if let Some(entry) = self.index.get(key) {
-            self.watches.touch_dead(key.bytes, |since_ms| has_died(entry, since_ms, now_ms));
+            self.watches
+                .touch_dead(key.bytes, |since_ms| has_died(entry, since_ms, now_ms));
         }
     }
 }
 
 impl Scope<'_> {
+    /// Whether `key`, or an element of it, has died after `since_ms`.
+    pub fn has_died(&mut self, collection: &Collection, key: &[u8], since_ms: u64) -> bool {
+        let now_ms = self.worker.now_ms;
+        let key = self.key(collection, key);
+        self.with_state(collection, key, |state, _| {
+            state
+                .index
+                .get(key)
+                .is_some_and(|entry| has_died(entry, since_ms, now_ms))
+        })
+    }
+
     /// Removes a key that is dead.
     pub(super) fn expire(&mut self, collection: &Collection, key: KeyRef<'_>) {
         let effect = Effect::Delete { key: key.bytes };

@@ -17,7 +17,6 @@ use super::Engine;
 use super::apply::apply;
 use super::blocked::Numbered;
 use super::collection::{Collection, Shard, ShardState};
-use super::dead::has_died;
 use super::effect::Effect;
 use super::events::Classes;
 use super::gate::ExclusivePass;
@@ -158,15 +157,6 @@ impl<'e> Scope<'e> {
     /// A scope over everything. The worker must have given up its own pass.
     pub fn exclusive(engine: &'e Engine, worker: &'e mut Kit, _pass: &'e ExclusivePass<'e>) -> Self {
         Self::new(engine, worker, Locks::Exclusive(PhantomData))
-    }
-
-    /// Whether `key`, or an element of it, has died after `since_ms`.
-    pub fn has_died(&mut self, collection: &Collection, key: &[u8], since_ms: u64) -> bool {
-        let now_ms = self.worker.now_ms;
-        let key = self.key(collection, key);
-        self.with_state(collection, key, |state, _| {
-            state.index.get(key).is_some_and(|entry| has_died(entry, since_ms, now_ms))
-        })
     }
 
     /// A command begins that works on `key`, and on no other: its hash is computed once. Whether its shard is locked as long

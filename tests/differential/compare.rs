@@ -73,8 +73,8 @@ pub fn default_mode(args: &Args) -> Mode {
         ("HRANDFIELD" | "SPOP" | "SRANDMEMBER" | "ZRANDMEMBER", _) => Mode::Any,
         ("SELECT", _) => Mode::ErrorStart,
         ("OBJECT", "ENCODING" | "REFCOUNT") => Mode::Encoding,
-        ("TTL" | "EXPIRETIME", _) => Mode::Near(1),
-        ("PTTL" | "PEXPIRETIME", _) => Mode::Near(50),
+        ("TTL" | "EXPIRETIME" | "HTTL" | "HEXPIRETIME", _) => Mode::Near(1),
+        ("PTTL" | "PEXPIRETIME" | "HPTTL" | "HPEXPIRETIME", _) => Mode::Near(50),
         // IDLETIME: integers that Redis shares among keys have an access clock in common.
         ("RANDOMKEY" | "TIME" | "LASTSAVE" | "LOLWUT" | "SCAN", _) => Mode::Any,
         ("CLIENT", "ID")
@@ -218,7 +218,7 @@ const SHARED: i64 = i32::MAX as i64;
 pub fn same_encoding(redis: &Value, loki: &Value) -> bool {
     let is_of_its_past = match (redis.text().as_str(), loki.text().as_str()) {
         ("embstr" | "raw", "int") | ("raw", "embstr") => true,
-        ("hashtable" | "quicklist" | "skiplist" | "listpackex", "listpack") => true,
+        ("hashtable" | "quicklist" | "skiplist" | "listpackex", "listpack") | ("hashtable", "listpackex") => true,
         // Redis counts the arguments that a transaction's queue holds as well.
         _ => {
             redis.int().is_some_and(|count| (1..100).contains(&count)) && [Some(1), Some(SHARED)].contains(&loki.int())
@@ -248,6 +248,10 @@ fn pending(redis: &Value, loki: &Value) -> Result<(), String> {
 }
 
 fn near(distance: i64, redis: &Value, loki: &Value) -> Result<(), String> {
+    if let (Value::Array(redis), Value::Array(loki)) = (redis, loki) {
+        check(redis.len() == loki.len(), "different numbers of values")?;
+        return redis.iter().zip(loki).try_for_each(|(a, b)| near(distance, a, b));
+    }
     match (redis.int(), loki.int()) {
         (Some(a), Some(b)) if a >= 0 && b >= 0 => check(a.abs_diff(b) <= distance as u64, "too far apart"),
         _ => check(redis == loki, "different values"),

@@ -48,21 +48,13 @@ pub fn compare(pair: &Pair) -> Result<(), Box<Difference>> {
 fn same(a: &Entry, b: &Entry) -> bool {
     let ttl_close = a.ttl_ms.signum() == b.ttl_ms.signum() && a.ttl_ms.abs_diff(b.ttl_ms) <= APART_MS_MAX;
     ttl_close
-        && same_encoding(&untimed(&a.encoding), &untimed(&b.encoding))
+        && same_encoding(&a.encoding, &b.encoding)
         && (a.database, &a.key, &a.kind) == (b.database, &b.key, &b.kind)
         && match a.kind.text().as_str() {
             // Vectors are made from floats.
             "vectorset" => similar::is_close(&a.value, &b.value),
             _ => alike(&a.value, &b.value),
         }
-}
-
-/// The encoding as that of a hash whose fields do not expire: fields are given a time to live in LokiKV alone.
-fn untimed(encoding: &Value) -> Value {
-    match *encoding == Value::bulk("listpackex") {
-        true => Value::bulk("listpack"),
-        false => encoding.clone(),
-    }
 }
 
 /// Equal but for readings of the clock, which may be a little apart.
@@ -144,7 +136,11 @@ fn value_of(conn: &mut Conn, kind: &str, name: &[u8]) -> Value {
         "hash" => {
             let mut pairs = conn.call(&args!["HGETALL", name]).pairs();
             pairs.sort();
-            Value::Array(pairs.into_iter().flat_map(|(field, value)| [field, value]).collect())
+            let mut args = args!["HPEXPIRETIME", name, "FIELDS", pairs.len().to_string()];
+            args.extend(pairs.iter().filter_map(|(field, _)| field.bytes().map(<[u8]>::to_vec)));
+            let times = conn.call(&args);
+            let pairs = pairs.into_iter().flat_map(|(field, value)| [field, value]);
+            Value::Array(pairs.chain([times]).collect())
         }
         "stream" => without_nodes(conn.call(&args!["XINFO", "STREAM", name, "FULL", "COUNT", "0"])),
         "vectorset" => {

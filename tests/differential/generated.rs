@@ -7,7 +7,7 @@ use crate::args;
 use crate::dataset;
 use crate::generate::{Generator, Step};
 use crate::minimise::minimise;
-use crate::pair::{Difference, Pair, start_lokikv, start_redis};
+use crate::pair::{Difference, Pair, start_lokikv, start_redis, start_valkey};
 use crate::restarts::{self, Kinds};
 use crate::support::{Server, env_number, now_ms, seed};
 
@@ -49,6 +49,11 @@ fn run_streams(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
 /// Vector sets, beside Redis 8.2.
 fn run_vectors(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
     run_of(number, protocol, kinds, start_redis, loki, Generator::vector_step);
+}
+
+/// What Valkey has beyond Redis, beside Valkey.
+fn run_beyond(number: u64, protocol: u8, kinds: Kinds, loki: fn() -> Server) {
+    run_of(number, protocol, kinds, start_valkey, loki, Generator::step_beyond);
 }
 
 fn run_of(
@@ -135,10 +140,21 @@ fn generated_vectors_mixed_kinds_resp3() {
 }
 
 #[test]
+fn generated_beyond_hmap_resp2() {
+    run_beyond(9, 2, HMAP, start_lokikv);
+}
+
+#[test]
+fn generated_beyond_mixed_kinds_resp3() {
+    run_beyond(10, 3, MIXED, start_lokikv);
+}
+
+#[test]
 #[ignore = "checks the generator, not the server"]
 fn generated_redis_agrees_with_itself() {
     run(0, 2, HMAP, start_redis);
     run(1, 3, HMAP, start_redis);
     run_streams(2, 2, HMAP, start_redis);
     run_vectors(3, 3, HMAP, start_redis);
+    run_of(4, 2, HMAP, start_valkey, start_valkey, Generator::step_beyond);
 }

@@ -1,7 +1,7 @@
 //! LokiKV's restarts: its kinds of collections, checkpoints, crashes, and what must be the same after them.
 //!
-//! Two judges: Redis, which is not restarted, and LokiKV's own image from before, which tells what Redis 7.0 cannot
-//! (expiring fields) and compares to the byte and the millisecond. Where the tested server is a Redis, nothing is done.
+//! Two judges: Redis, which is not restarted, and LokiKV's own image from before, which is compared to the byte and the
+//! millisecond. Where the tested server is a Redis, nothing is done.
 
 use crate::args;
 use crate::dataset::{self, DATABASES};
@@ -50,7 +50,6 @@ pub fn check(pair: &mut Pair) -> Result<(), Box<Difference>> {
     }
     let mut conn = pair.loki.connect();
     let kinds = kinds_of(&mut conn);
-    expire_fields(&mut conn);
     crash(pair, "killed")?;
     checkpoint(pair);
     crash(pair, "killed after a checkpoint")?;
@@ -102,21 +101,6 @@ fn name_of(database: usize) -> String {
     match database {
         0 => "default".to_owned(),
         numbered => numbered.to_string(),
-    }
-}
-
-/// Gives a field of every other hash a time to live, which Redis 7.0 cannot.
-fn expire_fields(conn: &mut Conn) {
-    for database in 0..DATABASES {
-        for key in dataset::keys_of(conn, database).iter().step_by(2) {
-            let name = key.bytes().unwrap_or_default();
-            if conn.call(&args!["TYPE", name]).text() == "hash" {
-                let fields = conn.call(&args!["HKEYS", name]).sorted().items();
-                let field = fields[0].bytes().unwrap_or_default();
-                let set = conn.call(&args!["HPEXPIRE", name, "100000000", "FIELDS", "1", field]);
-                assert_eq!(set, Value::Array(vec![Value::Int(1)]));
-            }
-        }
     }
 }
 

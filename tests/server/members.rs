@@ -262,7 +262,10 @@ fn a_death_between_watch_and_exec_is_a_change() {
             std::thread::sleep(Duration::from_millis(150));
             conn.call(&["MULTI"]);
             conn.call(&["PING"]);
-            assert!(!conn.call(&["EXEC"]).is_null(), "{key}: nothing has died, sweep {sweeps}");
+            assert!(
+                !conn.call(&["EXEC"]).is_null(),
+                "{key}: nothing has died, sweep {sweeps}"
+            );
         }
     }
 }

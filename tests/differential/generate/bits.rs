@@ -64,7 +64,7 @@ impl Generator {
     }
 
     fn bitop(&mut self) -> Args {
-        let operation = self.option(&["AND", "OR", "XOR", "NOT"]);
+        let operation = self.option(&["AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"]);
         let sources = if operation.eq_ignore_ascii_case("NOT") && !self.rng.one_in(10) {
             1
         } else {

@@ -22,7 +22,7 @@ impl Generator {
     }
 
     /// An element, member or field: few of them, some like integers, some long.
-    fn element(&mut self) -> Vec<u8> {
+    pub fn element(&mut self) -> Vec<u8> {
         match self.rng.below(12) {
             0 => self.value(),
             1 => format!("{:0>70}", self.rng.below(6)).into_bytes(),

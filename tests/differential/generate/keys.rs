@@ -38,7 +38,7 @@ impl Generator {
         args
     }
 
-    fn expire(&mut self, key: Vec<u8>) -> Args {
+    pub fn expire(&mut self, key: Vec<u8>) -> Args {
         let name = self.option(&["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"]);
         let upper = name.to_uppercase();
         let unit = if upper.starts_with('P') { 1000 } else { 1 };

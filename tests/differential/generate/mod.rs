@@ -3,9 +3,11 @@
 //! **Invariants**: steps are made without looking at replies, so any part of a sequence can be run again by itself; no
 //! reply depends on when exactly a step runs: times to live are over 100 s, in the past, or tiny and then waited out.
 
+mod beyond;
 mod bits;
 mod blocking;
 mod containers;
+mod fields;
 mod keys;
 mod streams;
 mod streams_today;
@@ -84,6 +86,7 @@ const FAMILIES: &[(u32, Make)] = &[
     (14, Generator::list_command),
     (14, Generator::set_command),
     (14, Generator::hash_command),
+    (10, Generator::field_command),
     (14, Generator::zset_command),
     (8, Generator::geo_command),
     (4, Generator::sort_command),
@@ -133,22 +136,27 @@ impl Generator {
 
     /// The next step of a sequence of commands on streams, as Redis 8.2 has them.
     pub fn stream_step(&mut self) -> Step {
-        let interruption = self.interruption();
-        Step {
-            conn: self.rng.below(CONNECTIONS as usize) as u8,
-            args: self.stream_command_of_today(),
-            expiring_key: None,
-            interruption,
-        }
+        self.step_of(Self::stream_command_of_today)
     }
 
     /// The next step of a sequence of commands on vector sets.
     pub fn vector_step(&mut self) -> Step {
+        self.step_of(Self::vector_command)
+    }
+
+    /// The next step of a sequence of what Valkey has beyond Redis.
+    pub fn step_beyond(&mut self) -> Step {
+        self.step_of(Self::command_beyond)
+    }
+
+    fn step_of(&mut self, make: Make) -> Step {
         let interruption = self.interruption();
+        self.expiring_key = None;
+        let args = make(self);
         Step {
             conn: self.rng.below(CONNECTIONS as usize) as u8,
-            args: self.vector_command(),
-            expiring_key: None,
+            args,
+            expiring_key: self.expiring_key.take(),
             interruption,
         }
     }
@@ -308,13 +316,14 @@ impl Generator {
     }
 }
 
-/// Whether a command can give a key a time to live.
+/// Whether a command can give a key, or a field, a time to live.
 fn sets_expiry(args: &Args) -> bool {
     const OPTIONS: &[&[u8]] = &[b"EX", b"PX", b"EXAT", b"PXAT"];
     let is_option = |arg: &Vec<u8>| OPTIONS.iter().any(|option| arg.eq_ignore_ascii_case(option));
     match args[0].to_ascii_uppercase().as_slice() {
         b"EXPIRE" | b"PEXPIRE" | b"EXPIREAT" | b"PEXPIREAT" | b"SETEX" | b"PSETEX" => true,
-        b"SET" | b"GETEX" => args.iter().any(is_option),
+        b"HEXPIRE" | b"HPEXPIRE" | b"HEXPIREAT" | b"HPEXPIREAT" => true,
+        b"SET" | b"GETEX" | b"HGETEX" | b"HSETEX" => args.iter().any(is_option),
         _ => false,
     }
 }

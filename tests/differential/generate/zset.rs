@@ -17,7 +17,7 @@ impl Generator {
         format!("x{}", self.rng.below(2)).into_bytes()
     }
 
-    fn positions_key(&mut self) -> Vec<u8> {
+    pub fn positions_key(&mut self) -> Vec<u8> {
         format!("g{}", self.rng.below(2)).into_bytes()
     }
 
@@ -73,7 +73,7 @@ impl Generator {
         }
     }
 
-    fn maybe(&mut self, args: &mut Args, words: &[&str]) {
+    pub fn maybe(&mut self, args: &mut Args, words: &[&str]) {
         for word in words {
             if self.rng.one_in(4) {
                 args.extend(args![*word]);
@@ -215,7 +215,7 @@ impl Generator {
         args
     }
 
-    fn longitude(&mut self) -> String {
+    pub fn longitude(&mut self) -> String {
         match self.rng.below(12) {
             0 => (*self.rng.pick(&["180", "-180", "0", "181", "x"])).to_string(),
             1..7 => format!("13.{:05}", self.rng.below(100_000)),
@@ -223,7 +223,7 @@ impl Generator {
         }
     }
 
-    fn latitude(&mut self) -> String {
+    pub fn latitude(&mut self) -> String {
         match self.rng.below(12) {
             0 => (*self.rng.pick(&["85.05112878", "-85.05112878", "0", "86", "x"])).to_string(),
             1..7 => format!("52.{:05}", self.rng.below(100_000)),

@@ -91,7 +91,7 @@ impl Area {
         while steps > 1 && (is_uneven || !is_tried) && self.is_too_large_for(steps, &bounds) {
             (steps, is_tried) = (steps - 1, true);
         }
-        let centre = Frame::MERCATOR.cell(self.centre, steps);
+        let centre = self.centre_cell(steps);
         let own = Frame::MERCATOR.extent(centre);
         let may_leave_out = steps >= 2;
         let (no_south, no_north) = (
@@ -129,6 +129,14 @@ impl Area {
         cells
     }
 
+    fn centre_cell(&self, steps: u32) -> Cell {
+        let centre = match self.shape {
+            Shape::Polygon { .. } => polygon::with_cell(self.centre),
+            _ => self.centre,
+        };
+        Frame::MERCATOR.cell(centre, steps)
+    }
+
     /// The distance from the centre to the farthest point.
     fn reach_m(&self) -> f64 {
         let reach = match &self.shape {
@@ -163,7 +171,7 @@ impl Area {
 
     /// Whether the cells around the centre's do not reach as far as the area does.
     fn is_too_large_for(&self, steps: u32, bounds: &Bounds) -> bool {
-        let centre = Frame::MERCATOR.cell(self.centre, steps);
+        let centre = self.centre_cell(steps);
         let extent = |east, north| Frame::MERCATOR.extent(centre.neighbour(east, north));
         extent(0, 1).latitude.max < bounds.north
             || extent(0, -1).latitude.min > bounds.south

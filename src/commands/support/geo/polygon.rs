@@ -20,11 +20,19 @@ pub fn middle_of(corners: &[Point]) -> Point {
         y += latitude.cos() * longitude.sin();
         z += latitude.sin();
     }
-    // Corners around a pole lead beyond what has cells, which the greatest coordinates are, too.
+    Point {
+        longitude: degrees(f64::atan2(y, x)),
+        latitude: degrees(f64::atan2(z, (x * x + y * y).sqrt())),
+    }
+}
+
+/// The same or, where corners around a pole lead beyond what has cells, what is near and has one.
+pub(super) fn with_cell(middle: Point) -> Point {
+    // The greatest coordinates have none, either.
     let within = |coordinate: f64, max: f64| coordinate.clamp(-max, max - SMALL);
     Point {
-        longitude: within(degrees(f64::atan2(y, x)), LONGITUDE_MAX),
-        latitude: within(degrees(f64::atan2(z, (x * x + y * y).sqrt())), LATITUDE_MAX),
+        longitude: within(middle.longitude, LONGITUDE_MAX),
+        latitude: within(middle.latitude, LATITUDE_MAX),
     }
 }
 
@@ -100,7 +108,9 @@ mod tests {
         let middle = middle_of(&square);
         assert!((middle.longitude - 15.0).abs() < 1e-9 && middle.latitude.abs() < 1e-9);
         let around_the_pole = corners(&[(0.0, 85.0), (120.0, 85.0), (-120.0, 85.0)]);
-        assert_eq!(middle_of(&around_the_pole).latitude, LATITUDE_MAX - SMALL);
+        let middle = middle_of(&around_the_pole);
+        assert!(middle.latitude > 89.9);
+        assert_eq!(with_cell(middle).latitude, LATITUDE_MAX - SMALL);
         let bounds = bounds_of(&square);
         assert_eq!(
             (bounds.west, bounds.south, bounds.east, bounds.north),
