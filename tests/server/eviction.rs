@@ -185,7 +185,8 @@ fn changes_alone_count_where_they_are_to() {
         figure(&mut conn, "used_memory") <= used * 6 / 10
     });
     let left = call(&mut conn, "KEYS written:*").items().len();
-    assert!(left > 2_700, "{left} of those that were changed last are left");
+    // By lot it would be 1,800.
+    assert!(left > 2_400, "{left} of those that were changed last are left");
 }
 
 #[test]

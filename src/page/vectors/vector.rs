@@ -154,7 +154,17 @@ impl<'a> Raw<'a> {
         let norm = if self.norm.is_nan() { f32::NAN } else { self.norm };
         record.extend_from_slice(&range.to_le_bytes());
         record.extend_from_slice(&norm.to_le_bytes());
-        self.is_sound(shape).then_some(record)
+        (self.is_sound(shape) && self.has_length(shape)).then_some(record)
+    }
+
+    /// Whether it is short enough that the product with another such one is a number. No server makes a longer one.
+    fn has_length(&self, shape: &Shape) -> bool {
+        let square = match shape.quant {
+            Quant::F32 => floats(self.bytes).map(|value| value * value).sum(),
+            Quant::Q8 => self.range * self.range * shape.dim as f32,
+            Quant::Bin => 0.0,
+        };
+        square.is_finite()
     }
 
     /// The vector that was given, as far as it is known.

@@ -237,3 +237,27 @@ fn damaged_parts_are_errors_or_whole_sets() {
         assert!(joiner.finish(1).is_err());
     }
 }
+
+/// A product of vectors that are longer than any server makes them is no number.
+#[test]
+fn vectors_that_are_too_long_are_refused() {
+    let floats = |value: f32| value.to_le_bytes().repeat(4);
+    let push = |quant, bytes: &[u8], range| {
+        let raw = Raw {
+            bytes,
+            range,
+            norm: 1.0,
+        };
+        let node = Node {
+            element: b"e",
+            attributes: None,
+            raw,
+            links: vec![&[]],
+        };
+        Restore::new(shape(quant, 4, 4)).push(&node)
+    };
+    push(Quant::F32, &floats(1e18), 0.0).unwrap();
+    push(Quant::F32, &floats(1e19), 0.0).unwrap_err();
+    push(Quant::Q8, &[127; 4], 1e18).unwrap();
+    push(Quant::Q8, &[127; 4], 1e19).unwrap_err();
+}
