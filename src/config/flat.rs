@@ -82,6 +82,19 @@ mod tests {
         assert_eq!(build(&flatten(&config)).unwrap(), config);
     }
 
+    /// Whatever the schema takes, it can write.
+    #[test]
+    fn huge_numbers_are_refused_or_kept() {
+        for key in DEFAULTS.keys() {
+            for number in [i64::MAX as u64, 1 << 63, u64::MAX] {
+                let setting = Setting::Text(number.to_string());
+                if let Ok(config) = build([(key, &setting)]) {
+                    assert!(flatten(&config).contains_key(key), "{key} {number}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_reason_is_bare() {
         let port = Setting::Int(70_000);

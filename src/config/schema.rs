@@ -297,13 +297,16 @@ impl Default for Memory {
 #[serde(default, deny_unknown_fields)]
 pub struct Encoding {
     /// Fields of a hash.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
     pub hash_entries_max: u64,
     /// Bytes of a field or value of a hash.
     #[serde(deserialize_with = "de::size::<_, 0>")]
     pub hash_value_bytes_max: u64,
     /// Members of a set of integers.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
     pub intset_entries_max: u64,
     /// Members of another set.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
     pub set_entries_max: u64,
     /// Bytes of a member of another set.
     #[serde(deserialize_with = "de::size::<_, 0>")]
@@ -311,6 +314,7 @@ pub struct Encoding {
     /// Elements of a list; below 0 its bytes, in steps of Redis's.
     pub list_size: i64,
     /// Members of a sorted set.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
     pub zset_entries_max: u64,
     /// Bytes of a member of a sorted set.
     #[serde(deserialize_with = "de::size::<_, 0>")]
@@ -319,6 +323,7 @@ pub struct Encoding {
     #[serde(deserialize_with = "de::size::<_, 0>")]
     pub stream_node_bytes_max: u64,
     /// Entries of a stream's node; 0: no limit.
+    #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
     pub stream_node_entries_max: u64,
 }
 

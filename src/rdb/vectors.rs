@@ -46,18 +46,47 @@ pub struct Neighbours {
     pub distance: f32,
 }
 
-/// A component of the projection by which vectors are reduced: row and column, of so many columns.
-pub fn projection(row: u32, column: u32, columns: u32) -> f32 {
-    let scale = 1.0 / (columns as f32).sqrt();
-    if (row & column).count_ones().is_multiple_of(2) {
-        scale
-    } else {
-        -scale
+/// A row of the projection by which vectors are reduced, of so many columns. The sign of a component is that of how many
+/// bits row and column have in common, so that each doubling of a row repeats it, or its negative.
+pub fn projection_row(row: u32, columns: u32) -> Vec<f32> {
+    let columns = columns as usize;
+    let mut components = Vec::with_capacity(columns);
+    components.push(1.0 / (columns as f32).sqrt());
+    let mut bit = 0;
+    while components.len() < columns {
+        let half = components.len();
+        components.extend_from_within(..half.min(columns - half));
+        if row >> bit & 1 == 1 {
+            components
+                .iter_mut()
+                .skip(half)
+                .for_each(|component| *component = -*component);
+        }
+        bit += 1;
     }
+    components
 }
 
 /// Bytes of the projection of sets of this shape.
 pub fn projection_bytes(shape: &Shape) -> u64 {
     let columns = u64::from(shape.input_dim.unwrap_or(0));
     columns * u64::from(shape.dim) * size_of::<f32>() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::projection_row;
+
+    #[test]
+    fn signs_follow_the_bits_in_common() {
+        for (row, columns) in [(0, 1), (5, 7), (6, 8), (u32::MAX, 100), (1 << 31, 65)] {
+            let components = projection_row(row, columns);
+            assert_eq!(components.len(), columns as usize);
+            for (column, component) in (0..).zip(components) {
+                let is_even = (row & column).count_ones().is_multiple_of(2);
+                let scale = 1.0 / (columns as f32).sqrt();
+                assert_eq!(component, if is_even { scale } else { -scale });
+            }
+        }
+    }
 }

@@ -755,12 +755,13 @@ fn a_source_that_says_too_much_is_not_listened_to() {
             begun.elapsed()
         );
     }
+    // A cursor that is none may be a fault of the moment.
+    let cursor = b"*2\r\n$3\r\nxyz\r\n*0\r\n";
+    *fake.instead.lock().expect("no panic") = Some(("SCAN", cursor.to_vec(), b":1\r\n"));
+    let arguments = ["--from", &from, "--data-dir", "data", "--skip-functions"];
+    fails(home.path(), &[&arguments[..], &["--retry-s", "0"]].concat(), "SCAN");
     *fake.instead.lock().expect("no panic") = None;
-    fails(
-        home.path(),
-        &["--from", &from, "--data-dir", "data", "--skip-functions"],
-        "copied 1 keys",
-    );
+    fails(home.path(), &arguments, "copied 1 keys");
 }
 
 #[test]

@@ -330,7 +330,10 @@ fn of_verdict(verdict: Verdict) -> String {
         (verdict.surplus, "are there only"),
         (verdict.unreadable, "cannot be read"),
         (verdict.libraries, "libraries of functions are missing or different"),
-        (verdict.changed, "differ, and were in use since the copy began"),
+        (
+            verdict.changed,
+            "are missing or differ, and were in use since the copy began",
+        ),
     ] {
         if count > 0 {
             is_alike = false;

@@ -146,8 +146,8 @@ pub fn scan(conn: &mut Conn, cursor: &str) -> Result<(String, Vec<Vec<u8>>), Tro
         return Err(strange());
     };
     let keys: Option<Vec<Vec<u8>>> = keys.into_iter().map(bytes_of).collect();
-    let cursor = cursor.as_str().map(str::to_owned);
-    cursor.zip(keys).ok_or_else(strange)
+    let cursor = cursor.as_str().filter(|cursor| cursor.parse::<u64>().is_ok());
+    cursor.map(str::to_owned).zip(keys).ok_or_else(strange)
 }
 
 /// The bytes of a string.

@@ -14,7 +14,7 @@ use crate::page::Mark;
 /// How many of a neighbour's links are looked at for one that may go. Letting nearer ones go costs recall.
 const VICTIMS_MAX: usize = 2;
 
-/// So many links are many, however few an element may have.
+/// Fewer links are not many, unless an element can have hardly more.
 const LINKS_MANY_MIN: usize = 12;
 
 /// How hard an element tries to become a neighbour's.
@@ -96,10 +96,8 @@ impl VectorSet {
         (beyond, kept_min): (Option<f32>, usize),
     ) -> Option<u32> {
         let links = self.links_of(neighbour, level);
-        let (record, links_many) = (
-            self.record(neighbour),
-            (self.frame.shape.m as usize).max(LINKS_MANY_MIN),
-        );
+        let record = self.record(neighbour);
+        let links_many = self.links_many(level);
         let mut far: Vec<Near> = links.iter().map(|link| self.near(record, *link)).collect();
         far.sort_unstable_by(|one, other| other.cmp(one));
         let far = far.into_iter().take(VICTIMS_MAX);
@@ -110,6 +108,13 @@ impl VectorSet {
                 let is_connected = || others.iter().any(|other| *other == slot || links.contains(other));
                 others.len() > kept_min && (others.len() >= links_many || is_connected())
             })
+    }
+
+    /// From how many links on an element may lose one that nothing else stands for. Some must have as many, or links
+    /// hardly ever give way, and what is added late is badly linked.
+    fn links_many(&self, level: usize) -> usize {
+        let nearly_all = self.frame.layout.links_max(level).saturating_sub(1);
+        (self.frame.shape.m as usize).max(LINKS_MANY_MIN.min(nearly_all))
     }
 
     /// Puts an element in the middle of a link: whatever was connected stays so, and nobody has more links than before.

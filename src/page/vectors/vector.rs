@@ -150,11 +150,23 @@ impl<'a> Raw<'a> {
     /// As a record. `None`: it is none of such a set.
     pub(super) fn record(&self, shape: &Shape) -> Option<Vec<u8>> {
         let mut record = self.bytes.to_vec();
+        let mut norm = if self.norm.is_nan() { f32::NAN } else { self.norm };
+        // As for a vector that is given with such components.
+        if shape.quant == Quant::F32 && !floats(self.bytes).all(f32::is_finite) {
+            record.fill(0);
+            norm = if norm.is_finite() { f32::NAN } else { norm };
+        }
+        // Where there is no range, Redis writes what happens to be in memory.
         let range = if shape.quant == Quant::Q8 { self.range } else { 0.0 };
-        let norm = if self.norm.is_nan() { f32::NAN } else { self.norm };
+        let raw = Raw {
+            bytes: &record,
+            range,
+            norm,
+        };
+        let is_possible = raw.is_sound(shape) && raw.has_length(shape);
         record.extend_from_slice(&range.to_le_bytes());
         record.extend_from_slice(&norm.to_le_bytes());
-        (self.is_sound(shape) && self.has_length(shape)).then_some(record)
+        is_possible.then_some(record)
     }
 
     /// Whether it is short enough that the product with another such one is a number. No server makes a longer one.

@@ -11,7 +11,7 @@ use crate::page::vectors::{DIM_MAX, LEVELS_MAX, M_MAX, M_MIN, Quant, Shape};
 
 use super::super::code::{module, vectors as code};
 use super::super::error::Reason;
-use super::super::vectors::{Neighbours, PROJECTION_BYTES_MAX, VectorNode, Vectors, projection, projection_bytes};
+use super::super::vectors::{Neighbours, PROJECTION_BYTES_MAX, VectorNode, Vectors, projection_bytes, projection_row};
 use super::source::Source;
 
 /// How far a component of a projection may be from what it should be.
@@ -91,12 +91,13 @@ fn check_projection<R: Read>(shape: &Shape, source: &mut Source<R>) -> Result<()
     if bytes.len() as u64 != projection_bytes(shape) || !rest.is_empty() {
         return Reason::bad("the projection of a vector set has another size than it should have");
     }
-    let columns = shape.input_dim.unwrap_or(1);
-    let places = (0..shape.dim).flat_map(|row| (0..columns).map(move |column| (row, column)));
-    let is_known = places.zip(floats).all(|((row, column), bytes)| {
-        let difference = f32::from_le_bytes(*bytes) - projection(row, column, columns);
+    let columns = shape.input_dim.unwrap_or(1).max(1);
+    let is_near = |(bytes, expected): (&[u8; 4], f32)| {
+        let difference = f32::from_le_bytes(*bytes) - expected;
         difference.abs() <= PROJECTION_ERROR_MAX
-    });
+    };
+    let mut rows = (0..).zip(floats.chunks(columns as usize));
+    let is_known = rows.all(|(row, floats)| floats.iter().zip(projection_row(row, columns)).all(is_near));
     if is_known {
         Ok(())
     } else {

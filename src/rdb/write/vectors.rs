@@ -1,7 +1,7 @@
 //! Vector sets, as the module of Redis 8.2 writes them.
 
 use super::super::code::{module, vectors as code};
-use super::super::vectors::{VectorNode, Vectors, projection};
+use super::super::vectors::{VectorNode, Vectors, projection_bytes, projection_row};
 use super::scalar::{length, string};
 
 fn number(out: &mut Vec<u8>, number: u64) {
@@ -32,8 +32,11 @@ pub fn write(out: &mut Vec<u8>, vectors: &Vectors) {
     );
     if let Some(columns) = shape.input_dim {
         number(out, u64::from(columns));
-        let rows = (0..shape.dim).flat_map(|row| (0..columns).map(move |column| projection(row, column, columns)));
-        text(out, &rows.flat_map(f32::to_le_bytes).collect::<Vec<u8>>());
+        let mut rows = Vec::with_capacity(projection_bytes(shape) as usize);
+        for row in 0..shape.dim {
+            rows.extend(projection_row(row, columns).into_iter().flat_map(f32::to_le_bytes));
+        }
+        text(out, &rows);
     }
     let last = vectors.nodes.len().saturating_sub(1);
     for (place, node) in vectors.nodes.iter().enumerate().rev() {

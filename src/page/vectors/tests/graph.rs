@@ -181,3 +181,22 @@ fn what_is_not_finite_is_kept_as_zeroes() {
         check_whole(&set);
     }
 }
+
+/// Few links are enough, if better ones take the places of others.
+#[test]
+fn with_few_links_the_nearest_are_found_too() {
+    for m in [4, 5] {
+        let mut clusters = Clusters::new(2, 1, 16, 1000.0);
+        let set = filled(shape(Quant::F32, 16, m), 1500, &mut clusters);
+        assert_eq!(unreachable(&set), 0);
+        let mut hits = 0;
+        for _ in 0..50 {
+            let vector = clusters.vector();
+            let found = set.search(Query::Vector(&vector), plainly(10, 50)).unwrap();
+            let exact = set.search(Query::Vector(&vector), exactly(10)).unwrap();
+            let found = names(&found);
+            hits += names(&exact).iter().filter(|name| found.contains(name)).count();
+        }
+        assert!(hits > 450, "{hits} of 500 with {m} links");
+    }
+}

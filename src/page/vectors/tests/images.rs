@@ -260,4 +260,30 @@ fn vectors_that_are_too_long_are_refused() {
     push(Quant::F32, &floats(1e19), 0.0).unwrap_err();
     push(Quant::Q8, &[127; 4], 1e18).unwrap();
     push(Quant::Q8, &[127; 4], 1e19).unwrap_err();
+    push(Quant::Q8, &[127; 4], f32::NAN).unwrap_err();
+}
+
+/// Redis leaves chance bytes where a range would be, and keeps components that are no numbers.
+#[test]
+fn vectors_of_redis_that_are_no_numbers_are_taken() {
+    let bytes = [f32::NAN, 1.0, f32::INFINITY, 0.0].map(f32::to_le_bytes).concat();
+    for (quant, bytes) in [(Quant::F32, bytes), (Quant::Bin, 5_u64.to_le_bytes().to_vec())] {
+        let mut restore = Restore::new(shape(quant, 4, 4));
+        let raw = Raw {
+            bytes: &bytes,
+            range: f32::NEG_INFINITY,
+            norm: f32::NAN,
+        };
+        let node = Node {
+            element: b"e",
+            attributes: None,
+            raw,
+            links: vec![&[]],
+        };
+        restore.push(&node).unwrap();
+        let set = restore.finish(1);
+        let kept = set.nodes().next().unwrap().raw;
+        assert_eq!(kept.range, 0.0);
+        assert!(kept.is_sound(&set.shape()) && kept.norm.is_nan());
+    }
 }
