@@ -27,6 +27,7 @@ fn main() -> ExitCode {
             Command::Restore(args) => tools::restore(args),
             Command::Repair(args) => tools::repair(args),
             Command::Import(args) => migrate::run_import(args),
+            Command::Backup(args) => migrate::run_backup(args),
             Command::Export(args) => migrate::run_export(args),
         });
     }

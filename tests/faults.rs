@@ -12,6 +12,8 @@ mod support;
 
 #[path = "server/audience.rs"]
 mod audience;
+#[path = "faults/backup.rs"]
+mod backup;
 #[path = "faults/checkpoints.rs"]
 mod checkpoints;
 #[path = "faults/collections.rs"]

@@ -13,6 +13,8 @@ mod support;
 mod abuse;
 #[path = "server/audience.rs"]
 mod audience;
+#[path = "server/backup.rs"]
+mod backup;
 #[path = "server/blocked_on_streams.rs"]
 mod blocked_on_streams;
 #[path = "server/blocking.rs"]

@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use super::files::catalog::SnapshotId;
 use super::files::error::{CheckpointError, Result};
 use super::files::refusal::Refusal;
+use super::holds::{Held, Holds};
 use super::persist;
 use super::queue::{Context, Job, Reply};
 use super::request::{
@@ -48,6 +49,7 @@ impl Checkpointer {
                 requests: Mutex::default(),
                 wake: Condvar::new(),
                 stop: AtomicBool::new(false),
+                holds: Holds::default(),
             }),
             thread: Mutex::new(None),
         }
@@ -219,6 +221,38 @@ impl Checkpointer {
     /// When it is not there, or the disk refuses.
     pub async fn pin_snapshot(&self, id: SnapshotId, is_pinned: bool) -> Result<()> {
         self.act(move |runner| runner.pin_snapshot(id, is_pinned)).await
+    }
+
+    /// From now on, for this long, nothing of checkpoints and of the log is removed; what can be copied.
+    ///
+    /// # Errors
+    /// When there are too many holds, or the log cannot be made stable; then there is no hold.
+    pub async fn hold(&self, name: &[u8], time: Duration) -> Result<Held> {
+        // At once, since the thread may be about to remove something; and again when it has come to it.
+        self.shared.holds.set(name, time)?;
+        let own = name.to_vec();
+        let held = self.act(move |runner| {
+            runner.shared.holds.set(&own, time)?;
+            runner.held()
+        });
+        held.await.inspect_err(|_| {
+            self.shared.holds.end(name);
+        })
+    }
+
+    /// Has a hold last for this long from now on; whether it was still there.
+    pub fn renew_hold(&self, name: &[u8], time: Duration) -> bool {
+        self.shared.holds.renew(name, time)
+    }
+
+    /// Ends a hold; whether it was still there.
+    pub fn release_hold(&self, name: &[u8]) -> bool {
+        self.shared.holds.end(name)
+    }
+
+    /// How many holds there are.
+    pub fn holds(&self) -> usize {
+        self.shared.holds.count()
     }
 
     /// What differs between two checkpoints; collections and libraries without a difference are left out.

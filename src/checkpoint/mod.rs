@@ -14,6 +14,7 @@ mod checkpointer;
 mod copy;
 pub mod files;
 mod fill;
+mod holds;
 mod load;
 mod persist;
 mod queue;
@@ -29,6 +30,7 @@ mod tests;
 pub use checkpointer::Checkpointer;
 pub use files::catalog::{CheckpointInfo, SnapshotId};
 pub use files::error::CheckpointError;
+pub use holds::Held;
 pub use request::{
     AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, Moment, Only, Origin,
     PersistDone, RestoreDone, RestoreRequest, Target,

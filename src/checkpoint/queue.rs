@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::files::error::Result;
 use super::files::refusal::Refusal;
+use super::holds::Holds;
 use super::request::{
     AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, LoadRequest, PersistDone,
     RestoreDone, RestoreRequest,
@@ -55,6 +56,7 @@ pub(super) struct Context {
     pub wake: Condvar,
     pub stop: AtomicBool,
     pub status: Status,
+    pub holds: Holds,
 }
 
 impl Requests {

@@ -342,7 +342,8 @@ impl Runner {
         Ok(done)
     }
 
-    /// Lets go of what the new checkpoint has made superfluous. It is published: failing here is not its failure.
+    /// Lets go of what the new checkpoint has made superfluous. It is published: failing here is not its failure. What
+    /// is held goes after a later one.
     fn clean_up(&self, catalog: &mut Catalog) {
         let settings = &self.shared.settings;
         let now_ms = unix_ms();
@@ -352,6 +353,9 @@ impl Runner {
             && let Err(error) = LogNote::release(self.shared.disk.as_ref(), &self.shared.options.dir)
         {
             tracing::warn!("the old log, which is not needed any more, is still asked for: {error}");
+        }
+        if self.shared.holds.count() > 0 {
+            return;
         }
         fault_point("checkpoint.before_trim");
         if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {

@@ -17,6 +17,7 @@ use super::files::libraries;
 use super::files::manifest::{CollectionPages, Manifest};
 use super::files::page_file::{PageBuffer, PageFileReader, file_of};
 use super::files::parts::Parts;
+use super::files::refusal::Refusal;
 use super::files::verify::{Event, Expected, verify_manifest};
 use super::runner::Runner;
 use crate::engine::ids::CollectionId;
@@ -212,6 +213,9 @@ impl Runner {
 
     /// Deletes a checkpoint, and the page files that nobody else needs.
     pub(super) fn delete_snapshot(&mut self, id: SnapshotId) -> Result<()> {
+        if self.shared.holds.count() > 0 {
+            return Err(Refusal::Held.into());
+        }
         self.with_catalog(|catalog| {
             let id = catalog.resolve(id)?;
             catalog.delete(id)

@@ -10,7 +10,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use super::load::{ConfigError, Loaded, Override, load};
-use super::migrate_args::{ExportArgs, ImportArgs};
+use super::migrate_args::{BackupArgs, ExportArgs, ImportArgs};
 pub use super::offline::{InspectArgs, RepairArgs, RestoreArgs, VerifyArgs};
 use super::refusal::ArgumentError;
 
@@ -51,6 +51,8 @@ Examples:
   lokikv import dump.rdb --data-dir /var/lib/lokikv
   lokikv import --from redis://:secret@old.example:6379 --verify --data-dir /var/lib/lokikv
   lokikv export --data-dir /var/lib/lokikv dump.rdb
+  lokikv backup --from redis://:secret@localhost --to /backup/lokikv --keep 24
+  lokikv restore --from /backup/lokikv --to 2026-11-25T08:00:00Z --into /var/lib/lokikv-then
 
 Exit codes:
   0  clean shutdown; --check-config: valid; ping: the server answered; verify, inspect: all is whole
@@ -102,12 +104,14 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what is in a data directory, or in one of its files: manifests, pages, log records
     Inspect(InspectArgs),
-    /// Make a data directory with the data as it was at an earlier moment
+    /// Make a data directory with the data as it was at an earlier moment, from another one or from a backup
     Restore(RestoreArgs),
     /// Make a damaged data directory startable by dropping what cannot be read; without --yes it only says what
     Repair(RepairArgs),
     /// Read what Redis or Valkey has written, or copy a running one, into a data directory that no server is using
     Import(Box<ImportArgs>),
+    /// Back up a running server, or look at backups
+    Backup(Box<BackupArgs>),
     /// Write a Redis file from a data directory that no server is using
     Export(ExportArgs),
 }

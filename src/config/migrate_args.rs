@@ -1,4 +1,4 @@
-//! Flags of `lokikv import` and `lokikv export`.
+//! Flags of `lokikv import`, `lokikv export` and `lokikv backup`.
 
 use std::path::PathBuf;
 
@@ -71,18 +71,9 @@ pub struct ImportArgs {
     pub replace: bool,
 }
 
-/// A running server that is copied, and how.
+/// How servers are reached.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct LiveArgs {
-    /// Copy a running Redis (7.0 or later) or Valkey instead: redis://user:password@host:port/database, of which the
-    /// host is enough, or rediss:// over TLS
-    #[arg(long, value_name = "URL")]
-    pub from: Option<ServerUrl>,
-
-    /// Copy into a running LokiKV instead of a data directory
-    #[arg(long, value_name = "URL", requires = "from", conflicts_with_all = ["config", "data_dir", "set"])]
-    pub to: Option<ServerUrl>,
-
+pub struct Access {
     /// The authorities that certificates of servers must be signed by
     #[arg(
         long,
@@ -100,6 +91,27 @@ pub struct LiveArgs {
     #[arg(long, value_name = "FILE", requires_all = ["from", "cert"])]
     pub key: Option<PathBuf>,
 
+    /// For how long a server that went away, or is loading, is waited for
+    #[arg(long, value_name = "S", requires = "from", default_value_t = 60)]
+    pub retry_s: u64,
+}
+
+/// A running server that is copied, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct LiveArgs {
+    /// Copy a running Redis (7.0 or later) or Valkey instead: redis://user:password@host:port/database, of which the
+    /// host is enough, or rediss:// over TLS
+    #[arg(long, value_name = "URL")]
+    pub from: Option<ServerUrl>,
+
+    /// Copy into a running LokiKV instead of a data directory
+    #[arg(long, value_name = "URL", requires = "from", conflicts_with_all = ["config", "data_dir", "set"])]
+    pub to: Option<ServerUrl>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a comment here would be the help's")]
+    pub access: Access,
+
     /// How many connections read from the server
     #[arg(long, value_name = "N", requires = "from", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub connections: u64,
@@ -107,10 +119,6 @@ pub struct LiveArgs {
     /// Read no more keys a second than this
     #[arg(long, value_name = "KEYS_PER_S", requires = "from", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub rate: Option<u64>,
-
-    /// For how long a server that went away, or is loading, is waited for
-    #[arg(long, value_name = "S", requires = "from", default_value_t = 60)]
-    pub retry_s: u64,
 
     /// Where it is kept how far the copy is; else lokikv-import.json in the data directory, or with --to in the current one
     #[arg(long, value_name = "FILE", requires = "from")]
@@ -127,6 +135,56 @@ pub struct LiveArgs {
     /// Leave out libraries of functions
     #[arg(long, requires = "from")]
     pub skip_functions: bool,
+}
+
+/// What to back up, and where to; or which backups to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["from", "list", "verify"]))]
+pub struct BackupArgs {
+    /// Back up a running LokiKV, whose data directory can be read here: redis://user:password@host:port, of which the
+    /// host is enough, or rediss:// over TLS
+    #[arg(long, value_name = "URL", requires = "to")]
+    pub from: Option<ServerUrl>,
+
+    /// The directory of backups, which is made if it is not there
+    #[arg(long, value_name = "DIR", requires = "from")]
+    pub to: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a comment here would be the help's")]
+    pub access: Access,
+
+    /// Keep this many backups; older ones are removed once the new one is whole
+    #[arg(long, value_name = "N", requires = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    pub keep: Option<u64>,
+
+    /// Copy every file that no earlier backup has, also where the server's could be linked
+    #[arg(long, requires = "from")]
+    pub copy: bool,
+
+    /// Where the server's data directory is seen from here, if it is not where the server says
+    #[arg(long, value_name = "DIR", requires = "from")]
+    pub data_dir: Option<String>,
+
+    /// Its checkpoints, when not under that
+    #[arg(long, value_name = "DIR", default_value = "", requires = "from")]
+    pub checkpoint_dir: String,
+
+    /// Its log, when not under that
+    #[arg(long, value_name = "DIR", default_value = "", requires = "from")]
+    pub wal_dir: String,
+
+    /// Show the backups in DIR, and which moments can be restored from each
+    #[arg(long, value_name = "DIR")]
+    pub list: Option<PathBuf>,
+
+    /// Read the backups in DIR back, or the one that DIR is
+    #[arg(long, value_name = "DIR")]
+    pub verify: Option<PathBuf>,
+
+    /// With --list: write JSON, one document a line
+    #[arg(long, requires = "list")]
+    pub json: bool,
 }
 
 /// What to export.

@@ -29,11 +29,12 @@ pub struct VerifyArgs {
 /// What `restore` does.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct RestoreArgs {
-    /// The moment: "lsn N", Unix milliseconds, or a time such as 2026-11-25T08:00:00Z
+    /// The moment: "lsn N", Unix milliseconds, or a time such as 2026-11-25T08:00:00Z; of a backup, the last one unless
+    /// it is given
     #[arg(long, value_name = "MOMENT")]
-    pub to: String,
+    pub to: Option<String>,
 
-    /// The data directory to read, which no server is using
+    /// The data directory to read, which no server is using; or a backup, or a directory of backups
     #[arg(long, value_name = "DIR")]
     pub from: String,
 

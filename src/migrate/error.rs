@@ -15,6 +15,7 @@ use crate::engine::CollectionError;
 use crate::rdb;
 use crate::recovery::RecoveryError;
 use crate::recovery::folders::FolderError;
+use crate::tools::backup::BackupError;
 
 /// So much is shown of a line.
 const LINE_BYTES_MAX: usize = 100;
@@ -31,6 +32,8 @@ pub enum MigrateError {
     OfFile(String, Box<MigrateError>),
     /// A running server is not copied.
     Live(LiveError),
+    /// A backup is not taken.
+    Backup(BackupError),
     /// It concerns this key.
     OfKey(Vec<u8>, Box<MigrateError>),
     /// A file cannot be read.
@@ -131,6 +134,7 @@ impl fmt::Display for MigrateError {
                 )
             }
             Self::Live(why) => why.fmt(out),
+            Self::Backup(why) => why.fmt(out),
             Self::Commands(why) => why.fmt(out),
             Self::Unwritable(why) => why.fmt(out),
             Self::Format(error) => error.fmt(out),
@@ -191,6 +195,7 @@ macro_rules! from {
 
 from!(
     Live LiveError,
+    Backup BackupError,
     Commands CommandsError,
     Unwritable Unwritable,
     Format rdb::Error,

@@ -65,8 +65,20 @@ pub const EXCHANGE: &[&str] = &[
     "exchange.journal_removed",
 ];
 
+/// What passes `lokikv backup` that removes an older backup.
+pub const BACKUP: &[&str] = &[
+    "backup.begun",
+    "backup.file_there",
+    "backup.files_durable",
+    "backup.manifest_written",
+    "backup.manifest_renamed",
+    "backup.whole",
+    "backup.manifest_removed",
+    "backup.files_removed",
+];
+
 /// All points there are, by what passes them.
-pub const GROUPS: [&[&str]; 5] = [CHECKPOINTS, LOG, MENDING, FILLS, EXCHANGE];
+pub const GROUPS: [&[&str]; 6] = [CHECKPOINTS, LOG, MENDING, FILLS, EXCHANGE, BACKUP];
 
 /// Ends the process as `kill -9` would if the environment says so for this point.
 #[cfg(feature = "fault-points")]

@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use error::FileError;
-pub use lock::{DirLock, lock_dir};
+pub use lock::{DirLock, LOCK_FILE, lock_dir};
 pub use real::RealDisk;
 pub use signals::make_file_limit_an_error;
 
@@ -50,6 +50,11 @@ pub trait Disk: Send + Sync {
 
     /// Replaces `to` by `from`, atomically; durable after `sync_dir` on both directories.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives a file a second name, `to`, in the same file system; `Unsupported` where there is no such thing.
+    fn link(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::backup::BackupError;
 use crate::checkpoint::CheckpointError;
 use crate::engine::field::Unfit;
 use crate::recovery::RecoveryError;
@@ -29,6 +30,8 @@ pub enum ToolError {
     Wal(WalError),
     /// The data cannot be built.
     Recovery(RecoveryError),
+    /// A backup cannot be used.
+    Backup(BackupError),
     /// A restore in place did not work.
     Exchange(ExchangeError),
     /// A restore in place has still to be finished, in this data directory.
@@ -67,6 +70,7 @@ impl fmt::Display for ToolError {
             Self::Checkpoint(error) => error.fmt(out),
             Self::Wal(error) => error.fmt(out),
             Self::Recovery(error) => error.fmt(out),
+            Self::Backup(error) => error.fmt(out),
             Self::Exchange(error) => error.fmt(out),
             Self::Interrupted(exchange, data_dir) => out.write_str(&exchange.refusal(data_dir)),
             Self::Unfit(error) => error.fmt(out),
@@ -103,6 +107,7 @@ from!(
     Checkpoint CheckpointError,
     Wal WalError,
     Recovery RecoveryError,
+    Backup BackupError,
     Exchange ExchangeError,
     Locked FolderError,
     Unfit Unfit

@@ -1,9 +1,10 @@
 //! What the binary does besides serving, on a directory that no server is using: `verify`, `inspect`, `repair`,
-//! `restore`.
+//! `restore`; and backups.
 //!
 //! **Invariant:** only `repair --yes` changes what is there, and `restore --in-place` sets it aside; nothing is
 //! deleted. A directory whose restore in place was interrupted is refused by all but that restore.
 
+pub mod backup;
 mod cli;
 mod error;
 pub mod inspect;

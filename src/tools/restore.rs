@@ -1,7 +1,9 @@
-//! `lokikv restore`: the data of an earlier moment as a data directory, whose next start gives exactly that.
+//! `lokikv restore`: the data of an earlier moment as a data directory, whose next start gives exactly that; from another
+//! data directory, or from a backup.
 //!
 //! **Invariants**
 //! - What is read from is not changed, but for `--in-place`, which sets it aside and deletes nothing.
+//! - A backup is used when all of it was found to be as it was written.
 //! - Where the restored data goes there was nothing before. It is complete, by a checkpoint, before it is in place.
 //! - In place it is all or nothing, by the journal of [`crate::recovery::exchange`].
 
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Progress;
+use super::backup::{Place, check};
 use super::cli::{fail, lock_any};
 use super::error::ToolError;
 use crate::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer, Origin};
@@ -36,11 +39,63 @@ pub struct Restored {
 
 /// Restores as the command line says; returns the exit code.
 pub fn restore(args: &RestoreArgs) -> u8 {
-    let Some(until) = moment::parse(&args.to) else {
-        let to = &args.to;
-        eprintln!("lokikv: --to {to:?}: expected \"lsn N\", Unix milliseconds, or a time such as 2026-11-25T08:00:00Z");
+    let to = args.to.as_deref();
+    let until = match to.map(|to| moment::parse(to).ok_or(to)).transpose() {
+        Ok(until) => until,
+        Err(to) => {
+            eprintln!(
+                "lokikv: --to {to:?}: expected \"lsn N\", Unix milliseconds, or a time such as 2026-11-25T08:00:00Z"
+            );
+            return EXIT_USAGE;
+        }
+    };
+    match Place::look(&RealDisk, Path::new(&args.from)) {
+        Ok(Some(place)) => restore_backup(args, place, until),
+        Ok(None) => match until.zip(to) {
+            Some(moment) => restore_directory(args, moment),
+            None => {
+                let from = &args.from;
+                eprintln!("lokikv: {from} is no backup: --to says as of when its data is wanted");
+                EXIT_USAGE
+            }
+        },
+        Err(why) => fail(&why.to_string()),
+    }
+}
+
+/// From a backup, or the one of several that has the moment.
+fn restore_backup(args: &RestoreArgs, place: Place, until: Option<Until>) -> u8 {
+    let Some(into) = &args.into else {
+        eprintln!("lokikv: {} is a backup, which stays as it is: use --into", args.from);
         return EXIT_USAGE;
     };
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let progress = Progress::new();
+    let restored = place
+        .choose(Path::new(&args.from), until)
+        .map_err(ToolError::from)
+        .and_then(|backup| {
+            let (mut done, total) = (0, backup.manifest.bytes());
+            check(disk.as_ref(), &backup, &mut |bytes| {
+                done += bytes;
+                progress.show("backup", done, total);
+                Ok(())
+            })?;
+            let from = Storage {
+                data_dir: backup.dir.display().to_string(),
+                ..Storage::default()
+            };
+            let until = until.unwrap_or(Until::Lsn(backup.manifest.lsn));
+            restore_into(&disk, &from, Path::new(into), until, &mut |stage, done, total| {
+                progress.show(Stage::what(stage), done, total);
+            })
+        });
+    drop(progress);
+    tell(args, restored.map(|done| (done, Vec::new())))
+}
+
+/// From a data directory; the moment comes with the words it was asked for with.
+fn restore_directory(args: &RestoreArgs, (until, to): (Until, &str)) -> u8 {
     let data_dir = Path::new(&args.from);
     let from = Storage {
         data_dir: args.from.clone(),
@@ -54,7 +109,7 @@ pub fn restore(args: &RestoreArgs) -> u8 {
     };
     match Exchange::pending(&RealDisk, data_dir) {
         Ok(None) => {}
-        Ok(Some(pending)) if args.in_place && pending.to == args.to => {
+        Ok(Some(pending)) if args.in_place && pending.to == to => {
             return tell(
                 args,
                 pending
@@ -73,7 +128,7 @@ pub fn restore(args: &RestoreArgs) -> u8 {
     };
     let outcome = match &args.into {
         Some(into) => restore_into(&disk, &from, Path::new(into), until, &mut show).map(|done| (done, Vec::new())),
-        None => restore_in_place(&disk, &from, (until, &args.to), &mut show),
+        None => restore_in_place(&disk, &from, (until, to), &mut show),
     };
     drop(progress);
     tell(args, outcome)

@@ -107,7 +107,7 @@ impl WalError {
         move |error| WalError::Io(FileError::at(doing, path)(error))
     }
 
-    pub(super) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> WalError {
+    pub(crate) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> WalError {
         WalError::Damaged {
             file: file.to_owned(),
             offset,

@@ -223,6 +223,11 @@ impl Catalog {
         Manifest::read(self.disk.as_ref(), &self.path(&manifest_name(id)))
     }
 
+    /// What all that is here is of.
+    pub fn data_set(&self) -> u128 {
+        self.control.data_set
+    }
+
     /// Whether a checkpoint is pinned.
     pub fn is_pinned(&self, id: u64) -> bool {
         self.control.pins.contains(&id)

@@ -41,6 +41,10 @@ pub enum Refusal {
     Newest(u64),
     /// A pinned checkpoint cannot go.
     Pinned(u64),
+    /// Nothing is deleted while files are held.
+    Held,
+    /// There are as many holds as there can be.
+    TooManyHolds,
     /// The log is switched off.
     NoLog,
     /// The log has failed.
@@ -94,6 +98,8 @@ impl fmt::Display for Refusal {
             Self::NoCheckpointYet => out.write_str("there is no checkpoint yet"),
             Self::Newest(id) => write!(out, "checkpoint {id} is the newest one: the log goes on from it"),
             Self::Pinned(id) => write!(out, "checkpoint {id} is pinned"),
+            Self::Held => out.write_str("a backup is being taken, and no checkpoint is deleted meanwhile"),
+            Self::TooManyHolds => out.write_str("too many programs hold checkpoints already"),
             Self::NoLog => out.write_str("the write-ahead log is disabled, only checkpoints can be restored"),
             Self::LogFailed(why) => write!(out, "the WAL has failed: {why}"),
             Self::InFuture => out.write_str("that time is in the future"),

@@ -17,8 +17,10 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::error::LiveError;
 use super::interrupt::Stop;
+use crate::config::migrate_args::Access;
 use crate::config::server_url::ServerUrl;
 use crate::resp::{Client, Excess, Stream};
+use crate::tls::{Identity, client_config};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// A server that says nothing for half as long as it may be away is taken to be dead, within these bounds.
@@ -87,7 +89,30 @@ pub struct Endpoint {
     pub has_answered: AtomicBool,
 }
 
+/// What TLS connections are made with.
+///
+/// # Errors
+/// When a file cannot be used.
+fn tls_of(access: &Access) -> Result<Arc<ClientConfig>, LiveError> {
+    let identity = access.cert.as_deref().zip(access.key.as_deref());
+    let identity = identity.map(|(cert, key)| Identity { cert, key });
+    Ok(client_config(&access.ca, identity)?)
+}
+
 impl Endpoint {
+    /// The server at `url`.
+    ///
+    /// # Errors
+    /// When TLS is asked for and cannot be had.
+    pub fn new(url: &ServerUrl, access: &Access) -> Result<Self, LiveError> {
+        Ok(Self {
+            url: url.clone(),
+            tls: if url.is_tls { Some(tls_of(access)?) } else { None },
+            patience: Duration::from_secs(access.retry_s),
+            has_answered: AtomicBool::new(false),
+        })
+    }
+
     fn silence_max(&self) -> Duration {
         (self.patience / 2).clamp(SILENCE_MIN, SILENCE_MAX)
     }

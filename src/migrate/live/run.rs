@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame as _};
-use rustls::ClientConfig;
 
 use super::copy::{Counts, Target, copy};
 use super::error::LiveError;
@@ -28,7 +26,6 @@ use crate::engine::worker::unix_ms;
 use crate::migrate::targets::{Existing, Into, Targets};
 use crate::migrate::{MigrateError, Observer, Offline, Outcome};
 use crate::storage::Disk;
-use crate::tls::{Identity, client_config};
 
 const STATE_FILE: &str = "lokikv-import.json";
 /// Clocks that differ by more are worth a word.
@@ -55,14 +52,8 @@ pub fn run_live(
     observer: &mut dyn Observer,
 ) -> Outcome<String> {
     let stop = Stop::by_signals()?;
-    let tls = tls(args, from)?;
-    let endpoint = |url: &ServerUrl| Endpoint {
-        url: url.clone(),
-        tls: tls.clone().filter(|_| url.is_tls),
-        patience: Duration::from_secs(args.retry_s),
-        has_answered: AtomicBool::new(false),
-    };
-    let source = endpoint(from);
+    let endpoint = |url: &ServerUrl| Endpoint::new(url, &args.access);
+    let source = endpoint(from)?;
     let found = survey(&mut Link::new(&source, &stop), from, observer)?;
     if into != Into::Numbers && found.databases.len() > 1 {
         return Err(LiveError::SeveralDatabases.into());
@@ -76,7 +67,7 @@ pub fn run_live(
     };
     match &args.to {
         Some(to) => {
-            let target = endpoint(to);
+            let target = endpoint(to)?;
             check_target(&source, &target, &stop)?;
             let place = Place {
                 name: format!("{to}{}", of_collection(&into)),
@@ -141,15 +132,6 @@ fn of_collection(into: &Into) -> String {
         Into::Numbers => String::new(),
         Into::Collection(name, _) => format!(", collection \"{name}\""),
     }
-}
-
-fn tls(args: &LiveArgs, from: &ServerUrl) -> Outcome<Option<Arc<ClientConfig>>> {
-    if !from.is_tls && !args.to.as_ref().is_some_and(|to| to.is_tls) {
-        return Ok(None);
-    }
-    let identity = args.cert.as_deref().zip(args.key.as_deref());
-    let identity = identity.map(|(cert, key)| Identity { cert, key });
-    Ok(Some(client_config(&args.ca, identity).map_err(LiveError::from)?))
 }
 
 /// Asks the source about itself.

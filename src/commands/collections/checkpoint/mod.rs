@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** files are touched by the checkpointer's thread, never by a worker.
 
+mod hold;
 mod persist;
 mod snapshots;
 
@@ -59,10 +60,13 @@ const SUBCOMMANDS: &[Spec] = &[
     snapshots::DELETE,
     snapshots::DIFF,
     help_spec(Group::Collection, "0.1.0", &[]),
+    hold::HOLD,
     snapshots::INFO,
     snapshots::LIST,
     NOW,
     snapshots::PIN,
+    hold::RELEASE,
+    hold::RENEW,
     restore::RESTORE,
     snapshots::UNPIN,
     snapshots::VERIFY,

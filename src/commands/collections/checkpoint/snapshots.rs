@@ -16,7 +16,7 @@ use crate::commands::spec::{Access, Group, Handler, Maintenance, Spec};
 use crate::commands::support::number::parse_u64;
 use crate::resp::{Args, Reply};
 
-const fn spec(name: &'static str, arity: i32, syntax: &'static str, handler: Handler) -> Spec {
+pub(super) const fn spec(name: &'static str, arity: i32, syntax: &'static str, handler: Handler) -> Spec {
     Spec {
         since: "0.1.0",
         flags: FLAGS,
@@ -104,7 +104,7 @@ fn id_of(arg: &[u8]) -> Result<SnapshotId, CmdError> {
 }
 
 /// Waits for what the checkpointer's thread finds, then writes it.
-fn ask<T: 'static, F: Future<Output = Result<T, CheckpointError>>>(
+pub(super) fn ask<T: 'static, F: Future<Output = Result<T, CheckpointError>>>(
     cx: &MaintenanceCx<'_>,
     act: impl FnOnce(Arc<Checkpointer>) -> F + 'static,
     write: impl FnOnce(&mut Reply, T) + 'static,

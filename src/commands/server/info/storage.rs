@@ -114,6 +114,7 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
     lines.put("checkpoints_completed", checkpoint.completed);
     lines.put("checkpoints_failed", checkpoint.failed);
     lines.put("checkpoints_kept", checkpoint.kept);
+    lines.put("checkpoint_holds", checkpoints.holds());
     let error = checkpoints.last_error().unwrap_or_default();
     lines.put("checkpoint_last_error", one_line(&error));
     refusing(view, lines);

@@ -1,0 +1,104 @@
+//! Why a backup cannot be taken or used.
+//!
+//! **Invariant:** the text is one sentence for who runs the tool; it names the file or directory.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::CheckpointError;
+use crate::storage::FileError;
+use crate::wal::{Lsn, WalError};
+
+/// See the module.
+#[derive(Debug)]
+pub enum BackupError {
+    /// The file system refused.
+    File(FileError),
+    /// A checkpoint's files are not as they should be.
+    Checkpoint(CheckpointError),
+    /// The log is not as it should be.
+    Wal(WalError),
+    /// The directory is in use, or cannot be locked.
+    Locked(PathBuf, io::Error),
+    /// A file of a backup is not what it was, or not there.
+    Damaged(PathBuf, String),
+    /// The manifest is of another version.
+    Version(PathBuf, u32),
+    /// There is no whole backup there.
+    NoBackup(PathBuf),
+    /// The moment is in none of them.
+    OutOfReach(String),
+    /// What the server keeps does not make up a moment that could be restored.
+    NothingToRestore(String),
+    /// The directory is not that of the server.
+    OtherDataSet {
+        /// The directory's control file.
+        control: PathBuf,
+        /// What the server's data set is.
+        server: String,
+        /// What is found there.
+        found: String,
+    },
+    /// The log there does not reach as far as the server has said.
+    LogEnds {
+        /// Where it is.
+        dir: PathBuf,
+        /// How far it was to reach.
+        wanted: Lsn,
+        /// The first that is not there.
+        next: Lsn,
+    },
+    /// The user has ended it.
+    Interrupted,
+}
+
+impl BackupError {
+    /// A file of a backup that is not what it was.
+    pub fn damaged(path: &Path, why: impl Into<String>) -> Self {
+        Self::Damaged(path.to_owned(), why.into())
+    }
+}
+
+impl fmt::Display for BackupError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(out),
+            Self::Checkpoint(error) => error.fmt(out),
+            Self::Wal(error) => error.fmt(out),
+            Self::Locked(dir, error) => write!(out, "{}: {error}", dir.display()),
+            Self::Damaged(path, why) => write!(out, "{}: it is damaged: {why}", path.display()),
+            Self::Version(path, version) => {
+                write!(out, "{}: version {version} is not known here", path.display())
+            }
+            Self::NoBackup(dir) => write!(out, "{}: there is no whole backup in it", dir.display()),
+            Self::OutOfReach(why) | Self::NothingToRestore(why) => out.write_str(why),
+            Self::OtherDataSet { control, server, found } => write!(
+                out,
+                "{} is of data set {found}, and the server has data set {server}: it is another server's directory",
+                control.display()
+            ),
+            Self::LogEnds { dir, wanted, next } => write!(
+                out,
+                "{}: the log is to reach LSN {wanted} and ends before LSN {next}: it is not that of the server, or not up to \
+                 date",
+                dir.display()
+            ),
+            Self::Interrupted => out.write_str("interrupted"),
+        }
+    }
+}
+
+impl std::error::Error for BackupError {}
+
+macro_rules! from {
+    ($($variant:ident $error:ty),+) => {
+        $(impl From<$error> for BackupError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })+
+    };
+}
+
+from!(File FileError, Checkpoint CheckpointError, Wal WalError);

@@ -1,0 +1,245 @@
+//! A directory of backups: which there are, which has a moment, and how old ones go.
+//!
+//! **Invariants**
+//! - Only folders of the names that backups have are touched.
+//! - A folder is removed by its manifest first: what is left of it is no backup.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::BackupError;
+use super::manifest::{CHECKPOINTS, LOG, MANIFEST, Manifest, TEMPORARY};
+use crate::recovery::{Until, moment};
+use crate::storage::fault_point::fault_point;
+use crate::storage::{DirLock, Disk, FileError, LOCK_FILE, lock_dir};
+use crate::time;
+
+const PREFIX: &str = "backup-";
+
+/// A whole backup.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// What is in it.
+    pub manifest: Manifest,
+}
+
+impl Backup {
+    /// Its name.
+    pub fn name(&self) -> String {
+        name_of(&self.dir)
+    }
+}
+
+fn name_of(dir: &Path) -> String {
+    dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Whether a backup may have that name: `backup-20261125T080000Z`, or that with a number behind.
+fn is_name(name: &str) -> bool {
+    let Some((time, rest)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_at_checked(16)) else {
+        return false;
+    };
+    let is_time = time.bytes().enumerate().all(|(at, byte)| match at {
+        8 => byte == b'T',
+        15 => byte == b'Z',
+        _ => byte.is_ascii_digit(),
+    });
+    let number = rest.strip_prefix('-');
+    is_time && (rest.is_empty() || number.is_some_and(|text| text.parse::<u32>().is_ok()))
+}
+
+/// What is in a directory.
+#[derive(Debug, Default)]
+pub struct Place {
+    /// Whole backups, oldest first.
+    pub whole: Vec<Backup>,
+    /// Folders without a manifest: a backup is being taken, or was cut short.
+    pub unfinished: Vec<PathBuf>,
+    /// Those whose manifest cannot be used, and why.
+    pub damaged: Vec<(PathBuf, BackupError)>,
+}
+
+impl Place {
+    /// Looks at `dir`, a directory of backups, or a backup; `None`: it is neither.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn look(disk: &dyn Disk, dir: &Path) -> Result<Option<Self>, BackupError> {
+        let mut place = Self::default();
+        if !dir.is_dir() {
+            return Ok(None);
+        }
+        if disk
+            .exists(&dir.join(MANIFEST))
+            .map_err(FileError::at("look for", dir))?
+        {
+            place.add(disk, dir.to_owned());
+            return Ok(Some(place));
+        }
+        let mut is_one = false;
+        for name in disk.list(dir).map_err(FileError::at("list", dir))? {
+            let path = dir.join(&name);
+            if name.to_str().is_some_and(is_name) && path.is_dir() {
+                is_one = true;
+                place.add(disk, path);
+            }
+        }
+        let age = |backup: &Backup| (backup.manifest.taken_ms, backup.dir.clone());
+        place.whole.sort_by_key(age);
+        Ok(is_one.then_some(place))
+    }
+
+    fn add(&mut self, disk: &dyn Disk, dir: PathBuf) {
+        match Manifest::read(disk, &dir) {
+            Ok(Some(manifest)) => self.whole.push(Backup { dir, manifest }),
+            Ok(None) => self.unfinished.push(dir),
+            Err(error) => self.damaged.push((dir, error)),
+        }
+    }
+
+    /// The newest backup that has that moment; without one the newest of all.
+    ///
+    /// # Errors
+    /// When there is none, or one is damaged that might have it.
+    pub fn choose(mut self, dir: &Path, until: Option<Until>) -> Result<Backup, BackupError> {
+        // The newest of all may be the damaged one.
+        if until.is_none()
+            && let Some((_, error)) = self.damaged.pop()
+        {
+            return Err(error);
+        }
+        let found = self.whole.iter().rposition(|backup| match until {
+            Some(until) => backup.manifest.has(until),
+            None => true,
+        });
+        if let Some(at) = found {
+            return Ok(self.whole.swap_remove(at));
+        }
+        if let Some((_, error)) = self.damaged.pop() {
+            return Err(error);
+        }
+        let wanted = match until {
+            Some(Until::Lsn(lsn)) => format!("LSN {lsn}"),
+            Some(Until::Time(at_ms)) => moment::show(at_ms),
+            None => return Err(BackupError::NoBackup(dir.to_owned())),
+        };
+        if self.whole.is_empty() {
+            return Err(BackupError::NoBackup(dir.to_owned()));
+        }
+        let possible: Vec<String> = self.whole.iter().map(|backup| backup.manifest.reach()).collect();
+        Err(BackupError::OutOfReach(format!(
+            "{wanted} is in no backup of {}; possible: {}",
+            dir.display(),
+            possible.join("; ")
+        )))
+    }
+}
+
+/// A directory of backups for this process alone, to add to.
+pub struct Store {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    _lock: DirLock,
+}
+
+impl Store {
+    /// Makes `dir` if it is not there, and locks it.
+    ///
+    /// # Errors
+    /// When another process has it, or the disk refuses.
+    pub fn open(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Self, BackupError> {
+        disk.create_dir_all(dir).map_err(FileError::at("create", dir))?;
+        let lock = lock_dir(dir).map_err(|error| BackupError::Locked(dir.to_owned(), error))?;
+        Ok(Self {
+            disk: Arc::clone(disk),
+            dir: dir.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What is there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn look(&self) -> Result<Place, BackupError> {
+        let place = Place::look(self.disk.as_ref(), &self.dir)?;
+        Ok(place.unwrap_or_default())
+    }
+
+    /// A new folder for a backup of this moment, with the folders in it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn begin(&self, taken_ms: u64) -> Result<PathBuf, BackupError> {
+        let stem = format!("{PREFIX}{}", time::compact(taken_ms));
+        let mut dir = self.dir.join(&stem);
+        let mut number = 1_u32;
+        while self.disk.exists(&dir).map_err(FileError::at("look for", &dir))? {
+            number = number.saturating_add(1);
+            dir = self.dir.join(format!("{stem}-{number}"));
+        }
+        for folder in [CHECKPOINTS, LOG].map(|name| dir.join(name)) {
+            let created = self.disk.create_dir_all(&folder);
+            created.map_err(FileError::at("create", &folder))?;
+        }
+        fault_point("backup.begun");
+        Ok(dir)
+    }
+
+    /// Removes a backup, or what is left of one.
+    ///
+    /// # Errors
+    /// When the disk refuses, or there is something else in it. It is no backup any more then.
+    pub fn remove(&self, dir: &Path) -> Result<(), BackupError> {
+        let disk = self.disk.as_ref();
+        for name in [MANIFEST, TEMPORARY, LOCK_FILE] {
+            let path = dir.join(name);
+            if disk.exists(&path).map_err(FileError::at("look for", &path))? {
+                disk.remove(&path).map_err(FileError::at("remove", &path))?;
+            }
+        }
+        disk.sync_dir(dir).map_err(FileError::at("sync", dir))?;
+        fault_point("backup.manifest_removed");
+        for folder in [CHECKPOINTS, LOG].map(|name| dir.join(name)) {
+            if !disk.exists(&folder).map_err(FileError::at("look for", &folder))? {
+                continue;
+            }
+            for name in disk.list(&folder).map_err(FileError::at("list", &folder))? {
+                let path = folder.join(name);
+                disk.remove(&path).map_err(FileError::at("remove", &path))?;
+            }
+            fault_point("backup.files_removed");
+            disk.remove_dir(&folder).map_err(FileError::at("remove", &folder))?;
+        }
+        disk.remove_dir(dir).map_err(FileError::at("remove", dir))?;
+        disk.sync_dir(&self.dir).map_err(FileError::at("sync", &self.dir))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_backups() {
+        assert!(is_name("backup-20261125T080000Z") && is_name("backup-20261125T080000Z-12"));
+        for name in [
+            "backup-",
+            "backup-2026",
+            "backup-20261125T080000Z-",
+            "backup-20261125T080000Zx",
+            "20261125T080000Z",
+            "backup-of-mine-000000",
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+}
