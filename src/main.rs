@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         return ExitCode::from(match command {
             Command::Ping(args) => ping(args),
             Command::Verify(args) => tools::verify(args),
+            Command::Doctor(args) => tools::doctor(args),
             Command::Inspect(args) => tools::inspect(args),
             Command::Restore(args) => tools::restore(args),
             Command::Repair(args) => tools::repair(args),

@@ -34,6 +34,8 @@ mod clients;
 mod collections;
 #[path = "server/copies.rs"]
 mod copies;
+#[path = "server/doctor.rs"]
+mod doctor;
 #[path = "server/edges.rs"]
 mod edges;
 #[path = "server/encodings.rs"]
@@ -60,6 +62,8 @@ mod http;
 mod inspect;
 #[path = "server/killing.rs"]
 mod killing;
+#[path = "server/latency.rs"]
+mod latency;
 #[path = "server/libraries.rs"]
 mod libraries;
 #[path = "server/loading.rs"]
@@ -78,6 +82,8 @@ mod moving;
 mod newer_commands;
 #[path = "server/ordered.rs"]
 mod ordered;
+#[path = "server/own_log.rs"]
+mod own_log;
 #[path = "server/parameters.rs"]
 mod parameters;
 #[path = "server/pipelines.rs"]

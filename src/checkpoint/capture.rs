@@ -159,7 +159,7 @@ impl<'e> Capture<'e> {
             epoch,
             lsn,
             wall_ms: unix_ms(),
-            pause: stopped.elapsed(),
+            pause: engine.stops.note_capture(stopped.elapsed()),
             next_collection,
             limits,
             libraries,

@@ -9,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
+use super::doctor_args::DoctorArgs;
 use super::load::{ConfigError, Loaded, Override, load};
 use super::migrate_args::{BackupArgs, ExportArgs, ImportArgs};
 pub use super::offline::{InspectArgs, RepairArgs, RestoreArgs, VerifyArgs};
@@ -46,6 +47,8 @@ Examples:
   lokikv ping --port 7000                       for health checks
   lokikv verify /var/lib/lokikv                 read everything on disk back; changes nothing
   lokikv inspect /var/lib/lokikv                what is there; with a file: what is in it
+  lokikv doctor /var/lib/lokikv                 whether the machine, the disk and the data are as they should be
+  lokikv doctor redis://:secret@127.0.0.1:6379  the same of a running server, as far as it tells
   lokikv restore --to 2026-11-25T08:00:00Z --from /var/lib/lokikv --into /var/lib/lokikv-then
   lokikv repair /var/lib/lokikv                 what would have to be dropped to make it startable
   lokikv import dump.rdb --data-dir /var/lib/lokikv
@@ -55,10 +58,11 @@ Examples:
   lokikv restore --from /backup/lokikv --to 2026-11-25T08:00:00Z --into /var/lib/lokikv-then
 
 Exit codes:
-  0  clean shutdown; --check-config: valid; ping: the server answered; verify, inspect: all is whole
+  0  clean shutdown; --check-config: valid; ping: the server answered; verify, inspect: all is whole;
+     doctor: nothing is amiss
   1  the server could not start or had to stop (port taken, damaged data, failing disk); ping: no answer;
-     verify, inspect: something is damaged or missing
-  2  a mistake in flags or in the configuration
+     verify, inspect: something is damaged or missing; doctor: something is amiss
+  2  a mistake in flags or in the configuration; doctor: it could not look
   3  repair: there is something to repair; nothing was changed, use --yes
   4  repair: that would lose acknowledged data; nothing was changed, use --yes --accept-loss";
 
@@ -102,6 +106,8 @@ pub enum Command {
     Ping(PingArgs),
     /// Read back every checkpoint, persisted collection and log record of a data directory that no server is using
     Verify(VerifyArgs),
+    /// Look at a data directory and its machine, or ask a running server, and say what to change
+    Doctor(DoctorArgs),
     /// Show what is in a data directory, or in one of its files: manifests, pages, log records
     Inspect(InspectArgs),
     /// Make a data directory with the data as it was at an earlier moment, from another one or from a backup

@@ -9,6 +9,7 @@ use super::{
     flat::Flat,
     keyspace_events,
     params::table::{Kind, OUTPUT_BUFFER_KEYS, Param},
+    percentiles,
     refusal::Refusal,
     share::ByteShare,
     size, stop,
@@ -29,16 +30,19 @@ pub(super) fn to_text(param: &Param, flat: &Flat) -> String {
         (Kind::Save, Some(Setting::Int(0))) => String::new(),
         (Kind::Save, Some(interval_s)) => format!("{interval_s} 1"),
         (Kind::YesNo, Some(setting)) => shown(setting),
-        // Redis has no word for errors alone.
-        (Kind::Words(words), Some(Setting::Text(word))) if word == "error" && words.contains(&"warning") => {
-            "warning".to_owned()
-        }
+        (Kind::LogLevel(_), Some(Setting::Text(levels))) => log_level_text(levels),
         (Kind::Events, Some(Setting::Text(text))) => {
             keyspace_events::to_redis_text(keyspace_events::from_text(text).unwrap_or_default())
         }
         (_, Some(setting)) => setting.to_string(),
         (_, None) => String::new(),
     }
+}
+
+/// The level for all; Redis has no word for errors alone, and none for parts.
+fn log_level_text(levels: &str) -> String {
+    let all = levels.split(',').next().unwrap_or_default();
+    if all == "error" { "warning" } else { all }.to_owned()
 }
 
 fn output_buffers_text(flat: &Flat) -> String {
@@ -93,10 +97,11 @@ fn setting(kind: Kind, text: &str) -> Result<Setting, Refusal> {
         Kind::MemoryIn(min, max) => Setting::Int(memory(text, min, max)?),
         Kind::Share => share(text)?,
         Kind::YesNo => Setting::Bool(yes_no(text)?),
-        Kind::Words(words) => Setting::Text(word(text, words)?),
+        Kind::Words(words) | Kind::LogLevel(words) => Setting::Text(word(text, words)?),
         Kind::Text | Kind::List => Setting::Text(text.to_owned()),
         Kind::Events => Setting::Text(events(text)?),
         Kind::Stop => Setting::Text(stop_words(text)?),
+        Kind::Percentiles => Setting::Text(percentiles_text(text)?),
         Kind::Save => Setting::Int(save_interval_s(text)?),
         Kind::OutputBuffers | Kind::Absent(_) | Kind::Fixed(_) | Kind::Only(_) => return Err(Refusal::Immutable),
     })
@@ -153,6 +158,11 @@ fn word(text: &str, words: &'static [&'static str]) -> Result<String, Refusal> {
 fn events(text: &str) -> Result<String, Refusal> {
     let flags = keyspace_events::from_text(text).ok_or(Refusal::Events)?;
     Ok(keyspace_events::to_text(flags))
+}
+
+fn percentiles_text(text: &str) -> Result<String, Refusal> {
+    let numbers = percentiles::from_text(text).map_err(Refusal::Percentiles)?;
+    Ok(percentiles::to_text(&numbers))
 }
 
 fn stop_words(text: &str) -> Result<String, Refusal> {
@@ -245,6 +255,17 @@ mod tests {
     }
 
     #[test]
+    fn the_level_of_all_is_shown_in_words_of_redis() {
+        for (levels, shown) in [
+            ("error", "warning"),
+            ("verbose,lokikv::wal=debug", "verbose"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(log_level_text(levels), shown);
+        }
+    }
+
+    #[test]
     fn what_is_set_is_shown() {
         for (name, text, shown) in [
             ("maxmemory", "1kb", "1024"),
@@ -257,6 +278,13 @@ mod tests {
             ("slowlog-log-slower-than", "-1", "-1"),
             ("notify-keyspace-events", "KEA", "AKE"),
             ("shutdown-on-sigterm", "Force now", "now force"),
+            ("latency-tracking", "no", "no"),
+            (
+                "latency-tracking-info-percentiles",
+                "1e1 99.990 50.0000001",
+                "10 99.99 50",
+            ),
+            ("latency-tracking-info-percentiles", "", ""),
             ("stop-writes-on-bgsave-error", "no", "no"),
             (
                 "client-output-buffer-limit",
@@ -276,6 +304,7 @@ mod tests {
     #[test]
     fn refusals_are_those_of_redis() {
         let not_int = "argument couldn't be parsed into an integer";
+        let no_percentile = "Invalid latency-tracking-info-percentiles parameters";
         let wrong_limit = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
         for (name, text, refusal) in [
             ("port", "70000", "argument must be between 0 and 65535 inclusive"),
@@ -322,6 +351,14 @@ mod tests {
                 "client-output-buffer-limit",
                 "foo 0 0 0",
                 "Invalid client class specified in buffer limit configuration.",
+            ),
+            ("latency-tracking-info-percentiles", "50 x", no_percentile),
+            ("latency-tracking-info-percentiles", " 50", no_percentile),
+            ("latency-tracking-info-percentiles", "nan", no_percentile),
+            (
+                "latency-tracking-info-percentiles",
+                "50 100.1",
+                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
             ),
             ("client-output-buffer-limit", "normal a 0 0", wrong_limit),
             ("client-output-buffer-limit", "normal 1 2 -3", wrong_limit),

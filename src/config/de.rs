@@ -11,7 +11,7 @@ use serde::{
     de::{Error, SeqAccess, Visitor},
 };
 
-use super::{bind, keyspace_events, size, stop};
+use super::{bind, keyspace_events, percentiles, size, stop};
 
 /// A value of the configuration, whatever its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,6 +232,13 @@ pub(super) fn octal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String
             other.quoted()
         ))),
     }
+}
+
+/// Percentiles with blanks between them, in their shortest form.
+pub(super) fn percentiles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = text(deserializer)?;
+    let numbers = percentiles::from_text(&text).map_err(|fault| D::Error::custom(format!("{text:?}: {fault}")))?;
+    Ok(percentiles::to_text(&numbers))
 }
 
 /// The classes of keyspace events, brought into canonical order.

@@ -74,6 +74,7 @@ pub struct Live {
     eviction_tenacity: AtomicU8,
     logs: [LiveLog; LogKind::ALL.len()],
     latency_threshold_ms: AtomicU64,
+    tracks_latency: AtomicBool,
     busy_reply_threshold_ms: AtomicU64,
     on_script_error: AtomicU8,
     script_bytes_max: AtomicU64,
@@ -118,6 +119,7 @@ impl Live {
         self.store_logs(config);
         self.latency_threshold_ms
             .store(config.latency.monitor_threshold_ms, Relaxed);
+        self.tracks_latency.store(config.latency.tracking, Relaxed);
         self.busy_reply_threshold_ms
             .store(config.scripts.busy_reply_threshold_ms, Relaxed);
         self.on_script_error.store(config.scripts.on_error as u8, Relaxed);
@@ -248,6 +250,12 @@ impl Live {
     #[inline]
     pub(crate) fn latency_threshold_ms(&self) -> u64 {
         self.latency_threshold_ms.load(Relaxed)
+    }
+
+    /// `latency.tracking`
+    #[inline]
+    pub(crate) fn tracks_latency(&self) -> bool {
+        self.tracks_latency.load(Relaxed)
     }
 
     /// `server.timeout_s`; 0: never.

@@ -7,6 +7,8 @@ use std::io;
 
 use ::config::ConfigError as LayerError;
 
+use super::percentiles::NotPercentiles;
+
 /// Why a parameter does not take a value.
 #[derive(Debug)]
 pub enum Refusal {
@@ -37,6 +39,8 @@ pub enum Refusal {
     NotAmong(&'static [&'static str]),
     /// It has a character that stands for no class of keyspace events.
     Events,
+    /// It has something that is no percentile.
+    Percentiles(NotPercentiles),
     /// It asks for a last checkpoint, and for none.
     SaveAndNot,
     /// It has something that is no save point.
@@ -71,6 +75,7 @@ impl fmt::Display for Refusal {
                 return write!(out, "argument(s) must be one of the following: {}", words.join(", "));
             }
             Self::Events => "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
+            Self::Percentiles(fault) => return fault.fmt(out),
             Self::SaveAndNot => "shutdown options SAVE and NOSAVE can't be used simultaneously",
             Self::SavePoints => "Invalid save parameters",
             Self::LimitWords => "Wrong number of arguments in buffer limit configuration.",

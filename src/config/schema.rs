@@ -14,11 +14,12 @@ use crate::page::value::STRING_BYTES_MAX;
 use super::{
     acl::Acl,
     de,
+    log_levels::LogLevels,
     logs::{Commandlog, Slowlog},
     scripts::Scripts,
     share::ByteShare,
     tls::Tls,
-    values::{Compression, DebugCommand, Fsync, LogFormat, LogLevel, MemoryPolicy},
+    values::{Compression, DebugCommand, Fsync, LogFormat, MemoryPolicy},
 };
 
 const MB: u64 = 1 << 20;
@@ -418,12 +419,28 @@ impl Default for Limits {
 }
 
 /// The latency monitor.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Latency {
     /// Milliseconds from which an event is remembered; 0: off.
     #[serde(deserialize_with = "de::int::<_, _, 0, { i64::MAX }>")]
     pub monitor_threshold_ms: u64,
+    /// Whether it is kept how the durations of each command's calls are distributed.
+    #[serde(deserialize_with = "de::switch")]
+    pub tracking: bool,
+    /// Percentiles that INFO tells of them.
+    #[serde(deserialize_with = "de::percentiles")]
+    pub info_percentiles: String,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self {
+            monitor_threshold_ms: 0,
+            tracking: true,
+            info_percentiles: "50 99 99.9".to_owned(),
+        }
+    }
 }
 
 /// Keyspace notifications.
@@ -445,7 +462,7 @@ pub struct Metrics {}
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// How much is logged.
-    pub level: LogLevel,
+    pub level: LogLevels,
     /// File to append to; empty: standard output.
     #[serde(deserialize_with = "de::word")]
     pub file: String,
@@ -456,7 +473,7 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self {
-            level: LogLevel::Notice,
+            level: LogLevels::default(),
             file: String::new(),
             format: LogFormat::Text,
         }

@@ -1,7 +1,6 @@
 //! The settings that are a choice among words, each an enum with its words beside it.
 //!
-//! **Invariants**
-//! - A word that is valid but belongs to a later version is refused with that reason, never silently accepted.
+//! **Invariant:** a word that stands for nothing is refused with those that do.
 
 use std::fmt;
 
@@ -15,15 +14,12 @@ use crate::wal;
 pub enum NotAWord {
     /// It is none of these.
     Unknown(String, &'static [&'static str]),
-    /// It comes in a later version: what it needs.
-    Later(String, &'static str),
 }
 
 impl fmt::Display for NotAWord {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(word, words) => write!(out, "\"{word}\" is not one of: {}", words.join(", ")),
-            Self::Later(word, why) => write!(out, "\"{word}\" {why}"),
         }
     }
 }
@@ -32,8 +28,7 @@ impl std::error::Error for NotAWord {}
 
 /// Declares an enum of words: the enum, its parser, its `Display` and its serde forms.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }
-     $(later { $($later:literal)|+ => $why:literal })?) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(u8)]
@@ -52,7 +47,6 @@ macro_rules! words {
             pub fn parse(word: &str) -> Result<Self, NotAWord> {
                 match word {
                     $($word $(| $alias)* => Ok(Self::$variant),)+
-                    $($($later)|+ => Err(NotAWord::Later(word.to_owned(), $why)),)?
                     _ => Err(NotAWord::Unknown(word.to_owned(), &[$($word),+])),
                 }
             }
@@ -205,8 +199,9 @@ words! {
         Text = "text",
         /// The same, shortened.
         Compact = "compact",
+        /// An object of JSON.
+        Json = "json",
     }
-    later { "json" => "log lines are not in this version; use \"text\" or \"compact\"" }
 }
 
 impl From<MemoryPolicy> for Policy {
@@ -264,12 +259,6 @@ mod tests {
             Fsync::parse("sometimes").unwrap_err().to_string(),
             "\"sometimes\" is not one of: always, everysec, no"
         );
-    }
-
-    #[test]
-    fn what_comes_later_is_said_so() {
-        let error = LogFormat::parse("json").unwrap_err().to_string();
-        assert!(error.contains("not in this version"), "{error}");
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub mod reaper;
 pub mod registry;
 pub mod scope;
 pub mod settings;
+pub mod stops;
 pub mod tap;
 #[cfg(test)]
 mod tests;
@@ -135,6 +136,8 @@ pub struct Engine {
     waiter_ids: AtomicU64,
     events: Arc<Events>,
     eviction: Eviction,
+    /// For how long everybody had to wait.
+    pub stops: stops::Stops,
 }
 
 impl Engine {
@@ -185,6 +188,7 @@ impl Engine {
             waiter_ids: AtomicU64::new(1),
             events: Arc::default(),
             eviction: Eviction::default(),
+            stops: stops::Stops::default(),
         })
     }
 

@@ -153,8 +153,13 @@ impl Worker {
 
     /// Runs `body` while nobody else runs. The worker must not hold a pass.
     pub fn with_exclusive<R>(&mut self, engine: &Engine, body: impl FnOnce(&mut Kit, &ExclusivePass<'_>) -> R) -> R {
+        // From the first thread that has to wait for the others to the last that goes on.
+        let began = Instant::now();
         let pass = engine.exclusive(self);
-        body(&mut self.kit, &pass)
+        let result = body(&mut self.kit, &pass);
+        drop(pass);
+        engine.stops.exclusive.note(began.elapsed());
+        result
     }
 
     /// Gives up `pass` while `body` runs.

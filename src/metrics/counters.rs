@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::activity::Activity;
+
 /// A count with a single writer.
 #[derive(Default, Debug)]
 pub struct Count(AtomicU64);
@@ -52,4 +54,6 @@ pub struct Counters {
     pub net_output_bytes: Count,
     /// Error replies.
     pub errors: Count,
+    /// What the thread is at, if it is a worker.
+    pub activity: Activity,
 }

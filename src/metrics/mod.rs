@@ -2,9 +2,12 @@
 //!
 //! **Invariant:** what is counted per request is counted in cells that one thread alone writes; readers add them up.
 
+pub mod activity;
 pub mod command_log;
 pub mod counters;
+pub mod durations;
 pub mod hot_keys;
+pub mod longest;
 pub mod rarely;
 pub mod rates;
 pub mod stats;

@@ -1,16 +1,18 @@
 //! What `INFO`, `COMMANDLOG` and `LATENCY` tell: per-command figures, commands that stand out, latency events, errors.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 
 use super::command_log::CommandLogs;
 use super::counters::Count;
+use super::durations::{Distribution, Durations};
 use super::hot_keys::HotKeys;
 use super::rarely::Rarely;
 use super::rates::Rates;
 
-/// Buckets of `CommandStats::by_duration`.
+/// Coarse buckets of [`CommandTotals::by_duration`].
 pub const DURATION_BUCKETS: usize = 24;
 
 /// Figures of one command, counted by one thread.
@@ -20,18 +22,18 @@ pub struct CommandStats {
     nanos: Count,
     rejected: Count,
     failed: Count,
-    by_duration: [Count; DURATION_BUCKETS],
+    /// There as soon as there was a call whose duration is tracked.
+    durations: OnceLock<Box<Durations>>,
 }
 
 impl CommandStats {
-    /// Counts one call of `nanos`.
+    /// Counts `calls` calls of `nanos` each; `is_tracked`: how they are distributed is told, too.
     #[inline]
-    pub fn record(&self, nanos: u64) {
-        self.calls.add(1);
-        self.nanos.add(nanos);
-        let bucket = (u64::BITS - (nanos / 1000).leading_zeros()) as usize;
-        if let Some(count) = self.by_duration.get(bucket.min(DURATION_BUCKETS - 1)) {
-            count.add(1);
+    pub fn record(&self, nanos: u64, calls: u64, is_tracked: bool) {
+        self.calls.add(calls);
+        self.nanos.add(nanos.wrapping_mul(calls));
+        if is_tracked {
+            self.durations.get_or_init(Box::default).record(nanos, calls);
         }
     }
 
@@ -48,7 +50,12 @@ impl CommandStats {
     fn counts(&self) -> impl Iterator<Item = &Count> {
         [&self.calls, &self.nanos, &self.rejected, &self.failed]
             .into_iter()
-            .chain(&self.by_duration)
+            .chain(
+                self.durations
+                    .get()
+                    .into_iter()
+                    .flat_map(|durations| durations.counts()),
+            )
     }
 }
 
@@ -63,7 +70,9 @@ pub struct CommandTotals {
     pub rejected: u64,
     /// Calls that answered an error.
     pub failed: u64,
-    /// Calls by duration: bucket `n` counts calls of less than 2^n microseconds (and at least half of that).
+    /// How long calls took, as far as that is tracked.
+    pub durations: Distribution,
+    /// The same, coarsely: bucket `n` counts calls of less than 2^n microseconds (and at least half of that).
     pub by_duration: [u64; DURATION_BUCKETS],
 }
 
@@ -83,6 +92,22 @@ pub struct LatencyEvent {
     pub samples: VecDeque<LatencySample>,
     /// The longest ever.
     pub max_ms: u32,
+}
+
+/// Names of latency events.
+pub mod events {
+    /// A command of constant time.
+    pub const FAST_COMMAND: &str = "fast-command";
+    /// Another command.
+    pub const COMMAND: &str = "command";
+    /// Keys were evicted for a command.
+    pub const EVICTION: &str = "eviction-cycle";
+    /// The log was made durable.
+    pub const LOG_SYNC: &str = "log-sync";
+    /// Something ran that has to run alone.
+    pub const EXCLUSIVE: &str = "exclusive-section";
+    /// A checkpoint had everybody wait at its instant.
+    pub const CHECKPOINT: &str = "checkpoint-instant";
 }
 
 const LATENCY_SAMPLES_MAX: usize = 160;
@@ -141,10 +166,11 @@ impl Stats {
             totals.nanos += stats.nanos.get();
             totals.rejected += stats.rejected.get();
             totals.failed += stats.failed.get();
-            for (total, count) in totals.by_duration.iter_mut().zip(&stats.by_duration) {
-                *total += count.get();
+            if let Some(durations) = stats.durations.get() {
+                durations.add_to(&mut totals.durations);
             }
         }
+        totals.by_duration = totals.durations.by_power_of_two_us();
         totals
     }
 
@@ -199,6 +225,21 @@ mod tests {
     fn words(stats: &Stats) -> Vec<String> {
         let errors = stats.errors.lock();
         errors.iter().map(|(word, count)| format!("{word} {count}")).collect()
+    }
+
+    #[test]
+    fn calls_are_counted_over_threads_and_their_durations_where_they_are_tracked() {
+        let stats = Stats::new(2, 2);
+        for (thread, calls, is_tracked) in [(0, 3, true), (1, 1, true), (1, 5, false)] {
+            stats.command(thread, 1).unwrap().record(2_000, calls, is_tracked);
+        }
+        let totals = stats.command_totals(1);
+        assert_eq!((totals.calls, totals.nanos, totals.durations.calls()), (9, 18_000, 4));
+        assert_eq!(totals.by_duration.get(..3), Some(&[0, 0, 4][..]));
+        assert_eq!(stats.command_totals(0).calls, 0);
+        stats.reset();
+        let totals = stats.command_totals(1);
+        assert_eq!((totals.calls, totals.nanos, totals.durations.calls()), (0, 0, 0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::causes::Causes;
 use crate::allocator::follow_purges;
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::blocked;
@@ -35,13 +36,14 @@ const PAGES_PER_LOOK: usize = 64;
 /// Runs until the server ends.
 pub fn run(server: &Arc<Server>, mut worker: Worker) {
     let (mut walker, mut garbage) = (Walker::default(), Garbage::default());
-    let outlet = Arc::new(Outlet::default());
+    let (outlet, causes) = (Arc::new(Outlet::default()), Causes::default());
     worker.set_herald(server.pubsub.herald(&outlet));
     while !server.shutdown.is_requested() {
         std::thread::sleep(TICK);
         follow_purges();
         server.engine.meter().note_peak();
         sample_rates(server);
+        causes.note(server);
         if server.loading.is_on() {
             continue;
         }

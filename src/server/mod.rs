@@ -4,6 +4,7 @@
 //! - Order of start: directory lock, listening sockets (a busy port is told at once), threads and clients, the data.
 //! - Order of end: no new clients, batches finish, workers end, final checkpoint, WAL flushed and closed.
 
+mod causes;
 mod certificates;
 mod ending;
 mod error;
@@ -14,6 +15,7 @@ mod open;
 mod signals;
 mod space;
 mod start;
+mod watchdog;
 
 pub use error::StartError;
 pub use start::run;

@@ -4,6 +4,7 @@
 //! - Nobody sees any of the data before all of it is there: the checkpoint, the log behind it, the numbered databases.
 //! - A load that fails ends the server, with the error that says why. One that is called off has changed nothing.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -76,8 +77,40 @@ fn open(server: &Server, (disk, claim): (&Arc<dyn Disk>, ClaimDir), mut worker: 
     let started = server.checkpoints.start(origin);
     started.map_err(|error| StartError(format!("cannot start the checkpointer: {error}")))?;
     server.loading.end();
-    tracing::info!(port = server.port, "ready for clients");
+    tell_start(server, &config);
     Ok(Opened::Yes)
+}
+
+/// One line with all that one asks first when something is amiss.
+fn tell_start(server: &Server, config: &Config) {
+    let mut kinds = BTreeMap::<&str, u32>::new();
+    for slot in server.engine.registry().slots() {
+        *kinds.entry(slot.collection.placement().kind.name()).or_default() += 1;
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind}:{count}")).collect();
+    let wal = server.engine.wal();
+    let fsync = if wal.is_enabled() {
+        config.wal.fsync.as_str()
+    } else {
+        "none"
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        data_dir = %config.storage.data_path().display(),
+        port = server.port,
+        tls_port = config.tls.port,
+        workers = config.server.worker_count(),
+        log = fsync,
+        lsn = %wal.last_lsn(),
+        checkpoint = server.checkpoints.stats().last.map_or(0, |last| last.id),
+        maxmemory = config.memory.max_bytes,
+        policy = config.memory.policy.as_str(),
+        maxclients = config.server.maxclients,
+        collections = %kinds.join(" "),
+        millis = server.started.elapsed().as_millis() as u64,
+        "ready for clients"
+    );
 }
 
 fn recover(server: &Server, config: &Config, disk: &Arc<dyn Disk>) -> Result<Recovered, RecoveryError> {

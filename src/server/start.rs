@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 use super::ending::{self, Running};
 use super::error::StartError;
 use super::signals::end_on_signal;
-use super::{certificates, evictor, housekeeping, open, space};
+use super::{certificates, evictor, housekeeping, open, space, watchdog};
 use crate::acl::Acl;
 use crate::checkpoint::CheckpointOptions;
 use crate::commands::rights::catalogue;
@@ -172,6 +172,7 @@ fn start(
         .spawn(move || evictor::run(&for_evictor, evicting))
         .map_err(|error| format!("cannot start a thread: {error}"))?;
     space::watch(server).map_err(|error| format!("cannot start a thread: {error}"))?;
+    watchdog::watch(server).map_err(|error| format!("cannot start a thread: {error}"))?;
     if config.tls.is_on() {
         certificates::watch(server).map_err(|error| format!("cannot start a thread: {error}"))?;
     }

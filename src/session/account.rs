@@ -14,6 +14,7 @@ use crate::commands::redact::shown_args;
 use crate::commands::spec::{Command, flag};
 use crate::engine::worker::{Kit, Worker};
 use crate::metrics::command_log::{LogKind, LoggedCommand};
+use crate::metrics::stats::events;
 use crate::resp::Args;
 
 /// Arguments, and bytes of each (and of the client's name), that the logs keep.
@@ -98,7 +99,7 @@ fn count(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
 #[inline]
 fn record(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
     if let Some(stats) = cx.server.stats.command(kit.cell(), command.id) {
-        stats.record(took.as_nanos() as u64);
+        stats.record(took.as_nanos() as u64, 1, cx.server.params.live().tracks_latency());
     }
 }
 
@@ -108,7 +109,7 @@ fn note_latency(cx: &WorkerCx, kit: &Kit, command: Command, took: Duration) {
     let (latency_ms, took_ms) = (cx.server.params.live().latency_threshold_ms(), micros(took) / 1000);
     if latency_ms > 0 && took_ms >= latency_ms {
         let is_fast = command.has(flag::FAST);
-        let event = if is_fast { "fast-command" } else { "command" };
+        let event = if is_fast { events::FAST_COMMAND } else { events::COMMAND };
         stats.add_latency(event, kit.now_ms() / 1000, took_ms as u32);
     }
 }

@@ -15,6 +15,7 @@ use crate::commands::spec::Table;
 use crate::commands::table::table;
 use crate::engine::worker::{Kit, Worker};
 use crate::metrics::Counters;
+use crate::metrics::activity::Doing;
 use crate::pubsub::Desk;
 use crate::resp::Batch;
 use crate::state::Server;
@@ -60,6 +61,7 @@ pub struct WorkerCx {
 impl WorkerCx {
     /// For a new worker thread.
     pub fn new(server: Arc<Server>, mut worker: Worker) -> Self {
+        worker.counters().activity.name_after_thread();
         let desk = server.pubsub.open_desk();
         worker.set_herald(server.pubsub.herald(desk.outlet()));
         Self {
@@ -150,11 +152,13 @@ impl WorkerCx {
     /// the next turn.
     pub fn end_turn(&self, is_alone: bool, is_cut: bool) {
         let worker = &mut *self.worker.borrow_mut();
+        self.counters.activity.note(Doing::WritesLog);
         if is_alone {
             worker.submit_alone();
         } else {
             worker.submit();
         }
+        self.counters.activity.note(Doing::Serves);
         self.stopwatch.borrow_mut().settle(self, worker);
         self.server.pubsub.hand_over_lines(self.desk.outlet());
         self.broadcast(worker, is_cut);

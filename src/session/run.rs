@@ -28,6 +28,7 @@ use crate::engine::Engine;
 use crate::engine::blocked;
 use crate::engine::gate::Pass;
 use crate::engine::worker::Worker;
+use crate::metrics::activity::Doing;
 use crate::resp::{Args, Batch};
 
 /// A request that takes longer does not keep its shard for the next one.
@@ -227,6 +228,7 @@ impl Run<'_, '_, '_> {
         let mark = self.session.reply.mark();
         let number = u32::from(call.command.id) + 1;
         self.session.client.handle.last_command.store(number, Ordering::Relaxed);
+        self.worker.counters().activity.note(Doing::Command(call.command.id));
         let outcome = self.run(&call);
         // What others are told of it comes before its line.
         self.cx.tell_others(self.worker);

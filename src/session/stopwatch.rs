@@ -128,11 +128,14 @@ impl Stopwatch {
             return Duration::ZERO;
         }
         let share = self.look(kit) / self.shared.len() as u32;
-        for id in self.shared.drain(..) {
-            if let Some(stats) = cx.server.stats.command(kit.cell(), id) {
-                stats.record(share.as_nanos() as u64);
+        let is_tracked = cx.server.params.live().tracks_latency();
+        for alike in self.shared.chunk_by(|one, next| one == next) {
+            let stats = alike.first().and_then(|id| cx.server.stats.command(kit.cell(), *id));
+            if let Some(stats) = stats {
+                stats.record(share.as_nanos() as u64, alike.len() as u64, is_tracked);
             }
         }
+        self.shared.clear();
         share
     }
 
@@ -157,7 +160,7 @@ impl Stopwatch {
         }
         let took = self.look(kit);
         if let Some(stats) = stats {
-            stats.record(took.as_nanos() as u64);
+            stats.record(took.as_nanos() as u64, 1, cx.server.params.live().tracks_latency());
         }
         Some(took)
     }

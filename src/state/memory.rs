@@ -22,6 +22,7 @@ use crate::engine::collection::Collection;
 use crate::engine::eviction::Among;
 use crate::engine::memory::{Margin, WAIT_MAX};
 use crate::engine::worker::{Kit, unix_ms};
+use crate::metrics::stats::events;
 
 /// How long a wait lasts before it is looked again: where few wait, and at most, where there are many.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -254,7 +255,7 @@ impl Server {
         let (threshold_ms, took_ms) = (self.params.live().latency_threshold_ms(), took.as_millis() as u64);
         if threshold_ms > 0 && took_ms >= threshold_ms {
             self.stats
-                .add_latency("eviction-cycle", kit.now_ms() / 1000, took_ms as u32);
+                .add_latency(events::EVICTION, kit.now_ms() / 1000, took_ms as u32);
         }
     }
 

@@ -1,11 +1,12 @@
 //! What the binary does besides serving, on a directory that no server is using: `verify`, `inspect`, `repair`,
-//! `restore`; and backups.
+//! `restore`; backups; and `doctor`, which looks at one beside its server, or asks that.
 //!
 //! **Invariant:** only `repair --yes` changes what is there, and `restore --in-place` sets it aside; nothing is
 //! deleted. A directory whose restore in place was interrupted is refused by all but that restore.
 
 pub mod backup;
 mod cli;
+pub mod doctor;
 mod error;
 pub mod inspect;
 mod progress;
@@ -14,6 +15,7 @@ pub mod report;
 pub mod restore;
 
 pub use cli::{inspect, repair, verify};
+pub use doctor::doctor;
 pub use error::ToolError;
 pub use progress::Progress;
 pub use restore::restore;

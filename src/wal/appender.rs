@@ -246,6 +246,7 @@ impl Appender {
         let took_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let counters = &core.counters;
         counters.fsyncs.fetch_add(1, Ordering::Relaxed);
+        counters.fsync_longest.note(start.elapsed());
         counters.fsync_last_us.store(took_us, Ordering::Relaxed);
         counters.fsync_max_us.fetch_max(took_us, Ordering::Relaxed);
         core.stable_bytes.store(bytes, Ordering::SeqCst);

@@ -15,6 +15,7 @@ use super::positions::Positions;
 use super::unsynced::Unsynced;
 use super::waiters::LsnWaiters;
 use super::{Fsync, Lsn, WalError, WalOptions};
+use crate::metrics::longest::Longest;
 
 /// What a record has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,7 @@ pub(super) struct Counters {
     pub fsyncs: AtomicU64,
     pub fsync_last_us: AtomicU64,
     pub fsync_max_us: AtomicU64,
+    pub fsync_longest: Longest,
 }
 
 pub(super) struct Core {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -392,6 +392,11 @@ impl Wal {
     #[inline]
     pub fn written_bytes(&self) -> u64 {
         self.inner.core.counters.bytes_written.load(Ordering::Relaxed)
+    }
+
+    /// The longest sync since this was last asked.
+    pub fn take_longest_sync(&self) -> Duration {
+        self.core().counters.fsync_longest.take()
     }
 
     /// Numbers for INFO and metrics.

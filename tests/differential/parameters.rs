@@ -17,7 +17,6 @@ const DIFFERING: &[&str] = &[
     "bind-source-addr",
     "cluster-announce-",
     "import-mode",
-    "latency-tracking",
     "locale-collate",
     "log-format",
     "log-timestamp-format",

@@ -288,7 +288,7 @@ fn take_over(server: &Server, changed: &[ChangedKey]) {
             server.acl.log.lock().set_len_max(config.acl.log_entries_max());
         }
         if key == "log.level" {
-            logging::set_level(config.log.level);
+            logging::set_levels(&config.log.level);
         }
     }
 }

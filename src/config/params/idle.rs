@@ -27,7 +27,6 @@ const NO_CLUSTER: &str = "there is no cluster";
 const NO_CONNECTIONS: &str = "this server connects to no other one";
 const NO_RDMA: &str = "No RDMA building support.";
 const NO_OOM_SCORE: &str = "which process ends for want of memory is left to the system";
-const ALWAYS_TRACKED: &str = "latencies are always tracked, for these percentiles";
 const OWN_LOG: &str = "the log has a form of its own: see log.format";
 const NO_DEFRAG: &str = "DISABLED: Active defragmentation cannot be enabled: memory is given back without it";
 
@@ -104,8 +103,6 @@ pub(super) const IDLE: &[Idle] = &[
     idle("ignore-warnings", Kind::Text, ""),
     idle("import-mode", Kind::Only("keys that expire are always removed"), "no"),
     idle("jemalloc-bg-thread", Kind::YesNo, "yes"),
-    idle("latency-tracking", Kind::Only(ALWAYS_TRACKED), "yes"),
-    idle("latency-tracking-info-percentiles", Kind::Only(ALWAYS_TRACKED), "50 99 99.9"),
     idle("lazyfree-lazy-eviction", Kind::YesNo, "yes"),
     idle("lazyfree-lazy-expire", Kind::YesNo, "yes"),
     idle("lazyfree-lazy-server-del", Kind::YesNo, "yes"),

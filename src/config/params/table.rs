@@ -23,6 +23,8 @@ pub(in crate::config) enum Kind {
     YesNo,
     /// One of Redis's words, in Redis's order; the keys use the same words.
     Words(&'static [&'static str]),
+    /// How much is logged: one of these words for all, or more than Redis knows of.
+    LogLevel(&'static [&'static str]),
     /// A string, as it is.
     Text,
     /// A list, blank-separated.
@@ -33,6 +35,8 @@ pub(in crate::config) enum Kind {
     OutputBuffers,
     /// Letters of event classes.
     Events,
+    /// Percentiles, blank-separated.
+    Percentiles,
     /// Words for how a signal ends the server.
     Stop,
     /// Nothing, and it can be set to nothing else, for this reason.
@@ -142,12 +146,14 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     fixed("io-threads", Kind::Fixed("1")),
     fixed("io-threads-do-reads", NO),
     param("latency-monitor-threshold", &["latency.monitor_threshold_ms"], Kind::Int(0, i64::MAX)),
+    param("latency-tracking", &["latency.tracking"], Kind::YesNo),
+    param("latency-tracking-info-percentiles", &["latency.info_percentiles"], Kind::Percentiles),
     param("lfu-decay-time", &["memory.lfu_decay_min"], Kind::Int(0, INT_MAX)),
     param("lfu-log-factor", &["memory.lfu_log_factor"], Kind::Int(0, INT_MAX)),
     param("list-max-listpack-size", &["encoding.list_size"], Kind::Int(i32::MIN as i64, INT_MAX)),
     param("list-max-ziplist-size", &["encoding.list_size"], Kind::Int(i32::MIN as i64, INT_MAX)),
     param("logfile", &["log.file"], Kind::Text),
-    param("loglevel", &["log.level"], Kind::Words(&["debug", "verbose", "notice", "warning", "nothing"])),
+    param("loglevel", &["log.level"], Kind::LogLevel(&["debug", "verbose", "notice", "warning", "nothing"])),
     param("lua-time-limit", &["scripts.busy_reply_threshold_ms"], Kind::Int(0, i64::MAX)),
     param("maxclients", &["server.maxclients"], Kind::Int(1, 4_294_967_295)),
     param("maxmemory", &["memory.max_bytes"], Kind::Memory(0)),
@@ -291,6 +297,8 @@ const MUTABLE: &[&str] = &[
     "commandlog.reply_larger_than_bytes",
     "commandlog.large_reply_max_len",
     "latency.monitor_threshold_ms",
+    "latency.tracking",
+    "latency.info_percentiles",
     "notifications.keyspace_events",
     "log.level",
 ];

@@ -32,6 +32,7 @@ use super::linger::Linger;
 use super::ready::{ReadyList, Slot, Ticket};
 use super::settling::{Owed, Settled, Settling, Verdict, judge};
 use crate::allocator::follow_purges;
+use crate::metrics::activity::Doing;
 use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
 use crate::sync::set_meanwhile;
 use connections::{Connections, index_of};
@@ -133,6 +134,7 @@ impl Hub {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.ready.set_worker(cx.waker());
+        self.cx.counters.activity.note(Doing::Serves);
         let mut serving = std::mem::take(&mut self.serving);
         self.ready.take(&mut serving);
         let mut has_worked = false;
@@ -150,6 +152,7 @@ impl Hub {
             return Poll::Ready(());
         }
         self.evict_clients();
+        self.cx.counters.activity.note(Doing::Rests);
         if self.linger.looks_on(has_worked) || has_more || !self.later.is_empty() {
             cx.waker().wake_by_ref();
         }

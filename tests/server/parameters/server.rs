@@ -22,6 +22,8 @@ pub const EFFECTS: &[Effect] = &[
     ("commandlog.reply_larger_than_bytes", large_replies),
     ("commandlog.large_reply_max_len", large_replies),
     ("latency.monitor_threshold_ms", latency),
+    ("latency.tracking", latency_tracking),
+    ("latency.info_percentiles", latency_percentiles),
     ("notifications.keyspace_events", events),
     ("log.level", log_level),
 ];
@@ -193,6 +195,40 @@ fn latency() {
     set(&mut conn, "latency-monitor-threshold", "10");
     call(&mut conn, "DEBUG SLEEP 0.02");
     assert_eq!(call(&mut conn, "LATENCY LATEST").items().len(), 1);
+}
+
+fn latency_tracking() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "latency-tracking", "no");
+    call(&mut conn, "STRLEN k");
+    call(&mut conn, "PING");
+    assert!(call(&mut conn, "LATENCY HISTOGRAM strlen").items().is_empty());
+    assert_eq!(call(&mut conn, "INFO latencystats").text(), "# Latencystats\r\n");
+    set(&mut conn, "latency-tracking", "yes");
+    call(&mut conn, "STRLEN k");
+    assert_eq!(call(&mut conn, "LATENCY HISTOGRAM strlen").items().len(), 2);
+}
+
+fn latency_percentiles() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    call(&mut conn, "STRLEN k");
+    set(&mut conn, "latency-tracking-info-percentiles", "1e1 99.990");
+    let got = call(&mut conn, "CONFIG GET latency-tracking-info-percentiles").items();
+    assert_eq!(got[1].text(), "10 99.99");
+    let info = call(&mut conn, "INFO latencystats").text();
+    let line = info
+        .lines()
+        .find(|line| line.starts_with("latency_percentiles_usec_strlen:"));
+    let line = line.expect("a line");
+    assert!(line.contains(":p10=") && line.contains(",p99.99="), "{line}");
+    set(&mut conn, "latency-tracking-info-percentiles", "");
+    assert!(
+        call(&mut conn, "INFO latencystats")
+            .text()
+            .contains("latency_percentiles_usec_strlen:\r\n")
+    );
 }
 
 fn events() {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::lines::{Lines, View};
 use crate::acl::Reason;
+use crate::config::percentiles;
 use crate::metrics::stats::CommandTotals;
 
 pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
@@ -90,43 +91,22 @@ pub(super) fn errorstats(view: &View<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn latencystats(view: &View<'_>, lines: &mut Lines) {
-    for (name, totals) in figures(view).iter().filter(|(_, totals)| totals.calls > 0) {
-        lines.put(
-            &format!("latency_percentiles_usec_{name}"),
-            format!(
-                "p50={:.3},p99={:.3},p99.9={:.3}",
-                percentile(totals, 0.5),
-                percentile(totals, 0.99),
-                percentile(totals, 0.999)
-            ),
-        );
+    let config = view.server.params.config();
+    let latency = &config.latency;
+    if !latency.tracking {
+        return;
     }
-}
-
-/// The bound below which this share of the calls stayed, microseconds.
-fn percentile(totals: &CommandTotals, share: f64) -> f64 {
-    let calls: u64 = totals.by_duration.iter().sum();
-    let wanted = (calls as f64 * share).ceil() as u64;
-    let mut sum = 0;
-    let bucket = totals.by_duration.iter().position(|calls| {
-        sum += calls;
-        sum >= wanted
-    });
-    (1_u64 << bucket.unwrap_or_default()) as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_bounds() {
-        let mut totals = CommandTotals::default();
-        totals.by_duration[1] = 90;
-        totals.by_duration[4] = 9;
-        totals.by_duration[10] = 1;
-        assert_eq!(percentile(&totals, 0.5), 2.0);
-        assert_eq!(percentile(&totals, 0.99), 16.0);
-        assert_eq!(percentile(&totals, 0.999), 1024.0);
+    // They were checked when they were set.
+    let percentiles = percentiles::from_text(&latency.info_percentiles).unwrap_or_default();
+    for (name, totals) in figures(view) {
+        if totals.durations.calls() == 0 {
+            continue;
+        }
+        let shown = percentiles.iter().map(|percent| {
+            let micros = totals.durations.percentile_nanos(*percent) as f64 / 1000.0;
+            format!("p{}={micros:.3}", percentiles::shown(*percent))
+        });
+        let shown: Vec<String> = shown.collect();
+        lines.put(&format!("latency_percentiles_usec_{name}"), shown.join(","));
     }
 }

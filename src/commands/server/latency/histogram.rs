@@ -1,11 +1,11 @@
-//! LATENCY HISTOGRAM: how long each command took, in powers of two.
+//! LATENCY HISTOGRAM: how long each command's calls took, up to each power of two.
 
 use super::{FLAGS, TIPS};
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
-use crate::commands::spec::{Command, Group, Handler, Spec, Support, Table};
-use crate::metrics::stats::{CommandTotals, Stats};
+use crate::commands::spec::{Command, Group, Handler, Spec, Table};
+use crate::metrics::stats::Stats;
 use crate::resp::{Args, Reply};
 
 pub(super) const HISTOGRAM: Spec = Spec {
@@ -15,7 +15,6 @@ pub(super) const HISTOGRAM: Spec = Spec {
     summary: "Returns how the durations of commands are distributed",
     complexity: "O(N) where N is the number of commands with latency information being retrieved.",
     syntax: "[command [command ...]]",
-    support: Support::Partial("buckets are powers of two exactly (D5)"),
     ..Spec::new("histogram", Group::Server, -2, Handler::Session(histogram))
 };
 
@@ -58,48 +57,20 @@ fn choose(commands: &Table, name: &[u8], chosen: &mut Vec<Command>) {
 /// Writes a command's distribution if it was ever called; whether it was.
 fn write(command: Command, stats: &Stats, reply: &mut Reply) -> bool {
     // Its number within the table, not that of a copy made elsewhere.
-    let totals = stats.command_totals(command.id);
-    if totals.calls == 0 {
+    let durations = stats.command_totals(command.id).durations;
+    if durations.calls() == 0 {
         return false;
     }
     reply.bulk(command.full_name().as_bytes());
     reply.map(2);
     reply.bulk(b"calls");
-    reply.int(totals.calls.cast_signed());
+    reply.int(durations.calls().cast_signed());
     reply.bulk(b"histogram_usec");
-    let buckets = cumulative(&totals);
+    let buckets = durations.by_power_of_two();
     reply.map(buckets.len());
-    for (micros, calls) in buckets {
-        reply.int(micros.cast_signed());
+    for (nanos, calls) in buckets {
+        reply.int((nanos / 1000).cast_signed());
         reply.int(calls.cast_signed());
     }
     true
-}
-
-/// Calls of at most so many microseconds, for each bucket that adds some.
-fn cumulative(totals: &CommandTotals) -> Vec<(u64, u64)> {
-    let mut sum = 0;
-    let mut buckets = Vec::new();
-    for (power, calls) in totals.by_duration.iter().enumerate().filter(|(_, calls)| **calls > 0) {
-        sum += calls;
-        buckets.push((1 << power, sum));
-    }
-    buckets
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_add_up() {
-        let stats = Stats::new(1, 2);
-        for (thread, micros) in [(0, 0), (0, 1), (1, 3), (1, 3), (0, 900)] {
-            stats.command(thread, 0).unwrap().record(micros * 1000 + 5);
-        }
-        assert_eq!(
-            cumulative(&stats.command_totals(0)),
-            [(1, 1), (2, 2), (4, 4), (1024, 5)]
-        );
-    }
 }

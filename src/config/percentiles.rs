@@ -1,0 +1,76 @@
+//! Percentiles as text: numbers from 0 to 100 with one blank between them.
+//!
+//! **Invariant:** the words of a refusal are Redis's.
+
+use std::fmt;
+
+/// Why text does not tell percentiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotPercentiles {
+    /// Something in it is no number.
+    NoNumber,
+    /// A number is out of bounds.
+    OutOfRange,
+}
+
+impl fmt::Display for NotPercentiles {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::NoNumber => "Invalid latency-tracking-info-percentiles parameters",
+            Self::OutOfRange => "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
+        })
+    }
+}
+
+impl std::error::Error for NotPercentiles {}
+
+/// The percentiles that `text` tells; none if it is empty.
+pub fn from_text(text: &str) -> Result<Vec<f64>, NotPercentiles> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let percentile = |word: &str| match word.parse::<f64>() {
+        Ok(number) if (0.0..=100.0).contains(&number) => Ok(number),
+        Ok(number) if !number.is_nan() => Err(NotPercentiles::OutOfRange),
+        _ => Err(NotPercentiles::NoNumber),
+    };
+    text.split(' ').map(percentile).collect()
+}
+
+/// A percentile as it is shown: without what is beyond six decimals.
+pub fn shown(percent: f64) -> String {
+    let text = format!("{percent:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The text for `percentiles`.
+pub fn to_text(percentiles: &[f64]) -> String {
+    let shown: Vec<String> = percentiles.iter().map(|percent| shown(*percent)).collect();
+    shown.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        for (text, back) in [
+            ("", ""),
+            ("50 99 99.9", "50 99 99.9"),
+            ("0 100 1e1 5.50", "0 100 10 5.5"),
+        ] {
+            assert_eq!(to_text(&from_text(text).unwrap()), back);
+        }
+        for (text, fault) in [
+            ("50 x", NotPercentiles::NoNumber),
+            ("50  99", NotPercentiles::NoNumber),
+            ("nan", NotPercentiles::NoNumber),
+            ("inf", NotPercentiles::OutOfRange),
+            ("-0.1", NotPercentiles::OutOfRange),
+            ("100.001", NotPercentiles::OutOfRange),
+        ] {
+            assert_eq!(from_text(text), Err(fault), "{text}");
+        }
+    }
+}
