@@ -15,6 +15,7 @@ pub mod commands;
 pub mod config;
 pub mod engine;
 pub mod glob;
+pub mod http;
 pub mod logging;
 pub mod lsn;
 pub mod metrics;

@@ -107,6 +107,8 @@ mod rerun;
 mod restore;
 #[path = "server/rollback.rs"]
 mod rollback;
+#[path = "server/scrape.rs"]
+mod scrape;
 #[path = "server/script_bombs.rs"]
 mod script_bombs;
 #[path = "server/script_errors.rs"]

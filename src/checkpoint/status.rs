@@ -25,6 +25,8 @@ pub struct CheckpointStats {
     pub last: Option<CheckpointInfo>,
     /// Pages in it; 0 if it was taken by an earlier process.
     pub last_pages: u64,
+    /// Those that were written for it, since earlier ones did not have them; 0 as above.
+    pub last_written_pages: u64,
     /// Bytes of it; 0 as above.
     pub last_bytes: u64,
     /// How long it took; 0 as above.
@@ -35,6 +37,10 @@ pub struct CheckpointStats {
     pub max_pause_us: u64,
     /// Good ones since the start.
     pub completed: u64,
+    /// Pages written for them.
+    pub written_pages: u64,
+    /// Bytes written for them.
+    pub written_bytes: u64,
     /// Failed ones since the start.
     pub failed: u64,
     /// Checkpoints kept on disk.
@@ -176,6 +182,9 @@ impl Status {
             wall_ms,
         });
         (stats.last_pages, stats.last_bytes, stats.last_ms) = (done.pages, done.bytes, done.millis);
+        stats.last_written_pages = done.written_pages;
+        stats.written_pages += done.written_pages;
+        stats.written_bytes += done.bytes;
     }
 
     pub fn fail(&self, error: &str) {

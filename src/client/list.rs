@@ -23,6 +23,9 @@ pub struct Clients {
     pub rejected: AtomicU64,
 }
 
+/// So many clients are copied out of the list under its lock.
+const COPIED_AT_ONCE: usize = 128;
+
 impl Clients {
     /// The number of the next client.
     pub fn next_id(&self) -> u64 {
@@ -106,6 +109,23 @@ impl Clients {
     /// A look at all of them, by number.
     pub(super) fn look<R>(&self, look: impl FnOnce(&BTreeMap<u64, Arc<ClientHandle>>) -> R) -> R {
         look(&self.handles.read())
+    }
+
+    /// Has all of them looked at, by number. The list is locked for no longer than it takes to copy a few.
+    pub fn each(&self, mut look: impl FnMut(&ClientHandle)) {
+        let mut next = 0;
+        loop {
+            let handles = self.handles.read();
+            let some = handles
+                .range(next..)
+                .take(COPIED_AT_ONCE)
+                .map(|(_, handle)| Arc::clone(handle));
+            let some: Vec<_> = some.collect();
+            drop(handles);
+            let Some(last) = some.last() else { return };
+            next = last.id + 1;
+            some.iter().for_each(|handle| look(handle));
+        }
     }
 
     /// All clients, by number.

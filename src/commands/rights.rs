@@ -332,10 +332,13 @@ fn note(
 
 /// Counts what was denied, and puts it into ACL LOG.
 pub fn log((server, commands): (&Server, &Table), client: &ClientHandle, refused: &Refused<'_>) {
+    log_of(server, &client_line(commands, client, unix_ms()), refused);
+}
+
+/// The same of whom `line` describes: not every client is one of commands.
+pub fn log_of(server: &Server, line: &str, refused: &Refused<'_>) {
     server.acl.count(refused.reason);
-    let now_ms = unix_ms();
-    let line = client_line(commands, client, now_ms);
-    server.acl.log.lock().add(refused, &line, now_ms);
+    server.acl.log.lock().add(refused, line, unix_ms());
 }
 
 fn in_words(user: &User, (command, args): (Command, Args<'_>), denied: Denied, moment: Moment) -> CmdError {

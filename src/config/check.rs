@@ -15,7 +15,7 @@ pub struct Conflict {
 
 /// The first conflict in `config`.
 pub(super) fn check(config: &Config) -> Result<(), Conflict> {
-    tls(config)?;
+    ports(config)?;
     folders(config)
 }
 
@@ -26,13 +26,18 @@ fn conflict(key: &'static str, reason: impl Into<String>) -> Result<(), Conflict
     })
 }
 
-fn tls(config: &Config) -> Result<(), Conflict> {
+fn ports(config: &Config) -> Result<(), Conflict> {
     if let Some((key, reason)) = config.tls.conflict() {
         return conflict(key, reason);
     }
     let (plain, tls) = (config.server.port, config.tls.port);
     if tls != 0 && plain == tls {
         return conflict("tls.port", "it is server.port already");
+    }
+    let http = config.http.port;
+    if http != 0 && (http == plain || http == tls) {
+        let other = if http == plain { "server.port" } else { "tls.port" };
+        return conflict("http.port", format!("it is {other} already"));
     }
     Ok(())
 }
@@ -73,6 +78,12 @@ mod tests {
         (config.tls.cert_file, config.tls.key_file) = ("cert.pem".to_owned(), "key.pem".to_owned());
         assert_eq!(check(&config).unwrap_err().key, "tls.port");
         config.tls.port += 1;
+        assert_eq!(check(&config), Ok(()));
+        for taken in [config.server.port, config.tls.port] {
+            config.http.port = taken;
+            assert_eq!(check(&config).unwrap_err().key, "http.port");
+        }
+        config.http.port = config.tls.port + 1;
         assert_eq!(check(&config), Ok(()));
     }
 

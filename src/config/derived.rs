@@ -73,22 +73,17 @@ impl Config {
 
     /// The sockets to listen on for plain TCP, host names looked up; empty when it is off.
     pub fn plain_addrs(&self) -> io::Result<Vec<ListenAddr>> {
-        self.addrs(self.serves_plain_tcp().then_some(self.server.port))
+        addrs(&self.server.bind, self.serves_plain_tcp().then_some(self.server.port))
     }
 
     /// Those for TLS.
     pub fn tls_addrs(&self) -> io::Result<Vec<ListenAddr>> {
-        self.addrs(self.tls.is_on().then_some(self.tls.port))
+        addrs(&self.server.bind, self.tls.is_on().then_some(self.tls.port))
     }
 
-    fn addrs(&self, port: Option<u16>) -> io::Result<Vec<ListenAddr>> {
-        let mut addrs = Vec::new();
-        if let Some(port) = port {
-            for item in &self.server.bind {
-                addrs.extend(bind::resolve(item, port)?);
-            }
-        }
-        Ok(addrs)
+    /// Those for HTTP.
+    pub fn http_addrs(&self) -> io::Result<Vec<ListenAddr>> {
+        addrs(&self.http.bind, self.http.is_on().then_some(self.http.port))
     }
 
     /// Where administrators connect, if anywhere. A path that is not absolute begins in the data directory.
@@ -112,6 +107,16 @@ impl Config {
     pub fn serving_threads(&self) -> usize {
         self.server.worker_count() + usize::from(self.admin_door().is_some())
     }
+}
+
+fn addrs(hosts: &[String], port: Option<u16>) -> io::Result<Vec<ListenAddr>> {
+    let mut addrs = Vec::new();
+    if let Some(port) = port {
+        for host in hosts {
+            addrs.extend(bind::resolve(host, port)?);
+        }
+    }
+    Ok(addrs)
 }
 
 impl Notifications {

@@ -16,8 +16,11 @@ fn keys(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn config_toml_is_exactly_the_defaults() {
-    assert_eq!(load::from_text(TOP, "config.toml"), Ok(Config::default()));
+fn config_toml_is_exactly_the_defaults_but_for_the_port_of_http() {
+    let mut config = Config::default();
+    assert!(!config.http.is_on());
+    config.http.port = 9121;
+    assert_eq!(load::from_text(TOP, "config.toml"), Ok(config));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::page::value::STRING_BYTES_MAX;
 use super::{
     acl::Acl,
     de,
+    http::Http,
     log_levels::LogLevels,
     logs::{Commandlog, Slowlog},
     scripts::Scripts,
@@ -35,6 +36,8 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`
     pub tls: Tls,
+    /// `[http]`
+    pub http: Http,
     /// `[storage]`
     pub storage: Storage,
     /// `[checkpoint]`

@@ -140,6 +140,7 @@ impl Tally {
         state.expires = state.expires.wrapping_add_signed(self.expires);
         state.timed = state.timed.wrapping_add_signed(self.timed);
         state.entry_bytes = state.entry_bytes.wrapping_add_signed(self.bytes);
+        shard.show_entries(state);
         Applied {
             bytes: self.bytes + index_growth,
             elements: self.elements,

@@ -18,6 +18,7 @@ use super::ids::CollectionId;
 use super::index::loaded::LoadedPage;
 use super::index::{Index, KeyRef, Kind, Misfit, hmap};
 use super::settings::{CarriedSettings, Settings, Traits};
+use super::shown::{Shown, Sums};
 use super::watch::{Cause, WatchTable};
 use crate::engine::ids::ShardNo;
 use crate::page::{Mark, PageId, PageIds};
@@ -93,6 +94,7 @@ impl ShardState {
 #[repr(align(128))]
 pub struct Shard {
     prefetch_word: AtomicU64,
+    shown: Shown,
     state: Mutex<ShardState>,
 }
 
@@ -100,6 +102,7 @@ impl Shard {
     fn new(placement: Placement, number: ShardNo) -> Self {
         Self {
             prefetch_word: AtomicU64::new(0),
+            shown: Shown::default(),
             state: Mutex::new(ShardState::new(placement, number)),
         }
     }
@@ -144,13 +147,22 @@ impl Shard {
             state.entry_bytes += page.entry_bytes;
         }
         state.index.install(pages)?;
+        self.show_entries(&state);
         self.publish(&state);
         Ok(())
     }
 
-    /// Makes the index's present directory visible to prefetching.
+    /// Makes visible what each change of a key may change.
+    #[inline]
+    pub(super) fn show_entries(&self, state: &ShardState) {
+        self.shown.show_entries(state.keys, state.expires, state.entry_bytes);
+    }
+
+    /// Makes the index's present directory visible to prefetching, and figures to those who ask for them.
     #[inline]
     pub fn publish(&self, state: &ShardState) {
+        let index = &state.index;
+        self.shown.show_rest(index.heap_bytes(), index.pages(), state.counts);
         let word = state.index.prefetch_word();
         if self.prefetch_word.load(Ordering::Relaxed) != word {
             self.prefetch_word.store(word, Ordering::Release);
@@ -371,6 +383,14 @@ impl Collection {
             reason = "numbers come from shard_of, below the shard count"
         )]
         &self.shards()[number.index()]
+    }
+
+    /// Sums over what the shards show, for which nothing is locked.
+    pub fn sums(&self) -> Sums {
+        let mut sums = Sums::default();
+        let shards = self.shards_if_any().iter();
+        shards.for_each(|shard| sums.add(&shard.shown));
+        sums
     }
 
     /// Sums over the shards, each locked in turn. `since`: pages changed after this LSN count as dirty.

@@ -6,7 +6,7 @@
 //!   whoever has garbage asks again later.
 
 use super::Engine;
-use super::collection::{Collection, ShardState};
+use super::collection::{Collection, Shard, ShardState};
 use super::gate::Grace;
 use super::index::Retired;
 
@@ -27,11 +27,13 @@ pub struct Garbage {
 }
 
 impl Garbage {
-    /// Takes over what a shard of `collection`, which the caller has locked, has let go of.
-    pub fn gather(&mut self, collection: &Collection, state: &mut ShardState) {
+    /// Takes over what a shard of `collection` has let go of, and shows its figures. Under a pass.
+    pub fn gather(&mut self, collection: &Collection, shard: &Shard) {
+        let state = &mut *shard.lock();
         if let Some(retired) = take_retired(collection, state) {
             self.add(retired);
         }
+        shard.publish(state);
     }
 
     /// Takes over what indexes have let go of.

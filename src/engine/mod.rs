@@ -43,6 +43,7 @@ pub mod reaper;
 pub mod registry;
 pub mod scope;
 pub mod settings;
+pub mod shown;
 pub mod stops;
 pub mod tap;
 #[cfg(test)]

@@ -24,6 +24,8 @@ use crate::state::Server;
 
 /// Only who runs the server, and root, may open the socket for administrators.
 const ADMIN_MODE: u32 = 0o600;
+/// So many connections for HTTP may wait to be accepted.
+const HTTP_BACKLOG: u32 = 64;
 /// The longest path that a Unix socket can have.
 const UNIX_PATH_BYTES_MAX: usize = 107;
 
@@ -69,8 +71,8 @@ impl Listeners {
 /// Why the server cannot listen.
 #[derive(Debug)]
 pub enum BindError {
-    /// `server.bind` has something that is no address.
-    Address(io::Error),
+    /// What this key has is no address.
+    Address(&'static str, io::Error),
     /// An address, or the path of a Unix socket, cannot be had.
     Listen(String, io::Error),
     /// There is none.
@@ -80,7 +82,7 @@ pub enum BindError {
 impl fmt::Display for BindError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address(error) => write!(out, "server.bind: {error}"),
+            Self::Address(key, error) => write!(out, "{key}: {error}"),
             Self::Listen(address, error) => write!(out, "cannot listen on {address}: {error}"),
             Self::Nowhere => out.write_str(
                 "there is no address to listen on: see server.bind, server.port, tls.port and server.unixsocket",
@@ -97,8 +99,9 @@ impl std::error::Error for BindError {}
 /// Which address is wrong, or in use.
 pub fn bind(config: &Config) -> Result<Listeners, BindError> {
     let backlog = config.server.tcp_backlog;
-    let plain = bind_all(&config.plain_addrs().map_err(BindError::Address)?, backlog)?;
-    let tls = bind_all(&config.tls_addrs().map_err(BindError::Address)?, backlog)?;
+    let address = |error| BindError::Address("server.bind", error);
+    let plain = bind_all(&config.plain_addrs().map_err(address)?, backlog)?;
+    let tls = bind_all(&config.tls_addrs().map_err(address)?, backlog)?;
     let unix = match config.server.unixsocket_path() {
         Some(path) => {
             let mode = config.server.unixsocket_mode();
@@ -116,6 +119,19 @@ pub fn bind(config: &Config) -> Result<Listeners, BindError> {
         tls,
         unix,
         admin: bind_admin(config)?,
+    })
+}
+
+/// Binds what the configuration asks for to serve HTTP; nothing if it does not.
+///
+/// # Errors
+/// Which address is wrong, or in use.
+pub fn bind_http(config: &Config) -> Result<Vec<std::net::TcpListener>, BindError> {
+    let address = |error| BindError::Address("http.bind", error);
+    let bound = bind_all(&config.http_addrs().map_err(address)?, HTTP_BACKLOG);
+    bound.map_err(|error| match error {
+        BindError::Listen(address, error) => BindError::Listen(format!("{address} (http.port)"), error),
+        other => other,
     })
 }
 

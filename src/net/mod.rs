@@ -19,5 +19,5 @@ mod tls;
 mod wire;
 mod worker;
 
-pub use listener::{BindError, Listeners, accept_all, bind};
+pub use listener::{BindError, Listeners, accept_all, bind, bind_http};
 pub use worker::{Workers, start_workers};

@@ -98,7 +98,7 @@ fn tick(server: &Server, worker: &mut Worker, walker: &mut Walker, garbage: &mut
         };
         {
             let _pass = worker.enter(&server.engine);
-            garbage.gather(&collection, &mut collection.shard(shard).lock());
+            garbage.gather(&collection, collection.shard(shard));
         }
         match sweep_shard(server, worker, &collection, shard, started) {
             Swept::Nothing => {}

@@ -76,7 +76,7 @@ fn open(server: &Server, (disk, claim): (&Arc<dyn Disk>, ClaimDir), mut worker: 
     install(server, recovered, wal, &mut worker)?;
     let started = server.checkpoints.start(origin);
     started.map_err(|error| StartError(format!("cannot start the checkpointer: {error}")))?;
-    server.loading.end();
+    server.loading.end(server.started.elapsed());
     tell_start(server, &config);
     Ok(Opened::Yes)
 }

@@ -21,6 +21,7 @@ use crate::config::{Config, Loaded, Params, values};
 use crate::engine::Engine;
 use crate::engine::registry::Registry;
 use crate::engine::worker::{Worker, unix_ms};
+use crate::http;
 use crate::logging;
 use crate::net::{self, Listeners, Workers};
 use crate::recovery::folders::FolderLocks;
@@ -55,6 +56,7 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
         );
     }
     let listeners = net::bind(&config)?;
+    let for_http = net::bind_http(&config)?;
     let server = found(loaded, &config, Arc::clone(&disk), (listeners.port(), started))?;
     let locks = Arc::new(Mutex::new(locks));
     let for_log = Arc::clone(&locks);
@@ -64,6 +66,7 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
         read.map_err(|error| StartError(format!("cannot serve TLS: {error}")))?;
     }
     let running = start(&server, (disk, claim), &config)?;
+    http::start(&server, for_http).map_err(|error| format!("cannot start a thread: {error}"))?;
     serve(&server, listeners, &running.workers)?;
     ending::end(&server, running)
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** while it goes on nothing touches the data but the thread that loads it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// See the module. By default nothing is loading.
 #[derive(Default)]
@@ -11,6 +12,7 @@ pub struct Loading {
     since_s: AtomicU64,
     done_bytes: AtomicU64,
     total_bytes: AtomicU64,
+    took_ms: AtomicU64,
 }
 
 /// How far a load is.
@@ -37,9 +39,16 @@ impl Loading {
         self.done_bytes.store(done_bytes, Ordering::Relaxed);
     }
 
-    /// All of the data is in place.
-    pub fn end(&self) {
+    /// All of the data is in place, after so long.
+    pub fn end(&self, took: Duration) {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.took_ms.store(took_ms, Ordering::Relaxed);
         self.is_on.store(false, Ordering::Release);
+    }
+
+    /// How long it took, milliseconds; 0 before its end.
+    pub fn took_ms(&self) -> u64 {
+        self.took_ms.load(Ordering::Relaxed)
     }
 
     /// Whether data is loading.
@@ -94,7 +103,7 @@ mod tests {
         assert_eq!((now.percent(), now.eta_s(100), now.eta_s(104)), (25.0, 1, 12));
         loading.note(u64::MAX, u64::MAX);
         assert_eq!(loading.now().unwrap().eta_s(u64::MAX), 0);
-        loading.end();
-        assert_eq!(loading.now(), None);
+        loading.end(Duration::from_millis(7));
+        assert_eq!((loading.now(), loading.took_ms()), (None, 7));
     }
 }

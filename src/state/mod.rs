@@ -6,6 +6,7 @@
 mod busy;
 mod callee;
 mod ending;
+pub mod figures;
 mod functions;
 mod loading;
 mod memory;

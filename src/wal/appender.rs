@@ -249,6 +249,7 @@ impl Appender {
         counters.fsync_longest.note(start.elapsed());
         counters.fsync_last_us.store(took_us, Ordering::Relaxed);
         counters.fsync_max_us.fetch_max(took_us, Ordering::Relaxed);
+        counters.note_fsync(took_us);
         core.stable_bytes.store(bytes, Ordering::SeqCst);
         core.advance_stable(written);
         // After that: the mark is to tell of this sync, not of the one before.

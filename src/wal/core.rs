@@ -52,6 +52,9 @@ pub(super) struct Control {
     pub looks_asked: u64,
 }
 
+/// Kinds of durations by which syncs are counted.
+pub const FSYNC_BUCKETS: usize = 24;
+
 #[derive(Default)]
 pub(super) struct Counters {
     pub bytes_written: AtomicU64,
@@ -60,6 +63,20 @@ pub(super) struct Counters {
     pub fsync_last_us: AtomicU64,
     pub fsync_max_us: AtomicU64,
     pub fsync_longest: Longest,
+    pub fsync_us: AtomicU64,
+    /// By duration, as `WalStats` has them.
+    pub fsyncs_by_us: [AtomicU64; FSYNC_BUCKETS],
+}
+
+impl Counters {
+    /// Counts a sync by how long it took.
+    pub fn note_fsync(&self, took_us: u64) {
+        self.fsync_us.fetch_add(took_us, Ordering::Relaxed);
+        let bucket = (u64::BITS - took_us.leading_zeros()) as usize;
+        if let Some(count) = self.fsyncs_by_us.get(bucket.min(FSYNC_BUCKETS - 1)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 pub(super) struct Core {

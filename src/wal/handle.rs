@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::appender::Appender;
 use super::chunk::Slot;
-use super::core::{Core, Progress};
+use super::core::{Core, FSYNC_BUCKETS, Progress};
 use super::feed::ReaderThreads;
 use super::keeper::Keeper;
 use super::open::{describe, open_segment};
@@ -66,6 +66,11 @@ pub struct WalStats {
     pub fsync_last_us: u64,
     /// How long the longest one took.
     pub fsync_max_us: u64,
+    /// How long all of them took.
+    pub fsync_us: u64,
+    /// Syncs by duration: bucket `n` counts those of less than 2^n microseconds (and at least half of that), the last one
+    /// all that are longer.
+    pub fsyncs_by_us: [u64; FSYNC_BUCKETS],
     /// How often writers were held back because a sync took too long.
     pub delayed_fsyncs: u64,
     /// Under `always`, records have last been made durable by one write past the page cache.
@@ -422,6 +427,11 @@ impl Wal {
             fsyncs: counters.fsyncs.load(Ordering::Relaxed),
             fsync_last_us: counters.fsync_last_us.load(Ordering::Relaxed),
             fsync_max_us: counters.fsync_max_us.load(Ordering::Relaxed),
+            fsync_us: counters.fsync_us.load(Ordering::Relaxed),
+            fsyncs_by_us: counters
+                .fsyncs_by_us
+                .each_ref()
+                .map(|count| count.load(Ordering::Relaxed)),
             delayed_fsyncs: core.unsynced.late_count(),
             is_direct: core.is_direct.load(Ordering::Relaxed),
         }

@@ -46,6 +46,16 @@ fn busy_port() {
 }
 
 #[test]
+fn busy_port_of_http() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = listener.local_addr().expect("its address").port().to_string();
+    let (port, setting) = (free_port().to_string(), format!("http.port={taken}"));
+    let dir = tempfile::tempdir().expect("a directory");
+    let args = ["--port", &port, "--data-dir", path(dir.path()), "--set", &setting];
+    fails(&args, &[&taken, "http.port"]);
+}
+
+#[test]
 fn data_directory_in_use() {
     let server = Server::lokikv(&[]);
     let dir = server.data_dir();

@@ -1,6 +1,5 @@
 //! HOTKEYS: which keys take most of the processor's time and of the network, as in Redis 8.6.
 
-use super::info::process::cpu_time;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -11,6 +10,7 @@ use crate::commands::support::number::parse_i64;
 use crate::commands::value::reply_field;
 use crate::metrics::hot_keys::{Tracking, Used};
 use crate::resp::{Args, Reply};
+use crate::state::figures::process::cpu_time;
 
 pub(super) const HOTKEYS: Spec = Spec {
     since: "8.6.0",

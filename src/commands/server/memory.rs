@@ -5,13 +5,13 @@ use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
 use crate::commands::help::help_spec;
-use crate::commands::server::info::{Sums, process};
 use crate::commands::spec::assert_sorted;
 use crate::commands::spec::{Begin, CmdResult, Group, Handler, KeySpec, Spec, Support, first_key, flag};
 use crate::commands::support::number::parse_i64;
 use crate::engine::txn::ReadTxn;
 use crate::resp::{Args, Reply};
 use crate::state::Server;
+use crate::state::figures::process;
 
 pub(super) const MEMORY: Spec = Spec {
     since: "4.0.0",
@@ -126,7 +126,7 @@ fn stats(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<F
     let mut databases = Vec::new();
     let (mut keys, mut overhead) = (0, 0);
     for slot in slots {
-        let sums = Sums::of(&slot.collection);
+        let sums = slot.collection.sums();
         keys += sums.keys;
         overhead += sums.index_bytes;
         if sums.keys > 0 {

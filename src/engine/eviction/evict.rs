@@ -269,6 +269,7 @@ impl Kit {
         let effect = Effect::Delete { key: key.bytes };
         scope.apply_under(collection, shard, &mut state, key, &effect, cause);
         if let Some(retired) = take_retired(collection, &mut state) {
+            shard.publish(&state);
             engine.eviction.retire(retired);
         }
         scope.notify(collection, class, name, key.bytes);

@@ -266,7 +266,7 @@ fn what_pages_and_directories_leave_behind_is_freed_once_all_have_passed() {
     let collection = harness.collection(DatabaseId::DEFAULT);
     let pass = other.enter(&engine);
     for shard in collection.shards() {
-        garbage.gather(&collection, &mut shard.lock());
+        garbage.gather(&collection, shard);
     }
     let cell = harness.worker.cell();
     let freed: usize = (0..3).map(|_| garbage.free(&engine, cell)).sum();

@@ -1,72 +1,64 @@
 //! Sections about what was executed: stats, commandstats, errorstats, latencystats.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
-
 use super::lines::{Lines, View};
 use crate::acl::Reason;
 use crate::config::percentiles;
 use crate::metrics::stats::CommandTotals;
+use crate::state::figures::{CommandFigures, WorkFigures};
 
 pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
-    let (server, engine) = (view.server, &view.server.engine);
-    let commands = engine.count(|counters| counters.commands.get());
-    let input = engine.count(|counters| counters.net_input_bytes.get());
-    let output = engine.count(|counters| counters.net_output_bytes.get());
-    server.stats.rates.sample(Instant::now(), [commands, input, output]);
-    let [commands_rate, input_rate, output_rate] = server.stats.rates.per_second();
-    lines.put("total_connections_received", server.clients.accepted.load(Relaxed));
-    lines.put("total_commands_processed", commands);
+    let work = WorkFigures::of(view.server);
+    let [commands_rate, input_rate, output_rate] = work.per_second;
+    lines.put("total_connections_received", work.connections);
+    lines.put("total_commands_processed", work.commands);
     lines.put("instantaneous_ops_per_sec", commands_rate.round());
-    lines.put("total_net_input_bytes", input);
-    lines.put("total_net_output_bytes", output);
+    lines.put("total_net_input_bytes", work.input_bytes);
+    lines.put("total_net_output_bytes", work.output_bytes);
     lines.put("instantaneous_input_kbps", format!("{:.2}", input_rate / 1024.0));
     lines.put("instantaneous_output_kbps", format!("{:.2}", output_rate / 1024.0));
-    lines.put("rejected_connections", server.clients.rejected.load(Relaxed));
+    lines.put("rejected_connections", work.rejected_connections);
     lines.put("sync_full", 0);
     lines.put("sync_partial_ok", 0);
     lines.put("sync_partial_err", 0);
-    lines.put("expired_keys", engine.count(|counters| counters.expired.get()));
-    let (exceeded_ms, exceeding_ms) = server.pressure.exceeded_ms();
-    lines.put("evicted_keys", engine.count(|counters| counters.evicted.get()));
-    lines.put("evicted_scripts", server.scripts.evicted());
-    lines.put("evicted_clients", server.clients.evicted.load(Relaxed));
-    lines.put("total_eviction_exceeded_time", exceeded_ms);
-    lines.put("current_eviction_exceeded_time", exceeding_ms);
-    lines.put("keyspace_hits", engine.count(|counters| counters.hits.get()));
-    lines.put("keyspace_misses", engine.count(|counters| counters.misses.get()));
-    lines.put("pubsub_channels", server.pubsub.channel_count(false));
-    lines.put("pubsub_patterns", server.pubsub.pattern_count());
-    lines.put("pubsubshard_channels", server.pubsub.channel_count(true));
+    lines.put("expired_keys", work.expired_keys);
+    lines.put("evicted_keys", work.evicted_keys);
+    lines.put("evicted_scripts", work.evicted_scripts);
+    lines.put("evicted_clients", work.evicted_clients);
+    lines.put("total_eviction_exceeded_time", work.exceeded_ms);
+    lines.put("current_eviction_exceeded_time", work.exceeding_ms);
+    lines.put("keyspace_hits", work.hits);
+    lines.put("keyspace_misses", work.misses);
+    let [channels, patterns, shard_channels] = work.topics;
+    lines.put("pubsub_channels", channels);
+    lines.put("pubsub_patterns", patterns);
+    lines.put("pubsubshard_channels", shard_channels);
     lines.put("latest_fork_usec", 0);
     lines.put("total_forks", 0);
-    let tracked = engine.tracking().totals();
+    let tracked = view.server.engine.tracking().totals();
     lines.put("tracking_total_keys", tracked.keys);
     lines.put("tracking_total_items", tracked.items);
     lines.put("tracking_total_prefixes", tracked.prefixes);
-    lines.put("total_error_replies", engine.count(|counters| counters.errors.get()));
-    let denied = [
-        Reason::Auth,
-        Reason::Command,
-        Reason::Key,
-        Reason::Channel,
-        Reason::Database,
-    ];
-    for (reason, name) in denied.into_iter().zip(["auth", "cmd", "key", "channel", "database"]) {
-        lines.put(&format!("acl_access_denied_{name}"), server.acl.denied_count(reason));
+    lines.put("total_error_replies", work.errors);
+    for (reason, name) in DENIED {
+        let denied = work.denied.get(reason.index()).copied().unwrap_or_default();
+        lines.put(&format!("acl_access_denied_{name}"), denied);
     }
 }
 
+/// What may be denied, in the order and by the names of the section.
+const DENIED: [(Reason, &str); 5] = [
+    (Reason::Auth, "auth"),
+    (Reason::Command, "cmd"),
+    (Reason::Key, "key"),
+    (Reason::Channel, "channel"),
+    (Reason::Database, "database"),
+];
+
 /// Commands that were called or refused, with their figures.
 fn figures(view: &View<'_>) -> Vec<(String, CommandTotals)> {
-    let with_totals = view
-        .commands
-        .all()
-        .iter()
-        .map(|command| (command, view.server.stats.command_totals(command.id)));
-    with_totals
-        .filter(|(_, totals)| totals.calls + totals.rejected + totals.failed > 0)
-        .map(|(command, totals)| (command.full_name(), totals))
+    let all = view.commands.all().iter().map(|command| (command.id, command));
+    CommandFigures::of(view.server, all)
+        .map(|figures| (figures.command.full_name(), figures.totals))
         .collect()
 }
 

@@ -6,7 +6,6 @@
 mod commands;
 mod data;
 mod lines;
-pub(super) mod process;
 mod server;
 mod storage;
 mod tls;
@@ -17,8 +16,6 @@ use crate::commands::flow::Flow;
 use crate::commands::spec::{Group, Handler, Spec, Support, flag};
 use crate::resp::{Args, Reply};
 use lines::{Lines, View};
-
-pub(super) use data::Sums;
 
 pub(super) const INFO: Spec = Spec {
     flags: flag::LOADING | flag::STALE,

@@ -1,14 +1,12 @@
 //! Sections about the process: server, clients, memory, CPU.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::lines::{Lines, View, human};
-use super::process;
-use crate::client::ClientHandle;
 use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION, VALKEY_VERSION};
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::worker::unix_ms;
 use crate::page::Access;
+use crate::state::Catalogue;
+use crate::state::figures::{ClientFigures, MemoryFigures, process};
 
 pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
     let server = view.server;
@@ -42,92 +40,69 @@ pub(super) fn server(view: &View<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn clients(view: &View<'_>, lines: &mut Lines) {
-    let clients = view.server.clients.all();
-    let largest = |pick: fn(&ClientHandle) -> u64| clients.iter().map(|client| pick(client)).max().unwrap_or_default();
-    lines.put("connected_clients", clients.len());
+    let clients = ClientFigures::of(view.server);
+    lines.put("connected_clients", clients.connected);
     lines.put("cluster_connections", 0);
-    lines.put("maxclients", view.server.params.live().maxclients());
-    lines.put(
-        "client_recent_max_input_buffer",
-        largest(|client| client.query_bytes.load(Relaxed)),
-    );
-    lines.put(
-        "client_recent_max_output_buffer",
-        largest(|client| client.output_bytes.load(Relaxed)),
-    );
-    let blocked = clients.iter().filter(|client| client.is_blocked()).count();
-    lines.put("blocked_clients", blocked);
-    let caching = clients.iter().filter(|client| client.caching.is_on()).count();
-    lines.put("tracking_clients", caching);
-    let subscribed = |client: &ClientHandle| client.subscriptions.iter().any(|count| count.load(Relaxed) > 0);
-    lines.put(
-        "pubsub_clients",
-        clients.iter().filter(|client| subscribed(client)).count(),
-    );
-    let watching = clients.iter().filter(|client| client.watched.load(Relaxed) > 0);
-    lines.put("watching_clients", watching.count());
+    lines.put("maxclients", clients.connected_max);
+    lines.put("client_recent_max_input_buffer", clients.query_bytes_largest);
+    lines.put("client_recent_max_output_buffer", clients.output_bytes_largest);
+    lines.put("blocked_clients", clients.blocked);
+    lines.put("tracking_clients", clients.caching);
+    lines.put("pubsub_clients", clients.subscribed);
+    lines.put("watching_clients", clients.watching);
     lines.put("clients_in_timeout_table", 0);
 }
 
 /// Bytes that connected clients take.
 pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
-    let (engine, live) = (&view.server.engine, view.server.params.live());
-    let tracked = engine.tracking().bytes();
-    let (used, peak) = (engine.used_bytes(), engine.meter().peak_bytes());
-    let (rss, clients) = (process::rss_bytes(), view.server.clients.held_bytes());
-    // What waits to be written to the log is there whether keys are evicted or not.
-    let pending = engine.wal().stats().pending_bytes;
-    let held = clients + view.server.scripts.bytes() + pending;
-    let overhead = super::data::index_bytes(engine) + tracked + held;
-    let max = live.maxmemory();
+    let functions = view.server.functions.now(&view.server.engine);
+    let memory = MemoryFigures::of(view.server);
+    let (used, data, resident) = (memory.used(), memory.data, memory.resident);
     let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * part as f64 / whole.max(1) as f64);
-    let dataset = used.saturating_sub(overhead - held);
-    lines.put_bytes("used_memory", used + held);
-    lines.put_bytes("used_memory_rss", rss);
-    lines.put_bytes("used_memory_peak", peak.max(used + held));
-    lines.put("used_memory_peak_perc", percent(used, peak));
-    lines.put("used_memory_overhead", overhead);
+    lines.put_bytes("used_memory", used);
+    lines.put_bytes("used_memory_rss", resident);
+    lines.put_bytes("used_memory_peak", memory.peak());
+    lines.put("used_memory_peak_perc", percent(data, memory.data_peak));
+    lines.put("used_memory_overhead", memory.overhead);
     lines.put("used_memory_startup", 0);
-    lines.put("used_memory_dataset", dataset);
-    lines.put("used_memory_dataset_perc", percent(dataset, used));
-    lines.put("allocator_allocated", used + held);
-    lines.put("allocator_active", rss);
-    lines.put("allocator_resident", rss);
+    lines.put("used_memory_dataset", memory.dataset());
+    lines.put("used_memory_dataset_perc", percent(memory.dataset(), data));
+    lines.put("allocator_allocated", used);
+    lines.put("allocator_active", resident);
+    lines.put("allocator_resident", resident);
     let ratio = |part: u64, whole: u64| format!("{:.2}", part as f64 / whole.max(1) as f64);
-    lines.put("allocator_frag_ratio", ratio(rss, used + held));
-    lines.put("allocator_frag_bytes", rss.saturating_sub(used + held));
-    lines.put_bytes("total_system_memory", process::memory_bytes());
-    scripts(view, lines);
-    lines.put_bytes("maxmemory", max);
-    lines.put("maxmemory_policy", live.policy());
-    lines.put("mem_fragmentation_ratio", ratio(rss, used));
-    lines.put("mem_fragmentation_bytes", rss.cast_signed() - used.cast_signed());
-    lines.put("mem_not_counted_for_evict", pending);
+    lines.put("allocator_frag_ratio", ratio(resident, used));
+    lines.put("allocator_frag_bytes", resident.saturating_sub(used));
+    lines.put_bytes("total_system_memory", memory.machine);
+    scripts(view, (&memory, &functions), lines);
+    lines.put_bytes("maxmemory", memory.max);
+    lines.put("maxmemory_policy", view.server.params.live().policy());
+    lines.put("mem_fragmentation_ratio", ratio(resident, data));
+    lines.put("mem_fragmentation_bytes", resident.cast_signed() - data.cast_signed());
+    lines.put("mem_not_counted_for_evict", memory.log);
     lines.put("mem_replication_backlog", 0);
     lines.put("mem_clients_slaves", 0);
-    lines.put("mem_clients_normal", clients);
+    lines.put("mem_clients_normal", memory.clients);
     lines.put("mem_cluster_links", 0);
-    lines.put("mem_aof_buffer", pending);
+    lines.put("mem_aof_buffer", memory.log);
     lines.put("mem_allocator", "mimalloc");
     lines.put("active_defrag_running", 0);
 }
 
 /// Scripts and functions, and what runs them.
-fn scripts(view: &View<'_>, lines: &mut Lines) {
-    let server = view.server;
-    let (scripts, functions) = (&server.scripts, server.functions.now(&server.engine));
-    let (of_scripts, of_functions) = (scripts.machines.get(), server.functions.machines.get());
+fn scripts(view: &View<'_>, (memory, functions): (&MemoryFigures, &Catalogue), lines: &mut Lines) {
+    let (of_scripts, of_functions) = (memory.scripts_machines, memory.functions_machines);
     lines.put("used_memory_lua", of_scripts);
     lines.put("used_memory_vm_eval", of_scripts);
     lines.put("used_memory_lua_human", human(of_scripts));
-    lines.put("used_memory_scripts_eval", scripts.bytes());
-    lines.put("number_of_cached_scripts", scripts.count());
+    lines.put("used_memory_scripts_eval", memory.scripts);
+    lines.put("number_of_cached_scripts", view.server.scripts.count());
     lines.put("number_of_functions", functions.count());
     lines.put("number_of_libraries", functions.libraries().len());
     lines.put("used_memory_vm_functions", of_functions);
     lines.put_bytes("used_memory_vm_total", of_scripts + of_functions);
-    lines.put("used_memory_functions", functions.bytes());
-    lines.put_bytes("used_memory_scripts", scripts.bytes() + functions.bytes());
+    lines.put("used_memory_functions", memory.functions);
+    lines.put_bytes("used_memory_scripts", memory.scripts + memory.functions);
 }
 
 pub(super) fn cpu(_view: &View<'_>, lines: &mut Lines) {

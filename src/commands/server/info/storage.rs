@@ -1,10 +1,10 @@
 //! Sections about what is on disk: persistence in Redis's words, the log and the collections in ours; replication.
 
-use super::data::{Sums, slots};
 use super::lines::{Lines, View};
 use crate::engine::ids::DatabaseId;
 use crate::engine::worker::unix_ms;
 use crate::state::LoadingNow;
+use crate::state::figures::slots;
 use crate::wal::{Fsync, Lsn};
 
 pub(super) fn persistence(view: &View<'_>, lines: &mut Lines) {
@@ -120,7 +120,7 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
     refusing(view, lines);
     lines.put("changes", engine.count(|counters| counters.changes.get()));
     for slot in slots(engine) {
-        let sums = Sums::of(&slot.collection);
+        let sums = slot.collection.sums();
         if sums.keys == 0 && slot.id != DatabaseId::DEFAULT && slot.id.is_numbered() {
             continue;
         }
@@ -132,7 +132,7 @@ pub(super) fn lokikv(view: &View<'_>, lines: &mut Lines) {
                 sums.keys,
                 sums.expires,
                 sums.pages,
-                sums.entry_bytes + sums.index_bytes
+                sums.bytes()
             ),
         );
     }

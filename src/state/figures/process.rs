@@ -1,5 +1,6 @@
 //! What the operating system says of the process.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 /// Bytes of the process in memory; 0 when the system does not say.
@@ -49,6 +50,28 @@ pub fn cpu_time(of_children: bool) -> CpuTime {
     }
 }
 
+/// The threads of the process, by name, with their processor time in seconds; those of one name together.
+pub fn threads() -> BTreeMap<String, f64> {
+    let per_s = system(libc::_SC_CLK_TCK).max(1) as f64;
+    let mut found = BTreeMap::new();
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    // One that has ended meanwhile has no such file any more.
+    for stat in tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok()) {
+        if let Some((name, ticks)) = name_and_ticks(&stat) {
+            *found.entry(name.to_owned()).or_default() += ticks as f64 / per_s;
+        }
+    }
+    found
+}
+
+/// Of the line that the system has on a thread: its name, and ticks in the program and in the system.
+fn name_and_ticks(stat: &str) -> Option<(&str, u64)> {
+    let (head, rest) = stat.rsplit_once(") ")?;
+    let (_, name) = head.split_once('(')?;
+    let mut fields = rest.split(' ').skip(11).map(str::parse::<u64>);
+    Some((name, fields.next()?.ok()? + fields.next()?.ok()?))
+}
+
 /// `Linux 6.1.0 x86_64`.
 pub fn os() -> String {
     let read = |name: &str| {
@@ -69,6 +92,10 @@ mod tests {
         let rss = super::rss_bytes();
         assert!(rss > 100_000 && rss < super::memory_bytes());
         assert!(super::cpu_time(false).user >= 0.0);
+        let line = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 30 12 13 14 15";
+        assert_eq!(super::name_and_ticks(line), Some(("a) b", 42)));
+        assert_eq!(super::name_and_ticks("7 (a) S 1"), None);
+        assert!(super::threads().values().all(|used_s| *used_s >= 0.0) && !super::threads().is_empty());
         assert!(super::os().contains(std::env::consts::ARCH));
     }
 }

@@ -1,0 +1,128 @@
+//! Who may see figures: users who may run INFO, which is the permission that ACL has for them.
+//!
+//! **Invariants**
+//! - A password is judged as AUTH judges it: failures slow an address down, and are counted and logged.
+//! - Who gives no name is the default user, as on the port of commands, if that needs no password; then only clients on
+//!   this machine are served while `server.protected_mode` holds.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use base64ct::{Base64, Encoding};
+use hyper::StatusCode;
+
+use super::answer::{Answer, line, who_is_it};
+use super::asked::Asked;
+use crate::acl::{Context, Login, Reason, Refused, Turn, User};
+use crate::commands::rights;
+use crate::engine::ids::DatabaseId;
+use crate::resp::OwnedRequest;
+
+const WRONG: &str = "wrong user or password";
+/// No name and password together are longer.
+const CREDENTIALS_BYTES_MAX: usize = 4096;
+
+/// Whether the client at `peer` may see figures, with what it gives as `Authorization`.
+///
+/// # Errors
+/// What it is answered instead.
+pub(super) async fn check(asked: &Asked<'_>, peer: SocketAddr, authorization: &str) -> Result<(), Answer> {
+    let user = if authorization.is_empty() {
+        without_password(asked, peer)?
+    } else {
+        log_in(asked, peer, authorization).await?
+    };
+    let Some(info) = asked.commands.lookup(b"info") else {
+        return Err(line(StatusCode::FORBIDDEN, "there is no INFO"));
+    };
+    let call = OwnedRequest::from_slices(&[b"info"]);
+    let judged = rights::judge(&asked.server.engine, &user, (info, call.args()), DatabaseId::DEFAULT);
+    judged.map_err(|_| {
+        line(
+            StatusCode::FORBIDDEN,
+            "this user may not run INFO, which is what this needs",
+        )
+    })
+}
+
+fn without_password(asked: &Asked<'_>, peer: SocketAddr) -> Result<Arc<User>, Answer> {
+    let user = asked.server.acl.default_user();
+    if !user.is_open() {
+        return Err(who_is_it("a user and a password are needed"));
+    }
+    if asked.server.params.live().protected_mode() && !peer.ip().to_canonical().is_loopback() {
+        let why = "protected mode: without a password of the default user only clients on this machine are served; see \
+                   server.protected_mode";
+        return Err(line(StatusCode::FORBIDDEN, why));
+    }
+    Ok(user)
+}
+
+async fn log_in(asked: &Asked<'_>, peer: SocketAddr, authorization: &str) -> Result<Arc<User>, Answer> {
+    let Some((name, password)) = credentials(authorization) else {
+        return Err(who_is_it("what was given is no login by HTTP Basic"));
+    };
+    let acl = &asked.server.acl;
+    let address = peer.to_string();
+    let turn = acl.attempts.turn(&address, Instant::now());
+    if turn == Turn::Never {
+        let why = "too many failed logins from this address, try again later";
+        return Err(line(StatusCode::TOO_MANY_REQUESTS, why));
+    }
+    let login = acl.log_in(&name, &password);
+    if matches!(login, Login::Refused) {
+        acl.attempts.note_failure(&address, Instant::now());
+        tracing::warn!(
+            addr = address,
+            user = %name.get(..64).unwrap_or(&name).escape_ascii(),
+            "a login by HTTP has failed"
+        );
+        let refused = Refused {
+            reason: Reason::Auth,
+            context: Context::TopLevel,
+            object: b"HTTP",
+            user: &name,
+        };
+        rights::log_of(asked.server, &format!("addr={address} cmd=http"), &refused);
+    }
+    if let Turn::After(wait) = turn {
+        tokio::time::sleep(wait).await;
+    }
+    match login {
+        Login::In(user) => Ok(user),
+        Login::Refused => Err(who_is_it(WRONG)),
+    }
+}
+
+/// Name and password, by HTTP Basic.
+fn credentials(authorization: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (scheme, encoded) = authorization.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > CREDENTIALS_BYTES_MAX {
+        return None;
+    }
+    let decoded = Base64::decode_vec(encoded.trim()).ok()?;
+    let colon = memchr::memchr(b':', &decoded)?;
+    let (name, rest) = decoded.split_at(colon);
+    Some((name.to_vec(), rest.get(1..)?.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_http_basic() {
+        let given = |text: &str| {
+            let (name, password) = credentials(text)?;
+            Some((String::from_utf8(name).unwrap(), String::from_utf8(password).unwrap()))
+        };
+        let pair = |name: &str, password: &str| Some((name.to_owned(), password.to_owned()));
+        assert_eq!(given("Basic YW5uOnNlOmNyZXQ="), pair("ann", "se:cret"));
+        assert_eq!(given("basic YW5uOg=="), pair("ann", ""));
+        for bad in ["", "Basic", "Basic ", "Basic YW5u", "Basic Y", "Bearer YW5uOng="] {
+            assert_eq!(given(bad), None, "{bad}");
+        }
+        assert_eq!(given(&format!("Basic {}", "A".repeat(5000))), None);
+    }
+}

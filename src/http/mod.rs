@@ -1,0 +1,19 @@
+//! What is shown by HTTP (`[http]`): figures for Prometheus, answers for probes, and JSON.
+//!
+//! **Invariants**
+//! - Nothing is changed by it: `GET` and `HEAD` are all there is.
+//! - Its one thread takes no lock that a worker may wait for while it does more than copy a few words, and nothing waits
+//!   for it.
+//! - All that a client can make it hold is bounded: connections, the head of a request, and time. Bodies are not read.
+
+mod answer;
+mod asked;
+mod exposition;
+mod health;
+mod login;
+mod metrics;
+mod router;
+mod serve;
+mod status;
+
+pub use serve::start;

@@ -1,0 +1,105 @@
+//! The thread: accepts connections and has their requests answered.
+//!
+//! **Invariant:** a connection ends after [`LIFE`] and [`LAST_ANSWER`] at the latest, whatever its client does or does not
+//! do, and there are [`CONNECTIONS_MAX`] at a time; others wait in the system's queue.
+//!
+//! The thread does not step back behind workers: what it locks for a moment, such as the list of clients, they would wait
+//! for until it has a core again.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::router;
+use crate::state::Server;
+
+/// Connections at the same time.
+const CONNECTIONS_MAX: usize = 64;
+/// The head of a request has to be there by then; so long a connection may also be idle.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// The head of a request, bytes and lines.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+const HEADERS_MAX: usize = 64;
+/// After this, a connection takes no further request.
+const LIFE: Duration = Duration::from_secs(300);
+/// The last answer has to be taken by then.
+const LAST_ANSWER: Duration = Duration::from_secs(10);
+
+/// Serves HTTP on these sockets, if there are any, until the server ends.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub fn start(server: &Arc<Server>, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
+    if listeners.is_empty() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let server = Arc::clone(server);
+    let builder = std::thread::Builder::new().name("http".to_owned());
+    let thread = builder.spawn(move || {
+        if let Err(error) = runtime.block_on(serve(server, listeners)) {
+            tracing::error!(%error, "HTTP is not served any more");
+        }
+    });
+    thread.map(drop)
+}
+
+async fn serve(server: Arc<Server>, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut doors = JoinSet::new();
+    for listener in listeners {
+        let listener = TcpListener::from_std(listener)?;
+        doors.spawn(accept_all(Arc::clone(&server), listener, Arc::clone(&places)));
+    }
+    server.shutdown.wait().await;
+    Ok(())
+}
+
+async fn accept_all(server: Arc<Server>, listener: TcpListener, places: Arc<Semaphore>) {
+    // The semaphore is never closed.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                tokio::spawn(converse(Arc::clone(&server), socket, peer, place));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection for HTTP");
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(server: Arc<Server>, socket: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+    // Failing to set an option is no reason to refuse the client.
+    let _ = socket.set_nodelay(true);
+    let service = service_fn(|request| {
+        let server = Arc::clone(&server);
+        async move { Ok::<_, Infallible>(router::answer(&server, peer, &request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(socket), service);
+    let mut connection = pin!(connection);
+    // How it ends is its client's business: what was wrong has been answered as far as that could be.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = sleep(LIFE) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(LAST_ANSWER, connection).await;
+}
