@@ -39,6 +39,9 @@ fn ports(config: &Config) -> Result<(), Conflict> {
         let other = if http == plain { "server.port" } else { "tls.port" };
         return conflict("http.port", format!("it is {other} already"));
     }
+    if config.http.tls && !config.tls.is_on() {
+        return conflict("http.tls", "there is no TLS: see tls.port");
+    }
     Ok(())
 }
 
@@ -84,7 +87,10 @@ mod tests {
             assert_eq!(check(&config).unwrap_err().key, "http.port");
         }
         config.http.port = config.tls.port + 1;
+        config.http.tls = true;
         assert_eq!(check(&config), Ok(()));
+        config.tls.port = 0;
+        assert_eq!(check(&config).unwrap_err().key, "http.tls");
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub struct Http {
     /// TCP port; 0: none.
     #[serde(deserialize_with = "de::port")]
     pub port: u16,
+    /// Whether that port speaks TLS, as `[tls]` has it.
+    #[serde(deserialize_with = "de::switch")]
+    pub tls: bool,
 }
 
 impl Default for Http {
@@ -21,6 +24,7 @@ impl Default for Http {
         Self {
             bind: vec!["127.0.0.1".to_owned()],
             port: 0,
+            tls: false,
         }
     }
 }

@@ -1,9 +1,18 @@
 //! What those who answer are handed of a request.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::commands::spec::Table;
 use crate::state::Server;
+
+/// Who asks.
+pub(super) struct Peer {
+    /// From where.
+    pub addr: SocketAddr,
+    /// Whom its certificate names, where that counts as a login.
+    pub name: Option<String>,
+}
 
 /// See the module.
 pub(super) struct Asked<'a> {

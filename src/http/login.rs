@@ -2,10 +2,10 @@
 //!
 //! **Invariants**
 //! - A password is judged as AUTH judges it: failures slow an address down, and are counted and logged.
-//! - Who gives no name is the default user, as on the port of commands, if that needs no password; then only clients on
-//!   this machine are served while `server.protected_mode` holds.
+//! - Who gives no name is the user whom its certificate names, where `tls.auth_clients_user` has that count; else, as on
+//!   the port of commands, the default user, if that needs no password. Then only clients on this machine are served
+//!   while `server.protected_mode` holds.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use base64ct::{Base64, Encoding};
 use hyper::StatusCode;
 
 use super::answer::{Answer, line, who_is_it};
-use super::asked::Asked;
+use super::asked::{Asked, Peer};
 use crate::acl::{Context, Login, Reason, Refused, Turn, User};
 use crate::commands::rights;
 use crate::engine::ids::DatabaseId;
@@ -27,7 +27,7 @@ const CREDENTIALS_BYTES_MAX: usize = 4096;
 ///
 /// # Errors
 /// What it is answered instead.
-pub(super) async fn check(asked: &Asked<'_>, peer: SocketAddr, authorization: &str) -> Result<(), Answer> {
+pub(super) async fn check(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<(), Answer> {
     let user = if authorization.is_empty() {
         without_password(asked, peer)?
     } else {
@@ -46,12 +46,17 @@ pub(super) async fn check(asked: &Asked<'_>, peer: SocketAddr, authorization: &s
     })
 }
 
-fn without_password(asked: &Asked<'_>, peer: SocketAddr) -> Result<Arc<User>, Answer> {
-    let user = asked.server.acl.default_user();
+fn without_password(asked: &Asked<'_>, peer: &Peer) -> Result<Arc<User>, Answer> {
+    let acl = &asked.server.acl;
+    let named = peer.name.as_ref().and_then(|name| acl.user(name.as_bytes()));
+    if let Some(user) = named.filter(|user| user.is_on()) {
+        return Ok(user);
+    }
+    let user = acl.default_user();
     if !user.is_open() {
         return Err(who_is_it("a user and a password are needed"));
     }
-    if asked.server.params.live().protected_mode() && !peer.ip().to_canonical().is_loopback() {
+    if asked.server.params.live().protected_mode() && !peer.addr.ip().to_canonical().is_loopback() {
         let why = "protected mode: without a password of the default user only clients on this machine are served; see \
                    server.protected_mode";
         return Err(line(StatusCode::FORBIDDEN, why));
@@ -59,12 +64,12 @@ fn without_password(asked: &Asked<'_>, peer: SocketAddr) -> Result<Arc<User>, An
     Ok(user)
 }
 
-async fn log_in(asked: &Asked<'_>, peer: SocketAddr, authorization: &str) -> Result<Arc<User>, Answer> {
+async fn log_in(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<Arc<User>, Answer> {
     let Some((name, password)) = credentials(authorization) else {
         return Err(who_is_it("what was given is no login by HTTP Basic"));
     };
     let acl = &asked.server.acl;
-    let address = peer.to_string();
+    let address = peer.addr.to_string();
     let turn = acl.attempts.turn(&address, Instant::now());
     if turn == Turn::Never {
         let why = "too many failed logins from this address, try again later";

@@ -1,6 +1,5 @@
 //! Which path is answered by what, and who may ask.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -8,7 +7,7 @@ use hyper::header::{ACCEPT, AUTHORIZATION};
 use hyper::{Method, Request, StatusCode};
 
 use super::answer::{Answer, line, read_only};
-use super::asked::Asked;
+use super::asked::{Asked, Peer};
 use super::{health, login, metrics, status};
 use crate::commands::table::table;
 use crate::state::Server;
@@ -52,7 +51,7 @@ const ROUTES: &[Route] = &[
 ];
 
 /// Answers a request.
-pub(super) async fn answer(server: &Arc<Server>, peer: SocketAddr, request: &Request<Incoming>) -> Answer {
+pub(super) async fn answer(server: &Arc<Server>, peer: &Peer, request: &Request<Incoming>) -> Answer {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return read_only();
     }

@@ -16,13 +16,18 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use super::asked::Peer;
 use super::router;
 use crate::state::Server;
+use crate::tls::common_name;
 
 /// Connections at the same time.
 const CONNECTIONS_MAX: usize = 64;
@@ -81,19 +86,48 @@ async fn accept_all(server: Arc<Server>, listener: TcpListener, places: Arc<Sema
     }
 }
 
-async fn converse(server: Arc<Server>, socket: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+async fn converse(server: Arc<Server>, socket: TcpStream, addr: SocketAddr, _place: OwnedSemaphorePermit) {
     // Failing to set an option is no reason to refuse the client.
     let _ = socket.set_nodelay(true);
+    if !server.params.config().http.tls {
+        return talk(&server, socket, Peer { addr, name: None }).await;
+    }
+    if let Some((stream, name)) = agree(&server, socket, addr).await {
+        talk(&server, stream, Peer { addr, name }).await;
+    }
+}
+
+/// Agrees on TLS as clients of commands do; also whom the client's certificate names, if that is to count.
+async fn agree(server: &Server, socket: TcpStream, addr: SocketAddr) -> Option<(TlsStream<TcpStream>, Option<String>)> {
+    let terms = server.tls.terms()?;
+    let time = Duration::from_secs(server.params.config().tls.handshake_timeout_s);
+    let stream = match timeout(time, TlsAcceptor::from(terms.config).accept(socket)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(%addr, %error, "a TLS handshake for HTTP has failed");
+            return None;
+        }
+        Err(_) => return None,
+    };
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let name = shown.filter(|_| terms.names_users).and_then(|der| common_name(der));
+    Some((stream, name))
+}
+
+async fn talk<S>(server: &Arc<Server>, stream: S, peer: Peer)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn(|request| {
-        let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(router::answer(&server, peer, &request).await) }
+        let peer = &peer;
+        async move { Ok::<_, Infallible>(router::answer(server, peer, &request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(socket), service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     // How it ends is its client's business: what was wrong has been answered as far as that could be.
     tokio::select! {

@@ -5,6 +5,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::client::{Secure, Wishes};
+use crate::pki::Identity;
 use crate::support::server::free_port;
 use crate::support::{Conn, Server, Value};
 use crate::{await_that, call, figure};
@@ -366,6 +371,40 @@ fn users_log_in_where_there_is_a_password() {
     crate::set(&mut conn, "requirepass", "");
     assert_eq!(call(&mut conn, "ACL SETUSER default -info"), Value::ok());
     assert_eq!(status("/metrics", ""), 403);
+}
+
+#[test]
+fn tls_as_clients_of_commands_have_it() {
+    let port = free_port();
+    let for_http = format!("http.port={port}");
+    let secure = Secure::start(&[
+        &for_http,
+        "http.tls=true",
+        "tls.auth_clients_user=CN",
+        "server.requirepass=pw",
+    ]);
+    let status = |identity: Option<&Identity>| {
+        let name = ServerName::try_from("localhost").unwrap();
+        let config = secure.config(identity, &Wishes::default());
+        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut stream = StreamOwned::new(ClientConnection::new(config, name).unwrap(), socket);
+        let mut all = String::new();
+        let sent = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let _ = sent.and_then(|()| stream.read_to_string(&mut all));
+        all.split(' ').nth(1).map(str::to_owned)
+    };
+    assert_eq!(status(None), None, "a certificate is asked for");
+    assert_eq!(status(Some(&secure.client)).as_deref(), Some("200"), "it names a user");
+    let mut conn = secure.server.connect();
+    assert_eq!(call(&mut conn, "AUTH pw"), Value::ok());
+    crate::set(&mut conn, "tls.auth_clients_user", "off");
+    assert_eq!(status(Some(&secure.client)).as_deref(), Some("401"));
+    let mut plain = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut all = Vec::new();
+    let _ = plain.read_to_end(&mut all);
+    assert!(!all.starts_with(b"HTTP"), "{}", all.escape_ascii());
 }
 
 #[test]

@@ -189,6 +189,13 @@ fn collection(slot: &Slot) -> Collection {
         assert_eq!(counted, [state.keys, state.expires, state.timed, state.entry_bytes]);
         sums.iter_mut().zip(counted).for_each(|(sum, counted)| *sum += counted);
     }
+    let shown = collection.sums();
+    let [keys, expires, _, entry_bytes] = sums;
+    assert_eq!(
+        [shown.keys, shown.expires, shown.entry_bytes],
+        [keys, expires, entry_bytes],
+        "what is shown without a lock"
+    );
     let changes = Counts {
         reads: 0,
         ..collection.counts()
