@@ -20,6 +20,8 @@ pub(super) struct Asked<'a> {
     pub server: &'a Arc<Server>,
     /// Its commands.
     pub commands: &'static Table,
+    /// What it calls this server (`Host`).
+    pub host: &'a str,
     /// What the client would like to have (`Accept`).
     pub accept: &'a str,
 }

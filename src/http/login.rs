@@ -6,6 +6,7 @@
 //!   the port of commands, the default user, if that needs no password. Then only clients on this machine are served
 //!   while `server.protected_mode` holds.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -56,12 +57,26 @@ fn without_password(asked: &Asked<'_>, peer: &Peer) -> Result<Arc<User>, Answer>
     if !user.is_open() {
         return Err(who_is_it("a user and a password are needed"));
     }
-    if asked.server.params.live().protected_mode() && !peer.addr.ip().to_canonical().is_loopback() {
-        let why = "protected mode: without a password of the default user only clients on this machine are served; see \
-                   server.protected_mode";
+    let is_here = peer.addr.ip().to_canonical().is_loopback() && names_this_machine(asked.host);
+    if asked.server.params.live().protected_mode() && !is_here {
+        let why = "protected mode: without a password of the default user only clients on this machine are served, that \
+                   call it localhost or by an address; see server.protected_mode";
         return Err(line(StatusCode::FORBIDDEN, why));
     }
     Ok(user)
+}
+
+/// Whether this machine is meant by `Host`. A page of elsewhere can have its name lead to an address of this machine, and
+/// a browser here would have it read what is answered.
+fn names_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let name = name.unwrap_or_default();
+    let is_local = name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
+    // Without the header it is no browser.
+    host.is_empty() || is_local || name.parse::<IpAddr>().is_ok()
 }
 
 async fn log_in(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<Arc<User>, Answer> {
@@ -115,6 +130,31 @@ fn credentials(authorization: &str) -> Option<(Vec<u8>, Vec<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_this_machine() {
+        for good in [
+            "",
+            "localhost",
+            "LOCALHOST:9121",
+            "a.localhost",
+            "127.0.0.1:9121",
+            "[::1]:9121",
+            "10.0.0.1",
+        ] {
+            assert!(names_this_machine(good), "{good}");
+        }
+        for bad in [
+            "example.org",
+            "example.org:9121",
+            "localhost.example.org",
+            "notlocalhost",
+            "[x]:1",
+            "127.0.0.1.x",
+        ] {
+            assert!(!names_this_machine(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn credentials_of_http_basic() {

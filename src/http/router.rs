@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, AUTHORIZATION};
+use hyper::header::{ACCEPT, AUTHORIZATION, HOST};
 use hyper::{Method, Request, StatusCode};
 
 use super::answer::{Answer, line, read_only};
@@ -61,6 +61,7 @@ pub(super) async fn answer(server: &Arc<Server>, peer: &Peer, request: &Request<
     let asked = Asked {
         server,
         commands: table(),
+        host: header(request, &HOST),
         accept: header(request, &ACCEPT),
     };
     if route.seen == Seen::ByReaders

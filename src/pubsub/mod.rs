@@ -208,7 +208,7 @@ impl PubSub {
 
     /// Whether so much waits for some worker that whoever publishes has to wait.
     pub fn is_backed_up(&self) -> bool {
-        self.exchange.waiting_bytes_max() > BACKLOG_BYTES_MAX
+        self.waiting_bytes() > BACKLOG_BYTES_MAX
     }
 
     /// The channels that have subscribers, of those that `wants` takes.
@@ -221,6 +221,11 @@ impl PubSub {
     /// How many have subscribed to a channel.
     pub fn subscribers(&self, is_sharded: bool, channel: &[u8]) -> u64 {
         self.directory.read().subscribers(is_sharded, channel)
+    }
+
+    /// What waits for the worker for which most does.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.exchange.waiting_bytes_max()
     }
 
     /// How many channels (first: shard channels) have subscribers.

@@ -7,7 +7,7 @@ use crate::state::figures::process;
 pub(super) fn put(server: &Server, out: &mut Exposition) {
     let workers = server.params.config().server.worker_count();
     out.gauge("lokikv_workers", "Threads that serve clients", workers);
-    let waiting = server.pubsub.waiting_bytes_max();
+    let waiting = server.pubsub.waiting_bytes();
     let help = "Messages and notices that wait for the worker with most of them";
     out.gauge("lokikv_push_waiting_bytes", help, waiting);
     // How busy a worker is: the growth of this per second. To look for the next request before a sleep is work, too.

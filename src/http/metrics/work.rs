@@ -81,9 +81,6 @@ pub(super) fn put(server: &Server, out: &mut Exposition) {
     let exceeded = work.exceeded_ms as f64 / 1000.0;
     let help = "Seconds for which more memory was used than may be";
     out.counter("lokikv_eviction_exceeded_seconds_total", help, exceeded);
-    let [per_second, ..] = work.per_second;
-    let help = "Commands per second at present";
-    out.gauge("redis_instantaneous_ops_per_sec", help, per_second.round());
     audience(server, work.topics, out);
     slow_log(server, out);
 }
