@@ -20,6 +20,9 @@ use crate::commands::rights;
 use crate::engine::ids::DatabaseId;
 use crate::resp::OwnedRequest;
 
+/// What is answered instead.
+type Refusal = Box<Answer>;
+
 const WRONG: &str = "wrong user or password";
 /// No name and password together are longer.
 const CREDENTIALS_BYTES_MAX: usize = 4096;
@@ -28,26 +31,24 @@ const CREDENTIALS_BYTES_MAX: usize = 4096;
 ///
 /// # Errors
 /// What it is answered instead.
-pub(super) async fn check(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<(), Answer> {
+pub(super) async fn check(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<(), Refusal> {
     let user = if authorization.is_empty() {
         without_password(asked, peer)?
     } else {
         log_in(asked, peer, authorization).await?
     };
     let Some(info) = asked.commands.lookup(b"info") else {
-        return Err(line(StatusCode::FORBIDDEN, "there is no INFO"));
+        return Err(Box::new(line(StatusCode::FORBIDDEN, "there is no INFO")));
     };
     let call = OwnedRequest::from_slices(&[b"info"]);
     let judged = rights::judge(&asked.server.engine, &user, (info, call.args()), DatabaseId::DEFAULT);
     judged.map_err(|_| {
-        line(
-            StatusCode::FORBIDDEN,
-            "this user may not run INFO, which is what this needs",
-        )
+        let why = "this user may not run INFO, which is what this needs";
+        Box::new(line(StatusCode::FORBIDDEN, why))
     })
 }
 
-fn without_password(asked: &Asked<'_>, peer: &Peer) -> Result<Arc<User>, Answer> {
+fn without_password(asked: &Asked<'_>, peer: &Peer) -> Result<Arc<User>, Refusal> {
     let acl = &asked.server.acl;
     let named = peer.name.as_ref().and_then(|name| acl.user(name.as_bytes()));
     if let Some(user) = named.filter(|user| user.is_on()) {
@@ -55,13 +56,13 @@ fn without_password(asked: &Asked<'_>, peer: &Peer) -> Result<Arc<User>, Answer>
     }
     let user = acl.default_user();
     if !user.is_open() {
-        return Err(who_is_it("a user and a password are needed"));
+        return Err(Box::new(who_is_it("a user and a password are needed")));
     }
     let is_here = peer.addr.ip().to_canonical().is_loopback() && names_this_machine(asked.host);
     if asked.server.params.live().protected_mode() && !is_here {
         let why = "protected mode: without a password of the default user only clients on this machine are served, that \
                    call it localhost or by an address; see server.protected_mode";
-        return Err(line(StatusCode::FORBIDDEN, why));
+        return Err(Box::new(line(StatusCode::FORBIDDEN, why)));
     }
     Ok(user)
 }
@@ -79,16 +80,16 @@ fn names_this_machine(host: &str) -> bool {
     host.is_empty() || is_local || name.parse::<IpAddr>().is_ok()
 }
 
-async fn log_in(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<Arc<User>, Answer> {
+async fn log_in(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<Arc<User>, Refusal> {
     let Some((name, password)) = credentials(authorization) else {
-        return Err(who_is_it("what was given is no login by HTTP Basic"));
+        return Err(Box::new(who_is_it("what was given is no login by HTTP Basic")));
     };
     let acl = &asked.server.acl;
     let address = peer.addr.to_string();
     let turn = acl.attempts.turn(&address, Instant::now());
     if turn == Turn::Never {
         let why = "too many failed logins from this address, try again later";
-        return Err(line(StatusCode::TOO_MANY_REQUESTS, why));
+        return Err(Box::new(line(StatusCode::TOO_MANY_REQUESTS, why)));
     }
     let login = acl.log_in(&name, &password);
     if matches!(login, Login::Refused) {
@@ -111,7 +112,7 @@ async fn log_in(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<A
     }
     match login {
         Login::In(user) => Ok(user),
-        Login::Refused => Err(who_is_it(WRONG)),
+        Login::Refused => Err(Box::new(who_is_it(WRONG))),
     }
 }
 

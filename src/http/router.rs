@@ -67,7 +67,7 @@ pub(super) async fn answer(server: &Arc<Server>, peer: &Peer, request: &Request<
     if route.seen == Seen::ByReaders
         && let Err(refused) = login::check(&asked, peer, header(request, &AUTHORIZATION)).await
     {
-        return refused;
+        return *refused;
     }
     (route.answer)(&asked)
 }

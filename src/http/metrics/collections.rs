@@ -3,7 +3,7 @@
 //! **Invariant:** at most [`NAMED_MAX`] have samples of their own, so that clients that make collections do not fill
 //! whoever keeps the samples; how many there are is told in any case.
 
-use super::super::exposition::Exposition;
+use super::super::exposition::{Exposition, Rows};
 use crate::engine::registry::Slot;
 use crate::engine::shown::Sums;
 use crate::state::Server;
@@ -36,7 +36,7 @@ pub(super) fn put(server: &Server, out: &mut Exposition) {
 fn databases(all: &[(&Slot, Sums)], out: &mut Exposition) {
     let numbered = || all.iter().filter(|(slot, _)| slot.id.is_numbered());
     let names: Vec<String> = numbered().map(|(slot, _)| format!("db{}", slot.id)).collect();
-    let families: [(&str, &str, fn(&Sums) -> u64); 2] = [
+    let families: &Rows<Sums> = &[
         ("redis_db_keys", "Keys of a numbered database", |sums| sums.keys),
         ("redis_db_keys_expiring", "Those with an expiry", |sums| sums.expires),
     ];
@@ -49,7 +49,7 @@ fn databases(all: &[(&Slot, Sums)], out: &mut Exposition) {
 }
 
 fn gauges(named: &[(&Slot, Sums)], out: &mut Exposition) {
-    let families: [(&str, &str, fn(&Sums) -> u64); 4] = [
+    let families: &Rows<Sums> = &[
         ("lokikv_collection_keys", "Keys of a collection", |sums| sums.keys),
         ("lokikv_collection_keys_expiring", "Those with an expiry", |sums| {
             sums.expires
@@ -71,7 +71,7 @@ fn gauges(named: &[(&Slot, Sums)], out: &mut Exposition) {
 }
 
 fn counters(named: &[(&Slot, Sums)], out: &mut Exposition) {
-    let families: [(&str, &str, fn(&Sums) -> u64); 4] = [
+    let families: &Rows<Sums> = &[
         (
             "lokikv_collection_reads_total",
             "Lookups by commands that read",

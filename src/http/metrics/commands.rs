@@ -1,7 +1,7 @@
 //! Figures of each command that was called or refused, and errors by their first words.
 
 use super::super::asked::Asked;
-use super::super::exposition::Exposition;
+use super::super::exposition::{Exposition, Rows};
 use crate::metrics::stats::{CommandTotals, DURATION_BUCKETS};
 use crate::state::figures::CommandFigures;
 
@@ -37,7 +37,7 @@ fn bound_s(bucket: usize) -> f64 {
 }
 
 fn counts(figures: &[(String, CommandTotals)], out: &mut Exposition) {
-    let families: [(&str, &str, fn(&CommandTotals) -> u64); 3] = [
+    let families: &Rows<CommandTotals> = &[
         ("redis_commands_total", "Calls of a command", |totals| totals.calls),
         (
             "redis_commands_rejected_calls_total",
