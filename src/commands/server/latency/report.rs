@@ -189,25 +189,17 @@ fn suspects(event: &str, events: &BTreeMap<&'static str, LatencyEvent>) -> Optio
 mod tests {
     use super::*;
     use crate::metrics::Stats;
-    use crate::wal::Lsn;
 
     fn known(fsync: Fsync) -> Circumstances {
         Circumstances {
             fsync,
             wal: WalStats {
-                last_lsn: Lsn::ZERO,
-                written_lsn: Lsn::ZERO,
-                stable_lsn: Lsn::ZERO,
                 segments: 1,
-                disk_bytes: 0,
-                written_bytes: 0,
-                written_records: 0,
-                pending_bytes: 0,
                 fsyncs: 7,
                 fsync_last_us: 1_500,
                 fsync_max_us: 250_000,
                 delayed_fsyncs: 3,
-                is_direct: false,
+                ..WalStats::default()
             },
             checkpoint: CheckpointStats {
                 last_pause_us: 120_000,
