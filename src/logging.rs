@@ -20,6 +20,7 @@ use tracing_subscriber::{Layer, Registry, reload};
 use crate::config::log_levels::LogLevels;
 use crate::config::schema::Config;
 use crate::config::values::{LogFormat, LogLevel};
+use crate::metrics::warnings::WarningsLayer;
 
 static LEVELS: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 static FILE: OnceLock<LogFile> = OnceLock::new();
@@ -140,7 +141,8 @@ pub fn start(config: &Config) -> Result<(), LogFileError> {
         None => layer(format, io::stdout),
         Some(file) => layer(format, file),
     };
-    if tracing::subscriber::set_global_default(Registry::default().with(levels).with(layer)).is_ok() {
+    let all = Registry::default().with(levels).with(layer).with(WarningsLayer);
+    if tracing::subscriber::set_global_default(all).is_ok() {
         let _ = LEVELS.set(handle);
         if let Some(file) = file {
             let _ = FILE.set(file);

@@ -84,6 +84,8 @@ mod newer_commands;
 mod ordered;
 #[path = "server/own_log.rs"]
 mod own_log;
+#[path = "server/page.rs"]
+mod page;
 #[path = "server/parameters.rs"]
 mod parameters;
 #[path = "server/pipelines.rs"]

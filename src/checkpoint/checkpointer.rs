@@ -11,6 +11,7 @@ use super::files::catalog::SnapshotId;
 use super::files::error::{CheckpointError, Result};
 use super::files::refusal::Refusal;
 use super::holds::{Held, Holds};
+use super::kept::Snapshot;
 use super::persist;
 use super::queue::{Context, Job, Reply};
 use super::request::{
@@ -19,7 +20,7 @@ use super::request::{
 };
 use super::runner::{self, Runner};
 use super::settings::CheckpointSettings;
-use super::snapshots::{Compared, Snapshot, SnapshotContent, Verified};
+use super::snapshots::{Compared, SnapshotContent, Verified};
 use super::status::{CheckpointStats, Persisted, Status};
 use crate::engine::Engine;
 use crate::engine::index::Kind;
@@ -189,6 +190,11 @@ impl Checkpointer {
     /// When the directory cannot be read.
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>> {
         self.act(Runner::snapshots).await
+    }
+
+    /// The same without asking the thread: as it was when it last changed; `None` before it has been looked at.
+    pub fn kept(&self) -> Option<Arc<[Snapshot]>> {
+        self.shared.status.kept()
     }
 
     /// One checkpoint, and what is in it.

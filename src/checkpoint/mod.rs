@@ -15,6 +15,7 @@ mod copy;
 pub mod files;
 mod fill;
 mod holds;
+mod kept;
 mod load;
 mod persist;
 mod queue;
@@ -31,12 +32,13 @@ pub use checkpointer::Checkpointer;
 pub use files::catalog::{CheckpointInfo, SnapshotId};
 pub use files::error::CheckpointError;
 pub use holds::Held;
+pub use kept::Snapshot;
 pub use request::{
     AttachRequest, CheckpointDone, CheckpointOptions, ConvertRequest, CopyRequest, LoadDone, Moment, Only, Origin,
     PersistDone, RestoreDone, RestoreRequest, Target,
 };
 pub use settings::{CheckpointSettings, CheckpointValues};
 pub use snapshots::{
-    Compared, Difference, LibraryDifference, Snapshot, SnapshotCollection, SnapshotContent, SnapshotLibrary, Verified,
+    Compared, Difference, LibraryDifference, SnapshotCollection, SnapshotContent, SnapshotLibrary, Verified,
 };
 pub use status::{CheckpointStats, Persisted};

@@ -15,6 +15,7 @@ use super::files::error::{CheckpointError, Result};
 use super::files::format::ManifestKind;
 use super::files::manifest::Manifest;
 use super::files::watch::Watch;
+use super::kept::kept_in;
 use super::queue::{Context, Job, Reply};
 use super::request::CheckpointDone;
 use crate::engine::background::{Urgent, step_back};
@@ -273,7 +274,7 @@ impl Runner {
             return outcome;
         }
         self.clean_up(&mut catalog);
-        self.shared.status.note_kept(catalog.count());
+        self.shared.status.note_kept(kept_in(&catalog));
         self.catalog = Some(catalog);
         outcome
     }

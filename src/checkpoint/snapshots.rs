@@ -12,13 +12,14 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::files::catalog::{Catalog, SnapshotId, manifest_name, open_page_files, page_file_id, page_file_name};
 use super::files::error::Result;
-use super::files::format::{LibraryRow, ManifestHead, ManifestKind, PageRow};
+use super::files::format::{LibraryRow, ManifestKind, PageRow};
 use super::files::libraries;
 use super::files::manifest::{CollectionPages, Manifest};
 use super::files::page_file::{PageBuffer, PageFileReader, file_of};
 use super::files::parts::Parts;
 use super::files::refusal::Refusal;
 use super::files::verify::{Event, Expected, verify_manifest};
+use super::kept::{Snapshot, kept_in, snapshot_of};
 use super::runner::Runner;
 use crate::engine::ids::CollectionId;
 use crate::engine::index::Kind;
@@ -26,31 +27,6 @@ use crate::engine::libraries::Library;
 use crate::page::PageId;
 use crate::page::digest::digest;
 use crate::wal::Lsn;
-
-/// A checkpoint that is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Its identity.
-    pub id: u64,
-    /// Its instant.
-    pub lsn: Lsn,
-    /// Wall clock at the instant, Unix milliseconds.
-    pub wall_ms: u64,
-    /// Entries in it.
-    pub keys: u64,
-    /// Pages in it.
-    pub pages: u64,
-    /// Pages that were written for it.
-    pub written_pages: u64,
-    /// Bytes that were written for it, the manifest apart.
-    pub written_bytes: u64,
-    /// Bytes of all its pages as they are stored.
-    pub referenced_bytes: u64,
-    /// Page files that it needs.
-    pub page_files: u64,
-    /// Whether it stays until it is unpinned.
-    pub is_pinned: bool,
-}
 
 /// A collection in a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +124,7 @@ impl Runner {
     fn with_catalog<R>(&mut self, body: impl FnOnce(&mut Catalog) -> Result<R>) -> Result<R> {
         let mut catalog = self.take_catalog()?;
         let outcome = body(&mut catalog);
-        self.shared.status.note_kept(catalog.count());
+        self.shared.status.note_kept(kept_in(&catalog));
         if outcome.is_ok() {
             self.keep_catalog(catalog);
         }
@@ -157,12 +133,7 @@ impl Runner {
 
     /// All checkpoints kept, oldest first.
     pub(super) fn snapshots(&mut self) -> Result<Vec<Snapshot>> {
-        self.with_catalog(|catalog| {
-            let heads = catalog.heads();
-            Ok(heads
-                .map(|head| snapshot_of(head, catalog.is_pinned(head.id)))
-                .collect())
-        })
+        self.with_catalog(|catalog| Ok(kept_in(catalog)))
     }
 
     /// One checkpoint with what is in it.
@@ -366,21 +337,6 @@ impl Side {
 
     fn part(&self, id: CollectionId) -> Option<&CollectionPages> {
         self.manifest.collections.iter().find(|part| part.row.id == id)
-    }
-}
-
-fn snapshot_of(head: &ManifestHead, is_pinned: bool) -> Snapshot {
-    Snapshot {
-        id: head.id,
-        lsn: head.lsn,
-        wall_ms: head.wall_ms,
-        keys: head.entries,
-        pages: head.pages,
-        written_pages: head.written_pages,
-        written_bytes: head.written_bytes,
-        referenced_bytes: head.referenced_bytes,
-        page_files: head.files.len() as u64,
-        is_pinned,
     }
 }
 

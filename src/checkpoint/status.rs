@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::files::catalog::CheckpointInfo;
+use super::kept::Snapshot;
 use super::request::CheckpointDone;
 use crate::engine::worker::unix_ms;
 use crate::wal::Lsn;
@@ -62,6 +63,7 @@ struct State {
     last_save_s: u64,
     last_error: Option<String>,
     persisted: HashMap<String, Persisted>,
+    kept: Option<Arc<[Snapshot]>>,
 }
 
 /// See the module.
@@ -83,6 +85,7 @@ impl Status {
             begun_ms: 0,
             last_error: None,
             persisted: HashMap::new(),
+            kept: None,
         };
         Self {
             state: Mutex::new(state),
@@ -164,8 +167,17 @@ impl Status {
         stats.max_pause_us = stats.max_pause_us.max(stats.last_pause_us);
     }
 
-    pub fn note_kept(&self, kept: usize) {
-        self.state.lock().stats.kept = kept as u64;
+    pub fn note_kept(&self, kept: Vec<Snapshot>) {
+        let mut state = self.state.lock();
+        state.stats.kept = kept.len() as u64;
+        // What was known before is freed behind the lock.
+        let before = state.kept.replace(kept.into());
+        drop(state);
+        drop(before);
+    }
+
+    pub fn kept(&self) -> Option<Arc<[Snapshot]>> {
+        self.state.lock().kept.clone()
     }
 
     pub fn succeed(&self, done: CheckpointDone, wall_ms: u64) {

@@ -24,4 +24,6 @@ pub(super) struct Asked<'a> {
     pub host: &'a str,
     /// What the client would like to have (`Accept`).
     pub accept: &'a str,
+    /// What the address has behind its path.
+    pub query: &'a str,
 }

@@ -31,7 +31,7 @@ const CREDENTIALS_BYTES_MAX: usize = 4096;
 ///
 /// # Errors
 /// What it is answered instead.
-pub(super) async fn check(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<(), Refusal> {
+pub(super) async fn check(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<Arc<User>, Refusal> {
     let user = if authorization.is_empty() {
         without_password(asked, peer)?
     } else {
@@ -42,7 +42,7 @@ pub(super) async fn check(asked: &Asked<'_>, peer: &Peer, authorization: &str) -
     };
     let call = OwnedRequest::from_slices(&[b"info"]);
     let judged = rights::judge(&asked.server.engine, &user, (info, call.args()), DatabaseId::DEFAULT);
-    judged.map_err(|_| {
+    judged.map(|()| user).map_err(|_| {
         let why = "this user may not run INFO, which is what this needs";
         Box::new(line(StatusCode::FORBIDDEN, why))
     })

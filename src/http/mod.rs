@@ -1,4 +1,4 @@
-//! What is shown by HTTP (`[http]`): figures for Prometheus, answers for probes, and JSON.
+//! What is shown by HTTP (`[http]`): figures for Prometheus, answers for probes, JSON, and a page.
 //!
 //! **Invariants**
 //! - Nothing is changed by it: `GET` and `HEAD` are all there is.
@@ -12,6 +12,7 @@ mod exposition;
 mod health;
 mod login;
 mod metrics;
+mod page;
 mod router;
 mod serve;
 mod status;

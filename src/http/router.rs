@@ -8,45 +8,53 @@ use hyper::{Method, Request, StatusCode};
 
 use super::answer::{Answer, line, read_only};
 use super::asked::{Asked, Peer};
-use super::{health, login, metrics, status};
+use super::{health, login, metrics, page, status};
 use crate::commands::table::table;
 use crate::state::Server;
 
-/// Who may see it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    /// Everybody, so that probes need no password.
-    ByAll,
-    /// Who may run INFO.
-    ByReaders,
+/// Who answers, and whom.
+enum By {
+    /// Everybody is answered, so that probes need no password.
+    All(fn(&Asked<'_>) -> Answer),
+    /// Those who may run INFO.
+    Readers(fn(&Asked<'_>) -> Answer),
+    /// The same, and more is shown to those who may run more.
+    Page,
 }
 
 struct Route {
     path: &'static str,
-    seen: Seen,
-    answer: fn(&Asked<'_>) -> Answer,
+    by: By,
 }
 
 const ROUTES: &[Route] = &[
     Route {
+        path: "/",
+        by: By::Page,
+    },
+    Route {
         path: "/healthz",
-        seen: Seen::ByAll,
-        answer: health::alive,
+        by: By::All(health::alive),
     },
     Route {
         path: "/metrics",
-        seen: Seen::ByReaders,
-        answer: metrics::metrics,
+        by: By::Readers(metrics::metrics),
+    },
+    Route {
+        path: page::STYLE_PATH,
+        by: By::All(page::style),
+    },
+    Route {
+        path: page::ICON_PATH,
+        by: By::All(page::icon),
     },
     Route {
         path: "/readyz",
-        seen: Seen::ByAll,
-        answer: health::ready,
+        by: By::All(health::ready),
     },
     Route {
         path: "/status",
-        seen: Seen::ByReaders,
-        answer: status::status,
+        by: By::Readers(status::status),
     },
 ];
 
@@ -63,13 +71,17 @@ pub(super) async fn answer(server: &Arc<Server>, peer: &Peer, request: &Request<
         commands: table(),
         host: header(request, &HOST),
         accept: header(request, &ACCEPT),
+        query: request.uri().query().unwrap_or_default(),
     };
-    if route.seen == Seen::ByReaders
-        && let Err(refused) = login::check(&asked, peer, header(request, &AUTHORIZATION)).await
-    {
-        return *refused;
+    let who = login::check(&asked, peer, header(request, &AUTHORIZATION));
+    match route.by {
+        By::All(answer) => answer(&asked),
+        By::Readers(answer) => who.await.map_or_else(|refused| *refused, |_| answer(&asked)),
+        By::Page => match who.await {
+            Ok(user) => page::page(&asked, &user).await,
+            Err(refused) => *refused,
+        },
     }
-    (route.answer)(&asked)
 }
 
 /// The value of a header; nothing where there is none, or no text.

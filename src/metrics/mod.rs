@@ -6,11 +6,13 @@ pub mod activity;
 pub mod command_log;
 pub mod counters;
 pub mod durations;
+pub mod history;
 pub mod hot_keys;
 pub mod longest;
 pub mod rarely;
 pub mod rates;
 pub mod stats;
+pub mod warnings;
 
 pub use counters::{Count, Counters};
 pub use stats::Stats;

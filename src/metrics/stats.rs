@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::command_log::CommandLogs;
 use super::counters::Count;
 use super::durations::{Distribution, Durations};
+use super::history::History;
 use super::hot_keys::HotKeys;
 use super::rarely::Rarely;
 use super::rates::Rates;
@@ -132,6 +133,8 @@ pub struct Stats {
     pub errors: Mutex<BTreeMap<String, u64>>,
     /// Growth of commands executed, bytes read and bytes written.
     pub rates: Rates,
+    /// The last hour.
+    pub history: History,
     /// When it is time to warn of clients that talk HTTP.
     pub http_warnings: Rarely,
 }
@@ -148,6 +151,7 @@ impl Stats {
             latency: Mutex::default(),
             errors: Mutex::default(),
             rates: Rates::default(),
+            history: History::default(),
             http_warnings: Rarely::default(),
         }
     }

@@ -1,5 +1,5 @@
 //! The housekeeping thread: active expiry (removes keys whose time has come though nobody looks at them), and samples
-//! for INFO.
+//! for INFO and the status page.
 //!
 //! Memory that shards have let go of is freed here, too, and blocked commands that look again at a time of their own do
 //! so from here.
@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::causes::Causes;
+use super::sampling::Sampler;
 use crate::allocator::follow_purges;
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::blocked;
@@ -36,6 +37,7 @@ const PAGES_PER_LOOK: usize = 64;
 /// Runs until the server ends.
 pub fn run(server: &Arc<Server>, mut worker: Worker) {
     let (mut walker, mut garbage) = (Walker::default(), Garbage::default());
+    let mut sampler = Sampler::default();
     let (outlet, causes) = (Arc::new(Outlet::default()), Causes::default());
     worker.set_herald(server.pubsub.herald(&outlet));
     while !server.shutdown.is_requested() {
@@ -44,6 +46,7 @@ pub fn run(server: &Arc<Server>, mut worker: Worker) {
         server.engine.meter().note_peak();
         sample_rates(server);
         causes.note(server);
+        sampler.sample(server);
         if server.loading.is_on() {
             continue;
         }

@@ -12,6 +12,7 @@ mod evictor;
 mod finish;
 mod housekeeping;
 mod open;
+mod sampling;
 mod signals;
 mod space;
 mod start;

@@ -263,11 +263,6 @@ impl Catalog {
         self.remove_manifests(&[id])
     }
 
-    /// Checkpoints there are.
-    pub fn count(&self) -> usize {
-        self.heads.len()
-    }
-
     /// An id that no file here has had since it was opened.
     pub fn take_id(&mut self) -> u64 {
         let id = self.next_id;
