@@ -47,6 +47,7 @@ install_tools() {
     local missing=()
     command -v dockerd >/dev/null || missing+=(docker.io)
     command -v redis-cli >/dev/null || missing+=(redis-tools)
+    command -v curl >/dev/null || missing+=(curl)
     [[ -n $rootfs ]] || command -v debootstrap >/dev/null || missing+=(debootstrap)
     ((${#missing[@]} == 0)) && return
     say "installing ${missing[*]}"
@@ -98,6 +99,11 @@ cli() {
     nsenter --net --target "$(field "$container" '{{.State.Pid}}')" redis-cli --raw "$@"
 }
 
+# What the port for probes answers, in a container's network.
+http() {
+    nsenter --net --target "$(field "$1" '{{.State.Pid}}')" curl -sf "http://127.0.0.1:9121$2"
+}
+
 expect() {
     local what=$1 want=$2 got=$3
     [[ $got == "$want" ]] || fail "$what: wanted '$want', got '$got'"
@@ -136,7 +142,7 @@ free_port() {
 check_image() {
     expect "user" 10001:10001 "$(docker image inspect -f '{{.Config.User}}' lokikv)"
     expect "volumes" '{"/data":{}}' "$(docker image inspect -f '{{json .Config.Volumes}}' lokikv)"
-    expect "ports" '{"6379/tcp":{}}' "$(docker image inspect -f '{{json .Config.ExposedPorts}}' lokikv)"
+    expect "ports" '{"6379/tcp":{},"6380/tcp":{},"9121/tcp":{}}' "$(docker image inspect -f '{{json .Config.ExposedPorts}}' lokikv)"
     local base whole
     base=$(docker image inspect -f '{{.Size}}' debian:bookworm-slim)
     whole=$(docker image inspect -f '{{.Size}}' lokikv)
@@ -153,6 +159,8 @@ check_defaults() {
     expect "SET" OK "$(cli plain SET greeting hello)"
     wait_health plain healthy
     ok "health: healthy"
+    expect "/readyz" ready "$(http plain /readyz)"
+    expect "/metrics" "redis_up 1" "$(http plain /metrics | grep '^redis_up ')"
     docker restart -t 30 plain >/dev/null
     wait_pong cli plain
     expect "GET after restart" hello "$(cli plain GET greeting)"

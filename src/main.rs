@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             Command::Import(args) => migrate::run_import(args),
             Command::Backup(args) => migrate::run_backup(args),
             Command::Export(args) => migrate::run_export(args),
+            Command::Generate(args) => tools::generate(args),
         });
     }
     let loaded = match cli.load() {

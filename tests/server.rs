@@ -80,6 +80,8 @@ mod monitor;
 mod moving;
 #[path = "server/newer_commands.rs"]
 mod newer_commands;
+#[path = "server/notifying.rs"]
+mod notifying;
 #[path = "server/ordered.rs"]
 mod ordered;
 #[path = "server/own_log.rs"]

@@ -3,13 +3,14 @@
 //!
 //! **Invariants**
 //! - A flag is a layer over the file, never a second way to validate: all flags become [`Override`]s.
-//! - No environment variable is read.
+//! - No environment variable configures anything.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
 use super::doctor_args::DoctorArgs;
+use super::generate_args::GenerateArgs;
 use super::load::{ConfigError, Loaded, Override, load};
 use super::migrate_args::{BackupArgs, ExportArgs, ImportArgs};
 pub use super::offline::{InspectArgs, RepairArgs, RestoreArgs, VerifyArgs};
@@ -120,6 +121,9 @@ pub enum Command {
     Backup(Box<BackupArgs>),
     /// Write a Redis file from a data directory that no server is using
     Export(ExportArgs),
+    /// Write what a package holds besides the binary
+    #[command(subcommand, hide = true)]
+    Generate(GenerateArgs),
 }
 
 /// Where `ping` goes.

@@ -18,6 +18,7 @@ mod de;
 mod derived;
 pub mod doctor_args;
 mod flat;
+pub mod generate_args;
 pub mod http;
 pub mod keyspace_events;
 pub mod live;

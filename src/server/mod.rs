@@ -11,6 +11,7 @@ mod error;
 mod evictor;
 mod finish;
 mod housekeeping;
+mod notify;
 mod open;
 mod sampling;
 mod signals;

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::error::StartError;
+use super::notify;
 use super::start::TERM;
 use crate::checkpoint::Origin;
 use crate::config::{Config, core_count};
@@ -78,6 +79,7 @@ fn open(server: &Server, (disk, claim): (&Arc<dyn Disk>, ClaimDir), mut worker: 
     started.map_err(|error| StartError(format!("cannot start the checkpointer: {error}")))?;
     server.loading.end(server.started.elapsed());
     tell_start(server, &config);
+    notify::tell(notify::READY);
     Ok(Opened::Yes)
 }
 

@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 use super::ending::{self, Running};
 use super::error::StartError;
 use super::signals::end_on_signal;
-use super::{certificates, evictor, housekeeping, open, space, watchdog};
+use super::{certificates, evictor, housekeeping, notify, open, space, watchdog};
 use crate::acl::Acl;
 use crate::checkpoint::CheckpointOptions;
 use crate::commands::rights::catalogue;
@@ -65,6 +65,7 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
         let read = server.tls.take_over(&config.tls);
         read.map_err(|error| StartError(format!("cannot serve TLS: {error}")))?;
     }
+    notify::tell(notify::LOADING);
     let running = start(&server, (disk, claim), &config)?;
     http::start(&server, for_http).map_err(|error| format!("cannot start a thread: {error}"))?;
     serve(&server, listeners, &running.workers)?;
@@ -206,6 +207,7 @@ fn serve(server: &Arc<Server>, listeners: Listeners, workers: &Arc<Workers>) -> 
             Ok::<_, std::io::Error>(())
         })
         .map_err(|error| format!("cannot accept clients: {error}"))?;
+    notify::tell(notify::STOPPING);
     tracing::info!("ending: no new clients, finishing what is under way");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What the binary does besides serving, on a directory that no server is using: `verify`, `inspect`, `repair`,
-//! `restore`; backups; and `doctor`, which looks at one beside its server, or asks that.
+//! `restore`; backups; `doctor`, which looks at one beside its server, or asks that; and what a package holds besides the
+//! binary (`generate`).
 //!
 //! **Invariant:** only `repair --yes` changes what is there, and `restore --in-place` sets it aside; nothing is
 //! deleted. A directory whose restore in place was interrupted is refused by all but that restore.
@@ -8,6 +9,7 @@ pub mod backup;
 mod cli;
 pub mod doctor;
 mod error;
+mod generate;
 pub mod inspect;
 mod progress;
 pub mod repair;
@@ -17,5 +19,6 @@ pub mod restore;
 pub use cli::{inspect, repair, verify};
 pub use doctor::doctor;
 pub use error::ToolError;
+pub use generate::generate;
 pub use progress::Progress;
 pub use restore::restore;
