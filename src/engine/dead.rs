@@ -14,7 +14,8 @@ use super::events::Classes;
 use super::index::KeyRef;
 use super::scope::Scope;
 use super::txn::ReadTxn;
-use super::watch::Cause;
+use super::undo::Telling;
+use super::watch::{Cause, Watcher};
 use crate::page::container::{Form, Kind, Next};
 use crate::page::entry::EntryRef;
 use crate::page::mortal::Mortal;
@@ -86,18 +87,24 @@ fn has_died(entry: EntryRef<'_>, since_ms: u64, now_ms: u64) -> bool {
     mortal.is_some_and(|mortal| mortal.dead_count(since_ms) < mortal.dead_count(now_ms))
 }
 
-impl ShardState {
-    /// Tells those who watch a key what has died of it since they do.
+impl Scope<'_> {
+    /// Tells those who watch a key what has died of it since they do; within an attempt, when it is certain: what dies may
+    /// have come with it.
     #[cold]
-    pub(super) fn touch_dead(&mut self, key: KeyRef<'_>, now_ms: u64) {
-        if let Some(entry) = self.index.get(key) {
-            self.watches
-                .touch_dead(key.bytes, |since_ms| has_died(entry, since_ms, now_ms));
+    pub(super) fn tell_of_deaths(&mut self, state: &ShardState, key: KeyRef<'_>) {
+        let now_ms = self.worker.now_ms;
+        let Some(entry) = state.index.get(key) else { return };
+        let has_died = |since_ms| has_died(entry, since_ms, now_ms);
+        let touched = state.watches.touched_by_death(key.bytes, has_died);
+        if touched.is_empty() {
+            return;
+        }
+        match &mut self.worker.undo {
+            Some(undo) => undo.tell(Telling::Raised(touched)),
+            None => touched.iter().for_each(Watcher::raise),
         }
     }
-}
 
-impl Scope<'_> {
     /// Whether `key`, or an element of it, has died after `since_ms`.
     pub fn has_died(&mut self, collection: &Collection, key: &[u8], since_ms: u64) -> bool {
         let now_ms = self.worker.now_ms;

@@ -401,7 +401,7 @@ impl<'e> Scope<'e> {
         }
         self.worker.observe(traits, lsn);
         if !cause.touches() && !state.watches.is_empty() {
-            state.touch_dead(key, self.worker.now_ms);
+            self.tell_of_deaths(state, key);
         }
         if KEEPS {
             self.keep(collection, state, key, cause);

@@ -120,14 +120,11 @@ impl WatchTable {
         }
     }
 
-    /// Raises the flags of those watchers of a key of which something `has_died` since they watch it.
-    pub fn touch_dead(&mut self, key: &[u8], has_died: impl Fn(u64) -> bool) {
-        if let Some(table) = &self.0
-            && let Some(watchers) = table.get(key)
-        {
-            let touched = watchers.iter().filter(|watcher| has_died(watcher.since_ms));
-            touched.for_each(Watcher::raise);
-        }
+    /// Those watchers of a key of which something `has_died` since they watch it.
+    pub fn touched_by_death(&self, key: &[u8], has_died: impl Fn(u64) -> bool) -> Vec<Watcher> {
+        let watching = self.0.as_ref().and_then(|table| table.get(key));
+        let touched = watching.into_iter().flatten();
+        touched.filter(|watcher| has_died(watcher.since_ms)).cloned().collect()
     }
 
     /// Those who are to be told when a key has changed for such a reason.
@@ -159,7 +156,7 @@ impl WatchTable {
 
 #[cfg(test)]
 mod tests {
-    use super::{WatchFlag, WatchTable};
+    use super::{WatchFlag, WatchTable, Watcher};
 
     #[test]
     fn the_removal_of_what_was_seen_dead_is_no_change() {
@@ -167,7 +164,8 @@ mod tests {
         let mut table = WatchTable::default();
         table.add(b"k", &saw_alive, 9);
         table.add(b"k", &saw_dead, 10);
-        table.touch_dead(b"k", |since_ms| since_ms < 10);
+        let touched = table.touched_by_death(b"k", |since_ms| since_ms < 10);
+        touched.iter().for_each(Watcher::raise);
         assert!(saw_alive.is_raised() && !saw_dead.is_raised());
         // What comes after the removal is one.
         table.touch(b"k");
