@@ -29,6 +29,27 @@ fn chance_takes_each_member_once() {
     assert_eq!(server.say("EXISTS s"), ":0");
 }
 
+/// A big set gives integers as texts, a small one finds them as integers.
+#[test]
+fn what_is_made_of_a_big_set_is_found_in_it() {
+    let mut server = Harness::new();
+    let members: Vec<String> = (0..1000).map(|n| format!("m{n}")).collect();
+    server.say(&format!("SADD big 5 -6 {}", members.join(" ")));
+    server.say(&format!("SADD few {}", members.join(" ")));
+    assert_eq!(server.say("SDIFFSTORE left big few"), ":2");
+    assert_eq!(server.say("OBJECT ENCODING left"), "$6 intset");
+    for made in [
+        "SDIFFSTORE left big few",
+        "SINTERSTORE left big left",
+        "SUNIONSTORE left left",
+    ] {
+        assert_eq!(server.say(made), ":2");
+        assert_eq!(server.say("SMISMEMBER left 5 -6 m1"), "*3 :1 :1 :0", "{made}");
+        assert_eq!(server.say("SADD left 5"), ":0", "{made}");
+    }
+    assert_eq!(server.say("SREM left 5 -6"), ":2");
+}
+
 #[test]
 fn a_big_set_is_walked_whole() {
     let mut server = Harness::new();

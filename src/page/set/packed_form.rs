@@ -114,6 +114,11 @@ pub fn pack_members<'a>(members: impl Iterator<Item = Item<'a>>, thresholds: &Th
     let mut items = Vec::new();
     let (mut count, mut is_wide) = (0, false);
     for member in members {
+        // A big set gives integers as texts; a packed one has one form of each, by which it is found.
+        let member = match member {
+            Item::Bytes(bytes) => Item::of(bytes),
+            other => other,
+        };
         count += 1;
         is_wide |= !keeps_compact_name(member, count, thresholds);
         member.write(&mut items);
