@@ -4,8 +4,9 @@
 //! between two lines.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -72,7 +73,13 @@ impl LogFile {
 }
 
 fn append_to(path: &Path) -> Result<File, LogFileError> {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
+    // Whoever opens a pipe waits for its reader.
+    let is_pipe = fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+    let opened = if is_pipe {
+        Err(io::Error::other("it is a named pipe"))
+    } else {
+        OpenOptions::new().create(true).append(true).open(path)
+    };
     opened.map_err(|error| LogFileError {
         path: path.to_owned(),
         error,

@@ -116,5 +116,11 @@ fn a_hangup_has_the_file_opened_again() {
     await_that("a line that says so", || {
         read(&old).contains("SIGHUP: log.file: cannot open")
     });
-    assert_eq!(call(&mut conn, "PING").text(), "PONG");
+    // A pipe that nobody reads is not waited for: clients are still let in.
+    std::fs::remove_dir(&path).expect("removed");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    crate::support::server::signal(server.pid(), libc::SIGHUP);
+    await_that("a line of the pipe", || read(&old).contains("it is a named pipe"));
+    assert_eq!(call(&mut server.connect(), "PING").text(), "PONG");
 }

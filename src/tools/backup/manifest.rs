@@ -26,6 +26,9 @@ pub const LOG: &str = "wal";
 
 const FORMAT: u32 = 1;
 
+/// No backup has a greater number: bytes, times, or records.
+const NUMBER_MAX: u64 = 1 << 60;
+
 /// A file of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupFile {
@@ -121,7 +124,24 @@ impl Manifest {
         if let Some(file) = manifest.files.iter().find(|file| !is_inside(&file.path)) {
             return Err(damaged(&format!("it names {:?}, which is in no backup", file.path)));
         }
+        if !manifest.has_possible_numbers() {
+            return Err(damaged("it has an impossible number"));
+        }
         Ok(manifest)
+    }
+
+    /// Whether no number is so great that it was never written, and sums of them are numbers, too.
+    fn has_possible_numbers(&self) -> bool {
+        let snapshots = self.checkpoints.iter();
+        let of_snapshots = snapshots.flat_map(|snapshot| [snapshot.id, snapshot.lsn.get(), snapshot.wall_ms]);
+        let of_log = self.log.iter().flat_map(|log| [log.first.get(), log.first_ms]);
+        let of_files = self.files.iter().map(|file| file.bytes);
+        let bytes = of_files.fold(0_u64, u64::saturating_add);
+        [self.taken_ms, self.lsn.get(), self.new_bytes, bytes]
+            .into_iter()
+            .chain(of_snapshots)
+            .chain(of_log)
+            .all(|number| number <= NUMBER_MAX)
     }
 
     /// That of the backup in `dir`; `None`: there is no whole backup.
@@ -268,6 +288,24 @@ mod tests {
         }
         for cut in 0..bytes.len() {
             assert!(Manifest::decode(path, &bytes[..cut]).is_err(), "{cut} bytes");
+        }
+    }
+
+    #[test]
+    fn impossible_numbers_are_damage() {
+        let change: [fn(&mut Manifest); 5] = [
+            |manifest| manifest.files[0].bytes = u64::MAX,
+            |manifest| manifest.files.iter_mut().for_each(|file| file.bytes = NUMBER_MAX),
+            |manifest| manifest.lsn = Lsn::new(u64::MAX),
+            |manifest| manifest.taken_ms = 1 << 63,
+            |manifest| manifest.checkpoints[0].wall_ms = u64::MAX,
+        ];
+        for change in change {
+            let mut changed = manifest();
+            changed.files.push(changed.files[0].clone());
+            assert!(Manifest::decode(Path::new("m"), &changed.encode().unwrap()).is_ok());
+            change(&mut changed);
+            assert!(Manifest::decode(Path::new("m"), &changed.encode().unwrap()).is_err());
         }
     }
 
