@@ -84,8 +84,17 @@ pub(super) async fn answer(server: &Arc<Server>, peer: &Peer, request: &Request<
     }
 }
 
-/// The value of a header; nothing where there is none, or no text.
+/// What a header says that has no text, or that must not be there twice: no name of this machine, and no login.
+const UNCLEAR: &str = "?";
+
+/// The value of a header; nothing where there is none.
 fn header<'r>(request: &'r Request<Incoming>, name: &hyper::header::HeaderName) -> &'r str {
-    let value = request.headers().get(name).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default()
+    let mut values = request.headers().get_all(name).iter();
+    let Some(value) = values.next() else {
+        return "";
+    };
+    if values.next().is_some() && *name != ACCEPT {
+        return UNCLEAR;
+    }
+    value.to_str().unwrap_or(UNCLEAR)
 }

@@ -384,6 +384,15 @@ fn a_page_of_elsewhere_cannot_have_a_browser_read_it() {
         (status("/metrics"), status("/status"), status("/healthz")),
         (403, 403, 200)
     );
+    // What no browser sends is not taken for no name.
+    for hosts in ["Host: \u{e9}", "Host: localhost\r\nHost: example.org"] {
+        let head = format!("{hosts}\r\nConnection: close\r\n\r\n");
+        assert_eq!(
+            shown.exchange(&format!("GET /metrics HTTP/1.1\r\n{head}")).status,
+            403,
+            "{hosts}"
+        );
+    }
     crate::set(&mut shown.server.connect(), "protected-mode", "no");
     assert_eq!(status("/metrics"), 200);
 }
