@@ -1,14 +1,17 @@
 //! What this program agrees on with servers that it connects to itself.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::ClientConfig;
-use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::error::TlsError;
 use super::files;
+use crate::resp::Stream;
 
 /// Certificate and private key by which a client shows who it is.
 #[derive(Clone, Copy, Debug)]
@@ -41,4 +44,23 @@ pub fn client_config(ca: &Path, identity: Option<Identity<'_>>) -> Result<Arc<Cl
         }
     };
     Ok(Arc::new(config))
+}
+
+impl<S: Stream> Stream for StreamOwned<ClientConnection, S> {
+    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.sock.set_timeout(timeout)
+    }
+}
+
+/// What goes through `socket` to a server of this name, encrypted.
+///
+/// # Errors
+/// The name cannot be that of a server.
+pub fn client_stream<S>(config: &Arc<ClientConfig>, host: &str, socket: S) -> io::Result<Box<dyn Stream>>
+where
+    S: Stream + 'static,
+{
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let session = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+    Ok(Box::new(StreamOwned::new(session, socket)))
 }

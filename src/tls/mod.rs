@@ -14,6 +14,6 @@ mod live;
 mod sessions;
 
 pub use certificate::{Certificate, common_name};
-pub use client::{Identity, client_config};
+pub use client::{Identity, client_config, client_stream};
 pub use error::TlsError;
 pub use live::{Terms, Tls, Unfinished};

@@ -126,6 +126,17 @@ fn without_nodes(value: Value) -> Value {
     }
 }
 
+/// The fields of a hash with their values, sorted, and behind them when each dies.
+pub fn fields_of(conn: &mut Conn, name: &[u8]) -> Value {
+    let mut pairs = conn.call(&args!["HGETALL", name]).pairs();
+    pairs.sort();
+    let mut args = args!["HPEXPIRETIME", name, "FIELDS", pairs.len().to_string()];
+    args.extend(pairs.iter().filter_map(|(field, _)| field.bytes().map(<[u8]>::to_vec)));
+    let times = conn.call(&args);
+    let pairs = pairs.into_iter().flat_map(|(field, value)| [field, value]);
+    Value::Array(pairs.chain([times]).collect())
+}
+
 /// All that a key holds, in an order that both servers can agree on.
 fn value_of(conn: &mut Conn, kind: &str, name: &[u8]) -> Value {
     match kind {
@@ -133,15 +144,7 @@ fn value_of(conn: &mut Conn, kind: &str, name: &[u8]) -> Value {
         "list" => conn.call(&args!["LRANGE", name, "0", "-1"]),
         "set" => conn.call(&args!["SMEMBERS", name]).sorted(),
         "zset" => conn.call(&args!["ZRANGE", name, "0", "-1", "WITHSCORES"]),
-        "hash" => {
-            let mut pairs = conn.call(&args!["HGETALL", name]).pairs();
-            pairs.sort();
-            let mut args = args!["HPEXPIRETIME", name, "FIELDS", pairs.len().to_string()];
-            args.extend(pairs.iter().filter_map(|(field, _)| field.bytes().map(<[u8]>::to_vec)));
-            let times = conn.call(&args);
-            let pairs = pairs.into_iter().flat_map(|(field, value)| [field, value]);
-            Value::Array(pairs.chain([times]).collect())
-        }
+        "hash" => fields_of(conn, name),
         "stream" => without_nodes(conn.call(&args!["XINFO", "STREAM", name, "FULL", "COUNT", "0"])),
         "vectorset" => {
             let mut elements = conn.call(&args!["VRANDMEMBER", name, "1000000"]).items();

@@ -121,18 +121,7 @@ fn image(conn: &mut Conn) -> Image {
 fn content(conn: &mut Conn, name: &[u8]) -> Vec<Value> {
     match conn.call(&args!["TYPE", name]).text().as_str() {
         "set" => vec![conn.call(&args!["SMEMBERS", name]).sorted()],
-        "hash" => {
-            let mut pairs = conn.call(&args!["HGETALL", name]).pairs();
-            pairs.sort();
-            let mut times = args!["HPEXPIRETIME", name, "FIELDS", pairs.len().to_string()];
-            times.extend(
-                pairs
-                    .iter()
-                    .map(|(field, _)| field.bytes().unwrap_or_default().to_vec()),
-            );
-            let pairs = pairs.into_iter().flat_map(|(field, value)| [field, value]);
-            vec![Value::Array(pairs.collect()), conn.call(&times)]
-        }
+        "hash" => vec![dataset::fields_of(conn, name)],
         _ => vec![conn.call(&args!["DUMP", name])],
     }
 }

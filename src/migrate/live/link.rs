@@ -12,15 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame as _};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::ClientConfig;
 
 use super::error::LiveError;
 use super::interrupt::Stop;
 use crate::config::migrate_args::Access;
 use crate::config::server_url::ServerUrl;
 use crate::resp::{Client, Excess, Stream};
-use crate::tls::{Identity, client_config};
+use crate::tls::{Identity, client_config, client_stream};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// A server that says nothing for half as long as it may be away is taken to be dead, within these bounds.
@@ -275,30 +274,6 @@ impl Stream for Socket {
     }
 }
 
-struct TlsStream(StreamOwned<ClientConnection, Socket>);
-
-impl io::Read for TlsStream {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out)
-    }
-}
-
-impl io::Write for TlsStream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl Stream for TlsStream {
-    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Stream::set_timeout(&self.0.sock, timeout)
-    }
-}
-
 fn stream(endpoint: &Endpoint, stop: &Stop) -> io::Result<Box<dyn Stream>> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in endpoint.url.socket().to_socket_addrs()? {
@@ -311,12 +286,10 @@ fn stream(endpoint: &Endpoint, stop: &Stop) -> io::Result<Box<dyn Stream>> {
 }
 
 fn prepared(socket: Socket, endpoint: &Endpoint) -> io::Result<Box<dyn Stream>> {
-    let Some(config) = &endpoint.tls else {
-        return Ok(Box::new(socket));
-    };
-    let name = ServerName::try_from(endpoint.url.host.clone()).map_err(io::Error::other)?;
-    let session = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
-    Ok(Box::new(TlsStream(StreamOwned::new(session, socket))))
+    match &endpoint.tls {
+        Some(config) => client_stream(config, &endpoint.url.host, socket),
+        None => Ok(Box::new(socket)),
+    }
 }
 
 /// A thread's way to a server.

@@ -1,46 +1,19 @@
 //! A connection to a running server, and what it answers.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::Arc;
 use std::time::Duration;
 
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
 
 use crate::config::doctor_args::DoctorArgs;
 use crate::config::server_url::ServerUrl;
 use crate::resp::{Client, Stream};
-use crate::tls::client_config;
+use crate::tls::{client_config, client_stream};
 
 /// Names and their values.
 pub(super) type Table = BTreeMap<String, String>;
-
-struct TlsStream(StreamOwned<ClientConnection, TcpStream>);
-
-impl Read for TlsStream {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.0.read(bytes)
-    }
-}
-
-impl Write for TlsStream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl Stream for TlsStream {
-    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Stream::set_timeout(&self.0.sock, timeout)
-    }
-}
 
 pub(super) struct Link(Client);
 
@@ -121,7 +94,5 @@ fn stream(args: &DoctorArgs, url: &ServerUrl, socket: TcpStream) -> io::Result<B
         return Ok(Box::new(socket));
     }
     let config = client_config(&args.ca, None).map_err(io::Error::other)?;
-    let name = ServerName::try_from(url.host.clone()).map_err(io::Error::other)?;
-    let session = ClientConnection::new(Arc::clone(&config), name).map_err(io::Error::other)?;
-    Ok(Box::new(TlsStream(StreamOwned::new(session, socket))))
+    client_stream(&config, &url.host, socket)
 }

@@ -10,6 +10,20 @@ fn filled(shape: Shape, count: usize, clusters: &mut Clusters) -> VectorSet {
     set
 }
 
+/// How many of the 10 nearest so many searches find, and how many there are.
+fn hits(set: &VectorSet, clusters: &mut Clusters, searches: usize, ef: usize) -> (usize, usize) {
+    let (mut hits, mut all) = (0, 0);
+    for _ in 0..searches {
+        let vector = clusters.vector();
+        let found = set.search(Query::Vector(&vector), plainly(10, ef)).unwrap();
+        let exact = set.search(Query::Vector(&vector), exactly(10)).unwrap();
+        let found = names(&found);
+        hits += names(&exact).iter().filter(|name| found.contains(name)).count();
+        all += exact.len();
+    }
+    (hits, all)
+}
+
 #[test]
 fn with_room_for_all_the_graph_finds_what_looking_at_all_finds() {
     for quant in QUANTS {
@@ -30,17 +44,7 @@ fn most_of_the_nearest_are_found() {
     let mut clusters = Clusters::new(2, 50, 32, 0.2);
     let set = filled(shape(Quant::Q8, 32, M_DEFAULT), 3000, &mut clusters);
     assert_eq!(unreachable(&set), 0);
-    let (mut hits, mut all) = (0, 0);
-    for _ in 0..100 {
-        let vector = clusters.vector();
-        let found = set
-            .search(Query::Vector(&vector), plainly(10, EF_SEARCH as usize))
-            .unwrap();
-        let exact = set.search(Query::Vector(&vector), exactly(10)).unwrap();
-        let found = names(&found);
-        hits += names(&exact).iter().filter(|name| found.contains(name)).count();
-        all += exact.len();
-    }
+    let (hits, all) = hits(&set, &mut clusters, 100, EF_SEARCH as usize);
     assert!(hits * 100 >= all * 95, "{hits} of {all}");
 }
 
@@ -189,14 +193,8 @@ fn with_few_links_the_nearest_are_found_too() {
         let mut clusters = Clusters::new(2, 1, 16, 1000.0);
         let set = filled(shape(Quant::F32, 16, m), 1500, &mut clusters);
         assert_eq!(unreachable(&set), 0);
-        let mut hits = 0;
-        for _ in 0..50 {
-            let vector = clusters.vector();
-            let found = set.search(Query::Vector(&vector), plainly(10, 50)).unwrap();
-            let exact = set.search(Query::Vector(&vector), exactly(10)).unwrap();
-            let found = names(&found);
-            hits += names(&exact).iter().filter(|name| found.contains(name)).count();
-        }
+        let (hits, all) = hits(&set, &mut clusters, 50, 50);
+        assert_eq!(all, 500);
         assert!(hits > 450, "{hits} of 500 with {m} links");
     }
 }
