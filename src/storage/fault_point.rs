@@ -3,7 +3,8 @@
 //! Compiled in with the feature `fault-points` only. The environment then names the point, and perhaps at which of its
 //! passings it strikes: `LOKIKV_FAULT=checkpoint.after_manifest_rename`, `LOKIKV_FAULT=control.before_rename:3`. With
 //! `LOKIKV_FAULT_WHEN=path` passings count only while there is a file of that name, so that a test can have a server
-//! start and be filled first.
+//! start and be filled first. `LOKIKV_FAULT_PAUSE=fill.within` names a point at which a thread stands for a while the
+//! first time, so that what others do meanwhile does not hang on the speed of the machine.
 //!
 //! **Invariant:** every name that is used is in [`GROUPS`], so that a test can go through all of them.
 
@@ -83,10 +84,17 @@ pub const GROUPS: [&[&str]; 6] = [CHECKPOINTS, LOG, MENDING, FILLS, EXCHANGE, BA
 /// Ends the process as `kill -9` would if the environment says so for this point.
 #[cfg(feature = "fault-points")]
 pub fn fault_point(name: &str) {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::time::Duration;
     static PASSED: AtomicU64 = AtomicU64::new(0);
+    static PAUSED: AtomicBool = AtomicBool::new(false);
+    const PAUSE: Duration = Duration::from_millis(300);
     let is_known = GROUPS.iter().any(|names| names.contains(&name));
     assert!(is_known, "{name} is not among the fault points");
+    let pauses = std::env::var("LOKIKV_FAULT_PAUSE").is_ok_and(|wanted| wanted == name);
+    if pauses && is_armed() && !PAUSED.swap(true, Ordering::Relaxed) {
+        std::thread::sleep(PAUSE);
+    }
     let Ok(wanted) = std::env::var("LOKIKV_FAULT") else {
         return;
     };
@@ -94,7 +102,7 @@ pub fn fault_point(name: &str) {
     if wanted == name && is_armed() && nth.parse() == Ok(PASSED.fetch_add(1, Ordering::Relaxed) + 1) {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         // The signal may reach another thread first.
-        std::thread::sleep(std::time::Duration::from_secs(60));
+        std::thread::sleep(Duration::from_secs(60));
     }
 }
 

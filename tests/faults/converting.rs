@@ -45,6 +45,8 @@ fn strike(data: &Path, point: &str) -> bool {
     let armed = data.with_file_name("armed");
     server.set_env("LOKIKV_FAULT", Some(point));
     server.set_env("LOKIKV_FAULT_WHEN", armed.to_str());
+    // So long that writers fall behind the copy by more than its last round, on any machine.
+    server.set_env("LOKIKV_FAULT_PAUSE", Some("fill.within"));
     server.restart();
     // Before anything strikes: a writer may come to write only when the server has gone.
     let selected = |_| {
@@ -68,6 +70,7 @@ fn strike(data: &Path, point: &str) -> bool {
     let acknowledged = writers.into_iter().map(|writer| writer.join().expect("a writer"));
     let acknowledged: Vec<usize> = acknowledged.collect();
     server.set_env("LOKIKV_FAULT", None);
+    server.set_env("LOKIKV_FAULT_PAUSE", None);
     server.restart();
     check(&mut server.connect(), point, reply.is_ok(), &acknowledged);
     reply.is_err()
