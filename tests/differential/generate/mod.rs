@@ -245,10 +245,15 @@ impl Generator {
             b"XX",
         ];
         let at = 1 + self.rng.below(args.len());
+        // Valkey's HSETEX takes the last, and so do we.
+        let strange = match args[0].as_slice() {
+            b"HSETEX" => &STRANGE[..STRANGE.len() - 1],
+            _ => STRANGE,
+        };
         match self.rng.below(3) {
             0 if at < args.len() => drop(args.remove(at)),
-            1 => args.insert(at.min(args.len()), self.rng.pick(STRANGE).to_vec()),
-            _ if at < args.len() => args[at] = self.rng.pick(STRANGE).to_vec(),
+            1 => args.insert(at.min(args.len()), self.rng.pick(strange).to_vec()),
+            _ if at < args.len() => args[at] = self.rng.pick(strange).to_vec(),
             _ => args.push(b"extra".to_vec()),
         }
     }
