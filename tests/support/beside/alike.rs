@@ -165,12 +165,15 @@ fn monitor_line(raw: &[u8]) -> Option<String> {
     Some(format!("line [{database}{}", text::quote(args)))
 }
 
+/// Slow log entries were made after this, Unix seconds: it tells them from EXEC's replies.
+const SLOW_SINCE_S: i64 = 1_000_000_000;
+
 /// An entry of the slow log: its arguments and the client's name.
 fn slow_entry(value: &Value) -> Option<String> {
     match value.items().as_slice() {
         [
             Value::Int(_),
-            Value::Int(_),
+            Value::Int(SLOW_SINCE_S..),
             Value::Int(_),
             args @ Value::Array(_),
             _,
