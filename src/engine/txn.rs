@@ -185,9 +185,19 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
 
     #[inline]
     fn look(&mut self, bytes: &[u8], look: Look) -> Option<EntryRef<'_>> {
-        let is_found = self.scope.found(bytes).is_some() || self.seek(bytes);
-        if matches!(look, Look::Use | Look::Inspect | Look::Examine) {
-            self.count(bytes, is_found);
+        let is_counted = matches!(look, Look::Use | Look::Inspect | Look::Examine);
+        let is_found = if self.scope.found(bytes).is_none() {
+            self.seek(bytes, is_counted)
+        } else {
+            if is_counted {
+                self.count_read(bytes);
+            }
+            true
+        };
+        if is_counted {
+            let counters = &self.scope.worker.counters;
+            let outcome = if is_found { &counters.hits } else { &counters.misses };
+            outcome.add(1);
         }
         if !is_found {
             if matches!(look, Look::Use | Look::Inspect) {
@@ -214,13 +224,14 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         self.scope.state(self.collection, key).index.get(key)
     }
 
-    /// Looks `bytes` up, and removes the key if it is dead; whether it is there.
-    fn seek(&mut self, bytes: &[u8]) -> bool {
+    /// Looks `bytes` up, and removes the key if it is dead; whether it is there. `is_read`: the collection counts it.
+    fn seek(&mut self, bytes: &[u8], is_read: bool) -> bool {
         let key = self.scope.key(self.collection, bytes);
         let now_ms = self.scope.worker.now_ms;
         let traits = self.collection.traits();
         let registry_lsn = self.scope.engine.registry_lsn();
         let found = self.scope.with_state(self.collection, key, |state, worker| {
+            state.counts.reads += u64::from(is_read);
             let (entry, version) = state.index.get_versioned(key);
             worker.observe(traits, version.max(registry_lsn));
             entry.map(|entry| {
@@ -243,17 +254,11 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         true
     }
 
-    /// Counts a use of `bytes` in the statistics.
-    fn count(&mut self, bytes: &[u8], found: bool) {
+    /// Has the collection count a read of `bytes`.
+    fn count_read(&mut self, bytes: &[u8]) {
         let key = self.scope.key(self.collection, bytes);
         self.scope
             .with_state(self.collection, key, |state, _| state.counts.reads += 1);
-        let counters = &self.scope.worker.counters;
-        if found {
-            counters.hits.add(1)
-        } else {
-            counters.misses.add(1)
-        }
     }
 
     /// Notes a use of a key that is there, as its policy has it.

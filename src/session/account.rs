@@ -12,6 +12,7 @@ use super::stopwatch::SMALL_BYTES_MAX;
 use crate::client::ClientHandle;
 use crate::commands::redact::shown_args;
 use crate::commands::spec::{Command, flag};
+use crate::config::Live;
 use crate::engine::worker::{Kit, Worker};
 use crate::metrics::command_log::{LogKind, LoggedCommand};
 use crate::metrics::stats::events;
@@ -20,6 +21,8 @@ use crate::resp::Args;
 /// Arguments, and bytes of each (and of the client's name), that the logs keep.
 const LOG_ARGS_MAX: usize = 32;
 const LOG_ARG_BYTES_MAX: usize = 128;
+/// What the protocol adds to an argument: its sign, its length's digits and two line ends.
+const ARG_OVERHEAD_BYTES_MAX: usize = 25;
 
 /// A call whose work goes on after its handler has returned.
 pub struct LateCall {
@@ -139,14 +142,28 @@ fn log_whose(
     if took.is_none() && reply_bytes <= SMALL_BYTES_MAX {
         return;
     }
-    let measured = [
-        took.map(micros),
-        took.map(|_| request_bytes(call.args)),
-        Some(reply_bytes as u64),
-    ];
-    log(cx, kit, whose, call.command, measured, || {
-        shorten(call.command, call.args)
-    });
+    if may_stand_out(cx.server.params.live(), call, took, reply_bytes) {
+        let measured = [
+            took.map(micros),
+            took.map(|_| request_bytes(call.args)),
+            Some(reply_bytes as u64),
+        ];
+        log(cx, kit, whose, call.command, measured, || {
+            shorten(call.command, call.args)
+        });
+    }
+}
+
+/// Whether a log may want a call: cheaply, as nearly all stand out in nothing.
+#[inline]
+fn may_stand_out(live: &Live, call: &Call<'_>, took: Option<Duration>, reply_bytes: usize) -> bool {
+    let reaches = |kind, value: u64| u64::try_from(live.log_threshold(kind)).is_ok_and(|threshold| value >= threshold);
+    // The bytes that a request came in are at most those of its protocol but for these.
+    let request_bytes = call.args.len_bytes() + ARG_OVERHEAD_BYTES_MAX * (call.args.len() + 1);
+    reaches(LogKind::LargeReply, reply_bytes as u64)
+        || took.is_some_and(|took| {
+            reaches(LogKind::Slow, micros(took)) || reaches(LogKind::LargeRequest, request_bytes as u64)
+        })
 }
 
 /// Puts a call into the logs that want it by what was measured, in the order of [`LogKind::ALL`].

@@ -103,15 +103,14 @@ impl Place for Beside<'_, '_, '_> {
         body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
     ) -> Result<R, CmdError> {
         let quiet = self.quiet();
-        let collection = resolve(self.cx, self.client.database)?;
-        let mut scope = scope(
-            (&self.cx.server, self.engine),
-            self.worker,
-            self.held,
-            &collection,
-            call,
-        )?;
-        body(&mut scope, &collection, quiet)
+        let database = self.client.database;
+        let mut found = None;
+        let collection = match self.held.selected(self.engine, database) {
+            Some(collection) => collection,
+            None => &**found.insert(resolve(self.cx, database)?),
+        };
+        let mut scope = scope((&self.cx.server, self.engine), self.worker, self.held, collection, call)?;
+        body(&mut scope, collection, quiet)
     }
 
     fn blocking(

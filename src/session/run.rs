@@ -113,7 +113,7 @@ impl Session {
             |_| fresh(),
         );
         let chunk = found.unwrap_or(&own);
-        let mut held = HeldShard::of(pinned.as_deref());
+        let mut held = HeldShard::of(pinned.as_deref(), &engine, self.client.database);
         let published = cx.desk.outlet().published();
         worker.told.set_acting(self.client.handle.id);
         for (at, prepared) in range.clone().zip(chunk) {

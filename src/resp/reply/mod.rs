@@ -161,10 +161,8 @@ impl Reply {
     /// A bulk string, copied.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        self.out.reserve(bytes.len() + 24);
-        self.len_header(b'$', bytes.len());
-        self.out.push(bytes);
-        self.put(b"\r\n");
+        self.out.push_bulk(bytes);
+        self.out.settle();
     }
 
     /// A shared value as a bulk string; a long one is linked, not copied.
@@ -434,7 +432,6 @@ impl Reply {
     }
 
     fn header(&mut self, kind: u8, value: impl itoa::Integer) {
-        self.out.reserve(24);
         self.out.push(&[kind]);
         self.out.push(itoa::Buffer::new().format(value).as_bytes());
         self.put(b"\r\n");

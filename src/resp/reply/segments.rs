@@ -20,6 +20,8 @@ const SEAL_BYTES: usize = 48 * 1024;
 /// What an emptied buffer keeps of its capacity.
 const KEPT_BYTES: usize = 16 * 1024;
 const KEPT_SEGMENTS: usize = 64;
+/// What a bulk string has beside its bytes: sign, digits of the length, two line ends.
+const BULK_OVERHEAD_BYTES: usize = 25;
 
 #[derive(Debug)]
 pub(super) struct Segments {
@@ -86,6 +88,18 @@ impl Segment {
     }
 }
 
+/// The header of a bulk string of less than 100 bytes, and how many of the eight it has.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "digits of a number below 100")]
+const fn bulk_header(len: usize) -> Option<([u8; 8], usize)> {
+    let (tens, ones) = (b'0' + (len / 10 % 10) as u8, b'0' + (len % 10) as u8);
+    match len {
+        0..=9 => Some(([b'$', ones, b'\r', b'\n', 0, 0, 0, 0], 4)),
+        10..=99 => Some(([b'$', tens, ones, b'\r', b'\n', 0, 0, 0], 5)),
+        _ => None,
+    }
+}
+
 impl Segments {
     pub(super) const fn len(&self) -> usize {
         self.len
@@ -135,11 +149,40 @@ impl Segments {
         piece.get(position.offset..).unwrap_or_default()
     }
 
+    /// Writes a bulk string: what most replies are made of, so in one step.
     #[inline]
-    pub(super) fn reserve(&mut self, bytes: usize) {
-        if !self.is_shut {
-            self.tail.reserve(bytes);
+    pub(super) fn push_bulk(&mut self, bytes: &[u8]) {
+        if self.is_shut {
+            return;
         }
+        self.tail.reserve(bytes.len() + BULK_OVERHEAD_BYTES);
+        let Some((header, header_bytes)) = bulk_header(bytes.len()) else {
+            return self.push_long_bulk(bytes);
+        };
+        let before = self.tail.len();
+        let behind_header = before + header_bytes;
+        let end = behind_header + bytes.len() + 2;
+        // SAFETY: all of it has been reserved, with room for the header's eight bytes; all up to `end` is written.
+        unsafe {
+            let tail = self.tail.as_mut_ptr();
+            tail.add(before).cast::<[u8; 8]>().write_unaligned(header);
+            tail.add(behind_header)
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            tail.add(end - 2).cast::<[u8; 2]>().write_unaligned(*b"\r\n");
+            self.tail.set_len(end);
+        }
+        self.len += end - before;
+    }
+
+    fn push_long_bulk(&mut self, bytes: &[u8]) {
+        let before = self.tail.len();
+        self.tail.push(b'$');
+        self.tail
+            .extend_from_slice(itoa::Buffer::new().format(bytes.len()).as_bytes());
+        self.tail.extend_from_slice(b"\r\n");
+        self.tail.extend_from_slice(bytes);
+        self.tail.extend_from_slice(b"\r\n");
+        self.len += self.tail.len() - before;
     }
 
     /// To be called between values: seals the tail if it has grown long.
@@ -380,6 +423,23 @@ mod tests {
             out.settle();
         }
         assert_eq!(out.bytes_since(position), 400_004);
+    }
+
+    #[test]
+    fn a_bulk_string_of_any_length_is_as_the_protocol_has_it() {
+        for len in (0..130).chain([999, 1000, 65_536]) {
+            let bytes: Vec<u8> = (0..len).map(|at| b'a' + (at % 26) as u8).collect();
+            let mut out = Segments::default();
+            out.push(b"before");
+            let position = out.position();
+            out.push_bulk(&bytes);
+            let expected = [format!("${len}\r\n").as_bytes(), &bytes, b"\r\n"].concat();
+            assert_eq!(out.piece_from(position), expected);
+            assert_eq!(out.len(), expected.len() + 6);
+            out.set_shut(true);
+            out.push_bulk(&bytes);
+            assert_eq!(out.len(), expected.len() + 6);
+        }
     }
 
     #[test]

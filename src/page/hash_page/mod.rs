@@ -15,25 +15,26 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+mod bucket;
+
+use bucket::{
+    ADDRESS_MASK, EMPTY, LINE_BYTES, TAG_SHIFT, TOMBSTONE, bucket_at, buckets_of, home_bucket, lines_in, slot_at,
+    tagged,
+};
+pub use bucket::{BUCKET_SLOTS, prefetch_bucket, prefetch_entry, tag_of};
+
 use super::entry::{Entry, EntryMut, EntryRef};
 use super::prefetch::prefetch;
 use crate::lsn::Lsn;
 use crate::page::PageId;
 
-/// Slots in a bucket: one cache line.
-pub const BUCKET_SLOTS: usize = 8;
 /// Smallest page, in 64-byte lines: the header and one bucket.
 pub const LINES_MIN: u32 = 2;
 /// Largest page that can be split, in 64-byte lines.
 pub const LINES_MAX: u32 = 31;
 
-const LINE_BYTES: usize = 64;
 /// Entries that are fetched together when some are looked at.
 const PREFETCHED: usize = 16;
-const EMPTY: u64 = 0;
-const TOMBSTONE: u64 = 1;
-const TAG_SHIFT: u32 = 48;
-const ADDRESS_MASK: u64 = (1 << TAG_SHIFT) - 1;
 
 /// What a page knows of itself; kept apart from the slots because reads never touch it.
 #[repr(C, align(64))]
@@ -77,25 +78,9 @@ fn layout(lines: u32) -> Layout {
     Layout::from_size_align(LINE_BYTES * lines as usize, LINE_BYTES).expect("page layout")
 }
 
-/// The tag of a hash: 16 bits independent of the home bucket and of the directory.
-#[inline]
-pub fn tag_of(hash: u64) -> u16 {
-    hash as u16
-}
-
-#[inline]
-fn home_bucket(hash: u64, buckets: usize) -> usize {
-    (((hash & 0xFFFF_FFFF) * buckets as u64) >> 32) as usize
-}
-
 /// How many slots a page of so many lines has.
 pub fn slots_of(lines: u32) -> usize {
     buckets_of(lines) * BUCKET_SLOTS
-}
-
-#[inline]
-fn buckets_of(lines: u32) -> usize {
-    lines as usize - 1
 }
 
 impl HashPage {
@@ -202,18 +187,16 @@ impl HashPage {
     #[inline]
     pub fn find(&self, lines: u32, hash: u64, key: &[u8]) -> Option<usize> {
         let buckets = buckets_of(lines);
-        let tag = u64::from(tag_of(hash));
         let mut bucket = home_bucket(hash, buckets);
         for _ in 0..buckets {
-            let mut has_empty = false;
-            for index in bucket * BUCKET_SLOTS..(bucket + 1) * BUCKET_SLOTS {
-                let word = self.load(index);
-                if word > TOMBSTONE && word >> TAG_SHIFT == tag && self.entry_of(word).key() == key {
-                    return Some(index);
+            let slots = bucket_at(self.0.as_ptr() as u64, bucket);
+            for at in tagged(slots, tag_of(hash)) {
+                let word = slots.get(at).map_or(EMPTY, |slot| slot.load(Ordering::Relaxed));
+                if word > TOMBSTONE && self.entry_of(word).key() == key {
+                    return Some(bucket * BUCKET_SLOTS + at);
                 }
-                has_empty |= word == EMPTY;
             }
-            if has_empty {
+            if slots.iter().any(|slot| slot.load(Ordering::Relaxed) == EMPTY) {
                 return None;
             }
             bucket = if bucket + 1 == buckets { 0 } else { bucket + 1 };
@@ -391,56 +374,6 @@ impl HashPage {
         header.expire_min_ms = u64::MAX;
         entries
     }
-}
-
-#[inline]
-fn slot_at<'a>(page: u64, index: usize) -> &'a AtomicU64 {
-    let address = page as usize + LINE_BYTES + index * size_of::<u64>();
-    // SAFETY: callers pass a live page and an index below its slot count; slots are only ever accessed as atomics.
-    unsafe { &*(address as *const AtomicU64) }
-}
-
-/// First stage for a key: prefetches the home bucket.
-///
-/// # Safety
-/// `word` must be a directory word of a page that cannot be freed meanwhile.
-#[inline]
-pub unsafe fn prefetch_bucket(word: u64, hash: u64) {
-    let lines = lines_in(word);
-    if lines == 0 {
-        return;
-    }
-    let page = word & !(LINE_BYTES as u64 - 1);
-    let line = home_bucket(hash, buckets_of(lines)) + 1;
-    prefetch(page + (line * LINE_BYTES) as u64);
-}
-
-/// Second stage: reads the home bucket's slots and prefetches the entry with the key's tag (both of its lines).
-///
-/// # Safety
-/// As for [`prefetch_bucket`].
-#[inline(always)]
-pub unsafe fn prefetch_entry(word: u64, hash: u64) {
-    let lines = lines_in(word);
-    if lines == 0 {
-        return;
-    }
-    let page = word & !(LINE_BYTES as u64 - 1);
-    let tag = u64::from(tag_of(hash));
-    let bucket = home_bucket(hash, buckets_of(lines)) * BUCKET_SLOTS;
-    for index in bucket..bucket + BUCKET_SLOTS {
-        let slot = slot_at(page, index).load(Ordering::Relaxed);
-        if slot > TOMBSTONE && slot >> TAG_SHIFT == tag {
-            prefetch(slot & ADDRESS_MASK);
-            prefetch((slot & ADDRESS_MASK) + LINE_BYTES as u64);
-        }
-    }
-}
-
-/// Size bits of a directory word.
-#[inline]
-fn lines_in(word: u64) -> u32 {
-    (word & (LINE_BYTES as u64 - 1)) as u32
 }
 
 #[cfg(test)]
