@@ -72,7 +72,7 @@ pub fn no_room(server: &Server, purposes: &[Purpose]) -> Option<CmdError> {
     let (free, path) = (room.free_bytes.unwrap_or_default(), room.path.display());
     let bytes_min = server.params.live().free_bytes_min();
     let text = format!(
-        "MISCONF Only {free} bytes are free in {path}, less than storage.free_bytes_min = {bytes_min}. Commands that \
+        "MISCONF Only {free} bytes are free in {path}, where storage.free_bytes_min = {bytes_min} stay free. Commands that \
          add data are refused until there are more; deleting and taking a checkpoint are possible"
     );
     Some(text.into())

@@ -3,8 +3,10 @@
 //! **Invariants**
 //! - A password is judged as AUTH judges it: failures slow an address down, and are counted and logged.
 //! - Who gives no name is the user whom its certificate names, where `tls.auth_clients_user` has that count; else, as on
-//!   the port of commands, the default user, if that needs no password. Then only clients on this machine are served
-//!   while `server.protected_mode` holds.
+//!   the port of commands, the default user, if that needs no password.
+//! - While the default user needs none and `server.protected_mode` holds, only clients on this machine are served, as on
+//!   the port of commands. Who then has proved nothing by a password has to call the machine by one of its own names:
+//!   any password is right for a user that needs none.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,11 +34,19 @@ const CREDENTIALS_BYTES_MAX: usize = 4096;
 /// # Errors
 /// What it is answered instead.
 pub(super) async fn check(asked: &Asked<'_>, peer: &Peer, authorization: &str) -> Result<Arc<User>, Refusal> {
+    let is_protected = asked.server.params.live().protected_mode() && asked.server.acl.default_user().is_open();
+    if is_protected && !peer.addr.ip().to_canonical().is_loopback() {
+        return Err(protected());
+    }
     let user = if authorization.is_empty() {
         without_password(asked, peer)?
     } else {
         log_in(asked, peer, authorization).await?
     };
+    let has_proved_it = !authorization.is_empty() && !user.is_open();
+    if is_protected && !has_proved_it && !names_this_machine(asked.host) {
+        return Err(protected());
+    }
     let Some(info) = asked.commands.lookup(b"info") else {
         return Err(Box::new(line(StatusCode::FORBIDDEN, "there is no INFO")));
     };
@@ -58,13 +68,13 @@ fn without_password(asked: &Asked<'_>, peer: &Peer) -> Result<Arc<User>, Refusal
     if !user.is_open() {
         return Err(Box::new(who_is_it("a user and a password are needed")));
     }
-    let is_here = peer.addr.ip().to_canonical().is_loopback() && names_this_machine(asked.host);
-    if asked.server.params.live().protected_mode() && !is_here {
-        let why = "protected mode: without a password of the default user only clients on this machine are served, that \
-                   call it localhost or by an address; see server.protected_mode";
-        return Err(Box::new(line(StatusCode::FORBIDDEN, why)));
-    }
     Ok(user)
+}
+
+fn protected() -> Refusal {
+    let why = "protected mode: without a password of the default user only clients on this machine are served, that call \
+               it localhost or by an address; see server.protected_mode";
+    Box::new(line(StatusCode::FORBIDDEN, why))
 }
 
 /// Whether this machine is meant by `Host`. A page of elsewhere can have its name lead to an address of this machine, and

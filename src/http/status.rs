@@ -13,10 +13,10 @@ pub(super) fn status(asked: &Asked<'_>) -> Answer {
     let server = &**asked.server;
     let (memory, work) = (MemoryFigures::of(server), WorkFigures::of(server));
     let (log, checkpoints) = (server.engine.wal().stats(), server.checkpoints.stats());
-    let keys: u64 = slots(&server.engine)
-        .iter()
-        .map(|slot| slot.collection.sums().keys)
-        .sum();
+    let slots = slots(&server.engine);
+    // Those of attached collections are of another time.
+    let own = slots.iter().filter(|slot| !slot.id.is_attached());
+    let keys: u64 = own.map(|slot| slot.collection.sums().keys).sum();
     let hindrances = hindrances(server);
     let status = json!({
         "version": LOKIKV_VERSION,

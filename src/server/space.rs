@@ -16,6 +16,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const INTERVAL_NEAR: Duration = Duration::from_millis(100);
 /// So close to the limit, at least, is near.
 const NEAR_BYTES: u64 = 256 << 20;
+/// Less than this above the limit is too little, too: no disk is said to have room where small requests find none.
+const MARGIN_BYTES: u64 = 64 << 10;
 /// How often an interval is broken up, to see whether the limit has changed or the server ends.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -86,7 +88,9 @@ impl Needs {
     }
 
     fn is_low(self, purpose: Purpose, free_bytes: Option<u64>) -> bool {
-        self.needs(purpose) && free_bytes.is_some_and(|free| free < self.bytes_min)
+        // A log fills the disk up to the limit, request by request, and no further: there it refuses what is small, too.
+        let low_bytes = self.bytes_min.saturating_add(MARGIN_BYTES);
+        self.needs(purpose) && self.bytes_min > 0 && free_bytes.is_some_and(|free| free < low_bytes)
     }
 }
 
@@ -194,15 +198,29 @@ mod tests {
     fn a_folder_counts_for_those_who_need_it() {
         let low = |has_log, saves, purpose, free| {
             let needs = Needs {
-                bytes_min: 10,
+                bytes_min: 10_000_000,
                 has_log,
                 saves,
             };
             needs.is_low(purpose, free)
         };
-        assert!(low(true, true, Purpose::Log, Some(9)) && !low(true, true, Purpose::Log, Some(10)));
-        assert!(!low(false, true, Purpose::Log, Some(9)) && !low(true, true, Purpose::Log, None));
-        assert!(low(false, true, Purpose::Checkpoints, Some(9)) && !low(false, false, Purpose::Checkpoints, Some(9)));
+        let few = Some(9_000_000);
+        assert!(low(true, true, Purpose::Log, few) && !low(true, true, Purpose::Log, Some(11_000_000)));
+        assert!(!low(false, true, Purpose::Log, few) && !low(true, true, Purpose::Log, None));
+        assert!(low(false, true, Purpose::Checkpoints, few) && !low(false, false, Purpose::Checkpoints, few));
         assert!(low(false, false, Purpose::Persisted, Some(0)));
+    }
+
+    #[test]
+    fn a_disk_that_the_log_has_filled_up_to_the_limit_is_low() {
+        let needs = Needs {
+            bytes_min: 64 << 20,
+            has_log: true,
+            saves: true,
+        };
+        // Requests of some bytes find no room here.
+        assert!(needs.is_low(Purpose::Log, Some(64 << 20)) && needs.is_low(Purpose::Log, Some((64 << 20) + 4096)));
+        let off = Needs { bytes_min: 0, ..needs };
+        assert!(!off.is_low(Purpose::Log, Some(0)));
     }
 }

@@ -156,7 +156,7 @@ fn writes_are_refused_before_the_disk_is_full() {
     // It starts all the same.
     let refusal = |conn: &mut Conn, words: &[&str]| {
         let text = conn.call(words).text();
-        text.starts_with("MISCONF Only ") && text.contains("/wal, less than storage.free_bytes_min = ")
+        text.starts_with("MISCONF Only ") && text.contains("/wal, where storage.free_bytes_min = ")
     };
     await_that("refused", Duration::from_secs(2), || {
         refusal(&mut conn, &["SET", "k", "v"])
@@ -173,7 +173,7 @@ fn writes_are_refused_before_the_disk_is_full() {
     assert!(conn.call(&["EXEC"]).text().starts_with("EXECABORT "));
     let persisted = conn.call(&["COLLECTION", "PERSIST", "default"]).text();
     assert!(
-        persisted.contains("/persist, less than storage.free_bytes_min"),
+        persisted.contains("/persist, where storage.free_bytes_min"),
         "{persisted}"
     );
     for words in [

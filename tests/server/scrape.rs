@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use base64ct::{Base64, Encoding};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
@@ -286,8 +287,16 @@ fn probes_and_status() {
     let status = shown.get("/status");
     assert!(status.head.contains("content-type: application/json"));
     assert!(status.body.contains("\"is_ready\":true"), "{}", status.body);
-    // More free space than there is.
     let mut conn = shown.server.connect();
+    assert_eq!(call(&mut conn, "MSET a 1 b 2 c 3"), Value::ok());
+    assert!(!call(&mut conn, "CHECKPOINT").is_error());
+    assert_eq!(
+        call(&mut conn, "COLLECTION ATTACH 1 default AS old READONLY"),
+        Value::ok()
+    );
+    let body = shown.get("/status").body;
+    assert!(body.contains("\"keys\":3"), "what is attached is no more data: {body}");
+    // More free space than there is.
     crate::set(&mut conn, "checkpoint.interval_s", "3600");
     crate::set(&mut conn, "storage.free_bytes_min", &(u64::MAX >> 2).to_string());
     await_that("it is not ready", || shown.get("/readyz").status == 503);
@@ -393,8 +402,20 @@ fn a_page_of_elsewhere_cannot_have_a_browser_read_it() {
             "{hosts}"
         );
     }
-    crate::set(&mut shown.server.connect(), "protected-mode", "no");
-    assert_eq!(status("/metrics"), 200);
+    let with_login = |login: &str| {
+        let login = Base64::encode_string(login.as_bytes());
+        let head = format!("Host: example.org\r\nAuthorization: Basic {login}\r\nConnection: close\r\n\r\n");
+        shown.exchange(&format!("GET /metrics HTTP/1.1\r\n{head}")).status
+    };
+    // Any password is right for a user that needs none, and proves nothing.
+    let mut conn = shown.server.connect();
+    for user in ["ann on >pw +@all ~*", "open on nopass +@all ~*"] {
+        assert_eq!(call(&mut conn, &format!("ACL SETUSER {user}")), Value::ok());
+    }
+    assert_eq!((with_login("default:x"), with_login("open:x")), (403, 403));
+    assert_eq!(with_login("ann:pw"), 200);
+    crate::set(&mut conn, "protected-mode", "no");
+    assert_eq!((status("/metrics"), with_login("default:x")), (200, 200));
 }
 
 #[test]
