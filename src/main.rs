@@ -60,8 +60,9 @@ fn check(loaded: &Loaded) -> ExitCode {
     ExitCode::from(EXIT_OK)
 }
 
-/// Asks a running server whether it is ready; one that asks for a password is taken to be. One that is loading has an
-/// exit code of its own, so that who restarts what is dead does not end a load, and who sends clients waits for its end.
+/// Asks a running server whether it is ready; one that asks for a password is taken to be, one that refuses writes is
+/// not. One that is loading has an exit code of its own, so that who restarts what is dead does not end a load, and who
+/// sends clients waits for its end.
 fn ping(args: &PingArgs) -> u8 {
     let target = match &args.unixsocket {
         Some(path) => path.display().to_string(),
@@ -75,10 +76,10 @@ fn ping(args: &PingArgs) -> u8 {
         Ok(frame) => {
             let text = frame.as_str().unwrap_or("alive");
             println!("{target}: {text}");
-            if text.starts_with("LOADING") {
-                EXIT_LOADING
-            } else {
-                EXIT_OK
+            match text.split(' ').next() {
+                Some("LOADING") => EXIT_LOADING,
+                Some("MISCONF") => EXIT_FAILURE,
+                _ => EXIT_OK,
             }
         }
         Err(error) => {

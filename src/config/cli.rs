@@ -18,7 +18,8 @@ use super::refusal::ArgumentError;
 
 /// A clean end.
 pub const EXIT_OK: u8 = 0;
-/// The server could not start, go on or end in good order, `ping` got no answer, or `verify` or `inspect` found a fault.
+/// The server could not start, go on or end in good order, `ping` got no answer or was told that writes are refused, or
+/// `verify` or `inspect` found a fault.
 pub const EXIT_FAILURE: u8 = 1;
 /// A mistake in flags or configuration.
 pub const EXIT_USAGE: u8 = 2;
@@ -61,11 +62,13 @@ Examples:
 Exit codes:
   0  clean shutdown; --check-config: valid; ping: the server answered; verify, inspect: all is whole;
      doctor: nothing is amiss
-  1  the server could not start or had to stop (port taken, damaged data, failing disk); ping: no answer;
-     verify, inspect: something is damaged or missing; doctor: something is amiss
+  1  the server could not start or had to stop (port taken, damaged data, failing disk); ping: no answer,
+     or writes are refused since the log has failed; verify, inspect: something is damaged or missing;
+     doctor: something is amiss
   2  a mistake in flags or in the configuration; doctor: it could not look
   3  repair: there is something to repair; nothing was changed, use --yes
-  4  repair: that would lose acknowledged data; nothing was changed, use --yes --accept-loss";
+  4  repair: that would lose acknowledged data; nothing was changed, use --yes --accept-loss
+  5  ping: the server is loading its data";
 
 /// A durable Redis-protocol server.
 #[derive(Debug, Parser)]

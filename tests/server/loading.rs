@@ -246,7 +246,8 @@ fn a_password_is_asked_for_while_it_loads() {
     assert_eq!(call(&mut conn, "DBSIZE"), Value::Int(2000));
 }
 
-fn ping(server: &Server) -> (Option<i32>, String) {
+/// What `lokikv ping` ends with, and what it says.
+pub fn ping(server: &Server) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
     command.args(["ping", "--port", &server.port().to_string()]);
     let output = command.output().expect("run lokikv ping");

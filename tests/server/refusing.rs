@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::loading::ping;
 use crate::support::{Conn, Server, Value};
 
 /// Redis 8.2's text.
@@ -55,6 +56,8 @@ fn a_limit_on_files_is_a_full_disk() {
         "{refusal}"
     );
     assert!(conn.call(&["PING"]).text().starts_with("MISCONF "), "as in Redis");
+    let (code, said) = ping(&server);
+    assert!(code == Some(1) && said.contains("MISCONF "), "{code:?}: {said}");
     // Reads go on, but for those of the shard that what is in doubt is in.
     let reads = |n: u32| {
         let mut conn = server.connect();
