@@ -157,8 +157,14 @@ def check_pages(package: Path, place: Path) -> None:
     print(f"ok   pages: {len(pages)}")
 
 
-def check_completions() -> None:
-    """What bash offers behind some words."""
+def check_completions(place: Path) -> None:
+    """What the shells offer behind some words; of zsh, whether it has a use for the file that it finds."""
+    wanted = {"lokikv ver": "verify", "lokikv --che": "--check-config", "lokikv ping --uni": "--unixsocket"}
+    for words, want in wanted.items():
+        got = run("env", f"HOME={place}", "fish", "-c", 'complete -C "$argv"', words).stdout
+        expect(f"fish completes {words}", [want], [line.split("\t")[0] for line in got.splitlines()])
+    zsh = "autoload -Uz compinit && compinit -u -D && print -r -- $_comps[lokikv] && autoload -Uz +X _lokikv"
+    expect("zsh completes lokikv with", "_lokikv", run("zsh", "-f", "-c", zsh).stdout.strip())
     script = """
         source /usr/share/bash-completion/completions/lokikv
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
@@ -199,7 +205,7 @@ def check(packages: list[Path], place: Path) -> None:
     expect("owner of the configuration", "root:lokikv 640", mode_of(CONFIG))
     expect("shell of the user", "/usr/sbin/nologin", pwd.getpwnam("lokikv").pw_shell)
     check_unit()
-    check_completions()
+    check_completions(place)
 
     port = free_port()
     configure(port)

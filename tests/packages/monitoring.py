@@ -212,11 +212,31 @@ def check_rules() -> None:
     print("ok   promtool check rules, check config, test rules")
 
 
+def check_grafana_and_prometheus(compose: dict, http_port: int) -> None:
+    """They look for each other, and for the server, where compose.yaml has put them."""
+    provisioning = ROOT / "deploy/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"]
+    assert urllib.parse.urlsplit(source["url"]).hostname == "prometheus" and "prometheus" in compose["services"], source
+    (provider,) = yaml.safe_load((provisioning / "dashboards/lokikv.yml").read_text())["providers"]
+    grafana = compose["services"]["grafana"]
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    mounted = [volume.split(":")[1] for volume in grafana["volumes"]]
+    assert home in mounted and home.startswith(provider["options"]["path"] + "/"), (home, mounted, provider)
+    (job,) = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    assert job["static_configs"] == [{"targets": [f"lokikv:{http_port}"]}] and "lokikv" in compose["services"], job
+
+
 def check_deployments(server: Server, place: Path) -> None:
     documents = {each["kind"]: each for each in yaml.safe_load_all(STATEFUL_SET.read_text())}
     container = documents["StatefulSet"]["spec"]["template"]["spec"]["containers"][0]
     for probe in ("livenessProbe", "readinessProbe"):
         get(server.http, container[probe]["httpGet"]["path"])
+    compose = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
+    images = {container["image"], compose["services"]["lokikv"]["image"]}
+    assert images == {f"lokikv:{version}"}, images
+    for service in compose["services"].values():
+        assert re.search(r":v?\d+\.\d+\.\d+$", service["image"]), f"{service['image']} is not pinned"
     config = documents["Secret"]["stringData"]["config.toml"]
     ports = {each["name"]: each["containerPort"] for each in container["ports"]}
     for name, text in [("kubernetes", config), ("docker", (ROOT / "docker/config.toml").read_text())]:
@@ -226,7 +246,7 @@ def check_deployments(server: Server, place: Path) -> None:
         parsed = tomllib.loads(text)
         assert parsed["http"]["port"] == ports["http"] and parsed["server"]["port"] == ports["redis"], parsed
         assert parsed["storage"]["data_dir"].startswith("/data"), parsed
-    compose = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())
+    check_grafana_and_prometheus(compose, ports["http"])
     for service in compose["services"].values():
         for volume in service["volumes"]:
             source = volume.split(":")[0]
