@@ -6,12 +6,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use lokikv::allocator::Allocator;
 use lokikv::config::Loaded;
-use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_LOADING, EXIT_OK, EXIT_USAGE, PingArgs};
+use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
 use lokikv::migrate;
-use lokikv::resp::Client;
 use lokikv::storage::make_file_limit_an_error;
 use lokikv::tools;
-use redis_protocol::resp3::types::Resp3Frame;
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
@@ -21,7 +19,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(command) = &cli.command {
         return ExitCode::from(match command {
-            Command::Ping(args) => ping(args),
+            Command::Ping(args) => tools::ping(args),
             Command::Verify(args) => tools::verify(args),
             Command::Doctor(args) => tools::doctor(args),
             Command::Inspect(args) => tools::inspect(args),
@@ -58,33 +56,4 @@ fn check(loaded: &Loaded) -> ExitCode {
         None => println!("no configuration file: the defaults and flags are valid"),
     }
     ExitCode::from(EXIT_OK)
-}
-
-/// Asks a running server whether it is ready; one that asks for a password is taken to be, one that refuses writes is
-/// not. One that is loading has an exit code of its own, so that who restarts what is dead does not end a load, and who
-/// sends clients waits for its end.
-fn ping(args: &PingArgs) -> u8 {
-    let target = match &args.unixsocket {
-        Some(path) => path.display().to_string(),
-        None => format!("{}:{}", args.host, args.port),
-    };
-    let answer = Client::connect(&target).and_then(|mut client| {
-        client.set_timeout(Some(args.timeout()))?;
-        client.call(&[b"PING"])
-    });
-    match answer {
-        Ok(frame) => {
-            let text = frame.as_str().unwrap_or("alive");
-            println!("{target}: {text}");
-            match text.split(' ').next() {
-                Some("LOADING") => EXIT_LOADING,
-                Some("MISCONF") => EXIT_FAILURE,
-                _ => EXIT_OK,
-            }
-        }
-        Err(error) => {
-            eprintln!("lokikv: {target}: {error}");
-            EXIT_FAILURE
-        }
-    }
 }

@@ -97,6 +97,8 @@ mod pipelines;
 mod pki;
 #[path = "server/places.rs"]
 mod places;
+#[path = "server/probes.rs"]
+mod probes;
 #[path = "server/pubsub.rs"]
 mod pubsub;
 #[path = "server/refusing.rs"]

@@ -7,12 +7,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::error::CmdError;
-use super::support::double::parse_f64;
 use super::support::number::parse_i64;
 use crate::engine::blocked::Wanted;
 use crate::engine::txn::{Txn, WrongType};
 use crate::page::container::Kind;
 use crate::page::value::ValueType;
+use crate::resp::double::parse_f64;
 use crate::resp::{Args, OwnedRequest, Reply};
 
 /// What CLIENT UNBLOCK has a blocked command answer that is to fail.

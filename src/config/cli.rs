@@ -15,6 +15,8 @@ use super::load::{ConfigError, Loaded, Override, load};
 use super::migrate_args::{BackupArgs, ExportArgs, ImportArgs};
 pub use super::offline::{InspectArgs, RepairArgs, RestoreArgs, VerifyArgs};
 use super::refusal::ArgumentError;
+use super::server_url::ServerUrl;
+use super::tls_args::TlsArgs;
 
 /// A clean end.
 pub const EXIT_OK: u8 = 0;
@@ -47,6 +49,7 @@ Examples:
   lokikv --set wal.enabled=false --set checkpoint.interval_s=0      purely in memory
   lokikv --config config.toml --check-config    say whether the file is valid, start nothing
   lokikv ping --port 7000                       for health checks
+  lokikv ping rediss://127.0.0.1:6380 --ca ca.crt
   lokikv verify /var/lib/lokikv                 read everything on disk back; changes nothing
   lokikv inspect /var/lib/lokikv                what is there; with a file: what is in it
   lokikv doctor /var/lib/lokikv                 whether the machine, the disk and the data are as they should be
@@ -132,6 +135,11 @@ pub enum Command {
 /// Where `ping` goes.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct PingArgs {
+    /// The server, as redis://user:password@host:port, of which the host is enough, or rediss:// over TLS; instead of host
+    /// and port
+    #[arg(value_name = "URL", conflicts_with_all = ["host", "port", "unixsocket"])]
+    pub url: Option<ServerUrl>,
+
     /// Host name or address
     #[arg(long, default_value = "127.0.0.1")]
     pub host: String,
@@ -147,6 +155,10 @@ pub struct PingArgs {
     /// How long to wait for the answer
     #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout_ms: u64,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a comment here would be the help's")]
+    pub tls: TlsArgs,
 }
 
 impl PingArgs {
@@ -287,6 +299,12 @@ mod tests {
         };
         assert_eq!((args.unixsocket, args.timeout_ms), (Some("/s".into()), 5));
         assert!(cli(&["ping", "--unixsocket", "/s", "--port", "1"]).is_err());
+        let Some(Command::Ping(args)) = cli(&["ping", "rediss://:pw@h:7", "--ca", "/ca"]).unwrap().command else {
+            panic!("no ping")
+        };
+        assert!(args.url.is_some_and(|url| url.is_tls && url.port == 7) && args.tls.ca == PathBuf::from("/ca"));
+        assert!(cli(&["ping", "redis://h", "--port", "1"]).is_err());
+        assert!(cli(&["ping", "rediss://h", "--cert", "/c"]).is_err());
         assert!(cli(&["ping", "--timeout-ms", "0"]).is_err());
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::cli::{key_and_value, overrides};
 use super::load::{ConfigError, Loaded, load};
+use super::tls_args::TlsArgs;
 
 /// What `doctor` looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -23,9 +24,9 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
 
-    /// The authorities that a server's certificate must be signed by
-    #[arg(long, value_name = "FILE", default_value = "/etc/ssl/certs/ca-certificates.crt")]
-    pub ca: PathBuf,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a comment here would be the help's")]
+    pub tls: TlsArgs,
 
     /// How long to wait for a server's answers
     #[arg(long, value_name = "MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(1..))]

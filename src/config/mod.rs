@@ -40,6 +40,7 @@ pub mod size;
 pub mod stop;
 mod suggest;
 pub mod tls;
+pub mod tls_args;
 pub mod values;
 
 pub use check::Conflict;

@@ -1,8 +1,10 @@
 //! Percentiles as text: numbers from 0 to 100 with one blank between them.
 //!
-//! **Invariant:** the words of a refusal are Redis's.
+//! **Invariant:** what is a number, and the words of a refusal, are Redis's.
 
 use std::fmt;
+
+use crate::resp::double::parse_f64;
 
 /// Why text does not tell percentiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +31,10 @@ pub fn from_text(text: &str) -> Result<Vec<f64>, NotPercentiles> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let percentile = |word: &str| match word.parse::<f64>() {
-        Ok(number) if (0.0..=100.0).contains(&number) => Ok(number),
-        Ok(number) if !number.is_nan() => Err(NotPercentiles::OutOfRange),
-        _ => Err(NotPercentiles::NoNumber),
+    let percentile = |word: &str| match parse_f64(word.as_bytes()) {
+        Some(number) if (0.0..=100.0).contains(&number) => Ok(number),
+        Some(_) => Err(NotPercentiles::OutOfRange),
+        None => Err(NotPercentiles::NoNumber),
     };
     text.split(' ').map(percentile).collect()
 }
@@ -59,6 +61,9 @@ mod tests {
             ("", ""),
             ("50 99 99.9", "50 99 99.9"),
             ("0 100 1e1 5.50", "0 100 10 5.5"),
+            ("-0 0 -0.0 99 50 99", "-0 0 -0 99 50 99"),
+            ("0x10 0x1.8p1 +5 .5 5.", "16 3 5 0.5 5"),
+            ("1e-310 0.0000001 99.9999999", "0 0 100"),
         ] {
             assert_eq!(to_text(&from_text(text).unwrap()), back);
         }
@@ -66,6 +71,8 @@ mod tests {
             ("50 x", NotPercentiles::NoNumber),
             ("50  99", NotPercentiles::NoNumber),
             ("nan", NotPercentiles::NoNumber),
+            ("1e400", NotPercentiles::NoNumber),
+            ("1e-400", NotPercentiles::NoNumber),
             ("inf", NotPercentiles::OutOfRange),
             ("-0.1", NotPercentiles::OutOfRange),
             ("100.001", NotPercentiles::OutOfRange),

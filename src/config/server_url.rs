@@ -28,6 +28,18 @@ pub struct ServerUrl {
 }
 
 impl ServerUrl {
+    /// The server there, without TLS and login.
+    pub fn plain(host: &str, port: u16) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            is_tls: false,
+            user: None,
+            password: None,
+            database: None,
+        }
+    }
+
     /// What the socket connects to.
     pub fn socket(&self) -> (&str, u16) {
         (&self.host, self.port)

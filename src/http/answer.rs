@@ -5,7 +5,7 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::StatusCode;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 
@@ -60,5 +60,13 @@ pub(super) fn read_only() -> Answer {
     answer
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    answer
+}
+
+/// The connection's last one.
+pub(super) fn last(mut answer: Answer) -> Answer {
+    answer
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }

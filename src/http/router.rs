@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT, AUTHORIZATION, HOST};
+use hyper::body::{Body, Incoming};
+use hyper::header::{ACCEPT, AUTHORIZATION, HOST, TRANSFER_ENCODING};
 use hyper::{Method, Request, StatusCode};
 
-use super::answer::{Answer, line, read_only};
+use super::answer::{Answer, last, line, read_only};
 use super::asked::{Asked, Peer};
 use super::{health, login, metrics, page, status};
 use crate::commands::table::table;
@@ -58,9 +58,29 @@ const ROUTES: &[Route] = &[
     },
 ];
 
-/// Answers a request.
+/// Answers a request. One with a body is its connection's last, and the body is not read.
 pub(super) async fn answer(server: &Arc<Server>, peer: &Peer, request: &Request<Incoming>) -> Answer {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if !has_body(request) {
+        return answer_to(server, peer, request).await;
+    }
+    last(if is_reading(request) {
+        line(StatusCode::BAD_REQUEST, "a request has no body here")
+    } else {
+        read_only()
+    })
+}
+
+fn is_reading(request: &Request<Incoming>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// Whether there is one, or is said to be: also one in chunks that ends at once.
+fn has_body(request: &Request<Incoming>) -> bool {
+    request.headers().contains_key(TRANSFER_ENCODING) || !request.body().is_end_stream()
+}
+
+async fn answer_to(server: &Arc<Server>, peer: &Peer, request: &Request<Incoming>) -> Answer {
+    if !is_reading(request) {
         return read_only();
     }
     let Some(route) = ROUTES.iter().find(|route| route.path == request.uri().path()) else {

@@ -1,7 +1,7 @@
 //! The thread: accepts connections and has their requests answered.
 //!
 //! **Invariant:** a connection ends after [`LIFE`] and [`LAST_ANSWER`] at the latest, whatever its client does or does not
-//! do, and there are [`CONNECTIONS_MAX`] at a time; others wait in the system's queue.
+//! do. There are [`PLACES`](super::places::PLACES) at a time, and who comes then does not wait: another one goes.
 //!
 //! The thread does not step back behind workers: what it locks for a moment, such as the list of clients, they would wait
 //! for until it has a core again.
@@ -11,26 +11,24 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::asked::Peer;
+use super::places::{Asks, Place, Places};
 use super::router;
 use crate::state::Server;
 use crate::tls::common_name;
 
-/// Connections at the same time.
-const CONNECTIONS_MAX: usize = 64;
 /// The head of a request has to be there by then; so long a connection may also be idle.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// The head of a request, bytes and lines.
@@ -61,7 +59,7 @@ pub fn start(server: &Arc<Server>, listeners: Vec<std::net::TcpListener>) -> io:
 }
 
 async fn serve(server: Arc<Server>, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::<Places>::default();
     let mut doors = JoinSet::new();
     for listener in listeners {
         let listener = TcpListener::from_std(listener)?;
@@ -71,12 +69,12 @@ async fn serve(server: Arc<Server>, listeners: Vec<std::net::TcpListener>) -> io
     Ok(())
 }
 
-async fn accept_all(server: Arc<Server>, listener: TcpListener, places: Arc<Semaphore>) {
-    // The semaphore is never closed.
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+async fn accept_all(server: Arc<Server>, listener: TcpListener, places: Arc<Places>) {
+    loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
-                tokio::spawn(converse(Arc::clone(&server), socket, peer, place));
+                let place = places.take(peer.ip(), Instant::now());
+                tokio::spawn(hold(Arc::clone(&server), socket, peer, place));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection for HTTP");
@@ -86,14 +84,23 @@ async fn accept_all(server: Arc<Server>, listener: TcpListener, places: Arc<Sema
     }
 }
 
-async fn converse(server: Arc<Server>, socket: TcpStream, addr: SocketAddr, _place: OwnedSemaphorePermit) {
+/// A connection, for as long as it has its place.
+async fn hold(server: Arc<Server>, socket: TcpStream, addr: SocketAddr, mut place: Place) {
+    let asks = place.asks();
+    tokio::select! {
+        () = converse(&server, socket, addr, &asks) => {}
+        () = place.is_taken() => {}
+    }
+}
+
+async fn converse(server: &Arc<Server>, socket: TcpStream, addr: SocketAddr, asks: &Asks) {
     // Failing to set an option is no reason to refuse the client.
     let _ = socket.set_nodelay(true);
     if !server.params.config().http.tls {
-        return talk(&server, socket, Peer { addr, name: None }).await;
+        return talk(server, socket, Peer { addr, name: None }, asks).await;
     }
-    if let Some((stream, name)) = agree(&server, socket, addr).await {
-        talk(&server, stream, Peer { addr, name }).await;
+    if let Some((stream, name)) = agree(server, socket, addr).await {
+        talk(server, stream, Peer { addr, name }, asks).await;
     }
 }
 
@@ -114,13 +121,16 @@ async fn agree(server: &Server, socket: TcpStream, addr: SocketAddr) -> Option<(
     Some((stream, name))
 }
 
-async fn talk<S>(server: &Arc<Server>, stream: S, peer: Peer)
+async fn talk<S>(server: &Arc<Server>, stream: S, peer: Peer, asks: &Asks)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let service = service_fn(|request| {
         let peer = &peer;
-        async move { Ok::<_, Infallible>(router::answer(server, peer, &request).await) }
+        async move {
+            let _asking = asks.begin(Instant::now());
+            Ok::<_, Infallible>(router::answer(server, peer, &request).await)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -3,12 +3,13 @@
 //! **Invariants**
 //! - After an error in the middle of a reply the connection is of no use any more; open another.
 //! - Whatever the other side sends, a reply is bounded before it is gathered, and decoded once, when all of it is there.
+//! - An error for want of time tells how long that was: the system's words for it mean nothing to who runs a tool.
 
 use redis_protocol::resp2::types::OwnedFrame as Resp2;
 use redis_protocol::resp3::types::OwnedFrame;
 use redis_protocol::{resp2, resp3};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub struct Client {
     /// How far the reply behind that is known.
     measure: Measure,
     resp3: bool,
+    timeout: Option<Duration>,
 }
 
 /// What a connection's bytes go through.
@@ -81,6 +83,7 @@ impl Client {
             taken: 0,
             measure: Measure::default(),
             resp3: false,
+            timeout: None,
         }
     }
 
@@ -88,15 +91,18 @@ impl Client {
     ///
     /// # Errors
     /// `InvalidInput` for a timeout of zero.
-    pub fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_timeout(timeout)
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_timeout(timeout)?;
+        self.timeout = timeout;
+        Ok(())
     }
 
     /// Sends a request and waits for its reply; an error reply is a frame like any other. After `HELLO 3` or `HELLO 2`
     /// went well, replies are read in that protocol.
     ///
     /// # Errors
-    /// What the socket gives; `UnexpectedEof` if the server closes; `InvalidData` if it does not speak the protocol.
+    /// What the socket gives; `TimedOut` after the timeout; `UnexpectedEof` if the server closes; `InvalidData` if it
+    /// does not speak the protocol.
     pub fn call(&mut self, args: &[&[u8]]) -> io::Result<OwnedFrame> {
         self.send(args)?;
         let hello = match args {
@@ -150,7 +156,7 @@ impl Client {
     pub fn flush(&mut self) -> io::Result<()> {
         let sent = self.stream.write_all(&self.queued).and_then(|()| self.stream.flush());
         self.queued.clear();
-        sent
+        sent.map_err(|error| in_time(error, "no answer", self.timeout))
     }
 
     /// Waits for the next reply or push, of 64 MiB at most.
@@ -181,7 +187,7 @@ impl Client {
             self.received.resize(len + READ_BYTES, 0);
             let read = self.stream.read(self.received.get_mut(len..).unwrap_or_default());
             self.received.truncate(len + read.as_ref().map_or(0, |n| *n));
-            if read? == 0 {
+            if read.map_err(|error| in_time(error, "no answer", self.timeout))? == 0 {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
                     "the server closed the connection",
@@ -212,6 +218,37 @@ impl std::fmt::Debug for Client {
             .field("resp3", &self.resp3)
             .finish_non_exhaustive()
     }
+}
+
+/// A socket to the first address of `place`, host and port, that takes a connection; each is given `timeout`.
+///
+/// # Errors
+/// There is no address, or why the last one takes none.
+pub fn connect_within(place: (&str, u16), timeout: Duration) -> io::Result<TcpStream> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in place.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(socket) => {
+                socket.set_nodelay(true)?;
+                return Ok(socket);
+            }
+            Err(error) => failure = in_time(error, "no connection", Some(timeout)),
+        }
+    }
+    Err(failure)
+}
+
+/// The error, in words where it says that `timeout` is over and `missing` has not come.
+fn in_time(error: io::Error, missing: &str, timeout: Option<Duration>) -> io::Error {
+    let is_late = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+    let Some(timeout) = timeout.filter(|_| is_late) else {
+        return error;
+    };
+    let time = match timeout.as_millis() {
+        millis if millis % 1000 == 0 => format!("{} s", millis / 1000),
+        millis => format!("{millis} ms"),
+    };
+    io::Error::new(io::ErrorKind::TimedOut, format!("{missing} within {time}"))
 }
 
 const fn is_error(frame: &OwnedFrame) -> bool {
@@ -309,6 +346,25 @@ mod tests {
         assert!(is_error(&client.call(&[b"hello", b"3"]).unwrap()));
         assert_eq!(client.receive().unwrap(), OwnedFrame::Null);
         server.join().unwrap();
+    }
+
+    #[test]
+    fn silence_is_told_in_words() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = ("127.0.0.1", listener.local_addr().unwrap().port());
+        let mut client = Client::over(Box::new(connect_within(place, Duration::from_secs(5)).unwrap()));
+        client.set_timeout(Some(Duration::from_millis(30))).unwrap();
+        let error = client.call(&[b"PING"]).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (io::ErrorKind::TimedOut, "no answer within 30 ms")
+        );
+        let late = io::Error::from_raw_os_error(110);
+        let told = in_time(late, "no connection", Some(Duration::from_secs(5)));
+        assert_eq!(told.to_string(), "no connection within 5 s");
+        drop(listener);
+        let refused = connect_within(place, Duration::from_secs(5)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Strict decimal integers, as the protocol and most commands want them.
+//! Strict decimal integers, as the protocol and most commands want them, and what C takes for a space.
 
 /// Parses a whole decimal `i64`: an optional `-`, no `+`, no leading zero, no space, no `-0`. O(length), length ≤ 20.
 #[must_use]
@@ -27,6 +27,11 @@ fn parse_digits(digits: &[u8]) -> Option<u64> {
         let digit = byte.wrapping_sub(b'0');
         (digit <= 9).then(|| value * 10 + u64::from(digit))
     })
+}
+
+/// C's `isspace` in the C locale (unlike Rust's, it includes the vertical tab).
+pub fn is_c_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 #[cfg(test)]

@@ -166,6 +166,42 @@ fn a_server_that_is_full_and_open_is_amiss() {
 }
 
 #[test]
+fn what_is_no_data_directory_is_said_so() {
+    let home = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| home.path().join(name).display().to_string();
+    std::fs::write(path("file"), "x").expect("written");
+    std::fs::create_dir(path("empty")).expect("made");
+    // What a program of another kind has.
+    std::fs::create_dir_all(home.path().join("other/wal")).expect("made");
+    std::fs::write(home.path().join("other/LOCK"), "").expect("written");
+    std::fs::write(home.path().join("other/wal/00000001"), "x").expect("written");
+    for (name, why) in [
+        ("none", "there is no such directory"),
+        ("file", "it is a file, and not a directory"),
+        ("file/x", "Not a directory"),
+        ("empty", "it is no data directory"),
+        ("other", "it is no data directory"),
+    ] {
+        let target = path(name);
+        let (code, text) = doctor(&[&target]);
+        let told = format!("lokikv: cannot look: {target}: {why}");
+        assert!(code == 2 && text.contains(&told), "{name}: {code} {text}");
+        assert!(!text.contains("nothing is amiss"), "{text}");
+    }
+    assert_eq!(names(&home.path().join("empty")), [""; 0], "nothing is left behind");
+    // A server that has not written anything yet has one, wherever its parts are.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let parts = ["wal", "checkpoint"].map(|part| {
+        let folder = elsewhere.path().join(part).display().to_string();
+        format!("storage.{part}_dir={folder}")
+    });
+    let server = Server::lokikv(&[&parts[0], &parts[1], "checkpoint.interval_s=0"]);
+    let target = server.data_dir().display().to_string();
+    let (code, text) = doctor(&[&target, "--set", &parts[0], "--set", &parts[1]]);
+    assert!(code < 2 && text.contains("is using the directory"), "{code} {text}");
+}
+
+#[test]
 fn what_cannot_be_looked_at_is_said_so() {
     let free = crate::support::server::free_port();
     for target in ["/nowhere/at/all", "http://x", &format!("redis://127.0.0.1:{free}")] {

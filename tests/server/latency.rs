@@ -145,3 +145,42 @@ fn a_worker_that_stands_is_told_of_once_a_second_at_most() {
     let count = stands(&server).len() as u64;
     assert!(count <= 2 + began.elapsed().as_secs(), "{:?}", stands(&server));
 }
+
+/// What `CONFIG SET` takes for percentiles, and what it shows, as Redis 8.2.3 does.
+#[test]
+fn percentiles_are_those_of_redis() {
+    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    let name = "latency-tracking-info-percentiles";
+    for (text, shown) in [
+        ("-0", "-0"),
+        ("50 50 99 50", "50 50 99 50"),
+        ("0x10 +5 .5 5. 1e-310", "16 5 0.5 5 0"),
+    ] {
+        crate::set(&mut conn, name, text);
+        let told = conn.call(&["CONFIG", "GET", name]);
+        assert_eq!(
+            told,
+            Value::Array(vec![Value::bulk(name), Value::bulk(shown)]),
+            "{text}"
+        );
+        let info = conn.call(&["INFO", "latencystats"]).text();
+        let cells: Vec<String> = shown.split(' ').map(|percent| format!("p{percent}=")).collect();
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("latency_percentiles_usec_config|set:"))
+            .expect("a line");
+        let told: Vec<&str> = line.split(',').collect();
+        assert!(
+            told.len() == cells.len() && told.iter().zip(&cells).all(|(cell, name)| cell.starts_with(name)),
+            "{line}"
+        );
+    }
+    for wrong in ["1e400", "1e-400", "5d", "0x1p-1080"] {
+        let refused = conn.call(&["CONFIG", "SET", name, wrong]).text();
+        assert!(
+            refused.ends_with("Invalid latency-tracking-info-percentiles parameters"),
+            "{wrong}: {refused}"
+        );
+    }
+}

@@ -462,7 +462,7 @@ fn a_source_that_hangs_is_given_up_and_a_wait_for_it_can_be_ended() {
     fill(&mut source.connect(), SLOW.0);
     let (home, from) = (home(), url(&source));
     for (retry_s, is_interrupted, why) in [
-        ("3", false, "it does not answer; the same command goes on from here"),
+        ("3", false, "no answer within 2 s; the same command goes on from here"),
         ("60", true, "interrupted; the same command goes on from here"),
     ] {
         let arguments = [

@@ -8,7 +8,6 @@ use std::ops::ControlFlow;
 
 use super::sort_options::{Options, Pattern, has_patterns, target_index};
 use crate::commands::spec::{Begin, Group, KeySpec, first_key, flag};
-use crate::commands::support::double::parse_lenient;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::events::Classes;
 use crate::engine::txn::{ReadTxn, Txn};
@@ -19,6 +18,7 @@ use crate::page::packed::{Item, pack};
 use crate::page::set::SetRef;
 use crate::page::zset::ZsetRef;
 use crate::page::{Packed, ValueRef};
+use crate::resp::double::parse_lenient;
 use crate::resp::{Args, Reply};
 
 const SOURCE: KeySpec = first_key(&["RO", "access"]);

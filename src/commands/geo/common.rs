@@ -1,9 +1,9 @@
 //! What the commands on positions have in common.
 
 use crate::commands::CmdError;
-use crate::commands::support::double::parse_f64;
 use crate::commands::support::geo::{LATITUDE_MAX, LONGITUDE_MAX, Point};
 use crate::resp::Reply;
+use crate::resp::double::parse_f64;
 
 /// A position given by two arguments.
 pub(super) fn parse_point(longitude: &[u8], latitude: &[u8]) -> Result<Point, CmdError> {

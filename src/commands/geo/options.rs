@@ -3,11 +3,11 @@
 use super::common::{parse_point, parse_unit_m};
 use crate::commands::CmdError;
 use crate::commands::error::QUOTED_BYTES_MAX;
-use crate::commands::support::double::parse_f64;
 use crate::commands::support::geo::{Area, Point, Shape, middle_of, point_of_score};
 use crate::commands::support::number::parse_i64;
 use crate::page::zset::ZsetRef;
 use crate::resp::Args;
+use crate::resp::double::parse_f64;
 
 /// Which command it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

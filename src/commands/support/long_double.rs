@@ -5,8 +5,8 @@
 
 use std::cmp::Ordering;
 
-use super::float_text::{Digits, Literal, scan};
-use super::magnitude::{Format, Magnitude, round};
+use crate::resp::float_text::{Digits, Literal, scan};
+use crate::resp::magnitude::{Format, Magnitude, round};
 
 const EXTENDED: Format = Format {
     precision: 64,

@@ -5,12 +5,9 @@
 
 pub mod bitfield;
 pub mod bits;
-pub mod double;
 pub mod expire;
-mod float_text;
 pub mod geo;
 pub mod lcs;
 pub mod long_double;
-mod magnitude;
 pub mod number;
 pub mod random;

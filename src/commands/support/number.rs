@@ -12,6 +12,8 @@ pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
 
 pub use crate::resp::parse_i64;
 
+use crate::resp::is_c_space;
+
 /// A `u64` in canonical form.
 pub fn parse_u64(text: &[u8]) -> Option<u64> {
     match text {
@@ -58,11 +60,6 @@ fn strto_digits(text: &[u8]) -> Option<(bool, u64)> {
     } else {
         decimal(digits).map(|magnitude| (negative, magnitude))
     }
-}
-
-/// C's `isspace` in the C locale (unlike Rust's, it includes the vertical tab).
-pub(super) fn is_c_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {

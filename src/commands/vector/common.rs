@@ -1,13 +1,13 @@
 //! What the commands on vector sets have in common.
 
 use crate::commands::spec::{Group, Handler, KeySpec, Spec, first_key};
-use crate::commands::support::double::parse_f64;
 use crate::commands::{CmdError, CmdResult};
 use crate::engine::effect::Effect;
 use crate::engine::txn::{ReadTxn, Txn, WrongType};
 use crate::page::entry::EntryRef;
 use crate::page::vectors::{self, VectorOp, VectorSet};
 use crate::resp::Args;
+use crate::resp::double::parse_f64;
 
 /// The key of a command that reads.
 pub(super) const READ: &[KeySpec] = &[first_key(&["RO", "access"])];

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use super::common::old_zset;
 use crate::commands::spec::{Group, first_key, flag};
-use crate::commands::support::double::parse_f64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::effect::Effect;
 use crate::engine::events::Classes;
 use crate::engine::txn::Txn;
 use crate::page::zset::{ZsetOp, pack_pairs};
+use crate::resp::double::parse_f64;
 use crate::resp::{Args, Reply};
 
 pub(super) const ZADD: Spec = Spec {

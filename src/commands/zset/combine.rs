@@ -3,11 +3,11 @@
 use super::common::{reply_header, reply_member, store};
 use super::operation::{Aggregate, Operation, Source, Sources, held};
 use crate::commands::spec::{Group, KeySpec, counted_keys, first_key, flag};
-use crate::commands::support::double::parse_f64;
 use crate::commands::support::number::parse_i64;
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
 use crate::engine::txn::{ReadTxn, Txn};
 use crate::page::packed::Item;
+use crate::resp::double::parse_f64;
 use crate::resp::{Args, Reply};
 
 const SOURCES: KeySpec = counted_keys(2, &["RO", "access"]);

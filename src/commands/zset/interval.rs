@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use crate::commands::CmdError;
-use crate::commands::support::double::parse_lenient;
 use crate::commands::support::number::parse_i64;
 use crate::page::packed::Item;
 use crate::page::zset::{Member, ZsetRef};
+use crate::resp::double::parse_lenient;
 
 /// Ranks that follow each other, counted from the lowest score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use super::error::LiveError;
 use super::interrupt::Stop;
 use crate::config::migrate_args::Access;
 use crate::config::server_url::ServerUrl;
-use crate::resp::{Client, Excess, Stream};
+use crate::resp::{Client, Excess, Stream, connect_within};
 use crate::tls::{Identity, client_config, client_stream};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -137,7 +137,8 @@ pub struct Conn {
 
 impl Conn {
     fn open(endpoint: &Endpoint, stop: &Stop) -> Result<Self, Trouble> {
-        let client = Client::over(stream(endpoint, stop)?);
+        let mut client = Client::over(stream(endpoint, stop)?);
+        client.set_timeout(Some(endpoint.silence_max()))?;
         let mut conn = Self {
             client,
             selected: None,
@@ -224,7 +225,6 @@ struct Socket {
 
 impl Socket {
     fn new(inner: TcpStream, stop: &Stop, silence_max: Duration) -> io::Result<Self> {
-        inner.set_nodelay(true)?;
         Stream::set_timeout(&inner, Some(LOOK))?;
         Ok(Self {
             inner,
@@ -275,17 +275,9 @@ impl Stream for Socket {
 }
 
 fn stream(endpoint: &Endpoint, stop: &Stop) -> io::Result<Box<dyn Stream>> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in endpoint.url.socket().to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT_MAX.min(endpoint.silence_max())) {
-            Ok(socket) => return prepared(Socket::new(socket, stop, endpoint.silence_max())?, endpoint),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
-}
-
-fn prepared(socket: Socket, endpoint: &Endpoint) -> io::Result<Box<dyn Stream>> {
+    let silence_max = endpoint.silence_max();
+    let socket = connect_within(endpoint.url.socket(), CONNECT_MAX.min(silence_max))?;
+    let socket = Socket::new(socket, stop, silence_max)?;
     match &endpoint.tls {
         Some(config) => client_stream(config, &endpoint.url.host, socket),
         None => Ok(Box::new(socket)),
@@ -351,8 +343,8 @@ impl<'a> Link<'a> {
                     return Err(LiveError::Refused { server, doing, text });
                 }
                 Err(Trouble::Later(text)) => (text, false),
-                Err(Trouble::Lost(error)) if is_excess(&error) => (said(&error), true),
-                Err(Trouble::Lost(error)) => (said(&error), !self.endpoint.has_answered.load(Ordering::Relaxed)),
+                Err(Trouble::Lost(error)) if is_excess(&error) => (error.to_string(), true),
+                Err(Trouble::Lost(error)) => (error.to_string(), !self.endpoint.has_answered.load(Ordering::Relaxed)),
             };
             self.conn = None;
             self.stop.check()?;
@@ -380,15 +372,6 @@ impl<'a> Link<'a> {
 /// Whether a reply was too much, as the next one would be.
 fn is_excess(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<Excess>())
-}
-
-/// A timeout of a socket is told by an error that says something else.
-fn said(error: &io::Error) -> String {
-    if is_timeout(error) {
-        "it does not answer".to_owned()
-    } else {
-        error.to_string()
-    }
 }
 
 fn is_timeout(error: &io::Error) -> bool {

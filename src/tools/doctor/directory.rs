@@ -1,6 +1,7 @@
 //! A data directory: its disk, its checkpoints and its log, by their headers. A server may be using it meanwhile.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -28,7 +29,7 @@ const LOG_TIMES: u64 = 4;
 /// Looks at the directory.
 pub(super) fn look(args: &DoctorArgs, findings: &mut Findings) -> Result<(), String> {
     let dir = Path::new(&args.target);
-    fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    check_readable(dir).map_err(|why| format!("{}: {why}", dir.display()))?;
     let config = match args.load() {
         Ok(loaded) => loaded.config,
         Err(error) => {
@@ -41,6 +42,7 @@ pub(super) fn look(args: &DoctorArgs, findings: &mut Findings) -> Result<(), Str
             config
         }
     };
+    check_has_data(&config, dir)?;
     let holder = holder(dir);
     match holder {
         Some(pid) => findings.good(format!("process {pid} is using the directory")),
@@ -54,6 +56,39 @@ pub(super) fn look(args: &DoctorArgs, findings: &mut Findings) -> Result<(), Str
     disks(&config, dir, findings);
     data(&config, dir, holder.is_some(), findings);
     Ok(())
+}
+
+fn check_readable(dir: &Path) -> Result<(), String> {
+    let said = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such directory".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "this user may not read it: look as root, or as the server's user".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    if !fs::metadata(dir).map_err(said)?.is_dir() {
+        return Err("it is a file, and not a directory".to_owned());
+    }
+    fs::read_dir(dir).map(drop).map_err(said)
+}
+
+/// Whether a server or a tool has made one of the folders that belong to `dir`. One that cannot be read is told of later.
+fn check_has_data(config: &Config, dir: &Path) -> Result<(), String> {
+    let (disk, log, checkpoints) = (RealDisk, config.storage.wal_path(), config.storage.checkpoint_path());
+    let is_ours = |folder: &Path| folder.starts_with(dir) || dir.join(LOCK_FILE).exists();
+    let is_made = |folder: &Path, has_data: bool| is_ours(folder) && (has_data || folder.join(LOCK_FILE).exists());
+    let has_log = log.is_dir() && segments(&disk, &log).map_or(true, |files| !files.is_empty());
+    let has_manifests = catalog::manifests(&disk, &checkpoints).map_or(true, |found| !found.is_empty());
+    let is_being_restored = !matches!(Exchange::pending(&disk, dir), Ok(None));
+    if is_made(&log, has_log) || is_made(&checkpoints, has_manifests) || is_being_restored {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: it is no data directory: there is neither a log ({}) nor are there checkpoints ({})",
+        dir.display(),
+        log.display(),
+        checkpoints.display()
+    ))
 }
 
 /// The process that has locked `dir`. The lock is not touched: a server that starts meanwhile finds it free.

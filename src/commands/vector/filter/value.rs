@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::commands::support::double::{parse_f64, parse_lenient};
+use crate::resp::double::{parse_f64, parse_lenient};
 
 /// A literal, or what an attribute says.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 /// A binary floating-point format.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Format {
+pub struct Format {
     /// Bits of the significand.
     pub precision: u32,
     /// Exponent of the lowest bit of the smallest subnormal number.
@@ -21,7 +21,7 @@ pub(super) struct Format {
 ///
 /// `inexact` says that the true value lies strictly between `value` and `value + 1`; `value` must then have more than
 /// `precision` bits.
-pub(super) fn round(format: Format, value: u128, exponent: i64, inexact: bool) -> Option<(u64, i64)> {
+pub fn round(format: Format, value: u128, exponent: i64, inexact: bool) -> Option<(u64, i64)> {
     let bits = i64::from(128 - value.leading_zeros());
     let surplus = (bits - i64::from(format.precision))
         .max(format.exponent_min.saturating_sub(exponent))
@@ -54,13 +54,13 @@ pub(super) fn round(format: Format, value: u128, exponent: i64, inexact: bool) -
 
 /// An exact unsigned integer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Magnitude {
+pub struct Magnitude {
     limbs: Vec<u64>,
 }
 
 impl Magnitude {
     /// The integer with these decimal digits. O(length²).
-    pub(super) fn from_decimal<'a>(digits: impl Iterator<Item = &'a u8>) -> Self {
+    pub fn from_decimal<'a>(digits: impl Iterator<Item = &'a u8>) -> Self {
         let mut value = Self::default();
         let (mut chunk, mut scale) = (0u64, 1u64);
         for byte in digits {
@@ -76,7 +76,7 @@ impl Magnitude {
     }
 
     /// 5^`power`.
-    pub(super) fn power_of_5(power: u32) -> Self {
+    pub fn power_of_5(power: u32) -> Self {
         let mut value = Self { limbs: vec![1] };
         for _ in 0..power / 27 {
             value.multiply_add(5u64.pow(27), 0);
@@ -86,7 +86,7 @@ impl Magnitude {
     }
 
     /// `self` × `factor` + `addend`, in place.
-    pub(super) fn multiply_add(&mut self, factor: u64, addend: u64) {
+    pub fn multiply_add(&mut self, factor: u64, addend: u64) {
         let mut carry = u128::from(addend);
         for limb in &mut self.limbs {
             carry += u128::from(*limb) * u128::from(factor);
@@ -112,7 +112,7 @@ impl Magnitude {
     }
 
     /// `self` × 2^`count`, in place.
-    pub(super) fn shift_left(&mut self, count: u64) {
+    pub fn shift_left(&mut self, count: u64) {
         self.multiply_add(1 << (count % 64), 0);
         if !self.limbs.is_empty() {
             let zeros = usize::try_from(count / 64).unwrap_or(usize::MAX);
@@ -139,13 +139,13 @@ impl Magnitude {
     }
 
     /// The number of bits up to the highest that is set.
-    pub(super) fn bits(&self) -> u64 {
+    pub fn bits(&self) -> u64 {
         let top = self.limbs.last().map_or(0, |limb| limb.leading_zeros());
         self.limbs.len() as u64 * 64 - u64::from(top)
     }
 
     /// The highest bits: `self` = (value + a fraction below one) × 2^exponent; whether that fraction is not zero.
-    pub(super) fn top(&self) -> (u128, i64, bool) {
+    pub fn top(&self) -> (u128, i64, bool) {
         let mut limbs = self.limbs.iter().rev();
         let first = limbs.next().copied().unwrap_or(0);
         let second = limbs.next().copied().unwrap_or(0);
@@ -158,7 +158,7 @@ impl Magnitude {
     }
 
     /// `self` / `divisor` to at least 67 bits, in the form of [`Magnitude::top`]. O(limbs × 68).
-    pub(super) fn ratio(mut self, mut divisor: Self) -> (u128, i64, bool) {
+    pub fn ratio(mut self, mut divisor: Self) -> (u128, i64, bool) {
         let shift = self.bits() as i64 - divisor.bits() as i64;
         if shift < 0 {
             self.shift_left(shift.unsigned_abs())
@@ -178,7 +178,7 @@ impl Magnitude {
     }
 
     /// The decimal digits, `0` for zero. O(length²).
-    pub(super) fn into_decimal(mut self) -> String {
+    pub fn into_decimal(mut self) -> String {
         const CHUNK: u64 = 10u64.pow(19);
         let mut chunks = Vec::new();
         while !self.limbs.is_empty() {

@@ -6,7 +6,7 @@ use super::number::is_c_space;
 
 /// A float as it was written, sign apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Literal<'a> {
+pub enum Literal<'a> {
     Nan,
     Infinite,
     Decimal(Digits<'a>),
@@ -15,7 +15,7 @@ pub(super) enum Literal<'a> {
 
 /// The digits of a finite float: `integer.fraction` × 10^exponent, or in hexadecimal × 2^exponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Digits<'a> {
+pub struct Digits<'a> {
     pub integer: &'a [u8],
     pub fraction: &'a [u8],
     pub exponent: i64,
@@ -25,7 +25,7 @@ pub(super) struct Digits<'a> {
 const EXPONENT_MAX: i64 = 1 << 48;
 
 /// Reads the whole of `text` as a float; whether it is negative, and its magnitude as written.
-pub(super) fn scan(text: &[u8]) -> Option<(bool, Literal<'_>)> {
+pub fn scan(text: &[u8]) -> Option<(bool, Literal<'_>)> {
     if text.first().is_some_and(|&byte| is_c_space(byte)) {
         return None;
     }
@@ -91,12 +91,12 @@ fn exponent(text: &[u8]) -> Option<i64> {
 
 impl Digits<'_> {
     /// Whether every digit is zero.
-    pub(super) fn is_zero(&self) -> bool {
+    pub fn is_zero(&self) -> bool {
         self.integer.iter().chain(self.fraction).all(|&digit| digit == b'0')
     }
 
     /// Hexadecimal digits as an integer: `value` × 2^`exponent`, and whether anything non-zero lies below `value`.
-    pub(super) fn hexadecimal_value(&self) -> (u128, i64, bool) {
+    pub fn hexadecimal_value(&self) -> (u128, i64, bool) {
         let (mut value, mut inexact) = (0u128, false);
         let mut exponent = self
             .exponent
