@@ -302,7 +302,7 @@ mod tests {
         let Some(Command::Ping(args)) = cli(&["ping", "rediss://:pw@h:7", "--ca", "/ca"]).unwrap().command else {
             panic!("no ping")
         };
-        assert!(args.url.is_some_and(|url| url.is_tls && url.port == 7) && args.tls.ca == PathBuf::from("/ca"));
+        assert!(args.url.is_some_and(|url| url.is_tls && url.port == 7) && args.tls.ca.to_str() == Some("/ca"));
         assert!(cli(&["ping", "redis://h", "--port", "1"]).is_err());
         assert!(cli(&["ping", "rediss://h", "--cert", "/c"]).is_err());
         assert!(cli(&["ping", "--timeout-ms", "0"]).is_err());

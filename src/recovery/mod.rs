@@ -21,6 +21,7 @@ mod newest;
 mod observer;
 mod pages;
 mod past;
+pub mod reach;
 mod replay;
 pub mod verify;
 

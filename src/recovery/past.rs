@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::observer::Observer;
+use super::reach::{Stretch, stretches};
 use super::{Progress, RecoverOptions, RecoveryError, Until, log_note, moment, newest, replay, sum, wal_io};
 use crate::checkpoint::CheckpointInfo;
 use crate::checkpoint::files::catalog;
@@ -18,7 +19,7 @@ use crate::engine::registry::Registry;
 use crate::engine::worker::unix_ms;
 use crate::page::Access;
 use crate::storage::Disk;
-use crate::wal::{LogNote, Lsn, Reader, WalError};
+use crate::wal::{LogNote, Lsn, Reader, WalError, runs};
 
 /// What there was.
 pub struct Past {
@@ -54,7 +55,7 @@ pub fn recover_past(
     };
     // Before the first record there was no server yet.
     let Some(last) = last.filter(|last| *last > Lsn::ZERO) else {
-        return Err(known.out_of_reach(until));
+        return Err(known.out_of_reach(until, disk, options));
     };
     let base = known.checkpoints.iter().rfind(|(info, _)| info.lsn <= last);
     let mut lsn = Lsn::ZERO;
@@ -74,7 +75,7 @@ pub fn recover_past(
     }
     if lsn != last {
         if known.oldest.is_none_or(|oldest| oldest > lsn.next()) {
-            return Err(known.out_of_reach(until));
+            return Err(known.out_of_reach(until, disk, options));
         }
         let how = (options.threads, access, last);
         let replayed = replay::replay(disk, &options.wal_dir, lsn.next(), &mut registry, how, &mut observer);
@@ -85,7 +86,7 @@ pub fn recover_past(
         }
     }
     if lsn != last {
-        return Err(known.out_of_reach(until));
+        return Err(known.out_of_reach(until, disk, options));
     }
     registry.drop_unfinished_loads();
     registry.empty_caches();
@@ -195,35 +196,39 @@ impl Known {
         Ok(last_within(disk, log, (oldest, end), at_ms)?)
     }
 
-    fn out_of_reach(&self, until: Until) -> RecoveryError {
+    fn out_of_reach(&self, until: Until, disk: &Arc<dyn Disk>, options: &RecoverOptions) -> RecoveryError {
         let wanted = match until {
             Until::Lsn(lsn) => format!("LSN {lsn}"),
             Until::Time(at_ms) => moment::show(at_ms),
         };
-        let mut possible = Vec::new();
-        // The log continues the first checkpoint that it reaches back to.
-        let continued = |oldest: Lsn| {
-            let first = self.checkpoints.iter().find(|(info, _)| info.lsn.next() >= oldest);
-            first.map(|(info, _)| format!("LSN {} ({}) and later", info.lsn, moment::show(info.wall_ms)))
-        };
-        match self.oldest {
-            Some(oldest) if oldest <= Lsn::FIRST => possible.push("LSN 1 and later".to_owned()),
-            Some(oldest) => possible.extend(continued(oldest)),
-            None => {}
-        }
-        let reach = |info: &CheckpointInfo| self.oldest.is_some_and(|oldest| info.lsn.next() >= oldest);
-        let apart = self.checkpoints.iter().filter(|(info, _)| !reach(info));
-        possible.extend(apart.map(|(info, _)| {
-            let time = moment::show(info.wall_ms);
-            format!("checkpoint {} (LSN {}, {time})", info.id, info.lsn)
-        }));
+        let log = runs(disk.as_ref(), &options.wal_dir).unwrap_or_default();
+        let checkpoints = self.checkpoints.iter().map(|(info, _)| (info.lsn, info.wall_ms));
+        let end = log.last().map(|run| run.last);
+        let possible: Vec<String> = stretches(checkpoints, &log)
+            .iter()
+            .map(|stretch| self.told(stretch, Some(stretch.to) == end))
+            .collect();
         let possible = if possible.is_empty() {
-            "nothing is".to_owned()
+            "nothing".to_owned()
         } else {
             possible.join(", ")
         };
         RecoveryError::OutOfReach(format!(
-            "{wanted} is out of reach of the checkpoints and the log kept; possible: {possible}, up to the log's end"
+            "{wanted} is out of reach of the checkpoints and the log kept; possible: {possible}"
         ))
+    }
+
+    /// Moments in words, oldest first; `is_last` if the log ends with them.
+    fn told(&self, stretch: &Stretch, is_last: bool) -> String {
+        let at = self.checkpoints.iter().find(|(info, _)| info.lsn == stretch.from);
+        let from = match at {
+            Some((info, _)) => format!("LSN {} ({})", info.lsn, moment::show(info.wall_ms)),
+            None => format!("LSN {}", stretch.from),
+        };
+        match at {
+            Some((info, _)) if stretch.is_instant() => format!("checkpoint {} ({from})", info.id),
+            _ if is_last => format!("{from} and later, up to LSN {}, the log's end", stretch.to),
+            _ => format!("{from} to LSN {}, behind which records are missing", stretch.to),
+        }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct SegmentInfo {
     pub first: Lsn,
     pub path: std::path::PathBuf,
     pub bytes: u64,
+    /// Its last record, once nothing more is written to it.
+    pub last: Option<Lsn>,
     /// Wall time of its last record, once it is known.
     pub last_wall_ms: u64,
 }

@@ -18,6 +18,7 @@ use super::core::{Core, FSYNC_BUCKETS, Progress};
 use super::feed::ReaderThreads;
 use super::keeper::Keeper;
 use super::open::{describe, open_segment};
+use super::runs::{Run, joined};
 use super::segment;
 use super::waiters::WaitLsn;
 use super::writer::Writer;
@@ -391,6 +392,22 @@ impl Wal {
     pub fn first_lsn(&self) -> Lsn {
         let segments = self.inner.core.segments.lock();
         segments.first().map_or(self.last_lsn().next(), |segment| segment.first)
+    }
+
+    /// Which records it holds, or is about to write, without one missing between them; oldest first.
+    pub fn runs(&self) -> Vec<Run> {
+        let core = &self.inner.core;
+        let end = if core.is_failed() {
+            core.stable_lsn()
+        } else {
+            core.last_lsn()
+        };
+        let segments = core.segments.lock();
+        joined(segments.iter().map(|segment| Run {
+            first: segment.first,
+            last: segment.last.unwrap_or(end).max(segment.first.before()),
+            last_wall_ms: segment.last_wall_ms,
+        }))
     }
 
     /// Bytes written since the start.

@@ -32,6 +32,7 @@ mod producer;
 mod reader;
 mod repair;
 mod resume;
+mod runs;
 mod segment;
 mod segment_reader;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub use note::{LOG_NOTE, LogNote};
 pub use producer::{LogMark, WorkerLog};
 pub use reader::{Reader, Record};
 pub use repair::{Repair, repair_damage, repair_tail};
+pub use runs::{Run, runs};
 pub use segment::{segment_name, segments};
 pub use segment_reader::Tail;
 pub use waiters::WaitLsn;

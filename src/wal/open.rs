@@ -10,6 +10,7 @@ use super::format::{RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES};
 use super::note::NoteKeeper;
 use super::reader::Reader;
 use super::repair::repair_tail;
+use super::runs::of_segment;
 use super::segment::{self, OpenSegment, SegmentFile};
 use super::{Lsn, WalError, WalOptions};
 use crate::storage::Disk;
@@ -93,7 +94,7 @@ fn continue_segment(disk: &dyn Disk, dir: &Path, segment: &SegmentFile) -> Resul
     })
 }
 
-/// What trimming must know of segments found at the open. The first record of the next segment tells, nearly, when
+/// What is to be known of segments found at the open. The first record of the next segment tells, nearly, when
 /// the last one of a segment was written; where there is no record yet it was the log's last, at `last_wall_ms`.
 pub(super) fn describe(
     disk: &dyn Disk,
@@ -101,15 +102,23 @@ pub(super) fn describe(
     last_wall_ms: u64,
 ) -> Result<Vec<SegmentInfo>, WalError> {
     let mut infos: Vec<SegmentInfo> = Vec::with_capacity(files.len());
+    let mut before: Option<&SegmentFile> = None;
     for file in files {
         let bytes = disk.len(&file.path).map_err(WalError::io("measure", &file.path))?;
-        if let Some(before) = infos.last_mut() {
-            before.last_wall_ms = first_wall_ms(disk, file)?.unwrap_or(last_wall_ms);
+        if let Some((before, held)) = infos.last_mut().zip(before) {
+            let run = of_segment(disk, held, Some(file.first));
+            before.last = Some(run.last);
+            before.last_wall_ms = match run.last_wall_ms {
+                0 => first_wall_ms(disk, file)?.unwrap_or(last_wall_ms),
+                known => known,
+            };
         }
+        before = Some(file);
         infos.push(SegmentInfo {
             first: file.first,
             path: file.path.clone(),
             bytes,
+            last: None,
             last_wall_ms: 0,
         });
     }

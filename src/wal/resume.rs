@@ -48,14 +48,23 @@ impl Appender {
     fn leave(&self, watch: &mut Watch, next: Lsn) {
         let path = self.current.lock().path.clone();
         match self.leave_file(watch, &path, next) {
-            Ok(true) => {}
+            Ok(true) => self.note_last(self.core.stable_lsn()),
             Ok(false) => self.core.segments.lock().retain(|known| known.path != **path),
-            Err(error) => tracing::warn!("the segment in which the log failed stays as it is: {error}"),
+            Err(error) => {
+                self.note_last(self.core.stable_lsn());
+                tracing::warn!("the segment in which the log failed stays as it is: {error}");
+            }
         }
         let known: Vec<Lsn> = self.core.segments.lock().iter().map(|known| known.first).collect();
         let removed = segment::remove_leftovers(self.disk.as_ref(), &self.dir, |first| known.contains(&first));
         if let Err(error) = removed {
             tracing::warn!("a segment that was never used stays for now: {error}");
+        }
+    }
+
+    fn note_last(&self, lsn: Lsn) {
+        if let Some(last) = self.core.segments.lock().last_mut() {
+            last.last = Some(lsn);
         }
     }
 

@@ -214,6 +214,8 @@ impl Writer {
         let mut segments = self.core.segments.lock();
         if let Some(last) = segments.last_mut() {
             last.last_wall_ms = self.last_wall_ms;
+            // One in which the log had failed has been left with what is good of it.
+            last.last.get_or_insert(self.next.before());
         }
         // One in which the log failed before its first record is there no more.
         segments.retain(|known| known.first < self.next);
@@ -221,6 +223,7 @@ impl Writer {
             first: self.next,
             path: self.segment.path.clone(),
             bytes: self.segment.bytes,
+            last: None,
             last_wall_ms: 0,
         });
     }

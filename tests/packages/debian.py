@@ -28,6 +28,7 @@ STATE = Path("/var/lib/lokikv")
 PROGRAM = Path("/usr/bin/lokikv")
 # The exposure that `systemd-analyze security` may find, in tenths.
 EXPOSURE_MAX = 15
+LOG = STATE / "server.log"
 
 
 def run(*command: str | Path, check: bool = True, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -75,16 +76,23 @@ class Service:
         self.path.chmod(0o666)
         self.manager.settimeout(60)
         self.log = (place / "log").open("a")
-        rights = ["--reuid", setting("User"), "--regid", setting("Group"), "--clear-groups", "--no-new-privs"]
-        rights += ["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"]
         self.process = subprocess.Popen(
-            ["setpriv", *rights, *shlex.split(setting("ExecStart"))],
+            self.command("ExecStart"),
             cwd=setting("WorkingDirectory"),
             umask=int(setting("UMask"), 8),
             env={"NOTIFY_SOCKET": str(self.path), "PATH": "/usr/bin:/bin"},
             stdout=self.log,
             stderr=self.log,
         )
+
+    @staticmethod
+    def command(name: str) -> list[str]:
+        rights = ["--reuid", setting("User"), "--regid", setting("Group"), "--clear-groups", "--no-new-privs"]
+        rights += ["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"]
+        return ["setpriv", *rights, *shlex.split(setting(name))]
+
+    def reload(self) -> None:
+        run(*(word.replace("$MAINPID", str(self.process.pid)) for word in self.command("ExecReload")))
 
     def told(self) -> list[str]:
         return self.manager.recv(1024).decode().splitlines()
@@ -194,6 +202,8 @@ def configure(port: int) -> None:
             lines[n] = f"port = {port}"
         elif line.startswith("port = ") and section == "[http]":
             lines[n] = f"port = {free_port()}"
+        elif line.startswith("file = ") and section == "[log]":
+            lines[n] = f'file = "{LOG}"'
     CONFIG.write_text("\n".join(lines) + "\n")
 
 
@@ -215,6 +225,13 @@ def check(packages: list[Path], place: Path) -> None:
         uid = next(line for line in Path(f"/proc/{running.process.pid}/status").open() if line.startswith("Uid:"))
         expect("user", pwd.getpwnam("lokikv").pw_uid, int(uid.split()[1]))
         expect("ping", 0, run(PROGRAM, "ping", "--port", str(port)).returncode)
+        old = LOG.rename(LOG.with_suffix(".old"))
+        running.reload()
+        deadline = time.monotonic() + 10
+        while not (LOG.exists() and "opened again" in LOG.read_text()):
+            assert time.monotonic() < deadline, "the log's file was not opened again"
+            time.sleep(0.05)
+        expect("reload opens the log's file again", (True, None), (old.stat().st_size > 0, running.process.poll()))
         # The new version is put in place while the old one serves.
         run("dpkg", "-i", packages[1])
         expect("GET during the upgrade", "hello", cli(port, "GET", "greeting"))
@@ -233,6 +250,8 @@ def check(packages: list[Path], place: Path) -> None:
     expect("purging tells of it", True, f"the data in {STATE} is still there" in done.stdout)
     # One that never held any leaves nothing.
     shutil.rmtree(STATE / "data")
+    for log in STATE.glob("server.*"):
+        log.unlink()
     run("dpkg", "-i", packages[1])
     run("dpkg", "-P", "lokikv")
     expect("an empty folder after purging", False, STATE.exists())

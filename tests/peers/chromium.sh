@@ -42,6 +42,9 @@ check "complaints" 0 "$(complaints)"
 check "sorted" 1 "$(grep -c 'aria-sort="ascending"' "$dir/dom")"
 checked "sorted by a link, and refreshed without a script"
 
+timeout 90 python3 "$(dirname "${BASH_SOURCE[0]}")/page_browser.py" "$url/"
+checked "by keyboard, on a small screen, light and dark"
+
 cli FLUSHALL >/dev/null
 cli SLOWLOG RESET >/dev/null
 echo "chromium $(version_of chromium): ok"

@@ -12,7 +12,7 @@ use crate::await_that;
 use crate::client::Secure;
 use crate::scrape::{Answer, Shown};
 use crate::support::server::free_port;
-use crate::support::{Lease, Server, Value};
+use crate::support::{Lease, Value};
 
 /// So soon a probe is answered, on a machine that has other things to do as well.
 const SOON: Duration = Duration::from_secs(3);

@@ -134,8 +134,11 @@ pub struct Snapshots {
     pub count: usize,
     /// Which there are is not known yet: the checkpointer has been busy since the start.
     pub is_unknown: bool,
-    /// From this moment on, Unix milliseconds, the log has all that happened; `None`: it has nothing.
+    /// From this moment on, Unix milliseconds, every moment can be restored; `None`: none can but those of checkpoints,
+    /// and what is in `whole`.
     pub log_from_ms: Option<u64>,
+    /// Between these moments every one can be restored, newest first.
+    pub whole: Vec<(u64, u64)>,
 }
 
 /// A checkpoint.
@@ -157,8 +160,20 @@ pub struct SnapshotRow {
     pub is_pinned: bool,
     /// How long it stays at least.
     pub kept: Kept,
-    /// Whether the log leads from it to now without a gap.
-    pub is_followed_by_log: bool,
+    /// What can be restored with it.
+    pub restores: Restores,
+}
+
+/// Which moments a checkpoint restores, with the log behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restores {
+    /// Its own alone.
+    #[default]
+    Instant,
+    /// Every one up to this LSN, behind which records are missing.
+    AnyTo(u64),
+    /// Every one since.
+    AnySince,
 }
 
 /// How long a checkpoint that is not pinned stays.

@@ -11,10 +11,11 @@ use tokio::time::timeout;
 
 use super::super::health::hindrances;
 use super::data::{
-    ADDRESS_LETTERS_MAX, CLIENTS_MAX, COLLECTIONS_MAX, Choice, Client, CollectionRow, Collections, Figures, Kept,
-    LINE_LETTERS_MAX, LogFigures, May, NAME_LETTERS_MAX, PROBLEMS_MAX, PageData, SLOW_MAX, SNAPSHOTS_MAX, SlowCommand,
-    SnapshotRow, Snapshots, WARNINGS_MAX, WarningLine,
+    ADDRESS_LETTERS_MAX, CLIENTS_MAX, COLLECTIONS_MAX, Choice, Client, CollectionRow, Collections, Figures,
+    LINE_LETTERS_MAX, LogFigures, May, NAME_LETTERS_MAX, PROBLEMS_MAX, PageData, SLOW_MAX, SlowCommand, WARNINGS_MAX,
+    WarningLine,
 };
+use super::snapshots;
 use super::text::printable;
 use crate::checkpoint::Snapshot;
 use crate::client::ClientHandle;
@@ -28,7 +29,7 @@ use crate::metrics::command_log::{LogKind, LoggedCommand};
 use crate::metrics::warnings::{self, Warning};
 use crate::state::Server;
 use crate::state::figures::{MemoryFigures, WorkFigures, slots};
-use crate::wal::{Fsync, Lsn};
+use crate::wal::Fsync;
 
 /// How long the checkpointer may take to tell of what is kept, before the page comes without.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -46,7 +47,7 @@ pub async fn gather(server: &Arc<Server>, commands: &Table, (choice, may): (Choi
         problems,
         samples: server.stats.history.samples(Instant::now()),
         marks: server.stats.history.marks(Instant::now()),
-        snapshots: snapshots(server, kept.as_deref()),
+        snapshots: snapshots::gather(server, kept.as_deref()),
         collections: sorted(rows, choice),
         slow: if may.see_slow_commands {
             slow(server)
@@ -137,50 +138,6 @@ fn figures(server: &Server, keys: u64, clients: u64) -> Figures {
                 Fsync::No => "no",
             },
         }),
-    }
-}
-
-fn snapshots(server: &Server, kept: Option<&[Snapshot]>) -> Snapshots {
-    let all = kept.unwrap_or_default();
-    let log = server.engine.wal();
-    let first_lsn = log.is_enabled().then(|| log.first_lsn());
-    // The log continues the first checkpoint that it reaches back to.
-    let is_followed = |snapshot: &&Snapshot| first_lsn.is_some_and(|first| snapshot.lsn.next() >= first);
-    let since_start = first_lsn.filter(|first| *first == Lsn::FIRST && all.is_empty() && !server.loading.is_on());
-    let shown = all.get(all.len().saturating_sub(SNAPSHOTS_MAX)..).unwrap_or_default();
-    let config = server.params.config();
-    let keep = (config.checkpoint.keep_count, config.checkpoint.keep_age_s);
-    let rows = shown.iter().enumerate().map(|(at, snapshot)| SnapshotRow {
-        id: snapshot.id,
-        lsn: snapshot.lsn.get(),
-        wall_ms: snapshot.wall_ms,
-        keys: snapshot.keys,
-        new_bytes: snapshot.written_bytes,
-        shared_bytes: snapshot.referenced_bytes.saturating_sub(snapshot.written_bytes),
-        is_pinned: snapshot.is_pinned,
-        kept: how_long(snapshot.wall_ms, (shown.len() - at - 1) as u64, keep),
-        is_followed_by_log: is_followed(&snapshot),
-    });
-    Snapshots {
-        kept: rows.collect(),
-        count: all.len(),
-        is_unknown: kept.is_none(),
-        log_from_ms: all
-            .iter()
-            .find(is_followed)
-            .map(|snapshot| snapshot.wall_ms)
-            .or_else(|| since_start.map(|_| server.started_s.saturating_mul(1000))),
-    }
-}
-
-/// How long a checkpoint with so many newer ones is kept: the checkpointer lets go of it after it has taken another one,
-/// if it is neither among the newest nor young.
-fn how_long(wall_ms: u64, newer: u64, (keep_count, keep_age_s): (u64, u64)) -> Kept {
-    let until_ms = wall_ms.saturating_add(keep_age_s.saturating_mul(1000));
-    match keep_count.checked_sub(newer) {
-        Some(more) if more > 0 => Kept::Newest(more),
-        _ if until_ms > unix_ms() => Kept::Until(until_ms),
-        _ => Kept::Next,
     }
 }
 
@@ -278,17 +235,6 @@ fn warning_line(warning: &Warning) -> WarningLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn how_long_checkpoints_stay() {
-        let now_ms = unix_ms();
-        assert_eq!(how_long(now_ms, 0, (2, 0)), Kept::Newest(2));
-        assert_eq!(how_long(now_ms, 1, (2, 0)), Kept::Newest(1));
-        assert_eq!(how_long(now_ms, 2, (2, 0)), Kept::Next);
-        assert_eq!(how_long(now_ms, 3, (2, 3600)), Kept::Until(now_ms + 3_600_000));
-        assert_eq!(how_long(now_ms - 3_600_001, 3, (2, 3600)), Kept::Next);
-        assert_eq!(how_long(u64::MAX, 9, (1, u64::MAX)), Kept::Until(u64::MAX));
-    }
 
     #[test]
     fn a_slow_command_is_one_line() {

@@ -14,6 +14,7 @@ mod curve;
 mod data;
 mod gather;
 mod serve;
+mod snapshots;
 mod sort;
 mod tables;
 mod text;

@@ -88,11 +88,12 @@ fn full() -> PageData {
             shared_bytes: u64::MAX,
             is_pinned: n % 3 == 0,
             kept: Kept::Until(NOW_MS),
-            is_followed_by_log: true,
+            restores: Restores::AnyTo(u64::MAX),
         })
         .collect();
     data.snapshots.count = 1000;
     data.snapshots.log_from_ms = Some(NOW_MS - 900_000);
+    data.snapshots.whole = vec![(NOW_MS - 900_000, NOW_MS); SNAPSHOTS_MAX];
     let collection = CollectionRow {
         name: name.clone(),
         kind: "BCUST",
@@ -276,30 +277,32 @@ fn checkpoints_are_marked_and_told() {
             outcome: Outcome::Failed,
         },
     ];
-    let row = |id, age_s: u64, kept, is_followed_by_log| SnapshotRow {
+    let row = |id, age_s: u64, kept, restores| SnapshotRow {
         id,
         lsn: id * 1000,
         wall_ms: NOW_MS - age_s * 1000,
         new_bytes: 2048,
         shared_bytes: 4096,
         kept,
-        is_followed_by_log,
+        restores,
         ..SnapshotRow::default()
     };
     data.snapshots.kept = vec![
-        row(5, 7200, Kept::Until(NOW_MS + 5000), false),
-        row(77, 60, Kept::Newest(2), true),
+        row(5, 7200, Kept::Until(NOW_MS + 5000), Restores::Instant),
+        row(77, 60, Kept::Newest(2), Restores::AnySince),
     ];
     data.snapshots.kept[0].is_pinned = true;
     data.snapshots.count = 2;
     data.snapshots.log_from_ms = Some(NOW_MS - 60_000);
+    data.snapshots.whole = vec![(NOW_MS - 60_000, NOW_MS), (NOW_MS - 7_200_000, NOW_MS - 3_600_000)];
     let page = render(&data);
     for expected in [
         "<path class=\"mark\" d=\"M719 0v100\"></path><path class=\"mark failed\" d=\"M720 0v100\">",
         ", checkpoint 77, a checkpoint failed</title>",
         "CHECKPOINT RESTORE TO 2025-11-25T07:59:00Z",
         "<path class=\"dot a\" d=\"M991 30h0\"></path><path class=\"dot b\" d=\"M0 14h0\">",
-        "<path class=\"log\" d=\"M991 50H1000\">",
+        "<path class=\"log\" d=\"M991 50H1000\"></path><path class=\"log\" d=\"M0 50H500\">",
+        "and at others that the log still has",
         "<td>2.00 KiB</td><td>4.00 KiB</td><td class=\"text\">pinned</td><td class=\"text\">this instant</td>",
         "<td class=\"text\">at least until 2 more are taken</td><td class=\"text\">any moment since</td>",
         "1 min 0 s ago",

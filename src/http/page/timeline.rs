@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::data::{Kept, PageData, SnapshotRow, Snapshots};
+use super::data::{Kept, PageData, Restores, SnapshotRow, Snapshots};
 use super::text::{bytes, count, machine_moment, moment, span};
 
 const WIDTH: u64 = 1000;
@@ -42,7 +42,9 @@ fn restorable(snapshots: &Snapshots) -> Markup {
                 Some(from_ms) => {
                     "Any moment from " time datetime=(machine_moment(from_ms)) { (moment(from_ms)) }
                     " to now can be restored: " code { "CHECKPOINT RESTORE TO " (machine_moment(from_ms)) }
-                    ". What is older comes back as it was at a checkpoint's instant: " code { "CHECKPOINT RESTORE id" } "."
+                    ". What is older comes back as it was at a checkpoint's instant: " code { "CHECKPOINT RESTORE id" }
+                    @if snapshots.whole.len() > 1 { ", and at others that the log still has: " code { "CHECKPOINT RESTORE TO …" } }
+                    "."
                 }
                 None if snapshots.kept.is_empty() => "No checkpoint has been taken yet.",
                 None => {
@@ -57,7 +59,7 @@ fn drawing(data: &PageData) -> Markup {
     let snapshots = &data.snapshots;
     let times = snapshots.kept.iter().map(|row| row.wall_ms);
     let from_ms = times
-        .chain(snapshots.log_from_ms)
+        .chain(snapshots.whole.iter().map(|(from_ms, _)| *from_ms))
         .min()
         .unwrap_or(data.now_ms)
         .min(data.now_ms);
@@ -85,12 +87,12 @@ fn drawing(data: &PageData) -> Markup {
             figcaption {
                 span.key.a { "checkpoint" }
                 span.key.b { "pinned" }
-                @if snapshots.log_from_ms.is_some() { span.key.log { "the log has every change" } }
+                @if !snapshots.whole.is_empty() { span.key.log { "the log has every change" } }
             }
             svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) preserveAspectRatio="none" role="img" aria-label=(label) {
                 path.grid d=(format!("M0 {ROW_Y}h{WIDTH}")) {}
-                @if let Some(log_ms) = snapshots.log_from_ms {
-                    path.log d=(format!("M{} {LOG_Y}H{WIDTH}", x_of(log_ms))) {}
+                @for (from_ms, to_ms) in &snapshots.whole {
+                    path.log d=(format!("M{} {LOG_Y}H{}", x_of(*from_ms), x_of(*to_ms))) {}
                 }
                 path.dot.a d=(dots(false, ROW_Y)) {}
                 path.dot.b d=(dots(true, PINNED_Y)) {}
@@ -133,8 +135,16 @@ fn row_of(row: &SnapshotRow, data: &PageData) -> Markup {
             td { (bytes(row.new_bytes)) }
             td { (bytes(row.shared_bytes)) }
             td.text { (kept(row)) }
-            td.text { @if row.is_followed_by_log { "any moment since" } @else { "this instant" } }
+            td.text { (restores(row.restores)) }
         }
+    }
+}
+
+fn restores(what: Restores) -> String {
+    match what {
+        Restores::Instant => "this instant".to_owned(),
+        Restores::AnyTo(lsn) => format!("any moment to LSN {}", count(lsn)),
+        Restores::AnySince => "any moment since".to_owned(),
     }
 }
 

@@ -6,6 +6,7 @@ mod failure;
 mod feed;
 mod mutated;
 mod normal;
+mod runs;
 mod straying;
 mod trim;
 mod walk;
