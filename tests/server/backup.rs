@@ -486,6 +486,101 @@ fn who_may_take_one_and_of_which_directory() {
     fails(&["backup", "--from", "redis://127.0.0.1:1", "--to", &to], "connecting");
 }
 
+/// What is in a folder and below it: paths, and the length of each file.
+fn tree(dir: &Path) -> BTreeMap<PathBuf, u64> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).expect("list") {
+        let path = entry.expect("an entry").path();
+        let metadata = std::fs::symlink_metadata(&path).expect("metadata");
+        if metadata.is_dir() {
+            found.extend(tree(&path));
+        }
+        found.insert(path, metadata.len());
+    }
+    found
+}
+
+#[test]
+fn only_what_a_backup_has_left_is_removed() {
+    let mut other = filled(&[]);
+    other.kill9();
+    let victim = other.data_dir();
+    let server = Server::lokikv(&SETTINGS);
+    server.connect().call(&["SET", "n", "1"]);
+    let place = Place::new();
+    place.take(&server, &[]);
+    let at = |name: &str| Path::new(&place.path()).join(name);
+    // A link to a data directory, one that was moved or restored to there, and something of somebody.
+    let (linked, moved, made) = (
+        at("backup-20200101T000000Z"),
+        at("backup-20200102T000000Z"),
+        at("backup-20200103T000000Z"),
+    );
+    std::os::unix::fs::symlink(&victim, &linked).expect("a link");
+    copy_all(&victim, &moved);
+    std::fs::create_dir_all(made.join("wal")).expect("a folder");
+    std::fs::write(made.join("wal/letter"), "mine").expect("a letter");
+    let before = [&victim, &moved, &made].map(|dir| tree(dir));
+    let told = place.take(&server, &["--keep", "1"]);
+    assert_eq!([&victim, &moved, &made].map(|dir| tree(dir)), before, "{told}");
+    for dir in [&linked, &moved, &made] {
+        let note = format!(
+            "{}: it has a backup's name and is none: it is left alone",
+            dir.display()
+        );
+        assert!(told.contains(&note), "{told}");
+    }
+    let list = succeeds(&["backup", "--list", &place.path()]);
+    assert_eq!(
+        list.lines().filter(|line| line.starts_with("foreign")).count(),
+        3,
+        "{list}"
+    );
+    assert_eq!(place.list().len(), 1, "{list}");
+    other.restart();
+    assert_eq!(other.connect().call(&["DBSIZE"]), Value::Int(750));
+    // A backup that a server was started on has more in it than a backup.
+    let old = place.dirs().remove(0);
+    std::fs::write(old.join("wal/wal-00000000000000099999.log"), "more").expect("write");
+    let told = place.take(&server, &["--keep", "1"]);
+    assert!(
+        told.contains("an old backup cannot be removed")
+            && told.contains("wal-00000000000000099999.log")
+            && old.exists(),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_not_written_through() {
+    let server = Server::lokikv(&SETTINGS);
+    let place = Place::new();
+    let victim = place.home.path().join("victim");
+    std::fs::write(&victim, "mine").expect("write");
+    std::fs::create_dir(place.path()).expect("a folder");
+    std::os::unix::fs::symlink(&victim, Path::new(&place.path()).join("LOCK")).expect("a link");
+    fails(
+        &["backup", "--from", &url(&server), "--to", &place.path()],
+        "LOCK in it is a symbolic link",
+    );
+    assert_eq!(std::fs::read_to_string(&victim).expect("read"), "mine");
+}
+
+#[test]
+fn backups_of_other_servers_are_neither_counted_nor_removed() {
+    let servers = [1, 2].map(|_| Server::lokikv(&SETTINGS));
+    let place = Place::new();
+    for server in &servers {
+        server.connect().call(&["SET", "n", "1"]);
+        place.take(server, &[]);
+    }
+    let dirs = place.dirs();
+    place.take(&servers[1], &["--keep", "1"]);
+    assert!(dirs[0].exists() && !dirs[1].exists());
+    let told = place.take(&servers[0], &["--keep", "2"]);
+    assert!(!told.contains("removed: ") && place.list().len() == 3, "{told}");
+}
+
 #[test]
 fn without_a_log_a_backup_is_a_checkpoint_taken_for_it() {
     let server = filled(&["wal.enabled=false"]);

@@ -61,6 +61,9 @@ fn show(place: &Place, report: &mut Report<'_>) -> io::Result<()> {
     for dir in &place.unfinished {
         report.show("unfinished", fields!["path" => dir.display().to_string().as_str()])?;
     }
+    for dir in &place.foreign {
+        report.show("foreign", fields!["path" => dir.display().to_string().as_str()])?;
+    }
     Ok(())
 }
 
@@ -76,6 +79,9 @@ pub fn verify(dir: &Path) -> u8 {
     }
     for dir in &place.unfinished {
         println!("note: {}: a backup is being taken, or was cut short", dir.display());
+    }
+    for dir in &place.foreign {
+        println!("note: {}: it has a backup's name and is none", dir.display());
     }
     for backup in &place.whole {
         match verify_one(&RealDisk, backup) {

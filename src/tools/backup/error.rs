@@ -27,6 +27,8 @@ pub enum BackupError {
     Version(PathBuf, u32),
     /// There is no whole backup there.
     NoBackup(PathBuf),
+    /// It is not known to be a backup, or what is left of one, for the reason told; so it is not removed.
+    Foreign(PathBuf, String),
     /// The moment is in none of them.
     OutOfReach(String),
     /// What the server keeps does not make up a moment that could be restored.
@@ -72,6 +74,7 @@ impl fmt::Display for BackupError {
                 write!(out, "{}: version {version} is not known here", path.display())
             }
             Self::NoBackup(dir) => write!(out, "{}: there is no whole backup in it", dir.display()),
+            Self::Foreign(dir, why) => write!(out, "{}: it is left alone: {why}", dir.display()),
             Self::OutOfReach(why) | Self::NothingToRestore(why) => out.write_str(why),
             Self::OtherDataSet { control, server, found } => write!(
                 out,

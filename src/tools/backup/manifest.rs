@@ -17,7 +17,7 @@ use crate::wal::Lsn;
 
 /// Its name.
 pub const MANIFEST: &str = "backup.lkb";
-/// Its name until it is whole.
+/// Its name until it is whole: it is there, empty, before anything else of a backup.
 pub const TEMPORARY: &str = "backup.lkb.tmp";
 /// The folder of checkpoints in a backup, as in a data directory.
 pub const CHECKPOINTS: &str = "checkpoint";
@@ -157,14 +157,15 @@ impl Manifest {
         Self::decode(&path, &bytes).map(Some)
     }
 
-    /// Makes a backup of `dir`, in which all files are durable.
+    /// Makes a backup of `dir`, in which all files are durable, and [`TEMPORARY`] is there, empty.
     ///
     /// # Errors
     /// When the disk refuses; after the rename it may be one.
     pub fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), BackupError> {
         let temporary = dir.join(TEMPORARY);
         let path = dir.join(MANIFEST);
-        let mut file = disk.create(&temporary).map_err(FileError::at("create", &temporary))?;
+        let opened = disk.open_append(&temporary);
+        let mut file = opened.map_err(FileError::at("open", &temporary))?;
         file.write_all(&self.encode()?)
             .map_err(FileError::at("write", &temporary))?;
         file.sync_data().map_err(FileError::at("sync", &temporary))?;

@@ -6,8 +6,8 @@
 //! do that.
 //!
 //! **Invariants**
-//! - The manifest is written last, when all that it names is durable and has been read back; a folder without one is no
-//!   backup. It goes first when a backup is removed.
+//! - The manifest gets its name last, when all that it names is durable and has been read back; a folder without one is no
+//!   backup. It loses it first when a backup is removed. Under its other name it is there before and after.
 //! - Nothing of a backup is used before all of it was compared with its manifest.
 
 mod check;
@@ -15,6 +15,7 @@ mod cli;
 mod digest;
 mod error;
 mod manifest;
+mod remove;
 mod source;
 mod store;
 mod take;

@@ -1,17 +1,18 @@
-//! A directory of backups: which there are, which has a moment, and how old ones go.
+//! A directory of backups: which there are, and which has a moment.
 //!
 //! **Invariants**
 //! - Only folders of the names that backups have are touched.
-//! - A folder is removed by its manifest first: what is left of it is no backup.
+//! - What is made for a backup has its mark first, durably: what is left of it is known as such.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::BackupError;
 use super::manifest::{CHECKPOINTS, LOG, MANIFEST, Manifest, TEMPORARY};
+use super::remove::{is_left_over, remove};
 use crate::recovery::{Until, moment};
 use crate::storage::fault_point::fault_point;
-use crate::storage::{DirLock, Disk, FileError, LOCK_FILE, lock_dir};
+use crate::storage::{DirLock, Disk, FileError, lock_dir};
 use crate::time;
 
 const PREFIX: &str = "backup-";
@@ -55,8 +56,10 @@ fn is_name(name: &str) -> bool {
 pub struct Place {
     /// Whole backups, oldest first.
     pub whole: Vec<Backup>,
-    /// Folders without a manifest: a backup is being taken, or was cut short.
+    /// Folders in which a backup is being taken, or was cut short.
     pub unfinished: Vec<PathBuf>,
+    /// Other folders that have a backup's name, and no manifest.
+    pub foreign: Vec<PathBuf>,
     /// Those whose manifest cannot be used, and why.
     pub damaged: Vec<(PathBuf, BackupError)>,
 }
@@ -75,7 +78,7 @@ impl Place {
             .exists(&dir.join(MANIFEST))
             .map_err(FileError::at("look for", dir))?
         {
-            place.add(disk, dir.to_owned());
+            place.add(disk, dir.to_owned())?;
             return Ok(Some(place));
         }
         let mut is_one = false;
@@ -83,7 +86,7 @@ impl Place {
             let path = dir.join(&name);
             if name.to_str().is_some_and(is_name) && path.is_dir() {
                 is_one = true;
-                place.add(disk, path);
+                place.add(disk, path)?;
             }
         }
         let age = |backup: &Backup| (backup.manifest.taken_ms, backup.dir.clone());
@@ -91,12 +94,14 @@ impl Place {
         Ok(is_one.then_some(place))
     }
 
-    fn add(&mut self, disk: &dyn Disk, dir: PathBuf) {
+    fn add(&mut self, disk: &dyn Disk, dir: PathBuf) -> Result<(), BackupError> {
         match Manifest::read(disk, &dir) {
             Ok(Some(manifest)) => self.whole.push(Backup { dir, manifest }),
-            Ok(None) => self.unfinished.push(dir),
+            Ok(None) if is_left_over(disk, &dir)? => self.unfinished.push(dir),
+            Ok(None) => self.foreign.push(dir),
             Err(error) => self.damaged.push((dir, error)),
         }
+        Ok(())
     }
 
     /// The newest backup that has that moment; without one the newest of all.
@@ -185,42 +190,33 @@ impl Store {
             number = number.saturating_add(1);
             dir = self.dir.join(format!("{stem}-{number}"));
         }
-        for folder in [CHECKPOINTS, LOG].map(|name| dir.join(name)) {
-            let created = self.disk.create_dir_all(&folder);
-            created.map_err(FileError::at("create", &folder))?;
-        }
+        self.make(&dir).inspect_err(|_| {
+            // The next one removes what stays of it.
+            let _ = self.remove(&dir);
+        })?;
         fault_point("backup.begun");
         Ok(dir)
+    }
+
+    fn make(&self, dir: &Path) -> Result<(), FileError> {
+        let disk = self.disk.as_ref();
+        disk.create_dir_all(dir).map_err(FileError::at("create", dir))?;
+        let mark = dir.join(TEMPORARY);
+        let made = disk.create(&mark).and_then(|mut file| file.sync_data());
+        made.map_err(FileError::at("create", &mark))?;
+        disk.sync_dir(dir).map_err(FileError::at("sync", dir))?;
+        for folder in [CHECKPOINTS, LOG].map(|name| dir.join(name)) {
+            disk.create_dir_all(&folder).map_err(FileError::at("create", &folder))?;
+        }
+        Ok(())
     }
 
     /// Removes a backup, or what is left of one.
     ///
     /// # Errors
-    /// When the disk refuses, or there is something else in it. It is no backup any more then.
+    /// As [`remove`] has them.
     pub fn remove(&self, dir: &Path) -> Result<(), BackupError> {
-        let disk = self.disk.as_ref();
-        for name in [MANIFEST, TEMPORARY, LOCK_FILE] {
-            let path = dir.join(name);
-            if disk.exists(&path).map_err(FileError::at("look for", &path))? {
-                disk.remove(&path).map_err(FileError::at("remove", &path))?;
-            }
-        }
-        disk.sync_dir(dir).map_err(FileError::at("sync", dir))?;
-        fault_point("backup.manifest_removed");
-        for folder in [CHECKPOINTS, LOG].map(|name| dir.join(name)) {
-            if !disk.exists(&folder).map_err(FileError::at("look for", &folder))? {
-                continue;
-            }
-            for name in disk.list(&folder).map_err(FileError::at("list", &folder))? {
-                let path = folder.join(name);
-                disk.remove(&path).map_err(FileError::at("remove", &path))?;
-            }
-            fault_point("backup.files_removed");
-            disk.remove_dir(&folder).map_err(FileError::at("remove", &folder))?;
-        }
-        disk.remove_dir(dir).map_err(FileError::at("remove", dir))?;
-        disk.sync_dir(&self.dir).map_err(FileError::at("sync", &self.dir))?;
-        Ok(())
+        remove(self.disk.as_ref(), &self.dir, dir)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::wal::{LogNote, Lsn};
 /// How it is taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How many backups stay, this one included; `None`: all.
+    /// How many backups of the same data set stay, this one included; `None`: all.
     pub keep: Option<u64>,
     /// Whether files of the server may get a second name instead of being copied.
     pub may_link: bool,
@@ -62,16 +62,19 @@ pub fn take(
     for (_, error) in &there.damaged {
         (watcher.note)(&error.to_string());
     }
+    for dir in &there.foreign {
+        let dir = dir.display();
+        (watcher.note)(&format!("{dir}: it has a backup's name and is none: it is left alone"));
+    }
     for dir in &there.unfinished {
         if let Err(error) = store.remove(dir) {
             (watcher.note)(&format!("what is left of a backup cannot be removed: {error}"));
         }
     }
     let contents = source.contents(disk.as_ref())?;
-    let last = there
-        .whole
-        .iter()
-        .rfind(|backup| backup.manifest.data_set == source.data_set);
+    // Others are of other servers.
+    there.whole.retain(|backup| backup.manifest.data_set == source.data_set);
+    let last = there.whole.last();
     let dir = store.begin(source.wall_ms)?;
     let mut taking = Taking {
         disk: disk.as_ref(),
