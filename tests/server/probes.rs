@@ -387,3 +387,27 @@ fn the_page_over_tls() {
     );
     drop(silent);
 }
+
+#[test]
+fn a_probe_comes_between_those_who_ask_for_figures() {
+    const ATTEMPTS: usize = 5;
+    let shown = without_log();
+    let mut conn = shown.server.connect();
+    for n in 0..400 {
+        assert_eq!(conn.call(&["COLLECTION", "CREATE", &format!("c{n}")]), Value::ok());
+    }
+    let mut other = raw_from(2, shown.port);
+    let mut comes_between = || {
+        let mut asking: Vec<TcpStream> = (0..40).map(|_| shown.raw()).collect();
+        for stream in &mut asking {
+            stream
+                .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                .expect("sent");
+        }
+        assert!(is_served(&mut other));
+        let waits = |stream: &TcpStream| stream.set_nonblocking(true).is_ok() && stream.peek(&mut [0]).is_err();
+        asking.iter().any(waits)
+    };
+    // A thread that has all of them answered before it looks at anybody else does so each time.
+    assert!((0..ATTEMPTS).any(|_| comes_between()));
+}
