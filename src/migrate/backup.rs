@@ -15,13 +15,13 @@ use super::Outcome;
 use super::live::LiveError;
 use super::live::interrupt::Stop;
 use super::live::link::{Conn, Endpoint, Link, Trouble};
-use crate::config::cli::{EXIT_FAILURE, EXIT_OK};
+use crate::config::cli::{EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
 use crate::config::migrate_args::BackupArgs;
 use crate::config::schema::Storage;
 use crate::config::server_url::ServerUrl;
 use crate::storage::{Disk, RealDisk};
-use crate::tools::Progress;
 use crate::tools::backup::{self, Options, Source, Store, Taken, Watcher};
+use crate::tools::{Output, Progress};
 use crate::wal::Lsn;
 
 /// How long a hold lasts unless it is renewed.
@@ -36,11 +36,12 @@ pub fn run_backup(args: &BackupArgs) -> u8 {
     match (&args.list, &args.verify, &args.from, &args.to) {
         (Some(dir), ..) => backup::list(dir, args.json),
         (_, Some(dir), ..) => backup::verify(dir),
+        (_, _, Some(from), _) if from.database.is_some() => {
+            eprintln!("lokikv: --from {from}: a backup is of the whole server, not of one database");
+            EXIT_USAGE
+        }
         (_, _, Some(from), Some(to)) => match take(args, from, to.clone()) {
-            Ok(taken) => {
-                tell(&taken);
-                EXIT_OK
-            }
+            Ok(taken) => tell(&taken),
             Err(why) => {
                 eprintln!("lokikv: {why}");
                 EXIT_FAILURE
@@ -51,17 +52,21 @@ pub fn run_backup(args: &BackupArgs) -> u8 {
     }
 }
 
-fn tell(Taken { backup, removed }: &Taken) {
+fn tell(Taken { backup, removed }: &Taken) -> u8 {
     let manifest = &backup.manifest;
-    println!(
+    let mut out = Output::default();
+    out.line(format_args!(
         "{}: {}; {} files, {} bytes, {} of them new",
         backup.dir.display(),
         manifest.reach(),
         manifest.files.len(),
         manifest.bytes(),
         manifest.new_bytes
-    );
-    removed.iter().for_each(|name| println!("removed: {name}"));
+    ));
+    for name in removed {
+        out.line(format_args!("removed: {name}"));
+    }
+    out.finish(EXIT_OK)
 }
 
 fn take(args: &BackupArgs, from: &ServerUrl, to: PathBuf) -> Outcome<Taken> {

@@ -4,11 +4,11 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Progress;
 use super::error::ToolError;
 use super::inspect::{self, Options};
 use super::repair::{self, Plan};
 use super::report::Report;
+use super::{Output, Progress};
 use crate::config::cli::{
     EXIT_FAILURE, EXIT_NEEDS_CONSENT, EXIT_OK, EXIT_REPAIRABLE, InspectArgs, RepairArgs, VerifyArgs,
 };
@@ -57,13 +57,14 @@ pub fn verify(args: &VerifyArgs) -> u8 {
     };
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let progress = Progress::new();
+    let mut out = Output::default();
     let faults = verify::verify(&disk, &storage(args).folders(), &mut |finding| match finding {
-        Finding::Good(what) => progress.suspend(|| println!("ok: {what}")),
-        Finding::Note(what) => progress.suspend(|| println!("note: {what}")),
+        Finding::Good(what) => progress.suspend(|| out.line(format_args!("ok: {what}"))),
+        Finding::Note(what) => progress.suspend(|| out.line(format_args!("note: {what}"))),
         Finding::Fault(what) => progress.suspend(|| eprintln!("lokikv: {what}")),
         Finding::Read { what, done, total } => progress.show(what, done, total),
     });
-    if faults == 0 { EXIT_OK } else { EXIT_FAILURE }
+    out.finish(if faults == 0 { EXIT_OK } else { EXIT_FAILURE })
 }
 
 /// Shows what is at some paths.
@@ -87,13 +88,14 @@ pub fn inspect(args: &InspectArgs) -> u8 {
 
 /// Says what it takes to make a directory startable, and does it when told to.
 pub fn repair(args: &RepairArgs) -> u8 {
-    match try_repair(args) {
-        Ok(code) => code,
+    let mut out = Output::default();
+    match try_repair(args, &mut out) {
+        Ok(code) => out.finish(code),
         Err(why) => fail(&why.to_string()),
     }
 }
 
-fn try_repair(args: &RepairArgs) -> Result<u8, ToolError> {
+fn try_repair(args: &RepairArgs, out: &mut Output) -> Result<u8, ToolError> {
     let dir = &args.dirs.dir;
     let _locks = lock(&storage(&args.dirs))?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -103,32 +105,32 @@ fn try_repair(args: &RepairArgs) -> Result<u8, ToolError> {
     })?;
     drop(progress);
     if plan.steps.is_empty() {
-        println!("nothing to repair");
+        out.line("nothing to repair");
         return Ok(EXIT_OK);
     }
     if plan.loses() && !args.accept_loss {
-        tell(&plan);
+        tell(&plan, out);
         eprintln!(
             "lokikv: what is marked LOSS was acknowledged and would be lost: nothing was changed; to go on, use --yes --accept-loss"
         );
         return Ok(EXIT_NEEDS_CONSENT);
     }
     if !args.yes {
-        tell(&plan);
+        tell(&plan, out);
         eprintln!("lokikv: nothing was changed; to carry this out, use --yes");
         return Ok(EXIT_REPAIRABLE);
     }
     let quarantine = repair::carry_out(&disk, &plan, Path::new(dir), unix_ms(), &mut |step| {
-        println!("done: {}", step.text);
+        out.line(format_args!("done: {}", step.text));
     })?;
-    println!("what was dropped is in {}", quarantine.display());
+    out.line(format_args!("what was dropped is in {}", quarantine.display()));
     Ok(EXIT_OK)
 }
 
-fn tell(plan: &Plan) {
+fn tell(plan: &Plan, out: &mut Output) {
     for step in &plan.steps {
         let mark = if step.loses { "LOSS: " } else { "" };
-        println!("{mark}would {}", step.text);
+        out.line(format_args!("{mark}would {}", step.text));
     }
 }
 

@@ -11,10 +11,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Progress;
 use super::backup::{Place, check};
 use super::cli::{fail, lock_any};
 use super::error::ToolError;
+use super::{Output, Progress};
 use crate::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer, Origin};
 use crate::config::cli::{EXIT_OK, EXIT_USAGE, RestoreArgs};
 use crate::config::core_count;
@@ -72,7 +72,9 @@ fn restore_backup(args: &RestoreArgs, place: Place, until: Option<Until>) -> u8 
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let progress = Progress::new();
     let restored = place
-        .choose(Path::new(&args.from), until)
+        .choose(Path::new(&args.from), until, &mut |text| {
+            eprintln!("lokikv: note: {text}")
+        })
         .map_err(ToolError::from)
         .and_then(|backup| {
             let (mut done, total) = (0, backup.manifest.bytes());
@@ -85,7 +87,7 @@ fn restore_backup(args: &RestoreArgs, place: Place, until: Option<Until>) -> u8 
                 data_dir: backup.dir.display().to_string(),
                 ..Storage::default()
             };
-            let until = until.unwrap_or(Until::Lsn(backup.manifest.lsn));
+            let until = backup.manifest.moment(until);
             restore_into(&disk, &from, Path::new(into), until, &mut |stage, done, total| {
                 progress.show(Stage::what(stage), done, total);
             })
@@ -138,9 +140,12 @@ fn tell(args: &RestoreArgs, outcome: Result<(Restored, Vec<PathBuf>), ToolError>
     match outcome {
         Ok((Restored { lsn, keys }, aside)) => {
             let place = args.into.as_ref().unwrap_or(&args.from);
-            println!("restored LSN {lsn} into {place}: {keys} keys");
-            aside.iter().for_each(|path| println!("set aside: {}", path.display()));
-            EXIT_OK
+            let mut out = Output::default();
+            out.line(format_args!("restored LSN {lsn} into {place}: {keys} keys"));
+            for path in &aside {
+                out.line(format_args!("set aside: {}", path.display()));
+            }
+            out.finish(EXIT_OK)
         }
         Err(why) => fail(&why.to_string()),
     }

@@ -322,7 +322,10 @@ fn the_next_backup_does_not_rely_on_damaged_files() {
     let told = place.take(&server, &["--keep", "1"]);
     assert!(told.contains("backup.lkb") && first.exists(), "{told}");
     let into = place.home.path().join("into").display().to_string();
-    fails(&["restore", "--from", &place.path(), "--into", &into], "backup.lkb");
+    let newest = PathBuf::from(told.split_once(": ").expect("a path").0);
+    flip(&newest.join("backup.lkb"), 50);
+    let why = newest.join("backup.lkb").display().to_string();
+    fails(&["restore", "--from", &place.path(), "--into", &into], &why);
 }
 
 fn begun(server: &Server, place: &Place) -> Child {
@@ -552,6 +555,95 @@ fn only_what_a_backup_has_left_is_removed() {
 }
 
 #[test]
+fn a_file_that_the_last_backup_lacks_is_told_and_copied_anew() {
+    let server = filled(&[]);
+    let place = Place::new();
+    place.take(&server, &["--copy"]);
+    let first = place.dirs().remove(0);
+    let pages = inodes(&first)
+        .into_keys()
+        .find(|name| name.contains("pages-"))
+        .expect("pages");
+    std::fs::remove_file(first.join(&pages)).expect("remove");
+    let told = place.take(&server, &["--copy"]);
+    assert!(
+        told.contains(&format!("{pages}: it is damaged: it is missing")),
+        "{told}"
+    );
+    succeeds(&["backup", "--verify", &place.dirs()[1].display().to_string()]);
+}
+
+#[test]
+fn an_older_damaged_backup_does_not_stop_a_restore() {
+    let server = Server::lokikv(&SETTINGS);
+    let place = Place::new();
+    for n in ["1", "2"] {
+        server.connect().call(&["SET", "n", n]);
+        place.take(&server, &[]);
+    }
+    flip(&place.dirs()[0].join("backup.lkb"), 50);
+    assert_eq!(restored(&place.path(), None, number), 2);
+    let into = place.home.path().join("into").display().to_string();
+    let told = succeeds(&["restore", "--from", &place.path(), "--into", &into]);
+    assert!(told.contains("note: ") && told.contains("backup.lkb"), "{told}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_words() {
+    let server = Server::lokikv(&SETTINGS);
+    let place = Place::new();
+    let (from, to) = (url(&server), place.path());
+    let of_database = format!("{from}/5");
+    fails(
+        &["backup", "--from", &of_database, "--to", &to],
+        "a backup is of the whole server, not of one database",
+    );
+    fails(
+        &["backup", "--from", &from, "--to", &to, "--data-dir", "/nowhere"],
+        "/nowhere/checkpoint/control.lkc: there is no such file",
+    );
+}
+
+#[test]
+fn standard_output_that_is_full_or_closed_ends_nothing() {
+    let server = Server::lokikv(&SETTINGS);
+    server.connect().call(&["SET", "n", "1"]);
+    let place = Place::new();
+    place.take(&server, &[]);
+    let (from, backups) = (url(&server), place.path());
+    let run = |flags: &[&str], out: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
+        let output = command.args(flags).stdout(out).output().expect("run lokikv");
+        (output.status.code(), said(&output))
+    };
+    for round in 0..2 {
+        let into = place.home.path().join(format!("into{round}")).display().to_string();
+        for flags in [
+            &["backup", "--verify", &backups][..],
+            &["backup", "--list", &backups],
+            &["backup", "--from", &from, "--to", &backups],
+            &["restore", "--from", &backups, "--into", &into],
+            &["verify", &into],
+        ] {
+            if round == 0 {
+                let full = std::fs::File::options().write(true).open("/dev/full");
+                let (code, told) = run(flags, full.expect("/dev/full").into());
+                assert!(
+                    code == Some(1) && told.contains("cannot write: "),
+                    "{flags:?}: {code:?} {told}"
+                );
+            } else {
+                let (reader, writer) = std::io::pipe().expect("a pipe");
+                drop(reader);
+                assert_eq!(run(flags, writer.into()), (Some(0), String::new()), "{flags:?}");
+            }
+        }
+        assert!(Path::new(&into).is_dir());
+    }
+    assert_eq!(place.list().len(), 3);
+}
+
+#[test]
 fn a_lock_that_is_a_link_is_not_written_through() {
     let server = Server::lokikv(&SETTINGS);
     let place = Place::new();
@@ -585,10 +677,39 @@ fn backups_of_other_servers_are_neither_counted_nor_removed() {
 fn without_a_log_a_backup_is_a_checkpoint_taken_for_it() {
     let server = filled(&["wal.enabled=false"]);
     server.connect().call(&["SET", "n", "3"]);
+    server.connect().call(&["CHECKPOINT"]);
+    std::thread::sleep(Duration::from_millis(5));
+    server.connect().call(&["SET", "n", "4"]);
     let place = Place::new();
     place.take(&server, &[]);
     succeeds(&["backup", "--verify", &place.path()]);
-    assert_eq!(restored(&place.path(), None, number), 3);
+    let backups = place.path();
+    assert_eq!(restored(&backups, None, number), 4);
+    // A checkpoint's own time is a moment of it, as `--verify` shows it, and no other is.
+    let told = succeeds(&["backup", "--verify", &backups]);
+    let times: Vec<&str> = told
+        .split(['(', ')'])
+        .filter(|part| moment_ms(part).is_some())
+        .collect();
+    let [.., before, last] = times[..] else {
+        panic!("{told}");
+    };
+    assert_eq!(restored(&backups, Some(before), number), 3);
+    assert_eq!(restored(&backups, Some(last), number), 4);
+    let between = (moment_ms(before).expect("a time") + 1).to_string();
+    let into = place.home.path().join("into").display().to_string();
+    fails(
+        &["restore", "--from", &backups, "--into", &into, "--to", &between],
+        "is in no backup",
+    );
+}
+
+/// The Unix milliseconds of a time, if it is one.
+fn moment_ms(text: &str) -> Option<u64> {
+    match lokikv::recovery::moment::parse(text) {
+        Some(lokikv::recovery::Until::Time(at_ms)) => Some(at_ms),
+        _ => None,
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub enum BackupError {
     OutOfReach(String),
     /// What the server keeps does not make up a moment that could be restored.
     NothingToRestore(String),
+    /// What is to be the server's folder of checkpoints has no control file, which would be here.
+    NoControl(PathBuf),
     /// The directory is not that of the server.
     OtherDataSet {
         /// The directory's control file.
@@ -76,6 +78,11 @@ impl fmt::Display for BackupError {
             Self::NoBackup(dir) => write!(out, "{}: there is no whole backup in it", dir.display()),
             Self::Foreign(dir, why) => write!(out, "{}: it is left alone: {why}", dir.display()),
             Self::OutOfReach(why) | Self::NothingToRestore(why) => out.write_str(why),
+            Self::NoControl(path) => write!(
+                out,
+                "{}: there is no such file: its folder is not that of the server's checkpoints, or is not seen from here",
+                path.display()
+            ),
             Self::OtherDataSet { control, server, found } => write!(
                 out,
                 "{} is of data set {found}, and the server has data set {server}: it is another server's directory",

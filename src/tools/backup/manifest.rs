@@ -144,6 +144,11 @@ impl Manifest {
             .all(|number| number <= NUMBER_MAX)
     }
 
+    /// Whether there is one in `dir`, or that cannot be told.
+    pub fn is_in(disk: &dyn Disk, dir: &Path) -> bool {
+        disk.exists(&dir.join(MANIFEST)).unwrap_or(true)
+    }
+
     /// That of the backup in `dir`; `None`: there is no whole backup.
     ///
     /// # Errors
@@ -212,7 +217,24 @@ impl Manifest {
             (Until::Lsn(lsn), Some((from, _))) if (from..=self.lsn).contains(&lsn) => true,
             (Until::Lsn(lsn), _) => self.checkpoints.iter().any(|snapshot| snapshot.lsn == lsn),
             (Until::Time(at_ms), Some((_, from_ms))) => (from_ms..=self.taken_ms).contains(&at_ms),
-            (Until::Time(_), None) => false,
+            (Until::Time(at_ms), None) => self.checkpoint_of(at_ms).is_some(),
+        }
+    }
+
+    /// The newest checkpoint of exactly that time.
+    fn checkpoint_of(&self, at_ms: u64) -> Option<&Snapshot> {
+        self.checkpoints.iter().rfind(|snapshot| snapshot.wall_ms == at_ms)
+    }
+
+    /// A moment that it has, as it is to be restored; `None`: its last one. Without a log a time is that of a checkpoint.
+    pub fn moment(&self, until: Option<Until>) -> Until {
+        match until {
+            None => Until::Lsn(self.lsn),
+            Some(Until::Time(at_ms)) if self.from().is_none() => {
+                let snapshot = self.checkpoint_of(at_ms);
+                snapshot.map_or(Until::Time(at_ms), |snapshot| Until::Lsn(snapshot.lsn))
+            }
+            Some(until) => until,
         }
     }
 
@@ -320,6 +342,11 @@ mod tests {
         assert_eq!(found, [false, false, true, true, false]);
         manifest.log = None;
         assert!(manifest.has(lsn(80)) && !manifest.has(lsn(81)) && !manifest.has(Until::Time(600)));
+        // Without a log its times are those of the checkpoints.
+        let found = [100, 101, 500, 800, 900].map(|ms| manifest.has(Until::Time(ms)));
+        assert_eq!(found, [true, false, true, true, false]);
+        assert_eq!(manifest.moment(Some(Until::Time(500))), lsn(50));
+        assert_eq!(manifest.moment(None), lsn(90));
         manifest.log = Some(LogPart {
             first: Lsn::FIRST,
             first_ms: 50,

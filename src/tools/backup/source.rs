@@ -96,8 +96,7 @@ impl Source {
         let dir = &self.checkpoints;
         let path = Control::path(dir);
         let control = Control::read(disk, dir)?;
-        let control =
-            control.ok_or_else(|| FileError::at("open", &path)(std::io::Error::from(std::io::ErrorKind::NotFound)))?;
+        let control = control.ok_or_else(|| BackupError::NoControl(path.clone()))?;
         let found = format!("{:032x}", control.data_set);
         if found != self.data_set {
             return Err(BackupError::OtherDataSet {

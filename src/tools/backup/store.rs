@@ -4,6 +4,7 @@
 //! - Only folders of the names that backups have are touched.
 //! - What is made for a backup has its mark first, durably: what is left of it is known as such.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +32,14 @@ impl Backup {
     pub fn name(&self) -> String {
         name_of(&self.dir)
     }
+}
+
+/// When it was taken, as its name tells: that of two of a second with the greater number is the newer.
+fn age_by_name(dir: &Path) -> (String, u32) {
+    let name = name_of(dir);
+    let (stem, number) = name.split_at_checked(PREFIX.len() + 16).unwrap_or((&name, ""));
+    let number = number.strip_prefix('-').and_then(|text| text.parse().ok());
+    (stem.to_owned(), number.unwrap_or(0))
 }
 
 fn name_of(dir: &Path) -> String {
@@ -78,7 +87,7 @@ impl Place {
             .exists(&dir.join(MANIFEST))
             .map_err(FileError::at("look for", dir))?
         {
-            place.add(disk, dir.to_owned())?;
+            place.add(disk, dir.to_owned());
             return Ok(Some(place));
         }
         let mut is_one = false;
@@ -86,40 +95,49 @@ impl Place {
             let path = dir.join(&name);
             if name.to_str().is_some_and(is_name) && path.is_dir() {
                 is_one = true;
-                place.add(disk, path)?;
+                place.add(disk, path);
             }
         }
-        let age = |backup: &Backup| (backup.manifest.taken_ms, backup.dir.clone());
+        let age = |backup: &Backup| (backup.manifest.taken_ms, age_by_name(&backup.dir));
         place.whole.sort_by_key(age);
         Ok(is_one.then_some(place))
     }
 
-    fn add(&mut self, disk: &dyn Disk, dir: PathBuf) -> Result<(), BackupError> {
+    fn add(&mut self, disk: &dyn Disk, dir: PathBuf) {
         match Manifest::read(disk, &dir) {
             Ok(Some(manifest)) => self.whole.push(Backup { dir, manifest }),
-            Ok(None) if is_left_over(disk, &dir)? => self.unfinished.push(dir),
-            Ok(None) => self.foreign.push(dir),
-            Err(error) => self.damaged.push((dir, error)),
+            Err(error) if Manifest::is_in(disk, &dir) => self.damaged.push((dir, error)),
+            // There is none, or it went just now.
+            Ok(None) | Err(_) => match is_left_over(disk, &dir) {
+                Ok(true) => self.unfinished.push(dir),
+                Err(gone) if gone.error.kind() == ErrorKind::NotFound => {}
+                Ok(false) | Err(_) => self.foreign.push(dir),
+            },
         }
-        Ok(())
     }
 
-    /// The newest backup that has that moment; without one the newest of all.
+    /// The newest backup that has that moment; without one the newest of all. `note` is told of damaged ones that are
+    /// passed over.
     ///
     /// # Errors
-    /// When there is none, or one is damaged that might have it.
-    pub fn choose(mut self, dir: &Path, until: Option<Until>) -> Result<Backup, BackupError> {
-        // The newest of all may be the damaged one.
-        if until.is_none()
-            && let Some((_, error)) = self.damaged.pop()
-        {
-            return Err(error);
-        }
+    /// When there is none, or one is damaged that might have it: that is newer by its name, if no moment is given.
+    pub fn choose(
+        mut self,
+        dir: &Path,
+        until: Option<Until>,
+        note: &mut dyn FnMut(&str),
+    ) -> Result<Backup, BackupError> {
+        self.damaged.sort_by_key(|(dir, _)| age_by_name(dir));
         let found = self.whole.iter().rposition(|backup| match until {
             Some(until) => backup.manifest.has(until),
             None => true,
         });
-        if let Some(at) = found {
+        let newest = self.damaged.last().map(|(dir, _)| age_by_name(dir));
+        let is_sure = |found: &Backup| until.is_some() || newest.is_none_or(|newest| newest < age_by_name(&found.dir));
+        if let Some(at) = found
+            && self.whole.get(at).is_some_and(is_sure)
+        {
+            self.damaged.iter().for_each(|(_, error)| note(&error.to_string()));
             return Ok(self.whole.swap_remove(at));
         }
         if let Some((_, error)) = self.damaged.pop() {
@@ -223,6 +241,8 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::backup::Snapshot;
+    use crate::wal::Lsn;
 
     #[test]
     fn names_of_backups() {
@@ -236,6 +256,64 @@ mod tests {
             "backup-of-mine-000000",
         ] {
             assert!(!is_name(name), "{name}");
+        }
+    }
+
+    fn backup(name: &str) -> Backup {
+        let lsn = Lsn::new(5);
+        let manifest = Manifest {
+            format: Manifest::format(),
+            program: String::new(),
+            source: String::new(),
+            data_set: String::new(),
+            taken_ms: 500,
+            lsn,
+            checkpoints: vec![Snapshot {
+                id: 1,
+                lsn,
+                wall_ms: 500,
+            }],
+            log: None,
+            new_bytes: 0,
+            files: Vec::new(),
+        };
+        let dir = PathBuf::from(name);
+        Backup { dir, manifest }
+    }
+
+    #[test]
+    fn an_older_damaged_backup_hides_no_newer_one() {
+        let of_damage = |dir: &str| {
+            let dir = PathBuf::from(dir);
+            let error = BackupError::damaged(&dir.join(MANIFEST), "it is cut short");
+            (dir, error)
+        };
+        let (older, newest, last) = (
+            "backup-20261125T070000Z",
+            "backup-20261125T080000Z-2",
+            "backup-20261125T080000Z-10",
+        );
+        let choose = |damaged: &[&str], until| {
+            let place = Place {
+                whole: vec![backup(newest)],
+                damaged: damaged.iter().map(|dir| of_damage(dir)).collect(),
+                ..Place::default()
+            };
+            let mut notes = Vec::new();
+            let chosen = place.choose(Path::new("d"), until, &mut |text| notes.push(text.to_owned()));
+            (chosen.map(|backup| backup.name()), notes)
+        };
+        let (chosen, notes) = choose(&[older], None);
+        assert_eq!(chosen.unwrap(), newest);
+        assert!(notes.len() == 1 && notes[0].contains(older), "{notes:?}");
+        for damaged in [[older, last], [last, older]] {
+            let (chosen, notes) = choose(&damaged, None);
+            let why = chosen.unwrap_err().to_string();
+            assert!(why.contains(last) && notes.is_empty(), "{why} {notes:?}");
+            // A moment that is named is that of whichever has it.
+            let (chosen, notes) = choose(&damaged, Some(Until::Lsn(Lsn::new(5))));
+            assert!(chosen.unwrap() == newest && notes.len() == 2, "{notes:?}");
+            assert!(choose(&damaged, Some(Until::Lsn(Lsn::new(6)))).0.is_err());
         }
     }
 }

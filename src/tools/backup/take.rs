@@ -249,21 +249,29 @@ impl Taking<'_, '_> {
         }
         let to = place(self.dir, &part.path);
         if self.disk.link(&there, &to).is_err() {
+            if !self.disk.exists(&there).unwrap_or(true) {
+                self.tell_damage(&there, "it is missing");
+            }
             return Ok(None);
         }
         let (done, watcher) = (&mut self.done, &mut *self.watcher);
         match check::check_file(self.disk, self.dir, &file, &mut |bytes| tell(done, watcher, bytes)) {
             Ok(()) => Ok(Some(file)),
             Err(BackupError::Damaged(_, why)) => {
-                let there = there.display();
-                (self.watcher.note)(&format!(
-                    "{there}: it is damaged: {why}; the new backup has a copy of its own"
-                ));
+                self.tell_damage(&there, &why);
                 self.disk.remove(&to).map_err(FileError::at("remove", &to))?;
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Tells of damage of a file of the last backup.
+    fn tell_damage(&mut self, there: &Path, why: &str) {
+        let there = there.display();
+        (self.watcher.note)(&format!(
+            "{there}: it is damaged: {why}; the new backup has a copy of its own"
+        ));
     }
 
     fn copy(&mut self, part: &Part, to: &Path) -> Result<String, BackupError> {
