@@ -192,7 +192,8 @@ fn save_interval_s(text: &str) -> Result<i64, Refusal> {
     Ok(numbers.iter().step_by(2).copied().min().unwrap_or(0))
 }
 
-/// Any number of `class hard soft seconds`; classes that are not named stay as they are.
+/// Any number of `class hard soft seconds`, of which the last of a class holds; classes that are not named stay as they
+/// are.
 fn output_buffers(text: &str) -> Result<Changes, Refusal> {
     let words: Vec<&str> = if text.is_empty() {
         Vec::new()
@@ -202,7 +203,8 @@ fn output_buffers(text: &str) -> Result<Changes, Refusal> {
     if !words.len().is_multiple_of(4) {
         return Err(Refusal::LimitWords);
     }
-    let mut changes = Changes::new();
+    // Each change is checked at a cost: no more of them than there are keys.
+    let mut limits: [Option<[i64; 3]>; 3] = [None; 3];
     for limit in words.chunks(4) {
         let [class, hard, soft, seconds] = limit else { continue };
         let place = match class.to_ascii_lowercase().as_str() {
@@ -213,12 +215,19 @@ fn output_buffers(text: &str) -> Result<Changes, Refusal> {
         };
         let bytes = |text| size::parse(text).and_then(|bytes| i64::try_from(bytes).ok());
         let soft_s = strict_int(seconds).filter(|s| (0..=i64::from(i32::MAX)).contains(s));
-        let values = [bytes(hard), bytes(soft), soft_s];
-        for (key, value) in OUTPUT_BUFFER_KEYS.iter().skip(place * 3).zip(values) {
-            changes.push(((*key).to_owned(), Setting::Int(value.ok_or(Refusal::LimitValue)?)));
+        let (Some(hard), Some(soft), Some(soft_s)) = (bytes(hard), bytes(soft), soft_s) else {
+            return Err(Refusal::LimitValue);
+        };
+        if let Some(limit) = limits.get_mut(place) {
+            *limit = Some([hard, soft, soft_s]);
         }
     }
-    Ok(changes)
+    let named = OUTPUT_BUFFER_KEYS.chunks(3).zip(limits);
+    let changes = named.filter_map(|(keys, limit)| Some(keys.iter().zip(limit?)));
+    Ok(changes
+        .flatten()
+        .map(|(key, value)| ((*key).to_owned(), Setting::Int(value)))
+        .collect())
 }
 
 #[cfg(test)]
@@ -288,7 +297,7 @@ mod tests {
             ("stop-writes-on-bgsave-error", "no", "no"),
             (
                 "client-output-buffer-limit",
-                "REPLICA 1mb 1k 5 normal 7 0 0",
+                "REPLICA 2mb 1k 9 normal 7 0 0 REPLICA 1mb 1k 5",
                 "normal 7 0 0 slave 1048576 1000 5 pubsub 33554432 8388608 60",
             ),
             (

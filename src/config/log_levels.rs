@@ -84,10 +84,10 @@ impl FromStr for LogLevels {
                 return Err(NotLevels::Target(target.to_owned()));
             }
             targets.retain(|(known, _)| known != target);
+            if targets.len() == TARGETS_MAX {
+                return Err(NotLevels::TooMany);
+            }
             targets.push((target.to_owned(), level));
-        }
-        if targets.len() > TARGETS_MAX {
-            return Err(NotLevels::TooMany);
         }
         Ok(Self {
             all: all.unwrap_or(LogLevel::Notice),
@@ -157,5 +157,7 @@ mod tests {
         }
         let many: Vec<String> = (0..65).map(|n| format!("t{n}=debug")).collect();
         assert!(parsed(&many.join(",")).unwrap_err().contains("more than 64"));
+        assert!(parsed(&many[1..].join(",")).is_ok());
+        assert!(parsed(&[&many[1..], &many[1..]].concat().join(",")).is_ok());
     }
 }

@@ -6,6 +6,9 @@ use std::fmt;
 
 use crate::resp::double::parse_f64;
 
+/// More are refused: INFO shows each of them for every command.
+pub const PERCENTILES_MAX: usize = 64;
+
 /// Why text does not tell percentiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotPercentiles {
@@ -13,14 +16,22 @@ pub enum NotPercentiles {
     NoNumber,
     /// A number is out of bounds.
     OutOfRange,
+    /// There are too many of them.
+    TooMany,
 }
 
 impl fmt::Display for NotPercentiles {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::NoNumber => "Invalid latency-tracking-info-percentiles parameters",
-            Self::OutOfRange => "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
-        })
+        match self {
+            Self::NoNumber => out.write_str("Invalid latency-tracking-info-percentiles parameters"),
+            Self::OutOfRange => {
+                out.write_str("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+            }
+            Self::TooMany => write!(
+                out,
+                "latency-tracking-info-percentiles takes at most {PERCENTILES_MAX} parameters"
+            ),
+        }
     }
 }
 
@@ -30,6 +41,9 @@ impl std::error::Error for NotPercentiles {}
 pub fn from_text(text: &str) -> Result<Vec<f64>, NotPercentiles> {
     if text.is_empty() {
         return Ok(Vec::new());
+    }
+    if text.split(' ').nth(PERCENTILES_MAX).is_some() {
+        return Err(NotPercentiles::TooMany);
     }
     let percentile = |word: &str| match parse_f64(word.as_bytes()) {
         Some(number) if (0.0..=100.0).contains(&number) => Ok(number),
@@ -79,5 +93,7 @@ mod tests {
         ] {
             assert_eq!(from_text(text), Err(fault), "{text}");
         }
+        assert_eq!(from_text(&["50"; 65].join(" ")), Err(NotPercentiles::TooMany));
+        assert_eq!(from_text(&["50"; 64].join(" ")).map(|found| found.len()), Ok(64));
     }
 }

@@ -185,12 +185,19 @@ impl Tls {
     }
 }
 
+/// Those of `known` that `list` names, in its order, each once: every handshake goes through them.
 fn pick(list: &str, known: &[&'static str]) -> Vec<&'static str> {
     if list.is_empty() {
         return known.to_vec();
     }
-    let find = |word: &str| known.iter().copied().find(|name| *name == word);
-    list.split(':').filter_map(find).collect()
+    let mut picked = Vec::with_capacity(known.len());
+    for word in list.split(':') {
+        let named = known.iter().find(|name| **name == word);
+        if let Some(name) = named.filter(|name| !picked.contains(*name)) {
+            picked.push(*name);
+        }
+    }
+    picked
 }
 
 #[cfg(test)]
@@ -243,7 +250,8 @@ mod tests {
             (2, 6, 3)
         );
         tls.protocols = "TLSv1.3".to_owned();
-        tls.ciphers = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256".to_owned();
+        tls.ciphers =
+            "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256".to_owned();
         assert_eq!(tls.protocols(), ["TLSv1.3"]);
         assert_eq!(
             tls.ciphers(),

@@ -279,3 +279,59 @@ fn parameters_without_effect_are_checked_and_shown() {
     let long = "x".repeat(5000);
     assert!(set(&params, &[("availability-zone", &long)]).is_err());
 }
+
+/// Whoever may set a parameter may not hold a worker with it for long, however many parts its value has.
+#[test]
+fn a_value_of_many_parts_is_answered_soon() {
+    const BYTES: usize = 1 << 20;
+    let numbered = |part: &dyn Fn(usize) -> String| {
+        let (mut text, mut number) = (String::new(), 0);
+        while text.len() < BYTES {
+            text += &part(number);
+            number += 1;
+        }
+        text
+    };
+    let repeated = |first: &str, part: &str| format!("{first}{}", part.repeat(BYTES / part.len()));
+    let ciphers = format!(":{}", crate::config::tls::CIPHERS[0]);
+    // What is taken, or not before its end: its form, and which parameters have it.
+    let shaped = [
+        ("level", numbered(&|n| format!("m{n}=debug,")) + "notice"),
+        ("level", repeated("notice", ",a=debug")),
+        ("percentiles", repeated("50", " 50")),
+        ("percentiles", numbered(&|n| format!("{}.{n} ", n % 100)) + "50"),
+        ("save", repeated("900 1", " 900 1")),
+        ("save", numbered(&|n| format!("{} 1 ", n + 1)) + "1 1"),
+        ("output", repeated("pubsub 0 0 0", " pubsub 0 0 0")),
+        ("output", numbered(&|n| format!("pubsub {n} 0 0 ")) + "normal 0 0 0"),
+        ("events", repeated("", "KEA")),
+        ("shutdown", repeated("now", " now force")),
+        ("tls.cipher", repeated(crate::config::tls::CIPHERS[0], &ciphers)),
+        ("tls-cipher", repeated(crate::config::tls::CIPHERS[0], &ciphers)),
+        ("protocols", repeated("TLSv1.2", " TLSv1.2")),
+    ];
+    let of_any = repeated("1", " 1,a:");
+    let settable: Vec<&str> = all_names()
+        .filter(|(_, name)| name.refusal().is_none())
+        .map(|(text, _)| text)
+        .collect();
+    let mut tried = 0;
+    let mut attempt = |name: &str, text: &str| {
+        let (params, begun) = (params(), std::time::Instant::now());
+        let outcome = set(&params, &[(name, text)]);
+        let took = begun.elapsed();
+        assert!(
+            took.as_secs_f64() < 2.0,
+            "{name}: {took:?} for {:.60}",
+            format!("{outcome:?}")
+        );
+        tried += 1;
+    };
+    for name in &settable {
+        attempt(name, &of_any);
+        let own = shaped.iter().filter(|(part, _)| name.contains(part));
+        own.for_each(|(_, text)| attempt(name, text));
+    }
+    // Both names of each of them.
+    assert!(tried >= settable.len() + 2 * shaped.len() - 6, "{tried}");
+}
