@@ -16,6 +16,8 @@
 
 mod support;
 
+#[path = "disks/backup.rs"]
+mod backup;
 #[path = "crash/client.rs"]
 mod client;
 #[path = "crash/containers.rs"]

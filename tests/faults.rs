@@ -26,6 +26,8 @@ mod data;
 mod offline;
 #[path = "faults/scripts.rs"]
 mod scripts;
+#[path = "faults/under_load/mod.rs"]
+mod under_load;
 
 use support::Conn;
 

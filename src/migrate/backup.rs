@@ -5,22 +5,22 @@
 //! - A backup does not depend on it: a file that is gone all the same is missed, and then there is none.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame as _};
 
-use super::Outcome;
 use super::live::LiveError;
 use super::live::interrupt::Stop;
 use super::live::link::{Conn, Endpoint, Link, Trouble};
+use super::{MigrateError, Outcome};
 use crate::config::cli::{EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
 use crate::config::migrate_args::BackupArgs;
 use crate::config::schema::Storage;
 use crate::config::server_url::ServerUrl;
 use crate::storage::{Disk, RealDisk};
-use crate::tools::backup::{self, Options, Source, Store, Taken, Watcher};
+use crate::tools::backup::{self, BackupError, Options, Source, Store, Taken, Watcher};
 use crate::tools::{Output, Progress};
 use crate::wal::Lsn;
 
@@ -72,32 +72,71 @@ fn tell(Taken { backup, removed }: &Taken) -> u8 {
 fn take(args: &BackupArgs, from: &ServerUrl, to: PathBuf) -> Outcome<Taken> {
     let stop = Stop::by_signals()?;
     let endpoint = Endpoint::new(from, &args.access)?;
+    let name = format!("backup-{:016x}", rand::random::<u64>());
+    let told = hold(&mut Link::new(&endpoint, &stop), &name)?;
+    let taken = take_while_held(args, (&endpoint, &name), told, to, &stop);
+    // A server that is gone holds nothing, and is not waited for.
+    let at_once = Endpoint {
+        patience: Duration::ZERO,
+        ..Endpoint::new(from, &args.access)?
+    };
+    let last = Stop::default();
+    let released = Link::new(&at_once, &last).run("CHECKPOINT RELEASE", |conn| {
+        conn.ask(&[b"CHECKPOINT", b"RELEASE", name.as_bytes()])
+    });
+    // What was held to its end is not missing anything because of that.
+    match (taken, released) {
+        (Err(why), Ok(OwnedFrame::Number { data: 0, .. })) => {
+            Err(not_held(why, "it was restarted, or was not heard of"))
+        }
+        (Err(why), Err(lost @ LiveError::Lost { .. })) => Err(not_held(why, &lost.to_string())),
+        (taken, _) => taken,
+    }
+}
+
+/// Takes it while the hold of that name is renewed.
+fn take_while_held(
+    args: &BackupArgs,
+    (endpoint, name): (&Endpoint, &str),
+    told: Told,
+    to: PathBuf,
+    stop: &Stop,
+) -> Outcome<Taken> {
+    let data_dir = told.data_dir(args);
+    let source = told.source(args, &endpoint.url);
+    let folders = [
+        Some(source.checkpoints.as_path()),
+        Some(&source.log),
+        data_dir.as_deref(),
+    ];
+    let folders: Vec<&Path> = folders.into_iter().flatten().collect();
+    backup::check_outside_folders(&to, &folders)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let store = Store::open(&disk, &to)?;
-    let mut link = Link::new(&endpoint, &stop);
-    let name = format!("backup-{:016x}", rand::random::<u64>());
-    let told = hold(&mut link, &name)?;
-    let source = told.source(args, from);
     let options = Options {
         keep: args.keep,
         may_link: !args.copy,
     };
     let done = Stop::default();
-    let taken = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let renewing = std::thread::Builder::new().name("renew".to_owned());
-        let renewed = renewing.spawn_scoped(scope, || renew(&endpoint, &name, &done));
+        let renewed = renewing.spawn_scoped(scope, || renew(endpoint, name, &done));
         let taken = match renewed {
-            Ok(_) => copy(&disk, &source, &store, options, &stop),
+            Ok(_) => copy(&disk, &source, &store, options, stop),
             Err(error) => Err(LiveError::Thread(error).into()),
         };
         done.set();
         taken
-    });
-    // It ends by itself where that does not work.
-    let _ = link.run("CHECKPOINT RELEASE", |conn| {
-        conn.ask(&[b"CHECKPOINT", b"RELEASE", name.as_bytes()])
-    });
-    taken
+    })
+}
+
+/// What failed while the server did not hold its files any more, as that may be why.
+fn not_held(why: MigrateError, state: &str) -> MigrateError {
+    match why {
+        MigrateError::Backup(BackupError::Interrupted) => why,
+        MigrateError::Backup(why) => BackupError::NotHeld(Box::new(why), state.to_owned()).into(),
+        other => other,
+    }
 }
 
 fn copy(disk: &Arc<dyn Disk>, source: &Source, store: &Store, options: Options, stop: &Stop) -> Outcome<Taken> {
@@ -132,6 +171,8 @@ struct Told {
     lsn: Option<Lsn>,
     wall_ms: u64,
     data_set: String,
+    /// Versions before this one do not tell.
+    data_dir: Option<PathBuf>,
     checkpoints: PathBuf,
     log: PathBuf,
 }
@@ -186,9 +227,18 @@ impl Told {
             lsn,
             wall_ms: number(value("time-ms")?)?,
             data_set: text("data-set")?,
+            data_dir: text("data-dir").map(PathBuf::from),
             checkpoints: PathBuf::from(text("checkpoint-dir")?),
             log: PathBuf::from(text("wal-dir")?),
         })
+    }
+
+    /// The server's data directory from here, if that is known.
+    fn data_dir(&self, args: &BackupArgs) -> Option<PathBuf> {
+        args.data_dir
+            .as_ref()
+            .map(PathBuf::from)
+            .or_else(|| self.data_dir.clone())
     }
 
     /// Where that is from here.

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::backup::{Place, check};
+use super::backup::{Place, check, check_outside_backups};
 use super::cli::{fail, lock_any};
 use super::error::ToolError;
 use super::{Output, Progress};
@@ -161,7 +161,7 @@ fn restored(exchange: &Exchange) -> Restored {
 /// Told of the stage, and how much of how much is done.
 type Show<'a> = &'a mut dyn FnMut(Stage, u64, u64);
 
-/// Makes `into`, which must not hold anything, a data directory with the data of that moment.
+/// Makes `into`, which must not hold anything nor be within a backup, a data directory with the data of that moment.
 ///
 /// # Errors
 /// Why; `into` then holds no checkpoint.
@@ -172,6 +172,7 @@ pub fn restore_into(
     until: Until,
     show: Show<'_>,
 ) -> Result<Restored, ToolError> {
+    check_outside_backups(disk.as_ref(), into)?;
     let io = |error| ToolError::At(into.to_owned(), error);
     if disk.exists(into).map_err(io)? && !disk.list(into).map_err(io)?.is_empty() {
         return Err(ToolError::NotEmpty(into.to_owned()));

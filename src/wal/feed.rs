@@ -10,6 +10,7 @@
 //! - Nothing is kept open between two reads; where they ended is remembered (`positions`), so that going on costs what
 //!   is new.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -145,6 +146,10 @@ impl Wal {
             }),
             // The segment in which it failed was let go of between the look at the list and the opening of the file.
             Err(WalError::Io(error)) if !self.has_segment(&error.path) => Err(self.trimmed(from)),
+            // It is being trimmed: the file goes first.
+            Err(WalError::Io(error)) if error.error.kind() == ErrorKind::NotFound && !self.is_in_use(&error.path) => {
+                Err(self.trimmed(from))
+            }
             outcome => outcome,
         }
     }
@@ -152,6 +157,11 @@ impl Wal {
     fn has_segment(&self, path: &Path) -> bool {
         let segments = self.core().segments.lock();
         segments.iter().any(|segment| segment.path == path)
+    }
+
+    fn is_in_use(&self, path: &Path) -> bool {
+        let segments = self.core().segments.lock();
+        segments.last().is_some_and(|last| last.path == path)
     }
 
     fn trimmed(&self, from: Lsn) -> WalError {

@@ -48,11 +48,11 @@ fn with_room_given(policy: &str, rng: &mut Rng) {
 }
 
 /// A file system of its own, as long as this lives.
-struct Mounted(PathBuf);
+pub struct Mounted(PathBuf);
 
 impl Mounted {
     /// `None`: that is not allowed here.
-    fn new(dir: &Path, bytes: u64) -> Option<Mounted> {
+    pub fn new(dir: &Path, bytes: u64) -> Option<Mounted> {
         let size = format!("size={bytes}");
         let mount = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
@@ -62,7 +62,7 @@ impl Mounted {
         is_mounted.then(|| Mounted(dir.to_owned()))
     }
 
-    fn enlarge(&self, bytes: u64) {
+    pub fn enlarge(&self, bytes: u64) {
         let size = format!("remount,size={bytes}");
         let status = Command::new("mount").args(["-o", &size]).arg(&self.0).status();
         assert!(status.expect("mount").success(), "it cannot be enlarged");

@@ -328,6 +328,110 @@ fn the_next_backup_does_not_rely_on_damaged_files() {
     fails(&["restore", "--from", &place.path(), "--into", &into], &why);
 }
 
+#[test]
+fn backups_their_server_and_what_is_restored_keep_apart() {
+    let server = filled(&[]);
+    let place = Place::new();
+    let (data, url) = (server.data_dir(), url(&server));
+    let link = place.home.path().join("link");
+    std::os::unix::fs::symlink(&data, &link).expect("link");
+    let inner = ["", "backups", "checkpoint", "wal", "wal/new/backups"].map(|inner| data.join(inner));
+    for dir in inner.into_iter().chain([link.join("backups")]) {
+        let to = dir.display().to_string();
+        fails(
+            &["backup", "--from", &url, "--to", &to],
+            "where the server has its data",
+        );
+    }
+    assert!(!data.join("backups").exists() && !data.join("wal/new").exists());
+    assert!(
+        server
+            .connect()
+            .call(&["INFO", "lokikv"])
+            .text()
+            .contains("checkpoint_holds:0\r\n")
+    );
+    place.take(&server, &[]);
+    let backup = place.dirs().remove(0);
+    let before = inodes(&backup);
+    for inner in ["", "new", "wal/new", "checkpoint"] {
+        let dir = backup.join(inner).display().to_string();
+        let refused = "which stays as it is";
+        fails(&["restore", "--from", &place.path(), "--into", &dir], refused);
+        fails(&["backup", "--from", &url, "--to", &dir], refused);
+    }
+    // A restored directory of such a name would be taken for what is left of a backup.
+    let named = Path::new(&place.path())
+        .join("backup-20991231T235959Z")
+        .display()
+        .to_string();
+    fails(
+        &["restore", "--from", &place.path(), "--into", &named],
+        "is within the backup",
+    );
+    assert_eq!(inodes(&backup), before);
+    assert!(!backup.join("new").exists() && !backup.join("LOCK").exists());
+    succeeds(&["backup", "--verify", &place.path()]);
+}
+
+/// Changes what a manifest tells, in the way of a program that is wrong: with its checksum.
+fn tell_otherwise(backup: &Path, change: impl Fn(&mut Json)) {
+    use sha2::Digest as _;
+    let path = backup.join("backup.lkb");
+    let text = std::fs::read_to_string(&path).expect("read");
+    let mut manifest: Json = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+    change(&mut manifest);
+    let text = manifest.to_string();
+    let digest: String = sha2::Sha256::digest(&text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    std::fs::write(&path, format!("{text}\n{digest}\n")).expect("write");
+}
+
+#[test]
+fn numbers_of_a_manifest_are_those_of_its_files() {
+    let server = filled(&[]);
+    let place = Place::new();
+    place.take(&server, &["--copy"]);
+    let whole = place.dirs().remove(0);
+    let copy = place.home.path().join("other");
+    let less = |number: &mut Json| *number = (number.as_u64().expect("a number") - 1).into();
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Json));
+    let changes: [Change<'_>; 8] = [
+        ("", &|_| {}),
+        ("the log is to reach", &|manifest| less(&mut manifest["lsn"])),
+        ("its checkpoints", &|manifest| {
+            less(&mut manifest["checkpoints"][0]["lsn"])
+        }),
+        ("its checkpoints", &|manifest| {
+            less(&mut manifest["checkpoints"][1]["wall_ms"])
+        }),
+        ("its checkpoints", &|manifest| {
+            manifest["checkpoints"] = Json::Array(Vec::new())
+        }),
+        ("its log begins", &|manifest| less(&mut manifest["log"]["first"])),
+        ("its log begins", &|manifest| manifest["log"] = Json::Null),
+        ("of another data set", &|manifest| {
+            manifest["data_set"] = "0".repeat(32).into()
+        }),
+    ];
+    for (why, change) in changes {
+        copy_all(&whole, &copy);
+        tell_otherwise(&copy, change);
+        let from = copy.display().to_string();
+        let into = place.home.path().join("into").display().to_string();
+        if why.is_empty() {
+            succeeds(&["backup", "--verify", &from]);
+        } else {
+            fails(&["backup", "--verify", &from], why);
+            fails(&["restore", "--from", &from, "--into", &into], why);
+            assert!(!Path::new(&into).exists(), "{why}");
+        }
+        std::fs::remove_dir_all(&copy).expect("remove");
+    }
+}
+
 fn begun(server: &Server, place: &Place) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
     command.args([

@@ -43,6 +43,11 @@ pub struct Server {
     child: Option<Child>,
 }
 
+/// LokiKV's program: what was built with the test, or what `LOKIKV_BINARY` names.
+pub fn binary() -> PathBuf {
+    std::env::var_os("LOKIKV_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_lokikv").into(), PathBuf::from)
+}
+
 /// A port nobody listens on right now.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
@@ -279,7 +284,7 @@ impl Server {
         let (port, dir) = (self.port.to_string(), self.data_dir());
         let mut command = match self.program {
             Program::LokiKv => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
+                let mut command = Command::new(binary());
                 command.args(["--port", &port, "--data-dir"]).arg(dir);
                 // Several on any machine, so that what they share is tested.
                 command.args(["--set", "server.workers=2"]);

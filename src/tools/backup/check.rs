@@ -7,15 +7,18 @@ use std::path::{Path, PathBuf};
 
 use super::digest;
 use super::error::BackupError;
-use super::manifest::{BackupFile, CHECKPOINTS, LOG, Manifest, place};
+use super::manifest::{BackupFile, CHECKPOINTS, LOG, MANIFEST, Manifest, Snapshot, place};
+use super::source::first_record;
 use super::store::Backup;
 use crate::checkpoint::files::catalog::{self, page_file_name};
+use crate::checkpoint::files::control::Control;
 use crate::checkpoint::files::format::ManifestKind;
 use crate::checkpoint::files::manifest::Manifest as CheckpointManifest;
 use crate::checkpoint::files::verify::{Event, Expected, verify_manifest};
 use crate::engine::effect::decode_all;
+use crate::recovery::Until;
 use crate::storage::{Disk, FileError, LOCK_FILE};
-use crate::wal::{Found, Lsn, WalError, Walk};
+use crate::wal::{Found, Lsn, WalError, Walk, segments};
 
 /// Told how many more bytes have been read; may end it.
 pub type Read<'a> = &'a mut dyn FnMut(u64) -> Result<(), BackupError>;
@@ -43,7 +46,65 @@ pub fn check(disk: &dyn Disk, backup: &Backup, read: Read<'_>) -> Result<(), Bac
     manifest
         .files
         .iter()
-        .try_for_each(|file| check_file(disk, dir, file, read))
+        .try_for_each(|file| check_file(disk, dir, file, read))?;
+    numbers(disk, dir, manifest)
+}
+
+/// That the manifest tells of the checkpoints, and of where the log begins, what their files do.
+///
+/// # Errors
+/// It does not, or one of them cannot be read.
+pub fn numbers(disk: &dyn Disk, dir: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+    let differs = |what: String| Err(BackupError::damaged(&dir.join(MANIFEST), what));
+    let folder = dir.join(CHECKPOINTS);
+    let mut found = Vec::new();
+    for (id, path) in catalog::manifests(disk, &folder)? {
+        let head = CheckpointManifest::read_head(disk, &path)?;
+        if format!("{:032x}", head.data_set) != manifest.data_set {
+            return differs(format!("{} is of another data set", path.display()));
+        }
+        found.push(Snapshot {
+            id,
+            lsn: head.lsn,
+            wall_ms: head.wall_ms,
+        });
+    }
+    if found != manifest.checkpoints {
+        return differs("its checkpoints are not those that are there".to_owned());
+    }
+    let newest = found.last().map_or((0, Lsn::ZERO), |newest| (newest.id, newest.lsn));
+    let control = Control::read(disk, &folder)?.map(|control| (control.data_set, (control.checkpoint, control.lsn)));
+    if control.is_none_or(|(data_set, told)| format!("{data_set:032x}") != manifest.data_set || told != newest) {
+        return differs("its data set and newest checkpoint are not those of the control file".to_owned());
+    }
+    let parts = segments(disk, &dir.join(LOG))?;
+    let first = match parts.first() {
+        Some((_, path)) => first_record(disk, path)?,
+        None => None,
+    };
+    if first != manifest.log {
+        return differs("its log begins otherwise than the one that is there".to_owned());
+    }
+    if let Some((_, path)) = parts.last() {
+        let (_, next) = segment(disk, path, &mut |_| Ok(()))?;
+        check_end(dir, manifest, next)?;
+    }
+    if !manifest.has(Until::Lsn(manifest.lsn)) {
+        return differs(format!("LSN {}, its last one, cannot be restored", manifest.lsn));
+    }
+    Ok(())
+}
+
+/// That the log, the next record of which would be `next`, ends where the backup does.
+fn check_end(dir: &Path, manifest: &Manifest, next: Lsn) -> Result<(), BackupError> {
+    if next == manifest.lsn.next() {
+        return Ok(());
+    }
+    Err(BackupError::LogEnds {
+        dir: dir.join(LOG),
+        wanted: manifest.lsn,
+        next,
+    })
 }
 
 /// That one is what the manifest says.
@@ -137,12 +198,8 @@ fn log(
         }
         end = Some(next);
     }
-    match end.filter(|end| *end != manifest.lsn.next()) {
-        Some(next) => Err(BackupError::LogEnds {
-            dir: dir.join(LOG),
-            wanted: manifest.lsn,
-            next,
-        }),
+    match end {
+        Some(next) => check_end(dir, manifest, next),
         None => Ok(()),
     }
 }

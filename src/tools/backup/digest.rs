@@ -26,12 +26,12 @@ pub fn of_bytes(bytes: &[u8]) -> String {
 }
 
 /// The first `bytes` of a file at most, read piece by piece: how many there were, and their digest. Each piece goes to
-/// `copy`, if there is one; `read` is told how many bytes it has, and may end it.
+/// `copy`, a file and where it is, if there is one; `read` is told how many bytes it has, and may end it.
 pub fn of_file(
     disk: &dyn Disk,
     path: &Path,
     bytes: u64,
-    mut copy: Option<&mut dyn DiskFile>,
+    mut copy: Option<(&mut dyn DiskFile, &Path)>,
     read: &mut dyn FnMut(u64) -> Result<(), BackupError>,
 ) -> Result<(u64, String), BackupError> {
     let file = disk.open_read(path).map_err(FileError::at("open", path))?;
@@ -46,8 +46,8 @@ pub fn of_file(
         }
         let piece = piece.get(..count).unwrap_or_default();
         digest.update(piece);
-        if let Some(copy) = copy.as_deref_mut() {
-            copy.write_all(piece).map_err(FileError::at("copy", path))?;
+        if let Some((copy, to)) = &mut copy {
+            copy.write_all(piece).map_err(FileError::at("write", to))?;
         }
         at += count as u64;
         read(count as u64)?;

@@ -44,6 +44,20 @@ pub enum BackupError {
         /// What is found there.
         found: String,
     },
+    /// Backups were to be within a folder of the server.
+    WithinServer {
+        /// Where they were to be.
+        path: PathBuf,
+        /// Which folder.
+        folder: PathBuf,
+    },
+    /// Something was to be within a backup.
+    WithinBackup {
+        /// Where it was to be.
+        path: PathBuf,
+        /// Which backup.
+        backup: PathBuf,
+    },
     /// The log there does not reach as far as the server has said.
     LogEnds {
         /// Where it is.
@@ -53,6 +67,8 @@ pub enum BackupError {
         /// The first that is not there.
         next: Lsn,
     },
+    /// It failed when the server did not hold its files any more, for the reason told.
+    NotHeld(Box<Self>, String),
     /// The user has ended it.
     Interrupted,
 }
@@ -88,12 +104,25 @@ impl fmt::Display for BackupError {
                 "{} is of data set {found}, and the server has data set {server}: it is another server's directory",
                 control.display()
             ),
+            Self::WithinServer { path, folder } => write!(
+                out,
+                "{}: it is within {}, where the server has its data: backups need a directory of their own",
+                path.display(),
+                folder.display()
+            ),
+            Self::WithinBackup { path, backup } => write!(
+                out,
+                "{}: it is within the backup {}, which stays as it is: name another directory",
+                path.display(),
+                backup.display()
+            ),
             Self::LogEnds { dir, wanted, next } => write!(
                 out,
                 "{}: the log is to reach LSN {wanted} and ends before LSN {next}: it is not that of the server, or not up to \
                  date",
                 dir.display()
             ),
+            Self::NotHeld(why, state) => write!(out, "{why}; the server does not hold its files any more: {state}"),
             Self::Interrupted => out.write_str("interrupted"),
         }
     }

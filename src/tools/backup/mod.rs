@@ -10,6 +10,7 @@
 //!   backup. It loses it first when a backup is removed. Under its other name it is there before and after.
 //! - Nothing of a backup is used before all of it was compared with its manifest.
 
+mod apart;
 mod check;
 mod cli;
 mod digest;
@@ -20,6 +21,7 @@ mod source;
 mod store;
 mod take;
 
+pub use apart::{check_outside_backups, check_outside_folders};
 pub use check::check;
 pub use cli::{list, verify};
 pub use error::BackupError;

@@ -149,13 +149,19 @@ impl Source {
             Ok(false) => Vec::new(),
             _ => segments(disk, &self.log)?,
         };
-        let behind = all.iter().map(|(first, _)| *first).find(|first| *first > lsn);
-        for (first, path) in all.into_iter().filter(|(first, _)| *first <= lsn) {
+        // The first one that has records behind the LSN.
+        let mut behind = None;
+        for (first, path) in all {
             let bytes = disk.len(&path).map_err(FileError::at("measure", &path))?;
-            // One that was begun in vain.
-            if bytes > SEGMENT_HEADER_BYTES as u64 {
-                found.push((first, path, bytes));
+            // One that was begun in vain, or that may be: where a failure takes it back, the one before it goes on.
+            if bytes <= SEGMENT_HEADER_BYTES as u64 {
+                continue;
             }
+            if first > lsn {
+                behind = Some(first);
+                break;
+            }
+            found.push((first, path, bytes));
         }
         let Some((newest, newest_path, _)) = found.last().cloned() else {
             return Ok(None);
@@ -198,7 +204,8 @@ fn whole(disk: &dyn Disk, folder: &str, name: &str, from: PathBuf, is_final: boo
     })
 }
 
-fn first_record(disk: &dyn Disk, path: &Path) -> Result<Option<LogPart>, WalError> {
+/// The first record of the segment at `path`; `None`: there is none in it.
+pub fn first_record(disk: &dyn Disk, path: &Path) -> Result<Option<LogPart>, WalError> {
     let mut walk = Walk::open(disk, path)?;
     while let Some(found) = walk.next()? {
         match found {

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::apart::check_outside_backups;
 use super::error::BackupError;
 use super::manifest::{CHECKPOINTS, LOG, MANIFEST, Manifest, TEMPORARY};
 use super::remove::{is_left_over, remove};
@@ -47,7 +48,7 @@ fn name_of(dir: &Path) -> String {
 }
 
 /// Whether a backup may have that name: `backup-20261125T080000Z`, or that with a number behind.
-fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     let Some((time, rest)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_at_checked(16)) else {
         return false;
     };
@@ -168,11 +169,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes `dir` if it is not there, and locks it.
+    /// Makes `dir`, which is no backup itself, if it is not there, and locks it.
     ///
     /// # Errors
     /// When another process has it, or the disk refuses.
     pub fn open(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Self, BackupError> {
+        check_outside_backups(disk.as_ref(), dir)?;
         disk.create_dir_all(dir).map_err(FileError::at("create", dir))?;
         let lock = lock_dir(dir).map_err(|error| BackupError::Locked(dir.to_owned(), error))?;
         Ok(Self {

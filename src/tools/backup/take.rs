@@ -187,6 +187,7 @@ impl Taking<'_, '_> {
             &|path| unchanged.contains(path),
             &mut |bytes| tell(done, watcher, bytes),
         )?;
+        check::numbers(self.disk, self.dir, &manifest)?;
         for folder in [CHECKPOINTS, LOG].map(|name| self.dir.join(name)) {
             self.disk.sync_dir(&folder).map_err(FileError::at("sync", &folder))?;
         }
@@ -278,7 +279,7 @@ impl Taking<'_, '_> {
         let mut copy = self.disk.create(to).map_err(FileError::at("create", to))?;
         let (done, watcher) = (&mut self.done, &mut *self.watcher);
         let read = &mut |bytes| tell(done, watcher, bytes);
-        let (bytes, sha256) = digest::of_file(self.disk, &part.from, part.bytes, Some(copy.as_mut()), read)?;
+        let (bytes, sha256) = digest::of_file(self.disk, &part.from, part.bytes, Some((copy.as_mut(), to)), read)?;
         if bytes != part.bytes {
             let why = format!("it has {bytes} bytes and had {}", part.bytes);
             return Err(BackupError::damaged(&part.from, why));

@@ -110,6 +110,26 @@ fn what_is_trimmed_is_told() {
 }
 
 #[test]
+fn what_is_being_trimmed_is_told_as_trimmed() {
+    let disk = written(5, 200, 3000);
+    let wal = open(&disk, segments_of(3000, Fsync::No), Lsn::new(201)).unwrap();
+    let paths: Vec<PathBuf> = segment::list(&disk, Path::new(DIR))
+        .unwrap()
+        .into_iter()
+        .map(|file| file.path)
+        .collect();
+    assert!(paths.len() > 3);
+    // As a trim that has not told yet.
+    disk.remove(&paths[0]).unwrap();
+    let outcome = follow(&wal, Lsn::FIRST, 10);
+    assert!(matches!(outcome, Err(WalError::Trimmed { .. })), "{outcome:?}");
+    // The one in use is never trimmed.
+    disk.remove(&paths[paths.len() - 1]).unwrap();
+    let outcome = follow(&wal, Lsn::new(200), 10);
+    assert!(matches!(outcome, Err(WalError::Io(_))), "{outcome:?}");
+}
+
+#[test]
 fn damage_in_what_was_written_is_told() {
     let disk = written(3, 100, 1 << 20);
     let wal = open(&disk, options(Fsync::Always), Lsn::new(101)).unwrap();

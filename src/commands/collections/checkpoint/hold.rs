@@ -85,9 +85,11 @@ fn time_of(arg: &[u8]) -> Result<Duration, CmdError> {
 
 fn hold(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flow<Waiting>, CmdError> {
     let (name, time) = (name_of(args.at(2))?.to_vec(), time_of(args.at(3))?);
+    let data_dir = cx.server.params.config().storage.data_path();
+    let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     let act = async move |checkpoints: Arc<Checkpointer>| checkpoints.hold(&name, time).await;
-    ask(cx, act, |reply, held: Held| {
-        reply.map(5);
+    ask(cx, act, move |reply, held: Held| {
+        reply.map(6);
         reply.bulk(b"lsn");
         match held.lsn {
             Some(lsn) => reply.int(lsn.get() as i64),
@@ -97,6 +99,7 @@ fn hold(cx: &mut MaintenanceCx<'_>, args: Args<'_>, _: &mut Reply) -> Result<Flo
         reply.int(held.wall_ms as i64);
         let texts = [
             ("data-set", format!("{:032x}", held.data_set)),
+            ("data-dir", data_dir.display().to_string()),
             ("checkpoint-dir", held.checkpoint_dir.display().to_string()),
             ("wal-dir", held.wal_dir.display().to_string()),
         ];
