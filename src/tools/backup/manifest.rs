@@ -162,7 +162,7 @@ impl Manifest {
         Self::decode(&path, &bytes).map(Some)
     }
 
-    /// Makes a backup of `dir`, in which all files are durable, and [`TEMPORARY`] is there, empty.
+    /// Makes a backup of `dir`, in which all files are durable, and `backup.lkb.tmp` is there, empty.
     ///
     /// # Errors
     /// When the disk refuses; after the rename it may be one.

@@ -234,7 +234,7 @@ impl Store {
     /// Removes a backup, or what is left of one.
     ///
     /// # Errors
-    /// As [`remove`] has them.
+    /// When it is not known to be one, is in use, or the disk refuses; it may be no backup any more then.
     pub fn remove(&self, dir: &Path) -> Result<(), BackupError> {
         remove(self.disk.as_ref(), &self.dir, dir)
     }
