@@ -80,6 +80,11 @@ const REQUESTS: &[(&str, &str)] = &[
         "MIGRATE 127.0.0.1 x k 0 10 KEYS AUTH plain",
         "MIGRATE 127.0.0.1 x k 0 10 KEYS AUTH plain",
     ),
+    ("ACL DRYRUN default auth hush", "ACL DRYRUN default auth (redacted)"),
+    (
+        "acl dryrun nobody CONFIG set requirepass hush",
+        "acl dryrun nobody CONFIG (redacted) (redacted) (redacted)",
+    ),
     ("CONFIG GET requirepass", "CONFIG GET requirepass"),
     ("SET requirepass plain", "SET requirepass plain"),
 ];

@@ -16,8 +16,14 @@ pub(super) const DRYRUN: Spec = Spec {
     summary: "Tells whether a user could run a command, without running it",
     complexity: "O(1).",
     syntax: "username command [arg [arg ...]]",
+    is_secret: behind_command,
     ..admin("dryrun", -4, Handler::Session(dryrun))
 };
+
+/// Whether argument `at` belongs to the command that is asked about, which may be one with a password.
+const fn behind_command(_args: Args<'_>, at: usize) -> bool {
+    at > 3
+}
 
 fn dryrun(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let user = cx.server.acl.user(args.at(2));
