@@ -64,10 +64,10 @@ Examples:
 
 Exit codes:
   0  clean shutdown; --check-config: valid; ping: the server answered; verify, inspect: all is whole;
-     doctor: nothing is amiss
+     doctor: nothing is amiss; other tools: done
   1  the server could not start or had to stop (port taken, damaged data, failing disk); ping: no answer,
      or writes are refused since the log has failed; verify, inspect: something is damaged or missing;
-     doctor: something is amiss
+     doctor: something is amiss; other tools: not done; all of them: what they say cannot be written
   2  a mistake in flags or in the configuration; doctor: it could not look
   3  repair: there is something to repair; nothing was changed, use --yes
   4  repair: that would lose acknowledged data; nothing was changed, use --yes --accept-loss

@@ -102,14 +102,18 @@ fn a_configuration_is_judged_with_the_directory() {
         "{text}"
     );
     assert_eq!(code, 1);
-    let (code, text) = doctor(&[&target, "--set", "wal.fsync=sometimes"]);
-    assert!(
-        amiss(&text)
-            .iter()
-            .any(|line| line.contains("configuration is refused")),
-        "{text}"
-    );
-    assert_eq!(code, 1);
+    for mistake in [
+        ["--set", "wal.fsync=sometimes"],
+        ["--set", "storage.nope=1"],
+        ["--config", "/nonexistent.toml"],
+    ] {
+        let (code, text) = doctor(&[&target[..], mistake[0], mistake[1]]);
+        assert!(
+            text.contains("cannot look: the configuration is refused") && amiss(&text).is_empty(),
+            "{text}"
+        );
+        assert_eq!(code, 2, "{text}");
+    }
 }
 
 #[test]

@@ -30,18 +30,10 @@ const LOG_TIMES: u64 = 4;
 pub(super) fn look(args: &DoctorArgs, findings: &mut Findings) -> Result<(), String> {
     let dir = Path::new(&args.target);
     check_readable(dir).map_err(|why| format!("{}: {why}", dir.display()))?;
-    let config = match args.load() {
-        Ok(loaded) => loaded.config,
-        Err(error) => {
-            findings.fault(
-                format!("the configuration is refused: {error}"),
-                "mend it; lokikv --check-config says more",
-            );
-            let mut config = Config::default();
-            config.storage.data_dir.clone_from(&args.target);
-            config
-        }
-    };
+    let loaded = args.load();
+    let config = loaded
+        .map_err(|error| format!("the configuration is refused: {error}"))?
+        .config;
     check_has_data(&config, dir)?;
     let holder = holder(dir);
     match holder {

@@ -125,7 +125,11 @@ impl Told {
         if !failure.is_empty() {
             findings.fault(
                 format!("the log has failed, and writes are refused: {failure}"),
-                "mend what it says (room, the disk); it goes on by itself after want of room, else restart the server",
+                format!(
+                    "mend what it says. After want of room it goes on by itself as soon as a checkpoint fits ({}); after \
+                     anything else restart the server",
+                    self.room_for_checkpoint()
+                ),
             );
             return;
         }
@@ -154,6 +158,15 @@ impl Told {
                 last_us as f64 / 1000.0,
                 max_us as f64 / 1000.0
             ));
+        }
+    }
+
+    /// How much one may take: it has what has changed since the last one, and all data at most.
+    fn room_for_checkpoint(&self) -> String {
+        let all = bytes(self.number("used_memory").unwrap_or_default());
+        match self.number("checkpoint_last_bytes").filter(|last| *last > 0) {
+            Some(last) => format!("the last one took {}, one of all data takes up to {all}", bytes(last)),
+            None => format!("one of all data takes up to {all}"),
         }
     }
 
@@ -393,6 +406,14 @@ mod tests {
                 "{name}"
             );
         }
+        let remedy = |last: &str| {
+            let findings = judged(&[("wal_failure", "disk full"), ("checkpoint_last_bytes", last)], &[]);
+            let mut all = findings.all().iter();
+            all.find(|finding| finding.mark == Mark::Amiss).unwrap().remedy.clone()
+        };
+        let all = "one of all data takes up to 1000 bytes)";
+        assert!(remedy("2048").contains(&format!("the last one took 2.0 KiB, {all}")));
+        assert!(remedy("0").contains(&format!("fits ({all}")));
         let open = [("bind", "* -::*"), ("protected-mode", "no")];
         assert_eq!(judged(&[], &open).mark_of("may do everything"), Some(Mark::Amiss));
         assert_eq!(judged(&[], &open[..1]).amiss(), 0, "protected");
