@@ -7,6 +7,9 @@
 //! assembles them. [`rdb`] reads and writes Redis's own format of files and values, [`migrate`] moves whole data sets
 //! by it.
 
+// They panic where nothing can be written.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod acl;
 pub mod allocator;
 pub mod checkpoint;

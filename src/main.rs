@@ -1,6 +1,8 @@
 //! The `lokikv` binary: parses flags and hands over to the library.
 
-use std::io::Write;
+// They panic where nothing can be written.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -9,7 +11,7 @@ use lokikv::config::Loaded;
 use lokikv::config::cli::{Cli, Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
 use lokikv::migrate;
 use lokikv::storage::make_file_limit_an_error;
-use lokikv::tools;
+use lokikv::tools::{self, Output, complain};
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
@@ -45,15 +47,15 @@ fn main() -> ExitCode {
 }
 
 fn fail(code: u8, why: &str) -> ExitCode {
-    // Where that cannot be written, the code still tells.
-    let _ = writeln!(std::io::stderr(), "lokikv: {why}");
+    complain(why);
     ExitCode::from(code)
 }
 
 fn check(loaded: &Loaded) -> ExitCode {
+    let mut out = Output::default();
     match &loaded.file {
-        Some(file) => println!("{}: valid", file.display()),
-        None => println!("no configuration file: the defaults and flags are valid"),
+        Some(file) => out.line(format_args!("{}: valid", file.display())),
+        None => out.line("no configuration file: the defaults and flags are valid"),
     }
-    ExitCode::from(EXIT_OK)
+    ExitCode::from(out.finish(EXIT_OK))
 }

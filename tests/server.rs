@@ -143,6 +143,8 @@ mod transactions;
 mod turns;
 #[path = "server/unblocking.rs"]
 mod unblocking;
+#[path = "server/unheard.rs"]
+mod unheard;
 #[path = "server/verify.rs"]
 mod verify;
 

@@ -21,7 +21,7 @@ use crate::config::schema::Storage;
 use crate::config::server_url::ServerUrl;
 use crate::storage::{Disk, RealDisk};
 use crate::tools::backup::{self, BackupError, Options, Source, Store, Taken, Watcher};
-use crate::tools::{Output, Progress};
+use crate::tools::{Output, Progress, complain};
 use crate::wal::Lsn;
 
 /// How long a hold lasts unless it is renewed.
@@ -37,13 +37,15 @@ pub fn run_backup(args: &BackupArgs) -> u8 {
         (Some(dir), ..) => backup::list(dir, args.json),
         (_, Some(dir), ..) => backup::verify(dir),
         (_, _, Some(from), _) if from.database.is_some() => {
-            eprintln!("lokikv: --from {from}: a backup is of the whole server, not of one database");
+            complain(format_args!(
+                "--from {from}: a backup is of the whole server, not of one database"
+            ));
             EXIT_USAGE
         }
         (_, _, Some(from), Some(to)) => match take(args, from, to.clone()) {
             Ok(taken) => tell(&taken),
             Err(why) => {
-                eprintln!("lokikv: {why}");
+                complain(why);
                 EXIT_FAILURE
             }
         },
@@ -150,7 +152,7 @@ fn copy(disk: &Arc<dyn Disk>, source: &Source, store: &Store, options: Options, 
                 ControlFlow::Continue(())
             }
         },
-        note: &mut |text| progress.suspend(|| eprintln!("lokikv: note: {text}")),
+        note: &mut |text| progress.suspend(|| complain(format_args!("note: {text}"))),
     };
     Ok(backup::take(disk, source, store, options, &mut watcher)?)
 }

@@ -15,7 +15,7 @@ use crate::config::cli::{EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
 use crate::config::migrate_args::{ExportArgs, ImportArgs, Place};
 use crate::engine::index::Kind;
 use crate::storage::{Disk, RealDisk};
-use crate::tools::Progress;
+use crate::tools::{Output, Progress, complain};
 
 /// A bar and notes on standard error.
 struct Console(Progress);
@@ -26,7 +26,7 @@ impl Observer for Console {
     }
 
     fn note(&mut self, text: &str) {
-        self.0.suspend(|| eprintln!("lokikv: note: {text}"));
+        self.0.suspend(|| complain(format_args!("note: {text}")));
     }
 }
 
@@ -44,17 +44,18 @@ fn run(place: &Place, body: impl FnOnce(Loaded, Arc<dyn Disk>) -> Outcome<String
     let loaded = match place.load() {
         Ok(loaded) => loaded,
         Err(error) => {
-            eprintln!("lokikv: {error}");
+            complain(error);
             return EXIT_USAGE;
         }
     };
     match body(loaded, Arc::new(RealDisk)) {
         Ok(done) => {
-            println!("{done}");
-            EXIT_OK
+            let mut out = Output::default();
+            out.line(done);
+            out.finish(EXIT_OK)
         }
         Err(why) => {
-            eprintln!("lokikv: {why}");
+            complain(why);
             EXIT_FAILURE
         }
     }

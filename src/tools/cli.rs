@@ -8,7 +8,7 @@ use super::error::ToolError;
 use super::inspect::{self, Options};
 use super::repair::{self, Plan};
 use super::report::Report;
-use super::{Output, Progress};
+use super::{Output, Progress, complain};
 use crate::config::cli::{
     EXIT_FAILURE, EXIT_NEEDS_CONSENT, EXIT_OK, EXIT_REPAIRABLE, InspectArgs, RepairArgs, VerifyArgs,
 };
@@ -61,7 +61,7 @@ pub fn verify(args: &VerifyArgs) -> u8 {
     let faults = verify::verify(&disk, &storage(args).folders(), &mut |finding| match finding {
         Finding::Good(what) => progress.suspend(|| out.line(format_args!("ok: {what}"))),
         Finding::Note(what) => progress.suspend(|| out.line(format_args!("note: {what}"))),
-        Finding::Fault(what) => progress.suspend(|| eprintln!("lokikv: {what}")),
+        Finding::Fault(what) => progress.suspend(|| complain(what)),
         Finding::Read { what, done, total } => progress.show(what, done, total),
     });
     out.finish(if faults == 0 { EXIT_OK } else { EXIT_FAILURE })
@@ -110,14 +110,14 @@ fn try_repair(args: &RepairArgs, out: &mut Output) -> Result<u8, ToolError> {
     }
     if plan.loses() && !args.accept_loss {
         tell(&plan, out);
-        eprintln!(
-            "lokikv: what is marked LOSS was acknowledged and would be lost: nothing was changed; to go on, use --yes --accept-loss"
+        complain(
+            "what is marked LOSS was acknowledged and would be lost: nothing was changed; to go on, use --yes --accept-loss",
         );
         return Ok(EXIT_NEEDS_CONSENT);
     }
     if !args.yes {
         tell(&plan, out);
-        eprintln!("lokikv: nothing was changed; to carry this out, use --yes");
+        complain("nothing was changed; to carry this out, use --yes");
         return Ok(EXIT_REPAIRABLE);
     }
     let quarantine = repair::carry_out(&disk, &plan, Path::new(dir), unix_ms(), &mut |step| {
@@ -135,6 +135,6 @@ fn tell(plan: &Plan, out: &mut Output) {
 }
 
 pub(super) fn fail(why: &str) -> u8 {
-    eprintln!("lokikv: {why}");
+    complain(why);
     EXIT_FAILURE
 }

@@ -23,7 +23,7 @@ pub use cli::{inspect, repair, verify};
 pub use doctor::doctor;
 pub use error::ToolError;
 pub use generate::generate;
-pub use output::Output;
+pub use output::{Output, complain};
 pub use ping::ping;
 pub use progress::Progress;
 pub use restore::restore;

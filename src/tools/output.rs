@@ -1,6 +1,9 @@
-//! Standard output of a tool, which may be closed, or on a disk that is full.
+//! Standard output and standard error of a tool, which may be closed, or on a disk that is full.
 //!
-//! **Invariant:** what cannot be written ends nothing that was begun: it is told of at the end.
+//! **Invariants**
+//! - What cannot be written ends nothing that was begun: it is told of at the end.
+//! - Lines of tools go through here: the macros of the standard library panic where nothing can be written (lints keep
+//!   them out).
 
 use std::fmt;
 use std::io::{self, Write};
@@ -24,6 +27,11 @@ impl Output {
         let written = self.0.map_or_else(|| io::stdout().flush(), Err);
         self::written(written, code)
     }
+}
+
+/// Says on standard error what is wrong, or worth knowing. Where that cannot be written, the exit code still tells.
+pub fn complain(what: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "lokikv: {what}");
 }
 
 /// The exit code for what was written to standard output.

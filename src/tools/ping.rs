@@ -4,6 +4,7 @@ use std::path::Path;
 
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 
+use super::Output;
 use super::cli::fail;
 use super::connect::connect;
 use crate::config::cli::{EXIT_FAILURE, EXIT_LOADING, EXIT_OK, PingArgs};
@@ -27,12 +28,13 @@ pub fn ping(args: &PingArgs) -> u8 {
         Err(why) => return fail(&format!("{target}: {why}")),
     };
     let text = frame.as_str().unwrap_or("alive");
-    println!("{target}: {text}");
-    match text.split(' ').next() {
+    let mut out = Output::default();
+    out.line(format_args!("{target}: {text}"));
+    out.finish(match text.split(' ').next() {
         Some("LOADING") => EXIT_LOADING,
         Some("MISCONF") => EXIT_FAILURE,
         _ => EXIT_OK,
-    }
+    })
 }
 
 fn by_path(path: &Path, args: &PingArgs) -> Result<OwnedFrame, String> {

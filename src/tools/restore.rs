@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::backup::{Place, check, check_outside_backups};
 use super::cli::{fail, lock_any};
 use super::error::ToolError;
-use super::{Output, Progress};
+use super::{Output, Progress, complain};
 use crate::checkpoint::{CheckpointOptions, CheckpointSettings, Checkpointer, Origin};
 use crate::config::cli::{EXIT_OK, EXIT_USAGE, RestoreArgs};
 use crate::config::core_count;
@@ -43,9 +43,9 @@ pub fn restore(args: &RestoreArgs) -> u8 {
     let until = match to.map(|to| moment::parse(to).ok_or(to)).transpose() {
         Ok(until) => until,
         Err(to) => {
-            eprintln!(
-                "lokikv: --to {to:?}: expected \"lsn N\", Unix milliseconds, or a time such as 2026-11-25T08:00:00Z"
-            );
+            complain(format_args!(
+                "--to {to:?}: expected \"lsn N\", Unix milliseconds, or a time such as 2026-11-25T08:00:00Z"
+            ));
             return EXIT_USAGE;
         }
     };
@@ -55,7 +55,9 @@ pub fn restore(args: &RestoreArgs) -> u8 {
             Some(moment) => restore_directory(args, moment),
             None => {
                 let from = &args.from;
-                eprintln!("lokikv: {from} is no backup: --to says as of when its data is wanted");
+                complain(format_args!(
+                    "{from} is no backup: --to says as of when its data is wanted"
+                ));
                 EXIT_USAGE
             }
         },
@@ -66,14 +68,17 @@ pub fn restore(args: &RestoreArgs) -> u8 {
 /// From a backup, or the one of several that has the moment.
 fn restore_backup(args: &RestoreArgs, place: Place, until: Option<Until>) -> u8 {
     let Some(into) = &args.into else {
-        eprintln!("lokikv: {} is a backup, which stays as it is: use --into", args.from);
+        complain(format_args!(
+            "{} is a backup, which stays as it is: use --into",
+            args.from
+        ));
         return EXIT_USAGE;
     };
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let progress = Progress::new();
     let restored = place
         .choose(Path::new(&args.from), until, &mut |text| {
-            eprintln!("lokikv: note: {text}")
+            complain(format_args!("note: {text}"))
         })
         .map_err(ToolError::from)
         .and_then(|backup| {

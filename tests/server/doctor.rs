@@ -105,7 +105,7 @@ fn a_configuration_is_judged_with_the_directory() {
     for mistake in [
         ["--set", "wal.fsync=sometimes"],
         ["--set", "storage.nope=1"],
-        ["--config", "/nonexistent.toml"],
+        ["--config", "/proc/nonexistent.toml"],
     ] {
         let (code, text) = doctor(&[&target[..], mistake[0], mistake[1]]);
         assert!(

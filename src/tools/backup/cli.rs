@@ -14,7 +14,7 @@ use crate::storage::{Disk, RealDisk};
 use crate::tools::cli::fail;
 use crate::tools::output::written;
 use crate::tools::report::Report;
-use crate::tools::{Output, Progress};
+use crate::tools::{Output, Progress, complain};
 
 fn look(dir: &Path) -> Result<Place, BackupError> {
     let place = Place::look(&RealDisk, dir)?;
@@ -30,7 +30,7 @@ pub fn list(dir: &Path, as_json: bool) -> u8 {
     let mut out = BufWriter::new(io::stdout().lock());
     let shown = show(&place, &mut Report::new(&mut out, as_json)).and_then(|()| out.flush());
     for (_, error) in &place.damaged {
-        eprintln!("lokikv: {error}");
+        complain(error);
     }
     let code = if place.damaged.is_empty() {
         EXIT_OK

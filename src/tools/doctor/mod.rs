@@ -13,6 +13,7 @@ mod memory;
 mod server;
 mod system;
 
+use super::{Output, complain};
 use crate::config::cli::{EXIT_FAILURE, EXIT_OK, EXIT_USAGE};
 use crate::config::doctor_args::DoctorArgs;
 use crate::config::server_url::ServerUrl;
@@ -28,32 +29,26 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     } else {
         directory::look(args, &mut findings)
     };
+    let mut out = Output::default();
     for finding in findings.all() {
         match finding.mark {
-            Mark::Good => println!("ok: {}", finding.what),
-            Mark::Note => println!("note: {}", finding.what),
-            Mark::Amiss => println!("AMISS: {}", finding.what),
+            Mark::Good => out.line(format_args!("ok: {}", finding.what)),
+            Mark::Note => out.line(format_args!("note: {}", finding.what)),
+            Mark::Amiss => out.line(format_args!("AMISS: {}", finding.what)),
         }
         if !finding.remedy.is_empty() {
-            println!("    {}", finding.remedy);
+            out.line(format_args!("    {}", finding.remedy));
         }
     }
     if let Err(why) = looked {
-        eprintln!("lokikv: cannot look: {why}");
-        return EXIT_USAGE;
+        complain(format_args!("cannot look: {why}"));
+        return out.finish(EXIT_USAGE);
     }
-    match findings.amiss() {
-        0 => {
-            println!("nothing is amiss");
-            EXIT_OK
-        }
-        1 => {
-            println!("one thing is amiss");
-            EXIT_FAILURE
-        }
-        count => {
-            println!("{count} things are amiss");
-            EXIT_FAILURE
-        }
+    let amiss = findings.amiss();
+    match amiss {
+        0 => out.line("nothing is amiss"),
+        1 => out.line("one thing is amiss"),
+        count => out.line(format_args!("{count} things are amiss")),
     }
+    out.finish(if amiss == 0 { EXIT_OK } else { EXIT_FAILURE })
 }
