@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::alone::Alone;
 use super::blocked::{self, Blocker};
 use super::call::{Call, Keys};
-use super::current::Pinned;
+use super::current::{Pinned, Selected};
 use super::cx::WorkerCx;
 use super::executor::{NO_COLLECTION, Place, two_slots};
 use super::held::HeldShard;
@@ -37,6 +37,7 @@ pub(super) struct Beside<'r, 'e, 'c> {
     pub worker: &'r mut Worker,
     pub pass: &'r mut Pass<'e>,
     pub held: &'r mut HeldShard<'c>,
+    pub selected: &'r Selected,
     pub engine: &'e Engine,
 }
 
@@ -105,7 +106,7 @@ impl Place for Beside<'_, '_, '_> {
         let quiet = self.quiet();
         let database = self.client.database;
         let mut found = None;
-        let collection = match self.held.selected(self.engine, database) {
+        let collection = match self.selected.get(self.engine, database) {
             Some(collection) => collection,
             None => &**found.insert(resolve(self.cx, database)?),
         };

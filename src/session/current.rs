@@ -34,6 +34,27 @@ impl Deref for Pinned {
     }
 }
 
+/// The collection that a database selects, as it was found at the begin of a chunk.
+pub struct Selected {
+    pinned: Option<Pinned>,
+    database: DatabaseId,
+    generation: u64,
+}
+
+impl Selected {
+    /// The collection that was found.
+    pub fn collection(&self) -> Option<&Collection> {
+        self.pinned.as_deref()
+    }
+
+    /// The same, if `database` selects it, as far as that is known here.
+    #[inline]
+    pub fn get(&self, engine: &Engine, database: DatabaseId) -> Option<&Collection> {
+        let is_current = self.database == database && self.generation == engine.generation();
+        self.collection().filter(|_| is_current)
+    }
+}
+
 #[derive(Default)]
 struct Known {
     generation: u64,
@@ -59,6 +80,15 @@ impl CurrentCollections {
             .map(|slot| Pinned(Rc::new(Arc::clone(&slot.collection))))?;
         known.collections.push((database, pinned.clone()));
         Some(pinned)
+    }
+
+    /// The collection in `database`, with what it was found by.
+    pub fn select(&self, engine: &Engine, database: DatabaseId) -> Selected {
+        Selected {
+            generation: engine.generation(),
+            pinned: self.resolve(engine, database),
+            database,
+        }
     }
 
     /// Drops all of them if the registry has changed.

@@ -5,34 +5,20 @@
 //!
 //! **Invariant:** the shard is released before another lock is taken, the pass given up, or anything waited for.
 
-use crate::engine::Engine;
 use crate::engine::collection::{Collection, Shard, ShardState};
-use crate::engine::ids::{DatabaseId, ShardNo};
+use crate::engine::ids::ShardNo;
 use crate::sync::MutexGuard;
 
 /// See the module.
 pub(super) struct HeldShard<'c> {
     collection: Option<&'c Collection>,
-    /// What it was found by: the database that it was selected by, and the registry's generation then.
-    selected: (DatabaseId, u64),
     held: Option<(ShardNo, MutexGuard<'c, ShardState>)>,
 }
 
 impl<'c> HeldShard<'c> {
-    /// Nothing yet of `collection`, which `database` has selected.
-    pub fn of(collection: Option<&'c Collection>, engine: &Engine, database: DatabaseId) -> Self {
-        Self {
-            collection,
-            selected: (database, engine.generation()),
-            held: None,
-        }
-    }
-
-    /// The collection, if `database` still selects it.
-    #[inline]
-    pub fn selected(&self, engine: &Engine, database: DatabaseId) -> Option<&'c Collection> {
-        self.collection
-            .filter(|_| self.selected == (database, engine.generation()))
+    /// Nothing yet of `collection`.
+    pub fn of(collection: Option<&'c Collection>) -> Self {
+        Self { collection, held: None }
     }
 
     /// The collection, if it is `other`.

@@ -11,6 +11,7 @@ use super::admit;
 use super::beside::Beside;
 use super::call::{Call, OwnedCall, Queue};
 use super::connection::{Ran, Session};
+use super::current::Selected;
 use super::cx::WorkerCx;
 use super::executor::execute;
 use super::held::HeldShard;
@@ -97,23 +98,22 @@ impl Session {
         let Ok(mut worker) = cx.worker.try_borrow_mut() else {
             return self.run_beside_script(cx, (batch, buf), range);
         };
-        let worker = &mut *worker;
-        let watch = &mut *cx.stopwatch.borrow_mut();
+        let (worker, watch) = (&mut *worker, &mut *cx.stopwatch.borrow_mut());
         let engine = Arc::clone(&cx.server.engine);
         let is_busy = || cx.server.busy.are_some();
         let Some(mut pass) = worker.enter_unless(&engine, is_busy).filter(|_| !is_busy()) else {
             return self.run_beside_script(cx, (batch, buf), range);
         };
         // Kept for the whole chunk, so that its address stands for it.
-        let pinned = cx.collections.resolve(&cx.server.engine, self.client.database);
-        let (ahead, fresh) = (cx.ahead.borrow(), Chunk::new);
-        let found = looked.and_then(|looked| ahead.found(looked, pinned.as_deref()));
+        let selected = cx.collections.select(&engine, self.client.database);
+        let (ahead, fresh, collection) = (cx.ahead.borrow(), Chunk::new, selected.collection());
+        let found = looked.and_then(|looked| ahead.found(looked, collection));
         let own = found.map_or_else(
-            || prepare(cx.commands, batch, buf, range.clone(), pinned.as_deref()),
+            || prepare(cx.commands, batch, buf, range.clone(), collection),
             |_| fresh(),
         );
         let chunk = found.unwrap_or(&own);
-        let mut held = HeldShard::of(pinned.as_deref(), &engine, self.client.database);
+        let mut held = HeldShard::of(collection);
         let published = cx.desk.outlet().published();
         worker.told.set_acting(self.client.handle.id);
         for (at, prepared) in range.clone().zip(chunk) {
@@ -124,6 +124,7 @@ impl Session {
                 worker,
                 pass: &mut pass,
                 held: &mut held,
+                selected: &selected,
                 engine: &engine,
                 watch,
             };
@@ -186,6 +187,7 @@ pub(super) struct Run<'r, 'e, 'c> {
     pub worker: &'r mut Worker,
     pub pass: &'r mut Pass<'e>,
     pub held: &'r mut HeldShard<'c>,
+    pub selected: &'r Selected,
     pub engine: &'e Engine,
     pub watch: &'r mut Stopwatch,
 }
@@ -403,6 +405,7 @@ impl Run<'_, '_, '_> {
             worker: self.worker,
             pass: self.pass,
             held: self.held,
+            selected: self.selected,
             engine: self.engine,
         };
         let flow = execute(&mut place, call, &mut session.reply);
