@@ -65,6 +65,6 @@ mod tests {
 
     #[test]
     fn nobody_listens() {
-        assert!(send(OsStr::new("/nonexistent/notify"), READY).is_err());
+        assert!(send(OsStr::new("/proc/nonexistent/notify"), READY).is_err());
     }
 }

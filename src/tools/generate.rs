@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there() {
-        let dir = "/nonexistent/pages".into();
+        let dir = "/proc/nonexistent/pages".into();
         assert_ne!(generate(&GenerateArgs::Man { dir }), EXIT_OK);
     }
 }

@@ -133,7 +133,7 @@ fn a_wrong_file_changes_nothing() {
 
 #[test]
 fn a_server_does_not_start_with_wrong_users() {
-    let mut server = Server::lokikv_stopped(&["acl.file=/nonexistent/users.acl"]);
+    let mut server = Server::lokikv_stopped(&["acl.file=/proc/nonexistent/users.acl"]);
     assert!(server.try_start().is_err());
     assert!(
         server.stderr().contains("acl.file: Error loading ACLs, opening file"),

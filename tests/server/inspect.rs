@@ -62,7 +62,7 @@ fn a_directory_is_overseen() {
     let output = inspect(&[path(&dir), "--limit", "1"]);
     assert!(text(&output.stdout).contains("more are not shown, see --limit"));
     assert_eq!(inspect(&[]).status.code(), Some(2));
-    assert_eq!(inspect(&["/nonexistent"]).status.code(), Some(1));
+    assert_eq!(inspect(&["/proc/nonexistent"]).status.code(), Some(1));
 }
 
 #[test]

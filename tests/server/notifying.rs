@@ -36,7 +36,7 @@ fn ready_when_the_data_is_there_and_stopping() {
 #[test]
 fn a_manager_that_is_gone_is_no_reason_not_to_serve() {
     let mut server = Server::lokikv_stopped(&[]);
-    server.set_env("NOTIFY_SOCKET", Some("/nonexistent/notify"));
+    server.set_env("NOTIFY_SOCKET", Some("/proc/nonexistent/notify"));
     server.restart();
     assert_eq!(server.connect().call(&["PING"]).text(), "PONG");
     assert!(server.stdout().contains("cannot tell the service manager"));

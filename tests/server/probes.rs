@@ -72,7 +72,7 @@ fn connections_that_say_nothing_keep_no_probe_waiting() {
     assert!(is_served(&mut other));
     // Those that have not taken their answers.
     let mut greedy: Vec<TcpStream> = (0..100).map(|_| shown.raw()).collect();
-    let many = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50);
+    let many = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(50);
     greedy.iter_mut().for_each(|stream| drop(stream.write_all(&many)));
     assert_probed_soon(&shown, "those that do not read");
 }
@@ -401,7 +401,7 @@ fn a_probe_comes_between_those_who_ask_for_figures() {
         let mut asking: Vec<TcpStream> = (0..40).map(|_| shown.raw()).collect();
         for stream in &mut asking {
             stream
-                .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 .expect("sent");
         }
         assert!(is_served(&mut other));
