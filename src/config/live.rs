@@ -214,6 +214,12 @@ impl Live {
         log.map_or(-1, |log| log.threshold.load(Relaxed))
     }
 
+    /// Whether a log takes a command of that value.
+    #[inline]
+    pub(crate) fn is_logged(&self, kind: LogKind, value: u64) -> bool {
+        u64::try_from(self.log_threshold(kind)).is_ok_and(|threshold| value >= threshold)
+    }
+
     /// How many entries a log keeps (`slowlog.max_len`, `commandlog.…_max_len`).
     pub(crate) fn log_len_max(&self, kind: LogKind) -> u64 {
         let log = self.logs.get(kind.index());

@@ -157,12 +157,11 @@ fn log_whose(
 /// Whether a log may want a call: cheaply, as nearly all stand out in nothing.
 #[inline]
 fn may_stand_out(live: &Live, call: &Call<'_>, took: Option<Duration>, reply_bytes: usize) -> bool {
-    let reaches = |kind, value: u64| u64::try_from(live.log_threshold(kind)).is_ok_and(|threshold| value >= threshold);
     // The bytes that a request came in are at most those of its protocol but for these.
     let request_bytes = call.args.len_bytes() + ARG_OVERHEAD_BYTES_MAX * (call.args.len() + 1);
-    reaches(LogKind::LargeReply, reply_bytes as u64)
+    live.is_logged(LogKind::LargeReply, reply_bytes as u64)
         || took.is_some_and(|took| {
-            reaches(LogKind::Slow, micros(took)) || reaches(LogKind::LargeRequest, request_bytes as u64)
+            live.is_logged(LogKind::Slow, micros(took)) || live.is_logged(LogKind::LargeRequest, request_bytes as u64)
         })
 }
 
@@ -176,13 +175,10 @@ fn log(
     args: impl FnOnce() -> Vec<Vec<u8>>,
 ) {
     let live = cx.server.params.live();
-    let stands_out = |(kind, value): &(LogKind, u64)| {
-        u64::try_from(live.log_threshold(*kind)).is_ok_and(|threshold| *value >= threshold)
-    };
     let measured = LogKind::ALL.into_iter().zip(measured);
     let mut due = measured
         .filter_map(|(kind, value)| Some((kind, value?)))
-        .filter(stands_out)
+        .filter(|(kind, value)| live.is_logged(*kind, *value))
         .peekable();
     if due.peek().is_none() || command.has(flag::SKIP_SLOWLOG) {
         return;

@@ -17,7 +17,7 @@ pub use double::{format_double, format_general, format_shortest};
 pub use text::DeferredText;
 
 use crate::shared::Shared;
-use segments::{Position, Segments};
+use segments::{Position, Segments, short_header};
 use std::io::IoSlice;
 use std::ops::Range;
 
@@ -422,12 +422,9 @@ impl Reply {
     /// `kind`, a length, CR LF; short for the lengths that are common.
     #[inline]
     fn len_header(&mut self, kind: u8, len: usize) {
-        #[expect(clippy::cast_possible_truncation, reason = "digits of a number below 100")]
-        let (tens, ones) = ((len / 10) as u8, (len % 10) as u8);
-        match len {
-            0..=9 => self.out.push(&[kind, b'0' + ones, b'\r', b'\n']),
-            10..=99 => self.out.push(&[kind, b'0' + tens, b'0' + ones, b'\r', b'\n']),
-            _ => self.header(kind, len),
+        match short_header(kind, len) {
+            Some((header, bytes)) => self.out.push(header.get(..bytes).unwrap_or_default()),
+            None => self.header(kind, len),
         }
     }
 

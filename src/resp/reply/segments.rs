@@ -88,14 +88,14 @@ impl Segment {
     }
 }
 
-/// The header of a bulk string of less than 100 bytes, and how many of the eight it has.
+/// `kind`, a length below 100, CR LF, and how many of the eight bytes that are.
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "digits of a number below 100")]
-const fn bulk_header(len: usize) -> Option<([u8; 8], usize)> {
+pub(super) const fn short_header(kind: u8, len: usize) -> Option<([u8; 8], usize)> {
     let (tens, ones) = (b'0' + (len / 10 % 10) as u8, b'0' + (len % 10) as u8);
     match len {
-        0..=9 => Some(([b'$', ones, b'\r', b'\n', 0, 0, 0, 0], 4)),
-        10..=99 => Some(([b'$', tens, ones, b'\r', b'\n', 0, 0, 0], 5)),
+        0..=9 => Some(([kind, ones, b'\r', b'\n', 0, 0, 0, 0], 4)),
+        10..=99 => Some(([kind, tens, ones, b'\r', b'\n', 0, 0, 0], 5)),
         _ => None,
     }
 }
@@ -156,7 +156,7 @@ impl Segments {
             return;
         }
         self.tail.reserve(bytes.len() + BULK_OVERHEAD_BYTES);
-        let Some((header, header_bytes)) = bulk_header(bytes.len()) else {
+        let Some((header, header_bytes)) = short_header(b'$', bytes.len()) else {
             return self.push_long_bulk(bytes);
         };
         let before = self.tail.len();
