@@ -18,7 +18,7 @@ use super::share::ByteShare;
 use super::stop;
 use super::values::Compression;
 use super::{
-    schema::{Config, Limits},
+    schema::{Config, Limits, Memory},
     values::{Fsync, MemoryPolicy, OnScriptError},
 };
 
@@ -66,12 +66,29 @@ struct LiveLog {
     len_max: AtomicU64,
 }
 
+/// When memory is defragmented.
+#[derive(Debug, Default)]
+struct LiveDefrag {
+    is_on: AtomicBool,
+    ignore_bytes: AtomicU64,
+    threshold_percent: AtomicU64,
+}
+
+impl LiveDefrag {
+    fn store(&self, memory: &Memory) {
+        self.is_on.store(memory.defrag, Relaxed);
+        self.ignore_bytes.store(memory.defrag_ignore_bytes, Relaxed);
+        self.threshold_percent.store(memory.defrag_threshold_percent, Relaxed);
+    }
+}
+
 /// Current values of the settings that can change while the server runs.
 #[derive(Debug, Default)]
 pub struct Live {
     maxmemory: AtomicU64,
     policy: AtomicU8,
     eviction_tenacity: AtomicU8,
+    defrag: LiveDefrag,
     logs: [LiveLog; LogKind::ALL.len()],
     latency_threshold_ms: AtomicU64,
     tracks_latency: AtomicBool,
@@ -116,6 +133,7 @@ impl Live {
         self.policy.store(config.memory.policy as u8, Relaxed);
         self.eviction_tenacity
             .store(config.memory.eviction_tenacity as u8, Relaxed);
+        self.defrag.store(&config.memory);
         self.store_logs(config);
         self.latency_threshold_ms
             .store(config.latency.monitor_threshold_ms, Relaxed);
@@ -204,6 +222,21 @@ impl Live {
     /// `memory.eviction_tenacity`, 0 to 100.
     pub(crate) fn eviction_tenacity(&self) -> u8 {
         self.eviction_tenacity.load(Relaxed)
+    }
+
+    /// `memory.defrag`
+    pub(crate) fn is_defrag_on(&self) -> bool {
+        self.defrag.is_on.load(Relaxed)
+    }
+
+    /// `memory.defrag_ignore_bytes`
+    pub(crate) fn defrag_ignore_bytes(&self) -> u64 {
+        self.defrag.ignore_bytes.load(Relaxed)
+    }
+
+    /// `memory.defrag_threshold_percent`
+    pub(crate) fn defrag_threshold_percent(&self) -> u64 {
+        self.defrag.threshold_percent.load(Relaxed)
     }
 
     /// From what on a command is put into a log (`slowlog.log_slower_than_us`, `commandlog.…_larger_than_bytes`); -1:

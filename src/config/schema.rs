@@ -277,6 +277,14 @@ pub struct Memory {
     /// After so many minutes without use it falls by one; 0: never.
     #[serde(deserialize_with = "de::int::<_, _, 0, INT_MAX>")]
     pub lfu_decay_min: u64,
+    /// Whether entries are moved together where much memory lies between them.
+    pub defrag: bool,
+    /// Less than so many bytes is not much,
+    #[serde(deserialize_with = "de::size::<_, 1>")]
+    pub defrag_ignore_bytes: u64,
+    /// nor less than this share of what is used.
+    #[serde(deserialize_with = "de::int::<_, _, 0, 1000>")]
+    pub defrag_threshold_percent: u64,
     /// HyperLogLogs larger than this are kept dense.
     #[serde(deserialize_with = "de::size::<_, 0>")]
     pub hll_sparse_bytes_max: u64,
@@ -291,6 +299,9 @@ impl Default for Memory {
             eviction_tenacity: 10,
             lfu_log_factor: 10,
             lfu_decay_min: 1,
+            defrag: true,
+            defrag_ignore_bytes: 100 << 20,
+            defrag_threshold_percent: 25,
             hll_sparse_bytes_max: 3000,
         }
     }

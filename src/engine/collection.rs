@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::blocked::WaitTable;
 use super::counts::Counts;
+use super::dismantle::{Remains, dismantle};
 use super::effect::Placement;
 use super::ids::CollectionId;
 use super::index::loaded::LoadedPage;
@@ -422,14 +423,19 @@ impl Collection {
         self.shards_if_any().iter().map(|shard| shard.lock().bytes()).sum()
     }
 
-    /// Drops it, shard by shard; `freed` is told of the bytes of each when they are free.
+    /// Drops it; `freed` is told of bytes that are free, a part at a time.
     pub(super) fn drop_telling(mut self, freed: &dyn Fn(u64)) {
         let shards = self.shards.take().map(Vec::from).unwrap_or_default();
-        for shard in shards {
-            let bytes = shard.lock().bytes();
-            drop(shard);
-            freed(bytes);
-        }
+        let remains = shards.into_iter().map(|shard| {
+            let state = shard.state.into_inner();
+            let (keys, bytes) = (state.keys, state.bytes());
+            Remains {
+                index: state.index,
+                keys,
+                bytes,
+            }
+        });
+        dismantle(remains.collect(), freed);
     }
 
     /// How many keys there are, each shard locked in turn.

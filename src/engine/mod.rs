@@ -17,7 +17,9 @@ pub mod collection;
 pub mod copying;
 pub mod counts;
 mod dead;
+pub mod defrag;
 pub mod dependencies;
+mod dismantle;
 pub mod effect;
 pub mod elements;
 mod error;
@@ -286,8 +288,7 @@ impl Engine {
 
     /// How much of what counts as used will be free soon: what the reaper has, and what indexes have let go of.
     pub fn owed_bytes(&self) -> u64 {
-        let reaped = self.reaper.owed_bytes();
-        reaped.saturating_add(self.eviction.retired_bytes())
+        self.reaper.owed_bytes().saturating_add(self.eviction.retired_bytes())
     }
 
     /// What is left of a limit of `max` bytes (0: no limit) on the data and `beside`.
@@ -439,8 +440,7 @@ impl Engine {
     /// What writers are to do. A few loads.
     pub fn pace(&self, now: Instant) -> Pace {
         let is_checkpoint_behind = self.is_checkpointing() && self.pre_images().waiting_bytes() > PRE_IMAGE_BYTES_MAX;
-        let wal = self.wal();
-        if wal.over_pending() || wal.is_late(now) || is_checkpoint_behind {
+        if self.wal().over_pending() || self.wal().is_late(now) || is_checkpoint_behind {
             return Pace::Hold;
         }
         self.tap().pace()

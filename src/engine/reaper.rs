@@ -4,11 +4,14 @@
 //! - A value or collection that waits here still counts as used memory until this thread has dropped it.
 //! - A collection is dropped here and nowhere else: this thread keeps it until nobody else does. Others let go of theirs
 //!   when they next look at the registry.
+//! - Whoever owns the memory of what is dropped is asked to look after it, each time that some has gone, and is waited
+//!   for a moment: what piles up would keep it for long when it looks.
 //! - What waits here is known in bytes ([`Reaper::owed_bytes`]), never less than it is: it counts here before it counts as
 //!   used again, and as used no longer before it no longer counts here.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,14 +19,20 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::background::step_back;
+pub use super::dismantle::LARGE_BYTES;
+use super::dismantle::drop_large;
 use super::memory::Meter;
+use crate::allocator::Round;
 use crate::page::Entry;
-
-/// Entries larger than this are dropped in the background.
-pub const LARGE_BYTES: usize = 1 << 20;
 
 /// How often a collection that others still have is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Owners are asked to look after their memory when so much has gone, and waited for so long at most.
+const ASK_BYTES: u64 = 2 << 20;
+const PATIENCE: Duration = Duration::from_millis(20);
+/// Where nobody is waited for they are asked so often at most.
+const ASK_PAUSE: Duration = Duration::from_millis(100);
 
 /// A reaper that is stopped waits so long for others to let go.
 const STOP_GRACE: Duration = Duration::from_millis(500);
@@ -47,6 +56,8 @@ struct Owed {
     unseen: AtomicU64,
     /// Bytes of collections that others still have.
     kept: AtomicU64,
+    /// Whether the reaper is to end: nobody's memory matters any more.
+    is_ending: AtomicBool,
 }
 
 /// See the module.
@@ -105,6 +116,7 @@ impl Reaper {
 
     /// Finishes what is queued and ends the thread.
     pub fn stop(&self) {
+        self.owed.is_ending.store(true, Ordering::Relaxed);
         self.queue.lock().take();
         if let Some(thread) = self.thread.lock().take() {
             let _ = thread.join();
@@ -112,36 +124,89 @@ impl Reaper {
     }
 }
 
-/// Does all jobs; `freed` is told of bytes that are no longer used.
-fn work(jobs: &Receiver<Job>, owed: &Owed, freed: &dyn Fn(u64)) {
+/// What has been dropped, and its owners have not been asked to look after yet.
+#[derive(Default)]
+struct Unseen {
+    bytes: Cell<u64>,
+    asked: Cell<Option<Instant>>,
+}
+
+impl Unseen {
+    /// So many bytes more.
+    fn add(&self, bytes: u64) {
+        self.bytes.set(self.bytes.get() + bytes);
+    }
+
+    /// Asks, and waits, once there is enough.
+    fn keep_pace(&self) {
+        if self.bytes.get() >= ASK_BYTES {
+            self.ask().wait(PATIENCE);
+        }
+    }
+
+    /// Asks if there is something, and nobody was asked just now.
+    fn settle(&self) {
+        let is_recent = |asked: Instant| asked.elapsed() < ASK_PAUSE;
+        if self.bytes.get() > 0 && !self.asked.get().is_some_and(is_recent) {
+            self.ask();
+        }
+    }
+
+    fn ask(&self) -> Round {
+        self.bytes.set(0);
+        let round = Round::begin();
+        self.asked.set(Some(Instant::now()));
+        round
+    }
+}
+
+/// Does all jobs; `free` is told of bytes that are no longer used.
+fn work(jobs: &Receiver<Job>, owed: &Owed, free: &dyn Fn(u64)) {
     let mut kept: Vec<DropIfLast> = Vec::new();
     let mut looked = Instant::now();
+    let unseen = Unseen::default();
+    let is_ending = || owed.is_ending.load(Ordering::Relaxed);
+    let freed = |bytes| {
+        free(bytes);
+        unseen.add(bytes);
+        if !is_ending() {
+            unseen.keep_pace();
+        }
+    };
     loop {
-        let job = if kept.is_empty() {
+        let job = if kept.is_empty() && unseen.bytes.get() == 0 {
             jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
             jobs.recv_timeout(LOOK_AGAIN)
         };
         match job {
             Ok(Job::Entry(entry, bytes)) => {
-                drop(entry);
-                freed(bytes);
-                owed.entries.fetch_sub(bytes, Ordering::SeqCst);
+                let is_container = entry.is_big();
+                drop_large(entry, bytes, &|bytes| {
+                    free(bytes);
+                    owed.entries.fetch_sub(bytes, Ordering::SeqCst);
+                    unseen.add(bytes);
+                    // Strings are few blocks; clients may wait for their memory.
+                    if is_container && !is_ending() {
+                        unseen.keep_pace();
+                    }
+                });
             }
             Ok(Job::Shared(mut gone)) => {
-                let bytes = drop_unshared(&mut gone, freed);
+                let bytes = drop_unshared(&mut gone, &freed);
                 owed.kept.fetch_add(bytes, Ordering::SeqCst);
                 owed.unseen.fetch_sub(1, Ordering::SeqCst);
                 kept.append(&mut gone);
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return drop_last(kept, freed),
+            Err(RecvTimeoutError::Disconnected) => return drop_last(kept, &freed),
         }
         // Now and then only: there may be as many as there are jobs.
         if looked.elapsed() >= LOOK_AGAIN {
-            owed.kept.store(drop_unshared(&mut kept, freed), Ordering::SeqCst);
+            owed.kept.store(drop_unshared(&mut kept, &freed), Ordering::SeqCst);
             looked = Instant::now();
         }
+        unseen.settle();
     }
 }
 

@@ -3,6 +3,7 @@
 mod blocked;
 mod collections;
 mod containers;
+mod defrag;
 mod eviction;
 mod fields;
 mod guarantees;

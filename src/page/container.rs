@@ -16,6 +16,7 @@ use super::malformed::Malformed;
 use super::packed::Packed;
 use super::set::{self, BigSet};
 use super::stream::{self, BigStream};
+use super::trie::Dismantled;
 use super::vectors::{self, VectorSet};
 use super::zset::{self, BigZset};
 
@@ -117,6 +118,16 @@ impl Big {
             Self::Hash(hash) => hash.adopt(mark),
             Self::Stream(stream) => stream.adopt(mark),
             Self::Vectors(set) => set.adopt(mark),
+        }
+    }
+
+    /// Takes out what it is best to drop by itself: elements of their own in memory. It is for dropping then.
+    pub fn dismantle(&mut self, dismantled: &mut Dismantled<'_>) {
+        match self {
+            Self::Set(set) => dismantled.add(set.take_trie()),
+            Self::Zset(zset) => dismantled.add(zset.take_trie()),
+            Self::Hash(hash) => dismantled.add(hash.take_trie()),
+            Self::List(_) | Self::Stream(_) | Self::Vectors(_) => {}
         }
     }
 

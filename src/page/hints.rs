@@ -33,6 +33,13 @@ fn word_of(key: &[u8], skip: usize) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
+/// What was in `from`, in another place of the same size.
+pub fn relocated<T>(from: &mut Vec<T>) -> Vec<T> {
+    let mut fresh = Vec::with_capacity(from.capacity());
+    fresh.append(from);
+    fresh
+}
+
 /// How many bytes two keys share at their beginning.
 pub fn shared_bytes(one: &[u8], other: &[u8]) -> usize {
     one.iter().zip(other).take_while(|(a, b)| a == b).count()
@@ -103,6 +110,11 @@ impl Hints {
     /// Forgets the key at place `at`.
     pub fn remove(&mut self, at: usize) {
         self.words.remove(at);
+    }
+
+    /// Puts the words into another place.
+    pub fn relocate(&mut self) {
+        self.words = relocated(&mut self.words);
     }
 
     /// Starts over with `len` keys.

@@ -10,7 +10,7 @@
 //!   when there is none.
 
 use super::entry::{Entry, EntryMut, EntryRef};
-use super::hints::{Hints, shared_bytes};
+use super::hints::{Hints, relocated, shared_bytes};
 use super::prefetch::prefetch_ref;
 use crate::lsn::Lsn;
 use crate::page::PageId;
@@ -198,6 +198,19 @@ impl OrderedPage {
         self.entries.append(&mut right.entries);
         right.settle();
         self.settle();
+    }
+
+    /// Puts all entries into other places, and what the page knows of them.
+    pub fn relocate(&mut self) {
+        self.prefetch_entries();
+        self.entries.iter_mut().for_each(Entry::relocate);
+        self.entries = relocated(&mut self.entries);
+        self.hints.relocate();
+    }
+
+    /// Takes all entries out of a page that is not used any more. None of them is looked at.
+    pub fn take_into(&mut self, entries: &mut Vec<Entry>) {
+        entries.append(&mut self.entries);
     }
 
     /// Brings everything else in line with the entries.

@@ -12,8 +12,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::causes::Causes;
+use super::fragments::Fragments;
 use super::sampling::Sampler;
-use crate::allocator::follow_purges;
+use crate::allocator::Follower;
 use crate::engine::EXPIRY_TICKS_PER_S;
 use crate::engine::blocked;
 use crate::engine::collection::Collection;
@@ -37,16 +38,18 @@ const PAGES_PER_LOOK: usize = 64;
 /// Runs until the server ends.
 pub fn run(server: &Arc<Server>, mut worker: Worker) {
     let (mut walker, mut garbage) = (Walker::default(), Garbage::default());
-    let mut sampler = Sampler::default();
+    let (mut sampler, mut fragments) = (Sampler::default(), Fragments::default());
     let (outlet, causes) = (Arc::new(Outlet::default()), Causes::default());
+    let follower = Follower::new(None);
     worker.set_herald(server.pubsub.herald(&outlet));
     while !server.shutdown.is_requested() {
         std::thread::sleep(TICK);
-        follow_purges();
+        follower.follow();
         server.engine.meter().note_peak();
         sample_rates(server);
         causes.note(server);
         sampler.sample(server);
+        fragments.look(server);
         if server.loading.is_on() {
             continue;
         }

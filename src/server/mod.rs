@@ -10,6 +10,7 @@ mod ending;
 mod error;
 mod evictor;
 mod finish;
+mod fragments;
 mod housekeeping;
 mod notify;
 mod open;

@@ -26,6 +26,7 @@ use crate::client::{Clients, Post, When};
 use crate::config::params::Params;
 use crate::engine::alarms::Alarms;
 use crate::engine::blocked::Numbered;
+use crate::engine::defrag::Defrag;
 use crate::engine::worker::Kit;
 use crate::engine::{Engine, Teller};
 use crate::metrics::Stats;
@@ -59,6 +60,8 @@ pub struct Server {
     pub pubsub: Arc<PubSub>,
     /// Blocked commands that look again at a time of their own.
     pub alarms: Arc<Alarms<Numbered>>,
+    /// Defragmentation of memory.
+    pub defrag: Defrag,
     /// Counters, slow log, latency samples.
     pub stats: Stats,
     /// Takes checkpoints.
@@ -133,6 +136,7 @@ impl Server {
             clients: Clients::default(),
             checkpoints: Arc::new(checkpoints),
             alarms: Arc::default(),
+            defrag: Defrag::default(),
             loading: Loading::default(),
             shutdown: Shutdown::default(),
             pause: Pause::default(),

@@ -13,7 +13,6 @@ const BEYOND: [&str; 2] = ["-99999999999999", "99999999999999999999"];
 /// What differs on purpose: redis-compat.md says so.
 const DIFFERING: &[&str] = &[
     // Only one value of these is true here; another one is refused with the reason.
-    "activedefrag",
     "bind-source-addr",
     "cluster-announce-",
     "import-mode",

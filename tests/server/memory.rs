@@ -8,7 +8,7 @@ use crate::support::rng::Rng;
 use crate::support::{Conn, Server, Value};
 
 /// What the process has in memory, in megabytes.
-fn resident_mb(server: &Server) -> u64 {
+pub fn resident_mb(server: &Server) -> u64 {
     status_mb(server, "VmRSS:")
 }
 
@@ -140,8 +140,6 @@ fn what_chunks_of_a_shared_string_take_counts_until_it_goes() {
     let started = Instant::now();
     while used_mb(&mut conn) > before + 1 || resident_mb(&server) > resident + 40 {
         assert!(started.elapsed() < Duration::from_secs(20), "{} MB", used_mb(&mut conn));
-        // Blocks that one thread has allocated and another has freed stay with the allocator until then.
-        conn.call(&["MEMORY", "PURGE"]);
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -232,5 +230,121 @@ fn a_client_asked_for_many_times_takes_no_more_than_replies_may() {
         assert!(conn.read_to_close().is_ok(), "closed for what it asks for");
         let grown = status_mb(&server, "VmHWM:") - before;
         assert!(grown < 64, "{setting}: {grown} MB");
+    }
+}
+
+/// Keys of the tests below: some 45 MB with their values.
+const MANY: u32 = 300_000;
+
+fn write_many(conn: &mut Conn) {
+    let keys: Vec<_> = (0..MANY).map(|n| format!("key:{n:012}")).collect();
+    for some in keys.chunks(1_000) {
+        let mut words = vec!["MSET"];
+        let value = "v".repeat(64);
+        words.extend(some.iter().flat_map(|key| [key.as_str(), &value]));
+        assert_eq!(conn.call(&words), Value::ok());
+    }
+}
+
+fn wait_until_resident(server: &Server, most_mb: u64) {
+    let started = Instant::now();
+    while resident_mb(server) > most_mb {
+        let now = resident_mb(server);
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "{now} MB, {most_mb} wanted"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn memory_figure(conn: &mut Conn, name: &str) -> u64 {
+    let text = conn.call(&["INFO", "memory"]).text();
+    let mut fields = text.lines().filter_map(|line| line.split_once(':'));
+    fields.find(|(field, _)| *field == name).unwrap().1.parse().unwrap()
+}
+
+#[test]
+fn memory_goes_back_when_all_keys_go() {
+    for kind in ["hmap", "bcust"] {
+        let server = in_memory();
+        let mut conn = server.connect();
+        conn.call(&["COLLECTION", "CREATE", "c", "KIND", kind]);
+        assert_eq!(conn.call(&["SELECT", "c"]), Value::ok());
+        let empty = resident_mb(&server);
+        write_many(&mut conn);
+        let full = resident_mb(&server);
+        assert!(full > empty + 25, "{kind}: {full} MB, {empty} without");
+        conn.call(&["FLUSHALL"]);
+        // Nobody asks for it.
+        wait_until_resident(&server, empty + (full - empty) / 3);
+        let started = Instant::now();
+        while memory_figure(&mut conn, "used_memory") >> 20 > 0 {
+            assert!(started.elapsed() < Duration::from_secs(30), "it counts for ever");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn memory_goes_back_when_a_large_container_goes() {
+    for command in ["HSET", "SADD", "ZADD"] {
+        let server = in_memory();
+        let mut conn = server.connect();
+        let empty = resident_mb(&server);
+        for from in (0..MANY).step_by(1_000) {
+            let items = from..from + 1_000;
+            let texts: Vec<_> = items.map(|n| [n.to_string(), format!("element:{n:020}")]).collect();
+            let mut words = vec![command, "k"];
+            words.extend(texts.iter().flatten().map(String::as_str));
+            assert!(conn.call(&words).int().is_some());
+        }
+        let full = resident_mb(&server);
+        assert!(full > empty + 15, "{command}: {full} MB, {empty} without");
+        assert_eq!(conn.call(&["DEL", "k"]), Value::Int(1));
+        wait_until_resident(&server, empty + (full - empty) / 3);
+    }
+}
+
+#[test]
+fn memory_goes_back_when_most_keys_go() {
+    for kind in ["hmap", "bdef", "bcust"] {
+        let server = Server::lokikv(&[
+            "wal.enabled=false",
+            "checkpoint.interval_s=0",
+            "memory.defrag=false",
+            "memory.defrag_ignore_bytes=8mb",
+        ]);
+        let mut conn = server.connect();
+        conn.call(&["COLLECTION", "CREATE", "c", "KIND", kind]);
+        assert_eq!(conn.call(&["SELECT", "c"]), Value::ok());
+        let empty = resident_mb(&server);
+        write_many(&mut conn);
+        let full = resident_mb(&server);
+        // One of ten stays, and has others near it nowhere.
+        let gone: Vec<_> = (0..MANY)
+            .filter(|n| n % 10 != 0)
+            .map(|n| format!("key:{n:012}"))
+            .collect();
+        for some in gone.chunks(1_000) {
+            let mut words = vec!["DEL"];
+            words.extend(some.iter().map(String::as_str));
+            assert_eq!(conn.call(&words), Value::Int(some.len() as i64));
+        }
+        std::thread::sleep(Duration::from_millis(2_500));
+        let used = memory_figure(&mut conn, "used_memory");
+        let kept = resident_mb(&server);
+        assert!(
+            kept > empty + (full - empty) * 2 / 3,
+            "{kind}: they lie everywhere: {kept} of {full} MB"
+        );
+        assert_eq!(conn.call(&["CONFIG", "SET", "activedefrag", "yes"]), Value::ok());
+        wait_until_resident(&server, empty + (full - empty) * 2 / 5);
+        assert_eq!(memory_figure(&mut conn, "used_memory"), used);
+        for n in (0..MANY).step_by(10) {
+            let key = format!("key:{n:012}");
+            assert_eq!(conn.call(&["GET", &key]).text(), "v".repeat(64), "{key}");
+        }
+        assert_eq!(conn.call(&["DBSIZE"]), Value::Int(i64::from(MANY / 10)));
     }
 }

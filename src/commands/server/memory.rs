@@ -1,6 +1,6 @@
 //! MEMORY: what the data takes.
 
-use crate::allocator;
+use crate::allocator::Round;
 use crate::commands::context::SessionCx;
 use crate::commands::error::CmdError;
 use crate::commands::flow::Flow;
@@ -101,7 +101,7 @@ const PURGE: Spec = Spec {
 };
 
 fn purge(_cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    allocator::purge();
+    Round::begin();
     reply.ok();
     Ok(Flow::Done)
 }

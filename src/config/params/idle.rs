@@ -28,7 +28,6 @@ const NO_CONNECTIONS: &str = "this server connects to no other one";
 const NO_RDMA: &str = "No RDMA building support.";
 const NO_OOM_SCORE: &str = "which process ends for want of memory is left to the system";
 const OWN_LOG: &str = "the log has a form of its own: see log.format";
-const NO_DEFRAG: &str = "DISABLED: Active defragmentation cannot be enabled: memory is given back without it";
 
 const fn idle(name: &'static str, kind: Kind, default: &'static str) -> Idle {
     alias(name, name, kind, default)
@@ -49,12 +48,9 @@ pub(super) const IDLE: &[Idle] = &[
     idle("active-defrag-cycle-max", Kind::Int(1, 99), "25"),
     idle("active-defrag-cycle-min", Kind::Int(1, 99), "1"),
     idle("active-defrag-cycle-us", Kind::Int(0, 100_000), "500"),
-    idle("active-defrag-ignore-bytes", Kind::Memory(1), "104857600"),
     idle("active-defrag-max-scan-fields", Kind::Int(1, i64::MAX), "1000"),
-    idle("active-defrag-threshold-lower", Kind::Int(0, 1000), "10"),
     idle("active-defrag-threshold-upper", Kind::Int(0, 1000), "100"),
     idle("active-expire-effort", Kind::Int(1, 10), "1"),
-    idle("activedefrag", Kind::Only(NO_DEFRAG), "no"),
     idle("activerehashing", Kind::YesNo, "yes"),
     idle("aof-disable-auto-gc", Kind::YesNo, "no"),
     idle("aof-load-truncated", Kind::YesNo, "yes"),

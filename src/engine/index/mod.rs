@@ -127,6 +127,17 @@ impl Index {
         on_each!(self, index => index.sweep(cursor, pages, now_ms, dead))
     }
 
+    /// Puts up to `pages` pages from `cursor` on, and their entries, into other places in memory; how many
+    /// entries, and where to go on. Nothing of the data changes, nor of what an entry takes.
+    pub fn relocate(&mut self, cursor: u64, pages: usize) -> (usize, Option<u64>) {
+        on_each!(self, index => index.relocate(cursor, pages))
+    }
+
+    /// Takes all entries out of an index that is not used any more, in any order. None of them is looked at.
+    pub fn take_entries(&mut self, entries: &mut Vec<Entry>) {
+        on_each!(self, index => index.take_entries(entries))
+    }
+
     /// The first page at or after `cursor` that epoch `epoch` has not saved, marked saved, and imaged unless it is
     /// known; and where to go on. The cursor alone when every remaining page is saved.
     pub fn save_next(&mut self, cursor: u64, epoch: u64, is_known: IsKnown<'_>) -> (Option<Visited>, Option<u64>) {

@@ -31,7 +31,7 @@ use super::connection::{Connection, Next};
 use super::linger::Linger;
 use super::ready::{ReadyList, Slot, Ticket};
 use super::settling::{Owed, Settled, Settling, Verdict, judge};
-use crate::allocator::follow_purges;
+use crate::allocator::{Follower, Fresh};
 use crate::metrics::activity::Doing;
 use crate::session::{CHUNK_REQUESTS, Looked, WorkerCx};
 use crate::sync::set_meanwhile;
@@ -79,6 +79,10 @@ pub struct Hub {
     settling: Settling,
     deliveries: Deliveries,
     linger: Linger,
+    /// Its part in giving memory back.
+    follower: Follower,
+    /// Where it puts what it moves while memory is defragmented.
+    fresh: Option<Fresh>,
 }
 
 /// A connection that runs in this turn.
@@ -100,6 +104,7 @@ impl Hub {
         if let Some(slot) = sources.get(MESSAGES) {
             cx.desk.set_waker(Waker::from(Arc::clone(slot)));
         }
+        let follower = Follower::new(sources.get(CLOCK).map(|slot| Waker::from(Arc::clone(slot))));
         let connections = Connections::default();
         let lobby = Lobby::new(Rc::clone(&cx), ready.clone(), connections.clone(), arrivals);
         let lobby = Rc::new(lobby);
@@ -123,6 +128,8 @@ impl Hub {
             settling: Settling::default(),
             deliveries: Deliveries::default(),
             linger: Linger::new(gap_max),
+            follower,
+            fresh: None,
         }
     }
 
@@ -373,14 +380,24 @@ impl Hub {
             .map_or_else(|| Waker::noop().clone(), |slot| Waker::from(Arc::clone(slot)))
     }
 
+    /// Takes part in a pass of defragmentation, if there is one.
+    fn defragment(&mut self) {
+        let (server, worker) = (&self.cx.server, &mut self.cx.worker.borrow_mut());
+        let again = server.defrag.take_part(&server.engine, worker, &mut self.fresh);
+        if let Some(pause) = again {
+            self.clock.reset_after(pause);
+        }
+    }
+
     fn see_clock(&mut self) {
+        self.follower.follow();
+        self.defragment();
         let waker = self.waker(CLOCK);
         while self.clock.poll_tick(&mut Context::from_waker(&waker)).is_ready() {
             self.tick = (self.tick + 1) % TICKS_PER_ROUND;
             // An idle worker must not keep flushed collections alive.
             self.cx.collections.refresh(&self.cx.server.engine);
             self.cx.follow_scripts();
-            follow_purges();
             let now = Instant::now();
             let (tick, all) = (self.tick, self.connections.indices());
             for index in all.into_iter().filter(|index| index % TICKS_PER_ROUND == tick) {

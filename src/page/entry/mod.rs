@@ -17,6 +17,7 @@
 //! of a live entry changes only through `&mut Entry`, but for its [`Access`], an atomic that readers set.
 
 mod borrowed;
+mod relocate;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -439,6 +440,12 @@ impl Entry {
     /// Gives up ownership as a raw address, for a page slot. Below 2^48 on the supported targets.
     pub fn into_address(self) -> u64 {
         ManuallyDrop::new(self).0.as_ptr() as u64
+    }
+
+    /// Where it lies in memory.
+    #[inline]
+    pub fn address(&self) -> u64 {
+        self.0.as_ptr() as u64
     }
 
     /// Takes ownership back.

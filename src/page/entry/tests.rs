@@ -74,6 +74,35 @@ fn containers_are_packed_while_small_and_shared_when_big() {
 }
 
 #[test]
+fn every_shape_can_be_relocated() {
+    let shared = Shared::new(vec![1; 10_000]);
+    let mut big = Big::unpack(Kind::Hash, Packed::new(&crate::page::packed::pack([&b"a"[..], b"1"])));
+    big.adopt(Mark::APART);
+    let long = vec![b'v'; 100_000];
+    for key_len in [0, 1, 255, 40_000] {
+        let key = vec![b'k'; key_len];
+        for value in [
+            text(b""),
+            text(b"value"),
+            text(&long),
+            text(&long[..20_000]),
+            ValueRef::Str(StrRef::Shared(&shared)),
+            ValueRef::Big(&big),
+        ] {
+            for expire in [None, Some(9)] {
+                let mut entry = Entry::new(&key, value, expire, 7);
+                let (before, bytes) = (format!("{:?}", entry.value()), entry.heap_bytes());
+                entry.relocate();
+                assert_eq!(format!("{:?}", entry.value()), before);
+                assert_eq!((entry.key(), entry.expire_at_ms()), (&key[..], expire));
+                assert_eq!((entry.heap_bytes(), entry.access()), (bytes, Access::from(7)));
+            }
+        }
+    }
+    assert_eq!(Shared::strong_count(&shared), 1, "none is left behind");
+}
+
+#[test]
 fn large_values_are_linked() {
     let shared = Shared::new(vec![1; 10_000]);
     let mut entry = Entry::new(b"key", ValueRef::Str(StrRef::Shared(&shared)), None, 0);

@@ -6,7 +6,7 @@ use super::packed_form::rows;
 use crate::page::deaths::Deaths;
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
 use crate::page::parts::PartedTrie;
-use crate::page::trie::Item as Pair;
+use crate::page::trie::{Item as Pair, Trie};
 use crate::page::{Change, Mark};
 
 /// A hash that is not small.
@@ -36,6 +36,11 @@ fn field_of(pair: &Pair) -> Field<'_> {
 }
 
 impl BigHash {
+    /// Its fields, of which it has none then: for dropping it.
+    pub fn take_trie(&mut self) -> Trie<Pair> {
+        self.fields.take_trie()
+    }
+
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
         let fields = PartedTrie::build(rand::random(), pairs(packed), Mark::APART);

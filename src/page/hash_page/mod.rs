@@ -364,15 +364,48 @@ impl HashPage {
         tags
     }
 
+    /// Takes all entries out, leaving the page empty. None of them is looked at.
+    pub fn drain_into(&mut self, entries: &mut Vec<Entry>) {
+        for index in 0..self.slots() {
+            let word = self.load(index);
+            self.store(index, EMPTY);
+            if word > TOMBSTONE {
+                // SAFETY: the slot owned this entry and has just given it up.
+                entries.push(unsafe { Entry::from_address(word & ADDRESS_MASK) });
+            }
+        }
+        let header = self.header_mut();
+        (header.count, header.tombstones, header.expires) = (0, 0, 0);
+        header.expire_min_ms = u64::MAX;
+    }
+
     /// Takes all entries out, leaving the page empty.
     pub fn drain(&mut self) -> Vec<Entry> {
-        let entries = (0..self.slots()).filter_map(|index| self.remove(index)).collect();
-        let slots = self.slots();
-        (0..slots).for_each(|index| self.store(index, EMPTY));
-        let header = self.header_mut();
-        header.tombstones = 0;
-        header.expire_min_ms = u64::MAX;
+        let mut entries = Vec::with_capacity(self.header().count as usize);
+        self.drain_into(&mut entries);
         entries
+    }
+
+    /// Puts all entries into other places, and the page, too: into the block that is returned. This one is empty then.
+    pub fn relocate(&mut self) -> Self {
+        self.prefetch_entries();
+        let header = self.header();
+        let (lines, slots) = (header.lines, self.slots());
+        let fresh = Self::new(header.id, header.depth, header.prefix, lines);
+        *fresh.header_mut() = Header { ..*header };
+        for index in 0..slots {
+            let mut word = self.load(index);
+            if word > TOMBSTONE {
+                // SAFETY: the slot owns this entry; it is emptied below.
+                let mut entry = unsafe { Entry::from_address(word & ADDRESS_MASK) };
+                entry.relocate();
+                word = entry.into_address() | word & !ADDRESS_MASK;
+            }
+            self.store(index, EMPTY);
+            fresh.store(index, word);
+        }
+        self.header_mut().count = 0;
+        fresh
     }
 }
 

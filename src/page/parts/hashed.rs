@@ -70,6 +70,11 @@ impl PartedTrie {
         made
     }
 
+    /// The trie itself, in place of which there is an empty one: for dropping it.
+    pub fn take_trie(&mut self) -> Trie<Item> {
+        std::mem::replace(&mut self.trie, Trie::new(0))
+    }
+
     /// The trie of these items with their hashes in these parts, made by so many threads.
     pub fn of_parts(seed: u64, items: Vec<(u64, Item)>, spans: Vec<Span>, threads: usize) -> Self {
         Self {

@@ -5,7 +5,7 @@ use super::packed_form::{keeps_compact_name, rows};
 use crate::page::deaths::Deaths;
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
 use crate::page::parts::PartedTrie;
-use crate::page::trie::Item as Member;
+use crate::page::trie::{Item as Member, Trie};
 use crate::page::{Change, Mark};
 
 /// A set that is not small.
@@ -31,6 +31,11 @@ pub fn members(packed: Packed<'_>) -> impl Iterator<Item = Member> {
 }
 
 impl BigSet {
+    /// Its members, of which it has none then: for dropping it.
+    pub fn take_trie(&mut self) -> Trie<Member> {
+        self.members.take_trie()
+    }
+
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
         let trie = PartedTrie::build(rand::random(), members(packed), Mark::APART);

@@ -182,7 +182,7 @@ impl<H, A, B> Block<H, A, B> {
     /// Whether no other block shares the allocation; if so, none can come to share it while `self` is borrowed
     /// exclusively.
     #[inline]
-    fn is_unique(&self) -> bool {
+    pub fn is_unique(&self) -> bool {
         // Acquire: what others did before they let go of it has happened before what we do now.
         self.head().count.load(Ordering::Acquire) == 1
     }

@@ -129,6 +129,11 @@ impl Item {
         self.0.as_ptr().map_addr(|address| address & ADDRESS_MASK)
     }
 
+    /// Where it lies in memory.
+    pub fn address(&self) -> usize {
+        self.base().addr()
+    }
+
     /// Makes an item.
     pub fn new(key: &[u8], value: Option<&[u8]>, number: Option<u64>) -> Self {
         let shape = Shape::of(key, value, number);

@@ -13,6 +13,7 @@
 
 mod block;
 mod build;
+mod dismantle;
 mod inner;
 mod item;
 mod leaf;
@@ -26,6 +27,7 @@ use std::fmt;
 use node::{Leaf, Node, Work};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+pub use dismantle::Dismantled;
 pub use item::Item;
 pub use walk::Iter;
 

@@ -92,7 +92,7 @@ pub fn width_of(span: u32, level: u32) -> u128 {
 
 impl<T: Keyed> Node<T> {
     /// Bytes of the node itself.
-    fn own_bytes(&self) -> usize {
+    pub fn own_bytes(&self) -> usize {
         match self {
             Self::Leaf(leaf) => leaf.heap_bytes(),
             Self::Inner(inner) => inner.heap_bytes(),

@@ -13,7 +13,7 @@ use crate::page::deaths::Deaths;
 use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
 use crate::page::parts::PartedTrie;
 use crate::page::tree::{Tree, TreeItem};
-use crate::page::trie::Item as Pair;
+use crate::page::trie::{Item as Pair, Trie};
 use crate::page::{Change, Mark};
 
 /// A member in its place; the score stands beside the pair so that comparing rarely goes there.
@@ -85,6 +85,12 @@ pub struct BigZset {
 }
 
 impl BigZset {
+    /// Its members, of which it has none then, nor an order: for dropping it.
+    pub fn take_trie(&mut self) -> Trie<Pair> {
+        self.order = Tree::default();
+        self.members.take_trie()
+    }
+
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
         let order: Tree<Scored> = pairs(packed).map(|pair| Scored::of(&pair)).collect();

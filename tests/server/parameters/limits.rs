@@ -4,9 +4,10 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::{Effect, await_that, call, set};
-use crate::in_memory;
+use crate::memory::resident_mb;
 use crate::support::conn::encode;
 use crate::support::{Conn, Server, Value};
+use crate::{args, in_memory};
 
 pub const EFFECTS: &[Effect] = &[
     ("limits.output_buffer_normal_hard_bytes", hard_limit),
@@ -30,6 +31,13 @@ pub const EFFECTS: &[Effect] = &[
     ("memory.eviction_tenacity", tenacity),
     ("memory.lfu_log_factor", log_factor),
     ("memory.lfu_decay_min", decay),
+    ("memory.defrag", || defrag("memory.defrag", "no", "yes")),
+    ("memory.defrag_ignore_bytes", || {
+        defrag("memory.defrag_ignore_bytes", "1gb", "4mb");
+    }),
+    ("memory.defrag_threshold_percent", || {
+        defrag("memory.defrag_threshold_percent", "1000", "25");
+    }),
     ("server.maxclients", maxclients),
 ];
 
@@ -45,6 +53,26 @@ fn ask_for_much(server: &Server) -> Conn {
 
 fn clients(conn: &mut Conn) -> usize {
     call(conn, "CLIENT LIST").text().lines().count()
+}
+
+/// Holes between keys stay with one value of a parameter, and go with another.
+fn defrag(parameter: &str, stays: &str, goes: &str) {
+    let server = in_memory();
+    let mut conn = server.connect();
+    set(&mut conn, "memory.defrag_ignore_bytes", "4mb");
+    set(&mut conn, parameter, stays);
+    let (keys, value) = (|| (0..100_000).map(|n| format!("key:{n}")), "v".repeat(400));
+    let sets: Vec<_> = keys().map(|key| args!["SET", key, &value]).collect();
+    conn.pipeline(&sets).expect("replies");
+    let gone = keys().enumerate().filter(|(n, _)| n % 4 != 0);
+    let dels: Vec<_> = gone.map(|(_, key)| args!["DEL", key]).collect();
+    conn.pipeline(&dels).expect("replies");
+    std::thread::sleep(Duration::from_millis(2_500));
+    let kept = resident_mb(&server);
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert!(resident_mb(&server) + 4 > kept, "{parameter}: nothing goes at {stays}");
+    set(&mut conn, parameter, goes);
+    await_that("memory goes back", || resident_mb(&server) + 10 < kept);
 }
 
 fn hard_limit() {

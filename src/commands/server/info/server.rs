@@ -3,6 +3,7 @@
 use super::lines::{Lines, View, human};
 use crate::commands::server::{LOKIKV_VERSION, REDIS_VERSION, VALKEY_VERSION};
 use crate::engine::EXPIRY_TICKS_PER_S;
+use crate::engine::defrag;
 use crate::engine::worker::unix_ms;
 use crate::page::Access;
 use crate::state::Catalogue;
@@ -86,7 +87,8 @@ pub(super) fn memory(view: &View<'_>, lines: &mut Lines) {
     lines.put("mem_cluster_links", 0);
     lines.put("mem_aof_buffer", memory.log);
     lines.put("mem_allocator", "mimalloc");
-    lines.put("active_defrag_running", 0);
+    let is_running = view.server.defrag.is_running();
+    lines.put("active_defrag_running", if is_running { defrag::PERCENT } else { 0 });
 }
 
 /// Scripts and functions, and what runs them.

@@ -183,7 +183,7 @@ impl Hmap {
     }
 
     /// Makes every directory entry that the page covers name it.
-    fn point_to(&mut self, page: HashPage) {
+    pub(super) fn point_to(&mut self, page: HashPage) {
         let span = 1_usize << (self.depth - page.header().depth);
         let first = position(self.start_of(page), self.depth);
         for word in self.directory.iter().skip(first).take(span) {

@@ -38,6 +38,8 @@ struct Run {
     epoch: u64,
     is_saving: bool,
     keys: usize,
+    /// Where the next pages are relocated from.
+    relocated: u64,
 }
 
 fn key_ref(bytes: &[u8]) -> KeyRef<'_> {
@@ -65,6 +67,7 @@ impl Run {
             epoch: 0,
             is_saving: false,
             keys,
+            relocated: 0,
         }
     }
 
@@ -114,13 +117,32 @@ impl Run {
         match self.below(100) {
             0..60 if grows => self.put_some(&key),
             0..12 => self.put_some(&key),
-            12..95 => self.delete(&key),
+            12..93 => self.delete(&key),
+            93..95 => self.relocate(),
             _ => {
                 let found = self.index.get(key_ref(&key)).map(|entry| entry.expire_at_ms());
                 assert_eq!(found, self.model.get(&key).copied());
                 assert!(self.index.get_versioned(key_ref(&key)).1 <= self.lsn);
             }
         }
+    }
+
+    /// Relocates some pages, on and on around.
+    fn relocate(&mut self) {
+        let pages = 1 + self.below(3);
+        let (_, next) = self.index.relocate(self.relocated, pages);
+        self.relocated = next.unwrap_or(0);
+    }
+
+    /// Relocates all of them; each entry once.
+    fn relocate_all(&mut self) {
+        let (mut moved, mut cursor) = (0, Some(0));
+        while let Some(at) = cursor {
+            let (some, next) = self.index.relocate(at, 2);
+            moved += some;
+            cursor = next;
+        }
+        assert_eq!(moved, self.model.len());
     }
 
     fn put_some(&mut self, key: &[u8]) {
@@ -266,7 +288,10 @@ fn random_histories_match_the_model() {
                     0 => run.save(),
                     1 => run.scan(),
                     2 => run.sweep(round * 20),
-                    _ => run.free_retired(),
+                    _ => {
+                        run.relocate_all();
+                        run.free_retired();
+                    }
                 }
                 run.check();
             }

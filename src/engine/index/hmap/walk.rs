@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{DEPTH_MAX, Hmap, PREFIX_BITS, image_of, position};
 use crate::engine::index::{IsKnown, ScanBudget, Visited};
-use crate::page::entry::EntryRef;
+use crate::page::entry::{Entry, EntryRef};
 use crate::page::hash_page::HashPage;
 
 /// How often a random place is drawn. A page of one entry and 240 slots is missed by all of them once in 5,000 times.
@@ -156,6 +156,30 @@ impl Hmap {
             page.refresh_expire_min();
         }
         None
+    }
+
+    /// See [`super::super::Index::relocate`].
+    pub fn relocate(&mut self, cursor: u64, pages: usize) -> (usize, Option<u64>) {
+        let (mut moved, mut next) = (0, Some(cursor));
+        for _ in 0..pages {
+            let page = next.and_then(|from| self.pages_from(position(from, self.depth)).next());
+            let Some(mut page) = page else {
+                return (moved, None);
+            };
+            let fresh = page.relocate();
+            moved += fresh.header().count as usize;
+            self.heap_bytes += fresh.block_bytes();
+            self.retired.add_page(page);
+            self.point_to(fresh);
+            next = self.end_of(fresh);
+        }
+        (moved, next)
+    }
+
+    /// See [`super::super::Index::take_entries`].
+    pub fn take_entries(&mut self, entries: &mut Vec<Entry>) {
+        let pages: Vec<_> = self.pages_from(0).collect();
+        pages.into_iter().for_each(|mut page| page.drain_into(entries));
     }
 
     /// See [`super::super::Index::save_next`].

@@ -355,6 +355,25 @@ impl<D: Directory> Ordered<D> {
         self.pages.from_slot(at).map(|_| at as u64)
     }
 
+    /// See [`super::Index::relocate`].
+    pub fn relocate(&mut self, cursor: u64, pages: usize) -> (usize, Option<u64>) {
+        let (mut moved, mut at) = (0, cursor as usize);
+        for _ in 0..pages {
+            let Some((place, next)) = self.pages.from_slot(at) else {
+                break;
+            };
+            self.pages.relocate(place);
+            moved += self.pages.page(place).len();
+            at = next;
+        }
+        (moved, self.pages.from_slot(at).map(|_| at as u64))
+    }
+
+    /// See [`super::Index::take_entries`].
+    pub fn take_entries(&mut self, entries: &mut Vec<Entry>) {
+        self.pages.take_entries(entries);
+    }
+
     /// See [`super::Index::save_next`].
     pub fn save_next(&mut self, cursor: u64, epoch: u64, is_known: IsKnown<'_>) -> (Option<Visited>, Option<u64>) {
         let mut at = cursor as usize;

@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::page::PageId;
 use crate::page::ordered_page::OrderedPage;
+use crate::page::{Entry, PageId};
 
 /// Where a page is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +73,23 @@ impl Pages {
         let after = page.block_bytes();
         self.block_bytes = self.block_bytes + after - before;
         result
+    }
+
+    /// Puts the page at a place, and its entries, where there is room elsewhere in memory. It takes as much as before.
+    pub fn relocate(&mut self, place: Place) {
+        if let Some(slot) = self.slots.get_mut(place.0 as usize)
+            && let Some(mut kept) = slot.take()
+        {
+            kept.page.relocate();
+            *slot = Some(Box::new(*kept));
+        }
+    }
+
+    /// Takes out all entries of pages that are not used any more.
+    pub fn take_entries(&mut self, entries: &mut Vec<Entry>) {
+        for kept in self.slots.iter_mut().flatten() {
+            kept.page.take_into(entries);
+        }
     }
 
     /// Changes two neighbours together.

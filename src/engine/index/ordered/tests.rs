@@ -40,6 +40,8 @@ struct Run<D> {
     epoch: u64,
     is_saving: bool,
     keys: usize,
+    /// Where the next pages are relocated from.
+    relocated: u64,
 }
 
 fn key_ref(bytes: &[u8]) -> KeyRef<'_> {
@@ -68,6 +70,7 @@ impl<D: Directory> Run<D> {
             epoch: 0,
             is_saving: false,
             keys,
+            relocated: 0,
         }
     }
 
@@ -128,10 +131,29 @@ impl<D: Directory> Run<D> {
         match self.below(100) {
             0..60 if grows => self.put_some(&key),
             0..20 => self.put_some(&key),
-            20..95 => self.delete(&key),
+            20..93 => self.delete(&key),
+            93..95 => self.relocate(),
             95 => self.delete_run(),
             _ => self.look(&key),
         }
+    }
+
+    /// Relocates some pages, on and on around.
+    fn relocate(&mut self) {
+        let pages = 1 + self.below(3);
+        let (_, next) = self.index.relocate(self.relocated, pages);
+        self.relocated = next.unwrap_or(0);
+    }
+
+    /// Relocates all of them; each entry once.
+    fn relocate_all(&mut self) {
+        let (mut moved, mut cursor) = (0, Some(0));
+        while let Some(at) = cursor {
+            let (some, next) = self.index.relocate(at, 2);
+            moved += some;
+            cursor = next;
+        }
+        assert_eq!(moved, self.model.len());
     }
 
     fn put_some(&mut self, key: &[u8]) {
@@ -331,7 +353,7 @@ fn history<D: Directory>(
             0 => run.save(),
             1 => run.scan(),
             2 => run.sweep(round * 20),
-            _ => {}
+            _ => run.relocate_all(),
         }
         run.check();
         verify(&run.index);

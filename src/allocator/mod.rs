@@ -4,14 +4,21 @@
 //! then kept for a while. A mapping goes back to the system at once, whoever frees it. It also is zero without being
 //! touched, and grows by moving pages, not bytes: a string of 70 MB never is there twice.
 //!
+//! Owners look after what others have freed in rounds ([`Round`]), and what is left in pages that are nearly empty is
+//! moved to others ([`Fresh`]).
+//!
 //! **Invariant:** who frees a block or changes its size says how large it was, so that it goes back where it came from.
 
+mod fresh;
+mod round;
+
 use std::alloc::{GlobalAlloc, Layout};
-use std::cell::Cell;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use mimalloc::MiMalloc;
+
+pub use fresh::Fresh;
+pub use round::{Follower, Round};
 
 /// Blocks of at least so many bytes are mappings: less, and faults of fresh pages would cost more than copying.
 const MAPPED_BYTES_MIN: usize = 4 << 20;
@@ -20,32 +27,15 @@ const MAPPED_BYTES_MIN: usize = 4 << 20;
 pub struct Allocator;
 
 unsafe extern "C" {
-    /// Of mimalloc: gives back what the calling thread has no use for.
+    /// Of mimalloc: gives back what the calling thread has no use for, what others have freed of it included.
     fn mi_collect(force: bool);
 }
 
-/// How often all threads were asked to give back what they have no use for.
-static PURGES: AtomicU64 = AtomicU64::new(0);
-
-thread_local! {
-    /// How often the calling thread has.
-    static PURGED: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Has the calling thread give memory that it has no use for back to the system, what others have freed of it included,
-/// and each other thread that follows ([`follow_purges`]) do the same soon.
-pub fn purge() {
-    PURGES.fetch_add(1, Ordering::Relaxed);
-    follow_purges();
-}
-
-/// Gives back what this thread has no use for, if somebody has asked for that since it last did. Called now and then.
-pub fn follow_purges() {
-    let asked = PURGES.load(Ordering::Relaxed);
-    if PURGED.replace(asked) != asked {
-        // SAFETY: it may be called at any time.
-        unsafe { mi_collect(true) }
-    }
+/// Gives back what the calling thread has no use for.
+fn give_back() {
+    // SAFETY: it may be called at any time.
+    unsafe { mi_collect(true) }
+    fresh::give_back_older();
 }
 
 #[inline]

@@ -1,0 +1,40 @@
+//! Moving an entry to another place in memory, for the allocator's sake.
+
+use std::alloc::{alloc, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+use super::Entry;
+use crate::shared::Shared;
+
+/// Larger blocks are not relocated.
+const RELOCATED_BYTES_MAX: usize = 32 << 10;
+
+impl Entry {
+    /// Puts it, and its large string if nobody shares that, into other places of the same sizes. Blocks of more than
+    /// [`RELOCATED_BYTES_MAX`] stay: the allocator keeps few of them together.
+    pub fn relocate(&mut self) {
+        if let Some(shared) = self.shared_mut()
+            && shared.capacity() <= RELOCATED_BYTES_MAX
+            && Shared::strong_count(shared) == 1
+        {
+            let mut fresh = Vec::with_capacity(shared.capacity());
+            fresh.extend_from_slice(shared);
+            *shared = Shared::new(fresh);
+        }
+        let layout = self.shape().layout();
+        if layout.size() > RELOCATED_BYTES_MAX {
+            return;
+        }
+        // SAFETY: the layout is never zero-sized.
+        let Some(fresh) = NonNull::new(unsafe { alloc(layout) }) else {
+            handle_alloc_error(layout)
+        };
+        // SAFETY: both are of this layout, and what the old place owns goes over with the bytes: it is freed without
+        // being dropped. Nobody else has its address, since the entry is borrowed exclusively.
+        unsafe {
+            fresh.as_ptr().copy_from_nonoverlapping(self.0.as_ptr(), layout.size());
+            dealloc(self.0.as_ptr(), layout);
+        }
+        self.0 = fresh;
+    }
+}
