@@ -260,7 +260,7 @@ impl HashedPage {
 impl Drop for HashedPage {
     fn drop(&mut self) {
         if let Some(mut page) = self.page.take() {
-            drop(page.drain());
+            page.drain_into(&mut Vec::new());
             // SAFETY: no directory has named this page, so nobody else has it.
             unsafe { page.free() }
         }

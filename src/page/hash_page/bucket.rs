@@ -17,16 +17,16 @@ pub(super) const TOMBSTONE: u64 = 1;
 pub(super) const TAG_SHIFT: u32 = 48;
 pub(super) const ADDRESS_MASK: u64 = (1 << TAG_SHIFT) - 1;
 
-/// The tag of a hash: 16 bits independent of the home bucket and of the directory.
+/// The tag of a hash: 16 bits independent of the directory.
 #[inline]
 pub fn tag_of(hash: u64) -> u16 {
     hash as u16
 }
 
-/// The bucket, of so many, from which on a key is looked for.
+/// The bucket, of so many, from which on a key with this tag is looked for. Tags in one bucket differ by some eleven bits.
 #[inline]
-pub(super) fn home_bucket(hash: u64, buckets: usize) -> usize {
-    ((hash & 0xFFFF_FFFF).wrapping_mul(buckets as u64) >> 32) as usize
+pub(super) fn home_bucket(tag: u16, buckets: usize) -> usize {
+    (usize::from(tag) * buckets) >> u16::BITS
 }
 
 /// How many buckets a page of so many lines has.
@@ -78,7 +78,7 @@ pub unsafe fn prefetch_bucket(word: u64, hash: u64) {
         return;
     }
     let page = word & !(LINE_BYTES as u64 - 1);
-    let line = home_bucket(hash, buckets_of(lines)) + 1;
+    let line = home_bucket(tag_of(hash), buckets_of(lines)) + 1;
     prefetch(page + (line * LINE_BYTES) as u64);
     // The header, too: it has the version, which a reader may have to wait for.
     prefetch(page);
@@ -95,7 +95,7 @@ pub unsafe fn prefetch_entry(word: u64, hash: u64) {
         return;
     }
     let page = word & !(LINE_BYTES as u64 - 1);
-    let slots = bucket_at(page, home_bucket(hash, buckets_of(lines)));
+    let slots = bucket_at(page, home_bucket(tag_of(hash), buckets_of(lines)));
     for at in tagged(slots, tag_of(hash)) {
         let slot = slots.get(at).map_or(EMPTY, |slot| slot.load(Ordering::Relaxed));
         // Of an empty one nothing is fetched, which is no harm.

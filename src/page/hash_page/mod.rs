@@ -3,7 +3,8 @@
 //!
 //! One allocation: a 64-byte header, then buckets of eight 8-byte slots (one cache line each). A slot is empty, a
 //! tombstone, or a 48-bit entry address under a 16-bit tag taken from the key's hash. A key is found from its home
-//! bucket onward, up to the first bucket that still has an empty slot.
+//! bucket onward, up to the first bucket that still has an empty slot. The home bucket follows from the tag: a page
+//! gets another size without a look at its entries.
 //!
 //! **Invariants**
 //! - The header and all changes belong to the owning shard's lock. Slots are atomic so that the executor may read them
@@ -16,6 +17,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 mod bucket;
+mod moving;
 
 use bucket::{
     ADDRESS_MASK, EMPTY, LINE_BYTES, TAG_SHIFT, TOMBSTONE, bucket_at, buckets_of, home_bucket, lines_in, slot_at,
@@ -28,10 +30,11 @@ use super::prefetch::prefetch;
 use crate::lsn::Lsn;
 use crate::page::PageId;
 
-/// Smallest page, in 64-byte lines: the header and one bucket.
-pub const LINES_MIN: u32 = 2;
 /// Largest page that can be split, in 64-byte lines.
 pub const LINES_MAX: u32 = 31;
+/// The sizes of pages up to that one; the smallest is the header and one bucket. With what alignment takes, each fills a
+/// size class of the allocator.
+pub const SIZES: [u32; 13] = [2, 3, 4, 5, 7, 9, 11, 13, 15, 19, 23, 27, LINES_MAX];
 
 /// Entries that are fetched together when some are looked at.
 const PREFETCHED: usize = 16;
@@ -187,7 +190,7 @@ impl HashPage {
     #[inline]
     pub fn find(&self, lines: u32, hash: u64, key: &[u8]) -> Option<usize> {
         let buckets = buckets_of(lines);
-        let mut bucket = home_bucket(hash, buckets);
+        let mut bucket = home_bucket(tag_of(hash), buckets);
         for _ in 0..buckets {
             let slots = bucket_at(self.0.as_ptr() as u64, bucket);
             for at in tagged(slots, tag_of(hash)) {
@@ -230,7 +233,7 @@ impl HashPage {
     /// Returns the slot, or the entry when every slot is taken.
     pub fn insert(&mut self, hash: u64, entry: Entry) -> Result<usize, Entry> {
         let buckets = buckets_of(self.header().lines);
-        let home = home_bucket(hash, buckets);
+        let home = home_bucket(tag_of(hash), buckets);
         for bucket in (home..buckets).chain(0..home) {
             for index in bucket * BUCKET_SLOTS..(bucket + 1) * BUCKET_SLOTS {
                 let word = self.load(index);
@@ -363,50 +366,6 @@ impl HashPage {
         tags.sort_unstable();
         tags
     }
-
-    /// Takes all entries out, leaving the page empty. None of them is looked at.
-    pub fn drain_into(&mut self, entries: &mut Vec<Entry>) {
-        for index in 0..self.slots() {
-            let word = self.load(index);
-            self.store(index, EMPTY);
-            if word > TOMBSTONE {
-                // SAFETY: the slot owned this entry and has just given it up.
-                entries.push(unsafe { Entry::from_address(word & ADDRESS_MASK) });
-            }
-        }
-        let header = self.header_mut();
-        (header.count, header.tombstones, header.expires) = (0, 0, 0);
-        header.expire_min_ms = u64::MAX;
-    }
-
-    /// Takes all entries out, leaving the page empty.
-    pub fn drain(&mut self) -> Vec<Entry> {
-        let mut entries = Vec::with_capacity(self.header().count as usize);
-        self.drain_into(&mut entries);
-        entries
-    }
-
-    /// Puts all entries into other places, and the page, too: into the block that is returned. This one is empty then.
-    pub fn relocate(&mut self) -> Self {
-        self.prefetch_entries();
-        let header = self.header();
-        let (lines, slots) = (header.lines, self.slots());
-        let fresh = Self::new(header.id, header.depth, header.prefix, lines);
-        *fresh.header_mut() = Header { ..*header };
-        for index in 0..slots {
-            let mut word = self.load(index);
-            if word > TOMBSTONE {
-                // SAFETY: the slot owns this entry; it is emptied below.
-                let mut entry = unsafe { Entry::from_address(word & ADDRESS_MASK) };
-                entry.relocate();
-                word = entry.into_address() | word & !ADDRESS_MASK;
-            }
-            self.store(index, EMPTY);
-            fresh.store(index, word);
-        }
-        self.header_mut().count = 0;
-        fresh
-    }
 }
 
 #[cfg(test)]
@@ -425,7 +384,7 @@ mod tests {
         let seed = rand::random::<u64>();
         println!("seed {seed}");
         let mut random = StdRng::seed_from_u64(seed);
-        for lines in LINES_MIN..=LINES_MAX {
+        for lines in 2..=LINES_MAX {
             let mut page = HashPage::new(PageId::FIRST, 0, 0, lines);
             let mut model = BTreeMap::new();
             for step in 0..20_000_u32 {
@@ -453,7 +412,7 @@ mod tests {
             let mut entries: Vec<_> = page.entries().map(|entry| entry.key().to_vec()).collect();
             entries.sort();
             assert_eq!(entries, model.into_keys().collect::<Vec<_>>());
-            drop(page.drain());
+            page.drain_into(&mut Vec::new());
             // SAFETY: no other handle exists.
             unsafe { page.free() };
         }

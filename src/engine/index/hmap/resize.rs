@@ -1,6 +1,7 @@
 //! Pages and directories that grow and shrink.
 //!
-//! A page that is full splits in two by the next bit of the hashes. Two halves of what was one page, buddies, merge when
+//! A page that is full gets the next size, up to the full one, then splits in two by the next bit of the hashes; each half
+//! is as large as it has to be. Two halves of what was one page, buddies, merge when
 //! both fit into three quarters of one. After a merge a quarter of a page has to come before it splits again, and after
 //! a split a quarter has to go before the halves merge, so that neither follows the other in turn.
 //!
@@ -11,8 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{DEPTH_MAX, Hmap, PREFIX_BITS, entries_max, hash_key, position, prepare, stamp};
 use crate::engine::index::PageWrite;
-use crate::page::entry::Entry;
-use crate::page::hash_page::{self, HashPage, LINES_MIN};
+use crate::page::hash_page::{self, HashPage, SIZES};
 
 /// Directory entries for each page, at most: hashes that are spread evenly need some four.
 const SPREAD_MAX: usize = 64;
@@ -34,19 +34,19 @@ impl Hmap {
                 return page;
             }
             if (header.count as usize) < limit * 3 / 4 {
-                self.rebuild(page, header.lines);
+                self.replace(page, header.lines);
             } else if header.lines < self.lines_max {
-                self.rebuild(page, (header.lines * 2).min(self.lines_max));
+                self.replace(page, self.lines_for(limit + 1));
             } else if self.may_split(header.depth) {
                 self.split(page, write);
             } else {
-                self.rebuild(page, header.lines.saturating_mul(2));
+                self.replace(page, header.lines.saturating_mul(2));
             }
         }
     }
 
     fn make_first(&mut self, write: &PageWrite<'_>) {
-        let page = HashPage::new(write.new_page_id(), 0, 0, LINES_MIN);
+        let page = HashPage::new(write.new_page_id(), 0, 0, self.lines_for(1));
         stamp(page, write);
         self.directory = Box::new([AtomicU64::new(page.to_word())]);
         self.heap_bytes += size_of_val(&*self.directory);
@@ -72,39 +72,29 @@ impl Hmap {
         depth < self.depth || depth < DEPTH_MAX && 1 << depth < SPREAD_MAX / 2 * (self.pages + 1)
     }
 
-    /// The size of a page that takes so many entries, and one that is split already.
+    /// The size of a page for so many entries: beyond the full one only if they would not fit in there at all.
     pub(super) fn lines_for(&self, entries: usize) -> u32 {
-        let mut lines = self.lines_max;
+        let fits = |lines: &u32| entries_max(hash_page::slots_of(*lines)) >= entries;
+        let mut sizes = SIZES.into_iter().filter(|lines| *lines < self.lines_max);
+        let mut lines = sizes.find(fits).unwrap_or(self.lines_max);
         while hash_page::slots_of(lines) < entries {
             lines = lines.saturating_mul(2);
         }
         lines
     }
 
-    /// Puts `entries` into `page`, which is empty, or into a block of `lines` lines that takes its stead.
-    fn refill(&mut self, mut page: HashPage, lines: u32, entries: Vec<Entry>) -> HashPage {
-        if page.header().lines != lines {
-            let header = page.header();
-            let fresh = HashPage::new(header.id, header.depth, header.prefix, lines);
-            fresh.header_mut().version = header.version;
-            fresh.header_mut().saved_epoch = header.saved_epoch;
-            self.heap_bytes += fresh.block_bytes();
-            self.retired.add_page(page);
-            page = fresh;
-        }
-        for entry in entries {
-            let refused = page.insert(hash_key(entry.key(), self.seed), entry);
-            debug_assert!(refused.is_ok(), "a page must have room for what it is given");
-        }
-        self.point_to(page);
-        page
+    /// Has a page without tombstones take the place of `page`, of another size or the same.
+    fn replace(&mut self, mut page: HashPage, lines: u32) {
+        let mut fresh = page.successor(lines);
+        fresh.take_over(&mut page);
+        self.succeed(page, fresh);
     }
 
-    /// Gets rid of tombstones, and gives the page another size.
-    fn rebuild(&mut self, mut page: HashPage, lines: u32) {
-        page.prefetch_entries();
-        let entries = page.drain();
-        self.refill(page, lines, entries);
+    /// `fresh` is there in place of `page`, whose identity it has.
+    pub(super) fn succeed(&mut self, page: HashPage, fresh: HashPage) {
+        self.heap_bytes += fresh.block_bytes();
+        self.retired.add_page(page);
+        self.point_to(fresh);
     }
 
     fn split(&mut self, mut page: HashPage, write: &PageWrite<'_>) {
@@ -113,22 +103,21 @@ impl Hmap {
             self.double_directory();
         }
         let half = 1_u32 << (PREFIX_BITS - u32::from(depth));
+        let (seed, shard_bits) = (self.seed, self.shard_bits);
+        let is_upper = |key: &[u8]| ((hash_key(key, seed) << shard_bits) >> PREFIX_BITS) as u32 & half != 0;
         page.prefetch_entries();
-        let is_upper = |entry: &Entry| {
-            let hash = hash_key(entry.key(), self.seed);
-            (self.local(hash) >> PREFIX_BITS) as u32 & half != 0
-        };
-        let (upper, lower): (Vec<_>, Vec<_>) = page.drain().into_iter().partition(is_upper);
-        let lines = self.lines_for(upper.len());
-        let sibling = HashPage::new(write.new_page_id(), depth, page.header().prefix | half, lines);
+        let upper = page.entries().filter(|entry| is_upper(entry.key())).count();
+        let lines = self.lines_for(upper);
+        let mut sibling = HashPage::new(write.new_page_id(), depth, page.header().prefix | half, lines);
         stamp(sibling, write);
-        self.count_in(sibling);
+        let mut fresh = page.successor(self.lines_for(page.header().count as usize - upper));
         self.count_depth(page, -1);
-        page.header_mut().depth = depth;
-        self.count_depth(page, 1);
-        self.refill(sibling, lines, upper);
-        let lines = self.lines_for(lower.len());
-        self.refill(page, lines, lower);
+        fresh.header_mut().depth = depth;
+        fresh.take_divided(&mut page, &mut sibling, is_upper);
+        self.count_depth(fresh, 1);
+        self.count_in(sibling);
+        self.succeed(page, fresh);
+        self.point_to(sibling);
     }
 
     /// How many entries two pages may have to merge.
@@ -172,11 +161,11 @@ impl Hmap {
         lower.header_mut().depth -= 1;
         self.count_depth(lower, 1);
         self.pages -= 1;
-        lower.prefetch_entries();
-        upper.prefetch_entries();
-        let mut entries = lower.drain();
-        entries.append(&mut upper.drain());
-        let merged = self.refill(lower, self.lines_max, entries);
+        let count = lower.header().count + upper.header().count;
+        let mut merged = lower.successor(self.lines_for(count as usize));
+        merged.take_over(&mut lower);
+        merged.take_over(&mut upper);
+        self.succeed(lower, merged);
         self.retired.add_page(upper);
         self.shrink_directory();
         merged

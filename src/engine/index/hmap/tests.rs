@@ -347,14 +347,34 @@ fn a_page_does_not_split_and_merge_in_turn() {
             number -= 1;
             run.delete(&key(number));
         }
-        let resized = run.index.retired.bytes();
-        for _ in 0..1_000 {
+        let come_and_go = |run: &mut Run| {
             (number..number + 16).for_each(|number| run.put(&key(number), None));
             (number..number + 16).for_each(|number| run.delete(&key(number)));
-        }
+        };
+        // They may need a larger page, once.
+        come_and_go(&mut run);
+        let resized = run.index.retired.bytes();
+        (0..1_000).for_each(|_| come_and_go(&mut run));
         assert_eq!(run.index.pages(), target);
         assert_eq!(run.index.retired.bytes(), resized);
     }
+}
+
+#[test]
+fn pages_are_full_to_four_fifths_while_keys_come() {
+    let mut run = Run::full_size();
+    let (mut shares, mut number) = (Vec::new(), 0);
+    while number < 100_000 {
+        (number..number + 500).for_each(|number| run.put(&key(number), None));
+        number += 500;
+        if number > 10_000 {
+            let blocks: usize = run.index.pages_from(0).map(|page| page.block_bytes()).sum();
+            shares.push((number * 8) as f64 / blocks as f64);
+        }
+    }
+    run.check();
+    let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+    assert!(mean > 0.75, "{mean:.2} of their bytes are entries' words, in the mean");
 }
 
 #[test]

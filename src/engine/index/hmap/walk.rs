@@ -166,11 +166,11 @@ impl Hmap {
             let Some(mut page) = page else {
                 return (moved, None);
             };
-            let fresh = page.relocate();
-            moved += fresh.header().count as usize;
-            self.heap_bytes += fresh.block_bytes();
-            self.retired.add_page(page);
-            self.point_to(fresh);
+            // It may have been far fuller.
+            let count = page.header().count as usize;
+            let fresh = page.relocate(page.header().lines.min(self.lines_for(count + count / 8)));
+            moved += count;
+            self.succeed(page, fresh);
             next = self.end_of(fresh);
         }
         (moved, next)
