@@ -30,11 +30,10 @@ use super::prefetch::prefetch;
 use crate::lsn::Lsn;
 use crate::page::PageId;
 
+/// Smallest page, in 64-byte lines: the header and one bucket.
+pub const LINES_MIN: u32 = 2;
 /// Largest page that can be split, in 64-byte lines.
 pub const LINES_MAX: u32 = 31;
-/// The sizes of pages up to that one; the smallest is the header and one bucket. With what alignment takes, each fills a
-/// size class of the allocator.
-pub const SIZES: [u32; 13] = [2, 3, 4, 5, 7, 9, 11, 13, 15, 19, 23, 27, LINES_MAX];
 
 /// Entries that are fetched together when some are looked at.
 const PREFETCHED: usize = 16;
@@ -384,7 +383,7 @@ mod tests {
         let seed = rand::random::<u64>();
         println!("seed {seed}");
         let mut random = StdRng::seed_from_u64(seed);
-        for lines in 2..=LINES_MAX {
+        for lines in LINES_MIN..=LINES_MAX {
             let mut page = HashPage::new(PageId::FIRST, 0, 0, lines);
             let mut model = BTreeMap::new();
             for step in 0..20_000_u32 {

@@ -20,10 +20,12 @@ impl HashPage {
 
     /// Takes all entries of `from`, which is empty then. None of them is looked at.
     pub fn take_over(&mut self, from: &mut Self) {
-        let (count, expires, expire_min_ms) = {
-            let header = from.header();
-            (header.count, header.expires, header.expire_min_ms)
-        };
+        let Header {
+            count,
+            expires,
+            expire_min_ms,
+            ..
+        } = *from.header();
         from.take_words(|word| self.put_word(word));
         let header = self.header_mut();
         header.count += count;
@@ -31,21 +33,40 @@ impl HashPage {
         header.expire_min_ms = header.expire_min_ms.min(expire_min_ms);
     }
 
-    /// Takes all entries of `from`, which is empty then, but leaves those to `upper` that `is_upper` says go there.
-    pub fn take_divided(&mut self, from: &mut Self, upper: &mut Self, is_upper: impl Fn(&[u8]) -> bool) {
-        from.prefetch_entries();
-        from.take_words(|word| {
-            // SAFETY: the slot has just given this entry up; the page that it goes to gets it below.
+    /// Gives entries to `upper`, those whose keys `is_upper` says go there.
+    pub fn divide(&mut self, upper: &mut Self, is_upper: impl Fn(&[u8]) -> bool) {
+        self.prefetch_entries();
+        for word in self.all_words() {
+            // SAFETY: a slot has just given this entry up; the page that it goes to gets it below.
             let entry = unsafe { Entry::from_address(word & ADDRESS_MASK) };
             let page = if is_upper(entry.key()) { &mut *upper } else { &mut *self };
             page.count_in(&entry, EMPTY);
             page.put_word(entry.into_address() | word & !ADDRESS_MASK);
-        });
+        }
     }
 
-    /// Puts all entries into other places in memory, and the page, too: into a block of `lines` lines, which is returned.
-    /// This one is empty then.
-    pub fn relocate(&mut self, lines: u32) -> Self {
+    /// Gets rid of tombstones. No entry is looked at.
+    pub fn rehash(&mut self) {
+        let Header {
+            count,
+            expires,
+            expire_min_ms,
+            ..
+        } = *self.header();
+        self.all_words().into_iter().for_each(|word| self.put_word(word));
+        let header = self.header_mut();
+        (header.count, header.expires, header.expire_min_ms) = (count, expires, expire_min_ms);
+    }
+
+    fn all_words(&mut self) -> Vec<u64> {
+        let mut words = Vec::with_capacity(self.header().count as usize);
+        self.take_words(|word| words.push(word));
+        words
+    }
+
+    /// Puts all entries into other places in memory, and the page, too: into the block that is returned. This one is empty
+    /// then.
+    pub fn relocate(&mut self) -> Self {
         self.prefetch_entries();
         for index in 0..self.slots() {
             let word = self.load(index);
@@ -56,7 +77,7 @@ impl HashPage {
                 self.store(index, entry.into_address() | word & !ADDRESS_MASK);
             }
         }
-        let mut fresh = self.successor(lines);
+        let mut fresh = self.successor(self.header().lines);
         fresh.take_over(self);
         fresh
     }

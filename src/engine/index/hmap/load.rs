@@ -2,16 +2,17 @@
 
 use std::sync::atomic::AtomicU64;
 
-use super::{DEPTH_MAX, Hmap, prefix_mask};
+use super::{DEPTH_MAX, Hmap, entries_max, prefix_mask};
 use crate::engine::index::Lsn;
 use crate::engine::index::loaded::{self, HashedPage};
 use crate::engine::index::misfit::Misfit;
 use crate::page::PageId;
-use crate::page::hash_page::HashPage;
+use crate::page::hash_page::{self, HashPage, LINES_MIN};
 use crate::page::image::Anchor;
 
 impl Hmap {
-    /// See [`super::super::Index::begin_page`]. The page has the size that it would have grown to.
+    /// See [`super::super::Index::begin_page`]. The first page has the size it would have grown to, all others the full
+    /// one.
     pub fn begin_page(&self, id: PageId, version: Lsn, anchor: Anchor, entries: u32) -> Result<HashedPage, Misfit> {
         if anchor.depth > DEPTH_MAX || anchor.prefix & !prefix_mask(anchor.depth) != 0 {
             return Err(Misfit::Anchor {
@@ -19,7 +20,14 @@ impl Hmap {
                 depth: anchor.depth,
             });
         }
-        let page = HashPage::new(id, anchor.depth, anchor.prefix, self.lines_for(entries as usize));
+        let mut lines = if anchor.depth == 0 { LINES_MIN } else { self.lines_max };
+        while lines < self.lines_max && entries as usize > entries_max(hash_page::slots_of(lines)) + 1 {
+            lines = (lines * 2).min(self.lines_max);
+        }
+        if lines == self.lines_max {
+            lines = self.lines_for(entries as usize);
+        }
+        let page = HashPage::new(id, anchor.depth, anchor.prefix, lines);
         page.header_mut().version = version;
         Ok(HashedPage::new(page, self.shard_bits))
     }

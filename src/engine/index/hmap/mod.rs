@@ -73,7 +73,7 @@ pub fn prefix_mask(depth: u8) -> u32 {
 
 /// How full a page may get before it grows or splits.
 fn entries_max(slots: usize) -> usize {
-    slots - slots / 10 - 1
+    slots - slots / 20 - 1
 }
 
 /// After a removal that leaves a multiple of this, a page looks whether it can merge: to look at another page is dear.

@@ -1,7 +1,6 @@
 //! Pages and directories that grow and shrink.
 //!
-//! A page that is full gets the next size, up to the full one, then splits in two by the next bit of the hashes; each half
-//! is as large as it has to be. Two halves of what was one page, buddies, merge when
+//! A page that is full splits in two by the next bit of the hashes. Two halves of what was one page, buddies, merge when
 //! both fit into three quarters of one. After a merge a quarter of a page has to come before it splits again, and after
 //! a split a quarter has to go before the halves merge, so that neither follows the other in turn.
 //!
@@ -12,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{DEPTH_MAX, Hmap, PREFIX_BITS, entries_max, hash_key, position, prepare, stamp};
 use crate::engine::index::PageWrite;
-use crate::page::hash_page::{self, HashPage, SIZES};
+use crate::page::hash_page::{self, HashPage, LINES_MIN};
 
 /// Directory entries for each page, at most: hashes that are spread evenly need some four.
 const SPREAD_MAX: usize = 64;
@@ -26,7 +25,7 @@ impl Hmap {
                 continue;
             };
             // SAFETY: directory words name live pages of this index.
-            let page = unsafe { HashPage::from_word(word) };
+            let mut page = unsafe { HashPage::from_word(word) };
             let header = page.header();
             let limit = entries_max(page.slots());
             prepare(page, write);
@@ -34,9 +33,9 @@ impl Hmap {
                 return page;
             }
             if (header.count as usize) < limit * 3 / 4 {
-                self.replace(page, header.lines);
+                page.rehash();
             } else if header.lines < self.lines_max {
-                self.replace(page, self.lines_for(limit + 1));
+                self.replace(page, (header.lines * 2).min(self.lines_max));
             } else if self.may_split(header.depth) {
                 self.split(page, write);
             } else {
@@ -46,7 +45,7 @@ impl Hmap {
     }
 
     fn make_first(&mut self, write: &PageWrite<'_>) {
-        let page = HashPage::new(write.new_page_id(), 0, 0, self.lines_for(1));
+        let page = HashPage::new(write.new_page_id(), 0, 0, LINES_MIN);
         stamp(page, write);
         self.directory = Box::new([AtomicU64::new(page.to_word())]);
         self.heap_bytes += size_of_val(&*self.directory);
@@ -72,18 +71,17 @@ impl Hmap {
         depth < self.depth || depth < DEPTH_MAX && 1 << depth < SPREAD_MAX / 2 * (self.pages + 1)
     }
 
-    /// The size of a page for so many entries: beyond the full one only if they would not fit in there at all.
+    /// The size of a page that takes so many entries, and one that is split already. All are of the full size: blocks of
+    /// other sizes that are given back as pages grow would leave more memory in pieces than they save.
     pub(super) fn lines_for(&self, entries: usize) -> u32 {
-        let fits = |lines: &u32| entries_max(hash_page::slots_of(*lines)) >= entries;
-        let mut sizes = SIZES.into_iter().filter(|lines| *lines < self.lines_max);
-        let mut lines = sizes.find(fits).unwrap_or(self.lines_max);
+        let mut lines = self.lines_max;
         while hash_page::slots_of(lines) < entries {
             lines = lines.saturating_mul(2);
         }
         lines
     }
 
-    /// Has a page without tombstones take the place of `page`, of another size or the same.
+    /// Has a page of another size take the place of `page`.
     fn replace(&mut self, mut page: HashPage, lines: u32) {
         let mut fresh = page.successor(lines);
         fresh.take_over(&mut page);
@@ -105,19 +103,25 @@ impl Hmap {
         let half = 1_u32 << (PREFIX_BITS - u32::from(depth));
         let (seed, shard_bits) = (self.seed, self.shard_bits);
         let is_upper = |key: &[u8]| ((hash_key(key, seed) << shard_bits) >> PREFIX_BITS) as u32 & half != 0;
-        page.prefetch_entries();
-        let upper = page.entries().filter(|entry| is_upper(entry.key())).count();
-        let lines = self.lines_for(upper);
-        let mut sibling = HashPage::new(write.new_page_id(), depth, page.header().prefix | half, lines);
+        let (id, prefix) = (write.new_page_id(), page.header().prefix | half);
+        let mut sibling = HashPage::new(id, depth, prefix, page.header().lines);
         stamp(sibling, write);
-        let mut fresh = page.successor(self.lines_for(page.header().count as usize - upper));
         self.count_depth(page, -1);
-        fresh.header_mut().depth = depth;
-        fresh.take_divided(&mut page, &mut sibling, is_upper);
-        self.count_depth(fresh, 1);
+        page.header_mut().depth = depth;
+        page.divide(&mut sibling, is_upper);
+        self.count_depth(page, 1);
         self.count_in(sibling);
-        self.succeed(page, fresh);
         self.point_to(sibling);
+        self.point_to(page);
+        [page, sibling].into_iter().for_each(|half| self.shrink(half));
+    }
+
+    /// Gives a page that is larger than the full size the one that it needs.
+    fn shrink(&mut self, page: HashPage) {
+        let lines = self.lines_for(page.header().count as usize);
+        if page.header().lines > lines {
+            self.replace(page, lines);
+        }
     }
 
     /// How many entries two pages may have to merge.

@@ -166,10 +166,8 @@ impl Hmap {
             let Some(mut page) = page else {
                 return (moved, None);
             };
-            // It may have been far fuller.
-            let count = page.header().count as usize;
-            let fresh = page.relocate(page.header().lines.min(self.lines_for(count + count / 8)));
-            moved += count;
+            let fresh = page.relocate();
+            moved += fresh.header().count as usize;
             self.succeed(page, fresh);
             next = self.end_of(fresh);
         }
