@@ -2,8 +2,8 @@
 //! is used.
 //!
 //! That has more reasons than holes between entries: code, stacks, the allocator's own needs, its size classes. What a
-//! pass leaves is taken for those, as a share of what is used, and only what comes on top of it is a reason for the
-//! next: no pass follows another in vain.
+//! pass leaves is taken for those, and only what comes on top of it is a reason for the next: no pass follows another in
+//! vain.
 
 use std::time::{Duration, Instant};
 
@@ -33,8 +33,8 @@ enum Stage {
 pub(super) struct Fragments {
     looked: Option<Instant>,
     stage: Stage,
-    /// What the last pass left, in thousandths of what is used.
-    left_permille: u64,
+    /// What the last pass left beyond what is used.
+    left_bytes: u64,
 }
 
 impl Fragments {
@@ -73,7 +73,7 @@ impl Fragments {
             Stage::Runs if is_running => Stage::Runs,
             Stage::Runs => Stage::Settles,
             Stage::Settles => {
-                self.left_permille = permille(resident.saturating_sub(used), used);
+                self.left_bytes = resident.saturating_sub(used);
                 Stage::Quiet
             }
             Stage::Quiet | Stage::Asked if !self.is_much(used, resident, limits) => Stage::Quiet,
@@ -83,10 +83,8 @@ impl Fragments {
     }
 
     fn is_much(&self, used: u64, resident: u64, limits: Limits) -> bool {
-        let beyond = resident.saturating_sub(used);
-        let expected = (u128::from(used) * u128::from(self.left_permille) / 1000) as u64;
-        let much = beyond.saturating_sub(expected);
-        much > limits.ignore_bytes && permille(much, used) > limits.percent * 10
+        let much = resident.saturating_sub(used).saturating_sub(self.left_bytes);
+        much > limits.ignore_bytes && u128::from(much) * 100 > u128::from(used) * u128::from(limits.percent)
     }
 }
 
@@ -95,10 +93,6 @@ impl Fragments {
 struct Limits {
     ignore_bytes: u64,
     percent: u64,
-}
-
-fn permille(part: u64, whole: u64) -> u64 {
-    part.saturating_mul(1000) / whole.max(1)
 }
 
 #[cfg(test)]
@@ -140,23 +134,28 @@ mod tests {
         let after = [
             (1000, 1300, false),
             (1000, 1500, false),
-            (2000, 2900, false),
+            (2000, 2700, false),
             (1000, 1600, false),
         ];
-        assert_eq!(
-            stages(&mut fragments, &after),
-            [Quiet, Quiet, Quiet, Asked],
-            "30 % are left as they are"
-        );
+        let stages = stages(&mut fragments, &after);
+        assert_eq!(stages, [Quiet, Quiet, Quiet, Asked], "300 are left as they are");
+    }
+
+    #[test]
+    fn what_is_left_of_little_is_no_measure_for_much() {
+        use Stage::{Asked, Quiet, Runs, Settles};
+        let mut fragments = Fragments::default();
+        let little = [(1, 500, false), (1, 500, false), (1, 500, false), (1, 500, false)];
+        assert_eq!(stages(&mut fragments, &little), [Asked, Runs, Settles, Quiet]);
+        let much = [(1, 550, false), (10_000, 12_900, false), (10_000, 13_100, false)];
+        assert_eq!(stages(&mut fragments, &much), [Quiet, Quiet, Asked]);
     }
 
     #[test]
     fn figures_without_end_are_no_trouble() {
-        let mut fragments = Fragments {
-            left_permille: u64::MAX,
-            ..Fragments::default()
-        };
+        let mut fragments = Fragments::default();
         fragments.go_on(u64::MAX, u64::MAX, LIMITS, false);
+        assert_eq!(fragments.stage, Stage::Quiet);
         fragments.go_on(0, u64::MAX, LIMITS, false);
         assert_eq!(fragments.stage, Stage::Asked);
     }
