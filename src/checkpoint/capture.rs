@@ -28,6 +28,7 @@ use super::files::page_file::PageFileWriter;
 use super::files::refusal::Refusal;
 use crate::engine::Engine;
 use crate::engine::background::give_way;
+use crate::engine::collection::Collection;
 use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
 use crate::engine::index::Visited;
@@ -183,10 +184,10 @@ impl<'e> Capture<'e> {
         self.collections.is_empty()
     }
 
-    /// The identity of the first collection captured.
-    pub fn first_id(&self) -> CollectionId {
-        let first = self.collections.first();
-        first.map_or(CollectionId::new(0), |captured| captured.slot.collection.id())
+    /// The first collection captured.
+    pub fn first(&self) -> Option<Arc<Collection>> {
+        let first = self.collections.first()?;
+        Some(Arc::clone(&first.slot.collection))
     }
 
     /// Writes every page of the instant that the base does not have to `file`, and every library. Gives up when `stop` is

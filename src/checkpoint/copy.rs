@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::by_name::Captured;
 use super::capture::{Capture, Saved};
 use super::files::error::{CheckpointError, Result};
 use super::files::fault::PageFault;
@@ -24,7 +25,6 @@ use crate::engine::settings::Settings;
 use crate::engine::tap::{Change, Lost};
 use crate::engine::txn::Txn;
 use crate::page::Malformed;
-use crate::page::parts::Parted;
 use crate::storage::fault_point::fault_point;
 
 /// So much may be left for the round in which everybody waits.
@@ -48,7 +48,8 @@ impl Runner {
         let entries = self.with_hidden((kind, settings), |runner, hidden| {
             let engine = Arc::clone(&runner.shared.engine);
             let mut capture = Capture::begin(&engine, &mut runner.worker, Some(&request.source));
-            let entries = runner.put_captured(&mut capture, &request.source, hidden)?;
+            let source = captured(&capture, &request.source)?;
+            let entries = runner.put_captured(&mut capture, &source, hidden)?;
             drop(capture);
             runner.publish_at(&request.target, hidden.id())?;
             Ok(entries)
@@ -95,11 +96,13 @@ impl Runner {
         slot.ok_or_else(|| missing(name))
     }
 
-    /// Puts what `capture` walks; returns the number of entries.
-    fn put_captured(&mut self, capture: &mut Capture<'_>, name: &str, hidden: &Collection) -> Result<u64> {
-        if capture.is_empty() {
-            return Err(missing(name));
-        }
+    /// Puts what `capture` walks, which is `source`; returns the number of entries.
+    fn put_captured(
+        &mut self,
+        capture: &mut Capture<'_>,
+        source: &Arc<Collection>,
+        hidden: &Collection,
+    ) -> Result<u64> {
         let (mut entries, mut batch, mut content) = (0, Vec::new(), Vec::new());
         loop {
             let more = capture.next_batch(&self.worker, &self.shared.stop, &mut batch)?;
@@ -112,9 +115,13 @@ impl Runner {
                     Ok::<(), std::convert::Infallible>(())
                 });
                 entries += u64::from(image.entries);
-                // They stand in the content in this order; none is read from anywhere.
-                let next = |_: &Parted<'_>| parted.next().ok_or_else(|| PageFault::NoPart(image.page_id).into());
-                self.put_stored(hidden, (&content, image.entries), next)?;
+                let version = image.version;
+                self.put_stored(hidden, (&content, image.entries), |runner, entry, _| {
+                    // They stand in the content in this order; none is read from anywhere.
+                    let whole = parted.next().ok_or(PageFault::NoPart(image.page_id))?;
+                    let was = Captured { source, version, whole };
+                    runner.put_captured_whole(hidden, entry, &was)
+                })?;
             }
             if !more {
                 return Ok(entries);
@@ -128,8 +135,8 @@ impl Runner {
         let mut capture = Capture::begin_with(&engine, &mut self.worker, Some(name), |slot| {
             engine.open_tap(&slot.collection)
         });
-        let source = capture.first_id();
-        let entries = self.put_captured(&mut capture, name, hidden)?;
+        let source = captured(&capture, name)?;
+        let entries = self.put_captured(&mut capture, &source, hidden)?;
         drop(capture);
         for round in 0.. {
             if engine.tap().waiting_bytes() <= LAST_ROUND_BYTES {
@@ -159,7 +166,7 @@ impl Runner {
                 return Err(Refusal::TooLarge.into());
             }
             engine.close_tap();
-            Ok::<(), CheckpointError>(txn.publish_converted(source, id)?)
+            Ok::<(), CheckpointError>(txn.publish_converted(source.id(), id)?)
         })?;
         Ok(entries)
     }
@@ -179,6 +186,11 @@ impl Runner {
             }
         }
     }
+}
+
+/// The collection of this name that was captured.
+fn captured(capture: &Capture<'_>, name: &str) -> Result<Arc<Collection>> {
+    capture.first().ok_or_else(|| missing(name))
 }
 
 fn missing(name: &str) -> CheckpointError {

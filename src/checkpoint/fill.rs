@@ -26,8 +26,7 @@ use crate::engine::memory::{Margin, WAIT_MAX};
 use crate::engine::scope::Scope;
 use crate::engine::settings::Settings;
 use crate::engine::txn::Txn;
-use crate::page::image::{self, EntryImage};
-use crate::page::join::Whole;
+use crate::page::image::{self, EntryImage, StoredEntry};
 use crate::page::parts::Parted;
 use crate::page::value::INLINE_BYTES_MAX;
 use crate::page::value::Stored;
@@ -126,7 +125,7 @@ impl Runner {
         check_stop(&self.shared.stop)
     }
 
-    /// Puts the entries of a page's content; `join` gives the next container in parts.
+    /// Puts the entries of a page's content; `put_parted` those that are in parts.
     ///
     /// # Errors
     /// When the bytes are not exactly `entries` entries, and what keeps it from going on.
@@ -134,7 +133,7 @@ impl Runner {
         &mut self,
         hidden: &Collection,
         (content, entries): (&[u8], u32),
-        mut join: impl FnMut(&Parted<'_>) -> Result<Whole>,
+        mut put_parted: impl FnMut(&mut Self, &StoredEntry<'_>, &Parted<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut whole = Vec::with_capacity((entries as usize).min(content.len()));
         image::decode(content, entries, |entry| match &entry.value {
@@ -142,10 +141,7 @@ impl Runner {
                 whole.push(entry.with(*value));
                 Ok(())
             }
-            Stored::Parted(parted) => {
-                let whole = join(parted)?;
-                self.put_entries(hidden, &[entry.with(whole.value())])
-            }
+            Stored::Parted(parted) => put_parted(self, &entry, parted),
         })?;
         self.put_entries(hidden, &whole)
     }
@@ -252,9 +248,11 @@ pub(super) fn attached(name: &str) -> CheckpointError {
 }
 
 fn put_entry(txn: &mut Txn<'_, '_>, entry: &EntryImage<'_>) {
-    // A large string is copied once, here; entry and log link it.
-    let large = entry.value.as_str().filter(|text| text.len() > INLINE_BYTES_MAX);
-    let large = large.map(|text| Shared::new(text.contiguous().into_owned()));
+    // A large string that was read is copied once, here; entry and log link it, as they do what others have already.
+    let large = match entry.value {
+        ValueRef::Str(StrRef::Inline(text)) if text.len() > INLINE_BYTES_MAX => Some(Shared::new(text.to_vec())),
+        _ => None,
+    };
     let value = large
         .as_ref()
         .map_or(entry.value, |shared| ValueRef::Str(StrRef::Shared(shared)));

@@ -95,7 +95,10 @@ impl Runner {
         for row in &filed.part.pages {
             self.check_stop()?;
             let page = filed.page(row, &mut buffer)?;
-            self.put_stored(hidden, page.stored()?, |parted| parts.join(row.page_id, parted))?;
+            self.put_stored(hidden, page.stored()?, |runner, entry, parted| {
+                let whole = parts.join(row.page_id, parted)?;
+                runner.put_entries(hidden, &[entry.with(whole.value())])
+            })?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@
 //! - The WAL is trimmed only after the manifest is durable, and the manifest is committed only after the WAL is stable
 //!   up to its LSN.
 
+mod by_name;
 mod capture;
 mod checkpointer;
 mod copy;

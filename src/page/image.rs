@@ -102,11 +102,7 @@ impl PageImage {
     fn push(&mut self, entry: EntryRef<'_>) {
         let (key, value) = (entry.key(), entry.value());
         let expire_at_ms = entry.expire_at_ms().unwrap_or(0);
-        let parted = match value {
-            ValueRef::Big(big) if big.is_parted() => Some(Whole::Big(big.clone())),
-            ValueRef::Str(StrRef::Chunked(text)) if text.is_parted() => Some(Whole::Text(text.clone())),
-            _ => None,
-        };
+        let parted = Whole::of(value);
         // The same bytes as of an `EntryImage`, but for the value's own.
         let code = match parted {
             Some(_) => WIRE_CODE_PARTED,

@@ -91,6 +91,15 @@ pub enum Whole {
 }
 
 impl Whole {
+    /// A share of `value`, if that is in parts.
+    pub fn of(value: ValueRef<'_>) -> Option<Self> {
+        match value {
+            ValueRef::Big(big) if big.is_parted() => Some(Self::Big(big.clone())),
+            ValueRef::Str(StrRef::Chunked(text)) if text.is_parted() => Some(Self::Text(text.clone())),
+            ValueRef::Str(_) | ValueRef::Packed(..) | ValueRef::Big(_) => None,
+        }
+    }
+
     /// For reading.
     pub fn value(&self) -> ValueRef<'_> {
         match self {

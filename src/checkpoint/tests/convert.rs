@@ -410,7 +410,8 @@ fn a_power_cut_while_converting_leaves_the_old_or_the_new() {
     cut_off(|server| convert(&server.checkpoints, "default", Kind::Bdef), is_after);
 }
 
-/// What is too long for one record is told before anything is there, and the log goes on.
+/// What is too long for one record is told before anything is there, and the log goes on. What is in parts needs no long
+/// record.
 #[test]
 fn a_value_that_no_record_can_hold_is_refused() {
     let disk = FaultDisk::new(1);
@@ -422,15 +423,18 @@ fn a_value_that_no_record_can_hold_is_refused() {
     };
     let mut server = Server::start_over(&disk, Some(options), Kind::Hmap);
     let elements = pack([[b'x'; 1000].as_slice()]);
-    for _ in 0..10 {
-        server.change(DatabaseId::DEFAULT, b"list", |txn| {
-            let op = ListOp::Push {
-                front: false,
-                elements: &elements,
-            };
-            txn.apply(&Effect::List { key: b"list", op })
-        });
-    }
+    let lengthen = |server: &mut Server, elements_len| {
+        for _ in 0..elements_len {
+            server.change(DatabaseId::DEFAULT, b"list", |txn| {
+                let op = ListOp::Push {
+                    front: false,
+                    elements: &elements,
+                };
+                txn.apply(&Effect::List { key: b"list", op })
+            });
+        }
+    };
+    lengthen(&mut server, 6);
     let why = "a value is larger than what the log keeps as one change";
     let copied = copy(&server, "default", "to", None, false);
     assert!(copied.unwrap_err().contains(why));
@@ -438,10 +442,13 @@ fn a_value_that_no_record_can_hold_is_refused() {
     assert!(converted.unwrap_err().contains(why));
     assert!(server.engine.registry().by_name("to").is_none());
     server.set("after", "1");
+    lengthen(&mut server, 6);
+    copy(&server, "default", "to", None, false).unwrap();
+    convert(&server.checkpoints, "default", Kind::Bcust).unwrap();
     server.sync();
     assert!(!server.engine.refuses_writes());
-    assert_eq!(server.totals_of("default").keys, 2);
+    let dumped = server.dump();
+    assert_eq!((dumped["default"].1.len(), &dumped["to"].1), (2, &dumped["default"].1));
     drop(server);
-    let server = Server::start(&disk);
-    assert_eq!(server.totals_of("default").keys, 2);
+    assert_eq!(Server::start(&disk).dump(), dumped);
 }

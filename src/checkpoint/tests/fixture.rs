@@ -49,6 +49,10 @@ fn fill(server: &mut Server, database: DatabaseId, range: std::ops::Range<usize>
 
 /// Containers of all types, long enough to be in parts, and then a change to each.
 pub(super) fn fill_containers(server: &mut Server, numbers: std::ops::Range<u64>) {
+    fill_containers_of(server, DatabaseId::DEFAULT, numbers);
+}
+
+pub(super) fn fill_containers_of(server: &mut Server, database: DatabaseId, numbers: std::ops::Range<u64>) {
     for number in numbers {
         let name = format!("name-{number:05}").into_bytes();
         let (one, pair) = (pack([name.as_slice()]), pack([name.as_slice(), b"value"]));
@@ -89,7 +93,7 @@ pub(super) fn fill_containers(server: &mut Server, numbers: std::ops::Range<u64>
             ),
         ];
         for (key, effect) in effects {
-            server.change(DatabaseId::DEFAULT, key, |txn| txn.apply(&effect));
+            server.change(database, key, |txn| txn.apply(&effect));
         }
     }
 }

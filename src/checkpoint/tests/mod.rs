@@ -14,6 +14,7 @@ mod history;
 mod incremental;
 mod libraries;
 mod merged;
+mod named;
 mod parts;
 mod persist;
 mod restore;

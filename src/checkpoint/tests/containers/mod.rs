@@ -7,7 +7,7 @@
 //! a checkpoint or a conversion is under way.
 
 mod change;
-mod check;
+pub(super) mod check;
 mod choice;
 mod elements;
 mod model;
