@@ -258,7 +258,7 @@ impl Idempotence {
     pub fn remember(&mut self, message: Message<'_>) {
         let Message { producer, name, id } = message;
         let orders = self.orders.get_or_insert_default();
-        if let Some((_, old)) = orders.by_names.remove_by(|known| known.compare(producer, name)) {
+        if let Some(old) = orders.by_names.remove_by(|known| known.compare(producer, name)) {
             self.producers -= u64::from(orders.forget_named(&old.0));
         }
         let known = Arc::new(Known::new(producer, name, id));

@@ -20,15 +20,17 @@ impl<T: TreeItem> Tree<T> {
         self.insert_at(&path, item);
     }
 
-    /// Puts an item where it belongs among items in ascending order, `compare` telling how those are to it: its index.
-    /// If there is an equal one, that one's index and the item. O(log n).
-    pub fn insert_by(&mut self, mut compare: impl FnMut(&T) -> Ordering, item: T) -> Result<usize, (usize, T)> {
-        let (path, index) = self.path_by(&mut compare);
-        if self.is_equal_at(index, &path, compare) {
-            return Err((index, item));
+    /// Puts an item where it belongs among items in ascending order, `compare` telling how those are to it. O(log n).
+    ///
+    /// # Errors
+    /// The item, if there is an equal one.
+    pub fn insert_by(&mut self, compare: impl FnMut(&T) -> Ordering, item: T) -> Result<(), T> {
+        let (path, is_there) = self.path_by(compare);
+        if is_there {
+            return Err(item);
         }
         self.insert_at(&path, item);
-        Ok(index)
+        Ok(())
     }
 
     /// Takes the item at `index` out. O(log n).
@@ -41,17 +43,10 @@ impl<T: TreeItem> Tree<T> {
         self.remove_at(&path)
     }
 
-    /// Takes out the first item that `compare` calls equal, of items in ascending order; where it was. O(log n).
-    pub fn remove_by(&mut self, mut compare: impl FnMut(&T) -> Ordering) -> Option<(usize, T)> {
-        let (mut path, index) = self.path_by(&mut compare);
-        if !self.is_equal_at(index, &path, compare) {
-            return None;
-        }
-        if self.item_on(&path).is_none() {
-            // The item is the first of the next leaf.
-            path = path_to(&self.root, index, self.count);
-        }
-        Some((index, self.remove_at(&path)))
+    /// Takes out the first item that `compare` calls equal, of items in ascending order. O(log n).
+    pub fn remove_by(&mut self, compare: impl FnMut(&T) -> Ordering) -> Option<T> {
+        let (path, is_there) = self.path_by(compare);
+        is_there.then(|| self.remove_at(&path))
     }
 
     /// Takes the first item out. A constant time, but for every 62nd.

@@ -103,6 +103,7 @@ impl<T: TreeItem> Tree<T> {
     }
 
     /// Bytes of heap: nodes and what belongs to items, shared ones included. O(1).
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
         self.item_bytes + self.nodes.bytes::<T>()
     }
@@ -187,14 +188,16 @@ impl<T: TreeItem> Tree<T> {
     /// How many items stand before the first one that `is_before` is false of; it must be true of those before any of
     /// which it is true. O(log n).
     pub fn partition_point(&self, is_before: impl FnMut(&T) -> bool) -> usize {
-        descend(&self.root, is_before, |_| {})
+        let mut index = 0;
+        descend(&self.root, is_before, |node, at| index += node.count_before(at));
+        index
     }
 
     /// Of items in ascending order the first that `compare` calls equal, by its index, and true; without one, where it
     /// would be, and false. O(log n).
     pub fn find(&self, mut compare: impl FnMut(&T) -> Ordering) -> (usize, bool) {
-        let (path, index) = self.path_by(&mut compare);
-        let is_found = self.is_equal_at(index, &path, compare);
+        let index = self.partition_point(|item| compare(item) == Ordering::Less);
+        let is_found = self.get(index).is_some_and(|item| compare(item) == Ordering::Equal);
         (index, is_found)
     }
 

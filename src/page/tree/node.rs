@@ -52,6 +52,7 @@ pub(super) struct Nodes {
 
 impl Nodes {
     /// Bytes of heap of so many nodes, without what belongs to items.
+    #[inline]
     pub fn bytes<T: TreeItem>(&self) -> usize {
         self.leaves * (ARC_BYTES + size_of::<Items<T>>()) + self.inners * (ARC_BYTES + size_of::<Children<T>>())
     }
@@ -81,6 +82,14 @@ impl<T: TreeItem> Node<T> {
         match self {
             Self::Leaf(items) => prefetch_lines(&**items),
             Self::Inner(children) => prefetch_lines(&**children),
+        }
+    }
+
+    /// How many items below stand before position `at`.
+    pub fn count_before(&self, at: usize) -> usize {
+        match self {
+            Self::Leaf(_) => at,
+            Self::Inner(children) => children.iter().take(at).map(|child| child.count).sum(),
         }
     }
 

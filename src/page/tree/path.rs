@@ -116,22 +116,20 @@ pub(super) fn path_behind<T: TreeItem>(node: &Node<T>, index: usize, count: usiz
     path
 }
 
-/// Goes down to the place before the first item that `is_before` is false of, telling `step` the positions; how many
-/// items stand before it.
+/// Goes down to the place before the first item that `is_before` is false of, telling `step` each node on the way and the
+/// position in it.
 #[inline]
 pub(super) fn descend<T: TreeItem>(
     mut node: &Node<T>,
     mut is_before: impl FnMut(&T) -> bool,
-    mut step: impl FnMut(usize),
-) -> usize {
-    let mut index = 0;
+    mut step: impl FnMut(&Node<T>, usize),
+) {
     loop {
         match node {
             Node::Leaf(items) => {
                 let prefetch = |at| items.get(at).into_iter().for_each(T::prefetch);
                 let at = partition_point(items.len(), prefetch, |at| items.get(at).is_some_and(&mut is_before));
-                step(at);
-                return index + at;
+                return step(node, at);
             }
             Node::Inner(children) => {
                 // The last child that begins before, or the first one.
@@ -143,10 +141,9 @@ pub(super) fn descend<T: TreeItem>(
                 };
                 let first = |at: usize| others.get(at).and_then(Child::first);
                 let at = partition_point(others.len(), prefetch, |at| first(at).is_some_and(&mut is_before));
-                step(at);
-                let Some(child) = children.get(at) else { return index };
+                step(node, at);
+                let Some(child) = children.get(at) else { return };
                 child.node.prefetch();
-                index += children.iter().take(at).map(|child| child.count).sum::<usize>();
                 node = &child.node;
             }
         }
@@ -154,18 +151,44 @@ pub(super) fn descend<T: TreeItem>(
 }
 
 impl<T: TreeItem> Tree<T> {
-    /// The path to where `compare` stops calling items less, and how many stand before.
-    pub(super) fn path_by(&self, compare: &mut impl FnMut(&T) -> Ordering) -> (Path, usize) {
+    /// The path to the first item that `compare` calls equal, of items in ascending order, and true; without one, that to
+    /// where it would be, behind an item if there is one, and false.
+    pub(super) fn path_by(&self, mut compare: impl FnMut(&T) -> Ordering) -> (Path, bool) {
         let mut path = Path::new();
         let is_before = |item: &T| compare(item) == Ordering::Less;
-        let index = descend(&self.root, is_before, |at| path.push(at as u8));
-        (path, index)
+        descend(&self.root, is_before, |_, at| path.push(at as u8));
+        if let Some(item) = self.item_on(&path) {
+            let is_equal = compare(item) == Ordering::Equal;
+            return (path, is_equal);
+        }
+        let next = self.path_to_next_leaf(&path);
+        let is_equal = |next: &Path| {
+            let item = self.item_on(next);
+            item.is_some_and(|item| compare(item) == Ordering::Equal)
+        };
+        match next.filter(is_equal) {
+            Some(next) => (next, true),
+            None => (path, false),
+        }
     }
 
-    /// Whether the item at `index` is equal; `path` leads there or behind the leaf before.
-    pub(super) fn is_equal_at(&self, index: usize, path: &Path, mut compare: impl FnMut(&T) -> Ordering) -> bool {
-        let item = self.item_on(path).or_else(|| self.get(index));
-        item.is_some_and(|item| compare(item) == Ordering::Equal)
+    /// The path to the first item of the leaf behind that of `path`, if there is one.
+    #[cold]
+    fn path_to_next_leaf(&self, path: &Path) -> Option<Path> {
+        let (mut node, mut turn) = (&self.root, None);
+        for (level, at) in path.iter().enumerate() {
+            let Node::Inner(children) = node else { break };
+            let at = usize::from(*at);
+            if at + 1 < children.len() {
+                turn = Some(level);
+            }
+            node = &children.get(at)?.node;
+        }
+        let mut next = path.clone();
+        let (at, below) = next.get_mut(turn?..)?.split_first_mut()?;
+        *at += 1;
+        below.fill(0);
+        Some(next)
     }
 
     /// The item that `path` leads to; none, if that is behind the leaf's last.

@@ -15,7 +15,8 @@ pub(super) fn partition_point(
     let (mut from, mut to) = (0, count);
     while to - from >= PARTS {
         let (base, span) = (from, to - from);
-        let place = |part: usize| base + span * part / PARTS;
+        // Wrapping: a node is never so wide, and checks of all these would cost as much as the looks.
+        let place = |part: usize| base.wrapping_add(span.wrapping_mul(part) / PARTS);
         (1..PARTS).for_each(|part| prefetch(place(part)));
         let (mut low, mut high) = (0, PARTS);
         while high - low > 1 {
