@@ -54,16 +54,21 @@ impl Deaths {
     }
 
     /// Bytes of heap, exactly. O(1).
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
         let deaths = self.0.as_ref();
         deaths.map_or(0, |deaths| size_of::<Tree<Death>>() + deaths.heap_bytes())
     }
 
     /// An element dies at another time, or has gone; 0 = never.
+    #[inline]
     pub fn note(&mut self, name: &[u8], old_ms: u64, new_ms: u64) {
-        if old_ms == new_ms {
-            return;
+        if old_ms != new_ms {
+            self.move_to(name, old_ms, new_ms);
         }
+    }
+
+    fn move_to(&mut self, name: &[u8], old_ms: u64, new_ms: u64) {
         if old_ms != 0
             && let Some(deaths) = &mut self.0
         {

@@ -104,6 +104,7 @@ impl BigHash {
     }
 
     /// Bytes of heap, exactly. O(1).
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
         self.fields.heap_bytes() + self.deaths.heap_bytes()
     }
@@ -126,13 +127,17 @@ impl BigHash {
     }
 
     fn set(&mut self, name: &[u8], value: Item<'_>, keeps_expiry: bool, change: &Change<'_>) {
-        let thresholds = change.thresholds;
-        let old_ms = match self.deaths.is_empty() {
-            true => 0,
-            false => self.fields.get(name).and_then(Pair::number).unwrap_or(0),
+        let (thresholds, mut old_ms) = (change.thresholds, 0);
+        // Mostly in place.
+        let set = |pair: &mut Pair| {
+            old_ms = pair.number().unwrap_or(0);
+            if !keeps_expiry {
+                pair.set_number(None);
+            }
+            value.with_bytes(|value| pair.set_value(value));
         };
+        self.fields.upsert(name, change.mark, set, || pair(name, value, 0));
         let new_ms = if keeps_expiry { old_ms } else { 0 };
-        self.fields.insert(pair(name, value, new_ms), change.mark);
         self.deaths.note(name, old_ms, new_ms);
         if !self.is_wide {
             let fits = thresholds.hash_item_fits(name.len()) && thresholds.hash_item_fits(value.bytes_len());
@@ -170,6 +175,7 @@ impl BigHash {
     }
 
     /// When its fields die.
+    #[inline]
     pub fn deaths(&self) -> &Deaths {
         &self.deaths
     }

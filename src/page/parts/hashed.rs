@@ -84,6 +84,7 @@ impl PartedTrie {
     }
 
     /// Bytes of heap, exactly. O(1).
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
         self.trie.heap_bytes() + self.spans.heap_bytes()
     }
@@ -113,11 +114,32 @@ impl PartedTrie {
     /// Puts an item in; returns the one of equal key that it replaces.
     pub fn insert(&mut self, item: Item, mark: Mark<'_>) -> Option<Item> {
         let hash = self.trie.hash_of(item.key());
-        let added = item.heap_bytes() as i64;
+        let (before, added) = (self.trie.heap_bytes() as i64, item.heap_bytes() as i64);
         let replaced = self.trie.insert_hashed(hash, item);
-        let gone = replaced.as_ref().map_or(0, |item| item.heap_bytes() as i64);
-        self.note(hash, added - gone, mark);
+        let grown = match &replaced {
+            // Nothing but the items then, nodes are as large as they were.
+            Some(_) => self.trie.heap_bytes() as i64 - before,
+            None => added,
+        };
+        self.note(hash, grown, mark);
         replaced
+    }
+
+    /// Lets `change` change the item of this key, all but its key, or puts in what `make` makes, if there is none.
+    pub fn upsert(&mut self, key: &[u8], mark: Mark<'_>, change: impl FnOnce(&mut Item), make: impl FnOnce() -> Item) {
+        let (hash, before) = (self.trie.hash_of(key), self.trie.heap_bytes() as i64);
+        let mut added = 0;
+        let make = || {
+            let item = make();
+            added = item.heap_bytes() as i64;
+            item
+        };
+        let is_new = self.trie.upsert_hashed(hash, key, change, make);
+        let grown = match is_new {
+            true => added,
+            false => self.trie.heap_bytes() as i64 - before,
+        };
+        self.note(hash, grown, mark);
     }
 
     /// Takes out the item of this key.
@@ -145,6 +167,7 @@ impl PartedTrie {
 
     /// Notes that the part of this hash has changed, and has grown so much; lets go of parts where the whole has become
     /// small.
+    #[inline]
     fn note(&mut self, hash: u64, grown: i64, mark: Mark<'_>) {
         if grown < 0 && self.trie.heap_bytes() < PARTED_BYTES_MIN / 2 {
             self.spans = Table::NONE;
@@ -161,12 +184,20 @@ impl PartedTrie {
         };
         let (is_long, is_small) = (part.note(grown, mark), grown < 0 && part.is_small());
         if is_long || is_small {
-            let at = spans.partition_point(begins).saturating_sub(1);
-            if is_long {
-                self.divide(at, mark);
-            } else {
-                self.join_small(at, mark);
-            }
+            self.reshape(hash, is_long, mark);
+        }
+    }
+
+    /// Divides the part of this hash, or joins it with another.
+    #[cold]
+    fn reshape(&mut self, hash: u64, is_long: bool, mark: Mark<'_>) {
+        let spans = self.spans.rows();
+        let behind = spans.map_or(0, |spans| spans.partition_point(|span| span.start <= hash));
+        let at = behind.saturating_sub(1);
+        if is_long {
+            self.divide(at, mark);
+        } else {
+            self.join_small(at, mark);
         }
     }
 

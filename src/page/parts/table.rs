@@ -45,6 +45,7 @@ impl<R: Row> Table<R> {
     }
 
     /// Bytes of heap, exactly. O(1).
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
         self.rows().map_or(0, |rows| size_of::<Tree<R>>() + rows.heap_bytes())
     }

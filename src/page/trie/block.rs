@@ -222,6 +222,14 @@ impl<H: Copy, A: Clone, B: Clone> Block<H, A, B> {
         }
     }
 
+    /// The array that lookups need, for changing in place.
+    #[inline]
+    pub fn firsts_mut(&mut self) -> &mut [A] {
+        self.make_unique();
+        // SAFETY: as in `parts_mut`.
+        unsafe { std::slice::from_raw_parts_mut(self.first_place(), self.len()) }
+    }
+
     /// Sets the length of a unique block.
     ///
     /// # Safety

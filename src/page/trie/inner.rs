@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the counts are exact after every operation, and so are the trie's bytes.
 
-use super::node::{Inner, LEAF_MAX, LEVEL_MAX, MERGE_MAX, Node, Place, SLOTS, Work, slot_of, span_min, tag_of};
+use super::node::{Inner, MERGE_MAX, Node, Place, SLOTS, Work, slot_of, tag_of};
 use super::{KeyHash, Keyed};
 
 impl<T: Keyed> Inner<T> {
@@ -25,40 +25,8 @@ impl<T: Keyed> Inner<T> {
         }
     }
 
-    /// Puts an item in below this node, which is of this level; returns the one it replaces.
-    pub fn insert_at<H: KeyHash>(&mut self, level: u32, hash: u64, mut item: T, work: &mut Work<'_, H>) -> Option<T> {
-        loop {
-            let place = self.place_of(slot_of(hash, level));
-            let is_last = level == LEVEL_MAX && place.span == span_min(level);
-            let parts = self.parts_mut();
-            let child = parts.firsts.get_mut(place.at)?;
-            let done = match child {
-                Node::Inner(inner) => Ok(inner.insert_at(level + 1, hash, item, work)),
-                Node::Leaf(leaf) => {
-                    let most = if is_last { usize::MAX } else { LEAF_MAX };
-                    item.set_tag(tag_of(hash, level));
-                    leaf.insert_up_to(most, item, work)
-                }
-            };
-            match done {
-                Ok(replaced) => {
-                    if let (None, Some(count)) = (&replaced, parts.seconds.get_mut(place.at)) {
-                        *count += 1;
-                    }
-                    return replaced;
-                }
-                Err(refused) => item = refused,
-            }
-            if place.span > span_min(level) {
-                self.split(place, work);
-            } else {
-                child.deepen(level + 1, work);
-            }
-        }
-    }
-
     /// Splits the leaf of several slots at `place`.
-    fn split<H>(&mut self, place: Place, work: &mut Work<'_, H>) {
+    pub fn split<H>(&mut self, place: Place, work: &mut Work<'_, H>) {
         let middle = place.start + place.span / 2;
         let before = self.heap_bytes();
         let parts = self.parts_mut();

@@ -29,26 +29,23 @@ impl<T: Keyed> Leaf<T> {
         same.map(|(at, _)| at).find(matches)
     }
 
-    /// Puts a tagged item in; returns the one it replaces, or the item itself if it would be one more than `most`.
+    /// Puts a tagged item in the place of the one at `at`, which has the same key; returns that.
     #[inline]
-    pub fn insert_up_to<H>(&mut self, most: usize, item: T, work: &mut Work<'_, H>) -> Result<Option<T>, T> {
-        if let Some(at) = self.find(item.tag(), item.key()) {
-            let Some(place) = self.parts_mut().firsts.get_mut(at) else {
-                return Err(item);
-            };
-            *work.bytes += item.heap_bytes();
-            let replaced = std::mem::replace(place, item);
-            *work.bytes -= replaced.heap_bytes();
-            return Ok(Some(replaced));
-        }
-        if self.len() >= most {
-            return Err(item);
-        }
+    pub fn replace<H>(&mut self, at: usize, item: T, work: &mut Work<'_, H>) -> Option<T> {
+        let place = self.firsts_mut().get_mut(at)?;
+        *work.bytes += item.heap_bytes();
+        let replaced = std::mem::replace(place, item);
+        *work.bytes -= replaced.heap_bytes();
+        Some(replaced)
+    }
+
+    /// Adds a tagged item, whose key is not there.
+    #[inline]
+    pub fn add<H>(&mut self, item: T, work: &mut Work<'_, H>) {
         let before = self.heap_bytes();
         *work.bytes += item.heap_bytes();
         self.push(item, ());
         *work.bytes = *work.bytes + self.heap_bytes() - before;
-        Ok(None)
     }
 
     /// Takes the item of this key out.

@@ -178,6 +178,24 @@ impl<T: Keyed, H: KeyHash> Trie<T, H> {
         replaced
     }
 
+    /// Lets `change` change the item of this key, whose hash is this, all but its key, or puts in what `make` makes, if
+    /// there is none; whether it did that.
+    pub fn upsert_hashed(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        change: impl FnOnce(&mut T),
+        make: impl FnOnce() -> T,
+    ) -> bool {
+        let mut work = Work {
+            hasher: &self.hasher,
+            bytes: &mut self.bytes,
+        };
+        let is_new = self.root.upsert(hash, key, &mut work, (change, make));
+        self.len += usize::from(is_new);
+        is_new
+    }
+
     /// Takes out the item of this key.
     pub fn remove(&mut self, key: &[u8]) -> Option<T> {
         self.remove_hashed(self.hash_of(key), key)

@@ -114,35 +114,144 @@ impl<T: Keyed> Node<T> {
 
     /// The item of this key, for changing; copies what is shared on the way.
     pub fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut T> {
-        let (mut node, mut level) = (self, 0);
+        let (leaf, depth) = self.leaf_mut(hash)?;
+        let at = leaf.find(tag_under(hash, depth), key)?;
+        leaf.firsts_mut().get_mut(at)
+    }
+
+    /// The leaf that items of this hash are in, and how many inner nodes lead there; copies those that are shared.
+    #[inline]
+    fn leaf_mut(&mut self, hash: u64) -> Option<(&mut Leaf<T>, u32)> {
+        let (mut node, mut depth) = (self, 0);
         loop {
             match node {
                 Self::Inner(inner) => {
-                    let at = inner.child_of(slot_of(hash, level));
-                    node = inner.parts_mut().firsts.get_mut(at)?;
-                    level += 1;
+                    let at = inner.child_of(slot_of(hash, depth));
+                    node = inner.firsts_mut().get_mut(at)?;
+                    depth += 1;
                 }
-                Self::Leaf(leaf) => {
-                    let at = leaf.find(tag_under(hash, level), key)?;
-                    return leaf.parts_mut().firsts.get_mut(at);
-                }
+                Self::Leaf(leaf) => return Some((leaf, depth)),
             }
         }
     }
 
     /// Puts an item in under the root; returns the one it replaces.
-    pub fn insert<H: KeyHash>(&mut self, hash: u64, mut item: T, work: &mut Work<'_, H>) -> Option<T> {
-        item.set_tag(tag_of(hash, 0));
-        loop {
-            match self {
-                Self::Inner(inner) => return inner.insert_at(0, hash, item, work),
-                Self::Leaf(leaf) => match leaf.insert_up_to(LEAF_MAX, item, work) {
-                    Ok(replaced) => return replaced,
-                    Err(refused) => item = refused,
-                },
+    #[inline]
+    pub fn insert<H: KeyHash>(&mut self, hash: u64, item: T, work: &mut Work<'_, H>) -> Option<T> {
+        let replaced = self.in_leaf(hash, item, T::key, work, |mut item, leaf, (tag, at), work| {
+            item.set_tag(tag);
+            match at {
+                Some(at) => leaf.replace(at, item, work),
+                None => {
+                    leaf.add(item, work);
+                    None
+                }
             }
-            self.deepen(0, work);
+        });
+        let replaced = replaced.flatten();
+        if replaced.is_none() {
+            self.count_one(hash);
         }
+        replaced
+    }
+
+    /// Lets `change` change the item of this key under the root, all but its key, or puts in what `make` makes, if there
+    /// is none; whether it did that.
+    #[inline]
+    pub fn upsert<H: KeyHash>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        work: &mut Work<'_, H>,
+        (change, make): (impl FnOnce(&mut T), impl FnOnce() -> T),
+    ) -> bool {
+        let is_new = self.in_leaf(
+            hash,
+            key,
+            |key| key,
+            work,
+            |_, leaf, (tag, at), work| match at.and_then(|at| leaf.firsts_mut().get_mut(at)) {
+                Some(item) => {
+                    *work.bytes -= item.heap_bytes();
+                    change(item);
+                    *work.bytes += item.heap_bytes();
+                    false
+                }
+                None => {
+                    let mut item = make();
+                    item.set_tag(tag);
+                    leaf.add(item, work);
+                    true
+                }
+            },
+        );
+        let is_new = is_new.unwrap_or(false);
+        if is_new {
+            self.count_one(hash);
+        }
+        is_new
+    }
+
+    /// Runs `body` on the leaf that items of this hash are in. It is told the tag that they have there, and where the one
+    /// of the subject's key is; if there is none, the leaf has room for it.
+    #[inline]
+    fn in_leaf<'w, H: KeyHash, S, R>(
+        &mut self,
+        hash: u64,
+        subject: S,
+        key_of: impl Fn(&S) -> &[u8],
+        work: &mut Work<'w, H>,
+        body: impl FnOnce(S, &mut Leaf<T>, (u16, Option<usize>), &mut Work<'w, H>) -> R,
+    ) -> Option<R> {
+        let mut most = LEAF_MAX;
+        loop {
+            let (leaf, depth) = self.leaf_mut(hash)?;
+            let tag = tag_under(hash, depth);
+            let at = leaf.find(tag, key_of(&subject));
+            if at.is_some() || leaf.len() < most {
+                return Some(body(subject, leaf, (tag, at), work));
+            }
+            if !self.make_room(hash, work) {
+                most = usize::MAX;
+            }
+        }
+    }
+
+    /// Counts one more item of this hash in the inner nodes that lead to it.
+    fn count_one(&mut self, hash: u64) {
+        let (mut node, mut level) = (self, 0);
+        while let Self::Inner(inner) = node {
+            let at = inner.child_of(slot_of(hash, level));
+            let parts = inner.parts_mut();
+            let (Some(child), Some(count)) = (parts.firsts.get_mut(at), parts.seconds.get_mut(at)) else {
+                return;
+            };
+            *count += 1;
+            (node, level) = (child, level + 1);
+        }
+    }
+
+    /// Divides the leaf that items of this hash are in; whether it can be: those of one that cannot have the same hash.
+    #[cold]
+    fn make_room<H: KeyHash>(&mut self, hash: u64, work: &mut Work<'_, H>) -> bool {
+        let (mut node, mut level) = (self, 0);
+        while let Self::Inner(inner) = node {
+            let place = inner.place_of(slot_of(hash, level));
+            let is_leaf = matches!(inner.firsts().get(place.at), Some(Self::Leaf(_)));
+            if is_leaf && place.span > span_min(level) {
+                inner.split(place, work);
+                return true;
+            }
+            let Some(child) = inner.firsts_mut().get_mut(place.at) else {
+                return false;
+            };
+            (node, level) = (child, level + 1);
+        }
+        if level > LEVEL_MAX {
+            return false;
+        }
+        node.deepen(level, work);
+        true
     }
 
     /// Takes an item out under the root, which has `len` items with it.

@@ -129,19 +129,22 @@ fn change(trie: &mut Tested, model: &mut Model, keys: usize, growth: f64, random
     let key = key(random.random_range(0..keys));
     let value = vec![b'v'; random.random_range(0..40)];
     let number = random.random_bool(0.3).then(|| random.random());
+    let change = |item: &mut Item| {
+        item.set_value(&value);
+        item.set_number(number);
+    };
     if random.random_bool(0.3) {
-        let change = |item: &mut Item| {
-            item.set_value(&value);
-            item.set_number(number);
-            item.key().to_vec()
-        };
         let changed = trie.update(&key, change);
         let old = model.get_mut(&key);
         assert_eq!(changed.is_some(), old.is_some());
         if let Some(old) = old {
             *old = (value, number);
         }
-    } else if random.random_bool(growth) {
+    } else if random.random_bool(growth / 2.0) {
+        let make = || Item::new(&key, Some(&value), number);
+        let is_new = trie.upsert_hashed(trie.hash_of(&key), &key, change, make);
+        assert_eq!(is_new, model.insert(key, (value, number)).is_none());
+    } else if random.random_bool(growth / (2.0 - growth)) {
         let replaced = trie.insert(Item::new(&key, Some(&value), number));
         assert_eq!(
             replaced.map(|item| contents(&item).1),
