@@ -89,7 +89,8 @@ impl Runner {
             let key = source.key(entry.key);
             // Shards are locked in order: what is being filled has the newest number of all.
             let state = source.shard(source.shard_of(key.hash)).lock();
-            let (found, version_now) = state.index.get_versioned(key);
+            let sight = state.index.look(key);
+            let (found, version_now) = (sight.entry.map(|(entry, _)| entry), sight.version);
             let Some(found) = found.filter(|found| !found.is_due(unix_ms().saturating_add(DEATH_MARGIN_MS))) else {
                 return Look::Never;
             };

@@ -323,7 +323,7 @@ impl Collection {
             // Nobody asks for it.
             Kind::Bdef | Kind::Bcust => 0,
         };
-        KeyRef { bytes, hash }
+        KeyRef::new(bytes, hash)
     }
 
     /// Which shard a hash belongs to.

@@ -4,15 +4,15 @@
 //! - A key is known by where its bytes are; they stay there as long as it is known.
 //! - Every change of the shard forgets the entry.
 
-use super::index::KeyRef;
+use super::index::{Found, KeyRef};
 
 /// See the module. A raw pointer, which keeps the scope on its thread.
 pub(super) struct Primed {
     pointer: *const u8,
     len: usize,
     hash: u64,
-    /// The address of its entry, if that has been found and nothing has changed since.
-    entry: Option<u64>,
+    /// Where its entry is, if that has been found and nothing has changed since.
+    entry: Option<Found>,
 }
 
 impl Primed {
@@ -46,19 +46,26 @@ impl Primed {
         self.is(bytes).then_some(self.hash)
     }
 
-    /// The address of the key's entry, if it is this one.
+    /// Where the key's entry is, if it is this one.
     #[inline]
-    pub fn entry(&self, bytes: &[u8]) -> Option<u64> {
+    pub fn entry(&self, bytes: &[u8]) -> Option<Found> {
         self.entry.filter(|_| self.is(bytes))
     }
 
     /// Remembers where the key's entry is, if it is this one: others may be gone, and their places in memory those of
     /// other keys, before the command ends.
     #[inline]
-    pub fn remember(&mut self, bytes: &[u8], address: u64) {
+    pub fn remember(&mut self, bytes: &[u8], found: Found) {
         if self.is(bytes) {
-            self.entry = Some(address);
+            self.entry = Some(found);
         }
+    }
+
+    /// Something is about to change, by a change of `key`; that with where its entry has been until now, if it is this one.
+    #[inline]
+    pub fn take_entry<'k>(&mut self, key: KeyRef<'k>) -> KeyRef<'k> {
+        let found = self.entry.take().filter(|_| self.is(key.bytes));
+        KeyRef { found, ..key }
     }
 
     /// Something has changed.

@@ -21,7 +21,7 @@ use super::effect::Effect;
 use super::events::Classes;
 use super::gate::ExclusivePass;
 use super::ids::{CollectionId, ShardNo};
-use super::index::KeyRef;
+use super::index::{Found, KeyRef};
 use super::locks::{Guards, Locks, Reach, lock_all, stray};
 use super::primed::Primed;
 use super::settings::Traits;
@@ -202,6 +202,7 @@ impl<'e> Scope<'e> {
 
     /// Whether a command whose arguments have so many bytes can begin: what it writes fits into the record then, even if
     /// it moves an element of the greatest length as well.
+    #[inline]
     pub fn has_room(&self, args_bytes: u64) -> bool {
         let (log, so_far) = (&self.worker.log, self.worker.record_bytes());
         so_far <= log.bytes_max() / 8 * 3 && so_far.saturating_add(args_bytes) <= log.bytes_max() / 4 * 3
@@ -228,7 +229,7 @@ impl<'e> Scope<'e> {
     #[inline]
     pub(super) fn key<'k>(&self, collection: &Collection, bytes: &'k [u8]) -> KeyRef<'k> {
         match self.primed.hash(bytes) {
-            Some(hash) => KeyRef { bytes, hash },
+            Some(hash) => KeyRef::new(bytes, hash),
             None => collection.key(bytes),
         }
     }
@@ -236,7 +237,7 @@ impl<'e> Scope<'e> {
     /// The entry of `key`, if it has been found before and nothing has changed since.
     #[inline]
     pub(super) fn found(&self, key: &[u8]) -> Option<EntryRef<'_>> {
-        let address = self.primed.entry(key)?;
+        let address = self.primed.entry(key)?.address;
         // SAFETY: the shard is locked as long as the scope lives, every change to it forgets the address, and nothing
         // changes while the scope is borrowed.
         let entry = unsafe { EntryRef::from_address(address) };
@@ -246,8 +247,8 @@ impl<'e> Scope<'e> {
 
     /// Remembers where the entry of `key` is.
     #[inline]
-    pub(super) fn remember(&mut self, key: &[u8], address: u64) {
-        self.primed.remember(key, address);
+    pub(super) fn remember(&mut self, key: &[u8], found: Found) {
+        self.primed.remember(key, found);
     }
 
     /// Runs `body` on the shard of `key`.
@@ -259,11 +260,14 @@ impl<'e> Scope<'e> {
         body: impl FnOnce(&mut ShardState, &mut Kit) -> R,
     ) -> R {
         let shard = collection.shard_of(key.hash);
-        match self.locks.reach(collection, shard) {
-            Reach::Locked(state) => body(state, self.worker),
-            Reach::Free => body(&mut collection.shard(shard).lock(), self.worker),
-            Reach::Never => body(stray(&mut self.strayed, collection), self.worker),
-        }
+        let mut guard = None;
+        // `body` stands here once, so that it needs no call.
+        let state = match self.locks.reach(collection, shard) {
+            Reach::Locked(state) => state,
+            Reach::Free => &mut **guard.insert(collection.shard(shard).lock()),
+            Reach::Never => stray(&mut self.strayed, collection),
+        };
+        body(state, self.worker)
     }
 
     /// The state of the shard of `key`, for reading values that outlive the call.
@@ -380,7 +384,7 @@ impl<'e> Scope<'e> {
         (key, effect): (KeyRef<'_>, &Effect<'_>),
         cause: Cause,
     ) -> i64 {
-        self.primed.forget_entry();
+        let key = self.primed.take_entry(key);
         if self.has_overflowed {
             return 0;
         }

@@ -12,7 +12,7 @@ use super::dead::Shown;
 use super::effect::Effect;
 use super::events::Classes;
 use super::eviction::{Noting, Policy};
-use super::index::Lsn;
+use super::index::{Found, Lsn};
 use super::scope::Scope;
 use super::worker::Dice;
 use crate::page::entry::EntryRef;
@@ -232,11 +232,12 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
         let registry_lsn = self.scope.engine.registry_lsn();
         let found = self.scope.with_state(self.collection, key, |state, worker| {
             state.counts.reads += u64::from(is_read);
-            let (entry, version) = state.index.get_versioned(key);
-            worker.observe(traits, version.max(registry_lsn));
-            entry.map(|entry| {
+            let sight = state.index.look(key);
+            worker.observe(traits, sight.version.max(registry_lsn));
+            sight.entry.map(|(entry, slot)| {
+                let address = entry.address();
                 (
-                    entry.address(),
+                    Found { address, slot },
                     entry.is_expired(now_ms),
                     entry.has_dead_members(now_ms),
                 )
@@ -249,7 +250,7 @@ impl<'t, 'e> ReadTxn<'t, 'e> {
                 return false;
             }
             Some((_, false, true)) => return self.show_living(bytes),
-            Some((address, false, false)) => self.scope.remember(bytes, address),
+            Some((found, false, false)) => self.scope.remember(bytes, found),
         }
         true
     }
@@ -325,13 +326,12 @@ impl<'t, 'e> Txn<'t, 'e> {
     /// changes it.
     pub fn old_living(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         let now_ms = self.now_ms();
-        if self
-            .old(key)
-            .is_some_and(|entry| entry.is_timed() && entry.is_due(now_ms))
-        {
+        let entry = self.old(key)?;
+        if entry.is_timed() && entry.is_due(now_ms) {
             self.0.remove_dead(key);
+            return self.peek(key);
         }
-        self.peek(key)
+        self.0.entry(key)
     }
 
     /// Whether others, who have waited for it, are about to be served with what is at `key`: then a command that would

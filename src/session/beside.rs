@@ -79,7 +79,7 @@ fn scope<'s, 'c>(
     {
         let shard = collection.shard_of(hash);
         let state = held.lock(prepared_for, shard, |shard| lock(server, shard))?;
-        let key = KeyRef { bytes, hash };
+        let key = KeyRef::new(bytes, hash);
         return Ok(Scope::for_key_within(engine, kit, collection, state, key));
     }
     held.release();

@@ -226,21 +226,20 @@ fn check<R>(scope: &mut Scope<'_>, call: &Call<'_>, result: Result<R, CmdError>)
 
 /// Refuses a command before its first change when the log has no record as long as what it, with all that its transaction
 /// did before, may write. What it takes from elsewhere is judged when it is about to be changed.
-#[inline]
+#[inline(always)]
 fn check_room(scope: &Scope<'_>, call: &Call<'_>) -> CmdResult {
     // Fewer arguments make one change.
-    if scope.continues() || call.args.len() > ARGS_OF_ONE_CHANGE {
+    let may_be_long = scope.continues() || call.args.len() > ARGS_OF_ONE_CHANGE;
+    // The bytes of the whole batch, in no time; only where that is too much those of the call are counted.
+    if may_be_long && !scope.has_room(call.args.len_bytes() as u64) {
         return check_long(scope, call);
     }
     Ok(())
 }
 
+#[cold]
 fn check_long(scope: &Scope<'_>, call: &Call<'_>) -> CmdResult {
-    // Those of the whole batch, in no time; only where that is too much they are counted.
-    let mut bytes = call.args.len_bytes();
-    if !scope.has_room(bytes as u64) {
-        bytes = call.args.iter().map(<[u8]>::len).sum();
-    }
+    let bytes: usize = call.args.iter().map(<[u8]>::len).sum();
     if scope.has_room(bytes as u64) {
         Ok(())
     } else {

@@ -2,6 +2,7 @@
 
 use crate::engine::ids::CollectionId;
 use crate::engine::ids::ShardNo;
+use crate::page::entry::EntryRef;
 use crate::page::image::PageImage;
 use crate::page::{Change, PageId};
 use crate::wal::Lsn;
@@ -13,6 +14,34 @@ pub struct KeyRef<'a> {
     pub bytes: &'a [u8],
     /// Its hash under the collection's seed.
     pub hash: u64,
+    /// Where its entry has been found, if nothing has changed since.
+    pub found: Option<Found>,
+}
+
+impl<'a> KeyRef<'a> {
+    /// A key of this hash that has not been looked for.
+    #[inline]
+    pub fn new(bytes: &'a [u8], hash: u64) -> Self {
+        let found = None;
+        Self { bytes, hash, found }
+    }
+}
+
+/// Where an entry is.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// The entry's address.
+    pub address: u64,
+    /// Its place in the page, which means something to the index only.
+    pub slot: u32,
+}
+
+/// What a look at a key has found.
+pub struct Sight<'a> {
+    /// The entry, and its place in the page.
+    pub entry: Option<(EntryRef<'a>, u32)>,
+    /// LSN of the last change to the page that the key belongs to; 0 when there is none.
+    pub version: Lsn,
 }
 
 /// Receives pre-images while a checkpoint runs.

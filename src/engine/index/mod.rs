@@ -27,7 +27,7 @@ use loaded::LoadedPage;
 use ordered::{InOrder, Ordered};
 
 pub use crate::wal::Lsn;
-pub use access::{IsKnown, KeyRef, PageWrite, PreImageSink, ScanBudget, Visited};
+pub use access::{Found, IsKnown, KeyRef, PageWrite, PreImageSink, ScanBudget, Sight, Visited};
 pub use hmap::Retired;
 pub use kind::Kind;
 pub use misfit::Misfit;
@@ -69,10 +69,10 @@ impl Index {
         on_each!(self, index => index.get(key))
     }
 
-    /// The entry of `key`, with the LSN of the last change to the page that the key belongs to (0 when there is none).
+    /// The entry of `key` with where it is, and the version of the page that the key belongs to.
     #[inline]
-    pub fn get_versioned(&self, key: KeyRef<'_>) -> (Option<EntryRef<'_>>, Lsn) {
-        on_each!(self, index => index.get_versioned(key))
+    pub fn look(&self, key: KeyRef<'_>) -> Sight<'_> {
+        on_each!(self, index => index.look(key))
     }
 
     /// Looks `key` up once and lets `change` decide: given the entry, it may change it in place or return one to take
@@ -179,6 +179,7 @@ impl Index {
     }
 
     /// Bytes of heap the index and its pages take, entries apart.
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
         on_each!(self, index => index.heap_bytes())
     }

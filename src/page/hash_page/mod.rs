@@ -213,6 +213,12 @@ impl HashPage {
         unsafe { EntryRef::from_address(word & ADDRESS_MASK) }
     }
 
+    /// The address of the entry in slot `index`; of none, if no entry is there.
+    #[inline]
+    pub fn address_in(&self, index: usize) -> u64 {
+        self.load(index) & ADDRESS_MASK
+    }
+
     /// The entry in slot `index`, if one is there.
     #[inline]
     pub fn get(&self, index: usize) -> Option<EntryRef<'_>> {

@@ -19,11 +19,11 @@ mod walk;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{KeyRef, Lsn, PageWrite};
+use super::{KeyRef, Lsn, PageWrite, Sight};
 use crate::engine::background::give_way;
 use crate::engine::ids::ShardNo;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
-use crate::page::hash_page::{HashPage, LINES_MAX};
+use crate::page::hash_page::{HashPage, LINES_MAX, slots_of};
 use crate::page::image::{Anchor, PageImage};
 
 pub use retired::Retired;
@@ -116,6 +116,22 @@ impl Hmap {
         Some((page, page.find(page.lines(word), key.hash, key.bytes)))
     }
 
+    /// The same, without a search if the key has been found before.
+    #[inline(always)]
+    fn locate_found(&self, key: KeyRef<'_>) -> Option<(HashPage, Option<usize>)> {
+        let Some(found) = key.found else {
+            return self.locate(key);
+        };
+        let word = self.word_of(key.hash)?;
+        // SAFETY: as in `locate`.
+        let page = unsafe { HashPage::from_word(word) };
+        let slot = found.slot as usize;
+        match slot < slots_of(page.lines(word)) && page.address_in(slot) == found.address {
+            true => Some((page, Some(slot))),
+            false => self.locate(key),
+        }
+    }
+
     /// See [`super::Index::get`].
     #[inline]
     pub fn get(&self, key: KeyRef<'_>) -> Option<EntryRef<'_>> {
@@ -129,12 +145,18 @@ impl Hmap {
         unsafe { std::mem::transmute::<Option<EntryRef<'_>>, Option<EntryRef<'_>>>(page.get(slot)) }
     }
 
-    /// See [`super::Index::get_versioned`].
+    /// See [`super::Index::look`].
     #[inline]
-    pub fn get_versioned(&self, key: KeyRef<'_>) -> (Option<EntryRef<'_>>, Lsn) {
+    pub fn look(&self, key: KeyRef<'_>) -> Sight<'_> {
         match self.locate(key) {
-            Some((page, slot)) => (slot.and_then(|slot| self.lend(page, slot)), page.header().version),
-            None => (None, Lsn::ZERO),
+            Some((page, slot)) => Sight {
+                entry: slot.and_then(|slot| Some((self.lend(page, slot)?, slot as u32))),
+                version: page.header().version,
+            },
+            None => Sight {
+                entry: None,
+                version: Lsn::ZERO,
+            },
         }
     }
 
@@ -146,10 +168,13 @@ impl Hmap {
         write: &PageWrite<'_>,
         change: impl FnOnce(Option<&mut EntryMut<'_>>) -> Option<Entry>,
     ) -> Option<Entry> {
-        if let Some((mut page, Some(slot))) = self.locate(key) {
+        if let Some((mut page, Some(slot))) = self.locate_found(key) {
             prepare(page, write);
+            // Where nothing dies, the entry does not.
+            let some_die = page.header().expires > 0;
             let mut entry = page.get_mut(slot)?;
-            let before = entry.due_at_ms();
+            debug_assert_eq!(entry.key(), key.bytes, "the entry has changed unnoticed");
+            let before = if some_die { entry.due_at_ms() } else { None };
             let replacement = change(Some(&mut entry));
             let after = entry.due_at_ms();
             if let Some(replacement) = replacement {
@@ -203,6 +228,7 @@ impl Hmap {
     }
 
     /// See [`super::Index::heap_bytes`]; retired directories and blocks count as long as they are here.
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
         self.heap_bytes
     }

@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 use crate::engine::ids::CollectionId;
-use crate::engine::index::{PreImageSink, ScanBudget, Visited};
+use crate::engine::index::{Found, PreImageSink, ScanBudget, Visited};
 use crate::page::{Change, Mark, PageId, PageIds, StrRef, ValueRef, image, thresholds};
 use crate::test_histories::each;
 
@@ -43,10 +43,7 @@ struct Run {
 }
 
 fn key_ref(bytes: &[u8]) -> KeyRef<'_> {
-    KeyRef {
-        bytes,
-        hash: hash_key(bytes, SEED),
-    }
+    KeyRef::new(bytes, hash_key(bytes, SEED))
 }
 
 fn key(number: usize) -> Vec<u8> {
@@ -101,7 +98,15 @@ impl Run {
 
     fn put(&mut self, key: &[u8], expire_at_ms: Option<u64>) {
         let entry = Entry::new(key, ValueRef::Str(StrRef::Inline(b"v")), expire_at_ms, 0);
-        let old = self.write(|index, write| index.upsert(key_ref(key), write, |_| Some(entry)));
+        let looks = self.random.random_bool(0.5);
+        let old = self.write(|index, write| {
+            let mut key = key_ref(key);
+            key.found = index.look(key).entry.filter(|_| looks).map(|(entry, slot)| Found {
+                address: entry.address(),
+                slot,
+            });
+            index.upsert(key, write, |_| Some(entry))
+        });
         assert_eq!(old.is_some(), self.model.insert(key.to_vec(), expire_at_ms).is_some());
     }
 
@@ -122,7 +127,7 @@ impl Run {
             _ => {
                 let found = self.index.get(key_ref(&key)).map(|entry| entry.expire_at_ms());
                 assert_eq!(found, self.model.get(&key).copied());
-                assert!(self.index.get_versioned(key_ref(&key)).1 <= self.lsn);
+                assert!(self.index.look(key_ref(&key)).version <= self.lsn);
             }
         }
     }

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::misfit::Misfit;
-use super::{IsKnown, KeyRef, Lsn, PageWrite, ScanBudget, Visited, loaded};
+use super::{IsKnown, KeyRef, Lsn, PageWrite, ScanBudget, Sight, Visited, loaded};
 use crate::page::PageId;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::PageImage;
@@ -72,12 +72,14 @@ impl<D: Directory> Ordered<D> {
         page.get(page.find(key.bytes)?)
     }
 
-    /// See [`super::Index::get_versioned`].
+    /// See [`super::Index::look`].
     #[inline]
-    pub fn get_versioned(&self, key: KeyRef<'_>) -> (Option<EntryRef<'_>>, Lsn) {
-        match self.page_of(key.bytes) {
-            Some(page) => (page.find(key.bytes).and_then(|at| page.get(at)), page.header.version),
-            None => (None, Lsn::ZERO),
+    pub fn look(&self, key: KeyRef<'_>) -> Sight<'_> {
+        let page = self.page_of(key.bytes);
+        let entry = page.and_then(|page| page.get(page.find(key.bytes)?));
+        Sight {
+            entry: entry.map(|entry| (entry, 0)),
+            version: page.map_or(Lsn::ZERO, |page| page.header.version),
         }
     }
 

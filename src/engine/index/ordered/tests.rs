@@ -45,7 +45,7 @@ struct Run<D> {
 }
 
 fn key_ref(bytes: &[u8]) -> KeyRef<'_> {
-    KeyRef { bytes, hash: 0 }
+    KeyRef::new(bytes, 0)
 }
 
 fn key(number: usize) -> Vec<u8> {
@@ -165,7 +165,7 @@ impl<D: Directory> Run<D> {
     fn look(&mut self, key: &[u8]) {
         let found = self.index.get(key_ref(key)).map(|entry| entry.expire_at_ms());
         assert_eq!(found, self.model.get(key).map(|(_, expire_at_ms)| *expire_at_ms));
-        assert!(self.index.get_versioned(key_ref(key)).1 <= self.lsn);
+        assert!(self.index.look(key_ref(key)).version <= self.lsn);
     }
 
     fn edge(&mut self) -> Edge {
