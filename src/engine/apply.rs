@@ -7,7 +7,7 @@
 use super::collection::{Shard, ShardState};
 use super::effect::Effect;
 use super::index::{KeyRef, PageWrite};
-use crate::page::container::{Form, Kind, Next};
+use crate::page::container::{Figures, Form, Kind, Next};
 use crate::page::entry::{Entry, EntryMut};
 use crate::page::text::{BigText, CHUNKED_BYTES_MIN};
 use crate::page::{Access, Mark, Packed, Stamp, StrRef, ValueRef, hash, list, set, stream, vectors, zset};
@@ -117,6 +117,13 @@ impl Tally {
         self.expires += sign * i64::from(entry.expire_at_ms().is_some());
         self.timed += sign * i64::from(entry.is_timed());
         self.bytes += sign * entry.heap_bytes() as i64;
+    }
+
+    /// A big container has changed.
+    fn change(&mut self, before: Figures, after: Figures) {
+        self.bytes += after.bytes as i64 - before.bytes as i64;
+        self.elements += after.elements as i64 - before.elements as i64;
+        self.timed += i64::from(after.is_timed) - i64::from(before.is_timed);
     }
 
     fn take(&mut self, entry: Option<&Entry>) {
@@ -239,29 +246,29 @@ fn change_container(
     (write, stamp): (&PageWrite<'_>, Stamp),
     tally: &mut Tally,
 ) -> Option<Entry> {
-    match *effect {
+    match effect {
         Effect::List { op, .. } => {
-            let change = |form: Form<'_>| list::apply(form, &op, &write.change);
+            let change = |form: Form<'_>| list::apply(form, op, &write.change);
             on_container(state, key, (write, stamp), tally, Kind::List, change)
         }
         Effect::Set { op, .. } => {
-            let change = |form: Form<'_>| set::apply(form, &op, &write.change);
+            let change = |form: Form<'_>| set::apply(form, op, &write.change);
             on_container(state, key, (write, stamp), tally, Kind::Set, change)
         }
         Effect::Zset { op, .. } => {
-            let change = |form: Form<'_>| zset::apply(form, &op, &write.change);
+            let change = |form: Form<'_>| zset::apply(form, op, &write.change);
             on_container(state, key, (write, stamp), tally, Kind::Zset, change)
         }
         Effect::Hash { op, .. } => {
-            let change = |form: Form<'_>| hash::apply(form, &op, &write.change);
+            let change = |form: Form<'_>| hash::apply(form, op, &write.change);
             on_container(state, key, (write, stamp), tally, Kind::Hash, change)
         }
         Effect::Stream { op, .. } => {
-            let change = |form: Form<'_>| stream::apply(form, &op, &write.change);
+            let change = |form: Form<'_>| stream::apply(form, op, &write.change);
             on_container(state, key, (write, stamp), tally, Kind::Stream, change)
         }
         Effect::Vectors { op, .. } => {
-            let change = |form: Form<'_>| vectors::apply(form, &op, &write.change);
+            let change = |form: Form<'_>| vectors::apply(form, op, &write.change);
             on_container(state, key, (write, stamp), tally, Kind::Vectors, change)
         }
         Effect::Put { .. }
@@ -307,9 +314,20 @@ fn on_container(
             tally.elements += elements(&fresh);
             return Some(fresh);
         };
+        if let Some(big) = entry.big_mut() {
+            // In place, whatever the operation is.
+            let before = big.figures();
+            is_empty = matches!(change(Form::Big(big)), Next::Remove);
+            tally.change(before, big.figures());
+            return None;
+        }
+        let ValueRef::Packed(has_kind, packed) = entry.value() else {
+            // A string is no container: handlers have refused it.
+            return None;
+        };
+        let next = change(Form::Packed(has_kind, packed));
         tally.take(Some(entry));
         tally.elements -= elements(entry);
-        let next = next_of(entry, change);
         is_empty = matches!(next, Next::Remove);
         let access = stamp.over(entry.access());
         let replacement = replace_container(entry, next, key.bytes, kind, (mark, access));
@@ -329,17 +347,6 @@ fn on_container(
 /// How many elements a container has.
 fn elements(entry: &Entry) -> i64 {
     entry.value().len() as i64
-}
-
-fn next_of(entry: &mut EntryMut<'_>, change: impl FnOnce(Form<'_>) -> Next) -> Next {
-    if let Some(big) = entry.big_mut() {
-        return change(Form::Big(big));
-    }
-    match entry.value() {
-        ValueRef::Packed(kind, packed) => change(Form::Packed(kind, packed)),
-        // A string is no container: handlers have refused it.
-        ValueRef::Str(_) | ValueRef::Big(_) => Next::Keep,
-    }
 }
 
 /// Brings what an operation made of a container into its entry, or into one that takes its stead.

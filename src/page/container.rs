@@ -180,6 +180,35 @@ impl Big {
         }
     }
 
+    /// When its first element dies, Unix milliseconds, if some do.
+    #[inline]
+    pub fn expire_min_ms(&self) -> Option<u64> {
+        match self {
+            Self::Set(set) => set.deaths().first_ms(),
+            Self::Zset(zset) => zset.deaths().first_ms(),
+            Self::Hash(hash) => hash.deaths().first_ms(),
+            Self::List(_) | Self::Stream(_) | Self::Vectors(_) => None,
+        }
+    }
+
+    /// What is kept count of. O(1).
+    #[inline]
+    pub fn figures(&self) -> Figures {
+        let (bytes, elements, deaths) = match self {
+            Self::List(list) => (list.heap_bytes(), list.len(), None),
+            Self::Set(set) => (set.heap_bytes(), set.len(), Some(set.deaths())),
+            Self::Zset(zset) => (zset.heap_bytes(), zset.len(), Some(zset.deaths())),
+            Self::Hash(hash) => (hash.heap_bytes(), hash.len(), Some(hash.deaths())),
+            Self::Stream(stream) => (stream.heap_bytes(), stream.len(), None),
+            Self::Vectors(set) => (set.heap_bytes(), set.len(), None),
+        };
+        Figures {
+            bytes,
+            elements,
+            is_timed: deaths.is_some_and(|deaths| !deaths.is_empty()),
+        }
+    }
+
     /// Bytes of heap it owns, what it shares with clones included. O(1).
     pub fn heap_bytes(&self) -> usize {
         match self {
@@ -193,13 +222,24 @@ impl Big {
     }
 }
 
+/// What a shard keeps count of, of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Bytes of heap.
+    pub bytes: usize,
+    /// Elements (members, fields, entries).
+    pub elements: u64,
+    /// Whether some of them die.
+    pub is_timed: bool,
+}
+
 /// What a key holds when an operation on containers comes to it.
 pub enum Form<'a> {
     /// Nothing.
     Absent,
     /// A packed container.
     Packed(Kind, Packed<'a>),
-    /// A big one, for changing in place.
+    /// A big one, for changing in place: nothing else becomes of it than that it may be left empty.
     Big(&'a mut Big),
 }
 

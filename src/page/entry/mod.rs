@@ -208,12 +208,18 @@ impl Entry {
     }
 
     fn container(&self, shape: &Shape, kind: Kind) -> ValueRef<'_> {
-        if shape.has(FLAG_SHARED) {
-            // SAFETY: FLAG_SHARED and a kind say that an initialised box lives at this aligned place.
-            return ValueRef::Big(unsafe { &*self.big_place(shape) });
+        if let Some(big) = self.big(shape) {
+            return ValueRef::Big(big);
         }
         let packed = self.slice(shape.value_offset(), shape.inline_bytes);
         ValueRef::Packed(kind, Packed::new(packed))
+    }
+
+    /// The big container, if the value is one.
+    #[inline]
+    fn big(&self, shape: &Shape) -> Option<&Big> {
+        // SAFETY: FLAG_SHARED and a kind say that an initialised box lives at this aligned place.
+        shape.has_big().then(|| unsafe { &**self.big_place(shape) })
     }
 
     /// Makes the parts of its value those of the collection that it is put into. A long string gets them by that.
@@ -234,7 +240,7 @@ impl Entry {
     /// The big container for changing in place, if the value is one.
     pub fn big_mut(&mut self) -> Option<&mut Big> {
         let shape = self.shape();
-        // SAFETY: as in `container`; `&mut self` makes the access exclusive.
+        // SAFETY: as in `big`; `&mut self` makes the access exclusive.
         shape.has_big().then(|| unsafe { &mut **self.big_place(&shape) })
     }
 
@@ -305,8 +311,18 @@ impl Entry {
     #[inline]
     fn element_at_ms(&self) -> Option<u64> {
         let [flags] = self.read::<1>(0);
-        if !MORTAL_KINDS.contains(&(flags >> KIND_SHIFT)) {
-            return None;
+        if MORTAL_KINDS.contains(&(flags >> KIND_SHIFT)) {
+            self.element_of_mortal_at_ms()
+        } else {
+            None
+        }
+    }
+
+    /// The same, of a container whose elements may. By itself, so that others pay for a look at their flags only.
+    #[inline(never)]
+    fn element_of_mortal_at_ms(&self) -> Option<u64> {
+        if let Some(big) = self.big(&self.shape()) {
+            return big.expire_min_ms();
         }
         Mortal::of(self.value())?.expire_min_ms()
     }

@@ -67,13 +67,13 @@ impl Shape {
     /// Whether there is a pointer to a string in one piece.
     #[inline]
     pub fn has_shared(&self) -> bool {
-        self.has(FLAG_SHARED) && !self.has(FLAG_CHUNKED) && self.kind().is_none()
+        self.has(FLAG_SHARED) && !self.has(FLAG_CHUNKED) && self.flags >> KIND_SHIFT == 0
     }
 
     /// Whether there is a pointer to a container.
     #[inline]
     pub fn has_big(&self) -> bool {
-        self.has(FLAG_SHARED) && self.kind().is_some()
+        self.has(FLAG_SHARED) && self.flags >> KIND_SHIFT != 0
     }
 
     #[inline]

@@ -8,6 +8,7 @@ use crate::page::container::{Big, Form, Kind, Next};
 use crate::page::packed::Packed;
 
 /// Does `op` to what a key holds.
+#[inline]
 pub fn apply<'a>(form: Form<'a>, op: &HashOp<'a>, change: &Change<'_>) -> Next {
     match form {
         Form::Absent => match *op {

@@ -96,6 +96,7 @@ impl BigSet {
     }
 
     /// Bytes of heap, exactly. O(1).
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
         self.members.heap_bytes() + self.deaths.heap_bytes()
     }
@@ -148,6 +149,7 @@ impl BigSet {
     }
 
     /// When its members die.
+    #[inline]
     pub fn deaths(&self) -> &Deaths {
         &self.deaths
     }

@@ -158,6 +158,7 @@ impl BigZset {
     }
 
     /// Bytes of heap, exactly. O(1).
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
         self.order.heap_bytes() + self.members.heap_bytes() + self.deaths.heap_bytes()
     }
@@ -247,6 +248,7 @@ impl BigZset {
     }
 
     /// When its members die.
+    #[inline]
     pub fn deaths(&self) -> &Deaths {
         &self.deaths
     }
