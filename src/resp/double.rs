@@ -12,8 +12,14 @@ const DOUBLE: Format = Format {
     exponent_max: 1024,
 };
 
+/// As many decimal digits as any double has.
+const FEW_DIGITS: usize = 15;
+
 /// Reads a whole text as a double. O(length).
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    if let Some(whole) = few_digits(text) {
+        return Some(whole);
+    }
     let (negative, literal) = scan(text)?;
     let magnitude = match literal {
         Literal::Nan => return None,
@@ -26,6 +32,22 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         Literal::Hexadecimal(digits) => in_range(hexadecimal(&digits)?, &digits)?,
     };
     Some(if negative { -magnitude } else { magnitude })
+}
+
+/// The number that a few decimal digits are, and nothing else: the most frequent ones, and exact.
+fn few_digits(text: &[u8]) -> Option<f64> {
+    if text.is_empty() || text.len() > FEW_DIGITS {
+        return None;
+    }
+    let mut value: u64 = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    Some(value as f64)
 }
 
 /// Reads a text as the bounds of score ranges and weights of `SORT` are read: nothing at all is zero, what is too large
@@ -91,6 +113,9 @@ mod tests {
     fn read() {
         for (text, expected) in [
             ("1", Some(1.0)),
+            ("007", Some(7.0)),
+            ("999999999999999", Some(999_999_999_999_999.0)),
+            ("9007199254740993", Some(9_007_199_254_740_992.0)),
             ("+1.5e1", Some(15.0)),
             (".5", Some(0.5)),
             ("5.", Some(5.0)),

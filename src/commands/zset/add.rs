@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::common::old_zset;
 use crate::commands::spec::{Group, first_key, flag};
 use crate::commands::{CmdError, CmdResult, Handler, Spec};
@@ -137,6 +139,9 @@ enum Outcome {
     Added(f64),
 }
 
+/// Members and their scores; mostly one.
+type Scores<'a> = SmallVec<[(f64, &'a [u8]); 2]>;
+
 fn add(txn: &mut Txn<'_, '_>, args: Args<'_>, mut options: AddOptions, reply: &mut Reply) -> CmdResult {
     let pairs = args.skip(2);
     let pairs = pairs.skip(options.parse(pairs));
@@ -144,7 +149,7 @@ fn add(txn: &mut Txn<'_, '_>, args: Args<'_>, mut options: AddOptions, reply: &m
         return Err(CmdError::Syntax);
     }
     options.check(pairs.len() / 2)?;
-    let mut wanted = Vec::with_capacity(pairs.len() / 2);
+    let mut wanted = Scores::with_capacity(pairs.len() / 2);
     let mut rest = pairs.iter();
     while let (Some(score), Some(member)) = (rest.next(), rest.next()) {
         wanted.push((parse_f64(score).ok_or(CmdError::NotFloat)?, member));
@@ -163,7 +168,7 @@ pub(in crate::commands) fn add_scores(
     let zset = old_zset(txn, key)?;
     // A member may come more than once.
     let mut pending: HashMap<&[u8], f64> = HashMap::new();
-    let mut changes = Vec::with_capacity(wanted.len());
+    let mut changes = Scores::with_capacity(wanted.len());
     let (mut added, mut updated, mut last) = (0, 0, None);
     // What is set lives for ever, as a field of a hash does; what is counted on goes on to die.
     let timed = zset.filter(|zset| !options.incr && zset.expire_min_ms().is_some());
@@ -194,7 +199,7 @@ pub(in crate::commands) fn add_scores(
         }
     }
     if !changes.is_empty() {
-        let members = &pack_pairs(changes.into_iter());
+        let members = &pack_pairs(changes.iter().copied());
         let op = match options.incr {
             true => ZsetOp::Rescore { members },
             false => ZsetOp::Add { members },

@@ -15,7 +15,7 @@ const INT_4: u8 = 0xc4;
 const INT_8: u8 = 0xc5;
 const DOUBLE: u8 = 0xc6;
 /// What stands before a string's bytes, or an integer in place of its shortest decimal form, at most.
-pub(super) const ITEM_HEAD_BYTES_MAX: usize = 11;
+pub const ITEM_HEAD_BYTES_MAX: usize = 11;
 /// Longest decimal form of an `i64`.
 const INT_TEXT_BYTES_MAX: usize = 20;
 

@@ -32,10 +32,9 @@ mod tests;
 mod varint;
 
 use super::malformed::Malformed;
-use item::ITEM_HEAD_BYTES_MAX;
 use varint::varint_bytes;
 
-pub use item::{Item, Items, canonical_int};
+pub use item::{ITEM_HEAD_BYTES_MAX, Item, Items, canonical_int};
 pub use varint::{read_varint, write_varint};
 
 /// Set in the header's flags of a container whose compact encoding's name is lost (`OBJECT ENCODING`).
@@ -197,14 +196,21 @@ impl<'a> FromIterator<Item<'a>> for Builder {
     }
 }
 
+/// What stands before so many items in a packed container without flags, with room for them: for so many bytes.
+#[inline]
+pub fn begin_pack(count: u64, items_bytes: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(ITEM_HEAD_BYTES_MAX + items_bytes);
+    out.push(0);
+    write_varint(&mut out, count);
+    out
+}
+
 /// Items as they stand in an effect: a packed container of them.
 pub fn pack<'a>(items: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>) -> Vec<u8> {
     let items = items.into_iter();
     let add = |(count, bytes): (u64, usize), item: &[u8]| (count + 1, bytes + ITEM_HEAD_BYTES_MAX + item.len());
-    let (count, bytes) = items.clone().fold((0, ITEM_HEAD_BYTES_MAX), add);
-    let mut out = Vec::with_capacity(bytes);
-    out.push(0);
-    write_varint(&mut out, count);
+    let (count, bytes) = items.clone().fold((0, 0), add);
+    let mut out = begin_pack(count, bytes);
     items.for_each(|item| Item::of(item).write(&mut out));
     out
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::page::packed::{Builder, Item, Packed};
+use crate::page::packed::{ITEM_HEAD_BYTES_MAX, Item, Packed, begin_pack};
 
 /// A change to a sorted set.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -54,11 +54,15 @@ pub(super) fn pairs_of(packed: Packed<'_>) -> impl Iterator<Item = (f64, Item<'_
 }
 
 /// Scores and members as they stand in an effect.
-pub fn pack_pairs<'a>(pairs: impl Iterator<Item = (f64, &'a [u8])>) -> Vec<u8> {
-    let mut builder = Builder::new(0);
+pub fn pack_pairs<'a>(pairs: impl Iterator<Item = (f64, &'a [u8])> + Clone) -> Vec<u8> {
+    let add = |(count, bytes): (u64, usize), (_, member): (f64, &[u8])| {
+        (count + 2, bytes + 2 * ITEM_HEAD_BYTES_MAX + member.len())
+    };
+    let (count, bytes) = pairs.clone().fold((0, 0), add);
+    let mut packed = begin_pack(count, bytes);
     for (score, member) in pairs {
-        builder.push(Item::of_f64(score));
-        builder.push_bytes(member);
+        Item::of_f64(score).write(&mut packed);
+        Item::of(member).write(&mut packed);
     }
-    builder.finish()
+    packed
 }
