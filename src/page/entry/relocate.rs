@@ -11,7 +11,7 @@ const RELOCATED_BYTES_MAX: usize = 32 << 10;
 
 impl Entry {
     /// Puts it, and its large string if nobody shares that, into other places of the same sizes. Blocks of more than
-    /// [`RELOCATED_BYTES_MAX`] stay: the allocator keeps few of them together.
+    /// 32 KiB stay: the allocator keeps few of them together.
     pub fn relocate(&mut self) {
         if let Some(shared) = self.shared_mut()
             && shared.capacity() <= RELOCATED_BYTES_MAX
