@@ -3,7 +3,8 @@
 //!
 //! It is in passes over all collections, which workers make together, a slice at a time between their turns: what they
 //! own they free at once, and what they move is theirs. A worker has a [`Fresh`] heap as long as a pass runs, so that
-//! nothing is moved to where it is to go from.
+//! nothing is moved to where it is to go from. A pass has parts ([`Relocation`]), after each of which memory goes back: no
+//! more than one part's share is there twice.
 //!
 //! **Invariants**
 //! - Nothing of the data changes, nor what it takes; the log and checkpoints know nothing of it.
@@ -16,17 +17,22 @@ use parking_lot::Mutex;
 
 use super::Engine;
 use super::collection::Collection;
+use super::garbage::take_retired;
 use super::ids::{CollectionId, ShardNo};
 use super::walker::{Step, Walker};
 use super::worker::Worker;
-use crate::allocator::Fresh;
+use crate::allocator::{Fresh, Round};
+use crate::page::relocation::{Moved, Relocation};
 
 /// A worker moves entries for so long at a time,
 const SLICE: Duration = Duration::from_micros(500);
 /// and has a pause of so long before the next.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Pages under one lock.
-const PAGES_PER_LOCK: usize = 2;
+/// What is moved under one lock, about.
+const BYTES_PER_LOCK: usize = 128 << 10;
+/// What a part of a pass moves, unless that would be too many parts.
+const PART_BYTES: u64 = 32 << 20;
+const PARTS_MAX: u64 = 32;
 
 /// The share of its time that a worker spends on a pass.
 pub const PERCENT: u64 = (SLICE.as_micros() * 100 / PAUSE.as_micros()) as u64;
@@ -37,6 +43,9 @@ struct Way {
     walker: Walker,
     /// The shard that it is in, and where in that it goes on.
     within: Option<(CollectionId, ShardNo, u64)>,
+    part: u64,
+    parts: u64,
+    moved: Moved,
 }
 
 /// See the module.
@@ -49,10 +58,13 @@ pub struct Defrag {
 }
 
 impl Defrag {
-    /// Begins a pass, unless one is running.
-    pub fn begin(&self) {
+    /// Begins a pass over data of so many bytes, unless one is running.
+    pub fn begin(&self, bytes: u64) {
         if !self.is_running() {
-            *self.way.lock() = Way::default();
+            *self.way.lock() = Way {
+                parts: (bytes / PART_BYTES).clamp(1, PARTS_MAX),
+                ..Way::default()
+            };
             self.is_running.store(true, Ordering::Release);
         }
     }
@@ -97,44 +109,57 @@ impl Defrag {
         let begun = Instant::now();
         while begun.elapsed() < SLICE {
             let Step::Shard(collection, shard) = way.walker.next(engine) else {
-                self.passes.fetch_add(1, Ordering::Relaxed);
-                return self.stop();
+                return self.end_part(way);
             };
             let here = (collection.id(), shard);
             let cursor = match way.within {
                 Some((collection, shard, cursor)) if (collection, shard) == here => cursor,
                 _ => 0,
             };
-            way.within = self.relocate(engine, worker, (&collection, shard), cursor).map(|next| {
+            let mut relocation = Relocation::new((way.part, way.parts), &mut way.moved, BYTES_PER_LOCK);
+            let next = relocate(engine, worker, (&collection, shard, cursor), &mut relocation);
+            self.moved.fetch_add(relocation.entries() as u64, Ordering::Relaxed);
+            way.within = next.map(|next| {
                 way.walker.stay(shard);
                 (here.0, shard, next)
             });
         }
     }
 
-    /// Moves some pages of a shard; where to go on in it.
-    fn relocate(
-        &self,
-        engine: &Engine,
-        worker: &mut Worker,
-        (collection, shard): (&Collection, ShardNo),
-        cursor: u64,
-    ) -> Option<u64> {
-        let pass = worker.enter(engine);
-        let shard = collection.shard(shard);
-        let mut state = shard.lock();
-        let before = state.index.heap_bytes();
-        let (moved, next) = state.index.relocate(cursor, PAGES_PER_LOCK);
-        // What it has let go of counts until it is free.
-        let grown = state.index.heap_bytes() as i64 - before as i64;
-        shard.publish(&state);
-        drop(state);
-        if collection.traits().is_limited() {
-            collection.carried().note_bytes(grown);
+    fn end_part(&self, way: &mut Way) {
+        way.part += 1;
+        if way.part >= way.parts {
+            way.moved = Moved::default();
+            self.passes.fetch_add(1, Ordering::Relaxed);
+            self.stop();
         }
-        drop(pass);
-        engine.meter().add(worker.cell(), grown);
-        self.moved.fetch_add(moved as u64, Ordering::Relaxed);
-        next
+        Round::begin();
     }
+}
+
+/// Moves something of a shard; where to go on in it.
+fn relocate(
+    engine: &Engine,
+    worker: &mut Worker,
+    (collection, shard, cursor): (&Collection, ShardNo, u64),
+    relocation: &mut Relocation<'_>,
+) -> Option<u64> {
+    let pass = worker.enter(engine);
+    let shard = collection.shard(shard);
+    let mut state = shard.lock();
+    let before = state.index.heap_bytes();
+    let next = state.index.relocate(cursor, relocation);
+    let grown = state.index.heap_bytes() as i64 - before as i64;
+    if collection.traits().is_limited() {
+        collection.carried().note_bytes(grown);
+    }
+    // It counts until it is free, but nobody is to be refused, and no key to go, for it.
+    if let Some(retired) = take_retired(collection, &mut state) {
+        engine.eviction().retire(retired);
+    }
+    shard.publish(&state);
+    drop(state);
+    drop(pass);
+    engine.meter().add(worker.cell(), grown);
+    next
 }

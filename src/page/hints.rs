@@ -10,6 +10,8 @@
 
 use std::cmp::Ordering;
 
+use super::relocation::{Relocation, address_of};
+
 const WORD_BYTES: usize = size_of::<u64>();
 
 /// See the module.
@@ -33,11 +35,15 @@ fn word_of(key: &[u8], skip: usize) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// What was in `from`, in another place of the same size.
-pub fn relocated<T>(from: &mut Vec<T>) -> Vec<T> {
-    let mut fresh = Vec::with_capacity(from.capacity());
-    fresh.append(from);
-    fresh
+/// Puts what is in `items` into another place of the same size, if `relocation` wants that.
+pub fn relocate_vec<T>(items: &mut Vec<T>, relocation: &mut Relocation<'_>) {
+    if items.capacity() == 0 || !relocation.wants(address_of(&**items)) {
+        return;
+    }
+    let mut fresh = Vec::with_capacity(items.capacity());
+    fresh.append(items);
+    relocation.note_block(address_of(&*fresh), fresh.capacity() * size_of::<T>());
+    *items = fresh;
 }
 
 /// How many bytes two keys share at their beginning.
@@ -112,9 +118,9 @@ impl Hints {
         self.words.remove(at);
     }
 
-    /// Puts the words into another place.
-    pub fn relocate(&mut self) {
-        self.words = relocated(&mut self.words);
+    /// Puts the words into another place, if `relocation` wants that.
+    pub fn relocate(&mut self, relocation: &mut Relocation<'_>) {
+        relocate_vec(&mut self.words, relocation);
     }
 
     /// Starts over with `len` keys.

@@ -28,6 +28,7 @@ pub mod ordered_page;
 pub mod packed;
 pub mod parts;
 pub mod prefetch;
+pub mod relocation;
 pub mod sample;
 pub mod set;
 pub mod spliced;

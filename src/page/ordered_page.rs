@@ -10,8 +10,9 @@
 //!   when there is none.
 
 use super::entry::{Entry, EntryMut, EntryRef};
-use super::hints::{Hints, relocated, shared_bytes};
+use super::hints::{Hints, relocate_vec, shared_bytes};
 use super::prefetch::prefetch_ref;
+use super::relocation::Relocation;
 use crate::lsn::Lsn;
 use crate::page::PageId;
 
@@ -200,12 +201,21 @@ impl OrderedPage {
         self.settle();
     }
 
-    /// Puts all entries into other places, and what the page knows of them.
-    pub fn relocate(&mut self) {
-        self.prefetch_entries();
-        self.entries.iter_mut().for_each(Entry::relocate);
-        self.entries = relocated(&mut self.entries);
-        self.hints.relocate();
+    /// Puts those entries into other places in memory that `relocation` wants, and what the page knows of them; whether
+    /// it came to the end of the page.
+    pub fn relocate(&mut self, relocation: &mut Relocation<'_>) -> bool {
+        relocation.note_page();
+        for entry in &mut self.entries {
+            if relocation.is_over() {
+                return false;
+            }
+            if relocation.wants(entry.address()) {
+                entry.relocate(relocation);
+            }
+        }
+        relocate_vec(&mut self.entries, relocation);
+        self.hints.relocate(relocation);
+        true
     }
 
     /// Takes all entries out of a page that is not used any more. None of them is looked at.

@@ -2,8 +2,8 @@
 //! is used.
 //!
 //! That has more reasons than holes between entries: code, stacks, the allocator's own needs, its size classes. What a
-//! pass leaves is taken for those, and only what comes on top of it is a reason for the next: no pass follows another in
-//! vain.
+//! pass leaves is taken for those, as long as it is there, and only what comes on top of it is a reason for the next: no
+//! pass follows another in vain. A pass beside which much went tells nothing of that kind.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,9 @@ enum Stage {
 pub(super) struct Fragments {
     looked: Option<Instant>,
     stage: Stage,
-    /// What the last pass left beyond what is used.
+    /// What was used when the last pass began.
+    used_before: u64,
+    /// What it left beyond what is used, or less, if there was less later.
     left_bytes: u64,
 }
 
@@ -47,7 +49,7 @@ impl Fragments {
         let (live, defrag) = (server.params.live(), &server.defrag);
         if !live.is_defrag_on() {
             defrag.stop();
-            self.stage = Stage::Quiet;
+            (self.stage, self.left_bytes) = (Stage::Quiet, 0);
             return;
         }
         // What is about to be free, and what a checkpoint holds, are no holes.
@@ -63,27 +65,33 @@ impl Fragments {
         match self.stage {
             Stage::Quiet => {}
             Stage::Asked | Stage::Settles => _ = Round::begin(),
-            Stage::Runs => defrag.begin(),
+            Stage::Runs => defrag.begin(figures.used()),
         }
     }
 
     /// The next stage, when so much is used, the process takes so much, and a pass is running or not.
     fn go_on(&mut self, used: u64, resident: u64, limits: Limits, is_running: bool) {
+        let beyond = resident.saturating_sub(used);
+        self.left_bytes = self.left_bytes.min(beyond);
         self.stage = match self.stage {
             Stage::Runs if is_running => Stage::Runs,
             Stage::Runs => Stage::Settles,
             Stage::Settles => {
-                self.left_bytes = resident.saturating_sub(used);
+                let has_fallen = used < self.used_before - self.used_before / 20;
+                self.left_bytes = if has_fallen { 0 } else { beyond };
                 Stage::Quiet
             }
-            Stage::Quiet | Stage::Asked if !self.is_much(used, resident, limits) => Stage::Quiet,
+            Stage::Quiet | Stage::Asked if !self.is_much(used, beyond, limits) => Stage::Quiet,
             Stage::Quiet => Stage::Asked,
-            Stage::Asked => Stage::Runs,
+            Stage::Asked => {
+                self.used_before = used;
+                Stage::Runs
+            }
         };
     }
 
-    fn is_much(&self, used: u64, resident: u64, limits: Limits) -> bool {
-        let much = resident.saturating_sub(used).saturating_sub(self.left_bytes);
+    fn is_much(&self, used: u64, beyond: u64, limits: Limits) -> bool {
+        let much = beyond.saturating_sub(self.left_bytes);
         much > limits.ignore_bytes && u128::from(much) * 100 > u128::from(used) * u128::from(limits.percent)
     }
 }
@@ -149,6 +157,33 @@ mod tests {
         assert_eq!(stages(&mut fragments, &little), [Asked, Runs, Settles, Quiet]);
         let much = [(1, 550, false), (10_000, 12_900, false), (10_000, 13_100, false)];
         assert_eq!(stages(&mut fragments, &much), [Quiet, Quiet, Asked]);
+    }
+
+    #[test]
+    fn what_was_left_counts_as_long_as_it_is_there() {
+        use Stage::{Asked, Quiet, Runs, Settles};
+        let pass = |used, left| [(used, used + left, false); 4];
+        let mut fragments = Fragments::default();
+        assert_eq!(stages(&mut fragments, &pass(100, 500)), [Asked, Runs, Settles, Quiet]);
+        assert_eq!(stages(&mut fragments, &[(100, 750, false)]), [Asked], "150 more");
+        assert_eq!(stages(&mut fragments, &[(100, 600, false)]), [Quiet]);
+        // It has gone, and comes again.
+        let again = [(100, 120, false), (100, 300, false)];
+        assert_eq!(stages(&mut fragments, &again), [Quiet, Asked]);
+    }
+
+    #[test]
+    fn a_pass_beside_which_much_went_is_followed_by_another() {
+        use Stage::{Asked, Quiet, Runs, Settles};
+        let mut fragments = Fragments::default();
+        let deleting = [
+            (1000, 1500, false),
+            (1000, 1500, false),
+            (500, 1300, false),
+            (100, 1200, false),
+            (100, 1200, false),
+        ];
+        assert_eq!(stages(&mut fragments, &deleting), [Asked, Runs, Settles, Quiet, Asked]);
     }
 
     #[test]

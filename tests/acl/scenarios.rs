@@ -2,6 +2,7 @@
 //! each over RESP2 and RESP3.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::script::{Scenario, Side, Step, parse};
 use crate::support::{Server, Value, text};
@@ -91,6 +92,12 @@ fn words(step: &Step) -> String {
 
 fn reset(server: &Server) {
     let mut conn = server.connect();
+    // Those of the scenario before have closed; whether the server has seen that is another matter.
+    let since = Instant::now();
+    while conn.call(&["CLIENT", "LIST"]).text().lines().count() > 1 {
+        assert!(since.elapsed() < Duration::from_secs(10), "clients stay");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let users: Vec<String> = conn.call(&["ACL", "USERS"]).items().iter().map(Value::text).collect();
     for user in users.iter().filter(|user| *user != "default") {
         conn.call(&["ACL", "DELUSER", user]);

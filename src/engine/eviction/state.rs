@@ -93,7 +93,7 @@ impl Eviction {
     }
 
     /// Keeps what an index has let go of until somebody takes it in order to free it.
-    pub(super) fn retire(&self, retired: Retired) {
+    pub fn retire(&self, retired: Retired) {
         // First: it may be freed as soon as it is there.
         self.retired_bytes.fetch_add(retired.bytes() as u64, Ordering::Relaxed);
         self.retired.lock().append(retired);

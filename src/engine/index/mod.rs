@@ -20,6 +20,7 @@ use crate::engine::ids::ShardNo;
 use crate::page::PageId;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::Anchor;
+use crate::page::relocation::Relocation;
 use bcust::Bcust;
 use bdef::Bdef;
 use hmap::Hmap;
@@ -127,10 +128,10 @@ impl Index {
         on_each!(self, index => index.sweep(cursor, pages, now_ms, dead))
     }
 
-    /// Puts up to `pages` pages from `cursor` on, and their entries, into other places in memory; how many
-    /// entries, and where to go on. Nothing of the data changes, nor of what an entry takes.
-    pub fn relocate(&mut self, cursor: u64, pages: usize) -> (usize, Option<u64>) {
-        on_each!(self, index => index.relocate(cursor, pages))
+    /// Puts what `relocation` wants of pages from `cursor` on, and of their entries, into other places in memory; where to
+    /// go on. Nothing of the data changes, nor what an entry takes.
+    pub fn relocate(&mut self, cursor: u64, relocation: &mut Relocation<'_>) -> Option<u64> {
+        on_each!(self, index => index.relocate(cursor, relocation))
     }
 
     /// Takes all entries out of an index that is not used any more, in any order. None of them is looked at.

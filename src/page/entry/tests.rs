@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::page::Mark;
+use crate::page::relocation::{Moved, Relocation};
 use crate::page::value::INLINE_BYTES_MAX;
 
 fn text(bytes: &[u8]) -> ValueRef<'_> {
@@ -92,7 +93,7 @@ fn every_shape_can_be_relocated() {
             for expire in [None, Some(9)] {
                 let mut entry = Entry::new(&key, value, expire, 7);
                 let (before, bytes) = (format!("{:?}", entry.value()), entry.heap_bytes());
-                entry.relocate();
+                entry.relocate(&mut Relocation::new((0, 1), &mut Moved::default(), usize::MAX));
                 assert_eq!(format!("{:?}", entry.value()), before);
                 assert_eq!((entry.key(), entry.expire_at_ms()), (&key[..], expire));
                 assert_eq!((entry.heap_bytes(), entry.access()), (bytes, Access::from(7)));

@@ -7,6 +7,9 @@ use std::sync::atomic::Ordering;
 use super::bucket::{ADDRESS_MASK, BUCKET_SLOTS, EMPTY, TAG_SHIFT, TOMBSTONE, bucket_at, buckets_of, home_bucket};
 use super::{HashPage, Header};
 use crate::page::entry::Entry;
+use crate::page::prefetch::prefetch;
+use crate::page::relocation::Relocation;
+use smallvec::SmallVec;
 
 impl HashPage {
     /// An empty page of `lines` lines that is to take this one's place, under its identity.
@@ -64,22 +67,38 @@ impl HashPage {
         words
     }
 
-    /// Puts all entries into other places in memory, and the page, too: into the block that is returned. This one is empty
-    /// then.
-    pub fn relocate(&mut self) -> Self {
-        self.prefetch_entries();
-        for index in 0..self.slots() {
-            let word = self.load(index);
-            if word > TOMBSTONE {
-                // SAFETY: the slot owns this entry, and gets it back at once.
-                let mut entry = unsafe { Entry::from_address(word & ADDRESS_MASK) };
-                entry.relocate();
-                self.store(index, entry.into_address() | word & !ADDRESS_MASK);
+    /// Puts those entries into other places in memory that `relocation` wants; whether it came to the end of the page.
+    pub fn relocate_entries(&mut self, relocation: &mut Relocation<'_>) -> bool {
+        relocation.note_page();
+        let wants = |word: u64, relocation: &Relocation<'_>| word > TOMBSTONE && relocation.wants(word & ADDRESS_MASK);
+        let wanted: SmallVec<[usize; 32]> = (0..self.slots())
+            .filter(|index| wants(self.load(*index), relocation))
+            .collect();
+        wanted
+            .iter()
+            .for_each(|index| prefetch(self.load(*index) & ADDRESS_MASK));
+        for index in wanted {
+            if relocation.is_over() {
+                return false;
             }
+            let word = self.load(index);
+            // SAFETY: the slot owns this entry, and gets it back at once.
+            let mut entry = unsafe { Entry::from_address(word & ADDRESS_MASK) };
+            entry.relocate(relocation);
+            self.store(index, entry.into_address() | word & !ADDRESS_MASK);
+        }
+        true
+    }
+
+    /// The page in another block, if `relocation` wants this one, which is empty then.
+    pub fn relocate(&mut self, relocation: &mut Relocation<'_>) -> Option<Self> {
+        if !relocation.wants(self.0.as_ptr() as u64) {
+            return None;
         }
         let mut fresh = self.successor(self.header().lines);
         fresh.take_over(self);
-        fresh
+        relocation.note_block(fresh.0.as_ptr() as u64, fresh.block_bytes());
+        Some(fresh)
     }
 
     /// Takes all entries out, leaving the page empty. None of them is looked at.

@@ -22,6 +22,10 @@ pub(super) fn stats(view: &View<'_>, lines: &mut Lines) {
     lines.put("sync_partial_err", 0);
     lines.put("expired_keys", work.expired_keys);
     lines.put("evicted_keys", work.evicted_keys);
+    // What is moved are keys with all that goes with them.
+    for name in ["active_defrag_hits", "active_defrag_key_hits"] {
+        lines.put(name, view.server.defrag.moved());
+    }
     lines.put("evicted_scripts", work.evicted_scripts);
     lines.put("evicted_clients", work.evicted_clients);
     lines.put("total_eviction_exceeded_time", work.exceeded_ms);

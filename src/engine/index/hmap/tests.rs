@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use super::*;
 use crate::engine::ids::CollectionId;
 use crate::engine::index::{Found, PreImageSink, ScanBudget, Visited};
+use crate::page::relocation::{Moved, Relocation};
 use crate::page::{Change, Mark, PageId, PageIds, StrRef, ValueRef, image, thresholds};
 use crate::test_histories::each;
 
@@ -38,8 +39,9 @@ struct Run {
     epoch: u64,
     is_saving: bool,
     keys: usize,
-    /// Where the next pages are relocated from.
+    /// From where what comes next is relocated.
     relocated: u64,
+    moved: Moved,
 }
 
 fn key_ref(bytes: &[u8]) -> KeyRef<'_> {
@@ -65,6 +67,7 @@ impl Run {
             is_saving: false,
             keys,
             relocated: 0,
+            moved: Moved::default(),
         }
     }
 
@@ -132,22 +135,23 @@ impl Run {
         }
     }
 
-    /// Relocates some pages, on and on around.
+    /// Relocates something, on and on around.
     fn relocate(&mut self) {
-        let pages = 1 + self.below(3);
-        let (_, next) = self.index.relocate(self.relocated, pages);
-        self.relocated = next.unwrap_or(0);
+        let (bytes, part) = (1 + self.below(20_000), self.below(3) as u64);
+        let mut relocation = Relocation::new((part, 3), &mut self.moved, bytes);
+        self.relocated = self.index.relocate(self.relocated, &mut relocation).unwrap_or(0);
     }
 
-    /// Relocates all of them; each entry once.
+    /// Relocates all that was not yet.
     fn relocate_all(&mut self) {
         let (mut moved, mut cursor) = (0, Some(0));
         while let Some(at) = cursor {
-            let (some, next) = self.index.relocate(at, 2);
-            moved += some;
-            cursor = next;
+            let mut relocation = Relocation::new((0, 1), &mut self.moved, 5_000);
+            cursor = self.index.relocate(at, &mut relocation);
+            moved += relocation.entries();
         }
-        assert_eq!(moved, self.model.len());
+        assert!(moved <= self.model.len(), "each once");
+        self.moved.clear();
     }
 
     fn put_some(&mut self, key: &[u8]) {

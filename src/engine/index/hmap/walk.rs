@@ -7,6 +7,7 @@ use super::{DEPTH_MAX, Hmap, PREFIX_BITS, image_of, position};
 use crate::engine::index::{IsKnown, ScanBudget, Visited};
 use crate::page::entry::{Entry, EntryRef};
 use crate::page::hash_page::HashPage;
+use crate::page::relocation::Relocation;
 
 /// How often a random place is drawn. A page of one entry and 240 slots is missed by all of them once in 5,000 times.
 const DRAWS_MAX: usize = 2048;
@@ -159,19 +160,20 @@ impl Hmap {
     }
 
     /// See [`super::super::Index::relocate`].
-    pub fn relocate(&mut self, cursor: u64, pages: usize) -> (usize, Option<u64>) {
-        let (mut moved, mut next) = (0, Some(cursor));
-        for _ in 0..pages {
-            let page = next.and_then(|from| self.pages_from(position(from, self.depth)).next());
-            let Some(mut page) = page else {
-                return (moved, None);
-            };
-            let fresh = page.relocate();
-            moved += fresh.header().count as usize;
-            self.succeed(page, fresh);
-            next = self.end_of(fresh);
+    pub fn relocate(&mut self, cursor: u64, relocation: &mut Relocation<'_>) -> Option<u64> {
+        let mut next = cursor;
+        while !relocation.is_over() {
+            let mut page = self.pages_from(position(next, self.depth)).next()?;
+            if !page.relocate_entries(relocation) {
+                break;
+            }
+            let end = self.end_of(page);
+            if let Some(fresh) = page.relocate(relocation) {
+                self.succeed(page, fresh);
+            }
+            next = end?;
         }
-        (moved, next)
+        Some(next)
     }
 
     /// See [`super::super::Index::take_entries`].

@@ -23,6 +23,7 @@ use crate::page::PageId;
 use crate::page::entry::{Entry, EntryMut, EntryRef};
 use crate::page::image::PageImage;
 use crate::page::ordered_page::{OrderedPage, separator};
+use crate::page::relocation::Relocation;
 pub use directory::Directory;
 pub use pages::{Pages, Place};
 pub use query::{Edge, InOrder, KeyRange};
@@ -358,17 +359,15 @@ impl<D: Directory> Ordered<D> {
     }
 
     /// See [`super::Index::relocate`].
-    pub fn relocate(&mut self, cursor: u64, pages: usize) -> (usize, Option<u64>) {
-        let (mut moved, mut at) = (0, cursor as usize);
-        for _ in 0..pages {
-            let Some((place, next)) = self.pages.from_slot(at) else {
-                break;
-            };
-            self.pages.relocate(place);
-            moved += self.pages.page(place).len();
-            at = next;
+    pub fn relocate(&mut self, cursor: u64, relocation: &mut Relocation<'_>) -> Option<u64> {
+        let mut at = cursor as usize;
+        while !relocation.is_over() {
+            let (place, next) = self.pages.from_slot(at)?;
+            if self.pages.relocate(place, relocation) {
+                at = next;
+            }
         }
-        (moved, self.pages.from_slot(at).map(|_| at as u64))
+        Some(at as u64)
     }
 
     /// See [`super::Index::take_entries`].

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::page::ordered_page::OrderedPage;
+use crate::page::relocation::{Relocation, address_of};
 use crate::page::{Entry, PageId};
 
 /// Where a page is kept.
@@ -75,14 +76,21 @@ impl Pages {
         result
     }
 
-    /// Puts the page at a place, and its entries, where there is room elsewhere in memory. It takes as much as before.
-    pub fn relocate(&mut self, place: Place) {
-        if let Some(slot) = self.slots.get_mut(place.0 as usize)
-            && let Some(mut kept) = slot.take()
-        {
-            kept.page.relocate();
-            *slot = Some(Box::new(*kept));
+    /// Moves what `relocation` wants of the page at a place; whether it came to the end of it. It takes as much as before.
+    pub fn relocate(&mut self, place: Place, relocation: &mut Relocation<'_>) -> bool {
+        let Some(slot) = self.slots.get_mut(place.0 as usize) else {
+            return true;
+        };
+        let Some(kept) = slot else { return true };
+        let is_done = kept.page.relocate(relocation);
+        if is_done && relocation.wants(address_of(&**kept)) {
+            let fresh = slot.take().map(|kept| Box::new(*kept));
+            if let Some(kept) = &fresh {
+                relocation.note_block(address_of(&**kept), size_of::<Kept>());
+            }
+            *slot = fresh;
         }
+        is_done
     }
 
     /// Takes out all entries of pages that are not used any more.
