@@ -342,7 +342,10 @@ fn memory_goes_back_when_most_keys_go() {
         wait_until_resident(&server, empty + (full - empty) * 2 / 5);
         let started = Instant::now();
         while memory_figure(&mut conn, "used_memory") != used || memory_figure(&mut conn, "active_defrag_running") > 0 {
-            assert!(started.elapsed() < Duration::from_secs(10), "{kind}: as much is used as before");
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "{kind}: as much is used as before"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
         for n in (0..MANY).step_by(10) {
