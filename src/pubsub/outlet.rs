@@ -12,6 +12,9 @@ use super::exchange::WorkerNo;
 use super::holding::{Holding, Kept};
 use crate::shared::Shared;
 
+/// Lines that are handed over keep no more room than this beside what they take.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
 /// See the module.
 #[derive(Default)]
 pub struct Outlet {
@@ -88,7 +91,12 @@ impl Outlet {
     pub(super) fn take_lines(&self) -> Shared {
         raise(&self.line_batches);
         self.has_lines.store(false, Ordering::Relaxed);
-        Arc::new(std::mem::take(&mut *self.lines.lock()))
+        let mut lines = std::mem::take(&mut *self.lines.lock());
+        // Long ones that had to be escaped may have left half of their room empty, and they may wait for long.
+        if lines.capacity() - lines.len() > SPARE_BYTES_MAX {
+            lines.shrink_to_fit();
+        }
+        Arc::new(lines)
     }
 
     /// The number of the last batch.

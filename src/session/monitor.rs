@@ -15,6 +15,8 @@ use crate::engine::ids::DatabaseId;
 
 /// So many bytes of a request's arguments are shown.
 const SHOWN_BYTES_MAX: usize = 1 << 20;
+/// What comes behind the last argument that is shown takes less.
+const LINE_END_BYTES: usize = 128;
 
 /// Shows a call that has run to the clients in MONITOR, unless it is of an administrator.
 #[cold]
@@ -88,7 +90,8 @@ fn write_line<'a>(lines: &mut Vec<u8>, head: &str, mut args: impl ExactSizeItera
 
 /// Writes bytes as Redis shows them between quotation marks.
 fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.reserve(bytes.len());
+    // And what ends a line: one byte too few would have it all double.
+    out.reserve(bytes.len().saturating_add(LINE_END_BYTES));
     for byte in bytes {
         let short = match byte {
             b'\\' | b'"' => Some(*byte),
@@ -132,6 +135,9 @@ mod tests {
         let text = line(&[b"SET", b"k", &long, b"EX", b"5"]);
         assert!(text.ends_with("x\"... (11 more bytes) ... (2 more arguments)\r\n"));
         assert!(text.len() < SHOWN_BYTES_MAX + 100);
+        let mut lines = Vec::new();
+        write_line(&mut lines, "", [&b"SET"[..], b"k", &long, b"EX"].into_iter());
+        assert!(lines.capacity() < SHOWN_BYTES_MAX + 1000, "{}", lines.capacity());
         assert!(line(&[&long[7..]]).ends_with("x\"\r\n"));
         assert!(line(&[&long[6..]]).ends_with("\"... (1 more bytes)\r\n"));
     }
