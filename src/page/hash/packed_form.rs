@@ -97,16 +97,19 @@ pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
 /// # Errors
 /// What is wrong.
 pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
-    packed.check()?;
     let (count, width) = (packed.count(), width_of(packed));
+    let (mut place, mut are_right) = (0, true);
+    packed.check_with(|item| {
+        are_right &= match place {
+            2 => is_time(item),
+            _ => !matches!(item, Item::Double(_)),
+        };
+        place = if place + 1 < width { place + 1 } else { 0 };
+    })?;
     if count == 0 || !count.is_multiple_of(width) {
         return Err(Malformed::HashItems(count));
     }
-    let is_wrong = |(at, item): (usize, Item<'_>)| match at % width {
-        2 => !is_time(item),
-        _ => matches!(item, Item::Double(_)),
-    };
-    if packed.items().enumerate().any(is_wrong) {
+    if !are_right {
         return Err(Malformed::Container("a hash has a field that is none"));
     }
     Ok(())

@@ -66,8 +66,9 @@ pub fn written(item: Item<'_>) -> Vec<u8> {
 /// # Errors
 /// What is wrong.
 pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
-    packed.check()?;
-    if packed.items().any(|item| matches!(item, Item::Double(_))) {
+    let mut are_strings = true;
+    packed.check_with(|item| are_strings &= !matches!(item, Item::Double(_)))?;
+    if !are_strings {
         return Err(Malformed::Container("a list has an element that is no string"));
     }
     if packed.count() == 0 {

@@ -197,6 +197,7 @@ impl<'a> Items<'a> {
     }
 
     /// Reads an item as it is written.
+    #[inline]
     pub fn next_written(&mut self) -> Option<&'a [u8]> {
         let all = self.0;
         self.next()?;
@@ -242,12 +243,24 @@ impl<'a> Items<'a> {
         Some(taken)
     }
 
+    #[inline]
     fn int(&mut self, width: usize) -> Option<Item<'a>> {
-        let bytes = self.take(width)?;
-        let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
-        let mut word = if negative { [0xff; 8] } else { [0; 8] };
-        word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        Some(Item::Int(i64::from_le_bytes(word)))
+        let word = match self.0.first_chunk() {
+            Some(word) => *word,
+            None => self.last_word(),
+        };
+        self.take(width)?;
+        // What stands behind it goes out at the top; the sign comes in there.
+        let behind = u64::BITS - 8 * width as u32;
+        Some(Item::Int(i64::from_le_bytes(word) << behind >> behind))
+    }
+
+    /// Fewer than 8 bytes, with zeroes behind them.
+    #[cold]
+    fn last_word(&self) -> [u8; 8] {
+        let mut word = [0; 8];
+        word.iter_mut().zip(self.0).for_each(|(to, from)| *to = *from);
+        word
     }
 }
 

@@ -112,9 +112,18 @@ impl<'a> Packed<'a> {
     /// # Errors
     /// What is wrong.
     pub fn check(self) -> Result<(), Malformed> {
+        self.check_with(|_| ())
+    }
+
+    /// The same; `visit` is given each item meanwhile, in order.
+    ///
+    /// # Errors
+    /// What is wrong; some items may have been visited then.
+    #[inline]
+    pub fn check_with(self, visit: impl FnMut(Item<'a>)) -> Result<(), Malformed> {
         let count = self.count();
         let mut items = self.items();
-        let found = items.by_ref().count();
+        let found = items.by_ref().map(visit).count();
         if self.0.len() < 2 || found != count || !items.rest().is_empty() {
             return Err(Malformed::Items { count, found });
         }

@@ -39,6 +39,32 @@ fn items_read_back_as_short_as_they_can_be() {
 }
 
 #[test]
+fn integers_end_where_they_end() {
+    for power in 0..64 {
+        for value in [
+            1_i64 << power,
+            -(1_i64 << power.min(62)),
+            (1_i64 << power).wrapping_sub(1),
+        ] {
+            let mut out = Vec::new();
+            Item::Int(value).write(&mut out);
+            for behind in 0..10 {
+                let mut all = out.clone();
+                all.extend(std::iter::repeat_n(0xc7, behind));
+                let mut items = Items::new(&all);
+                assert!(
+                    items.next().unwrap().is(Item::Int(value)),
+                    "{value}, {behind} bytes behind it"
+                );
+                assert_eq!(items.rest().len(), behind);
+            }
+            let cut = out.get(..out.len() - 1).unwrap();
+            assert!(Items::new(cut).next().is_none(), "{value}");
+        }
+    }
+}
+
+#[test]
 fn numbers_keep_their_bits() {
     for number in [
         0.0,

@@ -145,16 +145,19 @@ pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
 /// # Errors
 /// What is wrong.
 pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
-    packed.check()?;
     let (count, width) = (packed.count(), width_of(packed));
+    let (mut place, mut are_right) = (0, true);
+    packed.check_with(|item| {
+        are_right &= match place {
+            0 => !matches!(item, Item::Double(_)),
+            _ => is_time(item),
+        };
+        place = if place + 1 < width { place + 1 } else { 0 };
+    })?;
     if count == 0 {
         return Err(Malformed::Container("a set is empty"));
     }
-    let is_wrong = |(at, item): (usize, Item<'_>)| match at % width {
-        0 => matches!(item, Item::Double(_)),
-        _ => !is_time(item),
-    };
-    if !count.is_multiple_of(width) || packed.items().enumerate().any(is_wrong) {
+    if !count.is_multiple_of(width) || !are_right {
         return Err(Malformed::Container("a set has a member that is no string"));
     }
     Ok(())

@@ -185,14 +185,20 @@ pub fn check(packed: Packed<'_>) -> Result<(), Malformed> {
 /// # Errors
 /// What is wrong.
 pub fn check_items(packed: Packed<'_>) -> Result<(), Malformed> {
-    packed.check()?;
     let (count, width) = (packed.count(), width_of(packed));
+    let (mut place, mut are_right) = (0, true);
+    packed.check_with(|item| {
+        are_right &= match place {
+            0 => item.number().is_some_and(|score| !score.is_nan()),
+            1 => !matches!(item, Item::Double(_)),
+            _ => is_time(item),
+        };
+        place = if place + 1 < width { place + 1 } else { 0 };
+    })?;
     if count == 0 || !count.is_multiple_of(width) {
         return Err(Malformed::ZsetItems(count));
     }
-    let is_right = |(score, member): (f64, Item<'_>)| !score.is_nan() && !matches!(member, Item::Double(_));
-    let are_times = !packed.is_timed() || packed.items().skip(2).step_by(width).all(is_time);
-    if !are_times || pairs_of(packed).take_while(|pair| is_right(*pair)).count() * width != count {
+    if !are_right {
         return Err(Malformed::Container("a sorted set has a member that is none"));
     }
     Ok(())

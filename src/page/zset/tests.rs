@@ -9,8 +9,9 @@ use super::*;
 use crate::page::Change;
 use crate::page::container::{Big, Kind};
 use crate::page::held::Held;
+use crate::page::malformed::Malformed;
 use crate::page::mortal::{Mortal, check_times};
-use crate::page::packed::{Packed, pack};
+use crate::page::packed::{Builder, FLAG_TIMED, Item, Packed, pack};
 use crate::page::thresholds;
 
 type Model = BTreeMap<Vec<u8>, f64>;
@@ -158,5 +159,43 @@ fn what_is_out_of_order_is_refused() {
         &[],
     ] {
         assert!(check(Packed::new(&members(wrong))).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn members_in_no_order_are_looked_at_one_by_one() {
+    let (score, name, time) = (Item::Double(1.5), Item::Bytes(b"a"), Item::Int(7));
+    let checked = |flags, items: &[Item<'_>]| {
+        let mut builder = Builder::new(flags);
+        items.iter().for_each(|item| builder.push(*item));
+        packed_form::check_items(Packed::new(&builder.finish()))
+    };
+    assert_eq!(
+        checked(0, &[score, name, Item::Int(-1), Item::Int(5), score, name]),
+        Ok(())
+    );
+    assert_eq!(
+        checked(FLAG_TIMED, &[score, name, time, score, Item::Int(5), Item::Int(0)]),
+        Ok(())
+    );
+    for count in [0, 1, 3] {
+        let items = [score, name, score];
+        assert_eq!(checked(0, &items[..count]), Err(Malformed::ZsetItems(count)));
+    }
+    assert_eq!(checked(FLAG_TIMED, &[score, name]), Err(Malformed::ZsetItems(2)));
+    for (at, wrong) in [
+        (3, name),
+        (3, Item::Double(f64::NAN)),
+        (4, score),
+        (5, Item::Int(-1)),
+        (5, score),
+        (5, name),
+    ] {
+        let mut items = [score, name, time, score, name, time];
+        items[at] = wrong;
+        assert!(
+            matches!(checked(FLAG_TIMED, &items), Err(Malformed::Container(_))),
+            "{at}: {wrong:?}"
+        );
     }
 }
