@@ -400,26 +400,23 @@ impl BigList {
     }
 }
 
-fn finished(count: &mut u32, bytes: &mut Vec<u8>) -> Chunk {
-    let mut bytes = std::mem::take(bytes);
-    fit(&mut bytes);
-    Chunk::new(std::mem::take(count), bytes)
-}
-
-/// The chunks of a packed form.
+/// The chunks of a packed form: its items as they are written there, each chunk's copied at once.
 fn chunks(packed: Packed<'_>) -> Vec<Chunk> {
-    let mut chunks = Vec::new();
-    let (mut count, mut bytes) = (0, Vec::new());
-    for item in packed.items() {
-        let more = item.written_bytes();
-        if count > 0 && (count == CHUNK_ITEMS_MAX || bytes.len() + more > CHUNK_BYTES_MAX) {
-            chunks.push(finished(&mut count, &mut bytes));
+    let (mut items, mut chunks) = (packed.items(), Vec::new());
+    let (mut rest, mut count, mut bytes) = (items.rest(), 0, 0);
+    let mut finish = |count, bytes| {
+        let (chunk, behind) = rest.split_at_checked(bytes).unwrap_or_default();
+        chunks.push(Chunk::new(count, chunk.to_vec()));
+        rest = behind;
+    };
+    while let Some(item) = items.next_written() {
+        if count > 0 && (count == CHUNK_ITEMS_MAX || bytes + item.len() > CHUNK_BYTES_MAX) {
+            finish(std::mem::take(&mut count), std::mem::take(&mut bytes));
         }
-        item.write(&mut bytes);
-        count += 1;
+        (count, bytes) = (count + 1, bytes + item.len());
     }
     if count > 0 {
-        chunks.push(finished(&mut count, &mut bytes));
+        finish(count, bytes);
     }
     chunks
 }
