@@ -152,7 +152,8 @@ enum Form {
 /// What a trie is being made of.
 struct Hashed {
     seed: u64,
-    items: Vec<(u64, Item)>,
+    /// Items with their hashes, as they were joined by one after another: never moved to be together.
+    runs: Vec<Vec<(u64, Item)>>,
     spans: Vec<Span>,
     /// The greatest hash so far.
     last: u64,
@@ -173,7 +174,7 @@ impl Joiner {
             ValueType::Container(kind @ (Kind::Set | Kind::Zset | Kind::Hash)) => {
                 let hashed = Hashed {
                     seed: seed_of(parted.head)?,
-                    items: Vec::new(),
+                    runs: vec![Vec::new()],
                     spans: Vec::new(),
                     last: 0,
                     order: (kind == Kind::Zset).then(zset::Order::default),
@@ -206,7 +207,11 @@ impl Joiner {
         };
         let mean = usize::try_from(self.elements).unwrap_or(usize::MAX) / all_parts.max(1);
         let count = parts.saturating_mul(mean.min(PART_ELEMENTS_MAX));
-        hashed.items.reserve_exact(count);
+        // Some parts have more than others. What is not needed stays untouched; growing would copy all.
+        let count = count.saturating_add(count / 32);
+        if let Some(items) = hashed.runs.last_mut() {
+            items.reserve_exact(count);
+        }
         if let Some(order) = &mut hashed.order {
             order.reserve(count);
         }
@@ -308,13 +313,13 @@ impl Hashed {
     fn finish(self, kind: Kind, is_wide: bool, threads: usize) -> Big {
         let Self {
             seed,
-            items,
+            runs,
             spans,
             order,
             is_timed,
             ..
         } = self;
-        let trie = |threads| PartedTrie::of_parts(seed, items, spans, threads);
+        let trie = |threads| PartedTrie::of_parts(seed, runs, spans, threads);
         match (kind, order) {
             (_, Some(order)) if threads > 1 => std::thread::scope(|scope| {
                 let trie = scope.spawn(move || trie(threads / 2));
@@ -332,11 +337,14 @@ impl Hashed {
     }
 
     fn push(&mut self, part: &PartRef, items: impl Iterator<Item = Item>) -> Result<(), Malformed> {
-        if !self.items.is_empty() && self.last >= part.start {
+        if !self.spans.is_empty() && self.last >= part.start {
             return Err(OUT_OF_PLACE);
         }
-        let (hasher, first, mut bytes) = (Seeded::new(self.seed), self.items.len(), 0);
-        for item in items {
+        let Some(run) = self.runs.last_mut() else {
+            return Err(OUT_OF_PLACE);
+        };
+        let (hasher, first, mut bytes) = (Seeded::new(self.seed), run.len(), 0);
+        for mut item in items {
             let hash = hasher.hash(item.key());
             if hash < part.start {
                 return Err(OUT_OF_PLACE);
@@ -344,12 +352,12 @@ impl Hashed {
             self.last = self.last.max(hash);
             bytes += item.heap_bytes() as u64;
             if let Some(order) = &mut self.order {
-                order.add(&item);
+                order.add(item.share());
             }
-            self.items.push((hash, item));
+            run.push((hash, item));
         }
         // So the whole is sorted, too.
-        if let Some(own) = self.items.get_mut(first..) {
+        if let Some(own) = run.get_mut(first..) {
             own.sort_unstable_by_key(|(hash, _)| *hash);
         }
         self.spans.push(Span {
@@ -361,12 +369,12 @@ impl Hashed {
 
     fn append(&mut self, mut other: Self) -> Result<(), Malformed> {
         let start = other.spans.first().map(|span| span.start);
-        if !self.items.is_empty() && start.is_some_and(|start| self.last >= start) {
+        if !self.spans.is_empty() && start.is_some_and(|start| self.last >= start) {
             return Err(OUT_OF_PLACE);
         }
         self.last = self.last.max(other.last);
         self.is_timed |= other.is_timed;
-        self.items.append(&mut other.items);
+        self.runs.append(&mut other.runs);
         self.spans.append(&mut other.spans);
         if let (Some(order), Some(other)) = (&mut self.order, other.order) {
             order.append(other);

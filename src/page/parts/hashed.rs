@@ -76,9 +76,10 @@ impl PartedTrie {
     }
 
     /// The trie of these items with their hashes in these parts, made by so many threads.
-    pub fn of_parts(seed: u64, items: Vec<(u64, Item)>, spans: Vec<Span>, threads: usize) -> Self {
+    pub fn of_parts(seed: u64, runs: Vec<Vec<(u64, Item)>>, spans: Vec<Span>, threads: usize) -> Self {
+        let item_bytes: u64 = spans.iter().map(|span| span.part.bytes).sum();
         Self {
-            trie: Trie::build_hashed(seed, items, threads),
+            trie: Trie::build_hashed(seed, runs, item_bytes as usize, threads),
             spans: spans.into_iter().collect(),
         }
     }

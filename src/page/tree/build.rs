@@ -9,16 +9,24 @@ impl<T: TreeItem> FromIterator<T> for Tree<T> {
     /// O(n).
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
         let items: Vec<T> = items.into_iter().collect();
-        if items.is_empty() {
+        Self::of_exact(items.into_iter())
+    }
+}
+
+impl<T: TreeItem> Tree<T> {
+    /// The tree of items whose number is known. O(n).
+    pub fn of_exact(items: impl ExactSizeIterator<Item = T>) -> Self {
+        if items.len() == 0 {
             return Self::new();
         }
-        let count = items.len();
-        let weight = items.iter().map(TreeItem::weight).sum();
-        let item_bytes = items.iter().map(TreeItem::heap_bytes).sum();
+        let (count, mut item_bytes) = (items.len(), 0);
+        let items = items.inspect(|item| item_bytes += item.heap_bytes());
         let mut level: Vec<Child<T>> = grouped(items, LEAF_MAX).map(Node::leaf).map(Child::of).collect();
+        let weight = level.iter().map(|child| child.weight).sum();
         let (leaves, mut inners) = (level.len(), 0);
         while level.len() > 1 {
-            level = grouped(level, INNER_MAX).map(Node::inner).map(Child::of).collect();
+            let nodes = grouped(level.into_iter(), INNER_MAX).map(Node::inner);
+            level = nodes.map(Child::of).collect();
             inners += level.len();
         }
         let root = level
@@ -42,9 +50,11 @@ impl<T: TreeItem> Extend<T> for Tree<T> {
 }
 
 /// Groups of nearly equal length, of at most `max` each.
-fn grouped<A: Array>(items: Vec<A::Item>, max: usize) -> impl Iterator<Item = SmallVec<A>> {
+fn grouped<A: Array>(
+    mut items: impl ExactSizeIterator<Item = A::Item>,
+    max: usize,
+) -> impl Iterator<Item = SmallVec<A>> {
     let groups = items.len().div_ceil(max);
     let (each, longer) = (items.len() / groups.max(1), items.len() % groups.max(1));
-    let mut items = items.into_iter();
     (0..groups).map(move |at| items.by_ref().take(each + usize::from(at < longer)).collect())
 }

@@ -49,6 +49,9 @@ struct Head {
 
 const _: () = assert!(size_of::<Head>() == NUMBER_AT);
 
+/// How far behind its begin an item is prefetched once more.
+const PREFETCH_BYTES: usize = 32;
+
 const TAG_SHIFT: u32 = 48;
 const ADDRESS_MASK: usize = (1 << TAG_SHIFT) - 1;
 
@@ -219,10 +222,12 @@ impl Item {
         }
     }
 
-    /// Tells the processor that it will be read.
+    /// Tells the processor that it will be read: a short one may lie across two cache lines.
     #[inline]
     pub fn prefetch(&self) {
-        prefetch_ref(self.base());
+        let base = self.base();
+        prefetch_ref(base);
+        prefetch_ref(base.wrapping_byte_add(PREFETCH_BYTES));
     }
 
     /// The key: a member, or a field's name.
@@ -278,6 +283,18 @@ impl Item {
     #[inline]
     pub fn heap_bytes(&self) -> usize {
         self.shape().total_bytes()
+    }
+
+    /// As a clone, without an atomic change where nobody shares the item yet.
+    #[inline]
+    pub fn share(&mut self) -> Self {
+        if !self.is_unique() {
+            return self.clone();
+        }
+        // Nobody else counts meanwhile: that would need an item other than the one borrowed exclusively. Relaxed: who
+        // gets the copy in another thread gets it by something that has its order.
+        self.head().count.store(2, Ordering::Relaxed);
+        Self(self.0)
     }
 
     /// Whether no other item shares the allocation; if so, none can come to share it while `self` is borrowed
@@ -438,6 +455,19 @@ mod tests {
         );
         item.set_number(Some(4));
         assert_eq!((item.value(), item.number()), (Some(&b"v"[..]), Some(4)));
+    }
+
+    #[test]
+    fn what_is_shared_lives_as_long_as_either() {
+        let mut item = Item::new(b"key", Some(b"value"), Some(3));
+        let (mut other, third) = (item.share(), item.share());
+        assert!(!item.is_unique() && !other.is_unique());
+        drop(item);
+        drop(third);
+        assert!(other.is_unique());
+        let last = other.share();
+        drop(other);
+        assert!(last.is_unique() && last.value() == Some(b"value") && last.number() == Some(3));
     }
 
     #[test]

@@ -87,9 +87,10 @@ impl<T: Keyed> Trie<T> {
         self.hasher.0
     }
 
-    /// The trie of these items with their hashes under this seed, by so many threads; see [`Trie::build`].
-    pub fn build_hashed(seed: u64, items: Vec<(u64, T)>, threads: usize) -> Self {
-        Self::of_hashed(Seeded(seed), items, threads)
+    /// The trie of these items with their hashes under this seed, in runs of which each has greater hashes than those
+    /// before, and with so many bytes of heap, by so many threads; see [`Trie::build`].
+    pub fn build_hashed(seed: u64, runs: Vec<Vec<(u64, T)>>, item_bytes: usize, threads: usize) -> Self {
+        Self::of_hashed(Seeded(seed), runs, item_bytes, threads)
     }
 
     /// The trie of these items, much faster than one by one. Of items with equal keys the last one stays.

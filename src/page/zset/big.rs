@@ -8,9 +8,8 @@ use std::cmp::Ordering;
 use super::member::Member;
 use super::op::{ZsetOp, pairs_of};
 use super::order::{Order, Ordered};
-use super::packed_form::rows;
 use crate::page::deaths::Deaths;
-use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed};
+use crate::page::packed::{Builder, FLAG_TIMED, FLAG_WIDE, Item, Packed, time_of};
 use crate::page::parts::PartedTrie;
 use crate::page::tree::{Tree, TreeItem};
 use crate::page::trie::{Item as Pair, Trie};
@@ -33,10 +32,10 @@ impl TreeItem for Scored {
 }
 
 impl Scored {
-    pub fn of(pair: &Pair) -> Self {
+    pub fn of(pair: Pair) -> Self {
         Self {
-            score: score_of(pair),
-            pair: pair.clone(),
+            score: score_of(&pair),
+            pair,
         }
     }
 
@@ -62,8 +61,12 @@ pub(super) fn pair(score: f64, name: &[u8], at_ms: u64) -> Pair {
 
 /// The members of the packed form, in its order.
 pub fn pairs(packed: Packed<'_>) -> impl Iterator<Item = Pair> {
-    let both = pairs_of(packed).zip(rows(packed));
-    both.map(|((score, name), (_, at_ms))| name.with_bytes(|name| pair(score, name, at_ms)))
+    let (mut items, is_timed) = (packed.items(), packed.is_timed());
+    std::iter::from_fn(move || {
+        let (score, name) = (items.next()?.number()?, items.next()?);
+        let at_ms = if is_timed { time_of(items.next()) } else { 0 };
+        Some(name.with_bytes(|name| pair(score, name, at_ms)))
+    })
 }
 
 fn score_of(pair: &Pair) -> f64 {
@@ -93,7 +96,7 @@ impl BigZset {
 
     /// From the packed form, which has been checked.
     pub fn unpack(packed: Packed<'_>) -> Self {
-        let order: Tree<Scored> = pairs(packed).map(|pair| Scored::of(&pair)).collect();
+        let order: Tree<Scored> = pairs(packed).map(Scored::of).collect();
         let pairs = order.iter().map(|scored| scored.pair.clone());
         let trie = PartedTrie::build(rand::random(), pairs, Mark::APART);
         Self::of_parts(trie, Ordered(order), packed.is_wide(), packed.is_timed())
@@ -101,7 +104,8 @@ impl BigZset {
 
     /// One with these members, which have been checked, and their order; whether some of them may have an expiry.
     pub fn of_parts(members: PartedTrie, order: Ordered, is_wide: bool, is_timed: bool) -> Self {
-        let timed = members.iter().filter(|_| is_timed);
+        // Looking at each costs a walk through memory.
+        let timed = is_timed.then(|| members.iter()).into_iter().flatten();
         Self {
             deaths: Deaths::of(timed.map(|pair| (pair.key(), expiry_of(pair)))),
             order: order.0,
@@ -118,8 +122,8 @@ impl BigZset {
     /// A part, packed.
     pub fn pack_part(&self, index: usize) -> Vec<u8> {
         let mut order = Order::default();
-        self.members.items_of(index).for_each(|pair| order.add(pair));
-        let members = order.sorted();
+        self.members.items_of(index).for_each(|pair| order.add(pair.clone()));
+        let members: Vec<Scored> = order.sorted().collect();
         let is_timed = !self.deaths.is_empty() && members.iter().any(|scored| expiry_of(&scored.pair) != 0);
         self.packed(members.iter(), is_timed)
     }

@@ -221,6 +221,39 @@ fn building_is_inserting() {
 }
 
 #[test]
+fn runs_are_built_as_one() {
+    let hasher = Hashes::Good(7);
+    for len in [0, 10, rounds(3000), rounds(60_000)] {
+        let items = (0..len).map(|number| Item::new(&key(number), Some(&key(number)), None));
+        let mut all: Vec<_> = items.map(|item| (hasher.hash(item.key()), item)).collect();
+        all.sort_by_key(|(hash, _)| *hash);
+        let (bytes, model) = (
+            all.iter().map(|(_, item)| item.heap_bytes()).sum(),
+            all.iter().map(|(_, item)| contents(item)).collect::<Model>(),
+        );
+        for ends in [
+            vec![],
+            vec![1, 1],
+            vec![len / 2 + 20],
+            vec![len / 2 - len / 20, len - len / 3],
+            vec![0, len],
+        ] {
+            for threads in [1, 2, 4] {
+                let mut rest = all.clone();
+                let mut runs: Vec<_> = ends
+                    .iter()
+                    .rev()
+                    .map(|end| rest.split_off((*end).min(rest.len())))
+                    .collect();
+                runs.push(rest);
+                runs.reverse();
+                check(&Tested::of_hashed(hasher, runs, bytes, threads), &model);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_miss_copies_nothing_and_a_change_only_its_path() {
     let items = (0..5000).map(|number| Item::new(&key(number), Some(b"value"), None));
     let mut trie = Tested::build_with_hasher(Hashes::Good(1), items);
