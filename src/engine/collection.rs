@@ -235,6 +235,8 @@ impl Collection {
     /// Goes on with the counts of `old`, in whose place this one is now, without a look at all of its shards: that comes
     /// when somebody asks, or with [`Collection::settle_counts`].
     pub(super) fn succeed(&self, old: &Arc<Self>) {
+        // Emptied over and over, they would be a chain that is followed, and dropped, as deep as it is long.
+        old.settle_counts();
         self.past.lock().last = Some(Arc::clone(old));
     }
 

@@ -10,6 +10,7 @@ use crate::engine::collection::Collection;
 use crate::engine::effect::{Effect, Placement, decode_all};
 use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::Kind;
+use crate::engine::keyspace::ExclusiveTxn;
 use crate::engine::scope::Scope;
 use crate::engine::tap::Change;
 use crate::engine::watch::WatchFlag;
@@ -141,6 +142,29 @@ fn counts_and_page_identities_go_on_in_each() {
 }
 
 #[test]
+fn one_that_is_emptied_over_and_over_is_no_chain() {
+    const TIMES: u64 = 100_000;
+    let mut harness = harness(Wal::disabled(Lsn::FIRST));
+    let counts = |harness: &Harness| harness.collection(database(1)).counts().writes;
+    let before = counts(&harness);
+    // Within one command, so that the reaper has none of them before the end.
+    let engine = Arc::clone(&harness.engine);
+    harness.worker.with_exclusive(&engine, |kit, pass| {
+        let mut scope = Scope::exclusive(&engine, kit, pass);
+        let mut txn = ExclusiveTxn::new(&mut scope, DatabaseId::DEFAULT);
+        for _ in 0..TIMES {
+            let slot = txn.slot(database(1)).unwrap();
+            txn.keys(&slot.collection).put_str(b"k", StrRef::Inline(b"v"), None);
+            txn.flush_all();
+        }
+        let counted = txn.slot(database(1)).unwrap().collection.counts();
+        assert_eq!(counted.writes, before + TIMES);
+    });
+    assert_eq!(counts(&harness), before + TIMES);
+    harness.wait_for_used(harness.held_bytes());
+}
+
+#[test]
 fn a_conversion_follows_the_one_it_has() {
     let mut harness = harness(Wal::disabled(Lsn::FIRST));
     let (followed, other) = (harness.collection(database(2)), harness.collection(database(3)));
@@ -190,7 +214,7 @@ fn all_are_one_record_and_what_is_taken_back_is_in_none() {
     harness.worker.with_exclusive(&engine, |kit, pass| {
         let mut scope = Scope::exclusive(&engine, kit, pass);
         let failed = scope.attempt(|scope| {
-            let mut txn = crate::engine::keyspace::ExclusiveTxn::new(scope, DatabaseId::DEFAULT);
+            let mut txn = ExclusiveTxn::new(scope, DatabaseId::DEFAULT);
             txn.flush_all();
             let slot = txn.slot(database(1)).unwrap();
             txn.keys(&slot.collection).put_str(b"other", StrRef::Inline(b"w"), None);
