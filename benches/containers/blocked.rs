@@ -1,11 +1,11 @@
 //! Thousands of clients that wait for a key each: their memory, and how soon they are woken.
 
+use super::Options;
 use super::common::client::{Client, Reply, encode};
 use super::common::server::{Server, Setup};
 use super::common::stats::Latencies;
 use super::common::{Result, process};
 use super::table::{self, Align};
-use super::{Options, SIDES};
 use std::time::{Duration, Instant};
 
 /// Clients, each on a key of its own.
@@ -16,9 +16,9 @@ pub fn run(options: &Options) -> Result<String> {
     let clients = options.scaled(CLIENTS);
     process::raise_open_files_limit()?;
     let mut rows = Vec::new();
-    for (side, setup) in SIDES.iter().zip(options.setups()) {
+    for (side, setup) in options.sides() {
         eprintln!("blocked clients: {side}");
-        rows.push([vec![(*side).to_owned()], measure(&setup, clients)?].concat());
+        rows.push([vec![side.to_owned()], measure(&setup, clients)?].concat());
     }
     let header = [
         ("Server", Align::Left),

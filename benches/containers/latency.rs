@@ -2,6 +2,7 @@
 //! checkpoint (a snapshot, there) runs now and then: as a client feels them, by the server's own clock, and in CPU time
 //! of the threads that run commands, which a busy machine does not lengthen.
 
+use super::Options;
 use super::common::Result;
 use super::common::client::Client;
 use super::common::process::ThreadClock;
@@ -9,7 +10,6 @@ use super::common::server::{Program, Server};
 use super::common::stats::Latencies;
 use super::fill::SHAPES;
 use super::table::{self, Align};
-use super::{Options, SIDES};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,7 +83,7 @@ struct Side {
 /// Measures both servers and renders the section.
 pub fn run(options: &Options) -> Result<String> {
     let mut sides = Vec::new();
-    for (side, setup) in SIDES.iter().zip(options.setups()) {
+    for (side, setup) in options.sides() {
         eprintln!("latency: {side}");
         let server = Server::start(&setup)?;
         for shape in SHAPES {
@@ -111,12 +111,13 @@ pub fn run(options: &Options) -> Result<String> {
             row
         })
         .collect();
+    let [other, ours] = options.titles("p99.9 ms");
     let header = [
         ("Command", Align::Left),
-        ("Redis p99.9 ms", Align::Right),
+        (&other, Align::Right),
         ("in server, max ms", Align::Right),
         ("CPU, max ms", Align::Right),
-        ("LokiKV p99.9 ms", Align::Right),
+        (&ours, Align::Right),
         ("in server, max ms", Align::Right),
         ("CPU, max ms", Align::Right),
     ];

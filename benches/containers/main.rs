@@ -1,7 +1,7 @@
 //! Containers beside Redis's: memory per element, throughput, the slowest command on a million elements, blocked
 //! clients.
 //!
-//! `cargo bench --bench containers -- [--quick] [--rounds N] [--only SECTION] [--markdown FILE]`.
+//! `cargo bench --bench containers -- [--quick] [--rounds N] [--only SECTION] [--before BINARY] [--markdown FILE]`.
 //! Needs `redis-server` and `redis-benchmark` in the path.
 //!
 //! **Invariants**: the two servers never run at the same time; both get the same load from the same generator; nothing
@@ -51,6 +51,9 @@ pub struct Options {
     /// Threads LokiKV executes on [default: what it takes by itself]
     #[arg(long, default_value_t = machine::default_workers(), hide_default_value = true)]
     workers: usize,
+    /// Another LokiKV binary in Redis's place, to judge a change by.
+    #[arg(long)]
+    before: Option<PathBuf>,
     /// Write the report to this file, too.
     #[arg(long)]
     markdown: Option<PathBuf>,
@@ -58,9 +61,6 @@ pub struct Options {
     #[arg(long, hide = true)]
     bench: bool,
 }
-
-/// The two sides, in the order of the columns.
-pub const SIDES: [&str; 2] = ["Redis", "LokiKV"];
 
 impl Options {
     /// `full`, or a part of it in a quick run.
@@ -73,15 +73,28 @@ impl Options {
         if self.quick { 1 } else { self.rounds }
     }
 
-    /// How to start each of [`SIDES`].
-    pub fn setups(&self) -> [Setup; 2] {
+    /// The two sides, in the order of the columns.
+    pub fn sides(&self) -> [(&'static str, Setup); 2] {
         let built = PathBuf::from(env!("CARGO_BIN_EXE_lokikv"));
-        [Program::redis(), Program::LokiKv(built)].map(|program| Setup {
+        let other = match &self.before {
+            Some(binary) => ("before", Program::LokiKv(binary.clone())),
+            None => ("Redis", Program::redis()),
+        };
+        [other, ("LokiKV", Program::LokiKv(built))].map(|(name, program)| (name, self.setup(program)))
+    }
+
+    fn setup(&self, program: Program) -> Setup {
+        Setup {
             program,
             durability: Durability::Off,
             workers: self.workers,
             scratch: std::env::temp_dir(),
-        })
+        }
+    }
+
+    /// What stands over the two columns of a figure.
+    pub fn titles(&self, figure: &str) -> [String; 2] {
+        self.sides().map(|(name, _)| format!("{name} {figure}"))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Resident bytes per element: many small containers, and one large.
 
+use super::Options;
 use super::common::Result;
 use super::common::server::{Server, Setup};
 use super::fill::{SHAPES, Shape};
 use super::table::{self, Align};
-use super::{Options, SIDES};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub fn run(options: &Options) -> Result<String> {
     for shape in SHAPES {
         for (size, each) in [("small", SMALL), ("large", elements)] {
             let mut bytes = Vec::new();
-            for (side, setup) in SIDES.iter().zip(options.setups()) {
+            for (side, setup) in options.sides() {
                 eprintln!("memory: {size} {}, {side}", shape.name);
                 bytes.push(measure(&setup, shape, elements / each, each)?);
             }
@@ -31,17 +31,18 @@ pub fn run(options: &Options) -> Result<String> {
             row.extend(bytes.iter().map(|bytes| format!("{bytes:.1}")));
             row.push(table::ratio(&bytes));
             rows.push(row);
-            if let [redis, loki] = bytes.as_slice() {
-                ratios.push(loki / redis);
+            if let [other, ours] = bytes.as_slice() {
+                ratios.push(ours / other);
             }
         }
     }
+    let [other, ours] = options.titles("bytes/element");
     let header = [
         ("Container", Align::Left),
         ("Size", Align::Left),
         ("Elements each", Align::Right),
-        ("Redis bytes/element", Align::Right),
-        ("LokiKV bytes/element", Align::Right),
+        (&other, Align::Right),
+        (&ours, Align::Right),
         ("ratio", Align::Right),
     ];
     #[expect(clippy::cast_precision_loss, reason = "a dozen")]

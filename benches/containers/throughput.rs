@@ -1,10 +1,10 @@
-//! Requests per second of commands on containers, by `redis-benchmark`.
+//! Requests per second of commands on containers, by `redis-benchmark`, and CPU time of the server for each.
 
+use super::Options;
 use super::common::Result;
 use super::common::server::Server;
 use super::common::stats::{median, thousands};
 use super::table::{self, Align};
-use super::{Options, SIDES};
 use std::process::{Command, Stdio};
 
 const CONNECTIONS: usize = 50;
@@ -72,46 +72,45 @@ const TESTS: &[Test] = &[
     },
 ];
 
+/// What one run gave.
+struct Sample {
+    per_second: f64,
+    cpu_micros: f64,
+}
+
 /// Measures everything and renders the section.
 pub fn run(options: &Options) -> Result<String> {
     let mut rows = Vec::new();
     let mut ratios = Vec::new();
     for test in TESTS {
         for (pipeline, requests) in REQUESTS {
-            let requests = options.scaled(requests);
-            let mut samples = [Vec::new(), Vec::new()];
-            for round in 0..options.rounds() {
-                let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-                for side in order {
-                    let (Some(samples), Some(setup)) = (samples.get_mut(side), options.setups().into_iter().nth(side))
-                    else {
-                        continue;
-                    };
-                    let name = SIDES.get(side).copied().unwrap_or_default();
-                    eprintln!("throughput: {} P={pipeline}, round {}, {name}", test.name, round + 1);
-                    let server = Server::start(&setup)?;
-                    for command in test.once {
-                        bench(&server, command, 1, 1, 1)?;
-                    }
-                    if !test.before.is_empty() {
-                        bench(&server, test.before, requests, 64, CONNECTIONS)?;
-                    }
-                    samples.push(bench(&server, test.command, requests, pipeline, CONNECTIONS)?);
-                }
-            }
-            let per_second = samples.each_ref().map(|side| median(side));
+            let samples = measure(options, test, pipeline, options.scaled(requests))?;
+            let of_each = |figure: fn(&Sample) -> f64| {
+                let medians = samples
+                    .each_ref()
+                    .map(|side| median(&side.iter().map(figure).collect::<Vec<_>>()));
+                (medians, medians[1] / medians[0])
+            };
+            let (per_second, speed) = of_each(|sample| sample.per_second);
+            let (cpu, _) = of_each(|sample| sample.cpu_micros);
             let mut row = vec![test.name.to_owned(), pipeline.to_string()];
             row.extend(per_second.map(thousands));
             row.push(table::ratio(&per_second));
+            row.extend(cpu.map(|micros| format!("{micros:.2}")));
+            row.push(table::ratio(&cpu));
             rows.push(row);
-            ratios.push((pipeline, per_second[1] / per_second[0]));
+            ratios.push((pipeline, speed));
         }
     }
+    let (speeds, costs) = (options.titles("req/s"), options.titles("CPU µs/req"));
     let header = [
         ("Test", Align::Left),
         ("P", Align::Right),
-        ("Redis req/s", Align::Right),
-        ("LokiKV req/s", Align::Right),
+        (&speeds[0], Align::Right),
+        (&speeds[1], Align::Right),
+        ("ratio", Align::Right),
+        (&costs[0], Align::Right),
+        (&costs[1], Align::Right),
         ("ratio", Align::Right),
     ];
     let means: Vec<String> = REQUESTS
@@ -126,6 +125,35 @@ pub fn run(options: &Options) -> Result<String> {
         table::render(&header, &rows),
         means.join(", ")
     ))
+}
+
+/// What the rounds of one test gave for each side.
+fn measure(options: &Options, test: &Test, pipeline: usize, requests: u64) -> Result<[Vec<Sample>; 2]> {
+    let mut samples = [Vec::new(), Vec::new()];
+    for round in 1..=options.rounds() {
+        let mut sides = options.sides().into_iter().zip(&mut samples).collect::<Vec<_>>();
+        if round % 2 == 0 {
+            sides.reverse();
+        }
+        for ((name, setup), samples) in sides {
+            eprintln!("throughput: {} P={pipeline}, round {round}, {name}", test.name);
+            let server = Server::start(&setup)?;
+            for command in test.once {
+                bench(&server, command, 1, 1, 1)?;
+            }
+            if !test.before.is_empty() {
+                bench(&server, test.before, requests, 64, CONNECTIONS)?;
+            }
+            let cpu = server.cpu_time()?;
+            let per_second = bench(&server, test.command, requests, pipeline, CONNECTIONS)?;
+            let cpu = server.cpu_time()?.saturating_sub(cpu);
+            samples.push(Sample {
+                per_second,
+                cpu_micros: cpu.as_secs_f64() * 1e6 / requests as f64,
+            });
+        }
+    }
+    Ok(samples)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a dozen")]

@@ -188,16 +188,21 @@ pub struct Totals {
     pub counts: Counts,
 }
 
+/// What was in a collection's place before.
+#[derive(Default)]
+struct Past {
+    counts: Counts,
+    /// The last one, as long as its counts are not in there.
+    last: Option<Arc<Collection>>,
+}
+
 /// See the module.
 pub struct Collection {
     id: CollectionId,
     placement: Placement,
     page_ids: PageIds,
     carried: CarriedSettings,
-    /// Counts of what was in its place before.
-    before: Mutex<Counts>,
-    /// Those whose counts are not yet in there.
-    counts_from: Mutex<Vec<Arc<Collection>>>,
+    past: Mutex<Past>,
     interest: AtomicBool,
     shards: OnceLock<Box<[Shard]>>,
 }
@@ -210,8 +215,7 @@ impl Collection {
             placement,
             page_ids: PageIds::from(PageId::FIRST),
             carried: CarriedSettings::default(),
-            before: Mutex::default(),
-            counts_from: Mutex::default(),
+            past: Mutex::default(),
             interest: AtomicBool::new(false),
             shards: OnceLock::new(),
         }
@@ -231,13 +235,18 @@ impl Collection {
     /// Goes on with the counts of `old`, in whose place this one is now, without a look at all of its shards: that comes
     /// when somebody asks, or with [`Collection::settle_counts`].
     pub(super) fn succeed(&self, old: &Arc<Self>) {
-        self.counts_from.lock().push(Arc::clone(old));
+        // Emptied over and over, they would be a chain that is followed, and dropped, as deep as it is long.
+        old.settle_counts();
+        self.past.lock().last = Some(Arc::clone(old));
     }
 
-    /// Takes over the counts of those in whose place it is, and lets go of them.
-    pub(super) fn settle_counts(&self) {
-        let old = std::mem::take(&mut *self.counts_from.lock());
-        old.iter().for_each(|old| self.count_before(old));
+    /// Takes over the counts of the one in whose place it is, and lets go of it; what has been counted there altogether.
+    pub(super) fn settle_counts(&self) -> Counts {
+        let mut past = self.past.lock();
+        if let Some(old) = past.last.take() {
+            past.counts.add(old.counts());
+        }
+        past.counts
     }
 
     /// Somebody watches one of its keys, or waits for one.
@@ -254,7 +263,8 @@ impl Collection {
 
     /// Goes on with the counts of `old`, in whose place this one is now.
     pub fn count_before(&self, old: &Self) {
-        self.before.lock().add(old.counts());
+        let counts = old.counts();
+        self.past.lock().counts.add(counts);
     }
 
     /// What is set.
@@ -411,8 +421,7 @@ impl Collection {
 
     /// What has happened to its keys, each shard locked in turn.
     pub fn counts(&self) -> Counts {
-        self.settle_counts();
-        let mut counts = *self.before.lock();
+        let mut counts = self.settle_counts();
         let shards = self.shards_if_any().iter();
         shards.for_each(|shard| counts.add(shard.lock().counts));
         counts
@@ -425,7 +434,9 @@ impl Collection {
 
     /// Drops it; `freed` is told of bytes that are free, a part at a time.
     pub(super) fn drop_telling(mut self, freed: &dyn Fn(u64)) {
-        let shards = self.shards.take().map(Vec::from).unwrap_or_default();
+        let mut shards = self.shards.take().map(Vec::from).unwrap_or_default();
+        // Of thousands of small collections most shards have nothing: those go where they are.
+        shards.retain_mut(|shard| shard.state.get_mut().bytes() > 0);
         let remains = shards.into_iter().map(|shard| {
             let state = shard.state.into_inner();
             let (keys, bytes) = (state.keys, state.bytes());

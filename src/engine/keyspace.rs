@@ -12,7 +12,7 @@ use super::effect::{Effect, Placement};
 use super::error::CollectionError;
 use super::ids::{CollectionId, DatabaseId};
 use super::index::{Kind, ScanBudget, hmap};
-use super::registry::{Registry, Slot, numbered_name};
+use super::registry::{Gone, Registry, Slot, numbered_name};
 use super::scope::Scope;
 use super::settings::Settings;
 use super::txn::Txn;
@@ -359,7 +359,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         let gone = gone.ok_or_else(|| CollectionError::NotAttached(slot.name.to_string()))?;
         engine.note_settings();
         self.note_all_stale();
-        engine.retire_collections(vec![drop_if_last(gone, None)]);
+        engine.retire_collections(vec![drop_if_last(vec![Gone::without_heir(gone)])]);
         self.orphan(waiting);
         Ok(())
     }

@@ -29,14 +29,36 @@ pub struct Slot {
     pub collection: Arc<Collection>,
 }
 
+/// A collection that is in no slot any more.
+pub struct Gone {
+    /// As it was.
+    pub collection: Arc<Collection>,
+    /// The one in its place that goes on with its counts.
+    pub heir: Option<Arc<Collection>>,
+}
+
+impl Gone {
+    /// One whose counts end with it.
+    pub fn without_heir(collection: Arc<Collection>) -> Self {
+        Self { collection, heir: None }
+    }
+}
+
+impl Slot {
+    /// Whether there may be a key to be removed: not in what is no data of this server.
+    pub fn is_written(&self) -> bool {
+        !self.id.is_attached() && !self.collection.shards_if_any().is_empty()
+    }
+}
+
 /// See the module.
 #[derive(Clone, Default)]
 pub struct Registry {
     slots: BTreeMap<DatabaseId, Slot>,
     /// Which slot has which name.
-    names: HashMap<Arc<str>, DatabaseId>,
-    /// Which slot each collection is in.
-    homes: BTreeMap<CollectionId, DatabaseId>,
+    names: Arc<HashMap<Arc<str>, DatabaseId>>,
+    /// Which slot each collection is in. As the names, copied when they change while somebody has them as they were.
+    homes: Arc<BTreeMap<CollectionId, DatabaseId>>,
     /// How many of them clients have made: not the numbered ones.
     made: usize,
     /// Collections that are being loaded: in no slot, seen by the loader alone.
@@ -108,8 +130,8 @@ impl Registry {
     /// Puts a new slot in.
     fn fill(&mut self, slot: Slot) {
         self.made += usize::from(!slot.id.is_numbered());
-        self.names.insert(Arc::clone(&slot.name), slot.id);
-        self.homes.insert(slot.collection.id(), slot.id);
+        Arc::make_mut(&mut self.names).insert(Arc::clone(&slot.name), slot.id);
+        Arc::make_mut(&mut self.homes).insert(slot.collection.id(), slot.id);
         self.slots.insert(slot.id, slot);
     }
 
@@ -118,7 +140,7 @@ impl Registry {
         let slot = self.slots.remove(&id)?;
         self.made -= usize::from(!id.is_numbered());
         self.forget_name(&slot.name, id);
-        self.homes.remove(&slot.collection.id());
+        Arc::make_mut(&mut self.homes).remove(&slot.collection.id());
         Some(slot.collection)
     }
 
@@ -126,11 +148,12 @@ impl Registry {
     fn exchange(&mut self, id: DatabaseId, collection: Arc<Collection>) -> Option<Arc<Collection>> {
         let slot = self.slots.get_mut(&id)?;
         if slot.collection.id() != collection.id() {
+            let homes = Arc::make_mut(&mut self.homes);
             // Where both change places the other is at home elsewhere by now.
-            if self.homes.get(&slot.collection.id()) == Some(&id) {
-                self.homes.remove(&slot.collection.id());
+            if homes.get(&slot.collection.id()) == Some(&id) {
+                homes.remove(&slot.collection.id());
             }
-            self.homes.insert(collection.id(), id);
+            homes.insert(collection.id(), id);
         }
         Some(std::mem::replace(&mut slot.collection, collection))
     }
@@ -139,6 +162,22 @@ impl Registry {
     fn empty(&mut self, id: DatabaseId) -> Option<Arc<Collection>> {
         let emptied = Arc::new(self.slots.get(&id)?.collection.emptied());
         self.exchange(id, emptied)
+    }
+
+    /// Empties all collections that were written since they were last empty, but attached ones, which are no data of
+    /// this server. Returns them as they were, with those in their places: each goes on as
+    /// [`Effect::CollectionFlush`] has it, but is not looked for.
+    pub fn empty_written(&mut self) -> Vec<Gone> {
+        let mut gone = Vec::with_capacity(self.slots.len());
+        for slot in self.slots.values_mut().filter(|slot| slot.is_written()) {
+            let heir = Arc::new(slot.collection.emptied());
+            let collection = std::mem::replace(&mut slot.collection, Arc::clone(&heir));
+            gone.push(Gone {
+                collection,
+                heir: Some(heir),
+            });
+        }
+        gone
     }
 
     /// The collection with this id, also one that is being loaded.
@@ -381,14 +420,14 @@ impl Registry {
         if let Some(slot) = self.slots.get_mut(&id) {
             let old = std::mem::replace(&mut slot.name, Arc::clone(&name));
             self.forget_name(&old, id);
-            self.names.insert(name, id);
+            Arc::make_mut(&mut self.names).insert(name, id);
         }
     }
 
     /// A name is no longer that of slot `id`. While several slots exchange names it may be another's already.
     fn forget_name(&mut self, name: &str, id: DatabaseId) {
         if self.names.get(name) == Some(&id) {
-            self.names.remove(name);
+            Arc::make_mut(&mut self.names).remove(name);
         }
     }
 

@@ -459,14 +459,15 @@ impl<'e> Scope<'e> {
         self.with_state(collection, located, |state, _| state.waiters.add(key, numbered));
     }
 
-    /// Logs an effect that the registry applied.
-    pub(super) fn log_registry_effect(&mut self, collection: CollectionId, effect: &Effect<'_>) {
+    /// Logs an effect that the registry applied to each of these, one at least.
+    pub(super) fn log_registry_effects(&mut self, ids: impl Iterator<Item = CollectionId>, effect: &Effect<'_>) {
         let lsn = self.worker.record_lsn();
         self.worker.observe_registry(lsn);
         // Nobody else runs.
         self.engine.registry_lsn.store(lsn.get(), Ordering::Relaxed);
         if self.worker.log.is_enabled() {
-            effect.encode(collection, &mut LogSink(&mut self.worker.log));
+            let sink = &mut LogSink(&mut self.worker.log);
+            ids.for_each(|id| effect.encode(id, sink));
         }
     }
 

@@ -86,6 +86,11 @@ impl Tap {
         });
     }
 
+    /// The collection whose changes it keeps.
+    pub(super) fn followed(&self) -> Option<CollectionId> {
+        self.open.lock().as_ref().map(|open| open.collection)
+    }
+
     /// Keeps changes no longer; tells of which collection it did.
     pub(super) fn close(&self) -> Option<CollectionId> {
         let open = self.open.lock().take();

@@ -6,6 +6,7 @@ mod containers;
 mod defrag;
 mod eviction;
 mod fields;
+mod flush;
 mod guarantees;
 mod libraries;
 mod model;
@@ -48,7 +49,12 @@ impl Harness {
 
     /// With numbered databases of these kinds.
     fn of(kinds: &[Kind]) -> Self {
-        let engine = Arc::new(Engine::new(Registry::default(), Wal::disabled(Lsn::FIRST), 1, 0).unwrap());
+        Self::over(Wal::disabled(Lsn::FIRST), kinds)
+    }
+
+    /// The same with this log.
+    fn over(wal: Wal, kinds: &[Kind]) -> Self {
+        let engine = Arc::new(Engine::new(Registry::default(), wal, 1, 0).unwrap());
         let worker = engine.worker().unwrap();
         let mut harness = Self {
             engine,

@@ -8,6 +8,10 @@ use std::sync::Arc;
 use super::Engine;
 use super::collection::Collection;
 use super::ids::{CollectionId, ShardNo};
+use super::registry::Registry;
+
+/// So many collections are looked at while the registry is locked.
+const LOOKED_AT_MAX: usize = 64;
 
 /// See the module. A new one begins with the first shard of the first collection.
 #[derive(Default)]
@@ -27,8 +31,21 @@ pub enum Step {
 impl Walker {
     /// The next shard. Collections without one, and attached ones, in which nothing changes, are passed over.
     pub fn next(&mut self, engine: &Engine) -> Step {
-        let registry = engine.registry();
-        while let Some(slot) = registry.from_collection(self.collection) {
+        loop {
+            // None of thousands may have a shard: whoever wants to change the registry gets his turn in between.
+            if let Some(step) = self.look_at(LOOKED_AT_MAX, &engine.registry()) {
+                return step;
+            }
+        }
+    }
+
+    /// The next shard, if one of so many collections has it.
+    fn look_at(&mut self, collections_max: usize, registry: &Registry) -> Option<Step> {
+        for _ in 0..collections_max {
+            let Some(slot) = registry.from_collection(self.collection) else {
+                *self = Self::default();
+                return Some(Step::Around);
+            };
             let collection = &slot.collection;
             if collection.id() != self.collection {
                 (self.collection, self.shard) = (collection.id(), ShardNo::FIRST);
@@ -36,12 +53,11 @@ impl Walker {
             if !slot.id.is_attached() && collection.shard_if_any(self.shard).is_some() {
                 let shard = self.shard;
                 self.shard = shard.next();
-                return Step::Shard(Arc::clone(collection), shard);
+                return Some(Step::Shard(Arc::clone(collection), shard));
             }
             (self.collection, self.shard) = (self.collection.next(), ShardNo::FIRST);
         }
-        *self = Self::default();
-        Step::Around
+        None
     }
 
     /// Comes to the shard of the last step once more, before the others.

@@ -78,7 +78,7 @@ fn check_flush_mode(args: Args<'_>) -> CmdResult {
 
 fn flushall(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     check_flush_mode(args)?;
-    txn.flush_all().map_err(|error| format!("ERR {error}"))?;
+    txn.flush_all();
     reply.ok();
     Ok(())
 }
@@ -94,7 +94,7 @@ fn flushdb(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) ->
 
 fn flush(txn: &mut ExclusiveTxn<'_, '_>, slot: &Slot) -> CmdResult {
     check_slot(slot, flag::WRITE)?;
-    if slot.collection.shards_if_any().is_empty() {
+    if !slot.is_written() {
         // Never written since it was last empty: nothing to remove, nothing to log.
         txn.note_all_stale();
         return Ok(());

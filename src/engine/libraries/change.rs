@@ -102,7 +102,8 @@ impl ExclusiveTxn<'_, '_> {
             registry.apply(CollectionId::NONE, effect)?;
             Ok(registry.libraries().bytes().wrapping_sub(before) as i64)
         })?;
-        self.scope.log_registry_effect(CollectionId::NONE, effect);
+        self.scope
+            .log_registry_effects(std::iter::once(CollectionId::NONE), effect);
         self.scope.note_made(CollectionId::NONE, None);
         self.scope.worker.counters.changes.add(1);
         engine.meter().add(self.scope.worker.cell, growth);

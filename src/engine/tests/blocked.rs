@@ -57,9 +57,15 @@ impl Waiter for Taker {
     }
 }
 
-type Taken = Arc<Mutex<Vec<(&'static str, Vec<u8>)>>>;
+pub(super) type Taken = Arc<Mutex<Vec<(&'static str, Vec<u8>)>>>;
 
-fn enter(harness: &mut Harness, taken: &Taken, name: &'static str, database: DatabaseId, to: Option<&'static [u8]>) {
+pub(super) fn enter(
+    harness: &mut Harness,
+    taken: &Taken,
+    name: &'static str,
+    database: DatabaseId,
+    to: Option<&'static [u8]>,
+) {
     let waiter = Arc::new(Taker {
         name,
         database,
@@ -81,7 +87,7 @@ fn serve(harness: &mut Harness) {
     blocked::serve(&engine, &mut harness.worker);
 }
 
-fn put(harness: &mut Harness, database: DatabaseId, text: &[u8]) {
+pub(super) fn put(harness: &mut Harness, database: DatabaseId, text: &[u8]) {
     harness.with_keys(database, &[b"key"], |txn| {
         txn.put_str(b"key", StrRef::Inline(text), None)
     });

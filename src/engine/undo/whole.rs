@@ -18,7 +18,7 @@ use crate::engine::collection::Collection;
 use crate::engine::ids::CollectionId;
 use crate::engine::keyspace::{Waited, Watched, put_watches, take_watches};
 use crate::engine::reaper::DropIfLast;
-use crate::engine::registry::Registry;
+use crate::engine::registry::{Gone, Registry};
 use crate::engine::scope::Scope;
 use crate::engine::watch::{Cause, Watcher};
 
@@ -169,8 +169,8 @@ impl Scope<'_> {
         kept.into_iter().for_each(Kept::put_back);
         engine.note_settings();
         if !made.is_empty() {
-            let made = made.into_iter().map(|made| drop_if_last(made, None));
-            engine.retire_collections(made.collect());
+            let made = made.into_iter().map(Gone::without_heir).collect();
+            engine.retire_collections(vec![drop_if_last(made)]);
         }
     }
 
