@@ -30,7 +30,9 @@ impl Run {
     /// power cut takes and not this one.
     fn done(&mut self, ops: Vec<Op>) {
         ops.iter().for_each(|op| self.model.apply(op));
-        let written = self.server.worker.take_dependencies().written;
+        // What changed nothing has none, and changes nothing only where it was done.
+        let before = self.since.last().map_or(self.durable.0, |(lsn, _)| *lsn);
+        let written = self.server.worker.take_dependencies().written.max(before);
         self.since.push((written, ops));
     }
 
