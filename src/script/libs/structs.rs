@@ -189,6 +189,9 @@ fn text<'a>(stack: &Stack<'a>, at: c_int, item: &Item) -> Result<&'a [u8], Raise
         .ok_or_else(|| Raise::Argument(at + 1, "string too short".into()))
 }
 
+/// Behind the end of every text.
+const FAR: usize = usize::MAX / 2;
+
 fn unpack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     let mut format = Format::new(stack)?;
     let data = stack.check_text(2)?;
@@ -197,7 +200,9 @@ fn unpack(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
         return Err(Raise::Argument(3, "offset must be 1 or greater".into()));
     }
     let too_short = || Raise::Argument(2, "data string too short".into());
-    let mut at = usize::try_from(from - 1).unwrap_or(usize::MAX / 2);
+    // What is no place in a text is behind its end, with room for all that a format adds.
+    let before = from.checked_sub(1).and_then(|before| usize::try_from(before).ok());
+    let mut at = before.map_or(FAR, |before| before.min(FAR));
     let mut results = 0;
     let mut pacer = stack.pacer();
     while let Some(item) = format.next()? {
