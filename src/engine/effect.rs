@@ -213,6 +213,13 @@ pub enum Effect<'a> {
 }
 
 impl<'a> Effect<'a> {
+    /// Whether there may be something behind it for those who wait for its key. That a consumer was heard of is nothing
+    /// to them: each of them is one.
+    pub fn may_serve(&self) -> bool {
+        let Self::Stream { op, .. } = self else { return true };
+        !matches!(op, StreamOp::ConsumerSeen { .. } | StreamOp::ConsumerDelete { .. })
+    }
+
     /// The key, of effects that change one.
     pub fn key(&self) -> Option<&'a [u8]> {
         match *self {

@@ -416,7 +416,7 @@ impl<'e> Scope<'e> {
         let applied = apply(shard, state, key, effect, &write, stamp);
         if !KEEPS {
             state.note(cause, key.bytes);
-            if state.waiters.has(key.bytes) {
+            if state.waiters.has(key.bytes) && effect.may_serve() {
                 self.worker.ready.note(collection.id(), key.bytes);
             }
             if self.engine.tracking().is_on() {

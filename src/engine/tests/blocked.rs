@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::Harness;
 use crate::engine::Engine;
 use crate::engine::blocked::{self, Numbered, Tried, Waiter, Wanted};
+use crate::engine::effect::Effect;
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::registry::numbered_name;
@@ -15,6 +16,8 @@ use crate::engine::scope::Scope;
 use crate::engine::txn::Txn;
 use crate::engine::worker::Kit;
 use crate::page::StrRef;
+use crate::page::packed::pack;
+use crate::page::stream::{StreamId, StreamOp};
 use crate::page::value::ValueType;
 
 /// Takes the string at its key as soon as there is one, and puts it at `to` if that is said.
@@ -194,6 +197,39 @@ fn look(harness: &mut Harness, keys: &[&[u8]]) -> Arc<Looker> {
         scope.add_waiter(&collection, key, Numbered { id, waiter });
     }
     looker
+}
+
+#[test]
+fn that_a_consumer_was_heard_of_is_nothing_to_those_who_wait() {
+    let mut harness = Harness::new(1);
+    let change = |harness: &mut Harness, op| {
+        harness.with_keys(DatabaseId::DEFAULT, &[b"stream"], |txn| {
+            txn.apply(&Effect::Stream { key: b"stream", op });
+        });
+        serve(harness);
+    };
+    let (group, consumer, last_id) = (b"g", b"c", StreamId::MIN);
+    change(&mut harness, StreamOp::Create);
+    let entries_read = None;
+    change(
+        &mut harness,
+        StreamOp::GroupCreate {
+            group,
+            last_id,
+            entries_read,
+        },
+    );
+    let looker = look(&mut harness, &[b"stream", b"other"]);
+    for at_ms in 1..4 {
+        let seen = StreamOp::ConsumerSeen { group, consumer, at_ms };
+        change(&mut harness, seen);
+    }
+    change(&mut harness, StreamOp::ConsumerDelete { group, consumer });
+    assert_eq!(looker.tries.load(Relaxed), 0);
+    let (id, fields) = (StreamId { ms: 1, seq: 1 }, &pack([&b"f"[..], b"v"]));
+    change(&mut harness, StreamOp::Add { id, fields });
+    change(&mut harness, StreamOp::GroupDestroy { group });
+    assert_eq!(looker.tries.load(Relaxed), 2);
 }
 
 #[test]
