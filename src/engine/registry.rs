@@ -122,6 +122,11 @@ impl Registry {
         self.slot(*database)
     }
 
+    /// What a copy takes while names and homes stay as they are, about.
+    pub fn copy_bytes(&self) -> usize {
+        size_of::<Self>() + self.slots.len() * (size_of::<DatabaseId>() + size_of::<Slot>())
+    }
+
     /// How many collections clients have made, attached ones included.
     pub fn made_count(&self) -> usize {
         self.made

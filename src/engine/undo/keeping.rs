@@ -140,6 +140,8 @@ pub struct Undo {
     levels: Vec<Level>,
     steps: Vec<Step>,
     tellings: Vec<Telling>,
+    /// Of so many of them it is known who is to be told.
+    resolved: usize,
     seen: Vec<Seen>,
     /// Where each is, by the bytes of its place, once there are more than [`FEW`].
     index: HashMap<Arc<[u8]>, usize>,
@@ -171,11 +173,13 @@ impl Undo {
     pub fn pop_behind(&mut self, level: Option<&Level>) -> Option<Step> {
         let (steps, tellings) = level.map_or((0, 0), |level| (level.steps, level.tellings));
         self.tellings.truncate(tellings);
+        self.resolved = self.resolved.min(tellings);
         (self.steps.len() > steps).then(|| self.steps.pop()).flatten()
     }
 
     /// What is to be told, which is taken out.
     pub fn take_tellings(&mut self) -> impl Iterator<Item = Telling> {
+        self.resolved = 0;
         self.tellings.drain(..)
     }
 
@@ -233,24 +237,30 @@ impl Undo {
 
     /// Changes of keys of which it is not known yet who watches them.
     pub fn unresolved(&self) -> impl Iterator<Item = (CollectionId, &[u8], Cause)> {
-        self.tellings.iter().filter_map(|telling| match telling {
-            Telling::Of {
-                place,
-                what,
-                is_resolved: false,
-            } => Some((place.collection(), place.key(), what.cause()?)),
-            _ => None,
-        })
+        self.tellings
+            .iter()
+            .skip(self.resolved)
+            .filter_map(|telling| match telling {
+                Telling::Of {
+                    place,
+                    what,
+                    is_resolved: false,
+                } => Some((place.collection(), place.key(), what.cause()?)),
+                _ => None,
+            })
     }
 
     /// These watch them.
     pub fn resolve(&mut self, watchers: Vec<Watcher>) {
-        for telling in &mut self.tellings {
+        for telling in self.tellings.iter_mut().skip(self.resolved) {
             if let Telling::Of { is_resolved, .. } = telling {
                 *is_resolved = true;
             }
         }
-        self.tellings.push(Telling::Raised(watchers));
+        if !watchers.is_empty() {
+            self.tellings.push(Telling::Raised(watchers));
+        }
+        self.resolved = self.tellings.len();
     }
 
     /// Notes what is to be told of a key.

@@ -14,13 +14,16 @@ use smallvec::SmallVec;
 use super::keeping::Telling;
 use crate::engine::blocked::Numbered;
 use crate::engine::change::drop_if_last;
-use crate::engine::collection::Collection;
+use crate::engine::collection::{Collection, Shard};
 use crate::engine::ids::CollectionId;
 use crate::engine::keyspace::{Waited, Watched, put_watches, take_watches};
 use crate::engine::reaper::DropIfLast;
 use crate::engine::registry::{Gone, Registry};
 use crate::engine::scope::Scope;
 use crate::engine::watch::{Cause, Watcher};
+
+/// What a key takes, and who watches it, about.
+const KEY_BYTES: usize = 64;
 
 /// A collection with those who watch and wait for its keys.
 struct Kept {
@@ -40,6 +43,8 @@ struct Whole {
     gone: Vec<DropIfLast>,
     /// Who waits in those.
     orphans: Vec<Numbered>,
+    /// What all of it takes beside keys and values, as it is counted.
+    bytes: usize,
 }
 
 impl Kept {
@@ -50,6 +55,11 @@ impl Kept {
             watched: shards().flat_map(|shard| shard.lock().watches.all()).collect(),
             waiting: shards().flat_map(|shard| shard.lock().waiters.all()).collect(),
         }
+    }
+
+    fn rough_bytes(&self) -> usize {
+        let (watched, waiting) = (self.watched.len(), self.waiting.len());
+        watched * (size_of::<Watched>() + KEY_BYTES) + waiting * (size_of::<Waited>() + KEY_BYTES)
     }
 
     fn put_back(self) {
@@ -80,13 +90,15 @@ impl Scope<'_> {
             .map(|(id, key, cause)| self.watchers_of(id, key, cause))
             .collect();
         undo.resolve(told.into_iter().flatten().collect());
-        let kept = {
+        let kept: Vec<Kept> = {
             let registry = self.engine.registry();
             let found = ids.iter().filter_map(|id| registry.by_collection(*id));
             let looked_at = found.filter(|slot| slot.collection.has_interest());
             looked_at.map(|slot| Kept::of(&slot.collection)).collect()
         };
         let registry = self.engine.registry().clone();
+        let bytes = size_of::<Whole>() + registry.copy_bytes() + kept.iter().map(Kept::rough_bytes).sum::<usize>();
+        self.engine.meter().add(self.worker.cell, bytes as i64);
         undo.push_whole(Box::new(Whole {
             registry,
             kept,
@@ -94,6 +106,7 @@ impl Scope<'_> {
             made: Vec::new(),
             gone: Vec::new(),
             orphans: Vec::new(),
+            bytes,
         }));
         self.worker.undo = Some(undo);
     }
@@ -108,10 +121,14 @@ impl Scope<'_> {
 
     /// Notes that a collection has been changed as such, and what is in the place of one that is gone.
     pub(in crate::engine) fn note_made(&mut self, id: CollectionId, made: Option<&Arc<Collection>>) {
-        if let Some(whole) = self.last_whole() {
-            whole.changed.push(id);
-            whole.made.extend(made.cloned());
-        }
+        let Some(whole) = self.last_whole() else { return };
+        whole.changed.push(id);
+        let Some(made) = made else { return };
+        whole.made.push(Arc::clone(made));
+        // The one that was in its place stays as well, and that had shards.
+        let bytes = size_of::<Collection>() + made.shard_count() * size_of::<Shard>();
+        whole.bytes += bytes;
+        self.engine.meter().add(self.worker.cell, bytes as i64);
     }
 
     /// Has the reaper drop collections, when it is certain that they are gone.
@@ -157,9 +174,11 @@ impl Scope<'_> {
             kept,
             changed,
             made,
+            bytes,
             ..
         } = *whole;
         let engine = self.engine;
+        engine.meter().add(self.worker.cell, -(bytes as i64));
         self.worker.counters.changes.take_back(changed.len() as u64);
         changed.iter().for_each(|id| engine.tap().lose(*id));
         let libraries_bytes = registry.libraries().bytes();
@@ -181,8 +200,10 @@ impl Scope<'_> {
             registry,
             kept,
             orphans,
+            bytes,
             ..
         } = *whole;
+        self.engine.meter().add(self.worker.cell, -(bytes as i64));
         orphans
             .into_iter()
             .for_each(|orphan| self.worker.ready.note_orphan(orphan));
