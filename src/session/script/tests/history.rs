@@ -163,7 +163,8 @@ impl Run {
         }
         for _ in 0..150 {
             let line = self.scripts.lines().next();
-            if !["FLUSH", "SWAPDB", "DELCOL", "COLLECTION"]
+            // Outside a script some block, and would be served by a record that no script wrote.
+            if !["FLUSH", "SWAPDB", "DELCOL", "COLLECTION", "BL", "BZ"]
                 .iter()
                 .any(|name| line.starts_with(name))
             {
