@@ -19,19 +19,22 @@ impl ExclusiveTxn<'_, '_> {
     /// # Errors
     /// When there is no such collection.
     pub fn flush(&mut self, id: CollectionId) -> Result<(), CollectionError> {
-        self.flushing(&[id], |txn| txn.change(id, &Effect::CollectionFlush))
+        self.flushing(&[id], |txn| txn.change(id, &Effect::CollectionFlush))?
     }
 
     /// Empties all collections but attached ones, which are no data of this server. One that was never written since it
     /// was last empty has nothing to remove, and nothing to log.
-    pub fn flush_all(&mut self) {
+    ///
+    /// # Errors
+    /// When there is no room to keep them where that may be taken back.
+    pub fn flush_all(&mut self) -> Result<(), CollectionError> {
         // All are looked at before the first is changed: their memory, which is cold, comes for many at a time then.
         let looked_at: Vec<_> = self.registry(|registry| {
             let written = registry.slots().filter(|slot| slot.is_written());
             let looked_at = written.filter(|slot| slot.collection.has_interest());
             looked_at.map(|slot| slot.collection.id()).collect()
         });
-        self.flushing(&looked_at, Self::empty_written);
+        self.flushing(&looked_at, Self::empty_written)
     }
 
     /// Those who cache forget everything.
@@ -41,8 +44,8 @@ impl ExclusiveTxn<'_, '_> {
 
     /// Has `empty` take out what is in the collections `ids`, and perhaps in others that nobody looks at: those who watch
     /// or wait for a key of them stay.
-    fn flushing<R>(&mut self, ids: &[CollectionId], empty: impl FnOnce(&mut Self) -> R) -> R {
-        self.scope.keep_whole(ids);
+    fn flushing<R>(&mut self, ids: &[CollectionId], empty: impl FnOnce(&mut Self) -> R) -> Result<R, CollectionError> {
+        self.scope.keep_whole(ids)?;
         self.note_all_stale();
         let is_looked_at = |id: &&CollectionId| self.collection(**id).is_some_and(|found| found.has_interest());
         let looked_at: Vec<_> = ids.iter().filter(is_looked_at).copied().collect();
@@ -55,7 +58,7 @@ impl ExclusiveTxn<'_, '_> {
             self.watch_again(id, watched);
             self.wait_again(id, waiting);
         }
-        result
+        Ok(result)
     }
 
     /// Empties all that were written, at once: the registry, the log, the reaper and who follows one of them get a list.

@@ -48,6 +48,8 @@ pub enum CollectionError {
     EffectOnKey,
     /// There are as many as there may be.
     TooMany(u64),
+    /// So many bytes are kept of collections already, to be taken back.
+    TooMuchKept(usize),
 }
 
 impl fmt::Display for CollectionError {
@@ -79,6 +81,10 @@ impl fmt::Display for CollectionError {
                     "the checkpoint setting of {name:?} was changed meanwhile, try again"
                 )
             }
+            Self::TooMuchKept(bytes) => write!(
+                out,
+                "changes of whole collections that may be taken back already keep {bytes} bytes of memory"
+            ),
             Self::TooMany(max) => write!(
                 out,
                 "there are {max} collections, and 'limits.collections_max' allows no more"

@@ -236,7 +236,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
                 database.unwrap_or_else(|| registry.next_named_id()),
             )
         };
-        self.scope.keep_whole(&[]);
+        self.scope.keep_whole(&[])?;
         let placement = Placement {
             kind,
             seed: rand::random(),
@@ -271,7 +271,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// # Errors
     /// When there is no such collection.
     pub fn drop_collection(&mut self, id: CollectionId) -> Result<(), CollectionError> {
-        self.scope.keep_whole(&[id]);
+        self.scope.keep_whole(&[id])?;
         self.touch_watched(id);
         self.note_all_stale();
         let waiting = self.take_waiters(id);
@@ -285,7 +285,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
     /// # Errors
     /// When there is no such collection.
     pub fn rename(&mut self, id: CollectionId, name: &str) -> Result<(), CollectionError> {
-        self.scope.keep_whole(&[]);
+        self.scope.keep_whole(&[])?;
         self.change(id, &Effect::CollectionRename { name })
     }
 
@@ -318,7 +318,7 @@ impl<'t, 'e> ExclusiveTxn<'t, 'e> {
         if first.id() == second.id() {
             return Ok(());
         }
-        self.scope.keep_whole(&[first.id(), second.id()]);
+        self.scope.keep_whole(&[first.id(), second.id()])?;
         self.note_all_stale();
         let (watched_one, watched_other) = (take_watches(&first), take_watches(&second));
         for (key, watchers) in watched_one.iter().chain(&watched_other) {

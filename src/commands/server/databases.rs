@@ -78,7 +78,7 @@ fn check_flush_mode(args: Args<'_>) -> CmdResult {
 
 fn flushall(txn: &mut ExclusiveTxn<'_, '_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     check_flush_mode(args)?;
-    txn.flush_all();
+    txn.flush_all().map_err(|error| format!("ERR {error}"))?;
     reply.ok();
     Ok(())
 }

@@ -35,7 +35,7 @@ impl ExclusiveTxn<'_, '_> {
         if !self.scope.reserve(logged.fold(0, u64::saturating_add)) {
             return Err(CollectionError::TooLong);
         }
-        self.scope.keep_whole(&[]);
+        self.scope.keep_whole(&[])?;
         if only {
             self.delete_all_libraries()?;
         }
@@ -62,16 +62,16 @@ impl ExclusiveTxn<'_, '_> {
     /// # Errors
     /// When there is none of this name.
     pub fn delete_library(&mut self, name: &[u8]) -> Result<(), CollectionError> {
-        self.scope.keep_whole(&[]);
+        self.scope.keep_whole(&[])?;
         self.change_library(name, &Effect::LibraryDelete { name })
     }
 
     /// Deletes all libraries; their memory is freed in the background.
     ///
     /// # Errors
-    /// Never.
+    /// When there is no room to keep them where that may be taken back.
     pub fn flush_libraries(&mut self) -> Result<(), CollectionError> {
-        self.scope.keep_whole(&[]);
+        self.scope.keep_whole(&[])?;
         self.delete_all_libraries()
     }
 

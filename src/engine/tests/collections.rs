@@ -123,7 +123,7 @@ fn counts_go_on_when_a_collection_is_emptied() {
     for round in 1..4 {
         harness.put(DatabaseId::DEFAULT, b"k", b"v", None);
         assert_eq!(harness.collection(DatabaseId::DEFAULT).counts().writes, round);
-        harness.exclusive(DatabaseId::DEFAULT, |txn| txn.flush_all());
+        harness.exclusive(DatabaseId::DEFAULT, |txn| txn.flush_all()).unwrap();
         assert_eq!(harness.collection(DatabaseId::DEFAULT).counts().writes, round);
     }
 }
@@ -132,7 +132,7 @@ fn counts_go_on_when_a_collection_is_emptied() {
 fn life_of(count: usize) -> Duration {
     let mut harness = many(count);
     let started = Instant::now();
-    harness.exclusive(DatabaseId::DEFAULT, |txn| txn.flush_all());
+    harness.exclusive(DatabaseId::DEFAULT, |txn| txn.flush_all()).unwrap();
     let ids: Vec<_> = harness
         .engine
         .registry()

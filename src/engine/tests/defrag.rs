@@ -58,6 +58,6 @@ fn passes_change_nothing() {
     for (id, model) in (0..).map(DatabaseId::new).zip(&models) {
         assert!(harness.content(id) == *model);
     }
-    harness.exclusive(DatabaseId::DEFAULT, |txn| txn.flush_all());
+    harness.exclusive(DatabaseId::DEFAULT, |txn| txn.flush_all()).unwrap();
     harness.wait_for_used(harness.held_bytes());
 }

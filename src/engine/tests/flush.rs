@@ -8,6 +8,7 @@ use super::Harness;
 use super::blocked::{self, Taken};
 use crate::engine::collection::Collection;
 use crate::engine::effect::{Effect, Placement, decode_all};
+use crate::engine::error::CollectionError;
 use crate::engine::ids::{CollectionId, DatabaseId};
 use crate::engine::index::Kind;
 use crate::engine::keyspace::ExclusiveTxn;
@@ -42,7 +43,7 @@ fn watch(harness: &mut Harness, number: u32, key: &[u8]) -> WatchFlag {
 }
 
 fn flush_all(harness: &mut Harness) {
-    harness.exclusive(DatabaseId::DEFAULT, |txn| txn.flush_all());
+    harness.exclusive(DatabaseId::DEFAULT, |txn| txn.flush_all()).unwrap();
 }
 
 /// A collection that is no data of this server, shown as `name`, with one key.
@@ -155,12 +156,40 @@ fn one_that_is_emptied_over_and_over_is_no_chain() {
         for _ in 0..TIMES {
             let slot = txn.slot(database(1)).unwrap();
             txn.keys(&slot.collection).put_str(b"k", StrRef::Inline(b"v"), None);
-            txn.flush_all();
+            txn.flush_all().unwrap();
         }
         let counted = txn.slot(database(1)).unwrap().collection.counts();
         assert_eq!(counted.writes, before + TIMES);
     });
     assert_eq!(counts(&harness), before + TIMES);
+    harness.wait_for_used(harness.held_bytes());
+}
+
+#[test]
+fn what_is_kept_to_be_taken_back_has_a_limit() {
+    let mut harness = harness(Wal::disabled(Lsn::FIRST));
+    let used = harness.engine.meter().used_bytes();
+    let engine = Arc::clone(&harness.engine);
+    harness.worker.with_exclusive(&engine, |kit, pass| {
+        let mut scope = Scope::exclusive(&engine, kit, pass);
+        let failed = scope.attempt(|scope| {
+            let mut txn = ExclusiveTxn::new(scope, DatabaseId::DEFAULT);
+            for _ in 0..1_000_000 {
+                let slot = txn.slot(database(1)).unwrap();
+                txn.keys(&slot.collection).put_str(b"k", StrRef::Inline(b"w"), None);
+                txn.flush_all()?;
+            }
+            Ok(())
+        });
+        assert!(
+            matches!(failed, Err(CollectionError::TooMuchKept(256_000_000..300_000_000))),
+            "{failed:?}"
+        );
+    });
+    (1..5).for_each(|number| assert!(harness.get(database(number), b"k").is_some()));
+    harness.wait_for_used(used);
+    // Nothing is kept where nothing can be taken back.
+    flush_all(&mut harness);
     harness.wait_for_used(harness.held_bytes());
 }
 
@@ -215,11 +244,11 @@ fn all_are_one_record_and_what_is_taken_back_is_in_none() {
         let mut scope = Scope::exclusive(&engine, kit, pass);
         let failed = scope.attempt(|scope| {
             let mut txn = ExclusiveTxn::new(scope, DatabaseId::DEFAULT);
-            txn.flush_all();
+            txn.flush_all().unwrap();
             let slot = txn.slot(database(1)).unwrap();
             txn.keys(&slot.collection).put_str(b"other", StrRef::Inline(b"w"), None);
             // Empties the one that was written meanwhile once more.
-            txn.flush_all();
+            txn.flush_all().unwrap();
             Err::<(), ()>(())
         });
         assert!(failed.is_err());

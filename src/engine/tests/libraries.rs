@@ -91,7 +91,7 @@ fn a_flush_of_all_keys_leaves_them() {
     exclusive(&mut harness, |txn| txn.put_library(b"a", b"1").unwrap());
     let before = now(&harness).changes();
     exclusive(&mut harness, |txn| {
-        txn.flush_all();
+        txn.flush_all().unwrap();
         txn.swap(DatabaseId::new(0), DatabaseId::new(1)).unwrap();
     });
     assert_eq!(now(&harness).changes(), before);
@@ -113,7 +113,7 @@ fn what_is_done_to_them_is_taken_back() {
         |txn| {
             let restored = [Library::new(b"kept", b"other"), Library::new(b"x", b"y")].map(Arc::new);
             txn.put_libraries(&restored, true).unwrap();
-            txn.flush_all();
+            txn.flush_all().unwrap();
             txn.delete_library(b"x").unwrap();
         },
     ];

@@ -15,6 +15,7 @@ use super::keeping::Telling;
 use crate::engine::blocked::Numbered;
 use crate::engine::change::drop_if_last;
 use crate::engine::collection::{Collection, Shard};
+use crate::engine::error::CollectionError;
 use crate::engine::ids::CollectionId;
 use crate::engine::keyspace::{Waited, Watched, put_watches, take_watches};
 use crate::engine::reaper::DropIfLast;
@@ -22,6 +23,8 @@ use crate::engine::registry::{Gone, Registry};
 use crate::engine::scope::Scope;
 use crate::engine::watch::{Cause, Watcher};
 
+/// One script or transaction may keep so much beside keys and values: memory is judged before it begins, not within.
+const KEPT_BYTES_MAX: usize = 256 << 20;
 /// What a key takes, and who watches it, about.
 const KEY_BYTES: usize = 64;
 
@@ -45,6 +48,8 @@ struct Whole {
     orphans: Vec<Numbered>,
     /// What all of it takes beside keys and values, as it is counted.
     bytes: usize,
+    /// The same of this and of all before it.
+    all_bytes: usize,
 }
 
 impl Kept {
@@ -80,9 +85,16 @@ impl Kept {
 impl Scope<'_> {
     /// Keeps all collections as they are where what comes may be taken back; `ids`: those whose watchers and waiters it
     /// moves.
-    pub(in crate::engine) fn keep_whole(&mut self, ids: &[CollectionId]) {
+    ///
+    /// # Errors
+    /// When more than [`KEPT_BYTES_MAX`] is kept already.
+    pub(in crate::engine) fn keep_whole(&mut self, ids: &[CollectionId]) -> Result<(), CollectionError> {
+        let kept_bytes = self.last_whole().map_or(0, |whole| whole.all_bytes);
+        if kept_bytes > KEPT_BYTES_MAX {
+            return Err(CollectionError::TooMuchKept(kept_bytes));
+        }
         let Some(mut undo) = self.worker.undo.take() else {
-            return;
+            return Ok(());
         };
         // Who watches what has changed so far is known here, and may be elsewhere afterwards.
         let told: Vec<_> = undo
@@ -107,8 +119,10 @@ impl Scope<'_> {
             gone: Vec::new(),
             orphans: Vec::new(),
             bytes,
+            all_bytes: kept_bytes + bytes,
         }));
         self.worker.undo = Some(undo);
+        Ok(())
     }
 
     fn watchers_of(&mut self, id: CollectionId, key: &[u8], cause: Cause) -> Vec<Watcher> {
@@ -128,6 +142,7 @@ impl Scope<'_> {
         // The one that was in its place stays as well, and that had shards.
         let bytes = size_of::<Collection>() + made.shard_count() * size_of::<Shard>();
         whole.bytes += bytes;
+        whole.all_bytes += bytes;
         self.engine.meter().add(self.worker.cell, bytes as i64);
     }
 
