@@ -85,21 +85,20 @@ pub fn run(options: &Options) -> Result<String> {
     for test in TESTS {
         for (pipeline, requests) in REQUESTS {
             let samples = measure(options, test, pipeline, options.scaled(requests))?;
-            let of_each = |figure: fn(&Sample) -> f64| {
-                let medians = samples
+            let medians = |figure: fn(&Sample) -> f64| {
+                samples
                     .each_ref()
-                    .map(|side| median(&side.iter().map(figure).collect::<Vec<_>>()));
-                (medians, medians[1] / medians[0])
+                    .map(|side| median(&side.iter().map(figure).collect::<Vec<_>>()))
             };
-            let (per_second, speed) = of_each(|sample| sample.per_second);
-            let (cpu, _) = of_each(|sample| sample.cpu_micros);
+            let per_second = medians(|sample| sample.per_second);
+            let cpu = medians(|sample| sample.cpu_micros);
             let mut row = vec![test.name.to_owned(), pipeline.to_string()];
             row.extend(per_second.map(thousands));
             row.push(table::ratio(&per_second));
             row.extend(cpu.map(|micros| format!("{micros:.2}")));
             row.push(table::ratio(&cpu));
             rows.push(row);
-            ratios.push((pipeline, speed));
+            ratios.push((pipeline, per_second[1] / per_second[0]));
         }
     }
     let (speeds, costs) = (options.titles("req/s"), options.titles("CPU µs/req"));

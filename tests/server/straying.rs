@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::server::{copy_all, free_port};
-use crate::support::{Conn, Server};
+use crate::support::{Conn, Server, Value};
 
 /// So soon writes are accepted again.
 const HEALED_MAX: Duration = Duration::from_secs(3);
@@ -29,14 +29,14 @@ fn segment(data: &Path) -> PathBuf {
     newest.expect("a segment")
 }
 
-/// Whether a write is refused now. One that was under way when the log failed is answered when that goes on: each
-/// is another client's, and none is waited for long.
-fn is_refused(server: &Server) -> bool {
+/// The answer to a write now, if it comes soon: one that was under way when the log failed is answered when that goes on.
+/// Each is another client's.
+fn probe(server: &Server) -> Option<Value> {
     let mut conn = server.connect();
     conn.send(&["SET", "probe", "v"]).expect("send");
     let soon = Some(Duration::from_millis(200));
     conn.stream().set_read_timeout(soon).expect("a timeout");
-    conn.recv().is_ok_and(|reply| reply.value.is_error())
+    conn.recv().ok().map(|reply| reply.value)
 }
 
 fn cut(path: &Path, bytes: u64) {
@@ -206,15 +206,15 @@ fn a_data_directory_that_is_moved_away_and_back_goes_on() {
     let away = data.with_extension("away");
     fs::rename(&data, &away).expect("rename");
     let since = Instant::now();
-    while !is_refused(&server) {
+    while !probe(&server).is_some_and(|answer| answer.is_error()) {
         assert!(since.elapsed() < HEALED_MAX, "it is not noticed");
         std::thread::sleep(Duration::from_millis(10));
     }
     std::thread::sleep(Duration::from_millis(1200));
-    assert!(is_refused(&server));
+    assert!(probe(&server).is_some_and(|answer| answer.is_error()));
     fs::rename(&away, &data).expect("rename");
     let since = Instant::now();
-    while is_refused(&server) {
+    while probe(&server).is_none_or(|answer| answer.is_error()) {
         assert!(since.elapsed() < HEALED_MAX, "it does not go on");
         std::thread::sleep(Duration::from_millis(10));
     }

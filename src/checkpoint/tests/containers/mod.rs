@@ -313,8 +313,10 @@ impl Run {
     fn rename_once(&mut self) {
         self.checkpoint();
         let (from, (_, to)) = (self.container(), self.container());
-        let bytes = self.model.get(&from).map_or(0, Value::bytes);
-        if from.1 == to || bytes == 0 {
+        let Some(bytes) = self.model.get(&from).map(Value::bytes) else {
+            return;
+        };
+        if from.1 == to {
             return;
         }
         self.record(vec![Op::Rename(from, to)]);
