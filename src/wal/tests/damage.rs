@@ -71,6 +71,13 @@ fn frames(disk: &FaultDisk) -> Vec<(u64, Option<Lsn>)> {
     frames
 }
 
+/// Waits for the writer to come that far.
+fn await_written(wal: &Wal, number: u64) {
+    while wal.written_lsn() < Lsn::new(number) {
+        std::thread::yield_now();
+    }
+}
+
 /// 20 records, written and not synced.
 fn unmarked() -> FaultDisk {
     let disk = FaultDisk::new(1);
@@ -80,9 +87,7 @@ fn unmarked() -> FaultDisk {
         append(&mut log);
     }
     log.submit();
-    while wal.written_lsn() < Lsn::new(20) {
-        std::thread::yield_now();
-    }
+    await_written(&wal, 20);
     disk.kill()
 }
 
@@ -116,6 +121,7 @@ fn any_hole_behind_the_last_mark_is_the_tail_and_before_it_damage() {
             wal.sync_blocking(Lsn::new(20)).unwrap();
         }
     }
+    await_written(&wal, 40);
     let disk = disk.kill();
     let path = segment_path(Lsn::FIRST);
     let bytes = disk.read(&path).unwrap();
