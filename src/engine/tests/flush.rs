@@ -268,3 +268,37 @@ fn all_are_one_record_and_what_is_taken_back_is_in_none() {
     let expected: Vec<_> = ids.into_iter().map(|id| (flushed, id)).collect();
     assert_eq!(flushes_in(&disk), expected);
 }
+
+/// What an attempt changed is told when it stays, whatever became of another one within it, which knew who watches that.
+#[test]
+fn who_watches_is_told_although_an_inner_attempt_was_taken_back() {
+    let mut harness = harness(Wal::disabled(Lsn::FIRST));
+    let [changed, flushed, kept] =
+        [(1, b"k"), (2, b"k"), (3, b"k")].map(|(number, key)| watch(&mut harness, number, key));
+    let engine = Arc::clone(&harness.engine);
+    let put = |scope: &mut Scope<'_>, number, value: &[u8]| {
+        let mut txn = ExclusiveTxn::new(scope, DatabaseId::DEFAULT);
+        let slot = txn.slot(database(number)).unwrap();
+        txn.keys(&slot.collection).put_str(b"k", StrRef::Inline(value), None);
+    };
+    harness.worker.with_exclusive(&engine, |kit, pass| {
+        let mut scope = Scope::exclusive(&engine, kit, pass);
+        let stayed = scope.attempt(|scope| {
+            put(scope, 1, b"changed");
+            let failed = scope.attempt(|scope| {
+                put(scope, 3, b"changed");
+                ExclusiveTxn::new(scope, DatabaseId::DEFAULT).flush_all().unwrap();
+                Err::<(), ()>(())
+            });
+            assert!(failed.is_err());
+            scope.attempt(|scope| {
+                let mut txn = ExclusiveTxn::new(scope, DatabaseId::DEFAULT);
+                let id = txn.slot(database(2)).unwrap().collection.id();
+                txn.flush(id).unwrap();
+                Ok::<(), ()>(())
+            })
+        });
+        assert!(stayed.is_ok());
+    });
+    assert!(changed.is_raised() && flushed.is_raised() && !kept.is_raised());
+}

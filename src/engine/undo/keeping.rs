@@ -94,6 +94,7 @@ impl KeyStep {
 pub struct Level {
     steps: usize,
     tellings: usize,
+    resolved: usize,
     pub log_mark: LogMark,
     pub was_in_transaction: bool,
 }
@@ -103,6 +104,7 @@ impl Level {
         Self {
             steps: 0,
             tellings: 0,
+            resolved: 0,
             log_mark,
             was_in_transaction,
         }
@@ -120,12 +122,8 @@ struct Seen {
 
 /// What is to be told.
 pub enum Telling {
-    /// What has happened to a key; whether who watches it is told otherwise.
-    Of {
-        place: Place,
-        what: What,
-        is_resolved: bool,
-    },
+    /// What has happened to a key.
+    Of(Place, What),
     /// All that clients cache is stale.
     AllStale,
     /// These have watched what has changed.
@@ -140,7 +138,7 @@ pub struct Undo {
     levels: Vec<Level>,
     steps: Vec<Step>,
     tellings: Vec<Telling>,
-    /// Of so many of them it is known who is to be told.
+    /// Who watches what so many of them are about is known, and told by one of them.
     resolved: usize,
     seen: Vec<Seen>,
     /// Where each is, by the bytes of its place, once there are more than [`FEW`].
@@ -155,6 +153,7 @@ impl Undo {
     pub fn begin(&mut self, mut level: Level) {
         level.steps = self.steps.len();
         level.tellings = self.tellings.len();
+        level.resolved = self.resolved;
         self.levels.push(level);
         self.forget_seen();
     }
@@ -173,14 +172,15 @@ impl Undo {
     pub fn pop_behind(&mut self, level: Option<&Level>) -> Option<Step> {
         let (steps, tellings) = level.map_or((0, 0), |level| (level.steps, level.tellings));
         self.tellings.truncate(tellings);
-        self.resolved = self.resolved.min(tellings);
+        self.resolved = level.map_or(0, |level| level.resolved);
         (self.steps.len() > steps).then(|| self.steps.pop()).flatten()
     }
 
-    /// What is to be told, which is taken out.
-    pub fn take_tellings(&mut self) -> impl Iterator<Item = Telling> {
-        self.resolved = 0;
-        self.tellings.drain(..)
+    /// What is to be told, which is taken out; with each whether another one tells those who watch what it is about.
+    pub fn take_tellings(&mut self) -> impl Iterator<Item = (Telling, bool)> {
+        let resolved = std::mem::take(&mut self.resolved);
+        let numbered = self.tellings.drain(..).enumerate();
+        numbered.map(move |(at, telling)| (telling, at < resolved))
     }
 
     /// The steps, which are taken out.
@@ -241,22 +241,13 @@ impl Undo {
             .iter()
             .skip(self.resolved)
             .filter_map(|telling| match telling {
-                Telling::Of {
-                    place,
-                    what,
-                    is_resolved: false,
-                } => Some((place.collection(), place.key(), what.cause()?)),
+                Telling::Of(place, what) => Some((place.collection(), place.key(), what.cause()?)),
                 _ => None,
             })
     }
 
     /// These watch them.
     pub fn resolve(&mut self, watchers: Vec<Watcher>) {
-        for telling in self.tellings.iter_mut().skip(self.resolved) {
-            if let Telling::Of { is_resolved, .. } = telling {
-                *is_resolved = true;
-            }
-        }
         if !watchers.is_empty() {
             self.tellings.push(Telling::Raised(watchers));
         }
@@ -274,11 +265,7 @@ impl Undo {
             && seen.last != Some(what)
         {
             seen.last = Some(what);
-            self.tellings.push(Telling::Of {
-                place: seen.place.clone(),
-                what,
-                is_resolved: false,
-            });
+            self.tellings.push(Telling::Of(seen.place.clone(), what));
         }
     }
 

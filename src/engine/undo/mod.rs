@@ -89,7 +89,9 @@ impl Scope<'_> {
     }
 
     fn settle(&mut self, mut undo: Box<Undo>) {
-        undo.take_tellings().for_each(|telling| self.tell_held(telling));
+        for (telling, is_resolved) in undo.take_tellings() {
+            self.tell_held(telling, is_resolved);
+        }
         self.engine.evict_tracked(self.worker);
         for step in undo.take_steps() {
             match step {
@@ -146,21 +148,17 @@ impl Scope<'_> {
         undo.map(|undo| undo.note(collection.id(), key, what)).is_some()
     }
 
-    /// Tells something that was held back.
-    fn tell_held(&mut self, telling: Telling) {
+    /// Tells something that was held back; `is_resolved`: but those who watch it.
+    fn tell_held(&mut self, telling: Telling, is_resolved: bool) {
         match telling {
-            Telling::Of {
-                place,
-                what,
-                is_resolved,
-            } => self.tell_of(place.collection(), place.key(), what, is_resolved),
+            Telling::Of(place, what) => self.tell_of((place.collection(), place.key()), what, is_resolved),
             Telling::AllStale => self.tell_all_stale(),
             Telling::Raised(watchers) => watchers.iter().for_each(Watcher::raise),
             Telling::Awake(id, key) => self.worker.ready.note(id, &key),
         }
     }
 
-    fn tell_of(&mut self, id: CollectionId, key: &[u8], what: What, is_resolved: bool) {
+    fn tell_of(&mut self, (id, key): (CollectionId, &[u8]), what: What, is_resolved: bool) {
         let Some(collection) = self.collection_of(id) else {
             return;
         };
