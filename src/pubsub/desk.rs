@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::exchange::{Addressee, Addressees, Delivery, Tray, WorkerNo};
+use super::exchange::{Addressee, Addressees, Delivery, News, Tray, WorkerNo};
 use super::outlet::Outlet;
 use super::topic::TopicId;
 
@@ -45,8 +45,13 @@ struct Ended {
 }
 
 impl Ended {
-    fn gets(&self, topic: TopicId, stamp: Option<u64>) -> bool {
-        self.topic == topic && stamp.is_some_and(|stamp| stamp > self.since && stamp <= self.until)
+    /// Whether a delivery that is for a topic is for it, too. That messages have been lost is: some may have been.
+    fn gets(&self, topic: TopicId, delivery: &Delivery) -> bool {
+        let is_before = |stamp: u64| stamp <= self.until || matches!(delivery.news, News::Lost);
+        self.topic == topic
+            && delivery
+                .stamp
+                .is_some_and(|stamp| stamp > self.since && is_before(stamp))
     }
 }
 
@@ -118,7 +123,7 @@ impl Desk {
         let mut ended = self.ended.borrow_mut();
         ended
             .iter()
-            .filter(|ended| ended.gets(topic, delivery.stamp))
+            .filter(|ended| ended.gets(topic, delivery))
             .for_each(|ended| visit(ended.number, None));
         if self.delivered.get() == self.outlet.published() {
             ended.clear();
@@ -129,7 +134,8 @@ impl Desk {
     pub fn drop_delivery(&self, delivery: &Delivery) {
         self.tray.note_delivered(delivery);
         if let Some(stamp) = delivery.stamp.filter(|_| !delivery.is_of_lines()) {
-            self.delivered.set(stamp);
+            // Word of what was lost comes behind what has been published since.
+            self.delivered.set(self.delivered.get().max(stamp));
         }
     }
 

@@ -3,9 +3,12 @@
 //! **Invariants**
 //! - All trays have one lock: a message comes into those of all workers at once, so that all see one order.
 //! - A worker whose tray was empty is woken; it takes all that is in it.
+//! - Messages take no more than [`TRAY_BYTES_MAX`] of a tray, about: beyond that those of the topics of which most wait are
+//!   dropped, and who has subscribed to these is closed. A transaction may publish much while its worker delivers nothing.
 //! - MONITOR's lines take no more than [`LINE_BYTES_MAX`] of a tray, and hold nobody back: what is too much is dropped, and
 //!   the worker told.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -18,7 +21,9 @@ use crate::engine::dependencies::Dependencies;
 use crate::shared::{Shared, heap_bytes};
 
 /// So many bytes of MONITOR's lines may wait for a worker.
-const LINE_BYTES_MAX: u64 = 32 << 20;
+pub(super) const LINE_BYTES_MAX: u64 = 32 << 20;
+/// So many bytes of messages.
+const TRAY_BYTES_MAX: u64 = 128 << 20;
 
 /// Which worker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub enum News {
     Lines(Shared),
     /// What a client that caches is not to believe any more.
     Notice(Notice),
+    /// Messages have been dropped: they were too much.
+    Lost,
 }
 
 /// Whom a worker is to hand something.
@@ -89,7 +96,7 @@ impl Delivery {
     fn bytes(&self) -> u64 {
         let shared = match &self.news {
             News::Message(shared) | News::Lines(shared) | News::Notice(Notice::Keys(shared)) => heap_bytes(shared),
-            News::Notice(Notice::All | Notice::IsBroken(_)) => 0,
+            News::Notice(Notice::All | Notice::IsBroken(_)) | News::Lost => 0,
         };
         let listed = match &self.to {
             Addressees::Topic(_) | Addressees::Monitors => 0,
@@ -121,25 +128,48 @@ impl Sign {
             &self.waiting_bytes
         }
     }
+
+    /// There is something in the tray; whether it was empty.
+    fn note_some(&self) -> bool {
+        !self.has_some.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// What is in a tray.
+struct Content {
+    deliveries: Vec<Delivery>,
+    /// If more waits than that, some is dropped.
+    bytes_max: u64,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self {
+            deliveries: Vec::new(),
+            bytes_max: TRAY_BYTES_MAX,
+        }
+    }
 }
 
 /// The trays, locked.
 pub(super) struct Trays<'a> {
-    trays: MutexGuard<'a, Vec<Vec<Delivery>>>,
+    trays: MutexGuard<'a, Vec<Content>>,
     signs: Arc<[Arc<Sign>]>,
+    /// Is let go once they are not locked any more.
+    dropped: Vec<Delivery>,
 }
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Exchange {
-    trays: Arc<Mutex<Vec<Vec<Delivery>>>>,
+    trays: Arc<Mutex<Vec<Content>>>,
     signs: parking_lot::RwLock<Arc<[Arc<Sign>]>>,
 }
 
 /// A worker's own tray.
 pub(super) struct Tray {
     pub worker: WorkerNo,
-    trays: Arc<Mutex<Vec<Vec<Delivery>>>>,
+    trays: Arc<Mutex<Vec<Content>>>,
     sign: Arc<Sign>,
 }
 
@@ -149,7 +179,7 @@ impl Exchange {
         let mut signs = self.signs.write();
         let mut trays = self.trays.lock();
         let worker = WorkerNo(u16::try_from(trays.len()).unwrap_or(u16::MAX));
-        trays.push(Vec::new());
+        trays.push(Content::default());
         let sign = Arc::new(Sign::default());
         *signs = signs.iter().cloned().chain([Arc::clone(&sign)]).collect();
         Tray {
@@ -165,6 +195,7 @@ impl Exchange {
         Trays {
             trays: self.trays.lock(),
             signs,
+            dropped: Vec::new(),
         }
     }
 
@@ -196,9 +227,68 @@ impl Trays<'_> {
             sign.has_lost_lines.store(true, Ordering::Relaxed);
         } else {
             waiting.fetch_add(delivery.bytes(), Ordering::Relaxed);
-            tray.push(delivery);
+            tray.deliveries.push(delivery);
+            if sign.waiting_bytes.load(Ordering::Relaxed) > tray.bytes_max {
+                tray.relieve(sign, &mut self.dropped);
+            }
         }
-        !sign.has_some.swap(true, Ordering::AcqRel)
+        sign.note_some()
+    }
+
+    /// Has a worker know that it is not shown some lines; whether its tray was empty.
+    pub fn lose_lines(&mut self, worker: WorkerNo) -> bool {
+        let Some(sign) = self.signs.get(usize::from(worker.0)) else {
+            return false;
+        };
+        sign.has_lost_lines.store(true, Ordering::Relaxed);
+        sign.note_some()
+    }
+}
+
+impl Content {
+    /// Moves the messages of the topics of which most wait to `dropped`, until half of what may wait is left.
+    #[cold]
+    fn relieve(&mut self, sign: &Sign, dropped: &mut Vec<Delivery>) {
+        let mut by_topic: HashMap<TopicId, u64> = HashMap::new();
+        for delivery in &self.deliveries {
+            if let Addressees::Topic(topic) = delivery.to {
+                *by_topic.entry(topic).or_default() += delivery.bytes();
+            }
+        }
+        let mut largest: Vec<(TopicId, u64)> = by_topic.into_iter().collect();
+        largest.sort_unstable_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        let mut left = sign.waiting_bytes.load(Ordering::Relaxed);
+        let mut lost: HashMap<TopicId, Option<u64>> = HashMap::new();
+        for (topic, bytes) in largest {
+            if left <= TRAY_BYTES_MAX / 2 {
+                break;
+            }
+            lost.insert(topic, None);
+            left = left.saturating_sub(bytes);
+        }
+        let is_lost = |delivery: &mut Delivery| match delivery.to {
+            Addressees::Topic(topic) => lost.get_mut(&topic).is_some_and(|stamp| {
+                *stamp = delivery.stamp.or(*stamp);
+                true
+            }),
+            _ => false,
+        };
+        let before = dropped.len();
+        dropped.extend(self.deliveries.extract_if(.., is_lost));
+        let bytes: u64 = dropped.iter().skip(before).map(Delivery::bytes).sum();
+        sign.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        for (topic, stamp) in lost {
+            let delivery = Delivery {
+                to: Addressees::Topic(topic),
+                news: News::Lost,
+                depends_on: Dependencies::default(),
+                stamp,
+            };
+            sign.waiting_bytes.fetch_add(delivery.bytes(), Ordering::Relaxed);
+            self.deliveries.push(delivery);
+        }
+        // What cannot be dropped is not looked through for each that comes.
+        self.bytes_max = TRAY_BYTES_MAX.max(sign.waiting_bytes.load(Ordering::Relaxed) + TRAY_BYTES_MAX / 2);
     }
 }
 
@@ -219,7 +309,8 @@ impl Tray {
     pub fn take(&self, deliveries: &mut Vec<Delivery>) {
         let mut trays = self.trays.lock();
         if let Some(tray) = trays.get_mut(usize::from(self.worker.0)) {
-            std::mem::swap(tray, deliveries);
+            std::mem::swap(&mut tray.deliveries, deliveries);
+            tray.bytes_max = TRAY_BYTES_MAX;
         }
         self.sign.has_some.store(false, Ordering::Release);
     }

@@ -1,7 +1,16 @@
 //! What a thread publishes while it may take all of that back: kept in order, and passed on or forgotten at the end.
 //!
-//! **Invariant:** what is passed on comes as if it had been published one after another just then; what was kept for
-//! nobody, since nobody had subscribed, is not.
+//! **Invariants**
+//! - What is passed on comes as if it had been published one after another just then; what was kept for nobody, since
+//!   nobody had subscribed, is not.
+//! - It is counted: whoever goes on once [`HELD_BYTES_MAX`] are kept is refused. Of MONITOR's lines, which hold nobody
+//!   back, no more are kept than of those that wait for a worker.
+
+use super::exchange::LINE_BYTES_MAX;
+
+/// A script, or a transaction that may be taken back, that has published so much may do nothing more that tells anybody
+/// of anything.
+pub(super) const HELD_BYTES_MAX: usize = 64 << 20;
 
 /// Something that has not been passed on.
 pub(super) enum Kept {
@@ -12,7 +21,15 @@ pub(super) enum Kept {
         payload: Box<[u8]>,
     },
     /// A line of MONITOR.
-    Line(Vec<u8>),
+    Line(Box<[u8]>),
+}
+
+/// What is passed on in the end.
+#[derive(Default)]
+pub(super) struct Released {
+    pub kept: Vec<Kept>,
+    /// Some lines of MONITOR were too much.
+    pub has_lost_lines: bool,
 }
 
 /// What an outlet keeps.
@@ -21,6 +38,20 @@ pub(super) struct Holding {
     /// How much there was where each began that has not ended.
     begins: Vec<usize>,
     kept: Vec<Kept>,
+    message_bytes: usize,
+    line_bytes: usize,
+    has_lost_lines: bool,
+}
+
+impl Kept {
+    /// What it takes.
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Message { channel, payload, .. } => channel.len() + payload.len(),
+                Self::Line(line) => line.len(),
+            }
+    }
 }
 
 impl Holding {
@@ -28,19 +59,48 @@ impl Holding {
         self.begins.push(self.kept.len());
     }
 
-    pub fn add(&mut self, kept: Kept) {
+    /// Keeps something; how much the messages take now.
+    pub fn add(&mut self, kept: Kept) -> usize {
+        let bytes = kept.bytes();
+        match &kept {
+            Kept::Message { .. } => self.message_bytes += bytes,
+            Kept::Line(_) if self.line_bytes as u64 > LINE_BYTES_MAX => {
+                self.has_lost_lines = true;
+                return self.message_bytes;
+            }
+            Kept::Line(_) => self.line_bytes += bytes,
+        }
         self.kept.push(kept);
+        self.message_bytes
     }
 
     /// Ends the last one begun; what is to be passed on, if it was the only one.
-    pub fn end(&mut self) -> Option<Vec<Kept>> {
+    pub fn end(&mut self) -> Option<Released> {
         self.begins.pop();
-        self.begins.is_empty().then(|| std::mem::take(&mut self.kept))
+        if !self.begins.is_empty() {
+            return None;
+        }
+        let ended = std::mem::take(self);
+        Some(Released {
+            kept: ended.kept,
+            has_lost_lines: ended.has_lost_lines,
+        })
     }
 
-    /// Ends the last one begun and forgets what has been kept since; whether it was the only one.
-    pub fn forget(&mut self) -> bool {
-        self.kept.truncate(self.begins.pop().unwrap_or(0));
-        self.begins.is_empty()
+    /// Ends the last one begun and forgets what has been kept since; how much the messages take that are left, if it was
+    /// not the only one.
+    pub fn forget(&mut self) -> Option<usize> {
+        let begin = self.begins.pop().unwrap_or(0);
+        for kept in self.kept.drain(begin..) {
+            match &kept {
+                Kept::Message { .. } => self.message_bytes -= kept.bytes(),
+                Kept::Line(_) => self.line_bytes -= kept.bytes(),
+            }
+        }
+        if self.begins.is_empty() {
+            *self = Self::default();
+            return None;
+        }
+        Some(self.message_bytes)
     }
 }

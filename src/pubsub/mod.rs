@@ -164,7 +164,11 @@ impl PubSub {
 
     /// Passes on what `outlet` has kept, unless it goes on keeping.
     pub(super) fn release(&self, outlet: &Outlet, depends_on: Dependencies) {
-        for kept in outlet.end_hold() {
+        let released = outlet.end_hold();
+        if released.has_lost_lines {
+            self.lose_lines(outlet);
+        }
+        for kept in released.kept {
             match kept {
                 Kept::Message {
                     channel,
@@ -365,6 +369,87 @@ mod tests {
         assert_eq!(office.clients[0].1.len(), 2, "what came before the end");
         assert_eq!(counts(&pubsub), (0, 0, 0));
         assert_eq!(publish(&pubsub, &office.desk, "c*", "1"), 0);
+    }
+
+    /// What each client has been told, and which are closed.
+    fn lost(office: &mut Office) -> Vec<usize> {
+        let (mut deliveries, mut lost) = (Vec::new(), Vec::new());
+        office.desk.take(&mut deliveries);
+        for delivery in deliveries {
+            let is_lost = matches!(delivery.news, News::Lost);
+            office.desk.visit_addressees(&delivery, |number, _| match is_lost {
+                true => lost.push(number),
+                false => office.clients[number].1.push(String::new()),
+            });
+        }
+        lost
+    }
+
+    #[test]
+    fn a_worker_without_time_keeps_some_messages_and_those_of_others() {
+        let pubsub = PubSub::default();
+        // The worker publishes itself, and another one does.
+        for publisher in [0, 1] {
+            let mut offices = [Office::new(&pubsub, 4), Office::new(&pubsub, 0)];
+            for (client, topic) in [(0, "much"), (1, "little"), (3, "much")] {
+                pubsub.subscribe(&mut offices[0].clients[client].0, TopicKind::Channel, topic.as_bytes());
+            }
+            let from = Rc::clone(&offices[publisher].desk);
+            let payload = "x".repeat(1 << 20);
+            publish(&pubsub, &from, "little", "1");
+            for n in 0..400 {
+                assert!(publish(&pubsub, &from, "much", &payload) > 0);
+                assert!(pubsub.waiting_bytes() < 130 << 20, "{n}");
+                if n == 0 {
+                    pubsub.unsubscribe(&mut offices[0].clients[3].0, TopicKind::Channel, b"much");
+                }
+            }
+            publish(&pubsub, &from, "little", "2");
+            let mut lost = lost(&mut offices[0]);
+            lost.sort_unstable();
+            lost.dedup();
+            // Who is not subscribed any more had a message on the way if its own worker had published it.
+            let expected: &[usize] = if publisher == 0 { &[0, 3] } else { &[0] };
+            assert_eq!(lost, expected);
+            assert_eq!(offices[0].clients[1].1.len(), 2);
+            assert_eq!(pubsub.waiting_bytes(), 0);
+            // There is room again, and nobody is lost for nothing.
+            publish(&pubsub, &from, "much", &payload);
+            let told = offices[0].clients[0].1.len();
+            assert!(super::tests::lost(&mut offices[0]).is_empty());
+            assert_eq!(offices[0].clients[0].1.len(), told + 1);
+            let desk = Rc::clone(&offices[0].desk);
+            offices[0].clients.iter_mut().for_each(|(subscriber, _)| {
+                for topic in [&b"much"[..], b"little"] {
+                    pubsub.unsubscribe(subscriber, TopicKind::Channel, topic);
+                }
+            });
+            assert!(!desk.has_ended());
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_counted() {
+        let pubsub = PubSub::default();
+        let mut office = Office::new(&pubsub, 1);
+        pubsub.subscribe(&mut office.clients[0].0, TopicKind::Channel, b"c");
+        let outlet = Arc::clone(office.desk.outlet());
+        let payload = "x".repeat(1 << 20);
+        let publish = |times: usize| (0..times).all(|_| publish(&pubsub, &office.desk, "c", &payload) == 1);
+        outlet.hold();
+        assert!(publish(40));
+        outlet.hold();
+        assert!(!outlet.holds_too_much());
+        assert!(publish(40));
+        assert!(outlet.holds_too_much());
+        outlet.forget();
+        assert!(!outlet.holds_too_much() && outlet.is_holding());
+        assert!(publish(40));
+        assert!(outlet.holds_too_much());
+        pubsub.release(&outlet, Dependencies::default());
+        assert!(!outlet.holds_too_much() && !outlet.is_holding());
+        office.deliver();
+        assert_eq!(office.clients[0].1.len(), 80);
     }
 
     #[test]

@@ -74,9 +74,20 @@ impl PubSub {
         if outlet.is_holding() {
             let mut line = Vec::new();
             write(&mut line);
-            outlet.keep(Kept::Line(line));
+            outlet.keep(Kept::Line(line.into()));
         } else if outlet.add_line(write) >= BATCH_BYTES {
             self.hand_over_lines(outlet);
+        }
+    }
+
+    /// Lines of what this worker has run could not be kept.
+    pub(super) fn lose_lines(&self, outlet: &Outlet) {
+        let workers = self.monitors.workers.lock();
+        let mut trays = self.exchange.lock();
+        for (worker, _) in workers.iter() {
+            if trays.lose_lines(*worker) {
+                outlet.wakes_later(*worker);
+            }
         }
     }
 
@@ -168,5 +179,25 @@ mod tests {
         // There is room again.
         add(&pubsub, &desks[1], &line);
         assert_eq!((shown(&desks[0]).len(), lost()), (1, vec![]));
+    }
+
+    #[test]
+    fn lines_that_are_held_are_kept_up_to_a_limit() {
+        let pubsub = PubSub::default();
+        let desk = pubsub.open_desk();
+        let mut client = Subscriber::new(Rc::clone(&desk), 3);
+        pubsub.start_monitor(&mut client);
+        let line = "x".repeat(BATCH_BYTES);
+        desk.outlet().hold();
+        for _ in 0..3_000 {
+            add(&pubsub, &desk, &line);
+        }
+        pubsub.release(desk.outlet(), crate::engine::dependencies::Dependencies::default());
+        assert!(desk.has_some());
+        let mut lost = Vec::new();
+        desk.visit_who_lost_lines(|number| lost.push(number));
+        let bytes: usize = shown(&desk).iter().map(|(_, text)| text.len()).sum();
+        assert_eq!(lost, [3]);
+        assert!((32 << 20..34 << 20).contains(&bytes), "{bytes}");
     }
 }

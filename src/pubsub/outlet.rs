@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::exchange::WorkerNo;
-use super::holding::{Holding, Kept};
+use super::holding::{HELD_BYTES_MAX, Holding, Kept, Released};
 use crate::shared::Shared;
 
 /// Lines that are handed over keep no more room than this beside what they take.
@@ -34,6 +34,8 @@ pub struct Outlet {
     has_wakes: AtomicBool,
     /// What is published, and shown, is kept.
     is_holding: AtomicBool,
+    /// So much that no more is to come.
+    holds_too_much: AtomicBool,
     holding: Mutex<Holding>,
 }
 
@@ -129,21 +131,36 @@ impl Outlet {
         self.is_holding.store(true, Ordering::Relaxed);
     }
 
+    /// Whether so much is kept that whoever publishes is to be refused.
+    #[inline]
+    pub fn holds_too_much(&self) -> bool {
+        self.holds_too_much.load(Ordering::Relaxed)
+    }
+
     pub(super) fn keep(&self, kept: Kept) {
-        self.holding.lock().add(kept);
+        let held_bytes = self.holding.lock().add(kept);
+        self.note_held(held_bytes);
     }
 
     /// What is to be passed on now.
-    pub(super) fn end_hold(&self) -> Vec<Kept> {
-        let kept = self.holding.lock().end();
-        self.is_holding.store(kept.is_none(), Ordering::Relaxed);
-        kept.unwrap_or_default()
+    pub(super) fn end_hold(&self) -> Released {
+        let released = self.holding.lock().end();
+        if released.is_some() {
+            self.is_holding.store(false, Ordering::Relaxed);
+            self.note_held(0);
+        }
+        released.unwrap_or_default()
     }
 
     /// Forgets what was kept since it was last held.
     pub(super) fn forget(&self) {
-        let is_over = self.holding.lock().forget();
-        self.is_holding.store(!is_over, Ordering::Relaxed);
+        let left_bytes = self.holding.lock().forget();
+        self.is_holding.store(left_bytes.is_some(), Ordering::Relaxed);
+        self.note_held(left_bytes.unwrap_or(0));
+    }
+
+    fn note_held(&self, bytes: usize) {
+        self.holds_too_much.store(bytes > HELD_BYTES_MAX, Ordering::Relaxed);
     }
 
     pub(super) fn take_wakes(&self, wake: impl FnMut(WorkerNo)) {

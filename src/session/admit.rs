@@ -9,7 +9,13 @@ use crate::commands::misconf;
 use crate::commands::rights::{self, Moment, NO_AUTH};
 use crate::commands::spec::{Command, Table, flag};
 use crate::engine::worker::Kit;
+use crate::pubsub::Outlet;
 use crate::state::{Purpose, Server};
+
+/// What tells others of something waits for the end of a script or a transaction that may be taken back.
+const HOLDS_TOO_MUCH: CmdError = CmdError::text(
+    "ERR More than 64mb of messages and keyspace events wait for the end of this script or transaction: it cannot go on",
+);
 
 /// Why a request cannot run, and the command that it asked for, if there is such a one.
 pub type Refusal = (Option<Command>, CmdError);
@@ -117,6 +123,15 @@ fn check_room(server: &Server, call: &Call<'_>, queued: &AtomicU64) -> Result<()
     } else {
         Err(misconf::no_room_for(server, bytes))
     }
+}
+
+/// Whether a script, or a transaction that may be taken back, may go on: any command may tell somebody of something.
+#[inline]
+pub(super) fn check_held(outlet: &Outlet) -> Result<(), CmdError> {
+    if outlet.holds_too_much() {
+        return Err(HOLDS_TOO_MUCH);
+    }
+    Ok(())
 }
 
 /// Whether what is written now would be kept.

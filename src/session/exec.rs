@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::account;
+use super::admit;
 use super::alone::Alone;
 use super::beside::resolve;
 use super::call::{Call, Keys, OwnedCall, Queue};
@@ -228,7 +229,9 @@ fn run<P: Series>(
     reply: &mut Reply,
 ) -> (Replied, Result<Flow<Waiting>, CmdError>) {
     let mark = reply.mark();
-    let mut outcome = check_again(cx, place.client(), call).and_then(|()| execute(place, call, reply));
+    let mut outcome = check_again(cx, place.client(), call)
+        .and_then(|()| admit::check_held(cx.desk.outlet()))
+        .and_then(|()| execute(place, call, reply));
     if let Err(error) = &outcome {
         let text = error.bytes();
         reply.truncate(mark);

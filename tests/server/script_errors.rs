@@ -301,3 +301,28 @@ fn the_log_has_nothing_of_it() {
         assert_eq!(say(&mut conn, "CHECKPOINT").text(), "OK");
     }
 }
+
+/// It is kept until then, and that has a limit.
+#[test]
+fn what_a_script_publishes_may_not_be_too_much() {
+    let server = in_memory();
+    let (mut conn, mut subscriber) = (server.connect(), server.connect());
+    subscriber.call(&["SUBSCRIBE", "c"]);
+    let payload = "x".repeat(1 << 20);
+    let publishes = flagged("for _ = 1, 1000 do redis.call('publish', 'c', ARGV[1]) end");
+    let refused = conn.call(&["EVAL", &publishes, "0", &payload]);
+    assert!(
+        refused.text().starts_with("ERR More than 64mb of messages"),
+        "{refused}"
+    );
+    for _ in 0..3 {
+        assert_eq!(say(&mut conn, "MULTI"), Value::ok());
+        let calls = "for _ = 1, 30 do redis.call('publish', 'c', ARGV[1]) end";
+        (0..3).for_each(|_| drop(conn.call(&["EVAL", calls, "0", &payload])));
+        let refused = say(&mut conn, "EXEC ROLLBACK");
+        assert!(refused.text().contains("More than 64mb of messages"), "{refused}");
+    }
+    assert_eq!(say(&mut conn, "PUBLISH c small"), Value::Int(1));
+    let message = subscriber.recv().expect("a message").value;
+    assert_eq!(message.items()[2], Value::bulk("small"));
+}

@@ -19,6 +19,10 @@ impl Connection {
         if is_another || is_over || matches!(self.state, State::Closing(_)) {
             return false;
         }
+        if matches!(news, News::Lost) {
+            self.close_for("more messages than the worker can keep");
+            return false;
+        }
         let hard_bytes = self.output_bytes_max();
         let is_early = addressee.is_some_and(|addressee| addressee.behind_answer) && self.handle.caching.is_answered();
         let reply = self.session.reply();
@@ -41,10 +45,11 @@ impl Connection {
 
     /// Lines of MONITOR could not be kept until its worker had time for them.
     pub fn close_for_lost_lines(&self) {
-        tracing::warn!(
-            client = self.handle.id,
-            "closing: more lines of MONITOR than the worker can keep"
-        );
+        self.close_for("more lines of MONITOR than the worker can keep");
+    }
+
+    fn close_for(&self, reason: &str) {
+        tracing::warn!(client = self.handle.id, "closing: {reason}");
         self.handle.kill();
     }
 
@@ -65,6 +70,7 @@ fn put(reply: &mut Reply, news: &News, addressee: Option<&Addressee>) {
     match news {
         News::Message(message) => put_message(reply, message),
         News::Lines(lines) => put_lines(reply, lines),
+        News::Lost => {}
         News::Notice(notice) => {
             let listens = addressee.is_some_and(|addressee| addressee.listens);
             put_notice(reply, notice, listens);

@@ -19,6 +19,7 @@ use crate::commands::spec::{Command, KeyUses};
 use crate::resp::{Args, Reply};
 use crate::script::{Host, Stop};
 use crate::session::account;
+use crate::session::admit;
 use crate::session::call::Call;
 use crate::session::cx::WorkerCx;
 use crate::session::executor::execute;
@@ -135,7 +136,9 @@ impl<'p, P: Stage> Running<'p, P> {
             Ok(call) => call,
             Err((command, error)) => return self.fail(command, &in_scripts_words(command, error), true, reply),
         };
-        match self.rights.judge((&cx.server, cx.commands), self.place.client(), &call) {
+        let judged = admit::check_held(cx.desk.outlet())
+            .and_then(|()| self.rights.judge((&cx.server, cx.commands), self.place.client(), &call));
+        match judged {
             Ok(handler) => call.handler = handler,
             Err(error) => return self.fail(Some(call.command), &error, true, reply),
         }
