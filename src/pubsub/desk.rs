@@ -6,13 +6,14 @@
 //!   more when it is delivered: a transaction may publish and then unsubscribe.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::exchange::{Addressee, Addressees, Delivery, News, Tray, WorkerNo};
 use super::outlet::Outlet;
 use super::topic::TopicId;
+use super::tray::DeliveryQueue;
 
 /// See the module.
 pub struct Desk {
@@ -23,7 +24,7 @@ pub struct Desk {
     /// How many of the messages that the worker has published for itself have been delivered.
     delivered: Cell<u64>,
     /// Subscriptions that have ended with messages for them on the way.
-    ended: RefCell<Vec<Ended>>,
+    ended: RefCell<HashMap<TopicId, Ended>>,
     /// The connections that MONITOR shows lines to.
     monitors: RefCell<Vec<Monitor>>,
 }
@@ -35,25 +36,9 @@ struct Monitor {
     since: u64,
 }
 
-/// A subscription that has ended.
-struct Ended {
-    topic: TopicId,
-    number: usize,
-    /// How much the worker had published when it began, and when it ended.
-    since: u64,
-    until: u64,
-}
-
-impl Ended {
-    /// Whether a delivery that is for a topic is for it, too. That messages have been lost is: some may have been.
-    fn gets(&self, topic: TopicId, delivery: &Delivery) -> bool {
-        let is_before = |stamp: u64| stamp <= self.until || matches!(delivery.news, News::Lost);
-        self.topic == topic
-            && delivery
-                .stamp
-                .is_some_and(|stamp| stamp > self.since && is_before(stamp))
-    }
-}
+/// Subscriptions to a topic that have ended: how much the worker had published when each began, and whose it was; and how
+/// much when it ended.
+type Ended = BTreeMap<(u64, usize), u64>;
 
 impl Desk {
     pub(super) fn new(tray: Tray) -> Self {
@@ -89,9 +74,14 @@ impl Desk {
         self.tray.has_some()
     }
 
-    /// Moves what is to be delivered into `deliveries`, which is empty.
-    pub fn take(&self, deliveries: &mut Vec<Delivery>) {
-        self.tray.take(deliveries);
+    /// Takes what was put back, and what has come since; both are empty before.
+    pub fn take(&self, waiting: &mut DeliveryQueue, new: &mut DeliveryQueue) {
+        self.tray.take(waiting, new);
+    }
+
+    /// Puts back what may not be delivered yet; nothing is left of it.
+    pub fn put_back(&self, waiting: &mut DeliveryQueue) {
+        self.tray.put_back(waiting);
     }
 
     /// Visits the connections that a delivery is for, which counts no longer as waiting; one that it is for in particular
@@ -121,10 +111,22 @@ impl Desk {
             }
         }
         let mut ended = self.ended.borrow_mut();
-        ended
-            .iter()
-            .filter(|ended| ended.gets(topic, delivery))
-            .for_each(|ended| visit(ended.number, None));
+        if let (Some(of_topic), Some(stamp)) = (ended.get_mut(&topic), delivery.stamp) {
+            // Some of what was lost may have been for those that had ended before.
+            let is_lost = matches!(delivery.news, News::Lost);
+            let mut over = Vec::new();
+            for (subscription @ (_, number), until) in of_topic.range(..(stamp, 0)) {
+                if *until >= stamp || is_lost {
+                    visit(*number, None);
+                }
+                if *until <= stamp {
+                    over.push(*subscription);
+                }
+            }
+            for subscription in over {
+                of_topic.remove(&subscription);
+            }
+        }
         if self.delivered.get() == self.outlet.published() {
             ended.clear();
         }
@@ -134,8 +136,7 @@ impl Desk {
     pub fn drop_delivery(&self, delivery: &Delivery) {
         self.tray.note_delivered(delivery);
         if let Some(stamp) = delivery.stamp.filter(|_| !delivery.is_of_lines()) {
-            // Word of what was lost comes behind what has been published since.
-            self.delivered.set(self.delivered.get().max(stamp));
+            self.delivered.set(stamp);
         }
     }
 
@@ -166,7 +167,9 @@ impl Desk {
 
     /// Nobody is to get anything under this number any more.
     pub(super) fn forget(&self, number: usize) {
-        self.ended.borrow_mut().retain(|ended| ended.number != number);
+        for ended in self.ended.borrow_mut().values_mut() {
+            ended.retain(|(_, of), _| *of != number);
+        }
     }
 
     pub(super) fn add(&self, topic: TopicId, number: usize) {
@@ -186,12 +189,11 @@ impl Desk {
         if let Some(since) =
             since.filter(|since| *since < self.outlet.published() && self.delivered.get() < self.outlet.published())
         {
-            self.ended.borrow_mut().push(Ended {
-                topic,
-                number,
-                since,
-                until: self.outlet.published(),
-            });
+            let mut ended = self.ended.borrow_mut();
+            ended
+                .entry(topic)
+                .or_default()
+                .insert((since, number), self.outlet.published());
         }
         if connections.is_empty() {
             subscribers.remove(&topic);
@@ -199,5 +201,15 @@ impl Desk {
                 subscribers.shrink_to_fit();
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Desk {
+    /// All that is to be delivered.
+    pub fn take_all(&self) -> Vec<Delivery> {
+        let [mut waiting, mut new] = [DeliveryQueue::default(), DeliveryQueue::default()];
+        self.take(&mut waiting, &mut new);
+        std::iter::from_fn(|| waiting.pop().or_else(|| new.pop())).collect()
     }
 }

@@ -3,12 +3,11 @@
 //! **Invariants**
 //! - All trays have one lock: a message comes into those of all workers at once, so that all see one order.
 //! - A worker whose tray was empty is woken; it takes all that is in it.
-//! - Messages take no more than [`TRAY_BYTES_MAX`] of a tray, about: beyond that those of the topics of which most wait are
-//!   dropped, and who has subscribed to these is closed. A transaction may publish much while its worker delivers nothing.
+//! - Messages that wait have a limit (`tray`). What a worker has taken and may not show yet it puts back, so that all of
+//!   it counts, and what is too much can go.
 //! - MONITOR's lines take no more than [`LINE_BYTES_MAX`] of a tray, and hold nobody back: what is too much is dropped, and
 //!   the worker told.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -17,13 +16,12 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::notice::Notice;
 use super::topic::TopicId;
+use super::tray::{Content, DeliveryQueue, WAKE_BYTES};
 use crate::engine::dependencies::Dependencies;
 use crate::shared::{Shared, heap_bytes};
 
 /// So many bytes of MONITOR's lines may wait for a worker.
 pub(super) const LINE_BYTES_MAX: u64 = 32 << 20;
-/// So many bytes of messages.
-const TRAY_BYTES_MAX: u64 = 128 << 20;
 
 /// Which worker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +91,7 @@ impl Delivery {
         matches!(self.to, Addressees::Monitors)
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         let shared = match &self.news {
             News::Message(shared) | News::Lines(shared) | News::Notice(Notice::Keys(shared)) => heap_bytes(shared),
             News::Notice(Notice::All | Notice::IsBroken(_)) | News::Lost => 0,
@@ -129,25 +127,15 @@ impl Sign {
         }
     }
 
+    fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
     /// There is something in the tray; whether it was empty.
     fn note_some(&self) -> bool {
         !self.has_some.swap(true, Ordering::AcqRel)
-    }
-}
-
-/// What is in a tray.
-struct Content {
-    deliveries: Vec<Delivery>,
-    /// If more waits than that, some is dropped.
-    bytes_max: u64,
-}
-
-impl Default for Content {
-    fn default() -> Self {
-        Self {
-            deliveries: Vec::new(),
-            bytes_max: TRAY_BYTES_MAX,
-        }
     }
 }
 
@@ -156,7 +144,7 @@ pub(super) struct Trays<'a> {
     trays: MutexGuard<'a, Vec<Content>>,
     signs: Arc<[Arc<Sign>]>,
     /// Is let go once they are not locked any more.
-    dropped: Vec<Delivery>,
+    dropped: Vec<News>,
 }
 
 /// See the module.
@@ -201,9 +189,8 @@ impl Exchange {
 
     /// Wakes a worker.
     pub fn wake(&self, worker: WorkerNo) {
-        let signs = self.signs.read();
-        if let Some(waker) = signs.get(usize::from(worker.0)).and_then(|sign| sign.waker.get()) {
-            waker.wake_by_ref();
+        if let Some(sign) = self.signs.read().get(usize::from(worker.0)) {
+            sign.wake();
         }
     }
 
@@ -227,9 +214,14 @@ impl Trays<'_> {
             sign.has_lost_lines.store(true, Ordering::Relaxed);
         } else {
             waiting.fetch_add(delivery.bytes(), Ordering::Relaxed);
-            tray.deliveries.push(delivery);
-            if sign.waiting_bytes.load(Ordering::Relaxed) > tray.bytes_max {
-                tray.relieve(sign, &mut self.dropped);
+            let before = tray.new_bytes();
+            tray.push(delivery);
+            if before < WAKE_BYTES && tray.new_bytes() >= WAKE_BYTES {
+                sign.wake();
+            }
+            if tray.is_too_full() {
+                let bytes = tray.relieve(&mut self.dropped);
+                sign.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             }
         }
         sign.note_some()
@@ -242,53 +234,6 @@ impl Trays<'_> {
         };
         sign.has_lost_lines.store(true, Ordering::Relaxed);
         sign.note_some()
-    }
-}
-
-impl Content {
-    /// Moves the messages of the topics of which most wait to `dropped`, until half of what may wait is left.
-    #[cold]
-    fn relieve(&mut self, sign: &Sign, dropped: &mut Vec<Delivery>) {
-        let mut by_topic: HashMap<TopicId, u64> = HashMap::new();
-        for delivery in &self.deliveries {
-            if let Addressees::Topic(topic) = delivery.to {
-                *by_topic.entry(topic).or_default() += delivery.bytes();
-            }
-        }
-        let mut largest: Vec<(TopicId, u64)> = by_topic.into_iter().collect();
-        largest.sort_unstable_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-        let mut left = sign.waiting_bytes.load(Ordering::Relaxed);
-        let mut lost: HashMap<TopicId, Option<u64>> = HashMap::new();
-        for (topic, bytes) in largest {
-            if left <= TRAY_BYTES_MAX / 2 {
-                break;
-            }
-            lost.insert(topic, None);
-            left = left.saturating_sub(bytes);
-        }
-        let is_lost = |delivery: &mut Delivery| match delivery.to {
-            Addressees::Topic(topic) => lost.get_mut(&topic).is_some_and(|stamp| {
-                *stamp = delivery.stamp.or(*stamp);
-                true
-            }),
-            _ => false,
-        };
-        let before = dropped.len();
-        dropped.extend(self.deliveries.extract_if(.., is_lost));
-        let bytes: u64 = dropped.iter().skip(before).map(Delivery::bytes).sum();
-        sign.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        for (topic, stamp) in lost {
-            let delivery = Delivery {
-                to: Addressees::Topic(topic),
-                news: News::Lost,
-                depends_on: Dependencies::default(),
-                stamp,
-            };
-            sign.waiting_bytes.fetch_add(delivery.bytes(), Ordering::Relaxed);
-            self.deliveries.push(delivery);
-        }
-        // What cannot be dropped is not looked through for each that comes.
-        self.bytes_max = TRAY_BYTES_MAX.max(sign.waiting_bytes.load(Ordering::Relaxed) + TRAY_BYTES_MAX / 2);
     }
 }
 
@@ -305,14 +250,20 @@ impl Tray {
         self.sign.has_some.load(Ordering::Acquire)
     }
 
-    /// Moves all that is in it into `deliveries`, which is empty.
-    pub fn take(&self, deliveries: &mut Vec<Delivery>) {
+    /// Takes what was put back, and what has come since; both are empty before.
+    pub fn take(&self, waiting: &mut DeliveryQueue, new: &mut DeliveryQueue) {
         let mut trays = self.trays.lock();
         if let Some(tray) = trays.get_mut(usize::from(self.worker.0)) {
-            std::mem::swap(&mut tray.deliveries, deliveries);
-            tray.bytes_max = TRAY_BYTES_MAX;
+            tray.take(waiting, new);
         }
         self.sign.has_some.store(false, Ordering::Release);
+    }
+
+    /// Puts back what may not be delivered yet; nothing is left of it.
+    pub fn put_back(&self, waiting: &mut DeliveryQueue) {
+        if let Some(tray) = self.trays.lock().get_mut(usize::from(self.worker.0)) {
+            tray.put_back(waiting);
+        }
     }
 
     /// Has been delivered, or given up.

@@ -12,6 +12,9 @@ use super::exchange::LINE_BYTES_MAX;
 /// of anything.
 pub(super) const HELD_BYTES_MAX: usize = 64 << 20;
 
+/// What a message takes beside its texts once it is passed on.
+const MESSAGE_BYTES: usize = 192;
+
 /// Something that has not been passed on.
 pub(super) enum Kept {
     /// A message.
@@ -19,6 +22,8 @@ pub(super) enum Kept {
         channel: Box<[u8]>,
         is_sharded: bool,
         payload: Box<[u8]>,
+        /// How many there will be of it: one for each topic that it is for.
+        copies: usize,
     },
     /// A line of MONITOR.
     Line(Box<[u8]>),
@@ -46,11 +51,15 @@ pub(super) struct Holding {
 impl Kept {
     /// What it takes.
     fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + match self {
-                Self::Message { channel, payload, .. } => channel.len() + payload.len(),
-                Self::Line(line) => line.len(),
-            }
+        match self {
+            Self::Message {
+                channel,
+                payload,
+                copies,
+                ..
+            } => (MESSAGE_BYTES + channel.len() + payload.len()) * copies,
+            Self::Line(line) => size_of::<Self>() + line.len(),
+        }
     }
 }
 
@@ -77,14 +86,7 @@ impl Holding {
     /// Ends the last one begun; what is to be passed on, if it was the only one.
     pub fn end(&mut self) -> Option<Released> {
         self.begins.pop();
-        if !self.begins.is_empty() {
-            return None;
-        }
-        let ended = std::mem::take(self);
-        Some(Released {
-            kept: ended.kept,
-            has_lost_lines: ended.has_lost_lines,
-        })
+        self.begins.is_empty().then(|| self.take())
     }
 
     /// Ends the last one begun and forgets what has been kept since; how much the messages take that are left, if it was
@@ -98,9 +100,17 @@ impl Holding {
             }
         }
         if self.begins.is_empty() {
-            *self = Self::default();
+            self.take();
             return None;
         }
         Some(self.message_bytes)
+    }
+
+    fn take(&mut self) -> Released {
+        (self.message_bytes, self.line_bytes) = (0, 0);
+        Released {
+            kept: std::mem::take(&mut self.kept),
+            has_lost_lines: std::mem::take(&mut self.has_lost_lines),
+        }
     }
 }

@@ -117,9 +117,8 @@ mod tests {
 
     /// What a worker's clients in MONITOR have been shown, by number.
     fn shown(desk: &Desk) -> Vec<(usize, String)> {
-        let (mut deliveries, mut shown) = (Vec::new(), Vec::new());
-        desk.take(&mut deliveries);
-        for delivery in deliveries {
+        let mut shown = Vec::new();
+        for delivery in desk.take_all() {
             let News::Lines(lines) = &delivery.news else { panic!() };
             let text = String::from_utf8(lines.to_vec()).unwrap();
             desk.visit_addressees(&delivery, |number, _| shown.push((number, text.clone())));

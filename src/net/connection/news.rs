@@ -16,7 +16,7 @@ impl Connection {
         let is_another = addressee.is_some_and(|addressee| addressee.client != self.handle.id);
         // Nothing of what it has run itself is shown behind the reply to QUIT, but messages.
         let is_over = matches!(self.state, State::Settling(Ran::Close)) && !matches!(news, News::Message(_));
-        if is_another || is_over || matches!(self.state, State::Closing(_)) {
+        if is_another || is_over || self.handle.is_killed() || matches!(self.state, State::Closing(_)) {
             return false;
         }
         if matches!(news, News::Lost) {

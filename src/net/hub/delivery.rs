@@ -13,7 +13,7 @@ use super::{Hub, MESSAGES};
 use crate::net::connection::Connection;
 use crate::net::ready::Ticket;
 use crate::net::settling::{Awaited, Owed, Reason, Settled, Verdict, judge};
-use crate::pubsub::Delivery;
+use crate::pubsub::{Delivery, DeliveryQueue};
 
 /// So long a turn sends messages at a stretch.
 const SENDING_MAX: Duration = Duration::from_micros(500);
@@ -21,12 +21,13 @@ const SENDING_MAX: Duration = Duration::from_micros(500);
 /// See the module.
 #[derive(Default)]
 pub(super) struct Deliveries {
-    /// In order; the first one waits for one of these records, if for any.
-    waiting: VecDeque<Delivery>,
+    /// What is being handed over; between turns it is in the tray. The first one waits for one of these records.
+    waiting: DeliveryQueue,
+    is_waiting: bool,
     written: Awaited,
     stable: Awaited,
-    /// Room for what is taken from the tray.
-    taken: Vec<Delivery>,
+    /// What has come into the tray since the last turn.
+    new: DeliveryQueue,
     /// Connections that have messages to send.
     news: VecDeque<Ticket>,
 }
@@ -44,21 +45,26 @@ enum Fate {
 impl Hub {
     /// Hands over what has been published, as far as it may be shown.
     pub(super) fn deliver(&mut self) {
-        if self.cx.desk.has_some() {
-            let mut taken = std::mem::take(&mut self.deliveries.taken);
-            self.cx.desk.take(&mut taken);
-            for delivery in taken.drain(..) {
-                if delivery.is_of_lines() {
-                    self.show_waiting();
-                    self.hand_out(&delivery);
-                } else {
-                    self.deliveries.waiting.push_back(delivery);
-                }
-            }
-            self.deliveries.taken = taken;
-            self.close_who_lost_lines();
+        if !self.cx.desk.has_some() && !self.deliveries.is_waiting {
+            return;
         }
+        let mut new = std::mem::take(&mut self.deliveries.new);
+        self.cx.desk.take(&mut self.deliveries.waiting, &mut new);
+        while let Some(delivery) = new.pop() {
+            if delivery.is_of_lines() {
+                self.show_waiting();
+                self.hand_out(&delivery);
+            } else {
+                self.deliveries.waiting.push(delivery);
+            }
+        }
+        self.deliveries.new = new;
         self.show_waiting();
+        self.close_who_lost_lines();
+        self.deliveries.is_waiting = !self.deliveries.waiting.is_empty();
+        if self.deliveries.is_waiting {
+            self.cx.desk.put_back(&mut self.deliveries.waiting);
+        }
     }
 
     /// Closes the clients in MONITOR for which more has come than could be kept.
@@ -71,10 +77,10 @@ impl Hub {
 
     /// Hands over what has been taken from the tray, as far as it may be shown.
     fn show_waiting(&mut self) {
-        while let Some(delivery) = self.deliveries.waiting.pop_front() {
+        while let Some(delivery) = self.deliveries.waiting.pop() {
             match self.fate(&delivery) {
                 Fate::Waits => {
-                    self.deliveries.waiting.push_front(delivery);
+                    self.deliveries.waiting.put_first(delivery);
                     return;
                 }
                 Fate::Shown => self.hand_out(&delivery),

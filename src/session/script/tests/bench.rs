@@ -134,8 +134,7 @@ impl Bench {
 
     /// How much others have been told since the last time: messages, events, notices.
     pub fn take_told(&self) -> usize {
-        let mut deliveries = Vec::new();
-        self.cx.desk.take(&mut deliveries);
+        let deliveries = self.cx.desk.take_all();
         deliveries
             .iter()
             .for_each(|delivery| self.cx.desk.drop_delivery(delivery));
