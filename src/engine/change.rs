@@ -78,7 +78,7 @@ impl ExclusiveTxn<'_, '_> {
                 self.note_followed(heir.id(), &Effect::CollectionFlush, Some(heir));
             }
             heir.succeed(collection);
-            self.scope.note_made(heir.id(), Some(heir));
+            self.scope.note_made(heir.id(), Some(collection), Some(heir));
         }
         // Settings stay, so that there is nothing to note of them.
         self.scope.retire_whole(vec![drop_if_last(gone)]);
@@ -87,16 +87,17 @@ impl ExclusiveTxn<'_, '_> {
     /// Changes a collection.
     pub(super) fn change(&mut self, id: CollectionId, effect: &Effect<'_>) -> Result<(), CollectionError> {
         let engine = self.scope.engine;
-        let (gone, now) = engine.change_registry(|registry: &mut Registry| {
+        let (was_there, gone, now) = engine.change_registry(|registry: &mut Registry| {
+            let was_there = registry.by_collection(id).is_some();
             let gone = registry.apply(id, effect)?;
             let now = registry.by_collection(id).map(|slot| Arc::clone(&slot.collection));
-            Ok((gone, now))
+            Ok((was_there, gone, now))
         })?;
         self.scope.log_registry_effects(std::iter::once(id), effect);
         self.note_followed(id, effect, now.as_ref());
         self.scope.worker.counters.changes.add(1);
-        self.scope
-            .note_made(id, gone.is_some().then_some(now.as_ref()).flatten());
+        let made = now.as_ref().filter(|_| gone.is_some() || !was_there);
+        self.scope.note_made(id, gone.as_ref(), made);
         let mut present = gone.iter().chain(&now);
         if matches!(effect, Effect::CollectionConfigure { .. }) || present.any(|found| !found.traits().is_plain()) {
             engine.note_settings();

@@ -20,7 +20,7 @@ use lokikv::engine::keyspace::ExclusiveTxn;
 use lokikv::engine::registry::{Registry, numbered_name};
 use lokikv::engine::scope::Scope;
 use lokikv::lsn::Lsn;
-use lokikv::pubsub::Subscriber;
+use lokikv::pubsub::{DeliveryQueue, Subscriber};
 use lokikv::session::{Session, WorkerCx};
 use lokikv::state::{Parts, Server};
 use lokikv::storage::fault::FaultDisk;
@@ -97,11 +97,11 @@ impl Bench {
         let pubsub = &self.cx.server.pubsub;
         let topics = pubsub.channel_count(false) + pubsub.channel_count(true) + pubsub.pattern_count();
         assert_eq!(topics, 0, "a subscription is still there");
-        let mut deliveries = Vec::new();
-        self.cx.desk.take(&mut deliveries);
-        deliveries
-            .iter()
-            .for_each(|delivery| self.cx.desk.drop_delivery(delivery));
+        let [mut waiting, mut new] = [DeliveryQueue::default(), DeliveryQueue::default()];
+        self.cx.desk.take(&mut waiting, &mut new);
+        while let Some(delivery) = waiting.pop().or_else(|| new.pop()) {
+            self.cx.desk.drop_delivery(&delivery);
+        }
         // As at each turn of a worker: nobody holds a collection any more that is gone.
         self.cx.collections.refresh(&self.cx.server.engine);
         recount::check(&self.cx.server.engine);

@@ -104,7 +104,7 @@ impl ExclusiveTxn<'_, '_> {
         })?;
         self.scope
             .log_registry_effects(std::iter::once(CollectionId::NONE), effect);
-        self.scope.note_made(CollectionId::NONE, None);
+        self.scope.note_made(CollectionId::NONE, None, None);
         self.scope.worker.counters.changes.add(1);
         engine.meter().add(self.scope.worker.cell, growth);
         Ok(())

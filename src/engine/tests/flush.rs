@@ -193,6 +193,39 @@ fn what_is_kept_to_be_taken_back_has_a_limit() {
     harness.wait_for_used(harness.held_bytes());
 }
 
+/// Data of before is not counted: it would be there anyway.
+#[test]
+fn what_was_put_into_what_is_gone_is_kept_and_has_the_same_limit() {
+    let mut harness = harness(Wal::disabled(Lsn::FIRST));
+    let used = harness.engine.meter().used_bytes();
+    let (engine, value) = (Arc::clone(&harness.engine), vec![b'x'; 20 << 20]);
+    harness.worker.with_exclusive(&engine, |kit, pass| {
+        let mut scope = Scope::exclusive(&engine, kit, pass);
+        for name in [None, Some("made")] {
+            let mut rounds = 0;
+            let failed = scope.attempt(|scope| {
+                let mut txn = ExclusiveTxn::new(scope, DatabaseId::DEFAULT);
+                while rounds < 100 {
+                    let slot = match name {
+                        None => txn.slot(database(1)).unwrap(),
+                        Some(name) => txn.create(None, name, Kind::Hmap)?,
+                    };
+                    txn.keys(&slot.collection).put_str(b"k", StrRef::Inline(&value), None);
+                    match name {
+                        None => txn.flush_all()?,
+                        Some(_) => txn.drop_collection(slot.collection.id())?,
+                    }
+                    rounds += 1;
+                }
+                Ok(())
+            });
+            assert!(matches!(failed, Err(CollectionError::TooMuchKept(_))), "{failed:?}");
+            assert!((10..16).contains(&rounds), "{name:?}: {rounds}");
+        }
+    });
+    harness.wait_for_used(used);
+}
+
 #[test]
 fn a_conversion_follows_the_one_it_has() {
     let mut harness = harness(Wal::disabled(Lsn::FIRST));

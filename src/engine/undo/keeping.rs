@@ -5,7 +5,7 @@
 //! back from the last one on comes to that in the end.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::counts::Counts;
@@ -147,6 +147,8 @@ pub struct Undo {
     latest: usize,
     /// Room for a place that is being looked for.
     wanted: Vec<u8>,
+    /// The addresses of collections that have been made meanwhile, which are kept as long as this.
+    made: HashSet<usize>,
 }
 
 impl Undo {
@@ -161,7 +163,21 @@ impl Undo {
     /// Ends the innermost level.
     pub fn end(&mut self) -> Option<Level> {
         self.forget_seen();
-        self.levels.pop()
+        let level = self.levels.pop();
+        if self.levels.is_empty() {
+            self.made = HashSet::new();
+        }
+        level
+    }
+
+    /// Notes that the collection at an address has been made.
+    pub fn note_made(&mut self, address: usize) {
+        self.made.insert(address);
+    }
+
+    /// Whether it has been.
+    pub fn has_made(&self, address: usize) -> bool {
+        self.made.contains(&address)
     }
 
     pub fn is_attempted(&self) -> bool {

@@ -48,7 +48,7 @@ struct Whole {
     orphans: Vec<Numbered>,
     /// What all of it takes beside keys and values, as it is counted.
     bytes: usize,
-    /// The same of this and of all before it.
+    /// The same of this and of all before it, and what has been put meanwhile into collections that are gone.
     all_bytes: usize,
 }
 
@@ -133,9 +133,23 @@ impl Scope<'_> {
         self.with_state(&collection, located, |state, _| state.watches.touched_by(cause, key))
     }
 
-    /// Notes that a collection has been changed as such, and what is in the place of one that is gone.
-    pub(in crate::engine) fn note_made(&mut self, id: CollectionId, made: Option<&Arc<Collection>>) {
+    /// Notes that a collection has been changed as such, which one is gone, and which one has been made.
+    pub(in crate::engine) fn note_made(
+        &mut self,
+        id: CollectionId,
+        gone: Option<&Arc<Collection>>,
+        made: Option<&Arc<Collection>>,
+    ) {
+        let Some(undo) = &mut self.worker.undo else { return };
+        // What was put into it is not seen any more, and stays: there may be many of them.
+        let address = |collection: &Arc<Collection>| Arc::as_ptr(collection).addr();
+        let gone = gone.filter(|gone| undo.has_made(address(gone)));
+        let gone_bytes = gone.map_or(0, |gone| gone.bytes());
+        made.iter().for_each(|made| undo.note_made(address(made)));
         let Some(whole) = self.last_whole() else { return };
+        whole.all_bytes = whole
+            .all_bytes
+            .saturating_add(usize::try_from(gone_bytes).unwrap_or(usize::MAX));
         whole.changed.push(id);
         let Some(made) = made else { return };
         whole.made.push(Arc::clone(made));
