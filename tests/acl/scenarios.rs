@@ -113,6 +113,8 @@ fn reset(server: &Server) {
     ] {
         assert_eq!(conn.call(args).text(), "OK", "{args:?}");
     }
+    conn.call(&["QUIT"]);
+    conn.read_to_close().expect("closed");
 }
 
 fn run(name: &str, peer: &Server) -> (usize, String) {

@@ -119,12 +119,14 @@ pub fn differences(redis: &Server, loki: &Server, protocol: u8, steps: &[Step], 
     found
 }
 
-/// Waits until a server has seen that connections are gone.
+/// Waits until a server has seen that connections are gone, and then this one, too.
 fn settle(server: &Server) {
     let mut conn = server.connect();
     for _ in 0..2_000 {
         let clients = conn.call(&["CLIENT", "LIST"]).text();
         if clients.lines().count() == 1 {
+            conn.call(&["QUIT"]);
+            conn.read_to_close().expect("closed");
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(1));
