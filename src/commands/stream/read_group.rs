@@ -173,7 +173,7 @@ impl Reader<'_> {
             ids: Vec::new(),
             entries_read: group.entries_read,
         };
-        let mut before = Some(group.last_id).filter(|id| *id >= stream.first_id());
+        let mut before = Some(group.last_id).filter(|id| stream.begins_up_to(*id));
         for entry in stream.behind(group.last_id, count).into_iter().flatten() {
             let is_claim = self.claim_idle_ms.is_some();
             if !self.answer.entry(reply, |reply| match is_claim {
@@ -191,8 +191,10 @@ impl Reader<'_> {
 
     /// When the next pending entry will have waited for long enough.
     fn note_next_claim(&mut self, group: &Group, claimed: &Claimed) {
-        let first_ms = group.first_delivery_ms().filter(|_| claimed.count == 0);
-        if let (Some(first_ms), Some(idle_ms)) = (first_ms, self.claim_idle_ms) {
+        let Some(idle_ms) = self.claim_idle_ms.filter(|_| claimed.count == 0) else {
+            return;
+        };
+        if let Some(first_ms) = group.first_delivery_ms() {
             let due_ms = first_ms.saturating_add(idle_ms);
             self.again_at_ms = Some(self.again_at_ms.map_or(due_ms, |before| before.min(due_ms)));
         }

@@ -74,6 +74,11 @@ impl BigStream {
         first.map_or(StreamId::MIN, |entry| entry.id)
     }
 
+    /// Whether the first entry has this id or a lower one, or there is none. O(log n).
+    pub fn begins_up_to(&self, id: StreamId) -> bool {
+        self.entries.second_node_is_up_to(id) || self.first_id() <= id
+    }
+
     /// The id of the last entry; the least one when there is none.
     pub fn top_id(&self) -> StreamId {
         let last = self.range_back(StreamId::MIN, StreamId::MAX).next();

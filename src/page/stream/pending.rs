@@ -118,27 +118,25 @@ impl PendingList {
     /// Puts an entry, in the stead of the one with its id; the one it replaces. O(log n).
     pub fn put(&mut self, pending: Pending) -> Option<Pending> {
         let orders = self.0.get_or_insert_default();
-        let at = orders.place(pending.id);
-        let old = orders.by_id.get(at).filter(|found| found.id == pending.id).copied();
-        match old {
-            None => orders.by_id.insert(at, pending),
-            Some(_) => orders.by_id.update(at, |found| *found = pending),
-        }
+        let is_new = orders
+            .by_id
+            .insert_by(|other| other.id.cmp(&pending.id), pending)
+            .is_ok();
+        let old = (!is_new).then(|| orders.replace(pending)).flatten();
         if old.is_none_or(|old| old.consumer != pending.consumer) {
             if let Some(old) = &old {
                 orders.disown(old);
             }
+            // There is none like it: an id is pending once.
             let owned = pending.owned();
-            let at = orders.by_consumer.partition_point(|other| *other < owned);
-            orders.by_consumer.insert(at, owned);
+            let _ = orders.by_consumer.insert_by(|other| other.cmp(&owned), owned);
         }
         if old.is_none_or(|old| old.delivered_at_ms != pending.delivered_at_ms) {
             if let Some(old) = &old {
                 orders.forget_time(old);
             }
             let timed = pending.timed();
-            let at = orders.by_time.partition_point(|other| *other < timed);
-            orders.by_time.insert(at, timed);
+            let _ = orders.by_time.insert_by(|other| other.cmp(&timed), timed);
         }
         old
     }
@@ -146,11 +144,7 @@ impl PendingList {
     /// Takes the entry of this id out. O(log n).
     pub fn remove(&mut self, id: StreamId) -> Option<Pending> {
         let orders = self.0.as_mut()?;
-        let at = orders.place(id);
-        if orders.by_id.get(at).is_none_or(|found| found.id != id) {
-            return None;
-        }
-        let removed = orders.by_id.remove(at);
+        let removed = orders.by_id.remove_by(|other| other.id.cmp(&id))?;
         orders.disown(&removed);
         orders.forget_time(&removed);
         if orders.by_id.is_empty() {
@@ -203,20 +197,22 @@ impl Orders {
         self.by_id.partition_point(|other| other.id < id)
     }
 
+    /// Puts an entry in the stead of the one with its id; that one.
+    fn replace(&mut self, pending: Pending) -> Option<Pending> {
+        let at = self.place(pending.id);
+        let old = self.by_id.get(at).copied()?;
+        self.by_id.update(at, |found| *found = pending);
+        Some(old)
+    }
+
     fn disown(&mut self, pending: &Pending) {
         let owned = pending.owned();
-        let at = self.by_consumer.partition_point(|other| *other < owned);
-        if self.by_consumer.get(at) == Some(&owned) {
-            self.by_consumer.remove(at);
-        }
+        self.by_consumer.remove_by(|other| other.cmp(&owned));
     }
 
     fn forget_time(&mut self, pending: &Pending) {
         let timed = pending.timed();
-        let at = self.by_time.partition_point(|other| *other < timed);
-        if self.by_time.get(at) == Some(&timed) {
-            self.by_time.remove(at);
-        }
+        self.by_time.remove_by(|other| other.cmp(&timed));
     }
 }
 
