@@ -76,10 +76,11 @@ impl Tls {
         })
     }
 
-    /// Counts a handshake.
-    pub fn begin(self: &Arc<Self>) -> Unfinished {
-        self.unfinished.fetch_add(1, Relaxed);
-        Unfinished(Arc::clone(self))
+    /// Counts a handshake, if fewer than `max` are not over.
+    pub fn begin(self: &Arc<Self>, max: u64) -> Option<Unfinished> {
+        let more = |count: u64| (count < max).then(|| count.saturating_add(1));
+        let begun = self.unfinished.fetch_update(Relaxed, Relaxed, more);
+        begun.is_ok().then(|| Unfinished(Arc::clone(self)))
     }
 
     /// How many handshakes are not over.

@@ -132,9 +132,9 @@ impl Secure {
         self.try_connect(None, &Wishes::default()).expect("a TLS connection")
     }
 
-    /// A figure of INFO tls, by the plain port.
+    /// A figure of INFO tls or clients, by the plain port.
     pub fn figure(&self, name: &str) -> String {
-        let info = self.server.connect().call(&["INFO", "tls"]).text();
+        let info = self.server.connect().call(&["INFO", "tls", "clients"]).text();
         let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.unwrap_or_else(|| panic!("no {name} in {info}")).to_owned()
     }

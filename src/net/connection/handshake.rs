@@ -46,17 +46,16 @@ enum Warning {
 }
 
 impl Connection {
-    /// Begins a handshake on these terms.
+    /// Begins a handshake on these terms, in this place among those that are not over.
     ///
     /// # Errors
     /// When the library cannot.
-    pub(in crate::net) fn secure(&mut self, terms: Terms) -> io::Result<()> {
-        let server = &self.cx.server;
-        let timeout_s = server.params.config().tls.handshake_timeout_s;
+    pub(in crate::net) fn secure(&mut self, terms: Terms, place: Unfinished) -> io::Result<()> {
+        let timeout_s = self.cx.server.params.config().tls.handshake_timeout_s;
         self.tls = Some(Box::new(Secured {
             stream: TlsStream::new(terms.config)?,
             names_users: terms.names_users,
-            unfinished: Some(server.tls.begin()),
+            unfinished: Some(place),
             counted: None,
         }));
         self.handle.keep(STREAM_BYTES);
@@ -69,12 +68,13 @@ impl Connection {
         matches!(self.state, State::Handshaking(_))
     }
 
-    /// There are too many handshakes, and its client is one of those that take their time.
-    pub fn crowd_out(&self) {
+    /// There are too many handshakes, and its client is one of those that take their time; its place is another's now.
+    pub fn crowd_out(&mut self) -> Option<Unfinished> {
         let tls = &self.cx.server.tls;
         tls.crowded_out.fetch_add(1, Relaxed);
         tls.failed.fetch_add(1, Relaxed);
         self.handle.kill();
+        self.tls.as_mut()?.unfinished.take()
     }
 
     /// Its handshake is not over in time.

@@ -7,7 +7,9 @@
 use std::collections::VecDeque;
 
 use super::connections::{Connections, index_of};
+use crate::net::connection::Connection;
 use crate::net::ready::Ticket;
+use crate::tls::Unfinished;
 
 /// So many are looked at for one that can be given up.
 const LOOKS_MAX: usize = 16;
@@ -44,8 +46,8 @@ impl Handshakes {
         }
     }
 
-    /// Gives one up whose client takes its time; whether there is one.
-    pub fn give_one_up(&mut self, connections: &Connections) -> bool {
+    /// Gives one up whose client takes its time; its place, if there is one.
+    pub fn give_one_up(&mut self, connections: &Connections) -> Option<Unfinished> {
         let mut looks = 0;
         while looks < LOOKS_MAX
             && let Some(ticket) = self.listed.pop_front()
@@ -57,14 +59,11 @@ impl Handshakes {
                     looks += 1;
                 }
                 Fate::Waits => {
-                    if let Some(index) = index_of(ticket) {
-                        connections.with(index, |connection| connection.crowd_out());
-                    }
-                    return true;
+                    return connections.with(index_of(ticket)?, Connection::crowd_out)?;
                 }
             }
         }
-        false
+        None
     }
 }
 

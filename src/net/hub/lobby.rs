@@ -21,6 +21,7 @@ use crate::net::connection::Connection;
 use crate::net::ready::ReadyList;
 use crate::net::socket::{Accepted, Adopted, Socket};
 use crate::session::WorkerCx;
+use crate::tls::Unfinished;
 
 /// Connections that a turn takes on.
 const ARRIVALS_MAX: usize = 16;
@@ -79,7 +80,12 @@ impl Lobby {
 
     fn seat(&self, arrival: Arrival) -> std::io::Result<()> {
         let Arrival { accepted, seat, place } = arrival;
-        if self.is_closed.get() || !self.has_room(&accepted) {
+        if self.is_closed.get() {
+            return Ok(());
+        }
+        let is_tls = matches!(accepted, Accepted::Tls(..));
+        let handshake = is_tls.then(|| self.handshake_place()).flatten();
+        if is_tls && handshake.is_none() {
             return Ok(());
         }
         let Adopted {
@@ -94,9 +100,8 @@ impl Lobby {
         if place.is_spare() {
             connection.spare();
         }
-        let is_secured = terms.is_some();
-        if let Some(terms) = terms {
-            connection.secure(terms)?;
+        if let Some((terms, handshake)) = terms.zip(handshake) {
+            connection.secure(terms, handshake)?;
         }
         connection.wake_later();
         self.connections.add(Connected {
@@ -106,25 +111,23 @@ impl Lobby {
             _place: place,
             _seat: seat,
         });
-        if is_secured {
+        if is_tls {
             self.handshakes.borrow_mut().add(ticket, &self.connections);
         }
         Ok(())
     }
 
-    /// Whether there is room for another handshake, if this is to be one.
-    fn has_room(&self, accepted: &Accepted) -> bool {
-        let Accepted::Tls(..) = accepted else { return true };
+    /// A place for another handshake, if need be that of one which takes its time.
+    fn handshake_place(&self) -> Option<Unfinished> {
         let server = &self.cx.server;
-        if server.tls.unfinished() < server.params.live().handshakes_max() {
-            return true;
-        }
-        let is_made = self.handshakes.borrow_mut().give_one_up(&self.connections);
-        if !is_made {
+        let max = server.params.live().handshakes_max();
+        let free = server.tls.begin(max);
+        let place = free.or_else(|| self.handshakes.borrow_mut().give_one_up(&self.connections));
+        if place.is_none() {
             server.tls.crowded_out.fetch_add(1, Relaxed);
             server.tls.failed.fetch_add(1, Relaxed);
         }
-        is_made
+        place
     }
 
     /// Serves the others while a script is busy, in the middle of whatever this worker does or waits for.
