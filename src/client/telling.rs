@@ -95,6 +95,14 @@ impl Post<'_> {
     }
 
     fn tell_broadcast(&self, handles: &Handles, broadcast: &Broadcast, outgoing: &mut Outgoing) {
+        if broadcast.is_too_much() {
+            let wants_to_know = |client: &&Arc<ClientHandle>| {
+                !client.is_killed() && client.caching.is_on() && client.caching.mode() == CachingMode::Broadcast
+            };
+            let clients: Vec<_> = handles.values().filter(wants_to_know).collect();
+            outgoing.put(handles, &clients, &Notice::All);
+            return;
+        }
         let by_prefix = broadcast.by_prefix();
         let known = by_prefix.filter_map(|(prefix, keys)| Some((self.tracking.prefix(prefix)?, keys)));
         let mut in_order: Vec<_> = known.collect();
