@@ -4,7 +4,8 @@
 //! passings it strikes: `LOKIKV_FAULT=checkpoint.after_manifest_rename`, `LOKIKV_FAULT=control.before_rename:3`. With
 //! `LOKIKV_FAULT_WHEN=path` passings count only while there is a file of that name, so that a test can have a server
 //! start and be filled first. `LOKIKV_FAULT_PAUSE=fill.within` names a point at which a thread stands for a while the
-//! first time, so that what others do meanwhile does not hang on the speed of the machine.
+//! first time, so that what others do meanwhile does not hang on the speed of the machine; with
+//! `LOKIKV_FAULT_PAUSE_WHILE=path` it stands there for as long as there is a file of that name.
 //!
 //! **Invariant:** every name that is used is in [`GROUPS`], so that a test can go through all of them.
 
@@ -88,12 +89,11 @@ pub fn fault_point(name: &str) {
     use std::time::Duration;
     static PASSED: AtomicU64 = AtomicU64::new(0);
     static PAUSED: AtomicBool = AtomicBool::new(false);
-    const PAUSE: Duration = Duration::from_millis(300);
     let is_known = GROUPS.iter().any(|names| names.contains(&name));
     assert!(is_known, "{name} is not among the fault points");
     let pauses = std::env::var("LOKIKV_FAULT_PAUSE").is_ok_and(|wanted| wanted == name);
     if pauses && is_armed() && !PAUSED.swap(true, Ordering::Relaxed) {
-        std::thread::sleep(PAUSE);
+        pause();
     }
     let Ok(wanted) = std::env::var("LOKIKV_FAULT") else {
         return;
@@ -103,6 +103,19 @@ pub fn fault_point(name: &str) {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         // The signal may reach another thread first.
         std::thread::sleep(Duration::from_secs(60));
+    }
+}
+
+#[cfg(feature = "fault-points")]
+fn pause() {
+    use std::time::Duration;
+    const PAUSE: Duration = Duration::from_millis(300);
+    const LOOK: Duration = Duration::from_millis(5);
+    let Some(path) = std::env::var_os("LOKIKV_FAULT_PAUSE_WHILE") else {
+        return std::thread::sleep(PAUSE);
+    };
+    while std::path::Path::new(&path).exists() {
+        std::thread::sleep(LOOK);
     }
 }
 

@@ -156,6 +156,10 @@ pub trait DiskSync: DiskRead {
     /// Makes all durable that had been written when this was called (data and length; `fdatasync`).
     fn sync_data(&self) -> io::Result<()>;
 
+    /// The file, which is at `path`, opened once more; `NotFound` when it is not there any more. The system tells each
+    /// that has a file open once of an error with a sync: who syncs by this takes none away from others.
+    fn apart(&self, path: &Path) -> io::Result<Arc<dyn DiskSync>>;
+
     /// Whether writes are cheaper where zeroes were written before.
     fn gains_by_zeroes(&self) -> bool;
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::direct::{DirectFile, is_at, overwrites_in_place};
+use super::direct::{DirectFile, is_at, is_same, overwrites_in_place};
 use super::{Disk, DiskFile, DiskRead, DiskSync, FileStamp};
 
 /// Zeroes are written so many at a time.
@@ -223,6 +223,14 @@ impl DiskSync for RealFile {
         self.0.sync_data()
     }
 
+    fn apart(&self, path: &Path) -> io::Result<Arc<dyn DiskSync>> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        if !is_same(&file.metadata()?, &self.0.metadata()?) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "another file is in its place"));
+        }
+        Ok(Arc::new(Self(file)))
+    }
+
     fn gains_by_zeroes(&self) -> bool {
         overwrites_in_place(&self.0)
     }
@@ -268,10 +276,12 @@ mod tests {
         let (path, other) = (dir.path().join("f"), dir.path().join("g"));
         let file = RealDisk.create(&path).unwrap().syncer().unwrap();
         assert!(file.is_at(&path).unwrap() && !file.is_at(&other).unwrap());
+        file.apart(&path).unwrap().write_zeroes(0, 10).unwrap();
+        assert_eq!(file.len().unwrap(), 10);
         assert!(!file.is_at(&path.join("below")).unwrap());
         std::fs::copy(&path, &other).unwrap();
         RealDisk.rename(&other, &path).unwrap();
-        assert!(!file.is_at(&path).unwrap());
+        assert!(!file.is_at(&path).unwrap() && file.apart(&path).is_err());
         RealDisk.remove(&path).unwrap();
         assert!(!file.is_at(&path).unwrap());
     }

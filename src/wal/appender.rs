@@ -114,14 +114,11 @@ impl Appender {
 
     /// The log fails on an error, for the first one it has met; `can_go_on`: where it was, if the error was want of room.
     fn fail_for(&self, error: &WalError, can_go_on: bool) {
-        if !self.core.is_failed() {
-            let wants_room = can_go_on && error.is_want_of_room();
-            self.core.wants_room.store(wants_room, Ordering::SeqCst);
-            if error.is_of_lost_file() {
-                self.core.has_strayed.store(true, Ordering::SeqCst);
-            }
+        if !self.core.is_failed() && error.is_of_lost_file() {
+            self.core.has_strayed.store(true, Ordering::SeqCst);
         }
-        self.core.fail(&error.to_string());
+        let wants_room = can_go_on && error.is_want_of_room();
+        self.core.fail(&error.to_string(), wants_room);
     }
 
     /// Writes what is queued and makes it durable, in one step where that can be, unless somebody else is at it: what is
@@ -184,18 +181,23 @@ impl Appender {
             return self.write();
         }
         let current = self.current.lock().clone();
-        if !current.file.gains_by_zeroes() {
+        // Syncs of records go on beside this one, and are to be told of whatever befalls them.
+        let opened = current
+            .file
+            .gains_by_zeroes()
+            .then(|| current.file.apart(&current.path));
+        let Some(Ok(file)) = opened else {
             writer.ahead.refuse();
             drop(writer);
             return self.write();
-        }
+        };
         let at_work = writer.ahead.at_work();
         let zeroing = writer.ahead.begin(&at_work, end, full_bytes);
         drop(writer);
         // A disk without room says so to a record, too, if that is still so then.
-        let refused = current.file.write_zeroes(zeroing.from, zeroing.to).is_err();
-        // Whatever a sync tells of is told once only: it may be of records.
-        let synced = current.file.sync_data();
+        let refused = file.write_zeroes(zeroing.from, zeroing.to).is_err();
+        // What this tells of may be of records.
+        let synced = file.sync_data();
         self.fail_on(synced.map_err(WalError::io("sync", &current.path)));
         drop(zeroing);
         if refused {
@@ -215,8 +217,7 @@ impl Appender {
     /// old one.
     fn fail_on(&self, outcome: Result<(), WalError>) {
         if let Err(error) = outcome {
-            self.core.wants_room.store(false, Ordering::SeqCst);
-            self.core.fail(&error.to_string());
+            self.core.fail(&error.to_string(), false);
         }
     }
 

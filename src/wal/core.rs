@@ -248,10 +248,15 @@ impl Core {
         self.pending.0.load(Ordering::SeqCst) > self.pending_bytes_max && self.is_open()
     }
 
-    /// Makes the log refuse from now on; of several reasons the first stays.
-    pub fn fail(&self, why: &str) {
+    /// Makes the log refuse from now on; of several reasons the first stays. `wants_room`: if this was the only one, the
+    /// log can go on where it was once there is room.
+    pub fn fail(&self, why: &str, wants_room: bool) {
         let mut failure = self.failure.lock();
-        if failure.is_none() {
+        // What another thread has met at the same time counts, too: an error of a sync is told once only.
+        let was_well = failure.is_none();
+        let still_wants = was_well || self.wants_room.load(Ordering::SeqCst);
+        self.wants_room.store(wants_room && still_wants, Ordering::SeqCst);
+        if was_well {
             tracing::error!("{why}; nothing is written to the log until this is mended");
             *failure = Some(Arc::from(why));
         }

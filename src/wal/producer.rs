@@ -234,7 +234,7 @@ impl WorkerLog {
     fn hand_over(&mut self) -> Lsn {
         if self.open {
             self.open = false;
-            self.core.fail("WAL: a record was begun and not committed");
+            self.core.fail("WAL: a record was begun and not committed", false);
         }
         let last = std::mem::take(&mut self.last);
         if self.appender_for(last).is_none() {

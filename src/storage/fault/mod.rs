@@ -261,6 +261,13 @@ impl DiskSync for FaultFile {
         self.disk.with(Op::Sync, |state| state.sync(self.id, &image))
     }
 
+    fn apart(&self, path: &Path) -> io::Result<Arc<dyn DiskSync>> {
+        if !self.is_at(path)? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.syncer()
+    }
+
     fn gains_by_zeroes(&self) -> bool {
         true
     }
