@@ -174,6 +174,7 @@ impl Runner {
             Ok(true) => {
                 tracing::info!("there is room again: the log goes on");
                 self.last_mend.1.clear();
+                self.shared.status.end_unneeded();
                 return;
             }
             Ok(false) => {}

@@ -161,6 +161,11 @@ impl Status {
         state.begun_ms = unix_ms();
     }
 
+    /// It was not needed: the log goes on without one.
+    pub fn end_unneeded(&self) {
+        self.state.lock().stats.running = false;
+    }
+
     pub fn note_pause(&self, pause: Duration) {
         let stats = &mut self.state.lock().stats;
         stats.last_pause_us = pause.as_micros() as u64;
