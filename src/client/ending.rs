@@ -65,7 +65,8 @@ impl Ending {
     /// When it has ended, however that was; then nothing is tried.
     pub fn end_by<R>(&self, serve: impl FnOnce() -> Option<R>) -> Result<Option<R>, HasEnded> {
         let mut ending = self.0.lock();
-        if ending.is_none() {
+        // Who waited may have gone without having told so yet.
+        if ending.as_ref().is_none_or(oneshot::Sender::is_closed) {
             return Err(HasEnded::Otherwise);
         }
         let served = serve();
@@ -137,6 +138,7 @@ mod tests {
 
         let (ending, waiter) = Ending::begin();
         drop(waiter);
+        assert_eq!(ending.end_by(|| Some(())), Err(HasEnded::Otherwise));
         assert!(!ending.is_open() && !ending.unblock(Unblocked::Refused));
     }
 
