@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// CLIENT PAUSE: until when, and whether reads wait too.
@@ -10,6 +11,8 @@ use tokio::sync::Notify;
 pub struct Pause {
     until_ms: AtomicU64,
     all: AtomicBool,
+    /// Held while what a pause means is changed.
+    changing: Mutex<()>,
     /// What is written from now on would not be kept: it waits for the end, or for its being called off.
     before_the_end: AtomicBool,
     notify: Notify,
@@ -33,8 +36,10 @@ impl Drop for Held<'_> {
 }
 
 impl Pause {
-    /// Pauses until `until_ms` (Unix): writes, or `all` commands. A longer pause that already holds stays. When it ends.
-    pub fn set(&self, until_ms: u64, all: bool, now_ms: u64) -> u64 {
+    /// Pauses until `until_ms` (Unix): writes, or `all` commands. A longer pause that already holds stays. `tell` is told
+    /// when it ends, before another change.
+    pub fn set(&self, (until_ms, all): (u64, bool), now_ms: u64, tell: impl FnOnce(u64)) {
+        let _changing = self.changing.lock();
         let active = self.until_ms.load(Ordering::Relaxed) > now_ms;
         let all = all || (active && self.all.load(Ordering::Relaxed));
         self.all.store(all, Ordering::Relaxed);
@@ -44,12 +49,14 @@ impl Pause {
             until_ms
         };
         self.until_ms.store(until_ms, Ordering::Release);
-        until_ms
+        tell(until_ms);
     }
 
-    /// Ends the pause.
-    pub fn clear(&self) {
+    /// Ends the pause; `tell` is told so, before another change.
+    pub fn clear(&self, tell: impl FnOnce()) {
+        let _changing = self.changing.lock();
         self.until_ms.store(0, Ordering::Release);
+        tell();
         self.notify.notify_waiters();
     }
 

@@ -4,7 +4,7 @@
 //! so that the end can be refused. Once [`Shutdown::request`] was called there is no way back.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -38,9 +38,17 @@ pub struct Shutdown {
     notify: Notify,
     /// Whoever finds out whether the server may end.
     pub(super) turn: tokio::sync::Mutex<()>,
-    is_being_prepared: AtomicBool,
+    /// Whether the end is being prepared, and was not called off.
+    stage: AtomicU8,
     called_off: Notify,
 }
+
+/// The end is not being prepared: nobody has asked for it, or it has been decided.
+const IDLE: u8 = 0;
+/// It is, and can be called off.
+const PREPARING: u8 = 1;
+/// It was, and has been called off.
+const CALLED_OFF: u8 = 2;
 
 impl Shutdown {
     /// Has the server end, with no way back. The first that says so counts.
@@ -76,28 +84,38 @@ impl Shutdown {
 
     /// Calls off an end that is being prepared; whether one was.
     pub fn call_off(&self) -> bool {
-        let was = self.is_being_prepared.load(Ordering::Acquire);
-        self.called_off.notify_waiters();
+        let was = self.leave(PREPARING, CALLED_OFF);
+        if was {
+            self.called_off.notify_waiters();
+        }
         was
+    }
+
+    fn leave(&self, from: u8, to: u8) -> bool {
+        self.stage
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 
     /// Runs `prepare`; `None` when the end is called off meanwhile.
     pub(super) async fn preparing<T>(&self, prepare: impl Future<Output = T>) -> Option<T> {
         /// Whoever asked may go away meanwhile.
-        struct Over<'a>(&'a AtomicBool);
+        struct Over<'a>(&'a AtomicU8);
         impl Drop for Over<'_> {
             fn drop(&mut self) {
-                self.0.store(false, Ordering::Release);
+                self.0.store(IDLE, Ordering::Release);
             }
         }
         let called_off = self.called_off.notified();
         tokio::pin!(called_off);
         called_off.as_mut().enable();
-        self.is_being_prepared.store(true, Ordering::Release);
-        let _over = Over(&self.is_being_prepared);
-        tokio::select! {
-            () = called_off => None,
-            outcome = prepare => Some(outcome),
-        }
+        self.stage.store(PREPARING, Ordering::Release);
+        let _over = Over(&self.stage);
+        let outcome = tokio::select! {
+            () = called_off => return None,
+            outcome = prepare => outcome,
+        };
+        // From here on it is too late.
+        self.leave(PREPARING, IDLE).then_some(outcome)
     }
 }

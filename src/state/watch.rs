@@ -47,7 +47,14 @@ impl Stint {
 /// See the module.
 #[derive(Default)]
 pub struct ScriptWatch {
-    watched: Mutex<Vec<(Interrupter, Stint)>>,
+    watched: Mutex<Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    scripts: Vec<(Interrupter, Stint)>,
+    /// The thread is there.
+    has_watcher: bool,
 }
 
 impl ScriptWatch {
@@ -58,12 +65,16 @@ impl ScriptWatch {
             began_us: Arc::default(),
         };
         let mut watched = server.script_watch.watched.lock();
-        watched.push((interrupter, stint.clone()));
-        if watched.len() == 1 {
+        watched.scripts.push((interrupter, stint.clone()));
+        // Where it could not be begun it is tried again with the next worker that comes to run a script.
+        if !watched.has_watcher {
             let server = Arc::downgrade(server);
             let thread = std::thread::Builder::new().name("script-watch".to_owned());
-            if let Err(error) = thread.spawn(move || watch(&server)) {
-                tracing::error!(%error, "no thread that watches scripts: none that runs for long can be ended");
+            match thread.spawn(move || watch(&server)) {
+                Ok(_) => watched.has_watcher = true,
+                Err(error) => {
+                    tracing::error!(%error, "no thread that watches scripts: none that runs for long can be ended");
+                }
             }
         }
         stint
@@ -73,7 +84,7 @@ impl ScriptWatch {
 fn watch(server: &Weak<Server>) {
     while let Some(server) = server.upgrade().filter(|server| !server.shutdown.is_requested()) {
         let threshold = server.params.live().busy_reply_threshold();
-        for (interrupter, stint) in server.script_watch.watched.lock().iter() {
+        for (interrupter, stint) in &server.script_watch.watched.lock().scripts {
             if threshold.is_some_and(|threshold| stint.elapsed() >= threshold) {
                 interrupter.arm();
             }

@@ -113,11 +113,17 @@ fn migrate(cx: &mut MaintenanceCx<'_>, args: Args<'_>, reply: &mut Reply) -> Res
 
 /// The deletion is a write, which CLIENT PAUSE holds back as any other.
 async fn wait_until_writes_go_on(server: &Server) {
-    let pause = &server.pause;
-    while pause.holds(true, unix_ms()) || pause.is_before_the_end() {
-        pause.wait(unix_ms()).await;
+    while holds_writes(server, unix_ms()) {
+        server.pause.wait(unix_ms()).await;
     }
 }
+
+fn holds_writes(server: &Server, now_ms: u64) -> bool {
+    server.pause.holds(true, now_ms) || server.pause.is_before_the_end()
+}
+
+const HELD_BACK: CmdError =
+    CmdError::text("ERR The keys were copied, but not deleted: writes have been held back in the meantime");
 
 struct Options {
     target: Target,
@@ -295,6 +301,10 @@ async fn send(target: Target, sent: &[Sent], is_replace: bool, there: &mut Vec<b
 fn delete(late: &mut LateCx<'_>, client: u64, batch: &Batch, there: &[bool]) -> Option<CmdError> {
     let worker = &mut *late.worker.borrow_mut();
     worker.refresh_clock();
+    // Since it was waited for the end of a pause another may have begun, or the end of the server.
+    if holds_writes(late.server, worker.now_ms()) {
+        return Some(HELD_BACK);
+    }
     let delivered = batch.sent.iter().zip(there).filter(|(_, is_there)| **is_there);
     let delivered: Vec<&Sent> = delivered.map(|(sent, _)| sent).collect();
     let acting = worker.told.set_acting(client);

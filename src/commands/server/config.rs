@@ -205,6 +205,7 @@ fn change(cx: &mut SessionCx<'_>, args: Args<'_>) -> Result<bool, CmdError> {
     };
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
     let server = cx.server;
+    let _turn = server.params.turn();
     let changed = server
         .params
         .set(&pairs, |config, changed| exchange_tls(server, config, changed))?;

@@ -13,7 +13,7 @@ pub use table::is_secret;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::{
     Config, Conflict, Live,
@@ -42,6 +42,7 @@ pub struct Params {
     state: RwLock<State>,
     live: Arc<Live>,
     file: Option<PathBuf>,
+    turn: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -80,7 +81,14 @@ impl Params {
             }),
             live,
             file,
+            turn: Mutex::default(),
         }
+    }
+
+    /// Held by whoever [sets](Self::set) parameters until all that keep a copy of them have the new ones: no two changes
+    /// reach those in another order than they came here.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock()
     }
 
     /// Allows no more clients than the limit on open files has room for; how many that are.

@@ -85,8 +85,10 @@ fn pause(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Fl
     if i64::try_from(until_ms).is_err() {
         return Err(CmdError::text("ERR timeout is out of range"));
     }
-    let until_ms = cx.server.pause.set(until_ms, all, now_ms);
-    cx.server.engine.hold_expiry(until_ms);
+    let engine = &cx.server.engine;
+    cx.server
+        .pause
+        .set((until_ms, all), now_ms, |until_ms| engine.hold_expiry(until_ms));
     reply.ok();
     Ok(Flow::Done)
 }
@@ -101,8 +103,8 @@ pub(super) const UNPAUSE: Spec = Spec {
 };
 
 fn unpause(cx: &mut SessionCx<'_>, _args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
-    cx.server.pause.clear();
-    cx.server.engine.hold_expiry(0);
+    let engine = &cx.server.engine;
+    cx.server.pause.clear(|| engine.hold_expiry(0));
     reply.ok();
     Ok(Flow::Done)
 }
