@@ -104,7 +104,9 @@ impl Watcher {
     /// Looks once; how long to wait before the next look.
     fn look(&mut self, disk: &dyn Disk, server: &Server, needs: &Needs) -> Duration {
         // Before it is asked: what is written meanwhile counts twice rather than not at all.
-        let log_bytes = server.engine.wal().written_bytes();
+        let wal = server.engine.wal();
+        let pending_bytes = wal.stats().pending_bytes;
+        let log_bytes = wal.written_bytes();
         let config = server.params.config();
         let storage = &config.storage;
         let paths = [storage.wal_path(), storage.checkpoint_path(), storage.persist_path()];
@@ -121,7 +123,9 @@ impl Watcher {
         let rooms: Vec<Room> = found.collect();
         tell(&server.space.rooms(), &rooms, needs.bytes_min);
         let interval = self.next_look(&rooms, needs.bytes_min);
-        server.space.store_log_room(log_bytes, needs.log_room(&rooms));
+        server
+            .space
+            .store_log_room((log_bytes, pending_bytes), needs.log_room(&rooms));
         server.space.store(rooms);
         interval
     }

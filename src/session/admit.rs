@@ -1,6 +1,6 @@
 //! Whether a call may run at all, in Redis's order of checks: rights, memory, disk, data.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::call::Call;
 use crate::client::Client;
@@ -39,7 +39,7 @@ pub fn admit(
         if !has_room && server.is_over_memory() {
             return Err(CmdError::OutOfMemory);
         }
-        check_space(server, call, &client.handle.queued_bytes)?;
+        check_space(server, call, client)?;
     }
     let keeps_nothing = server.engine.refuses_writes() || server.checkpoints.is_failing();
     if flags & (flag::WRITE | flag::TELLS_OF_DISK) != 0 && keeps_nothing {
@@ -96,29 +96,36 @@ fn only_listens(command: Command) -> CmdError {
     text.into()
 }
 
-/// Whether there is room on the disk for what a call brings, and the transaction that it runs, in which so many bytes are
-/// queued.
+/// Whether there is room on the disk for what a call brings, and the transaction that it runs.
 #[inline]
-pub(super) fn check_space(server: &Server, call: &Call<'_>, queued: &AtomicU64) -> Result<(), CmdError> {
+pub(super) fn check_space(server: &Server, call: &Call<'_>, client: &Client) -> Result<(), CmdError> {
     if server.space.refuses_writes()
         && let Some(error) = misconf::no_room(server, &[Purpose::Log, Purpose::Checkpoints])
     {
         return Err(error);
     }
     if server.space.is_tight() {
-        check_room(server, call, queued)?;
+        check_room(server, call, client)?;
     }
     Ok(())
 }
 
 /// Whether enough is left on the disk when what the request brings is in the log.
 #[cold]
-fn check_room(server: &Server, call: &Call<'_>, queued: &AtomicU64) -> Result<(), CmdError> {
+fn check_room(server: &Server, call: &Call<'_>, client: &Client) -> Result<(), CmdError> {
     let mut bytes = call.args.iter().map(|arg| arg.len() as u64).sum::<u64>();
-    if call.has(flag::RUNS_QUEUE) {
-        bytes += queued.load(Ordering::Relaxed);
+    let runs_queue = call.has(flag::RUNS_QUEUE);
+    if runs_queue {
+        bytes += client.handle.queued_bytes.load(Ordering::Relaxed);
     }
-    if server.space.has_room_for(server.engine.wal().written_bytes(), bytes) {
+    let log_bytes = server.engine.wal().written_bytes();
+    let has_room = if client.multi.is_some() && !runs_queue {
+        // What is queued only writes when it runs.
+        server.space.has_room_for(log_bytes, bytes)
+    } else {
+        server.space.claim(log_bytes, bytes)
+    };
+    if has_room {
         Ok(())
     } else {
         Err(misconf::no_room_for(server, bytes))

@@ -4,7 +4,7 @@
 //! **Invariants**
 //! - Workers read one atomic, or two. A thread of its own asks the file systems, which may not answer.
 //! - Between two answers what the log has written counts, and what a request brings before it runs: neither a fast writer
-//!   nor a large value gets below the limit.
+//!   nor a large value gets below the limit, nor many of them at once.
 //! - A folder is a reason to refuse only for those who need it: log and checkpoints for writes, the third folder for
 //!   `PERSIST`. What frees data is never refused, and neither is a checkpoint: those lead out.
 
@@ -61,6 +61,8 @@ pub struct Space {
     /// How many bytes the log may have written, since the start, before too little is free; [`ROOMY`] where that is far
     /// away or not known.
     log_bytes_max: AtomicU64,
+    /// So many it will have written, since the start, with the requests that have been let run, where room is near its end.
+    claimed_bytes: AtomicU64,
     rooms: Mutex<Vec<Room>>,
 }
 
@@ -74,13 +76,14 @@ impl Default for Space {
         Self {
             low: AtomicU8::default(),
             log_bytes_max: AtomicU64::new(ROOMY),
+            claimed_bytes: AtomicU64::default(),
             rooms: Mutex::default(),
         }
     }
 }
 
 impl Space {
-    /// Whether it is to be asked for each request if it [has room for it](Self::has_room_for).
+    /// Whether each request is to have its room [claimed](Self::claim) first.
     #[inline]
     pub fn is_tight(&self) -> bool {
         self.log_bytes_max.load(Ordering::Relaxed) != ROOMY
@@ -91,10 +94,23 @@ impl Space {
         log_bytes.saturating_add(request_bytes) <= self.log_bytes_max.load(Ordering::Relaxed)
     }
 
-    /// The log, which had written `log_bytes`, can write so many more before too little is free; `None`: not known.
-    pub fn store_log_room(&self, log_bytes: u64, room_bytes: Option<u64>) {
+    /// Claims room for a request of that size that is about to run, where the log has written `log_bytes` since the start;
+    /// whether it leaves enough free. What it does not use in the end is free again with the next look.
+    pub fn claim(&self, log_bytes: u64, request_bytes: u64) -> bool {
+        let max = self.log_bytes_max.load(Ordering::Relaxed);
+        let with_it = |claimed: u64| Some(claimed.max(log_bytes).saturating_add(request_bytes)).filter(|to| *to <= max);
+        self.claimed_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_it)
+            .is_ok()
+    }
+
+    /// The log, which had written `log_bytes` and been given `pending_bytes` more, can write so many more before too little
+    /// is free; `None`: not known.
+    pub fn store_log_room(&self, (log_bytes, pending_bytes): (u64, u64), room_bytes: Option<u64>) {
         let near = room_bytes.filter(|bytes| *bytes < NEAR_BYTES);
         let max = near.map_or(ROOMY, |bytes| log_bytes.saturating_add(bytes));
+        self.claimed_bytes
+            .store(log_bytes.saturating_add(pending_bytes), Ordering::Relaxed);
         self.log_bytes_max.store(max, Ordering::Relaxed);
     }
 
@@ -133,13 +149,24 @@ mod tests {
     fn what_is_written_between_two_looks_counts() {
         let space = Space::default();
         assert!(!space.is_tight() && space.has_room_for(1 << 40, 1 << 40));
-        space.store_log_room(1_000, Some(500));
+        space.store_log_room((1_000, 0), Some(500));
         assert!(space.is_tight());
         assert!(space.has_room_for(1_000, 500) && !space.has_room_for(1_000, 501));
         assert!(space.has_room_for(1_400, 100) && !space.has_room_for(1_401, 100));
         for room in [None, Some(NEAR_BYTES)] {
-            space.store_log_room(1_000, room);
+            space.store_log_room((1_000, 0), room);
             assert!(!space.is_tight());
         }
+    }
+
+    #[test]
+    fn what_runs_at_the_same_time_counts_before_it_is_written() {
+        let space = Space::default();
+        space.store_log_room((1_000, 100), Some(500));
+        assert!(space.claim(1_000, 300) && !space.claim(1_000, 101) && space.claim(1_000, 100));
+        assert!(!space.claim(1_000, 1) && space.has_room_for(1_000, 500));
+        // Looked at anew: they have written less than they might have.
+        space.store_log_room((1_200, 0), Some(300));
+        assert!(space.claim(1_200, 200) && space.claim(1_450, 50) && !space.claim(1_450, 1));
     }
 }

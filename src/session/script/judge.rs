@@ -45,7 +45,7 @@ impl Rights {
                 if self.denies_oom {
                     return Err(CmdError::OutOfMemory);
                 }
-                admit::check_space(server, call, &client.handle.queued_bytes)?;
+                admit::check_space(server, call, client)?;
             }
         }
         self.has_written |= call.has(flag::WRITE);
