@@ -16,6 +16,8 @@ use crate::recovery::verify::Folders;
 
 /// So many connections of administrators are served at once.
 pub const ADMIN_CLIENTS_MAX: u64 = 16;
+/// So many connections by HTTP have a place at the same time.
+pub const HTTP_CONNECTIONS_MAX: usize = 64;
 
 /// Where administrators connect.
 #[derive(Clone, Debug, PartialEq, Eq)]

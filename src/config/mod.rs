@@ -44,7 +44,7 @@ pub mod tls_args;
 pub mod values;
 
 pub use check::Conflict;
-pub use derived::{ADMIN_CLIENTS_MAX, AdminDoor, core_count};
+pub use derived::{ADMIN_CLIENTS_MAX, AdminDoor, HTTP_CONNECTIONS_MAX, core_count};
 pub use live::Live;
 pub use load::{ConfigError, Loaded, Override, load};
 pub use params::Params;

@@ -5,7 +5,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{check::Conflict, derived::ADMIN_CLIENTS_MAX, schema::Config};
+use super::derived::{ADMIN_CLIENTS_MAX, HTTP_CONNECTIONS_MAX};
+use super::{check::Conflict, schema::Config};
 
 /// Files of the server itself, counted: the standard streams and a log file (4), locked directories (4), listening
 /// sockets and a connection that is being refused (8), what signals come by (3), the log's last segment, its next one
@@ -15,13 +16,16 @@ use super::{check::Conflict, derived::ADMIN_CLIENTS_MAX, schema::Config};
 const OWN_FILES: u64 = 64;
 /// The poll of a thread that serves sockets, its second handle, its wake-up, its end of the signals, and its ring.
 const FILES_PER_THREAD: u64 = 5;
+/// Connections by HTTP, half as many that had to go and are not closed yet, and their thread.
+const HTTP_FILES: u64 = HTTP_CONNECTIONS_MAX as u64 * 3 / 2 + FILES_PER_THREAD;
 
 /// How many clients fit, at most as many as the configuration wants; the limit is raised as far as allowed.
 pub(super) fn fitting(config: &Config) -> u64 {
     // The thread that accepts connections has a poll of its own.
     let threads = config.serving_threads() as u64 + 1;
     let admins = config.admin_door().map_or(0, |_| ADMIN_CLIENTS_MAX);
-    let own = OWN_FILES + FILES_PER_THREAD * threads + admins;
+    let http = if config.http.port > 0 { HTTP_FILES } else { 0 };
+    let own = OWN_FILES + FILES_PER_THREAD * threads + admins + http;
     let wanted = config.server.maxclients.saturating_add(own);
     raised_to(wanted).saturating_sub(own).min(config.server.maxclients)
 }

@@ -15,9 +15,9 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-/// Connections at the same time.
-pub(super) const PLACES: usize = 64;
-/// Of those so many from one network.
+use crate::config::HTTP_CONNECTIONS_MAX;
+
+/// So many of all connections are from one network.
 const OF_ONE_NETWORK_MAX: usize = 48;
 
 /// An address, or of IPv6 the 64 bits that a single machine can choose addresses within.
@@ -55,7 +55,7 @@ impl Table {
     fn to_go(&self, network: Network) -> Option<u64> {
         let neighbours = self.held.values().filter(|held| held.network == network).count();
         let among_neighbours = neighbours >= OF_ONE_NETWORK_MAX;
-        if !among_neighbours && self.held.len() < PLACES {
+        if !among_neighbours && self.held.len() < HTTP_CONNECTIONS_MAX {
             return None;
         }
         let candidates = self
@@ -203,7 +203,7 @@ mod tests {
         let case = Case::new();
         let mut one = case.fill(A, 0, OF_ONE_NETWORK_MAX + 3);
         assert_eq!(gone(&mut one), [0, 1, 2]);
-        let mut other = case.fill(B, 100, PLACES - OF_ONE_NETWORK_MAX);
+        let mut other = case.fill(B, 100, HTTP_CONNECTIONS_MAX - OF_ONE_NETWORK_MAX);
         assert_eq!((gone(&mut other), gone(&mut one).len()), (vec![], 3));
         // All are taken: the one that has been idle for longest goes, whosever it is.
         let _third = case.come("10.0.0.3", 200);

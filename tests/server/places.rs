@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::conn::encode;
+use crate::support::server::free_port;
 use crate::support::{Conn, Server, Value};
 
 const REFUSAL: &str = "ERR max number of clients reached";
@@ -106,6 +107,21 @@ fn the_log_and_checkpoints_have_files_left() {
     assert!(!conn.call(&["INFO"]).text().is_empty());
     // While all are there nobody else comes in, and nothing is said of a want of files.
     assert!(!server.stdout().contains("Too many open files"), "{}", server.stdout());
+}
+
+/// Those who look at figures have places of their own.
+#[test]
+fn connections_by_http_take_no_files_of_the_log() {
+    let allowed = |settings: &[&str]| {
+        let server = Server::lokikv_with_open_files(400, settings);
+        number(&mut server.connect(), "maxclients")
+    };
+    let port = format!("http.port={}", free_port());
+    let (without, with) = (allowed(&["http.port=0"]), allowed(&[&port]));
+    assert!(
+        without - with >= 64 && with >= 100,
+        "maxclients {with}, without HTTP {without}"
+    );
 }
 
 #[test]

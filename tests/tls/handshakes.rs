@@ -46,7 +46,7 @@ fn byte_by_byte() {
 
 #[test]
 fn what_takes_too_long_is_given_up() {
-    let secure = Secure::for_all(&["tls.handshake_timeout_s=1"]);
+    let secure = Secure::for_all(&["tls.handshake_timeout_s=4"]);
     let (_, bytes) = hello(&secure);
     let begun = Instant::now();
     let mut silent = secure.socket();
@@ -58,9 +58,10 @@ fn what_takes_too_long_is_given_up() {
         let heard = read_to_close(socket);
         assert_eq!(!heard.is_empty(), speaks);
     }
-    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
-    assert_eq!(secure.figure("tls_handshakes_timed_out"), "3");
-    assert_eq!(secure.figure("tls_handshakes_unfinished"), "0");
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(3_900), "{took:?}");
+    secure.wait_for("tls_handshakes_timed_out", |figure| figure == "3");
+    secure.wait_for("tls_handshakes_unfinished", |figure| figure == "0");
     secure.serves();
 }
 
@@ -97,9 +98,9 @@ fn thousands_that_say_nothing() {
             assert_eq!(other.call(&["INCR", "others"]).int(), Some(1 + number / 100));
         }
     }
-    let crowded_out: u64 = secure.figure("tls_handshakes_crowded_out").parse().unwrap();
-    assert!(crowded_out >= 1800, "{crowded_out}");
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    let are_most = |figure: &str| figure.parse::<u64>().unwrap() >= 1800;
+    secure.wait_for("tls_handshakes_crowded_out", are_most);
+    assert!(slowest < Duration::from_secs(10), "{slowest:?}");
     // Each of them is a client no more, with the worker's next turn.
     secure.wait_for("connected_clients", |figure| figure.parse::<u64>().unwrap() <= 110);
 }
@@ -138,5 +139,35 @@ fn a_storm_leaves_those_inside_alone() {
     );
     // Far from what is promised, since tests run beside others: nobody is kept out for long.
     let late = slow[slow.len() * 99 / 100];
-    assert!(late < Duration::from_secs(1), "{late:?}");
+    assert!(late < Duration::from_secs(5), "{late:?}");
+}
+
+/// While a script keeps the only worker busy the others are looked after in its middle: who leaves then has left.
+#[test]
+fn who_fails_beside_a_busy_script_is_counted_once() {
+    let secure = Secure::for_all(&[
+        "server.workers=1",
+        "scripts.busy_reply_threshold_ms=50",
+        "tls.handshake_timeout_s=600",
+    ]);
+    let (_, bytes) = hello(&secure);
+    let mut busy = secure.server.connect();
+    let mut beside = secure.server.connect();
+    busy.send(&["EVAL", "while true do end", "0"]).unwrap();
+    let begun = Instant::now();
+    while !beside.call(&["GET", "key"]).text().starts_with("BUSY ") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is never busy");
+    }
+    let (mut leaves, mut plain) = (secure.socket(), secure.socket());
+    push(&mut leaves, &bytes[..40]);
+    push(&mut plain, b"PING\r\n");
+    // Looked at several times.
+    std::thread::sleep(Duration::from_millis(200));
+    drop(leaves);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(beside.call(&["SCRIPT", "KILL"]), Value::ok());
+    assert!(busy.recv().unwrap().value.text().contains("killed by user"));
+    assert!(!read_to_close(&mut plain).is_empty());
+    secure.wait_for("tls_handshakes_unfinished", |figure| figure == "0");
+    assert_eq!(secure.figure("tls_handshakes_failed"), "2");
 }

@@ -283,7 +283,8 @@ fn parameters_without_effect_are_checked_and_shown() {
 /// Whoever may set a parameter may not hold a worker with it for long, however many parts its value has.
 #[test]
 fn a_value_of_many_parts_is_answered_soon() {
-    const BYTES: usize = 1 << 20;
+    // So many that each compared with each other would take longer than the limit on any machine.
+    const BYTES: usize = 1 << 22;
     let numbered = |part: &dyn Fn(usize) -> String| {
         let (mut text, mut number) = (String::new(), 0);
         while text.len() < BYTES {
@@ -321,7 +322,7 @@ fn a_value_of_many_parts_is_answered_soon() {
         let outcome = set(&params, &[(name, text)]);
         let took = begun.elapsed();
         assert!(
-            took.as_secs_f64() < 2.0,
+            took.as_secs_f64() < 10.0,
             "{name}: {took:?} for {:.60}",
             format!("{outcome:?}")
         );

@@ -11,6 +11,7 @@
 
 mod budget;
 mod handshake;
+mod meanwhile;
 mod news;
 mod receive;
 mod send;
@@ -29,7 +30,6 @@ use self::handshake::Secured;
 use self::receive::Received;
 use self::work::Work;
 use super::ready::Slot;
-use super::settling::{Owed, Settled, Verdict, judge};
 use super::socket::Socket;
 use crate::client::ClientHandle;
 use crate::commands::error::CmdError;
@@ -234,6 +234,9 @@ impl Connection {
 
     /// Looks after what no event tells of: clients that are idle, or slow for too long.
     pub fn tick(&mut self, now: Instant) -> Next {
+        if self.handle.is_killed() {
+            return Next::End;
+        }
         let is_over = match self.state {
             State::Handshaking(until) if now >= until => return self.time_out(),
             State::Closing(_) => {
@@ -316,36 +319,6 @@ impl Connection {
         self.handle.note_written(depends_on.written);
         self.depends_on = depends_on;
         depends_on
-    }
-
-    /// Answers what has arrived, while a script of this worker keeps everybody out, or this worker waits for one.
-    pub fn serve_meanwhile(&mut self) {
-        if self.handle.is_killed() {
-            return;
-        }
-        // It has run in the turn that the script is in the middle of: what may be shown of that need not wait.
-        if matches!(self.state, State::Settling(_)) {
-            let owed = Owed {
-                depends_on: self.depends_on,
-                publishes: false,
-            };
-            let verdict = judge(&self.cx.server, &owed, false, Instant::now());
-            if matches!(verdict, Verdict::Settled(Settled::Free)) {
-                self.settled();
-            }
-        }
-        if matches!(self.state, State::Reading | State::Handshaking(_)) {
-            // Nobody tells of readiness meanwhile.
-            self.is_unread = true;
-            self.go_on();
-        }
-        if matches!(self.state, State::Running) {
-            let ran = self.run_work(None);
-            self.state = State::Settling(ran);
-            self.settled();
-        }
-        // Whatever is to follow comes in the next turn.
-        self.wake_later();
     }
 
     /// Its changes did not reach the log: it is told so, and closed.
