@@ -306,7 +306,7 @@ impl Wal {
     #[inline]
     pub fn is_late(&self, now: Instant) -> bool {
         let core = &self.inner.core;
-        core.policy() == Fsync::EverySec && core.unsynced.is_late(now) && core.is_open()
+        core.policy() == Fsync::EverySec && core.is_unsynced() && core.unsynced.is_late(now) && core.is_open()
     }
 
     /// Has a log go on that has failed for want of room only, where it was; whether it does.
@@ -467,7 +467,7 @@ impl Inner {
         if let Some(thread) = thread {
             self.core.request(|control| control.closing = true);
             if thread.join().is_err() {
-                self.core.fail("WAL: the log's thread panicked");
+                self.core.fail("WAL: the log's thread panicked", false);
             }
         }
         match self.core.refusal() {

@@ -36,10 +36,11 @@ impl Unsynced {
         now.saturating_duration_since(self.opened).as_millis() as u64 + 1
     }
 
-    /// Records have been written.
+    /// Records have been written; `others_wait`: behind others that wait. Where none does, what was noted is of records
+    /// that a sync has reached which had begun before they were noted.
     #[inline]
-    pub fn note_written(&self) {
-        if self.since.load(Ordering::Relaxed) == 0 {
+    pub fn note_written(&self, others_wait: bool) {
+        if !others_wait || self.since.load(Ordering::Relaxed) == 0 {
             self.since.store(self.moment(Instant::now()), Ordering::Relaxed);
         }
     }
@@ -95,10 +96,10 @@ mod tests {
         let unsynced = Unsynced::new();
         let now = Instant::now();
         assert!(!unsynced.is_late(now + WAIT_MAX * 2));
-        unsynced.note_written();
+        unsynced.note_written(true);
         assert!(!unsynced.is_late(now + WAIT_MAX / 2));
         unsynced.begin_sync();
-        unsynced.note_written();
+        unsynced.note_written(true);
         let late = Instant::now() + WAIT_MAX + Duration::from_millis(2);
         assert!(unsynced.is_late(late) && unsynced.is_late(late));
         unsynced.end_sync();

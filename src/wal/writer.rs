@@ -394,7 +394,7 @@ impl Writer {
             .0
             .fetch_sub(std::mem::take(&mut self.taken_bytes), Ordering::SeqCst);
         if goal == Goal::Written {
-            core.unsynced.note_written();
+            core.unsynced.note_written(core.is_unsynced());
         }
         core.advance_written(self.next.before());
         Ok(())
