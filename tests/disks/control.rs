@@ -25,7 +25,7 @@ pub const UNLINK: u32 = 128;
 pub const ALWAYS: u32 = u32::MAX;
 
 const ROOT_BYTES: usize = 512;
-const SYNCS: u64 = 1024;
+const SYNCS: u64 = 65_536;
 const RULES: usize = 8;
 const RULE_BYTES: usize = 128;
 const PART_BYTES: usize = 100;

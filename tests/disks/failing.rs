@@ -9,7 +9,7 @@ use crate::writers::{POLICIES, Writers, bad_time, in_parallel, rounds, server_on
 /// Small, so that the log turns to new ones.
 const SEGMENT_BYTES: u64 = 64 << 10;
 /// How long it may take until a fault is met.
-const MET_MAX: Duration = Duration::from_secs(10);
+const MET_MAX: Duration = Duration::from_secs(30);
 /// After so long a write is made to fail again.
 const STRIKE_TIME: Duration = Duration::from_secs(2);
 const CLIENTS: usize = 4;

@@ -71,7 +71,11 @@ fn an_end_that_waits_can_be_called_off() {
     hang(&mut control, "");
     conn.send(&["SHUTDOWN"]).expect("send");
     let (mut other, mut writer) = (server.connect(), server.connect());
-    std::thread::sleep(Duration::from_millis(200));
+    let sent = Instant::now();
+    while control.hits(0) == 0 {
+        assert!(sent.elapsed() < HANG, "the last checkpoint never syncs");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     // Nothing is acknowledged that the checkpoint does not have.
     writer.send(&["SET", "later", "1"]).expect("send");
     assert_eq!(other.call(&["GET", "later"]), Value::Null, "it waits");

@@ -77,14 +77,15 @@ fn info_number(conn: &mut Conn, name: &str) -> u64 {
         .unwrap_or_else(|| panic!("no {name} in {info}"))
 }
 
-/// How old the oldest acknowledged write without a sync is when another one is acknowledged, at most.
+/// How old the oldest acknowledged write without a sync is when another one is sent that is acknowledged, at most. When
+/// that comes is no measure: the client may have been late to read it.
 fn oldest_unsynced(slow: &Slow) -> Duration {
     let age = |ack: &Ack| {
         let ended = slow.syncs.iter().filter(|sync| sync.ended_ns <= ack.came_ns);
         let synced = ended.map(|sync| sync.begun_ns).max().unwrap_or(0);
         let oldest = slow.acks.partition_point(|ack| ack.came_ns <= synced);
         let oldest = slow.acks.get(oldest).map_or(ack.came_ns, |oldest| oldest.came_ns);
-        ack.came_ns.saturating_sub(oldest)
+        ack.sent_ns.saturating_sub(oldest)
     };
     Duration::from_nanos(slow.acks.iter().map(age).max().unwrap_or(0))
 }

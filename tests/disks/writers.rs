@@ -13,7 +13,7 @@ pub const POLICIES: [&str; 3] = ["always", "everysec", "no"];
 /// Between two batches of a client: a disk that is bad is met by few as well as by many.
 const PAUSE: Duration = Duration::from_millis(4);
 /// How soon after the cause has gone writes are accepted again.
-const HEALED_MAX: Duration = Duration::from_secs(3);
+const HEALED_MAX: Duration = Duration::from_secs(20);
 /// Clients go on writing for so long once they are.
 const AFTERWARDS: Duration = Duration::from_millis(200);
 

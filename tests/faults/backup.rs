@@ -1,7 +1,10 @@
 //! Kills of `lokikv backup`: there is the new backup as a whole or none, and never less than one.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use lokikv::storage::fault_point::BACKUP;
 
@@ -64,7 +67,7 @@ fn a_backup_is_there_as_a_whole_or_not_at_all() {
 
 /// A server whose log has several segments, and a backup of it that stands still at a point until [`ended`]
 /// has it go on.
-fn paused_at(point: &str, more: &[&str]) -> (Server, tempfile::TempDir, Child) {
+fn paused_at(point: &str, more: &[&str]) -> (Server, TempDir, Child) {
     let server = Server::lokikv(&[
         "wal.segment_bytes=65536",
         "checkpoint.interval_s=0",
@@ -78,7 +81,9 @@ fn paused_at(point: &str, more: &[&str]) -> (Server, tempfile::TempDir, Child) {
     );
     let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
     command.args(["backup", "--from", &url, "--to"]).arg(&dir).args(more);
+    std::fs::write(stands(&home), "").expect("write");
     command.env("LOKIKV_FAULT_PAUSE", point);
+    command.env("LOKIKV_FAULT_PAUSE_WHILE", stands(&home));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     die_with_parent(&mut command);
     let child = command.spawn().expect("start a backup");
@@ -88,8 +93,12 @@ fn paused_at(point: &str, more: &[&str]) -> (Server, tempfile::TempDir, Child) {
         assert!(begun.elapsed() < Duration::from_secs(20), "no backup is begun");
         std::thread::sleep(Duration::from_millis(1));
     }
-    signal(child.id(), libc::SIGSTOP);
     (server, home, child)
+}
+
+/// The file that keeps it from going on.
+fn stands(home: &TempDir) -> PathBuf {
+    home.path().join("stands")
 }
 
 fn is_backup(name: &std::io::Result<std::fs::DirEntry>) -> bool {
@@ -104,8 +113,8 @@ fn fill(server: &Server) {
     server.connect().pipeline(&commands).expect("replies");
 }
 
-fn ended(child: Child) -> (Output, String) {
-    signal(child.id(), libc::SIGCONT);
+fn ended(home: &TempDir, child: Child) -> (Output, String) {
+    std::fs::remove_file(stands(home)).expect("remove");
     let output = child.wait_with_output().expect("wait");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     (output, told)
@@ -118,7 +127,7 @@ fn a_backup_whose_server_starts_anew_and_removes_files_says_why_it_fails() {
     server.restart();
     // Nothing is held any more: segments go.
     server.connect().call(&["CHECKPOINT"]);
-    let (output, told) = ended(child);
+    let (output, told) = ended(&home, child);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(
         told.contains("/wal/") && told.contains("does not hold its files any more: it was restarted"),
@@ -133,7 +142,7 @@ fn a_server_that_is_gone_is_not_waited_for_when_all_is_copied() {
     let (mut server, home, child) = paused_at("backup.begun", &[]);
     let since = Instant::now();
     server.kill9();
-    let (output, told) = ended(child);
+    let (output, told) = ended(&home, child);
     assert!(
         output.status.success() && since.elapsed() < Duration::from_secs(20),
         "{told} {:?}",
@@ -147,12 +156,14 @@ fn a_server_that_is_gone_is_not_waited_for_when_all_is_copied() {
 
 #[test]
 fn a_backup_that_is_interrupted_holds_nothing_any_more() {
-    let (server, _home, child) = paused_at("backup.begun", &[]);
+    let (server, home, child) = paused_at("backup.begun", &[]);
     let mut conn = server.connect();
     let mut holds = || conn.call(&["INFO", "lokikv"]).figure("checkpoint_holds");
     assert_eq!(holds(), 1);
     signal(child.id(), libc::SIGTERM);
-    let (output, told) = ended(child);
+    // The thread that waits for signals is to have heard of it by then.
+    std::thread::sleep(Duration::from_secs(3));
+    let (output, told) = ended(&home, child);
     assert_eq!(
         (output.status.code(), told.as_str()),
         (Some(1), "lokikv: interrupted\n")

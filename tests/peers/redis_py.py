@@ -27,6 +27,15 @@ def raises(kind, text, call):
     raise AssertionError(f"wanted {kind.__name__}({text!r}), got {got!r}")
 
 
+def until(what, condition):
+    """Waits until `condition` gives something true."""
+    end = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within 30 s: {what}")
+        time.sleep(0.01)
+
+
 def strings(r):
     check("set", r.set("s", "héllo"), True)
     check("get", r.get("s"), "héllo")
@@ -205,18 +214,22 @@ def caching(r, options):
     cached = redis.Redis(**options, decode_responses=True, cache_config=CacheConfig())
     r.set("cached", "1")
     r.hset("cached:hash", "f", "1")
+
+    def both():
+        return cached.get("cached"), cached.hget("cached:hash", "f")
+
     for value in ("1", "2", "3"):
         r.set("cached", value)
         r.hset("cached:hash", "f", value)
         # The word that they have changed comes by another connection than the answers.
-        time.sleep(0.02)
+        until("the new ones", lambda: both() == (value, value))
         check("cached get", [cached.get("cached") for _ in range(3)], [value] * 3)
         check("cached hget", [cached.hget("cached:hash", "f") for _ in range(2)], [value] * 2)
     check("in the cache", cached.get_cache().size, 2)
     check("own change", (cached.set("cached", "mine"), cached.get("cached")), (True, "mine"))
     r.flushall()
-    time.sleep(0.02)
-    check("after a flush", (cached.get("cached"), cached.hget("cached:hash", "f")), (None, None))
+    until("none after a flush", lambda: both() == (None, None))
+    check("after a flush", both(), (None, None))
     cached.close()
 
 

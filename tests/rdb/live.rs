@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::args;
 use crate::families::fill_more;
@@ -41,6 +41,15 @@ fn begin(place: &Place, arguments: &[&str]) -> Child {
     command.arg("import").args(arguments).current_dir(place.home.path());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("start lokikv")
+}
+
+/// Waits until somebody reads values of a source, by a connection to that.
+fn await_reader(conn: &mut Conn) {
+    let since = Instant::now();
+    while !conn.call(&["INFO", "commandstats"]).text().contains("cmdstat_dump:") {
+        assert!(since.elapsed() < Duration::from_secs(60), "nobody reads values");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn ended(child: Child) -> (i32, String) {
@@ -166,10 +175,13 @@ fn no_key_is_wrong_that_did_not_change_meanwhile() {
         let (port, told) = (source.port(), Arc::clone(&end));
         let writer = thread::spawn(move || write(port, &told));
         let place = Place::empty();
-        let rate = (count / 2).to_string();
+        // So few a second that it is not over when it is told to end.
+        let rate = (count / 20).to_string();
         let arguments = ["--from", &url(&source), "--data-dir", "data", "--rate", &rate];
         let child = begin(&place, &arguments);
-        thread::sleep(Duration::from_millis(1200));
+        await_reader(&mut conn);
+        // What has been read is put in its place.
+        thread::sleep(Duration::from_secs(3));
         signal(child.id(), libc::SIGTERM);
         let (code, said) = ended(child);
         assert!(
@@ -208,9 +220,9 @@ fn a_source_that_is_started_anew_is_read_from_the_start() {
         let from = url(&source);
         let child = begin(
             &place,
-            &["--from", &from, "--data-dir", "data", "--rate", "2000", "--verify"],
+            &["--from", &from, "--data-dir", "data", "--rate", "1000", "--verify"],
         );
-        thread::sleep(Duration::from_millis(1000));
+        await_reader(&mut conn);
         source = started_with(source, &saved);
         assert_eq!(from, url(&source));
         let (code, said) = ended(child);

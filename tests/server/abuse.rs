@@ -7,15 +7,16 @@ use crate::support::conn::encode;
 use crate::support::server::signal;
 use crate::support::{Args, Conn, Server, Value};
 
-/// Fails if the server does not answer somebody else at once.
+/// Fails if the server does not answer somebody else at once. It has three tries: it may not be given a processor.
 fn others_are_served(server: &Server) {
-    let started = Instant::now();
-    assert_eq!(server.connect().call(&["PING"]).text(), "PONG");
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "PING took {:?}",
-        started.elapsed()
-    );
+    let is_served_at_once = || {
+        let started = Instant::now();
+        assert_eq!(server.connect().call(&["PING"]).text(), "PONG");
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(20), "PING took {took:?}");
+        took < Duration::from_secs(2)
+    };
+    assert!((0..3).any(|_| is_served_at_once()), "PING took 2 s, three times");
 }
 
 /// Resident memory of the server, in bytes.
@@ -261,7 +262,7 @@ fn stands_still(server: &Server) -> bool {
 #[test]
 fn large_requests_on_their_way_do_not_hold_up_others() {
     const UPLOADS: usize = 256;
-    let server = in_memory();
+    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "server.workers=1"]);
     let mut conn = server.connect();
     const RECEIVED: &str = "total_net_input_bytes";
     let received = |conn: &mut Conn| conn.call(&["INFO", "stats"]).figure(RECEIVED);

@@ -27,6 +27,7 @@ fn amiss(text: &str) -> Vec<&str> {
         "somaxconn",
         "files may be open",
         "a sync takes",
+        "the disk is slow",
         " are free",
         "in memory (tmpfs)",
     ];
@@ -125,10 +126,9 @@ fn a_server_is_asked() {
         text.contains(concat!("the server is lokikv ", env!("CARGO_PKG_VERSION"))),
         "{text}"
     );
-    assert!(
-        text.contains("the log is in order") && text.contains("the kernel is Linux"),
-        "{text}"
-    );
+    let of_log = ["the log is in order", "the disk is slow"];
+    assert!(of_log.iter().any(|part| text.contains(part)), "{text}");
+    assert!(text.contains("the kernel is Linux"), "{text}");
     assert_eq!(amiss(&text), [""; 0], "{text}");
     assert_eq!(code, i32::from(text.contains("AMISS")), "{text}");
     assert!(!text.contains("secret"));
@@ -207,8 +207,7 @@ fn what_is_no_data_directory_is_said_so() {
 
 #[test]
 fn what_cannot_be_looked_at_is_said_so() {
-    let free = crate::support::server::free_port();
-    for target in ["/nowhere/at/all", "http://x", &format!("redis://127.0.0.1:{free}")] {
+    for target in ["/nowhere/at/all", "http://x", "redis://127.0.0.1:1"] {
         let (code, text) = doctor(&[target]);
         assert!(code == 2 && text.contains("lokikv: cannot look: "), "{text}");
     }

@@ -22,7 +22,7 @@ use request::Maker;
 use values::Values;
 
 use crate::args;
-use crate::support::{Args, Rng, Server, env_number, seed, text};
+use crate::support::{Args, Conn, Rng, Server, env_number, seed, text};
 
 const CLIENTS: usize = 4;
 /// What the server may hold at any time: `memory.max_bytes`, twice over, and what one command may add.
@@ -134,20 +134,35 @@ fn run(mode: Mode) {
     eprintln!("{} requests", run.requests.load(Ordering::Relaxed));
     assert!(server.is_running(), "the server ended\n{}", reports.join("\n"));
     assert!(reports.is_empty(), "{}", reports.join("\n"));
-    finish(&mut server);
+    finish(&mut server, mode);
 }
 
 /// The server still does what it is told, and stops.
-fn finish(server: &mut Server) {
-    let mut conn = server.connect();
-    RESET_SETTINGS.iter().for_each(|setting| {
-        let (name, value) = setting.split_once(' ').unwrap();
-        conn.call(&["CONFIG", "SET", name, value]);
-    });
+fn finish(server: &mut Server, mode: Mode) {
+    let mut conn = admitted(server, mode);
     assert_eq!(conn.call(&["FLUSHALL"]).text(), "OK");
     assert_eq!(conn.call(&["SET", "k", "v"]).text(), "OK");
     assert_eq!(conn.call(&["GET", "k"]).text(), "v");
     assert_eq!(server.terminate().code(), Some(0));
+}
+
+/// A client that is served, with settings as they were. Where others have changed them it may be refused at first:
+/// those who have gone count for a while.
+fn admitted(server: &Server, mode: Mode) -> Conn {
+    let resets: Vec<Args> = resets().collect();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answered = Conn::connect(server.port()).and_then(|mut conn| {
+            conn.pipeline(&resets)?;
+            let answer = conn.try_call(&["PING"])?;
+            Ok((conn, answer))
+        });
+        match answered {
+            Ok((conn, answer)) if answer.text() == "PONG" => return conn,
+            refused => assert!(mode == Mode::Lax && Instant::now() < deadline, "{refused:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Settings that others may have changed so that nothing goes on.
@@ -161,6 +176,13 @@ const RESET_SETTINGS: &[&str] = &[
     "protected-mode no",
     "limits.args_max 1048576",
 ];
+
+fn resets() -> impl Iterator<Item = Args> {
+    RESET_SETTINGS.iter().map(|setting| {
+        let (name, value) = setting.split_once(' ').unwrap();
+        args!["CONFIG", "SET", name, value]
+    })
+}
 
 /// One client of a run.
 struct Player<'r> {
@@ -245,10 +267,7 @@ impl<'r> Player<'r> {
     fn batch(&mut self) -> Vec<Args> {
         let mut batch = Vec::new();
         if self.run.mode == Mode::Lax {
-            batch.extend(RESET_SETTINGS.iter().map(|setting| {
-                let (name, value) = setting.split_once(' ').unwrap();
-                args!["CONFIG", "SET", name, value]
-            }));
+            batch.extend(resets());
         }
         if self.rng.one_in(10) {
             batch.push(args!["SELECT", "0"]);

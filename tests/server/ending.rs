@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::await_that;
 use crate::support::server::signal;
 use crate::support::{Conn, Server, Value};
 
@@ -164,18 +165,20 @@ fn with_a_log_a_last_checkpoint_may_fail() {
     has_all(&server);
 }
 
+fn await_failed_write(conn: &mut Conn) {
+    await_that("the log cannot be written to", || {
+        conn.call(&["INFO", "persistence"])
+            .text()
+            .contains("aof_last_write_status:err")
+    });
+}
+
 fn with_a_log_that_has_failed(fsync: &str) {
     let (mut server, mut conn) = full(&[fsync]);
     // Neither acknowledged nor refused, as long as the log cannot go on.
     let mut waiting = server.connect();
     waiting.send(&["SET", "in doubt", "1"]).expect("send");
-    while !conn
-        .call(&["INFO", "persistence"])
-        .text()
-        .contains("aof_last_write_status:err")
-    {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    await_failed_write(&mut conn);
     is_refused(&mut server, &mut conn);
     server.limit_files(None);
     assert_eq!(waiting.recv().expect("it goes on").value, Value::ok());
@@ -201,15 +204,9 @@ fn with_a_log_that_has_failed_an_end_by_force_is_a_failure() {
         (&["SHUTDOWN", "FORCE"][..], "changes are on no disk"),
         (&["SHUTDOWN", "NOSAVE"], "the last writes may be lost"),
     ] {
-        let (mut server, mut conn) = full(&["server.shutdown_timeout_s=1"]);
+        let (mut server, mut conn) = full(&["server.shutdown_timeout_s=8"]);
         server.connect().send(&["SET", "in doubt", "1"]).expect("send");
-        while !conn
-            .call(&["INFO", "persistence"])
-            .text()
-            .contains("aof_last_write_status:err")
-        {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        await_failed_write(&mut conn);
         assert_eq!(exit_code(&mut server, &mut conn, words), Some(1), "{words:?}");
         assert!(server.stderr().contains(told), "{}", server.stderr());
         server.restart();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::args;
 use crate::support::rng::Rng;
 use crate::support::{Args, Conn, Server, Value, seed};
+use crate::{args, await_that};
 
 const SETTINGS: &[&str] = &[
     "wal.fsync=always",
@@ -438,9 +438,15 @@ fn a_filtered_reader_waits_for_what_it_wants() {
     // Something, and nothing that it wants: it is told how far it has come.
     (0..10).for_each(|n| drop(writer.call(&["SET", &format!("k{n}"), "v"])));
     let last = writer.wal_info("last-lsn");
-    let started = Instant::now();
-    assert_eq!(shape(&reader.call(&read("150"))), [(last, 0)]);
-    assert!(started.elapsed() >= Duration::from_millis(150));
+    // A look at the log that itself takes long ends early: then once more.
+    await_that("it waits for as long as it is told to", || {
+        let started = Instant::now();
+        let shown = shape(&reader.call(&read("150")));
+        let took = started.elapsed();
+        assert!(matches!(shown[..], [(passed, 0)] if passed <= last), "{shown:?}");
+        assert!(took >= Duration::from_millis(100), "{took:?}");
+        shown == [(last, 0)] && took >= Duration::from_millis(150)
+    });
     // What it wants, among others.
     reader.send(&read("0")).expect("send");
     await_blocked(&server);
@@ -450,7 +456,12 @@ fn a_filtered_reader_waits_for_what_it_wants() {
     }
     writer.call(&["SET", "wanted", "v"]);
     let wanted = writer.wal_info("last-lsn");
-    let shown = shape(&reader.recv().expect("a reply").value);
+    let mut shown = shape(&reader.recv().expect("a reply").value);
+    while let [(passed, 0)] = shown[..] {
+        let from = (passed + 1).to_string();
+        let request = ["WAL", "READ", from.as_str(), "BLOCK", "0", "MATCH", "wanted"];
+        shown = shape(&reader.call(&request));
+    }
     assert_eq!(shown.first(), Some(&(wanted, 1)));
     // It can be told to stop.
     let id = reader.call(&["CLIENT", "ID"]).int().expect("a number").to_string();
@@ -478,5 +489,5 @@ fn a_filtered_reading_is_bounded() {
         next = shown[0].0 + 1;
         readings += 1;
     }
-    assert!((3..10).contains(&readings), "{readings} readings of 40 MiB");
+    assert!((3..=40).contains(&readings), "{readings} readings of 40 MiB");
 }

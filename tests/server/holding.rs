@@ -44,12 +44,11 @@ fn watching_one_key_more_costs_the_same_however_many_there_are() {
         (0..STEP).for_each(|_| drop(conn.recv().expect("OK")));
         started.elapsed()
     };
-    let first = watch(0) + watch(STEP);
-    (2..18).for_each(|step| {
-        watch(step * STEP);
-    });
-    let last = watch(18 * STEP) + watch(19 * STEP);
-    assert!(last < first * 5, "the first took {first:?}, the last {last:?}");
+    let times: Vec<Duration> = (0..20).map(|step| watch(step * STEP)).collect();
+    // Any of them may have been held up by something else.
+    let fastest = |steps: &[Duration]| steps.iter().min().copied().expect("steps");
+    let (first, last) = (fastest(&times[..6]), fastest(&times[14..]));
+    assert!(last < first * 5 + Duration::from_millis(20), "{times:?}");
     assert_eq!(conn.call(&["UNWATCH"]), Value::ok());
 }
 
@@ -147,8 +146,8 @@ fn what_has_not_run_is_kept_while_something_before_it_waits() {
     assert_eq!(last, Some(Value::Int(390_000)));
 }
 
-#[test]
-fn nobody_is_accepted_whom_no_worker_has_time_for() {
+/// How many clients are accepted while the worker is busy; `None`: it may not have been so to the end.
+fn accepted_while_busy() -> Option<usize> {
     const CLIENTS: usize = 300;
     let server = Server::lokikv(&[
         "wal.enabled=false",
@@ -159,22 +158,32 @@ fn nobody_is_accepted_whom_no_worker_has_time_for() {
     let mut busy = server.connect();
     // Within a transaction it takes the worker's time, however fast the machine is.
     busy.call(&["MULTI"]);
-    busy.call(&["DEBUG", "SLEEP", "2"]);
+    busy.call(&["DEBUG", "SLEEP", "6"]);
     let open_files = || {
         let files = std::fs::read_dir(format!("/proc/{}/fd", server.pid()));
         files.expect("its files").count()
     };
     let before = open_files();
+    let began = Instant::now();
     busy.send(&["EXEC"]).expect("send");
     std::thread::sleep(Duration::from_millis(20));
     let mut waiting: Vec<Conn> = (0..CLIENTS).map(|_| server.connect()).collect();
     std::thread::sleep(Duration::from_millis(20));
-    let accepted = open_files() - before;
+    let accepted = open_files().saturating_sub(before);
+    if began.elapsed() > Duration::from_secs(5) {
+        return None;
+    }
+    for conn in &mut waiting {
+        assert_eq!(conn.call(&["PING"]).text(), "PONG");
+    }
+    Some(accepted)
+}
+
+#[test]
+fn nobody_is_accepted_whom_no_worker_has_time_for() {
+    let accepted = (0..5).find_map(|_| accepted_while_busy()).expect("a try in time");
     assert!(
         accepted <= 100,
         "{accepted} have been accepted while the worker was busy"
     );
-    for conn in &mut waiting {
-        assert_eq!(conn.call(&["PING"]).text(), "PONG");
-    }
 }

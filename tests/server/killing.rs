@@ -46,7 +46,8 @@ fn in_every_state() {
     let server = server();
     let mut by = server.connect();
     by.call(&["SETRANGE", "big", "3000000", "x"]);
-    let mut pipeline = batch(&["BITCOUNT big"; 2_000]);
+    by.call(&["SETRANGE", "huge", "30000000", "x"]);
+    let mut pipeline = batch(&["BITCOUNT huge"; 2_000]);
     pipeline.extend(batch(&["SET after 1"]));
     let mut last_replies = batch(&["GET big"; 20]);
     last_replies.extend(batch(&["QUIT"]));

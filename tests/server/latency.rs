@@ -102,8 +102,8 @@ fn the_doctor_names_what_made_others_wait() {
     let latest = call(&mut conn, "LATENCY LATEST").items();
     let names: Vec<String> = latest.iter().map(|event| event.clone().items()[0].text()).collect();
     assert!(names.contains(&"log-sync".to_owned()) && names.contains(&"exclusive-section".to_owned()));
-    call(&mut conn, "LATENCY RESET");
     call(&mut conn, "CONFIG SET latency-monitor-threshold 60000");
+    call(&mut conn, "LATENCY RESET");
     assert!(doctor(&mut conn).starts_with("No event"));
 }
 
@@ -127,23 +127,26 @@ fn stand(conn: &mut Conn, seconds: &str) {
 fn a_worker_that_stands_is_told_of_once_a_second_at_most() {
     let server = server();
     let mut conn = server.connect();
+    // On a busy machine it may stand elsewhere, too.
+    let of_exec = || stands(&server).into_iter().find(|line| line.contains("at=\"EXEC\""));
     // A watchdog that gets no time itself tells of nothing, so there may have to be another one.
     await_that("a line", || {
         stand(&mut conn, "0.3");
-        !stands(&server).is_empty()
+        of_exec().is_some()
     });
     let began = Instant::now();
-    let line = stands(&server).remove(0);
-    assert!(line.contains("worker-0") && line.contains("at=\"EXEC\""), "{line}");
+    let known = stands(&server).len();
+    let line = of_exec().expect("a line");
+    assert!(line.contains("worker-0"), "{line}");
     let millis = line.split("millis=").nth(1).and_then(|rest| rest.split(' ').next());
     let millis: u64 = millis.and_then(|text| text.parse().ok()).expect("a number");
     assert!(millis >= 100, "{line}");
     await_that("another line", || {
         stand(&mut conn, "0.15");
-        stands(&server).len() > 1
+        stands(&server).len() > known
     });
-    let count = stands(&server).len() as u64;
-    assert!(count <= 2 + began.elapsed().as_secs(), "{:?}", stands(&server));
+    let more = (stands(&server).len() - known) as u64;
+    assert!(more <= 1 + began.elapsed().as_secs(), "{:?}", stands(&server));
 }
 
 /// What `CONFIG SET` takes for percentiles, and what it shows, as Redis 8.2.3 does.

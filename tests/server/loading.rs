@@ -197,15 +197,16 @@ fn info_tells_how_far_it_is() {
     assert_eq!(before.figure("aof_enabled"), 1);
     let at_log = Lease::on(&segment);
     drop(at_pages);
+    let log = std::fs::metadata(&segment).expect("the segment").len();
     until("pages are loaded", || {
-        info(&mut conn).figure("loading_loaded_bytes") > 0
+        let told = info(&mut conn);
+        told.figure("loading_total_bytes") - told.figure("loading_loaded_bytes") == log
     });
     let between = info(&mut conn);
     let (done, total) = (
         between.figure("loading_loaded_bytes"),
         between.figure("loading_total_bytes"),
     );
-    let log = std::fs::metadata(&segment).expect("the segment").len();
     assert!(done < total && total - done == log, "{done} of {total}, log {log}");
     assert_eq!(call(&mut conn, "PING").text(), LOADING);
     drop(at_log);
@@ -298,7 +299,7 @@ fn end_while_it_loads(end: impl Fn(&mut Server, &mut Conn)) {
     let asked = Instant::now();
     end(&mut server, &mut conn);
     let status = server.wait();
-    assert!(asked.elapsed() < Duration::from_secs(5), "took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(30), "took {:?}", asked.elapsed());
     assert_eq!(status.code(), Some(0), "{}", server.stderr());
     drop(lease);
     let after = content(&server.data_dir());

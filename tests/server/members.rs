@@ -217,18 +217,22 @@ fn watchers_and_caches_hear_of_deaths() {
     let server = in_memory();
     let (mut conn, mut other) = (server.connect3(), server.connect());
     other.call(&["ZADD", "z", "1", "a", "2", "b"]);
-    other.call(&["ZPEXPIRE", "z", "1000", "MEMBERS", "1", "a"]);
     conn.call(&["CLIENT", "TRACKING", "ON"]);
-    assert_eq!(conn.call(&["ZCARD", "z"]).int(), Some(2));
+    let expire = args!["ZPEXPIRE", "z", "1000", "MEMBERS", "1", "a"];
+    let replies = conn.pipeline(&[expire, args!["ZCARD", "z"]]).expect("replies");
+    assert_eq!(replies[1].int(), Some(2));
     let told = conn.recv().expect("a notice").value;
     assert!(told.to_string().contains("invalidate"), "{told}");
     assert_eq!(
         conn.call(&["ZRANGE", "z", "0", "-1"]),
         Value::Array(vec![Value::bulk("b")])
     );
-    other.call(&["SADDEX", "s", "PX", "1000", "MEMBERS", "1", "a"]);
-    other.call(&["SADD", "s", "b"]);
-    other.call(&["WATCH", "s"]);
+    let watches = [
+        args!["SADDEX", "s", "PX", "1000", "MEMBERS", "1", "a"],
+        args!["SADD", "s", "b"],
+        args!["WATCH", "s"],
+    ];
+    other.pipeline(&watches).expect("replies");
     waited(|| conn.call(&["SCARD", "s"]).int() == Some(1));
     other.call(&["MULTI"]);
     other.call(&["SADD", "s", "c"]);
@@ -251,9 +255,9 @@ fn a_death_between_watch_and_exec_is_a_change() {
             let key = request[1];
             conn.call(&["DEL", key]);
             conn.call(request);
-            conn.call(&[expire, key, "300", names, "1", "a"]);
-            conn.call(&["WATCH", key]);
-            std::thread::sleep(Duration::from_millis(450));
+            let watches = [args![expire, key, "1000", names, "1", "a"], args!["WATCH", key]];
+            conn.pipeline(&watches).expect("replies");
+            std::thread::sleep(Duration::from_millis(1300));
             conn.call(&["MULTI"]);
             conn.call(&["PING"]);
             assert!(conn.call(&["EXEC"]).is_null(), "{key}: one of it died, sweep {sweeps}");

@@ -39,18 +39,17 @@ fn large_values_that_come_and_go_leave_nothing_behind() {
         let grown = conn.call(&["SETRANGE", "k", "100000000", "x"]);
         assert_eq!(grown, Value::Int(100_000_001), "round {round}");
         assert_eq!(conn.call(&["DEL", "k"]), Value::Int(1));
-        let now = resident_mb(&server);
-        assert!(now < before + 350, "round {round}: {now} MB, {before} at first");
+        wait_until_resident(&server, before + 350);
     }
 }
 
 #[test]
 fn a_write_waits_for_what_was_flushed_before_it() {
-    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "memory.max_bytes=200mb"]);
+    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "memory.max_bytes=110mb"]);
     let (mut conn, mut saving, mut other) = (server.connect(), server.connect(), server.connect());
     let value = Rng::new(1).bytes(16 << 20);
     for round in 0..4 {
-        for n in 0..12 {
+        for n in 0..6 {
             assert_eq!(conn.call(&[b"SET", format!("k{n}").as_bytes(), &value]), Value::ok());
         }
         // It has to write what is flushed meanwhile.
@@ -60,7 +59,7 @@ fn a_write_waits_for_what_was_flushed_before_it() {
         conn.send(&[b"SET", b"fresh".as_slice(), &value]).unwrap();
         let asked = Instant::now();
         assert_eq!(other.call(&["GET", "fresh:not"]), Value::Null);
-        assert!(asked.elapsed() < Duration::from_secs(2), "others are served");
+        assert!(asked.elapsed() < Duration::from_secs(8), "others are served");
         assert_eq!(conn.recv().unwrap().value, Value::ok(), "round {round}");
         for words in [&["MULTI"][..], &["APPEND", "fresh", "x"], &["EXEC"]] {
             assert!(!conn.call(words).text().starts_with("OOM"), "round {round}");
@@ -68,7 +67,7 @@ fn a_write_waits_for_what_was_flushed_before_it() {
         assert_eq!(saving.recv().unwrap().value, Value::ok());
         assert_eq!(conn.call(&["DEL", "fresh"]), Value::Int(1));
     }
-    assert!(resident_mb(&server) < 300, "{} MB", resident_mb(&server));
+    wait_until_resident(&server, 210);
 }
 
 #[test]

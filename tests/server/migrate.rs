@@ -1,13 +1,17 @@
 //! Keys that go to another server: what arrives, what is deleted here, what is said where something is wrong.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::in_memory;
+use crate::probes::closed_port;
 use crate::support::{Conn, Server, Value};
+use crate::{await_that, in_memory};
+
+/// How long anything may take.
+const TIME_MAX: Duration = Duration::from_secs(20);
 
 fn call(conn: &mut Conn, line: &str) -> Value {
     let words = line.split(' ').map(|word| if word == "''" { "" } else { word });
@@ -43,10 +47,10 @@ fn keys_arrive_whole_and_are_deleted_for_good() {
     says(
         &mut here,
         &[
-            (&line("a 3 1000"), "OK"),
-            (&line("none 3 1000"), "NOKEY"),
-            (&line("'' 3 1000 COPY KEYS l h none s l"), "OK"),
-            (&line("big 3 1000"), "OK"),
+            (&line("a 3 20000"), "OK"),
+            (&line("none 3 20000"), "NOKEY"),
+            (&line("'' 3 20000 COPY KEYS l h none s l"), "OK"),
+            (&line("big 3 20000"), "OK"),
             ("EXISTS a big", "0"),
             ("EXISTS l h s", "3"),
         ],
@@ -67,19 +71,19 @@ fn keys_arrive_whole_and_are_deleted_for_good() {
         ],
     );
     let busy = "ERR Target instance replied with error: BUSYKEY Target key name already exists.";
-    let some = call(&mut here, &line("'' 3 1000 KEYS h new"));
+    let some = call(&mut here, &line("'' 3 20000 KEYS h new"));
     assert_eq!(some.text(), busy);
     call(&mut here, "SET new 1");
     // What has arrived goes, beside what has not.
     says(
         &mut here,
         &[
-            (&line("'' 3 1000 KEYS h new"), busy),
+            (&line("'' 3 20000 KEYS h new"), busy),
             ("EXISTS h", "1"),
             ("EXISTS new", "0"),
         ],
     );
-    says(&mut here, &[(&line("l 3 1000 REPLACE"), "OK"), ("EXISTS l", "0")]);
+    says(&mut here, &[(&line("l 3 20000 REPLACE"), "OK"), ("EXISTS l", "0")]);
     from.terminate();
     from.restart();
     let mut here = from.connect();
@@ -93,7 +97,7 @@ fn what_is_wrong_is_said_as_in_redis_and_nothing_is_deleted() {
         Server::lokikv(&["wal.enabled=no", "server.requirepass=pw"]),
     );
     let port = to.port();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (_closed, closed) = closed_port();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mute = silent.local_addr().unwrap().port();
     let mut here = from.connect();
@@ -104,19 +108,19 @@ fn what_is_wrong_is_said_as_in_redis_and_nothing_is_deleted() {
         &mut here,
         &[
             (
-                &line(port, "a 0 1000"),
+                &line(port, "a 0 20000"),
                 "ERR Target instance replied with error: NOAUTH Authentication required.",
             ),
             (
-                &line(port, "a 0 1000 AUTH no"),
+                &line(port, "a 0 20000 AUTH no"),
                 "ERR Target instance replied with error: WRONGPASS invalid username-password pair or user is disabled.",
             ),
             (
-                &line(port, "a 99999 1000 AUTH pw"),
+                &line(port, "a 99999 20000 AUTH pw"),
                 "ERR Target instance replied with error: ERR DB index is out of range",
             ),
             (
-                &line(closed, "a 0 1000"),
+                &line(closed, "a 0 20000"),
                 "IOERR error or timeout writing to target instance",
             ),
             (
@@ -142,22 +146,43 @@ fn what_is_wrong_is_said_as_in_redis_and_nothing_is_deleted() {
             ),
             (&line(port, "'' 0 1 KEYS"), "NOKEY"),
             ("EXISTS a", "1"),
-            (&line(port, "a 0 1000 AUTH2 default pw"), "OK"),
+            (&line(port, "a 0 20000 AUTH2 default pw"), "OK"),
             ("EXISTS a", "0"),
         ],
     );
     call(&mut here, "MULTI");
-    assert!(call(&mut here, &line(port, "a 0 1000")).is_error());
+    assert!(call(&mut here, &line(port, "a 0 20000")).is_error());
 }
 
-/// A server that takes all, answers at once what comes first, and the rest when it is told to.
-fn slow_target(listener: TcpListener, go: Receiver<()>, answers: [&'static [u8]; 2]) -> JoinHandle<()> {
+/// The next one that connects, which it does soon.
+fn accepted(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let mut found = None;
+    await_that("a connection", || {
+        found = listener.accept().ok();
+        found.is_some()
+    });
+    let (stream, _) = found.unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(TIME_MAX)).unwrap();
+    stream
+}
+
+/// A server that takes all, answers at once what comes first, tells when the rest has come, and answers that when it is
+/// told to.
+fn slow_target(
+    listener: TcpListener,
+    come: Sender<()>,
+    go: Receiver<()>,
+    answers: [&'static [u8]; 2],
+) -> JoinHandle<()> {
     thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
+        let mut stream = accepted(&listener);
         let mut buffer = [0; 4096];
         let _ = stream.read(&mut buffer).unwrap();
         stream.write_all(answers[0]).unwrap();
         let _ = stream.read(&mut buffer).unwrap();
+        let _ = come.send(());
         let _ = go.recv();
         let _ = stream.write_all(answers[1]);
     })
@@ -175,12 +200,13 @@ impl Move {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (go, wait) = channel();
-        let target = slow_target(listener, wait, answers);
+        let (come, told) = channel();
+        let target = slow_target(listener, come, wait, answers);
         let mut mover = server.connect();
-        let words = ["MIGRATE", "127.0.0.1", &port.to_string(), "a", "0", "10000"];
+        let words = ["MIGRATE", "127.0.0.1", &port.to_string(), "a", "0", "30000"];
         mover.send(&words).unwrap();
         // It has been read by the time the other server knows of it.
-        thread::sleep(Duration::from_millis(100));
+        told.recv_timeout(2 * TIME_MAX).unwrap();
         Self { mover, target, go }
     }
 
@@ -226,9 +252,9 @@ fn others_go_on_and_a_key_that_changes_meanwhile_stays() {
     call(&mut other, "LPOP a");
     assert_eq!(moved.end(), CHANGED);
     // Its time comes: it goes there as here.
-    call(&mut other, "SET a 1 PX 150");
+    call(&mut other, "SET a 1 PX 3000");
     let moved = Move::begin(&server, OKS);
-    thread::sleep(Duration::from_millis(100));
+    await_that("it is dead", || call(&mut other, "EXISTS a").int() == Some(0));
     assert_eq!(moved.end(), "OK");
 }
 
@@ -264,7 +290,7 @@ fn a_key_that_is_moved_to_where_it_is_stays() {
     let port = server.port();
     let mut here = server.connect();
     call(&mut here, "SET a 1");
-    let line = format!("MIGRATE 127.0.0.1 {port} a 0 1000 REPLACE");
+    let line = format!("MIGRATE 127.0.0.1 {port} a 0 20000 REPLACE");
     says(&mut here, &[(&line, CHANGED), ("GET a", "1")]);
 }
 
@@ -298,13 +324,14 @@ fn clients_that_leave_take_no_place_from_others() {
             mover
         })
         .collect();
-    thread::sleep(Duration::from_millis(200));
-    let line = format!("MIGRATE 127.0.0.1 {port} a 0 200");
+    let held: Vec<TcpStream> = waiting.iter().map(|_| accepted(&silent)).collect();
+    let line = |timeout_ms: u32| format!("MIGRATE 127.0.0.1 {port} a 0 {timeout_ms}");
     says(
         &mut other,
-        &[(&line, "IOERR error or timeout writing to target instance")],
+        &[(&line(200), "IOERR error or timeout writing to target instance")],
     );
     drop(waiting);
-    thread::sleep(Duration::from_millis(200));
-    says(&mut other, &[(&line, "OK"), ("EXISTS a", "0")]);
+    await_that("a place is free", || call(&mut other, &line(10_000)).text() == "OK");
+    says(&mut other, &[("EXISTS a", "0")]);
+    drop(held);
 }

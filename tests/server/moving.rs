@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::args;
+use crate::probes::closed_port;
 use crate::support::server::signal;
 use crate::support::{Args, Conn, Server, Value};
+use crate::{args, await_that};
 
 fn import(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
@@ -335,26 +336,42 @@ fn who_may_not_is_told_why() {
     );
     // Where nobody listens, nobody is waited for.
     let begun = Instant::now();
-    let free = crate::support::server::free_port();
+    let (_socket, port) = closed_port();
     fails(
         home.path(),
-        &["--from", &format!("redis://127.0.0.1:{free}"), "--data-dir", "data"],
+        &["--from", &format!("redis://127.0.0.1:{port}"), "--data-dir", "data"],
         "connecting: ",
     );
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
-/// Waits until the state file says that something is there.
-fn wait_for(path: &Path) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !path.exists() {
-        assert!(Instant::now() < deadline, "no {}", path.display());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+/// Waits until the state file at `path` says that something is there.
+fn wait_for_part(path: &Path) {
+    await_that("a part is there", || {
+        let text = std::fs::read(path).unwrap_or_default();
+        let state: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        let cursor = state["position"]["cursor"].as_str().unwrap_or_default();
+        !cursor.is_empty() && cursor != "0"
+    });
 }
 
-/// So many keys that a copy at this rate takes some seconds.
-const SLOW: (usize, &str) = (20_000, "8000");
+/// How many keys a server has been asked for.
+fn asked_for(source: &Server) -> u64 {
+    let stats = source.connect().call(&["INFO", "commandstats"]).text();
+    let calls = stats.split("cmdstat_dump:calls=").nth(1);
+    let calls = calls.and_then(|rest| rest.split(',').next());
+    calls.map_or(0, |calls| calls.parse().expect("a number"))
+}
+
+/// Waits until a server has been asked for so many keys.
+fn wait_for_keys(source: &Server, count: u64) {
+    await_that("keys are read", || asked_for(source) >= count);
+}
+
+/// So many keys that a copy at this rate, of keys a second, takes long.
+const SLOW: (usize, &str) = (20_000, "2000");
+/// When so many of them have been read some have arrived, and most have not.
+const SOME: u64 = 6000;
 
 #[test]
 fn a_copy_that_was_interrupted_goes_on() {
@@ -368,7 +385,7 @@ fn a_copy_that_was_interrupted_goes_on() {
     };
     // Into a folder: it keeps what it has when it is asked to end.
     let child = begin(&["--data-dir", "data"]);
-    std::thread::sleep(Duration::from_millis(1500));
+    wait_for_keys(&source, SOME);
     signal(child.id(), libc::SIGINT);
     let (code, said) = ended(child);
     assert!(
@@ -395,8 +412,7 @@ fn a_copy_that_was_interrupted_goes_on() {
     let target = Server::lokikv(&[]);
     let to = url(&target);
     let mut child = begin(&["--to", &to]);
-    wait_for(&home.path().join("lokikv-import.json"));
-    std::thread::sleep(Duration::from_millis(1500));
+    wait_for_part(&home.path().join("lokikv-import.json"));
     child.kill().expect("kill");
     ended(child);
     let said = runs_well(home.path(), &["--from", &from, "--to", &to, "--verify"]);
@@ -418,26 +434,24 @@ fn number_behind(text: &str, before: &str) -> usize {
 
 #[test]
 fn a_source_that_dies_is_waited_for_then_given_up() {
+    assert!((0..5).any(|_| lose_a_source()), "its port is taken each time");
+}
+
+/// Has a source die under a copy; false if it has come back at another port, since its own was taken meanwhile.
+fn lose_a_source() -> bool {
     let mut source = Server::lokikv(&["wal.fsync=always"]);
     fill(&mut source.connect(), SLOW.0);
     let (home, from) = (home(), url(&source));
-    let begin = |retry_s: &str| {
-        let arguments = [
-            "--from",
-            &from,
-            "--data-dir",
-            "data",
-            "--rate",
-            SLOW.1,
-            "--verify",
-            "--retry-s",
-            retry_s,
-        ];
-        let child = import(home.path(), &arguments).spawn().expect("start lokikv");
-        std::thread::sleep(Duration::from_millis(1500));
+    let begin = |source: &Server, rate: &str, retry_s: &str| {
+        let place = ["--from", &from, "--data-dir", "data", "--verify"];
+        let way = ["--rate", rate, "--retry-s", retry_s];
+        let child = import(home.path(), &[&place[..], &way].concat())
+            .spawn()
+            .expect("start lokikv");
+        wait_for_keys(source, SOME);
         child
     };
-    let child = begin("1");
+    let child = begin(&source, SLOW.1, "1");
     source.kill9();
     let (code, said) = ended(child);
     assert!(
@@ -446,14 +460,21 @@ fn a_source_that_dies_is_waited_for_then_given_up() {
     );
     assert!(home.path().join("data/lokikv-import.json").exists());
     source.restart();
+    if from != url(&source) {
+        return false;
+    }
     // Another process has other cursors: its databases are read from the start. It dies once more, and comes back.
-    assert_eq!(from, url(&source));
-    let child = begin("60");
+    let mut child = begin(&source, "8000", "60");
     source.kill9();
     source.restart();
-    assert_eq!(from, url(&source));
+    if from != url(&source) {
+        child.kill().expect("kill");
+        ended(child);
+        return false;
+    }
     let (code, said) = ended(child);
     assert!(code == 0 && said.contains("all are alike"), "{code} {said}");
+    true
 }
 
 #[test]
@@ -476,8 +497,9 @@ fn a_source_that_hangs_is_given_up_and_a_wait_for_it_can_be_ended() {
             "--retry-s",
             retry_s,
         ];
+        let before = asked_for(&source);
         let child = import(home.path(), &arguments).spawn().expect("start lokikv");
-        std::thread::sleep(Duration::from_millis(1500));
+        wait_for_keys(&source, before + SOME / 4);
         signal(source.pid(), libc::SIGSTOP);
         let begun = Instant::now();
         if is_interrupted {
@@ -487,7 +509,7 @@ fn a_source_that_hangs_is_given_up_and_a_wait_for_it_can_be_ended() {
         let (code, said) = ended(child);
         signal(source.pid(), libc::SIGCONT);
         assert!(code == 1 && said.contains(why), "{code} {said}");
-        assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     }
 }
 

@@ -5,17 +5,61 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::call;
+use crate::client::Secure;
+use crate::pki::{Authority, Files, Odd};
 use crate::support::server::free_port;
 use crate::support::{Conn, Server};
+use crate::{await_that, call};
+
+/// A server with these settings that has all its ports; `None` if another process has taken one of them.
+fn try_start(settings: &[String]) -> Option<Server> {
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let mut server = Server::lokikv_stopped(&settings);
+    match server.try_start() {
+        Ok(()) => Some(server),
+        Err(why) => {
+            assert!(why.to_lowercase().contains("in use"), "{why}");
+            None
+        }
+    }
+}
 
 /// A server with HTTP, and its port for that.
-fn with_page(settings: &[&str]) -> (Server, u16) {
-    let port = free_port();
-    let http = format!("http.port={port}");
-    let mut all = vec![http.as_str()];
-    all.extend(settings);
-    (Server::lokikv(&all), port)
+pub fn with_page(settings: &[&str]) -> (Server, u16) {
+    for _ in 0..5 {
+        let port = free_port();
+        let mut all = vec![format!("http.port={port}")];
+        all.extend(settings.iter().map(|setting| (*setting).to_owned()));
+        if let Some(server) = try_start(&all) {
+            return (server, port);
+        }
+    }
+    panic!("no free port");
+}
+
+/// The same with TLS, by HTTP too.
+pub fn secure_with_page(settings: &[&str]) -> (Secure, u16) {
+    for _ in 0..5 {
+        let authority = Authority::new("authority");
+        let files = Files::new(&authority.server(1), &authority);
+        let (tls_port, port) = (free_port(), free_port());
+        let mut all = files.settings(tls_port);
+        all.extend([format!("http.port={port}"), "http.tls=true".to_owned()]);
+        all.extend(["wal.enabled=false", "checkpoint.interval_s=0"].map(str::to_owned));
+        all.extend(settings.iter().map(|setting| (*setting).to_owned()));
+        if let Some(server) = try_start(&all) {
+            let client = authority.client("default", Odd::Nothing);
+            let secure = Secure {
+                server,
+                port: tls_port,
+                files,
+                authority,
+                client,
+            };
+            return (secure, port);
+        }
+    }
+    panic!("no free port");
 }
 
 /// What a browser gets: the head and the body of the answer.
@@ -70,10 +114,12 @@ fn figures_are_those_of_info() {
     }
     assert_eq!(figure(&shown, "keys"), 1007);
     // Whoever asks for INFO holds a request and a reply meanwhile.
-    let (used, told) = (figure(&shown, "used-memory"), info(&mut conn, "used_memory"));
-    assert!(used.abs_diff(told) < 32 << 10 && told > 100_000, "{used} {told}");
+    await_that("both tell of as much memory", || {
+        let (used, told) = (figure(&page(port), "used-memory"), info(&mut conn, "used_memory"));
+        used.abs_diff(told) < 32 << 10 && told > 100_000
+    });
     let uptime_s = info(&mut conn, "uptime_in_seconds");
-    assert!(uptime_s - figure(&shown, "uptime") <= 2, "{uptime_s}");
+    assert!(uptime_s - figure(&shown, "uptime") <= 30, "{uptime_s}");
     let id = info(&mut conn, "checkpoint_last_id");
     let lsn = info(&mut conn, "checkpoint_last_lsn");
     assert!(shown.contains(&format!("<th scope=\"row\">{id}</th>")), "{shown}");
@@ -90,7 +136,9 @@ fn figures_are_those_of_info() {
 fn a_minute_later_there_are_curves_that_survive_a_reload() {
     let (server, port) = with_page(&["wal.enabled=false", "checkpoint.interval_s=0"]);
     let mut conn = server.connect();
-    assert!(page(port).contains("The first sample comes after some seconds."));
+    // On a busy machine it may have come.
+    let early = page(port);
+    assert!(early.contains("The first sample comes after some seconds.") || early.contains("<path class=\"line "));
     let deadline = Instant::now() + Duration::from_secs(20);
     while page(port).contains("The first sample comes") {
         assert!(Instant::now() < deadline, "no sample");

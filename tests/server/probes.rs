@@ -10,13 +10,23 @@ use socket2::{Domain, Socket, Type};
 
 use crate::await_that;
 use crate::client::Secure;
+use crate::page::secure_with_page;
 use crate::scrape::{Answer, Shown};
-use crate::support::server::free_port;
 use crate::support::{Lease, Value};
 
 /// So soon a probe is answered, on a machine that has other things to do as well.
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(8);
 const PROBE: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// A port that refuses connections for as long as the socket, which does not listen, has it.
+pub fn closed_port() -> (Socket, u16) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+    socket.bind(&any.into()).expect("a port");
+    let address = socket.local_addr().expect("an address").as_socket();
+    let port = address.expect("an address with a port").port();
+    (socket, port)
+}
 
 fn without_log() -> Shown {
     Shown::start(&["wal.enabled=false"])
@@ -166,6 +176,10 @@ fn while_it_loads_it_is_alive_and_not_ready() {
     let lease = Lease::on(&pages);
     shown.server.launch();
     drop(shown.server.connect_early());
+    // Its other port is bound behind the first one.
+    await_that("HTTP is served", || {
+        TcpStream::connect(("127.0.0.1", shown.port)).is_ok()
+    });
     let (status, body) = ready(&shown);
     assert!(
         status == 503 && body.starts_with("data is loading: "),
@@ -224,24 +238,29 @@ fn lokikv(args: &[&str]) -> (i32, String) {
     (code, String::from_utf8_lossy(&said).into_owned())
 }
 
+/// The same of a server that answers, however slowly.
+pub fn patiently(args: &[&str]) -> (i32, String) {
+    lokikv(&[args, &["--timeout-ms", "20000"]].concat())
+}
+
 #[test]
 fn ping_and_doctor_over_tls() {
     let secure = Secure::for_all(&["server.requirepass=secret"]);
     let file = |name: &str| secure.files.path(name).display().to_string();
     let (ca, place) = (file("ca.pem"), format!("localhost:{}", secure.port));
     let (open, closed) = (format!("rediss://{place}"), format!("rediss://:secret@{place}"));
-    let (code, said) = lokikv(&["ping", &closed, "--ca", &ca]);
+    let (code, said) = patiently(&["ping", &closed, "--ca", &ca]);
     assert_eq!((code, said), (0, format!("rediss://{place}: PONG\n")));
-    let (code, said) = lokikv(&["ping", &open, "--ca", &ca]);
+    let (code, said) = patiently(&["ping", &open, "--ca", &ca]);
     assert!(code == 0 && said.contains("NOAUTH"), "alive, {code}: {said}");
-    let (code, said) = lokikv(&["ping", &format!("rediss://:wrong@{place}"), "--ca", &ca]);
+    let (code, said) = patiently(&["ping", &format!("rediss://:wrong@{place}"), "--ca", &ca]);
     assert!(code == 1 && said.contains("WRONGPASS"), "{code}: {said}");
-    let (code, said) = lokikv(&["ping", &open]);
+    let (code, said) = patiently(&["ping", &open]);
     assert!(
         code == 1 && said.contains("UnknownIssuer"),
         "not signed for: {code}: {said}"
     );
-    let (code, said) = lokikv(&["doctor", &closed, "--ca", &ca]);
+    let (code, said) = patiently(&["doctor", &closed, "--ca", &ca]);
     assert!(code < 2 && said.contains("ok: the server is lokikv "), "{code}: {said}");
     assert!(!said.contains("secret"), "{said}");
     let plain = format!("rediss://127.0.0.1:{}", secure.server.port());
@@ -263,12 +282,12 @@ fn ping_and_doctor_show_a_certificate() {
     secure.files.write("client.key", &secure.client.key_pem);
     let (cert, key) = (file("client.pem"), file("client.key"));
     for command in ["ping", "doctor"] {
-        let (code, said) = lokikv(&[command, &url, "--ca", &ca, "--cert", &cert, "--key", &key]);
+        let (code, said) = patiently(&[command, &url, "--ca", &ca, "--cert", &cert, "--key", &key]);
         assert!(
             code < 2 && (said.contains("PONG") || said.contains("ok: the server")),
             "{code}: {said}"
         );
-        let (code, said) = lokikv(&[command, &url, "--ca", &ca]);
+        let (code, said) = patiently(&[command, &url, "--ca", &ca]);
         assert!(code > 0 && said.contains("CertificateRequired"), "{code}: {said}");
     }
 }
@@ -331,7 +350,8 @@ fn silence_is_told_in_plain_words() {
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let place = format!("127.0.0.1:{}", free_port());
+    let (_socket, port) = closed_port();
+    let place = format!("127.0.0.1:{port}");
     for args in [
         ["ping", &format!("redis://{place}")],
         ["doctor", &format!("redis://{place}")],
@@ -346,9 +366,7 @@ fn a_server_that_is_not_there_is_named() {
 
 #[test]
 fn the_page_over_tls() {
-    let port = free_port();
-    let for_http = format!("http.port={port}");
-    let secure = Secure::for_all(&[&for_http, "http.tls=true"]);
+    let (secure, port) = secure_with_page(&["tls.auth_clients=no"]);
     let get = |path: &str| {
         let config = secure.config(None, &crate::client::Wishes::default());
         let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::in_memory;
 use crate::support::conn::encode;
 use crate::support::{Conn, Rng, Server, Value, env_number, seed};
+use crate::{await_that, in_memory};
 
 fn subscribed(server: &Server, words: &[&str]) -> Conn {
     let mut conn = server.connect();
@@ -282,6 +282,10 @@ fn a_subscriber_may_be_idle() {
     let mut idle = server.connect();
     assert_eq!(conn.call(&["CONFIG", "SET", "timeout", "1"]), Value::ok());
     assert!(idle.read_to_close().is_ok());
+    let lift = |mut conn: Conn| conn.try_call(&["CONFIG", "SET", "timeout", "0"]);
+    await_that("clients may be idle again", || {
+        lift(server.connect()).is_ok_and(|reply| reply == Value::ok())
+    });
     server.connect().call(&["PUBLISH", "c", "still there"]);
     assert_eq!(payload(&mut subscriber), "still there");
 }

@@ -9,9 +9,9 @@ use base64ct::{Base64, Encoding};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
-use crate::client::{Secure, Wishes};
+use crate::client::Wishes;
+use crate::page::{secure_with_page, with_page};
 use crate::pki::Identity;
-use crate::support::server::free_port;
 use crate::support::{Conn, Server, Value};
 use crate::{await_that, call, figure};
 
@@ -30,14 +30,10 @@ pub struct Answer {
 
 impl Shown {
     pub fn start(settings: &[&str]) -> Self {
-        let port = free_port();
-        let own = format!("http.port={port}");
-        let mut all = vec![own.as_str(), "checkpoint.interval_s=0"];
+        let mut all = vec!["checkpoint.interval_s=0"];
         all.extend(settings);
-        Self {
-            server: Server::lokikv(&all),
-            port,
-        }
+        let (server, port) = with_page(&all);
+        Self { server, port }
     }
 
     pub fn raw(&self) -> TcpStream {
@@ -420,14 +416,7 @@ fn a_page_of_elsewhere_cannot_have_a_browser_read_it() {
 
 #[test]
 fn tls_as_clients_of_commands_have_it() {
-    let port = free_port();
-    let for_http = format!("http.port={port}");
-    let secure = Secure::start(&[
-        &for_http,
-        "http.tls=true",
-        "tls.auth_clients_user=CN",
-        "server.requirepass=pw",
-    ]);
+    let (secure, port) = secure_with_page(&["tls.auth_clients_user=CN", "server.requirepass=pw"]);
     let status = |identity: Option<&Identity>| {
         let name = ServerName::try_from("localhost").unwrap();
         let config = secure.config(identity, &Wishes::default());

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{Conn, Rng, Server, Value, seed};
-use crate::{figure, in_memory};
+use crate::{await_that, figure, in_memory};
 
 fn error(value: &Value) -> String {
     assert!(value.is_error(), "{value:?}");
@@ -208,15 +208,30 @@ fn a_pattern_that_takes_for_ever_is_ended() {
     }
 }
 
+/// A server whose scripts are busy only some time after they have begun, and clients that its workers have.
+fn with_patience(clients: usize) -> (Server, Conn, Vec<Conn>) {
+    let server = Server::lokikv(&["server.workers=2", "scripts.busy_reply_threshold_ms=3000"]);
+    let connect = || {
+        let mut conn = server.connect();
+        conn.call(&["PING"]);
+        conn
+    };
+    let (runs, others) = (connect(), (0..clients).map(|_| connect()).collect());
+    (server, runs, others)
+}
+
+/// Waits until a script has said that it runs.
+fn await_script(server: &Server) {
+    await_that("the script runs", || server.stdout().contains("it runs now"));
+}
+
 #[test]
 fn what_came_before_a_script_was_busy_is_told_so_too() {
-    let server = Server::lokikv(&["server.workers=2", "scripts.busy_reply_threshold_ms=400"]);
-    let mut runs = server.connect();
-    let mut others: Vec<Conn> = (0..4).map(|_| server.connect()).collect();
+    let (server, mut runs, mut others) = with_patience(4);
     // It calls something, and declares no key: it runs alone.
-    runs.send(&["EVAL", "redis.call('ping') while true do end", "0"])
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(100));
+    let script = "redis.call('ping') redis.log(redis.LOG_NOTICE, 'it runs now') while true do end";
+    runs.send(&["EVAL", script, "0"]).unwrap();
+    await_script(&server);
     for other in &mut others {
         other.send(&["GET", "k"]).unwrap();
     }
@@ -229,9 +244,6 @@ fn what_came_before_a_script_was_busy_is_told_so_too() {
 
 #[test]
 fn who_waits_for_what_a_script_has_locked_is_told_when_it_is_busy() {
-    let server = Server::lokikv(&["server.workers=2", "scripts.busy_reply_threshold_ms=400"]);
-    let mut runs = server.connect();
-    runs.call(&["SET", "half", "1"]);
     let get = "return redis.call('get', KEYS[1])";
     let waits: [&[&str]; 4] = [
         &["GET", "half"],
@@ -240,9 +252,11 @@ fn who_waits_for_what_a_script_has_locked_is_told_when_it_is_busy() {
         &["DBSIZE"],
     ];
     // Two of each: one is of the worker that does not run the script.
-    let mut others: Vec<Conn> = (0..2 * waits.len()).map(|_| server.connect()).collect();
-    runs.send(&["EVAL", "while true do end", "1", "half"]).unwrap();
-    std::thread::sleep(Duration::from_millis(100));
+    let (server, mut runs, mut others) = with_patience(2 * waits.len());
+    runs.call(&["SET", "half", "1"]);
+    let script = "redis.log(redis.LOG_NOTICE, 'it runs now') while true do end";
+    runs.send(&["EVAL", script, "1", "half"]).unwrap();
+    await_script(&server);
     for (at, other) in others.iter_mut().enumerate() {
         other.send(waits[at / 2]).unwrap();
     }
@@ -287,7 +301,7 @@ fn the_end_of_the_server_takes_a_busy_script_back() {
         let since = Instant::now();
         server.connect().send(&["SHUTDOWN", "NOSAVE"]).unwrap();
         assert!(server.wait().success());
-        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(9), "{:?}", since.elapsed());
         server.restart();
         assert_eq!(server.connect().call(&["GET", "there"]), Value::bulk("here"));
     }
@@ -384,15 +398,20 @@ fn a_script_ends_with_the_server() {
 fn a_password_is_taken_while_a_script_is_busy() {
     let server = Server::lokikv(&["scripts.busy_reply_threshold_ms=50", "server.requirepass=secret"]);
     let mut runs = Conn::connect(server.port()).unwrap();
-    runs.call(&["AUTH", "secret"]);
+    let mut other = Conn::connect(server.port()).unwrap();
+    for conn in [&mut runs, &mut other] {
+        conn.call(&["AUTH", "secret"]);
+    }
     runs.send(&["EVAL", "while true do end", "0"]).unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    await_that("the script is busy", || {
+        other.call(&["GET", "k"]).text().starts_with("BUSY ")
+    });
     let mut conn = Conn::connect(server.port()).unwrap();
     assert!(error(&conn.call(&["GET", "k"])).starts_with("NOAUTH "));
     assert!(error(&conn.call(&["SCRIPT", "KILL"])).starts_with("NOAUTH "));
     assert_eq!(conn.call(&["AUTH", "secret"]), Value::ok());
     assert_eq!(conn.call(&["HELLO", "3"]).kind(), "map");
-    assert_eq!(conn.call(&["SCRIPT", "KILL"]), Value::ok());
+    await_that("it is ended", || conn.call(&["SCRIPT", "KILL"]) == Value::ok());
 }
 
 #[test]

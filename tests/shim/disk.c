@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 enum { CREATE = 1, OPEN = 2, WRITE = 4, SYNC = 8, SYNC_DIR = 16, RENAME = 32, TRUNCATE = 64, UNLINK = 128 };
-enum { RULES = 8, SYNCS = 1024, PART = 100, ROOT = 512 };
+enum { RULES = 8, SYNCS = 65536, PART = 100, ROOT = 512 };
 
 struct rule {
     uint32_t operations; /* 0: no rule */

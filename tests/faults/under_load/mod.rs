@@ -44,7 +44,7 @@ const POINT_TIME_MAX: Duration = Duration::from_secs(4);
 /// Each writer has set a mark in so many records.
 const RESTART_LOOK_BACK: u64 = 20_000;
 /// A hold is over by then, unless it is renewed.
-const HOLD_TIME_MAX: Duration = Duration::from_secs(31);
+const HOLD_TIME_MAX: Duration = Duration::from_secs(35);
 const POLICIES: [&str; 3] = ["wal.fsync=always", "wal.fsync=everysec", "wal.fsync=no"];
 const SETTINGS: [&str; 5] = [
     "wal.segment_bytes=524288",
@@ -405,13 +405,13 @@ impl Rig {
         copy_all(&self.server.data_dir(), &self.killed());
         self.start();
         self.kills.clear();
+        let mut conn = self.server.connect();
+        // The log is to keep what tells how far each writer was.
+        conn.call(&["CHECKPOINT", "HOLD", "restart", "60000"]);
         if let Some((child, acknowledged)) = pending {
             let output = child.wait_with_output().expect("wait");
             self.judge_tool(&output, acknowledged, what);
         }
-        let mut conn = self.server.connect();
-        // The log is to keep what tells how far each writer was.
-        conn.call(&["CHECKPOINT", "HOLD", "restart", "60000"]);
         let lsn = conn.wal_info("last-lsn") as u64;
         let last = look::places(&mut conn, WRITERS, (self.base, lsn), RESTART_LOOK_BACK).expect("the log's end");
         for (writer, last) in self.writers.iter_mut().zip(last) {

@@ -74,10 +74,17 @@ def rates(r):
         with limiter.acquire(raise_on_failure=False) as got:
             return got
 
-    window = WindowRateLimiter(tasks.rates, "window", limit=7, window=60)
+    def within_a_second(number):
+        """How many of 20 got through; `None` if they did not all ask within the same second."""
+        window = WindowRateLimiter(tasks.rates, f"window:{number}", limit=7, window=60)
+        time.sleep(1 - time.time() % 1)
+        second = int(time.time())
+        got = sum(at_once(20, lambda _: acquired(window)))
+        return got if int(time.time()) == second else None
+
     # Its keys are named by the second; who begins in one does not watch what others count in the next.
-    time.sleep(1 - time.time() % 1)
-    check("a window", sum(at_once(20, lambda _: acquired(window))), 7)
+    rounds = map(within_a_second, range(10))
+    check("a window", next((got for got in rounds if got is not None), None), 7)
     bucket = BucketRateLimiter(tasks.rates, "bucket", limit=5, bucket=60_000)
     check("a bucket", sum(at_once(20, lambda _: acquired(bucket))), 5)
     barrier = Barrier(tasks.rates, "barrier", ttl=60_000)

@@ -31,7 +31,7 @@ async function site() {
   const app = express();
   const failing = { skipSuccessfulRequests: true };
   app.get("/many", limiter("many:", 60_000, 37, client), (_, answer) => answer.json({}));
-  app.get("/short", limiter("short:", 1000, 3, client), (_, answer) => answer.json({}));
+  app.get("/short", limiter("short:", 10_000, 3, client), (_, answer) => answer.json({}));
   app.get("/login", limiter("login:", 60_000, 3, client, failing), ({ query }, answer) =>
     answer.status(query.password === "right" ? 200 : 401).json({}),
   );
@@ -121,8 +121,8 @@ async function limits(sites) {
   assert.equal(refused.headers.get("ratelimit-remaining"), "0");
   const begin = Date.now();
   assert.deepEqual(await statuses(turns(sites, "/short", 10)), [3, 0, 7]);
-  await until("it lets through again", async () => (await fetch(`${sites[0]}/short`)).status === 200, 20);
-  assert.ok(Date.now() - begin >= 1000 - SLACK_MS);
+  await until("it lets through again", async () => (await fetch(`${sites[0]}/short`)).status === 200, 30);
+  assert.ok(Date.now() - begin >= 10_000 - SLACK_MS);
   // What goes well is taken back, what fails counts.
   for (let turn = 0; turn < 10; turn += 1) {
     assert.equal((await fetch(`${sites[turn % 2]}/login?password=right`)).status, 200);
@@ -135,7 +135,7 @@ async function limits(sites) {
   checked("limits of two servers: 37 of 100 at once, windows that end, and what goes well counts not");
 }
 
-await run(redis, versionOf("connect-redis"), 30, async () => {
+await run(redis, versionOf("connect-redis"), 60, async () => {
   const sites = [await site(), await site()];
   await sessions(sites);
   await limits(sites);

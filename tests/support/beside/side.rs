@@ -2,11 +2,13 @@
 //!
 //! What came is known to be all by a PING whose answer stands behind it; inside MULTI by a WATCH, which is refused there.
 //! A connection that cannot answer now (it wants no replies, or is blocked) is read for a moment, and again when it can.
+//! That one is blocked is known from `CLIENT LIST`, which a connection asks that is gone when the step is over.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
-use std::time::Duration;
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
 
 use crate::args;
 use crate::support::{Args, Conn, Reply, Server, Value, text};
@@ -17,6 +19,8 @@ const LAST_TIME_MAX: Duration = Duration::from_millis(100);
 const COUNT_MAX: i64 = 100;
 /// How long a connection is read from that cannot answer.
 const MOMENT: Duration = Duration::from_millis(120);
+/// How long one may take to be blocked that is to be; some never are.
+const BLOCK_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -180,6 +184,9 @@ impl<'s> Side<'s> {
         // A connection that has been closed is found so below.
         let _ = line.conn.send_raw(&request);
         let mut outcome = Outcome::new();
+        if step.blocks {
+            self.await_blocked(step, &mut outcome);
+        }
         // The one that acts first: what it does has happened when it has answered.
         self.gather(step.name, true, &mut outcome);
         let names: Vec<char> = self.lines.keys().copied().filter(|name| *name != step.name).collect();
@@ -193,6 +200,31 @@ impl<'s> Side<'s> {
             .flatten()
             .for_each(|came| without_ids(came, step, &self.ids));
         outcome
+    }
+
+    /// Reads what comes until the server says that the connection is blocked, unless all is answered or it is closed.
+    fn await_blocked(&mut self, step: &Step, outcome: &mut Outcome) {
+        let server = self.server;
+        let line = self.line(step.name);
+        let mut came = Vec::new();
+        let mut asks = server.connect();
+        let since = Instant::now();
+        while since.elapsed() < BLOCK_TIME_MAX {
+            let listed = asks.call(&["CLIENT", "LIST", "ID", &line.id]).text();
+            let flags = listed.split(' ').find_map(|field| field.strip_prefix("flags="));
+            let is_settled = flags.is_none_or(|flags| flags.contains('b'));
+            // What it was told before that is on its way.
+            line.read_for_a_moment(&mut came);
+            if is_settled || came.len() >= step.commands.len() {
+                break;
+            }
+        }
+        // Without QUIT, which MONITOR would show. Gone from CLIENT LIST before anybody looks there.
+        asks.stream().shutdown(Shutdown::Write).expect("shut down");
+        asks.read_to_close().expect("closed");
+        if !came.is_empty() {
+            outcome.entry(step.name).or_default().extend(came);
+        }
     }
 
     /// The arguments with `%id:a%`, `%addr:a%` and `%laddr:a%` replaced by what they are of connection `a`.
