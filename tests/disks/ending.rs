@@ -1,7 +1,6 @@
 //! A server that is told to end while its disk does not answer ends in time, and its exit code tells whether what was
 //! acknowledged is synced.
 
-use std::os::unix::net::UnixStream;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -48,19 +47,6 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until a worker is busy with EXEC: administrators are told, whoever is busy.
-fn wait_until_it_executes(server: &Server) {
-    let socket = UnixStream::connect(server.data_dir().join("admin.sock")).expect("the socket of administrators");
-    socket
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .expect("a timeout");
-    let mut admin = Conn::over(socket);
-    wait_until("it executes", || {
-        let list = admin.call(&["CLIENT", "LIST"]).text();
-        list.contains(" cmd=exec ") || list.contains(" cmd=debug")
-    });
-}
-
 /// Tells it to end, with a worker that hangs.
 fn end(server: &mut Server) -> ExitStatus {
     let asked = Instant::now();
@@ -90,7 +76,7 @@ fn what_is_not_synced_then_is_told() {
     for line in [&["MULTI"][..], &["DEBUG", "SLEEP", "100"], &["EXEC"]] {
         conn.send(line).expect("send");
     }
-    wait_until_it_executes(&server);
+    wait_until("it executes", || server.stdout().contains("at=\"EXEC\""));
     assert_eq!(end(&mut server).code(), Some(1));
     let said = server.stderr();
     assert!(
