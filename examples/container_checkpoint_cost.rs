@@ -1,6 +1,6 @@
-//! What checkpoints of big containers cost: one of each type with 5,000,000 elements, and a string of 256 MiB, or
-//! `-- ELEMENTS STRING_MIB`. First all is written; then what has changed, one change in each, and 1 % of the elements in
-//! a run; then `PERSIST` and a copy, and a recovery.
+//! What checkpoints of big containers cost: one of each type with 5,000,000 elements, and a string of 256 MiB, or `--
+//! ELEMENTS STRING_MIB`. First all is written; then what has changed, one change in each, and 1 % of the elements in a
+//! run; then `PERSIST` and a copy, and a recovery.
 //!
 //! A run of a hash, a set or a sorted set is one in the order in which they are kept, as a scan gives it.
 

@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example follow -- HOST:PORT COLLECTION LSN_FILE [PATTERN]`
 //!
-//! It prints each change, then notes its LSN in a file. Whoever needs each change exactly once stores that together with
-//! what the change led to.
+//! It prints each change, then notes its LSN in a file. Whoever needs each change exactly once stores that together
+//! with what the change led to.
 
 use std::path::Path;
 use std::time::Duration;

@@ -3,9 +3,9 @@
 //! `*` any run, `?` one byte, `[a-z]` / `[^a-z]` one byte of a class, `\x` the byte `x` itself.
 //!
 //! **Invariants**: no recursion, whatever the pattern: after a mismatch only the last `*` is retried, since every other
-//! element takes exactly one byte. Where that takes many steps, all places are tried at once, 64 in a word. The odd cases are Redis's: a class without `]`
-//! ends with the pattern, a reversed range is swapped, ranges compare bytes as signed, a final `\` stands for itself,
-//! and an empty text is matched by the empty pattern alone.
+//! element takes exactly one byte. Where that takes many steps, all places are tried at once, 64 in a word. The odd
+//! cases are Redis's: a class without `]` ends with the pattern, a reversed range is swapped, ranges compare bytes as
+//! signed, a final `\` stands for itself, and an empty text is matched by the empty pattern alone.
 
 /// A match is tried step by step for so many steps for each byte.
 const STEPS_PER_BYTE: usize = 8;

@@ -2,8 +2,8 @@
 //!
 //! - Every acknowledged write is there after the restart, under every policy: the process dies, the system lives. Of
 //!   the writes in flight a prefix may be there; a MULTI group is there as a whole or not at all.
-//! - What is recovered is a prefix of the history: if a write is there, so is everything that was acknowledged before it
-//!   began, from whichever client.
+//! - What is recovered is a prefix of the history: if a write is there, so is everything that was acknowledged before
+//!   it began, from whichever client.
 //!
 //! Each round has the keys in a collection of another kind. `LOKIKV_ROUNDS` sets the number of kills (4 by default),
 //! `LOKIKV_SEED` repeats a run's choices.

@@ -1,7 +1,7 @@
 //! What paced writers feel while checkpoints (in Redis: BGSAVE) follow one another, and without.
 //!
-//! `cargo bench --bench checkpoint -- [--keys N | --containers ELEMENTS] [--rate N] [--seconds S] [--rounds N] [--markdown FILE]`.
-//! Needs `redis-server` in the path.
+//! `cargo bench --bench checkpoint -- [--keys N | --containers ELEMENTS] [--rate N] [--seconds S] [--rounds N]
+//! [--markdown FILE]`. Needs `redis-server` in the path.
 //!
 //! **Invariants**: the two servers never run at the same time; each is measured without checkpoints and with them in
 //! turn, on the same data.

@@ -1,7 +1,7 @@
 //! Which core works for whom.
 //!
-//! Left to itself the system may put a server and the generator, which wake each other, on one core while another one is
-//! free or is somebody else's: then they measure each other.
+//! Left to itself the system may put a server and the generator, which wake each other, on one core while another one
+//! is free or is somebody else's: then they measure each other.
 
 use super::Result;
 use super::server::Server;

@@ -1,8 +1,8 @@
 //! LokiKV beside its peers, or beside a version before: throughput, CPU per request, latency, and memory per key.
 //!
-//! `cargo bench --bench compare -- [--quick] [--rounds N] [--seconds S] [--rows ROW,…] [--before PATH] [--markdown FILE]`.
-//! `.ci/peers.sh` installs the peers; whoever is missing is named in the report. All run on the same machine, in turn,
-//! several rounds, and medians are compared.
+//! `cargo bench --bench compare -- [--quick] [--rounds N] [--seconds S] [--rows ROW,…] [--before PATH] [--markdown
+//! FILE]`. `.ci/peers.sh` installs the peers; whoever is missing is named in the report. All run on the same machine,
+//! in turn, several rounds, and medians are compared.
 //!
 //! **Invariants**: no two servers work at the same time; all get the same load from the same generator and keep data in
 //! memory with matching durability; nothing is written but `--markdown FILE`.

@@ -1,5 +1,5 @@
-//! How long SETs take while a server evicts at full speed: small ones alone, then beside values of 1 MB, then beside sets
-//! of a million members, which come and are evicted; and how far the memory in use goes beyond its limit.
+//! How long SETs take while a server evicts at full speed: small ones alone, then beside values of 1 MB, then beside
+//! sets of a million members, which come and are evicted; and how far the memory in use goes beyond its limit.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,12 +1,12 @@
-//! Eviction: how many requests find their key where memory is for a tenth of the keys, what a SET costs that evicts, and
-//! how calm a server stays that evicts at full speed.
+//! Eviction: how many requests find their key where memory is for a tenth of the keys, what a SET costs that evicts,
+//! and how calm a server stays that evicts at full speed.
 //!
 //! `cargo bench --bench eviction -- [--parts hits,cost,calm] [--policies POLICY,…] [--keys N] [--requests N]
 //! [--seconds S] [--rounds N] [--workers N] [--peers NAME,…] [--markdown FILE]`. `.ci/peers.sh` installs the peers;
 //! whoever is missing is named in the report.
 //!
-//! **Invariants**: no two servers work at the same time; each gets the same requests, and as much memory as it needs for
-//! the same keys; an error reply ends the benchmark.
+//! **Invariants**: no two servers work at the same time; each gets the same requests, and as much memory as it needs
+//! for the same keys; an error reply ends the benchmark.
 
 mod calm;
 #[path = "../common/mod.rs"]

@@ -3,8 +3,8 @@
 //! `cargo bench --bench messages -- [--rounds N] [--seconds S] [--subscribers N,…] [--pipelines P,…] [--workers N]
 //! [--peers NAME,…] [--markdown FILE]`. `.ci/peers.sh` installs the peers; whoever is missing is named in the report.
 //!
-//! One client publishes messages of 32 bytes; the next batch goes out when all have got the one before. Each audience is
-//! measured with each number of publishes at once, on every server in turn, several rounds; medians are reported.
+//! One client publishes messages of 32 bytes; the next batch goes out when all have got the one before. Each audience
+//! is measured with each number of publishes at once, on every server in turn, several rounds; medians are reported.
 //!
 //! **Invariants**: no two servers work at the same time; a message that is not delivered ends the benchmark with an
 //! error.

@@ -1,11 +1,11 @@
 //! Scripts: how many a second are run, and what one costs the server.
 //!
 //! `cargo bench --bench scripts -- [--cases CASE,…] [--pipelines P,…] [--connections N] [--workers N] [--unpinned]
-//! [--rounds N] [--seconds S] [--peers NAME,…] [--markdown FILE]`. `.ci/peers.sh` installs the peers; whoever is missing
-//! is named in the report.
+//! [--rounds N] [--seconds S] [--peers NAME,…] [--markdown FILE]`. `.ci/peers.sh` installs the peers; whoever is
+//! missing is named in the report.
 //!
-//! Each script is run by `EVALSHA` or `FCALL` over many connections; the servers take turns, several rounds; medians and
-//! ratios of each round are reported.
+//! Each script is run by `EVALSHA` or `FCALL` over many connections; the servers take turns, several rounds; medians
+//! and ratios of each round are reported.
 //!
 //! **Invariants**: no two servers work at the same time; an error reply ends the benchmark.
 

@@ -1,11 +1,12 @@
 //! How a server behaves under abuse: what other clients feel, what memory it takes, how fast it stops.
 //!
-//! `cargo bench --bench stress -- [--only NAME] [--seconds S] [--durability MODE] [--markdown FILE]`.
-//! While some clients misbehave, another does SET and GET, one every millisecond, and its latency is recorded. The second part is
+//! `cargo bench --bench stress -- [--only NAME] [--seconds S] [--durability MODE] [--markdown FILE]`. While some
+//! clients misbehave, another does SET and GET, one every millisecond, and its latency is recorded. The second part is
 //! the ways in which clients can make a server hold memory, each with the limit set that is to prevent it.
 //!
-//! **Invariants**: each scenario has a server of its own, so that its memory peak is its own; each is bounded in time, and
-//! a server that takes 6 GiB is killed; a scenario that a server does not survive is an entry in the table, not a panic.
+//! **Invariants**: each scenario has a server of its own, so that its memory peak is its own; each is bounded in time,
+//! and a server that takes 6 GiB is killed; a scenario that a server does not survive is an entry in the table, not a
+//! panic.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -33,7 +33,8 @@ impl Prober {
     /// Connects and begins.
     pub fn start(address: SocketAddr, mix: Mix) -> Result<Self> {
         let mut client = Client::connect(address)?;
-        // A server that closes clients which take too much must not take this one for them. It may not know the command.
+        // A server that closes clients which take too much must not take this one for them. It may not know the
+        // command.
         client.send(&encode(&[b"CLIENT", b"NO-EVICT", b"ON"]))?;
         client.read()?;
         let stop = Arc::new(AtomicBool::new(false));

@@ -6,7 +6,8 @@
 //! Requests come from `redis-benchmark --tls`, handshakes and storms from clients here. Certificates are of the curve
 //! P-256, as most are by now.
 //!
-//! **Invariants**: no two servers work at the same time; a request that is not answered ends the benchmark with an error.
+//! **Invariants**: no two servers work at the same time; a request that is not answered ends the benchmark with an
+//! error.
 
 mod clients;
 #[path = "../common/mod.rs"]

@@ -4,9 +4,9 @@
 //! [--workers N] [--peers NAME,…] [--markdown FILE]`. `.ci/peers.sh` installs the peers; whoever is missing is named in
 //! the report.
 //!
-//! All servers get the same vectors, those of two sets: in random directions, and around centres. The servers take turns;
-//! medians of the rounds are reported. What is found is compared with what the server itself finds by looking at all
-//! elements (`TRUTH`).
+//! All servers get the same vectors, those of two sets: in random directions, and around centres. The servers take
+//! turns; medians of the rounds are reported. What is found is compared with what the server itself finds by looking at
+//! all elements (`TRUTH`).
 //!
 //! **Invariants**: no two servers work at the same time; an error reply ends the benchmark.
 

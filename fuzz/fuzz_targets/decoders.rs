@@ -1,6 +1,6 @@
-//! The decoders that scripts find, on arbitrary bytes: `cjson.decode`, `cmsgpack.unpack` and its kin, `struct.unpack` with
-//! any format, `bit` and numbers of any text. Nothing panics, memory stays within its bound, and what was decoded can be
-//! encoded, and decodes to something that is encoded the same.
+//! The decoders that scripts find, on arbitrary bytes: `cjson.decode`, `cmsgpack.unpack` and its kin, `struct.unpack`
+//! with any format, `bit` and numbers of any text. Nothing panics, memory stays within its bound, and what was decoded
+//! can be encoded, and decodes to something that is encoded the same.
 
 #![no_main]
 

@@ -1,11 +1,11 @@
 //! Slows logins down per address, once some have failed.
 //!
-//! Each address has a few failures free, of which one is forgiven every second. Beyond those its logins, right or wrong,
-//! have their turns one behind another, further and further apart. A turn that would be too far off is refused. Who is in
-//! already is not concerned.
+//! Each address has a few failures free, of which one is forgiven every second. Beyond those its logins, right or
+//! wrong, have their turns one behind another, further and further apart. A turn that would be too far off is refused.
+//! Who is in already is not concerned.
 //!
-//! **Invariant:** the table has at most [`ADDRESSES_MAX`] addresses, so that attempts from many take bounded memory: the
-//! one that has been quiet for longest goes.
+//! **Invariant:** the table has at most [`ADDRESSES_MAX`] addresses, so that attempts from many take bounded memory:
+//! the one that has been quiet for longest goes.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -1,11 +1,11 @@
 //! Users, and what each of them may do (ACL).
 //!
-//! This layer knows neither connections nor handlers: commands are numbers of a [`Catalogue`], and what a call touches is
-//! told by a [`Request`]. So the same check serves requests, transactions, scripts and `ACL DRYRUN`.
+//! This layer knows neither connections nor handlers: commands are numbers of a [`Catalogue`], and what a call touches
+//! is told by a [`Request`]. So the same check serves requests, transactions, scripts and `ACL DRYRUN`.
 //!
 //! **Invariants**
-//! - All users are one value ([`Users`]), which is exchanged as a whole: a reader sees rules from before a change or from
-//!   behind it, never a part of one.
+//! - All users are one value ([`Users`]), which is exchanged as a whole: a reader sees rules from before a change or
+//!   from behind it, never a part of one.
 //! - Passwords are kept as SHA-256 only, and are compared in a time that does not depend on what they are.
 //! - Texts (`ACL LIST`, the ACL file) are in the form that Redis 8.2 writes, and lead to the same user again when read.
 

@@ -1,7 +1,7 @@
 //! A selector: commands, keys, channels and databases that go together. A user has one, and may have more.
 //!
-//! **Invariant:** which commands are allowed is kept twice: as bits, which are looked at, and as the list of rules, which
-//! is shown. A rule changes both.
+//! **Invariant:** which commands are allowed is kept twice: as bits, which are looked at, and as the list of rules,
+//! which is shown. A rule changes both.
 
 use super::catalogue::{Catalogue, category_bit};
 use super::check::{Denied, Needs, Reason, Request};

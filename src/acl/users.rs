@@ -154,8 +154,8 @@ impl Acl {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// Applies rules to a user, which is made if there is none: all of them, or none. The user from before, if there was
-    /// one that has lost channels.
+    /// Applies rules to a user, which is made if there is none: all of them, or none. The user from before, if there
+    /// was one that has lost channels.
     ///
     /// # Errors
     /// With the rule that is refused.

@@ -1,7 +1,7 @@
 //! The process's allocator: mimalloc for what is small, the system's own mappings for what is large.
 //!
-//! A large block that another thread frees (the reaper does) stays with mimalloc until its owner comes across it, and is
-//! then kept for a while. A mapping goes back to the system at once, whoever frees it. It also is zero without being
+//! A large block that another thread frees (the reaper does) stays with mimalloc until its owner comes across it, and
+//! is then kept for a while. A mapping goes back to the system at once, whoever frees it. It also is zero without being
 //! touched, and grows by moving pages, not bytes: a string of 70 MB never is there twice.
 //!
 //! Owners look after what others have freed in rounds ([`Round`]), and what is left in pages that are nearly empty is

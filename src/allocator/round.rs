@@ -3,8 +3,8 @@
 //! A block that another thread frees waits on a list of its page until the thread that it was allocated by looks there,
 //! and what is free goes back to the system when that thread next has to do with it. A thread that is idle, or has
 //! other things to do, keeps all of it. So each thread that owns data is a [`Follower`]: asked by whoever has freed a
-//! lot, it looks. That takes some nanoseconds for each page that it owns, and some for each block that others have freed
-//! (a cold one each, unless neighbours were freed together): who frees much asks in between.
+//! lot, it looks. That takes some nanoseconds for each page that it owns, and some for each block that others have
+//! freed (a cold one each, unless neighbours were freed together): who frees much asks in between.
 //!
 //! **Invariant:** a follower has followed a round when it has looked since the round began.
 

@@ -190,8 +190,8 @@ impl<'e> Capture<'e> {
         Some(Arc::clone(&first.slot.collection))
     }
 
-    /// Writes every page of the instant that the base does not have to `file`, and every library. Gives up when `stop` is
-    /// set.
+    /// Writes every page of the instant that the base does not have to `file`, and every library. Gives up when `stop`
+    /// is set.
     pub fn walk(&mut self, worker: &Worker, file: &mut PageFileWriter, stop: &AtomicBool) -> Result<()> {
         let mut batch = Vec::new();
         loop {

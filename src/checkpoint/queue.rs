@@ -77,8 +77,8 @@ impl Context {
         Ok(())
     }
 
-    /// Whether failing checkpoints are a reason to refuse writes, as they are in Redis: they are to be taken by time, and
-    /// there is no log.
+    /// Whether failing checkpoints are a reason to refuse writes, as they are in Redis: they are to be taken by time,
+    /// and there is no log.
     pub fn stops_writes(&self) -> bool {
         let settings = &self.settings;
         let is_alone = !self.engine.wal().is_enabled() && settings.interval_s() > 0;

@@ -61,7 +61,8 @@ impl Clients {
     }
 
     /// Closes the clients that hold most until the others hold no more than `bytes_max` together. Those that are not to
-    /// be evicted stay; those on their way out count no more. Nothing is done while another thread is at it. O(clients).
+    /// be evicted stay; those on their way out count no more. Nothing is done while another thread is at it.
+    /// O(clients).
     pub fn evict_to(&self, bytes_max: u64) {
         let Some(_role) = self.evicting.try_lock() else { return };
         let handles = self.handles.read();

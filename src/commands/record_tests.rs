@@ -1,5 +1,5 @@
-//! No command, and no transaction, makes a record that is longer than the log's format can express. The bound is lowered
-//! to some thousand bytes here.
+//! No command, and no transaction, makes a record that is longer than the log's format can express. The bound is
+//! lowered to some thousand bytes here.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -143,8 +143,8 @@ impl Harness {
         self.reply_to(Command::new(0, spec, None), &OwnedRequest::from_slices(args))
     }
 
-    /// Runs `body` as a part of a record, which is taken back if `body` says no; while nobody else runs, or with all keys
-    /// of the database locked.
+    /// Runs `body` as a part of a record, which is taken back if `body` says no; while nobody else runs, or with all
+    /// keys of the database locked.
     pub fn attempt(&mut self, is_alone: bool, body: impl FnOnce(&mut Attempted<'_, '_>) -> bool) -> bool {
         let (engine, proto) = (&self.engine, self.proto);
         let attempt = |scope: &mut Scope<'_>| {

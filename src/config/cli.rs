@@ -135,8 +135,8 @@ pub enum Command {
 /// Where `ping` goes.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct PingArgs {
-    /// The server, as redis://user:password@host:port, of which the host is enough, or rediss:// over TLS; instead of host
-    /// and port
+    /// The server, as redis://user:password@host:port, of which the host is enough, or rediss:// over TLS; instead of
+    /// host and port
     #[arg(value_name = "URL", conflicts_with_all = ["host", "port", "unixsocket"])]
     pub url: Option<ServerUrl>,
 

@@ -1,9 +1,10 @@
 //! The classes of keyspace events: Redis's letters.
 //!
 //! **Invariants**
-//! - As in Redis, `A` stands for all classes but `m`, `n`, `o` and `c`. The canonical text has letters in Redis's order.
-//! - In what `CONFIG GET notify-keyspace-events` shows ([`to_redis_text`]) an `A` hides `n`, `o` and `c` beside it. Since
-//!   they count all the same, the configuration keeps the text that shows them ([`to_text`]).
+//! - As in Redis, `A` stands for all classes but `m`, `n`, `o` and `c`. The canonical text has letters in Redis's
+//!   order.
+//! - In what `CONFIG GET notify-keyspace-events` shows ([`to_redis_text`]) an `A` hides `n`, `o` and `c` beside it.
+//!   Since they count all the same, the configuration keeps the text that shows them ([`to_text`]).
 
 use crate::engine::events::Classes;
 

@@ -120,7 +120,8 @@ pub struct LiveArgs {
     #[arg(long, value_name = "KEYS_PER_S", requires = "from", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub rate: Option<u64>,
 
-    /// Where it is kept how far the copy is; else lokikv-import.json in the data directory, or with --to in the current one
+    /// Where it is kept how far the copy is; else lokikv-import.json in the data directory, or with --to in the current
+    /// one
     #[arg(long, value_name = "FILE", requires = "from")]
     pub state: Option<PathBuf>,
 

@@ -1,5 +1,5 @@
-//! The typed configuration: one struct per section of `config.toml` (some of them in files of their own), with the default of
-//! every key. What follows from the values is in `super::derived`.
+//! The typed configuration: one struct per section of `config.toml` (some of them in files of their own), with the
+//! default of every key. What follows from the values is in `super::derived`.
 //!
 //! **Invariants**
 //! - A key's name, type, range and default are stated here and nowhere else; `config.toml` explains them to users.

@@ -1,6 +1,7 @@
 //! `[tls]`: the port, certificates and what is agreed on with clients.
 //!
-//! **Invariant:** a protocol or a cipher that cannot be had is refused here by name, so that nobody believes it is in use.
+//! **Invariant:** a protocol or a cipher that cannot be had is refused here by name, so that nobody believes it is in
+//! use.
 
 use serde::{Deserialize, Serialize};
 

@@ -408,8 +408,8 @@ impl Written {
     };
 }
 
-/// Writes `bytes` at `offset` of a string entry: in place where it fits, else into an entry that takes its stead. A long
-/// string becomes chunks.
+/// Writes `bytes` at `offset` of a string entry: in place where it fits, else into an entry that takes its stead. A
+/// long string becomes chunks.
 fn write_range(entry: &mut EntryMut<'_>, offset: usize, bytes: &[u8], mark: Mark<'_>) -> Written {
     let Some(len) = entry.value().as_str().map(|old| old.len()) else {
         return Written::IN_PLACE;

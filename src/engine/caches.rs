@@ -62,7 +62,8 @@ impl Scope<'_> {
         }
     }
 
-    /// Has `flag` raised when `key`, one of the scope's and not dead, changes; until it is taken out of the shard's table.
+    /// Has `flag` raised when `key`, one of the scope's and not dead, changes; until it is taken out of the shard's
+    /// table.
     pub fn watch(&mut self, collection: &Collection, key: &[u8], flag: &WatchFlag) {
         collection.note_interest();
         let located = self.key(collection, key);

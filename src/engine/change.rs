@@ -42,8 +42,8 @@ impl ExclusiveTxn<'_, '_> {
         self.scope.note_all_stale();
     }
 
-    /// Has `empty` take out what is in the collections `ids`, and perhaps in others that nobody looks at: those who watch
-    /// or wait for a key of them stay.
+    /// Has `empty` take out what is in the collections `ids`, and perhaps in others that nobody looks at: those who
+    /// watch or wait for a key of them stay.
     fn flushing<R>(&mut self, ids: &[CollectionId], empty: impl FnOnce(&mut Self) -> R) -> Result<R, CollectionError> {
         self.scope.keep_whole(ids)?;
         self.note_all_stale();
@@ -61,7 +61,8 @@ impl ExclusiveTxn<'_, '_> {
         Ok(result)
     }
 
-    /// Empties all that were written, at once: the registry, the log, the reaper and who follows one of them get a list.
+    /// Empties all that were written, at once: the registry, the log, the reaper and who follows one of them get a
+    /// list.
     fn empty_written(&mut self) {
         let engine = self.scope.engine;
         let gone = engine.change_registry(Registry::empty_written);
@@ -128,8 +129,8 @@ fn is_emptied(effect: &Effect<'_>) -> bool {
     matches!(effect, Effect::CollectionFlush | Effect::CollectionConfigure { .. })
 }
 
-/// How the reaper drops what was taken out of the registry: one list, however many they are. Everybody waits while it is
-/// made, and nobody while it is worked off.
+/// How the reaper drops what was taken out of the registry: one list, however many they are. Everybody waits while it
+/// is made, and nobody while it is worked off.
 pub(super) fn drop_if_last(mut gone: Vec<Gone>) -> DropIfLast {
     // Those that others still have, with how many bytes they have: nobody changes them any more.
     let mut shared: Vec<(Arc<Collection>, u64)> = Vec::new();

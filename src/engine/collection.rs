@@ -221,8 +221,8 @@ impl Collection {
         }
     }
 
-    /// An empty one that takes this one's place; page identities go on. It goes on with the counts when somebody lets it
-    /// (`succeed`).
+    /// An empty one that takes this one's place; page identities go on. It goes on with the counts when somebody lets
+    /// it (`succeed`).
     pub fn emptied(&self) -> Self {
         let emptied = Self {
             page_ids: PageIds::from(self.page_ids.peek()),
@@ -232,15 +232,16 @@ impl Collection {
         emptied
     }
 
-    /// Goes on with the counts of `old`, in whose place this one is now, without a look at all of its shards: that comes
-    /// when somebody asks, or with [`Collection::settle_counts`].
+    /// Goes on with the counts of `old`, in whose place this one is now, without a look at all of its shards: that
+    /// comes when somebody asks, or with [`Collection::settle_counts`].
     pub(super) fn succeed(&self, old: &Arc<Self>) {
         // Emptied over and over, they would be a chain that is followed, and dropped, as deep as it is long.
         old.settle_counts();
         self.past.lock().last = Some(Arc::clone(old));
     }
 
-    /// Takes over the counts of the one in whose place it is, and lets go of it; what has been counted there altogether.
+    /// Takes over the counts of the one in whose place it is, and lets go of it; what has been counted there
+    /// altogether.
     pub(super) fn settle_counts(&self) -> Counts {
         let mut past = self.past.lock();
         if let Some(old) = past.last.take() {

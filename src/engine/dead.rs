@@ -4,8 +4,8 @@
 //!
 //! **Invariants**
 //! - Whatever is removed is looked at once more under the lock that it is removed under.
-//! - A look at a set or sorted set that a transaction is given shows no dead member: they have been removed, or are not in
-//!   the copy that it is shown.
+//! - A look at a set or sorted set that a transaction is given shows no dead member: they have been removed, or are not
+//!   in the copy that it is shown.
 
 use super::collection::{Collection, Shard, ShardState};
 use super::effect::Effect;
@@ -88,8 +88,8 @@ fn has_died(entry: EntryRef<'_>, since_ms: u64, now_ms: u64) -> bool {
 }
 
 impl Scope<'_> {
-    /// Tells those who watch a key what has died of it since they do; within an attempt, when it is certain: what dies may
-    /// have come with it.
+    /// Tells those who watch a key what has died of it since they do; within an attempt, when it is certain: what dies
+    /// may have come with it.
     #[cold]
     pub(super) fn tell_of_deaths(&mut self, state: &ShardState, key: KeyRef<'_>) {
         let now_ms = self.worker.now_ms;
@@ -207,7 +207,8 @@ impl ReadTxn<'_, '_> {
         });
     }
 
-    /// Sees to it that the set or sorted set at `bytes`, which has dead members, is seen without them; whether there is one.
+    /// Sees to it that the set or sorted set at `bytes`, which has dead members, is seen without them; whether there is
+    /// one.
     #[cold]
     pub(super) fn show_living(&mut self, bytes: &[u8]) -> bool {
         if !self.keeps_dead() {

@@ -1,10 +1,10 @@
-//! Defragmentation: entries are moved to other places in memory, so that pages of the allocator that are left with a few
-//! of them can go.
+//! Defragmentation: entries are moved to other places in memory, so that pages of the allocator that are left with a
+//! few of them can go.
 //!
 //! It is in passes over all collections, which workers make together, a slice at a time between their turns: what they
 //! own they free at once, and what they move is theirs. A worker has a [`Fresh`] heap as long as a pass runs, so that
-//! nothing is moved to where it is to go from. A pass has parts ([`Relocation`]), after each of which memory goes back: no
-//! more than one part's share is there twice.
+//! nothing is moved to where it is to go from. A pass has parts ([`Relocation`]), after each of which memory goes back:
+//! no more than one part's share is there twice.
 //!
 //! **Invariants**
 //! - Nothing of the data changes, nor what it takes; the log and checkpoints know nothing of it.

@@ -2,8 +2,8 @@
 //!
 //! Entries that are neighbours in a page of the index were written at different times, so that they lie anywhere. Freed
 //! in the index's order, each of them leaves a hole in a page of the allocator, and no page is free before nearly all
-//! entries are gone; whoever owns those pages has to look at each hole. In the order of addresses one page after another
-//! becomes free as a whole, and looking after it costs a thirtieth.
+//! entries are gone; whoever owns those pages has to look at each hole. In the order of addresses one page after
+//! another becomes free as a whole, and looking after it costs a thirtieth.
 
 use std::cell::Cell;
 

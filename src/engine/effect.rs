@@ -172,8 +172,8 @@ pub enum Effect<'a> {
         /// What that has. Not in the log: replay has to look.
         #[serde(skip)]
         value: Option<ValueRef<'a>>,
-        /// Whether that is deleted by the same record, and is of the same collection: its parts are this key's then, under
-        /// the names that they have. Not in the log: replay gives them others.
+        /// Whether that is deleted by the same record, and is of the same collection: its parts are this key's then,
+        /// under the names that they have. Not in the log: replay gives them others.
         #[serde(skip)]
         takes_parts: bool,
     },

@@ -1,8 +1,8 @@
 //! Keyspace events: what is told of a key when something happens to it, and whether anybody wants to hear it.
 //!
 //! **Invariants**
-//! - An event is told under the lock of its key's shard, behind the change that it tells of: events of a key come in the
-//!   order of its changes, and depend on the records of those.
+//! - An event is told under the lock of its key's shard, behind the change that it tells of: events of a key come in
+//!   the order of its changes, and depend on the records of those.
 //! - Where nobody listens nothing is wanted, whatever is asked for: that costs one load.
 //! - Only threads that have a [`Herald`] tell of anything: neither loads nor replay do.
 

@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The longest wait for memory that is about to be free: a checkpoint may have to write what was flushed before that goes.
+/// The longest wait for memory that is about to be free: a checkpoint may have to write what was flushed before that
+/// goes.
 pub const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// What is left of a limit.

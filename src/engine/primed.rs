@@ -61,7 +61,8 @@ impl Primed {
         }
     }
 
-    /// Something is about to change, by a change of `key`; that with where its entry has been until now, if it is this one.
+    /// Something is about to change, by a change of `key`; that with where its entry has been until now, if it is this
+    /// one.
     #[inline]
     pub fn take_entry<'k>(&mut self, key: KeyRef<'k>) -> KeyRef<'k> {
         let found = self.entry.take().filter(|_| self.is(key.bytes));

@@ -2,12 +2,12 @@
 //!
 //! **Invariants**
 //! - A value or collection that waits here still counts as used memory until this thread has dropped it.
-//! - A collection is dropped here and nowhere else: this thread keeps it until nobody else does. Others let go of theirs
-//!   when they next look at the registry.
+//! - A collection is dropped here and nowhere else: this thread keeps it until nobody else does. Others let go of
+//!   theirs when they next look at the registry.
 //! - Whoever owns the memory of what is dropped is asked to look after it, each time that some has gone, and is waited
 //!   for a moment: what piles up would keep it for long when it looks.
-//! - What waits here is known in bytes ([`Reaper::owed_bytes`]), never less than it is: it counts here before it counts as
-//!   used again, and as used no longer before it no longer counts here.
+//! - What waits here is known in bytes ([`Reaper::owed_bytes`]), never less than it is: it counts here before it counts
+//!   as used again, and as used no longer before it no longer counts here.
 
 use std::cell::Cell;
 use std::sync::Arc;

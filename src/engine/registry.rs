@@ -2,8 +2,8 @@
 //! functions, which belong to none.
 //!
 //! **Invariants**
-//! - Changes only under the exclusive gate, through [`Registry::apply`]; a reader that holds a pass sees one state for as
-//!   long as it holds it.
+//! - Changes only under the exclusive gate, through [`Registry::apply`]; a reader that holds a pass sees one state for
+//!   as long as it holds it.
 //! - `names` and `homes` say the same as `slots`. So no look-up takes time that grows with the number of collections.
 
 use std::collections::{BTreeMap, HashMap};

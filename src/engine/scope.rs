@@ -4,8 +4,8 @@
 //! - Shards are locked in order of collection and index, all before the handler runs, and released only when the record
 //!   is complete. One shard may stay locked from a request to the next; nothing else is locked meanwhile.
 //! - All effects of a scope are one WAL record: replay sees all of them or none.
-//! - An effect with which the record would be too long for the log is not applied, and neither is anything behind it: the
-//!   scope has overflowed, and the executor answers an error.
+//! - An effect with which the record would be too long for the log is not applied, and neither is anything behind it:
+//!   the scope has overflowed, and the executor answers an error.
 //! - A key outside of what is locked is never touched: an empty shard is lent in its place, changes to it are ignored,
 //!   and the scope has strayed, so that the executor answers an error.
 
@@ -159,8 +159,8 @@ impl<'e> Scope<'e> {
         Self::new(engine, worker, Locks::Exclusive(PhantomData))
     }
 
-    /// A command begins that works on `key`, and on no other: its hash is computed once. Whether its shard is locked as long
-    /// as the scope lives.
+    /// A command begins that works on `key`, and on no other: its hash is computed once. Whether its shard is locked as
+    /// long as the scope lives.
     #[inline]
     pub fn begin_with(&mut self, collection: &Collection, key: &[u8]) -> bool {
         let key = collection.key(key);
@@ -200,8 +200,8 @@ impl<'e> Scope<'e> {
         std::mem::take(&mut self.has_overflowed)
     }
 
-    /// Whether a command whose arguments have so many bytes can begin: what it writes fits into the record then, even if
-    /// it moves an element of the greatest length as well.
+    /// Whether a command whose arguments have so many bytes can begin: what it writes fits into the record then, even
+    /// if it moves an element of the greatest length as well.
     #[inline]
     pub fn has_room(&self, args_bytes: u64) -> bool {
         let (log, so_far) = (&self.worker.log, self.worker.record_bytes());

@@ -30,7 +30,8 @@ impl Shown {
         self.entry_bytes.store(bytes, Relaxed);
     }
 
-    /// Shows the rest, which few changes change. Housekeeping also does, as it comes by: it is some seconds old at most.
+    /// Shows the rest, which few changes change. Housekeeping also does, as it comes by: it is some seconds old at
+    /// most.
     pub fn show_rest(&self, index_bytes: usize, pages: usize, counts: Counts) {
         self.index_bytes.store(index_bytes as u64, Relaxed);
         self.pages.store(pages as u64, Relaxed);

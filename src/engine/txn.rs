@@ -58,8 +58,8 @@ pub struct ReadTxn<'t, 'e> {
     pub(super) scope: &'t mut Scope<'e>,
     pub(super) collection: &'t Collection,
     quiet: bool,
-    /// Where the key is that was last used as one that is about to change: neither another such look nor the change is a
-    /// further use.
+    /// Where the key is that was last used as one that is about to change: neither another such look nor the change is
+    /// a further use.
     looked: (usize, usize),
     /// What is shown in place of an entry with dead members.
     pub(super) shown: Option<Box<Shown>>,

@@ -162,7 +162,8 @@ pub(super) struct Histograms<'e> {
 }
 
 impl Histograms<'_> {
-    /// Adds a histogram: how many were at most so much, for each bound, not cumulative; what is beyond all of them; the sum.
+    /// Adds a histogram: how many were at most so much, for each bound, not cumulative; what is beyond all of them; the
+    /// sum.
     pub fn put(&mut self, labels: &Labels<'_>, counts: impl Iterator<Item = (f64, u64)>, beyond: u64, sum: f64) {
         let mut below = 0;
         for (bound, count) in counts {

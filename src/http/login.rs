@@ -2,11 +2,11 @@
 //!
 //! **Invariants**
 //! - A password is judged as AUTH judges it: failures slow an address down, and are counted and logged.
-//! - Who gives no name is the user whom its certificate names, where `tls.auth_clients_user` has that count; else, as on
-//!   the port of commands, the default user, if that needs no password.
-//! - While the default user needs none and `server.protected_mode` holds, only clients on this machine are served, as on
-//!   the port of commands. Who then has proved nothing by a password has to call the machine by one of its own names:
-//!   any password is right for a user that needs none.
+//! - Who gives no name is the user whom its certificate names, where `tls.auth_clients_user` has that count; else, as
+//!   on the port of commands, the default user, if that needs no password.
+//! - While the default user needs none and `server.protected_mode` holds, only clients on this machine are served, as
+//!   on the port of commands. Who then has proved nothing by a password has to call the machine by one of its own
+//!   names: any password is right for a user that needs none.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -77,8 +77,8 @@ fn protected() -> Refusal {
     Box::new(line(StatusCode::FORBIDDEN, why))
 }
 
-/// Whether this machine is meant by `Host`. A page of elsewhere can have its name lead to an address of this machine, and
-/// a browser here would have it read what is answered.
+/// Whether this machine is meant by `Host`. A page of elsewhere can have its name lead to an address of this machine,
+/// and a browser here would have it read what is answered.
 fn names_this_machine(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next(),

@@ -4,8 +4,8 @@
 //! - Who comes has a place at once, so that a probe is never kept waiting by others: where no place is left, the
 //!   connection goes that has kept its own for longest without a request under way, whatever its client sends or takes
 //!   slowly meanwhile. Only where each has one under way it is the one that has been answered for longest.
-//! - Connections from one network have [`OF_ONE_NETWORK_MAX`] places at most: they take them from each other before they
-//!   take others'.
+//! - Connections from one network have [`OF_ONE_NETWORK_MAX`] places at most: they take them from each other before
+//!   they take others'.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

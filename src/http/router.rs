@@ -111,8 +111,8 @@ async fn answer_to(server: &Arc<Server>, peer: &Peer, request: &Request<Incoming
     }
 }
 
-/// Figures of many collections take a while: they are made for one client after another, and probes come in between. It is
-/// held across what waits for half a second at most.
+/// Figures of many collections take a while: they are made for one client after another, and probes come in between. It
+/// is held across what waits for half a second at most.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// What a header says that has no text, or that must not be there twice: no name of this machine, and no login.

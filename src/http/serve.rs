@@ -1,10 +1,11 @@
 //! The thread: accepts connections and has their requests answered.
 //!
-//! **Invariant:** a connection ends after [`LIFE`] and [`LAST_ANSWER`] at the latest, whatever its client does or does not
-//! do. There are [`HTTP_CONNECTIONS_MAX`](crate::config::HTTP_CONNECTIONS_MAX) at a time, and who comes then does not wait: another one goes.
+//! **Invariant:** a connection ends after [`LIFE`] and [`LAST_ANSWER`] at the latest, whatever its client does or does
+//! not do. There are [`HTTP_CONNECTIONS_MAX`](crate::config::HTTP_CONNECTIONS_MAX) at a time, and who comes then does
+//! not wait: another one goes.
 //!
-//! The thread does not step back behind workers: what it locks for a moment, such as the list of clients, they would wait
-//! for until it has a core again.
+//! The thread does not step back behind workers: what it locks for a moment, such as the list of clients, they would
+//! wait for until it has a core again.
 
 use std::convert::Infallible;
 use std::io;

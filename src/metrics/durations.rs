@@ -5,8 +5,8 @@
 //! reads.)
 //!
 //! **Invariants**
-//! - A block of cells is allocated when the first call falls into it: what a command takes is a KiB for each power of two
-//!   that its calls have lasted, 24 KiB at most, per thread.
+//! - A block of cells is allocated when the first call falls into it: what a command takes is a KiB for each power of
+//!   two that its calls have lasted, 24 KiB at most, per thread.
 //! - Every cell has a single writer.
 
 use std::sync::OnceLock;
@@ -119,8 +119,8 @@ impl Distribution {
         if percent == 0.0 { shortest } else { longest }
     }
 
-    /// How many calls took at most so many nanoseconds: for each power of two from 1024 on, to the end of its cell, which
-    /// adds some, and for the end.
+    /// How many calls took at most so many nanoseconds: for each power of two from 1024 on, to the end of its cell,
+    /// which adds some, and for the end.
     pub fn by_power_of_two(&self) -> Vec<(u64, u64)> {
         let last = CELLS * BLOCKS - 1;
         let powers = (FIRST_POWER..=NANOS_MAX.ilog2()).map(|power| {
@@ -139,8 +139,8 @@ impl Distribution {
         shown
     }
 
-    /// How many calls took less than 2^n microseconds and no less than half of that, for each n, to the cell; the last has
-    /// all that took longer.
+    /// How many calls took less than 2^n microseconds and no less than half of that, for each n, to the cell; the last
+    /// has all that took longer.
     pub fn by_power_of_two_us<const N: usize>(&self) -> [u64; N] {
         let mut counts = [0; N];
         for (index, calls) in self.cells.iter().enumerate().filter(|(_, calls)| **calls > 0) {

@@ -1,7 +1,8 @@
 //! Which keys take most of the processor's time and of the network, while somebody asks for that (HOTKEYS).
 //!
-//! Each metric keeps a bounded number of keys; a new one takes the place of the least, and begins with what that had, so
-//! that a key which is hot is never missed for long, and what is told of a key is at least what it took ("space saving").
+//! Each metric keeps a bounded number of keys; a new one takes the place of the least, and begins with what that had,
+//! so that a key which is hot is never missed for long, and what is told of a key is at least what it took ("space
+//! saving").
 //!
 //! **Invariants:** while nothing is tracked, a call costs one look at a flag. What is kept never has more than
 //! `KEPT_PER_ASKED` keys for each that is asked for, none longer than [`KEY_BYTES_MAX`].

@@ -1,4 +1,5 @@
-//! The last warnings and errors that the server's own log was told, for those who look at the server and not at its log.
+//! The last warnings and errors that the server's own log was told, for those who look at the server and not at its
+//! log.
 //!
 //! **Invariants**
 //! - It is bounded: the newest [`LINES_MAX`] lines of at most [`LINE_BYTES_MAX`] bytes.

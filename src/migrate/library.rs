@@ -38,7 +38,8 @@ fn check_new(new: &[Arc<Library>], there: &Libraries) -> Outcome<()> {
     }
 }
 
-/// Puts them there; how many there are. What is to become of others with their names, or of all others, `existing` says.
+/// Puts them there; how many there are. What is to become of others with their names, or of all others, `existing`
+/// says.
 ///
 /// # Errors
 /// One is there already, and may not be replaced.

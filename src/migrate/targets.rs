@@ -1,6 +1,7 @@
 //! Where the databases of what is imported go.
 //!
-//! **Invariant:** a collection is judged, and emptied if that was asked for, once: before the first of the import's keys.
+//! **Invariant:** a collection is judged, and emptied if that was asked for, once: before the first of the import's
+//! keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -87,8 +88,8 @@ impl<'a> Targets<'a> {
         Ok(collection)
     }
 
-    /// Has database `db` ready for commands. From here on none of the collections is held, so that what a command empties
-    /// is freed.
+    /// Has database `db` ready for commands. From here on none of the collections is held, so that what a command
+    /// empties is freed.
     pub fn prepare_for_commands(&mut self, db: u64) -> Outcome<()> {
         self.collections.clear();
         let has_others = self.judged.iter().any(|other| *other != db);

@@ -331,8 +331,8 @@ impl Door {
     }
 }
 
-/// Says why, as far as the socket's buffer takes it, and closes. Over TLS nothing has been agreed on by which it could be
-/// said.
+/// Says why, as far as the socket's buffer takes it, and closes. Over TLS nothing has been agreed on by which it could
+/// be said.
 fn refuse(accepted: &Accepted, why: &[u8]) {
     use std::io::Write;
     let _ = match accepted {

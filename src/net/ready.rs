@@ -4,7 +4,8 @@
 //! notes its number and wakes the worker. The worker takes the whole list and serves it in one turn.
 //!
 //! **Invariants**
-//! - A number may belong to another source later, a [`Ticket`] to one for ever: what an old slot notes late is nobody's.
+//! - A number may belong to another source later, a [`Ticket`] to one for ever: what an old slot notes late is
+//!   nobody's.
 //! - A slot is on the list at most once. It is free to be noted again from the moment its owner, who has taken it from
 //!   the list, begins to serve it ([`Slot::rest`]), so no wake-up is lost. An owner that looks at a source because of
 //!   something else does not rest: what comes then has the source served once more at most.

@@ -2,8 +2,8 @@
 //!
 //! **Invariants**
 //! - A connection that has changed nothing waits only for the records that its replies show.
-//! - A change that has not reached the log is not acknowledged. When the log has failed, it waits until the log goes on;
-//!   so does a reply that would show it. Other reads go on.
+//! - A change that has not reached the log is not acknowledged. When the log has failed, it waits until the log goes
+//!   on; so does a reply that would show it. Other reads go on.
 //! - Who publishes more than is delivered waits until it is.
 //! - One future waits for the log to be written and one for it to be stable, whatever the number of connections.
 

@@ -1,11 +1,11 @@
 //! TLS between a socket and its connection: ciphertext on one side, plain text on the other.
 //!
 //! **Invariants**
-//! - Whatever is whole in what has been received is decrypted at once, and handed out before the socket is asked again. So
-//!   nothing waits here that the socket does not tell of, unless it says so ([`has_more`](TlsStream::has_more)).
-//! - An idle stream holds no buffers. It holds the beginning of one record or handshake message of the client's, what was
-//!   decrypted beyond the room there was (less than one receive), and what the socket did not take (one send, and answers
-//!   of the protocol, of which the library bounds the number).
+//! - Whatever is whole in what has been received is decrypted at once, and handed out before the socket is asked again.
+//!   So nothing waits here that the socket does not tell of, unless it says so ([`has_more`](TlsStream::has_more)).
+//! - An idle stream holds no buffers. It holds the beginning of one record or handshake message of the client's, what
+//!   was decrypted beyond the room there was (less than one receive), and what the socket did not take (one send, and
+//!   answers of the protocol, of which the library bounds the number).
 //! - What was agreed on is never less than what was asked for: a handshake that fails is told so and ends the stream.
 
 use std::io;

@@ -1,7 +1,7 @@
 //! How a connection's bytes come and go: as they are over its socket, or through TLS.
 //!
-//! **Invariant:** whatever is received or sent here is plain text; how much of it there is beside the socket is known to
-//! the stream alone.
+//! **Invariant:** whatever is received or sent here is plain text; how much of it there is beside the socket is known
+//! to the stream alone.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -30,8 +30,8 @@ impl Wire<'_> {
     /// Receives into `room`: how many bytes, 0 = the client sends no more; and whether that was all there is for now.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when nothing is there, [`io::ErrorKind::Interrupted`] when what was there is no plain
-    /// text and there may be more, what the socket says, and a [`Fault`] that ends the stream.
+    /// [`io::ErrorKind::WouldBlock`] when nothing is there, [`io::ErrorKind::Interrupted`] when what was there is no
+    /// plain text and there may be more, what the socket says, and a [`Fault`] that ends the stream.
     #[inline]
     pub fn receive(&mut self, room: &mut [MaybeUninit<u8>]) -> io::Result<(usize, bool)> {
         match &mut self.tls {
@@ -43,8 +43,8 @@ impl Wire<'_> {
         }
     }
 
-    /// Sends some of `slices`, and what is to be sent before them: how many bytes of them have been taken. They may be on
-    /// their way only: there is more to send as long as the stream says so.
+    /// Sends some of `slices`, and what is to be sent before them: how many bytes of them have been taken. They may be
+    /// on their way only: there is more to send as long as the stream says so.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when the socket has no room, and what it says.

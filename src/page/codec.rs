@@ -72,8 +72,8 @@ pub fn encode<T: Serialize, S: Sink>(value: &T, large: Option<&Shared>, sink: &m
     debug_assert!(result.is_ok(), "encoding into memory failed: {result:?}");
 }
 
-/// Integers as [`encode`] writes them, lengths and the numbers of variants among them: for what is encoded so often that
-/// a serializer's calls would be felt.
+/// Integers as [`encode`] writes them, lengths and the numbers of variants among them: for what is encoded so often
+/// that a serializer's calls would be felt.
 pub struct Ints {
     bytes: [u8; INTS_BYTES],
     len: usize,

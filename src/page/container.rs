@@ -1,4 +1,5 @@
-//! Containers: what lists, sets, sorted sets, hashes, streams and vector sets have in common for an entry that holds one.
+//! Containers: what lists, sets, sorted sets, hashes, streams and vector sets have in common for an entry that holds
+//! one.
 //!
 //! A container is *packed* (see [`super::packed`]) inside its entry while it is small, and *big* otherwise: structures
 //! whose nodes are shared until they change, so that a clone takes a moment whatever the size. A checkpoint, a copy, a
@@ -50,8 +51,8 @@ impl Kind {
         }
     }
 
-    /// Whether `packed` can be a part of a container of this kind. What only the whole can show, such as an element that
-    /// is there twice, is seen when that is made.
+    /// Whether `packed` can be a part of a container of this kind. What only the whole can show, such as an element
+    /// that is there twice, is seen when that is made.
     ///
     /// # Errors
     /// What is wrong.

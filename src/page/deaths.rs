@@ -1,7 +1,7 @@
 //! When elements of a big container die: the names of those that do, in order of time.
 //!
-//! **Invariant:** it has exactly the elements with an expiry, each once, under the time that the container says; who has
-//! none pays for a pointer.
+//! **Invariant:** it has exactly the elements with an expiry, each once, under the time that the container says; who
+//! has none pays for a pointer.
 
 use std::cmp::Ordering;
 

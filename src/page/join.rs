@@ -1,6 +1,7 @@
 //! Big containers and long strings to parts, and from parts again.
 //!
-//! **Invariant:** what is joined is what was taken apart, in the same parts with the same identities; else it is an error.
+//! **Invariant:** what is joined is what was taken apart, in the same parts with the same identities; else it is an
+//! error.
 
 use super::container::{Big, Kind};
 use super::hash::{self, BigHash};

@@ -1,5 +1,5 @@
-//! How many bytes Redis would keep elements in: nothing is stored in this form, but streams' nodes end by it, and lists are
-//! named by it.
+//! How many bytes Redis would keep elements in: nothing is stored in this form, but streams' nodes end by it, and lists
+//! are named by it.
 
 use super::packed::Item;
 

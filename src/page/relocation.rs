@@ -1,8 +1,8 @@
 //! What a part of a pass of defragmentation moves: blocks in some of the slices that the allocator's pages are made of.
 //!
-//! Entries that are neighbours in an index lie anywhere in memory. Moved in the index's order, all of them, no page of the
-//! allocator would be free before the end: all data would be there twice. So a pass goes over the index several times, and
-//! each time takes those blocks that lie in one part of the slices, which are free then.
+//! Entries that are neighbours in an index lie anywhere in memory. Moved in the index's order, all of them, no page of
+//! the allocator would be free before the end: all data would be there twice. So a pass goes over the index several
+//! times, and each time takes those blocks that lie in one part of the slices, which are free then.
 //!
 //! **Invariant:** what has been moved in a pass is not moved again: where it came to lie is remembered, by slice.
 

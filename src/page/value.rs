@@ -1,8 +1,8 @@
 //! What a key holds: a string, or a container.
 //!
 //! **Invariant:** a string longer than [`INLINE_BYTES_MAX`] is always [`StrRef::Shared`] or [`StrRef::Chunked`] in an
-//! entry, a shorter one always [`StrRef::Inline`], so that no write, reply or pre-image ever copies a large value under a
-//! lock.
+//! entry, a shorter one always [`StrRef::Inline`], so that no write, reply or pre-image ever copies a large value under
+//! a lock.
 
 use std::borrow::Cow;
 use std::ops::Range;

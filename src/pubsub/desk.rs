@@ -36,8 +36,8 @@ struct Monitor {
     since: u64,
 }
 
-/// Subscriptions to a topic that have ended: how much the worker had published when each began, and whose it was; and how
-/// much when it ended.
+/// Subscriptions to a topic that have ended: how much the worker had published when each began, and whose it was; and
+/// how much when it ended.
 type Ended = BTreeMap<(u64, usize), u64>;
 
 impl Desk {
@@ -84,8 +84,8 @@ impl Desk {
         self.tray.put_back(waiting);
     }
 
-    /// Visits the connections that a delivery is for, which counts no longer as waiting; one that it is for in particular
-    /// as such.
+    /// Visits the connections that a delivery is for, which counts no longer as waiting; one that it is for in
+    /// particular as such.
     pub fn visit_addressees(&self, delivery: &Delivery, mut visit: impl FnMut(usize, Option<&Addressee>)) {
         self.drop_delivery(delivery);
         let topic = match &delivery.to {

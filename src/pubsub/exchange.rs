@@ -3,10 +3,10 @@
 //! **Invariants**
 //! - All trays have one lock: a message comes into those of all workers at once, so that all see one order.
 //! - A worker whose tray was empty is woken; it takes all that is in it.
-//! - Messages that wait have a limit (`tray`). What a worker has taken and may not show yet it puts back, so that all of
-//!   it counts, and what is too much can go.
-//! - MONITOR's lines take no more than [`LINE_BYTES_MAX`] of a tray, and hold nobody back: what is too much is dropped, and
-//!   the worker told.
+//! - Messages that wait have a limit (`tray`). What a worker has taken and may not show yet it puts back, so that all
+//!   of it counts, and what is too much can go.
+//! - MONITOR's lines take no more than [`LINE_BYTES_MAX`] of a tray, and hold nobody back: what is too much is dropped,
+//!   and the worker told.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

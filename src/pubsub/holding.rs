@@ -89,8 +89,8 @@ impl Holding {
         self.begins.is_empty().then(|| self.take())
     }
 
-    /// Ends the last one begun and forgets what has been kept since; how much the messages take that are left, if it was
-    /// not the only one.
+    /// Ends the last one begun and forgets what has been kept since; how much the messages take that are left, if it
+    /// was not the only one.
     pub fn forget(&mut self) -> Option<usize> {
         let begin = self.begins.pop().unwrap_or(0);
         for kept in self.kept.drain(begin..) {

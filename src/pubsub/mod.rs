@@ -187,8 +187,8 @@ impl PubSub {
         }
     }
 
-    /// Hands out notices, each for connections of one worker. `outlet`: that of the thread that does so; without one, those
-    /// who get something are woken at once.
+    /// Hands out notices, each for connections of one worker. `outlet`: that of the thread that does so; without one,
+    /// those who get something are woken at once.
     pub fn notify(&self, outlet: Option<&Outlet>, notices: impl IntoIterator<Item = (WorkerNo, Delivery)>) {
         if let Some(outlet) = outlet {
             self.hand_over_lines(outlet);

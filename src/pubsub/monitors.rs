@@ -1,13 +1,14 @@
 //! MONITOR: who is shown what the server runs, and the way of the lines to them.
 //!
-//! A worker gathers the lines of what it has run, each written once, and hands them over as one delivery for each worker
-//! that has clients in MONITOR: at the end of its turn, before a message that is published behind them, and when they
-//! have become long.
+//! A worker gathers the lines of what it has run, each written once, and hands them over as one delivery for each
+//! worker that has clients in MONITOR: at the end of its turn, before a message that is published behind them, and when
+//! they have become long.
 //!
 //! **Invariants**
 //! - While nobody is in MONITOR a request costs one relaxed load.
 //! - A client is shown what its worker runs from its MONITOR on, and nothing of before. Others' lines come in the order
-//!   in which workers hand them over: that of one client's requests, and of all that began when others had been answered.
+//!   in which workers hand them over: that of one client's requests, and of all that began when others had been
+//!   answered.
 //! - Lines wait for nothing and hold nobody back.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What a client that caches what it has read is told: encoded once for all who are.
 //!
-//! **Invariant:** a client that does not speak RESP3 has no other way to tell a notice from a reply than a subscription:
-//! it is told only what another client has redirected to it, and only while it has some.
+//! **Invariant:** a client that does not speak RESP3 has no other way to tell a notice from a reply than a
+//! subscription: it is told only what another client has redirected to it, and only while it has some.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! What waits for a worker: messages, notices and lines in the order in which they came.
 //!
-//! **Invariant:** beyond [`TRAY_BYTES_MAX`] the messages of the topics are dropped of which most wait, until half of it is
-//! left, or nothing that can be dropped. In the place of the last of each there is word of that, for which whoever has
-//! subscribed is closed. So a client that is not closed has got all, and one with little is not closed for others' much.
+//! **Invariant:** beyond [`TRAY_BYTES_MAX`] the messages of the topics are dropped of which most wait, until half of it
+//! is left, or nothing that can be dropped. In the place of the last of each there is word of that, for which whoever
+//! has subscribed is closed. So a client that is not closed has got all, and one with little is not closed for others'
+//! much.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -53,7 +54,8 @@ impl DeliveryQueue {
         self.deliveries.push_front(delivery);
     }
 
-    /// Moves the messages of these topics to `dropped`, but for word of that; `told`: of which there is word behind these.
+    /// Moves the messages of these topics to `dropped`, but for word of that; `told`: of which there is word behind
+    /// these.
     fn lose(&mut self, lost: &HashSet<TopicId>, told: &mut HashSet<(TopicId, bool)>, dropped: &mut Vec<News>) {
         let mut kept = VecDeque::new();
         for mut delivery in std::mem::take(&mut self.deliveries).into_iter().rev() {

@@ -46,8 +46,8 @@ pub struct Neighbours {
     pub distance: f32,
 }
 
-/// A row of the projection by which vectors are reduced, of so many columns. The sign of a component is that of how many
-/// bits row and column have in common, so that each doubling of a row repeats it, or its negative.
+/// A row of the projection by which vectors are reduced, of so many columns. The sign of a component is that of how
+/// many bits row and column have in common, so that each doubling of a row repeats it, or its negative.
 pub fn projection_row(row: u32, columns: u32) -> Vec<f32> {
     let columns = columns as usize;
     let mut components = Vec::with_capacity(columns);

@@ -61,8 +61,8 @@ pub struct RecoverOptions {
 pub enum Until {
     /// When this record was the last one.
     Lsn(Lsn),
-    /// When the last record that is not later than this had been written, Unix milliseconds. Where clocks went back that
-    /// may include records that bear later times, but nothing is missing that was written by then.
+    /// When the last record that is not later than this had been written, Unix milliseconds. Where clocks went back
+    /// that may include records that bear later times, but nothing is missing that was written by then.
     Time(u64),
 }
 

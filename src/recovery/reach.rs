@@ -1,7 +1,7 @@
 //! Which moments can be restored, of the checkpoints and the log that are kept: the one place that knows.
 //!
-//! **Invariant:** a moment is the data behind one record. It can be restored if a checkpoint is of it, or if the log has
-//! every record from a checkpoint, or from the first record, up to it.
+//! **Invariant:** a moment is the data behind one record. It can be restored if a checkpoint is of it, or if the log
+//! has every record from a checkpoint, or from the first record, up to it.
 
 use crate::lsn::Lsn;
 use crate::wal::Run;
@@ -29,8 +29,8 @@ impl Stretch {
     }
 }
 
-/// What can be restored with `checkpoints`, as LSN and wall clock, and the runs of a log; both and the result are oldest
-/// first. O(checkpoints × runs).
+/// What can be restored with `checkpoints`, as LSN and wall clock, and the runs of a log; both and the result are
+/// oldest first. O(checkpoints × runs).
 pub fn stretches(checkpoints: impl IntoIterator<Item = (Lsn, u64)>, runs: &[Run]) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
     let begun = runs

@@ -2,7 +2,8 @@
 //!
 //! **Invariants**
 //! - After an error in the middle of a reply the connection is of no use any more; open another.
-//! - Whatever the other side sends, a reply is bounded before it is gathered, and decoded once, when all of it is there.
+//! - Whatever the other side sends, a reply is bounded before it is gathered, and decoded once, when all of it is
+//!   there.
 //! - An error for want of time tells how long that was: the system's words for it mean nothing to who runs a tool.
 
 use redis_protocol::resp2::types::OwnedFrame as Resp2;

@@ -1,8 +1,8 @@
 //! Where a reply ends, told while it comes.
 //!
 //! **Invariants**
-//! - What a reply says of its own length is judged before that much is gathered, and its nesting before it is decoded by
-//!   a function that calls itself.
+//! - What a reply says of its own length is judged before that much is gathered, and its nesting before it is decoded
+//!   by a function that calls itself.
 //! - No byte is looked at again but for those of a line that has not ended.
 
 use std::fmt;

@@ -8,8 +8,8 @@ const DEPTH_MAX: usize = 500;
 
 /// A reply that is read.
 ///
-/// Tables grow with what is put into them, as in Redis: the order of a map's pairs, and the length of an array with holes,
-/// follow from that.
+/// Tables grow with what is put into them, as in Redis: the order of a map's pairs, and the length of an array with
+/// holes, follow from that.
 struct Reading<'r> {
     rest: &'r [u8],
     /// Arrays may have holes. Others can be given their size at once.

@@ -1,5 +1,5 @@
-//! What a function makes of a script's values before it becomes a value itself: no more than there is memory for, and paid
-//! for in steps.
+//! What a function makes of a script's values before it becomes a value itself: no more than there is memory for, and
+//! paid for in steps.
 
 use super::lua::{Pacer, Raise, Stack};
 

@@ -1,7 +1,7 @@
 //! What a script or a function finds: Lua's library without what reaches out of it, and Redis's tables, all read-only.
 //!
-//! The order is: fill the real tables, make a view of each, make the view of the table of globals that of all code. What
-//! scripts have of tables that outlive them is views only.
+//! The order is: fill the real tables, make a view of each, make the view of the table of globals that of all code.
+//! What scripts have of tables that outlive them is views only.
 
 use super::api::{self, Whose};
 use super::lua::{Kind, Raise, Stack, State};

@@ -1,6 +1,7 @@
 //! The thread that looks whether the files of TLS have changed, and has new connections get what they have.
 //!
-//! **Invariant:** it alone reads them without being told to, so a file system that does not answer holds up nothing else.
+//! **Invariant:** it alone reads them without being told to, so a file system that does not answer holds up nothing
+//! else.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

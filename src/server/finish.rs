@@ -1,7 +1,7 @@
 //! The end of a server whose clients and workers are gone: the last checkpoint, then the log's end.
 //!
-//! Whatever alone keeps what was acknowledged was made sure of before (`state::end`), so that nothing here may take long:
-//! `ending` does not wait for it for ever.
+//! Whatever alone keeps what was acknowledged was made sure of before (`state::end`), so that nothing here may take
+//! long: `ending` does not wait for it for ever.
 
 use super::error::StartError;
 use crate::state::Server;

@@ -2,8 +2,8 @@
 //! is used.
 //!
 //! That has more reasons than holes between entries: code, stacks, the allocator's own needs, its size classes. What a
-//! pass leaves is taken for those, as long as it is there, and only what comes on top of it is a reason for the next: no
-//! pass follows another in vain. A pass beside which much went tells nothing of that kind.
+//! pass leaves is taken for those, as long as it is there, and only what comes on top of it is a reason for the next:
+//! no pass follows another in vain. A pass beside which much went tells nothing of that kind.
 
 use std::time::{Duration, Instant};
 

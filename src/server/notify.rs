@@ -1,4 +1,5 @@
-//! What a service manager is told that started the server: that it is ready, and that it ends (systemd's `Type=notify`).
+//! What a service manager is told that started the server: that it is ready, and that it ends (systemd's
+//! `Type=notify`).
 //!
 //! The environment variable NOTIFY_SOCKET names a Unix socket, and a datagram to it is a message. It says whom to tell
 //! and configures nothing. Where it is not there, nobody is told.

@@ -88,7 +88,8 @@ impl Needs {
     }
 
     fn is_low(self, purpose: Purpose, free_bytes: Option<u64>) -> bool {
-        // A log fills the disk up to the limit, request by request, and no further: there it refuses what is small, too.
+        // A log fills the disk up to the limit, request by request, and no further: there it refuses what is small,
+        // too.
         let low_bytes = self.bytes_min.saturating_add(MARGIN_BYTES);
         self.needs(purpose) && self.bytes_min > 0 && free_bytes.is_some_and(|free| free < low_bytes)
     }

@@ -158,7 +158,8 @@ impl Watchdog {
 mod tests {
     use super::*;
 
-    /// What is told when a worker is, at each look, at what the string says: a letter for each command, a blank for rest.
+    /// What is told when a worker is, at each look, at what the string says: a letter for each command, a blank for
+    /// rest.
     fn told(script: &[&str]) -> Vec<(usize, usize, u64, u64, bool)> {
         let begun = Instant::now();
         let activities: Vec<Activity> = script.iter().map(|_| Activity::default()).collect();

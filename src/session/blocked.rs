@@ -2,8 +2,8 @@
 //!
 //! **Invariants**
 //! - It is served only what its user may have at that moment.
-//! - A blocked command ends once: it is served, times out, is told to stop, or loses its client. Its `Ending`, held while
-//!   it tries, decides which. So it answers everything that it takes.
+//! - A blocked command ends once: it is served, times out, is told to stop, or loses its client. Its `Ending`, held
+//!   while it tries, decides which. So it answers everything that it takes.
 //! - Under `fsync = "always"` it answers only once what it has taken is stable.
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! Requests that come while a script keeps everybody out: they are told so, but for a few, which need neither data nor a
-//! pass.
+//! Requests that come while a script keeps everybody out: they are told so, but for a few, which need neither data nor
+//! a pass.
 //!
 //! **Invariant:** nothing here touches the worker: it may be in the middle of the script, or waiting for it.
 

@@ -87,8 +87,8 @@ impl Session {
         &self.client
     }
 
-    /// Logs the connection in as the user of this name, without a password: whoever calls this has made sure of it. Whether
-    /// there is such a user, and it may log in.
+    /// Logs the connection in as the user of this name, without a password: whoever calls this has made sure of it.
+    /// Whether there is such a user, and it may log in.
     pub fn log_in_as(&mut self, acl: &Acl, name: &[u8]) -> bool {
         let user = acl.user(name).filter(|user| user.is_on());
         let is_there = user.is_some();

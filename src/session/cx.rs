@@ -104,8 +104,8 @@ impl WorkerCx {
         self.server.post(Some(&self.desk)).tell(kit, When::Replied);
     }
 
-    /// Tells clients that cache what all that has been done together brings by their prefixes. `holds`: there is more to
-    /// be done that belongs to it.
+    /// Tells clients that cache what all that has been done together brings by their prefixes. `holds`: there is more
+    /// to be done that belongs to it.
     fn broadcast(&self, kit: &mut Kit, holds: bool) {
         if !kit.told.is_broadcast() {
             return;

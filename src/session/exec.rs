@@ -163,8 +163,8 @@ fn check_can_be_taken_back(queue: &Queue) -> CmdResult {
     )))
 }
 
-/// Runs the commands one after another and writes their replies. Where one has closed the connection: the others run, and
-/// are not answered; what was answered ends there.
+/// Runs the commands one after another and writes their replies. Where one has closed the connection: the others run,
+/// and are not answered; what was answered ends there.
 ///
 /// # Errors
 /// That of a command that fails, where the transaction is rolled back then.

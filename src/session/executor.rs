@@ -60,8 +60,8 @@ pub trait Place {
         body: impl FnOnce(&mut Scope<'_>, &Collection, bool) -> Result<R, CmdError>,
     ) -> Result<R, CmdError>;
 
-    /// Under the locks of the call's keys, and what is done if there is nothing yet: where nothing is waited for, that is
-    /// answered at once.
+    /// Under the locks of the call's keys, and what is done if there is nothing yet: where nothing is waited for, that
+    /// is answered at once.
     fn blocking(
         &mut self,
         call: &Call<'_>,
@@ -224,8 +224,8 @@ fn check<R>(scope: &mut Scope<'_>, call: &Call<'_>, result: Result<R, CmdError>)
     result
 }
 
-/// Refuses a command before its first change when the log has no record as long as what it, with all that its transaction
-/// did before, may write. What it takes from elsewhere is judged when it is about to be changed.
+/// Refuses a command before its first change when the log has no record as long as what it, with all that its
+/// transaction did before, may write. What it takes from elsewhere is judged when it is about to be changed.
 #[inline(always)]
 fn check_room(scope: &Scope<'_>, call: &Call<'_>) -> CmdResult {
     // Fewer arguments make one change.

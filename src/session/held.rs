@@ -27,7 +27,8 @@ impl<'c> HeldShard<'c> {
         self.collection.filter(|own| std::ptr::eq(*own, other))
     }
 
-    /// The state of a shard of `collection`, the one this was made for; locked from here on, by `lock` unless it is already.
+    /// The state of a shard of `collection`, the one this was made for; locked from here on, by `lock` unless it is
+    /// already.
     ///
     /// # Errors
     /// That of `lock`; no shard is locked then.

@@ -1,7 +1,7 @@
 //! What MONITOR shows of a call that has run: one line, in Redis's format, without secrets.
 //!
-//! **Invariant:** a line takes no more than some [`SHOWN_BYTES_MAX`] of memory (four times that when each byte is escaped),
-//! whatever the request is.
+//! **Invariant:** a line takes no more than some [`SHOWN_BYTES_MAX`] of memory (four times that when each byte is
+//! escaped), whatever the request is.
 
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -147,7 +147,8 @@ impl Session {
         Step::Done
     }
 
-    /// Whether there is something for the client between this reply and the next one: what it has published to itself, …
+    /// Whether there is something for the client between this reply and the next one: what it has published to itself,
+    /// …
     #[inline(always)]
     fn has_news(&self, cx: &WorkerCx, worker: &mut Worker, published: u64) -> bool {
         let subscriber = &self.client.subscriber;

@@ -5,8 +5,8 @@
 //! Each is taken to have lasted its even share.
 //!
 //! **Invariants**
-//! - A call that may take long begins and ends with looks of its own, and so does every call while the slow log asks for
-//!   times that small calls may reach.
+//! - A call that may take long begins and ends with looks of its own, and so does every call while the slow log asks
+//!   for times that small calls may reach.
 //! - The counts of calls are complete when a call begins that may show them, and at the end of a turn.
 
 use std::time::{Duration, Instant};
@@ -24,7 +24,8 @@ use crate::metrics::stats::CommandStats;
 const SHARED_MAX: usize = 8;
 /// Bytes that a small call takes, and that it answers.
 pub(super) const SMALL_BYTES_MAX: usize = 4 * 1024;
-/// A slow log that keeps shorter calls has each call timed by itself, and so has a log of large ones that keeps small ones.
+/// A slow log that keeps shorter calls has each call timed by itself, and so has a log of large ones that keeps small
+/// ones.
 const SHARED_TIME_MAX: Duration = Duration::from_millis(1);
 /// Records go to the log after so long, although the turn goes on.
 const SUBMIT_DELAY_MAX: Duration = Duration::from_millis(1);
@@ -114,8 +115,8 @@ impl Stopwatch {
         Some(self.at)
     }
 
-    /// Notes a small call, which answered so many bytes; how long the calls that shared a look took each, if it was time
-    /// for one.
+    /// Notes a small call, which answered so many bytes; how long the calls that shared a look took each, if it was
+    /// time for one.
     #[inline]
     pub fn share(&mut self, cx: &WorkerCx, kit: &mut Kit, command: Command, bytes: usize) -> Option<Duration> {
         self.shared.push(command.id);

@@ -1,7 +1,8 @@
 //! Scripts that have run for longer than others are to wait without a word: until they have ended, other clients are
 //! told that the server is busy, and may end them.
 //!
-//! **Invariant:** while there is a busy script everybody who waits for what it holds, and its own worker, answers others.
+//! **Invariant:** while there is a busy script everybody who waits for what it holds, and its own worker, answers
+//! others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

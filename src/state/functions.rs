@@ -1,7 +1,8 @@
 //! The functions of all libraries: what is known of them without running them.
 //!
-//! The libraries are data, of which the engine knows name and code. Which functions one has is found by loading it, once
-//! for all workers, in a Lua of its own that is thrown away; each worker loads those that it calls once more, for itself.
+//! The libraries are data, of which the engine knows name and code. Which functions one has is found by loading it,
+//! once for all workers, in a Lua of its own that is thrown away; each worker loads those that it calls once more, for
+//! itself.
 //!
 //! **Invariant:** a catalogue is never changed. It stands for as long as the libraries of its number of changes do.
 
@@ -233,7 +234,8 @@ impl Functions {
         self.after(engine, &[])
     }
 
-    /// All functions as they are now, where libraries may have been put of which `examined` tells, in the order of names.
+    /// All functions as they are now, where libraries may have been put of which `examined` tells, in the order of
+    /// names.
     pub fn after(&self, engine: &Engine, examined: &[Known]) -> Arc<Catalogue> {
         let generation = engine.generation();
         let current = &mut *self.current.lock();

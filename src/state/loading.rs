@@ -76,7 +76,8 @@ impl LoadingNow {
         }
     }
 
-    /// How long the rest will take, by what has been loaded until now. A guess of one second before that tells anything.
+    /// How long the rest will take, by what has been loaded until now. A guess of one second before that tells
+    /// anything.
     pub fn eta_s(&self, now_s: u64) -> u64 {
         let elapsed_s = now_s.saturating_sub(self.since_s);
         if elapsed_s == 0 || self.done_bytes == 0 {

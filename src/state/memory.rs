@@ -1,15 +1,15 @@
-//! Whether there is memory for more (`memory.max_bytes`), how room is made by eviction, and the wait of a write for memory
-//! that is about to be free.
+//! Whether there is memory for more (`memory.max_bytes`), how room is made by eviction, and the wait of a write for
+//! memory that is about to be free.
 //!
-//! What was flushed, deleted or evicted counts as used until it is gone, so that a client cannot have the limit twice. A
-//! write that it alone stands in the way of waits for it instead of being refused.
+//! What was flushed, deleted or evicted counts as used until it is gone, so that a client cannot have the limit twice.
+//! A write that it alone stands in the way of waits for it instead of being refused.
 //!
 //! Who needs memory evicts keys for as long as `memory.eviction_tenacity` says, and then goes on although some is still
-//! missing, as in Redis, but only as long as that is little ([`slack`]). Beyond that it waits for the thread that evicts
-//! what is left over.
+//! missing, as in Redis, but only as long as that is little ([`slack`]). Beyond that it waits for the thread that
+//! evicts what is left over.
 //!
-//! **Invariant:** nothing waits for longer than [`WAIT_MAX`] but for evictions that get on, and nothing that frees memory
-//! waits.
+//! **Invariant:** nothing waits for longer than [`WAIT_MAX`] but for evictions that get on, and nothing that frees
+//! memory waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -45,8 +45,8 @@ pub fn slack(max: u64) -> u64 {
     max / SLACK_SHARE + SLACK_BYTES
 }
 
-/// Whoever has to evict goes on until so much is free, so that not every command has to: a 1,024th of the limit, and not
-/// more than that takes no time.
+/// Whoever has to evict goes on until so much is free, so that not every command has to: a 1,024th of the limit, and
+/// not more than that takes no time.
 const HEADROOM_SHARE: u64 = 1024;
 const HEADROOM_BYTES_MAX: u64 = 4096;
 
@@ -54,8 +54,8 @@ const HEADROOM_BYTES_MAX: u64 = 4096;
 /// As many small ones as make the headroom.
 const KEYS_AT_ONCE: u32 = 64;
 
-/// After so many keys it is seen how long that took, as in Redis: the last of a few keys are found to be the last however
-/// slow the machine is.
+/// After so many keys it is seen how long that took, as in Redis: the last of a few keys are found to be the last
+/// however slow the machine is.
 const KEYS_BETWEEN_LOOKS: u32 = 16;
 
 /// How eviction gets on.
@@ -218,8 +218,8 @@ impl Server {
         may_run && used - max <= slack(max)
     }
 
-    /// Evicts keys until no more memory is in use than may be, for `longest` at most, and no more than `few` where little is
-    /// missing; whether there were enough.
+    /// Evicts keys until no more memory is in use than may be, for `longest` at most, and no more than `few` where
+    /// little is missing; whether there were enough.
     fn evict_for(&self, kit: &mut Kit, longest: Option<Duration>, few: u32) -> bool {
         let (engine, max) = (&self.engine, self.params.live().maxmemory());
         let can_evict = engine.eviction().is_on() && !kit.awaits_data() && !engine.holds_expiry(kit.now_ms());

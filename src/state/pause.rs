@@ -36,8 +36,8 @@ impl Drop for Held<'_> {
 }
 
 impl Pause {
-    /// Pauses until `until_ms` (Unix): writes, or `all` commands. A longer pause that already holds stays. `tell` is told
-    /// when it ends, before another change.
+    /// Pauses until `until_ms` (Unix): writes, or `all` commands. A longer pause that already holds stays. `tell` is
+    /// told when it ends, before another change.
     pub fn set(&self, (until_ms, all): (u64, bool), now_ms: u64, tell: impl FnOnce(u64)) {
         let _changing = self.changing.lock();
         let active = self.until_ms.load(Ordering::Relaxed) > now_ms;

@@ -1,7 +1,7 @@
 //! The scripts that all workers share: bodies by their SHA1 digest, as `EVALSHA` names them.
 //!
-//! A script that `EVAL` brought is let go of when it is the one that has not been used for the longest time of too many;
-//! one that `SCRIPT LOAD` brought stays. Nothing here is compiled: each worker does that for itself.
+//! A script that `EVAL` brought is let go of when it is the one that has not been used for the longest time of too
+//! many; one that `SCRIPT LOAD` brought stays. Nothing here is compiled: each worker does that for itself.
 //!
 //! **Invariant:** what a digest names never changes.
 
@@ -182,7 +182,8 @@ impl Scripts {
         cache.scripts.get(&sha).map(|cached| Arc::clone(&cached.script))
     }
 
-    /// Adds a script that `SCRIPT LOAD` (`stays`) or `EVAL` brought; the one that has its digest, if there is one already.
+    /// Adds a script that `SCRIPT LOAD` (`stays`) or `EVAL` brought; the one that has its digest, if there is one
+    /// already.
     pub fn add(&self, script: Script, stays: bool) -> Arc<Script> {
         let cache = &mut *self.cache.lock();
         if let Some(cached) = cache.scripts.get_mut(&script.sha) {

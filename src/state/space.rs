@@ -1,10 +1,10 @@
-//! Whether the file systems have room: below `storage.free_bytes_min` commands that add data are refused, before a write
-//! fails.
+//! Whether the file systems have room: below `storage.free_bytes_min` commands that add data are refused, before a
+//! write fails.
 //!
 //! **Invariants**
 //! - Workers read one atomic, or two. A thread of its own asks the file systems, which may not answer.
-//! - Between two answers what the log has written counts, and what a request brings before it runs: neither a fast writer
-//!   nor a large value gets below the limit, nor many of them at once.
+//! - Between two answers what the log has written counts, and what a request brings before it runs: neither a fast
+//!   writer nor a large value gets below the limit, nor many of them at once.
 //! - A folder is a reason to refuse only for those who need it: log and checkpoints for writes, the third folder for
 //!   `PERSIST`. What frees data is never refused, and neither is a checkpoint: those lead out.
 
@@ -61,7 +61,8 @@ pub struct Space {
     /// How many bytes the log may have written, since the start, before too little is free; [`ROOMY`] where that is far
     /// away or not known.
     log_bytes_max: AtomicU64,
-    /// So many it will have written, since the start, with the requests that have been let run, where room is near its end.
+    /// So many it will have written, since the start, with the requests that have been let run, where room is near its
+    /// end.
     claimed_bytes: AtomicU64,
     rooms: Mutex<Vec<Room>>,
 }
@@ -94,8 +95,8 @@ impl Space {
         log_bytes.saturating_add(request_bytes) <= self.log_bytes_max.load(Ordering::Relaxed)
     }
 
-    /// Claims room for a request of that size that is about to run, where the log has written `log_bytes` since the start;
-    /// whether it leaves enough free. What it does not use in the end is free again with the next look.
+    /// Claims room for a request of that size that is about to run, where the log has written `log_bytes` since the
+    /// start; whether it leaves enough free. What it does not use in the end is free again with the next look.
     pub fn claim(&self, log_bytes: u64, request_bytes: u64) -> bool {
         let max = self.log_bytes_max.load(Ordering::Relaxed);
         let with_it = |claimed: u64| Some(claimed.max(log_bytes).saturating_add(request_bytes)).filter(|to| *to <= max);
@@ -104,8 +105,8 @@ impl Space {
             .is_ok()
     }
 
-    /// The log, which had written `log_bytes` and been given `pending_bytes` more, can write so many more before too little
-    /// is free; `None`: not known.
+    /// The log, which had written `log_bytes` and been given `pending_bytes` more, can write so many more before too
+    /// little is free; `None`: not known.
     pub fn store_log_room(&self, (log_bytes, pending_bytes): (u64, u64), room_bytes: Option<u64>) {
         let near = room_bytes.filter(|bytes| *bytes < NEAR_BYTES);
         let max = near.map_or(ROOMY, |bytes| log_bytes.saturating_add(bytes));

@@ -194,8 +194,8 @@ impl DiskFile for Appended {
 
     fn start_writeback(&mut self) {
         #[cfg(target_os = "linux")]
-        // SAFETY: the descriptor is open as long as the file lives; 0, 0 means the whole file, of which only dirty parts
-        // are touched. The outcome does not matter: a failed write is told by the sync.
+        // SAFETY: the descriptor is open as long as the file lives; 0, 0 means the whole file, of which only dirty
+        // parts are touched. The outcome does not matter: a failed write is told by the sync.
         unsafe {
             use std::os::fd::AsRawFd;
             libc::sync_file_range(self.file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE);

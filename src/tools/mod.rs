@@ -1,6 +1,6 @@
 //! What the binary does besides serving, on a directory that no server is using: `verify`, `inspect`, `repair`,
-//! `restore`; backups; `doctor`, which looks at one beside its server, or asks that; `ping`, which asks a server; and what
-//! a package holds besides the binary (`generate`).
+//! `restore`; backups; `doctor`, which looks at one beside its server, or asks that; `ping`, which asks a server; and
+//! what a package holds besides the binary (`generate`).
 //!
 //! **Invariant:** only `repair --yes` changes what is there, and `restore --in-place` sets it aside; nothing is
 //! deleted. A directory whose restore in place was interrupted is refused by all but that restore.

@@ -11,9 +11,9 @@ use crate::config::cli::{EXIT_FAILURE, EXIT_LOADING, EXIT_OK, PingArgs};
 use crate::config::server_url::ServerUrl;
 use crate::resp::Client;
 
-/// Asks. A server that asks for a password, where none is given, is taken to be ready, one that refuses writes is not. One
-/// that is loading has an exit code of its own, so that who restarts what is dead does not end a load, and who sends
-/// clients waits for its end.
+/// Asks. A server that asks for a password, where none is given, is taken to be ready, one that refuses writes is not.
+/// One that is loading has an exit code of its own, so that who restarts what is dead does not end a load, and who
+/// sends clients waits for its end.
 pub fn ping(args: &PingArgs) -> u8 {
     let (target, answer) = match (&args.unixsocket, &args.url) {
         (Some(path), _) => (path.display().to_string(), by_path(path, args)),

@@ -1,5 +1,5 @@
-//! `lokikv restore`: the data of an earlier moment as a data directory, whose next start gives exactly that; from another
-//! data directory, or from a backup.
+//! `lokikv restore`: the data of an earlier moment as a data directory, whose next start gives exactly that; from
+//! another data directory, or from a backup.
 //!
 //! **Invariants**
 //! - What is read from is not changed, but for `--in-place`, which sets it aside and deletes nothing.

@@ -112,7 +112,8 @@ impl Appender {
         }
     }
 
-    /// The log fails on an error, for the first one it has met; `can_go_on`: where it was, if the error was want of room.
+    /// The log fails on an error, for the first one it has met; `can_go_on`: where it was, if the error was want of
+    /// room.
     fn fail_for(&self, error: &WalError, can_go_on: bool) {
         if !self.core.is_failed() && error.is_of_lost_file() {
             self.core.has_strayed.store(true, Ordering::SeqCst);
@@ -121,8 +122,8 @@ impl Appender {
         self.core.fail(&error.to_string(), wants_room);
     }
 
-    /// Writes what is queued and makes it durable, in one step where that can be, unless somebody else is at it: what is
-    /// then not stable is for the keeper.
+    /// Writes what is queued and makes it durable, in one step where that can be, unless somebody else is at it: what
+    /// is then not stable is for the keeper.
     pub fn commit(&self) {
         let Some(_role) = self.syncing.try_lock() else {
             return self.write();

@@ -1,7 +1,7 @@
 //! [`ClaimDir`]: how a log makes sure of its directory before it goes on in it.
 //!
-//! **Invariant:** a directory is never made together with what it is to be in: where that is missing, somebody has moved
-//! it away, and may bring it back.
+//! **Invariant:** a directory is never made together with what it is to be in: where that is missing, somebody has
+//! moved it away, and may bring it back.
 
 use std::fmt;
 use std::io::{self, ErrorKind};

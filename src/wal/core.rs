@@ -248,8 +248,8 @@ impl Core {
         self.pending.0.load(Ordering::SeqCst) > self.pending_bytes_max && self.is_open()
     }
 
-    /// Makes the log refuse from now on; of several reasons the first stays. `wants_room`: if this was the only one, the
-    /// log can go on where it was once there is room.
+    /// Makes the log refuse from now on; of several reasons the first stays. `wants_room`: if this was the only one,
+    /// the log can go on where it was once there is room.
     pub fn fail(&self, why: &str, wants_room: bool) {
         let mut failure = self.failure.lock();
         // What another thread has met at the same time counts, too: an error of a sync is told once only.

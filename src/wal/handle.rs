@@ -69,8 +69,8 @@ pub struct WalStats {
     pub fsync_max_us: u64,
     /// How long all of them took.
     pub fsync_us: u64,
-    /// Syncs by duration: bucket `n` counts those of less than 2^n microseconds (and at least half of that), the last one
-    /// all that are longer.
+    /// Syncs by duration: bucket `n` counts those of less than 2^n microseconds (and at least half of that), the last
+    /// one all that are longer.
     pub fsyncs_by_us: [u64; FSYNC_BUCKETS],
     /// How often writers were held back because a sync took too long.
     pub delayed_fsyncs: u64,
@@ -274,8 +274,8 @@ impl Wal {
         self.inner.core.has_strayed.load(Ordering::SeqCst)
     }
 
-    /// Makes sure of the directory of a log that has failed, before anything is built on its going on there: makes it if
-    /// it is missing, and takes it for this process if its lock is lost.
+    /// Makes sure of the directory of a log that has failed, before anything is built on its going on there: makes it
+    /// if it is missing, and takes it for this process if its lock is lost.
     ///
     /// # Errors
     /// When that cannot be done, or another process has it.

@@ -119,8 +119,8 @@ impl WorkerLog {
         }
     }
 
-    /// Appends to the open record's payload what `write` writes, or nothing of it if the record would be too long; whether
-    /// it did.
+    /// Appends to the open record's payload what `write` writes, or nothing of it if the record would be too long;
+    /// whether it did.
     #[inline]
     pub fn append(&mut self, write: impl FnOnce(&mut Self)) -> bool {
         let (bytes, splices, spliced_bytes) =
@@ -144,8 +144,8 @@ impl WorkerLog {
         }
     }
 
-    /// Takes what the open record has got since `mark` out of it again. It keeps its LSN: one that was begun since then is
-    /// left without payload.
+    /// Takes what the open record has got since `mark` out of it again. It keeps its LSN: one that was begun since then
+    /// is left without payload.
     pub fn rewind(&mut self, mark: LogMark) {
         if !self.open || !self.enabled {
             return;

@@ -1,9 +1,9 @@
 //! Whether the segment that is written to is still what a start would read: a descriptor does not tell.
 //!
-//! Once a second, and before anything is built on the log's being there (a checkpoint, the next segment, a clean end), it
-//! is looked whether the path names the file that is open, whether that is as long as what was written, and whether the
-//! bytes at the end of what had been written when it was looked last are what they were. A file that was cut and then
-//! written to further behind has zeroes there.
+//! Once a second, and before anything is built on the log's being there (a checkpoint, the next segment, a clean end),
+//! it is looked whether the path names the file that is open, whether that is as long as what was written, and whether
+//! the bytes at the end of what had been written when it was looked last are what they were. A file that was cut and
+//! then written to further behind has zeroes there.
 //!
 //! A file that is cut within what was written since the last look, and then written to behind that, is not told from a
 //! whole one: to see that, all that is written would have to be read back.

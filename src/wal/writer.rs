@@ -164,7 +164,8 @@ impl Writer {
         self.write_gathered(Goal::Written)
     }
 
-    /// Whether what a write has just failed to write is here as a whole, and nothing that was written before is in doubt.
+    /// Whether what a write has just failed to write is here as a whole, and nothing that was written before is in
+    /// doubt.
     pub fn can_write_again(&self) -> bool {
         !self.is_within_record && !self.is_in_doubt
     }

@@ -1,5 +1,5 @@
-//! Attempts to get around rights, from `attacks.txt`: each has to get the answer that stands behind it. A connection that is
-//! closed by the server where no step says so is a failure, too.
+//! Attempts to get around rights, from `attacks.txt`: each has to get the answer that stands behind it. A connection
+//! that is closed by the server where no step says so is a failure, too.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Generated users and calls: what the server allows, in every way to make a call, is what the model says.
 //!
-//! Each user's calls are made as requests, in transactions, by scripts and functions, and asked about by `ACL DRYRUN` and
-//! `redis.acl_check_cmd`.
+//! Each user's calls are made as requests, in transactions, by scripts and functions, and asked about by `ACL DRYRUN`
+//! and `redis.acl_check_cmd`.
 
 use crate::args;
 use crate::model::{Call, Denied, User};
@@ -12,7 +12,8 @@ const CHECKS_DEFAULT: u64 = 20_000;
 /// Calls that each user makes, each in several ways.
 const CALLS: usize = 200;
 
-/// Makes each of the calls that it is given, and tells which were denied: 1, or else 0. Words are preceded by their number.
+/// Makes each of the calls that it is given, and tells which were denied: 1, or else 0. Words are preceded by their
+/// number.
 const SCRIPT: &str = "local made, at = {}, 1 \
      while at <= #ARGV do \
        local count = tonumber(ARGV[at]) \

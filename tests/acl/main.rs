@@ -1,5 +1,5 @@
-//! Users and their rights: beside Redis 8.2 and Valkey 9.1 (`scenarios/`, with peers only), against a model of who may do
-//! what (`generated.rs`), and by a list of attacks, each with the answer that it has to get (`attacks.txt`).
+//! Users and their rights: beside Redis 8.2 and Valkey 9.1 (`scenarios/`, with peers only), against a model of who may
+//! do what (`generated.rs`), and by a list of attacks, each with the answer that it has to get (`attacks.txt`).
 //!
 //! `LOKIKV_SEED` and `LOKIKV_CHECKS` repeat or lengthen the generated part.
 #![allow(

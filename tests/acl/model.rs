@@ -1,5 +1,5 @@
-//! Who may do what, as a model says that knows nothing of how the server keeps it: a user is the list of the rules that it
-//! was given, which is searched from its end for the last one that says something of a call.
+//! Who may do what, as a model says that knows nothing of how the server keeps it: a user is the list of the rules that
+//! it was given, which is searched from its end for the last one that says something of a call.
 
 use crate::support::{Args, Rng};
 

@@ -1,5 +1,5 @@
-//! Hand-written scenarios, taken on LokiKV and on a peer: `redis_*.txt` beside Redis 8.2, `valkey_*.txt` beside Valkey 9.1,
-//! each over RESP2 and RESP3.
+//! Hand-written scenarios, taken on LokiKV and on a peer: `redis_*.txt` beside Redis 8.2, `valkey_*.txt` beside Valkey
+//! 9.1, each over RESP2 and RESP3.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

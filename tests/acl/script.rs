@@ -35,8 +35,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
 }
 
-/// Reads scenarios: headings `== what`, steps, and remarks behind `#`. Behind ` => ` stands what is to be answered, behind
-/// `name!` nothing: that connection is closed.
+/// Reads scenarios: headings `== what`, steps, and remarks behind `#`. Behind ` => ` stands what is to be answered,
+/// behind `name!` nothing: that connection is closed.
 pub fn parse(content: &str) -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     for (line, text) in (1..).zip(content.lines()) {

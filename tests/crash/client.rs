@@ -1,7 +1,7 @@
 //! A writing client that knows what the server has promised it.
 //!
-//! **Invariant:** `acknowledged` is the state that all its acknowledged writes make; what was sent and not answered when
-//! the server died is in `in_flight`, and may be there or not.
+//! **Invariant:** `acknowledged` is the state that all its acknowledged writes make; what was sent and not answered
+//! when the server died is in `in_flight`, and may be there or not.
 
 #![allow(dead_code, reason = "each suite that includes this module uses its own part of it")]
 

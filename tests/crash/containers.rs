@@ -1,7 +1,7 @@
 //! What crash clients do to hashes, lists, sets, sorted sets, streams and vector sets.
 //!
-//! **Invariant:** a container's content is told as lines, in its own order if it has one, else sorted: by [`Change`] for
-//! what must be there, by [`read`] for what is.
+//! **Invariant:** a container's content is told as lines, in its own order if it has one, else sorted: by [`Change`]
+//! for what must be there, by [`read`] for what is.
 
 use crate::args;
 use crate::support::{Args, Conn, Rng, Value};

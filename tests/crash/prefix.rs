@@ -1,5 +1,5 @@
-//! `wal.fsync=everysec` and `no`: what is recovered is a prefix of the history, over all clients, with all of it that was
-//! acknowledged.
+//! `wal.fsync=everysec` and `no`: what is recovered is a prefix of the history, over all clients, with all of it that
+//! was acknowledged.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! Parameters: all names that `CONFIG GET *` of the three peers gives are known, and take and refuse values as in Redis 8.2
-//! (what only the others have, as there).
+//! Parameters: all names that `CONFIG GET *` of the three peers gives are known, and take and refuse values as in Redis
+//! 8.2 (what only the others have, as there).
 
 use std::collections::{BTreeMap, BTreeSet};
 

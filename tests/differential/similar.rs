@@ -13,8 +13,8 @@ pub fn width(args: &Args) -> usize {
     1 + usize::from(has("WITHSCORES")) + usize::from(has("WITHATTRIBS"))
 }
 
-/// Whether both found the same elements with the same scores and attributes. Each element has `width` values. Where their
-/// order is told, scores do not rise.
+/// Whether both found the same elements with the same scores and attributes. Each element has `width` values. Where
+/// their order is told, scores do not rise.
 pub fn found(redis: &Value, loki: &Value, width: usize) -> bool {
     // The pairs of a map come in no order.
     let rows = if let Value::Array(rows) = loki {
@@ -72,7 +72,8 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// Whether an element has neighbours on the lowest level, where it has some in Redis. Which ones is each graph's affair.
+/// Whether an element has neighbours on the lowest level, where it has some in Redis. Which ones is each graph's
+/// affair.
 pub fn linked(redis: &Value, loki: &Value, with_scores: bool) -> bool {
     let width = if with_scores { 2 } else { 1 };
     let lowest = |reply: &Value| reply.items().last().map(|links| links.items().len() / width);

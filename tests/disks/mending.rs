@@ -14,7 +14,8 @@ const DEAD_MAX: Duration = Duration::from_secs(20);
 /// How long it goes on with one fault.
 const STRIKE_TIME: Duration = Duration::from_secs(2);
 
-/// The points, with the passing at which it dies. The note is written twice: the old log is let go, the new segment told.
+/// The points, with the passing at which it dies. The note is written twice: the old log is let go, the new segment
+/// told.
 const POINTS: [&str; 9] = [
     "checkpoint.page_file_durable",
     "checkpoint.after_manifest_rename",
@@ -27,7 +28,8 @@ const POINTS: [&str; 9] = [
     "wal.noted:2",
 ];
 
-/// A write to the log fails, and what follows is waited for. One that zeroes blocks ahead may fail without consequences.
+/// A write to the log fails, and what follows is waited for. One that zeroes blocks ahead may fail without
+/// consequences.
 fn strike(control: &mut Control, server: &mut Server, armed: &Path) {
     control.set(&[Rule {
         operations: WRITE,

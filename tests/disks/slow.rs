@@ -91,7 +91,8 @@ fn oldest_unsynced(slow: &Slow) -> Duration {
 }
 
 fn always(rng: &mut Rng) {
-    // The first sync may have begun before there was anything to acknowledge: one of what was zeroed ahead, for instance.
+    // The first sync may have begun before there was anything to acknowledge: one of what was zeroed ahead, for
+    // instance.
     let slow = live_slowly("always", 64 << 20, 2 * SYNC_TIME + Duration::from_secs(3), rng);
     assert!(!slow.acks.is_empty(), "nothing was acknowledged");
     for ack in &slow.acks {

@@ -1,6 +1,6 @@
-//! A script that changes keys of all types is ended at each of its points (`src/session/script/stop_at.rs`): afterwards all
-//! is as it was, counts and memory included, and nobody has learned of it. A checkpoint runs meanwhile; then the server
-//! is killed, and has the same data when it is back.
+//! A script that changes keys of all types is ended at each of its points (`src/session/script/stop_at.rs`): afterwards
+//! all is as it was, counts and memory included, and nobody has learned of it. A checkpoint runs meanwhile; then the
+//! server is killed, and has the same data when it is back.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -11,8 +11,8 @@ use crate::support::{Conn, Server, Value};
 
 const FAR_MS: &str = "4000000000123";
 
-/// What servers since Redis 7.4 and Valkey 9 have beside what [`fill`] does: fields that expire, in small hashes and large
-/// ones, and libraries.
+/// What servers since Redis 7.4 and Valkey 9 have beside what [`fill`] does: fields that expire, in small hashes and
+/// large ones, and libraries.
 pub fn fill_more(conn: &mut Conn) {
     let mut commands = vec![
         args!["HSET", "timed:small", "a", "1", "b", "two", "", "empty"],

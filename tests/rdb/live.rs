@@ -1,4 +1,5 @@
-//! `lokikv import --from` with the peers as sources: all types and encodings, while clients write, with ends in between.
+//! `lokikv import --from` with the peers as sources: all types and encodings, while clients write, with ends in
+//! between.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,5 @@
-//! Redis's RDB format and its append-only files against the programs they come from: what redis-server and valkey-server
-//! write is read, what is written they load, and every key is then as it was.
+//! Redis's RDB format and its append-only files against the programs they come from: what redis-server and
+//! valkey-server write is read, what is written they load, and every key is then as it was.
 //!
 //! Unlike other suites this one links the library, for its reader and writer. It needs the peers, and the files in
 //! `../shared/rdb`, which servers before Redis 7 wrote.

@@ -1,5 +1,5 @@
-//! Files that the peers wrote, damaged in many ways, are imported: that gives errors, or data that can be written again,
-//! never a crash, nor a hang, nor much memory. `LOKIKV_MUTANTS=10000` makes it as many.
+//! Files that the peers wrote, damaged in many ways, are imported: that gives errors, or data that can be written
+//! again, never a crash, nor a hang, nor much memory. `LOKIKV_MUTANTS=10000` makes it as many.
 
 use std::fs;
 use std::path::{Path, PathBuf};

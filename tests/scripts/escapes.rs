@@ -1,5 +1,5 @@
-//! What advisories tell of, where it ends an unmended Redis or takes all of its memory: asked of LokiKV alone, which has to
-//! refuse it or be unharmed, and to serve on.
+//! What advisories tell of, where it ends an unmended Redis or takes all of its memory: asked of LokiKV alone, which
+//! has to refuse it or be unharmed, and to serve on.
 
 use crate::args;
 use crate::support::Server;

@@ -1,6 +1,6 @@
 //! Generated scripts: run, compared step by step, and at the end of a sequence by the whole datasets, which are then
-//! restored from the log and from a checkpoint and compared again, libraries of functions included. On collections of both
-//! kinds, hashed and ordered.
+//! restored from the log and from a checkpoint and compared again, libraries of functions included. On collections of
+//! both kinds, hashed and ordered.
 
 use std::time::{Duration, Instant};
 
@@ -62,8 +62,8 @@ fn take(pair: &mut Pair, step: &Step) -> Result<(), Box<Difference>> {
 
 /// Runs steps until the servers disagree; then says where.
 fn run_steps(pair: &mut Pair, steps: &[Step]) -> Result<(), (usize, Box<Difference>)> {
-    // Redis may crash when it frees functions, and might let go of a script of EVAL that SCRIPT LOAD has loaded, too: it
-    // begins with none.
+    // Redis may crash when it frees functions, and might let go of a script of EVAL that SCRIPT LOAD has loaded, too:
+    // it begins with none.
     pair.redis = start_redis();
     pair.reset();
     for args in [args!["FUNCTION", "FLUSH", "SYNC"], args!["SCRIPT", "FLUSH", "SYNC"]] {

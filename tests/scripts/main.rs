@@ -1,8 +1,8 @@
 //! Scripts beside Redis 8.2: what they answer, and what others see of them, over RESP2, RESP3 and both.
 //!
 //! Hand-written scenarios are in `scenarios/*.txt`; what would end the peer is asked of LokiKV alone (`escapes.rs`). A
-//! generator makes more scripts: `LOKIKV_SEED` and `LOKIKV_STEPS` repeat or lengthen that part. The ignored tests run Redis
-//! against itself.
+//! generator makes more scripts: `LOKIKV_SEED` and `LOKIKV_STEPS` repeat or lengthen that part. The ignored tests run
+//! Redis against itself.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -90,7 +90,8 @@ fn the_doctor_names_what_made_others_wait() {
     let text = doctor(&mut conn);
     assert!(text.contains("- command: "), "{text}");
     assert!(text.contains("with exclusive-section"), "{text}");
-    // As fast as a sync may be, a threshold of a millisecond and enough of them find one; the figures are those of INFO.
+    // As fast as a sync may be, a threshold of a millisecond and enough of them find one; the figures are those of
+    // INFO.
     call(&mut conn, "CONFIG SET latency-monitor-threshold 1 appendfsync always");
     let deadline = Instant::now() + Duration::from_secs(10);
     let value = "x".repeat(1 << 20);

@@ -1,5 +1,5 @@
-//! Scripts: one record each, atomic for everybody, kept out of nobody's way by the cache's bound; and scripts that run for
-//! long, while which others are answered.
+//! Scripts: one record each, atomic for everybody, kept out of nobody's way by the cache's bound; and scripts that run
+//! for long, while which others are answered.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! A file that others cannot open for a while: their call waits. So a test stops a plain server at a place of its choice.
+//! A file that others cannot open for a while: their call waits. So a test stops a plain server at a place of its
+//! choice.
 //!
 //! The kernel gives the holder of a lease time before it lets somebody else open the file: until the lease is dropped,
 //! or 45 s (`/proc/sys/fs/lease-break-time`).

@@ -355,8 +355,8 @@ impl Server {
         wait_for_exit(&mut child, Duration::from_secs(60))
     }
 
-    /// Lets files that it writes grow no longer than this (`ulimit -f`), from now on; `None`: as long as they like. A disk
-    /// that is full does the same to them.
+    /// Lets files that it writes grow no longer than this (`ulimit -f`), from now on; `None`: as long as they like. A
+    /// disk that is full does the same to them.
     pub fn limit_files(&self, bytes_max: Option<u64>) {
         use rustix::process::{Pid, Resource, Rlimit, prlimit};
         let pid = Pid::from_raw(self.pid().cast_signed());

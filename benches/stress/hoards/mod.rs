@@ -1,7 +1,8 @@
 //! The ways in which a client can make a server hold memory, each tried with the limit set that is to prevent it.
 //!
-//! A way is a [`Hoard`]: what it is called, which limit it is tried with, and what is done. What is measured is the same
-//! for all: how far memory grew over the limit, what became of the clients, what others felt, what stays once they left.
+//! A way is a [`Hoard`]: what it is called, which limit it is tried with, and what is done. What is measured is the
+//! same for all: how far memory grew over the limit, what became of the clients, what others felt, what stays once they
+//! left.
 
 mod crowd;
 mod names;

@@ -68,6 +68,7 @@ fn watch(pid: u32, shared: &Shared) {
 
 fn kill(pid: u32) {
     let Ok(pid) = libc::pid_t::try_from(pid) else { return };
-    // SAFETY: the server is a child that its handle waits for only after the watcher has ended: the id is still its own.
+    // SAFETY: the server is a child that its handle waits for only after the watcher has ended: the id is still its
+    // own.
     unsafe { libc::kill(pid, libc::SIGKILL) };
 }

@@ -1,9 +1,9 @@
-//! Scripts: arbitrary text, and what a grammar makes of arbitrary bytes. Nothing panics, each script has one well-formed
-//! reply or is stopped, memory stays within its bound, and the next script finds Lua as it was.
+//! Scripts: arbitrary text, and what a grammar makes of arbitrary bytes. Nothing panics, each script has one
+//! well-formed reply or is stopped, memory stays within its bound, and the next script finds Lua as it was.
 //!
 //! The first byte says where a script runs: in a `Vm` with a host that answers what the bytes say, and stops it when it
-//! has asked often, or by `EVAL` in a session over an engine of every kind of collection, whose counts are right then. A
-//! script of the latter kind comes from the grammar, which makes none that does not end: nobody is there to stop it.
+//! has asked often, or by `EVAL` in a session over an engine of every kind of collection, whose counts are right then.
+//! A script of the latter kind comes from the grammar, which makes none that does not end: nobody is there to stop it.
 
 #![no_main]
 

@@ -7,7 +7,8 @@
 //! Beyond [`FILES_MAX`] files the half with the fewest live bytes is treated likewise. So are those of a file that is
 //! no longer there, has lost its end, or cannot be relied on (`src/checkpoint/files/watch.rs`).
 //!
-//! **Invariant:** a page or part of version 0 is never known: it was changed without a log, so its version says nothing.
+//! **Invariant:** a page or part of version 0 is never known: it was changed without a log, so its version says
+//! nothing.
 
 use std::collections::{HashMap, HashSet};
 
@@ -110,8 +111,8 @@ impl Base {
         }
     }
 
-    /// The index of the first page file that a checkpoint built on this may name but that cannot be relied on, or is not
-    /// as long as it should be, and the length that it should have at least.
+    /// The index of the first page file that a checkpoint built on this may name but that cannot be relied on, or is
+    /// not as long as it should be, and the length that it should have at least.
     pub fn lost_file(&self, file_bytes: &[Option<u64>]) -> Option<(usize, u64)> {
         let files = self.ends.iter().zip(&self.is_sparse).zip(file_bytes).enumerate();
         let mut needed = files.filter(|(_, ((_, is_sparse), _))| !**is_sparse);

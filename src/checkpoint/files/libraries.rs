@@ -1,5 +1,5 @@
-//! Libraries of functions in page files: the code of each lies there as a part does, so that one that has not changed is
-//! not written again, however long it is.
+//! Libraries of functions in page files: the code of each lies there as a part does, so that one that has not changed
+//! is not written again, however long it is.
 //!
 //! **Invariant:** what is read has the checksum and the number that the manifest says.
 

@@ -1,5 +1,5 @@
-//! Compression of a page's content, when it is asked for and pays; and of zeroes always, of which a string may have many
-//! that take no memory.
+//! Compression of a page's content, when it is asked for and pays; and of zeroes always, of which a string may have
+//! many that take no memory.
 //!
 //! **Invariants**
 //! - Content is stored packed only when that is shorter, and only up to [`COMPRESSED_BYTES_MAX`]: what packing and

@@ -410,8 +410,8 @@ fn a_power_cut_while_converting_leaves_the_old_or_the_new() {
     cut_off(|server| convert(&server.checkpoints, "default", Kind::Bdef), is_after);
 }
 
-/// What is too long for one record is told before anything is there, and the log goes on. What is in parts needs no long
-/// record.
+/// What is too long for one record is told before anything is there, and the log goes on. What is in parts needs no
+/// long record.
 #[test]
 fn a_value_that_no_record_can_hold_is_refused() {
     let disk = FaultDisk::new(1);

@@ -1,5 +1,5 @@
-//! A log that fails, on a disk that is mended later: nothing acknowledged is lost, nothing refused is seen, and writes are
-//! accepted again by themselves.
+//! A log that fails, on a disk that is mended later: nothing acknowledged is lost, nothing refused is seen, and writes
+//! are accepted again by themselves.
 
 use std::time::{Duration, Instant};
 

@@ -48,8 +48,8 @@ use crate::wal::{Fsync, LogNote, Lsn, Wal, WalOptions};
 pub(super) const CHECKPOINTS: &str = "/data/checkpoint";
 pub(super) const LOG: &str = "/data/wal";
 
-/// Everything that is in a registry: name → (database, key → (value, expiry)). The libraries of functions are there as if
-/// they were a collection, if there are any.
+/// Everything that is in a registry: name → (database, key → (value, expiry)). The libraries of functions are there as
+/// if they were a collection, if there are any.
 pub(super) type Dump = BTreeMap<String, (u32, BTreeMap<Vec<u8>, (Vec<u8>, u64)>)>;
 
 pub(super) const LIBRARIES: &str = "<libraries>";

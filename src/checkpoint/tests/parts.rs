@@ -1,5 +1,5 @@
-//! Parts of containers and strings that are not what they should be, in files whose checksums are right: a start refuses, and
-//! `verify` tells, with file and place; whatever the bytes are, nothing panics.
+//! Parts of containers and strings that are not what they should be, in files whose checksums are right: a start
+//! refuses, and `verify` tells, with file and place; whatever the bytes are, nothing panics.
 
 use std::sync::atomic::Ordering;
 
@@ -22,7 +22,8 @@ use crate::page::{Big, Entry};
 /// A page file that the tests write.
 const OWN_FILE: u64 = 77;
 
-/// Containers of all types and a long string in one page, in two checkpoints: of the first one's page file the second needs parts only.
+/// Containers of all types and a long string in one page, in two checkpoints: of the first one's page file the second
+/// needs parts only.
 fn parted() -> (FaultDisk, Dump) {
     let disk = FaultDisk::new(5);
     let mut server = Server::start_of(&disk, None, Kind::Bcust);

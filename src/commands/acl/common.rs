@@ -29,8 +29,8 @@ pub(super) fn behind_name(_: Args<'_>, at: usize) -> bool {
     at > 1
 }
 
-/// Closes clients of users that have been deleted, and has those looked at that may have lost channels; what becomes of the
-/// caller.
+/// Closes clients of users that have been deleted, and has those looked at that may have lost channels; what becomes of
+/// the caller.
 pub(super) fn enforce(server: &Server, client: &Client, changed: &[Arc<User>]) -> Flow {
     let mut is_concerned = false;
     for user in changed {

@@ -1,8 +1,9 @@
 //! AUTH, and logging in, which HELLO shares.
 //!
 //! **Invariants**
-//! - A login is judged once it has its turn, which addresses with many failures wait for ([`crate::acl::Attempts`]); who
-//!   waits holds up its own connection only. What cannot wait, in a transaction or beside a busy script, is refused then.
+//! - A login is judged once it has its turn, which addresses with many failures wait for ([`crate::acl::Attempts`]);
+//!   who waits holds up its own connection only. What cannot wait, in a transaction or beside a busy script, is refused
+//!   then.
 //! - Right or wrong, a login that waits is answered only when its turn has come.
 
 use std::time::{Duration, Instant};

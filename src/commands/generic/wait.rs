@@ -118,7 +118,8 @@ fn write_reached(reply: &mut Reply, is_synced: bool) {
     reply.int(0);
 }
 
-/// Inside a transaction nothing is waited for; what that has written is not asked after, since its record has not ended.
+/// Inside a transaction nothing is waited for; what that has written is not asked after, since its record has not
+/// ended.
 fn waitaof_not(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     parse_aof(&cx.server.engine, args)?;
     write_reached(reply, is_synced(&cx.server.engine, cx.client.handle.written_lsn()));

@@ -23,7 +23,8 @@ impl From<HllError> for CmdError {
     }
 }
 
-/// The encoding and the bytes of a value. One that is no HyperLogLog may be long, and is not put together to be refused.
+/// The encoding and the bytes of a value. One that is no HyperLogLog may be long, and is not put together to be
+/// refused.
 pub(super) fn hll_of(text: StrRef<'_>) -> Result<(Encoding, Cow<'_, [u8]>), HllError> {
     let encoding = check_header(&text.part(0..HEADER_BYTES), text.len())?;
     Ok((encoding, text.contiguous()))

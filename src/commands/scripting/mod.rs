@@ -1,7 +1,7 @@
 //! Scripts: EVAL and its kin run them, SCRIPT keeps them. Functions: FCALL runs them, FUNCTION keeps their libraries.
 //!
-//! A handler finds the script or function and judges whether it may run now. Where it runs, and how what it calls runs, is the
-//! executor's business ([`Scripting`]).
+//! A handler finds the script or function and judges whether it may run now. Where it runs, and how what it calls runs,
+//! is the executor's business ([`Scripting`]).
 //!
 //! [`Scripting`]: super::context::Scripting
 

@@ -1,4 +1,5 @@
-//! The first line of a script: `#!lua flags=…`. What it says of the script's needs, and Redis's words for what is wrong.
+//! The first line of a script: `#!lua flags=…`. What it says of the script's needs, and Redis's words for what is
+//! wrong.
 
 use crate::commands::error::CmdError;
 use crate::resp::words;

@@ -1,4 +1,5 @@
-//! `DEBUG RELOAD`: every value that has a form in Redis's format is written in it and read back, for tests that the two agree.
+//! `DEBUG RELOAD`: every value that has a form in Redis's format is written in it and read back, for tests that the two
+//! agree.
 //!
 //! **Invariant:** a value is replaced by what was read back in one step; whatever happens in between, none is missing.
 

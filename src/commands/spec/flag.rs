@@ -50,8 +50,8 @@ pub const ENDS_MULTI: u32 = 1 << 21;
 /// Ours, follows from the rest: what it costs is bounded by the bytes it is sent and answers.
 pub const BRIEF: u32 = 1 << 22;
 
-/// Ours: refused like a write while nothing that is written would be kept (PING), so that whoever looks after the server
-/// sees it.
+/// Ours: refused like a write while nothing that is written would be kept (PING), so that whoever looks after the
+/// server sees it.
 pub const TELLS_OF_DISK: u32 = 1 << 23;
 
 /// Ours: may run on a RESP2 connection that has subscriptions.

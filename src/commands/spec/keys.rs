@@ -268,7 +268,8 @@ impl KeySpec {
                     .and_then(|text| text.parse::<usize>().ok());
                 let count = count.ok_or_else(invalid)?;
                 let start = begin + first;
-                // Compared with the keys that there is room for: any number may stand here, and `count * step` may wrap.
+                // Compared with the keys that there is room for: any number may stand here, and `count * step` may
+                // wrap.
                 let room = args.len().saturating_sub(start).div_ceil(step.max(1));
                 if count == 0 || count > room {
                     return Err(invalid());

@@ -1,5 +1,5 @@
-//! What a command reaches beside the keys that its spec names, as rights are asked about it: channels, databases, and keys
-//! that nobody names.
+//! What a command reaches beside the keys that its spec names, as rights are asked about it: channels, databases, and
+//! keys that nobody names.
 
 use smallvec::SmallVec;
 
@@ -37,8 +37,8 @@ pub type DatabaseUses = SmallVec<[DatabaseUse; 2]>;
 /// Which databases a command touches.
 #[derive(Clone, Copy)]
 pub enum Databases {
-    /// What follows from the rest: the selected one for commands on data, none else, all for those that change collections
-    /// as such.
+    /// What follows from the rest: the selected one for commands on data, none else, all for those that change
+    /// collections as such.
     Usual,
     /// None.
     None,

@@ -148,8 +148,8 @@ impl Table {
     }
 }
 
-/// Refuses strings of these lengths if the table would take more than `bytes_max`, as all functions here do. Redis counts
-/// a table with a row and a column for the empty prefixes.
+/// Refuses strings of these lengths if the table would take more than `bytes_max`, as all functions here do. Redis
+/// counts a table with a row and a column for the empty prefixes.
 pub fn check_lengths(a: usize, b: usize, bytes_max: u64) -> Result<(), LcsError> {
     let (a, b) = (a as u64, b as u64);
     if a.max(b) >= u64::from(u32::MAX) - 1 {

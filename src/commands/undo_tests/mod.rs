@@ -1,8 +1,8 @@
 //! What is taken back was never there: random commands of all types as a part of a record that fails at a random point.
 //! Afterwards the data is what it was, and so is all that is counted of it.
 //!
-//! `LOKIKV_STEPS=1000000 cargo test --release --lib -- --nocapture undo_tests` asks for so many attempts of each kind of
-//! collection.
+//! `LOKIKV_STEPS=1000000 cargo test --release --lib -- --nocapture undo_tests` asks for so many attempts of each kind
+//! of collection.
 
 pub(crate) mod lines;
 pub(crate) mod state;

@@ -1,7 +1,7 @@
 //! Commands on vector sets.
 //!
-//! Redis has them in a module, which checks the number of arguments itself: their arity here is that of a command with a
-//! key, and what else is missing is told by the handlers, in the module's words.
+//! Redis has them in a module, which checks the number of arguments itself: their arity here is that of a command with
+//! a key, and what else is missing is told by the handlers, in the module's words.
 
 mod add;
 mod attributes;

@@ -13,7 +13,8 @@ const COUNT: usize = 10;
 /// How many candidates a filter may judge for each element that is asked for, unless `FILTER-EF` says how many.
 const JUDGED_FOR_EACH: usize = 100;
 
-/// A filter takes so many steps in one search; from there on it accepts nothing, so that others are not held up for long.
+/// A filter takes so many steps in one search; from there on it accepts nothing, so that others are not held up for
+/// long.
 const FILTER_STEPS_MAX: usize = 1 << 23;
 
 pub(super) const VSIM: Spec = Spec {

@@ -3,8 +3,8 @@
 //! A reply is bounded by the count of records and by [`REPLY_BYTES_MAX`]; at least one record is in it if there is one.
 //! A client goes on behind the last LSN it got, also after a restart of either side. What is shown: see `wal::feed`.
 //!
-//! With a filter (`filter`) records of which nothing is shown are left out, but for the last one that was looked at: that
-//! comes without changes, and says how far the reading has come.
+//! With a filter (`filter`) records of which nothing is shown are left out, but for the last one that was looked at:
+//! that comes without changes, and says how far the reading has come.
 //!
 //! **Invariant:** files are read, and replies made of them, on the log's reader threads, never on a worker.
 
@@ -173,8 +173,8 @@ impl Passed {
 }
 
 impl Following {
-    /// The records from the first one on of which something is shown; or how far the search has come, where that is far.
-    /// `None`: there has been none in time. What is there is looked at once, however short that is.
+    /// The records from the first one on of which something is shown; or how far the search has come, where that is
+    /// far. `None`: there has been none in time. What is there is looked at once, however short that is.
     async fn first_shown(&self, mut request: Request, block: Option<Duration>) -> Result<Option<Reply>, CmdError> {
         let mut time = pin!(sleep(block));
         loop {

@@ -85,8 +85,8 @@ impl Params {
         }
     }
 
-    /// Held by whoever [sets](Self::set) parameters until all that keep a copy of them have the new ones: no two changes
-    /// reach those in another order than they came here.
+    /// Held by whoever [sets](Self::set) parameters until all that keep a copy of them have the new ones: no two
+    /// changes reach those in another order than they came here.
     pub fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock()
     }
@@ -150,8 +150,8 @@ impl Params {
 
     /// CONFIG SET: gives every parameter its value, or none of them. The error is the whole reply, `ERR` included.
     ///
-    /// An odd number of arguments is the caller's `ERR syntax error`. `prepare` is given the new configuration and what is
-    /// different in it when nothing else speaks against it, and may still refuse it.
+    /// An odd number of arguments is the caller's `ERR syntax error`. `prepare` is given the new configuration and what
+    /// is different in it when nothing else speaks against it, and may still refuse it.
     pub fn set(
         &self,
         pairs: &[(&[u8], &[u8])],

@@ -3,8 +3,8 @@
 //! What was sampled for one eviction and was not the best serves the next ones, so that each costs few samples. A
 //! candidate is a name and what it was when it was seen; whoever evicts it looks whether it still is.
 //!
-//! **Invariant:** the pool is in order of rank, lowest first, of bounded length, and has a key once at most with the same
-//! rank. With another one it was used meanwhile, or decayed: that is found out when it is its turn.
+//! **Invariant:** the pool is in order of rank, lowest first, of bounded length, and has a key once at most with the
+//! same rank. With another one it was used meanwhile, or decayed: that is found out when it is its turn.
 
 use super::policy::Policy;
 use crate::engine::ids::CollectionId;

@@ -1,5 +1,5 @@
-//! Which collection the next key is looked for in: each in proportion to its keys that may be evicted, so that every key
-//! of the server is as likely to be looked at as any other.
+//! Which collection the next key is looked for in: each in proportion to its keys that may be evicted, so that every
+//! key of the server is as likely to be looked at as any other.
 //!
 //! **Invariant:** collections are known by what they had when the shares were last counted; they may be gone by now.
 

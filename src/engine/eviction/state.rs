@@ -9,8 +9,9 @@ use super::shares::Shares;
 use crate::engine::index::Retired;
 use crate::page::access::Frequency;
 
-/// So many entries are looked at for each of `maxmemory-samples`, every other time: neighbours cost little more than one.
-/// With half as many, fewer requests find their key than in Redis where keys are evicted by how often they are used.
+/// So many entries are looked at for each of `maxmemory-samples`, every other time: neighbours cost little more than
+/// one. With half as many, fewer requests find their key than in Redis where keys are evicted by how often they are
+/// used.
 const NEIGHBOURS: usize = 2;
 
 /// See the module.

@@ -128,8 +128,8 @@ impl Index {
         on_each!(self, index => index.sweep(cursor, pages, now_ms, dead))
     }
 
-    /// Puts what `relocation` wants of pages from `cursor` on, and of their entries, into other places in memory; where to
-    /// go on. Nothing of the data changes, nor what an entry takes.
+    /// Puts what `relocation` wants of pages from `cursor` on, and of their entries, into other places in memory; where
+    /// to go on. Nothing of the data changes, nor what an entry takes.
     pub fn relocate(&mut self, cursor: u64, relocation: &mut Relocation<'_>) -> Option<u64> {
         on_each!(self, index => index.relocate(cursor, relocation))
     }

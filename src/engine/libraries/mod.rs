@@ -3,8 +3,8 @@
 //! **Invariants**
 //! - They change as collections do: only under the exclusive gate, by effects that the registry applies.
 //! - Two states with the same [`Libraries::changes`] have the same libraries, also where one was taken back meanwhile.
-//! - Each library that is put gets a number, which checkpoints know it by. Of all that a directory of checkpoints and its
-//!   log tell, each has another one.
+//! - Each library that is put gets a number, which checkpoints know it by. Of all that a directory of checkpoints and
+//!   its log tell, each has another one.
 
 mod change;
 

@@ -1,4 +1,5 @@
-//! Many collections: none is passed over, nothing takes longer because there are others, and the reaper alone drops them.
+//! Many collections: none is passed over, nothing takes longer because there are others, and the reaper alone drops
+//! them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Elements that die: found by the sweep, removed by effects, whatever form their container has; not seen where they stay.
+//! Elements that die: found by the sweep, removed by effects, whatever form their container has; not seen where they
+//! stay.
 
 use super::Harness;
 use crate::engine::effect::Effect;

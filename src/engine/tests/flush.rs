@@ -1,5 +1,5 @@
-//! All collections emptied at once: what was looked at stays so, what was not touched stays what it is, and all of it can
-//! be taken back.
+//! All collections emptied at once: what was looked at stays so, what was not touched stays what it is, and all of it
+//! can be taken back.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -302,7 +302,8 @@ fn all_are_one_record_and_what_is_taken_back_is_in_none() {
     assert_eq!(flushes_in(&disk), expected);
 }
 
-/// What an attempt changed is told when it stays, whatever became of another one within it, which knew who watches that.
+/// What an attempt changed is told when it stays, whatever became of another one within it, which knew who watches
+/// that.
 #[test]
 fn who_watches_is_told_although_an_inner_attempt_was_taken_back() {
     let mut harness = harness(Wal::disabled(Lsn::FIRST));

@@ -9,7 +9,8 @@
 //! - A key means the same in all numbered databases, as in Redis; each named collection is a space of its own
 //!   ([`Space`]): no client is told of keys of a collection that it has nothing to do with.
 //! - The table has no more than `limits.tracking_keys_max` keys once who entered one more has been served. Clients that
-//!   are gone are left in it until their key changes, goes, or is entered for more; with the last client all of it goes.
+//!   are gone are left in it until their key changes, goes, or is entered for more; with the last client all of it
+//!   goes.
 
 mod prefixes;
 mod space;

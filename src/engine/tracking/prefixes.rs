@@ -1,7 +1,7 @@
 //! Prefixes that clients in broadcast mode want to know of.
 //!
-//! **Invariant:** a search takes a step for each prefix that the key has, and otherwise no more than the key has bytes in
-//! common with some prefix; so prefixes that have nothing to do with a key cost one step, however many there are.
+//! **Invariant:** a search takes a step for each prefix that the key has, and otherwise no more than the key has bytes
+//! in common with some prefix; so prefixes that have nothing to do with a key cost one step, however many there are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -73,8 +73,8 @@ impl Prefixes {
             if is_match {
                 visit(prefix.id);
             }
-            // What else the key has is shorter than this one, and no longer than what both have in common: it would come
-            // between them otherwise.
+            // What else the key has is shorter than this one, and no longer than what both have in common: it would
+            // come between them otherwise.
             let Some(len) = common.checked_sub(usize::from(is_match)) else {
                 return;
             };

@@ -1,5 +1,5 @@
-//! Where a key has one meaning: to clients that cache, a key is the same in all numbered databases, as in Redis, and each
-//! named collection is for itself.
+//! Where a key has one meaning: to clients that cache, a key is the same in all numbered databases, as in Redis, and
+//! each named collection is for itself.
 
 use crate::engine::ids::DatabaseId;
 

@@ -4,8 +4,8 @@
 //! - What its command means to other clients can be told as soon as that has changed something; what it means to the
 //!   client itself, behind its reply; what prefixes bring, when the thread has done what was asked of it together.
 //! - A key is told of once for a prefix, however often it has changed since that was last done.
-//! - No more is kept than some [`TOLD_BYTES_MAX`], each of three times: beyond that, everything is not to be believed any
-//!   more. That is less to tell, and as true.
+//! - No more is kept than some [`TOLD_BYTES_MAX`], each of three times: beyond that, everything is not to be believed
+//!   any more. That is less to tell, and as true.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Taking back what was done to whole collections (made, dropped, renamed, emptied, exchanged) and to libraries.
 //!
 //! Before the first such change the registry is kept as it is, with those who watch or wait for keys of the collections
-//! that change. What was taken out of it stays where it is until the end. Nobody else runs meanwhile, so that nobody can
-//! begin or cease to watch or wait.
+//! that change. What was taken out of it stays where it is until the end. Nobody else runs meanwhile, so that nobody
+//! can begin or cease to watch or wait.
 //!
 //! **Invariant:** a collection that was made meanwhile is dropped by the reaper, as every other one.
 

@@ -1,5 +1,5 @@
-//! The status page: what the server is and does, its last hour, its checkpoints, collections, slow commands, clients and
-//! warnings.
+//! The status page: what the server is and does, its last hour, its checkpoints, collections, slow commands, clients
+//! and warnings.
 //!
 //! One document, one style sheet and one icon, no script: sorting and refreshing are links. So it works under a
 //! Content-Security-Policy that allows nothing but those of the same origin.

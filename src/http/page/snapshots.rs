@@ -100,8 +100,8 @@ impl Reach<'_> {
     }
 }
 
-/// How long a checkpoint with so many newer ones is kept: the checkpointer lets go of it after it has taken another one,
-/// if it is neither among the newest nor young.
+/// How long a checkpoint with so many newer ones is kept: the checkpointer lets go of it after it has taken another
+/// one, if it is neither among the newest nor young.
 fn how_long(wall_ms: u64, newer: u64, (keep_count, keep_age_s): (u64, u64)) -> Kept {
     let until_ms = wall_ms.saturating_add(keep_age_s.saturating_mul(1000));
     match keep_count.checked_sub(newer) {

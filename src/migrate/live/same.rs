@@ -1,7 +1,7 @@
 //! Whether two values are the same to their users, however each server keeps them.
 //!
-//! **Invariant:** what changes by being looked at, or by where it is, does not count: when a consumer last got something, the
-//! ids of producers, who is linked to whom in a vector set.
+//! **Invariant:** what changes by being looked at, or by where it is, does not count: when a consumer last got
+//! something, the ids of producers, who is linked to whom in a vector set.
 
 use std::collections::BTreeMap;
 

@@ -293,8 +293,8 @@ impl Check<'_, '_, '_> {
         Ok(())
     }
 
-    /// Whether the source's clients have used a key since the copy began, as far as that can be told: only where our own
-    /// looks are no uses.
+    /// Whether the source's clients have used a key since the copy began, as far as that can be told: only where our
+    /// own looks are no uses.
     fn was_used(&mut self, db: u64, key: &[u8]) -> Outcome<bool> {
         let Some(began_ms) = self.began_ms else {
             return Ok(false);

@@ -1,4 +1,5 @@
-//! The beginning of a connection that speaks TLS: it agrees with its client, before anything else and for a bounded time.
+//! The beginning of a connection that speaks TLS: it agrees with its client, before anything else and for a bounded
+//! time.
 //!
 //! **Invariants**
 //! - A handshake costs more than most requests: a worker takes a step of one as it takes up requests that take long, in

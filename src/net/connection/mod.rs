@@ -122,8 +122,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection over `socket`, which `slot` wakes, and which has this number on its worker; listed as a client until
-    /// it is dropped.
+    /// A connection over `socket`, which `slot` wakes, and which has this number on its worker; listed as a client
+    /// until it is dropped.
     pub fn new(socket: Socket, addresses: [String; 2], (slot, number): (Arc<Slot>, usize), cx: Rc<WorkerCx>) -> Self {
         let server = Arc::clone(&cx.server);
         let waker = Waker::from(Arc::clone(&slot));
@@ -175,8 +175,8 @@ impl Connection {
         self.handle.no_evict.store(true, Ordering::Relaxed);
     }
 
-    /// Its ticket has been taken from the list: what wakes it from here on is noted anew. Not at any other time: while the
-    /// ticket is on the list it must not come there twice.
+    /// Its ticket has been taken from the list: what wakes it from here on is noted anew. Not at any other time: while
+    /// the ticket is on the list it must not come there twice.
     pub fn rest(&self) {
         self.slot.rest();
     }

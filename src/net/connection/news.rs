@@ -1,8 +1,8 @@
 //! News for a client: messages of what it has subscribed to, notices about what it caches, lines of MONITOR. They come
 //! beside its replies, in whichever state the connection is.
 //!
-//! **Invariant:** news stand between whole replies, behind those of the requests that have run; a notice of what a blocked
-//! command has read stands behind its answer.
+//! **Invariant:** news stand between whole replies, behind those of the requests that have run; a notice of what a
+//! blocked command has read stands behind its answer.
 
 use super::{Connection, Next, State};
 use crate::pubsub::{Addressee, News, put_lines, put_message, put_notice};

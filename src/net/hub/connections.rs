@@ -1,8 +1,8 @@
 //! A worker's connections by number.
 //!
 //! **Invariants**
-//! - A connection that does something is taken out meanwhile, and nothing here is borrowed. So what it runs can have the
-//!   others served before it returns.
+//! - A connection that does something is taken out meanwhile, and nothing here is borrowed. So what it runs can have
+//!   the others served before it returns.
 //! - A connection is dropped outside of any borrow.
 
 use std::cell::RefCell;

@@ -93,8 +93,8 @@ impl Hub {
     fn fate(&mut self, delivery: &Delivery) -> Fate {
         let fate = self.judged(delivery);
         if !matches!(fate, Fate::Waits) {
-            // Of all of this thread that wait for a record one is woken, and wakes the others when it ends: also where it
-            // turns out so that there is nothing more to wait for.
+            // Of all of this thread that wait for a record one is woken, and wakes the others when it ends: also where
+            // it turns out so that there is nothing more to wait for.
             self.deliveries.written.end();
             self.deliveries.stable.end();
         }

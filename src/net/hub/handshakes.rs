@@ -1,8 +1,8 @@
 //! The TLS handshakes of a worker that are not over. There is a limit to all of them together: where it is reached, who
 //! comes takes the place of who has been taking its time for longest.
 //!
-//! **Invariant:** a handshake that waits for this worker, not for its client, is not given up for another: under a storm of
-//! honest clients those that came first are served, and the others are turned away.
+//! **Invariant:** a handshake that waits for this worker, not for its client, is not given up for another: under a
+//! storm of honest clients those that came first are served, and the others are turned away.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! Where connections arrive at a worker; and what the worker does for others while it is in the middle of a busy script,
-//! or waits for one: it takes new connections over, and answers.
+//! Where connections arrive at a worker; and what the worker does for others while it is in the middle of a busy
+//! script, or waits for one: it takes new connections over, and answers.
 //!
 //! **Invariants**
 //! - Nothing here touches the worker's pass, clock or log, which whoever is interrupted has.

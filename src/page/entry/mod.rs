@@ -9,9 +9,9 @@
 //! ```
 //!
 //! A key of 255 bytes or more sets the first `key_len` to 255 and stores its length in the second. A string longer than
-//! [`INLINE_BYTES_MAX`](super::value::INLINE_BYTES_MAX) is a pointer to its [`Shared`] allocation, or to its chunks in a [`BigText`], instead of bytes at
-//! the end, a container that does not stay packed a pointer to its [`Big`]. The upper half of `flags` is the container's
-//! kind, 0 for a string.
+//! [`INLINE_BYTES_MAX`](super::value::INLINE_BYTES_MAX) is a pointer to its [`Shared`] allocation, or to its chunks in
+//! a [`BigText`], instead of bytes at the end, a container that does not stay packed a pointer to its [`Big`]. The
+//! upper half of `flags` is the container's kind, 0 for a string.
 //!
 //! **Invariants:** the allocation is exactly as long as its shape says, computed from the header alone; the header
 //! of a live entry changes only through `&mut Entry`, but for its [`Access`], an atomic that readers set.
@@ -478,7 +478,8 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let shape = self.shape();
-        // SAFETY: the allocation was made with this layout, and what it points to (if anything) is dropped exactly once.
+        // SAFETY: the allocation was made with this layout, and what it points to (if anything) is dropped exactly
+        // once.
         unsafe {
             if shape.has_big() {
                 self.big_place(&shape).drop_in_place();

@@ -23,7 +23,8 @@ pub fn tag_of(hash: u64) -> u16 {
     hash as u16
 }
 
-/// The bucket, of so many, from which on a key with this tag is looked for. Tags in one bucket differ by some eleven bits.
+/// The bucket, of so many, from which on a key with this tag is looked for. Tags in one bucket differ by some eleven
+/// bits.
 #[inline]
 pub(super) fn home_bucket(tag: u16, buckets: usize) -> usize {
     (usize::from(tag) * buckets) >> u16::BITS

@@ -39,8 +39,8 @@ pub use varint::{read_varint, write_varint};
 
 /// Set in the header's flags of a container whose compact encoding's name is lost (`OBJECT ENCODING`).
 pub const FLAG_WIDE: u8 = 1;
-/// Set in the header's flags of a container whose elements have expiry times: one more item behind each of them, when it
-/// dies, in Unix milliseconds, 0 for never.
+/// Set in the header's flags of a container whose elements have expiry times: one more item behind each of them, when
+/// it dies, in Unix milliseconds, 0 for never.
 pub const FLAG_TIMED: u8 = 2;
 const FLAGS_KNOWN: u8 = FLAG_WIDE | FLAG_TIMED;
 

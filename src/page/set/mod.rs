@@ -1,7 +1,7 @@
 //! The set type: its operations as effects carry them, and how both forms do them.
 //!
-//! A packed set is its members in order of arrival; where some may die (`FLAG_TIMED`), a second item behind each is when,
-//! in Unix milliseconds, 0 for never. A big one is a trie of them.
+//! A packed set is its members in order of arrival; where some may die (`FLAG_TIMED`), a second item behind each is
+//! when, in Unix milliseconds, 0 for never. A big one is a trie of them.
 //!
 //! **Invariant:** that a member has died is for who reads to see; `apply` knows no present.
 

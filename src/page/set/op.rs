@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// A change to a set.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum SetOp<'a> {
-    /// Members come in; the set is made if there is none. One that is there stays as it is, and dies when it would have.
+    /// Members come in; the set is made if there is none. One that is there stays as it is, and dies when it would
+    /// have.
     Add {
         /// The members, packed.
         #[serde(borrow, with = "serde_bytes")]

@@ -387,8 +387,8 @@ fn redeliver(group: &mut Group, consumer: &[u8], at_ms: u64, pending: Packed<'_>
     consumer
 }
 
-/// Entries that are given back: id (two items), number of deliveries, and so on. They have waited for ever, so that they
-/// come before all others.
+/// Entries that are given back: id (two items), number of deliveries, and so on. They have waited for ever, so that
+/// they come before all others.
 fn release(group: &mut Group, pending: Packed<'_>) {
     let mut items = pending.items();
     let mut number = || match items.next() {

@@ -47,7 +47,8 @@ impl Entries {
         self.0.len()
     }
 
-    /// Whether the second node begins with this id or a lower one: then so does the first entry, as the first node has one.
+    /// Whether the second node begins with this id or a lower one: then so does the first entry, as the first node has
+    /// one.
     pub fn second_node_is_up_to(&self, id: StreamId) -> bool {
         self.0.get(1).is_some_and(|node| node.first_id() <= id)
     }

@@ -9,8 +9,8 @@ use crate::shared::Shared;
 const MOVED_MAX: usize = 16;
 
 impl BigText {
-    /// Puts `bytes` at `offset`, behind zeroes if it is shorter than that. The base, if it has let go of that: it may be
-    /// slow to drop. O(bytes + log n), and zeroes cost the time of their chunks.
+    /// Puts `bytes` at `offset`, behind zeroes if it is shorter than that. The base, if it has let go of that: it may
+    /// be slow to drop. O(bytes + log n), and zeroes cost the time of their chunks.
     pub fn write(&mut self, offset: usize, bytes: &[u8], mark: Mark<'_>) -> Option<Shared> {
         self.lengthen(offset + bytes.len(), mark);
         let (mut at, mut rest) = (offset, bytes);

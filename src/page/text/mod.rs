@@ -1,8 +1,9 @@
 //! Long strings: chunks of [`CHUNK_BYTES`], the last one shorter, in a tree that clones share.
 //!
-//! While somebody has a clone (a checkpoint, a copy, a reply) a change copies the chunks that it touches, and no others.
-//! A string that was set whole lies in one allocation, its *base*. Turned into chunks it stays there: its chunks are
-//! ranges of the base until one has to be copied. They are changed where they lie while nobody else has the base.
+//! While somebody has a clone (a checkpoint, a copy, a reply) a change copies the chunks that it touches, and no
+//! others. A string that was set whole lies in one allocation, its *base*. Turned into chunks it stays there: its
+//! chunks are ranges of the base until one has to be copied. They are changed where they lie while nobody else has the
+//! base.
 //!
 //! **Invariants**
 //! - Chunk number `n` begins at byte `n * CHUNK_BYTES` of the string, and of the base if that is where it lies.

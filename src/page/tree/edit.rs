@@ -74,7 +74,8 @@ impl<T: TreeItem> Tree<T> {
     }
 
     /// The last item that `is_before` is true of, which must be true of those before it. It is to be changed in nothing
-    /// but what says neither its weight, nor its bytes of heap, nor its place: sums and order stay as they are. O(log n).
+    /// but what says neither its weight, nor its bytes of heap, nor its place: sums and order stay as they are. O(log
+    /// n).
     pub fn last_mut(&mut self, mut is_before: impl FnMut(&T) -> bool) -> Option<&mut T> {
         let mut node = &mut self.root;
         loop {

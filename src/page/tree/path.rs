@@ -60,8 +60,8 @@ pub(super) fn child_at<T: TreeItem>(
     None
 }
 
-/// Of neighbours that weigh `total` together the one that covers `offset`, or the last one: its position, and the offset
-/// in it. The last one is found at once.
+/// Of neighbours that weigh `total` together the one that covers `offset`, or the last one: its position, and the
+/// offset in it. The last one is found at once.
 #[inline]
 pub(super) fn covering<X>(
     all: &[X],
@@ -116,8 +116,8 @@ pub(super) fn path_behind<T: TreeItem>(node: &Node<T>, index: usize, count: usiz
     path
 }
 
-/// Goes down to the place before the first item that `is_before` is false of, telling `step` each node on the way and the
-/// position in it.
+/// Goes down to the place before the first item that `is_before` is false of, telling `step` each node on the way and
+/// the position in it.
 #[inline]
 pub(super) fn descend<T: TreeItem>(
     mut node: &Node<T>,
@@ -151,8 +151,8 @@ pub(super) fn descend<T: TreeItem>(
 }
 
 impl<T: TreeItem> Tree<T> {
-    /// The path to the first item that `compare` calls equal, of items in ascending order, and true; without one, that to
-    /// where it would be, behind an item if there is one, and false.
+    /// The path to the first item that `compare` calls equal, of items in ascending order, and true; without one, that
+    /// to where it would be, behind an item if there is one, and false.
     pub(super) fn path_by(&self, mut compare: impl FnMut(&T) -> Ordering) -> (Path, bool) {
         let mut path = Path::new();
         let is_before = |item: &T| compare(item) == Ordering::Less;

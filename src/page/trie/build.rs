@@ -1,5 +1,5 @@
-//! Building a trie from many items at once: sorted by hash, each node is made once, in its final place. Threads can share
-//! the work: each builds the children of some slots of the root.
+//! Building a trie from many items at once: sorted by hash, each node is made once, in its final place. Threads can
+//! share the work: each builds the children of some slots of the root.
 
 use std::collections::VecDeque;
 use std::vec::IntoIter;

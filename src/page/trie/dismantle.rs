@@ -1,5 +1,5 @@
-//! How a trie is dropped that nobody needs any more: its items in the order in which they lie in memory, so that pages of
-//! the allocator become free as a whole (see [`crate::engine`]'s dismantling of collections for why that matters).
+//! How a trie is dropped that nobody needs any more: its items in the order in which they lie in memory, so that pages
+//! of the allocator become free as a whole (see [`crate::engine`]'s dismantling of collections for why that matters).
 //!
 //! **Invariant:** what clones share is left to them; nothing of it is looked at.
 

@@ -155,8 +155,8 @@ impl<T: Keyed> Node<T> {
         replaced
     }
 
-    /// Lets `change` change the item of this key under the root, all but its key, or puts in what `make` makes, if there
-    /// is none; whether it did that.
+    /// Lets `change` change the item of this key under the root, all but its key, or puts in what `make` makes, if
+    /// there is none; whether it did that.
     #[inline]
     pub fn upsert<H: KeyHash>(
         &mut self,
@@ -192,8 +192,8 @@ impl<T: Keyed> Node<T> {
         is_new
     }
 
-    /// Runs `body` on the leaf that items of this hash are in. It is told the tag that they have there, and where the one
-    /// of the subject's key is; if there is none, the leaf has room for it.
+    /// Runs `body` on the leaf that items of this hash are in. It is told the tag that they have there, and where the
+    /// one of the subject's key is; if there is none, the leaf has room for it.
     #[inline]
     fn in_leaf<'w, H: KeyHash, S, R>(
         &mut self,

@@ -1,8 +1,8 @@
 //! Changes of a vector set.
 //!
-//! **Invariant:** what comes out follows from the set and the operation alone, to the bit: a log of operations makes the
-//! same graph again. What an element's level is, too: it comes from a hash of its name and of the number of elements
-//! ever added.
+//! **Invariant:** what comes out follows from the set and the operation alone, to the bit: a log of operations makes
+//! the same graph again. What an element's level is, too: it comes from a hash of its name and of the number of
+//! elements ever added.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 

@@ -1,11 +1,12 @@
 //! Linking an element to its neighbours.
 //!
 //! A new element is linked to near ones that lie in different directions: one that is nearer to a neighbour it has
-//! already than to itself is left to that one. Where a neighbour has all the links that it may have, one of them has to go: a far
-//! one, whose other end has enough links left, and keeps a neighbour in common with it.
+//! already than to itself is left to that one. Where a neighbour has all the links that it may have, one of them has to
+//! go: a far one, whose other end has enough links left, and keeps a neighbour in common with it.
 //!
 //! **Invariant:** a link goes only where its far end keeps a neighbour in common with the near one, or many links; so a
-//! level stays in one piece. A new element always gets a link: if there is no other way, it is put in the middle of one.
+//! level stays in one piece. A new element always gets a link: if there is no other way, it is put in the middle of
+//! one.
 
 use super::scratch::Near;
 use super::set::VectorSet;

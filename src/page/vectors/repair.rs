@@ -3,8 +3,8 @@
 //! Those that were its neighbours have lost a link each. They are linked to one another: first such that all of them
 //! are in one piece, the nearest pairs first, then, as far as they still lack one, in pairs.
 //!
-//! **Invariant:** whatever was connected by way of the element that went is connected without it, unless a neighbour has
-//! no room for it and no link that may go: then a search from elsewhere brings it links.
+//! **Invariant:** whatever was connected by way of the element that went is connected without it, unless a neighbour
+//! has no room for it and no link that may go: then a search from elsewhere brings it links.
 
 use super::scratch::{Near, Scratch};
 use super::set::VectorSet;

@@ -232,8 +232,8 @@ impl VectorSet {
     }
 }
 
-/// How similar elements of this distance are: 1 for the same direction, 0 for the opposite one. Distances of vectors that
-/// are kept in bytes can be a little beyond both.
+/// How similar elements of this distance are: 1 for the same direction, 0 for the opposite one. Distances of vectors
+/// that are kept in bytes can be a little beyond both.
 pub(super) fn score_of(distance: f32) -> f64 {
     (1.0 - f64::from(distance) / 2.0).clamp(0.0, 1.0)
 }

@@ -1,7 +1,7 @@
 //! Walking the graph towards a vector.
 //!
-//! **Invariant:** where a walk goes follows from the set and the vector alone: equal distances are told apart by slot. An
-//! element that is only as near as one found already leads nowhere, so that equal vectors are not all walked over.
+//! **Invariant:** where a walk goes follows from the set and the vector alone: equal distances are told apart by slot.
+//! An element that is only as near as one found already leads nowhere, so that equal vectors are not all walked over.
 
 use std::cmp::Reverse;
 

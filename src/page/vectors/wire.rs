@@ -20,8 +20,8 @@
 //!   +-------+---------------------+------------------------+------------+-----------------+- -
 //! ```
 //!
-//! **Invariants:** reading never panics, whatever the bytes; what [`check`] lets through is a whole vector set, links as
-//! they were.
+//! **Invariants:** reading never panics, whatever the bytes; what [`check`] lets through is a whole vector set, links
+//! as they were.
 
 use xxhash_rust::xxh3::Xxh3;
 

@@ -3,8 +3,8 @@
 //! **Invariants**
 //! - A value that comes out for the engine is whole: its packed form has been checked, duplicates included.
 //! - Elements that have died do not take part; a container that is left with nothing is none.
-//! - No version of the format that is known here has sets or sorted sets whose members die: such a one is refused, so that
-//!   no member comes to live for ever unnoticed.
+//! - No version of the format that is known here has sets or sorted sets whose members die: such a one is refused, so
+//!   that no member comes to live for ever unnoticed.
 
 mod stream;
 mod vectors;

@@ -1,8 +1,8 @@
 //! Vector sets, as the module of Redis 8 writes them.
 //!
-//! What they have in common, then the elements, those that came last first. Each has its name, its attributes, its vector
-//! and a list of numbers: its own, its level, and for each level the numbers of its neighbours and which of them is
-//! farthest; at the end the vector's range and length.
+//! What they have in common, then the elements, those that came last first. Each has its name, its attributes, its
+//! vector and a list of numbers: its own, its level, and for each level the numbers of its neighbours and which of them
+//! is farthest; at the end the vector's range and length.
 
 use std::collections::HashMap;
 use std::io::Read;

@@ -13,8 +13,8 @@ use super::scalar::{length, string};
 const NODE_BYTES: usize = 4096;
 const NODE_ENTRIES: usize = 100;
 
-/// The type that `version`, which holds it, has for a stream. Where it is not known when consumers last got something, they did when they
-/// were last heard of, as those take it who read an older type.
+/// The type that `version`, which holds it, has for a stream. Where it is not known when consumers last got something,
+/// they did when they were last heard of, as those take it who read an older type.
 pub fn kind_of(stream: &Stream, version: Version) -> u8 {
     let mut consumers = stream.groups.iter().flat_map(|group| &group.consumers);
     if stream.is_released() {

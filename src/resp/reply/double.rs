@@ -43,7 +43,8 @@ pub fn format_general(value: f64, digits: u8) -> String {
         return name.into();
     }
     let count = usize::from(digits.max(1));
-    // The fewest digits that are read as this number are those that it has with up to `SURE_DIGITS`, if they are enough.
+    // The fewest digits that are read as this number are those that it has with up to `SURE_DIGITS`, if they are
+    // enough.
     let is_sure = count <= SURE_DIGITS && !value.is_subnormal();
     let shortest = is_sure.then(|| Scientific::of(&format!("{value:e}")));
     let shortest = shortest.filter(|shortest| shortest.digits.len() <= count);

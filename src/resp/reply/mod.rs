@@ -76,8 +76,8 @@ impl Reply {
         }
     }
 
-    /// An empty buffer for the same client, to be [appended](Self::extend): it gets what is wanted here, as far as there
-    /// is room for it here.
+    /// An empty buffer for the same client, to be [appended](Self::extend): it gets what is wanted here, as far as
+    /// there is room for it here.
     #[must_use]
     pub fn sibling(&self) -> Self {
         let mut sibling = Self::new(self.proto);

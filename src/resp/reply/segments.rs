@@ -278,7 +278,8 @@ impl Segments {
         self.len += added;
     }
 
-    /// Appends all that `other` has not sent; what is lost there is lost here. O(segments), or O(bytes) if they are few.
+    /// Appends all that `other` has not sent; what is lost there is lost here. O(segments), or O(bytes) if they are
+    /// few.
     pub(super) fn extend(&mut self, mut other: Self) {
         if self.is_over || self.is_shut {
             return;

@@ -1,4 +1,5 @@
-//! Functions of Lua's own library that are not Lua's here: they are bounded, can be interrupted, or are as Redis has them.
+//! Functions of Lua's own library that are not Lua's here: they are bounded, can be interrupted, or are as Redis has
+//! them.
 
 mod basic;
 mod concat;

@@ -45,8 +45,8 @@ fn first_match(
     }
 }
 
-/// `gmatch(text, pattern)`: a function that gives the captures of one match after the other. It keeps both, and from where
-/// to go on.
+/// `gmatch(text, pattern)`: a function that gives the captures of one match after the other. It keeps both, and from
+/// where to go on.
 pub(super) fn gmatch(stack: &mut Stack<'_>) -> Result<c_int, Raise> {
     stack.check_text(1)?;
     stack.check_text(2)?;

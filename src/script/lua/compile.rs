@@ -44,8 +44,8 @@ impl Stack<'_> {
             is_stopped: false,
         };
         let is_function = self.context().heap.with_limit(|| {
-            // SAFETY: the state is ours; the parser catches all that it raises, want of memory included. The source stays
-            // where it is.
+            // SAFETY: the state is ours; the parser catches all that it raises, want of memory included. The source
+            // stays where it is.
             unsafe {
                 ffi::lua_gc(lua, ffi::LUA_GCSTOP, 0);
                 let status = ffi::lua_load(lua, next_piece, (&raw mut source).cast(), name.as_ptr());

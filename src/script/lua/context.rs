@@ -62,7 +62,8 @@ impl Heap {
         result
     }
 
-    /// Does `work`, which catches what Lua raises, with the limit enforced within [`without_limit`](Self::without_limit).
+    /// Does `work`, which catches what Lua raises, with the limit enforced within
+    /// [`without_limit`](Self::without_limit).
     pub(super) fn with_limit<R>(&self, work: impl FnOnce() -> R) -> R {
         let was_open = self.is_open.replace(false);
         let result = work();

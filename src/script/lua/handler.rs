@@ -75,8 +75,8 @@ pub(super) unsafe extern "C-unwind" fn pcall(lua: *mut ffi::lua_State) -> c_int 
     }
 }
 
-/// Where memory was wanting, garbage goes now: what caught the error would find none either. A function of ours may have
-/// left more than there may be.
+/// Where memory was wanting, garbage goes now: what caught the error would find none either. A function of ours may
+/// have left more than there may be.
 ///
 /// # Safety
 /// As [`pcall`].
@@ -89,8 +89,8 @@ unsafe fn make_room(lua: *mut ffi::lua_State, status: c_int) {
     }
 }
 
-/// `xpcall`, whose handler runs when the error has been caught. Lua calls it where the error is raised, which may be in the
-/// hook: nothing could interrupt it there. Without `debug`, scripts can't tell.
+/// `xpcall`, whose handler runs when the error has been caught. Lua calls it where the error is raised, which may be in
+/// the hook: nothing could interrupt it there. Without `debug`, scripts can't tell.
 ///
 /// # Safety
 /// As [`pcall`].

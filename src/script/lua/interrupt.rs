@@ -1,10 +1,10 @@
 //! How a running script is interrupted: a hook, set when there is reason to ask the host, and not before.
 //!
-//! Lua looks at each instruction whether a hook is set; one that is costs as little until it is. A coroutine has a hook of
-//! its own from the start, as nobody else can find it; it asks rarely.
+//! Lua looks at each instruction whether a hook is set; one that is costs as little until it is. A coroutine has a hook
+//! of its own from the start, as nobody else can find it; it asks rarely.
 //!
-//! A function that may run for long, and runs no instructions of Lua, counts its steps instead ([`Pacer`], [`spend`]), and
-//! now and then looks whether there is a hook.
+//! A function that may run for long, and runs no instructions of Lua, counts its steps instead ([`Pacer`], [`spend`]),
+//! and now and then looks whether there is a hook.
 
 use super::context::Context;
 use super::raise::Raise;
@@ -46,22 +46,23 @@ impl Interrupter {
         }
     }
 
-    /// Has the running script, if there is one, ask its host now and then whether it may go on. Ask again while there is
-    /// reason to: a script that has just begun does not know.
+    /// Has the running script, if there is one, ask its host now and then whether it may go on. Ask again while there
+    /// is reason to: a script that has just begun does not know.
     pub fn arm(&self) {
         let state = self.state.lock();
         // Set anew, the hook would begin to count anew, and might never get to its end.
         if let Some(Address(lua)) = &*state
             && !self.is_armed.load(Ordering::Relaxed)
         {
-            // SAFETY: the state lives as long as its address is there. `lua_sethook` writes four words that Lua reads one
-            // by one at its next instructions; it is made to be called at any moment.
+            // SAFETY: the state lives as long as its address is there. `lua_sethook` writes four words that Lua reads
+            // one by one at its next instructions; it is made to be called at any moment.
             unsafe { ffi::lua_sethook(*lua, Some(ask), ffi::LUA_MASKCOUNT, ASK_EVERY) };
             self.is_armed.store(true, Ordering::Release);
         }
     }
 
-    /// Whether scripts ask. One that is just being armed may be seen as not: then the next script is, and asks for nothing.
+    /// Whether scripts ask. One that is just being armed may be seen as not: then the next script is, and asks for
+    /// nothing.
     pub(super) fn is_armed(&self) -> bool {
         self.is_armed.load(Ordering::Acquire)
     }
@@ -135,8 +136,8 @@ unsafe extern "C-unwind" fn ask(lua: *mut ffi::lua_State, _: *mut ffi::lua_Debug
     }
 }
 
-/// Asks the host. A script that may not go on asks at each instruction from then on, so that none of its `pcall`s can hold
-/// it.
+/// Asks the host. A script that may not go on asks at each instruction from then on, so that none of its `pcall`s can
+/// hold it.
 ///
 /// # Safety
 /// `lua` is one of ours, and `context` its context.
@@ -190,8 +191,8 @@ unsafe fn look(lua: *mut ffi::lua_State, context: &Context) -> Result<(), Stop> 
     }
 }
 
-/// Counts what a function does, in steps of some nanoseconds, and asks now and then whether the script may go on, if there
-/// is reason to. Steps are counted across functions, so that many short calls count, too.
+/// Counts what a function does, in steps of some nanoseconds, and asks now and then whether the script may go on, if
+/// there is reason to. Steps are counted across functions, so that many short calls count, too.
 pub(in crate::script) struct Pacer<'a> {
     lua: *mut ffi::lua_State,
     context: &'a Context,

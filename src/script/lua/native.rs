@@ -1,7 +1,7 @@
 //! Functions of ours that scripts can call.
 //!
-//! A [`Native`] is plain Rust: it gets a [`Stack`], and ends by `Ok` (how many results it has pushed) or `Err`. Only when
-//! it has returned, and dropped what it held, does `enter` let Lua jump.
+//! A [`Native`] is plain Rust: it gets a [`Stack`], and ends by `Ok` (how many results it has pushed) or `Err`. Only
+//! when it has returned, and dropped what it held, does `enter` let Lua jump.
 
 use super::context::Context;
 use super::raise::Raise;

@@ -2,7 +2,8 @@
 
 use std::ffi::{CStr, c_int, c_long, c_ulong};
 
-/// What is written at most: the longest number with two digits of precision and width, and strings of less than 100 bytes.
+/// What is written at most: the longest number with two digits of precision and width, and strings of less than 100
+/// bytes.
 const OUT_BYTES_MAX: usize = 512;
 /// Flags, width and precision.
 const HOW_BYTES_MAX: usize = 11;
@@ -19,8 +20,8 @@ pub(in crate::script) enum Printed<'a> {
     Text(&'a CStr),
 }
 
-/// What C makes of a value; `how` is what stands between `%` and the letter: flags, width and precision. Up to the first
-/// NUL, as Lua takes it. `None`: C is not asked for such.
+/// What C makes of a value; `how` is what stands between `%` and the letter: flags, width and precision. Up to the
+/// first NUL, as Lua takes it. `None`: C is not asked for such.
 pub(in crate::script) fn print(how: &[u8], value: Printed<'_>) -> Option<Vec<u8>> {
     let is_how = |byte: &u8| b"-+ #0123456789.".contains(byte);
     if how.len() > HOW_BYTES_MAX || !how.iter().all(is_how) {
@@ -37,8 +38,8 @@ pub(in crate::script) fn print(how: &[u8], value: Printed<'_>) -> Option<Vec<u8>
     let format = [b"%", how, letters, b"\0"].concat();
     let mut out = [0_u8; OUT_BYTES_MAX];
     let (to, bytes, format) = (out.as_mut_ptr().cast(), out.len(), format.as_ptr().cast());
-    // SAFETY: the format is `%`, `how` and a letter that asks for just the one argument that is given; it ends with a NUL,
-    // and no more is written than there is room for.
+    // SAFETY: the format is `%`, `how` and a letter that asks for just the one argument that is given; it ends with a
+    // NUL, and no more is written than there is room for.
     unsafe {
         match value {
             Printed::Char(value) => libc::snprintf(to, bytes, format, value),

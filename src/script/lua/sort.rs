@@ -3,8 +3,8 @@
 //! Lua's sort is not stable, and with a function that is no order its outcome depends on what is compared with what. So
 //! this one compares the same elements in the same order: a quicksort with the median of three, the smaller part first.
 //!
-//! What is here is written like C, and holds nothing that has to be dropped: comparing may call a script's function, and
-//! Lua may jump out of it.
+//! What is here is written like C, and holds nothing that has to be dropped: comparing may call a script's function,
+//! and Lua may jump out of it.
 
 use super::context::Context;
 use super::interrupt::spend;
@@ -49,11 +49,11 @@ struct Sort<'a> {
     is_given: bool,
 }
 
-/// Every function needs what [`sort`] has made sure of: Lua has called, the table is at its place, and there is room for
-/// some values.
+/// Every function needs what [`sort`] has made sure of: Lua has called, the table is at its place, and there is room
+/// for some values.
 impl Sort<'_> {
-    /// Sorts the elements from `low` to `high`. Parts are halved at least before it calls itself, so it is 32 calls deep at
-    /// most.
+    /// Sorts the elements from `low` to `high`. Parts are halved at least before it calls itself, so it is 32 calls
+    /// deep at most.
     ///
     /// # Safety
     /// As all of these.
@@ -76,8 +76,8 @@ impl Sort<'_> {
         }
     }
 
-    /// Puts an element where it belongs, smaller ones before and greater ones behind it: where that is. `None`: there are
-    /// three elements at most, which are in order.
+    /// Puts an element where it belongs, smaller ones before and greater ones behind it: where that is. `None`: there
+    /// are three elements at most, which are in order.
     ///
     /// # Safety
     /// As all of these.

@@ -2,7 +2,8 @@
 //!
 //! **Invariants**
 //! - No method calls what Lua may leave by a jump: access to tables is raw, no metamethod runs, and memory is not
-//!   refused (see [`Heap::without_limit`](super::context::Heap)). So functions that use it may hold what has to be dropped.
+//!   refused (see [`Heap::without_limit`](super::context::Heap)). So functions that use it may hold what has to be
+//!   dropped.
 //! - What lies below `floor`, the arguments, is neither popped nor changed: their bytes can be borrowed for as long as
 //!   the call lasts.
 
@@ -325,7 +326,8 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Pops a value and a key below it and puts them into `table`, unless the key is nil or NaN, which no table can have.
+    /// Pops a value and a key below it and puts them into `table`, unless the key is nil or NaN, which no table can
+    /// have.
     pub(in crate::script) fn set_pair(&mut self, table: c_int) {
         let is_nan = self.kind(-2) == Kind::Number && self.number(-2).is_none_or(f64::is_nan);
         if is_nan || self.kind(-2) == Kind::Nil {

@@ -1,8 +1,8 @@
 //! A Lua state: made, used and ended here. One thread uses it.
 //!
 //! **Invariants**
-//! - Lua code runs in [`State::run`] only, where all that it raises is caught, and with the limit of memory enforced. All
-//!   other work on the state is done without, and raises nothing.
+//! - Lua code runs in [`State::run`] only, where all that it raises is caught, and with the limit of memory enforced.
+//!   All other work on the state is done without, and raises nothing.
 //! - Between two calls the state's stack is empty.
 
 use super::super::host::Host;
@@ -167,7 +167,8 @@ impl State {
         }
     }
 
-    /// Guards the functions of Lua's library that would go by views, and replaces those that Redis or we have otherwise.
+    /// Guards the functions of Lua's library that would go by views, and replaces those that Redis or we have
+    /// otherwise.
     pub(in crate::script) fn guard_library(&self, stack: &mut Stack<'_>, globals: c_int) {
         use Guard::{Refuse, SeeThrough};
         for (name, guard) in [("rawset", Refuse), ("setmetatable", Refuse), ("rawget", SeeThrough)] {

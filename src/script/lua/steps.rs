@@ -1,8 +1,9 @@
-//! Functions of ours that have Lua call other functions in between, and the buffers in which they gather what they make.
+//! Functions of ours that have Lua call other functions in between, and the buffers in which they gather what they
+//! make.
 //!
-//! Lua may leave such a call by a jump, so nothing of Rust's that has to be dropped may wait for it. So the function is a
-//! row of steps: each is plain Rust, like a [`Native`](super::Native), and ends before Lua calls. What goes on from step
-//! to step is `Copy`, or a value on Lua's stack.
+//! Lua may leave such a call by a jump, so nothing of Rust's that has to be dropped may wait for it. So the function is
+//! a row of steps: each is plain Rust, like a [`Native`](super::Native), and ends before Lua calls. What goes on from
+//! step to step is `Copy`, or a value on Lua's stack.
 
 use super::context::Context;
 use super::interrupt::spend;
@@ -28,8 +29,8 @@ pub(in crate::script) enum Next {
     Done(c_int),
 }
 
-/// A function that goes in steps. Its arguments stay where they are; after the first step something else may be where one
-/// was not given.
+/// A function that goes in steps. Its arguments stay where they are; after the first step something else may be where
+/// one was not given.
 pub(in crate::script) trait Steps: Copy + Default {
     /// Goes one step. What it has pushed stays there for the next.
     ///
@@ -38,8 +39,8 @@ pub(in crate::script) trait Steps: Copy + Default {
     fn step(&mut self, stack: &mut Stack<'_>) -> Result<Next, Raise>;
 }
 
-/// Bytes that are gathered in a value of Lua's on the stack: it counts as memory of the script's, and is garbage when the
-/// function is left, in whatever way.
+/// Bytes that are gathered in a value of Lua's on the stack: it counts as memory of the script's, and is garbage when
+/// the function is left, in whatever way.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::script) struct Buffer {
     at: c_int,

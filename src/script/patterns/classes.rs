@@ -142,7 +142,8 @@ fn closing_bracket(pattern: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The bytes of a set that is given with its closing bracket, which an escape that ends a range may come to stand before.
+/// The bytes of a set that is given with its closing bracket, which an escape that ends a range may come to stand
+/// before.
 fn members(set: &[u8]) -> Bytes {
     let last = set.len().saturating_sub(1);
     let (mut bytes, mut at) = (Bytes::NONE, 0);

@@ -3,7 +3,8 @@
 //! **Invariants**
 //! - Each item of a pattern is tried in Lua's order, so that captures are the same and errors come where they do.
 //! - No step takes longer than its cost says, so that a script can be stopped in the middle of a search.
-//! - A frame stands for an item of the pattern, and those above it for later ones: there are never more frames than items.
+//! - A frame stands for an item of the pattern, and those above it for later ones: there are never more frames than
+//!   items.
 
 use super::super::lua::{Pacer, Raise};
 use super::classes::{Bytes, Set, Single};

@@ -24,7 +24,8 @@ fn memory_is_bounded_and_comes_back() {
     assert!(vm.memory_bytes() < 4 << 20, "{}", vm.memory_bytes());
 }
 
-/// What takes more memory, or more of the stacks of Lua and C, than there is; and what is small, and would be huge as text.
+/// What takes more memory, or more of the stacks of Lua and C, than there is; and what is small, and would be huge as
+/// text.
 const BOMBS: &[&str] = &[
     "local t = {} while true do t = {t} end",
     "local t = {} while true do local x = {} t[#t + 1] = function() return x end end",

@@ -1,7 +1,7 @@
 //! Scripts that Redis 8.2.3 has replied to: we reply the same, byte for byte.
 //!
-//! In `redis-8.2.txt` each script is followed by the reply, whose bytes are escaped. Scripts run one after the other; the
-//! settings of `cjson` that one changes are not there for the next, unlike in Redis.
+//! In `redis-8.2.txt` each script is followed by the reply, whose bytes are escaped. Scripts run one after the other;
+//! the settings of `cjson` that one changes are not there for the next, unlike in Redis.
 
 use super::helper::{TestHost, run_raw, vm};
 use crate::resp::Proto;

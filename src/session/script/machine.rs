@@ -1,8 +1,8 @@
-//! A worker's own machines, one for scripts and one for functions: each is made with the first one, and compiles what the
-//! worker runs of the shared scripts and libraries.
+//! A worker's own machines, one for scripts and one for functions: each is made with the first one, and compiles what
+//! the worker runs of the shared scripts and libraries.
 //!
-//! **Invariant:** of a library the code is loaded that is the present one: another one is loaded before a function of it
-//! runs.
+//! **Invariant:** of a library the code is loaded that is the present one: another one is loaded before a function of
+//! it runs.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! How long the calls of a script take, told with few looks at the clock: two looks cost a tenth of a small call.
 //!
-//! Of small calls of brief commands one in seven is timed, the first one included; the others are taken to have lasted as
-//! long as the last one that was. What the script does between them counts for none.
+//! Of small calls of brief commands one in seven is timed, the first one included; the others are taken to have lasted
+//! as long as the last one that was. What the script does between them counts for none.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Has a test end a script at its n-th point, as if it were killed there: before one of its calls, or where it asks whether
-//! it may go on, which it then does from its beginning.
+//! Has a test end a script at its n-th point, as if it were killed there: before one of its calls, or where it asks
+//! whether it may go on, which it then does from its beginning.
 //!
 //! The script is given `stop-at:N` as its last argument. Compiled in for tests, and with the feature `fault-points`.
 

@@ -99,8 +99,8 @@ impl Inode {
         }
     }
 
-    /// It ends. A file that was cut meanwhile keeps what it has: nothing is promised of such a sync. One that began later
-    /// and has ended has made the same durable, and more.
+    /// It ends. A file that was cut meanwhile keeps what it has: nothing is promised of such a sync. One that began
+    /// later and has ended has made the same durable, and more.
     pub fn end_sync(&mut self, image: &Image) {
         if self.common >= image.at && image.number > self.ended {
             self.ended = image.number;

@@ -1,7 +1,7 @@
 //! What must not lie within what: backups within the folders of their server, anything else within a backup.
 //!
-//! **Invariant:** paths are compared as they are in the file system, symbolic links followed, also where their last parts
-//! are not there yet.
+//! **Invariant:** paths are compared as they are in the file system, symbolic links followed, also where their last
+//! parts are not there yet.
 
 use std::path::{Path, PathBuf};
 

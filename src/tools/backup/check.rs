@@ -125,8 +125,8 @@ pub fn check_file(disk: &dyn Disk, dir: &Path, file: &BackupFile, read: Read<'_>
     Ok(())
 }
 
-/// That the checkpoints and the log in it are whole, but for what `is_known` to be so: files that have not changed since
-/// they were found to be.
+/// That the checkpoints and the log in it are whole, but for what `is_known` to be so: files that have not changed
+/// since they were found to be.
 ///
 /// # Errors
 /// The first fault.

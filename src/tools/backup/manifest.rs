@@ -226,7 +226,8 @@ impl Manifest {
         self.checkpoints.iter().rfind(|snapshot| snapshot.wall_ms == at_ms)
     }
 
-    /// A moment that it has, as it is to be restored; `None`: its last one. Without a log a time is that of a checkpoint.
+    /// A moment that it has, as it is to be restored; `None`: its last one. Without a log a time is that of a
+    /// checkpoint.
     pub fn moment(&self, until: Option<Until>) -> Until {
         match until {
             None => Until::Lsn(self.lsn),

@@ -6,8 +6,8 @@
 //! do that.
 //!
 //! **Invariants**
-//! - The manifest gets its name last, when all that it names is durable and has been read back; a folder without one is no
-//!   backup. It loses it first when a backup is removed. Under its other name it is there before and after.
+//! - The manifest gets its name last, when all that it names is durable and has been read back; a folder without one is
+//!   no backup. It loses it first when a backup is removed. Under its other name it is there before and after.
 //! - Nothing of a backup is used before all of it was compared with its manifest.
 
 mod apart;

@@ -1,8 +1,9 @@
 //! Removing a backup, or what is left of one.
 //!
 //! **Invariants**
-//! - Nothing is removed but what is surely a backup or was to become one: a real folder with a manifest, or with the file
-//!   that is to be renamed to it, which is there first; in it are files of a backup's names only, and nobody has locked it.
+//! - Nothing is removed but what is surely a backup or was to become one: a real folder with a manifest, or with the
+//!   file that is to be renamed to it, which is there first; in it are files of a backup's names only, and nobody has
+//!   locked it.
 //! - The manifest goes first, by being renamed back: what is left of the folder is known as such.
 
 use std::fs::{FileType, symlink_metadata};

@@ -2,8 +2,8 @@
 //!
 //! **Invariants**
 //! - Nothing behind the LSN that the server gave is in it, and everything up to there that is kept is.
-//! - Files that are called final do not change any more: pages and manifests that were published, and segments of the log
-//!   behind which there is another one.
+//! - Files that are called final do not change any more: pages and manifests that were published, and segments of the
+//!   log behind which there is another one.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

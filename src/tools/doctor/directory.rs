@@ -64,7 +64,8 @@ fn check_readable(dir: &Path) -> Result<(), String> {
     fs::read_dir(dir).map(drop).map_err(said)
 }
 
-/// Whether a server or a tool has made one of the folders that belong to `dir`. One that cannot be read is told of later.
+/// Whether a server or a tool has made one of the folders that belong to `dir`. One that cannot be read is told of
+/// later.
 fn check_has_data(config: &Config, dir: &Path) -> Result<(), String> {
     let (disk, log, checkpoints) = (RealDisk, config.storage.wal_path(), config.storage.checkpoint_path());
     let is_ours = |folder: &Path| folder.starts_with(dir) || dir.join(LOCK_FILE).exists();

@@ -243,8 +243,8 @@ impl<'a> Log<'a> {
         let index = self.segments.iter().position(|(_, path)| *path == file).unwrap_or(0);
         let behind = self.intact_behind(index, offset);
         let why = format!("{error}. The log then ends with record {}", next.before());
-        // A header's damage is told with the offset of a field of it; the segment is lost as a whole. So is one of which
-        // only records are left that the checkpoint has.
+        // A header's damage is told with the offset of a field of it; the segment is lost as a whole. So is one of
+        // which only records are left that the checkpoint has.
         if offset < SEGMENT_HEADER_BYTES as u64 || next <= base {
             let why = format!("{why}; {behind} intact records behind are lost, too");
             self.drop_from(index, &why, true, plan);

@@ -354,8 +354,8 @@ fn a_disabled_log_counts_and_writes_nothing() {
     wal.close().unwrap();
 }
 
-/// A segment each, whose times are those of clocks that were wrong for a while: they are kept as long as others, neither
-/// for ever nor for no time.
+/// A segment each, whose times are those of clocks that were wrong for a while: they are kept as long as others,
+/// neither for ever nor for no time.
 #[test]
 fn segments_have_an_age_where_clocks_went_back() {
     let disk = FaultDisk::new(1);

@@ -1,5 +1,5 @@
-//! What Valkey 9.1 has beyond Redis 8.2: conditions on values, many keys set at once, hashes that must be there, searches
-//! within polygons, walks without scores; amid what makes something for them to work on.
+//! What Valkey 9.1 has beyond Redis 8.2: conditions on values, many keys set at once, hashes that must be there,
+//! searches within polygons, walks without scores; amid what makes something for them to work on.
 
 use super::Generator;
 use crate::args;

@@ -191,8 +191,8 @@ impl Generator {
             }
             draw -= weight;
         }
-        // With another number of arguments, SPOP would take members by chance, and ZRANK, XREAD and XREADGROUP are known
-        // to differ (D20, D54). With another timeout, a command would wait long.
+        // With another number of arguments, SPOP would take members by chance, and ZRANK, XREAD and XREADGROUP are
+        // known to differ (D20, D54). With another timeout, a command would wait long.
         let name = args[0].to_ascii_uppercase();
         let may_spoil = !matches!(
             name.as_slice(),

@@ -101,8 +101,8 @@ impl Rig {
         self.known.iter_mut().for_each(|taken| taken.is_checked = true);
     }
 
-    /// Of each new backup its ends and a moment between them (or one of those); the last moment of an old one; and that of the newest but
-    /// out of the directory of a server that was killed after it.
+    /// Of each new backup its ends and a moment between them (or one of those); the last moment of an old one; and that
+    /// of the newest but out of the directory of a server that was killed after it.
     fn wanted(&mut self) -> Vec<Wanted> {
         let mut wanted = Vec::new();
         let known = self.known.clone();

@@ -114,9 +114,9 @@ fn keys<B: FromIterator<(u64, (u64, bool))>>(conn: &mut Conn, stem: &str, keys: 
     read.collect()
 }
 
-/// How far each writer was at an LSN, by the log of the running server: its last mark, and how many records it has behind
-/// that. The first record behind `base` is the first of any writer. `None` where the log does not reach back so far any
-/// more, or a mark is not among the last records.
+/// How far each writer was at an LSN, by the log of the running server: its last mark, and how many records it has
+/// behind that. The first record behind `base` is the first of any writer. `None` where the log does not reach back so
+/// far any more, or a mark is not among the last records.
 pub fn places(conn: &mut Conn, writers: usize, (base, lsn): (u64, u64), look_back: u64) -> Option<Vec<(u64, u64)>> {
     let oldest = conn.wal_info("oldest-lsn") as u64;
     let mut next = oldest.max(lsn.saturating_sub(look_back).max(base) + 1);

@@ -1,10 +1,10 @@
-//! Backups all the time while clients write to containers of all types, and `kill -9` of either side: at any moment, and
-//! at each named point of both.
+//! Backups all the time while clients write to containers of all types, and `kill -9` of either side: at any moment,
+//! and at each named point of both.
 //!
-//! After each kill the server has all that was acknowledged, all backups are listed and whole, the next one is taken, and
-//! what each of them restores (its first LSN, its last, one in between) is what a model says of that LSN. How far each
-//! writer was at an LSN is told by the log of the running server, as long as it has those records, and always by their
-//! count: each operation of a writer that changes something has one record.
+//! After each kill the server has all that was acknowledged, all backups are listed and whole, the next one is taken,
+//! and what each of them restores (its first LSN, its last, one in between) is what a model says of that LSN. How far
+//! each writer was at an LSN is told by the log of the running server, as long as it has those records, and always by
+//! their count: each operation of a writer that changes something has one record.
 //!
 //! `LOKIKV_ROUNDS` says how many kills, `LOKIKV_RATE` how many writes a second, `LOKIKV_PAUSE_MS` for how long at most
 //! clients write before something is done to them, and `LOKIKV_SEED` repeats a run's choices.

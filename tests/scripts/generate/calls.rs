@@ -182,8 +182,8 @@ impl Generator {
         }
     }
 
-    /// Places in lists, and scores: Redis 8.2 takes huge places for others in short lists, and writes huge scores otherwise
-    /// than 7.0.
+    /// Places in lists, and scores: Redis 8.2 takes huge places for others in short lists, and writes huge scores
+    /// otherwise than 7.0.
     fn small(&mut self, call: Call) -> Call {
         let number = self.rng.range(-8, 12);
         call.text(number)

@@ -1,8 +1,8 @@
 //! A random generator of scripts, and of what happens around them: the same for the same seed.
 //!
-//! **Invariants**: steps are made without looking at replies, so any part of a sequence can be run again by itself. Nothing
-//! that a script answers depends on the clock or on chance: times to live are far away or over at once, and told as signs
-//! only; what has no order is sorted by the script itself.
+//! **Invariants**: steps are made without looking at replies, so any part of a sequence can be run again by itself.
+//! Nothing that a script answers depends on the clock or on chance: times to live are far away or over at once, and
+//! told as signs only; what has no order is sorted by the script itself.
 
 mod calls;
 mod units;

@@ -284,8 +284,8 @@ fn samples() {
     assert!(misses[0] > 2 * misses[1], "{misses:?}");
 }
 
-/// With all patience a command evicts whatever it takes, with none it leaves that to others. These help in both cases, and
-/// on a busy machine either may be late.
+/// With all patience a command evicts whatever it takes, with none it leaves that to others. These help in both cases,
+/// and on a busy machine either may be late.
 fn tenacity() {
     let mut seen: Vec<[i64; 2]> = Vec::new();
     while !seen.iter().any(|[none, all]| *all > 2 * none + 1) {

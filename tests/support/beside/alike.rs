@@ -209,7 +209,8 @@ fn is_all(acted: Option<&Step>) -> bool {
     commands.any(|args| ends(args) || is(args, "exec"))
 }
 
-/// The lines of `CLIENT LIST`: all fields in order, with their values where those do not tell of the program or the time.
+/// The lines of `CLIENT LIST`: all fields in order, with their values where those do not tell of the program or the
+/// time.
 fn client_fields(lines: &str) -> String {
     const FIELDS: [&str; 14] = [
         "name", "flags", "db", "sub", "psub", "ssub", "multi", "watch", "user", "redir", "resp", "lib-name", "lib-ver",

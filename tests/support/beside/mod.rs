@@ -1,5 +1,5 @@
-//! Two servers side by side, as several clients see them: the same steps on the same named connections of both, and what
-//! comes on each connection compared after each step.
+//! Two servers side by side, as several clients see them: the same steps on the same named connections of both, and
+//! what comes on each connection compared after each step.
 //!
 //! Hand-written scenarios are text: a heading `== what`, then steps, one a line.
 //!

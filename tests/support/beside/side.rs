@@ -1,8 +1,8 @@
 //! One server with its named connections: a step is sent on one of them, and what comes on each is gathered.
 //!
-//! What came is known to be all by a PING whose answer stands behind it; inside MULTI by a WATCH, which is refused there.
-//! A connection that cannot answer now (it wants no replies, or is blocked) is read for a moment, and again when it can.
-//! That one is blocked is known from `CLIENT LIST`, which a connection asks that is gone when the step is over.
+//! What came is known to be all by a PING whose answer stands behind it; inside MULTI by a WATCH, which is refused
+//! there. A connection that cannot answer now (it wants no replies, or is blocked) is read for a moment, and again when
+//! it can. That one is blocked is known from `CLIENT LIST`, which a connection asks that is gone when the step is over.
 
 use std::collections::BTreeMap;
 use std::fmt;

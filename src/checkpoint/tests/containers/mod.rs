@@ -1,10 +1,10 @@
-//! Long histories of containers, and strings, large enough to be in parts, compared with collections of the standard library: through
-//! growth to some hundred KiB and back to nothing, copies, checkpoints (also while there are changes), kills, power cuts
-//! (also within a checkpoint), restores, and all that brings whole collections in.
+//! Long histories of containers, and strings, large enough to be in parts, compared with collections of the standard
+//! library: through growth to some hundred KiB and back to nothing, copies, checkpoints (also while there are changes),
+//! kills, power cuts (also within a checkpoint), restores, and all that brings whole collections in.
 //!
 //! One history for each type. `LOKIKV_STEPS=3000000 cargo test --release --lib -- --nocapture tests::containers::` asks
-//! for three million steps of each. `LOKIKV_SEED` repeats a history, but for how far the changes got that are made while
-//! a checkpoint or a conversion is under way.
+//! for three million steps of each. `LOKIKV_SEED` repeats a history, but for how far the changes got that are made
+//! while a checkpoint or a conversion is under way.
 
 mod change;
 pub(super) mod check;

@@ -1,4 +1,5 @@
-//! Holds on the files of checkpoints and of the log, for a program that copies them: `CHECKPOINT HOLD | RENEW | RELEASE`.
+//! Holds on the files of checkpoints and of the log, for a program that copies them: `CHECKPOINT HOLD | RENEW |
+//! RELEASE`.
 //!
 //! **Invariant:** a hold has a time at which it ends, an hour from now at most.
 

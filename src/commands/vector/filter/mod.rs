@@ -4,9 +4,9 @@
 //! .year >= 1980 and .genre in ["drama", "comedy"] and not (.seen or .rating < 7)
 //! ```
 //!
-//! An expression is read once (`token.rs`), brought into the order in which it is computed (`compile.rs`), and then asked
-//! of each candidate (`Filter::accepts`): the attributes that it names are taken out of the candidate's JSON in one pass
-//! (`attributes.rs`), and its steps work on a stack (`op.rs`).
+//! An expression is read once (`token.rs`), brought into the order in which it is computed (`compile.rs`), and then
+//! asked of each candidate (`Filter::accepts`): the attributes that it names are taken out of the candidate's JSON in
+//! one pass (`attributes.rs`), and its steps work on a stack (`op.rs`).
 //!
 //! **Invariants**
 //! - Nothing recurses, so no expression overflows a thread's stack; one has at most [`EXPRESSION_BYTES_MAX`] bytes.

@@ -1,8 +1,8 @@
 //! Pages and directories that grow and shrink.
 //!
-//! A page that is full splits in two by the next bit of the hashes. Two halves of what was one page, buddies, merge when
-//! both fit into three quarters of one. After a merge a quarter of a page has to come before it splits again, and after
-//! a split a quarter has to go before the halves merge, so that neither follows the other in turn.
+//! A page that is full splits in two by the next bit of the hashes. Two halves of what was one page, buddies, merge
+//! when both fit into three quarters of one. After a merge a quarter of a page has to come before it splits again, and
+//! after a split a quarter has to go before the halves merge, so that neither follows the other in turn.
 //!
 //! A page that cannot be split, since its keys share too many bits, grows without bound. No directory has more than
 //! [`SPREAD_MAX`] entries for each page.
@@ -71,8 +71,8 @@ impl Hmap {
         depth < self.depth || depth < DEPTH_MAX && 1 << depth < SPREAD_MAX / 2 * (self.pages + 1)
     }
 
-    /// The size of a page that takes so many entries, and one that is split already. All are of the full size: blocks of
-    /// other sizes that are given back as pages grow would leave more memory in pieces than they save.
+    /// The size of a page that takes so many entries, and one that is split already. All are of the full size: blocks
+    /// of other sizes that are given back as pages grow would leave more memory in pieces than they save.
     pub(super) fn lines_for(&self, entries: usize) -> u32 {
         let mut lines = self.lines_max;
         while hash_page::slots_of(lines) < entries {

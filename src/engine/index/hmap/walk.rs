@@ -111,8 +111,8 @@ impl Hmap {
         slots.find_map(|slot| self.lend(page, slot))
     }
 
-    /// See [`super::super::Index::sample`]. Keys lie in the order of their hashes, which have nothing to do with anything
-    /// else of them: neighbours are as good as others.
+    /// See [`super::super::Index::sample`]. Keys lie in the order of their hashes, which have nothing to do with
+    /// anything else of them: neighbours are as good as others.
     pub fn sample(
         &self,
         is_volatile: bool,

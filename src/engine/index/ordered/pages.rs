@@ -76,7 +76,8 @@ impl Pages {
         result
     }
 
-    /// Moves what `relocation` wants of the page at a place; whether it came to the end of it. It takes as much as before.
+    /// Moves what `relocation` wants of the page at a place; whether it came to the end of it. It takes as much as
+    /// before.
     pub fn relocate(&mut self, place: Place, relocation: &mut Relocation<'_>) -> bool {
         let Some(slot) = self.slots.get_mut(place.0 as usize) else {
             return true;

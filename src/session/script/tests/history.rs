@@ -1,8 +1,8 @@
-//! Histories: scripts that are ended at each of their points, one after the other, until they come to their ends; alone,
-//! under the locks of their keys, as a part of a transaction. Checkpoints run beside them, and the power is cut.
+//! Histories: scripts that are ended at each of their points, one after the other, until they come to their ends;
+//! alone, under the locks of their keys, as a part of a transaction. Checkpoints run beside them, and the power is cut.
 //!
-//! `LOKIKV_STEPS=1000 cargo test --release --lib -- --nocapture script::tests::history` ends so many scripts in collections of each
-//! kind, each at all of its points.
+//! `LOKIKV_STEPS=1000 cargo test --release --lib -- --nocapture script::tests::history` ends so many scripts in
+//! collections of each kind, each at all of its points.
 
 use std::sync::Arc;
 
