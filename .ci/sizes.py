@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that no file in src/ is over 500 lines and no function over 60; test code does not count for functions.
+"""Checks that no file in src/ is over 500 lines and no function over 60; test code does not count for functions. And
+that no line of a document is over 120 characters, but in tables and in what is quoted.
 
 What is still over stands in sizes.txt (file, or file and function, and how many lines it may have). Exits 1 and names
 each fault.
@@ -15,6 +16,7 @@ from rust_source import end_of_block, product_files
 ROOT = Path(__file__).resolve().parent.parent
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 60
+DOCUMENT_LINE_MAX = 120
 _FUNCTION = re.compile(r"\bfn\s+(\w+)[^;{}]*(?:\[[^\]]*\][^;{}]*)*\{")
 
 
@@ -51,8 +53,28 @@ def faults(src: Path, allowed: dict[str, int]) -> list[str]:
     return found + [f"no longer needed in sizes.txt: {key}" for key in allowed if key not in seen]
 
 
+def long_lines(text: str) -> Iterator[tuple[int, int]]:
+    """Each line of a document that is too long: its number, and how long it is."""
+    is_quoted = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            is_quoted = not is_quoted
+        elif not is_quoted and not line.startswith("|") and len(line) > DOCUMENT_LINE_MAX:
+            yield number, len(line)
+
+
+def long_lines_of_documents() -> list[str]:
+    documents = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {length} characters (at most {DOCUMENT_LINE_MAX})"
+        for path in documents
+        for number, length in long_lines(path.read_text())
+    ]
+
+
 def main() -> int:
     found = faults(ROOT / "src", read_exceptions((ROOT / ".ci" / "sizes.txt").read_text()))
+    found += long_lines_of_documents()
     for fault in found:
         print(fault)
     return 1 if found else 0

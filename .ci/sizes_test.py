@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from sizes import faults, functions, read_exceptions
+from sizes import faults, functions, long_lines, read_exceptions
 
 
 class Sizes(unittest.TestCase):
@@ -29,6 +29,11 @@ class Sizes(unittest.TestCase):
         self.assertEqual(self.source("\n" * 501, "lib.rs 501"), [])
         self.assertEqual(self.source("\n" * 502, "lib.rs 501"), ["lib.rs: 502 lines (at most 501)"])
         self.assertEqual(self.source("\n", "lib.rs f 70"), ["no longer needed in sizes.txt: lib.rs f"])
+
+    def test_long_lines_of_documents_are_told_but_for_tables_and_quotes(self) -> None:
+        long = "x" * 121
+        text = f"# A\n\n{long}\n| {long} |\n```\n{long}\n```\n{'x' * 120}\n- {long}\n"
+        self.assertEqual(list(long_lines(text)), [(3, 121), (9, 123)])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-# For prove.sh: a Docker engine of one's own, and images without pulling any. Sourced by bash; needs $repo, root, Debian.
+# For prove.sh: a Docker engine of one's own, and images without pulling any. Sourced by bash;
+# needs $repo, root, Debian.
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/lokikv-docker.XXXXXX")
 export DOCKER_HOST=unix://$work/docker.sock DOCKER_CONFIG=$work/config DOCKER_BUILDKIT=0

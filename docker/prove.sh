@@ -3,10 +3,10 @@
 #
 #   docker/prove.sh [--rootfs DIR] [--older FILE] [BINARY]      as root; BINARY defaults to target/release/lokikv
 #
-# It starts an engine of its own (no bridge, no iptables, files in a temporary directory), makes the base with debootstrap
-# (or from DIR) and builds docker/Dockerfile as it stands, with a stand-in for the compiler that answers with BINARY.
-# Then it runs the result as people do, and takes over the volume of an older release's binary (FILE) where one is given.
-# Everything it made is gone when it ends, packages that it installed apart.
+# It starts an engine of its own (no bridge, no iptables, files in a temporary directory), makes the base with
+# debootstrap (or from DIR) and builds docker/Dockerfile as it stands, with a stand-in for the compiler that answers
+# with BINARY. Then it runs the result as people do, and takes over the volume of an older release's binary (FILE) where
+# one is given. Everything it made is gone when it ends, packages that it installed apart.
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
