@@ -107,7 +107,8 @@ impl Client {
             // One client alone never meets a busy script.
             Ran::Full { next } | Ran::Short { next } | Ran::Busy { next } => work.next = next,
             Ran::Paused { next } => {
-                bench.cx.server.pause.clear();
+                let server = &bench.cx.server;
+                server.pause.clear(|| server.engine.hold_expiry(0));
                 work.next = next;
             }
             Ran::Waiting { next, waiting, call } => {
