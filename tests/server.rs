@@ -15,6 +15,8 @@ mod abuse;
 mod audience;
 #[path = "server/backup.rs"]
 mod backup;
+#[path = "server/beside_scripts.rs"]
+mod beside_scripts;
 #[path = "server/blocked_on_streams.rs"]
 mod blocked_on_streams;
 #[path = "server/blocking.rs"]

@@ -6,8 +6,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
+
+use crate::sync::{Mutex, lock_meanwhile};
 
 /// How CLIENT UNBLOCK ends a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,8 @@ pub enum HasEnded {
     Otherwise,
 }
 
-/// The end of one wait, to which whoever may end it has a way; `None` once it has come.
+/// The end of one wait, to which whoever may end it has a way; `None` once it has come. Who serves it holds it while it
+/// waits for locks on data, which a busy script may have: others see to their clients meanwhile.
 pub struct Ending(Mutex<Option<oneshot::Sender<Unblocked>>>);
 
 /// The waiting side of an [`Ending`].
@@ -56,7 +58,7 @@ impl Ending {
 
     /// Ends the wait, unless it has ended; whether this did.
     pub fn end(&self) -> bool {
-        self.0.lock().take().is_some()
+        lock_meanwhile(&self.0).take().is_some()
     }
 
     /// Ends the wait if `serve` has something for it. Nothing else ends it meanwhile.
@@ -64,7 +66,7 @@ impl Ending {
     /// # Errors
     /// When it has ended, however that was; then nothing is tried.
     pub fn end_by<R>(&self, serve: impl FnOnce() -> Option<R>) -> Result<Option<R>, HasEnded> {
-        let mut ending = self.0.lock();
+        let mut ending = lock_meanwhile(&self.0);
         // Who waited may have gone without having told so yet.
         if ending.as_ref().is_none_or(oneshot::Sender::is_closed) {
             return Err(HasEnded::Otherwise);
@@ -78,7 +80,7 @@ impl Ending {
 
     /// Ends it for CLIENT UNBLOCK; whether this did.
     pub(super) fn unblock(&self, how: Unblocked) -> bool {
-        let sender = self.0.lock().take();
+        let sender = lock_meanwhile(&self.0).take();
         sender.is_some_and(|sender| sender.send(how).is_ok())
     }
 }

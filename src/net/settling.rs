@@ -31,6 +31,8 @@ pub struct Owed {
     pub depends_on: Dependencies,
     /// It has published messages, for which there has to be room.
     pub publishes: bool,
+    /// Which run of the connection that was.
+    pub run: u64,
 }
 
 /// What becomes of a connection that has run.
@@ -149,7 +151,7 @@ impl Settling {
     }
 
     /// Hands over those that need not wait any more; the others are asked for again when the waker is woken.
-    pub fn poll(&mut self, server: &Server, cx: &mut Context<'_>, mut release: impl FnMut(Ticket, Settled)) {
+    pub fn poll(&mut self, server: &Server, cx: &mut Context<'_>, mut release: impl FnMut(Ticket, (u64, Settled))) {
         let is_paused = self
             .pause
             .as_mut()
@@ -176,7 +178,7 @@ impl Settling {
                         true
                     }
                     Verdict::Settled(settled) => {
-                        release(entry.ticket, settled);
+                        release(entry.ticket, (entry.owed.run, settled));
                         false
                     }
                 }

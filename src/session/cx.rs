@@ -56,6 +56,8 @@ pub struct WorkerCx {
     batches: RefCell<Vec<Batch>>,
     /// For how many turns a broadcast has been held back.
     held_turns: Cell<u32>,
+    /// Others are served in the middle of something, see [`meanwhile`](Self::meanwhile).
+    is_meanwhile: Cell<bool>,
 }
 
 impl WorkerCx {
@@ -78,7 +80,24 @@ impl WorkerCx {
             buffers: RefCell::default(),
             batches: RefCell::default(),
             held_turns: Cell::new(0),
+            is_meanwhile: Cell::new(false),
         }
+    }
+
+    /// Serves others in the middle of whatever this worker does, or waits for: it may hold the gate, and any lock. What
+    /// is asked for meanwhile touches no data, also if the script is just over that keeps others waiting: nobody would
+    /// hand its records over, and the gate would be waited for which this thread has.
+    pub fn meanwhile(&self, serve: impl FnOnce()) {
+        // What serves may wait for a lock itself.
+        if !self.is_meanwhile.replace(true) {
+            serve();
+            self.is_meanwhile.set(false);
+        }
+    }
+
+    /// Whether others are served in the middle of something.
+    pub(super) fn is_meanwhile(&self) -> bool {
+        self.is_meanwhile.get()
     }
 
     /// What a command that publishes works with, on this worker, whose `kit` that is.

@@ -94,10 +94,10 @@ impl Session {
         looked: Option<&Looked>,
         until: Instant,
     ) -> Step {
-        // It is taken where something of this worker's waits, or is a busy script, which lets others be answered.
-        let Ok(mut worker) = cx.worker.try_borrow_mut() else {
+        if cx.is_meanwhile() {
             return self.run_beside_script(cx, (batch, buf), range);
-        };
+        }
+        let mut worker = cx.worker.borrow_mut();
         let (worker, watch) = (&mut *worker, &mut *cx.stopwatch.borrow_mut());
         let engine = Arc::clone(&cx.server.engine);
         let is_busy = || cx.server.busy.are_some();

@@ -82,8 +82,11 @@ impl ScriptWatch {
 }
 
 fn watch(server: &Weak<Server>) {
-    while let Some(server) = server.upgrade().filter(|server| !server.shutdown.is_requested()) {
+    while let Some(server) = server.upgrade() {
+        // When the server ends all of them are to end, however young.
+        let is_ending = server.shutdown.is_requested();
         let threshold = server.params.live().busy_reply_threshold();
+        let threshold = if is_ending { Some(Duration::ZERO) } else { threshold };
         for (interrupter, stint) in &server.script_watch.watched.lock().scripts {
             if threshold.is_some_and(|threshold| stint.elapsed() >= threshold) {
                 interrupter.arm();

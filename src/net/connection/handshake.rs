@@ -66,7 +66,14 @@ impl Connection {
 
     /// Whether its handshake is not over.
     pub fn is_handshaking(&self) -> bool {
-        matches!(self.state, State::Handshaking(_))
+        matches!(self.state, State::Handshaking(_)) && !self.handle.is_killed()
+    }
+
+    /// It ends; its handshake, if that was not over, takes no place any more.
+    pub(super) fn give_back_handshake(&mut self) {
+        if let Some(secured) = &mut self.tls {
+            secured.unfinished = None;
+        }
     }
 
     /// There are too many handshakes, and its client is one of those that take their time; its place is another's now.

@@ -1,12 +1,16 @@
 //! What a connection does in the middle of its worker's turn, while a script of the worker keeps everybody out, or the
 //! worker waits for one of another: it is answered, mostly that the server is busy.
 //!
-//! **Invariant:** one that ends meanwhile does nothing more until the turn in which it is taken off.
+//! **Invariants**
+//! - One that ends meanwhile does nothing more until the turn in which it is taken off.
+//! - Nothing is done here that waits for the gate or for a lock on data, which this thread may have: no blocked command
+//!   is looked after, or ended.
 
 use std::time::Instant;
 
 use super::{Connection, Next, State};
 use crate::net::settling::{Owed, Settled, Verdict, judge};
+use crate::session::Ran;
 
 impl Connection {
     /// Answers what has arrived.
@@ -15,6 +19,7 @@ impl Connection {
             return;
         }
         if self.go_on_meanwhile() == Next::End {
+            self.give_back_handshake();
             return self.handle.kill();
         }
         // Whatever is to follow comes in the next turn.
@@ -22,7 +27,13 @@ impl Connection {
     }
 
     fn go_on_meanwhile(&mut self) -> Next {
-        if matches!(self.state, State::Settling(_)) && self.may_be_shown() && self.settled() == Next::End {
+        let may_settle = match &self.state {
+            // It would be left again where its answer is there already, and that takes the gate.
+            State::Settling(Ran::Waiting { .. }) => false,
+            State::Settling(_) => self.may_be_shown(),
+            _ => false,
+        };
+        if may_settle && self.settled() == Next::End {
             return Next::End;
         }
         if matches!(self.state, State::Reading | State::Handshaking(_)) {
@@ -33,6 +44,7 @@ impl Connection {
             }
         }
         if matches!(self.state, State::Running) {
+            self.has_run_meanwhile = true;
             let ran = self.run_work(None);
             self.state = State::Settling(ran);
             return self.settled();
@@ -45,7 +57,7 @@ impl Connection {
     fn may_be_shown(&self) -> bool {
         let owed = Owed {
             depends_on: self.depends_on,
-            publishes: false,
+            ..Owed::default()
         };
         let verdict = judge(&self.cx.server, &owed, false, Instant::now());
         matches!(verdict, Verdict::Settled(Settled::Free))

@@ -105,6 +105,11 @@ pub struct Connection {
     state: State,
     /// What the replies of its last run depend on.
     depends_on: Dependencies,
+    /// How often it has run.
+    run_count: u64,
+    /// Some of its requests have been answered in the middle of a turn: what was found out of them before is not of
+    /// those that are left.
+    has_run_meanwhile: bool,
     work: Option<Work>,
     budget: Budget,
     /// Something may have arrived that no readiness tells of any more.
@@ -162,6 +167,8 @@ impl Connection {
             work: None,
             budget: Budget::default(),
             is_unread: true,
+            run_count: 0,
+            has_run_meanwhile: false,
             is_new: true,
             is_stuck: false,
             is_ending: false,
@@ -308,8 +315,12 @@ impl Connection {
         self.note_active();
     }
 
-    /// Runs what has arrived; what its replies depend on. Until [`settled`](Self::settled) they do not leave.
-    pub fn run(&mut self, looked: Option<&Looked>) -> Dependencies {
+    /// Runs what has arrived; what its replies depend on, and which run it was. Until that is [`settled`](Self::settled)
+    /// they do not leave.
+    pub fn run(&mut self, looked: Option<&Looked>) -> (Dependencies, u64) {
+        let has_run_meanwhile = std::mem::take(&mut self.has_run_meanwhile);
+        let looked = looked.filter(|_| !has_run_meanwhile);
+        self.run_count += 1;
         if let State::Answered(answered) = std::mem::replace(&mut self.state, State::Running) {
             self.write_answer(*answered);
         }
@@ -318,7 +329,7 @@ impl Connection {
         let depends_on = self.cx.worker.borrow_mut().take_dependencies();
         self.handle.note_written(depends_on.written);
         self.depends_on = depends_on;
-        depends_on
+        (depends_on, self.run_count)
     }
 
     /// Its changes did not reach the log: it is told so, and closed.
@@ -329,11 +340,16 @@ impl Connection {
         self.close()
     }
 
+    /// Whether it waits for what that run owes: it may have been settled while something else went on, and have run again
+    /// since.
+    pub fn awaits(&self, run: u64) -> bool {
+        matches!(self.state, State::Settling(_)) && run == self.run_count
+    }
+
     /// What it has run may be shown: sends the replies, and goes on with what comes behind.
     pub fn settled(&mut self) -> Next {
         let ran = match std::mem::replace(&mut self.state, State::Running) {
             State::Settling(ran) => ran,
-            // That has been done while something else went on.
             other => {
                 self.state = other;
                 return Next::Rest;

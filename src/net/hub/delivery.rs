@@ -104,7 +104,7 @@ impl Hub {
     fn judged(&mut self, delivery: &Delivery) -> Fate {
         let owed = Owed {
             depends_on: delivery.depends_on.as_of_a_reader(),
-            publishes: false,
+            ..Owed::default()
         };
         loop {
             let reason = match judge(&self.cx.server, &owed, false, self.cx.last_look()) {

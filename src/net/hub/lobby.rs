@@ -136,10 +136,12 @@ impl Lobby {
         if !self.cx.server.busy.are_some() || begun < self.serve_at.get() {
             return;
         }
-        self.see_arrivals(waker);
-        for index in self.connections.indices() {
-            self.connections.with(index, Connection::serve_meanwhile);
-        }
+        self.cx.meanwhile(|| {
+            self.see_arrivals(waker);
+            for index in self.connections.indices() {
+                self.connections.with(index, Connection::serve_meanwhile);
+            }
+        });
         let now = Instant::now();
         self.serve_at.set(now + SERVE_EVERY.max((now - begun) * SHARE));
     }

@@ -246,8 +246,8 @@ impl Hub {
                 let ran = self.connections.with(runs.index, |connection| {
                     (connection.run(runs.looked.as_ref()), connection.take_cut())
                 });
-                if let Some((depends_on, leaves_some)) = ran {
-                    runs.owed.depends_on = depends_on;
+                if let Some(((depends_on, run), leaves_some)) = ran {
+                    (runs.owed.depends_on, runs.owed.run) = (depends_on, run);
                     runs.owed.publishes = self.cx.desk.outlet().posted() != posted;
                     is_cut |= leaves_some;
                     self.cx.go_on();
@@ -303,7 +303,7 @@ impl Hub {
                     self.settling.add(ticket, owed, reason);
                     has_added = true;
                 }
-                Verdict::Settled(settled) => self.release(index, &settled),
+                Verdict::Settled(settled) => self.release(index, owed.run, &settled),
             }
         }
         if has_added {
@@ -311,10 +311,11 @@ impl Hub {
         }
     }
 
-    /// A connection's replies may leave, or it is refused.
-    fn release(&mut self, index: usize, settled: &Settled) {
+    /// A connection's replies of this run may leave, or it is refused.
+    fn release(&mut self, index: usize, run: u64, settled: &Settled) {
         let next = self.connections.with(index, |connection| {
             let next = match settled {
+                _ if !connection.awaits(run) => Next::Rest,
                 Settled::Refused(why) => connection.refuse(why),
                 Settled::Free => connection.settled(),
             };
@@ -437,9 +438,9 @@ impl Hub {
             .poll(&server, &mut Context::from_waker(&waker), |ticket, settled| {
                 released.push((ticket, settled));
             });
-        for (ticket, settled) in released {
+        for (ticket, (run, settled)) in released {
             if let Some(index) = self.index(ticket) {
-                self.release(index, &settled);
+                self.release(index, run, &settled);
             }
         }
     }
