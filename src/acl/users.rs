@@ -40,6 +40,8 @@ pub struct Acl {
     generation: AtomicU64,
     /// Held while users are made anew.
     changing: Mutex<()>,
+    /// Held while the file is written: two at once would race for the same temporary file.
+    writing: Mutex<()>,
     next_serial: AtomicU64,
     /// New users, and selectors, may use all channels.
     all_channels: AtomicBool,
@@ -61,6 +63,7 @@ impl Acl {
             users: RwLock::default(),
             generation: AtomicU64::new(1),
             changing: Mutex::default(),
+            writing: Mutex::default(),
             next_serial: AtomicU64::new(1),
             all_channels: AtomicBool::new(false),
             file,
@@ -265,7 +268,8 @@ impl Acl {
     /// # Errors
     /// When there is none, or it cannot be written.
     pub fn save(&self) -> Result<(), FileError> {
-        let _changing = self.changing.lock();
+        // Users change meanwhile: who changes them may keep others waiting, and does not wait for a disk.
+        let _writing = self.writing.lock();
         let path = self.file.as_ref().ok_or(FileError::NoFile)?;
         let lines = self.describe_all().map(|line| [line.as_slice(), b"\n"].concat());
         file::write(path, &lines.collect::<Vec<_>>().concat())

@@ -77,7 +77,8 @@ impl Places {
         let network = Network::of(addr);
         let (kept, is_kept) = oneshot::channel();
         let mut table = self.0.lock();
-        if let Some(number) = table.to_go(network) {
+        let to_go = table.to_go(network);
+        if let Some(number) = to_go {
             table.held.remove(&number);
             tracing::debug!(%addr, "a connection for HTTP was closed for another one");
         }
@@ -94,6 +95,7 @@ impl Places {
             number,
             places: Arc::clone(self),
             is_kept,
+            took_anothers: to_go.is_some(),
         }
     }
 
@@ -109,6 +111,8 @@ pub(super) struct Place {
     number: u64,
     places: Arc<Places>,
     is_kept: oneshot::Receiver<()>,
+    /// Another connection had to go for it, and may not have closed yet.
+    pub took_anothers: bool,
 }
 
 impl Place {

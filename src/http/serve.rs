@@ -75,7 +75,12 @@ async fn accept_all(server: Arc<Server>, listener: TcpListener, places: Arc<Plac
         match listener.accept().await {
             Ok((socket, peer)) => {
                 let place = places.take(peer.ip(), Instant::now());
+                let took_anothers = place.took_anothers;
                 tokio::spawn(hold(Arc::clone(&server), socket, peer, place));
+                if took_anothers {
+                    // That one is to close before others come.
+                    tokio::task::yield_now().await;
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection for HTTP");

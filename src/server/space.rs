@@ -106,6 +106,7 @@ impl Watcher {
     fn look(&mut self, disk: &dyn Disk, server: &Server, needs: &Needs) -> Duration {
         // Before it is asked: what is written meanwhile counts twice rather than not at all.
         let wal = server.engine.wal();
+        let claimed_before = server.space.claimed_bytes();
         let pending_bytes = wal.stats().pending_bytes;
         let log_bytes = wal.written_bytes();
         let config = server.params.config();
@@ -126,7 +127,7 @@ impl Watcher {
         let interval = self.next_look(&rooms, needs.bytes_min);
         server
             .space
-            .store_log_room((log_bytes, pending_bytes), needs.log_room(&rooms));
+            .store_log_room((log_bytes, pending_bytes), claimed_before, needs.log_room(&rooms));
         server.space.store(rooms);
         interval
     }

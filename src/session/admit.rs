@@ -35,11 +35,8 @@ pub fn admit(
     if client.open_at() != server.acl.generation() {
         check_rights((server, commands), client, call)?;
     }
-    if flags & flag::DENY_OOM != 0 {
-        if !has_room && server.is_over_memory() {
-            return Err(CmdError::OutOfMemory);
-        }
-        check_space(server, call, client)?;
+    if flags & flag::DENY_OOM != 0 && !has_room && server.is_over_memory() {
+        return Err(CmdError::OutOfMemory);
     }
     let keeps_nothing = server.engine.refuses_writes() || server.checkpoints.is_failing();
     if flags & (flag::WRITE | flag::TELLS_OF_DISK) != 0 && keeps_nothing {
@@ -51,6 +48,10 @@ pub fn admit(
     }
     if is_loading {
         return Err(CmdError::LOADING);
+    }
+    if flags & flag::DENY_OOM != 0 {
+        // Room is claimed by those that nothing else keeps from running.
+        check_space(server, call, client)?;
     }
     Ok(())
 }

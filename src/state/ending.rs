@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Server;
+use super::pause::Held;
 use super::shutdown::{Rest, Way};
 
 /// A disk gets at least so much time to answer.
@@ -49,7 +50,11 @@ pub async fn end(server: &Arc<Server>, way: Way) -> Result<(), Refused> {
     }
     let outcome = server.shutdown.preparing(prepare(server, way)).await;
     match outcome.unwrap_or(Err(Refused::CalledOff)) {
-        Ok(rest) => {
+        Ok((rest, held)) => {
+            // Not before: where it was called off after all, writes go on.
+            if let Some(held) = held {
+                held.for_good();
+            }
             server.shutdown.request(rest);
             Ok(())
         }
@@ -66,16 +71,19 @@ pub fn end_beside_script(server: &Server) {
     server.shutdown.request(Rest::default());
 }
 
-async fn prepare(server: &Server, way: Way) -> Result<Rest, Refused> {
+/// What is left to do, and what holds writes back since they would not be kept.
+type Prepared<'a> = (Rest, Option<Held<'a>>);
+
+async fn prepare(server: &Server, way: Way) -> Result<Prepared<'_>, Refused> {
     if server.loading.is_on() {
         // There is nothing to save that is not on disk.
-        return Ok(Rest::default());
+        return Ok(Prepared::default());
     }
     let live = server.params.live();
     let (wal, wants) = (server.engine.wal(), way.save.unwrap_or(live.checkpoint_on_shutdown()));
     if way.save == Some(false) {
         note_what_is_let_go(server);
-        return Ok(Rest::default());
+        return Ok(Prepared::default());
     }
     let patience = Duration::from_secs(live.shutdown_timeout_s()).max(PATIENCE_MIN);
     let log_has_all = if wal.is_enabled() {
@@ -85,19 +93,25 @@ async fn prepare(server: &Server, way: Way) -> Result<Rest, Refused> {
     };
     let is_asked_for = way.save == Some(true);
     match log_has_all {
-        Ok(true) if !is_asked_for => Ok(Rest {
-            takes_checkpoint: wants,
-            loss: None,
-        }),
+        Ok(true) if !is_asked_for => Ok((
+            Rest {
+                takes_checkpoint: wants,
+                loss: None,
+            },
+            None,
+        )),
         Ok(false) if !wants && !wal.is_enabled() => {
             note_what_is_let_go(server);
-            Ok(Rest::default())
+            Ok(Prepared::default())
         }
         Err(why) if !way.is_forced => Err(Refused::Loss(why)),
-        Err(why) => Ok(Rest {
-            takes_checkpoint: false,
-            loss: Some(why),
-        }),
+        Err(why) => Ok((
+            Rest {
+                takes_checkpoint: false,
+                loss: Some(why),
+            },
+            None,
+        )),
         Ok(log_has_all) => save(server, way, patience, log_has_all).await,
     }
 }
@@ -129,7 +143,7 @@ async fn sync_log(server: &Server, patience: Duration) -> Result<bool, String> {
 }
 
 /// Takes the checkpoint that is asked for, or that alone keeps what was written.
-async fn save(server: &Server, way: Way, patience: Duration, log_has_all: bool) -> Result<Rest, Refused> {
+async fn save(server: &Server, way: Way, patience: Duration, log_has_all: bool) -> Result<Prepared<'_>, Refused> {
     let held = (!log_has_all).then(|| server.pause.before_the_end());
     let why = match server.checkpoints.checkpoint_while_it_moves(patience).await {
         Some(Ok(done)) => {
@@ -139,10 +153,7 @@ async fn save(server: &Server, way: Way, patience: Duration, log_has_all: bool) 
                 millis = done.millis,
                 "final checkpoint"
             );
-            if let Some(held) = held {
-                held.for_good();
-            }
-            return Ok(Rest::default());
+            return Ok((Rest::default(), held));
         }
         Some(Err(error)) => error.to_string(),
         None => format!("nothing could be written for {} s", patience.as_secs()),
@@ -160,13 +171,11 @@ async fn save(server: &Server, way: Way, patience: Duration, log_has_all: bool) 
         return Err(Refused::Loss(why));
     }
     tracing::error!("{why}");
-    if let Some(held) = held {
-        held.for_good();
-    }
-    Ok(Rest {
+    let rest = Rest {
         takes_checkpoint: false,
         loss,
-    })
+    };
+    Ok((rest, held))
 }
 
 /// How many records neither the log nor a checkpoint has for good.

@@ -105,13 +105,24 @@ impl Space {
             .is_ok()
     }
 
-    /// The log, which had written `log_bytes` and been given `pending_bytes` more, can write so many more before too
-    /// little is free; `None`: not known.
-    pub fn store_log_room(&self, (log_bytes, pending_bytes): (u64, u64), room_bytes: Option<u64>) {
+    /// What has been claimed so far: to be asked before it is looked how much is free.
+    pub fn claimed_bytes(&self) -> u64 {
+        self.claimed_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The log, which had written `log_bytes` and been given `pending_bytes` more, can write so many more before too little
+    /// is free; `None`: not known. Before that was looked up so much [had been claimed](Self::claimed_bytes), most of
+    /// which has been written by now, or given to the log: what has been claimed since stays so.
+    pub fn store_log_room(&self, (log_bytes, pending_bytes): (u64, u64), claimed_before: u64, room_bytes: Option<u64>) {
         let near = room_bytes.filter(|bytes| *bytes < NEAR_BYTES);
         let max = near.map_or(ROOMY, |bytes| log_bytes.saturating_add(bytes));
-        self.claimed_bytes
-            .store(log_bytes.saturating_add(pending_bytes), Ordering::Relaxed);
+        let base = log_bytes.saturating_add(pending_bytes);
+        let since = |claimed: u64| claimed.saturating_sub(claimed_before.max(log_bytes));
+        let anew = |claimed: u64| Some(base.saturating_add(since(claimed)));
+        // It always has something to store.
+        let _ = self
+            .claimed_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, anew);
         self.log_bytes_max.store(max, Ordering::Relaxed);
     }
 
@@ -150,12 +161,12 @@ mod tests {
     fn what_is_written_between_two_looks_counts() {
         let space = Space::default();
         assert!(!space.is_tight() && space.has_room_for(1 << 40, 1 << 40));
-        space.store_log_room((1_000, 0), Some(500));
+        space.store_log_room((1_000, 0), 0, Some(500));
         assert!(space.is_tight());
         assert!(space.has_room_for(1_000, 500) && !space.has_room_for(1_000, 501));
         assert!(space.has_room_for(1_400, 100) && !space.has_room_for(1_401, 100));
         for room in [None, Some(NEAR_BYTES)] {
-            space.store_log_room((1_000, 0), room);
+            space.store_log_room((1_000, 0), 0, room);
             assert!(!space.is_tight());
         }
     }
@@ -163,11 +174,18 @@ mod tests {
     #[test]
     fn what_runs_at_the_same_time_counts_before_it_is_written() {
         let space = Space::default();
-        space.store_log_room((1_000, 100), Some(500));
+        space.store_log_room((1_000, 100), 0, Some(500));
         assert!(space.claim(1_000, 300) && !space.claim(1_000, 101) && space.claim(1_000, 100));
         assert!(!space.claim(1_000, 1) && space.has_room_for(1_000, 500));
         // Looked at anew: they have written less than they might have.
-        space.store_log_room((1_200, 0), Some(300));
+        let before = space.claimed_bytes();
+        space.store_log_room((1_200, 0), before, Some(300));
         assert!(space.claim(1_200, 200) && space.claim(1_450, 50) && !space.claim(1_450, 1));
+        // Some is claimed while it is looked.
+        space.store_log_room((1_450, 0), space.claimed_bytes(), Some(300));
+        let before = space.claimed_bytes();
+        assert!(space.claim(1_450, 200));
+        space.store_log_room((1_450, 0), before, Some(300));
+        assert!(!space.claim(1_450, 101) && space.claim(1_450, 100));
     }
 }

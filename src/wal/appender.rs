@@ -378,12 +378,16 @@ impl Appender {
         } else {
             writer.write_again()?;
         }
-        self.core.forget_failure();
+        if !self.core.forget_want_of_room() {
+            return Ok(false);
+        }
         // What had been taken from the queue.
         self.write_under(&mut writer);
         drop((writer, watch));
         self.core.wake_all();
         self.write();
+        // The keeper may have looked before there was something to sync.
+        self.core.nudge();
         Ok(true)
     }
 

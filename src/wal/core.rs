@@ -277,7 +277,20 @@ impl Core {
 
     /// The log is as if it had not failed.
     pub fn forget_failure(&self) {
+        self.forget(&mut self.failure.lock());
+    }
+
+    /// The same, if it still wants nothing but room; whether it does.
+    pub fn forget_want_of_room(&self) -> bool {
         let mut failure = self.failure.lock();
+        let wants_room = self.wants_room.load(Ordering::SeqCst);
+        if wants_room {
+            self.forget(&mut failure);
+        }
+        wants_room
+    }
+
+    fn forget(&self, failure: &mut Option<Arc<str>>) {
         *failure = None;
         self.wants_room.store(false, Ordering::SeqCst);
         self.has_strayed.store(false, Ordering::SeqCst);

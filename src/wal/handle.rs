@@ -346,8 +346,8 @@ impl Wal {
     /// Deletes the oldest segments that hold only records below `keep_from` and whose last record is at least
     /// `keep_age_s` seconds older than `now_ms`; never the last segment. Returns how many. O(segments).
     ///
-    /// Clocks may have gone back. A time to come counts as `now_ms`, so that the segment's age begins now; and no
-    /// segment is older than the one before it.
+    /// Clocks may have been wrong. `now_ms` is of one that goes forward only as fast as time passes. A time to come
+    /// counts as `now_ms`, so that the segment's age begins now; and no segment is older than the one before it.
     pub fn trim(&self, keep_from: Lsn, keep_age_s: u64, now_ms: u64) -> Result<u64, WalError> {
         let Some(disk) = &self.inner.disk else { return Ok(0) };
         let mut segments = self.inner.core.segments.lock();

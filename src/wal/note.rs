@@ -7,6 +7,7 @@
 //! - It changes by a rename, synced before and after: there is the old one or the new one.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::WalError;
 use super::format::HeaderFault;
@@ -217,6 +218,8 @@ pub(super) struct NoteKeeper {
     /// `None`: nothing is noted.
     dir: Option<PathBuf>,
     note: parking_lot::Mutex<LogNote>,
+    /// The newest segment that is noted.
+    newest: AtomicU64,
     /// That of the log.
     pub identity: u32,
 }
@@ -234,6 +237,7 @@ impl NoteKeeper {
         let identity = found.unwrap_or_else(|| rand::random::<u32>().max(1));
         Ok(Self {
             dir: dir.map(Path::to_owned),
+            newest: AtomicU64::new(noted.newest.get()),
             note: parking_lot::Mutex::new(LogNote { identity, ..noted }),
             identity,
         })
@@ -252,7 +256,8 @@ impl NoteKeeper {
 
     /// Whether a segment that begins with `newest` is not noted.
     pub fn is_behind(&self, newest: Lsn) -> bool {
-        self.note.lock().newest < newest
+        // Without the lock, which somebody may have who waits for the disk of the checkpoints.
+        Lsn::new(self.newest.load(Ordering::Relaxed)) < newest
     }
 
     /// Whether it says that the log is durable up to `lsn`.
@@ -272,6 +277,7 @@ impl NoteKeeper {
             next.write(disk, dir)?;
         }
         *noted = next;
+        self.newest.store(next.newest.get(), Ordering::Relaxed);
         Ok(())
     }
 }

@@ -43,6 +43,8 @@ pub struct Params {
     live: Arc<Live>,
     file: Option<PathBuf>,
     turn: Mutex<()>,
+    /// Held while the file is rewritten.
+    writing: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl Params {
             live,
             file,
             turn: Mutex::default(),
+            writing: Mutex::default(),
         }
     }
 
@@ -219,9 +222,10 @@ impl Params {
         let Some(file) = &self.file else {
             return Err(ParamsError::NoFile);
         };
-        // Under the write lock: two rewrites at once would race for the same temporary file.
-        let state = self.state.write();
-        let mut flat = state.flat.clone();
+        // Two at once would race for the same temporary file. Parameters are read and set meanwhile: whoever does that may
+        // keep others waiting, and does not wait for a disk.
+        let _writing = self.writing.lock();
+        let mut flat = self.state.read().flat.clone();
         flat.extend(users.map(|users| (USERS.to_owned(), Setting::List(users))));
         rewrite::rewrite(file, &flat).map_err(ParamsError::Rewrite)
     }
