@@ -154,3 +154,29 @@ fn check(disk: &FaultDisk, server: Harness, wal: &Wal) {
     }
     assert_eq!(read, last);
 }
+
+/// What is taken is small to say, and what is put elsewhere may be too large: both or neither.
+#[test]
+fn many_elements_are_moved_or_stay() {
+    let disk = FaultDisk::new(1);
+    let (mut server, wal) = server(&disk);
+    for n in 0..40 {
+        server.say(&format!("RPUSH from {n:04}{}", "x".repeat(496)));
+    }
+    for line in [
+        "LMOVEM from to LEFT RIGHT COUNT 40 BULK",
+        "LMOVEM from to RIGHT RIGHT COUNT 39 OBO",
+        "BLMOVEM from to LEFT RIGHT 0 COUNT 40 BULK",
+    ] {
+        assert!(server.say(line).starts_with(TOO_LARGE), "{line}");
+        assert_eq!(server.say("LLEN from"), ":40", "{line}");
+        assert_eq!(server.say("EXISTS to"), ":0", "{line}");
+    }
+    let moved = server.say("LMOVEM from to LEFT RIGHT COUNT 20 BULK");
+    assert!(moved.starts_with('*'), "{moved}");
+    assert_eq!(
+        (server.say("LLEN from"), server.say("LLEN to")),
+        (":20".into(), ":20".into())
+    );
+    check(&disk, server, &wal);
+}

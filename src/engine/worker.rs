@@ -90,6 +90,8 @@ pub struct Kit {
     written_lsn: Lsn,
     /// LSN of the open record; 0 = none.
     record: Lsn,
+    /// When it began, Unix milliseconds: a script, whose clock stands still, may have run for long before.
+    record_ms: u64,
     /// A transaction of several scopes is running: its record stays open between them.
     in_transaction: bool,
     /// What is kept while something can be taken back.
@@ -126,6 +128,7 @@ impl Worker {
             strict_lsn: Lsn::ZERO,
             written_lsn: Lsn::ZERO,
             record: Lsn::ZERO,
+            record_ms: 0,
             in_transaction: false,
             undo: None,
             spare_undo: None,
@@ -323,6 +326,10 @@ impl Kit {
         debug_assert!(self.sees_data, "a change before the data is there");
         if self.record == Lsn::ZERO {
             self.record = self.log.begin();
+            self.record_ms = match self.instant_us {
+                Some(_) => self.wall_us() / 1000,
+                None => self.now_ms,
+            };
         }
         self.record
     }
@@ -340,7 +347,7 @@ impl Kit {
     #[inline]
     pub(super) fn end_record(&mut self) {
         if self.record != Lsn::ZERO && !self.in_transaction {
-            self.log.commit(self.now_ms);
+            self.log.commit(self.record_ms);
             self.written_lsn = std::mem::take(&mut self.record);
         }
     }

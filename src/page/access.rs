@@ -17,8 +17,9 @@
 const LOW_BITS: u32 = 8;
 const LOW_MASK: u32 = (1 << LOW_BITS) - 1;
 const SECONDS_MASK: u32 = u32::MAX >> LOW_BITS;
-/// Clocks of two threads differ by less than this: a use later than the present is one at the present.
-const AHEAD_MAX: u32 = 60 << LOW_BITS;
+/// Clocks of two threads differ, and clocks are put back: a use that is later than the present by less than this, a day, is
+/// one at the present.
+const AHEAD_MAX: u32 = 86_400 << LOW_BITS;
 
 /// The counter of a new key, so that it is not evicted at once.
 pub const COUNTER_FRESH: u8 = 5;

@@ -78,34 +78,19 @@ impl Run<'_, '_, '_> {
             let keys = watched.chain(queued.map(|(key, _)| key));
             Scope::for_keys(self.engine, self.worker, &collection, keys)
         };
-        let is_stale = client.watch_flag.is_raised()
-            || client
-                .watches
-                .iter()
-                .any(|watch| scope.has_died(&collection, &watch.key, watch.since_ms));
-        if is_stale {
-            reply.null_array();
-            return Ok(());
+        // All of it has one time.
+        let has_stopped = scope.worker().stop_clock();
+        let ran = run_locked(
+            self.cx,
+            client,
+            (&mut scope, &collection),
+            (&mut *self.watch, reply),
+            (queue, on_error),
+        );
+        if has_stopped {
+            scope.worker().start_clock();
         }
-        let (cx, watch) = (self.cx, &mut *self.watch);
-        let quiet = client.handle.no_touch.load(Ordering::Relaxed);
-        let reader = client.handle.reader();
-        let mut run = |scope: &mut Scope<'_>| {
-            let mut place = LockedRun {
-                cx,
-                client,
-                scope,
-                collection: &collection,
-                quiet,
-                reader,
-            };
-            run_queue(cx, &mut place, watch, (queue, on_error), reply)
-        };
-        match on_error {
-            OnError::GoOn => run(&mut scope)?,
-            OnError::RollBack => scope.attempt(run)?,
-        };
-        Ok(())
+        ran
     }
 
     fn exec_alone(&mut self, queue: &Queue, on_error: OnError) -> Result<Flow<Waiting>, CmdError> {
@@ -198,6 +183,43 @@ fn run_queue<P: Series>(
         }
     }
     Ok(end)
+}
+
+/// Runs what is queued, unless something that is watched has changed, under the locks that `scope` holds.
+fn run_locked(
+    cx: &WorkerCx,
+    client: &Client,
+    (scope, collection): (&mut Scope<'_>, &Collection),
+    (watch, reply): (&mut Stopwatch, &mut Reply),
+    (queue, on_error): (&Queue, OnError),
+) -> CmdResult {
+    let is_stale = client.watch_flag.is_raised()
+        || client
+            .watches
+            .iter()
+            .any(|watch| scope.has_died(collection, &watch.key, watch.since_ms));
+    if is_stale {
+        reply.null_array();
+        return Ok(());
+    }
+    let quiet = client.handle.no_touch.load(Ordering::Relaxed);
+    let reader = client.handle.reader();
+    let mut run = |scope: &mut Scope<'_>| {
+        let mut place = LockedRun {
+            cx,
+            client,
+            scope,
+            collection,
+            quiet,
+            reader,
+        };
+        run_queue(cx, &mut place, watch, (queue, on_error), reply)
+    };
+    match on_error {
+        OnError::GoOn => run(scope)?,
+        OnError::RollBack => scope.attempt(run)?,
+    };
+    Ok(())
 }
 
 /// What is answered when command number `at`, from 0, has failed and all was taken back.

@@ -165,3 +165,20 @@ fn a_pause_of_writes_holds_a_transaction_that_writes() {
     assert_eq!(other.call(&["CLIENT", "UNPAUSE"]), Value::ok());
     assert_eq!(conn.recv().expect("a reply").value.items(), [Value::ok()]);
 }
+
+/// A key that is there for the first command is there for the last one, however long those between take.
+#[test]
+fn a_transaction_has_one_time() {
+    let server = in_memory();
+    let mut conn = server.connect();
+    conn.call(&["SETRANGE", "bits", "100000000", "x"]);
+    for line in [&["SET", "key", "v", "PX", "300"][..], &["MULTI"], &["EXISTS", "key"]] {
+        conn.send(line).expect("send");
+    }
+    (0..60).for_each(|_| conn.send(&["BITCOUNT", "bits"]).expect("send"));
+    conn.send(&["EXISTS", "key"]).expect("send");
+    conn.send(&["EXEC"]).expect("send");
+    (0..64).for_each(|_| drop(conn.recv().expect("a reply")));
+    let ran = conn.recv().expect("what ran").value.items();
+    assert_eq!(ran.first(), ran.last(), "it died in between");
+}

@@ -110,11 +110,16 @@ impl Options {
     /// When the key will die, in Unix milliseconds; `None`: never.
     fn expire_at_ms(&self, ttl: &[u8], now_ms: u64) -> Result<Option<u64>, CmdError> {
         let ttl = parse_i64(ttl).ok_or(CmdError::NotInteger)?;
-        match u64::try_from(ttl).map_err(|_| BAD_TTL)? {
-            0 => Ok(None),
-            at_ms if self.absolute => Ok(Some(at_ms)),
-            ttl_ms => Ok(Some(now_ms.saturating_add(ttl_ms))),
+        let at_ms = match u64::try_from(ttl).map_err(|_| BAD_TTL)? {
+            0 => return Ok(None),
+            at_ms if self.absolute => at_ms,
+            ttl_ms => now_ms.saturating_add(ttl_ms),
+        };
+        // Times are told of, and written to other files, with a sign.
+        if i64::try_from(at_ms).is_err() {
+            return Err(BAD_TTL);
         }
+        Ok(Some(at_ms))
     }
 }
 

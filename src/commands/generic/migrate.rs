@@ -195,7 +195,6 @@ struct Sent {
     key: Vec<u8>,
     payload: Vec<u8>,
     expire_at_ms: Option<u64>,
-    at_ms: u64,
     /// Raised when the key changes.
     flag: WatchFlag,
 }
@@ -273,7 +272,6 @@ fn look(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<Option<Sent>, CmdError> {
         key: key.to_vec(),
         payload: rdb::dump(&object),
         expire_at_ms,
-        at_ms,
         flag: WatchFlag::default(),
     }))
 }
@@ -282,10 +280,10 @@ fn look(txn: &mut Txn<'_, '_>, key: &[u8]) -> Result<Option<Sent>, CmdError> {
 async fn send(target: Target, sent: &[Sent], is_replace: bool, there: &mut Vec<bool>) -> Result<(), CmdError> {
     let mut connection = target.connect().await?;
     for sent in sent {
-        // One that has died meanwhile is there as briefly as can be.
+        // One that has died meanwhile is there as briefly as can be. The connection may have taken its time.
         let ttl_ms = sent
             .expire_at_ms
-            .map_or(0, |at_ms| at_ms.saturating_sub(sent.at_ms).max(1));
+            .map_or(0, |at_ms| at_ms.saturating_sub(unix_ms()).max(1));
         connection.restore(&sent.key, ttl_ms, &sent.payload, is_replace).await?;
     }
     let mut refused = None;

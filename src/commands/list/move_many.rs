@@ -135,8 +135,9 @@ impl Order {
         if source == target {
             self.turn(txn, source, &moved)?;
         } else {
-            take(txn, source, self.from, count, |_| ())?;
+            // In this order: where the log has no room for what is put there, nothing is taken either.
             push(txn, target, self.to, &moved);
+            take(txn, source, self.from, count, |_| ())?;
         }
         txn.notify(Classes::LIST, self.to.pushed(), target);
         txn.notify_taken(Classes::LIST, self.from.popped(), source);

@@ -20,7 +20,8 @@ pub(super) fn is_long_unseen(group: &Group, consumer: &[u8], now_ms: u64) -> boo
     let known = group
         .consumer(consumer)
         .and_then(|number| group.consumer_of_number(number));
-    known.is_none_or(|known| known.seen_at_ms.saturating_add(SEEN_RESOLUTION_MS) <= now_ms)
+    // Also one that was seen in a future that was none: clocks are put back.
+    known.is_none_or(|known| known.seen_at_ms.abs_diff(now_ms) >= SEEN_RESOLUTION_MS)
 }
 
 /// The stream that an entry holds.
