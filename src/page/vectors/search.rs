@@ -52,6 +52,10 @@ impl VectorSet {
     /// that; and as many as there are elements where it is exact.
     pub fn search(&self, query: Query<'_>, mut search: Search<'_>) -> Option<Vec<Found<'_>>> {
         let record = match query {
+            // As they are kept, though those that are added with as many dimensions would be reduced to as many others.
+            Query::Vector(vector) if vector.len() == self.frame.shape.dim as usize => {
+                record_of_kept(&self.frame.shape, vector.to_vec())
+            }
             Query::Vector(vector) => record_of(&self.frame.shape, vector.iter().copied())?,
             // As if its vector were given again: one that is kept in bytes has not quite the length 1.
             Query::Element(element) => record_of_kept(&self.frame.shape, self.vector(element)?),
