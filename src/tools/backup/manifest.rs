@@ -216,9 +216,29 @@ impl Manifest {
         match (until, self.from()) {
             (Until::Lsn(lsn), Some((from, _))) if (from..=self.lsn).contains(&lsn) => true,
             (Until::Lsn(lsn), _) => self.checkpoints.iter().any(|snapshot| snapshot.lsn == lsn),
-            (Until::Time(at_ms), Some((_, from_ms))) => (from_ms..=self.taken_ms).contains(&at_ms),
+            (Until::Time(at_ms), Some(from)) => (self.earliest_ms(from)..=self.taken_ms).contains(&at_ms),
             (Until::Time(at_ms), None) => self.checkpoint_of(at_ms).is_some(),
         }
+    }
+
+    /// From which time on it surely has a moment: where the clock went back within it, that of a later checkpoint.
+    fn earliest_ms(&self, (from, from_ms): (Lsn, u64)) -> u64 {
+        let later = self.checkpoints.iter().filter(|snapshot| snapshot.lsn >= from);
+        later.map(|snapshot| snapshot.wall_ms).fold(from_ms, u64::min)
+    }
+
+    /// Whether only its log could tell if that moment can be restored from it: the clock went back within it, behind
+    /// where it begins.
+    pub fn may_have(&self, until: Until) -> bool {
+        match (until, self.from()) {
+            (Until::Time(at_ms), Some((_, from_ms))) => at_ms <= self.taken_ms && self.taken_ms < from_ms,
+            _ => false,
+        }
+    }
+
+    /// Whether it is a time that is looked for between two others: not that of a checkpoint, nor an LSN.
+    pub fn is_of_span(&self, until: Until) -> bool {
+        matches!(until, Until::Time(_)) && self.from().is_some()
     }
 
     /// The newest checkpoint of exactly that time.
@@ -353,6 +373,28 @@ mod tests {
             first_ms: 50,
         });
         assert!(manifest.has(lsn(1)) && manifest.has(Until::Time(50)) && !manifest.has(Until::Time(49)));
+    }
+
+    #[test]
+    fn times_of_a_backup_within_which_the_clock_went_back() {
+        let mut manifest = manifest();
+        let found = |manifest: &Manifest, at_ms| {
+            let until = Until::Time(at_ms);
+            (manifest.has(until), manifest.may_have(until))
+        };
+        assert_eq!(found(&manifest, 300), (false, false));
+        // It begins with the second checkpoint, and the third one is of an earlier time.
+        manifest.checkpoints[1].wall_ms = 950;
+        let told = [300, 799, 800, 900, 901].map(|at_ms| found(&manifest, at_ms));
+        let expected = [(false, true), (false, true), (true, true), (true, true), (false, false)];
+        assert_eq!(told, expected);
+        // Nothing but the log tells where it went back.
+        manifest.checkpoints[2].wall_ms = 960;
+        let told = [900, 901, 950].map(|at_ms| found(&manifest, at_ms));
+        assert_eq!(told, [(false, true), (false, false), (false, false)]);
+        assert!(!manifest.may_have(Until::Lsn(Lsn::new(60))) && manifest.has(Until::Lsn(Lsn::new(60))));
+        manifest.log = None;
+        assert_eq!(found(&manifest, 900), (false, false));
     }
 
     #[test]

@@ -16,10 +16,13 @@ mod cli;
 mod digest;
 mod error;
 mod manifest;
+mod order;
 mod remove;
 mod source;
 mod store;
 mod take;
+#[cfg(test)]
+mod tests;
 
 pub use apart::{check_outside_backups, check_outside_folders};
 pub use check::check;

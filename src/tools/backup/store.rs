@@ -11,8 +11,9 @@ use std::sync::Arc;
 use super::apart::check_outside_backups;
 use super::error::BackupError;
 use super::manifest::{CHECKPOINTS, LOG, MANIFEST, Manifest, TEMPORARY};
+use super::order::{self, Found};
 use super::remove::{is_left_over, remove};
-use crate::recovery::{Until, moment};
+use crate::recovery::Until;
 use crate::storage::fault_point::fault_point;
 use crate::storage::{DirLock, Disk, FileError, lock_dir};
 use crate::time;
@@ -33,7 +34,15 @@ impl Backup {
     pub fn name(&self) -> String {
         name_of(&self.dir)
     }
+
+    /// When it was taken, as the clock told.
+    pub fn age(&self) -> Age {
+        (self.manifest.taken_ms, age_by_name(&self.dir))
+    }
 }
+
+/// When a backup was taken: Unix milliseconds, and what its name tells.
+pub type Age = (u64, (String, u32));
 
 /// When it was taken, as its name tells: that of two of a second with the greater number is the newer.
 fn age_by_name(dir: &Path) -> (String, u32) {
@@ -99,8 +108,7 @@ impl Place {
                 place.add(disk, path);
             }
         }
-        let age = |backup: &Backup| (backup.manifest.taken_ms, age_by_name(&backup.dir));
-        place.whole.sort_by_key(age);
+        place.whole = order::in_order(place.whole);
         Ok(is_one.then_some(place))
     }
 
@@ -118,10 +126,11 @@ impl Place {
     }
 
     /// The newest backup that has that moment; without one the newest of all. `note` is told of damaged ones that are
-    /// passed over.
+    /// passed over, and of an older one that bears a later time.
     ///
     /// # Errors
-    /// When there is none, or one is damaged that might have it: that is newer by its name, if no moment is given.
+    /// When there is none, or one is damaged that might have it: that is newer by its name, if no moment is given. When
+    /// a clock went back, and so nothing tells whether it has that time.
     pub fn choose(
         mut self,
         dir: &Path,
@@ -129,32 +138,33 @@ impl Place {
         note: &mut dyn FnMut(&str),
     ) -> Result<Backup, BackupError> {
         self.damaged.sort_by_key(|(dir, _)| age_by_name(dir));
-        let found = self.whole.iter().rposition(|backup| match until {
-            Some(until) => backup.manifest.has(until),
-            None => true,
-        });
+        let found = order::find(&self.whole, until);
         let newest = self.damaged.last().map(|(dir, _)| age_by_name(dir));
         let is_sure = |found: &Backup| until.is_some() || newest.is_none_or(|newest| newest < age_by_name(&found.dir));
-        if let Some(at) = found
+        if let Found::At(at) = found
             && self.whole.get(at).is_some_and(is_sure)
         {
             self.damaged.iter().for_each(|(_, error)| note(&error.to_string()));
+            if until.is_none()
+                && let Some(doubt) = order::doubt(&self.whole, at)
+            {
+                note(&doubt);
+            }
             return Ok(self.whole.swap_remove(at));
         }
         if let Some((_, error)) = self.damaged.pop() {
             return Err(error);
         }
-        let wanted = match until {
-            Some(Until::Lsn(lsn)) => format!("LSN {lsn}"),
-            Some(Until::Time(at_ms)) => moment::show(at_ms),
-            None => return Err(BackupError::NoBackup(dir.to_owned())),
-        };
-        if self.whole.is_empty() {
-            return Err(BackupError::NoBackup(dir.to_owned()));
+        if let Found::Doubtful(why) = found {
+            return Err(BackupError::OutOfReach(why));
         }
+        let Some(until) = until.filter(|_| !self.whole.is_empty()) else {
+            return Err(BackupError::NoBackup(dir.to_owned()));
+        };
         let possible: Vec<String> = self.whole.iter().map(|backup| backup.manifest.reach()).collect();
         Err(BackupError::OutOfReach(format!(
-            "{wanted} is in no backup of {}; possible: {}",
+            "{} is in no backup of {}; possible: {}",
+            order::in_words(until),
             dir.display(),
             possible.join("; ")
         )))

@@ -102,12 +102,35 @@ pub fn take(
         }
     };
     fault_point("backup.whole");
-    let superfluous = (there.whole.len() + 1).saturating_sub(kept(options.keep));
-    there.whole.truncate(superfluous);
-    Ok(Taken {
-        backup: Backup { dir, manifest },
-        removed: remove(store, &there.whole, watcher),
-    })
+    let backup = Backup { dir, manifest };
+    let removed = thin_out(store, &there.whole, &backup, options.keep, watcher);
+    Ok(Taken { backup, removed })
+}
+
+/// Removes the oldest of the backups before `new`, which are in their order; the names of those that are gone.
+pub fn thin_out(
+    store: &Store,
+    before: &[Backup],
+    new: &Backup,
+    keep: Option<u64>,
+    watcher: &mut Watcher<'_>,
+) -> Vec<String> {
+    let superfluous = (before.len() + 1).saturating_sub(kept(keep));
+    let old = before.get(..superfluous).unwrap_or_default();
+    let is_ahead =
+        |known: &&Backup| known.manifest.data_set == new.manifest.data_set && known.manifest.lsn > new.manifest.lsn;
+    let ahead = before.iter().rfind(is_ahead);
+    // What was taken since has lesser LSNs than older ones, and would be the first to go.
+    if let Some(ahead) = ahead.filter(|_| !old.is_empty()) {
+        (watcher.note)(&format!(
+            "no old backup is removed until LSN {} is behind: {} has later records than the server, which was set back \
+             to older data",
+            ahead.manifest.lsn,
+            ahead.dir.display()
+        ));
+        return Vec::new();
+    }
+    remove(store, old, watcher)
 }
 
 /// How many backups stay.
