@@ -119,7 +119,8 @@ impl Checkpointer {
     /// when this returns. A collection that has keys is replaced only with `replace`.
     ///
     /// # Errors
-    /// Why it failed; nothing has changed.
+    /// Why it failed; nothing has changed, unless it says that it is done: then the log has failed behind it, and it is
+    /// on disk once that goes on.
     pub async fn load(&self, name: &str, as_name: &str, kind: Kind, replace: bool) -> Result<LoadDone> {
         let request = LoadRequest {
             name: name.to_owned(),
@@ -135,7 +136,8 @@ impl Checkpointer {
     /// Copies a collection as it is at one instant, all at once and in the log when this returns.
     ///
     /// # Errors
-    /// Why it failed; nothing has changed.
+    /// Why it failed; nothing has changed, unless it says that it is done: then the log has failed behind it, and it is
+    /// on disk once that goes on.
     pub async fn copy(&self, request: CopyRequest) -> Result<LoadDone> {
         self.job(|reply| Job::Copy(request, reply)).await
     }
@@ -143,7 +145,8 @@ impl Checkpointer {
     /// Converts a collection while it is in use; in the log when this returns.
     ///
     /// # Errors
-    /// Why it failed; the collection is as it was.
+    /// Why it failed; the collection is as it was, unless it says that it is done: then the log has failed behind it,
+    /// and it is on disk once that goes on.
     pub async fn convert(&self, request: ConvertRequest) -> Result<LoadDone> {
         self.job(|reply| Job::Convert(request, reply)).await
     }
@@ -151,7 +154,8 @@ impl Checkpointer {
     /// Brings back what was, all at once and in the log when this returns.
     ///
     /// # Errors
-    /// Why it failed; nothing has changed.
+    /// Why it failed; nothing has changed, unless it says that it is done: then the log has failed behind it, and it is
+    /// on disk once that goes on.
     pub async fn restore(&self, request: RestoreRequest) -> Result<RestoreDone> {
         self.job(|reply| Job::Restore(request, reply)).await
     }

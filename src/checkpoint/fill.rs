@@ -38,6 +38,8 @@ use crate::storage::fault_point::fault_point;
 const RECORD_BYTES: usize = 256 << 10;
 /// Between two looks whether the log, or memory, has room.
 const ROOM_POLL: Duration = Duration::from_millis(1);
+/// What is to be said beside why the log has failed, where it did so behind what was asked for.
+const IN_PLACE: &str = "what was asked for is done, and seen by all, but it is not known to be on disk";
 
 impl Runner {
     /// Whether the place is free, or may be taken; the settings of what is there. Looked at before the work, and again
@@ -59,6 +61,9 @@ impl Runner {
     }
 
     /// Makes a collection that nobody sees, lets `body` fill it and put it in its place; gives it up if that fails.
+    ///
+    /// # Errors
+    /// Those of `body`, and those of [`Runner::settle`].
     pub(super) fn with_hidden<R>(
         &mut self,
         (kind, settings): (Kind, Settings),
@@ -84,19 +89,30 @@ impl Runner {
     /// Lets go of collections that were not put in their places.
     pub(super) fn give_up(&mut self, hidden: &[CollectionId]) {
         for id in hidden {
-            // With a failed log nothing can be said any more; the next start deletes it.
-            if !self.shared.engine.refuses_writes()
-                && let Err(error) = self.exclusive(|txn| txn.abandon_load(*id))
-            {
+            // One that has failed is told nothing, and does not go on meanwhile: that is this thread's work.
+            let has_failed = self.shared.engine.refuses_writes();
+            let given_up = self.exclusive(|txn| match has_failed {
+                true => txn.forget_load(*id),
+                false => txn.abandon_load(*id),
+            });
+            if let Err(error) = given_up {
                 tracing::warn!("what was being loaded could not be given up: {error}");
             }
         }
     }
 
     /// What was put in its place is on disk.
+    ///
+    /// # Errors
+    /// When that is not known, since the log has failed or has been closed. It is in its place all the same, and on
+    /// disk once the log goes on. This does not wait for that: it is this thread that has the log go on.
     pub(super) fn settle(&self) -> Result<()> {
         fault_point("fill.published");
-        self.sync_all()?;
+        if let Err(error) = self.sync_all() {
+            let failure = self.shared.engine.wal().failure();
+            let why = failure.map_or_else(|| error.to_string(), |why| why.to_string());
+            return Err(Refusal::LogFailed(format!("{why}; {IN_PLACE}")).into());
+        }
         fault_point("fill.durable");
         Ok(())
     }

@@ -33,12 +33,13 @@ use crate::engine::index::{Misfit, PageWrite, ScanBudget};
 use crate::engine::libraries::Libraries;
 use crate::engine::load::Restored;
 use crate::engine::settings::Settings;
+use crate::engine::worker::unix_ms;
 use crate::page::image::EntryImage;
 use crate::page::thresholds::Thresholds;
 use crate::page::{Access, Change, Entry, Stamp};
 use crate::recovery::{Past, RecoverOptions, RecoveryError, Until, recover_past};
 use crate::storage::fault_point::fault_point;
-use crate::wal::Lsn;
+use crate::wal::{Lsn, runs};
 
 /// Entries put together.
 const BATCH_ENTRIES: usize = 512;
@@ -158,13 +159,14 @@ impl Runner {
         if !self.shared.engine.wal().is_enabled() {
             return Err(Refusal::NoLog.into());
         }
+        // What is not written yet cannot be read back.
+        self.sync_all()?;
         if let Until::Time(at_ms) = until
-            && at_ms > crate::engine::worker::unix_ms()
+            && at_ms > unix_ms()
+            && at_ms > self.last_logged_ms()?
         {
             return Err(Refusal::InFuture.into());
         }
-        // What is not written yet cannot be read back.
-        self.sync_all()?;
         let options = RecoverOptions {
             checkpoint_dir: self.shared.options.dir.clone(),
             wal_dir: self.shared.options.wal_dir.clone(),
@@ -204,6 +206,15 @@ impl Runner {
             collections,
             libraries: Arc::clone(registry.libraries()),
         })
+    }
+
+    /// When the last record of the log was written, by a clock that may have gone back since; 0: not known. The file of
+    /// the segment in use tells; as long as that has no record, the log knows it of the segment before.
+    fn last_logged_ms(&self) -> Result<u64> {
+        let on_disk = runs(self.shared.disk.as_ref(), &self.shared.options.wal_dir)?;
+        let known = self.shared.engine.wal().runs();
+        let ends = on_disk.last().into_iter().chain(known.last());
+        Ok(ends.map(|run| run.last_wall_ms).max().unwrap_or(0))
     }
 
     fn count(&self, collection: Arc<Collection>) -> Built {
@@ -349,6 +360,7 @@ impl Runner {
 
     /// Fills a collection that is in no registry from files; `counted`: its bytes as the meter has them.
     fn show(&mut self, attached: &Collection, filed: &Filed, counted: &mut i64) -> Result<()> {
+        self.worker.refresh_clock();
         let (access, thresholds) = (Access::in_second(self.worker.now_ms()), self.shared.engine.thresholds());
         let (mut buffer, parts) = (PageBuffer::default(), filed.parts());
         for row in &filed.part.pages {

@@ -3,6 +3,8 @@
 //! **Invariants**
 //! - Everything that fails before the manifest's rename leaves nothing behind; a failed sync is not tried again on the
 //!   same file (the next attempt has a new file).
+//! - A checkpoint is good from its publication on, whether a log that had failed can go on behind it or not. Until it
+//!   can, the thread takes no other one by itself as long as that one has all there is.
 //! - After a failure by itself the thread waits before it tries again; a request is tried at once.
 
 use std::sync::Arc;
@@ -29,7 +31,7 @@ const TICK: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(10);
 /// The same while writes are refused because of it: not less than this, nor than twice what the attempt took.
 const RETRY_MIN: Duration = Duration::from_secs(1);
-/// How often it is tried to have a log go on that has failed.
+/// So long after an attempt to have a log go on that has failed there is another one.
 const MEND_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What there is to do.
@@ -55,8 +57,12 @@ pub(super) struct Runner {
     failed: bool,
     /// After a failure: how long to wait, and what was said of it.
     retry: (Duration, String),
-    /// When it was last tried to have the log go on, and why that was not possible.
+    /// When the last attempt to have the log go on ended, and why that was not possible.
     last_mend: (Option<Instant>, String),
+    /// The log had failed before the newest checkpoint was taken, and can go on behind it: it has all up to here.
+    behind: Option<Lsn>,
+    /// By which checkpoints and the log age.
+    clock: SteadyClock,
     /// WAL bytes written when the last good checkpoint began.
     wal_mark: u64,
     behind_bytes: u64,
@@ -85,6 +91,8 @@ pub(super) fn run(shared: Arc<Context>, worker: Worker, behind_bytes: u64) {
         failed: false,
         retry: (RETRY, String::new()),
         last_mend: (None, String::new()),
+        behind: None,
+        clock: SteadyClock::new(unix_ms(), Instant::now()),
     };
     runner.begin_watch();
     loop {
@@ -169,10 +177,16 @@ impl Runner {
     /// Has a log go on that has failed: where it was, if it only wanted room; else behind a checkpoint of all that its
     /// clients wait for, in a new segment.
     fn mend(&mut self) {
+        self.try_mend();
+        // Its end: however long it took, what is asked for has its turn before the next one.
         self.last_mend.0 = Some(Instant::now());
+    }
+
+    fn try_mend(&mut self) {
         match self.shared.engine.wal().go_on() {
             Ok(true) => {
                 tracing::info!("there is room again: the log goes on");
+                self.behind = None;
                 self.last_mend.1.clear();
                 self.shared.status.end_unneeded();
                 return;
@@ -180,16 +194,54 @@ impl Runner {
             Ok(false) => {}
             Err(error) => tracing::debug!(%error, "the log cannot go on where it was"),
         }
-        match self.try_checkpoint() {
-            Ok(_) => self.last_mend.1.clear(),
-            Err(error) => {
-                let why = error.to_string();
-                self.shared.status.fail(&why);
-                if self.last_mend.1 != why {
-                    tracing::error!("the log cannot go on yet, tried every second: {why}");
-                    self.last_mend.1 = why;
-                }
+        if self.is_checkpoint_enough() {
+            // Another one would have nothing new; one every second would soon have pushed out those that are kept.
+            let goes_on = self.resume();
+            self.shared.status.end_unneeded();
+            if goes_on {
+                self.trim();
             }
+        } else if let Err(error) = self.try_checkpoint() {
+            let why = error.to_string();
+            self.shared.status.fail(&why);
+            self.note_mend_failure(why);
+        }
+    }
+
+    /// Whether the checkpoint that was taken since the log failed has all there is, and its page files are there as far
+    /// as can be told without reading them.
+    fn is_checkpoint_enough(&mut self) -> bool {
+        let Some(base) = &self.base else { return false };
+        if self.behind != Some(self.shared.engine.wal().last_lsn()) {
+            return false;
+        }
+        let (disk, dir) = (self.shared.disk.as_ref(), &self.shared.options.dir);
+        let seen = self.watch.look(disk, dir, base.files());
+        seen.is_ok_and(|seen| seen.iter().all(|seen| seen.bytes().is_some()))
+    }
+
+    /// Has a log that had failed go on behind the checkpoint taken since, if there is one; whether it does now.
+    fn resume(&mut self) -> bool {
+        let Some(lsn) = self.behind else { return false };
+        fault_point("checkpoint.before_resume");
+        let wal = self.shared.engine.wal();
+        // It may have lost its directory since the checkpoint began.
+        let resumed = wal.claim_dir().and_then(|()| wal.resume_behind(lsn));
+        if let Err(error) = resumed {
+            self.note_mend_failure(error.to_string());
+            return false;
+        }
+        tracing::warn!("the log had failed and goes on behind LSN {lsn}; writes are accepted again");
+        self.behind = None;
+        self.last_mend.1.clear();
+        true
+    }
+
+    /// Tells why the log cannot go on, once for each reason.
+    fn note_mend_failure(&mut self, why: String) {
+        if self.last_mend.1 != why {
+            tracing::error!("the log cannot go on yet, tried every second: {why}");
+            self.last_mend.1 = why;
         }
     }
 
@@ -246,6 +298,8 @@ impl Runner {
         self.catalog = Some(catalog);
     }
 
+    /// Takes a checkpoint, behind which a log that had failed goes on. That it cannot yet is no failure of the
+    /// checkpoint, and is told apart: otherwise each attempt would leave a whole one that nobody counts.
     fn try_checkpoint(&mut self) -> Result<CheckpointDone> {
         let wal = self.shared.engine.wal();
         // One whose file is lost goes on behind this checkpoint.
@@ -277,6 +331,9 @@ impl Runner {
         self.clean_up(&mut catalog);
         self.shared.status.note_kept(kept_in(&catalog));
         self.catalog = Some(catalog);
+        self.resume();
+        // Of a log that cannot go on, too: it may want what its old segments take.
+        self.trim();
         outcome
     }
 
@@ -317,11 +374,8 @@ impl Runner {
         fault_point("checkpoint.wal_durable");
         catalog.check_base(base, &mut self.watch)?;
         bytes += catalog.publish(&mut manifest)?;
-        if had_failed {
-            fault_point("checkpoint.before_resume");
-            wal.resume_behind(lsn)?;
-            tracing::warn!("the log had failed and goes on behind LSN {lsn}; writes are accepted again");
-        }
+        // Only now: all up to there is durable by the checkpoint alone, and the log may let go of it.
+        self.behind = had_failed.then_some(lsn);
         self.wal_mark = wal_mark;
         self.behind_bytes = 0;
         let done = CheckpointDone {
@@ -344,13 +398,9 @@ impl Runner {
         Ok(done)
     }
 
-    /// Lets go of what the new checkpoint has made superfluous. It is published: failing here is not its failure. What
-    /// is held goes after a later one.
-    fn clean_up(&self, catalog: &mut Catalog) {
-        let settings = &self.shared.settings;
-        let now_ms = unix_ms();
-        let keep_from = self.shared.status.last().map_or(Lsn::ZERO, |last| last.lsn.next());
-        let keep_age_s = settings.wal_keep_age_s();
+    /// Lets go of what the new checkpoint has made superfluous, the log apart. It is published: failing here is not its
+    /// failure. What is held goes after a later one.
+    fn clean_up(&mut self, catalog: &mut Catalog) {
         if !self.shared.engine.wal().is_enabled()
             && let Err(error) = LogNote::release(self.shared.disk.as_ref(), &self.shared.options.dir)
         {
@@ -359,14 +409,52 @@ impl Runner {
         if self.shared.holds.count() > 0 {
             return;
         }
-        fault_point("checkpoint.before_trim");
-        if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {
-            tracing::warn!("the WAL could not be trimmed after a checkpoint: {error}");
-        }
-        fault_point("checkpoint.after_trim");
+        let now_ms = self.clock.now_ms(unix_ms(), Instant::now());
+        let settings = &self.shared.settings;
         let (count, age_s) = (settings.keep_count(), settings.keep_age_s());
         if let Err(error) = catalog.retain(count, age_s, now_ms) {
             tracing::warn!("old checkpoints could not be removed: {error}");
         }
+    }
+
+    /// Lets go of what of the log the newest checkpoint has made superfluous, as above.
+    fn trim(&mut self) {
+        if self.shared.holds.count() > 0 {
+            return;
+        }
+        fault_point("checkpoint.before_trim");
+        let now_ms = self.clock.now_ms(unix_ms(), Instant::now());
+        let keep_from = self.shared.status.last().map_or(Lsn::ZERO, |last| last.lsn.next());
+        let keep_age_s = self.shared.settings.wal_keep_age_s();
+        if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {
+            tracing::warn!("the WAL could not be trimmed after a checkpoint: {error}");
+        }
+        fault_point("checkpoint.after_trim");
+    }
+}
+
+/// A clock by which things age. It goes back with the wall clock, and never forward faster than time passes: a wall
+/// clock that is ahead for a while makes nothing old. What it is set to at first is believed.
+pub(super) struct SteadyClock {
+    /// What it showed at some time; since then it has run.
+    set: (u64, Instant),
+}
+
+impl SteadyClock {
+    /// One that shows `wall_ms` at `at`.
+    pub fn new(wall_ms: u64, at: Instant) -> Self {
+        Self { set: (wall_ms, at) }
+    }
+
+    /// What it shows at `at`, when the wall clock shows `wall_ms`.
+    pub fn now_ms(&mut self, wall_ms: u64, at: Instant) -> u64 {
+        let (set_ms, since) = self.set;
+        let passed_ms = u64::try_from(at.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX);
+        let steady_ms = set_ms.saturating_add(passed_ms);
+        if wall_ms < steady_ms {
+            // Only then is it set anew: each time it is, it loses a part of a millisecond.
+            self.set = (wall_ms, at);
+        }
+        steady_ms.min(wall_ms)
     }
 }

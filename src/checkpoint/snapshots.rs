@@ -124,8 +124,9 @@ impl Runner {
     fn with_catalog<R>(&mut self, body: impl FnOnce(&mut Catalog) -> Result<R>) -> Result<R> {
         let mut catalog = self.take_catalog()?;
         let outcome = body(&mut catalog);
-        self.shared.status.note_kept(kept_in(&catalog));
         if outcome.is_ok() {
+            // Not after a failure: what the catalog says may be what the disk has refused.
+            self.shared.status.note_kept(kept_in(&catalog));
             self.keep_catalog(catalog);
         }
         outcome

@@ -161,7 +161,7 @@ impl Status {
         state.begun_ms = unix_ms();
     }
 
-    /// It was not needed: the log goes on without one.
+    /// It was not needed: the log can go on where it was, or behind the last one.
     pub fn end_unneeded(&self) {
         self.state.lock().stats.running = false;
     }

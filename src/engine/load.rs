@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::change::drop_if_last;
 use super::collection::Collection;
 use super::effect::{Effect, Placement};
 use super::error::CollectionError;
@@ -15,7 +16,7 @@ use super::ids::{CollectionId, DatabaseId};
 use super::index::Kind;
 use super::keyspace::{ExclusiveTxn, take_watches};
 use super::libraries::Libraries;
-use super::registry::Slot;
+use super::registry::{Gone, Slot};
 use super::settings::Settings;
 
 /// A collection that was loaded to be what a slot held once.
@@ -59,6 +60,21 @@ impl ExclusiveTxn<'_, '_> {
     /// When nothing of that id is being loaded.
     pub fn abandon_load(&mut self, id: CollectionId) -> Result<(), CollectionError> {
         self.change(id, &Effect::CollectionDrop)
+    }
+
+    /// Gives up a load without a record of that, for a log that has failed: it may go on behind a checkpoint, which has
+    /// nothing of the collection, and a record there that names it would be refused by a start. One that finds the load
+    /// in the log, and no end of it, lets go of it by itself.
+    ///
+    /// # Errors
+    /// When nothing of that id is being loaded.
+    pub fn forget_load(&mut self, id: CollectionId) -> Result<(), CollectionError> {
+        let engine = self.scope.engine;
+        let gone = engine.change_registry(|registry| registry.forget_load(id));
+        let gone = gone.ok_or(CollectionError::NotLoading(id))?;
+        engine.note_settings();
+        engine.retire_collections(vec![drop_if_last(vec![Gone::without_heir(gone)])]);
+        Ok(())
     }
 
     /// Empties what is being loaded; returns what is to be filled from now on.

@@ -2,8 +2,8 @@
 //! functions, which belong to none.
 //!
 //! **Invariants**
-//! - Changes only under the exclusive gate, through [`Registry::apply`]; a reader that holds a pass sees one state for
-//!   as long as it holds it.
+//! - Changes only under the exclusive gate, and what the log is to have of them through [`Registry::apply`]; a reader
+//!   that holds a pass sees one state for as long as it holds it.
 //! - `names` and `homes` say the same as `slots`. So no look-up takes time that grows with the number of collections.
 
 use std::collections::{BTreeMap, HashMap};
@@ -203,6 +203,11 @@ impl Registry {
         for collection in caches.filter(|collection| collection.settings().is_cache) {
             *collection = Arc::new(collection.emptied());
         }
+    }
+
+    /// Lets go of a collection whose load is given up without a record of that.
+    pub fn forget_load(&mut self, id: CollectionId) -> Option<Arc<Collection>> {
+        self.loading.remove(&id)
     }
 
     /// Lets go of collections whose load was never finished.

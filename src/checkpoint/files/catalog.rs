@@ -7,6 +7,7 @@
 //! - A page file is removed only when no readable manifest names it and every manifest can be read.
 //! - The control file tells of a checkpoint once its manifest is durable, and is there before the first one.
 //! - A checkpoint that is pinned stays.
+//! - None counts as older than the one before it, whatever clocks showed.
 //! - After a failed publication whose rename may have happened, the files stay: the manifest is whole.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,6 +144,8 @@ pub struct Catalog {
     blind: bool,
     next_id: u64,
     control: Control,
+    /// When each counts as taken, by the clock that [`Self::retain`] is told of; from the first time that it is called.
+    taken_ms: BTreeMap<u64, u64>,
     /// Whether pages are packed.
     pub is_lz4: bool,
 }
@@ -166,6 +169,7 @@ impl Catalog {
             blind: false,
             next_id: last.map_or(1, |id| id.saturating_add(1)),
             control,
+            taken_ms: BTreeMap::new(),
             is_lz4: false,
         };
         for id in listing.manifests {
@@ -345,16 +349,36 @@ impl Catalog {
     }
 
     /// Removes checkpoints that are neither among the newest `keep_count` nor younger than `keep_age_s`, and the page
-    /// files that nobody names any more.
+    /// files that nobody names any more. `now_ms` is of a clock that goes forward only as fast as time passes.
     pub fn retain(&mut self, keep_count: u64, keep_age_s: u64, now_ms: u64) -> Result<()> {
+        self.note_times(now_ms);
         let keep_count = usize::try_from(keep_count.max(1)).unwrap_or(usize::MAX);
         let age_ms = keep_age_s.saturating_mul(1000);
-        let old = self.heads.iter().rev().skip(keep_count);
-        let doomed: Vec<u64> = old
-            .filter(|(id, head)| now_ms.saturating_sub(head.wall_ms) >= age_ms && !self.is_pinned(**id))
-            .map(|(id, _)| *id)
-            .collect();
+        let is_old = |id: u64| {
+            let taken_ms = self.taken_ms.get(&id);
+            taken_ms.is_some_and(|taken_ms| now_ms.saturating_sub(*taken_ms) >= age_ms)
+        };
+        let beyond = self.heads.keys().copied().rev().skip(keep_count);
+        let doomed: Vec<u64> = beyond.filter(|id| is_old(*id) && !self.is_pinned(*id)).collect();
         self.remove_manifests(&doomed)
+    }
+
+    /// Finds out when each checkpoint counts as taken. Clocks may have been wrong: a time to come counts as that of the
+    /// next one, or as now; and none is older than the one before it.
+    fn note_times(&mut self, now_ms: u64) {
+        let mut newer_ms = now_ms;
+        for (id, head) in self.heads.iter().rev() {
+            let taken_ms = self.taken_ms.entry(*id).or_insert(head.wall_ms);
+            if *taken_ms > now_ms {
+                *taken_ms = newer_ms;
+            }
+            newer_ms = *taken_ms;
+        }
+        let mut older_ms = 0;
+        for taken_ms in self.taken_ms.values_mut() {
+            older_ms = older_ms.max(*taken_ms);
+            *taken_ms = older_ms;
+        }
     }
 
     /// Removes checkpoints, and the page files that nobody names any more.
@@ -362,6 +386,7 @@ impl Catalog {
         for id in doomed {
             self.remove(&self.path(&manifest_name(*id)))?;
             self.heads.remove(id);
+            self.taken_ms.remove(id);
             fault_point("retention.manifest_removed");
         }
         if !doomed.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::fixture::fill_containers;
 use super::*;
+use crate::checkpoint::SnapshotId;
 
 fn base() -> (FaultDisk, Dump) {
     base_of(Kind::Hmap)
@@ -143,6 +144,28 @@ fn a_failed_step_leaves_the_previous_checkpoint_and_the_next_attempt_succeeds() 
             "{name}"
         );
     }
+}
+
+#[test]
+fn a_pin_that_was_not_saved_is_not_shown() {
+    let disk = FaultDisk::new(7);
+    let mut server = Server::start_with(&disk, None);
+    server.set("key", "value");
+    server.checkpoints.checkpoint_blocking().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let pins = || {
+        let kept = server.checkpoints.kept().unwrap();
+        kept.iter().map(|snapshot| snapshot.is_pinned).collect::<Vec<_>>()
+    };
+    let pin = || runtime.block_on(server.checkpoints.pin_snapshot(SnapshotId::Latest, true));
+    disk.break_down();
+    pin().unwrap_err();
+    assert_eq!(pins(), [false]);
+    disk.clear_faults();
+    runtime.block_on(server.checkpoints.snapshots()).unwrap();
+    assert_eq!(pins(), [false], "nor is it on the disk");
+    pin().unwrap();
+    assert_eq!(pins(), [true]);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Checkpoints and recovery against a disk that fails, and against a model.
 
+mod ages;
 mod capture;
 mod concurrent;
 mod containers;
 mod convert;
 mod crash;
+mod cut_short;
 mod damage;
 mod document;
 mod fixture;
@@ -13,6 +15,7 @@ mod healing;
 mod history;
 mod incremental;
 mod libraries;
+mod mending;
 mod merged;
 mod named;
 mod parts;
@@ -152,8 +155,12 @@ impl Server {
 
     /// `options`: of the log.
     pub fn start_over(disk: &FaultDisk, options: Option<WalOptions>, kind: Kind) -> Self {
+        Self::start_through(Arc::new(disk.clone()), disk, options, kind)
+    }
+
+    /// The same, over a disk that stands before it.
+    pub fn start_through(shared: Arc<dyn Disk>, disk: &FaultDisk, options: Option<WalOptions>, kind: Kind) -> Self {
         let found = read_back(disk).unwrap();
-        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let wal = match options {
             None => Wal::disabled(found.next_lsn),
             Some(options) => Wal::open(Arc::clone(&shared), options, found.next_lsn).unwrap(),

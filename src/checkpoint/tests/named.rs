@@ -119,7 +119,7 @@ fn all_parted() -> BTreeSet<String> {
 
 /// What is counted is what is there, once all that goes has gone.
 #[track_caller]
-fn assert_counted(server: &Server) {
+pub(super) fn assert_counted(server: &Server) {
     let begun = Instant::now();
     loop {
         let slots = server.engine.registry();

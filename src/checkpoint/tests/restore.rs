@@ -6,10 +6,12 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::checkpoint::queue::Job;
 use crate::checkpoint::{AttachRequest, Moment, Only, RestoreDone, RestoreRequest, Target};
 use crate::engine::ids::DatabaseId;
 use crate::engine::index::Kind;
 use crate::engine::settings::Settings;
+use crate::engine::worker::unix_ms;
 use crate::test_histories::each;
 
 fn block<T>(future: impl Future<Output = T>) -> T {
@@ -378,6 +380,30 @@ fn an_attached_collection_needs_no_file_and_leaves_no_trace() {
     assert!(held <= used + 4096, "{held} {used}");
 }
 
+#[test]
+fn keys_of_an_attached_collection_count_as_used_when_it_was_attached() {
+    let disk = FaultDisk::new(1);
+    let mut server = keeping(&disk);
+    server.set("key", "value");
+    server.checkpoints.checkpoint_blocking().unwrap();
+    // As if it had not looked at the clock for an hour.
+    let an_hour_ago_ms = unix_ms() - 3_600_000;
+    let act = Job::Act(Box::new(move |runner| runner.worker.set_clock(an_hour_ago_ms)));
+    let shared = &server.checkpoints.shared;
+    shared.ask(|requests| requests.jobs.push_back(act)).unwrap();
+    assert_eq!(attach(&server, 1, "default", "old").unwrap(), 1);
+    let registry = server.engine.registry();
+    let mut idle_s = Vec::new();
+    for shard in registry.by_name("old").unwrap().collection.shards_if_any() {
+        let _ = shard.lock().index.for_each(|entry| {
+            idle_s.push(entry.access().idle_s(unix_ms()));
+            ControlFlow::<()>::Continue(())
+        });
+    }
+    assert_eq!(idle_s.len(), 1);
+    assert!(idle_s.iter().all(|idle_s| *idle_s < 1000), "{idle_s:?}");
+}
+
 /// What the clock showed at each change, in order: it goes back twice, and forth once.
 const CLOCK_S: [u64; 9] = [10, 20, 30, 15, 25, 99, 40, 35, 50];
 
@@ -407,4 +433,18 @@ fn a_time_where_clocks_went_back_has_all_that_was_written_by_then() {
             }
         }
     }
+}
+
+#[test]
+fn a_time_that_the_clock_has_yet_to_come_to_again_has_what_was_written_by_then() {
+    let disk = FaultDisk::new(1);
+    let mut server = keeping(&disk);
+    let now_ms = unix_ms();
+    server.set_at("key", "first", now_ms + 1_000_000);
+    let then = server.dump();
+    server.set_at("key", "second", now_ms + 2_000_000);
+    let refused = restore(&server, Moment::Time(now_ms + 2_000_001)).unwrap_err();
+    assert!(refused.contains("future"), "{refused}");
+    restore(&server, Moment::Time(now_ms + 1_500_000)).unwrap();
+    assert_eq!(server.dump(), then);
 }
