@@ -68,7 +68,10 @@ fn a_blocked_client_whose_answer_is_there() {
         runs.send(ENDLESS).expect("send");
         std::thread::sleep(Duration::from_millis(500));
         kill_the_script(&mut beside);
-        assert_eq!(waits.recv().expect("an answer").value, Value::NullArray);
+        let answer = waits.recv().expect("an answer").value;
+        // The requests of one turn may come in either order.
+        let is_well = answer == Value::NullArray || answer.text().starts_with("BUSY ");
+        assert!(is_well, "{answer:?}");
         assert!(runs.recv().expect("an error").value.text().contains("killed by user"));
         (0..50).for_each(|_| drop(busy.recv().expect("a count")));
     }
@@ -95,9 +98,12 @@ fn a_transaction_that_is_answered_in_part() {
             Value::Array(ran) => *ran == [Value::ok()],
             other => other.text().starts_with("EXECABORT "),
         };
-        let is_well = replies[0] == Value::ok() && is_over && replies[3] == Value::ok();
+        // A batch that comes while the script is known to be busy is refused whole.
+        let is_set = replies[3] == Value::ok();
+        let is_well = replies[0] == Value::ok() && is_over && (is_set || replies[3].text().starts_with("BUSY "));
         assert!(is_well, "round {round}: {replies:?}");
-        assert_eq!(queues.call(&["GET", "other"]).text(), "2");
+        let other = queues.call(&["GETDEL", "other"]);
+        assert_eq!(other == Value::bulk("2"), is_set, "round {round}: {other:?}");
         assert!(runs.recv().expect("an error").value.text().contains("killed by user"));
         (0..50).for_each(|_| drop(busy.recv().expect("a count")));
     }
