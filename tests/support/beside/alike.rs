@@ -8,6 +8,8 @@
 //!   tells of the program. Of MONITOR's lines the time and the address, of the slow log's entries numbers, times and
 //!   addresses.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::side::{Came, Outcome, Step};
 use crate::support::{Args, Reply, Value, text};
 
@@ -16,17 +18,26 @@ const CLOSED: &str = "closed";
 
 /// `Err` says what is not.
 pub fn compare(step: &Step, redis: &Outcome, loki: &Outcome) -> Result<(), String> {
-    let normal = |outcome: &Outcome| -> Vec<(char, Vec<String>)> {
-        let on_each = outcome.iter();
-        on_each
-            .map(|(name, came)| (*name, shown(came, (*name == step.name).then_some(step))))
-            .collect()
-    };
-    let (redis, loki) = (normal(redis), normal(loki));
+    let (redis, loki) = (normal(step, redis), normal(step, loki));
     if redis == loki {
         return Ok(());
     }
     Err(format!("   redis: {redis:?}\n   loki:  {loki:?}\n"))
+}
+
+/// The connections on which not the same came.
+pub fn differing(step: &Step, redis: &Outcome, loki: &Outcome) -> BTreeSet<char> {
+    let (redis, loki) = (normal(step, redis), normal(step, loki));
+    let names = redis.keys().chain(loki.keys()).copied();
+    names.filter(|name| redis.get(name) != loki.get(name)).collect()
+}
+
+/// What came on each connection, as it is compared.
+fn normal(step: &Step, outcome: &Outcome) -> BTreeMap<char, Vec<String>> {
+    let on_each = outcome.iter();
+    on_each
+        .map(|(name, came)| (*name, shown(came, (*name == step.name).then_some(step))))
+        .collect()
 }
 
 /// What came, as it is compared. `acted`: on the connection that this step was on.

@@ -13,6 +13,12 @@
 mod alike;
 mod side;
 
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use alike::differing;
+use side::Outcome;
+
 pub use alike::compare;
 pub use side::{Side, Step};
 
@@ -21,6 +27,10 @@ use crate::support::{Program, Server, text};
 
 /// How many differences of a scenario are shown; those behind the first may follow from it.
 const SHOWN_MAX: usize = 20;
+/// How much later than on one server something may come on the other where no answer tells that all has come.
+const LATE_MAX: Duration = Duration::from_secs(10);
+/// How long a server may take to see that connections are gone.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// A scenario.
 pub struct Scenario {
@@ -97,39 +107,70 @@ pub fn differences(redis: &Server, loki: &Server, protocol: u8, steps: &[Step], 
     let mut found = Vec::new();
     let mut sides = [Side::new(redis, protocol), Side::new(loki, protocol)];
     for (at, step) in steps.iter().enumerate() {
-        let [theirs, ours] = sides.each_mut().map(|side| side.step(step));
-        let outcome = compare(step, &theirs, &ours);
+        let mut came = sides.each_mut().map(|side| side.step(step));
         let outcome = match &step.known {
-            Some(id) if loki.program() == Program::LokiKv => match outcome {
+            Some(id) if loki.program() == Program::LokiKv => match compare(step, &came[0], &came[1]) {
                 Err(_) => Ok(()),
                 Ok(()) => Err(format!("   {id}: there is no difference any more\n")),
             },
-            _ => outcome,
+            _ => compare_in_time(&mut sides, step, &mut came, |side, names, came| {
+                side.read_again(step, names, came)
+            }),
         };
         found.extend(outcome.err().map(|why| (at, why)));
         if found.len() >= max {
             return found;
         }
     }
-    let [theirs, ours] = sides.each_mut().map(Side::end);
+    let mut came = [Outcome::new(), Outcome::new()];
+    for (side, came) in sides.iter_mut().zip(&mut came) {
+        side.end(came);
+    }
     if let Some(last) = steps.last() {
-        let outcome = compare(last, &theirs, &ours);
+        let outcome = compare_in_time(&mut sides, last, &mut came, |side, _, came| side.end(came));
         found.extend(outcome.err().map(|why| (steps.len(), format!("at the end\n{why}"))));
     }
     found
 }
 
+/// Compares what came on both. What comes late on one of them is waited for before that counts as a difference: `again`
+/// adds it, given the connections that differ, and tells whether more may come.
+fn compare_in_time(
+    sides: &mut [Side<'_>; 2],
+    step: &Step,
+    came: &mut [Outcome; 2],
+    again: impl Fn(&mut Side<'_>, &BTreeSet<char>, &mut Outcome) -> bool,
+) -> Result<(), String> {
+    let since = Instant::now();
+    loop {
+        let outcome = compare(step, &came[0], &came[1]);
+        if outcome.is_ok() || since.elapsed() > LATE_MAX {
+            return outcome;
+        }
+        let names = differing(step, &came[0], &came[1]);
+        let mut may_come = false;
+        for (side, came) in sides.iter_mut().zip(came.iter_mut()) {
+            may_come |= again(side, &names, came);
+        }
+        if !may_come {
+            // By what the last look has found.
+            return compare(step, &came[0], &came[1]);
+        }
+    }
+}
+
 /// Waits until a server has seen that connections are gone, and then this one, too.
 fn settle(server: &Server) {
     let mut conn = server.connect();
-    for _ in 0..2_000 {
+    let since = Instant::now();
+    while since.elapsed() < SETTLE_TIME_MAX {
         let clients = conn.call(&["CLIENT", "LIST"]).text();
         if clients.lines().count() == 1 {
             conn.call(&["QUIT"]);
             conn.read_to_close().expect("closed");
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(1));
     }
     panic!("connections stay");
 }

@@ -2,9 +2,9 @@
 //!
 //! What came is known to be all by a PING whose answer stands behind it; inside MULTI by a WATCH, which is refused
 //! there. A connection that cannot answer now (it wants no replies, or is blocked) is read for a moment, and again when
-//! it can. That one is blocked is known from `CLIENT LIST`, which a connection asks that is gone when the step is over.
+//! it can, or if the other server's has got something else. That one is blocked is known from `CLIENT LIST`, which a connection asks that is gone when the step is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::Shutdown;
@@ -113,13 +113,18 @@ impl Line {
         is_pong(value, token)
     }
 
-    /// Reads for a moment what comes; it is read again when it can answer.
-    fn read_for_a_moment(&mut self, came: &mut Vec<Came>) {
+    /// Reads for a moment what comes; it is read again when it can answer. Whether more may come: it is not closed.
+    fn read_for_a_moment(&mut self, came: &mut Vec<Came>) -> bool {
         self.conn.stream().set_read_timeout(Some(MOMENT)).unwrap();
-        while let Some(Came::Reply(reply)) = receive(&mut self.conn) {
-            came.push(Came::Reply(reply));
-        }
+        let is_open = loop {
+            match receive(&mut self.conn) {
+                Some(Came::Reply(reply)) => came.push(Came::Reply(reply)),
+                Some(Came::Closed) => break false,
+                None => break true,
+            }
+        };
         self.conn.stream().set_read_timeout(Some(ANSWER_TIME_MAX)).unwrap();
+        is_open
     }
 
     /// Follows what a command does to the connection.
@@ -202,6 +207,25 @@ impl<'s> Side<'s> {
         outcome
     }
 
+    /// Adds what has come late on those of the connections that a step has read for a moment only; whether more may come
+    /// on one of them.
+    pub fn read_again(&mut self, step: &Step, names: &BTreeSet<char>, outcome: &mut Outcome) -> bool {
+        let mut may_come = false;
+        for name in names {
+            let Some(line) = self.lines.get_mut(name) else { continue };
+            if line.can_answer() || !(line.is_blocked || *name == step.name) {
+                continue;
+            }
+            let mut came = Vec::new();
+            may_come |= line.read_for_a_moment(&mut came);
+            came.iter_mut().for_each(|came| without_ids(came, step, &self.ids));
+            if !came.is_empty() {
+                outcome.entry(*name).or_default().extend(came);
+            }
+        }
+        may_come
+    }
+
     /// Reads what comes until the server says that the connection is blocked, unless all is answered or it is closed.
     fn await_blocked(&mut self, step: &Step, outcome: &mut Outcome) {
         let server = self.server;
@@ -247,23 +271,23 @@ impl<'s> Side<'s> {
             .collect()
     }
 
-    /// What came on connections that could not be asked.
-    pub fn end(&mut self) -> Outcome {
-        let mut outcome = Outcome::new();
-        for (name, line) in &mut self.lines {
+    /// Adds what came on connections that could not be asked; whether more may come on one of them.
+    pub fn end(&mut self, outcome: &mut Outcome) -> bool {
+        self.lines.retain(|name, line| {
             if line.can_answer() {
-                continue;
+                return true;
             }
             line.conn.stream().set_read_timeout(Some(LAST_TIME_MAX)).unwrap();
             while let Some(came) = receive(&mut line.conn) {
                 let is_closed = matches!(came, Came::Closed);
                 outcome.entry(*name).or_default().push(came);
                 if is_closed {
-                    break;
+                    return false;
                 }
             }
-        }
-        outcome
+            true
+        });
+        self.lines.values().any(|line| !line.can_answer())
     }
 
     fn line(&mut self, name: char) -> &mut Line {
