@@ -54,6 +54,8 @@ mod feed;
 mod folders;
 #[path = "server/functions.rs"]
 mod functions;
+#[path = "server/held.rs"]
+mod held;
 #[path = "server/holding.rs"]
 mod holding;
 #[path = "server/hot_keys.rs"]

@@ -1,21 +1,14 @@
 //! Commands that wait: CLIENT UNBLOCK, clients that leave, and a server that ends meanwhile.
 
-use std::time::{Duration, Instant};
-
-use crate::in_memory;
 use crate::support::{Conn, Server, Value};
+use crate::{await_that, in_memory};
 
 /// Waits until the server counts `count` blocked clients.
 pub fn await_blocked(server: &Server, count: usize) {
     let wanted = format!("blocked_clients:{count}\r\n");
-    let started = Instant::now();
-    while !server.connect().call(&["INFO", "clients"]).text().contains(&wanted) {
-        assert!(
-            started.elapsed() < Duration::from_secs(10),
-            "not {count} blocked clients"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    await_that(&wanted, || {
+        server.connect().call(&["INFO", "clients"]).text().contains(&wanted)
+    });
 }
 
 /// A client that waits for a replica without end, and its number.

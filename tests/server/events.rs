@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::held::hold;
 use crate::in_memory;
 use crate::support::conn::encode;
 use crate::support::{Conn, Rng, Server, seed};
@@ -274,6 +275,7 @@ fn what_is_read_back_or_brought_in_tells_of_nothing() {
     conn.send_raw(&request).unwrap();
     (0..100_001).for_each(|_| drop(conn.recv().unwrap()));
     server.kill9();
+    let _port = hold(server.port());
     server.launch();
     let mut listener = server.connect_early();
     listener.call(&["PSUBSCRIBE", "*"]);

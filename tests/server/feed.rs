@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::rng::Rng;
 use crate::support::{Args, Conn, Server, Value, seed};
-use crate::{args, await_that};
+use crate::{args, await_that, figure};
 
 const SETTINGS: &[&str] = &[
     "wal.fsync=always",
@@ -229,16 +229,16 @@ fn blocking_ends_with_a_record_a_timeout_or_unblock() {
 }
 
 fn await_blocked(server: &Server) {
-    let started = Instant::now();
-    while !server
-        .connect()
-        .call(&["INFO", "clients"])
-        .text()
-        .contains("blocked_clients:1\r\n")
-    {
-        assert!(started.elapsed() < Duration::from_secs(10), "nobody blocks");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    await_that("somebody blocks", || {
+        figure(&mut server.connect(), "blocked_clients") == 1
+    });
+}
+
+/// Waits until the log's files have all that was done: no reply waits for that where nothing is synced.
+fn await_written(conn: &mut Conn) {
+    await_that("all is written", || {
+        conn.wal_info("written-lsn") == conn.wal_info("last-lsn")
+    });
 }
 
 #[test]
@@ -389,6 +389,7 @@ fn filters_by_kind_and_what_passes_them_all() {
     for line in ["SET a 1", "SET b 2", "EXPIRE a 100", "DEL b", "FLUSHDB", "SET c 3"] {
         conn.call(&line.split(' ').collect::<Vec<_>>());
     }
+    await_written(&mut conn);
     let from = first.to_string();
     let mut read = |options: &str| {
         let mut words = vec!["WAL", "READ", &from];
@@ -437,6 +438,7 @@ fn a_filtered_reader_waits_for_what_it_wants() {
     assert_eq!(shape(&reader.call(&read("30"))), []);
     // Something, and nothing that it wants: it is told how far it has come.
     (0..10).for_each(|n| drop(writer.call(&["SET", &format!("k{n}"), "v"])));
+    await_written(&mut writer);
     let last = writer.wal_info("last-lsn");
     // A look at the log that itself takes long ends early: then once more.
     await_that("it waits for as long as it is told to", || {
@@ -481,6 +483,7 @@ fn a_filtered_reading_is_bounded() {
     let from = conn.wal_info("last-lsn") + 1;
     let value = "x".repeat(1 << 20);
     (0..40).for_each(|n| drop(conn.call(&["SET", &format!("k{n}"), &value])));
+    await_written(&mut conn);
     let mut next = from;
     let mut readings = 0;
     while next < from + 40 {

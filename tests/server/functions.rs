@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{Conn, Server, Value};
-use crate::{figure, in_memory};
+use crate::{await_that, figure, in_memory};
 
 fn error(value: &Value) -> String {
     assert!(value.is_error(), "{value:?}");
@@ -224,10 +224,7 @@ fn with_endless(workers: usize) -> (Server, Conn) {
     runs.call(&["SET", "there", "here"]);
     runs.send(&["FCALL", "Loop", "2", "half", "there"]).unwrap();
     let mut conn = server.connect();
-    let since = Instant::now();
-    while !conn.call(&["GET", "k"]).is_error() {
-        assert!(since.elapsed() < Duration::from_secs(10));
-    }
+    await_that("it is busy", || conn.call(&["GET", "k"]).is_error());
     (server, runs)
 }
 
@@ -350,9 +347,7 @@ fn what_functions_take_is_told() {
     assert_eq!(figure(&mut conn, "number_of_libraries"), 1);
     conn.call(&["FUNCTION", "FLUSH"]);
     assert_eq!(figure(&mut conn, "used_memory_functions"), 0);
-    let since = Instant::now();
-    while figure(&mut conn, "used_memory_vm_functions") >= 1_000_000 {
-        assert!(since.elapsed() < Duration::from_secs(10), "each worker lets go of it");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    await_that("each worker lets go of it", || {
+        figure(&mut conn, "used_memory_vm_functions") < 1_000_000
+    });
 }

@@ -183,7 +183,7 @@ fn accepted_while_busy() -> Option<usize> {
 fn nobody_is_accepted_whom_no_worker_has_time_for() {
     let accepted = (0..5).find_map(|_| accepted_while_busy()).expect("a try in time");
     assert!(
-        accepted <= 100,
+        accepted <= 150,
         "{accepted} have been accepted while the worker was busy"
     );
 }

@@ -46,7 +46,7 @@ fn warnings(server: &Server) -> Vec<String> {
             .filter(|line| line.contains(WARNING))
             .map(str::to_owned)
             .collect();
-        if !found.is_empty() || started.elapsed() > Duration::from_secs(5) {
+        if !found.is_empty() || started.elapsed() > Duration::from_secs(20) {
             return found;
         }
         std::thread::sleep(Duration::from_millis(5));

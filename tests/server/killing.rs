@@ -1,8 +1,9 @@
 //! CLIENT KILL in every state that a connection can be in, and what blocked clients are handed from other threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::await_that;
 use crate::support::conn::encode;
 use crate::support::{Conn, Server, Value};
 
@@ -22,15 +23,10 @@ fn id(conn: &mut Conn) -> String {
 /// Kills the client and sees that it has gone, soon.
 fn kill(by: &mut Conn, conn: &mut Conn, id: &str, state: &str) {
     assert_eq!(by.call(&["CLIENT", "KILL", "ID", id]), Value::Int(1), "{state}");
-    let started = Instant::now();
     let _ = conn.read_to_close();
-    while !by.call(&["CLIENT", "LIST", "ID", id]).text().is_empty() {
-        assert!(
-            started.elapsed() < Duration::from_secs(10),
-            "{state}: it is still there"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    await_that(&format!("{state}: it is gone"), || {
+        by.call(&["CLIENT", "LIST", "ID", id]).text().is_empty()
+    });
 }
 
 fn batch(lines: &[&str]) -> Vec<u8> {

@@ -142,12 +142,14 @@ fn a_worker_that_stands_is_told_of_once_a_second_at_most() {
     let millis = line.split("millis=").nth(1).and_then(|rest| rest.split(' ').next());
     let millis: u64 = millis.and_then(|text| text.parse().ok()).expect("a number");
     assert!(millis >= 100, "{line}");
+    (0..10).for_each(|_| stand(&mut conn, "0.15"));
     await_that("another line", || {
         stand(&mut conn, "0.15");
         stands(&server).len() > known
     });
     let more = (stands(&server).len() - known) as u64;
-    assert!(more <= 1 + began.elapsed().as_secs(), "{:?}", stands(&server));
+    // The second that a line is of may be over when it is written.
+    assert!(more <= 2 + began.elapsed().as_secs(), "{:?}", stands(&server));
 }
 
 /// What `CONFIG SET` takes for percentiles, and what it shows, as Redis 8.2.3 does.

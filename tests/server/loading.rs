@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use socket2::Socket;
+
+use crate::held::hold;
 use crate::support::server::signal;
 use crate::support::text::split;
 use crate::support::{Conn, Lease, Server, Value};
@@ -45,8 +48,8 @@ fn newest_segment(server: &Server) -> PathBuf {
     files(server, "wal", ("wal-", ".log")).pop().expect("a segment")
 }
 
-/// A server that has been killed, with a checkpoint, and changes behind it in the log.
-fn killed(settings: &[&str]) -> Server {
+/// A server that has been killed, with a checkpoint, and changes behind it in the log; and its port, kept for it.
+fn killed(settings: &[&str]) -> (Server, Socket) {
     let mut server = Server::lokikv(settings);
     let mut conn = server.connect();
     if let Some(password) = settings.iter().find_map(|set| set.strip_prefix("server.requirepass=")) {
@@ -63,7 +66,8 @@ fn killed(settings: &[&str]) -> Server {
     call(&mut conn, "SELECT 3");
     call(&mut conn, "SET late 1");
     server.kill9();
-    server
+    let port = hold(server.port());
+    (server, port)
 }
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -76,7 +80,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[test]
 fn commands_are_answered_as_redis_does_while_it_loads() {
-    let mut server = killed(&["server.enable_debug_command=yes"]);
+    let (mut server, _port) = killed(&["server.enable_debug_command=yes"]);
     let lease = Lease::on(&page_file(&server));
     server.launch();
     let mut conn = server.connect_early();
@@ -135,7 +139,7 @@ fn commands_are_answered_as_redis_does_while_it_loads() {
 
 #[test]
 fn a_transaction_with_a_command_that_needs_data_is_lost() {
-    let mut server = killed(&[]);
+    let (mut server, _port) = killed(&[]);
     let lease = Lease::on(&page_file(&server));
     server.launch();
     let mut conn = server.connect_early();
@@ -179,7 +183,7 @@ fn a_transaction_with_a_command_that_needs_data_is_lost() {
 
 #[test]
 fn info_tells_how_far_it_is() {
-    let mut server = killed(&[]);
+    let (mut server, _port) = killed(&[]);
     let (pages, segment) = (page_file(&server), newest_segment(&server));
     let at_pages = Lease::on(&pages);
     server.launch();
@@ -221,7 +225,7 @@ fn info_tells_how_far_it_is() {
 /// What is changed while it loads holds for the log that is opened then.
 #[test]
 fn the_policy_can_be_changed_while_it_loads() {
-    let mut server = killed(&["wal.fsync=no"]);
+    let (mut server, _port) = killed(&["wal.fsync=no"]);
     let lease = Lease::on(&page_file(&server));
     server.launch();
     let mut conn = server.connect_early();
@@ -235,7 +239,7 @@ fn the_policy_can_be_changed_while_it_loads() {
 
 #[test]
 fn a_password_is_asked_for_while_it_loads() {
-    let mut server = killed(&["server.requirepass=secret"]);
+    let (mut server, _port) = killed(&["server.requirepass=secret"]);
     let lease = Lease::on(&page_file(&server));
     server.launch();
     let mut conn = server.connect_early();
@@ -250,7 +254,7 @@ fn a_password_is_asked_for_while_it_loads() {
 /// What `lokikv ping` ends with, and what it says.
 pub fn ping(server: &Server) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
-    command.args(["ping", "--port", &server.port().to_string()]);
+    command.args(["ping", "--port", &server.port().to_string(), "--timeout-ms", "20000"]);
     let output = command.output().expect("run lokikv ping");
     (
         output.status.code(),
@@ -260,7 +264,7 @@ pub fn ping(server: &Server) -> (Option<i32>, String) {
 
 #[test]
 fn lokikv_ping_tells_alive_from_ready() {
-    let mut server = killed(&[]);
+    let (mut server, _port) = killed(&[]);
     let lease = Lease::on(&page_file(&server));
     server.launch();
     drop(server.connect_early());
@@ -290,7 +294,7 @@ fn content(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// Ends it while it loads; it must end at once, and leave everything as it was.
 fn end_while_it_loads(end: impl Fn(&mut Server, &mut Conn)) {
-    let mut server = killed(&["checkpoint.on_shutdown=true"]);
+    let (mut server, _port) = killed(&["checkpoint.on_shutdown=true"]);
     let before = content(&server.data_dir());
     let lease = Lease::on(&page_file(&server));
     server.launch();
@@ -330,7 +334,7 @@ fn shutdown_while_it_loads() {
 
 #[test]
 fn a_load_that_fails_ends_the_server_and_its_clients() {
-    let mut server = killed(&[]);
+    let (mut server, _port) = killed(&[]);
     let segment = newest_segment(&server);
     let mut bytes = std::fs::read(&segment).expect("read");
     let middle = bytes.len() / 2;

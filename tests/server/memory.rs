@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::args;
-use crate::in_memory;
 use crate::support::rng::Rng;
 use crate::support::{Conn, Server, Value};
+use crate::{args, await_that, in_memory};
 
 /// What the process has in memory, in megabytes.
 pub fn resident_mb(server: &Server) -> u64 {
@@ -45,21 +44,23 @@ fn large_values_that_come_and_go_leave_nothing_behind() {
 
 #[test]
 fn a_write_waits_for_what_was_flushed_before_it() {
-    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "memory.max_bytes=110mb"]);
+    let server = Server::lokikv(&["wal.enabled=false", "checkpoint.interval_s=0", "memory.max_bytes=28mb"]);
+    let before = resident_mb(&server);
     let (mut conn, mut saving, mut other) = (server.connect(), server.connect(), server.connect());
-    let value = Rng::new(1).bytes(16 << 20);
-    for round in 0..4 {
+    // Seven are too many. Six are on any disk long before the write has waited for as long as it may.
+    let value = Rng::new(1).bytes(4 << 20);
+    for round in 0..8 {
         for n in 0..6 {
             assert_eq!(conn.call(&[b"SET", format!("k{n}").as_bytes(), &value]), Value::ok());
         }
         // It has to write what is flushed meanwhile.
         saving.send(&["CHECKPOINT"]).unwrap();
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(5));
         assert_eq!(conn.call(&["FLUSHALL"]), Value::ok());
         conn.send(&[b"SET", b"fresh".as_slice(), &value]).unwrap();
         let asked = Instant::now();
         assert_eq!(other.call(&["GET", "fresh:not"]), Value::Null);
-        assert!(asked.elapsed() < Duration::from_secs(8), "others are served");
+        assert!(asked.elapsed() < Duration::from_secs(20), "others are served");
         assert_eq!(conn.recv().unwrap().value, Value::ok(), "round {round}");
         for words in [&["MULTI"][..], &["APPEND", "fresh", "x"], &["EXEC"]] {
             assert!(!conn.call(words).text().starts_with("OOM"), "round {round}");
@@ -67,7 +68,7 @@ fn a_write_waits_for_what_was_flushed_before_it() {
         assert_eq!(saving.recv().unwrap().value, Value::ok());
         assert_eq!(conn.call(&["DEL", "fresh"]), Value::Int(1));
     }
-    wait_until_resident(&server, 210);
+    wait_until_resident(&server, before + 100);
 }
 
 #[test]
@@ -80,7 +81,8 @@ fn a_write_is_refused_at_once_where_nothing_is_to_be_waited_for() {
     assert_eq!(refused, Some(3));
     let asked = Instant::now();
     assert!(set(&mut conn, 9).text().starts_with("OOM"));
-    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    // One that waits does so for ten seconds.
+    assert!(asked.elapsed() < Duration::from_secs(9), "{:?}", asked.elapsed());
 }
 
 #[test]
@@ -203,11 +205,9 @@ fn what_is_kept_for_clients_that_cache_counts() {
     let refused = conn.call(&["SET", "x", "y"]);
     assert!(refused.text().starts_with("OOM "), "{refused}");
     drop(caches);
-    let since = Instant::now();
-    while conn.call(&["SET", "x", "y"]) != Value::ok() {
-        assert!(since.elapsed() < Duration::from_secs(10), "what nobody needs stays");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    await_that("what nobody needs goes", || {
+        conn.call(&["SET", "x", "y"]) == Value::ok()
+    });
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn wait_until_resident(server: &Server, most_mb: u64) {
     while resident_mb(server) > most_mb {
         let now = resident_mb(server);
         assert!(
-            started.elapsed() < Duration::from_secs(30),
+            started.elapsed() < Duration::from_secs(60),
             "{now} MB, {most_mb} wanted"
         );
         std::thread::sleep(Duration::from_millis(20));
@@ -342,7 +342,7 @@ fn memory_goes_back_when_most_keys_go() {
         let started = Instant::now();
         while memory_figure(&mut conn, "used_memory") != used || memory_figure(&mut conn, "active_defrag_running") > 0 {
             assert!(
-                started.elapsed() < Duration::from_secs(10),
+                started.elapsed() < Duration::from_secs(60),
                 "{kind}: as much is used as before"
             );
             std::thread::sleep(Duration::from_millis(10));

@@ -808,8 +808,11 @@ fn a_source_that_is_loading_is_waited_for_and_one_that_breaks_off_is_asked_again
         "INFO: LOADING Redis is loading",
     );
     assert!(!said.contains("goes on"), "{said}");
+    let before = fake.connections.load(Ordering::Relaxed);
     let child = import(home.path(), &arguments).spawn().expect("start lokikv");
-    std::thread::sleep(Duration::from_millis(500));
+    await_that("it comes again, having been told that it is loading", || {
+        fake.connections.load(Ordering::Relaxed) > before + 1
+    });
     fake.dies_after.store(1, Ordering::Relaxed);
     fake.is_loading.store(false, Ordering::Relaxed);
     let (code, said) = ended(child);

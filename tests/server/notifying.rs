@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use crate::held::hold;
 use crate::support::Server;
 
 #[test]
@@ -20,6 +21,7 @@ fn ready_when_the_data_is_there_and_stopping() {
         String::from_utf8_lossy(&buffer[..len]).into_owned()
     };
     let mut server = Server::lokikv_stopped(&[]);
+    let _port = hold(server.port());
     server.set_env("NOTIFY_SOCKET", path.to_str());
     server.launch();
     assert_eq!(told(), "STATUS=loading data");

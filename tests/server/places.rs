@@ -1,10 +1,11 @@
 //! How many clients come in: no more than are allowed, whatever the workers do, and never so many that the log and the
 //! checkpoints have no file left to open.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::await_that;
+use crate::held::held_port;
 use crate::support::conn::encode;
-use crate::support::server::free_port;
 use crate::support::{Conn, Server, Value};
 
 const REFUSAL: &str = "ERR max number of clients reached";
@@ -60,10 +61,9 @@ fn a_burst_beside_a_busy_worker() {
 
     // Who leaves makes room, at once for whoever has seen that it was let go.
     drop(served);
-    let started = Instant::now();
-    while open(&server, CLIENTS - 1).0.len() < CLIENTS - 1 {
-        assert!(started.elapsed() < Duration::from_secs(10), "places are not given back");
-    }
+    await_that("places are given back", || {
+        open(&server, CLIENTS - 1).0.len() == CLIENTS - 1
+    });
     assert_eq!(busy.call(&["CONFIG", "SET", "maxclients", "2"]), Value::ok());
     for _ in 0..100 {
         let mut other = wait_for_place(&server);
@@ -74,14 +74,13 @@ fn a_burst_beside_a_busy_worker() {
 }
 
 fn wait_for_place(server: &Server) -> Conn {
-    let started = Instant::now();
-    loop {
+    let mut place = None;
+    await_that("a place", || {
         let mut conn = server.connect();
-        if answer(&mut conn) == "PONG" {
-            return conn;
-        }
-        assert!(started.elapsed() < Duration::from_secs(10), "no place");
-    }
+        place = (answer(&mut conn) == "PONG").then_some(conn);
+        place.is_some()
+    });
+    place.expect("a place")
 }
 
 #[test]
@@ -116,7 +115,8 @@ fn connections_by_http_take_no_files_of_the_log() {
         let server = Server::lokikv_with_open_files(400, settings);
         number(&mut server.connect(), "maxclients")
     };
-    let port = format!("http.port={}", free_port());
+    let (_held, port) = held_port();
+    let port = format!("http.port={port}");
     let (without, with) = (allowed(&["http.port=0"]), allowed(&[&port]));
     assert!(
         without - with >= 64 && with >= 100,

@@ -115,7 +115,7 @@ fn bombs_do_not_take_the_server_with_them() {
             "an answer took {longest:?} at most, {} MB at most",
             status_mb(&server, "VmHWM:")
         );
-        assert!(longest < Some(Duration::from_secs(10)), "{longest:?}");
+        assert!(longest < Some(Duration::from_secs(30)), "{longest:?}");
     });
     let most = status_mb(&server, "VmHWM:");
     assert!(most < RESIDENT_MB_MAX, "{most} MB");

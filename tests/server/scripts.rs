@@ -201,7 +201,7 @@ fn a_pattern_that_takes_for_ever_is_ended() {
         assert_eq!(conns[0].call(&["SCRIPT", "KILL"]), Value::ok());
         let text = error(&runs.recv().unwrap().value);
         assert!(text.contains("Script killed by user"), "{text}");
-        assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
         for conn in &mut conns {
             assert!(conn.call(&["GET", "half"]).is_null());
         }

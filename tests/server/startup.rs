@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::held::held_port;
 use crate::support::Server;
 use crate::support::server::{die_with_parent, free_port};
 
@@ -49,7 +50,8 @@ fn busy_port() {
 fn busy_port_of_http() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = listener.local_addr().expect("its address").port().to_string();
-    let (port, setting) = (free_port().to_string(), format!("http.port={taken}"));
+    let (_held, port) = held_port();
+    let (port, setting) = (port.to_string(), format!("http.port={taken}"));
     let dir = tempfile::tempdir().expect("a directory");
     let args = ["--port", &port, "--data-dir", path(dir.path()), "--set", &setting];
     fails(&args, &[&taken, "http.port"]);
@@ -58,11 +60,8 @@ fn busy_port_of_http() {
 #[test]
 fn data_directory_in_use() {
     let server = Server::lokikv(&[]);
-    let dir = server.data_dir();
-    fails(
-        &["--port", &free_port().to_string(), "--data-dir", path(&dir)],
-        &[path(&dir)],
-    );
+    let (dir, (_held, port)) = (server.data_dir(), held_port());
+    fails(&["--port", &port.to_string(), "--data-dir", path(&dir)], &[path(&dir)]);
     assert_eq!(server.connect().call(&["PING"]).text(), "PONG");
 }
 
@@ -72,8 +71,9 @@ fn data_directory_that_cannot_be() {
     let file = dir.path().join("file");
     std::fs::write(&file, "x").expect("a file");
     let below = file.join("data");
+    let (_held, port) = held_port();
     fails(
-        &["--port", &free_port().to_string(), "--data-dir", path(&below)],
+        &["--port", &port.to_string(), "--data-dir", path(&below)],
         &[path(&below)],
     );
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::server::{copy_all, free_port};
+use crate::held::held_port;
+use crate::support::server::copy_all;
 use crate::support::{Conn, Server, Value};
 
 /// So soon writes are accepted again.
@@ -98,10 +99,9 @@ fn missing(conn: &mut Conn, prefix: &str, count: u32) -> Vec<u32> {
 
 /// What a second server says that is started over the same data.
 fn second(data: &Path) -> String {
+    let (_held, port) = held_port();
     let mut command = Command::new(env!("CARGO_BIN_EXE_lokikv"));
-    let command = command
-        .args(["--port", &free_port().to_string(), "--data-dir"])
-        .arg(data);
+    let command = command.args(["--port", &port.to_string(), "--data-dir"]).arg(data);
     let output = command.output().expect("run lokikv");
     assert!(!output.status.success());
     String::from_utf8_lossy(&output.stderr).into_owned()

@@ -55,7 +55,7 @@ fn of_a_server_that_runs() {
     let port = server.port().to_string();
     let dir = text(&server.data_dir());
     let url = format!("redis://127.0.0.1:{port}");
-    tried(&["ping", "--port", &port]);
+    tried(&["ping", "--port", &port, "--timeout-ms", "20000"]);
     tried(&["--check-config"]);
     tried(&["doctor", &dir]);
     tried(&["doctor", &url]);
