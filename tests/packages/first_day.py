@@ -38,14 +38,14 @@ def steps() -> list[tuple[str, str]]:
 
 def as_run(command: str, ports: dict[str, int]) -> str:
     """The command with this run's ports and time."""
-    command = command.replace("sleep 300", "sleep 12").replace("5 minutes ago", "8 seconds ago")
+    command = command.replace("sleep 300", "sleep 24").replace("5 minutes ago", "20 seconds ago")
     for name, port in ports.items():
         command = command.replace(name, str(port))
     if command.startswith("lokikv --data-dir data "):
         command = command.replace("--data-dir data", f"--data-dir data --port {ports['6379']}")
     if "redis-cli" in command and "-p " not in command:
         command = command.replace("redis-cli", f"redis-cli -p {ports['6379']}")
-    return command.replace("lokikv ping", f"lokikv ping --port {ports['6379']}")
+    return command.replace("lokikv ping", f"lokikv ping --port {ports['6379']} --timeout-ms 20000")
 
 
 def is_as_written(written: str, printed: str) -> bool:
@@ -66,7 +66,7 @@ def main() -> None:
         run = subprocess.run(
             ["bash", "-c", "\n".join(script)],
             cwd=home, env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=90, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=150, check=False,
         )
     outputs = run.stdout.split(f"{MARK}\n")
     assert len(outputs) == len(commands) + 1, run.stdout

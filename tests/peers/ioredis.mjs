@@ -11,6 +11,12 @@ const { version } = require("ioredis/package.json");
 const [host, port] = [process.argv[2], Number(process.argv[3])];
 const connect = (options = {}) => new Redis({ host, port, maxRetriesPerRequest: 1, ...options });
 
+/** Waits until so many have come, for 30 s at most: what has come is looked at then. */
+async function untilThere(got, count) {
+  const end = Date.now() + 30_000;
+  while (got.length < count && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 async function strings(redis) {
   assert.equal(await redis.set("s", "héllo", "EX", 100), "OK");
   assert.equal(await redis.get("s"), "héllo");
@@ -81,9 +87,7 @@ async function messages(redis) {
   assert.equal(await redis.publish("news", "one"), 2);
   assert.equal(await redis.spublish("shard", "two"), 1);
   assert.deepEqual(await redis.multi().set("told", 1).publish("other", "three").exec(), [[null, "OK"], [null, 1]]);
-  for (let waited = 0; got.length < 4 && waited < 100; waited += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await untilThere(got, 4);
   assert.deepEqual(got, [
     ["message", "news", "one"],
     ["pmessage", "n*", "news", "one"],
@@ -109,9 +113,7 @@ async function caching(redis) {
   await reader.get("c1");
   await reader.set("c1", 2);
   await redis.flushdb();
-  for (let waited = 0; got.length < 4 && waited < 100; waited += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await untilThere(got, 4);
   const channel = "__redis__:invalidate";
   assert.deepEqual(got, [[channel, "c1"], [channel, "c2"], [channel, "c1"], [channel, ""]]);
   [subscriber, reader].forEach((each) => each.disconnect());

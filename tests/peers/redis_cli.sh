@@ -22,6 +22,12 @@ contains() {
     fi
 }
 
+# Tries a command until it succeeds, for 30 s at most: what has come of it is looked at then.
+try_until_done() {
+    local end=$((SECONDS + 30))
+    until "$@" || ((SECONDS >= end)); do sleep 0.1; done
+}
+
 check "FLUSHALL" OK "$(cli FLUSHALL)"
 check "PING" PONG "$(cli PING)"
 check "SET" OK "$(cli SET greeting 'hello, world')"
@@ -56,17 +62,19 @@ contains "COMMAND DOCS" "summary" "$(cli COMMAND DOCS get)"
 
 # A subscriber prints what comes until it is stopped.
 listened=$(mktemp)
-timeout 10 redis-cli -h "$host" -p "$port" SUBSCRIBE news >"$listened" &
-for _ in {1..50}; do [[ $(cli PUBLISH news hello) == 1 ]] && break || sleep 0.1; done
-for _ in {1..50}; do grep -q hello "$listened" && break || sleep 0.1; done
+timeout 60 redis-cli -h "$host" -p "$port" SUBSCRIBE news >"$listened" &
+is_heard() { [[ $(cli PUBLISH news hello) == 1 ]]; }
+try_until_done is_heard
+try_until_done grep -q hello "$listened"
 kill %% && wait %% 2>/dev/null || true
 check "SUBSCRIBE" "subscribe news 1 message news hello" "$(tr '\n' ' ' <"$listened" | sed 's/ $//')"
 rm "$listened"
 
 # MONITOR prints what others run.
 watched=$(mktemp)
-timeout 10 redis-cli -h "$host" -p "$port" MONITOR >"$watched" &
-for _ in {1..50}; do cli SET seen 'a "b"' >/dev/null; grep -q seen "$watched" && break || sleep 0.1; done
+timeout 60 redis-cli -h "$host" -p "$port" MONITOR >"$watched" &
+is_seen() { cli SET seen 'a "b"' >/dev/null; grep -q seen "$watched"; }
+try_until_done is_seen
 kill %% && wait %% 2>/dev/null || true
 contains "MONITOR" '"SET" "seen" "a \"b\""' "$(cat "$watched")"
 rm "$watched"

@@ -124,4 +124,4 @@ def main(r):
     asyncio.run(everything(r))
 
 
-run("arq", 30, main, uses=("exec",))
+run("arq", 150, main, uses=("exec",))

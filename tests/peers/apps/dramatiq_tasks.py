@@ -15,7 +15,7 @@ from dramatiq.results.backends import RedisBackend as ResultsBackend
 URL = os.environ["APP_URL"]
 r = redis.Redis.from_url(URL, decode_responses=True)
 # What a lost worker held goes back soon, when another looks for it, which it does by chance.
-broker = RedisBroker(url=f"{URL}/1", heartbeat_timeout=4000, maintenance_chance=500_000)
+broker = RedisBroker(url=f"{URL}/1", heartbeat_timeout=15_000, maintenance_chance=500_000)
 results = ResultsBackend(url=f"{URL}/2?socket_timeout=60")
 rates = RatesBackend(url=f"{URL}/3")
 broker.add_middleware(Results(backend=results))

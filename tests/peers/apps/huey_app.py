@@ -117,4 +117,4 @@ def main(r):
     order(r)
 
 
-run("huey", 30, main, uses=("zadd", "zpopmin", "bzpopmin", "evalsha"))
+run("huey", 150, main, uses=("zadd", "zpopmin", "bzpopmin", "evalsha"))

@@ -83,4 +83,4 @@ def peeks(r):
     checked("its look at keys of all types: encodings, sizes, times and values")
 
 
-run("iredis", 30, replies, transactions, peeks, uses=("eval", "exec", "type"))
+run("iredis", 150, replies, transactions, peeks, uses=("eval", "exec", "type"))

@@ -79,7 +79,7 @@ async function atOnce() {
   checked("500 values of 5 stores at once, all there, also when their connections were killed");
 }
 
-await run(redis, versionOf("@keyv/redis"), 30, async () => {
+await run(redis, versionOf("@keyv/redis"), 150, async () => {
   await values();
   await times();
   await atOnce();

@@ -199,4 +199,4 @@ def shared(r):
     checked("a queue of 4 takers, each item once; a cache of results; Bloom filters and HyperLogLogs")
 
 
-run("pottery", 30, locks, locks_of_asyncio, containers, shared, uses=("evalsha", "exec", "hset", "multi"))
+run("pottery", 150, locks, locks_of_asyncio, containers, shared, uses=("evalsha", "exec", "hset", "multi"))

@@ -253,4 +253,4 @@ def caching(r):
     checked("what is cached is asked for once, and again once it has changed, expired or been flushed")
 
 
-run("redis", 30, resp2, resp3, caching, uses=("exec", "publish", "evalsha", "client|tracking"))
+run("redis", 150, resp2, resp3, caching, uses=("exec", "publish", "evalsha", "client|tracking"))

@@ -45,7 +45,7 @@ async function served(name, connect, create, key) {
   checked(`${name}: two servers, broadcasts, rooms, acknowledgements, sockets of the other, lost subscriptions`);
 }
 
-await run(redis, version, 30, async () => {
+await run(redis, version, 150, async () => {
   await served("node-redis", byNodeRedis, createAdapter, "one");
   await served("ioredis", byIoredis, createAdapter, "two");
   await served("sharded channels by node-redis", byNodeRedis, createShardedAdapter, "three");

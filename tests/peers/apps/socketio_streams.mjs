@@ -70,7 +70,7 @@ async function served(name, connect, streamName) {
   checked(`${name}: two servers, broadcasts, rooms, acknowledgements, clients that come back to the other server`);
 }
 
-await run(redis, version, 30, async () => {
+await run(redis, version, 150, async () => {
   await served("node-redis", byNodeRedis, "one");
   await served("ioredis", byIoredis, "two");
 }, ["xadd"]);
