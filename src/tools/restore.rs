@@ -169,7 +169,7 @@ type Show<'a> = &'a mut dyn FnMut(Stage, u64, u64);
 /// Makes `into`, which must not hold anything nor be within a backup, a data directory with the data of that moment.
 ///
 /// # Errors
-/// Why; `into` then holds no checkpoint.
+/// Why; `into` then is as it was.
 pub fn restore_into(
     disk: &Arc<dyn Disk>,
     from: &Storage,
@@ -179,14 +179,19 @@ pub fn restore_into(
 ) -> Result<Restored, ToolError> {
     check_outside_backups(disk.as_ref(), into)?;
     let io = |error| ToolError::At(into.to_owned(), error);
-    if disk.exists(into).map_err(io)? && !disk.list(into).map_err(io)?.is_empty() {
+    let was_there = disk.exists(into).map_err(io)?;
+    if was_there && !disk.list(into).map_err(io)?.is_empty() {
         return Err(ToolError::NotEmpty(into.to_owned()));
     }
     let storage = Storage {
         data_dir: into.display().to_string(),
         ..Storage::default()
     };
-    write_past(disk, from, &storage.checkpoint_path(), until, show)
+    write_past(disk, from, &storage.checkpoint_path(), until, show).inspect_err(|_| {
+        if !was_there {
+            let _ = disk.remove_dir(into);
+        }
+    })
 }
 
 /// Sets the checkpoints and the log of `from` aside and puts the data of that moment in their place, all or nothing;
@@ -217,8 +222,26 @@ pub fn restore_in_place(
     Ok((done, aside))
 }
 
-/// Writes the data of that moment as a checkpoint in `dir`.
+/// Writes the data of that moment as a checkpoint in `dir`, which is not there.
+///
+/// # Errors
+/// Why; what has been written is removed.
 fn write_past(
+    disk: &Arc<dyn Disk>,
+    from: &Storage,
+    dir: &Path,
+    until: Until,
+    show: Show<'_>,
+) -> Result<Restored, ToolError> {
+    try_write_past(disk, from, dir, until, show).inspect_err(|_| {
+        // On a full disk this makes room for another attempt. What cannot be removed stays: the failure is what is told.
+        let names = disk.list(dir).unwrap_or_default();
+        names.iter().for_each(|name| drop(disk.remove(&dir.join(name))));
+        let _ = disk.remove_dir(dir);
+    })
+}
+
+fn try_write_past(
     disk: &Arc<dyn Disk>,
     from: &Storage,
     dir: &Path,
@@ -255,8 +278,9 @@ fn write_past(
     checkpoints
         .start(Origin::default())
         .map_err(|error| ToolError::Start("the checkpointer", error))?;
-    let done = checkpoints.checkpoint_blocking()?;
+    let done = checkpoints.checkpoint_blocking();
     checkpoints.stop();
+    let done = done?;
     if done.lsn != lsn {
         return Err(ToolError::OtherMoment {
             found: done.lsn,

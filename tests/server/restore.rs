@@ -149,3 +149,48 @@ fn mistakes_are_told_and_change_nothing() {
     }
     assert_eq!(files(&dir), before);
 }
+
+/// As on a full disk: what has been written goes again, so that another attempt finds the place empty and has room.
+#[test]
+fn one_that_fails_leaves_nothing() {
+    let mut server = Server::lokikv(&["checkpoint.interval_s=0"]);
+    let mut conn = server.connect();
+    conn.call(&["SET", "k", &"v".repeat(400_000)]);
+    conn.call(&["SAVE"]);
+    let lsn = conn.wal_info("last-lsn");
+    server.terminate();
+    let (from, to) = (server.data_dir().display().to_string(), format!("lsn {lsn}"));
+    let place = tempfile::tempdir().expect("a directory");
+    let into = |name: &str| place.path().join(name);
+    std::fs::create_dir(into("there")).expect("a directory");
+    let count_in = |dir: &Path| std::fs::read_dir(dir).expect("a directory").count();
+    let there = count_in(&server.data_dir());
+    for name in ["new", "there", "in-place"] {
+        let path = into(name).display().to_string();
+        let target: &[&str] = if name == "in-place" {
+            &["--in-place"]
+        } else {
+            &["--into", &path]
+        };
+        let before = files(&server.data_dir());
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -f 64; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_lokikv")]);
+        limited.args(["restore", "--from", &from, "--to", &to]).args(target);
+        let done = limited.output().expect("run lokikv restore");
+        assert_eq!(done.status.code(), Some(1), "{}", text(&done.stderr));
+        assert!(text(&done.stderr).contains("File too large"), "{}", text(&done.stderr));
+        assert_eq!(files(&server.data_dir()), before, "{name}");
+        assert_eq!(into(name).exists(), name == "there", "{name}");
+    }
+    assert_eq!(count_in(&into("there")), 0);
+    assert_eq!(count_in(&server.data_dir()), there);
+    let done = restore(&[
+        "--from",
+        &from,
+        "--to",
+        &to,
+        "--into",
+        &into("new").display().to_string(),
+    ]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+}
