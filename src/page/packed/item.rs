@@ -205,11 +205,13 @@ impl<'a> Items<'a> {
     }
 
     /// Reads a plain byte that stands between items.
+    #[inline]
     pub fn skip_byte(&mut self) -> Option<u8> {
         self.take(1)?.first().copied()
     }
 
     /// Reads a number of variable length that stands between items.
+    #[inline]
     pub fn skip_varint(&mut self) -> Option<u64> {
         read_varint(&mut self.0)
     }

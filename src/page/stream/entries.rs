@@ -86,7 +86,7 @@ impl Entries {
         let at = self.node_of(id);
         let Some(node) = self.0.get(at) else { return false };
         let live = node.live();
-        let is_there = node.entries().any(|entry| entry.id == id && !entry.is_deleted);
+        let is_there = node.entry(id).is_some();
         if is_there && live == 1 {
             self.0.remove(at, mark);
         } else if is_there {
@@ -146,8 +146,7 @@ impl Entries {
     pub fn range(&self, start: StreamId, end: StreamId) -> impl Iterator<Item = Entry<'_>> {
         self.0
             .iter_from(self.node_of(start))
-            .flat_map(Node::entries)
-            .skip_while(move |entry| entry.id < start)
+            .flat_map(move |node| node.entries_from(start))
             .take_while(move |entry| entry.id <= end)
             .filter(|entry| !entry.is_deleted)
     }

@@ -190,8 +190,7 @@ impl Node {
 
     /// Marks the entry of this id as deleted; whether there was one.
     pub fn delete(&mut self, id: StreamId) -> bool {
-        let found = self.entries().find(|entry| entry.id == id && !entry.is_deleted);
-        let Some(at) = found.map(|entry| entry.at) else {
+        let Some(at) = self.entry(id).map(|entry| entry.at) else {
             return false;
         };
         self.mark(at);
@@ -237,6 +236,21 @@ impl Node {
             rest,
             is_broken,
         }
+    }
+
+    /// The same without those below this id.
+    pub fn entries_from(&self, id: StreamId) -> Entries<'_> {
+        let mut entries = self.entries();
+        if id > self.0.first {
+            entries.pass_below(id);
+        }
+        entries
+    }
+
+    /// The entry of this id, if it is not deleted.
+    pub fn entry(&self, id: StreamId) -> Option<Entry<'_>> {
+        let entry = self.entries_from(id).next()?;
+        (entry.id == id && !entry.is_deleted).then_some(entry)
     }
 }
 
@@ -308,49 +322,86 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+/// What stands in front of an entry's items, and how many those are.
+struct Head {
+    flags: u8,
+    id: StreamId,
+    pairs: usize,
+    items: usize,
+}
+
 impl<'a> Entries<'a> {
+    /// Passes over those whose ids are below this one.
+    fn pass_below(&mut self, id: StreamId) {
+        while !self.is_broken {
+            let mut rest = self.rest.clone();
+            // What is damaged is found by who reads on.
+            let below = self.head(&mut rest).filter(|head| head.id < id);
+            if below.and_then(|head| pass_items(&mut rest, head.items)).is_none() {
+                return;
+            }
+            self.rest = rest;
+        }
+    }
+
     #[inline]
     fn read(&mut self) -> Option<Entry<'a>> {
         let at = self.bytes - self.rest.rest().len();
-        let flags = self.rest.skip_byte().filter(|flags| flags & !FLAGS_KNOWN == 0)?;
-        let ms = if flags & SAME_MS == 0 {
-            self.rest.skip_varint()?
-        } else {
-            0
-        };
-        let seq = if flags & NO_SEQ == 0 {
-            self.rest.skip_varint()?
-        } else {
-            0
-        };
-        let id = if ms == 0 {
-            StreamId::new(self.first.ms, self.first.seq.checked_add(seq)?)
-        } else {
-            StreamId::new(self.first.ms.checked_add(ms)?, seq)
-        };
-        let names = (flags & SAME_FIELDS != 0).then(|| self.names.clone());
-        let (pairs, items) = if names.is_some() {
-            (self.names_count, self.names_count)
-        } else {
-            let pairs = usize::try_from(self.rest.skip_varint()?).ok()?;
-            (pairs, pairs.checked_mul(2)?)
-        };
-        let values = self.rest.clone().take(items);
-        for _ in 0..items {
-            if self.rest.is_at_double() {
-                return None;
-            }
-            self.rest.pass(1)?;
-        }
+        let mut rest = self.rest.clone();
+        let Head {
+            flags,
+            id,
+            pairs,
+            items,
+        } = self.head(&mut rest)?;
+        let values = rest.clone().take(items);
+        pass_items(&mut rest, items)?;
+        self.rest = rest;
         Some(Entry {
             id,
             is_deleted: flags & DELETED != 0,
             at,
             pairs,
-            names,
+            names: (flags & SAME_FIELDS != 0).then(|| self.names.clone()),
             values,
         })
     }
+
+    #[inline]
+    fn head(&self, rest: &mut Items<'a>) -> Option<Head> {
+        let flags = rest.skip_byte().filter(|flags| flags & !FLAGS_KNOWN == 0)?;
+        let ms = if flags & SAME_MS == 0 { rest.skip_varint()? } else { 0 };
+        let seq = if flags & NO_SEQ == 0 { rest.skip_varint()? } else { 0 };
+        let id = if ms == 0 {
+            StreamId::new(self.first.ms, self.first.seq.checked_add(seq)?)
+        } else {
+            StreamId::new(self.first.ms.checked_add(ms)?, seq)
+        };
+        let (pairs, items) = if flags & SAME_FIELDS != 0 {
+            (self.names_count, self.names_count)
+        } else {
+            let pairs = usize::try_from(rest.skip_varint()?).ok()?;
+            (pairs, pairs.checked_mul(2)?)
+        };
+        Some(Head {
+            flags,
+            id,
+            pairs,
+            items,
+        })
+    }
+}
+
+/// Passes over an entry's items; `None` if it cannot have those.
+#[inline]
+fn pass_items(rest: &mut Items<'_>, items: usize) -> Option<()> {
+    for _ in 0..items {
+        if rest.is_at_double() {
+            return None;
+        }
+        rest.pass(1)?;
+    }
+    Some(())
 }
 
 /// An entry of a stream.

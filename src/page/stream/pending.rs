@@ -3,6 +3,8 @@
 //!
 //! **Invariants:** all orders have the same entries. An empty list owns nothing.
 
+use std::cmp::Ordering;
+
 use super::id::StreamId;
 use crate::page::tree::{Tree, TreeItem};
 
@@ -118,10 +120,7 @@ impl PendingList {
     /// Puts an entry, in the stead of the one with its id; the one it replaces. O(log n).
     pub fn put(&mut self, pending: Pending) -> Option<Pending> {
         let orders = self.0.get_or_insert_default();
-        let is_new = orders
-            .by_id
-            .insert_by(|other| other.id.cmp(&pending.id), pending)
-            .is_ok();
+        let is_new = add(&mut orders.by_id, pending, |other| other.id.cmp(&pending.id));
         let old = (!is_new).then(|| orders.replace(pending)).flatten();
         if old.is_none_or(|old| old.consumer != pending.consumer) {
             if let Some(old) = &old {
@@ -129,14 +128,14 @@ impl PendingList {
             }
             // There is none like it: an id is pending once.
             let owned = pending.owned();
-            let _ = orders.by_consumer.insert_by(|other| other.cmp(&owned), owned);
+            add(&mut orders.by_consumer, owned, |other| other.cmp(&owned));
         }
         if old.is_none_or(|old| old.delivered_at_ms != pending.delivered_at_ms) {
             if let Some(old) = &old {
                 orders.forget_time(old);
             }
             let timed = pending.timed();
-            let _ = orders.by_time.insert_by(|other| other.cmp(&timed), timed);
+            add(&mut orders.by_time, timed, |other| other.cmp(&timed));
         }
         old
     }
@@ -190,6 +189,16 @@ impl PendingList {
             .take_while(move |owned| owned.consumer == consumer)
             .map(|owned| owned.id)
     }
+}
+
+/// Adds an item in order, `compare` telling how others are to it; whether there was no equal one. What is delivered is
+/// mostly newer than all before: then nothing is searched.
+fn add<T: TreeItem>(tree: &mut Tree<T>, item: T, compare: impl Fn(&T) -> Ordering) -> bool {
+    if tree.last().is_none_or(|last| compare(last) == Ordering::Less) {
+        tree.insert(tree.len(), item);
+        return true;
+    }
+    tree.insert_by(compare, item).is_ok()
 }
 
 impl Orders {

@@ -32,6 +32,19 @@ fn check_same(stream: &BigStream, model: &Model) {
     let forward: Vec<_> = stream.range(StreamId::MIN, StreamId::MAX).map(all).collect();
     let expected: Vec<_> = model.entries.clone().into_iter().collect();
     assert_eq!(forward, expected);
+    for id in model.entries.keys() {
+        let behind = StreamId::new(id.ms, id.seq.saturating_add(1));
+        for from in [*id, behind] {
+            let expected = model.entries.range(from..).next();
+            let found = stream.range(from, StreamId::MAX).next().map(all);
+            assert_eq!(
+                found,
+                expected.map(|(id, fields)| (*id, fields.clone())),
+                "from {from:?}"
+            );
+            assert_eq!(stream.entry(from).is_some(), model.entries.contains_key(&from));
+        }
+    }
     let mut back: Vec<_> = stream.range_back(StreamId::MIN, StreamId::MAX).map(all).collect();
     back.reverse();
     assert_eq!(back, expected);
