@@ -66,8 +66,10 @@ pub fn default_mode(args: &Args) -> Mode {
         }
         ("KEYS" | "SMEMBERS" | "HKEYS" | "HVALS" | "SDIFF" | "SINTER" | "SUNION", _) => Mode::Unordered,
         ("HGETALL", _) => Mode::Pairs,
-        // Each server has cursors of its own; both begin with 0.
-        ("HSCAN" | "SSCAN" | "ZSCAN", _) if word(2).parse::<u64>().is_ok_and(|cursor| cursor != 0) => Mode::Any,
+        // Each server has cursors of its own, which may have spaces before them; both begin with 0.
+        ("HSCAN" | "SSCAN" | "ZSCAN", _) if word(2).trim_start().parse().is_ok_and(|cursor: u64| cursor != 0) => {
+            Mode::Any
+        }
         ("HSCAN" | "SSCAN" | "ZSCAN", _) => Mode::Walk,
         ("XPENDING", _) => Mode::Pending,
         ("HRANDFIELD" | "SPOP" | "SRANDMEMBER" | "ZRANDMEMBER", _) => Mode::Any,
