@@ -333,15 +333,17 @@ struct Head {
 impl<'a> Entries<'a> {
     /// Passes over those whose ids are below this one.
     fn pass_below(&mut self, id: StreamId) {
+        let mut rest = self.rest.clone();
         while !self.is_broken {
-            let mut rest = self.rest.clone();
+            let mut ahead = rest.clone();
             // What is damaged is found by who reads on.
-            let below = self.head(&mut rest).filter(|head| head.id < id);
-            if below.and_then(|head| pass_items(&mut rest, head.items)).is_none() {
-                return;
+            let below = self.head(&mut ahead).filter(|head| head.id < id);
+            if below.and_then(|head| pass_items(&mut ahead, head.items)).is_none() {
+                break;
             }
-            self.rest = rest;
+            rest = ahead;
         }
+        self.rest = rest;
     }
 
     #[inline]
@@ -367,7 +369,7 @@ impl<'a> Entries<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn head(&self, rest: &mut Items<'a>) -> Option<Head> {
         let flags = rest.skip_byte().filter(|flags| flags & !FLAGS_KNOWN == 0)?;
         let ms = if flags & SAME_MS == 0 { rest.skip_varint()? } else { 0 };
@@ -393,7 +395,7 @@ impl<'a> Entries<'a> {
 }
 
 /// Passes over an entry's items; `None` if it cannot have those.
-#[inline]
+#[inline(always)]
 fn pass_items(rest: &mut Items<'_>, items: usize) -> Option<()> {
     for _ in 0..items {
         if rest.is_at_double() {
