@@ -136,7 +136,7 @@ pub(in crate::config) const PARAMS: &[Param] = &[
     param("databases", &["server.databases"], Kind::Int(1, 65_536)),
     fixed("dbfilename", Kind::Fixed("dump.rdb")),
     param("dir", &["storage.data_dir"], Kind::Text),
-    fixed("disable-thp", YES),
+    fixed("disable-thp", NO),
     param("enable-debug-command", &["server.enable_debug_command"], Kind::Words(&["no", "yes", "local"])),
     fixed("enable-module-command", NO),
     fixed("enable-protected-configs", NO),
