@@ -1,7 +1,7 @@
 //! The handle by which all threads ask the checkpointer's thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ impl Checkpointer {
                 wake: Condvar::new(),
                 stop: AtomicBool::new(false),
                 holds: Holds::default(),
+                log_room_bytes: AtomicU64::new(u64::MAX),
             }),
             thread: Mutex::new(None),
         }
@@ -301,6 +302,13 @@ impl Checkpointer {
     /// Whether checkpoints are taken by time.
     pub fn are_regular(&self) -> bool {
         self.shared.settings.interval_s() > 0
+    }
+
+    /// Is told how much the log may still write before writes are refused for want of room; `None`: nothing bounds it,
+    /// or that is not known. Where a checkpoint would free more than that, one is taken.
+    pub fn note_log_room(&self, bytes: Option<u64>) {
+        let room = bytes.unwrap_or(u64::MAX);
+        self.shared.log_room_bytes.store(room, Ordering::Relaxed);
     }
 
     /// How many records no checkpoint has, of those that were written since the start.

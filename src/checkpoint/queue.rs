@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -57,6 +57,8 @@ pub(super) struct Context {
     pub stop: AtomicBool,
     pub status: Status,
     pub holds: Holds,
+    /// How much the log may still write before writes are refused; the greatest number: not known, or much.
+    pub log_room_bytes: AtomicU64,
 }
 
 impl Requests {

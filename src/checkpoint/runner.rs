@@ -8,6 +8,7 @@
 //! - After a failure by itself the thread waits before it tries again; a request is tried at once.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::capture::Capture;
@@ -31,6 +32,8 @@ const TICK: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(10);
 /// The same while writes are refused because of it: not less than this, nor than twice what the attempt took.
 const RETRY_MIN: Duration = Duration::from_secs(1);
+/// For the sake of room no checkpoint is taken that lets less of the log go.
+const ROOM_BYTES_MIN: u64 = 16 << 20;
 /// So long after an attempt to have a log go on that has failed there is another one.
 const MEND_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -151,7 +154,7 @@ impl Runner {
         }
     }
 
-    /// Whether a checkpoint is due by time or by the WAL's growth.
+    /// Whether a checkpoint is due by time, by the WAL's growth, or since the WAL's disk is full of what it would let go.
     fn is_due(&self) -> bool {
         let since = self.last_attempt.elapsed();
         if self.failed && since < self.retry.0 {
@@ -166,7 +169,15 @@ impl Runner {
         let interval_s = settings.interval_s();
         let bytes_max = settings.wal_bytes_max();
         let by_time = interval_s > 0 && (self.failed || since >= Duration::from_secs(interval_s));
-        by_time || bytes_max > 0 && self.wal_growth() > bytes_max
+        let growth = self.wal_growth();
+        let by_size = bytes_max > 0 && growth > bytes_max;
+        by_time || by_size || (interval_s > 0 || bytes_max > 0) && self.makes_room(growth)
+    }
+
+    /// Whether the log would be let go of more than it may still write before there is no room for it.
+    fn makes_room(&self, growth_bytes: u64) -> bool {
+        let room = self.shared.log_room_bytes.load(Ordering::Relaxed);
+        growth_bytes >= ROOM_BYTES_MIN && growth_bytes > room
     }
 
     fn is_mend_due(&self) -> bool {

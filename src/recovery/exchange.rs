@@ -20,6 +20,8 @@ use crate::wal::Lsn;
 
 /// The journal's name.
 pub const JOURNAL: &str = "restore.lkj";
+/// Stands in the name of a restored checkpoint until it is in place.
+pub(super) const RESTORED: &str = "restored";
 
 /// See the module. Paths are relative to the data directory where they are in it, so that it can be moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,7 +141,7 @@ impl Exchange {
 
     /// Where the restored checkpoint is until it is in place.
     pub fn built(&self, data_dir: &Path) -> PathBuf {
-        self.beside(&data_dir.join(&self.checkpoints), "restored")
+        self.beside(&data_dir.join(&self.checkpoints), RESTORED)
     }
 
     /// Does it; returns where what was there is now.

@@ -4,13 +4,16 @@
 //!
 //! **Invariants**
 //! - Nothing in a folder is read or changed before it is locked.
-//! - A restore in place that was cut short is finished under the locks of what it moves, which then are taken anew.
+//! - A restore in place that was cut short is finished under the locks of what it moves, which then are taken anew; what
+//!   one has built that was not committed is removed.
+//! - A directory that a restore was to fill, and has not, is not taken.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::exchange::{Exchange, ExchangeError};
+use super::unfinished::{UNFINISHED, forget_built};
 use super::verify::Folders;
 use crate::storage::{DirLock, Disk, lock_dir};
 
@@ -37,6 +40,8 @@ pub enum FolderError {
     },
     /// A restore in place cannot be finished.
     Exchange(ExchangeError),
+    /// A restore into this new directory was cut short.
+    Unfinished(PathBuf),
 }
 
 impl fmt::Display for FolderError {
@@ -47,6 +52,11 @@ impl fmt::Display for FolderError {
                 write!(out, "{what} {}: it is the {other} as well", dir.display())
             }
             Self::Exchange(error) => error.fmt(out),
+            Self::Unfinished(dir) => write!(
+                out,
+                "{}: a restore into it was interrupted, and it has no data; the same restore again makes it anew",
+                dir.display()
+            ),
         }
     }
 }
@@ -74,6 +84,7 @@ impl FolderLocks {
     /// # Errors
     /// When one of them is in use or cannot be made.
     pub fn take(disk: &dyn Disk, data_dir: &Path, folders: &Folders) -> Result<(Self, Finished), FolderError> {
+        check_finished(data_dir)?;
         let mut locks = Self::default();
         locks.make(disk, DATA, data_dir)?;
         let mut finished = None;
@@ -85,6 +96,7 @@ impl FolderLocks {
         for (what, dir) in named(folders) {
             locks.make(disk, what, dir)?;
         }
+        forget_built(disk, &folders.checkpoints);
         Ok((locks, finished))
     }
 
@@ -93,6 +105,7 @@ impl FolderLocks {
     /// # Errors
     /// When one of them is in use.
     pub fn take_existing(data_dir: &Path, folders: &Folders) -> Result<Self, FolderError> {
+        check_finished(data_dir)?;
         let mut locks = Self::default();
         locks.add(DATA, data_dir)?;
         locks.add_existing(folders)?;
@@ -136,6 +149,14 @@ impl FolderLocks {
 }
 
 const DATA: &str = "data directory";
+
+/// That no restore into `data_dir` was cut short.
+fn check_finished(data_dir: &Path) -> Result<(), FolderError> {
+    if data_dir.join(UNFINISHED).exists() {
+        return Err(FolderError::Unfinished(data_dir.to_owned()));
+    }
+    Ok(())
+}
 
 fn named(folders: &Folders) -> [(&'static str, &Path); 3] {
     [

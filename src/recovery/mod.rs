@@ -23,6 +23,7 @@ mod pages;
 mod past;
 pub mod reach;
 mod replay;
+pub mod unfinished;
 pub mod verify;
 
 use std::ops::ControlFlow;

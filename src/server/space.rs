@@ -125,9 +125,11 @@ impl Watcher {
         let rooms: Vec<Room> = found.collect();
         tell(&server.space.rooms(), &rooms, needs.bytes_min);
         let interval = self.next_look(&rooms, needs.bytes_min);
+        let log_room = needs.log_room(&rooms);
         server
             .space
-            .store_log_room((log_bytes, pending_bytes), claimed_before, needs.log_room(&rooms));
+            .store_log_room((log_bytes, pending_bytes), claimed_before, log_room);
+        server.checkpoints.note_log_room(log_room);
         server.space.store(rooms);
         interval
     }

@@ -67,6 +67,9 @@ pub const EXCHANGE: &[&str] = &[
     "exchange.journal_removed",
 ];
 
+/// Within a restore into a new directory.
+pub const RESTORE: &[&str] = &["restore.begun", "restore.built", "restore.in_place"];
+
 /// What passes `lokikv backup` that removes an older backup.
 pub const BACKUP: &[&str] = &[
     "backup.begun",
@@ -80,7 +83,7 @@ pub const BACKUP: &[&str] = &[
 ];
 
 /// All points there are, by what passes them.
-pub const GROUPS: [&[&str]; 6] = [CHECKPOINTS, LOG, MENDING, FILLS, EXCHANGE, BACKUP];
+pub const GROUPS: [&[&str]; 7] = [CHECKPOINTS, LOG, MENDING, FILLS, EXCHANGE, RESTORE, BACKUP];
 
 /// Ends the process as `kill -9` would if the environment says so for this point.
 #[cfg(feature = "fault-points")]

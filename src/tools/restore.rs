@@ -5,13 +5,15 @@
 //! - What is read from is not changed, but for `--in-place`, which sets it aside and deletes nothing.
 //! - A backup is used when all of it was found to be as it was written.
 //! - Where the restored data goes there was nothing before. It is complete, by a checkpoint, before it is in place.
+//! - What fails leaves nothing behind; what is cut short is removed by the next one.
 //! - In place it is all or nothing, by the journal of [`crate::recovery::exchange`].
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::backup::{Place, check, check_outside_backups};
+use super::backup::{Place, check, check_outside_backups, check_outside_folders};
 use super::cli::{fail, lock_any};
 use super::error::ToolError;
 use super::{Output, Progress, complain};
@@ -21,10 +23,11 @@ use crate::config::core_count;
 use crate::config::schema::Storage;
 use crate::engine::Engine;
 use crate::engine::worker::unix_ms;
-use crate::recovery::exchange::Exchange;
+use crate::recovery::exchange::{Exchange, ExchangeError};
+use crate::recovery::unfinished::{UNFINISHED, forget, forget_built};
 use crate::recovery::{RecoverOptions, Stage, Until, moment, recover_past};
 use crate::storage::fault_point::fault_point;
-use crate::storage::{Disk, RealDisk};
+use crate::storage::{Disk, LOCK_FILE, RealDisk, lock_dir};
 use crate::time;
 use crate::wal::{Lsn, Wal};
 
@@ -51,6 +54,7 @@ pub fn restore(args: &RestoreArgs) -> u8 {
     };
     match Place::look(&RealDisk, Path::new(&args.from)) {
         Ok(Some(place)) => restore_backup(args, place, until),
+        Ok(None) if !Path::new(&args.from).is_dir() => fail(&ToolError::NoDirectory(args.from.clone()).to_string()),
         Ok(None) => match until.zip(to) {
             Some(moment) => restore_directory(args, moment),
             None => {
@@ -166,10 +170,11 @@ fn restored(exchange: &Exchange) -> Restored {
 /// Told of the stage, and how much of how much is done.
 type Show<'a> = &'a mut dyn FnMut(Stage, u64, u64);
 
-/// Makes `into`, which must not hold anything nor be within a backup, a data directory with the data of that moment.
+/// Makes `into`, which must not hold anything nor be within a backup or what is read, a data directory with the data of
+/// that moment. What another restore into it has left that was cut short is no hindrance.
 ///
 /// # Errors
-/// Why; `into` then is as it was.
+/// Why; `into` then is as it was, or empty.
 pub fn restore_into(
     disk: &Arc<dyn Disk>,
     from: &Storage,
@@ -178,20 +183,59 @@ pub fn restore_into(
     show: Show<'_>,
 ) -> Result<Restored, ToolError> {
     check_outside_backups(disk.as_ref(), into)?;
-    let io = |error| ToolError::At(into.to_owned(), error);
-    let was_there = disk.exists(into).map_err(io)?;
-    if was_there && !disk.list(into).map_err(io)?.is_empty() {
-        return Err(ToolError::NotEmpty(into.to_owned()));
+    let (data, checkpoints, log) = (from.data_path(), from.checkpoint_path(), from.wal_path());
+    check_outside_folders(into, &[&data, &checkpoints, &log])?;
+    let was_there = disk.exists(into).map_err(at(into))?;
+    if was_there {
+        let names = disk.list(into).map_err(at(into))?;
+        if names.iter().any(|name| name != UNFINISHED) {
+            return Err(ToolError::NotEmpty(into.to_owned()));
+        }
     }
-    let storage = Storage {
-        data_dir: into.display().to_string(),
-        ..Storage::default()
-    };
-    write_past(disk, from, &storage.checkpoint_path(), until, show).inspect_err(|_| {
+    build_into(disk, from, into, until, show).inspect_err(|_| {
         if !was_there {
             let _ = disk.remove_dir(into);
         }
     })
+}
+
+/// Builds the checkpoint apart, and has it in its place when it is whole.
+fn build_into(
+    disk: &Arc<dyn Disk>,
+    from: &Storage,
+    into: &Path,
+    until: Until,
+    show: Show<'_>,
+) -> Result<Restored, ToolError> {
+    let built = into.join(UNFINISHED);
+    disk.create_dir_all(&built).map_err(at(&built))?;
+    // Another restore may be writing there.
+    let _lock = lock_dir(&built).map_err(at(&built))?;
+    for name in disk.list(&built).map_err(at(&built))? {
+        if name != LOCK_FILE {
+            let path = built.join(name);
+            disk.remove(&path).map_err(at(&path))?;
+        }
+    }
+    fault_point("restore.begun");
+    let storage = Storage {
+        data_dir: into.display().to_string(),
+        ..Storage::default()
+    };
+    let done = write_past(disk, from, &built, until, show)?;
+    fault_point("restore.built");
+    let place = storage.checkpoint_path();
+    let moved = disk.rename(&built, &place).and_then(|()| disk.sync_dir(into));
+    moved
+        .map_err(at(&place))
+        .inspect_err(|_| forget(disk.as_ref(), &built))?;
+    fault_point("restore.in_place");
+    Ok(done)
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> ToolError {
+    let path = path.to_owned();
+    |error| ToolError::At(path, error)
 }
 
 /// Sets the checkpoints and the log of `from` aside and puts the data of that moment in their place, all or nothing;
@@ -215,14 +259,21 @@ pub fn restore_in_place(
         checkpoints: place(from.checkpoint_path())?,
         wal: place(from.wal_path())?,
     };
-    let done = write_past(disk, from, &exchange.built(&data_dir), until, show)?;
+    // The directory is locked, and no exchange is pending.
+    forget_built(disk.as_ref(), &from.checkpoint_path());
+    let built = exchange.built(&data_dir);
+    let done = write_past(disk, from, &built, until, show)?;
     fault_point("exchange.built");
     (exchange.lsn, exchange.keys) = (done.lsn, done.keys);
-    let aside = exchange.carry_out(disk.as_ref(), &data_dir)?;
+    let aside = exchange.carry_out(disk.as_ref(), &data_dir).inspect_err(|why| {
+        if !matches!(why, ExchangeError::Unfinished { .. }) {
+            forget(disk.as_ref(), &built);
+        }
+    })?;
     Ok((done, aside))
 }
 
-/// Writes the data of that moment as a checkpoint in `dir`, which is not there.
+/// Writes the data of that moment as a checkpoint in `dir`, which holds nothing.
 ///
 /// # Errors
 /// Why; what has been written is removed.
@@ -233,12 +284,7 @@ fn write_past(
     until: Until,
     show: Show<'_>,
 ) -> Result<Restored, ToolError> {
-    try_write_past(disk, from, dir, until, show).inspect_err(|_| {
-        // On a full disk this makes room for another attempt. What cannot be removed stays: the failure is what is told.
-        let names = disk.list(dir).unwrap_or_default();
-        names.iter().for_each(|name| drop(disk.remove(&dir.join(name))));
-        let _ = disk.remove_dir(dir);
-    })
+    try_write_past(disk, from, dir, until, show).inspect_err(|_| forget(disk.as_ref(), dir))
 }
 
 fn try_write_past(

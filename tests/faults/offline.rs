@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use lokikv::storage::fault_point::{CHECKPOINTS, EXCHANGE};
+use lokikv::storage::fault_point::{CHECKPOINTS, EXCHANGE, RESTORE};
 
 use crate::data::{History, SETTINGS, State, state};
 use crate::support::Server;
@@ -62,26 +62,40 @@ fn state_of(server: &mut Server, what: &str) -> State {
 }
 
 #[test]
-fn a_restore_into_a_new_directory_makes_all_of_it_or_an_empty_one() {
+fn a_restore_into_a_new_directory_makes_all_of_it_or_one_that_nobody_uses() {
     let history = History::new(true);
     let from = history.server.data_dir().display().to_string();
     let to = format!("lsn {}", history.lsn);
     let empty = tempfile::tempdir().expect("a directory");
-    let nothing = state_of(&mut Server::lokikv_over(empty.path(), &SETTINGS), "nothing");
-    go_through(CHECKPOINTS, &OF_A_CHECKPOINT, |point| {
+    let needed = [&OF_A_CHECKPOINT, RESTORE].concat();
+    go_through(&[CHECKPOINTS, RESTORE].concat(), &needed, |point| {
         let mut into = Server::lokikv_over(empty.path(), &SETTINGS);
         let dir = into.data_dir().display().to_string();
-        let output = lokikv(&["restore", "--to", &to, "--from", &from, "--into", &dir], Some(point));
-        let killed = was_killed(&output);
-        let found = state_of(&mut into, point);
-        assert!(
-            found == history.then || (killed && found == nothing),
-            "{point}: {found:?}"
-        );
+        let restore = ["restore", "--to", &to, "--from", &from, "--into", &dir];
+        let killed = was_killed(&lokikv(&restore, Some(point)));
+        if into.data_dir().join("checkpoint.unfinished").exists() {
+            assert!(killed, "{point}");
+            is_refused_everywhere(&mut into, point);
+            let again = lokikv(&restore, None);
+            assert!(again.status.success(), "{point}: again: {}", said(&again));
+        }
+        assert_eq!(state_of(&mut into, point), history.then, "{point}");
         killed
     });
     let mut server = history.server;
     assert_eq!(state_of(&mut server, "the source"), history.state);
+}
+
+/// A server does not start over what was to be filled and is not, and no tool takes it for data.
+fn is_refused_everywhere(server: &mut Server, point: &str) {
+    let why = server.try_start().expect_err(point);
+    assert!(why.contains("a restore into it was interrupted"), "{point}: {why}");
+    let output = lokikv(&["verify", &server.data_dir().display().to_string()], None);
+    let told = said(&output);
+    assert!(
+        !output.status.success() && told.contains("a restore into it was interrupted"),
+        "{point}: {told}"
+    );
 }
 
 fn in_place(history: &History, settings: &[&str]) {
@@ -96,6 +110,11 @@ fn in_place(history: &History, settings: &[&str]) {
         is_verified_or_refused(&dir, point);
         let again = Server::lokikv_over(&dir, settings);
         let found = state_of(&mut server, point);
+        assert_eq!(
+            built_in(&dir),
+            0,
+            "{point}: a start removes what was built and not committed"
+        );
         let is_before = found == history.state;
         assert!(found == history.then || (killed && is_before), "{point}: {found:?}");
         restore_again(again, history, point);
@@ -117,7 +136,15 @@ fn restore_again(mut server: Server, history: &History, point: &str) {
     let (dir, to) = (server.data_dir().display().to_string(), format!("lsn {}", history.lsn));
     let output = lokikv(&["restore", "--to", &to, "--from", &dir, "--in-place"], None);
     assert!(output.status.success(), "{point}: again: {}", said(&output));
+    assert_eq!(built_in(&server.data_dir()), 0, "{point}: again");
     assert_eq!(state_of(&mut server, point), history.then, "{point}: again");
+}
+
+/// How many restored checkpoints are there that are not in place.
+fn built_in(dir: &Path) -> usize {
+    let names = std::fs::read_dir(dir).expect("list").flatten();
+    let is_built = |name: &std::ffi::OsString| name.to_string_lossy().contains(".restored-");
+    names.filter(|entry| is_built(&entry.file_name())).count()
 }
 
 #[test]

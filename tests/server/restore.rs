@@ -117,6 +117,7 @@ fn mistakes_are_told_and_change_nothing() {
     let into = dir.with_file_name("new").display().to_string();
     let before = files(&dir);
     let beyond = format!("lsn {}", lsns[5] + 100);
+    let within = dir.join("checkpoint").join("x").display().to_string();
     for (flags, code, why) in [
         (
             vec!["--to", beyond.as_str(), "--from", &from, "--into", &into],
@@ -139,6 +140,12 @@ fn mistakes_are_told_and_change_nothing() {
             "no such directory",
         ),
         (vec!["--to", "lsn 3", "--from", &from], 2, "--into"),
+        (vec!["--from", "/nowhere", "--into", &into], 1, "no such directory"),
+        (
+            vec!["--to", "lsn 3", "--from", &from, "--into", &within],
+            1,
+            "where the server has its data",
+        ),
     ] {
         let output = restore(&flags);
         let told = text(&output.stderr);

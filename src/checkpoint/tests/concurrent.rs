@@ -131,6 +131,28 @@ fn async_requests_work_on_any_runtime_and_cover_what_was_before() {
     assert!(runtime.block_on(server.checkpoints.checkpoint()).is_err());
 }
 
+/// Where the log's disk is nearly full of what a checkpoint would let go.
+#[test]
+fn the_thread_takes_a_checkpoint_that_makes_room_for_the_log() {
+    let disk = FaultDisk::new(5);
+    let mut server = Server::start(&disk);
+    let settings = Arc::clone(&server.checkpoints.shared.settings);
+    settings.wal_bytes_max.store(u64::MAX, Ordering::Relaxed);
+    for number in 0..20 {
+        server.set("a", &number.to_string().repeat(1 << 20));
+    }
+    server.sync();
+    server.checkpoints.note_log_room(Some(1 << 30));
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    assert_eq!(server.checkpoints.stats().completed, 0, "there is room");
+    server.checkpoints.note_log_room(Some(1 << 20));
+    let due = std::time::Instant::now();
+    while server.checkpoints.stats().completed == 0 {
+        assert!(due.elapsed().as_secs() < 20, "no checkpoint was taken");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn the_thread_takes_checkpoints_by_itself_when_due() {
     let disk = FaultDisk::new(3);

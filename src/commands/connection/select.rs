@@ -20,6 +20,7 @@ pub(super) const SELECT: Spec = Spec {
 
 fn select(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CmdError> {
     let database = match parse_i64(args.at(1)) {
+        Some(number) if i32::try_from(number).is_err() => return Err(CmdError::text(NO_INDEX)),
         Some(number) => numbered(cx, number),
         None => named(cx, args.at(1)),
     };
@@ -29,19 +30,14 @@ fn select(cx: &mut SessionCx<'_>, args: Args<'_>, reply: &mut Reply) -> Result<F
     Ok(Flow::Done)
 }
 
+const NO_INDEX: &str = "ERR value is out of range, value must between -2147483648 and 2147483647";
+
 /// What is not there may be among what is still to be loaded.
 fn told_of_loading(cx: &SessionCx<'_>, error: CmdError) -> CmdError {
-    match (cx.kit.awaits_data(), error) {
-        (true, CmdError::NotInteger) => CmdError::NotInteger,
-        (true, _) => CmdError::LOADING,
-        (false, error) => error,
-    }
+    if cx.kit.awaits_data() { CmdError::LOADING } else { error }
 }
 
 fn numbered(cx: &SessionCx<'_>, number: i64) -> Result<DatabaseId, CmdError> {
-    if i32::try_from(number).is_err() {
-        return Err(CmdError::NotInteger);
-    }
     u32::try_from(number)
         .ok()
         .map(DatabaseId::new)

@@ -106,7 +106,7 @@ impl fmt::Display for BackupError {
             ),
             Self::WithinServer { path, folder } => write!(
                 out,
-                "{}: it is within {}, where the server has its data: backups need a directory of their own",
+                "{}: it is within {}, where the server has its data: a directory outside of it is needed",
                 path.display(),
                 folder.display()
             ),
