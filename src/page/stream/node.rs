@@ -333,8 +333,11 @@ struct Head {
 impl<'a> Entries<'a> {
     /// Passes over those whose ids are below this one.
     fn pass_below(&mut self, id: StreamId) {
+        if self.is_broken {
+            return;
+        }
         let mut rest = self.rest.clone();
-        while !self.is_broken {
+        loop {
             let mut ahead = rest.clone();
             // What is damaged is found by who reads on.
             let below = self.head(&mut ahead).filter(|head| head.id < id);
