@@ -34,6 +34,8 @@ const RETRY: Duration = Duration::from_secs(10);
 const RETRY_MIN: Duration = Duration::from_secs(1);
 /// For the sake of room no checkpoint is taken that lets less of the log go.
 const ROOM_BYTES_MIN: u64 = 16 << 20;
+/// Where there is more room than this it is not asked what a checkpoint would let go.
+const ROOM_BYTES_NEAR: u64 = 4 << 30;
 /// So long after an attempt to have a log go on that has failed there is another one.
 const MEND_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -169,15 +171,19 @@ impl Runner {
         let interval_s = settings.interval_s();
         let bytes_max = settings.wal_bytes_max();
         let by_time = interval_s > 0 && (self.failed || since >= Duration::from_secs(interval_s));
-        let growth = self.wal_growth();
-        let by_size = bytes_max > 0 && growth > bytes_max;
-        by_time || by_size || (interval_s > 0 || bytes_max > 0) && self.makes_room(growth)
+        let by_size = bytes_max > 0 && self.wal_growth() > bytes_max;
+        by_time || by_size || (interval_s > 0 || bytes_max > 0) && self.makes_room()
     }
 
-    /// Whether the log would be let go of more than it may still write before there is no room for it.
-    fn makes_room(&self, growth_bytes: u64) -> bool {
+    /// Whether more of the log would be let go than it may still write before there is no room for it.
+    fn makes_room(&self) -> bool {
         let room = self.shared.log_room_bytes.load(Ordering::Relaxed);
-        growth_bytes >= ROOM_BYTES_MIN && growth_bytes > room
+        if room > ROOM_BYTES_NEAR || self.shared.holds.count() > 0 {
+            return false;
+        }
+        let (wal, age_s) = (self.shared.engine.wal(), self.shared.settings.wal_keep_age_s());
+        let bytes = wal.trimmable_bytes(wal.last_lsn().next(), age_s, unix_ms());
+        bytes >= ROOM_BYTES_MIN && bytes > room
     }
 
     fn is_mend_due(&self) -> bool {
@@ -440,6 +446,8 @@ impl Runner {
         if let Err(error) = self.shared.engine.wal().trim(keep_from, keep_age_s, now_ms) {
             tracing::warn!("the WAL could not be trimmed after a checkpoint: {error}");
         }
+        // What is known is of before; it is looked up again within a second.
+        self.shared.log_room_bytes.store(u64::MAX, Ordering::Relaxed);
         fault_point("checkpoint.after_trim");
     }
 }

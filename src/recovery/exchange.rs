@@ -22,6 +22,8 @@ use crate::wal::Lsn;
 pub const JOURNAL: &str = "restore.lkj";
 /// Stands in the name of a restored checkpoint until it is in place.
 pub(super) const RESTORED: &str = "restored";
+/// Stands in the name of what was there before.
+pub(super) const SET_ASIDE: &str = "before";
 
 /// See the module. Paths are relative to the data directory where they are in it, so that it can be moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,7 +172,7 @@ impl Exchange {
 
     fn set_aside(&self, disk: &dyn Disk, data_dir: &Path) -> Vec<PathBuf> {
         let places = [&self.checkpoints, &self.wal];
-        let aside = places.map(|place| self.beside(&data_dir.join(place), "before"));
+        let aside = places.map(|place| self.beside(&data_dir.join(place), SET_ASIDE));
         let is_there = |path: &PathBuf| disk.exists(path).unwrap_or(true);
         aside.into_iter().filter(is_there).collect()
     }
@@ -214,9 +216,9 @@ impl Exchange {
             return Ok(());
         }
         let (checkpoints, wal) = (data_dir.join(&self.checkpoints), data_dir.join(&self.wal));
-        move_if_there(disk, &wal, &self.beside(&wal, "before"), moved)?;
+        move_if_there(disk, &wal, &self.beside(&wal, SET_ASIDE), moved)?;
         fault_point("exchange.log_aside");
-        move_if_there(disk, &checkpoints, &self.beside(&checkpoints, "before"), moved)?;
+        move_if_there(disk, &checkpoints, &self.beside(&checkpoints, SET_ASIDE), moved)?;
         fault_point("exchange.checkpoints_aside");
         move_if_there(disk, &built, &checkpoints, moved)?;
         fault_point("exchange.in_place");

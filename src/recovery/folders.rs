@@ -54,7 +54,8 @@ impl fmt::Display for FolderError {
             Self::Exchange(error) => error.fmt(out),
             Self::Unfinished(dir) => write!(
                 out,
-                "{}: a restore into it was interrupted, and it has no data; the same restore again makes it anew",
+                "{}: a restore into it was interrupted: the same restore again makes it anew; {UNFINISHED} in it is of no \
+                 use to anybody",
                 dir.display()
             ),
         }
@@ -151,7 +152,10 @@ impl FolderLocks {
 const DATA: &str = "data directory";
 
 /// That no restore into `data_dir` was cut short.
-fn check_finished(data_dir: &Path) -> Result<(), FolderError> {
+///
+/// # Errors
+/// One was.
+pub fn check_finished(data_dir: &Path) -> Result<(), FolderError> {
     if data_dir.join(UNFINISHED).exists() {
         return Err(FolderError::Unfinished(data_dir.to_owned()));
     }

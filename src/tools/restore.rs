@@ -187,16 +187,23 @@ pub fn restore_into(
     check_outside_folders(into, &[&data, &checkpoints, &log])?;
     let was_there = disk.exists(into).map_err(at(into))?;
     if was_there {
-        let names = disk.list(into).map_err(at(into))?;
-        if names.iter().any(|name| name != UNFINISHED) {
-            return Err(ToolError::NotEmpty(into.to_owned()));
-        }
+        check_empty(disk.as_ref(), into)?;
     }
     build_into(disk, from, into, until, show).inspect_err(|_| {
         if !was_there {
             let _ = disk.remove_dir(into);
         }
     })
+}
+
+/// That there is nothing in `into`, but for what a restore may have left that was cut short.
+fn check_empty(disk: &dyn Disk, into: &Path) -> Result<(), ToolError> {
+    let names = disk.list(into).map_err(at(into))?;
+    let left = std::fs::symlink_metadata(into.join(UNFINISHED));
+    if names.iter().any(|name| name != UNFINISHED) || left.is_ok_and(|left| !left.is_dir()) {
+        return Err(ToolError::NotEmpty(into.to_owned()));
+    }
+    Ok(())
 }
 
 /// Builds the checkpoint apart, and has it in its place when it is whole.
@@ -209,8 +216,10 @@ fn build_into(
 ) -> Result<Restored, ToolError> {
     let built = into.join(UNFINISHED);
     disk.create_dir_all(&built).map_err(at(&built))?;
-    // Another restore may be writing there.
-    let _lock = lock_dir(&built).map_err(at(&built))?;
+    // Another restore may be writing there, or have just been done.
+    let mut lock = lock_dir(&built).map_err(at(&built))?;
+    lock.renew().map_err(at(&built))?;
+    check_empty(disk.as_ref(), into).inspect_err(|_| forget(disk.as_ref(), &built))?;
     for name in disk.list(&built).map_err(at(&built))? {
         if name != LOCK_FILE {
             let path = built.join(name);
@@ -225,7 +234,11 @@ fn build_into(
     let done = write_past(disk, from, &built, until, show)?;
     fault_point("restore.built");
     let place = storage.checkpoint_path();
-    let moved = disk.rename(&built, &place).and_then(|()| disk.sync_dir(into));
+    let moved = disk.rename(&built, &place).and_then(|()| {
+        disk.sync_dir(into).inspect_err(|_| {
+            let _ = disk.rename(&place, &built);
+        })
+    });
     moved
         .map_err(at(&place))
         .inspect_err(|_| forget(disk.as_ref(), &built))?;

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::appender::Appender;
 use super::chunk::Slot;
-use super::core::{Core, FSYNC_BUCKETS, Progress};
+use super::core::{Core, FSYNC_BUCKETS, Progress, SegmentInfo};
 use super::feed::ReaderThreads;
 use super::keeper::Keeper;
 use super::open::{describe, open_segment};
@@ -386,6 +386,18 @@ impl Wal {
                 .map_err(WalError::io("sync", &self.inner.dir))?;
         }
         Ok(count as u64)
+    }
+
+    /// How many bytes [`trim`](Self::trim) would let go, where clocks are right. O(segments).
+    pub fn trimmable_bytes(&self, keep_from: Lsn, keep_age_s: u64, now_ms: u64) -> u64 {
+        let age_ms = keep_age_s.saturating_mul(1000);
+        let segments = self.inner.core.segments.lock();
+        let successors = segments.iter().skip(1).map(|next| next.first);
+        let goes = |(segment, next_first): &(&SegmentInfo, Lsn)| {
+            *next_first <= keep_from && now_ms.saturating_sub(segment.last_wall_ms) >= age_ms
+        };
+        let doomed = segments.iter().zip(successors).take_while(goes);
+        doomed.map(|(segment, _)| segment.bytes).sum()
     }
 
     /// The first LSN that the segment files still hold (the next one, if none).

@@ -17,6 +17,7 @@ use crate::checkpoint::files::manifest::Manifest;
 use crate::config::Config;
 use crate::config::doctor_args::DoctorArgs;
 use crate::recovery::exchange::Exchange;
+use crate::recovery::folders::check_finished;
 use crate::storage::{Disk, LOCK_FILE, RealDisk};
 use crate::time::utc;
 use crate::wal::{Lsn, Walk, segments};
@@ -72,6 +73,7 @@ fn check_has_data(config: &Config, dir: &Path) -> Result<(), String> {
     let is_made = |folder: &Path, has_data: bool| is_ours(folder) && (has_data || folder.join(LOCK_FILE).exists());
     let has_log = log.is_dir() && segments(&disk, &log).map_or(true, |files| !files.is_empty());
     let has_manifests = catalog::manifests(&disk, &checkpoints).map_or(true, |found| !found.is_empty());
+    check_finished(dir).map_err(|why| why.to_string())?;
     let is_being_restored = !matches!(Exchange::pending(&disk, dir), Ok(None));
     if is_made(&log, has_log) || is_made(&checkpoints, has_manifests) || is_being_restored {
         return Ok(());

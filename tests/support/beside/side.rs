@@ -2,7 +2,8 @@
 //!
 //! What came is known to be all by a PING whose answer stands behind it; inside MULTI by a WATCH, which is refused
 //! there. A connection that cannot answer now (it wants no replies, or is blocked) is read for a moment, and again when
-//! it can, or if the other server's has got something else. That one is blocked is known from `CLIENT LIST`, which a connection asks that is gone when the step is over.
+//! it can, or if the other server's has got something else. That one is blocked is known from `CLIENT LIST`, which a
+//! connection asks that is gone when the step is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
