@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::control::Control;
-use crate::support::{Conn, Rng, seed};
+use crate::support::{Conn, Rng, Server, Value, seed};
 use crate::writers::{POLICIES, Writers, bad_time, in_parallel, rounds, server_on};
 
 const CLIENTS: usize = 4;
@@ -122,4 +122,41 @@ fn a_full_disk_that_is_enlarged_is_written_to_again() {
     in_parallel(&lives, lives.len().min(6), |((round, policy), live)| {
         live(policy, &mut Rng::new(seed.wrapping_add(*round)));
     });
+}
+
+/// What is overwritten again and again fills a disk with a log that nobody needs: a checkpoint makes room for it without
+/// being asked for.
+#[test]
+fn the_log_of_what_was_overwritten_makes_room() {
+    const WRITTEN_BYTES: usize = 300 << 20;
+    let mut server = Server::lokikv(&[
+        "wal.segment_bytes=8mb",
+        "checkpoint.interval_s=3600",
+        "checkpoint.wal_bytes_max=1gb",
+        "storage.free_bytes_min=16mb",
+    ]);
+    server.kill9();
+    let Some(_mounted) = Mounted::new(&server.data_dir(), 96 << 20) else {
+        eprintln!("file systems cannot be mounted here: that a checkpoint makes room is tested without a disk only");
+        return;
+    };
+    server.restart();
+    let mut conn = server.connect();
+    let (value, since) = (".".repeat(64 << 10), Instant::now());
+    let mut written = 0;
+    while written < WRITTEN_BYTES {
+        let reply = conn.call(&["SET", "key", &value]);
+        if reply == Value::ok() {
+            written += value.len();
+            continue;
+        }
+        assert!(reply.text().starts_with("MISCONF Only "), "{}", reply.text());
+        assert!(
+            since.elapsed() < Duration::from_secs(60),
+            "{written} bytes written, and no room is made"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(!conn.call(&["CHECKPOINT", "LIST"]).items().is_empty());
+    server.kill9();
 }

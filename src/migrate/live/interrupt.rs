@@ -19,21 +19,21 @@ const EXIT_INTERRUPTED: i32 = 130;
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// One that SIGINT and SIGTERM set. The second of them ends the process.
+    /// One that SIGINT and SIGTERM set from now on. The second of them ends the process.
     ///
     /// # Errors
-    /// There is no thread to be had for that.
+    /// There is no thread to be had for that, or signals cannot be caught.
     pub fn by_signals() -> Result<Self, LiveError> {
         let stop = Self::default();
         let to_set = stop.clone();
         let runtime = Builder::new_current_thread().enable_io().build();
         let runtime = runtime.map_err(LiveError::Thread)?;
+        // Before there is anything to be ended in good order: the thread may begin late.
+        let caught =
+            runtime.block_on(async { Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)) });
+        let (mut int, mut term) = caught.map_err(LiveError::Thread)?;
         let wait = move || {
             runtime.block_on(async {
-                let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-                else {
-                    return;
-                };
                 loop {
                     tokio::select! {
                         _ = int.recv() => {}
