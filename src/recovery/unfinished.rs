@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn only_what_restores_have_built_goes() {
         let home = tempfile::tempdir().unwrap();
-        let built = "checkpoint.restored-20261130T223800Z-17";
+        let built = "checkpoint.restored-20261130T223800Z-16";
         let others = [
             "checkpoint",
             "checkpoint.before-20261130T223800Z-17",
