@@ -14,10 +14,11 @@ use crate::page::trie::Dismantled;
 
 /// At least so many entries are sorted together, or a quarter of the collection's if that is more.
 const SORTED_MIN: usize = 1 << 22;
-/// Who is told of free bytes is told of so many at once, or of this share of all if that is more: what they do then
-/// takes time for all memory that there is.
-const TOLD_BYTES_MIN: u64 = 2 << 20;
-const TOLD_SHARE: u64 = 128;
+/// Who is told of free bytes is told of this share of all at once, within these bounds. What they do then takes time for
+/// each block, which may come from another core's cache, and for all memory that there is.
+const TOLD_BYTES_MIN: u64 = 256 << 10;
+const TOLD_BYTES_MAX: u64 = 2 << 20;
+const TOLD_SHARE: u64 = 1024;
 /// Others get a turn after so many entries.
 const TURN_ENTRIES: usize = 128;
 
@@ -36,7 +37,7 @@ pub(super) struct Remains {
 pub(super) fn dismantle(shards: Vec<Remains>, freed: &dyn Fn(u64)) {
     let keys: u64 = shards.iter().map(|shard| shard.keys).sum();
     let all_bytes: u64 = shards.iter().map(|shard| shard.bytes).sum();
-    let told_bytes = TOLD_BYTES_MIN.max(all_bytes / TOLD_SHARE);
+    let told_bytes = (all_bytes / TOLD_SHARE).clamp(TOLD_BYTES_MIN, TOLD_BYTES_MAX);
     let sorted_max = SORTED_MIN.max(keys as usize / 4);
     let (mut entries, mut bytes) = (Vec::new(), 0);
     for mut shard in shards {

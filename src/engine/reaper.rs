@@ -29,7 +29,7 @@ use crate::page::Entry;
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Owners are asked to look after their memory when so much has gone, and waited for so long at most.
-const ASK_BYTES: u64 = 2 << 20;
+const ASK_BYTES: u64 = 256 << 10;
 const PATIENCE: Duration = Duration::from_millis(20);
 /// Where nobody is waited for they are asked so often at most.
 const ASK_PAUSE: Duration = Duration::from_millis(100);

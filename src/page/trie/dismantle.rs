@@ -7,7 +7,7 @@ use super::node::Node;
 use super::{Item, Keyed, Trie};
 
 /// Who is told of free bytes is told of so many at once.
-const TOLD_BYTES: usize = 1 << 20;
+const TOLD_BYTES: usize = 256 << 10;
 
 /// What is left of tries when their nodes are gone.
 pub struct Dismantled<'a> {
