@@ -231,17 +231,16 @@ fn build_into(
         data_dir: into.display().to_string(),
         ..Storage::default()
     };
-    let done = write_past(disk, from, &built, until, show)?;
-    fault_point("restore.built");
-    let place = storage.checkpoint_path();
-    let moved = disk.rename(&built, &place).and_then(|()| {
-        disk.sync_dir(into).inspect_err(|_| {
+    let done = write_past(disk, from, &built, until, show).and_then(|done| {
+        fault_point("restore.built");
+        let place = storage.checkpoint_path();
+        disk.rename(&built, &place).map_err(at(&place))?;
+        disk.sync_dir(into).map_err(at(into)).inspect_err(|_| {
             let _ = disk.rename(&place, &built);
-        })
+        })?;
+        Ok(done)
     });
-    moved
-        .map_err(at(&place))
-        .inspect_err(|_| forget(disk.as_ref(), &built))?;
+    let done = done.inspect_err(|_| forget(disk.as_ref(), &built))?;
     fault_point("restore.in_place");
     Ok(done)
 }
@@ -275,7 +274,7 @@ pub fn restore_in_place(
     // The directory is locked, and no exchange is pending.
     forget_built(disk.as_ref(), &from.checkpoint_path());
     let built = exchange.built(&data_dir);
-    let done = write_past(disk, from, &built, until, show)?;
+    let done = write_past(disk, from, &built, until, show).inspect_err(|_| forget(disk.as_ref(), &built))?;
     fault_point("exchange.built");
     (exchange.lsn, exchange.keys) = (done.lsn, done.keys);
     let aside = exchange.carry_out(disk.as_ref(), &data_dir).inspect_err(|why| {
@@ -289,18 +288,8 @@ pub fn restore_in_place(
 /// Writes the data of that moment as a checkpoint in `dir`, which holds nothing.
 ///
 /// # Errors
-/// Why; what has been written is removed.
+/// Why; there may be a part of it then.
 fn write_past(
-    disk: &Arc<dyn Disk>,
-    from: &Storage,
-    dir: &Path,
-    until: Until,
-    show: Show<'_>,
-) -> Result<Restored, ToolError> {
-    try_write_past(disk, from, dir, until, show).inspect_err(|_| forget(disk.as_ref(), dir))
-}
-
-fn try_write_past(
     disk: &Arc<dyn Disk>,
     from: &Storage,
     dir: &Path,

@@ -42,6 +42,14 @@ pub(super) struct SegmentInfo {
     pub last_wall_ms: u64,
 }
 
+impl SegmentInfo {
+    /// Whether it holds only records below `keep_from`, as the next one begins at `next_first`, and its last one is old
+    /// enough.
+    pub fn may_go(&self, next_first: Lsn, keep_from: Lsn, now_ms: u64, age_ms: u64) -> bool {
+        next_first <= keep_from && now_ms.saturating_sub(self.last_wall_ms) >= age_ms
+    }
+}
+
 /// Requests to the keeper.
 #[derive(Default)]
 pub(super) struct Control {

@@ -357,8 +357,7 @@ impl Wal {
         for (segment, next_first) in segments.iter_mut().zip(successors) {
             segment.last_wall_ms = segment.last_wall_ms.min(now_ms).max(before_ms);
             before_ms = segment.last_wall_ms;
-            let old = now_ms.saturating_sub(segment.last_wall_ms) >= age_ms;
-            goes &= next_first <= keep_from && old;
+            goes &= segment.may_go(next_first, keep_from, now_ms, age_ms);
             count += usize::from(goes);
         }
         let doomed: Vec<(Lsn, PathBuf)> = segments
@@ -393,9 +392,7 @@ impl Wal {
         let age_ms = keep_age_s.saturating_mul(1000);
         let segments = self.inner.core.segments.lock();
         let successors = segments.iter().skip(1).map(|next| next.first);
-        let goes = |(segment, next_first): &(&SegmentInfo, Lsn)| {
-            *next_first <= keep_from && now_ms.saturating_sub(segment.last_wall_ms) >= age_ms
-        };
+        let goes = |(segment, next_first): &(&SegmentInfo, Lsn)| segment.may_go(*next_first, keep_from, now_ms, age_ms);
         let doomed = segments.iter().zip(successors).take_while(goes);
         doomed.map(|(segment, _)| segment.bytes).sum()
     }
